@@ -1,0 +1,114 @@
+package fetch
+
+import (
+	"errors"
+	"fmt"
+	"io"
+)
+
+// enoughProgress is how many bytes show that a server that breaks off does get on: its failures are forgiven.
+const enoughProgress = 1 << 20
+
+// A body reads a download and goes on where an attempt broke.
+type body struct {
+	download *download
+	attempt  *attempt
+	connect  func(offset int64, after error) (*attempt, error)
+	release  func() // gives back the slot; nil once it is
+	offset   int64
+	forgiven int64 // the offset up to which failures count no more
+	pending  error // came along with bytes and is to be dealt with next
+	err      error // the last word
+}
+
+// Read implements io.Reader.
+func (b *body) Read(p []byte) (int, error) {
+	for b.err == nil {
+		n, err := b.read(p)
+		if n > 0 {
+			b.pending = err
+			return n, nil
+		}
+		switch complete := b.download.size < 0 || b.offset == b.download.size; {
+		case err == nil:
+			return 0, nil
+		case err == io.EOF && complete:
+			b.finish(io.EOF)
+			continue
+		case err == io.EOF:
+			err = io.ErrUnexpectedEOF
+		}
+		if err := b.resume(err); err != nil {
+			b.finish(err)
+		}
+	}
+	return 0, b.err
+}
+
+// read reads from the attempt under its watchdog, and no more than was announced.
+func (b *body) read(p []byte) (int, error) {
+	if err := b.pending; err != nil {
+		b.pending = nil
+		return 0, err
+	}
+	b.attempt.watchdog.watch()
+	n, err := b.attempt.Read(p)
+	b.attempt.watchdog.rest()
+	if left := b.download.size - b.offset; b.download.size >= 0 && int64(n) > left {
+		n, err = int(left), permanent{fmt.Errorf("the server sends more than the %d bytes that it announced", b.download.size)}
+	}
+	if n > 0 {
+		b.progress(n)
+	}
+	if err != nil && err != io.EOF && b.attempt.watchdog.barked.Load() {
+		err = errStalled
+	}
+	return n, err
+}
+
+func (b *body) progress(n int) {
+	c := b.download.client
+	b.offset += int64(n)
+	c.counted.bytes.Add(int64(n))
+	if c.Observe != nil {
+		c.Observe(b.download.name, n)
+	}
+	if b.offset-b.forgiven >= enoughProgress {
+		b.download.failures, b.forgiven = 0, b.offset
+	}
+}
+
+// resume finds another attempt that goes on at the offset.
+func (b *body) resume(cause error) error {
+	b.attempt.close()
+	if b.offset > 0 && b.download.validator == "" {
+		cause = permanent{fmt.Errorf("the transfer broke after %d bytes, and the server gives neither ETag nor Last-Modified to go on with: %w",
+			b.offset, cause)}
+	}
+	next, err := b.connect(b.offset, cause)
+	if err == nil {
+		b.attempt = next
+	}
+	return err
+}
+
+// finish notes the last word and gives back what the download holds.
+func (b *body) finish(err error) {
+	if b.err == nil {
+		b.err = err
+	}
+	if b.release != nil {
+		b.attempt.close()
+		b.release()
+		b.release = nil
+	}
+}
+
+// errClosed is what a Read after Close gets.
+var errClosed = errors.New("reading after Close")
+
+// Close implements io.Closer.
+func (b *body) Close() error {
+	b.finish(errClosed)
+	return nil
+}

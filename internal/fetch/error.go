@@ -1,0 +1,66 @@
+package fetch
+
+import (
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// An Error says what could not be fetched and why.
+type Error struct {
+	URL    string // without user name and password
+	Status int    // what the server answered; 0 where it did not come to that
+	Err    error
+}
+
+func (e *Error) Error() string {
+	verb := "opening"
+	if strings.HasPrefix(e.URL, "http") && strings.Contains(e.URL, "://") {
+		verb = "fetching"
+	}
+	return fmt.Sprintf("%s %q: %v", verb, e.URL, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// A statusError is an answer that is not the file.
+type statusError int
+
+func (s statusError) Error() string {
+	text := strings.TrimSpace(fmt.Sprintf("the server answers %d %s", int(s), http.StatusText(int(s))))
+	if s == http.StatusUnauthorized {
+		text += "; credentials go before the host, as in https://USER:PASSWORD@HOST/"
+	}
+	return text
+}
+
+// Is maps statuses to what a file system would have said.
+func (s statusError) Is(target error) bool {
+	switch s {
+	case http.StatusNotFound, http.StatusGone:
+		return target == fs.ErrNotExist
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return target == fs.ErrPermission
+	}
+	return false
+}
+
+// Redact returns a URL without its user name and password, also where it is not valid. A path stays as it is.
+func Redact(location string) string {
+	scheme, rest, ok := strings.Cut(location, "://")
+	if !ok {
+		return location
+	}
+	if u, err := url.Parse(location); err == nil {
+		u.User = nil
+		return u.String()
+	}
+	// Nothing says where the host of an invalid URL ends, so everything up to the last @ goes.
+	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
+		rest = rest[at+1:]
+	}
+	return scheme + "://" + rest
+}

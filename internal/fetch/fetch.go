@@ -1,0 +1,156 @@
+// Package fetch opens URLs and files as streams that survive a bad network: it waits and tries again, picks a broken body
+// up where it broke, and gives up in bounded time. What it returns is the server's bytes in order or an error,
+// never a mixture of two versions; whether they are the right bytes is for the reader to check.
+//
+// It stores nothing, and it never writes a user name or a password anywhere.
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+)
+
+const (
+	defaultJobs    = 8
+	defaultRetries = 4                // waits of about 0.5, 1, 2 and 4 s
+	defaultStall   = 30 * time.Second // without a byte; longer than a busy CDN pauses
+)
+
+// A Client opens http and https URLs, file URLs and plain paths. The zero value works; it must not be copied once used.
+type Client struct {
+	HTTP    *http.Client  // nil is one with time-outs and the environment's proxies
+	Offline bool          // http and https are refused
+	Jobs    int           // concurrent downloads, each from Open to its end or Close; 0 is 8
+	Retries int           // tries after the first, anew after each megabyte that came; 0 is 4, below 0 none
+	Stall   time.Duration // how long to wait for headers or for the next byte; 0 is 30 s
+
+	// Observe is told of each piece of a body that came from the network, by several goroutines. The URL is redacted.
+	Observe func(url string, n int)
+	// Sleep waits between tries until ctx ends; nil is by the clock.
+	Sleep func(ctx context.Context, d time.Duration) error
+
+	once    sync.Once
+	http    *http.Client
+	slots   *semaphore.Weighted
+	counted struct{ requests, retries, resumes, bytes atomic.Int64 }
+}
+
+// Stats says what a Client did on the network so far.
+type Stats struct {
+	Requests, Retries, Resumes int64
+	Bytes                      int64 // of bodies
+}
+
+// Stats returns the counts so far.
+func (c *Client) Stats() Stats {
+	return Stats{
+		Requests: c.counted.requests.Load(), Retries: c.counted.retries.Load(), Resumes: c.counted.resumes.Load(),
+		Bytes: c.counted.bytes.Load(),
+	}
+}
+
+// ErrOffline is the cause of an Error where the network would have been needed and Offline is set.
+var ErrOffline = errors.New("--offline forbids the network; run once without it, or name a folder or file")
+
+// Open opens a URL or a path for reading. It returns once the server has answered; errors while reading are of the same
+// kind as those of Open. The reader must be closed, and ends with ctx.
+//
+// All errors are an *Error, or ctx's own inside one. Where there is no such file, errors.Is(err, fs.ErrNotExist).
+func (c *Client) Open(ctx context.Context, location string) (io.ReadCloser, error) {
+	scheme, _, isURL := strings.Cut(location, "://")
+	if !isURL {
+		return openFile(ctx, location, location)
+	}
+	name := Redact(location)
+	u, err := url.Parse(location)
+	if err != nil { // whose text has the URL as it is, password and all
+		return nil, &Error{URL: name, Err: errors.New("this is not a valid URL")}
+	}
+	switch strings.ToLower(scheme) {
+	case "http", "https":
+		return c.download(ctx, u, name)
+	case "file":
+		if u.Host != "" && u.Host != "localhost" {
+			return nil, &Error{URL: name, Err: fmt.Errorf("file URLs name no host; did you mean \"file:///%s%s\"?", u.Host, u.Path)}
+		}
+		return openFile(ctx, name, u.Path)
+	}
+	return nil, &Error{URL: name, Err: fmt.Errorf("no such scheme %q here; http, https, file and plain paths are known", scheme)}
+}
+
+// download starts a download in a slot of its own.
+func (c *Client) download(ctx context.Context, u *url.URL, name string) (io.ReadCloser, error) {
+	if c.Offline {
+		return nil, &Error{URL: name, Err: ErrOffline}
+	}
+	if u.Host == "" {
+		return nil, &Error{URL: name, Err: errors.New("the URL names no host")}
+	}
+	c.once.Do(c.init)
+	if err := c.slots.Acquire(ctx, 1); err != nil {
+		return nil, &Error{URL: name, Err: context.Cause(ctx)}
+	}
+	d := newDownload(c, u, name)
+	first, err := d.connect(ctx, 0)
+	if err != nil {
+		c.slots.Release(1)
+		return nil, err
+	}
+	connect := func(offset int64, after error) (*attempt, error) {
+		if err := d.pause(ctx, after, 0); err != nil {
+			return nil, err
+		}
+		return d.connect(ctx, offset)
+	}
+	return &body{download: d, attempt: first, connect: connect, release: func() { c.slots.Release(1) }}, nil
+}
+
+func (c *Client) init() {
+	jobs := c.Jobs
+	if jobs <= 0 {
+		jobs = defaultJobs
+	}
+	c.slots = semaphore.NewWeighted(int64(jobs))
+	c.http = newHTTPClient(c.HTTP)
+}
+
+func (c *Client) retries() int {
+	switch {
+	case c.Retries < 0:
+		return 0
+	case c.Retries == 0:
+		return defaultRetries
+	}
+	return c.Retries
+}
+
+func (c *Client) stall() time.Duration {
+	if c.Stall <= 0 {
+		return defaultStall
+	}
+	return c.Stall
+}
+
+func (c *Client) sleep(ctx context.Context, d time.Duration) error {
+	if c.Sleep != nil {
+		return c.Sleep(ctx, d)
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,71 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// openFile opens a local file; name is what the caller called it.
+func openFile(ctx context.Context, name, path string) (io.ReadCloser, error) {
+	if err := context.Cause(ctx); err != nil {
+		return nil, &Error{URL: name, Err: err}
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, &Error{URL: name, Err: explain(err, path)}
+	}
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		_ = f.Close()
+		return nil, &Error{URL: name, Err: errors.New("this is a folder, and a file is wanted")}
+	}
+	return &file{File: f, name: name, alive: func() error { return context.Cause(ctx) }}, nil
+}
+
+// explain says of a missing file how much of its path is there.
+func explain(err error, path string) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		err = pe.Err // the path stands in the Error already
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	missing := filepath.Clean(path)
+	for {
+		dir := filepath.Dir(missing)
+		info, statErr := os.Stat(dir)
+		if statErr == nil && !info.IsDir() {
+			return fmt.Errorf("%w: %q is not a folder", err, dir)
+		}
+		if statErr == nil || dir == missing {
+			return fmt.Errorf("%w: the folder %q has no %q", err, dir, filepath.Base(missing))
+		}
+		missing = dir
+	}
+}
+
+// A file is a local file that ends with its context.
+type file struct {
+	*os.File
+	name  string
+	alive func() error
+}
+
+func (f *file) Read(p []byte) (int, error) {
+	if err := f.alive(); err != nil {
+		return 0, &Error{URL: f.name, Err: err}
+	}
+	n, err := f.File.Read(p)
+	if err != nil && err != io.EOF {
+		err = &Error{URL: f.name, Err: err}
+	}
+	return n, err
+}
+
+// WriteTo hides that of *os.File, which would not notice the end of the context.
+func (f *file) WriteTo(w io.Writer) (int64, error) { return io.Copy(w, struct{ io.Reader }{f}) }

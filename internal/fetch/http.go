@@ -1,0 +1,77 @@
+package fetch
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+const (
+	dialTimeout   = 15 * time.Second
+	tlsTimeout    = 15 * time.Second
+	idleTimeout   = 90 * time.Second
+	maxRedirects  = 10
+	userAgent     = "pyimg"
+	idlePerServer = 2 * defaultJobs
+)
+
+// newHTTPClient returns base, or a client with time-outs, with our rules for redirects.
+func newHTTPClient(base *http.Client) *http.Client {
+	if base == nil {
+		base = &http.Client{Transport: &http.Transport{
+			Proxy:                 proxy,
+			DialContext:           (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext,
+			ForceAttemptHTTP2:     true,
+			TLSHandshakeTimeout:   tlsTimeout,
+			IdleConnTimeout:       idleTimeout,
+			MaxIdleConnsPerHost:   idlePerServer,
+			ExpectContinueTimeout: time.Second,
+		}}
+	}
+	hc := *base
+	hc.CheckRedirect = func(req *http.Request, via []*http.Request) error {
+		if err := checkRedirect(req, via); err != nil || base.CheckRedirect == nil {
+			return err
+		}
+		return base.CheckRedirect(req, via)
+	}
+	return &hc
+}
+
+// proxy is http.ProxyFromEnvironment, whose errors would show a proxy's password.
+func proxy(req *http.Request) (*url.URL, error) {
+	u, err := http.ProxyFromEnvironment(req)
+	if err != nil {
+		return nil, permanent{errors.New("the proxy that the environment names (HTTP_PROXY, HTTPS_PROXY) is not a valid URL")}
+	}
+	return u, nil
+}
+
+// errRedirect is a redirect that is not followed.
+var errRedirect = errors.New("refusing a redirect")
+
+// checkRedirect keeps a redirect from weakening the transport and from carrying anything to another host: net/http itself
+// sends credentials on to subdomains and, on the same host, from https down to http.
+func checkRedirect(req *http.Request, via []*http.Request) error {
+	if len(via) >= maxRedirects {
+		return fmt.Errorf("%w: there were %d already", errRedirect, len(via))
+	}
+	first, last := via[0].URL, via[len(via)-1].URL
+	if last.Scheme == "https" && req.URL.Scheme != "https" {
+		return fmt.Errorf("%w from https down to %s on host %q", errRedirect, req.URL.Scheme, req.URL.Host)
+	}
+	if req.URL.Scheme != "https" && req.URL.Scheme != "http" {
+		return fmt.Errorf("%w to scheme %q", errRedirect, req.URL.Scheme)
+	}
+	req.URL.User = nil // the server's, not ours
+	req.Header.Del("Referer")
+	if !sameOrigin(first, req.URL) {
+		req.Header.Del("Authorization")
+	}
+	return nil
+}
+
+func sameOrigin(a, b *url.URL) bool { return a.Scheme == b.Scheme && a.Host == b.Host }
