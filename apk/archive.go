@@ -1,0 +1,182 @@
+package apk
+
+import (
+	"context"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"math"
+)
+
+const (
+	maxControlRaw   = 4 << 20  // Alpine's largest takes some 100 KiB: thousands of provides
+	maxControlPlain = 32 << 20 // bounds what a small raw stream may inflate to
+)
+
+// Expect says what archive is wanted and who may have signed it.
+type Expect struct {
+	Package *Package // what the index says; nil for an archive that no index lists
+	Keyring *Keyring // nil accepts any signature or none
+	Name    string   // its URL, for errors
+}
+
+// Archive is a package archive of apk v2, read up to its data.
+type Archive struct {
+	Control *Control
+
+	// Data reads the raw bytes of the data stream: one or more gzip members of one tar. At
+	// the end, where io.EOF would be, it returns a *HashError if they are not what the
+	// control stream says; one that wraps io.ErrUnexpectedEOF if the archive is too short.
+	Data io.Reader
+}
+
+// HashError says that bytes are not those that a checksum promised.
+type HashError struct {
+	Name      string // the archive, as its URL
+	What      string // the part of it
+	Want, Got string
+	Cause     error // io.ErrUnexpectedEOF for an archive that is too short; may be nil
+}
+
+func (e *HashError) Error() string {
+	text := fmt.Sprintf("reading package %q: checksum of its %s is %s, not %s", e.Name, e.What, e.Got, e.Want)
+	if e.Cause != nil {
+		return text + ": truncated: " + e.Cause.Error()
+	}
+	return text + ": it was altered, or replaced under the same name; refresh the index or try another mirror"
+}
+
+func (e *HashError) Unwrap() error { return e.Cause }
+
+// OpenArchive reads an archive in one pass: its signature and control streams here, its data
+// as Archive.Data is read. The control stream must be the one that want.Package's checksum
+// names, and the data the one that the control stream names; so an archive that an index
+// lists is as trusted as the index. Its own signature is checked too where its key is known;
+// where no index lists the archive, it must be.
+func OpenArchive(r io.Reader, want Expect) (*Archive, error) {
+	t := newTap(r, math.MaxInt64)
+	if t.startsWith(adbMagic) {
+		return nil, fmt.Errorf("reading package %q: it is of apk v3 (ADB), which is not supported yet; only v2 is", want.Name)
+	}
+	sigs, err := leadingSignatures(t)
+	if err != nil {
+		return nil, fmt.Errorf("reading package %q: %w", want.Name, err)
+	}
+	raw, err := t.member(maxControlRaw, maxControlPlain)
+	if err != nil {
+		return nil, fmt.Errorf("reading package %q: control stream: %w", want.Name, err)
+	}
+	if err := want.check(raw); err != nil {
+		return nil, err
+	}
+	control, err := ParseControl(raw)
+	if err != nil {
+		return nil, fmt.Errorf("reading package %q: %w", want.Name, err)
+	}
+	if err := want.verify(raw, sigs, control.Info); err != nil {
+		return nil, err
+	}
+	data := &dataReader{t: t, name: want.Name, want: control.DataHash, hash: sha256.New()}
+	if want.Package != nil {
+		data.size = want.Package.Size
+	}
+	return &Archive{Control: control, Data: data}, nil
+}
+
+// check compares the control stream with the index, before anything looks inside it.
+func (want Expect) check(raw []byte) error {
+	if want.Package == nil {
+		return nil
+	}
+	if got := Checksum(sha1.Sum(raw)); got != want.Package.Checksum {
+		return &HashError{Name: want.Name, What: "control stream", Want: want.Package.Checksum.String(), Got: got.String()}
+	}
+	return nil
+}
+
+// verify checks what the control stream says of itself, and its signature.
+func (want Expect) verify(raw []byte, sigs []signature, info Info) error {
+	arch := info.Arch
+	if p := want.Package; p != nil {
+		// The architecture may differ: a noarch package is listed under its repository's.
+		if info.Name != p.Name || info.Version != p.Version {
+			return fmt.Errorf("reading package %q: it is %s-%s, but the index says %s", want.Name, info.Name, info.Version, p)
+		}
+		arch = p.Arch
+	}
+	if want.Keyring == nil {
+		return nil
+	}
+	if arch == noarch {
+		arch = "" // built once, by whichever architecture's builder
+	}
+	if want.Package != nil {
+		sigs = want.Keyring.known(sigs, arch)
+		if len(sigs) == 0 {
+			return nil // the index vouches for it
+		}
+	}
+	v := newVerifier(want.Name, sigs)
+	if _, err := v.Write(raw); err != nil {
+		return err
+	}
+	return v.verify(context.Background(), want.Keyring, arch)
+}
+
+// known keeps the signatures that name a key of the ring which may sign for arch.
+func (r *Keyring) known(sigs []signature, arch string) []signature {
+	var known []signature
+	for _, s := range sigs {
+		if len(signing(r.held(s.hint), arch)) > 0 {
+			known = append(known, s)
+		}
+	}
+	return known
+}
+
+// A dataReader hands on the data stream and judges it at its end.
+type dataReader struct {
+	t    *tap
+	name string
+	want string // hex; "" where the control stream promises none
+	size int64  // of the whole archive, 0 if unknown; explains a mismatch, never makes one
+	hash hash.Hash
+	n    int64
+	err  error
+}
+
+func (d *dataReader) Read(p []byte) (int, error) {
+	if d.err != nil {
+		return 0, d.err
+	}
+	n, err := d.t.Read(p)
+	d.n += int64(n)
+	d.hash.Write(p[:n]) // never fails, see hash.Hash
+	if errors.Is(err, io.EOF) {
+		err = d.judge()
+	}
+	d.err = err
+	return n, err
+}
+
+func (d *dataReader) judge() error {
+	if d.want == "" {
+		if d.n == 0 {
+			return io.EOF
+		}
+		return fmt.Errorf("reading package %q: its .PKGINFO has no datahash, so nothing vouches for its files", d.name)
+	}
+	got := hex.EncodeToString(d.hash.Sum(nil))
+	if got == d.want {
+		return io.EOF
+	}
+	fault := &HashError{Name: d.name, What: "data", Want: d.want, Got: got}
+	if d.t.pos() < d.size {
+		fault.Cause = io.ErrUnexpectedEOF
+	}
+	return fault
+}

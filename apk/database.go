@@ -1,0 +1,194 @@
+package apk
+
+import (
+	"archive/tar"
+	"bytes"
+	"cmp"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+)
+
+// Where apk keeps what it knows of a root.
+const (
+	installedFile = "lib/apk/db/installed"
+	scriptsFile   = "lib/apk/db/scripts.tar"
+	triggersFile  = "lib/apk/db/triggers"
+	worldFile     = "etc/apk/world"
+	archFile      = "etc/apk/arch"
+	gzipSuffix    = ".gz"
+)
+
+// Database is what apk writes of a root: its installed packages, their scripts and triggers, the
+// world that was asked for and the architecture. The headers have a name, a size and a mode;
+// they are regular files of root, without a time. The directories are among Root.Dirs.
+func (r *Root) Database(world []Dependency) iter.Seq2[*tar.Header, []byte] {
+	return func(yield func(*tar.Header, []byte) bool) {
+		scripts, scriptsName := r.scriptsTar(), scriptsFile
+		if r.o.Dialect == Dialect3 {
+			scripts, scriptsName = compressed(scripts), scriptsFile+gzipSuffix
+		}
+		for _, f := range []struct {
+			name    string
+			content []byte
+		}{
+			{installedFile, r.installed()},
+			{scriptsName, scripts},
+			{triggersFile, r.triggersText()},
+			{worldFile, worldText(world)},
+			{archFile, []byte(r.o.Arch + "\n")},
+		} {
+			h := &tar.Header{Typeflag: tar.TypeReg, Name: f.name, Size: int64(len(f.content)), Mode: 0o644}
+			if !yield(h, f.content) {
+				return
+			}
+		}
+	}
+}
+
+// byName are the packages in the order of the database.
+func (r *Root) byName() []*rootPackage {
+	return slices.SortedStableFunc(slices.Values(r.packages), func(a, b *rootPackage) int {
+		return compareNames(a.Package.Name, b.Package.Name)
+	})
+}
+
+// compareNames orders names as apk shows them: ignoring case, then by bytes.
+func compareNames(a, b string) int {
+	return cmp.Or(strings.Compare(lowerASCII(a), lowerASCII(b)), strings.Compare(a, b))
+}
+
+// lowerASCII folds case as strcasecmp(3) does in the C locale.
+func lowerASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r - 'A' + 'a'
+		}
+		return r
+	}, s)
+}
+
+// installed is lib/apk/db/installed. See apk-v2(5) for its fields.
+func (r *Root) installed() []byte {
+	var b bytes.Buffer
+	for _, p := range r.byName() {
+		writePackage(&b, p.Package)
+		p.writeReplaces(&b)
+		for _, d := range p.dirs {
+			d.write(&b)
+		}
+		b.WriteByte('\n')
+	}
+	return b.Bytes()
+}
+
+// writePackage writes what the index says of a package, as apk writes it.
+func writePackage(b *bytes.Buffer, p *Package) {
+	always := func(field byte, value any) { fmt.Fprintf(b, "%c:%v\n", field, value) }
+	ifAny := func(field byte, value string) {
+		if value != "" && value != "0" {
+			always(field, value)
+		}
+	}
+	always('C', p.Checksum)
+	always('P', p.Name)
+	always('V', p.Version)
+	ifAny('A', p.Arch)
+	always('S', p.Size)
+	always('I', p.InstalledSize)
+	always('T', p.Description)
+	always('U', p.URL)
+	always('L', p.License)
+	ifAny('o', p.Origin)
+	ifAny('m', p.Maintainer)
+	ifAny('t', fmt.Sprint(p.BuildTime))
+	ifAny('c', p.Commit)
+	ifAny('k', fmt.Sprint(p.ProviderPriority))
+	ifAny('D', dependencyText(p.Depends))
+	ifAny('p', dependencyText(p.Provides))
+	ifAny('i', dependencyText(p.InstallIf))
+}
+
+func (p *rootPackage) writeReplaces(b *bytes.Buffer) {
+	if replaces := p.replaces(); len(replaces) > 0 {
+		fmt.Fprintf(b, "r:%s\n", dependencyText(replaces))
+	}
+	if priority := p.replacesPriority(); priority != 0 {
+		fmt.Fprintf(b, "q:%d\n", priority)
+	}
+	if repo := p.Package.Repository; repo != nil && repo.Tag != "" {
+		fmt.Fprintf(b, "s:%s\n", strings.TrimPrefix(repo.Tag, "@"))
+	}
+}
+
+func dependencyText(ds []Dependency) string {
+	texts := make([]string, len(ds))
+	for i, d := range ds {
+		texts[i] = d.String()
+	}
+	return strings.Join(texts, " ")
+}
+
+// write writes a directory and its files.
+func (d *ownedDir) write(b *bytes.Buffer) {
+	fmt.Fprintf(b, "F:%s\n", d.name)
+	if d.acl != defaultDirACL() {
+		d.acl.write(b, 'M')
+	}
+	for _, f := range d.files {
+		fmt.Fprintf(b, "R:%s\n", f.name)
+		if f.acl != defaultFileACL() {
+			f.acl.write(b, 'a')
+		}
+		if f.sum != nil {
+			fmt.Fprintf(b, "Z:%s\n", Checksum(f.sum))
+		}
+	}
+}
+
+func (a acl) write(b *bytes.Buffer, field byte) {
+	fmt.Fprintf(b, "%c:%d:%d:%o", field, a.uid, a.gid, a.mode)
+	if a.xattrs != "" {
+		fmt.Fprintf(b, ":%s", a.xattrs)
+	}
+	b.WriteByte('\n')
+}
+
+// triggersText is lib/apk/db/triggers, in the order of installing.
+func (r *Root) triggersText() []byte {
+	var b bytes.Buffer
+	for _, p := range r.packages {
+		if globs := p.triggers(); len(globs) > 0 {
+			fmt.Fprintf(&b, "%s %s\n", p.Package.Checksum, strings.Join(globs, " "))
+		}
+	}
+	return b.Bytes()
+}
+
+// worldText is etc/apk/world: one constraint a name, the last one, "!" not counting in the
+// order. See apk-world(5).
+func worldText(world []Dependency) []byte {
+	last := make(map[string]Dependency)
+	for _, d := range world {
+		last[d.Name] = d
+	}
+	var b bytes.Buffer
+	for _, name := range slices.SortedFunc(maps.Keys(last), compareNames) {
+		fmt.Fprintln(&b, last[name])
+	}
+	return b.Bytes()
+}
+
+// compressed makes the gzip of Dialect3's scripts, the same each time.
+func compressed(plain []byte) []byte {
+	var b bytes.Buffer
+	// Neither call can fail: the level is valid, and a bytes.Buffer takes all.
+	z, _ := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	_, _ = z.Write(plain)
+	_ = z.Close()
+	return b.Bytes()
+}

@@ -1,0 +1,199 @@
+package apk
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Op says which versions a dependency accepts: a set of <, = and >, where = may be fuzzy.
+// Its zero value accepts every version.
+type Op uint8
+
+// The comparisons of apk-package(5) and apk-world(5).
+const (
+	OpAny     Op = 0
+	OpEqual   Op = 1 // =
+	OpLess    Op = 2 // <
+	OpGreater Op = 4 // >
+	opFuzzy   Op = 8 // with OpEqual: equal as far as the wanted version goes
+
+	OpLessEqual    = OpLess | OpEqual    // <=
+	OpGreaterEqual = OpGreater | OpEqual // >=
+	OpFuzzy        = OpEqual | opFuzzy   // ~
+	OpFuzzyLess    = OpLess | OpFuzzy    // <~
+	OpFuzzyGreater = OpGreater | OpFuzzy // >~
+	OpChecksum     = OpLess | OpGreater  // ><: the package that has this checksum
+)
+
+// String is the operator as apk writes it, "" for OpAny.
+func (o Op) String() string {
+	switch o {
+	case OpEqual:
+		return "="
+	case OpLess:
+		return "<"
+	case OpLessEqual:
+		return "<="
+	case OpGreater:
+		return ">"
+	case OpGreaterEqual:
+		return ">="
+	case OpFuzzy:
+		return "~"
+	case OpFuzzyLess:
+		return "<~"
+	case OpFuzzyGreater:
+		return ">~"
+	case OpChecksum:
+		return "><"
+	}
+	return ""
+}
+
+// operatorBytes may stand between a name and a version, in any order and number.
+const operatorBytes = "<>=~"
+
+func parseOp(s string) Op {
+	var o Op
+	for i := range len(s) {
+		switch s[i] {
+		case '<':
+			o |= OpLess
+		case '>':
+			o |= OpGreater
+		case '=':
+			o |= OpEqual
+		case '~':
+			o |= OpFuzzy
+		}
+	}
+	return o
+}
+
+// accepts says whether a version satisfies the comparison. A name that is provided without a
+// version ("") satisfies every one.
+func (o Op) accepts(version, want string) bool {
+	if o == OpAny || version == "" {
+		return true
+	}
+	switch compareVersions(version, want, o&opFuzzy != 0) {
+	case -1:
+		return o&OpLess != 0
+	case 1:
+		return o&OpGreater != 0
+	default:
+		return o&OpEqual != 0
+	}
+}
+
+// Dependency is one constraint on a name, or what a package provides. See apk-package(5) and,
+// for Tag, apk-world(5).
+type Dependency struct {
+	Name     string
+	Version  string // "" where Op is OpAny; the checksum's text where Op is OpChecksum
+	Tag      string // without "@"; only in world
+	Op       Op
+	Conflict bool // "!": what matches must not be installed
+}
+
+// String is the dependency as apk writes it, which ParseDependency reads back.
+func (d Dependency) String() string {
+	var b strings.Builder
+	if d.Conflict {
+		b.WriteByte('!')
+	}
+	b.WriteString(d.Name)
+	if d.Tag != "" {
+		b.WriteByte('@')
+		b.WriteString(d.Tag)
+	}
+	if d.Op != OpAny {
+		b.WriteString(d.Op.String())
+		b.WriteString(d.Version)
+	}
+	return b.String()
+}
+
+// errBadVersion says that a dependency can be read but for its version.
+var errBadVersion = errors.New("invalid version")
+
+// ParseDependency reads one dependency: [!]NAME[@TAG][OP VERSION], without spaces.
+func ParseDependency(s string) (Dependency, error) {
+	d, err := parseDependency(s)
+	if err != nil {
+		return Dependency{}, err
+	}
+	return d, nil
+}
+
+// parseDependency is ParseDependency, but where only the version is invalid it returns what
+// it read beside an errBadVersion: an index's provides count even so.
+func parseDependency(s string) (Dependency, error) {
+	const form = `want [!]NAME[@TAG][OP VERSION], OP one of = < <= > >= ~ ><`
+	text, conflict := strings.CutPrefix(s, "!")
+	d := Dependency{Name: text, Conflict: conflict}
+	if i := strings.IndexAny(text, operatorBytes); i >= 0 {
+		d.Name = text[:i]
+		d.Version = strings.TrimLeft(text[i:], operatorBytes)
+		d.Op = parseOp(text[i : len(text)-len(d.Version)])
+		if d.Version == "" {
+			return Dependency{}, fmt.Errorf("parsing dependency %q: no version after %q", s, text[i:])
+		}
+	}
+	name, tag, tagged := strings.Cut(d.Name, "@")
+	d.Name, d.Tag = name, tag
+	if name == "" || tagged && tag == "" || strings.ContainsFunc(s, notInDependency) {
+		return Dependency{}, fmt.Errorf("parsing dependency %q: %s", s, form)
+	}
+	return d.checkVersion(s)
+}
+
+func (d Dependency) checkVersion(s string) (Dependency, error) {
+	switch {
+	case d.Op == OpAny:
+	case d.Op&OpChecksum == OpChecksum && d.Op != OpChecksum: // "<>=": apk accepts every version then
+		d.Op, d.Version = OpAny, ""
+	case d.Op != OpChecksum && !ValidVersion(d.Version):
+		return d, fmt.Errorf("parsing dependency %q: %w %q", s, errBadVersion, d.Version)
+	}
+	return d, nil
+}
+
+// notInDependency keeps white space and what could confuse a terminal out of names.
+func notInDependency(r rune) bool { return r <= ' ' || r == 0x7f }
+
+// ParseDependencies reads dependencies that stand side by side, as in an index or a .PKGINFO.
+// Tags are not for these.
+func ParseDependencies(s string) ([]Dependency, error) {
+	ds, err := readDependencies(nil, s)
+	if err != nil {
+		return nil, err
+	}
+	return ds, nil
+}
+
+// readDependencies reads as apk does: up to what is no dependency at all, but on where only a
+// version is invalid. It returns all that it read beside the first fault.
+func readDependencies(ds []Dependency, s string) ([]Dependency, error) {
+	var first error
+	for word := range strings.FieldsFuncSeq(s, isSeparator) {
+		d, err := parseDependency(word)
+		if err == nil && d.Tag != "" {
+			err = fmt.Errorf("parsing dependency %q: a tag is only for world", word)
+			return ds, cmp.Or(first, err)
+		}
+		if err != nil && !errors.Is(err, errBadVersion) {
+			return ds, cmp.Or(first, err)
+		}
+		first = cmp.Or(first, err)
+		ds = append(ds, d)
+	}
+	return ds, first
+}
+
+func isSeparator(r rune) bool { return r == ' ' || r == '\n' }
+
+// matchesVersion says whether a version satisfies the comparison, whatever Conflict says.
+func (d Dependency) matchesVersion(version string) bool { return d.Op.accepts(version, d.Version) }

@@ -1,0 +1,187 @@
+package apk
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/flate"
+	"github.com/klauspost/compress/gzip"
+)
+
+const (
+	tapBuffer    = 32 << 10
+	tapLookAhead = 4 << 10 // more than a gzip header and one tar header, deflated, take
+)
+
+// adbMagic begins every file of apk v3: "ADB." raw, "ADBd" and "ADBc" compressed.
+const adbMagic = "ADB"
+
+var errTooLarge = errors.New("too large")
+
+// A tap reads a stream and hands on exactly the bytes that were consumed, in order, to a sink.
+// It implements io.ByteReader, so that inflating stops at the last byte of a gzip member:
+// where a member ends is where apk v2 divides signature, control and data.
+type tap struct {
+	src  io.Reader
+	buf  []byte
+	r, w int // buf[r:w] is read from src but not consumed
+	mark int // buf[mark:r] is consumed but not yet with the sink
+	err  error
+	n    int64 // bytes consumed before buf[mark]
+
+	sink io.Writer
+	max  int64 // position past which reading fails with errTooLarge
+}
+
+func newTap(src io.Reader, max int64) *tap {
+	return &tap{src: src, buf: make([]byte, tapBuffer), sink: io.Discard, max: max}
+}
+
+// pos is the number of bytes consumed.
+func (t *tap) pos() int64 { return t.n + int64(t.r-t.mark) }
+
+// divert gives the sink what is consumed so far, and what follows to w.
+func (t *tap) divert(w io.Writer) error {
+	if err := t.flush(); err != nil {
+		return err
+	}
+	t.sink = w
+	return nil
+}
+
+func (t *tap) flush() error {
+	_, err := t.sink.Write(t.buf[t.mark:t.r])
+	t.n += int64(t.r - t.mark)
+	t.mark = t.r
+	return err
+}
+
+// fill reads at least one byte that is not consumed yet.
+func (t *tap) fill() error {
+	if err := t.flush(); err != nil {
+		return err
+	}
+	if t.n > t.max {
+		return errTooLarge
+	}
+	copy(t.buf, t.buf[t.r:t.w])
+	t.r, t.w, t.mark = 0, t.w-t.r, 0
+	for t.err == nil {
+		n, err := t.src.Read(t.buf[t.w:])
+		t.w, t.err = t.w+n, err
+		if n > 0 {
+			return nil
+		}
+	}
+	return t.err
+}
+
+func (t *tap) Read(p []byte) (int, error) {
+	if t.r == t.w {
+		if err := t.fill(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, t.buf[t.r:t.w])
+	t.r += n
+	return n, nil
+}
+
+func (t *tap) ReadByte() (byte, error) {
+	if t.r == t.w {
+		if err := t.fill(); err != nil {
+			return 0, err
+		}
+	}
+	b := t.buf[t.r]
+	t.r++
+	return b, nil
+}
+
+// startsWith looks ahead; it consumes nothing.
+func (t *tap) startsWith(prefix string) bool {
+	for t.w-t.r < len(prefix) {
+		if t.fill() != nil {
+			return false
+		}
+	}
+	return string(t.buf[t.r:t.r+len(prefix)]) == prefix
+}
+
+// inflatesTo looks ahead into the gzip member that begins here; it consumes nothing.
+func (t *tap) inflatesTo(prefix string) bool {
+	for t.w-t.r < tapLookAhead && t.fill() == nil {
+	}
+	z, err := gzip.NewReader(bytes.NewReader(t.buf[t.r:t.w]))
+	if err != nil {
+		return false
+	}
+	got := make([]byte, len(prefix))
+	_, err = io.ReadFull(z, got)
+	return err == nil && string(got) == prefix
+}
+
+// atEnd says whether the stream holds no more bytes.
+func (t *tap) atEnd() bool { return t.r == t.w && t.fill() != nil && errors.Is(t.err, io.EOF) }
+
+// inflate reads the gzip member that begins here, and leaves the tap at its last byte.
+func (t *tap) inflate(max int64, read func(io.Reader) error) error {
+	z, err := gzip.NewReader(t)
+	if err != nil {
+		return unexpected(err)
+	}
+	defer z.Close()
+	z.Multistream(false)
+	limited := &limitedReader{r: z, left: max}
+	if err := read(limited); err != nil {
+		return unexpected(err)
+	}
+	if _, err := io.Copy(io.Discard, limited); err != nil {
+		return unexpected(err)
+	}
+	return t.flush()
+}
+
+// member reads the gzip member that begins here and returns its raw bytes.
+func (t *tap) member(maxRaw, maxInflated int64) ([]byte, error) {
+	var raw bytes.Buffer
+	if err := t.divert(&raw); err != nil {
+		return nil, err
+	}
+	was := t.max
+	t.max = t.pos() + maxRaw
+	err := t.inflate(maxInflated, func(io.Reader) error { return nil })
+	t.max, t.sink = was, io.Discard
+	return raw.Bytes(), err
+}
+
+// A limitedReader fails with errTooLarge, where io.LimitReader would feign an end.
+type limitedReader struct {
+	r    io.Reader
+	left int64
+}
+
+func (l *limitedReader) Read(p []byte) (int, error) {
+	if l.left < 0 {
+		return 0, errTooLarge
+	}
+	n, err := l.r.Read(p)
+	if l.left -= int64(n); l.left < 0 {
+		return 0, errTooLarge
+	}
+	return n, err
+}
+
+// unexpected says what a fault inside of a structure means.
+func unexpected(err error) error {
+	var corrupt flate.CorruptInputError
+	switch {
+	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("truncated: %w", io.ErrUnexpectedEOF)
+	case errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) || errors.As(err, &corrupt):
+		return fmt.Errorf("damaged or altered: %w", err)
+	}
+	return err
+}

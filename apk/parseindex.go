@@ -1,0 +1,165 @@
+package apk
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// Bounds for the text of an index, which may come from anywhere.
+const (
+	maxIndexLine   = 1 << 20   // bytes; Alpine's longest, of linux-firmware, is some 10 KiB
+	maxIndexRecord = 4 << 20   // bytes a package
+	maxIndexText   = 512 << 20 // bytes in all; Alpine's community is some 12 MiB
+)
+
+// ParseIndex reads the text of an APKINDEX and gives each package to fn, in the order of the
+// text. Package.Repository is for the caller to set. It stops at the first error, its own,
+// which name the line, or fn's.
+//
+// A package that apk would list but never install, because it needs a newer apk or because its
+// dependencies cannot be read, is given to fn too; Solve does not choose it.
+func ParseIndex(r io.Reader, fn func(*Package) error) error {
+	lines := bufio.NewScanner(r)
+	lines.Buffer(make([]byte, 0, 64<<10), maxIndexLine)
+	var record []byte
+	number, total := 0, 0
+	flush := func() error {
+		if len(record) == 0 {
+			return nil
+		}
+		p, err := parseRecord(string(record), number-bytes.Count(record, []byte{'\n'}))
+		if err != nil {
+			return err
+		}
+		record = record[:0]
+		return fn(p)
+	}
+	for lines.Scan() {
+		number++
+		line := lines.Bytes()
+		total += len(line) + 1
+		if total > maxIndexText || len(record)+len(line) > maxIndexRecord {
+			return fmt.Errorf("parsing index, line %d: too much text: more than %d bytes in all or %d for one package",
+				number, maxIndexText, maxIndexRecord)
+		}
+		if len(line) >= 2 { // apk ends a package at a shorter line
+			record = append(append(record, line...), '\n')
+			continue
+		}
+		if err := flush(); err != nil {
+			return err
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("parsing index, line %d: %w", number+1, err)
+	}
+	number++
+	return flush()
+}
+
+// parseRecord reads one package; all its strings are parts of text, so that a package costs
+// few allocations. Its lines, the first of which is number line, each end in '\n'.
+func parseRecord(text string, line int) (*Package, error) {
+	p := new(Package)
+	hasChecksum := false
+	for field := range strings.SplitSeq(text[:len(text)-1], "\n") {
+		if len(field) < 2 || field[1] != ':' {
+			return nil, fmt.Errorf("parsing index, line %d: want a letter, a colon and a value, have %.40q", line, field)
+		}
+		if err := p.setField(field[0], field[2:]); err != nil {
+			return nil, fmt.Errorf("parsing index, line %d, %q: %w", line, field[:2], err)
+		}
+		hasChecksum = hasChecksum || field[0] == 'C'
+		line++
+	}
+	var err error
+	switch {
+	case p.Name == "":
+		err = errors.New("no name (P:)")
+	case p.Version == "":
+		err = fmt.Errorf("package %q: no version (V:)", p.Name)
+	case !hasChecksum:
+		err = fmt.Errorf("package %q: no checksum (C:)", p.Name)
+	default:
+		return p, nil
+	}
+	return nil, fmt.Errorf("parsing index, the package that ends at line %d: %w", line-1, err)
+}
+
+// setField takes one field of apk-v2(5)'s index. The letters that only the installed database
+// has are passed over; so are unknown small ones, while an unknown capital marks a package
+// that an apk which does not know it must not install.
+func (p *Package) setField(letter byte, value string) (err error) {
+	switch letter {
+	case 'P':
+		p.Name = value
+	case 'V':
+		p.Version = value
+	case 'A':
+		p.Arch = value
+	case 'T':
+		p.Description = value
+	case 'U':
+		p.URL = value
+	case 'L':
+		p.License = value
+	case 'o':
+		p.Origin = value
+	case 'm':
+		p.Maintainer = value
+	case 'c':
+		p.Commit = value
+	case 'C':
+		p.Checksum, err = ParseChecksum(value)
+	case 'S':
+		p.Size, err = strconv.ParseInt(value, 10, 64)
+	case 'I':
+		p.InstalledSize, err = strconv.ParseInt(value, 10, 64)
+	case 't':
+		p.BuildTime, err = strconv.ParseInt(value, 10, 64)
+	case 'k':
+		p.ProviderPriority, err = strconv.Atoi(value)
+	case 'D':
+		p.setDepends(value)
+	case 'p':
+		// What cannot be read is not provided; the rest is.
+		p.Provides, _ = readDependencies(growDependencies(p.Provides, value), value)
+	case 'i':
+		p.setInstallIf(value)
+	case 'F', 'M', 'R', 'Z':
+	default:
+		if !isLower(letter) {
+			p.refused = fmt.Sprintf("its index entry has the field %q, which takes a newer apk", letter)
+		}
+	}
+	return err
+}
+
+func (p *Package) setDepends(value string) {
+	var err error
+	p.Depends, err = readDependencies(growDependencies(p.Depends, value), value)
+	if err != nil {
+		p.refused = err.Error()
+	}
+}
+
+// setInstallIf drops a rule that cannot be read whole: a part of it would hold too often.
+func (p *Package) setInstallIf(value string) {
+	var err error
+	p.InstallIf, err = readDependencies(growDependencies(p.InstallIf, value), value)
+	if err != nil {
+		p.InstallIf = nil
+	}
+}
+
+// growDependencies makes room for all of value's at once.
+func growDependencies(ds []Dependency, value string) []Dependency {
+	grown := make([]Dependency, len(ds), len(ds)+strings.Count(value, " ")+1)
+	copy(grown, ds)
+	return grown
+}

@@ -1,0 +1,219 @@
+package apk
+
+import (
+	"archive/tar"
+	"cmp"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"path"
+	"slices"
+)
+
+// Dialect is the generation of apk-tools whose behaviour is wanted.
+type Dialect int
+
+// The dialects. What differs between them is told where it matters.
+const (
+	Dialect2 Dialect = 2 // apk-tools 2.14, of Alpine up to v3.22
+	Dialect3 Dialect = 3 // apk-tools 3, from Alpine v3.23 on
+)
+
+// Member is one entry of a package's data tar.
+type Member struct {
+	Header  *tar.Header
+	Content []byte // of etc/passwd and etc/group, which name owners; else nil
+}
+
+// Installed is a package that is to be in the root, with what its archive holds.
+type Installed struct {
+	Package *Package
+	Control *Control
+	Members iter.Seq2[Member, error] // in the order of the archive; nil for none
+}
+
+// RootOptions say which apk and which architecture.
+type RootOptions struct {
+	Dialect Dialect
+	Arch    string // for etc/apk/arch
+}
+
+// Root is the tree of files that apk would have made. It holds headers, not contents: its
+// memory is proportional to the number of paths.
+type Root struct {
+	o        RootOptions
+	packages []*rootPackage
+	tree     *tree
+	dirs     map[string]*sharedDir // by the name that packages give them
+}
+
+// File is a path of the root that is no directory.
+type File struct {
+	Path    string // where it lies, after following other packages' symlinks to directories
+	Package int    // index of its package
+	Member  string // its name in that package's archive, as it stands there
+
+	// Header is the member's, with the numeric owner, mode and time that the file has in the
+	// end. A hard link has Typeflag tar.TypeLink and as Linkname the name, in the same archive,
+	// of an earlier member that is a regular file; links share owner, mode and time. Their
+	// target may be missing from Files, where another package's file took its place: the
+	// content is then still that of the archive's member.
+	Header *tar.Header
+}
+
+// Dir is a directory of the root.
+type Dir struct {
+	Path     string
+	Mode     int64 // permissions, with setuid, setgid and sticky bits
+	UID, GID int
+	Packages []int // indexes of those that list it, sorted; none for what apk makes itself
+}
+
+// Skip is a member that is not in the root.
+type Skip struct {
+	Member string // its name in the archive
+	Reason string
+	By     int // index of the package whose file is there instead, or -1
+}
+
+// PendingScript is a script that apk would have run without --no-scripts.
+type PendingScript struct {
+	Package int // index of its package
+	Type    string
+}
+
+// ConflictError says that two packages hold the same path, and neither may replace the other's.
+type ConflictError struct {
+	Path           string
+	Package, Owner string // NAME-VERSION of the later and of the earlier one
+}
+
+func (e *ConflictError) Error() string {
+	return fmt.Sprintf("installing %s: trying to overwrite %q owned by %s, which it does not replace", e.Package, e.Path, e.Owner)
+}
+
+// MemberError says why a member of an archive cannot be installed.
+type MemberError struct {
+	Package string // NAME-VERSION
+	Member  string // its name in the archive
+	Reason  string
+}
+
+func (e *MemberError) Error() string {
+	return fmt.Sprintf("installing %s: %q: %s", e.Package, e.Member, e.Reason)
+}
+
+// Install makes the root that "apk add --initdb --no-scripts" makes of packages, in their order,
+// of an empty directory. Where apk would report an error, so does Install: a *ConflictError or
+// a *MemberError for each fault, joined.
+func Install(packages []Installed, o RootOptions) (*Root, error) {
+	if o.Dialect != Dialect2 && o.Dialect != Dialect3 {
+		return nil, fmt.Errorf("installing: unknown dialect %d of apk (want 2 or 3)", o.Dialect)
+	}
+	in := newInstaller(o)
+	for i, p := range packages {
+		if err := in.install(i, p); err != nil {
+			return nil, err
+		}
+	}
+	if len(in.faults) > 0 {
+		return nil, errors.Join(in.faults...)
+	}
+	in.settleDirs()
+	return in.root, nil
+}
+
+// Files are all paths of the root that are no directories, sorted. Device nodes are left out:
+// they do not belong in an image, since runtimes make their own and rootless ones cannot.
+func (r *Root) Files() iter.Seq[File] {
+	return func(yield func(File) bool) {
+		for _, name := range slices.Sorted(maps.Keys(r.tree.nodes)) {
+			n := r.tree.nodes[name]
+			if n.dir || n.device() || reserved(name) {
+				continue
+			}
+			if !yield(File{Path: name, Package: n.file.pkg, Member: n.file.header.Name, Header: n.file.finalHeader()}) {
+				return
+			}
+		}
+	}
+}
+
+// Dirs are all directories of the root but the root itself, sorted.
+func (r *Root) Dirs() iter.Seq[Dir] {
+	return func(yield func(Dir) bool) {
+		owners := r.dirOwners()
+		for _, name := range slices.Sorted(maps.Keys(r.tree.nodes)) {
+			n := r.tree.nodes[name]
+			if !n.dir {
+				continue
+			}
+			if !yield(Dir{Path: name, Mode: n.acl.mode, UID: n.acl.uid, GID: n.acl.gid, Packages: owners[name]}) {
+				return
+			}
+		}
+	}
+}
+
+// dirOwners maps where directories lie to the packages that list them, under any name.
+func (r *Root) dirOwners() map[string][]int {
+	owners := make(map[string][]int)
+	for name, d := range r.dirs {
+		where, err := r.tree.directory(name)
+		if err != nil {
+			continue // its name is another package's file
+		}
+		for _, o := range d.instances {
+			owners[where] = append(owners[where], o.pkg)
+		}
+	}
+	for name, list := range owners {
+		slices.Sort(list)
+		owners[name] = slices.Compact(list)
+	}
+	return owners
+}
+
+// Skipped are the members of package i that are not in the root, sorted by name.
+func (r *Root) Skipped(i int) []Skip {
+	p := r.packages[i]
+	skips := slices.Clone(p.skips)
+	for _, d := range p.dirs {
+		for _, f := range d.files {
+			if reason := f.absent(r.tree); reason != "" {
+				skips = append(skips, Skip{Member: f.header.Name, Reason: reason, By: -1})
+			}
+		}
+	}
+	slices.SortStableFunc(skips, func(a, b Skip) int { return cmp.Compare(a.Member, b.Member) })
+	return skips
+}
+
+// PendingScripts are the scripts that apk would have run, in its order: those of installing,
+// then triggers whose globs match a directory.
+func (r *Root) PendingScripts() []PendingScript {
+	var scripts, triggers []PendingScript
+	for i, p := range r.packages {
+		for _, s := range p.scripts() {
+			switch {
+			case s.Type == "pre-install" || s.Type == "post-install":
+				scripts = append(scripts, PendingScript{Package: i, Type: s.Type})
+			case s.Type == "trigger" && r.triggered(p.triggers()):
+				triggers = append(triggers, PendingScript{Package: i, Type: s.Type})
+			}
+		}
+	}
+	return append(scripts, triggers...)
+}
+
+func (r *Root) triggered(globs []string) bool {
+	for name := range r.dirs {
+		for _, g := range globs {
+			if ok, err := path.Match(g, "/"+name); ok && err == nil {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,177 @@
+package apk
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+)
+
+// Permission bits of a tar header's mode, see tar(5).
+const (
+	modePermissions = 0o777
+	modeSticky      = 0o1000
+	modeSetgid      = 0o2000
+	modeSetuid      = 0o4000
+	modeAll         = modePermissions | modeSticky | modeSetgid | modeSetuid
+)
+
+func defaultDirACL() acl  { return acl{mode: 0o755} }
+func defaultFileACL() acl { return acl{mode: 0o644} }
+
+// initialDirs are what "apk add --initdb" makes before the first package. (It also mounts
+// proc while it works; that leaves a directory that no image wants.)
+func initialDirs(d Dialect) map[string]acl {
+	dirs := map[string]acl{"etc/apk": defaultDirACL(), "lib/apk/db": defaultDirACL()}
+	if d == Dialect2 {
+		dirs["tmp"] = acl{mode: 0o1777}
+		dirs["dev"] = defaultDirACL()
+		dirs["var/cache/apk"] = defaultDirACL()
+		dirs["var/cache/misc"] = defaultDirACL()
+	}
+	return dirs
+}
+
+// A sharedDir is a directory as the database knows it: by the name that packages use.
+type sharedDir struct {
+	instances []*ownedDir // one of each package that lists it, in install order
+	created   bool        // looked at in the file system, and made if need be
+	node      *node       // set if apk made the directory, and so may change its attributes
+	owner     *ownedDir   // Dialect3: whose attributes it has
+}
+
+// An ownedDir is a directory of one package.
+type ownedDir struct {
+	pkg   int
+	name  string
+	acl   acl
+	files []*ownedFile // in the order in which the database lists them
+}
+
+// addDir installs a directory member.
+func (in *installer) addDir(name string, m Member) {
+	a := in.aclOf(m.Header)
+	if in.root.o.Dialect == Dialect2 {
+		in.addDir2(name, a)
+	} else {
+		in.addDir3(name, a)
+	}
+}
+
+// addDir2 makes the directory. Its attributes are settled when all packages are there.
+func (in *installer) addDir2(name string, a acl) {
+	d := in.ownDir(name)
+	d.acl = a
+	shared := in.root.dirs[name]
+	if shared.created || name == "" {
+		return
+	}
+	shared.created = true
+	if n, err := in.root.tree.mkdir(name, a); err == nil {
+		shared.node = n
+	}
+	// If not, something is there already; or there is no parent, which matters to files in it.
+}
+
+// settleDirs gives the directories that apk 2 made their attributes: the lowest uid, then the
+// lowest gid wins with its mode; where owners are equal the modes are ANDed. Directories that
+// were there before (of --initdb, or another package's under a symlink) keep theirs.
+func (in *installer) settleDirs() {
+	if in.root.o.Dialect != Dialect2 {
+		return
+	}
+	for _, shared := range in.root.dirs {
+		if shared.node == nil {
+			continue
+		}
+		settled := shared.instances[0].acl
+		for _, d := range shared.instances[1:] {
+			switch c := cmp.Or(cmp.Compare(d.acl.uid, settled.uid), cmp.Compare(d.acl.gid, settled.gid)); {
+			case c < 0:
+				settled = d.acl
+			case c == 0:
+				settled.mode &= d.acl.mode
+			}
+		}
+		shared.node.acl = settled
+	}
+}
+
+// addDir3 makes the directory and decides at once whose attributes it has.
+func (in *installer) addDir3(name string, a acl) {
+	d := in.ownDir(name)
+	d.acl = a
+	shared := in.root.dirs[name]
+	if shared.owner == nil || in.replacesDir(shared.owner.pkg, d.pkg) {
+		if shared.owner != nil && shared.owner.acl != a && shared.node != nil {
+			shared.node.acl = a // chmod(2), which unlike mkdir(2) takes all bits
+		}
+		shared.owner = d
+	}
+	in.prepare3(name, shared.owner.acl)
+}
+
+// prepare3 makes the directory unless something is there, and parents that no package lists.
+func (in *installer) prepare3(name string, a acl) {
+	shared := in.root.shared(name)
+	if name == "" || shared.created {
+		return
+	}
+	shared.created = true
+	parent, _ := split(name)
+	in.prepare3(parent, defaultDirACL())
+	if n, err := in.root.tree.mkdir(name, a); err == nil {
+		shared.node = n
+	}
+}
+
+// replacesDir says whether package b's attributes of a directory replace package a's: by
+// replaces_priority, then by being named like their common origin, then by name.
+func (in *installer) replacesDir(a, b int) bool {
+	pa, pb := in.root.packages[a], in.root.packages[b]
+	if pa == pb {
+		return true
+	}
+	if c := cmp.Compare(pa.replacesPriority(), pb.replacesPriority()); c != 0 {
+		return c < 0
+	}
+	if origin := pa.Package.Origin; origin != "" && origin == pb.Package.Origin {
+		switch origin {
+		case pa.Package.Name:
+			return false
+		case pb.Package.Name:
+			return true
+		}
+	}
+	return pa.Package.Name > pb.Package.Name
+}
+
+// ownDir finds or makes the current package's instance of a directory.
+func (in *installer) ownDir(name string) *ownedDir {
+	p := in.current()
+	if d := p.byName[name]; d != nil {
+		return d
+	}
+	d := &ownedDir{pkg: p.index, name: name, acl: defaultDirACL()}
+	p.dirs = append(p.dirs, d)
+	p.byName[name] = d
+	shared := in.root.shared(name)
+	shared.instances = append(shared.instances, d)
+	return d
+}
+
+// shared finds or makes what packages have in common of a directory.
+func (r *Root) shared(name string) *sharedDir {
+	d := r.dirs[name]
+	if d == nil {
+		d = new(sharedDir)
+		r.dirs[name] = d
+	}
+	return d
+}
+
+func makeInitialDirs(t *tree, d Dialect) {
+	dirs := initialDirs(d)
+	for _, name := range slices.Sorted(maps.Keys(dirs)) {
+		t.makeDirs(name, dirs[name])
+	}
+}

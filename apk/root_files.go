@@ -1,0 +1,350 @@
+package apk
+
+import (
+	"archive/tar"
+	"bytes"
+	"crypto/sha1"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	checksumRecord = "APK-TOOLS.checksum.SHA1" // PAX keys of apk-v2(5)
+	xattrRecord    = "SCHILY.xattr."
+	keepPrefix     = ".keep_" // abuild's mark of a directory that is meant to be empty
+	newSuffix      = ".apk-new"
+	maxFaults      = 20 // errors that are told at once
+	maxMemberName  = 4096 - 10
+)
+
+// An ownedFile is a file of one package.
+type ownedFile struct {
+	pkg     int
+	dir     *ownedDir
+	name    string // within dir
+	header  *tar.Header
+	content []byte // of etc/passwd and etc/group
+	acl     acl    // as the database says
+	sum     []byte // SHA-1; nil where the archive has none
+	inode   *inode
+}
+
+// An inode is what hard links share.
+type inode struct {
+	mode     int64
+	uid, gid int
+	modTime  time.Time
+}
+
+func (f *ownedFile) path() string { return join(f.dir.name, f.name) }
+
+func (f *ownedFile) isSymlink() bool { return f.header.Typeflag == tar.TypeSymlink }
+
+func (f *ownedFile) finalHeader() *tar.Header {
+	h := *f.header
+	h.Mode, h.Uid, h.Gid, h.ModTime = f.inode.mode, f.inode.uid, f.inode.gid, f.inode.modTime
+	return &h
+}
+
+// absent says why a file that the database lists is not among Root.Files, or "".
+func (f *ownedFile) absent(t *tree) string {
+	where, n, err := t.place(f.path())
+	switch {
+	case err != nil || n == nil || n.file != f:
+		return "" // noted when it was overwritten
+	case n.device():
+		return "a device node: runtimes make their own"
+	case reserved(where):
+		return "apk writes this file itself"
+	}
+	return ""
+}
+
+func (n *node) device() bool {
+	return n.file.header.Typeflag == tar.TypeChar || n.file.header.Typeflag == tar.TypeBlock
+}
+
+// reserved says whether what lies there is apk's own, whatever a package brings.
+func reserved(where string) bool {
+	switch where {
+	case installedFile, scriptsFile, scriptsFile + gzipSuffix, triggersFile, worldFile, archFile:
+		return true
+	}
+	return false
+}
+
+// An installer makes a Root.
+type installer struct {
+	root   *Root
+	files  map[string]*ownedFile // who owns a path, by the name that packages give it
+	owners owners
+	faults []error
+}
+
+func newInstaller(o RootOptions) *installer {
+	t := newTree()
+	makeInitialDirs(t, o.Dialect)
+	return &installer{
+		root:   &Root{o: o, tree: t, dirs: make(map[string]*sharedDir)},
+		files:  make(map[string]*ownedFile),
+		owners: newOwners(o.Dialect),
+	}
+}
+
+func (in *installer) current() *rootPackage { return in.root.packages[len(in.root.packages)-1] }
+
+func (in *installer) fault(m Member, reason string) {
+	in.addFault(&MemberError{Package: in.current().Package.String(), Member: m.Header.Name, Reason: reason})
+}
+
+func (in *installer) addFault(err error) {
+	if len(in.faults) < maxFaults {
+		in.faults = append(in.faults, err)
+	}
+}
+
+// install adds one package. As apk does, it first unpacks all members under other names and
+// then puts them in place: within a package, a symlink is not yet there to be followed.
+func (in *installer) install(index int, p Installed) error {
+	if p.Control == nil && p.Package.InstalledSize != 0 {
+		return fmt.Errorf("installing %s: no control stream", p.Package)
+	}
+	rp := &rootPackage{
+		Installed: p, index: index,
+		byName: make(map[string]*ownedDir), files: make(map[string]*ownedFile),
+	}
+	in.root.packages = append(in.root.packages, rp)
+	if !rp.unpacked() || p.Members == nil {
+		return nil
+	}
+	for m, err := range p.Members {
+		if err != nil {
+			return fmt.Errorf("installing %s: %w", p.Package, err)
+		}
+		in.add(m)
+	}
+	for _, d := range rp.dirs {
+		if in.root.o.Dialect == Dialect3 {
+			slices.SortStableFunc(d.files, func(a, b *ownedFile) int { return strings.Compare(a.name, b.name) })
+		}
+		for _, f := range d.files {
+			in.commit(f)
+		}
+	}
+	rp.byName, rp.files = nil, nil
+	return nil
+}
+
+// add unpacks a member.
+func (in *installer) add(m Member) {
+	name := m.Header.Name
+	if strings.HasPrefix(name, ".") {
+		in.current().skip(m, "apk installs nothing whose name begins with a dot", -1)
+		return
+	}
+	if m.Header.Typeflag == tar.TypeDir {
+		name = strings.TrimSuffix(name, "/")
+	}
+	if reason := unsafeName(name); reason != "" {
+		in.fault(m, reason)
+		return
+	}
+	switch m.Header.Typeflag {
+	case tar.TypeDir:
+		in.addDir(name, m)
+	case tar.TypeReg, tar.TypeCont, tar.TypeLink, tar.TypeSymlink, tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
+		in.addFile(name, m)
+	default:
+		in.current().skip(m, fmt.Sprintf("apk does not know the type flag %q", m.Header.Typeflag), -1)
+	}
+}
+
+// unsafeName says what is wrong with a path, or "". A line break in it would forge entries of
+// the database.
+func unsafeName(name string) string {
+	switch {
+	case len(name) > maxMemberName:
+		return "a longer name than any file may have"
+	case strings.HasPrefix(name, "/"):
+		return "an absolute name"
+	case strings.ContainsFunc(name, isControl):
+		return "a control character in its name"
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		if part == "" || part == "." || part == ".." {
+			return "a name that is not plain: an empty, . or .. part in it"
+		}
+	}
+	return ""
+}
+
+// addFile unpacks what is no directory, unless another package's file is to stay.
+func (in *installer) addFile(name string, m Member) {
+	p := in.current()
+	dir, base := split(name)
+	if in.root.o.Dialect == Dialect2 && strings.HasPrefix(base, keepPrefix) && len(base) > len(keepPrefix) {
+		p.skip(m, "apk 2 installs no "+keepPrefix+" files", -1)
+		return
+	}
+	own := p.byName[dir]
+	if own == nil && dir != "" {
+		in.fault(m, "no directory entry for it in the archive")
+		return
+	}
+	if own == nil {
+		own = in.ownDir("")
+	}
+	f := &ownedFile{pkg: p.index, dir: own, name: base, header: m.Header, content: m.Content, acl: in.aclOf(m.Header)}
+	if reason := in.prepareFile(f); reason != "" {
+		in.fault(m, reason)
+		return
+	}
+	if old := in.files[name]; old != nil {
+		switch in.replacesFile(old.pkg, p.index) {
+		case keepOld:
+			p.skip(m, fmt.Sprintf("%s replaces it", in.root.packages[old.pkg].Package), old.pkg)
+			return
+		case neither:
+			in.addFault(&ConflictError{Path: name, Package: p.Package.String(), Owner: in.root.packages[old.pkg].Package.String()})
+			return
+		}
+	}
+	own.files = append(own.files, f)
+	p.files[name] = f
+}
+
+// prepareFile finds a file's checksum and what it shares with others, or says why it cannot be
+// installed.
+func (in *installer) prepareFile(f *ownedFile) string {
+	p := in.current()
+	if p.files[f.path()] != nil {
+		return "listed twice in the archive"
+	}
+	if _, err := in.root.tree.directory(f.dir.name); err != nil {
+		return err.Error()
+	}
+	h := f.header
+	if h.Typeflag == tar.TypeLink {
+		return in.prepareLink(f)
+	}
+	f.inode = &inode{mode: f.acl.mode, uid: f.acl.uid, gid: f.acl.gid, modTime: h.ModTime}
+	if f.isSymlink() {
+		f.inode.mode = modePermissions
+	}
+	if text := h.PAXRecords[checksumRecord]; text != "" {
+		sum, err := hex.DecodeString(text)
+		if err == nil && len(sum) == sha1.Size {
+			f.sum = sum
+		}
+	}
+	hashed := h.Typeflag == tar.TypeReg || h.Typeflag == tar.TypeCont || f.isSymlink() && in.root.o.Dialect == Dialect2
+	if f.sum == nil && hashed {
+		return "no checksum for it in the archive (" + checksumRecord + ", which abuild adds)"
+	}
+	return ""
+}
+
+// prepareLink finds a hard link's target. What link(2) and then chown(2) and chmod(2) do to the
+// link, they do to the target.
+func (in *installer) prepareLink(f *ownedFile) string {
+	target := in.current().files[f.header.Linkname]
+	// apk 2 does not find a target that lies in the root directory.
+	rooted := in.root.o.Dialect == Dialect3 || strings.Contains(f.header.Linkname, "/")
+	if target == nil || !rooted {
+		return fmt.Sprintf("no hard link target %q in the archive before it", f.header.Linkname)
+	}
+	if t := target.header.Typeflag; t != tar.TypeReg && t != tar.TypeCont && t != tar.TypeLink {
+		return fmt.Sprintf("hard link target %q is no regular file", f.header.Linkname)
+	}
+	f.sum = target.sum
+	f.inode = target.inode
+	f.inode.link(f.acl, f.header.ModTime)
+	return ""
+}
+
+func (i *inode) link(a acl, modTime time.Time) {
+	i.uid, i.gid, i.modTime = a.uid, a.gid, modTime
+	if a.mode&^modePermissions != 0 {
+		i.mode = a.mode // apk sets the mode only where chown(2) might have cleared a bit
+		return
+	}
+	i.mode &^= modeSetuid
+	if i.mode&0o010 != 0 {
+		i.mode &^= modeSetgid
+	}
+}
+
+// commit puts a file in place and makes its package the owner of its path.
+func (in *installer) commit(f *ownedFile) {
+	where, there, err := in.root.tree.place(f.path())
+	if err != nil || there != nil && there.dir {
+		reason := "a directory lies there"
+		if err != nil {
+			reason = err.Error()
+		}
+		in.fault(Member{Header: f.header}, reason)
+		return
+	}
+	old := in.files[f.path()]
+	if old != nil {
+		old.dir.files = slices.DeleteFunc(old.dir.files, func(o *ownedFile) bool { return o == old })
+	}
+	in.files[f.path()] = f
+	switch {
+	case f.dir.protected() && configured(where):
+		where += newSuffix
+	case there == nil:
+	case f.dir.protected() && there.file != old:
+		if bytes.Equal(there.file.sum, f.sum) {
+			in.current().skip(Member{Header: f.header}, "the same file is there under another name", there.file.pkg)
+			return
+		}
+		where += newSuffix
+	default:
+		// It may be there under another name, through a symlink: then the database keeps both.
+		in.root.packages[there.file.pkg].skip(Member{Header: there.file.header},
+			fmt.Sprintf("%s overwrites it", in.current().Package), f.pkg)
+	}
+	in.root.tree.nodes[where] = &node{file: f}
+	in.owners.committed(where, f.content)
+}
+
+// protected says whether apk takes a file that it does not know there for the administrator's,
+// and puts the package's beside it. These are apk's built-in protected paths.
+func (d *ownedDir) protected() bool { return d.name == "etc" || strings.HasPrefix(d.name, "etc/") }
+
+// configured says whether --initdb made a file there.
+func configured(where string) bool { return where == worldFile || where == archFile }
+
+// aclOf is what the database says of a member's attributes.
+func (in *installer) aclOf(h *tar.Header) acl {
+	return acl{
+		mode:   h.Mode & modeAll,
+		uid:    in.owners.user(h.Uname, h.Uid),
+		gid:    in.owners.group(h.Gname, h.Gid),
+		xattrs: xattrChecksum(h.PAXRecords),
+	}
+}
+
+// xattrChecksum is the checksum over names and values of extended attributes, sorted by name,
+// each after its length. It is "" where there are none.
+func xattrChecksum(records map[string]string) string {
+	var hashed []byte
+	for _, key := range slices.Sorted(maps.Keys(records)) {
+		if name, ok := strings.CutPrefix(key, xattrRecord); ok {
+			for _, s := range []string{name, records[key]} {
+				hashed = binary.BigEndian.AppendUint32(hashed, uint32(len(s)))
+				hashed = append(hashed, s...)
+			}
+		}
+	}
+	if hashed == nil {
+		return ""
+	}
+	return Checksum(sha1.Sum(hashed)).String()
+}

@@ -1,0 +1,97 @@
+package apk
+
+import (
+	"cmp"
+	"slices"
+)
+
+// A rootPackage is a package and what it owns.
+type rootPackage struct {
+	Installed
+	index  int
+	dirs   []*ownedDir // in the order in which the database lists them
+	byName map[string]*ownedDir
+	files  map[string]*ownedFile // by the path that the archive gives them
+	skips  []Skip
+}
+
+// unpacked says whether apk reads the archive at all: it does not for a package without size.
+func (p *rootPackage) unpacked() bool { return p.Package.InstalledSize != 0 && p.Control != nil }
+
+func (p *rootPackage) replacesPriority() int {
+	if !p.unpacked() {
+		return 0
+	}
+	return p.Control.Info.ReplacesPriority
+}
+
+func (p *rootPackage) replaces() []Dependency {
+	if !p.unpacked() {
+		return nil
+	}
+	return p.Control.Info.Replaces
+}
+
+func (p *rootPackage) triggers() []string {
+	if !p.unpacked() {
+		return nil
+	}
+	return p.Control.Info.Triggers
+}
+
+// scripts are the package's scripts in the database's order, the last one of each type.
+func (p *rootPackage) scripts() []Script {
+	if !p.unpacked() {
+		return nil
+	}
+	var sorted []Script
+	for _, kind := range ScriptTypes() {
+		for _, s := range slices.Backward(p.Control.Scripts) {
+			if s.Type == kind {
+				sorted = append(sorted, s)
+				break
+			}
+		}
+	}
+	return sorted
+}
+
+// skip notes that a member is not installed.
+func (p *rootPackage) skip(m Member, reason string, by int) {
+	p.skips = append(p.skips, Skip{Member: m.Header.Name, Reason: reason, By: by})
+}
+
+type verdict int
+
+const (
+	neither verdict = iota
+	keepOld
+	takeNew
+)
+
+// replacesFile says which package's file stays where both have one of the same name.
+func (in *installer) replacesFile(old, new int) verdict {
+	a, b := in.root.packages[old], in.root.packages[new]
+	sameOrigin := a.Package.Origin != "" && a.Package.Origin == b.Package.Origin
+	if a.Package.Name == b.Package.Name || sameOrigin && in.root.o.Dialect == Dialect2 {
+		return takeNew
+	}
+	pa, pb := a.priorityOver(b), b.priorityOver(a)
+	switch {
+	case cmp.Less(pb, pa):
+		return keepOld
+	case pb >= 0, sameOrigin:
+		return takeNew
+	}
+	return neither
+}
+
+// priorityOver is the package's replaces_priority if it replaces the other one, else -1.
+func (p *rootPackage) priorityOver(other *rootPackage) int {
+	for _, d := range p.replaces() {
+		if d.Name == other.Package.Name && !d.Conflict && d.matchesVersion(other.Package.Version) {
+			return p.replacesPriority()
+		}
+	}
+	return -1
+}

@@ -1,0 +1,143 @@
+package apk
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// Solution is what installs a world.
+type Solution struct {
+	Packages []*Package // in install order
+	Tags     []string   // by package: the tag that opened its repository for it, "" for most
+	Notes    []string   // for the user: what real apk does not say, or where it would have given up
+}
+
+// Solve finds the packages that satisfy a world, as apk-tools 3 would add it to an empty root:
+// the same packages in the same order wherever apk has an answer. The order of indexes counts:
+// of equal packages the one of the earlier index is taken. Where a name stands in world twice,
+// the later one counts.
+//
+// Where apk's way, which never takes a decision back, leads nowhere, Solve looks for a solution
+// a little further and adds a note if there is one; that search is bounded. If none is found
+// the error is a *SolveError, for which errors.Is(err, ErrNoSolution) holds.
+func Solve(world []Dependency, indexes []*Index) (Solution, error) {
+	c, err := newCatalog(indexes)
+	if err != nil {
+		return Solution{}, err
+	}
+	wanted, notes := normalizeWorld(world)
+	w, problems := c.world(wanted)
+	if len(problems) > 0 {
+		return Solution{}, &SolveError{Problems: problems}
+	}
+	a := c.attempt(w, nil)
+	if a.errors > 0 {
+		problems := a.explain()
+		better, tries, complete := c.search(w, a)
+		if better == nil {
+			return Solution{}, &SolveError{Problems: problems, Tries: tries, Exhausted: complete}
+		}
+		notes = append(notes, better.note(problems))
+		a = better
+	}
+	return a.solution(notes), nil
+}
+
+// worldWants is a world with its names and tags looked up, sorted as apk sorts it.
+type worldWants struct {
+	wants   []want
+	pinning []uint64 // by want: the tags that it may be satisfied from
+}
+
+// world looks a world's names up. The catalog takes names that are new, which nothing provides.
+func (c *catalog) world(ds []Dependency) (w worldWants, problems []Problem) {
+	for i := range ds {
+		tag := slices.Index(c.tags, ds[i].Tag)
+		if tag < 0 {
+			problems = append(problems, Problem{Want: ds[i], Reason: c.unknownTag(ds[i].Tag)})
+			continue
+		}
+		w.wants = append(w.wants, want{Dependency: &ds[i], name: c.intern(ds[i].Name)})
+		w.pinning = append(w.pinning, 1<<tag)
+	}
+	c.rankNames()
+	return w, problems
+}
+
+// An attempt is one run of apk's algorithm to its end.
+type attempt struct {
+	*solver
+	world worldWants
+	chain []int32 // the chosen packages in install order
+
+	without []int32 // what was withheld
+}
+
+// attempt solves as apk does, with some packages taken from the choice.
+func (c *catalog) attempt(w worldWants, without []int32) *attempt {
+	s := newSolver(c)
+	for _, id := range without {
+		s.packages[id].withheld = true
+	}
+	s.run(w)
+	return &attempt{solver: s, world: w, chain: s.order(w.wants), without: without}
+}
+
+func (a *attempt) solution(notes []string) Solution {
+	out := Solution{Notes: notes}
+	for _, id := range a.chain {
+		out.Packages = append(out.Packages, a.catalog.packages[id].Package)
+		out.Tags = append(out.Tags, a.tagOf(id))
+	}
+	return out
+}
+
+// tagOf is the first tag, "" before all others, that lets a package be installed.
+func (a *attempt) tagOf(id int32) string {
+	for i, repos := range a.tagRepos {
+		if a.packages[id].pinning&(1<<i) != 0 && repos&a.catalog.packages[id].repos != 0 {
+			return a.tags[i]
+		}
+	}
+	return ""
+}
+
+// normalizeWorld is what apk add makes of its arguments: one entry a name, the last one that
+// was given, sorted by name without regard to case. It says what it dropped.
+func normalizeWorld(world []Dependency) (out []Dependency, notes []string) {
+	place := make(map[string]int, len(world))
+	for _, d := range world {
+		i, twice := place[d.Name]
+		if !twice {
+			place[d.Name] = len(out)
+			out = append(out, d)
+			continue
+		}
+		if out[i] != d {
+			notes = append(notes, fmt.Sprintf("world names %q twice: %q takes the place of %q, as with apk add", d.Name, d, out[i]))
+		}
+		out[i] = d
+	}
+	slices.SortFunc(out, func(a, b Dependency) int {
+		return cmp.Or(compareFold(a.Name, b.Name), cmp.Compare(a.Name, b.Name))
+	})
+	return out, notes
+}
+
+// compareFold is C's strcasecmp: it knows the case of ASCII letters only.
+func compareFold(a, b string) int {
+	for i := range min(len(a), len(b)) {
+		if c := cmp.Compare(lower(a[i]), lower(b[i])); c != 0 {
+			return c
+		}
+	}
+	return cmp.Compare(len(a), len(b))
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}

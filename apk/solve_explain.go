@@ -1,0 +1,316 @@
+package apk
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// ErrNoSolution is what errors.Is finds in a SolveError.
+var ErrNoSolution = errors.New("no solution")
+
+// SolveError says why nothing satisfies a world. Its text has a line for each problem and each
+// candidate.
+type SolveError struct {
+	Problems  []Problem
+	Tries     int  // attempts with other choices
+	Exhausted bool // whether those were all there were to make, see Solve
+}
+
+// Problem is one thing that is wanted and cannot be had.
+type Problem struct {
+	Want       Dependency
+	By         []string    // who wants it, NAME-VERSION, and who wants that one, up to a package that world names; empty: world itself
+	Others     []string    // the other packages that want the same
+	Clash      bool        // Candidates are all wanted but provide the name Want.Name, which only one may
+	Candidates []Candidate // what was on offer
+	Reason     string      // where there is more to say than of the candidates
+}
+
+// Candidate is a package that provides a wanted name, and why it could not be taken.
+type Candidate struct {
+	Package *Package
+	Reason  string
+}
+
+// Is makes errors.Is(err, ErrNoSolution) hold.
+func (e *SolveError) Is(target error) bool { return target == ErrNoSolution }
+
+func (e *SolveError) Error() string {
+	var b strings.Builder
+	b.WriteString("no solution:")
+	for _, p := range e.Problems {
+		fmt.Fprintf(&b, "\n  %s", p)
+	}
+	switch {
+	case e.Tries > 0 && !e.Exhausted:
+		fmt.Fprintf(&b, "\n  (other choices led no further; the search ended at its bound of %d attempts, so there may still be a solution)", e.Tries)
+	case e.Tries > 0:
+		b.WriteString("\n  (other choices, where there were any, led no further)")
+	}
+	return b.String()
+}
+
+// String is the problem on one line and its candidates on a line each.
+func (p Problem) String() string {
+	var b strings.Builder
+	b.WriteString(p.summary())
+	if len(p.Candidates) > 0 {
+		b.WriteByte(':')
+	}
+	for i, c := range p.Candidates {
+		if i == maxShown {
+			fmt.Fprintf(&b, "\n    and %d more", len(p.Candidates)-i)
+			break
+		}
+		fmt.Fprintf(&b, "\n    %s %s", c.Package, c.Reason)
+	}
+	return b.String()
+}
+
+// maxShown bounds the candidates that a text shows; a name like /bin/sh may have many.
+const maxShown = 12
+
+func (p Problem) summary() string {
+	by := "world"
+	if len(p.By) > 0 {
+		by = strings.Join(p.By, ", for ") + ", for world"
+	}
+	if len(p.Others) > 0 {
+		by += fmt.Sprintf(", and by %s", shorten(p.Others))
+	}
+	switch {
+	case p.Clash:
+		return fmt.Sprintf("only one package may provide %q", p.Want.Name)
+	case p.Reason != "":
+		return fmt.Sprintf("%q is wanted by %s: %s", p.Want, by, p.Reason)
+	case p.Want.Conflict:
+		return fmt.Sprintf("%q is wanted by %s, but it is needed", p.Want, by)
+	case len(p.Candidates) == 0:
+		return fmt.Sprintf("%q is wanted by %s, but nothing provides it", p.Want, by)
+	default:
+		return fmt.Sprintf("%q is wanted by %s, but none can be taken", p.Want, by)
+	}
+}
+
+// shorten lists the first few names.
+func shorten(names []string) string {
+	const few = 3
+	if len(names) <= few {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:few], ", "), len(names)-few)
+}
+
+// ruledBy says what took a package from the choice.
+type ruledBy uint8
+
+const (
+	ruledByNothing   ruledBy = iota
+	ruledByIndex             // apk would never install it
+	ruledBySearch            // withheld by the second search
+	ruledByWant              // it does not satisfy packageState.whyWant
+	ruledByDepends           // its own dependency whyWant cannot be satisfied
+	ruledByExclusive         // what is needed anyway provides whyWant.name too
+	ruledByLock              // the name whyWant.name is taken
+)
+
+// clash is a name that two chosen packages both claim.
+type clash struct{ name, first, second int32 }
+
+// unmet is a dependency of the world (by none) or of a chosen package that the choice does not
+// satisfy.
+type unmet struct {
+	by   int32
+	want want
+}
+
+func (a *attempt) unmet() []unmet {
+	var out []unmet
+	check := func(by int32, ws []want) {
+		for _, w := range ws {
+			if !a.provides(by, w.Dependency, a.choice(w.name)) {
+				out = append(out, unmet{by, w})
+			}
+		}
+	}
+	check(none, a.world.wants)
+	for _, id := range a.chain {
+		check(id, a.catalog.packages[id].depends)
+	}
+	return out
+}
+
+// explain names all problems of a failed attempt, at least one.
+func (a *attempt) explain() []Problem {
+	var out []Problem
+	for _, u := range a.unmet() {
+		same := func(p Problem) bool { return p.Want == *u.want.Dependency }
+		if i := slices.IndexFunc(out, same); i >= 0 && u.by != none {
+			out[i].Others = append(out[i].Others, a.text(u.by))
+			continue
+		}
+		out = append(out, Problem{Want: *u.want.Dependency, By: a.path(u.by), Candidates: a.candidates(u.want)})
+	}
+	for _, c := range a.clashes {
+		p := Problem{Want: Dependency{Name: a.catalog.names[c.name].text}, Clash: true}
+		for _, id := range []int32{c.first, c.second} {
+			p.Candidates = append(p.Candidates, Candidate{a.catalog.packages[id].Package, a.wantedText(id)})
+		}
+		out = append(out, p)
+	}
+	if len(out) > 0 {
+		return out
+	}
+	for i := range a.packages { // taken for want of a better one
+		if id := int32(i); a.packages[id].failed {
+			q := &a.catalog.packages[id]
+			only := Candidate{q.Package, a.ruledOut(id, maxNesting)}
+			out = append(out, Problem{Want: Dependency{Name: q.Name}, By: a.path(a.wanter(id)), Candidates: []Candidate{only}})
+		}
+	}
+	if len(out) == 0 { // names that apk came to want for candidates that it then did not take
+		for i := range a.names {
+			if n := &a.names[i]; n.locked && n.chosen.pkg == none && n.requirers > 0 {
+				w := want{&Dependency{Name: a.catalog.names[i].text}, int32(i)}
+				out = append(out, Problem{Want: *w.Dependency, Candidates: a.candidates(w)})
+			}
+		}
+	}
+	return out
+}
+
+// candidates says of each provider of a name why it does not serve.
+func (a *attempt) candidates(w want) []Candidate {
+	var out []Candidate
+	for _, p := range a.catalog.names[w.name].providers {
+		q := &a.catalog.packages[p.pkg]
+		if w.Conflict && a.choice(q.name).pkg != p.pkg {
+			continue // what is not installed does not offend
+		}
+		out = append(out, Candidate{q.Package, a.refusal(w, p, maxNesting)})
+	}
+	return out
+}
+
+// maxNesting bounds how many dependencies one reason is followed down.
+const maxNesting = 3
+
+func (a *attempt) refusal(w want, p provider, depth int) string {
+	id := p.pkg
+	q := &a.catalog.packages[id]
+	switch {
+	case w.Conflict:
+		return a.wantedText(id)
+	case q.refused != "":
+		return "cannot be installed: " + q.refused
+	case !a.provides(none, w.Dependency, p) && w.Op == OpChecksum:
+		return fmt.Sprintf("has the checksum %s", q.Checksum)
+	case !a.provides(none, w.Dependency, p) && q.name != w.name:
+		return fmt.Sprintf("provides %s=%s", w.Name, p.version)
+	case !a.provides(none, w.Dependency, p):
+		return fmt.Sprintf("is not %s%s", w.Op, w.Version)
+	case !a.packages[id].selectable || !a.packages[id].tagOK:
+		return a.ruledOut(id, depth)
+	case !a.choosableUnasked(p):
+		return fmt.Sprintf("provides it without a version, and nothing says which package to prefer: name %q in world to choose it", q.Name)
+	default:
+		return "was not chosen"
+	}
+}
+
+// ruledOut says what took a package from the choice.
+func (a *attempt) ruledOut(id int32, depth int) string {
+	p, q := &a.packages[id], &a.catalog.packages[id]
+	switch p.why {
+	case ruledByNothing:
+		return fmt.Sprintf("is only in a repository with the tag @%s: name %s@%[1]s in world", a.firstTag(q), q.Name)
+	case ruledByIndex:
+		return "cannot be installed: " + q.refused
+	case ruledByWant:
+		return fmt.Sprintf("is ruled out by %q of %s", p.whyWant, a.text(p.whyBy))
+	case ruledByDepends:
+		return "needs " + a.missing(p.whyWant, depth-1)
+	case ruledByExclusive, ruledByLock:
+		name := a.catalog.names[p.whyWant.name].text
+		if p.whyBy == none {
+			return fmt.Sprintf("is ruled out since %q is to be absent", name)
+		}
+		return fmt.Sprintf("is ruled out since %s provides %q", a.text(p.whyBy), name)
+	}
+	return "contradicts another choice"
+}
+
+// missing says what is wrong with the dependency of a package that was not chosen.
+func (a *attempt) missing(w want, depth int) string {
+	providers := a.catalog.names[w.name].providers
+	if len(providers) == 0 {
+		return fmt.Sprintf("%q, which nothing provides", w)
+	}
+	if w.Conflict || depth == 0 {
+		return fmt.Sprintf("%q, which cannot be had", w)
+	}
+	p := providers[0]
+	text := fmt.Sprintf("%q, but %s %s", w, a.text(p.pkg), a.refusal(w, p, depth))
+	if len(providers) > 1 {
+		text += fmt.Sprintf(" (and %d more)", len(providers)-1)
+	}
+	return text
+}
+
+func (a *attempt) text(id int32) string {
+	if id == none {
+		return "world"
+	}
+	return a.catalog.packages[id].String()
+}
+
+func (a *attempt) wantedText(id int32) string {
+	if by := a.path(a.wanter(id)); len(by) > 0 {
+		return "is wanted by " + strings.Join(by, ", for ") + ", for world"
+	}
+	return "is wanted by world"
+}
+
+// path follows who wants a chosen package up to one that world names.
+func (a *attempt) path(id int32) []string {
+	var out []string
+	for seen := 0; id != none && seen <= len(a.chain); seen++ {
+		out = append(out, a.text(id))
+		id = a.wanter(id)
+	}
+	return out
+}
+
+// wanter is the first chosen package that wants another one, none if world does.
+func (a *attempt) wanter(id int32) int32 {
+	wants := func(w want) bool { return !w.Conflict && a.choice(w.name).pkg == id }
+	if slices.ContainsFunc(a.world.wants, wants) {
+		return none
+	}
+	// Dependencies come before dependents, so the last dependent is nearest to world.
+	for _, by := range slices.Backward(a.chain) {
+		if by != id && slices.ContainsFunc(a.catalog.packages[by].depends, wants) {
+			return by
+		}
+	}
+	return none
+}
+
+// firstTag is a tag that opens a repository which lists the package.
+func (c *catalog) firstTag(q *catalogPackage) string {
+	i := slices.IndexFunc(c.tagRepos, func(repos uint64) bool { return repos&q.repos != 0 })
+	return c.tags[max(i, 0)]
+}
+
+func (c *catalog) unknownTag(tag string) string {
+	known := make([]string, 0, len(c.tags))
+	for _, t := range c.tags[1:] {
+		known = append(known, "@"+t)
+	}
+	if len(known) == 0 {
+		return fmt.Sprintf("no repository has the tag @%s, nor any other", tag)
+	}
+	return fmt.Sprintf("no repository has the tag @%s (there is %s)", tag, strings.Join(known, ", "))
+}

@@ -1,0 +1,152 @@
+package apk_test
+
+import (
+	"archive/tar"
+	"bufio"
+	"compress/gzip"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pyimg/pyimg/apk"
+)
+
+// TestSolveAsRealApk holds Solve against what real apk answered, worlds of all kinds from
+// Alpine's own indexes.
+func TestSolveAsRealApk(t *testing.T) {
+	t.Parallel()
+	for _, branch := range []string{"v3.16", "v3.17"} {
+		cases, _ := filepath.Glob(sharedPath(t, "conformance/resolve-"+branch+"-*.tsv"))
+		for _, file := range cases {
+			arch := strings.TrimSuffix(filepath.Base(file)[len("resolve-"+branch+"-"):], ".tsv")
+			index := readIndexFile(t, sharedPath(t, "conformance/"+branch+"/main/"+arch+"/APKINDEX.tar.gz"), arch)
+			t.Run(branch+"/"+arch, func(t *testing.T) {
+				t.Parallel()
+				for line := range caseLines(t, file) {
+					world, want, _ := strings.Cut(line, "\t")
+					checkSolution(t, index, world, strings.TrimSpace(want))
+				}
+			})
+		}
+	}
+}
+
+func checkSolution(t *testing.T, index *apk.Index, world, want string) {
+	t.Helper()
+	got, err := apk.Solve(worldOf(t, world), []*apk.Index{index})
+	switch {
+	case want == "ERROR" && err == nil && len(got.Notes) == 0:
+		t.Errorf("Solve(%q) = %s without a note; real apk gives up", world, solutionText(got))
+	case want == "ERROR" && err != nil && !errors.Is(err, apk.ErrNoSolution):
+		t.Errorf("Solve(%q): %v, want ErrNoSolution", world, err)
+	case want != "ERROR" && err != nil:
+		t.Errorf("Solve(%q): %v, want %s", world, err, want)
+	case want != "ERROR" && solutionText(got) != want:
+		t.Errorf("Solve(%q)\n = %s\nwant %s", world, solutionText(got), want)
+	}
+}
+
+func solutionText(s apk.Solution) string {
+	words := make([]string, len(s.Packages))
+	for i, p := range s.Packages {
+		words[i] = p.Name + "=" + p.Version
+	}
+	return strings.Join(words, " ")
+}
+
+func worldOf(t testing.TB, s string) []apk.Dependency {
+	t.Helper()
+	var ds []apk.Dependency
+	for _, word := range strings.Fields(s) {
+		d, err := apk.ParseDependency(word)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ds = append(ds, d)
+	}
+	return ds
+}
+
+// sharedPath finds a file of the folder of real data that stands beside the repository.
+func sharedPath(t testing.TB, name string) string {
+	t.Helper()
+	dir := os.Getenv("PYIMG_SHARED")
+	if dir == "" {
+		wd, err := os.Getwd()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for dir = wd; ; dir = filepath.Dir(dir) {
+			if _, err := os.Stat(filepath.Join(dir, "shared")); err == nil {
+				dir = filepath.Join(dir, "shared")
+				break
+			}
+			if dir == filepath.Dir(dir) {
+				t.Skip("no folder \"shared\" with real data beside the repository, and PYIMG_SHARED is not set")
+			}
+		}
+	}
+	return filepath.Join(dir, name)
+}
+
+// caseLines gives a file's lines without comments and blank ones.
+func caseLines(t testing.TB, file string) func(func(string) bool) {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(yield func(string) bool) {
+		for line := range strings.Lines(string(data)) {
+			line = strings.TrimRight(line, "\n")
+			if line != "" && !strings.HasPrefix(line, "#") && !yield(line) {
+				return
+			}
+		}
+	}
+}
+
+// readIndexFile reads an APKINDEX.tar.gz without regard to its signature.
+func readIndexFile(t testing.TB, file, arch string) *apk.Index {
+	t.Helper()
+	return parseIndexText(t, indexText(t, file), arch)
+}
+
+func parseIndexText(t testing.TB, r io.Reader, arch string) *apk.Index {
+	t.Helper()
+	index := &apk.Index{Arch: arch, Repository: &apk.Repository{Mirrors: []string{"https://example.com/main"}}}
+	err := apk.ParseIndex(r, func(p *apk.Package) error {
+		p.Repository = index.Repository
+		index.Packages = append(index.Packages, p)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return index
+}
+
+func indexText(t testing.TB, file string) io.Reader {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	zr, err := gzip.NewReader(bufio.NewReader(f))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for tr := tar.NewReader(zr); ; {
+		h, err := tr.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h.Name == "APKINDEX" {
+			return tr
+		}
+	}
+}

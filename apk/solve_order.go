@@ -1,0 +1,75 @@
+package apk
+
+// choice is what was decided for a name, nobody where nothing was.
+func (s *solver) choice(name int32) provider {
+	if n := &s.names[name]; n.locked {
+		return n.chosen
+	}
+	return nobody
+}
+
+// order lists the chosen packages as apk installs them: depth first over the world, each
+// package after its dependencies and before what install_if then brings in.
+func (s *solver) order(world []want) []int32 {
+	var out []int32
+	for _, w := range world {
+		s.orderWant(&out, none, w)
+	}
+	return out
+}
+
+func (s *solver) orderWant(out *[]int32, by int32, w want) {
+	chosen := s.choice(w.name)
+	if by != none && !s.provides(by, w.Dependency, chosen) {
+		s.fail(by)
+	}
+	s.orderName(out, w.name)
+	if by != none && chosen.pkg != none && s.packages[chosen.pkg].failed {
+		s.fail(by)
+	}
+}
+
+func (s *solver) orderName(out *[]int32, name int32) {
+	if s.names[name].ordered {
+		return
+	}
+	s.names[name].ordered = true
+	id := s.choice(name).pkg
+	if id == none || s.packages[id].ordered {
+		return
+	}
+	q := &s.catalog.packages[id]
+	s.packages[id].ordered = true
+	s.names[q.name].ordered = true
+	for _, o := range q.provides {
+		s.names[o.name].ordered = true
+	}
+	for _, w := range q.depends {
+		s.orderWant(out, id, w)
+	}
+	*out = append(*out, id)
+	s.orderTriggered(out, q.name)
+	for _, o := range q.provides {
+		s.orderTriggered(out, o.name)
+	}
+}
+
+// orderTriggered goes on with the packages that had the name in install_if, where all the rest
+// of the rule is in the order already.
+func (s *solver) orderTriggered(out *[]int32, name int32) {
+	for _, d := range s.triggersOf(name) {
+		id := s.choice(d).pkg
+		if id != none && !s.names[d].ordered && s.triggerOrdered(id) {
+			s.orderName(out, d)
+		}
+	}
+}
+
+func (s *solver) triggerOrdered(id int32) bool {
+	for _, w := range s.catalog.packages[id].installIf {
+		if !w.Conflict && !s.names[w.name].ordered || !s.provides(id, w.Dependency, s.choice(w.name)) {
+			return false
+		}
+	}
+	return true
+}

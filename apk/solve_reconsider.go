@@ -1,0 +1,189 @@
+package apk
+
+import "slices"
+
+// reconsider looks at a name's providers again after something around them changed: which are
+// still possible, whether an install_if holds, and what all that remain have in common, which
+// then holds already before one is chosen.
+func (s *solver) reconsider(name int32) {
+	n := &s.names[name]
+	r := reconsideration{solver: s, name: name, depends: n.recheckDepends, trigger: n.recheckTrigger, untriggerable: true, first: none}
+	n.recheckDepends, n.recheckTrigger = false, false
+	for _, p := range s.catalog.names[name].providers {
+		r.provider(p)
+	}
+	n.hasOptions = r.options > 1 || r.tagNotOK
+	n.triggered, n.untriggerable = r.triggered, r.untriggerable
+	again := r.unasked != n.hasUnasked
+	n.hasUnasked = r.unasked
+	if r.first != none {
+		r.propagate()
+	}
+	n.settledAbove = !slices.ContainsFunc(s.dependents(name), func(d int32) bool {
+		return s.names[d].seen && !s.names[d].locked
+	})
+	s.enqueue(name, again)
+}
+
+// reconsideration is one pass over the providers of a name.
+type reconsideration struct {
+	*solver
+	name          int32
+	depends       bool // check dependencies again
+	trigger       bool // check install_if again
+	first         int32
+	options       int
+	tagNotOK      bool
+	triggered     bool
+	untriggerable bool
+	unasked       bool
+}
+
+func (r *reconsideration) provider(p provider) {
+	state, q := &r.packages[p.pkg], &r.catalog.packages[p.pkg]
+	state.merged = false
+	if r.depends && state.selectable {
+		for _, w := range q.depends {
+			if !r.satisfiable(p.pkg, w) {
+				r.disqualify(p.pkg, ruledByDepends, w, none)
+				break
+			}
+		}
+	}
+	if !state.selectable {
+		return
+	}
+	if r.trigger {
+		r.checkTrigger(p.pkg)
+	}
+	r.triggered = r.triggered || state.triggered
+	r.untriggerable = r.untriggerable && state.untrigger
+	r.unasked = r.unasked || state.triggered
+	if r.names[r.name].requirers == 0 {
+		return
+	}
+	r.merge(p)
+	r.unasked = r.unasked || r.choosableUnasked(p)
+}
+
+// checkTrigger sees whether a package's install_if holds, cannot hold or is still open.
+func (r *reconsideration) checkTrigger(id int32) {
+	state, q := &r.packages[id], &r.catalog.packages[id]
+	if !state.triggered && !state.untrigger {
+		state.triggered = true
+		for _, w := range q.installIf {
+			n := &r.names[w.name]
+			if !n.locked {
+				if w.Conflict {
+					n.triggerNeeded = true
+					r.enqueue(w.name, false)
+				}
+				state.triggered = false
+				break
+			}
+			if !r.provides(id, w.Dependency, n.chosen) {
+				state.triggered, state.untrigger = false, true
+				break
+			}
+		}
+	}
+	if state.triggered {
+		for _, w := range q.installIf {
+			r.inherit(id, r.names[w.name].chosen.pkg)
+		}
+	}
+}
+
+// merge counts what this candidate shares with all before it.
+func (r *reconsideration) merge(p provider) {
+	state, q := &r.packages[p.pkg], &r.catalog.packages[p.pkg]
+	state.merged = true
+	if r.first == none {
+		r.first = p.pkg
+	}
+	for _, w := range q.depends {
+		if n := &r.names[w.name]; !w.Conflict && n.mergeDepends == r.options {
+			n.mergeDepends = r.options + 1
+		}
+	}
+	r.mergeProvided(q.name, p.virtual())
+	for _, o := range q.provides {
+		r.mergeProvided(o.name, o.version == "")
+	}
+	r.tagNotOK = r.tagNotOK || !state.tagOK
+	r.options++
+}
+
+func (r *reconsideration) mergeProvided(name int32, virtual bool) {
+	if n := &r.names[name]; n.mergeProvides == r.options {
+		n.mergeProvides = r.options + 1
+		n.virtualProvide = n.virtualProvide || virtual
+	}
+}
+
+// propagate applies what all candidates share.
+func (r *reconsideration) propagate() {
+	for _, p := range r.catalog.names[r.name].providers {
+		r.packages[p.pkg].used = r.packages[p.pkg].merged
+	}
+	q := &r.catalog.packages[r.first]
+	for _, w := range q.depends {
+		n := &r.names[w.name]
+		common := n.mergeDepends == r.options
+		n.mergeDepends = 0
+		switch {
+		case !common:
+		case r.options == 1:
+			r.apply(r.first, w)
+		case n.requirers == 0:
+			r.requireName(w.name)
+		}
+	}
+	r.excludeOthers(q.name)
+	for _, o := range q.provides {
+		r.excludeOthers(o.name)
+	}
+	r.names[q.name].virtualProvide = false
+	for _, o := range q.provides {
+		r.names[o.name].virtualProvide = false
+	}
+}
+
+// requireName requires a name that all candidates depend on, in whichever version.
+func (r *reconsideration) requireName(name int32) {
+	r.names[name].requirers++
+	r.requirersChanged(name)
+	for _, p := range r.catalog.names[name].providers {
+		r.inherit(p.pkg, r.first)
+	}
+}
+
+// excludeOthers rules out other providers of a name that all candidates provide: whichever
+// candidate is chosen, it will take the name. Where the name comes without a version, only
+// those that provide nothing without a version are ruled out.
+func (r *reconsideration) excludeOthers(name int32) {
+	n := &r.names[name]
+	common := n.mergeProvides == r.options
+	n.mergeProvides = 0
+	if !common || name == r.name {
+		return
+	}
+	for _, p := range r.catalog.names[name].providers {
+		q := &r.catalog.packages[p.pkg]
+		if q.name == r.name || !r.packages[p.pkg].selectable || n.virtualProvide && p.virtual() {
+			continue
+		}
+		if !slices.ContainsFunc(q.provides, func(o offer) bool {
+			return o.name == r.name || n.virtualProvide && o.version == ""
+		}) {
+			r.disqualify(p.pkg, ruledByExclusive, want{name: name}, r.first)
+		}
+	}
+}
+
+// choosableUnasked says whether a provider may be chosen for a name by itself: not if it
+// provides the name without a version, has no provider_priority and nobody named it.
+func (s *solver) choosableUnasked(p provider) bool {
+	q := &s.catalog.packages[p.pkg]
+	return !p.virtual() || q.ProviderPriority != 0 || s.names[q.name].requirers > 0
+}

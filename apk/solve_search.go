@@ -1,0 +1,149 @@
+package apk
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// maxAttempts bounds the second search: an attempt takes some 10 ms with Alpine's main and
+// community.
+const maxAttempts = 64
+
+// search looks for a solution where apk's first attempt failed: it runs the same algorithm
+// again without one of the packages that led into the fault, then without two, and so on,
+// fewest first. What it finds is checked from scratch. It says how many attempts it made, and
+// whether those were all that it knew to make.
+func (c *catalog) search(w worldWants, failed *attempt) (found *attempt, tries int, complete bool) {
+	if failed.sound() { // the fault was in something that nothing needs after all
+		return failed, 0, true
+	}
+	queue := withheldSets(nil, failed.suspects())
+	tried := make(map[string]bool)
+	for len(queue) > 0 {
+		without := queue[0]
+		queue = queue[1:]
+		key := fmt.Sprint(without)
+		if tried[key] {
+			continue
+		}
+		if tries == maxAttempts {
+			return nil, tries, false
+		}
+		tried[key] = true
+		tries++
+		a := c.attempt(w, without)
+		if a.errors == 0 && a.sound() {
+			return a, tries, true
+		}
+		queue = append(queue, withheldSets(without, a.suspects())...)
+	}
+	return nil, tries, true
+}
+
+// withheldSets adds each suspect in turn to a set of packages.
+func withheldSets(without, suspects []int32) [][]int32 {
+	var sets [][]int32
+	for _, id := range suspects {
+		if i, found := slices.BinarySearch(without, id); !found {
+			sets = append(sets, slices.Insert(slices.Clone(without), i, id))
+		}
+	}
+	return sets
+}
+
+// suspects lists the chosen packages that a failed attempt may be better off without: those
+// that want what cannot be had, what stands in the way of that, and those that clash.
+func (a *attempt) suspects() []int32 {
+	var out []int32
+	add := func(id int32) {
+		if id != none && !slices.Contains(out, id) {
+			out = append(out, id)
+		}
+	}
+	for _, u := range a.unmet() {
+		add(u.by)
+		for _, p := range a.catalog.names[u.want.name].providers {
+			a.blame(p.pkg, maxBlame, add)
+		}
+	}
+	for _, c := range a.clashes {
+		add(c.first)
+		add(c.second)
+	}
+	for id := range a.packages {
+		if a.packages[id].failed {
+			add(int32(id))
+		}
+	}
+	return slices.DeleteFunc(out, func(id int32) bool { return a.names[a.catalog.packages[id].name].chosen.pkg != id })
+}
+
+// maxBlame bounds how far a reason is followed down the dependencies.
+const maxBlame = 8
+
+// blame adds what ruled a package out.
+func (a *attempt) blame(id int32, depth int, add func(int32)) {
+	p := &a.packages[id]
+	add(p.whyBy)
+	if p.why != ruledByDepends || depth == 0 {
+		return
+	}
+	for _, q := range a.catalog.names[p.whyWant.name].providers {
+		a.blame(q.pkg, depth-1, add)
+	}
+}
+
+// sound checks an answer against the constraints alone, whatever way it was found.
+func (a *attempt) sound() bool {
+	owner := make(map[int32]provider)
+	chosen := make(map[int32][]provider)
+	for _, id := range a.chain {
+		q := &a.catalog.packages[id]
+		if q.refused != "" || !a.packages[id].tagOK {
+			return false
+		}
+		for _, o := range append([]offer{{q.name, q.Version}}, q.provides...) {
+			p := provider{id, o.version}
+			if other, taken := owner[o.name]; taken && other.pkg != id && !(other.virtual() && p.virtual()) {
+				return false
+			}
+			owner[o.name] = p
+			chosen[o.name] = append(chosen[o.name], p)
+		}
+	}
+	for _, w := range a.world.wants {
+		if !a.met(none, w, chosen[w.name]) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(a.chain, func(id int32) bool {
+		return slices.ContainsFunc(a.catalog.packages[id].depends, func(w want) bool {
+			return !a.met(id, w, chosen[w.name])
+		})
+	})
+}
+
+// met says whether a want is satisfied by some of the packages at hand or, if it is a conflict,
+// by all of them.
+func (a *attempt) met(by int32, w want, at []provider) bool {
+	satisfies := func(p provider) bool { return a.provides(by, w.Dependency, p) }
+	if w.Conflict {
+		return !slices.ContainsFunc(at, func(p provider) bool { return !satisfies(p) })
+	}
+	return slices.ContainsFunc(at, satisfies)
+}
+
+// note says what a solution that apk does not find leaves out.
+func (a *attempt) note(problems []Problem) string {
+	names := make([]string, len(a.without))
+	for i, id := range a.without {
+		names[i] = a.catalog.packages[id].String()
+	}
+	first := problems[0].summary()
+	if len(names) == 0 {
+		return fmt.Sprintf("real apk gives up here (%s), but what it chose satisfies world", first)
+	}
+	return fmt.Sprintf("real apk gives up here (%s); without %s there is a solution, which this is",
+		first, strings.Join(names, ", "))
+}

@@ -1,0 +1,382 @@
+package apk
+
+import (
+	"cmp"
+	"slices"
+)
+
+// A solver carries out apk's algorithm: constraints go down from the world; every name keeps
+// the packages that may still provide it; names are decided one by one and never again. It is
+// greedy, so its order of doing things is part of the answer. The rules, and the odd ones in
+// particular, are those of apk-tools 3, src/solver.c.
+type solver struct {
+	*catalog
+	names    []nameState
+	packages []packageState
+	errors   int
+	clashes  []clash
+
+	worldPinning uint64 // the tags of the world's dependency that is being applied
+	lastOrder    uint32
+
+	dirty      []int32 // names to reconsider, first come first served
+	resolveNow []int32 // names with one provider left that nothing else can touch
+	selectable nameQueue
+	unresolved nameQueue // names none of whose providers may be chosen unasked
+}
+
+type nameState struct {
+	chosen         provider // of a locked name
+	order          uint32   // names are decided in this order
+	requirers      int      // dependencies on the name that have been applied
+	mergeDepends   int      // how many of the candidates at hand depend on the name
+	mergeProvides  int      // how many of them provide it
+	queue          queueID  // where it waits to be decided
+	inWorld        bool
+	seen           bool
+	locked         bool // decided
+	dirty          bool // waits in solver.dirty
+	recheckDepends bool // its providers' dependencies may have become impossible
+	recheckTrigger bool // an install_if of its providers may have come true
+	triggered      bool // an install_if of its providers holds
+	untriggerable  bool // none of its providers has an install_if that may still hold
+	triggerNeeded  bool // an install_if waits for the name to stay absent
+	hasOptions     bool
+	hasUnasked     bool // some provider may be chosen without being asked for by name
+	settledAbove   bool // everything that may depend on the name is decided
+	virtualProvide bool // scratch for reconsider
+	ordered        bool // been through in the install order
+	dependents     []int32
+	dependentsSet  bool
+	triggersOf     []int32
+	triggersSet    bool
+}
+
+type packageState struct {
+	conflicts  int    // applied constraints that it does not satisfy
+	pinning    uint64 // the tags it may come from
+	seen       bool
+	selectable bool
+	tagOK      bool // listed where its pinning allows
+	tagWanted  bool // listed where its pinning prefers
+	merged     bool // scratch for reconsider
+	used       bool // among the candidates when its name was last reconsidered
+	triggered  bool // its install_if holds
+	untrigger  bool // its install_if cannot hold any more
+	failed     bool // counted as an error
+	ordered    bool // stands in the install order
+	withheld   bool // from the choice, by the second search
+	why        ruledBy
+	whyWant    want  // the constraint behind it
+	whyBy      int32 // the package behind it, none for the world
+}
+
+// defaultPinning is the set of tags that holds only "no tag".
+const defaultPinning = 1
+
+func newSolver(c *catalog) *solver {
+	return &solver{
+		catalog:  c,
+		names:    make([]nameState, len(c.names)),
+		packages: make([]packageState, len(c.packages)),
+	}
+}
+
+// reposOf is the set of repositories that a set of tags opens.
+func (s *solver) reposOf(pinning uint64) (repos uint64) {
+	for i, r := range s.tagRepos {
+		if pinning&(1<<i) != 0 {
+			repos |= r
+		}
+	}
+	return repos
+}
+
+// dependents lists the names whose providers depend on a name, triggersOf those whose
+// providers have it in install_if.
+func (s *solver) dependents(name int32) []int32 {
+	n := &s.names[name]
+	if !n.dependentsSet {
+		n.dependents, n.dependentsSet = s.namesOf(s.catalog.names[name].wantedBy), true
+	}
+	return n.dependents
+}
+
+func (s *solver) triggersOf(name int32) []int32 {
+	n := &s.names[name]
+	if !n.triggersSet {
+		n.triggersOf, n.triggersSet = s.namesOf(s.catalog.names[name].triggers), true
+	}
+	return n.triggersOf
+}
+
+// discover prepares a name and all that it may bring in, and gives it its place in the order:
+// after what it depends on, asked for before not asked for, merely provided before real.
+func (s *solver) discover(name int32) {
+	n := &s.names[name]
+	if n.seen {
+		return
+	}
+	n.seen, n.untriggerable = true, true
+	providers := s.catalog.names[name].providers
+	virtual := 0
+	for _, p := range providers {
+		s.discoverPackage(p.pkg)
+		n.untriggerable = n.untriggerable && s.packages[p.pkg].untrigger
+		if s.catalog.packages[p.pkg].name != name {
+			virtual++
+		}
+	}
+	s.discoverAll(s.triggersOf(name))
+	for _, p := range providers {
+		s.discoverAll(s.triggersOf(s.catalog.packages[p.pkg].name))
+		for _, o := range s.catalog.packages[p.pkg].provides {
+			s.discover(o.name)
+		}
+	}
+	const notAsked, real = 1 << 31, 1 << 30
+	s.lastOrder++
+	n.order = s.lastOrder
+	if !n.inWorld {
+		n.order |= notAsked
+	}
+	if virtual != len(providers) {
+		n.order |= real
+	}
+	for _, p := range providers {
+		for _, w := range s.catalog.packages[p.pkg].installIf {
+			s.discover(w.name)
+		}
+	}
+}
+
+func (s *solver) discoverAll(names []int32) {
+	for _, n := range names {
+		s.discover(n)
+	}
+}
+
+func (s *solver) discoverPackage(id int32) {
+	p, q := &s.packages[id], &s.catalog.packages[id]
+	if p.seen {
+		return
+	}
+	p.seen = true
+	p.whyBy = none
+	p.pinning = defaultPinning
+	p.selectable = q.refused == "" && !p.withheld
+	switch {
+	case q.refused != "":
+		p.why = ruledByIndex
+	case p.withheld:
+		p.why = ruledBySearch
+	}
+	p.untrigger = len(q.installIf) == 0
+	p.tagWanted = q.InstalledSize == 0 || q.repos&s.tagRepos[0] != 0
+	p.tagOK = p.tagWanted
+	for _, w := range q.depends {
+		s.discover(w.name)
+	}
+}
+
+// apply makes a dependency of package by (none: the world) hold for what is still on offer.
+func (s *solver) apply(by int32, w want) {
+	n := &s.names[w.name]
+	if !w.Conflict {
+		n.requirers++
+		if n.requirers == 1 {
+			s.requirersChanged(w.name)
+		}
+	}
+	for _, p := range s.catalog.names[w.name].providers {
+		if s.provides(by, w.Dependency, p) {
+			s.inherit(p.pkg, by)
+			continue
+		}
+		state := &s.packages[p.pkg]
+		state.conflicts++
+		if state.selectable {
+			s.disqualify(p.pkg, ruledByWant, w, by)
+		}
+	}
+}
+
+func (s *solver) requirersChanged(name int32) {
+	s.enqueue(name, false)
+	s.recheckTriggers(name)
+	s.markDirty(name)
+}
+
+// inherit hands tags down from what wants a package to the package.
+func (s *solver) inherit(id, by int32) {
+	p, repos := &s.packages[id], s.catalog.packages[id].repos
+	if by != none {
+		p.pinning |= s.packages[by].pinning
+	} else {
+		p.pinning |= s.worldPinning
+		p.tagWanted = repos&s.reposOf(s.worldPinning) != 0
+	}
+	p.tagOK = p.tagOK || repos&s.reposOf(p.pinning) != 0
+}
+
+// disqualify takes a package out of the choice, for a reason that an error may tell.
+func (s *solver) disqualify(id int32, why ruledBy, w want, by int32) {
+	p, q := &s.packages[id], &s.catalog.packages[id]
+	if p.selectable {
+		p.why, p.whyWant, p.whyBy = why, w, by
+	}
+	p.selectable = false
+	s.recheckDependents(q.name)
+	for _, o := range q.provides {
+		s.recheckDependents(o.name)
+	}
+	s.recheckTriggersOf(id)
+}
+
+func (s *solver) recheckDependents(name int32) {
+	for _, d := range s.dependents(name) {
+		if s.names[d].seen {
+			s.names[d].recheckDepends = true
+			s.markDirty(d)
+		}
+	}
+}
+
+func (s *solver) recheckTriggers(name int32) {
+	for _, d := range s.triggersOf(name) {
+		if n := &s.names[d]; n.seen && !n.untriggerable {
+			n.recheckTrigger = true
+			s.markDirty(d)
+		}
+	}
+}
+
+func (s *solver) recheckTriggersOf(id int32) {
+	q := &s.catalog.packages[id]
+	s.recheckTriggers(q.name)
+	for _, o := range q.provides {
+		s.recheckTriggers(o.name)
+	}
+}
+
+// satisfiable says whether a dependency of a package can still come true.
+func (s *solver) satisfiable(self int32, w want) bool {
+	n := &s.names[w.name]
+	switch {
+	case n.locked:
+		return s.provides(self, w.Dependency, n.chosen)
+	case n.requirers == 0 && w.Conflict:
+		return true
+	}
+	return slices.ContainsFunc(s.catalog.names[w.name].providers, func(p provider) bool {
+		return s.packages[p.pkg].selectable && s.provides(self, w.Dependency, p)
+	})
+}
+
+func (s *solver) markDirty(name int32) {
+	n := &s.names[name]
+	if n.dirty || n.locked || n.requirers == 0 && !n.recheckTrigger {
+		return
+	}
+	n.dirty = true
+	s.dirty = append(s.dirty, name)
+}
+
+func (s *solver) nextDirty() (int32, bool) {
+	for len(s.dirty) > 0 {
+		name := s.dirty[0]
+		s.dirty = s.dirty[1:]
+		if s.names[name].dirty { // else it was locked meanwhile
+			s.names[name].dirty = false
+			return name, true
+		}
+	}
+	return none, false
+}
+
+// queueID names the queue in which a name waits to be decided.
+type queueID uint8
+
+const (
+	queueNone queueID = iota
+	queueNow
+	queueSelectable
+	queueUnresolved
+)
+
+// enqueue puts a name where it is to wait; one that waits already moves only if it may be
+// decided now or, with again set, if it may have become selectable or ceased to be.
+func (s *solver) enqueue(name int32, again bool) {
+	n := &s.names[name]
+	now := n.settledAbove && n.requirers > 0 && n.hasUnasked && !n.hasOptions
+	switch {
+	case n.locked, n.queue == queueNow:
+		return
+	case n.queue == queueNone && n.requirers == 0 && !n.triggered && !n.triggerNeeded:
+		return
+	case n.queue != queueNone && !now && !again:
+		return
+	}
+	s.dequeue(name)
+	switch {
+	case now:
+		n.queue = queueNow
+		s.resolveNow = append(s.resolveNow, name)
+	case n.hasUnasked:
+		n.queue = queueSelectable
+		s.selectable.add(s.names, name)
+	default:
+		n.queue = queueUnresolved
+		s.unresolved.add(s.names, name)
+	}
+}
+
+func (s *solver) dequeue(name int32) {
+	n := &s.names[name]
+	switch n.queue {
+	case queueNow:
+		s.resolveNow = slices.DeleteFunc(s.resolveNow, func(o int32) bool { return o == name })
+	case queueSelectable:
+		s.selectable.remove(s.names, name)
+	case queueUnresolved:
+		s.unresolved.remove(s.names, name)
+	}
+	n.queue = queueNone
+}
+
+// nextName takes the name to decide next, none at the end.
+func (s *solver) nextName() int32 {
+	name := int32(none)
+	switch {
+	case len(s.resolveNow) > 0:
+		name = s.resolveNow[0]
+	case len(s.selectable) > 0:
+		name = s.selectable[0]
+	case len(s.unresolved) > 0:
+		name = s.unresolved[0]
+	default:
+		return none
+	}
+	s.dequeue(name)
+	return name
+}
+
+// nameQueue holds names by their order; no two have the same.
+type nameQueue []int32
+
+func (q nameQueue) search(names []nameState, name int32) (int, bool) {
+	return slices.BinarySearchFunc(q, names[name].order, func(o int32, order uint32) int {
+		return cmp.Compare(names[o].order, order)
+	})
+}
+
+func (q *nameQueue) add(names []nameState, name int32) {
+	i, _ := q.search(names, name)
+	*q = slices.Insert(*q, i, name)
+}
+
+func (q *nameQueue) remove(names []nameState, name int32) {
+	if i, ok := q.search(names, name); ok {
+		*q = slices.Delete(*q, i, i+1)
+	}
+}
