@@ -1,0 +1,131 @@
+package layers
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// What compressed streams begin with: RFC 1952, RFC 8878 (also its skippable frames, 0x184D2A50 to 5F).
+const (
+	gzipMagic = "\x1f\x8b"
+	zstdMagic = "\x28\xb5\x2f\xfd"
+)
+
+// errPlain says that bytes are in neither of the compressions that layers have.
+var errPlain = errors.New("neither gzip nor zstd")
+
+// An inflater turns a compressed stream into what it holds.
+type inflater struct {
+	io.Reader
+	mediaType string
+	release   func()
+}
+
+// inflate chooses by the first bytes: names and media types lie.
+func (s *Store) inflate(r *bufio.Reader) (inflater, error) {
+	head, err := r.Peek(4)
+	if len(head) == 0 && err != nil {
+		if err == io.EOF {
+			err = errors.New("it is empty")
+		}
+		return inflater{}, err
+	}
+	switch {
+	case bytes.HasPrefix(head, []byte(gzipMagic)):
+		return s.gunzip(r)
+	case string(head) == zstdMagic,
+		len(head) == 4 && head[0]&0xf0 == 0x50 && string(head[1:]) == "\x2a\x4d\x18":
+		return s.unzstd(r)
+	case bytes.HasPrefix(head, []byte("\xfd7zX")):
+		return inflater{}, fmt.Errorf("it is xz: %w", errPlain)
+	case bytes.HasPrefix(head, []byte("BZh")):
+		return inflater{}, fmt.Errorf("it is bzip2: %w", errPlain)
+	}
+	return inflater{}, errPlain
+}
+
+func (s *Store) gunzip(r io.Reader) (inflater, error) {
+	z, _ := s.gzips.Get().(*gzip.Reader)
+	if z == nil {
+		z = new(gzip.Reader)
+	}
+	if err := z.Reset(r); err != nil {
+		return inflater{}, noEOF(err)
+	}
+	return inflater{z, MediaTypeGzip, func() { s.gzips.Put(z) }}, nil
+}
+
+func (s *Store) unzstd(r io.Reader) (inflater, error) {
+	z, _ := s.zstds.Get().(*zstd.Decoder)
+	if z == nil {
+		var err error
+		z, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxWindow(maxWindow))
+		if err != nil {
+			return inflater{}, err
+		}
+	}
+	if err := z.Reset(r); err != nil {
+		return inflater{}, err
+	}
+	release := func() {
+		_ = z.Reset(nil) // lets go of r
+		s.zstds.Put(z)
+	}
+	return inflater{z, MediaTypeZstd, release}, nil
+}
+
+// MakeOptions say how a made layer is compressed.
+type MakeOptions struct {
+	Compression string // "gzip" or "zstd"; "" means gzip
+	Level       int    // 1 to 9 for gzip, 1 to 22 for zstd; 0 means 6 for gzip and 3 for zstd
+}
+
+// compressorVersion stands in the recipe of every made layer. Raise it when the same tar comes out as other bytes, as
+// after an update of the compression library: a golden test tells.
+const compressorVersion = 1
+
+// fill sets the defaults.
+func (o MakeOptions) fill() (MakeOptions, error) {
+	most := 9
+	switch o.Compression {
+	case "", "gzip":
+		o.Compression = "gzip"
+		if o.Level == 0 {
+			o.Level = 6
+		}
+	case "zstd":
+		most = 22
+		if o.Level == 0 {
+			o.Level = 3
+		}
+	default:
+		return o, fmt.Errorf("compression %q: want gzip or zstd", o.Compression)
+	}
+	if o.Level < 1 || o.Level > most {
+		return o, fmt.Errorf("%s level %d: want 1 to %d", o.Compression, o.Level, most)
+	}
+	return o, nil
+}
+
+// compressor returns a writer of compressed bytes into w. They depend on what is written alone: no name, no time, and
+// one goroutine. o is filled.
+func (o MakeOptions) compressor(w io.Writer) (io.WriteCloser, error) {
+	if o.Compression == "zstd" {
+		return zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(o.Level)))
+	}
+	return gzip.NewWriterLevel(w, o.Level)
+}
+
+func (o MakeOptions) mediaType() string {
+	if o.Compression == "zstd" {
+		return MediaTypeZstd
+	}
+	return MediaTypeGzip
+}

@@ -1,0 +1,213 @@
+package layers
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// An Edit decides about one member of an archive. It may change the header's name, owner, mode, times and link target,
+// or have the member dropped. Names come clean: "usr/bin/" for a folder, "usr/bin/x" for all else. The root's own entry
+// is dropped before anyone is asked, and after a rename to "".
+//
+// A hard link's target follows the names that its target was given: what an Edit writes there is ignored. Folders that
+// a rename implies are not made up.
+type Edit func(h *tar.Header) (keep bool, err error)
+
+// Convert stores the layer that is left of a foreign tarball (gzip, zstd or a plain tar) after an edit, in one pass, and
+// returns the digest of the tarball, too. The recipe says what edit does and carries a version of it. Where the source's
+// digest is given, and a layer of that recipe and source is stored, the source is not opened.
+//
+// What Ingest refuses is refused here, before the edit and after it; so are a hard link whose target was dropped, and a
+// path that stands twice: which one is to win is not known before the end. Ingest such an archive and Rewrite it.
+func (s *Store) Convert(ctx context.Context, src Source, recipe string, o MakeOptions, edit Edit) (Blob, string, error) {
+	o, err := o.fill()
+	if err != nil {
+		return Blob{}, "", fmt.Errorf("converting %q: %w", src.Name, err)
+	}
+	key := func(digest string) string { return o.key("convert", digest+"\n"+recipe) }
+	digest := src.Digest
+	build := func() (b Blob, err error) {
+		b, err = s.build(ctx, o, func(tw *tar.Writer) (err error) {
+			digest, err = s.convert(ctx, src, tw, edit)
+			return err
+		})
+		return b, err
+	}
+	var b Blob
+	if src.Digest != "" {
+		b, err = s.made(ctx, key(src.Digest), build)
+	} else if b, err = build(); err == nil {
+		err = s.SetRecord(key(digest), []byte(b.Digest))
+	}
+	if err != nil {
+		return Blob{}, "", fmt.Errorf("converting %q: %w", src.Name, err)
+	}
+	return b, digest, nil
+}
+
+// convert writes what edit leaves of src and returns the source's digest.
+func (s *Store) convert(ctx context.Context, src Source, tw *tar.Writer, edit Edit) (string, error) {
+	r, err := src.Open(ctx)
+	if err != nil {
+		return "", fmt.Errorf("opening it: %w", err)
+	}
+	defer r.Close()
+	in, err := s.input(ctx, r, inputOptions{plain: true, noDiff: true})
+	if err != nil {
+		return "", err
+	}
+	defer in.release()
+	e := editor{edit: edit, renamed: map[string]string{}, written: map[string]bool{}}
+	err = eachMember(in.tar, func(_ int, h *tar.Header, content io.Reader) error {
+		h, err := e.member(h)
+		if h == nil || err != nil {
+			return err
+		}
+		return s.copyMember(tw, h, content)
+	})
+	if err == nil {
+		err = in.finish()
+	}
+	if err = in.explain(err); err != nil && in.mediaType == "" {
+		return "", fmt.Errorf("taken for a plain tar, being %w: %w", errPlain, err)
+	} else if err != nil {
+		return "", err
+	}
+	digest := formatDigest(in.raw.hash.Sum(nil))
+	if src.Digest != "" && src.Digest != digest {
+		return "", &DigestError{Name: src.Name, Want: src.Digest, Got: digest}
+	}
+	return digest, nil
+}
+
+// eachMember calls do for each member of the tar in r that is an entry, by its number.
+func eachMember(r io.Reader, do func(i int, h *tar.Header, content io.Reader) error) error {
+	tr := tar.NewReader(r)
+	for i := 0; ; i++ {
+		h, err := tr.Next()
+		for err == nil && h.Typeflag == tar.TypeXGlobalHeader {
+			h, err = tr.Next()
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("after %d members: %w", i, err)
+		}
+		if i >= maxEntries {
+			return fmt.Errorf("the archive has more than %d members", maxEntries)
+		}
+		if err := do(i, h, tr); err != nil {
+			return fmt.Errorf("member %q: %w", h.Name, err)
+		}
+	}
+}
+
+// An editor edits the members of one archive, one after the other.
+type editor struct {
+	edit    Edit
+	renamed map[string]string // by path in the archive, where it is written; "" where it is dropped
+	written map[string]bool   // paths
+}
+
+// member returns the header to write, or nil.
+func (e *editor) member(h *tar.Header) (*tar.Header, error) {
+	if err := checkMember(h); err != nil {
+		return nil, err
+	}
+	from := cleanName(h.Name)
+	if from == "" {
+		return nil, nil
+	}
+	h = tidyHeader(h)
+	target, known := "", false
+	if h.Typeflag == tar.TypeLink {
+		was := h.Linkname
+		if target, known = e.renamed[cleanName(was)]; !known {
+			return nil, fmt.Errorf("hard link to %q, which is not an earlier member of the archive", was)
+		}
+		h.Linkname = target
+	}
+	to, err := applyEdit(e.edit, h)
+	if err != nil {
+		return nil, err
+	}
+	e.renamed[from] = to
+	if to == "" {
+		return nil, nil
+	}
+	if known && target == "" {
+		return nil, errDroppedTarget
+	}
+	if h.Typeflag == tar.TypeLink {
+		h.Linkname = target
+	}
+	if e.written[to] {
+		return nil, fmt.Errorf("stands twice in what is left, as %q: ingest the archive and rewrite it, so that the last one wins", to)
+	}
+	e.written[to] = true
+	return h, nil
+}
+
+var errDroppedTarget = errors.New("hard link whose target is dropped: drop both, or neither")
+
+// applyEdit asks edit about h and returns the path at which it is to be written, or "" where it is dropped.
+func applyEdit(edit Edit, h *tar.Header) (string, error) {
+	keep, err := edit(h)
+	if err != nil || !keep {
+		return "", err
+	}
+	if err := checkMember(h); err != nil {
+		return "", fmt.Errorf("as %q: %w", h.Name, err)
+	}
+	to := cleanName(h.Name)
+	h.Name = tidyName(to, h.Typeflag == tar.TypeDir)
+	return to, nil
+}
+
+// tidyHeader returns a header that says what h says in the way that every runtime takes alike.
+func tidyHeader(h *tar.Header) *tar.Header {
+	t := &tar.Header{
+		Typeflag: h.Typeflag, Name: tidyName(cleanName(h.Name), h.Typeflag == tar.TypeDir), Linkname: h.Linkname, Size: h.Size,
+		Mode: h.Mode & 0o7777, Uid: h.Uid, Gid: h.Gid, Uname: h.Uname, Gname: h.Gname, ModTime: h.ModTime,
+		Devmajor: h.Devmajor, Devminor: h.Devminor, PAXRecords: foreignPAX(h.PAXRecords),
+	}
+	switch h.Typeflag {
+	case tar.TypeCont, tar.TypeGNUSparse:
+		t.Typeflag = tar.TypeReg
+	}
+	return t
+}
+
+// copyMember writes a member with its content. A fraction of a second needs a PAX header, which the writer makes only
+// where it is told to.
+func (s *Store) copyMember(tw *tar.Writer, h *tar.Header, content io.Reader) error {
+	if h.ModTime.Nanosecond() != 0 {
+		h.Format = tar.FormatPAX
+	}
+	if h.Typeflag != tar.TypeReg {
+		h.Size = 0
+	}
+	if err := tw.WriteHeader(h); err != nil {
+		return err
+	}
+	if h.Size == 0 {
+		return nil
+	}
+	buf := s.takeBuffer()
+	defer s.giveBuffer(buf)
+	n, err := io.CopyBuffer(onlyWriter{tw}, onlyReader{content}, *buf)
+	if err == nil && n < h.Size {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// onlyWriter and onlyReader hide what would make io.CopyBuffer go around its buffer.
+type (
+	onlyWriter struct{ io.Writer }
+	onlyReader struct{ io.Reader }
+)

@@ -1,0 +1,230 @@
+// Package elf reads from an ELF file what an image must know of it: for which machine it is, what it wants loaded, and
+// whether it brings an allocator.
+//
+// It goes by the program headers, as the loader does: section headers may be stripped, and a file may lie in them. The
+// bytes are foreign: every count and length is bounded, and what cannot be understood is told in [Facts.Err] beside what
+// was.
+package elf
+
+import (
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+)
+
+// Facts are what one ELF file is, wants and offers.
+type Facts struct {
+	Class     int // 32 or 64; 0 where the header makes no sense
+	BigEndian bool
+	Machine   elf.Machine
+	Type      elf.Type
+	Flags     uint32 // e_flags: on ARM and RISC-V they tell the ABI
+	Interp    string // the loader, PT_INTERP
+	Dynamic   bool   // has a dynamic segment: is linked dynamically or position-independent
+	Soname    string
+	Needed    []string // DT_NEEDED, in order
+	RPath     []string // DT_RPATH, split at colons
+	RunPath   []string // DT_RUNPATH, split at colons
+	// Malloc is whether it exports a function malloc, as an allocator for LD_PRELOAD does.
+	Malloc bool
+	// Align is the largest p_align of its PT_LOAD segments: it cannot be mapped where pages are larger.
+	Align uint64
+	// Err says what could not be understood; the other fields hold what was read before.
+	Err string
+}
+
+// GLIBC reports whether the file is linked to glibc, by its loader or by the C library that it wants (ld.so(8)).
+func (f *Facts) GLIBC() bool {
+	loader := path.Base(f.Interp)
+	if strings.HasPrefix(loader, "ld-linux") || strings.HasPrefix(loader, "ld64.so.") || loader == "ld.so.1" {
+		return true
+	}
+	for _, n := range f.Needed {
+		if n == "libc.so.6" || strings.HasPrefix(n, "ld-linux") {
+			return true
+		}
+	}
+	return false
+}
+
+// Bounds on what a sound file holds; the largest seen have 20 segments, 200 dynamic entries and paths of 300 bytes.
+const (
+	maxSegments = 1024
+	maxDynamic  = 4096
+	maxNeeded   = 1024
+	maxString   = 4096
+	maxChain    = 1 << 16 // symbols looked at in one hash chain
+)
+
+// IsELF reports whether head begins as an ELF file does.
+func IsELF(head []byte) bool { return len(head) >= 4 && string(head[:4]) == elf.ELFMAG }
+
+// Read learns the facts of the size bytes in r, which must begin as an ELF file does.
+func Read(r io.ReaderAt, size int64) *Facts {
+	p := &file{r: r, size: size}
+	if err := p.read(); err != nil {
+		p.Err = err.Error()
+	}
+	return &p.Facts
+}
+
+type file struct {
+	Facts
+	r     io.ReaderAt
+	size  int64
+	order binary.ByteOrder
+	loads []segment
+}
+
+// A segment is a program header.
+type segment struct {
+	kind                         elf.ProgType
+	off, vaddr, filesz, memAlign uint64
+}
+
+func (f *file) read() error {
+	segments, err := f.header()
+	if err != nil {
+		return fmt.Errorf("reading the ELF header: %w", err)
+	}
+	var dynamic *segment
+	for i, s := range segments {
+		switch s.kind {
+		case elf.PT_LOAD:
+			f.loads = append(f.loads, s)
+			f.Align = max(f.Align, s.memAlign)
+		case elf.PT_DYNAMIC:
+			dynamic = &segments[i]
+		case elf.PT_INTERP:
+			if f.Interp, err = f.text(s.off); err != nil {
+				return fmt.Errorf("reading the loader's name: %w", err)
+			}
+		}
+	}
+	if dynamic == nil {
+		return nil
+	}
+	f.Dynamic = true
+	return f.dynamic(*dynamic)
+}
+
+// header reads the ELF header and the program headers (elf(5)).
+func (f *file) header() ([]segment, error) {
+	var ident [elf.EI_NIDENT]byte
+	if err := f.at(ident[:], 0); err != nil {
+		return nil, err
+	}
+	switch class := elf.Class(ident[elf.EI_CLASS]); class {
+	case elf.ELFCLASS32, elf.ELFCLASS64:
+		f.Class = 32 * int(class)
+	default:
+		return nil, fmt.Errorf("unknown class %d", int(class))
+	}
+	switch data := elf.Data(ident[elf.EI_DATA]); data {
+	case elf.ELFDATA2LSB:
+		f.order = binary.LittleEndian
+	case elf.ELFDATA2MSB:
+		f.order, f.BigEndian = binary.BigEndian, true
+	default:
+		return nil, fmt.Errorf("unknown byte order %d", int(data))
+	}
+	return f.programHeaders()
+}
+
+func (f *file) programHeaders() ([]segment, error) {
+	raw := make([]byte, 64)
+	if f.Class == 32 {
+		raw = raw[:52]
+	}
+	if err := f.at(raw, 0); err != nil {
+		return nil, err
+	}
+	f.Type = elf.Type(f.order.Uint16(raw[16:]))
+	f.Machine = elf.Machine(f.order.Uint16(raw[18:]))
+	var off uint64
+	var entry, count int
+	if f.Class == 64 {
+		off, f.Flags = f.order.Uint64(raw[32:]), f.order.Uint32(raw[48:])
+		entry, count = int(f.order.Uint16(raw[54:])), int(f.order.Uint16(raw[56:]))
+	} else {
+		off, f.Flags = uint64(f.order.Uint32(raw[28:])), f.order.Uint32(raw[36:])
+		entry, count = int(f.order.Uint16(raw[42:])), int(f.order.Uint16(raw[44:]))
+	}
+	if count == 0 {
+		return nil, nil
+	}
+	if want := 24*f.Class/32 + 8; entry != want {
+		return nil, fmt.Errorf("program headers of %d bytes, want %d", entry, want)
+	}
+	if count > maxSegments {
+		return nil, fmt.Errorf("%d program headers, more than %d", count, maxSegments)
+	}
+	table := make([]byte, entry*count)
+	if err := f.at(table, off); err != nil {
+		return nil, err
+	}
+	segments := make([]segment, count)
+	for i := range segments {
+		segments[i] = f.segment(table[i*entry:])
+	}
+	return segments, nil
+}
+
+func (f *file) segment(b []byte) segment {
+	kind := elf.ProgType(f.order.Uint32(b))
+	if f.Class == 64 {
+		return segment{kind, f.order.Uint64(b[8:]), f.order.Uint64(b[16:]), f.order.Uint64(b[32:]), f.order.Uint64(b[48:])}
+	}
+	word := func(i int) uint64 { return uint64(f.order.Uint32(b[i:])) }
+	return segment{kind, word(4), word(8), word(16), word(28)}
+}
+
+// at fills b from off.
+func (f *file) at(b []byte, off uint64) error {
+	if off > uint64(f.size) || uint64(len(b)) > uint64(f.size)-off {
+		return fmt.Errorf("%d bytes at %d lie outside the file of %d bytes", len(b), off, f.size)
+	}
+	n, err := f.r.ReadAt(b, int64(off))
+	if n == len(b) {
+		return nil
+	}
+	return err
+}
+
+var errNoEnd = errors.New("a string without an end")
+
+// text reads the NUL-terminated string at off.
+func (f *file) text(off uint64) (string, error) {
+	var out []byte
+	var buf [128]byte
+	for len(out) < maxString {
+		if off >= uint64(f.size) {
+			return "", errNoEnd
+		}
+		b := buf[:min(uint64(len(buf)), uint64(f.size)-off)]
+		if err := f.at(b, off); err != nil {
+			return "", err
+		}
+		for i, c := range b {
+			if c == 0 {
+				return string(append(out, b[:i]...)), nil
+			}
+		}
+		out, off = append(out, b...), off+uint64(len(b))
+	}
+	return "", errNoEnd
+}
+
+// offset returns where the byte that is loaded at vaddr lies in the file.
+func (f *file) offset(vaddr uint64) (uint64, error) {
+	for _, s := range f.loads {
+		if vaddr >= s.vaddr && vaddr-s.vaddr < s.filesz {
+			return s.off + (vaddr - s.vaddr), nil
+		}
+	}
+	return 0, fmt.Errorf("address %#x is in no loaded segment", vaddr)
+}

@@ -1,0 +1,314 @@
+package elf_test
+
+import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	own "github.com/pyimg/pyimg/layers/elf"
+)
+
+// An image is an ELF file to be made for a test.
+type image struct {
+	class   int
+	order   binary.AppendByteOrder
+	machine elf.Machine
+	interp  string
+	soname  string
+	runpath string
+	rpath   string
+	needed  []string
+	symbols []symbol
+	hash    elf.DynTag // DT_GNU_HASH or DT_HASH, or 0
+}
+
+type symbol struct {
+	name    string
+	defined bool
+}
+
+// base is where the only loaded segment is mapped: addresses differ from offsets.
+const base = 0x10000
+
+// bytes lays the file out as header, program headers, strings, symbols, hash table, dynamic segment.
+func (im image) bytes() []byte {
+	header, entry := 64, 56
+	if im.class == 32 {
+		header, entry = 52, 32
+	}
+	var body []byte
+	start := header + 3*entry
+	here := func() uint64 { return uint64(start + len(body)) }
+
+	names := here()
+	text := func(s string) uint64 {
+		at := here() - names
+		body = append(append(body, s...), 0)
+		return at
+	}
+	text("")
+	interp := names + text(im.interp)
+	tags := [][2]uint64{}
+	tag := func(t elf.DynTag, v uint64) { tags = append(tags, [2]uint64{uint64(t), v}) }
+	for _, n := range im.needed {
+		tag(elf.DT_NEEDED, text(n))
+	}
+	for t, s := range map[elf.DynTag]string{elf.DT_SONAME: im.soname, elf.DT_RUNPATH: im.runpath, elf.DT_RPATH: im.rpath} {
+		if s != "" {
+			tag(t, text(s))
+		}
+	}
+	tag(elf.DT_STRTAB, names+base)
+	offsets := make([]uint64, len(im.symbols))
+	for i, s := range im.symbols {
+		offsets[i] = text(s.name)
+	}
+	body = append(body, make([]byte, -len(body)&15)...)
+	symtab := here()
+	body = append(body, make([]byte, im.symbolSize())...) // the null symbol
+	for i, s := range im.symbols {
+		body = im.symbol(body, uint32(offsets[i]), s.defined)
+	}
+	tag(elf.DT_SYMTAB, symtab+base)
+	if im.hash != 0 {
+		tag(im.hash, here()+base)
+		body = im.hashTable(body)
+	}
+	dynamic := here()
+	for _, t := range append(tags, [2]uint64{}) {
+		body = im.word(im.word(body, t[0]), t[1])
+	}
+	end := here()
+
+	out := im.header(header, entry)
+	out = im.program(out, elf.PT_INTERP, interp, 0, uint64(len(im.interp)+1), 1)
+	out = im.program(out, elf.PT_LOAD, 0, base, end, 0x10000)
+	out = im.program(out, elf.PT_DYNAMIC, dynamic, dynamic+base, end-dynamic, 8)
+	return append(out, body...)
+}
+
+func (im image) word(b []byte, v uint64) []byte {
+	if im.class == 64 {
+		return im.order.AppendUint64(b, v)
+	}
+	return im.order.AppendUint32(b, uint32(v))
+}
+
+func (im image) header(size, entry int) []byte {
+	ident := []byte{0x7f, 'E', 'L', 'F', byte(im.class / 32), 1, 1, 15: 0}
+	if im.order == binary.AppendByteOrder(binary.BigEndian) {
+		ident[5] = 2
+	}
+	b := im.order.AppendUint16(ident, uint16(elf.ET_DYN))
+	b = im.order.AppendUint16(b, uint16(im.machine))
+	b = im.order.AppendUint32(b, 1)
+	b = im.word(im.word(im.word(b, 0), uint64(size)), 0)
+	b = im.order.AppendUint32(b, 0x5000400)
+	for _, v := range []int{size, entry, 3, 0, 0, 0} {
+		b = im.order.AppendUint16(b, uint16(v))
+	}
+	return b
+}
+
+func (im image) program(b []byte, kind elf.ProgType, off, vaddr, size, align uint64) []byte {
+	b = im.order.AppendUint32(b, uint32(kind))
+	if im.class == 64 {
+		b = im.order.AppendUint32(b, 5)
+	}
+	for _, v := range []uint64{off, vaddr, vaddr, size, size} {
+		b = im.word(b, v)
+	}
+	if im.class == 32 {
+		b = im.order.AppendUint32(b, 5)
+	}
+	return im.word(b, align)
+}
+
+func (im image) symbolSize() int {
+	if im.class == 64 {
+		return 24
+	}
+	return 16
+}
+
+func (im image) symbol(b []byte, name uint32, defined bool) []byte {
+	section := uint16(0)
+	if defined {
+		section = 7
+	}
+	b = im.order.AppendUint32(b, name)
+	if im.class == 64 {
+		b = im.order.AppendUint16(append(b, 0x12, 0), section)
+		return append(b, make([]byte, 16)...)
+	}
+	return im.order.AppendUint16(append(append(b, make([]byte, 8)...), 0x12, 0), section)
+}
+
+// hashTable makes a table with one bucket, so that every symbol is in its chain.
+func (im image) hashTable(b []byte) []byte {
+	if im.hash == elf.DT_GNU_HASH {
+		for _, v := range []uint32{1, 1, 1, 6} { // buckets, first symbol, words of the filter, shift
+			b = im.order.AppendUint32(b, v)
+		}
+		b = im.order.AppendUint32(im.word(b, ^uint64(0)), 1)
+		for i, s := range im.symbols {
+			h := uint32(5381)
+			for _, c := range []byte(s.name) {
+				h = h*33 + uint32(c)
+			}
+			h &^= 1
+			if i == len(im.symbols)-1 {
+				h |= 1
+			}
+			b = im.order.AppendUint32(b, h)
+		}
+		return b
+	}
+	entry := func(v int) {
+		if im.machine == elf.EM_S390 && im.class == 64 {
+			b = im.order.AppendUint64(b, uint64(v))
+		} else {
+			b = im.order.AppendUint32(b, uint32(v))
+		}
+	}
+	n := len(im.symbols)
+	entry(1)
+	entry(n + 1)
+	entry(min(n, 1)) // the bucket's first symbol
+	entry(0)
+	for i := 1; i <= n; i++ {
+		entry((i + 1) % (n + 1)) // the last one's successor is 0
+	}
+	return b
+}
+
+func read(raw []byte) *own.Facts { return own.Read(bytes.NewReader(raw), int64(len(raw))) }
+
+func sample() image {
+	return image{
+		class: 64, order: binary.LittleEndian, machine: elf.EM_X86_64, interp: "/lib/ld-musl-x86_64.so.1", soname: "libx.so.1",
+		rpath: "/usr/local/lib", runpath: "$ORIGIN/../lib:/opt/lib", needed: []string{"libz.so.1", strings.Repeat("long", 100) + ".so"},
+		symbols: []symbol{{"free", true}, {"malloc", true}, {"calloc", true}}, hash: elf.DT_GNU_HASH,
+	}
+}
+
+func TestRead(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		class   int
+		order   binary.AppendByteOrder
+		machine elf.Machine
+		hash    elf.DynTag
+	}{
+		{64, binary.LittleEndian, elf.EM_X86_64, elf.DT_GNU_HASH},
+		{64, binary.LittleEndian, elf.EM_AARCH64, elf.DT_HASH},
+		{64, binary.BigEndian, elf.EM_S390, elf.DT_GNU_HASH},
+		{64, binary.BigEndian, elf.EM_S390, elf.DT_HASH},
+		{32, binary.LittleEndian, elf.EM_ARM, elf.DT_GNU_HASH},
+		{32, binary.LittleEndian, elf.EM_386, elf.DT_HASH},
+		{32, binary.BigEndian, elf.EM_MIPS, elf.DT_HASH},
+	} {
+		im := sample()
+		im.class, im.order, im.machine, im.hash = test.class, test.order, test.machine, test.hash
+		want := &own.Facts{
+			Class: im.class, BigEndian: im.order == binary.AppendByteOrder(binary.BigEndian), Machine: im.machine, Type: elf.ET_DYN,
+			Flags: 0x5000400, Interp: im.interp, Dynamic: true, Soname: im.soname, Needed: im.needed, RPath: []string{"/usr/local/lib"},
+			RunPath: []string{"$ORIGIN/../lib", "/opt/lib"}, Malloc: true, Align: 0x10000,
+		}
+		if diff := cmp.Diff(want, read(im.bytes())); diff != "" {
+			t.Errorf("Read of %v, %d bits, %v (-want +got):\n%s", im.machine, im.class, im.hash, diff)
+		}
+	}
+}
+
+func TestMallocMustBeDefined(t *testing.T) {
+	t.Parallel()
+	for _, hash := range []elf.DynTag{elf.DT_GNU_HASH, elf.DT_HASH} {
+		for _, symbols := range [][]symbol{nil, {{"malloc", false}}, {{"mallocx", true}, {"free", true}}} {
+			im := sample()
+			im.hash, im.symbols = hash, symbols
+			if hash == elf.DT_GNU_HASH && symbols == nil {
+				continue // has no chain that could end
+			}
+			if f := read(im.bytes()); f.Malloc || f.Err != "" {
+				t.Errorf("Read with %v of %v: malloc %v, %q, want none", hash, symbols, f.Malloc, f.Err)
+			}
+		}
+	}
+}
+
+func TestReadTellsWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	raw := sample().bytes()
+	change := func(at int, to ...byte) []byte { return slices.Replace(slices.Clone(raw), at, at+len(to), to...) }
+	for name, test := range map[string]struct {
+		raw  []byte
+		want string
+	}{
+		"magic alone":         {raw[:4], "outside the file"},
+		"class":               {change(4, 3), "class 3"},
+		"byte order":          {change(5, 3), "byte order 3"},
+		"cut header":          {raw[:40], "outside the file"},
+		"cut program headers": {raw[:100], "outside the file"},
+		"cut":                 {raw[:len(raw)-40], "dynamic segment"},
+		"entry size":          {change(54, 57), "want 56"},
+		"many headers":        {change(56, 0xff, 0xff), "65535 program headers"},
+		"dynamic far away":    {change(64+2*56+8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff), "dynamic segment"},
+		"interp far away":     {change(64+8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f), "loader's name"},
+		"nothing loaded":      {change(64+56, 4), "in no loaded segment"},
+	} {
+		if f := read(test.raw); !strings.Contains(f.Err, test.want) {
+			t.Errorf("Read with %s: %q, want %q", name, f.Err, test.want)
+		}
+	}
+}
+
+func TestGLIBC(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		interp, needed string
+		want           bool
+	}{
+		{"/lib64/ld-linux-x86-64.so.2", "", true},
+		{"/lib/ld-linux-aarch64.so.1", "", true},
+		{"/lib64/ld64.so.2", "", true},
+		{"", "libc.so.6", true},
+		{"/lib/ld-musl-x86_64.so.1", "libc.musl-x86_64.so.1", false},
+		{"", "libc.so", false},
+		{"", "", false},
+	} {
+		f := own.Facts{Interp: test.interp, Needed: []string{"libm.so", test.needed}}
+		if got := f.GLIBC(); got != test.want {
+			t.Errorf("GLIBC with %q and %q = %v, want %v", test.interp, test.needed, got, test.want)
+		}
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	for _, hash := range []elf.DynTag{elf.DT_GNU_HASH, elf.DT_HASH} {
+		im := sample()
+		im.hash = hash
+		f.Add(im.bytes())
+		im.class, im.order, im.machine = 32, binary.BigEndian, elf.EM_PPC
+		f.Add(im.bytes())
+		im.class, im.machine = 64, elf.EM_S390
+		f.Add(im.bytes())
+	}
+	f.Add([]byte(elf.ELFMAG))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		facts := read(raw)
+		if facts.Err == "" && facts.Class == 0 {
+			t.Errorf("Read = %+v, neither read nor refused", facts)
+		}
+		for _, s := range slices.Concat(facts.Needed, facts.RPath, facts.RunPath, []string{facts.Interp, facts.Soname}) {
+			if strings.ContainsRune(s, 0) || len(s) > len(raw) {
+				t.Errorf("Read found %q, which no string of the file is", s)
+			}
+		}
+	})
+}

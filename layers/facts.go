@@ -1,0 +1,201 @@
+package layers
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"iter"
+)
+
+// The file of facts beside a blob:
+//
+//	magic, with the version of what is written and how
+//	CRC-32C of all that follows
+//	digest and diff ID, 32 bytes each; the media type, a byte
+//	size, tar size; the count of faults and each one's path and reason; the count of entries and each entry
+//
+// Numbers are varints, strings a length and their bytes. Reading is for every start of the program: the file becomes
+// one string, and all strings of its entries are pieces of that.
+//
+// A new version makes the facts of older ones unreadable, and they are made again from their blobs. Raise it whenever a
+// scan would now write something else.
+const factsMagic = "pyimgF01"
+
+const (
+	factsHead = len(factsMagic) + 4
+	digestLen = 32
+)
+
+// errFacts says that facts are damaged, of another version or another blob's. The remedy is a new scan.
+var errFacts = errors.New("facts are damaged or of another version")
+
+func castagnoli(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
+
+// facts are what is known of a blob. The entries stay encoded until they are asked for.
+type facts struct {
+	Blob
+	faults  []Fault
+	count   int
+	entries string
+}
+
+// mediaTypes maps the byte in the file to the media type.
+func mediaTypes() []string { return []string{MediaTypeGzip, MediaTypeZstd} }
+
+func encodeFacts(b Blob, faults []Fault, count int, entries []byte) ([]byte, error) {
+	e := encoder(make([]byte, factsHead, factsHead+256+len(entries)))
+	copy(e, factsMagic)
+	for _, digest := range []string{b.Digest, b.DiffID} {
+		sum, err := digestHex(digest)
+		if err != nil {
+			return nil, err
+		}
+		e, _ = hex.AppendDecode(e, []byte(sum)) // digestHex saw to it
+	}
+	media := byte(0)
+	for i, m := range mediaTypes() {
+		if m == b.MediaType {
+			media = byte(i)
+		}
+	}
+	e = append(e, media)
+	e.uint(uint64(b.Size))
+	e.uint(uint64(b.TarSize))
+	e.uint(uint64(len(faults)))
+	for _, f := range faults {
+		e.text(f.Path)
+		e.text(f.Reason)
+	}
+	e.uint(uint64(count))
+	e = append(e, entries...)
+	binary.LittleEndian.PutUint32(e[len(factsMagic):], castagnoli(e[factsHead:]))
+	return e, nil
+}
+
+// decodeFacts reads the facts of the blob with this digest.
+func decodeFacts(raw []byte, digest string) (facts, error) {
+	var f facts
+	if len(raw) < factsHead+2*digestLen+1 || string(raw[:len(factsMagic)]) != factsMagic ||
+		binary.LittleEndian.Uint32(raw[len(factsMagic):]) != castagnoli(raw[factsHead:]) {
+		return f, errFacts
+	}
+	raw = raw[factsHead:]
+	f.Digest, f.DiffID = formatDigest(raw[:digestLen]), formatDigest(raw[digestLen:2*digestLen])
+	media := int(raw[2*digestLen])
+	if f.Digest != digest || media >= len(mediaTypes()) {
+		return f, errFacts
+	}
+	f.MediaType = mediaTypes()[media]
+	d := decoder{rest: string(raw[2*digestLen+1:])}
+	f.Size, f.TarSize = int64(d.uint()), int64(d.uint())
+	n := d.count(maxFaults)
+	for range n {
+		f.faults = append(f.faults, Fault{Path: d.text(), Reason: d.text()})
+	}
+	f.count, f.entries = d.count(maxEntries), d.rest
+	if d.bad {
+		return facts{}, errFacts
+	}
+	return f, nil
+}
+
+// all yields the entries in the order of the archive.
+func (f facts) all() iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		d := decoder{rest: f.entries}
+		for range f.count {
+			entry := d.entry()
+			if d.bad {
+				yield(Entry{}, fmt.Errorf("reading what is known of %q: %w", f.Digest, errFacts))
+				return
+			}
+			if !yield(entry, nil) {
+				return
+			}
+		}
+	}
+}
+
+// An encoder appends to itself.
+type encoder []byte
+
+func (e *encoder) uint(v uint64) { *e = binary.AppendUvarint(*e, v) }
+func (e *encoder) int(v int64)   { *e = binary.AppendVarint(*e, v) }
+func (e *encoder) text(s string) {
+	e.uint(uint64(len(s)))
+	*e = append(*e, s...)
+}
+
+func (e *encoder) texts(list []string) {
+	e.uint(uint64(len(list)))
+	for _, s := range list {
+		e.text(s)
+	}
+}
+
+// A decoder takes values off the front of rest. After the first value that makes no sense it is bad for good and
+// returns zero values, so that a caller may ask once, at the end.
+type decoder struct {
+	rest string
+	bad  bool
+}
+
+func (d *decoder) uint() uint64 {
+	var v uint64
+	for i := 0; i < len(d.rest) && i < binary.MaxVarintLen64; i++ {
+		c := d.rest[i]
+		v |= uint64(c&0x7f) << (7 * i)
+		if c < 0x80 {
+			d.rest = d.rest[i+1:]
+			return v
+		}
+	}
+	d.fail()
+	return 0
+}
+
+func (d *decoder) fail() { d.bad, d.rest = true, "" }
+
+func (d *decoder) int() int64 {
+	u := d.uint()
+	return int64(u>>1) ^ -int64(u&1)
+}
+
+func (d *decoder) text() string {
+	n := d.uint()
+	if n > uint64(len(d.rest)) {
+		d.fail()
+		return ""
+	}
+	s := d.rest[:n]
+	d.rest = d.rest[n:]
+	return s
+}
+
+// count reads how many values follow: each has a byte at least, so that no count can ask for more memory than the file
+// itself takes.
+func (d *decoder) count(most int) int {
+	n := d.uint()
+	if n > uint64(len(d.rest)) || n > uint64(most) {
+		d.fail()
+		return 0
+	}
+	return int(n)
+}
+
+func (d *decoder) texts() []string {
+	n := d.count(len(d.rest))
+	if n == 0 {
+		return nil
+	}
+	list := make([]string, n)
+	for i := range list {
+		list[i] = d.text()
+	}
+	return list
+}
+
+// bytes returns a copy: the caller may change it.
+func (d *decoder) bytes() []byte { return []byte(d.text()) }

@@ -1,0 +1,175 @@
+package layers
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+)
+
+// A Source is where foreign bytes come from.
+type Source struct {
+	Name   string // URL or path, for errors
+	Digest string // "sha256:<hex>" of the bytes; "" where it is not known
+	Open   func(ctx context.Context) (io.ReadCloser, error)
+}
+
+// A DigestError says that a source had other bytes than were asked for.
+type DigestError struct{ Name, Want, Got string }
+
+func (e *DigestError) Error() string {
+	return fmt.Sprintf("reading %q: its digest is %s, want %s", e.Name, e.Got, e.Want)
+}
+
+// Ingest stores the bytes of src, a gzip or zstd compressed tar, as they are, in one pass. Where the digest is known and
+// stored, it returns at once and does not open src.
+//
+// Refused, with nothing kept, are bytes of another digest (*DigestError), damaged or truncated ones, and archives that
+// hold what no layer may hold (see the package). What only keeps the bytes from being a layer as they are is listed by
+// Faults.
+func (s *Store) Ingest(ctx context.Context, src Source) (Blob, error) {
+	if src.Digest == "" {
+		return s.fetch(ctx, src)
+	}
+	leave, err := s.flights.enter(ctx, src.Digest)
+	if err != nil {
+		return Blob{}, fmt.Errorf("reading %q: %w", src.Name, err)
+	}
+	defer leave()
+	f, err := s.known(ctx, src.Digest)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s.fetch(ctx, src)
+	}
+	return f.Blob, err
+}
+
+func (s *Store) fetch(ctx context.Context, src Source) (Blob, error) {
+	r, err := src.Open(ctx)
+	if err != nil {
+		return Blob{}, fmt.Errorf("opening %q: %w", src.Name, err)
+	}
+	defer r.Close()
+	f, err := s.temp()
+	if err != nil {
+		return Blob{}, err
+	}
+	b, scan, err := s.learn(ctx, src, r, f)
+	if err != nil {
+		discard(f)
+		return Blob{}, err
+	}
+	return s.keep(f, b, scan)
+}
+
+// learn reads a compressed tar to its end and learns all that is kept beside it. The bytes go to keep, too, if there is
+// one.
+func (s *Store) learn(ctx context.Context, src Source, r io.Reader, keep io.Writer) (Blob, *scanner, error) {
+	in, err := s.input(ctx, r, inputOptions{keep: keep})
+	if err != nil {
+		return Blob{}, nil, fmt.Errorf("reading %q: %w", src.Name, err)
+	}
+	defer in.release()
+	scan := newScanner(s)
+	err = scan.scan(in.tar)
+	if err == nil {
+		err = in.finish()
+	}
+	if err = in.explain(err); err != nil {
+		return Blob{}, nil, fmt.Errorf("reading %q: %w", src.Name, err)
+	}
+	b := in.blob()
+	if src.Digest != "" && src.Digest != b.Digest {
+		return Blob{}, nil, &DigestError{Name: src.Name, Want: src.Digest, Got: b.Digest}
+	}
+	if b.TarSize%512 != 0 { // tar(5): an archive is a series of 512-byte records
+		scan.fault("", "does not end at a record's end")
+	}
+	return b, scan, nil
+}
+
+// rescan learns the facts of a stored blob anew. A blob that is not what its name says is removed; fs.ErrNotExist then,
+// as where there is none.
+func (s *Store) rescan(ctx context.Context, digest string) (facts, error) {
+	path := s.blobPath(digest)
+	f, err := os.Open(path)
+	if err != nil {
+		return facts{}, fmt.Errorf("looking for layer %q in the cache: %w", digest, err)
+	}
+	defer f.Close()
+	b, scan, err := s.learn(ctx, Source{Name: path, Digest: digest}, f, nil)
+	if err != nil {
+		if damage := s.check(ctx, digest); damage != nil {
+			return facts{}, fmt.Errorf("%w: %w", damage, fs.ErrNotExist)
+		}
+		return facts{}, err
+	}
+	raw, err := encodeFacts(b, scan.faults, scan.count, scan.entries)
+	if err != nil {
+		return facts{}, err
+	}
+	if err := s.write(s.factsPath(digest), raw); err != nil {
+		return facts{}, err
+	}
+	return decodeFacts(raw, digest)
+}
+
+// check reads a stored blob for its digest alone.
+func (s *Store) check(ctx context.Context, digest string) error {
+	if err := ctx.Err(); err != nil {
+		return nil //nolint:nilerr // nothing is known against the blob
+	}
+	r, err := s.Open(digest)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	_, err = io.Copy(io.Discard, r)
+	return err
+}
+
+// Open opens a stored blob's compressed bytes; fs.ErrNotExist if there is none. The reader checks them as it goes: where
+// they are not what was stored, it removes them and gives an error at their end.
+func (s *Store) Open(digest string) (io.ReadCloser, error) {
+	if _, err := digestHex(digest); err != nil {
+		return nil, err
+	}
+	f, err := os.Open(s.blobPath(digest))
+	if err != nil {
+		return nil, fmt.Errorf("opening layer %q in the cache: %w", digest, err)
+	}
+	return &checkedReader{store: s, digest: digest, file: f, hash: sha256.New()}, nil
+}
+
+// A checkedReader hashes a file as it is read. It must not show the file's own ways of being read.
+type checkedReader struct {
+	store  *Store
+	digest string
+	file   *os.File
+	hash   hash.Hash
+}
+
+func (r *checkedReader) Close() error { return r.file.Close() }
+
+func (r *checkedReader) Read(b []byte) (int, error) {
+	n, err := r.file.Read(b)
+	r.hash.Write(b[:n])
+	if err == io.EOF && formatDigest(r.hash.Sum(nil)) != r.digest {
+		return n, r.damaged()
+	}
+	return n, err
+}
+
+// damaged removes the blob, unless another process has put a new one into its place.
+func (r *checkedReader) damaged() error {
+	mine, err1 := r.file.Stat()
+	there, err2 := os.Stat(r.file.Name())
+	if err1 == nil && err2 == nil && os.SameFile(mine, there) {
+		r.store.remove(r.digest)
+	}
+	return fmt.Errorf("reading %q: its bytes have changed since they were stored; it has been removed: run again to fetch it anew",
+		r.file.Name())
+}

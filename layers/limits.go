@@ -1,0 +1,46 @@
+package layers
+
+import "time"
+
+// Limits on foreign bytes. They stand well above what real packages and runtimes hold, and low enough that a hostile
+// archive costs bounded memory and time.
+const (
+	// maxTarSize bounds what one layer may inflate to: registries take layers of some 10 GB compressed.
+	maxTarSize = 64 << 30
+	// maxRatio bounds inflation once ratioFrom bytes have come out. Deflate reaches 1032:1 on zeros, real software
+	// stays below 20:1.
+	maxRatio  = 250
+	ratioFrom = 256 << 20
+	// maxEntries bounds the members of one archive: a whole distribution's /usr has about 300,000.
+	maxEntries = 500_000
+	// maxFacts bounds the encoded facts of one layer and with them names, PAX records and kept contents together.
+	maxFacts = 96 << 20
+	// maxFaults is how many faults are kept of one layer; one is enough to have it transcoded.
+	maxFaults = 100
+	// maxName and maxComponent are PATH_MAX and NAME_MAX of Linux, in bytes.
+	maxName      = 4096
+	maxComponent = 255
+	// maxOwner is the highest user or group ID: 1<<32 - 1 means "none" to chown(2).
+	maxOwner = 1<<32 - 2
+	// maxKept bounds the content kept of one file; CPython's _sysconfigdata has some 50 KiB.
+	maxKept = 256 << 10
+	// maxInterpreterLine is how much of a "#!" line Linux looks at (BINPRM_BUF_SIZE).
+	maxInterpreterLine = 256
+	// maxWindow is the largest zstd window taken, the default of the zstd tool (--long=27).
+	maxWindow = 128 << 20
+	// elfBuffer is how much of an ELF file is held in memory; the rest goes through a spool file.
+	elfBuffer = 4 << 20
+	// maxSpool bounds the spool file of one ELF file; larger ones are listed as not understood.
+	maxSpool = 4 << 30
+	// maxLinks is how many symlinks one look-up follows, as in Linux.
+	maxLinks = 40
+	// maxRecord bounds a note beside the blobs.
+	maxRecord = 64 << 20
+)
+
+const (
+	// chunk is the size of the buffers that bytes pass through.
+	chunk = 64 << 10
+	// staleAfter is the age at which a temporary file must be a killed process's.
+	staleAfter = 48 * time.Hour
+)

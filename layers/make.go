@@ -1,0 +1,177 @@
+package layers
+
+import (
+	"archive/tar"
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"strings"
+)
+
+// Make stores the layer that write makes. The recipe names what goes into the layer and carries a version of how: where
+// a layer of this recipe and these options is stored, Make returns it and does not call write. What write writes must
+// depend on the recipe alone.
+//
+// The tar is read back as it is compressed, by the same code that reads foreign ones: what Ingest refuses or finds
+// faulty is an error here.
+func (s *Store) Make(ctx context.Context, recipe string, o MakeOptions, write func(*tar.Writer) error) (Blob, error) {
+	o, err := o.fill()
+	if err != nil {
+		return Blob{}, fmt.Errorf("making layer %q: %w", title(recipe), err)
+	}
+	b, err := s.made(ctx, o.key("make", recipe), func() (Blob, error) { return s.build(ctx, o, write) })
+	if err != nil {
+		return Blob{}, fmt.Errorf("making layer %q: %w", title(recipe), err)
+	}
+	return b, nil
+}
+
+// key is what the recipe's result is recorded under.
+func (o MakeOptions) key(how string, recipe string) string {
+	return fmt.Sprintf("%s %s-%d v%d\n%s", how, o.Compression, o.Level, compressorVersion, recipe)
+}
+
+// title is the part of a recipe that an error shows.
+func title(recipe string) string {
+	const most = 60
+	first, _, _ := strings.Cut(recipe, "\n")
+	if len(first) > most {
+		return first[:most] + "..."
+	}
+	return first
+}
+
+// made returns the blob recorded under key, or builds and records it.
+func (s *Store) made(ctx context.Context, key string, build func() (Blob, error)) (Blob, error) {
+	leave, err := s.flights.enter(ctx, key)
+	if err != nil {
+		return Blob{}, err
+	}
+	defer leave()
+	b, err := s.recorded(key)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return b, err
+	}
+	if b, err = build(); err != nil {
+		return Blob{}, err
+	}
+	return b, s.SetRecord(key, []byte(b.Digest))
+}
+
+// recorded returns the blob recorded under key; fs.ErrNotExist if there is no record, or no longer its blob.
+func (s *Store) recorded(key string) (Blob, error) {
+	digest, err := s.Record(key)
+	if err != nil {
+		return Blob{}, err
+	}
+	return s.Blob(string(digest))
+}
+
+// build stores what write makes, in one pass:
+//
+//	write -> tar -> SHA-256 (diff ID)
+//	             -> scanner (entries, ELF facts)
+//	             -> compressor -> SHA-256 (digest)
+//	                           -> file
+func (s *Store) build(ctx context.Context, o MakeOptions, write func(*tar.Writer) error) (Blob, error) {
+	f, err := s.temp()
+	if err != nil {
+		return Blob{}, err
+	}
+	b, scan, err := s.press(ctx, o, f, write)
+	if err == nil && len(scan.faults) > 0 {
+		err = fmt.Errorf("it would be no sound layer: %s", scan.faults[0])
+	}
+	if err != nil {
+		discard(f)
+		return Blob{}, err
+	}
+	return s.keep(f, b, scan)
+}
+
+// press writes what write makes to w, compressed.
+func (s *Store) press(ctx context.Context, o MakeOptions, w io.Writer, write func(*tar.Writer) error) (Blob, *scanner, error) {
+	out := &countedWriter{ctx: ctx, w: w, hash: sha256.New(), explain: s.writeError}
+	packed := bufio.NewWriterSize(out, chunk)
+	compressed, err := o.compressor(packed)
+	if err != nil {
+		return Blob{}, nil, err
+	}
+	scan := newScanner(s)
+	scanning := startScan(scan)
+	plain := &countedWriter{ctx: ctx, w: io.MultiWriter(scanning, compressed), hash: sha256.New()}
+	buffered := bufio.NewWriterSize(plain, chunk)
+	tw := tar.NewWriter(buffered)
+
+	err = write(tw)
+	for _, end := range []func() error{tw.Close, buffered.Flush, compressed.Close, packed.Flush} {
+		if err == nil {
+			err = end()
+		}
+	}
+	if err := scanning.wait(err); err != nil {
+		return Blob{}, nil, err
+	}
+	return Blob{
+		Digest: formatDigest(out.hash.Sum(nil)), DiffID: formatDigest(plain.hash.Sum(nil)),
+		MediaType: o.mediaType(), Size: out.n, TarSize: plain.n,
+	}, scan, nil
+}
+
+// A scanning is a scanner that reads what is written.
+type scanning struct {
+	*io.PipeWriter
+	done chan error
+}
+
+func startScan(s *scanner) scanning {
+	r, w := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		err := s.scan(r)
+		if err == nil {
+			_, err = io.Copy(io.Discard, r) // the archive's padding
+		}
+		_ = r.CloseWithError(err) // never fails; what is written from now on gets err
+		done <- err
+	}()
+	return scanning{w, done}
+}
+
+// wait ends the scan after all is written, or after err, and returns the error that came first.
+func (s scanning) wait(err error) error {
+	_ = s.CloseWithError(err) // never fails; nil is the end of the file
+	if scanned := <-s.done; scanned != nil {
+		return scanned // err itself, or the cause of err
+	}
+	return err
+}
+
+// A countedWriter hashes and counts what it writes.
+type countedWriter struct {
+	ctx     context.Context //nolint:containedctx // lives for one call; io.Writer has no other way to it
+	w       io.Writer
+	hash    hash.Hash
+	n       int64
+	explain func(error) error // of errors of w; may be nil
+}
+
+func (c *countedWriter) Write(b []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	c.hash.Write(b)
+	n, err := c.w.Write(b)
+	if c.n += int64(n); c.n > maxTarSize {
+		return n, fmt.Errorf("it grows beyond %d bytes", int64(maxTarSize))
+	}
+	if err != nil && c.explain != nil {
+		err = c.explain(err)
+	}
+	return n, err
+}

@@ -1,0 +1,193 @@
+package layers
+
+import (
+	"archive/tar"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Rewrite stores the layer that is left of stored blobs after an edit: one transcoded or stripped, or several merged, in
+// their order. The recipe says what edit does and carries a version of it; the digests are added to it. Edit is called
+// once a member, with the number of its blob, before anything is written; see [Edit] for what it may do.
+//
+// Where a path stands more than once, the last one wins, and a folder takes the place of its first entry with the
+// attributes of its last. A path that is a folder in one and something else in another is an error, and so is a hard
+// link whose target is dropped or loses.
+func (s *Store) Rewrite(ctx context.Context, recipe string, o MakeOptions, digests []string,
+	edit func(src int, h *tar.Header) (bool, error),
+) (Blob, error) {
+	o, err := o.fill()
+	if err != nil {
+		return Blob{}, fmt.Errorf("rewriting %s: %w", strings.Join(digests, ", "), err)
+	}
+	b, err := s.made(ctx, o.key("rewrite", strings.Join(digests, " ")+"\n"+recipe), func() (Blob, error) {
+		out, err := s.planRewrite(digests, edit)
+		if err != nil {
+			return Blob{}, err
+		}
+		return s.build(ctx, o, func(tw *tar.Writer) error { return s.rewrite(ctx, tw, digests, out) })
+	})
+	if err != nil {
+		return Blob{}, fmt.Errorf("rewriting %s: %w", strings.Join(digests, ", "), err)
+	}
+	return b, nil
+}
+
+// rewrite writes what the plan holds of each blob. Blobs of which nothing is left are not read.
+func (s *Store) rewrite(ctx context.Context, tw *tar.Writer, digests []string, out [][]*tar.Header) error {
+	for i, digest := range digests {
+		if nothing(out[i]) {
+			continue
+		}
+		if err := s.rewriteOne(ctx, tw, digest, out[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func nothing(out []*tar.Header) bool {
+	for _, h := range out {
+		if h != nil {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Store) rewriteOne(ctx context.Context, tw *tar.Writer, digest string, out []*tar.Header) error {
+	r, err := s.Open(digest)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	in, err := s.input(ctx, r, inputOptions{noDiff: true})
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", digest, err)
+	}
+	defer in.release()
+	err = eachMember(in.tar, func(i int, _ *tar.Header, content io.Reader) error {
+		if i >= len(out) {
+			return fmt.Errorf("it has more members than the %d that are known: %w", len(out), errFacts)
+		}
+		if out[i] == nil {
+			return nil
+		}
+		return s.copyMember(tw, out[i], content)
+	})
+	if err == nil {
+		err = in.finish() // and with it the blob's digest
+	}
+	if err = in.explain(err); err != nil {
+		return fmt.Errorf("reading %s: %w", digest, err)
+	}
+	return nil
+}
+
+// A place is a member's: the number of its blob, and its own in that.
+type place struct{ blob, member int }
+
+// A rewritePlan holds, for each member of each blob, the header to write, or nil.
+type rewritePlan struct {
+	out   [][]*tar.Header
+	at    map[string]target // by path in the new layer
+	links []link
+}
+
+// A target is what stands at a path in the new layer.
+type target struct {
+	place
+	dir bool
+}
+
+// A link is a hard link that is to be written, and the member that it means.
+type link struct {
+	from place
+	to   place
+}
+
+// planRewrite decides from what is known of the blobs what is left of them.
+func (s *Store) planRewrite(digests []string, edit func(src int, h *tar.Header) (bool, error)) ([][]*tar.Header, error) {
+	p := rewritePlan{out: make([][]*tar.Header, len(digests)), at: map[string]target{}}
+	for i, digest := range digests {
+		meant := map[string]place{} // by path in the blob; for its hard links
+		for entry, err := range s.Entries(digest) {
+			if err == nil {
+				err = p.add(i, entry, meant, func(h *tar.Header) (bool, error) { return edit(i, h) })
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	return p.out, p.checkLinks()
+}
+
+// add plans the next member of blob i. meant tells which of its members a hard link to a path means.
+func (p *rewritePlan) add(i int, entry Entry, meant map[string]place, edit Edit) error {
+	here := place{i, len(p.out[i])}
+	p.out[i] = append(p.out[i], nil)
+	from := entry.Path()
+	if from == "" {
+		return nil
+	}
+	h := tidyHeader(entry.Header)
+	var to place
+	if h.Typeflag == tar.TypeLink {
+		var ok bool
+		if to, ok = meant[cleanName(h.Linkname)]; !ok { // Ingest saw that it is there
+			return fmt.Errorf("member %q: hard link to %q: %w", h.Name, h.Linkname, errFacts)
+		}
+		if out := p.out[to.blob][to.member]; out != nil {
+			h.Linkname = out.Name
+		}
+		meant[from] = to
+	} else {
+		meant[from] = here
+	}
+	final, err := applyEdit(edit, h)
+	if err != nil {
+		return fmt.Errorf("member %q: %w", entry.Header.Name, err)
+	}
+	if final == "" {
+		return nil
+	}
+	if h.Typeflag == tar.TypeLink {
+		p.links = append(p.links, link{here, to})
+	}
+	return p.put(final, h, here)
+}
+
+// put has h written at path, where it displaces what stood there.
+func (p *rewritePlan) put(path string, h *tar.Header, here place) error {
+	old, taken := p.at[path]
+	dir := h.Typeflag == tar.TypeDir
+	switch {
+	case taken && old.dir != dir:
+		return fmt.Errorf("%q is a folder and something else: drop one of them", path)
+	case taken && dir:
+		here = old.place
+	case taken:
+		p.out[old.blob][old.member] = nil
+	}
+	p.out[here.blob][here.member] = h
+	p.at[path] = target{here, dir}
+	return nil
+}
+
+// checkLinks gives each hard link that is left its target's name.
+func (p *rewritePlan) checkLinks() error {
+	for _, l := range p.links {
+		h, to := p.out[l.from.blob][l.from.member], p.out[l.to.blob][l.to.member]
+		if h == nil {
+			continue
+		}
+		if to == nil {
+			return fmt.Errorf("member %q: %w", h.Name, errDroppedTarget)
+		}
+		h.Linkname = to.Name
+	}
+	return nil
+}

@@ -1,0 +1,238 @@
+package layers
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// A scanner reads one tar and notes what stands in it.
+//
+// What docker, podman and umoci take as a layer they unpack with Go's archive/tar, as this does: a missing end of the
+// archive, link targets with bytes after a NUL and numbers in base 256 are read alike.
+type scanner struct {
+	store   *Store
+	entries encoder
+	count   int
+	faults  []Fault
+	seen    map[string]member // by path
+	head    [maxInterpreterLine]byte
+	elf     elfReader
+}
+
+// A member is what later members of the same archive may lean on.
+type member struct {
+	kind kind
+	elf  *ELF
+	kept []byte
+}
+
+type kind uint8
+
+const (
+	implied   kind = iota + 1 // a folder that holds members and is none itself so far
+	directory                 // a folder
+	regular                   // a file, or a hard link to one
+	other                     // a symlink, a device
+)
+
+func newScanner(s *Store) *scanner { return &scanner{store: s, seen: map[string]member{}} }
+
+// scan reads the tar in r up to its end mark.
+func (s *scanner) scan(r io.Reader) error {
+	defer s.elf.close()
+	tr := tar.NewReader(r)
+	for {
+		h, err := tr.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("after %d members: %w", s.count, err)
+		}
+		if err := s.member(h, tr); err != nil {
+			return fmt.Errorf("member %q: %w", h.Name, err)
+		}
+	}
+}
+
+func (s *scanner) member(h *tar.Header, content io.Reader) error {
+	if h.Typeflag == tar.TypeXGlobalHeader {
+		s.fault("", "has a global PAX header")
+		return nil
+	}
+	if err := checkMember(h); err != nil {
+		return err
+	}
+	if s.count++; s.count > maxEntries {
+		return fmt.Errorf("the archive has more than %d members", maxEntries)
+	}
+	p := cleanName(h.Name)
+	s.faultsOf(p, h)
+	h.Mode &= 0o7777 // old archives have the type in it, too
+	m, err := s.content(p, h, content)
+	if err != nil {
+		return err
+	}
+	s.place(p, m)
+	s.entries.entry(Entry{Header: h, Kept: m.kept, ELF: m.elf})
+	if len(s.entries) > maxFacts {
+		return fmt.Errorf("names, attributes and accounts of the archive take more than %d bytes", maxFacts)
+	}
+	return nil
+}
+
+// checkMember refuses what is wrong with a member by itself.
+func checkMember(h *tar.Header) error {
+	if err := checkName(h.Name); err != nil {
+		return err
+	}
+	switch h.Typeflag {
+	case tar.TypeLink:
+		if err := checkName(h.Linkname); err != nil {
+			return fmt.Errorf("hard link to %q: %w", h.Linkname, err)
+		}
+	case tar.TypeSymlink:
+		if h.Linkname == "" || len(h.Linkname) > maxName || hasControl(h.Linkname) {
+			return fmt.Errorf("symlink to %q: no possible target", h.Linkname)
+		}
+	}
+	if hasControl(h.Uname) || hasControl(h.Gname) {
+		return errors.New("its owner's name holds control characters")
+	}
+	return nil
+}
+
+func (s *scanner) fault(p, reason string) {
+	if len(s.faults) < maxFaults {
+		s.faults = append(s.faults, Fault{Path: p, Reason: reason})
+	}
+}
+
+// faultsOf notes what keeps a member from being unpacked, or from being unpacked alike by every runtime.
+func (s *scanner) faultsOf(p string, h *tar.Header) {
+	switch tidy := tidyName(p, h.Typeflag == tar.TypeDir); {
+	case p == "":
+		s.fault(p, "is the root itself and would set its mode and owner")
+	case strings.HasPrefix(h.Name, "./"):
+		s.fault(p, `has a name that begins with "./"`)
+	case h.Name != tidy && h.Name != p:
+		s.fault(p, fmt.Sprintf("is written as %q", h.Name))
+	}
+	switch h.Typeflag {
+	case tar.TypeReg, tar.TypeLink, tar.TypeSymlink, tar.TypeDir, tar.TypeGNUSparse:
+	case tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
+		s.fault(p, "is a device or a pipe, which rootless runtimes cannot make")
+	default:
+		s.fault(p, fmt.Sprintf("has the type flag %q", h.Typeflag))
+	}
+	if sparse(h) {
+		s.fault(p, "is a sparse file")
+	}
+	if !validOwner(h.Uid) || !validOwner(h.Gid) {
+		s.fault(p, fmt.Sprintf("belongs to %d:%d, which no system has", h.Uid, h.Gid))
+	}
+}
+
+func validOwner(id int) bool { return id >= 0 && int64(id) <= maxOwner }
+
+// sparse reports whether the member's content is stored with holes, in one of the GNU formats.
+func sparse(h *tar.Header) bool {
+	if h.Typeflag == tar.TypeGNUSparse {
+		return true
+	}
+	for k := range h.PAXRecords {
+		if strings.HasPrefix(k, paxSparse) {
+			return true
+		}
+	}
+	return false
+}
+
+// place notes the member at p and how it gets along with the earlier ones.
+func (s *scanner) place(p string, m member) {
+	if p == "" {
+		return
+	}
+	switch old := s.seen[p].kind; {
+	case old == implied && m.kind != directory:
+		s.fault(p, "is no folder, but earlier members lie below it")
+	case old > implied:
+		s.fault(p, "stands twice in the archive")
+	}
+	s.seen[p] = m
+	for dir := range parents(p) {
+		known, ok := s.seen[dir]
+		if known.kind > directory {
+			s.fault(p, fmt.Sprintf("lies below %q, which the same archive holds as something else than a folder", dir))
+		}
+		if ok {
+			return // its own parents have been seen to
+		}
+		s.seen[dir] = member{kind: implied}
+	}
+}
+
+// content learns what the member's content tells.
+func (s *scanner) content(p string, h *tar.Header, r io.Reader) (member, error) {
+	switch h.Typeflag {
+	case tar.TypeDir:
+		return member{kind: directory}, nil
+	case tar.TypeGNUSparse:
+		h.Typeflag = tar.TypeReg // what it unpacks to
+		return member{kind: regular}, nil
+	case tar.TypeLink:
+		target, ok := s.seen[cleanName(h.Linkname)]
+		if !ok || target.kind != regular {
+			return member{}, fmt.Errorf("hard link to %q, which is not an earlier regular file of the archive", h.Linkname)
+		}
+		return target, nil
+	case tar.TypeReg:
+		if sparse(h) { // its holes could be endless, and it is a fault: who transcodes it looks into it
+			return member{kind: regular}, nil
+		}
+		return s.file(p, h, r)
+	}
+	return member{kind: other}, nil
+}
+
+func (s *scanner) file(p string, h *tar.Header, r io.Reader) (member, error) {
+	m := member{kind: regular}
+	if h.Size > maxTarSize {
+		return m, fmt.Errorf("a file of %d bytes is more than %d", h.Size, int64(maxTarSize))
+	}
+	head := s.head[:min(h.Size, int64(len(s.head)))]
+	if _, err := io.ReadFull(r, head); err != nil {
+		return m, noEOF(err)
+	}
+	var err error
+	switch {
+	case isELF(head):
+		m.elf, err = s.elf.read(s.store, head, r, h.Size)
+	case keepsWhole(p) && h.Size <= maxKept:
+		m.kept = append(make([]byte, 0, h.Size), head...)
+		m.kept = m.kept[:h.Size]
+		_, err = io.ReadFull(r, m.kept[len(head):])
+	default:
+		m.kept = interpreterLine(h, head)
+	}
+	return m, noEOF(err)
+}
+
+// noEOF tells an end where there should be more from one where there may be.
+func noEOF(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// tidyName is the way to write a member's name that every reader takes alike.
+func tidyName(p string, dir bool) string {
+	if dir && p != "" {
+		return p + "/"
+	}
+	return p
+}

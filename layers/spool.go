@@ -1,0 +1,97 @@
+package layers
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/pyimg/pyimg/layers/elf"
+)
+
+func isELF(head []byte) bool { return elf.IsELF(head) }
+
+// An elfReader gives random access to one ELF file after the other as they stream by: the front of a file stays in
+// memory, what is more goes to a spool file that has no name.
+type elfReader struct {
+	front  *[]byte // elfBuffer long, from the store's pool
+	spool  *os.File
+	pool   func(*[]byte)
+	length int // of the front that is in use
+}
+
+// read learns the facts of a file of size bytes that begins with head and goes on in r.
+func (e *elfReader) read(s *Store, head []byte, r io.Reader, size int64) (*ELF, error) {
+	if size > maxSpool {
+		return &ELF{Err: fmt.Sprintf("%d bytes are more than are looked into", size)}, nil
+	}
+	if e.front == nil {
+		e.front, e.pool = s.takeFront(), s.giveFront
+	}
+	e.length = int(min(size, elfBuffer))
+	front := (*e.front)[:e.length]
+	copy(front, head)
+	if _, err := io.ReadFull(r, front[len(head):]); err != nil {
+		return nil, noEOF(err)
+	}
+	if size > elfBuffer {
+		if err := e.fill(s, r, size-elfBuffer); err != nil {
+			return nil, err
+		}
+	}
+	return elf.Read(e, size), nil
+}
+
+// fill replaces what is in the spool file by the next n bytes of r.
+func (e *elfReader) fill(s *Store, r io.Reader, n int64) error {
+	if e.spool == nil {
+		f, err := s.temp()
+		if err != nil {
+			return err
+		}
+		_ = os.Remove(f.Name()) // where open files cannot be removed, close does it
+		e.spool = f
+	}
+	buf := s.takeBuffer()
+	defer s.giveBuffer(buf)
+	for off := int64(0); off < n; {
+		part := (*buf)[:min(n-off, int64(len(*buf)))]
+		if _, err := io.ReadFull(r, part); err != nil {
+			return noEOF(err)
+		}
+		if _, err := e.spool.WriteAt(part, off); err != nil {
+			return s.writeError(err)
+		}
+		off += int64(len(part))
+	}
+	return nil
+}
+
+func (e *elfReader) ReadAt(b []byte, off int64) (n int, err error) {
+	if off < 0 {
+		return 0, errors.New("reading before the start of a file")
+	}
+	if off < int64(e.length) {
+		n = copy(b, (*e.front)[off:e.length])
+	}
+	if n < len(b) && e.spool != nil {
+		more, err := e.spool.ReadAt(b[n:], off+int64(n)-int64(e.length))
+		return n + more, err
+	}
+	if n < len(b) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+func (e *elfReader) close() {
+	if e.front != nil {
+		e.pool(e.front)
+		e.front = nil
+	}
+	if e.spool != nil {
+		_ = e.spool.Close() // nothing in it is kept
+		_ = os.Remove(e.spool.Name())
+		e.spool = nil
+	}
+}

@@ -1,0 +1,292 @@
+package layers
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// A Store is a folder of blobs and what is known of them. Goroutines and processes may share it. Its files are written
+// beside and renamed, and what it holds is checked when it is read: damage is noticed, removed and told.
+//
+//	DIR/v1/blobs/<hex>     a layer's compressed bytes, named by their SHA-256
+//	DIR/v1/facts/<hex>     what is known of that blob, see facts.go
+//	DIR/v1/records/<hex>   notes, named by the SHA-256 of their key
+//	DIR/v1/tmp/            being written
+//
+// It belongs to one user: DIR/v1 is made with mode 0700.
+type Store struct {
+	dir     string // DIR/v1
+	flights flights
+
+	readers, buffers, fronts, gzips, zstds sync.Pool
+}
+
+const storeVersion = "v1"
+
+// OpenStore opens the store in dir and makes it where there is none.
+func OpenStore(dir string) (*Store, error) {
+	if dir == "" {
+		return nil, errors.New("opening the cache: no folder is named; name one that can be written with --cache-dir")
+	}
+	s := &Store{dir: filepath.Join(dir, storeVersion)}
+	if err := s.prepare(); err != nil {
+		return nil, fmt.Errorf("opening the cache %q: %w; name a folder that you own and can write with --cache-dir", dir, err)
+	}
+	return s, nil
+}
+
+func (s *Store) prepare() error {
+	for _, sub := range []string{"", "blobs", "facts", "records", "tmp"} {
+		if err := os.MkdirAll(filepath.Join(s.dir, sub), 0o700); err != nil {
+			return err
+		}
+	}
+	if err := private(s.dir); err != nil {
+		return err
+	}
+	f, err := s.temp() // also folders that exist may be read-only
+	if err != nil {
+		return err
+	}
+	discard(f)
+	s.sweep()
+	return nil
+}
+
+// private sees to it that nobody else can write the folder: facts are believed without looking at the blob again.
+func private(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if !ownedByUser(info) {
+		return fmt.Errorf("%q belongs to another user", dir)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return os.Chmod(dir, 0o700)
+	}
+	return nil
+}
+
+// sweep removes the temporary files of processes that were killed. What it cannot remove does no harm.
+func (s *Store) sweep() {
+	left, _ := os.ReadDir(filepath.Join(s.dir, "tmp"))
+	for _, entry := range left {
+		if info, err := entry.Info(); err == nil && time.Since(info.ModTime()) > staleAfter {
+			_ = os.Remove(filepath.Join(s.dir, "tmp", entry.Name()))
+		}
+	}
+}
+
+// Blob describes the stored layer with this digest; fs.ErrNotExist if there is none.
+func (s *Store) Blob(digest string) (Blob, error) {
+	f, err := s.facts(digest)
+	return f.Blob, err
+}
+
+// Faults tells why the stored bytes cannot be an OCI layer as they are; with none they can.
+func (s *Store) Faults(digest string) ([]Fault, error) {
+	f, err := s.facts(digest)
+	return f.faults, err
+}
+
+// Entries yields what the stored layer's tar holds, in its order. An error is the last that it yields.
+func (s *Store) Entries(digest string) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		f, err := s.facts(digest)
+		if err != nil {
+			yield(Entry{}, err)
+			return
+		}
+		f.all()(yield)
+	}
+}
+
+// facts returns what is known of a stored blob. Where that is lost or of another version, the blob is scanned again.
+func (s *Store) facts(digest string) (facts, error) {
+	f, err := s.load(digest)
+	if err == nil || !errors.Is(err, errFacts) && !errors.Is(err, fs.ErrNotExist) {
+		return f, err
+	}
+	if _, err := os.Stat(s.blobPath(digest)); err != nil {
+		return facts{}, fmt.Errorf("looking for layer %q in the cache: %w", digest, err)
+	}
+	leave, err := s.flights.enter(context.Background(), digest)
+	if err != nil {
+		return facts{}, err
+	}
+	defer leave()
+	return s.known(context.Background(), digest)
+}
+
+// known is facts for a caller that has entered the digest's flight.
+func (s *Store) known(ctx context.Context, digest string) (facts, error) {
+	f, err := s.load(digest)
+	if errors.Is(err, errFacts) || errors.Is(err, fs.ErrNotExist) {
+		return s.rescan(ctx, digest)
+	}
+	return f, err
+}
+
+// load reads the facts of a blob that is there in its full length.
+func (s *Store) load(digest string) (facts, error) {
+	if _, err := digestHex(digest); err != nil {
+		return facts{}, err
+	}
+	raw, err := os.ReadFile(s.factsPath(digest))
+	if err != nil {
+		return facts{}, fmt.Errorf("looking for layer %q in the cache: %w", digest, err)
+	}
+	f, err := decodeFacts(raw, digest)
+	if err != nil {
+		return facts{}, fmt.Errorf("looking for layer %q in the cache: %w", digest, err)
+	}
+	info, err := os.Stat(s.blobPath(digest))
+	if err == nil && info.Size() != f.Size {
+		s.remove(digest)
+		err = fs.ErrNotExist
+	}
+	if err != nil {
+		return facts{}, fmt.Errorf("looking for layer %q in the cache: %w", digest, err)
+	}
+	return f, nil
+}
+
+// blobPath is where the blob lies; digest is well-formed, and so for factsPath.
+func (s *Store) blobPath(digest string) string {
+	return filepath.Join(s.dir, "blobs", digest[len(digestPrefix):])
+}
+
+func (s *Store) factsPath(digest string) string {
+	return filepath.Join(s.dir, "facts", digest[len(digestPrefix):])
+}
+
+func (s *Store) remove(digest string) {
+	_ = os.Remove(s.blobPath(digest))
+	_ = os.Remove(s.factsPath(digest))
+}
+
+// temp makes a file that becomes visible by a rename only.
+func (s *Store) temp() (*os.File, error) {
+	f, err := os.CreateTemp(filepath.Join(s.dir, "tmp"), "")
+	if err != nil {
+		return nil, s.writeError(err)
+	}
+	return f, nil
+}
+
+// discard gives up a file of temp.
+func discard(f *os.File) {
+	_ = f.Close()
+	_ = os.Remove(f.Name())
+}
+
+// commit gives a file of temp its name.
+func (s *Store) commit(f *os.File, path string) error {
+	if err := errors.Join(f.Close(), os.Rename(f.Name(), path)); err != nil {
+		discard(f)
+		return s.writeError(err)
+	}
+	return nil
+}
+
+func (s *Store) writeError(err error) error {
+	return fmt.Errorf("writing to the cache %q: %w; it needs room in a folder that can be written (--cache-dir)",
+		filepath.Dir(s.dir), err)
+}
+
+// keep stores a blob of which all is known, its bytes in f. The facts come last: what has facts is whole.
+func (s *Store) keep(f *os.File, b Blob, scan *scanner) (Blob, error) {
+	raw, err := encodeFacts(b, scan.faults, scan.count, scan.entries)
+	if err != nil {
+		discard(f)
+		return Blob{}, err
+	}
+	if err := s.commit(f, s.blobPath(b.Digest)); err != nil {
+		return Blob{}, err
+	}
+	return b, s.write(s.factsPath(b.Digest), raw)
+}
+
+// write puts data into the file at path, all of it or nothing.
+func (s *Store) write(path string, data []byte) error {
+	f, err := s.temp()
+	if err != nil {
+		return err
+	}
+	if _, err := f.Write(data); err != nil {
+		discard(f)
+		return s.writeError(err)
+	}
+	return s.commit(f, path)
+}
+
+func (s *Store) takeReader(r io.Reader) *bufio.Reader {
+	b, _ := s.readers.Get().(*bufio.Reader)
+	if b == nil {
+		return bufio.NewReaderSize(r, chunk)
+	}
+	b.Reset(r)
+	return b
+}
+
+func (s *Store) giveReader(b *bufio.Reader) {
+	b.Reset(nil)
+	s.readers.Put(b)
+}
+
+func (s *Store) takeBuffer() *[]byte     { return take(&s.buffers, chunk) }
+func (s *Store) giveBuffer(b *[]byte)    { s.buffers.Put(b) }
+func (s *Store) takeFront() *[]byte      { return take(&s.fronts, elfBuffer) }
+func (s *Store) giveFront(front *[]byte) { s.fronts.Put(front) }
+
+func take(pool *sync.Pool, size int) *[]byte {
+	if b, _ := pool.Get().(*[]byte); b != nil {
+		return b
+	}
+	b := make([]byte, size)
+	return &b
+}
+
+// flights let one goroutine at a time work on a key.
+type flights struct {
+	mu   sync.Mutex
+	busy map[string]chan struct{}
+}
+
+// enter waits for its turn; leave gives it on.
+func (f *flights) enter(ctx context.Context, key string) (leave func(), err error) {
+	for {
+		f.mu.Lock()
+		other, taken := f.busy[key]
+		if !taken {
+			if f.busy == nil {
+				f.busy = map[string]chan struct{}{}
+			}
+			done := make(chan struct{})
+			f.busy[key] = done
+			f.mu.Unlock()
+			return func() {
+				f.mu.Lock()
+				delete(f.busy, key)
+				f.mu.Unlock()
+				close(done)
+			}, nil
+		}
+		f.mu.Unlock()
+		select {
+		case <-other:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}

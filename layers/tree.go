@@ -1,0 +1,191 @@
+package layers
+
+import (
+	"archive/tar"
+	"fmt"
+	"iter"
+	"path"
+	"slices"
+)
+
+// A Tree is what a container sees of layers that lie over each other: for each path the entry of the last layer that
+// has it. It needs memory for paths, not for contents.
+type Tree struct {
+	layers []string // names
+	nodes  map[string]*node
+	decide func(path string, old, new int) (bool, error)
+}
+
+// A TreeLayer is a layer of a Tree.
+type TreeLayer struct {
+	Name    string // for errors
+	Entries iter.Seq2[Entry, error]
+}
+
+// A Node is a path of a Tree.
+type Node struct {
+	Path  string // where it is, with the symlinks that its name in the archive leads through resolved
+	Layer int    // whose entry it is
+	Entry Entry
+	// Through is the symlink of this tree below which the entry's own name lies, or "". Runtimes disagree on such
+	// entries: docker and podman replace the symlink by a folder, umoci follows it. The tree follows it.
+	Through string
+	// Implied says that no layer has the folder, only what lies in it. Entry is made up then: mode 0755, root's.
+	Implied bool
+}
+
+// IsDir reports whether the node is a folder.
+func (n Node) IsDir() bool { return n.Entry.Header.Typeflag == tar.TypeDir }
+
+func (n Node) isLink() bool { return n.Entry.Header.Typeflag == tar.TypeSymlink }
+
+type node struct {
+	Node
+	children int
+}
+
+// NewTree lays layers over each other, the first lowest.
+//
+// A folder's later entry replaces its attributes. Where anything else would replace or be replaced, decide is asked
+// whether the new entry does so; it sees the path and the two layers' numbers. Without decide a later file replaces an
+// earlier one, and a path that is a folder in one layer and something else in another is an error. A folder that holds
+// anything is never replaced, and nothing lies below what is neither a folder nor a symlink to one: both are errors that
+// name the layers.
+func NewTree(ls []TreeLayer, decide func(path string, old, new int) (keepNew bool, err error)) (*Tree, error) {
+	t := &Tree{nodes: map[string]*node{}, decide: decide}
+	for i, l := range ls {
+		t.layers = append(t.layers, l.Name)
+		for entry, err := range l.Entries {
+			if err == nil {
+				err = t.add(i, entry)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("laying out %q: %w", l.Name, err)
+			}
+		}
+	}
+	return t, nil
+}
+
+func (t *Tree) add(layer int, entry Entry) error {
+	if err := checkMember(entry.Header); err != nil {
+		return fmt.Errorf("member %q: %w", entry.Header.Name, err)
+	}
+	n := Node{Path: entry.Path(), Layer: layer, Entry: entry}
+	if n.Path == "" {
+		t.nodes[""] = &node{Node: n} // nothing counts the root's children: it is never replaced
+		return nil
+	}
+	if err := t.resolveParent(&n); err != nil {
+		return err
+	}
+	old := t.nodes[n.Path]
+	if old == nil {
+		t.put(n)
+		return nil
+	}
+	replace, err := t.replaces(old, n)
+	if err != nil || !replace {
+		return err
+	}
+	old.Node = n
+	return nil
+}
+
+// replaces decides whether n takes the place of old.
+func (t *Tree) replaces(old *node, n Node) (bool, error) {
+	if old.IsDir() && n.IsDir() {
+		return true, nil
+	}
+	clash := old.IsDir() != n.IsDir()
+	if t.decide == nil && clash {
+		return false, fmt.Errorf("%q is a folder in one of %q and %q and something else in the other",
+			n.Path, t.layers[old.Layer], t.layers[n.Layer])
+	}
+	if t.decide != nil {
+		if replace, err := t.decide(n.Path, old.Layer, n.Layer); err != nil || !replace {
+			return false, err
+		}
+	}
+	if old.children > 0 {
+		return false, fmt.Errorf("%q of %q cannot replace the folder of that name, which holds what others brought: %q made it",
+			n.Path, t.layers[n.Layer], t.layers[old.Layer])
+	}
+	return true, nil
+}
+
+// resolveParent finds the folder that n lies in, following symlinks, and makes the folders that no layer has.
+func (t *Tree) resolveParent(n *Node) error {
+	dir, base := parent(n.Path), path.Base(n.Path)
+	if dir == "" {
+		return nil
+	}
+	if in := t.nodes[dir]; in != nil && in.IsDir() {
+		return nil // nearly always; a node's own parents are folders
+	}
+	w := walk{tree: t, missing: true}
+	real, err := w.follow(dir, true)
+	if err != nil {
+		return fmt.Errorf("finding the folder of %q: %w", n.Path, err)
+	}
+	n.Path, n.Through = path.Join(real, base), w.first
+	t.imply(real, n.Layer)
+	return nil
+}
+
+// imply makes the folder dir and those above it where no layer has them so far.
+func (t *Tree) imply(dir string, layer int) {
+	if dir == "" || t.nodes[dir] != nil {
+		return
+	}
+	t.imply(parent(dir), layer)
+	t.put(impliedNode(dir, layer))
+}
+
+func impliedNode(dir string, layer int) Node {
+	h := &tar.Header{Typeflag: tar.TypeDir, Name: tidyName(dir, true), Mode: 0o755}
+	return Node{Path: dir, Layer: layer, Entry: Entry{Header: h}, Implied: true}
+}
+
+// put adds a node whose parent is there.
+func (t *Tree) put(n Node) {
+	t.nodes[n.Path] = &node{Node: n}
+	if in := t.nodes[parent(n.Path)]; in != nil {
+		in.children++
+	}
+}
+
+// All yields the nodes sorted by path, byte by byte. The root is among them where a layer has an entry for it.
+func (t *Tree) All() iter.Seq[Node] {
+	return func(yield func(Node) bool) {
+		paths := make([]string, 0, len(t.nodes))
+		for p := range t.nodes {
+			paths = append(paths, p)
+		}
+		slices.Sort(paths)
+		for _, p := range paths {
+			if !yield(t.nodes[p].Node) {
+				return
+			}
+		}
+	}
+}
+
+// Lookup returns the node that path names, with all symlinks followed: an absolute target starts at the tree's root, and
+// nothing leads above that. The error says which link dangles or loops, and is fs.ErrNotExist.
+func (t *Tree) Lookup(path string) (Node, error) { return t.find(path, true) }
+
+// Lstat returns the node that path names, itself where it is a symlink; those on the way are followed.
+func (t *Tree) Lstat(path string) (Node, error) { return t.find(path, false) }
+
+func (t *Tree) find(name string, last bool) (Node, error) {
+	w := walk{tree: t}
+	real, err := w.follow(name, last)
+	if err != nil {
+		return Node{}, fmt.Errorf("looking up %q: %w", name, err)
+	}
+	if n := t.nodes[real]; n != nil {
+		return n.Node, nil
+	}
+	return impliedNode(real, 0), nil // the root without an entry
+}
