@@ -1,0 +1,99 @@
+package progress
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"sync"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+)
+
+// nameWidth is the room for a name before its bar: kind and enough of a digest to know it by.
+const nameWidth = 28
+
+// bars draws a bar for each transfer under way and one for all; those that are done leave the screen.
+type bars struct {
+	out *mpb.Progress
+
+	mu    sync.Mutex
+	total *mpb.Bar
+	size  int64 // of all transfers begun
+	count int   // of them
+
+	closed bool
+}
+
+func newBars(w io.Writer) *bars {
+	// The caller knows that it is a terminal; mpb would not see it through a wrapped writer.
+	return &bars{out: mpb.New(mpb.WithOutput(w), mpb.ForceAutoRefresh(), mpb.WithWidth(40))}
+}
+
+func (b *bars) Start(kind, name string, size int64) Task {
+	size = max(size, 0)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed { // an upload that was given up may still begin; mpb would panic
+		return quiet{}
+	}
+	if b.total == nil {
+		b.total = b.add("total", lowest)
+	}
+	b.size += size
+	b.count++
+	b.total.SetTotal(b.size, false)
+	bar := b.add(safe(kind)+" "+short(name), b.count)
+	bar.SetTotal(size, false)
+	return &barTask{total: b.total, bar: bar}
+}
+
+// lowest is the priority of the bar that stands below all others.
+const lowest = math.MaxInt32
+
+// add makes a bar that stays when it is full: only Done ends it, since a retry may take bytes back. For mpb that is one
+// made without a total.
+func (b *bars) add(name string, priority int) *mpb.Bar {
+	return b.out.AddBar(0,
+		mpb.BarPriority(priority),
+		mpb.PrependDecorators(decor.Name(fmt.Sprintf("%-*s", nameWidth, name))),
+		mpb.AppendDecorators(
+			decor.CountersKibiByte("% .1f / % .1f"),
+			decor.AverageSpeed(decor.SizeB1024(0), "  % .1f"),
+			decor.AverageETA(decor.ET_STYLE_GO, decor.WC{W: 6}),
+		),
+	)
+}
+
+// short cuts a name to what has room, and leaves out what all digests begin with.
+func short(name string) string {
+	r := []rune(strings.TrimPrefix(safe(name), "sha256:"))
+	if room := nameWidth - len("download "); len(r) > room {
+		r = append(r[:room-1], '…')
+	}
+	return string(r)
+}
+
+// Close takes the bars off the screen.
+func (b *bars) Close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return
+	}
+	b.closed = true
+	if b.total != nil {
+		b.total.Abort(true)
+	}
+	b.out.Shutdown()
+}
+
+type barTask struct{ total, bar *mpb.Bar }
+
+func (t *barTask) Add(n int64) {
+	t.bar.IncrInt64(n)
+	t.total.IncrInt64(n)
+}
+
+func (t *barTask) Done(error) { t.bar.Abort(true) }

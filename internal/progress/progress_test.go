@@ -1,0 +1,111 @@
+package progress_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/pyimg/pyimg/internal/progress"
+)
+
+func run(t *testing.T, mode string, terminal bool, use func(progress.Reporter)) string {
+	t.Helper()
+	var out bytes.Buffer
+	r, err := progress.New(mode, &out, terminal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	use(r)
+	r.Close()
+	return out.String()
+}
+
+func transfer(r progress.Reporter) {
+	task := r.Start("upload", "sha256:\x1b[31mabc", 2048)
+	task.Add(1024)
+	task.Add(1024)
+	task.Done(nil)
+}
+
+func TestModes(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		mode, want string
+		terminal   bool
+	}{
+		{"plain", "upload sha256:?[31mabc: done, 2.0 KiB", false},
+		{"plain", "upload sha256:?[31mabc: done, 2.0 KiB", true},
+		{"auto", "upload sha256:?[31mabc: done, 2.0 KiB", false},
+		{"json", `"event":"done","kind":"upload","name":"sha256:?[31mabc","done":2048,"size":2048`, false},
+		{"quiet", "", true},
+	} {
+		got := run(t, tt.mode, tt.terminal, transfer)
+		if !strings.Contains(got, tt.want) || tt.want == "" && got != "" {
+			t.Errorf("mode %q wrote %q, want %q", tt.mode, got, tt.want)
+		}
+		if strings.Contains(got, "\x1b") {
+			t.Errorf("mode %q lets an escape through: %q", tt.mode, got)
+		}
+	}
+}
+
+func TestUnknownMode(t *testing.T) {
+	t.Parallel()
+	if _, err := progress.New("fancy", nil, false); err == nil || !strings.Contains(err.Error(), `"fancy"`) {
+		t.Errorf("New(fancy) = %v, want an error that names it", err)
+	}
+}
+
+func TestFailure(t *testing.T) {
+	t.Parallel()
+	got := run(t, "plain", false, func(r progress.Reporter) {
+		task := r.Start("upload", "x", 10)
+		task.Add(4)
+		task.Done(errors.New("secret"))
+	})
+	if want := "upload x: failed after 4 B\n"; got != want {
+		t.Errorf("plain wrote %q, want %q", got, want)
+	}
+}
+
+func TestJSONLines(t *testing.T) {
+	t.Parallel()
+	got := run(t, "json", false, transfer)
+	for line := range strings.Lines(got) {
+		var e progress.Event
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Errorf("line %q: %v", line, err)
+		}
+	}
+}
+
+// TestBars draws on something that is no terminal: it must neither hang nor let a name's escapes through, also when
+// tasks are left open and begun after the end.
+func TestBars(t *testing.T) {
+	t.Parallel()
+	got := run(t, "auto", true, func(r progress.Reporter) {
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() { transfer(r) })
+		}
+		wg.Wait()
+		r.Start("upload", "left open", 100).Add(200)
+		r.Close()
+		transfer(r)
+	})
+	if strings.Contains(got, "\x1b[31m") {
+		t.Errorf("bars let an escape through: %q", got)
+	}
+}
+
+func TestBytes(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1536: "1.5 KiB", 5 << 20: "5.0 MiB", 1 << 62: "4.0 EiB"} {
+		if got := progress.Bytes(n); got != want {
+			t.Errorf("Bytes(%d) = %q, want %q", n, got, want)
+		}
+	}
+}

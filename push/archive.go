@@ -1,0 +1,175 @@
+package push
+
+import (
+	"archive/tar"
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// WriteArchive writes what idx stands for as an OCI archive: an OCI layout in a tar file, under one tag ("" means
+// "latest"). The file's bytes depend on idx and tag alone.
+func WriteArchive(ctx context.Context, file, tag string, idx v1.ImageIndex) error {
+	tag, err := layoutTag(tag)
+	if err != nil {
+		return err
+	}
+	return writeArchive(ctx, "OCI archive", file, func() ([]member, error) {
+		g, err := newGraph(idx)
+		if err != nil {
+			return nil, err
+		}
+		return layoutMembers(g.blobs(), g.root.desc, map[string]string{refName: tag})
+	})
+}
+
+// WriteDockerArchive writes an image so that "docker load" of any age takes it, and podman, skopeo and containerd too: an
+// OCI layout with a manifest.json that points into it. It holds one platform. image is its name, HOST/REPOSITORY:TAG or
+// short.
+func WriteDockerArchive(ctx context.Context, file, image string, idx v1.ImageIndex) error {
+	return writeArchive(ctx, "docker archive", file, func() ([]member, error) { return dockerMembers(image, idx) })
+}
+
+func writeArchive(ctx context.Context, kind, file string, list func() ([]member, error)) error {
+	_, err := promptly(ctx, func() (struct{}, error) {
+		ms, err := list()
+		if err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, replace(ctx, filepath.Dir(file), file, func(w io.Writer) error { return writeTar(w, ms) })
+	})
+	if err != nil {
+		return fmt.Errorf("writing %s %q: %w", kind, file, err)
+	}
+	return nil
+}
+
+// A member is a file of an archive.
+type member struct {
+	path string
+	blob
+}
+
+func smallMember(path string, raw []byte) member {
+	return member{path, inMemory(v1.Descriptor{Size: int64(len(raw)), Digest: sha256Of(raw)}, raw)}
+}
+
+// layoutMembers are the files of a layout that holds one name.
+func layoutMembers(blobs []blob, root v1.Descriptor, annotations map[string]string) ([]member, error) {
+	root.Annotations = annotations
+	index, err := json.Marshal(v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{root}})
+	if err != nil {
+		return nil, err
+	}
+	ms := []member{smallMember(layoutFile, []byte(layoutVersion)), smallMember(indexFile, index)}
+	for _, b := range blobs {
+		ms = append(ms, member{blobsDir + "/" + b.desc.Digest.Hex, b})
+	}
+	return ms, nil
+}
+
+// dockerMembers are those of a layout whose index.json names the image manifest, and docker's own manifest.json.
+func dockerMembers(image string, idx v1.ImageIndex) ([]member, error) {
+	tag, err := name.NewTag(image)
+	if err != nil {
+		return nil, fmt.Errorf("image name %q is not of the form HOST/REPOSITORY:TAG: %w", image, err)
+	}
+	one, err := oneImage(idx)
+	if err != nil {
+		return nil, err
+	}
+	g, err := newGraph(one)
+	if err != nil {
+		return nil, err
+	}
+	docker, err := dockerManifest(tag, g)
+	if err != nil {
+		return nil, err
+	}
+	full := strings.Replace(tag.Name(), name.DefaultRegistry+"/", "docker.io/", 1)
+	ms, err := layoutMembers(g.blobs(), g.root.desc, map[string]string{refName: tag.TagStr(), imageName: full})
+	return append(ms, smallMember(dockerFile, docker)), err
+}
+
+// dockerFile is what "docker load" reads of an archive.
+const dockerFile = "manifest.json"
+
+// dockerManifest is docker's view of a layout: the files of config and layers, in order.
+func dockerManifest(tag name.Tag, g *graph) ([]byte, error) {
+	man, err := v1.ParseManifest(bytes.NewReader(g.root.raw))
+	if err != nil {
+		return nil, err
+	}
+	repo, _ := strings.CutSuffix(tag.String(), ":"+tag.TagStr()) // as given: docker knows short names
+	entry := struct {
+		Config   string
+		RepoTags []string
+		Layers   []string
+	}{
+		Config:   blobsDir + "/" + man.Config.Digest.Hex,
+		RepoTags: []string{repo + ":" + tag.TagStr()},
+		Layers:   []string{},
+	}
+	for _, l := range man.Layers {
+		entry.Layers = append(entry.Layers, blobsDir+"/"+l.Digest.Hex)
+	}
+	return json.Marshal([]any{entry})
+}
+
+// oneImage is the only image in idx that is meant to be run, as an index that stands for that image.
+func oneImage(idx v1.ImageIndex) (v1.ImageIndex, error) {
+	g, err := newGraph(idx)
+	if err != nil {
+		return nil, err
+	}
+	run := g.runnable()
+	if len(run) == 0 {
+		return nil, errors.New("there is no image in the index")
+	}
+	if len(run) > 1 {
+		var have []string
+		for _, i := range run {
+			have = append(have, platformName(g.platforms[i].Platform))
+		}
+		return nil, fmt.Errorf("a docker archive holds one platform and the image has %s: choose one with --platform", strings.Join(have, ", "))
+	}
+	return Wrap(g.images[run[0]])
+}
+
+func platformName(p *v1.Platform) string {
+	if p == nil {
+		return "one without a name"
+	}
+	return p.String()
+}
+
+// writeTar writes members sorted by path, so that the same files make the same archive.
+func writeTar(w io.Writer, ms []member) error {
+	slices.SortFunc(ms, func(a, b member) int { return cmp.Compare(a.path, b.path) })
+	tw := tar.NewWriter(w)
+	for _, dir := range []string{"blobs/", blobsDir + "/"} { // sort before all else
+		if err := tw.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: dir, Mode: 0o755}); err != nil {
+			return err
+		}
+	}
+	for _, m := range ms {
+		if err := tw.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: m.path, Mode: 0o644, Size: m.desc.Size}); err != nil {
+			return err
+		}
+		if err := copyChecked(tw, m.blob); err != nil {
+			return err
+		}
+	}
+	return tw.Close()
+}

@@ -1,0 +1,20 @@
+// Package push carries finished images to where they are used: a registry, an OCI layout directory, an OCI archive, a
+// docker-loadable archive; and brings them back from there.
+//
+// It sees OCI types alone and takes every image as a [v1.ImageIndex]; a reference that names a single image manifest
+// comes as an index of one, and [Root] tells what was named, so that its digest stays what it was.
+//
+//   - [Registry.Push] sends what a registry lacks: layers, then configs, then the manifests from the leaves up, and the
+//     tags when all of that is there. When anything fails before, no tag has moved. One limit holds for all uploads of
+//     all platforms and repositories. A layer is opened only after the registry said that it does not have it.
+//   - [WriteLayout], [WriteArchive] and [WriteDockerArchive] write beside the target and rename; two processes may write
+//     one layout.
+//   - [Registry.Get] and [ReadLayout] read. What they return is lazy: layers are read when they are asked for.
+//   - [Keychain] finds credentials. They go to the host that they belong to (and to the token server that this host
+//     names), never along a redirect, and over plain http only where that was asked for.
+//
+// Whatever passes through is hashed on its way: a manifest, config or layer whose bytes are not those of its digest is an
+// error, wherever it came from. Nothing holds a layer in memory. Errors are [*Error] where a registry or a network was
+// involved; they say what was being done, to what, what was answered and which credentials were used, never the
+// credentials themselves. A cancelled context ends every call within a second.
+package push

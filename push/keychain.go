@@ -1,0 +1,179 @@
+package push
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+)
+
+// Keychain finds credentials where docker, podman and CI systems keep them. The first source that has some for the
+// registry is used:
+//
+//  1. DOCKER_AUTH_CONFIG: the content of a docker config file.
+//  2. REGISTRY_AUTH_FILE: the name of such a file. It must exist.
+//  3. docker's config file: $DOCKER_CONFIG/config.json, else $HOME/.docker/config.json.
+//  4. podman's: $XDG_RUNTIME_DIR/containers/auth.json (/run/containers/UID without XDG_RUNTIME_DIR), then
+//     ${XDG_CONFIG_HOME:-$HOME/.config}/containers/auth.json.
+//  5. GITHUB_TOKEN with GITHUB_ACTOR, for ghcr.io alone.
+//
+// Within a file: the credential helper of credHelpers for this registry, else the one of credsStore, else the most
+// specific entry of auths (host/namespace/repository, ..., host). A source without an entry for the registry is passed
+// over; one that is broken is a [*CredentialError]. No home directory is needed. getenv is [os.Getenv] or a stand-in.
+func Keychain(getenv func(string) string) authn.Keychain {
+	return keychain{getenv: getenv}
+}
+
+type keychain struct{ getenv func(string) string }
+
+// A credential knows where it was found.
+type credential struct {
+	authn.AuthConfig
+	source string // "" for none
+}
+
+func (c credential) Authorization() (*authn.AuthConfig, error) {
+	cfg := c.AuthConfig
+	return &cfg, nil
+}
+
+// minSecret is how long a secret must be to be looked for in texts; shorter ones would only garble them.
+const minSecret = 4
+
+// secrets are the strings that must never be seen.
+func (c credential) secrets() []string {
+	var out []string
+	for _, s := range []string{c.Password, c.Auth, c.IdentityToken, c.RegistryToken} {
+		if len(s) >= minSecret {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// Resolve implements [authn.Keychain].
+func (k keychain) Resolve(target authn.Resource) (authn.Authenticator, error) {
+	return k.ResolveContext(context.Background(), target)
+}
+
+// ResolveContext implements [authn.ContextKeychain]: a helper is ended with ctx.
+func (k keychain) ResolveContext(ctx context.Context, target authn.Resource) (authn.Authenticator, error) {
+	for _, find := range []func(context.Context, authn.Resource) (credential, error){
+		k.environment, k.registryAuthFile, k.docker, k.podman, k.github,
+	} {
+		c, err := find(ctx, target)
+		if err != nil {
+			return nil, err
+		}
+		if c.source != "" {
+			return c, nil
+		}
+	}
+	return authn.Anonymous, nil
+}
+
+func (k keychain) environment(ctx context.Context, target authn.Resource) (credential, error) {
+	content := k.getenv("DOCKER_AUTH_CONFIG")
+	if content == "" {
+		return credential{}, nil
+	}
+	return k.lookup(ctx, "DOCKER_AUTH_CONFIG", []byte(content), target)
+}
+
+func (k keychain) registryAuthFile(ctx context.Context, target authn.Resource) (credential, error) {
+	path := k.getenv("REGISTRY_AUTH_FILE")
+	if path == "" {
+		return credential{}, nil
+	}
+	source := fmt.Sprintf("REGISTRY_AUTH_FILE %q", path)
+	content, err := readAuthFile(path)
+	if err != nil {
+		return credential{}, &CredentialError{Source: source, Err: err}
+	}
+	return k.lookup(ctx, source, content, target)
+}
+
+func (k keychain) docker(ctx context.Context, target authn.Resource) (credential, error) {
+	dir := k.getenv("DOCKER_CONFIG")
+	if dir == "" && k.getenv("HOME") != "" {
+		dir = filepath.Join(k.getenv("HOME"), ".docker")
+	}
+	if dir == "" {
+		return credential{}, nil
+	}
+	return k.file(ctx, "docker config", filepath.Join(dir, "config.json"), target)
+}
+
+func (k keychain) podman(ctx context.Context, target authn.Resource) (credential, error) {
+	runtime := k.getenv("XDG_RUNTIME_DIR")
+	if runtime == "" {
+		runtime = filepath.Join("/run/containers", strconv.Itoa(os.Getuid()))
+	} else {
+		runtime = filepath.Join(runtime, "containers")
+	}
+	c, err := k.file(ctx, "podman auth file", filepath.Join(runtime, "auth.json"), target)
+	if err != nil || c.source != "" {
+		return c, err
+	}
+	config := k.getenv("XDG_CONFIG_HOME")
+	if config == "" && k.getenv("HOME") != "" {
+		config = filepath.Join(k.getenv("HOME"), ".config")
+	}
+	if config == "" {
+		return credential{}, nil
+	}
+	return k.file(ctx, "podman auth file", filepath.Join(config, "containers", "auth.json"), target)
+}
+
+func (k keychain) github(_ context.Context, target authn.Resource) (credential, error) {
+	token := k.getenv("GITHUB_TOKEN")
+	if token == "" || target.RegistryStr() != "ghcr.io" {
+		return credential{}, nil
+	}
+	user := k.getenv("GITHUB_ACTOR")
+	if user == "" {
+		user = "github" // GHCR looks at the token alone, but wants a name
+	}
+	return credential{AuthConfig: authn.AuthConfig{Username: user, Password: token}, source: "GITHUB_TOKEN"}, nil
+}
+
+// file looks into a file that need not exist.
+func (k keychain) file(ctx context.Context, kind, path string, target authn.Resource) (credential, error) {
+	source := fmt.Sprintf("%s %q", kind, path)
+	content, err := readAuthFile(path)
+	if os.IsNotExist(err) {
+		return credential{}, nil
+	}
+	if err != nil {
+		return credential{}, &CredentialError{Source: source, Err: err}
+	}
+	return k.lookup(ctx, source, content, target)
+}
+
+// lookup finds target in the content of a config file.
+func (k keychain) lookup(ctx context.Context, source string, content []byte, target authn.Resource) (credential, error) {
+	f, err := parseAuthFile(content)
+	if err != nil {
+		return credential{}, &CredentialError{Source: source, Err: err}
+	}
+	if helper := f.helper(target.RegistryStr()); helper != "" {
+		cfg, found, err := runHelper(ctx, helper, serverURL(target.RegistryStr()))
+		if err != nil {
+			return credential{}, &CredentialError{Source: source, Err: err}
+		}
+		if found {
+			return credential{AuthConfig: cfg, source: fmt.Sprintf("helper %q of %s", helperPrefix+helper, source)}, nil
+		}
+	}
+	cfg, found, err := f.entry(target)
+	if err != nil {
+		return credential{}, &CredentialError{Source: source, Err: err}
+	}
+	if !found {
+		return credential{}, nil
+	}
+	return credential{AuthConfig: cfg, source: source}, nil
+}

@@ -1,0 +1,185 @@
+package push
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	"github.com/rogpeppe/go-internal/lockedfile"
+)
+
+const (
+	// refName is the annotation in index.json that names an image. See the OCI image-spec, annotations.md.
+	refName = "org.opencontainers.image.ref.name"
+	// imageName is containerd's annotation for the full name, which its import uses.
+	imageName = "io.containerd.image.name"
+	// defaultTag is the tag of an image that was given none.
+	defaultTag = "latest"
+
+	indexFile  = "index.json"
+	layoutFile = "oci-layout"
+	blobsDir   = "blobs/sha256"
+	// layoutVersion is all that oci-layout holds. See the OCI image-spec, image-layout.md.
+	layoutVersion = `{"imageLayoutVersion":"1.0.0"}`
+	// lockFile is locked while index.json changes. It stays: removing it would race.
+	lockFile = ".index.json.lock"
+)
+
+// WriteLayout adds what idx stands for to the OCI layout in dir, which is made where missing, under a tag ("" means
+// "latest"). Blobs that are there with the right size are kept. index.json changes last, and only in the entry of this
+// tag, also where another process writes to the same layout.
+func WriteLayout(ctx context.Context, dir, tag string, idx v1.ImageIndex) error {
+	tag, err := layoutTag(tag)
+	if err != nil {
+		return err
+	}
+	_, err = promptly(ctx, func() (struct{}, error) { return struct{}{}, writeLayout(ctx, dir, tag, idx) })
+	if err != nil {
+		return fmt.Errorf("writing OCI layout %q: %w", dir, err)
+	}
+	return nil
+}
+
+func writeLayout(ctx context.Context, dir, tag string, idx v1.ImageIndex) error {
+	g, err := newGraph(idx)
+	if err != nil {
+		return err
+	}
+	if err := checkLayout(dir); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Join(dir, blobsDir), 0o755); err != nil {
+		return err
+	}
+	for _, b := range g.blobs() {
+		if err := writeBlob(ctx, dir, b); err != nil {
+			return err
+		}
+	}
+	return tagLayout(ctx, dir, tag, g.root.desc)
+}
+
+// checkLayout refuses a folder that holds other things: the user meant another one.
+func checkLayout(dir string) error {
+	raw, err := os.ReadFile(filepath.Join(dir, layoutFile))
+	if err == nil {
+		return checkVersion(raw)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, e := range entries {
+		switch e.Name() {
+		case "blobs", indexFile, lockFile, layoutFile: // of a layout that another process is beginning
+		default:
+			if !isTemporary(e.Name()) {
+				return fmt.Errorf("the folder is not empty and not an OCI layout: it holds %q but no %q", e.Name(), layoutFile)
+			}
+		}
+	}
+	return nil
+}
+
+func checkVersion(raw []byte) error {
+	var v struct {
+		Version string `json:"imageLayoutVersion"`
+	}
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return fmt.Errorf("reading %q: %w", layoutFile, err)
+	}
+	if v.Version != "1.0.0" {
+		return fmt.Errorf("reading %q: layout version %q, known is \"1.0.0\"", layoutFile, v.Version)
+	}
+	return nil
+}
+
+func blobPath(dir string, h v1.Hash) string { return filepath.Join(dir, blobsDir, h.Hex) }
+
+// writeBlob keeps a blob that has the right size: it got its name by rename, when its digest had been checked.
+func writeBlob(ctx context.Context, dir string, b blob) error {
+	path := blobPath(dir, b.desc.Digest)
+	if fi, err := os.Stat(path); err == nil && fi.Mode().IsRegular() && fi.Size() == b.desc.Size {
+		return nil
+	}
+	return replace(ctx, dir, path, func(w io.Writer) error { return copyChecked(w, b) })
+}
+
+// tagLayout makes tag name desc in index.json.
+func tagLayout(ctx context.Context, dir, tag string, desc v1.Descriptor) error {
+	unlock, err := lockedfile.MutexAt(filepath.Join(dir, lockFile)).Lock()
+	if err != nil {
+		return fmt.Errorf("locking %q: %w", lockFile, err)
+	}
+	defer unlock()
+	im, err := readIndexFile(filepath.Join(dir, indexFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		im, err = &v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex}, nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading %q: %w", indexFile, err)
+	}
+	desc.Annotations = map[string]string{refName: tag}
+	at := slices.IndexFunc(im.Manifests, func(d v1.Descriptor) bool { return d.Annotations[refName] == tag })
+	if at >= 0 {
+		im.Manifests[at] = desc
+	} else {
+		im.Manifests = append(im.Manifests, desc)
+	}
+	raw, err := json.Marshal(im)
+	if err != nil {
+		return err
+	}
+	for _, f := range []struct {
+		name string
+		raw  []byte
+	}{{layoutFile, []byte(layoutVersion)}, {indexFile, raw}} {
+		write := func(w io.Writer) error { _, err := w.Write(f.raw); return err }
+		if err := replace(ctx, dir, filepath.Join(dir, f.name), write); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func readIndexFile(path string) (*v1.IndexManifest, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	raw, err := readBounded(f, maxManifest)
+	if err != nil {
+		return nil, err
+	}
+	return v1.ParseIndexManifest(bytes.NewReader(raw))
+}
+
+// tagForm is what a ref.name may be. See the OCI image-spec, annotations.md.
+var tagForm = regexp.MustCompile(`^[A-Za-z0-9]+([-._:@+/][A-Za-z0-9]+|--[A-Za-z0-9]+)*$`)
+
+// maxTag bounds a tag, or a full name with one.
+const maxTag = 512
+
+func layoutTag(tag string) (string, error) {
+	if tag == "" {
+		return defaultTag, nil
+	}
+	if len(tag) > maxTag || !tagForm.MatchString(tag) {
+		return "", fmt.Errorf("tag %q is not letters and digits with single - . _ : @ + / between them", tag)
+	}
+	return tag, nil
+}

@@ -1,0 +1,231 @@
+package push
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// ReadLayout opens an image in an OCI layout directory or in a tar archive that holds one, OCI's or docker's, each
+// optionally followed by ":TAG". A tag, or a digest in its place, is needed where several images are there. Layers are
+// read from where they lie when they are asked for. A single image comes as an index of one (see [Root]).
+func ReadLayout(path string) (v1.ImageIndex, error) {
+	place, tag, err := splitLayout(path)
+	if err != nil {
+		return nil, err
+	}
+	idx, err := readLayout(place, tag)
+	if err != nil {
+		return nil, fmt.Errorf("reading image layout %q: %w", place, err)
+	}
+	return idx, nil
+}
+
+// splitLayout finds the tag behind a path that may itself hold colons: the shortest part that exists is the path.
+func splitLayout(path string) (place, tag string, err error) {
+	if _, err = os.Stat(path); err == nil {
+		return path, "", nil
+	}
+	for i, c := range path {
+		if c != ':' || i == 0 {
+			continue
+		}
+		if _, serr := os.Stat(path[:i]); serr == nil {
+			return path[:i], path[i+1:], nil
+		}
+	}
+	return "", "", fmt.Errorf("reading image layout: %w", err)
+}
+
+func readLayout(place, tag string) (v1.ImageIndex, error) {
+	files, err := openFiles(place)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := files.small(indexFile, maxManifest)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, files.noIndex()
+	}
+	if err != nil {
+		return nil, err
+	}
+	im, err := v1.ParseIndexManifest(bytes.NewReader(raw))
+	if err != nil {
+		return nil, fmt.Errorf("reading %q: %w", indexFile, err)
+	}
+	if tag == "" && isWholeIndex(im) {
+		return &fileIndex{files: files, raw: raw, mediaType: types.OCIImageIndex}, nil
+	}
+	desc, err := chooseImage(im.Manifests, tag)
+	if err != nil {
+		return nil, err
+	}
+	return files.open(desc)
+}
+
+// isWholeIndex says that index.json is itself the multi-platform image, as some tools write it: several entries, none of
+// which has a name of its own.
+func isWholeIndex(im *v1.IndexManifest) bool {
+	return len(im.Manifests) > 1 && !slices.ContainsFunc(im.Manifests, func(d v1.Descriptor) bool {
+		return d.Annotations[refName] != "" || d.Platform == nil
+	})
+}
+
+// chooseImage finds the entry of index.json that a tag, the tag of a full name, or a digest names.
+func chooseImage(ds []v1.Descriptor, tag string) (v1.Descriptor, error) {
+	if tag == "" && len(ds) == 1 {
+		return ds[0], nil
+	}
+	var names []string
+	for _, match := range []func(d v1.Descriptor) bool{
+		func(d v1.Descriptor) bool { return d.Annotations[refName] == tag },
+		func(d v1.Descriptor) bool { return strings.HasSuffix(d.Annotations[refName], ":"+tag) },
+		func(d v1.Descriptor) bool { return d.Digest.String() == tag },
+	} {
+		if i := slices.IndexFunc(ds, match); tag != "" && i >= 0 {
+			return ds[i], nil
+		}
+	}
+	for _, d := range ds {
+		if n := d.Annotations[refName]; n != "" {
+			names = append(names, n)
+		} else {
+			names = append(names, d.Digest.String())
+		}
+	}
+	switch {
+	case len(ds) == 0:
+		return v1.Descriptor{}, errors.New("it holds no image")
+	case tag == "":
+		return v1.Descriptor{}, fmt.Errorf("it holds several images, add :TAG; the tags are %q", names)
+	}
+	return v1.Descriptor{}, fmt.Errorf("it holds no image %q; the tags are %q", tag, names)
+}
+
+// files is where a layout's files lie: a folder, or an archive with the places of its members.
+type files struct {
+	path    string
+	members map[string]span // nil for a folder
+}
+
+func openFiles(path string) (*files, error) {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if fi.IsDir() {
+		return &files{path: path}, nil
+	}
+	members, err := scanArchive(path)
+	if err != nil {
+		return nil, err
+	}
+	return &files{path: path, members: members}, nil
+}
+
+// noIndex says what this is if not a layout.
+func (f *files) noIndex() error {
+	if _, ok := f.members[dockerFile]; ok {
+		return errors.New(`it is a docker archive of the old form, without index.json: "skopeo copy docker-archive:FILE oci:DIR" brings it into this one`)
+	}
+	return fmt.Errorf("it holds no %q: is it an OCI layout?", indexFile)
+}
+
+// reader opens a file of the layout.
+func (f *files) reader(name string) (io.ReadCloser, int64, error) {
+	if f.members != nil {
+		return f.member(name)
+	}
+	path := filepath.Join(f.path, filepath.FromSlash(name))
+	fi, err := os.Stat(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	if !fi.Mode().IsRegular() { // to open a pipe would wait for its writer
+		return nil, 0, fmt.Errorf("%q is not a file", name)
+	}
+	file, err := os.Open(path)
+	return file, fi.Size(), err
+}
+
+// small reads a file that must fit into memory.
+func (f *files) small(name string, limit int64) ([]byte, error) {
+	rc, size, err := f.reader(name)
+	if err != nil {
+		return nil, err
+	}
+	defer rc.Close()
+	if size > limit {
+		return nil, fmt.Errorf("%q has %d bytes, more than %d", name, size, limit)
+	}
+	return readBounded(rc, limit)
+}
+
+// blob reads a manifest or config and checks it.
+func (f *files) blob(desc v1.Descriptor, limit int64) ([]byte, error) {
+	name, err := blobName(desc.Digest)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := f.small(name, limit)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkBytes(raw, desc); err != nil {
+		return nil, fmt.Errorf("%q: %w", name, err)
+	}
+	return raw, nil
+}
+
+// blobName is a blob's path. A digest is foreign: only one of the usual form becomes a path.
+func blobName(h v1.Hash) (string, error) {
+	if _, err := v1.NewHash(h.String()); err != nil || h.Algorithm != "sha256" {
+		return "", fmt.Errorf("digest %q is not a SHA-256", h)
+	}
+	return blobsDir + "/" + h.Hex, nil
+}
+
+// open makes an index of what a descriptor names.
+func (f *files) open(desc v1.Descriptor) (v1.ImageIndex, error) {
+	switch {
+	case desc.MediaType.IsIndex():
+		return f.index(desc)
+	case desc.MediaType.IsImage():
+		img, err := f.image(desc)
+		if err != nil {
+			return nil, err
+		}
+		return Wrap(img)
+	}
+	return nil, fmt.Errorf("%q is of media type %q, which is neither an image nor an index", desc.Digest, desc.MediaType)
+}
+
+func (f *files) index(desc v1.Descriptor) (v1.ImageIndex, error) {
+	raw, err := f.blob(desc, maxManifest)
+	if err != nil {
+		return nil, err
+	}
+	return &fileIndex{files: f, raw: raw, mediaType: desc.MediaType}, nil
+}
+
+func (f *files) image(desc v1.Descriptor) (v1.Image, error) {
+	raw, err := f.blob(desc, maxManifest)
+	if err != nil {
+		return nil, err
+	}
+	man, err := v1.ParseManifest(bytes.NewReader(raw))
+	if err != nil {
+		return nil, fmt.Errorf("reading image manifest %q: %w", desc.Digest, err)
+	}
+	return partial.CompressedToImage(&fileImage{files: f, raw: raw, manifest: man, mediaType: desc.MediaType})
+}

@@ -1,0 +1,96 @@
+package push
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+)
+
+// A refusedError is a request that we did not send.
+type refusedError struct{ reason string }
+
+func (e *refusedError) Error() string { return e.reason }
+
+// guarded counts what is answered and refuses what would carry credentials or an image where they do not belong: plain
+// http that was not asked for, a redirect from https to http, and a body or a credential along a redirect to another host.
+// It stands below everything else that makes requests, the library's own ping and token exchange included.
+type guarded struct {
+	inner    http.RoundTripper
+	insecure bool // plain http is allowed to every host, not just to this machine
+	answered *atomic.Int64
+}
+
+func (t guarded) RoundTrip(req *http.Request) (*http.Response, error) {
+	if reason := t.refuse(req); reason != "" {
+		if req.Body != nil {
+			req.Body.Close()
+		}
+		return nil, &refusedError{reason}
+	}
+	resp, err := t.inner.RoundTrip(req)
+	if err == nil {
+		t.answered.Add(1)
+	}
+	return resp, err
+}
+
+func (t guarded) refuse(req *http.Request) string {
+	if req.URL.Scheme == "http" && !t.insecure && !isLoopback(req.URL.Hostname()) {
+		return fmt.Sprintf("plain http to %q was not asked for; --insecure allows it", req.URL.Host)
+	}
+	if req.Response == nil || req.Response.Request == nil { // not a redirect
+		return ""
+	}
+	from := req.Response.Request.URL
+	switch {
+	case from.Scheme == "https" && req.URL.Scheme == "http":
+		return fmt.Sprintf("%q redirects to plain http at %q", from.Host, req.URL.Host)
+	case from.Host != req.URL.Host && req.Method != http.MethodGet && req.Method != http.MethodHead:
+		return fmt.Sprintf("%q redirects a %s to another host, %q", from.Host, req.Method, req.URL.Host)
+	}
+	return ""
+}
+
+// isLoopback says whether a host is this machine by its name alone.
+func isLoopback(host string) bool {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// isInternal says whether a host is an address that only this network can reach.
+func isInternal(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return host == "localhost"
+	}
+	ip = ip.Unmap()
+	return ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast() || ip.IsUnspecified()
+}
+
+// transport is the way to all registries of one call.
+func (r Registry) transport(answered *atomic.Int64) http.RoundTripper {
+	inner := r.Transport
+	if inner == nil {
+		inner = remote.DefaultTransport
+	}
+	return retrying{inner: guarded{inner: inner, insecure: r.Insecure, answered: answered}, policy: r.policy()}
+}
+
+func (r Registry) policy() policy {
+	p := policy{tries: r.Tries, first: r.Backoff}
+	if p.tries <= 0 {
+		p.tries = defaultTries
+	}
+	if p.first <= 0 {
+		p.first = defaultBackoff
+	}
+	return p
+}
