@@ -1,0 +1,195 @@
+package assemble
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/layers"
+)
+
+// BuildOptions change what Build does. The zero value is the usual build.
+type BuildOptions struct {
+	// Created stands in the image as its time of creation, and in the files that are made; zero: the newest build date
+	// among the inputs. SOURCE_DATE_EPOCH is meant to come in here.
+	Created time.Time
+}
+
+// Build ingests what the plan names and makes what it lacks, for all platforms at once, and verifies the result. The
+// error is a *VerifyError (errors.As) for an image that could not start; nothing is written then but the store.
+func Build(ctx context.Context, plan Plan, src Sources, o BuildOptions) (Lock, error) {
+	units, err := ingestPackages(ctx, plan, src)
+	if err != nil {
+		return Lock{}, err
+	}
+	repositories, err := plan.Spec.repositories()
+	if err != nil {
+		return Lock{}, err
+	}
+	builds := make([]*platformBuild, len(plan.Platforms))
+	err = eachPlatform(plan.Spec.Platforms, func(i int) error {
+		builds[i] = &platformBuild{spec: plan.Spec, plan: plan.Platforms[i], units: units[i], store: src.Store,
+			created: o.Created, repositories: publicRepositories(repositories)}
+		return builds[i].run(ctx)
+	})
+	if err != nil {
+		return Lock{}, err
+	}
+	lock := Lock{Version: LockVersion, Spec: plan.Spec.Digest(), Untrusted: src.Keyring == nil, Annotations: plan.Spec.Image.Annotations}
+	warnings := make([][]string, len(builds))
+	for i, b := range builds {
+		warnings[i] = b.warnings
+		lock.Platforms = append(lock.Platforms, b.locked())
+	}
+	src.warn(plan.Spec.Platforms, warnings)
+	return lock, lock.seal()
+}
+
+// platformBuild is the build of one platform. Its steps fill it in, in the order of run.
+type platformBuild struct {
+	spec         Spec
+	plan         PlatformPlan
+	units        []unit
+	store        *layers.Store
+	created      time.Time
+	repositories string // etc/apk/repositories
+
+	root     *apk.Root
+	layers   []Layer
+	tree     *layers.Tree
+	config   v1.Config
+	warnings []string
+}
+
+func (b *platformBuild) run(ctx context.Context) error {
+	steps := []func(context.Context) error{b.date, b.install, b.cut, b.merge, b.verify, b.meta}
+	for _, step := range steps {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// date picks the time of creation: no clock is read, so that the same inputs give the same image.
+func (b *platformBuild) date(context.Context) error {
+	if !b.created.IsZero() {
+		return nil
+	}
+	b.created = time.Unix(0, 0).UTC()
+	for _, u := range b.units {
+		b.created = newest(b.created, time.Unix(u.pkg.BuildTime, 0).UTC())
+	}
+	for _, r := range b.plan.Runtimes {
+		for e, err := range b.store.Entries(r.Layer.Digest) {
+			if err != nil {
+				return err
+			}
+			b.created = newest(b.created, e.Header.ModTime.UTC().Truncate(time.Second))
+		}
+	}
+	return nil
+}
+
+// install works out what apk would make of the packages.
+func (b *platformBuild) install(context.Context) error {
+	installed := make([]apk.Installed, len(b.units))
+	for i, u := range b.units {
+		installed[i] = u.installed(b.store)
+	}
+	var err error
+	b.root, err = apk.Install(installed, apk.RootOptions{Dialect: b.plan.Dialect, Arch: b.plan.Platform.Alpine()})
+	if err != nil {
+		return err
+	}
+	b.warnScripts()
+	return nil
+}
+
+// warnScripts names the scripts that apk would have run and whose work nothing here does.
+func (b *platformBuild) warnScripts() {
+	var names []string
+	for _, s := range b.root.PendingScripts() {
+		if p := b.units[s.Package].pkg.Name; p != "busybox" { // its links are made, see busyboxLinks
+			names = append(names, p+" ("+s.Type+")")
+		}
+	}
+	if len(names) > 0 {
+		b.warnings = append(b.warnings, "scripts that are not run: "+strings.Join(names, ", "))
+	}
+}
+
+// cut makes the layers but for the last.
+func (b *platformBuild) cut(ctx context.Context) (err error) {
+	const meta = 1
+	b.layers, err = packageLayers(ctx, b.spec.Layers, len(b.plan.Runtimes)+meta, b.units, b.root, b.store)
+	for _, r := range b.plan.Runtimes {
+		b.layers = append(b.layers, r.Layer)
+	}
+	return err
+}
+
+// merge lays the layers on top of each other.
+func (b *platformBuild) merge(context.Context) error {
+	ls := make([]layers.TreeLayer, len(b.layers))
+	for i, l := range b.layers {
+		ls[i] = layers.TreeLayer{Name: l.From, Entries: b.store.Entries(l.Digest)}
+	}
+	packages := len(b.layers) - len(b.plan.Runtimes)
+	var err error
+	b.tree, err = layers.NewTree(ls, func(path string, old, new int) (bool, error) {
+		if new < packages {
+			return true, nil // apk's rules were applied: the winner lies on top
+		}
+		return false, fmt.Errorf("/%s is in %s and in %s; keep one out with the exclude of a runtime", path, b.layers[old].From, b.layers[new].From)
+	})
+	if err != nil {
+		return err
+	}
+	for n := range b.tree.All() {
+		if n.Layer >= packages && n.Through != "" {
+			return fmt.Errorf("%s has a path below /%s, which is a symlink in another layer; move it with prefix or exclude it", b.layers[n.Layer].From, n.Through)
+		}
+	}
+	return nil
+}
+
+func (b *platformBuild) verify(context.Context) error {
+	b.config = imageConfig(b.spec, b.plan.Preload)
+	if findings := Verify(b.tree, b.plan.Platform, b.config); len(findings) > 0 {
+		return &VerifyError{findings}
+	}
+	return nil
+}
+
+func (b *platformBuild) meta(ctx context.Context) error {
+	l, err := metaLayer(ctx, b)
+	b.layers = append(b.layers, l)
+	return err
+}
+
+// locked is the result as it stands in the lock.
+func (b *platformBuild) locked() LockedPlatform {
+	p := LockedPlatform{Platform: b.plan.Platform, Dialect: int(b.plan.Dialect), Created: b.created, Config: b.config}
+	for _, d := range b.plan.World {
+		p.World = append(p.World, d.String())
+	}
+	for _, u := range b.units {
+		p.Packages = append(p.Packages, LockedPackage{Name: u.pkg.Name, Version: u.pkg.Version, URLs: PublicURLs(u.pkg.URLs()), Size: u.pkg.Size,
+			Checksum: u.pkg.Checksum.String(), Data: u.blob.Digest})
+	}
+	for _, r := range b.plan.Runtimes {
+		p.Runtimes = append(p.Runtimes, LockedRuntime{publicURL(r.URL), r.Digest})
+	}
+	for _, l := range b.layers {
+		p.Layers = append(p.Layers, LockedLayer{l.Digest, l.DiffID, l.MediaType, l.Size, l.From, l.Reason})
+	}
+	return p
+}

@@ -1,0 +1,176 @@
+package assemble
+
+import (
+	"archive/tar"
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// Report is what an image says of itself. It is read from any image, not only from those made here.
+type Report struct {
+	Digest      string            `json:"digest"`
+	MediaType   string            `json:"mediaType"`
+	Annotations map[string]string `json:"annotations,omitempty"`
+	Platforms   []PlatformReport  `json:"platforms"`
+}
+
+// PlatformReport is one platform of a report.
+type PlatformReport struct {
+	Platform   string            `json:"platform"`
+	Digest     string            `json:"digest"`
+	Size       int64             `json:"size"` // of all layers, compressed, in bytes
+	Created    string            `json:"created,omitempty"`
+	Entrypoint []string          `json:"entrypoint,omitempty"`
+	Cmd        []string          `json:"cmd,omitempty"`
+	User       string            `json:"user,omitempty"`
+	Workdir    string            `json:"workdir,omitempty"`
+	Env        []string          `json:"env,omitempty"`
+	Labels     map[string]string `json:"labels,omitempty"`
+	Layers     []LayerReport     `json:"layers"`
+	Packages   []string          `json:"packages"` // name=version as apk's database has them
+}
+
+// LayerReport is one layer, lowest first.
+type LayerReport struct {
+	Digest    string `json:"digest"`
+	DiffID    string `json:"diffID,omitempty"`
+	MediaType string `json:"mediaType"`
+	Size      int64  `json:"size"`              // compressed, in bytes
+	From      string `json:"from,omitempty"`    // created_by of its history
+	Comment   string `json:"comment,omitempty"` // verbatim, or why not, where pyimg made it
+}
+
+// Inspect reads what an image says of itself, and apk's database out of its layers.
+func Inspect(ctx context.Context, index v1.ImageIndex) (Report, error) {
+	m, err := index.IndexManifest()
+	if err != nil {
+		return Report{}, fmt.Errorf("reading the index: %w", err)
+	}
+	digest, err := index.Digest()
+	if err != nil {
+		return Report{}, err
+	}
+	r := Report{Digest: digest.String(), MediaType: string(m.MediaType), Annotations: m.Annotations, Platforms: []PlatformReport{}}
+	for _, d := range m.Manifests {
+		if !d.MediaType.IsImage() {
+			continue
+		}
+		img, err := index.Image(d.Digest)
+		if err != nil {
+			return r, fmt.Errorf("reading image %s: %w", d.Digest, err)
+		}
+		p, err := inspectImage(ctx, img, d)
+		if err != nil {
+			return r, fmt.Errorf("reading image %s: %w", d.Digest, err)
+		}
+		r.Platforms = append(r.Platforms, p)
+	}
+	return r, nil
+}
+
+func inspectImage(ctx context.Context, img v1.Image, d v1.Descriptor) (PlatformReport, error) {
+	f, err := img.ConfigFile()
+	if err != nil {
+		return PlatformReport{}, err
+	}
+	m, err := img.Manifest()
+	if err != nil {
+		return PlatformReport{}, err
+	}
+	c := f.Config
+	r := PlatformReport{Platform: Platform{f.OS, f.Architecture, f.Variant}.String(), Digest: d.Digest.String(),
+		Entrypoint: c.Entrypoint, Cmd: c.Cmd, User: c.User, Workdir: c.WorkingDir, Env: c.Env, Labels: c.Labels,
+		Layers: []LayerReport{}, Packages: []string{}}
+	if !f.Created.IsZero() {
+		r.Created = f.Created.UTC().Format("2006-01-02T15:04:05Z")
+	}
+	history := layerHistory(f)
+	for i, l := range m.Layers {
+		layer := LayerReport{Digest: l.Digest.String(), MediaType: string(l.MediaType), Size: l.Size}
+		if i < len(f.RootFS.DiffIDs) {
+			layer.DiffID = f.RootFS.DiffIDs[i].String()
+		}
+		if i < len(history) {
+			layer.From, layer.Comment = history[i].CreatedBy, history[i].Comment
+		}
+		r.Layers = append(r.Layers, layer)
+		r.Size += l.Size
+	}
+	r.Packages, err = installedPackages(ctx, img)
+	return r, err
+}
+
+// layerHistory are the history entries that stand for layers.
+func layerHistory(f *v1.ConfigFile) []v1.History {
+	var hs []v1.History
+	for _, h := range f.History {
+		if !h.EmptyLayer {
+			hs = append(hs, h)
+		}
+	}
+	return hs
+}
+
+// installedPackages reads apk's database from the uppermost layer that has it.
+func installedPackages(ctx context.Context, img v1.Image) ([]string, error) {
+	ls, err := img.Layers()
+	if err != nil {
+		return nil, err
+	}
+	for i := len(ls) - 1; i >= 0; i-- {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		packages, err := packagesIn(ls[i])
+		if err != nil || packages != nil {
+			return packages, err
+		}
+	}
+	return []string{}, nil
+}
+
+// packagesIn looks for apk's database in one layer; nil where it is not there.
+func packagesIn(l v1.Layer) ([]string, error) {
+	const maxDatabase = 256 << 20 // Alpine's largest images have some tens of megabytes
+	r, err := l.Uncompressed()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	for t := tar.NewReader(r); ; {
+		h, err := t.Next()
+		if errors.Is(err, io.EOF) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading a layer: %w", err)
+		}
+		if name := clean(h.Name); name == "lib/apk/db/installed" || name == "usr/lib/apk/db/installed" {
+			return parseInstalled(io.LimitReader(t, maxDatabase))
+		}
+	}
+}
+
+func parseInstalled(r io.Reader) ([]string, error) {
+	packages := []string{}
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 16<<20) // a package may depend on thousands of others, all on one line
+	name := ""
+	for lines.Scan() {
+		if v, ok := strings.CutPrefix(lines.Text(), "P:"); ok {
+			name = v
+		} else if v, ok := strings.CutPrefix(lines.Text(), "V:"); ok {
+			packages = append(packages, name+"="+v)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("reading apk's database: %w", err)
+	}
+	return packages, nil
+}

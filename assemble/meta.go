@@ -1,0 +1,191 @@
+package assemble
+
+import (
+	"archive/tar"
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/layers"
+)
+
+// metaItem is one member of the meta layer.
+type metaItem struct {
+	header *tar.Header
+	body   []byte
+}
+
+// metaRecipe is what the meta layer's bytes depend on.
+type metaRecipe struct {
+	Version     int // to be raised when the same inputs give other bytes
+	Arch        string
+	Dialect     apk.Dialect
+	World       []string
+	Packages    []string // checksum and what the index says, in install order
+	Layers      []string
+	Repos       string
+	Created     time.Time
+	Compression string
+}
+
+// metaLayer makes the last layer: what apk itself would have written, the links that busybox's scripts would have made,
+// and the folders whose attributes the layers below do not state as apk would.
+func metaLayer(ctx context.Context, b *platformBuild) (Layer, error) {
+	recipe := metaRecipe{Version: 1, Arch: b.plan.Platform.Alpine(), Dialect: b.plan.Dialect, Repos: b.repositories,
+		Created: b.created, Compression: b.spec.Layers.Compression}
+	for _, d := range b.plan.World {
+		recipe.World = append(recipe.World, d.String())
+	}
+	for _, u := range b.units {
+		recipe.Packages = append(recipe.Packages, fmt.Sprintf("%s %s %d", u.pkg.Checksum, u.pkg.Arch, u.pkg.Size))
+	}
+	for _, l := range b.layers {
+		recipe.Layers = append(recipe.Layers, l.Digest)
+	}
+	text, err := json.Marshal(recipe)
+	if err != nil {
+		return Layer{}, err
+	}
+	blob, err := b.store.Make(ctx, "meta "+string(text), layers.MakeOptions{Compression: recipe.Compression},
+		func(w *tar.Writer) error { return writeItems(w, b.metaItems()) })
+	if err != nil {
+		return Layer{}, fmt.Errorf("making the layer of the apk database: %w", err)
+	}
+	return Layer{Blob: blob, From: "apk database", Reason: "generated"}, nil
+}
+
+// metaItems lists the members of the meta layer, sorted, folders before what is in them.
+func (b *platformBuild) metaItems() []metaItem {
+	items := b.dirItems()
+	items = append(items, b.busyboxLinks()...)
+	for h, body := range b.root.Database(b.plan.World) {
+		h.ModTime = b.created
+		items = append(items, metaItem{h, body})
+	}
+	if _, err := b.tree.Lstat("etc/apk/repositories"); err != nil && b.repositories != "" {
+		items = append(items, metaItem{&tar.Header{Typeflag: tar.TypeReg, Name: "etc/apk/repositories", Mode: 0o644,
+			Size: int64(len(b.repositories)), ModTime: b.created}, []byte(b.repositories)})
+	}
+	slices.SortStableFunc(items, func(x, y metaItem) int { return strings.Compare(clean(x.header.Name), clean(y.header.Name)) })
+	return slices.CompactFunc(items, func(x, y metaItem) bool { return clean(x.header.Name) == clean(y.header.Name) })
+}
+
+func writeItems(w *tar.Writer, items []metaItem) error {
+	for _, i := range items {
+		if err := w.WriteHeader(i.header); err != nil {
+			return err
+		}
+		if _, err := w.Write(i.body); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dirItems states each folder of apk's root that the layers do not state as apk would leave it: packages disagree on
+// owner and mode, and a later layer's entry replaces an earlier one's. The folders that apk makes itself are among them.
+func (b *platformBuild) dirItems() []metaItem {
+	var items []metaItem
+	for d := range b.root.Dirs() {
+		if d.Path == "" {
+			continue // stating the image's root would set its mode in some runtimes and be refused in others
+		}
+		if n, err := b.tree.Lstat(d.Path); err == nil {
+			h := n.Entry.Header
+			if h.Mode&0o7777 == d.Mode && h.Uid == d.UID && h.Gid == d.GID {
+				continue
+			}
+		}
+		items = append(items, b.dirItem(d.Path, d.Mode, d.UID, d.GID))
+	}
+	return items
+}
+
+func (b *platformBuild) dirItem(name string, mode int64, uid, gid int) metaItem {
+	return metaItem{header: &tar.Header{Typeflag: tar.TypeDir, Name: name + "/", Mode: mode, Uid: uid, Gid: gid, ModTime: b.created}}
+}
+
+// busyboxLinks are the applets' links that "busybox --install -s" makes in busybox's scripts, read from the list that
+// the package brings. A path that is taken stays as it is, and busybox itself comes last, after busybox-extras, as its
+// trigger has it.
+func (b *platformBuild) busyboxLinks() []metaItem {
+	const dir = "etc/busybox-paths.d"
+	var lists []layers.Node
+	for n := range b.tree.All() {
+		if path.Dir(n.Path) == dir && n.Entry.Header.Typeflag == tar.TypeReg {
+			lists = append(lists, n)
+		}
+	}
+	last := func(n layers.Node) int {
+		if path.Base(n.Path) == "busybox" {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(lists, func(x, y layers.Node) int { return last(x) - last(y) })
+	var items []metaItem
+	taken := make(map[string]bool)
+	made := make(map[string]bool)
+	for _, list := range lists {
+		binary := "bin/" + path.Base(list.Path)
+		if _, err := b.tree.Lookup(binary); err != nil {
+			continue
+		}
+		for lines := bufio.NewScanner(bytes.NewReader(list.Entry.Kept)); lines.Scan(); {
+			link := clean(lines.Text())
+			parent, ok := b.linkDir(path.Dir(link), made)
+			if !ok {
+				continue
+			}
+			link = path.Join(parent, path.Base(link))
+			if _, err := b.tree.Lstat(link); err == nil || taken[link] {
+				continue
+			}
+			taken[link] = true
+			items = append(items, metaItem{header: &tar.Header{Typeflag: tar.TypeSymlink, Name: link, Linkname: "/" + binary,
+				Mode: 0o777, ModTime: b.created}})
+		}
+	}
+	for _, d := range sortedKeys(made) {
+		items = append(items, b.dirItem(d, 0o755, 0, 0))
+	}
+	return items
+}
+
+// linkDir is where a folder of applets really lies; false where it is not there and busybox's script does not make it.
+func (b *platformBuild) linkDir(dir string, made map[string]bool) (string, bool) {
+	if n, err := b.tree.Lookup(dir); err == nil {
+		return n.Path, n.Entry.Header.Typeflag == tar.TypeDir
+	}
+	if !slices.Contains([]string{"bin", "sbin", "usr/bin", "usr/sbin"}, dir) {
+		return "", false
+	}
+	made[dir] = true
+	return dir, true
+}
+
+// publicRepositories is etc/apk/repositories: what apk in a container can fetch from, so no directories of this machine
+// and no credentials.
+func publicRepositories(rs []*apk.Repository) string {
+	var b strings.Builder
+	for _, r := range rs {
+		for _, m := range r.Mirrors {
+			if !isPublic(m) {
+				continue
+			}
+			if r.Tag != "" {
+				b.WriteString("@" + r.Tag + " ")
+			}
+			b.WriteString(m + "\n")
+			break
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,130 @@
+package assemble
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/layers"
+)
+
+// Sources is where a build reads from and what it works with.
+type Sources struct {
+	Fetch   Opener
+	Keyring *apk.Keyring  // nil: signatures are not asked for
+	Store   *layers.Store // nil where only packages are resolved
+	Jobs    int           // packages ingested at once, over all platforms; 0: twice GOMAXPROCS
+	// Warn is told what a person should know though it stops nothing; nil: nobody is. Calls do not overlap.
+	Warn func(string)
+}
+
+// Opener opens URLs, file URLs and paths for reading.
+type Opener interface {
+	Open(ctx context.Context, url string) (io.ReadCloser, error)
+}
+
+// warn says what was found for each platform.
+func (s Sources) warn(platforms []Platform, texts [][]string) {
+	if s.Warn == nil {
+		return
+	}
+	for _, n := range byPlatforms(platforms, texts) {
+		s.Warn(n.where + ": " + n.text)
+	}
+}
+
+// Plan says which bytes an image is made of, for each platform. Everything in it is pinned by a digest.
+type Plan struct {
+	Spec      Spec
+	Platforms []PlatformPlan // in the order of the image index
+}
+
+// PlatformPlan is the plan for one platform.
+type PlatformPlan struct {
+	Platform Platform
+	Dialect  apk.Dialect
+	World    []apk.Dependency // what was asked for, by the spec and by what the runtimes need
+	Packages []*apk.Package   // in install order
+	Runtimes []RuntimePlan
+	Preload  string   // path of the allocator's library in the image; "" without one
+	Notes    []string // what the solver had to do that apk would not
+}
+
+// RuntimePlan is a runtime of one platform, ingested.
+type RuntimePlan struct {
+	URL    string // as the spec names it, templates filled in
+	Digest string // of the tarball
+	Layer  Layer
+}
+
+// Layer is one layer of an image.
+type Layer struct {
+	layers.Blob
+	From   string // what it holds, such as "apk busybox=1.36.1-r29"
+	Reason string // why its bytes are not those of its source; "" for a verbatim layer
+}
+
+// compressionOf is the blob's compression as the spec names it.
+func compressionOf(b layers.Blob) string {
+	if strings.HasSuffix(b.MediaType, "zstd") {
+		return "zstd"
+	}
+	return "gzip"
+}
+
+// eachPlatform runs do for all platforms at once. It returns all their errors, each with the platforms it concerns.
+func eachPlatform(platforms []Platform, do func(i int) error) error {
+	errs := make([]error, len(platforms))
+	var wg sync.WaitGroup
+	for i := range platforms {
+		wg.Go(func() { errs[i] = do(i) })
+	}
+	wg.Wait()
+	return joinByPlatform(platforms, errs)
+}
+
+// joinByPlatform joins the errors of the platforms; one that several share is said once.
+func joinByPlatform(platforms []Platform, errs []error) error {
+	texts := make([][]string, len(errs))
+	byText := make(map[string]error)
+	for i, err := range errs {
+		if err != nil {
+			texts[i] = []string{err.Error()}
+			byText[err.Error()] = err
+		}
+	}
+	var joined []error
+	for _, n := range byPlatforms(platforms, texts) {
+		joined = append(joined, fmt.Errorf("%s: %w", n.where, byText[n.text]))
+	}
+	if len(joined) == 1 {
+		return joined[0]
+	}
+	return errors.Join(joined...)
+}
+
+// note is a text and the platforms that it concerns.
+type note struct{ where, text string }
+
+// byPlatforms groups what is to be said of each platform, in the order in which it first comes up.
+func byPlatforms(platforms []Platform, texts [][]string) []note {
+	var order []string
+	where := make(map[string][]string)
+	for i, ts := range texts {
+		for _, t := range ts {
+			if where[t] == nil {
+				order = append(order, t)
+			}
+			where[t] = append(where[t], platforms[i].String())
+		}
+	}
+	notes := make([]note, len(order))
+	for i, t := range order {
+		notes[i] = note{strings.Join(where[t], ", "), t}
+	}
+	return notes
+}

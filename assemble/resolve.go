@@ -1,0 +1,170 @@
+package assemble
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pyimg/pyimg/apk"
+)
+
+// Resolve finds out what the spec comes to: it ingests the runtimes, reads the package indexes and solves for the
+// packages, for all platforms at once. The error is an *apk.SolveError (errors.Is apk.ErrNoSolution) where the packages
+// cannot be had together.
+func Resolve(ctx context.Context, spec Spec, src Sources) (Plan, error) {
+	repositories, err := spec.repositories()
+	if err != nil {
+		return Plan{}, err
+	}
+	plan := Plan{Spec: spec, Platforms: make([]PlatformPlan, len(spec.Platforms))}
+	err = eachPlatform(spec.Platforms, func(i int) (err error) {
+		plan.Platforms[i], err = resolvePlatform(ctx, spec, spec.Platforms[i], repositories, src)
+		return err
+	})
+	if err != nil {
+		return Plan{}, err
+	}
+	notes := make([][]string, len(plan.Platforms))
+	for i, p := range plan.Platforms {
+		notes[i] = p.Notes
+	}
+	src.warn(spec.Platforms, notes)
+	return plan, nil
+}
+
+func resolvePlatform(ctx context.Context, spec Spec, p Platform, repositories []*apk.Repository, src Sources) (PlatformPlan, error) {
+	plan := PlatformPlan{Platform: p}
+	var indexes []*apk.Index
+	var needs []string
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		indexes, err = loadIndexes(gctx, repositories, p.Alpine(), src)
+		return err
+	})
+	g.Go(func() (err error) {
+		plan.Runtimes, needs, err = ingestRuntimes(gctx, spec, p, src)
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return plan, err
+	}
+	var err error
+	if plan.Preload, err = ownPreload(spec.Allocator, plan.Runtimes, src.Store); err != nil {
+		return plan, err
+	}
+	if plan.World, err = world(spec, needs, plan.Preload); err != nil {
+		return plan, err
+	}
+	solution, err := apk.Solve(plan.World, indexes)
+	if err != nil {
+		return plan, err
+	}
+	plan.Packages, plan.Notes = solution.Packages, solution.Notes
+	plan.Dialect = dialect(spec.Alpine, indexes)
+	if plan.Preload == "" {
+		plan.Preload = spec.Allocator.library()
+	}
+	return plan, nil
+}
+
+// loadIndexes reads the index of each repository. A repository that lacks the arch altogether is an error: apk would go
+// on without it, and the image would miss what only that repository has.
+func loadIndexes(ctx context.Context, repositories []*apk.Repository, arch string, src Sources) ([]*apk.Index, error) {
+	indexes := make([]*apk.Index, len(repositories))
+	g, ctx := errgroup.WithContext(ctx)
+	for i, r := range repositories {
+		g.Go(func() (err error) {
+			indexes[i], err = apk.LoadIndex(ctx, src.Fetch, apk.IndexOptions{Arch: arch, Keyring: src.Keyring, Repository: r})
+			return err
+		})
+	}
+	return indexes, g.Wait()
+}
+
+// repositories turns the spec's names, URLs and directories into places to read.
+func (s Spec) repositories() ([]*apk.Repository, error) {
+	var rs []*apk.Repository
+	for _, r := range s.Alpine.Repositories {
+		tag, where := cutTag(r)
+		repo := &apk.Repository{Tag: tag}
+		switch {
+		case isPath(where):
+			repo.Mirrors = []string{strings.TrimRight(s.path(where), "/")}
+		default:
+			for _, m := range s.Alpine.Mirrors {
+				repo.Mirrors = append(repo.Mirrors, strings.TrimRight(s.path(m), "/")+"/"+s.Alpine.Branch+"/"+where)
+			}
+		}
+		rs = append(rs, repo)
+	}
+	if len(rs) == 0 {
+		return nil, errors.New("no repository to take packages from; name one with --repository or alpine.repositories")
+	}
+	return rs, nil
+}
+
+// world is what the solver is asked for: the spec's packages, what its allocator and runtimes stand for, and the
+// libraries that the runtimes' files need. The latter stay in the image's world, else a later "apk add" in a container
+// would purge them. preload is the allocator's library where a runtime brings it.
+func world(spec Spec, needs []string, preload string) ([]apk.Dependency, error) {
+	w := slices.Clone(spec.Packages)
+	add := func(s string) error {
+		d, err := apk.ParseDependency(s)
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(w, func(x apk.Dependency) bool { return x.Name == d.Name }) {
+			w = append(w, d)
+		}
+		return nil
+	}
+	for _, r := range spec.Runtimes {
+		if r.Source == "apk" {
+			needs = append(needs, "python3")
+		}
+	}
+	if p := spec.Allocator.apkPackage(); p != "" && preload == "" {
+		needs = append(needs, p)
+	}
+	for _, n := range needs {
+		if err := add(n); err != nil {
+			return nil, fmt.Errorf("asking for %q: %w", n, err)
+		}
+	}
+	return w, nil
+}
+
+// dialect picks how the installed root is written: as the spec says, else by its branch, else by the apk-tools that the
+// index offers, else 3. Alpine ships apk-tools 3 from v3.23 on.
+func dialect(a Alpine, indexes []*apk.Index) apk.Dialect {
+	if a.Dialect != 0 {
+		return apk.Dialect(a.Dialect)
+	}
+	if m := regexp.MustCompile(`^v3\.(\d+)$`).FindStringSubmatch(a.Branch); m != nil {
+		if minor, err := strconv.Atoi(m[1]); err == nil && minor < 23 {
+			return apk.Dialect2
+		}
+		return apk.Dialect3
+	}
+	for _, i := range indexes {
+		for _, p := range i.Packages {
+			if p.Name == "apk-tools" && strings.HasPrefix(p.Version, "2.") {
+				return apk.Dialect2
+			}
+		}
+	}
+	return apk.Dialect3
+}
+
+// baseName is the last element of a URL or path, without a query.
+func baseName(url string) string {
+	url, _, _ = strings.Cut(url, "?")
+	return path.Base(url)
+}

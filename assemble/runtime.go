@@ -1,0 +1,329 @@
+package assemble
+
+import (
+	"archive/tar"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/pyimg/pyimg/layers"
+)
+
+// defaultPrefix is where a tarball goes that is not rooted, and does not say where.
+const defaultPrefix = "/usr/local"
+
+// ingestRuntimes ingests the runtimes of one platform. needs are the libraries that their files want and
+// that they do not hold themselves, as the solver takes them: "so:libssl.so.3".
+func ingestRuntimes(ctx context.Context, spec Spec, p Platform, src Sources) (rs []RuntimePlan, needs []string, err error) {
+	for i, r := range spec.Runtimes {
+		if r.Source == "apk" {
+			continue // a package like any other: see world
+		}
+		plan, err := ingestRuntime(ctx, spec, spec.Runtimes[i], p, src)
+		if err != nil {
+			return nil, nil, fmt.Errorf("runtime %s: %w", plan.URL, err)
+		}
+		rs = append(rs, plan)
+	}
+	needs, err = librariesNeeded(rs, p, src.Store)
+	return rs, needs, err
+}
+
+func ingestRuntime(ctx context.Context, spec Spec, r Runtime, p Platform, src Sources) (RuntimePlan, error) {
+	plan := RuntimePlan{URL: spec.path(r.expand(p))}
+	want, err := r.digest(ctx, plan.URL, p, src.Fetch)
+	if err != nil {
+		return plan, err
+	}
+	raw, err := src.Store.Ingest(ctx, layers.Source{Name: plan.URL, Digest: want,
+		Open: func(ctx context.Context) (io.ReadCloser, error) { return src.Fetch.Open(ctx, plan.URL) }})
+	if errors.Is(err, fs.ErrNotExist) {
+		return plan, fmt.Errorf("%w; %s has no such source", err, p)
+	}
+	if err != nil {
+		return plan, err
+	}
+	plan.Digest = raw.Digest
+	plan.Layer, err = r.layer(ctx, raw, spec.Layers.Compression, src.Store)
+	plan.Layer.From = "runtime " + baseName(plan.URL)
+	return plan, err
+}
+
+// expand fills in the templates of the source.
+func (r Runtime) expand(p Platform) string {
+	a := p.arch()
+	return strings.NewReplacer(
+		"{version}", r.Python,
+		"{alpine_arch}", a.alpine,
+		"{oci_arch}", p.Architecture+p.Variant,
+		"{triple}", a.triple,
+	).Replace(r.Source)
+}
+
+// digest is what the source must have: what the spec pins, and for a file what it has, so that the store can be asked
+// before the file is inflated. "" where only reading it can tell.
+func (r Runtime) digest(ctx context.Context, url string, p Platform, from Opener) (string, error) {
+	pinned := r.SHA256[p]
+	if pinned == "" {
+		pinned = r.SHA256[Platform{}]
+	}
+	if pinned != "" {
+		return "sha256:" + pinned, nil
+	}
+	if isURL(url) {
+		return "", nil
+	}
+	f, err := from.Open(ctx, url)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", fmt.Errorf("reading %s: %w", url, err)
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// runtimeRecipe is what a transcoded runtime depends on.
+type runtimeRecipe struct {
+	Version     int // to be raised when the same inputs give other bytes
+	Source      string
+	From, To    string
+	Exclude     []string
+	Owner       *Owner
+	Compression string
+}
+
+// layer is the tarball's own bytes where they are a layer as they stand, else a transcoded one.
+func (r Runtime) layer(ctx context.Context, raw layers.Blob, compression string, store *layers.Store) (Layer, error) {
+	shape, err := shapeOf(raw.Digest, store)
+	if err != nil {
+		return Layer{}, err
+	}
+	recipe := runtimeRecipe{Version: 1, Source: raw.Digest, Exclude: r.Exclude, Owner: r.Owner, Compression: compression}
+	if recipe.From, recipe.To, err = r.mapping(shape); err != nil {
+		return Layer{}, err
+	}
+	reasons, err := r.reasons(raw, recipe, store)
+	if err != nil {
+		return Layer{}, err
+	}
+	if len(reasons) == 0 {
+		return Layer{Blob: raw}, nil
+	}
+	text, err := json.Marshal(recipe)
+	if err != nil {
+		return Layer{}, err
+	}
+	blob, err := store.Rewrite(ctx, "runtime "+string(text), layers.MakeOptions{Compression: compression}, []string{raw.Digest},
+		func(_ int, h *tar.Header) (bool, error) { return recipe.edit(h), nil })
+	return Layer{Blob: blob, Reason: strings.Join(reasons, "; ")}, err
+}
+
+// reasons says why the tarball cannot be the layer as it is.
+func (r Runtime) reasons(raw layers.Blob, recipe runtimeRecipe, store *layers.Store) ([]string, error) {
+	var reasons []string
+	if recipe.From != recipe.To {
+		reasons = append(reasons, fmt.Sprintf("/%s becomes /%s", recipe.From, recipe.To))
+	}
+	if recipe.Compression != "" && compressionOf(raw) != recipe.Compression {
+		reasons = append(reasons, fmt.Sprintf("%s was asked for", recipe.Compression))
+	}
+	faults, err := store.Faults(raw.Digest)
+	if err != nil {
+		return nil, err
+	}
+	if len(faults) > 0 {
+		reasons = append(reasons, faults[0].String())
+	}
+	excluded, owned := 0, 0
+	for e, err := range store.Entries(raw.Digest) {
+		if err != nil {
+			return nil, err
+		}
+		h := *e.Header
+		if !recipe.edit(&h) {
+			excluded++
+		} else if h.Uid != e.Header.Uid || h.Gid != e.Header.Gid {
+			owned++
+		}
+	}
+	if excluded > 0 && len(recipe.Exclude) > 0 {
+		reasons = append(reasons, fmt.Sprintf("%d paths are excluded", excluded))
+	}
+	if owned > 0 {
+		reasons = append(reasons, fmt.Sprintf("the owner becomes %d:%d", recipe.Owner.UID, recipe.Owner.GID))
+	}
+	return reasons, nil
+}
+
+// edit maps one member into the image; false drops it.
+func (r runtimeRecipe) edit(h *tar.Header) bool {
+	name, ok := remap(h.Name, r.From, r.To)
+	if !ok {
+		return false
+	}
+	for _, glob := range r.Exclude {
+		// A folder that is excluded takes what is below it along.
+		for p := name; p != "."; p = path.Dir(p) {
+			if matched, _ := doublestar.Match(glob, p); matched {
+				return false
+			}
+		}
+	}
+	if h.Typeflag == tar.TypeLink {
+		if h.Linkname, ok = remap(h.Linkname, r.From, r.To); !ok {
+			return false
+		}
+	}
+	if h.Typeflag == tar.TypeDir {
+		name += "/"
+	}
+	h.Name = name
+	if r.Owner != nil {
+		h.Uid, h.Gid, h.Uname, h.Gname = r.Owner.UID, r.Owner.GID, "", ""
+	}
+	return true
+}
+
+// remap moves a path from below one prefix to below another; false for what lies outside it, which can only be the
+// folders above the prefix.
+func remap(name, from, to string) (string, bool) {
+	name = strings.TrimPrefix(path.Clean("/"+name), "/")
+	if from == to {
+		return name, name != ""
+	}
+	rest, ok := strings.CutPrefix(name+"/", prefixed(from))
+	if !ok {
+		return "", false
+	}
+	name = path.Join(to, rest)
+	return name, name != "" && name != "."
+}
+
+func prefixed(dir string) string {
+	if dir == "" {
+		return ""
+	}
+	return dir + "/"
+}
+
+// shape is how a tarball's paths lie.
+type shape struct {
+	prefix string // the tarball's own prefix, without slashes at its ends
+	rooted bool   // the paths start at the image's root
+}
+
+// shapeOf finds out what a tarball's own prefix is: usr/local (or usr) of a rooted one, the one folder that all lies in
+// (python/, as python-build-standalone has it), or none (bin/ and lib/ at the top).
+func shapeOf(digest string, store *layers.Store) (shape, error) {
+	tops := make(map[string]bool)
+	underLocal, underUsr := true, true
+	for e, err := range store.Entries(digest) {
+		if err != nil {
+			return shape{}, err
+		}
+		p := e.Path()
+		if p == "" {
+			continue
+		}
+		top, _, _ := strings.Cut(p, "/")
+		tops[top] = true
+		if e.Header.Typeflag != tar.TypeDir {
+			underLocal = underLocal && strings.HasPrefix(p, "usr/local/")
+			underUsr = underUsr && strings.HasPrefix(p, "usr/")
+		}
+	}
+	switch {
+	case len(tops) == 0:
+		return shape{}, errors.New("the tarball is empty")
+	case underLocal:
+		return shape{"usr/local", true}, nil
+	case underUsr:
+		return shape{"usr", true}, nil
+	case tops["usr"] || tops["etc"] || tops["opt"]:
+		return shape{"", true}, nil
+	case tops["bin"] || tops["lib"]:
+		return shape{"", false}, nil
+	case len(tops) == 1:
+		for top := range tops {
+			return shape{top, false}, nil
+		}
+	}
+	names := sortedKeys(tops)
+	return shape{}, fmt.Errorf("cannot tell the tarball's prefix: at its top it has %s; expected usr/, or bin/ and lib/, or one folder with these",
+		strings.Join(names[:min(len(names), 10)], ", "))
+}
+
+// mapping says from which prefix to which the tarball's paths move.
+func (r Runtime) mapping(s shape) (from, to string, err error) {
+	to = strings.Trim(r.Prefix, "/")
+	switch {
+	case r.Prefix == "" && s.rooted:
+		return s.prefix, s.prefix, nil
+	case r.Prefix == "":
+		return s.prefix, strings.Trim(defaultPrefix, "/"), nil
+	case s.rooted && s.prefix == "":
+		return "", "", fmt.Errorf("the tarball is rooted and has more than one prefix, so it cannot be moved to %s", r.Prefix)
+	}
+	return s.prefix, to, nil
+}
+
+// librariesNeeded are the sonames that files of the runtimes want and none of them holds, as dependencies. It is an
+// error if a file is for another machine or another C library: no package can mend that.
+func librariesNeeded(rs []RuntimePlan, p Platform, store *layers.Store) ([]string, error) {
+	held := make(map[string]bool)
+	wanted := make(map[string]bool)
+	for _, r := range rs {
+		for e, err := range store.Entries(r.Layer.Digest) {
+			if err != nil {
+				return nil, err
+			}
+			held[path.Base(e.Path())] = true
+			if e.ELF == nil {
+				continue
+			}
+			if err := checkMachine(e, p); err != nil {
+				return nil, fmt.Errorf("runtime %s: %w", r.URL, err)
+			}
+			for _, n := range e.ELF.Needed {
+				wanted[n] = true
+			}
+		}
+	}
+	var needs []string
+	for n := range wanted {
+		switch {
+		case held[n]:
+		case n == "libc.so": // as a plain musl toolchain calls it; the loader takes it for itself
+			needs = append(needs, "so:libc.musl-"+p.Alpine()+".so.1")
+		default:
+			needs = append(needs, "so:"+n)
+		}
+	}
+	slices.Sort(needs)
+	return slices.Compact(needs), nil
+}
+
+// checkMachine refuses an executable or library that this platform cannot run.
+func checkMachine(e layers.Entry, p Platform) error {
+	a := p.arch()
+	switch {
+	case e.ELF.Machine != a.machine || e.ELF.Class != a.bits:
+		return fmt.Errorf("/%s is for %s, %s needs %s", e.Path(), e.ELF.Machine, p, a.machine)
+	case slices.Contains(e.ELF.Needed, "libc.so.6"):
+		return fmt.Errorf("/%s is built for glibc (it needs libc.so.6); Alpine has musl, so a build for musl is needed", e.Path())
+	}
+	return nil
+}

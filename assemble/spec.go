@@ -1,0 +1,194 @@
+package assemble
+
+import (
+	"crypto/sha256"
+	_ "embed" // the default spec
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/pyimg/pyimg/apk"
+)
+
+// Spec says what an image is made of. See docs/SPEC.md for each field.
+type Spec struct {
+	// Name is the file that the spec was read from, for errors; Dir is what its relative paths start from.
+	Name, Dir string `json:"-"`
+
+	Alpine    Alpine
+	Platforms []Platform // in the order of the image index, without repeats
+	Packages  []apk.Dependency
+	Runtimes  []Runtime
+	Allocator Allocator
+	Image     Image
+	Layers    Layers
+}
+
+// Alpine says where packages come from and who signs them.
+type Alpine struct {
+	Branch       string   // such as v3.24 or edge
+	Mirrors      []string // base URLs or directories, tried in turn
+	Repositories []string // names on the mirrors, URLs or directories; "@TAG " before one pins it
+	Keys         []string // key files, or folders of *.pub
+	Dialect      int      // 2 or 3; 0: by the branch
+}
+
+// Runtime is a tarball that becomes a layer, or Alpine's own Python.
+type Runtime struct {
+	Python  string              // version; stands for {version} in Source
+	Source  string              // URL or file with {version}, {alpine_arch}, {oci_arch}, {triple}; or "apk"
+	SHA256  map[Platform]string // hex; the zero Platform stands for all
+	Prefix  string              // where the tarball's own prefix lands; "" leaves a rooted tarball as it is
+	Exclude []string            // globs over paths in the image
+	Owner   *Owner              // nil: as the tarball says
+}
+
+// Owner is a numeric owner of files.
+type Owner struct{ UID, GID int }
+
+// Allocator says which malloc the image preloads.
+type Allocator struct {
+	Name    string            // jemalloc, mimalloc, none; "" with Preload
+	Preload string            // path of a library in the image
+	Env     map[string]string // set in the image, instead of the allocator's defaults where the names are equal
+}
+
+// Image is the configuration of the image; see the OCI image-spec, config.md.
+type Image struct {
+	Entrypoint, Cmd     []string
+	Env                 map[string]string
+	User, Workdir       string
+	Labels, Annotations map[string]string
+	Ports, Volumes      []string
+	StopSignal          string
+}
+
+// Layers says how layers are cut.
+type Layers struct {
+	Strategy    string // auto: merge only what exceeds Max; package: never merge; single: one layer for all packages
+	Max         int    // at most so many layers; 0: DefaultMaxLayers
+	Compression string // gzip or zstd, and other layers are transcoded; "": whatever a layer has already
+}
+
+// DefaultMaxLayers stays well under what runtimes can mount: overlay2 fails near 127 layers, containerd has failed at
+// about 70.
+const DefaultMaxLayers = 60
+
+//go:embed default.yaml
+var defaultSpec []byte
+
+// DefaultSpec returns the embedded spec that is in force where none is given, and its text.
+func DefaultSpec() (Spec, []byte) {
+	s, err := ParseSpec("default.yaml", defaultSpec)
+	if err != nil {
+		panic("assemble: the embedded spec: " + err.Error()) // a test parses it
+	}
+	s.Name = "the default spec"
+	return s, defaultSpec
+}
+
+// ReadSpec reads the spec in a file; its relative paths start from the file's folder.
+func ReadSpec(name string) (Spec, error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return Spec{}, fmt.Errorf("reading spec: %w", err)
+	}
+	s, err := ParseSpec(name, data)
+	s.Dir = filepath.Dir(name)
+	return s, err
+}
+
+// Digest names what the spec asks for, whatever file it stands in and however it is written there.
+func (s Spec) Digest() string {
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic("assemble: encoding spec: " + err.Error()) // plain structs, maps and strings
+	}
+	sum := sha256.Sum256(b)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// SetRepositories replaces the repositories. Paths start from the working directory. The branch goes with what it said
+// of the old ones, unless names on the mirrors are among the new.
+func (s *Spec) SetRepositories(rs []string) error {
+	named := false
+	for i, r := range rs {
+		if err := checkRepository(r); err != nil {
+			return err
+		}
+		tag, where := cutTag(r)
+		if !isPath(where) {
+			named = true
+			continue
+		}
+		if isURL(where) {
+			continue
+		}
+		abs, err := filepath.Abs(where)
+		if err != nil {
+			return fmt.Errorf("finding %q: %w", where, err)
+		}
+		if rs[i] = abs; tag != "" {
+			rs[i] = "@" + tag + " " + abs
+		}
+	}
+	s.Alpine.Repositories = rs
+	if !named {
+		s.Alpine.Branch = ""
+	}
+	return nil
+}
+
+// SetRuntimes replaces the runtimes by these sources. Paths start from the working directory.
+func (s *Spec) SetRuntimes(sources []string) error {
+	s.Runtimes = nil
+	for _, source := range sources {
+		if err := checkSource(source); err != nil {
+			return err
+		}
+		if strings.Contains(source, "{version}") {
+			return fmt.Errorf("%q has {version}, which only a spec can say (runtime.python)", source)
+		}
+		if source != "apk" && !isURL(source) {
+			abs, err := filepath.Abs(source)
+			if err != nil {
+				return fmt.Errorf("finding %q: %w", source, err)
+			}
+			source = abs
+		}
+		s.Runtimes = append(s.Runtimes, Runtime{Source: source})
+	}
+	return nil
+}
+
+// Check refuses words that the fields do not know, for a value that was not read by ParseSpec.
+func (l Layers) Check() error {
+	if !slices.Contains([]string{"auto", "package", "single"}, l.Strategy) {
+		return fmt.Errorf("layer strategy %q: expected auto, package or single", l.Strategy)
+	}
+	if !slices.Contains([]string{"", "gzip", "zstd"}, l.Compression) {
+		return fmt.Errorf("compression %q: expected gzip or zstd", l.Compression)
+	}
+	return nil
+}
+
+// path makes a relative path of the spec one that can be opened; URLs stay.
+func (s Spec) path(p string) string {
+	if isURL(p) || filepath.IsAbs(p) || s.Dir == "" {
+		return p
+	}
+	return filepath.Join(s.Dir, p)
+}
+
+// KeyPaths are the key files and folders that the spec names, ready to be opened.
+func (s Spec) KeyPaths() []string {
+	paths := make([]string, len(s.Alpine.Keys))
+	for i, k := range s.Alpine.Keys {
+		paths[i] = s.path(k)
+	}
+	return paths
+}

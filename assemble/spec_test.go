@@ -1,0 +1,163 @@
+package assemble_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pyimg/pyimg/assemble"
+)
+
+func TestDefaultSpecIsInForce(t *testing.T) {
+	t.Parallel()
+	s, text := assemble.DefaultSpec()
+	if len(text) == 0 || s.Alpine.Branch == "" || len(s.Platforms) != 2 || s.Allocator.Name != "jemalloc" {
+		t.Errorf("DefaultSpec() = %+v, want a branch, two platforms and jemalloc", s)
+	}
+}
+
+func TestParseSpecReadsScalarsAsWritten(t *testing.T) {
+	t.Parallel()
+	s, err := assemble.ParseSpec("s.yaml", []byte("runtime: {python: 3.10, source: \"x-{version}.tar.gz\"}\nimage: {user: 0755, env: {A: 1e3, B: yes, C: \"\"}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Runtimes[0].Python; got != "3.10" {
+		t.Errorf("python = %q, want 3.10", got)
+	}
+	if got := s.Image.User; got != "0755" {
+		t.Errorf("user = %q, want 0755", got)
+	}
+	if diff := cmp.Diff(map[string]string{"A": "1e3", "B": "yes", "C": ""}, s.Image.Env); diff != "" {
+		t.Errorf("env (-want +got):\n%s", diff)
+	}
+}
+
+func TestParseSpecSaysAllFaultsAtOnce(t *testing.T) {
+	t.Parallel()
+	const text = `alpine:
+  branch: 3.20
+  mirors: [x]
+platforms: [linux/sparc]
+packages: ["a=", ok]
+layers: {max: 1000}
+image: {ports: [http], workdir: relative}
+`
+	_, err := assemble.ParseSpec("five.yaml", []byte(text))
+	var spec *assemble.SpecError
+	if !errors.As(err, &spec) {
+		t.Fatalf("ParseSpec = %v, want a *SpecError", err)
+	}
+	want := []string{"five.yaml:2:11: alpine.branch:", "five.yaml:3:3: alpine.mirors:", "five.yaml:4:13: platforms[0]:",
+		"five.yaml:5:12: packages[0]:", "five.yaml:6:15: layers.max:", "five.yaml:7:17: image.ports[0]:", "five.yaml:7:33: image.workdir:"}
+	got := strings.Split(err.Error(), "\n")
+	if len(got) != len(want) {
+		t.Fatalf("%d faults, want %d:\n%v", len(got), len(want), err)
+	}
+	for i := range want {
+		if !strings.HasPrefix(got[i], want[i]) {
+			t.Errorf("fault %d = %q, want it to begin with %q", i, got[i], want[i])
+		}
+	}
+}
+
+func TestParseSpecRefuses(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ text, want string }{
+		"syntax":           {"a: [1\n", "reading YAML"},
+		"a second one":     {"platforms: x86_64\n---\npackages: [a]\n", "one YAML document"},
+		"a list":           {"- a\n", "expected a mapping"},
+		"a key twice":      {"packages: [a]\npackages: [b]\n", "given twice"},
+		"a tag":            {"packages:\n  - !docs\n", "write it in quotes"},
+		"a lone alias":     {"packages: *x\n", "no anchor"},
+		"a mapping":        {"packages: {a: b}\n", "expected a single value"},
+		"no source":        {"runtime: {python: \"3.13\"}\n", "source is missing"},
+		"no version":       {"runtime: {source: \"a-{version}\"}\n", "python must say which"},
+		"a bad template":   {"runtime: {source: \"a-{arch}\"}\n", "unknown {arch}"},
+		"a later source":   {"runtime: {source: \"image:x\"}\n", "not supported yet"},
+		"a bad sum":        {"runtime: {source: x, sha256: abc}\n", "64 lower-case hex"},
+		"prefix escapes":   {"runtime: {source: x, prefix: usr}\n", "absolute path"},
+		"a bad allocator":  {"allocator: tcmalloc\n", "expected jemalloc"},
+		"control in a key": {"image: {env: {\"A=B\": c}}\n", "environment variable"},
+		"control":          {"image: {user: \"a\\u001b[31m\"}\n", "control character"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := assemble.ParseSpec("s.yaml", []byte(c.text))
+			var spec *assemble.SpecError
+			if !errors.As(err, &spec) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("ParseSpec(%q) = %v, want a *SpecError with %q", c.text, err, c.want)
+			}
+		})
+	}
+}
+
+func TestSpecYAMLRoundTrips(t *testing.T) {
+	t.Parallel()
+	const text = `alpine: {branch: v3.20, repositories: [main, "@edge https://example.com/edge/main"], dialect: 2}
+platforms: [arm64, amd64]
+packages: [busybox, "a>=1.0", "b@edge", "!c"]
+runtime: [{source: x.tar.gz, sha256: {linux/amd64: 0000000000000000000000000000000000000000000000000000000000000000}, prefix: /opt/py, exclude: "**/test/**", owner: "0:0"}, {source: apk}]
+allocator: {preload: /usr/lib/x.so, env: {X: "1"}}
+image: {cmd: [python3, -c, "print(1)"], env: {A: "010"}, labels: {a: "yes"}, ports: [8080], volumes: [/data], stop_signal: SIGINT}
+layers: {max: 10, compression: zstd}
+`
+	s, err := assemble.ParseSpec("s.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := s.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := assemble.ParseSpec("s.yaml", out)
+	if err != nil {
+		t.Fatalf("reading back:\n%s\n%v", out, err)
+	}
+	if diff := cmp.Diff(s, again); diff != "" {
+		t.Errorf("after a round trip (-before +after):\n%s\n%s", diff, out)
+	}
+	if s.Digest() != again.Digest() {
+		t.Errorf("digest %s after a round trip, %s before", again.Digest(), s.Digest())
+	}
+}
+
+func TestPlatformsStandInIndexOrder(t *testing.T) {
+	t.Parallel()
+	ps, err := assemble.ParsePlatforms("linux/arm/v6,armv7, linux/arm64/v8,x86_64,linux/amd64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range ps {
+		got = append(got, p.String()+" "+p.Alpine())
+	}
+	want := []string{"linux/amd64 x86_64", "linux/arm64 aarch64", "linux/arm/v7 armv7", "linux/arm/v6 armhf"}
+	if !slices.Equal(got, want) {
+		t.Errorf("ParsePlatforms = %v, want %v", got, want)
+	}
+}
+
+func FuzzParseSpec(f *testing.F) {
+	_, text := assemble.DefaultSpec()
+	f.Add(text)
+	f.Add([]byte("a: &x {b: *x}\n"))
+	f.Add([]byte("packages: [\"!a\", b@c, ><]\nimage: {env: {A: |\n  x\n}}\n"))
+	f.Add([]byte("layers:\n  max: 0x10\nalpine: [\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := assemble.ParseSpec("f.yaml", data)
+		if err != nil {
+			return
+		}
+		out, err := s.YAML()
+		if err != nil {
+			t.Fatalf("YAML: %v", err)
+		}
+		if _, err := assemble.ParseSpec("out.yaml", out); err != nil {
+			t.Errorf("a spec that was read does not read back: %v\n%s", err, out)
+		}
+	})
+}

@@ -1,0 +1,347 @@
+package assemble
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+const (
+	maxSpecBytes = 1 << 20 // a spec is written by people; a megabyte is a mistake
+	maxSpecDepth = 32      // bounds recursion, also through anchors that hold their own alias
+)
+
+// Fault is one thing wrong in a spec.
+type Fault struct {
+	File         string
+	Line, Column int // from 1; 0 where the fault has no place
+	Field        string
+	Msg          string
+}
+
+func (f Fault) Error() string {
+	var b strings.Builder
+	b.WriteString(f.File)
+	if f.Line > 0 {
+		fmt.Fprintf(&b, ":%d:%d", f.Line, f.Column)
+	}
+	b.WriteString(": ")
+	if f.Field != "" {
+		b.WriteString(f.Field + ": ")
+	}
+	return b.String() + f.Msg
+}
+
+// SpecError is all that is wrong with a spec, in the order in which it stands there.
+type SpecError struct{ Faults []Fault }
+
+func (e *SpecError) Error() string {
+	lines := make([]string, len(e.Faults))
+	for i, f := range e.Faults {
+		lines[i] = f.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// decoder walks a YAML syntax tree and notes every fault on its way. It reads scalars as they are written, since YAML's
+// own typing turns 3.10 into 3.1 and 0755 into 493 (or 755).
+type decoder struct {
+	file    string
+	faults  []Fault
+	anchors map[string]ast.Node
+	depth   int
+}
+
+// field decodes the value of one mapping key.
+type field func(path string, n ast.Node)
+
+// parseYAML returns the top node of the one document in data; nil for an empty one.
+func (d *decoder) parseYAML(data []byte) ast.Node {
+	if len(data) > maxSpecBytes {
+		d.faults = append(d.faults, Fault{File: d.file, Msg: fmt.Sprintf("the spec has %d bytes, more than the limit of %d", len(data), maxSpecBytes)})
+		return nil
+	}
+	f, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
+	if err != nil {
+		d.syntax(err)
+		return nil
+	}
+	var top ast.Node
+	for _, doc := range f.Docs {
+		if doc.Body == nil {
+			continue
+		}
+		if top != nil {
+			d.faultAt(doc.Body, "", "a spec is one YAML document, this is a second one")
+			break
+		}
+		top = doc.Body
+	}
+	return top
+}
+
+// syntax notes a fault of the YAML parser, which stops at its first.
+func (d *decoder) syntax(err error) {
+	f := Fault{File: d.file, Msg: "reading YAML: " + err.Error()}
+	var e interface {
+		GetToken() *token.Token
+		GetMessage() string
+	}
+	if errors.As(err, &e) {
+		f.Msg = "reading YAML: " + e.GetMessage()
+		if t := e.GetToken(); t != nil && t.Position != nil {
+			f.Line, f.Column = t.Position.Line, t.Position.Column
+		}
+	}
+	d.faults = append(d.faults, f)
+}
+
+func (d *decoder) faultAt(n ast.Node, path, format string, args ...any) {
+	f := Fault{File: d.file, Field: path, Msg: fmt.Sprintf(format, args...)}
+	if n != nil {
+		if t := n.GetToken(); t != nil && t.Position != nil {
+			f.Line, f.Column = t.Position.Line, t.Position.Column
+		}
+	}
+	d.faults = append(d.faults, f)
+}
+
+// follow steps through anchors, aliases and tags to the value itself; nil after a fault.
+func (d *decoder) follow(path string, n ast.Node) ast.Node {
+	for range maxSpecDepth {
+		switch v := n.(type) {
+		case *ast.AnchorNode:
+			d.anchors[v.Name.GetToken().Value] = v.Value
+			n = v.Value
+		case *ast.AliasNode:
+			name := v.Value.GetToken().Value
+			target, ok := d.anchors[name]
+			if !ok {
+				d.faultAt(v, path, "the alias *%s has no anchor before it", name)
+				return nil
+			}
+			n = target
+		case *ast.TagNode:
+			if !strings.HasPrefix(v.GetToken().Value, "!!") {
+				d.faultAt(v, path, "%q is a YAML tag here; write it in quotes", v.GetToken().Value)
+				return nil
+			}
+			n = v.Value
+		default:
+			return n
+		}
+	}
+	d.faultAt(n, path, "aliases are nested too deeply")
+	return nil
+}
+
+// isNull tells a key without a value, which means that the field is not given.
+func isNull(n ast.Node) bool {
+	_, null := n.(*ast.NullNode)
+	return n == nil || null
+}
+
+// enter bounds the depth of the walk; the caller goes on only if it is true, and defers leave.
+func (d *decoder) enter(path string, n ast.Node) bool {
+	d.depth++
+	if d.depth > maxSpecDepth {
+		d.faultAt(n, path, "nested more than %d deep", maxSpecDepth)
+		return false
+	}
+	return true
+}
+
+func (d *decoder) leave() { d.depth-- }
+
+// pairs yields the keys and values of a mapping.
+func (d *decoder) pairs(path string, n ast.Node, do func(key string, at, value ast.Node)) {
+	defer d.leave()
+	if !d.enter(path, n) {
+		return
+	}
+	n = d.follow(path, n)
+	if isNull(n) {
+		return
+	}
+	m, ok := n.(*ast.MappingNode)
+	if !ok {
+		d.faultAt(n, path, "expected a mapping (key: value), found %s", describe(n))
+		return
+	}
+	seen := make(map[string]bool)
+	for _, v := range m.Values {
+		key := v.Key.GetToken().Value
+		if seen[key] {
+			d.faultAt(v.Key, join(path, key), "given twice")
+			continue
+		}
+		seen[key] = true
+		do(key, v.Key, v.Value)
+	}
+}
+
+// mapping decodes a mapping with known fields.
+func (d *decoder) mapping(path string, n ast.Node, fields map[string]field) {
+	d.pairs(path, n, func(key string, at, value ast.Node) {
+		decode, ok := fields[key]
+		if !ok {
+			d.faultAt(at, join(path, key), "unknown field; known here: %s", strings.Join(sortedKeys(fields), ", "))
+			return
+		}
+		if v := d.follow(join(path, key), value); v != nil && !isNull(v) {
+			decode(join(path, key), v)
+		}
+	})
+}
+
+// sequence decodes each item of a list.
+func (d *decoder) sequence(path string, n ast.Node, item field) {
+	defer d.leave()
+	if !d.enter(path, n) {
+		return
+	}
+	s, ok := n.(*ast.SequenceNode)
+	if !ok {
+		d.faultAt(n, path, "expected a list, found %s", describe(n))
+		return
+	}
+	for i, v := range s.Values {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		if v := d.follow(at, v); v != nil {
+			item(at, v)
+		}
+	}
+}
+
+// scalar is the text of a scalar as written.
+func (d *decoder) scalar(path string, n ast.Node) (string, bool) {
+	switch v := n.(type) {
+	case *ast.LiteralNode:
+		return v.Value.Value, true
+	case *ast.StringNode:
+		return v.Value, true
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
+		return v.GetToken().Value, true
+	}
+	d.faultAt(n, path, "expected a single value, found %s", describe(n))
+	return "", false
+}
+
+// text decodes a scalar through parse, whose error becomes a fault at the scalar.
+func (d *decoder) text(parse func(string) error) field {
+	return func(path string, n ast.Node) {
+		s, ok := d.scalar(path, n)
+		if !ok {
+			return
+		}
+		if i := strings.IndexFunc(s, isControl); i >= 0 {
+			d.faultAt(n, path, "holds the control character %q", s[i])
+			return
+		}
+		if err := parse(s); err != nil {
+			d.faultAt(n, path, "%v", err)
+		}
+	}
+}
+
+func (d *decoder) str(to *string) field {
+	return d.text(func(s string) error { *to = s; return nil })
+}
+
+func (d *decoder) integer(to *int, low, high int) field {
+	return d.text(func(s string) error {
+		v, err := strconv.Atoi(s)
+		if err != nil || v < low || v > high {
+			return fmt.Errorf("expected a number from %d to %d, found %q", low, high, s)
+		}
+		*to = v
+		return nil
+	})
+}
+
+func (d *decoder) oneOf(to *string, allowed ...string) field {
+	return d.text(func(s string) error {
+		if !slices.Contains(allowed, s) {
+			return fmt.Errorf("expected one of %s, found %q", strings.Join(allowed, ", "), s)
+		}
+		*to = s
+		return nil
+	})
+}
+
+// list decodes a list of scalars through add; one scalar alone stands for a list of one.
+func (d *decoder) list(add func(string) error) field {
+	one := d.text(add)
+	return func(path string, n ast.Node) {
+		if _, isList := n.(*ast.SequenceNode); !isList {
+			one(path, n)
+			return
+		}
+		d.sequence(path, n, one)
+	}
+}
+
+func (d *decoder) strs(to *[]string) field {
+	return func(path string, n ast.Node) {
+		*to = []string{}
+		d.list(func(s string) error { *to = append(*to, s); return nil })(path, n)
+	}
+}
+
+// table decodes a mapping of free keys to scalars.
+func (d *decoder) table(to *map[string]string, check func(key, value string) error) field {
+	return func(path string, n ast.Node) {
+		*to = make(map[string]string)
+		d.pairs(path, n, func(key string, _, value ast.Node) {
+			at := join(path, key)
+			value = d.follow(at, value)
+			if isNull(value) {
+				return
+			}
+			d.text(func(s string) error {
+				if err := check(key, s); err != nil {
+					return err
+				}
+				(*to)[key] = s
+				return nil
+			})(at, value)
+		})
+	}
+}
+
+func isControl(r rune) bool { return r < 0x20 && r != '\n' && r != '\t' || r == 0x7f }
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+// describe names a node as a person would.
+func describe(n ast.Node) string {
+	switch n.(type) {
+	case *ast.MappingNode:
+		return "a mapping"
+	case *ast.SequenceNode:
+		return "a list"
+	case nil, *ast.NullNode:
+		return "nothing"
+	}
+	return strconv.Quote(n.GetToken().Value)
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
