@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+func (p program) app() *cli.App {
+	return &cli.App{
+		Name:  "pyimg",
+		Usage: "assemble Python container images from Alpine packages and prebuilt runtimes",
+		Description: "No daemon, no root, no container run: an apk's data stream already is an image layer, and pyimg keeps it so.\n" +
+			"Exit codes: 0 done, 1 failed, 2 wrong use or bad spec, 3 no solution for the packages,\n" +
+			"4 authentication, 5 network or registry, 6 verification failed.",
+		HideVersion:          true,
+		HideHelpCommand:      true,
+		EnableBashCompletion: true,
+		Writer:               p.stdout,
+		ErrWriter:            p.stderr,
+		ExitErrHandler:       func(*cli.Context, error) {}, // run decides
+		OnUsageError:         func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
+		Action:               noCommand,
+		Commands: []*cli.Command{
+			p.assembleCommand(),
+			p.resolveCommand(),
+			p.inspectCommand(),
+			p.pushCommand(),
+			p.demoCommand(),
+			p.versionCommand(),
+			p.completionCommand(),
+		},
+	}
+}
+
+// noCommand runs where the first argument is no command's name.
+func noCommand(c *cli.Context) error {
+	if c.NArg() > 0 {
+		return usagef("no command %q; \"pyimg --help\" lists them", c.Args().First())
+	}
+	return cli.ShowAppHelp(c)
+}
+
+// command gives a command what all of them share.
+func command(c *cli.Command) *cli.Command {
+	c.HideHelpCommand = true
+	c.OnUsageError = func(_ *cli.Context, err error, _ bool) error {
+		return usageError{fmt.Errorf("%w; see \"pyimg %s --help\"", err, c.Name)}
+	}
+	return c
+}
+
+// flagsFirst moves a command's flags before its arguments, since urfave/cli stops reading flags at the first argument.
+// What follows "--" stays as it is.
+func flagsFirst(app *cli.App, args []string) ([]string, error) {
+	const completing = "--generate-bash-completion" // urfave/cli wants it last
+	if len(args) < 2 || args[len(args)-1] == completing {
+		return args, nil
+	}
+	cmd := app.Command(args[1])
+	if cmd == nil {
+		return args, nil
+	}
+	var flags, rest []string
+	for in := args[2:]; len(in) > 0; in = in[1:] {
+		a := in[0]
+		if a == "--" {
+			rest = append(rest, in...)
+			break
+		}
+		if a == "-" || !strings.HasPrefix(a, "-") {
+			rest = append(rest, a)
+			continue
+		}
+		flags = append(flags, a)
+		if !takesValue(cmd, a) {
+			continue
+		}
+		if len(in) == 1 {
+			return nil, usagef("flag %s needs a value; see \"pyimg %s --help\"", a, cmd.Name)
+		}
+		in = in[1:]
+		flags = append(flags, in[0])
+	}
+	return append(append(args[:2:2], flags...), rest...), nil
+}
+
+// takesValue tells whether the argument after the flag is its value.
+func takesValue(cmd *cli.Command, arg string) bool {
+	name := strings.TrimLeft(arg, "-")
+	if strings.Contains(name, "=") {
+		return false
+	}
+	for _, f := range cmd.Flags {
+		for _, n := range f.Names() {
+			if n == name {
+				_, boolean := f.(*cli.BoolFlag)
+				return !boolean
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,223 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/urfave/cli/v2"
+
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/push"
+)
+
+func (p program) assembleCommand() *cli.Command {
+	flags := append(sourceFlags(), registryFlags()...)
+	flags = append(flags,
+		&cli.StringSliceFlag{Name: "push", Usage: "push to the registry `REF` (repeatable)"},
+		&cli.StringSliceFlag{Name: "output", Usage: "write `oci:DIR[:TAG]`, oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME] (repeatable)"},
+		&cli.StringSliceFlag{Name: "package", Usage: "`PKG` to add to the spec's packages (repeatable)"},
+		&cli.StringSliceFlag{Name: "runtime", Usage: "`URL|FILE|apk` instead of the spec's runtimes; may hold {alpine_arch}, {oci_arch}, {triple} (repeatable)"},
+		&cli.StringFlag{Name: "allocator", Usage: "`NAME` of the malloc to preload: jemalloc, mimalloc or none"},
+		&cli.StringFlag{Name: "layers", Usage: "`auto|package|single`: merge only what exceeds the limit, never, or everything"},
+		&cli.StringFlag{Name: "compression", Usage: "`gzip|zstd` for all layers (default: as each one is)"},
+		&cli.StringFlag{Name: "digest-file", Usage: "write the image's digest to `FILE`"},
+		&cli.StringFlag{Name: "metadata-file", Usage: "write digests, sizes and layers of all platforms to `FILE`, as JSON"},
+		&cli.BoolFlag{Name: "print-spec", Usage: "print the spec that is in force, and do nothing else"},
+	)
+	return command(&cli.Command{
+		Name:      "assemble",
+		Usage:     "resolve, ingest, verify, then write or push an image",
+		ArgsUsage: "[SPEC]",
+		Description: "SPEC is pyimg.yaml where left out, else the embedded one. Prints REF@DIGEST for each --push, else the digest alone.\n\n" +
+			"Example: pyimg assemble --push ghcr.io/you/python:3.14\n" +
+			"         pyimg assemble app.yaml --platform linux/amd64 --output docker-archive:app.tar:app:latest",
+		Flags:  flags,
+		Action: p.assemble,
+	})
+}
+
+func (p program) assemble(c *cli.Context) error {
+	s, err := assembleSpec(c)
+	if err != nil {
+		return err
+	}
+	if c.Bool("print-spec") {
+		text, err := s.YAML()
+		if err != nil {
+			return err
+		}
+		_, err = p.stdout.Write(text)
+		return err
+	}
+	outputs, err := parseOutputs(c.StringSlice("output"), len(s.Platforms))
+	if err != nil {
+		return err
+	}
+	if err := p.registry(c).CheckRefs(c.StringSlice("push")); err != nil {
+		return usageError{err}
+	}
+	src, done, err := p.sources(c, s, true)
+	defer done()
+	if err != nil {
+		return err
+	}
+	lock, err := p.build(c.Context, s, src)
+	if err != nil {
+		return err
+	}
+	index, err := lock.Index(c.Context, assemble.FromStore(src.Store))
+	if err != nil {
+		return err
+	}
+	return p.deliver(c, lock, index, outputs)
+}
+
+// assembleSpec is the spec in force, with the flags' word over the file's.
+func assembleSpec(c *cli.Context) (assemble.Spec, error) {
+	if c.NArg() > 1 {
+		return assemble.Spec{}, usagef("assemble takes one spec, found %d arguments", c.NArg())
+	}
+	s, err := spec(c.Args().First())
+	if err != nil {
+		return s, err
+	}
+	if err := applySourceFlags(c, &s); err != nil {
+		return s, err
+	}
+	for _, name := range c.StringSlice("package") {
+		d, err := apk.ParseDependency(name)
+		if err != nil {
+			return s, usageError{fmt.Errorf("--package: %w", err)}
+		}
+		s.Packages = append(s.Packages, d)
+	}
+	if err := applyImageFlags(c, &s); err != nil {
+		return s, usageError{err}
+	}
+	return s, nil
+}
+
+func applyImageFlags(c *cli.Context, s *assemble.Spec) (err error) {
+	if v := c.StringSlice("runtime"); len(v) > 0 {
+		if err := s.SetRuntimes(v); err != nil {
+			return fmt.Errorf("--runtime: %w", err)
+		}
+	}
+	if v := c.String("allocator"); v != "" {
+		s.Allocator = assemble.Allocator{}
+		if s.Allocator.Name, err = assemble.ParseAllocator(v); err != nil {
+			return fmt.Errorf("--allocator: %w", err)
+		}
+	}
+	for flag, to := range map[string]*string{"layers": &s.Layers.Strategy, "compression": &s.Layers.Compression} {
+		if v := c.String(flag); v != "" {
+			*to = v
+		}
+	}
+	return s.Layers.Check()
+}
+
+// build resolves and builds.
+func (p program) build(ctx context.Context, s assemble.Spec, src assemble.Sources) (assemble.Lock, error) {
+	created, err := p.sourceDateEpoch()
+	if err != nil {
+		return assemble.Lock{}, err
+	}
+	plan, err := assemble.Resolve(ctx, s, src)
+	if err != nil {
+		return assemble.Lock{}, err
+	}
+	return assemble.Build(ctx, plan, src, assemble.BuildOptions{Created: created})
+}
+
+// sourceDateEpoch is the time that reproducible-builds.org's variable sets; zero where it is not set.
+func (p program) sourceDateEpoch() (time.Time, error) {
+	v := p.getenv("SOURCE_DATE_EPOCH")
+	if v == "" {
+		return time.Time{}, nil
+	}
+	seconds, err := strconv.ParseInt(v, 10, 64)
+	if err != nil || seconds < 0 {
+		return time.Time{}, usagef("SOURCE_DATE_EPOCH is %q, expected seconds since 1970", v)
+	}
+	return time.Unix(seconds, 0).UTC(), nil
+}
+
+// deliver writes and pushes the image, and says what came out.
+func (p program) deliver(c *cli.Context, lock assemble.Lock, index v1.ImageIndex, outputs []output) error {
+	for _, o := range outputs {
+		if err := o.write(c.Context, index); err != nil {
+			return err
+		}
+	}
+	results := []string{lock.Digest}
+	if refs := c.StringSlice("push"); len(refs) > 0 {
+		report, err := p.reporter(c)
+		if err != nil {
+			return err
+		}
+		defer report.Close()
+		r, err := p.registry(c).Push(c.Context, index, refs, push.Options{Progress: report})
+		if err != nil {
+			return err
+		}
+		results = r.Refs
+	}
+	if err := writeResults(c, lock); err != nil {
+		return err
+	}
+	for _, r := range results {
+		fmt.Fprintln(p.stdout, r)
+	}
+	return nil
+}
+
+// writeResults writes the files that CI reads.
+func writeResults(c *cli.Context, lock assemble.Lock) error {
+	if name := c.String("digest-file"); name != "" {
+		if err := writeFile(name, []byte(lock.Digest+"\n")); err != nil {
+			return err
+		}
+	}
+	if name := c.String("metadata-file"); name != "" {
+		b, err := json.MarshalIndent(lock, "", "  ")
+		if err != nil {
+			return err
+		}
+		return writeFile(name, append(b, '\n'))
+	}
+	return nil
+}
+
+// writeFile writes a file beside its place and renames it there, so that a reader never sees half of it.
+func writeFile(name string, data []byte) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	defer os.Remove(f.Name()) // gone already once it was renamed
+	_, err = f.Write(data)
+	if e := f.Chmod(0o644); err == nil {
+		err = e
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	return nil
+}

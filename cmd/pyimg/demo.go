@@ -1,0 +1,266 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/urfave/cli/v2"
+
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/internal/fetch"
+	"github.com/pyimg/pyimg/internal/fixture"
+	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/push"
+)
+
+const demoSpec = `alpine:
+  branch: %[2]s
+  mirrors: [%[1]s]
+platforms: [linux/amd64, linux/arm64]
+packages: [alpine-baselayout, alpine-release, busybox, ca-certificates-bundle, tzdata]
+runtime:
+  python: "3.13.5"
+  source: %[1]s/runtimes/cpython-{version}-{alpine_arch}-musl.tar.gz
+allocator: jemalloc
+image:
+  cmd: [python3]
+  annotations: {org.opencontainers.image.description: what pyimg demo made}
+`
+
+func (p program) demoCommand() *cli.Command {
+	return command(&cli.Command{
+		Name:  "demo",
+		Usage: "the whole pipeline with no network: assemble, push, pull back and verify an image for two platforms",
+		Description: "Serves a small signed mirror and a registry on loopback, works on them as on real ones, and leaves an OCI layout\n" +
+			"to look at. The packages are made up: the image is sound, but not worth running.\n\n" +
+			"Example: pyimg demo --output /tmp/demo",
+		Flags: []cli.Flag{&cli.StringFlag{Name: "output", Value: "pyimg-demo", Usage: "`DIR` of the OCI layout"}},
+		Action: func(c *cli.Context) error {
+			d := &demo{out: p.stdout, dir: c.String("output"), warn: p.warn}
+			defer d.close()
+			return d.run(c.Context)
+		},
+	})
+}
+
+// demo is one run of the demonstration. Its steps fill it in, in the order of run.
+type demo struct {
+	out  io.Writer
+	dir  string
+	warn func(string)
+
+	mirror   *fixture.Mirror
+	registry *fixture.Registry
+	spec     assemble.Spec
+	src      assemble.Sources
+	cache    string
+	ref      string
+	lock     assemble.Lock
+}
+
+func (d *demo) close() {
+	if d.cache != "" {
+		_ = os.RemoveAll(d.cache) // in the temporary folder
+	}
+}
+
+func (d *demo) run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx) // ends the servers
+	defer stop()
+	start := time.Now()
+	for _, step := range []struct {
+		name string
+		do   func(context.Context) (string, error)
+	}{
+		{"serve", d.serve},
+		{"assemble", d.assemble},
+		{"push", d.push},
+		{"pull back", d.pullBack},
+		{"assemble again", d.assembleAgain},
+		{"push again", d.pushAgain},
+		{"write", d.write},
+	} {
+		from := time.Now()
+		said, err := step.do(ctx)
+		if err != nil {
+			return fmt.Errorf("demo: %s: %w", step.name, err)
+		}
+		fmt.Fprintf(d.out, "%-15s %6d ms  %s\n", step.name, time.Since(from).Milliseconds(), said)
+	}
+	fmt.Fprintf(d.out, "%-15s %6d ms\n\nLook at it:  pyimg inspect %s:latest\nThen a real one, with network:  pyimg assemble --push REGISTRY/NAME:TAG\n",
+		"done", time.Since(start).Milliseconds(), d.dir)
+	return nil
+}
+
+// serve starts a mirror with packages and runtimes, and a registry.
+func (d *demo) serve(ctx context.Context) (string, error) {
+	arches := []string{"x86_64", "aarch64"}
+	var err error
+	if d.mirror, err = fixture.Alpine(arches...); err != nil {
+		return "", err
+	}
+	for _, a := range arches {
+		r := fixture.Runtime{Arch: a, Python: "3.13.5", Jemalloc: true, Size: 4 << 20}
+		d.mirror.Put("runtimes/cpython-3.13.5-"+a+"-musl.tar.gz", r.Bytes())
+	}
+	mirror, err := d.mirror.Serve(ctx)
+	if err != nil {
+		return "", err
+	}
+	d.registry = fixture.NewRegistry()
+	registry, err := d.registry.Serve(ctx)
+	if err != nil {
+		return "", err
+	}
+	d.ref = strings.TrimPrefix(registry, "http://") + "/demo/python:3.13"
+	if d.spec, err = assemble.ParseSpec("demo.yaml", fmt.Appendf(nil, demoSpec, mirror, fixture.AlpineBranch)); err != nil {
+		return "", err
+	}
+	d.cache, err = os.MkdirTemp("", "pyimg-demo-")
+	if err != nil {
+		return "", err
+	}
+	d.src = assemble.Sources{Fetch: &fetch.Client{}, Keyring: apk.NewKeyring(), Warn: d.warn}
+	if d.src.Store, err = layers.OpenStore(d.cache); err != nil {
+		return "", err
+	}
+	key := fixture.TestKey()
+	return "a signed mirror at " + mirror + ", a registry at " + registry, d.src.Keyring.Add(key.Name, key.PublicPEM())
+}
+
+func (d *demo) build(ctx context.Context) (assemble.Lock, error) {
+	plan, err := assemble.Resolve(ctx, d.spec, d.src)
+	if err != nil {
+		return assemble.Lock{}, err
+	}
+	return assemble.Build(ctx, plan, d.src, assemble.BuildOptions{})
+}
+
+func (d *demo) assemble(ctx context.Context) (string, error) {
+	var err error
+	if d.lock, err = d.build(ctx); err != nil {
+		return "", err
+	}
+	packages, verbatim, all, size := 0, 0, 0, int64(0)
+	for _, p := range d.lock.Platforms {
+		packages += len(p.Packages)
+		for _, l := range p.Layers {
+			all++
+			size += l.Size
+			if l.Reason == "" {
+				verbatim++
+			}
+		}
+	}
+	return fmt.Sprintf("%d platforms, %d packages, %s; %d of %d layers are their source's own bytes", len(d.lock.Platforms), packages,
+		megabytes(size), verbatim, all), nil
+}
+
+// index is the image that was built, its layers read from the store.
+func (d *demo) index(ctx context.Context) (v1.ImageIndex, error) {
+	return d.lock.Index(ctx, assemble.FromStore(d.src.Store))
+}
+
+func (d *demo) push(ctx context.Context) (string, error) {
+	index, err := d.index(ctx)
+	if err != nil {
+		return "", err
+	}
+	r, err := push.Registry{}.Push(ctx, index, []string{d.ref}, push.Options{})
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s, %d blobs, %s", r.Refs[0], r.BlobsSent, megabytes(r.BytesSent)), nil
+}
+
+// pullBack reads the image from the registry, all bytes of it, and holds it against what was built.
+func (d *demo) pullBack(ctx context.Context) (string, error) {
+	index, err := push.Registry{}.Get(ctx, d.ref)
+	if err != nil {
+		return "", err
+	}
+	digest, err := index.Digest()
+	if err != nil {
+		return "", err
+	}
+	if digest.String() != d.lock.Digest {
+		return "", fmt.Errorf("the registry has %s, pushed was %s", digest, d.lock.Digest)
+	}
+	n, size := 0, int64(0)
+	for _, p := range d.lock.Platforms {
+		h, err := v1.NewHash(p.Manifest)
+		if err != nil {
+			return "", err
+		}
+		img, err := index.Image(h)
+		if err != nil {
+			return "", err
+		}
+		read, err := readLayers(img)
+		if err != nil {
+			return "", err
+		}
+		n += len(p.Layers)
+		size += read
+	}
+	return fmt.Sprintf("%s; %d layers, %s read and their digests checked", digest, n, megabytes(size)), nil
+}
+
+// readLayers reads all layers; the client checks each digest as the bytes come.
+func readLayers(img v1.Image) (size int64, err error) {
+	ls, err := img.Layers()
+	if err != nil {
+		return 0, err
+	}
+	for _, l := range ls {
+		r, err := l.Compressed()
+		if err != nil {
+			return size, err
+		}
+		n, err := io.Copy(io.Discard, r)
+		size += n
+		if err := errors.Join(err, r.Close()); err != nil {
+			return size, err
+		}
+	}
+	return size, nil
+}
+
+func (d *demo) assembleAgain(ctx context.Context) (string, error) {
+	d.mirror.Forget()
+	again, err := d.build(ctx)
+	if err != nil {
+		return "", err
+	}
+	if again.Digest != d.lock.Digest {
+		return "", fmt.Errorf("got %s, the first time %s", again.Digest, d.lock.Digest)
+	}
+	return fmt.Sprintf("from the cache: the same digest, %d packages fetched", d.mirror.Count("GET", ".apk")), nil
+}
+
+func (d *demo) pushAgain(ctx context.Context) (string, error) {
+	index, err := d.index(ctx)
+	if err != nil {
+		return "", err
+	}
+	r, err := push.Registry{}.Push(ctx, index, []string{d.ref}, push.Options{})
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%d blobs sent, %d requests", r.BlobsSent, r.Requests), nil
+}
+
+func (d *demo) write(ctx context.Context) (string, error) {
+	index, err := d.index(ctx)
+	if err != nil {
+		return "", err
+	}
+	return "an OCI layout in " + d.dir, push.WriteLayout(ctx, d.dir, "latest", index)
+}

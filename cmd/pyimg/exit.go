@@ -1,0 +1,63 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/internal/fetch"
+	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/push"
+)
+
+// The exit codes that the README documents.
+const (
+	exitDone       = 0
+	exitFailed     = 1
+	exitUsage      = 2 // wrong use or bad spec
+	exitNoSolution = 3
+	exitAuth       = 4
+	exitNetwork    = 5 // or registry
+	exitUnverified = 6
+)
+
+// usageError is a command line that cannot be meant.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// exitCode tells scripts what kind of failure it was.
+func exitCode(err error) int {
+	var usage usageError
+	var spec *assemble.SpecError
+	var verify *assemble.VerifyError
+	var trust *apk.TrustError
+	var hash *apk.HashError
+	var digest *layers.DigestError
+	var registry *push.Error
+	var credential *push.CredentialError
+	var source *fetch.Error
+	switch {
+	case errors.As(err, &usage), errors.As(err, &spec):
+		return exitUsage
+	case errors.Is(err, apk.ErrNoSolution):
+		return exitNoSolution
+	case errors.As(err, &verify), errors.As(err, &trust), errors.As(err, &hash), errors.As(err, &digest):
+		return exitUnverified
+	case errors.As(err, &registry):
+		if registry.Unauthorized() {
+			return exitAuth
+		}
+		return exitNetwork
+	case errors.As(err, &credential), errors.As(err, &source) && errors.Is(err, fs.ErrPermission) && source.Status != 0:
+		return exitAuth
+	case errors.As(err, &source) && strings.HasPrefix(source.URL, "http"):
+		return exitNetwork
+	}
+	return exitFailed
+}

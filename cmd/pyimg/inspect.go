@@ -1,0 +1,105 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pyimg/pyimg/assemble"
+)
+
+func (p program) inspectCommand() *cli.Command {
+	return command(&cli.Command{
+		Name:      "inspect",
+		Usage:     "show platforms, layers, sizes, packages and environment of an image",
+		ArgsUsage: "REF|LAYOUT",
+		Description: "Any image will do. For one that pyimg made it says of each layer whether it is its source's own bytes, and if not, why.\n\n" +
+			"Example: pyimg inspect image/:latest",
+		Flags: append(registryFlags(), &cli.BoolFlag{Name: "json", Usage: "as JSON"}),
+		Action: func(c *cli.Context) error {
+			if c.NArg() != 1 {
+				return usagef("inspect takes one image reference or layout; see \"pyimg inspect --help\"")
+			}
+			index, err := p.open(c.Context, c, c.Args().First())
+			if err != nil {
+				return err
+			}
+			report, err := assemble.Inspect(c.Context, index)
+			if err != nil {
+				return err
+			}
+			if c.Bool("json") {
+				e := json.NewEncoder(p.stdout)
+				e.SetIndent("", "  ")
+				return e.Encode(report)
+			}
+			printReport(p.stdout, report)
+			return nil
+		},
+	})
+}
+
+func printReport(w io.Writer, r assemble.Report) {
+	fmt.Fprintf(w, "digest      %s\nmedia type  %s\n", r.Digest, plain(r.MediaType))
+	printTable(w, "annotation", r.Annotations)
+	for _, p := range r.Platforms {
+		fmt.Fprintf(w, "\n%s  %s  %s in %d layers\n", plain(p.Platform), p.Digest, megabytes(p.Size), len(p.Layers))
+		for _, line := range []struct{ name, value string }{
+			{"created", p.Created},
+			{"entrypoint", quoted(p.Entrypoint)},
+			{"cmd", quoted(p.Cmd)},
+			{"user", p.User},
+			{"workdir", p.Workdir},
+		} {
+			if line.value != "" {
+				fmt.Fprintf(w, "  %-10s  %s\n", line.name, plain(line.value))
+			}
+		}
+		for _, e := range p.Env {
+			fmt.Fprintf(w, "  %-10s  %s\n", "env", plain(e))
+		}
+		printTable(w, "  label", p.Labels)
+		for _, l := range p.Layers {
+			fmt.Fprintf(w, "  layer       %s  %9s  %s", l.Digest, megabytes(l.Size), plain(l.From))
+			if l.Comment != "" {
+				fmt.Fprintf(w, " (%s)", plain(l.Comment))
+			}
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintf(w, "  packages    %d: %s\n", len(p.Packages), plain(strings.Join(p.Packages, " ")))
+	}
+}
+
+func printTable(w io.Writer, name string, m map[string]string) {
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		fmt.Fprintf(w, "%-12s%s=%s\n", name, plain(k), plain(m[k]))
+	}
+}
+
+func quoted(words []string) string {
+	if len(words) == 0 {
+		return ""
+	}
+	b, err := json.Marshal(words)
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}
+
+func megabytes(n int64) string { return fmt.Sprintf("%.2f MB", float64(n)/1e6) }
+
+// plain keeps foreign text from steering the terminal.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < 0x20 || r >= 0x7f && r < 0xa0 {
+			return '?'
+		}
+		return r
+	}, s)
+}

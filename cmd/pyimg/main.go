@@ -1,0 +1,50 @@
+// Command pyimg assembles Python container images from Alpine packages and prebuilt runtimes, with no daemon, no root
+// and no container run. See README.md.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/term"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	p := program{
+		stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv,
+		terminal: term.IsTerminal(int(os.Stderr.Fd())),
+	}
+	code := p.run(ctx, os.Args)
+	stop()
+	os.Exit(code)
+}
+
+// program is what pyimg knows of the process it runs in.
+type program struct {
+	stdout, stderr io.Writer
+	getenv         func(string) string
+	terminal       bool // stderr is one
+}
+
+// run runs one command line and returns the exit code.
+func (p program) run(ctx context.Context, args []string) int {
+	app := p.app()
+	args, err := flagsFirst(app, args)
+	if err == nil {
+		err = app.RunContext(ctx, args)
+	}
+	if err == nil {
+		return exitDone
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = errors.New("interrupted; nothing was published and the cache is whole")
+	}
+	fmt.Fprintf(p.stderr, "pyimg: %v\n", err)
+	return exitCode(err)
+}

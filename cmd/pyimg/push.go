@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pyimg/pyimg/push"
+)
+
+func (p program) pushCommand() *cli.Command {
+	return command(&cli.Command{
+		Name:      "push",
+		Usage:     "push what was assembled earlier, elsewhere",
+		ArgsUsage: "LAYOUT REF...",
+		Description: "LAYOUT is DIR[:TAG] of an OCI layout, or an archive. Prints REF@DIGEST, a line each.\n\n" +
+			"Example: pyimg push image/:latest ghcr.io/you/python:3.14",
+		Flags: registryFlags(),
+		Action: func(c *cli.Context) error {
+			if c.NArg() < 2 {
+				return usagef("push takes a layout and at least one image reference; see \"pyimg push --help\"")
+			}
+			refs := c.Args().Slice()[1:]
+			if err := p.registry(c).CheckRefs(refs); err != nil {
+				return usageError{err}
+			}
+			path, _ := onDisk(c.Args().First())
+			if path == "" {
+				path = c.Args().First()
+			}
+			index, err := push.ReadLayout(path)
+			if err != nil {
+				return err
+			}
+			report, err := p.reporter(c)
+			if err != nil {
+				return err
+			}
+			defer report.Close()
+			r, err := p.registry(c).Push(c.Context, index, refs, push.Options{Progress: report})
+			if err != nil {
+				return err
+			}
+			for _, ref := range r.Refs {
+				fmt.Fprintln(p.stdout, ref)
+			}
+			return nil
+		},
+	})
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/pyimg/pyimg/internal/fixture"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"pyimg": main})
+}
+
+// TestScripts runs the stories in testdata/script. Each has its own mirror ($MIRROR over http, $ALPINE the same on disk,
+// signed by the key in $KEYS), its own registry ($REGISTRY), runtimes ($RUNTIMES) and cache.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	mirror, err := fixture.Alpine("x86_64", "aarch64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, arch := range []string{"x86_64", "aarch64"} {
+		mirror.Put("runtimes/cpython-"+arch+".tar.gz", fixture.Runtime{Arch: arch, Jemalloc: true}.Bytes())
+		mirror.Put("runtimes/pbs-"+arch+".tar.gz", fixture.Runtime{Arch: arch, Prefix: "python"}.Bytes())
+	}
+	for _, h := range fixture.HostileTarballs() {
+		mirror.Put("runtimes/"+strings.ReplaceAll(h.Name, " ", "-")+".tar.gz", fixture.Tarball{Files: h.Files, Verbatim: true}.Bytes())
+	}
+	shared := t.TempDir()
+	if err := mirror.Write(shared); err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("..", "..", "testdata", "script"),
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup:               func(e *testscript.Env) error { return setup(e, mirror, shared) },
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"code": exitsWith,
+			"flip": flip,
+		},
+	})
+}
+
+func setup(e *testscript.Env, mirror *fixture.Mirror, shared string) error {
+	ctx, stop := context.WithCancel(context.Background())
+	e.Defer(stop)
+	alpine := filepath.Join(e.WorkDir, "alpine")
+	if err := os.CopyFS(alpine, os.DirFS(shared)); err != nil {
+		return err
+	}
+	url, err := mirror.Serve(ctx)
+	if err != nil {
+		return err
+	}
+	registry := fixture.NewRegistry()
+	at, err := registry.Serve(ctx)
+	if err != nil {
+		return err
+	}
+	e.Setenv("MIRROR", url)
+	e.Setenv("ALPINE", alpine)
+	e.Setenv("KEYS", filepath.Join(alpine, "keys"))
+	e.Setenv("RUNTIMES", filepath.Join(alpine, "runtimes"))
+	e.Setenv("REGISTRY", strings.TrimPrefix(at, "http://"))
+	e.Setenv("PYIMG_CACHE_DIR", filepath.Join(e.WorkDir, ".cache"))
+	e.Setenv("HOME", filepath.Join(e.WorkDir, ".home"))
+	return nil
+}
+
+// exitsWith runs a command and wants the exit code: code 2 pyimg assemble bad.yaml
+func exitsWith(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N COMMAND [ARG...]")
+	}
+	script := `"$@"; test $? = ` + args[0]
+	ts.Check(ts.Exec("sh", append([]string{"-c", script, "sh"}, args[1:]...)...))
+}
+
+// flip inverts a byte in the middle of a file.
+func flip(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: flip FILE")
+	}
+	name := ts.MkAbs(args[0])
+	b, err := os.ReadFile(name)
+	ts.Check(err)
+	ts.Check(os.WriteFile(name, fixture.FlipByte(b, len(b)/2), 0o600))
+}

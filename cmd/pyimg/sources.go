@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/internal/fetch"
+	"github.com/pyimg/pyimg/layers"
+)
+
+// sourceFlags are the flags of the commands that read packages.
+func sourceFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "platform", Usage: "`OS/ARCH[,OS/ARCH...]` instead of the spec's platforms"},
+		&cli.StringSliceFlag{Name: "repository", Usage: "`URL|DIR` that holds ARCH/APKINDEX.tar.gz, instead of the spec's repositories; \"@TAG URL\" pins it (repeatable)"},
+		&cli.StringSliceFlag{Name: "keyring", Usage: "`DIR` of *.pub keys, or a key; nothing else is trusted then but the spec's keys (repeatable)"},
+		&cli.BoolFlag{Name: "allow-untrusted", Usage: "do not ask for signatures"},
+		&cli.BoolFlag{Name: "offline", Usage: "read files and directories only, ask no host"},
+		&cli.StringFlag{Name: "cache-dir", Usage: "`DIR` for packages and layers, may be shared (default: $PYIMG_CACHE_DIR, else pyimg in the user's cache folder)"},
+		&cli.IntFlag{Name: "jobs", Usage: "how much to fetch and ingest at once, over all platforms (default: twice the processors)"},
+	}
+}
+
+// applySourceFlags puts the command line's word over the spec's.
+func applySourceFlags(c *cli.Context, s *assemble.Spec) error {
+	if v := c.String("platform"); v != "" {
+		ps, err := assemble.ParsePlatforms(v)
+		if err != nil {
+			return usageError{err}
+		}
+		s.Platforms = ps
+	}
+	if v := c.StringSlice("repository"); len(v) > 0 {
+		if err := s.SetRepositories(v); err != nil {
+			return usageError{fmt.Errorf("--repository: %w", err)}
+		}
+	}
+	return nil
+}
+
+// sources opens what a build reads from. The caller calls done when the build is over.
+func (p program) sources(c *cli.Context, s assemble.Spec, withStore bool) (src assemble.Sources, done func(), err error) {
+	client := &fetch.Client{Offline: c.Bool("offline"), Jobs: c.Int("jobs")}
+	src = assemble.Sources{Fetch: client, Jobs: c.Int("jobs"), Warn: p.warn}
+	done = func() {}
+	if withStore {
+		if src.Store, done, err = p.store(c); err != nil {
+			return src, done, err
+		}
+	}
+	if !c.Bool("allow-untrusted") {
+		src.Keyring, err = p.keyring(c, s, client, src.Store)
+	}
+	return src, done, err
+}
+
+func (p program) warn(text string) { fmt.Fprintf(p.stderr, "pyimg: warning: %s\n", text) }
+
+// store opens the cache. A folder that the user named must work; the usual one gives way to a temporary one where there
+// is no home or it cannot be written, as in a CI container.
+func (p program) store(c *cli.Context) (*layers.Store, func(), error) {
+	none := func() {}
+	dir := c.String("cache-dir")
+	if dir == "" {
+		dir = p.getenv("PYIMG_CACHE_DIR")
+	}
+	if dir != "" {
+		s, err := layers.OpenStore(dir)
+		return s, none, err
+	}
+	why := errors.New("neither XDG_CACHE_HOME nor HOME is set")
+	if dir := p.userCacheDir(); dir != "" {
+		s, err := layers.OpenStore(filepath.Join(dir, "pyimg"))
+		if err == nil {
+			return s, none, nil
+		}
+		why = err
+	}
+	temp, err := os.MkdirTemp("", "pyimg-cache-")
+	if err != nil {
+		return nil, none, fmt.Errorf("no folder for the cache: %w; and no temporary one: %w; name a folder that can be written with --cache-dir", why, err)
+	}
+	remove := func() { _ = os.RemoveAll(temp) } // what is left is in the temporary folder
+	s, err := layers.OpenStore(temp)
+	if err != nil {
+		remove()
+		return nil, none, err
+	}
+	p.warn(fmt.Sprintf("%v: using a temporary cache, so nothing is kept for the next run; name a folder with --cache-dir", why))
+	return s, remove, nil
+}
+
+// userCacheDir is where the XDG base directory specification puts caches; "" where there is no such place.
+func (p program) userCacheDir() string {
+	if dir := p.getenv("XDG_CACHE_HOME"); filepath.IsAbs(dir) {
+		return dir
+	}
+	if home := p.getenv("HOME"); filepath.IsAbs(home) && home != "/" && home != "/nonexistent" {
+		return filepath.Join(home, ".cache")
+	}
+	return ""
+}
+
+// keyring trusts the keys of the command line and the spec and, where the command line names none, Alpine's own: these
+// by fingerprint, wherever the file comes from.
+func (p program) keyring(c *cli.Context, s assemble.Spec, client *fetch.Client, store *layers.Store) (*apk.Keyring, error) {
+	ring := apk.NewKeyring()
+	named := c.StringSlice("keyring")
+	for _, path := range append(named, s.KeyPaths()...) {
+		if err := ring.AddPath(path); err != nil {
+			return nil, err
+		}
+	}
+	if len(named) == 0 {
+		ring.Missing = func(ctx context.Context, k apk.AlpineKey) ([]byte, error) { return alpineKey(ctx, k, client, store) }
+	}
+	return ring, nil
+}
+
+// alpineKey finds one of Alpine's keys: in the cache, on an Alpine host, else at Alpine's site. The keyring checks its
+// fingerprint.
+func alpineKey(ctx context.Context, k apk.AlpineKey, client *fetch.Client, store *layers.Store) ([]byte, error) {
+	const maxKey = 64 << 10
+	record := "alpine-key-" + k.ID
+	if store != nil {
+		if b, err := store.Record(record); err == nil {
+			return b, nil
+		}
+	}
+	if b, err := os.ReadFile(filepath.Join("/etc/apk/keys", k.Name())); err == nil {
+		return b, nil
+	}
+	f, err := client.Open(ctx, k.URL())
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxKey))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", k.URL(), err)
+	}
+	if store != nil {
+		err = store.SetRecord(record, b)
+	}
+	return b, err
+}
+
+// spec reads the spec that is in force: the file given, else pyimg.yaml here, else the embedded one.
+func spec(name string) (assemble.Spec, error) {
+	if name != "" {
+		return assemble.ReadSpec(name)
+	}
+	s, err := assemble.ReadSpec("pyimg.yaml")
+	if errors.Is(err, fs.ErrNotExist) {
+		s, _ = assemble.DefaultSpec()
+		return s, nil
+	}
+	return s, err
+}
