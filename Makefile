@@ -1,0 +1,38 @@
+# What a developer runs. CI runs the same targets, see .ci/run.
+GO       ?= go
+FUZZTIME ?= 10s
+BENCH    ?= .
+
+.PHONY: build test lint bench fuzz e2e demo
+
+# The product never needs cgo; only the race detector does.
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/pyimg ./cmd/pyimg
+
+test:
+	$(GO) vet ./...
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+lint:
+	golangci-lint run ./...
+
+bench:
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+# go test fuzzes one target of one package at a time.
+fuzz:
+	@set -e; for package in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || :); do \
+			echo "$$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+# Real clients on real packages: needs root, docker, podman, umoci, skopeo and
+# the folder shared beside the repository. Tests skip what is missing; set
+# PYIMG_E2E_REQUIRE=1 to have them fail.
+e2e:
+	$(GO) test -count 1 -timeout 20m -v ./internal/e2e
+
+demo:
+	$(GO) run ./cmd/pyimg demo
