@@ -1,0 +1,359 @@
+package assemble_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/internal/fetch"
+	"github.com/pyimg/pyimg/internal/fixture"
+	"github.com/pyimg/pyimg/layers"
+)
+
+// world is a repository of packages on disk, and what a build needs to read it.
+type world struct {
+	dir      string
+	archives map[string]*fixture.Archive
+}
+
+func newWorld(t *testing.T, packages ...fixture.Package) world {
+	t.Helper()
+	w := world{t.TempDir(), make(map[string]*fixture.Archive)}
+	ix := fixture.Index{Arch: "x86_64"}
+	for _, p := range packages {
+		if p.Version == "" {
+			p.Version = "1-r0"
+		}
+		a, err := p.Build()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ix.Archives = append(ix.Archives, a)
+		w.archives[p.Name] = a
+	}
+	m := fixture.NewMirror()
+	if err := m.Publish("main", ix); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Write(w.dir); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w world) sources(t *testing.T) assemble.Sources {
+	t.Helper()
+	store, err := layers.OpenStore(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := fixture.TestKey()
+	ring := apk.NewKeyring()
+	if err := ring.Add(key.Name, key.PublicPEM()); err != nil {
+		t.Fatal(err)
+	}
+	return assemble.Sources{Fetch: &fetch.Client{}, Keyring: ring, Store: store}
+}
+
+// spec asks for packages of the world; more is YAML to add.
+func (w world) spec(t *testing.T, packages, more string) assemble.Spec {
+	t.Helper()
+	s, err := assemble.ParseSpec("test.yaml", fmt.Appendf(nil, "alpine: {repositories: [%s/main], dialect: 2}\nplatforms: [linux/amd64]\npackages: [%s]\n%s",
+		w.dir, packages, more))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func build(t *testing.T, s assemble.Spec, src assemble.Sources) (assemble.Lock, error) {
+	t.Helper()
+	plan, err := assemble.Resolve(t.Context(), s, src)
+	if err != nil {
+		return assemble.Lock{}, err
+	}
+	return assemble.Build(t.Context(), plan, src, assemble.BuildOptions{})
+}
+
+// image builds a spec for one platform, and returns the layers by what they hold, and the tree that they make.
+func image(t *testing.T, s assemble.Spec, src assemble.Sources) (map[string]assemble.LockedLayer, *layers.Tree) {
+	t.Helper()
+	lock, err := build(t, s, src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	byFrom := make(map[string]assemble.LockedLayer)
+	var ls []layers.TreeLayer
+	for _, l := range lock.Platforms[0].Layers {
+		byFrom[l.From] = l
+		ls = append(ls, layers.TreeLayer{Name: l.From, Entries: src.Store.Entries(l.Digest)})
+	}
+	tree, err := layers.NewTree(ls, func(string, int, int) (bool, error) { return true, nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return byFrom, tree
+}
+
+func file(path, body string) fixture.File { return fixture.File{Path: path, Body: []byte(body)} }
+
+func TestPackageThatNeedsNoChangeIsItsOwnLayer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fixture.Package{Name: "a", Files: []fixture.File{file("usr/a", "a")}})
+	got, _ := image(t, w.spec(t, "a", ""), w.sources(t))
+	l := got["apk a=1-r0"]
+	if want := "sha256:" + w.archives["a"].DataHash(); l.Digest != want || l.Reason != "" {
+		t.Errorf("layer %s (%s), want the data stream %s", l.Digest, l.Reason, want)
+	}
+}
+
+func TestPackageIsTranscodedOnlyWhereItMust(t *testing.T) {
+	t.Parallel()
+	passwd := fixture.Package{Name: "acct", Files: []fixture.File{file("etc/passwd", "app:x:77:88::/:/bin/sh\n"), file("etc/group", "app:x:88:\n")}}
+	for name, c := range map[string]struct {
+		packages []fixture.Package
+		reason   string // of the last package's layer
+		path     string // that must then be in the image
+	}{
+		"hidden member": {[]fixture.Package{{Name: "z", Files: []fixture.File{file(".hidden", "x"), file("usr/z", "z")}}}, ".hidden", "usr/z"},
+		"owner's name": {[]fixture.Package{passwd, {Name: "z", Depends: []string{"acct"}, Files: []fixture.File{
+			{Path: "usr/z", Body: []byte("z"), Uname: "app", Gname: "app"}}}}, "77:88", "usr/z"},
+		"another's symlink": {[]fixture.Package{{Name: "base", Files: []fixture.File{{Path: "run", Dir: true}, {Path: "var/run", Link: "../run"}}},
+			{Name: "z", Depends: []string{"base"}, Files: []fixture.File{file("var/run/z/pid", "1")}}}, "symlink", "run/z/pid"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, c.packages...)
+			got, tree := image(t, w.spec(t, "z", ""), w.sources(t))
+			if l := got["apk z=1-r0"]; !strings.Contains(l.Reason, c.reason) || l.Digest == "sha256:"+w.archives["z"].DataHash() {
+				t.Errorf("layer %s, reason %q, want a transcoded one because of %q", l.Digest, l.Reason, c.reason)
+			}
+			if _, err := tree.Lstat(c.path); err != nil {
+				t.Errorf("Lstat(%q): %v", c.path, err)
+			}
+			if _, err := tree.Lstat(".hidden"); err == nil {
+				t.Error(".hidden is in the image, apk does not install it")
+			}
+		})
+	}
+}
+
+func TestTranscodedOwnerIsTheRootsOwn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t,
+		fixture.Package{Name: "acct", Files: []fixture.File{file("etc/passwd", "app:x:77:88::/:/bin/sh\n"), file("etc/group", "app:x:88:\n")}},
+		fixture.Package{Name: "z", Depends: []string{"acct"}, Files: []fixture.File{{Path: "usr/z", Body: []byte("z"), Uname: "app", Gname: "app"}}})
+	_, tree := image(t, w.spec(t, "z", ""), w.sources(t))
+	n, err := tree.Lstat("usr/z")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h := n.Entry.Header; h.Uid != 77 || h.Gid != 88 {
+		t.Errorf("usr/z belongs to %d:%d, want 77:88", h.Uid, h.Gid)
+	}
+}
+
+func TestPathThatLostIsCoveredByOrder(t *testing.T) {
+	t.Parallel()
+	// old has the higher priority, so its file stays, though new is installed later: old's layer must lie on top.
+	w := newWorld(t,
+		fixture.Package{Name: "old", Replaces: []string{"new"}, ReplacesPriority: 9, Files: []fixture.File{file("etc/conf", "old")}},
+		fixture.Package{Name: "new", Depends: []string{"old"}, Files: []fixture.File{file("etc/conf", "newer"), file("etc/more", "x")}})
+	got, tree := image(t, w.spec(t, "new", ""), w.sources(t))
+	for name, l := range got {
+		if strings.HasPrefix(name, "apk ") && name != "apk database" && l.Reason != "" {
+			t.Errorf("%s was transcoded: %s", name, l.Reason)
+		}
+	}
+	n, err := tree.Lstat("etc/conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n.Entry.Header.Size != int64(len("old")) {
+		t.Errorf("etc/conf has %d bytes, want those of the package with priority", n.Entry.Header.Size)
+	}
+}
+
+func TestConflictNamesBothPackagesAndThePath(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fixture.Package{Name: "one", Files: []fixture.File{file("etc/conf", "1")}}, fixture.Package{Name: "two", Files: []fixture.File{file("etc/conf", "2")}})
+	_, err := build(t, w.spec(t, "one, two", ""), w.sources(t))
+	if err == nil {
+		t.Fatal("two packages with one file were built")
+	}
+	for _, want := range []string{"one", "two", "etc/conf"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error %q does not name %q", err, want)
+		}
+	}
+}
+
+func TestMergedLayersHoldTheSameTree(t *testing.T) {
+	t.Parallel()
+	var packages []fixture.Package
+	var names []string
+	for i := range 9 {
+		name := fmt.Sprintf("p%d", i)
+		names = append(names, name)
+		packages = append(packages, fixture.Package{Name: name, Files: []fixture.File{
+			{Path: "usr/a/" + name, Body: fixture.Bulk(name, 100*(i+1))}, {Path: "usr/b/" + name, Hardlink: "usr/a/" + name}}})
+	}
+	w := newWorld(t, packages...)
+	src := w.sources(t)
+	want := paths(t, w, src, names, "layers: {strategy: package}", 10)
+	for more, layers := range map[string]int{"layers: {max: 4}": 4, "layers: {strategy: single}": 2, "layers: {max: 10}": 10} {
+		if got := paths(t, w, src, names, more, layers); !slices.Equal(got, want) {
+			t.Errorf("with %q the tree is\n%v\nwant\n%v", more, got, want)
+		}
+	}
+}
+
+func paths(t *testing.T, w world, src assemble.Sources, names []string, more string, want int) []string {
+	t.Helper()
+	byFrom, tree := image(t, w.spec(t, strings.Join(names, ", "), more), src)
+	if len(byFrom) != want {
+		t.Errorf("with %q there are %d layers, want %d", more, len(byFrom), want)
+	}
+	var ps []string
+	for n := range tree.All() {
+		ps = append(ps, fmt.Sprint(n.Path, n.Entry.Header.Size, n.Entry.Header.Mode, n.Entry.Header.Linkname))
+	}
+	return ps
+}
+
+func TestIndexIsTheSameOnAnyCache(t *testing.T) {
+	t.Parallel()
+	mirror, err := fixture.Alpine("x86_64", "aarch64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := mirror.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	w := world{dir: dir}
+	digests := make(map[string]bool)
+	for jobs, platforms := range map[int]string{1: "[amd64, arm64]", 4: "[arm64, amd64]", 16: "[aarch64, x86_64]"} {
+		s, err := assemble.ParseSpec("t.yaml", fmt.Appendf(nil,
+			"alpine: {branch: v3.20, mirrors: [%s]}\nplatforms: %s\npackages: [alpine-baselayout, busybox]\nruntime: {source: apk}\nallocator: jemalloc\nimage: {cmd: [python3]}\n", dir, platforms))
+		if err != nil {
+			t.Fatal(err)
+		}
+		src := w.sources(t)
+		src.Jobs = jobs
+		lock, err := build(t, s, src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		digests[lock.Digest] = true
+		checkIndex(t, lock, src)
+	}
+	if len(digests) != 1 {
+		t.Errorf("%d different digests from the same inputs: %v", len(digests), digests)
+	}
+}
+
+// checkIndex holds the index against its lock: digests, and a history entry and a diff ID for each layer.
+func checkIndex(t *testing.T, lock assemble.Lock, src assemble.Sources) {
+	t.Helper()
+	index, err := lock.Index(t.Context(), assemble.FromStore(src.Store))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, err := index.Digest(); err != nil || d.String() != lock.Digest {
+		t.Errorf("index digest %s, %v; the lock has %s", d, err, lock.Digest)
+	}
+	for _, p := range lock.Platforms {
+		h, err := v1.NewHash(p.Manifest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		img, err := index.Image(h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := img.ConfigFile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(f.History) != len(p.Layers) || len(f.RootFS.DiffIDs) != len(p.Layers) {
+			t.Errorf("%s: %d history entries and %d diff IDs for %d layers", p.Platform, len(f.History), len(f.RootFS.DiffIDs), len(p.Layers))
+		}
+	}
+}
+
+func TestVerifyFindsWhatCannotStart(t *testing.T) {
+	t.Parallel()
+	musl := fixture.Package{Name: "musl", Provides: []string{"so:libc.musl-x86_64.so.1=1"}, Files: []fixture.File{
+		{Path: fixture.Loader("x86_64"), Mode: 0o755, Body: fixture.Library("x86_64", "libc.musl-x86_64.so.1").Bytes()}}}
+	app := fixture.Package{Name: "app", Files: []fixture.File{
+		{Path: "usr/bin/good", Mode: 0o755, Body: fixture.Executable("x86_64").Bytes()},
+		{Path: "usr/bin/foreign", Mode: 0o755, Body: fixture.Executable("aarch64").Bytes()},
+		{Path: "usr/bin/plain", Mode: 0o644, Body: []byte("text")},
+		{Path: "usr/bin/data", Mode: 0o755, Body: []byte("text")},
+		{Path: "usr/bin/script", Mode: 0o755, Body: []byte("#!/usr/bin/good -x\n")},
+		{Path: "usr/bin/env", Mode: 0o755, Body: fixture.Executable("x86_64").Bytes()},
+		{Path: "usr/bin/viaenv", Mode: 0o755, Body: []byte("#!/usr/bin/env nothing\n")},
+		{Path: "usr/bin/lost", Mode: 0o755, Body: []byte("#!/opt/nowhere\n")},
+		{Path: "usr/bin/loop", Mode: 0o755, Body: []byte("#!/usr/bin/loop\n")},
+		{Path: "usr/bin/dangling", Link: "nowhere"},
+		{Path: "usr/bin/link", Link: "good"},
+		{Path: "usr/lib/glibc.so", Mode: 0o755, Body: fixture.Library("x86_64", "glibc.so", "libc.so.6").Bytes()},
+		{Path: "usr/lib/good.so", Mode: 0o755, Body: fixture.Library("x86_64", "good.so").Bytes()},
+	}}
+	w := newWorld(t, musl, app)
+	for more, want := range map[string]string{
+		"image: {cmd: [good]}": "",
+		"image: {cmd: [link]}": "",
+		"image: {entrypoint: [/usr/bin/script], cmd: [nowhere]}": "",
+		"image: {cmd: [./good], workdir: /usr/bin}":              "",
+		"allocator: {preload: /usr/lib/good.so}":                 "",
+		"image: {cmd: [nowhere]}":                                "not in the image's PATH",
+		"image: {cmd: [plain]}":                                  "not in the image's PATH",
+		"image: {cmd: [/usr/bin/plain]}":                         "not executable",
+		"image: {cmd: [/usr/bin]}":                               "is a folder",
+		"image: {cmd: [data]}":                                   "neither an ELF program nor a script",
+		"image: {cmd: [foreign]}":                                "EM_AARCH64",
+		"image: {cmd: [dangling]}":                               "dangling",
+		"image: {cmd: [lost]}":                                   "/opt/nowhere",
+		"image: {cmd: [viaenv]}":                                 "nothing",
+		"image: {cmd: [loop]}":                                   "lead on and on",
+		"allocator: {preload: /usr/lib/none.so}":                 "LD_PRELOAD names /usr/lib/none.so",
+		"allocator: {preload: /usr/bin/data}":                    "not a shared library",
+		"allocator: {preload: /usr/lib/glibc.so}":                "glibc",
+	} {
+		t.Run(more, func(t *testing.T) {
+			t.Parallel()
+			_, err := build(t, w.spec(t, "musl, app", more), w.sources(t))
+			var verify *assemble.VerifyError
+			switch {
+			case want == "" && err != nil:
+				t.Errorf("build: %v, want it to pass", err)
+			case want != "" && (!errors.As(err, &verify) || !strings.Contains(err.Error(), want)):
+				t.Errorf("build: %v, want a *VerifyError with %q", err, want)
+			}
+		})
+	}
+}
+
+func TestCancelledBuildStops(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fixture.Package{Name: "a", Files: []fixture.File{file("usr/a", "a")}})
+	src := w.sources(t)
+	plan, err := assemble.Resolve(t.Context(), w.spec(t, "a", ""), src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := assemble.Build(ctx, plan, src, assemble.BuildOptions{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("Build with a cancelled context: %v", err)
+	}
+}

@@ -1,0 +1,77 @@
+package internal_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/pyimg/pyimg/"
+
+// TestRoomsImportOnlyWhatTheyMay keeps data flowing one way, see docs/ARCHITECTURE.md.
+func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
+	t.Parallel()
+	may := map[string][]string{
+		"apk":               {"apk"},
+		"layers":            {"layers"},
+		"push":              {"push"},
+		"assemble":          {"apk", "layers"},
+		"internal/fetch":    {},
+		"internal/progress": {},
+		"internal/fixture":  {},
+	}
+	for room, allowed := range may {
+		for file, imported := range imports(t, filepath.Join("..", filepath.FromSlash(room))) {
+			for _, path := range imported {
+				if !within(path, append(allowed, room)) {
+					t.Errorf("%s imports %s, which %s must not know", file, path, room)
+				}
+			}
+		}
+	}
+}
+
+func within(path string, rooms []string) bool {
+	for _, r := range rooms {
+		if path == r || strings.HasPrefix(path, r+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// imports are the project's own packages that the files below dir import, tests left out.
+func imports(t *testing.T, dir string) map[string][]string {
+	t.Helper()
+	found := make(map[string][]string)
+	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") {
+			return err
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, i := range f.Imports {
+			path, err := strconv.Unquote(i.Path.Value)
+			if err != nil {
+				return err
+			}
+			if own, ok := strings.CutPrefix(path, module); ok {
+				found[name] = append(found[name], own)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found) == 0 && dir != filepath.Join("..", "apk") {
+		t.Logf("no file in %s imports another room", dir)
+	}
+	return found
+}
