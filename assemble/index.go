@@ -50,52 +50,62 @@ func (p LockedPlatform) manifest(annotations map[string]string) (config, manifes
 	return config, manifest, desc, err
 }
 
+// documents are the JSON documents of an image, as they follow from the lock.
+type documents struct {
+	index     *v1.IndexManifest
+	raw       []byte // of the index
+	desc      v1.Descriptor
+	configs   [][]byte // by platform
+	manifests [][]byte // by platform
+}
+
+func (l Lock) documents() (d documents, err error) {
+	d.index = &v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Annotations: l.Annotations, Manifests: []v1.Descriptor{}}
+	for _, p := range l.Platforms {
+		config, manifest, desc, err := p.manifest(l.Annotations)
+		if err != nil {
+			return d, fmt.Errorf("computing the manifest for %s: %w", p.Platform, err)
+		}
+		d.index.Manifests = append(d.index.Manifests, desc)
+		d.configs, d.manifests = append(d.configs, config), append(d.manifests, manifest)
+	}
+	d.raw, d.desc, err = encode(d.index)
+	return d, err
+}
+
 // seal fills in the digests that follow from the rest.
 func (l *Lock) seal() error {
-	for i := range l.Platforms {
-		config, _, desc, err := l.Platforms[i].manifest(l.Annotations)
-		if err != nil {
-			return err
-		}
-		h, _, err := v1.SHA256(bytes.NewReader(config))
-		if err != nil {
-			return err
-		}
-		l.Platforms[i].ConfigDigest, l.Platforms[i].Manifest = h.String(), desc.Digest.String()
-	}
-	index, err := l.image(context.Background(), nil)
+	d, err := l.documents()
 	if err != nil {
 		return err
 	}
-	l.Digest = index.desc.Digest.String()
+	l.Digest = d.desc.Digest.String()
+	for i := range l.Platforms {
+		config, _, err := v1.SHA256(bytes.NewReader(d.configs[i]))
+		if err != nil {
+			return err
+		}
+		l.Platforms[i].ConfigDigest, l.Platforms[i].Manifest = config.String(), d.index.Manifests[i].Digest.String()
+	}
 	return nil
 }
 
 // Index is the lock as an OCI image index. open is called only for a layer whose bytes are asked for. ctx bounds these
 // reads.
 func (l Lock) Index(ctx context.Context, open OpenBlob) (v1.ImageIndex, error) {
-	return l.image(ctx, open)
-}
-
-func (l Lock) image(ctx context.Context, open OpenBlob) (*index, error) {
-	idx := &index{images: make(map[v1.Hash]v1.Image)}
-	m := &v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Annotations: l.Annotations, Manifests: []v1.Descriptor{}}
-	for _, p := range l.Platforms {
-		config, manifest, desc, err := p.manifest(l.Annotations)
-		if err != nil {
-			return nil, fmt.Errorf("computing the manifest for %s: %w", p.Platform, err)
-		}
-		img, err := partial.CompressedToImage(&image{config, manifest, p.layerMap(ctx, open)})
-		if err != nil {
-			return nil, err
-		}
-		m.Manifests = append(m.Manifests, desc)
-		idx.images[desc.Digest] = img
+	d, err := l.documents()
+	if err != nil {
+		return nil, err
 	}
-	var err error
-	idx.raw, idx.desc, err = encode(m)
-	idx.manifest = m
-	return idx, err
+	idx := &index{documents: d, images: make(map[v1.Hash]v1.Image)}
+	for i, p := range l.Platforms {
+		img, err := partial.CompressedToImage(&image{d.configs[i], d.manifests[i], p.layerMap(ctx, open)})
+		if err != nil {
+			return nil, fmt.Errorf("reading back the manifest for %s: %w", p.Platform, err)
+		}
+		idx.images[d.index.Manifests[i].Digest] = img
+	}
+	return idx, nil
 }
 
 func (p LockedPlatform) layerMap(ctx context.Context, open OpenBlob) map[v1.Hash]partial.CompressedLayer {
@@ -108,16 +118,14 @@ func (p LockedPlatform) layerMap(ctx context.Context, open OpenBlob) map[v1.Hash
 
 // index is a v1.ImageIndex over what the lock says.
 type index struct {
-	raw      []byte
-	desc     v1.Descriptor
-	manifest *v1.IndexManifest
-	images   map[v1.Hash]v1.Image
+	documents
+	images map[v1.Hash]v1.Image
 }
 
 func (i *index) MediaType() (types.MediaType, error)       { return types.OCIImageIndex, nil }
 func (i *index) Digest() (v1.Hash, error)                  { return i.desc.Digest, nil }
 func (i *index) Size() (int64, error)                      { return i.desc.Size, nil }
-func (i *index) IndexManifest() (*v1.IndexManifest, error) { return i.manifest.DeepCopy(), nil }
+func (i *index) IndexManifest() (*v1.IndexManifest, error) { return i.documents.index.DeepCopy(), nil }
 func (i *index) RawManifest() ([]byte, error)              { return i.raw, nil }
 func (i *index) ImageIndex(h v1.Hash) (v1.ImageIndex, error) {
 	return nil, fmt.Errorf("no index %s", h)

@@ -95,7 +95,7 @@ func storedPackage(p *apk.Package, store *layers.Store) (unit, error) {
 
 // fetchPackage reads a package in one pass: signature, control, and the data stream into the store.
 func fetchPackage(ctx context.Context, p *apk.Package, url string, src Sources) (unit, error) {
-	f, err := src.Fetch.Open(ctx, url)
+	f, err := src.open(ctx, url, p.String(), p.Size)
 	if err != nil {
 		return unit{}, err
 	}

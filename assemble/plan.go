@@ -14,10 +14,11 @@ import (
 
 // Sources is where a build reads from and what it works with.
 type Sources struct {
-	Fetch   Opener
-	Keyring *apk.Keyring  // nil: signatures are not asked for
-	Store   *layers.Store // nil where only packages are resolved
-	Jobs    int           // packages ingested at once, over all platforms; 0: twice GOMAXPROCS
+	Fetch    Opener
+	Keyring  *apk.Keyring  // nil: signatures are not asked for
+	Store    *layers.Store // nil where only packages are resolved
+	Jobs     int           // packages ingested at once, over all platforms; 0: twice GOMAXPROCS
+	Progress Progress      // nil: nobody is told of what is fetched
 	// Warn is told what a person should know though it stops nothing; nil: nobody is. Calls do not overlap.
 	Warn func(string)
 }

@@ -46,7 +46,9 @@ func ingestRuntime(ctx context.Context, spec Spec, r Runtime, p Platform, src So
 		return plan, err
 	}
 	raw, err := src.Store.Ingest(ctx, layers.Source{Name: plan.URL, Digest: want,
-		Open: func(ctx context.Context) (io.ReadCloser, error) { return src.Fetch.Open(ctx, plan.URL) }})
+		Open: func(ctx context.Context) (io.ReadCloser, error) {
+			return src.open(ctx, plan.URL, baseName(plan.URL), -1)
+		}})
 	if errors.Is(err, fs.ErrNotExist) {
 		return plan, fmt.Errorf("%w; %s has no such source", err, p)
 	}

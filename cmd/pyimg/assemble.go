@@ -14,6 +14,7 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/internal/progress"
 	"github.com/pyimg/pyimg/push"
 )
 
@@ -63,11 +64,17 @@ func (p program) assemble(c *cli.Context) error {
 	if err := p.registry(c).CheckRefs(c.StringSlice("push")); err != nil {
 		return usageError{err}
 	}
+	report, err := p.reporter(c)
+	if err != nil {
+		return err
+	}
+	defer report.Close()
 	src, done, err := p.sources(c, s, true)
 	defer done()
 	if err != nil {
 		return err
 	}
+	src.Progress = report
 	lock, err := p.build(c.Context, s, src)
 	if err != nil {
 		return err
@@ -76,7 +83,7 @@ func (p program) assemble(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return p.deliver(c, lock, index, outputs)
+	return p.deliver(c, lock, index, outputs, report)
 }
 
 // assembleSpec is the spec in force, with the flags' word over the file's.
@@ -151,7 +158,7 @@ func (p program) sourceDateEpoch() (time.Time, error) {
 }
 
 // deliver writes and pushes the image, and says what came out.
-func (p program) deliver(c *cli.Context, lock assemble.Lock, index v1.ImageIndex, outputs []output) error {
+func (p program) deliver(c *cli.Context, lock assemble.Lock, index v1.ImageIndex, outputs []output, report progress.Reporter) error {
 	for _, o := range outputs {
 		if err := o.write(c.Context, index); err != nil {
 			return err
@@ -159,11 +166,6 @@ func (p program) deliver(c *cli.Context, lock assemble.Lock, index v1.ImageIndex
 	}
 	results := []string{lock.Digest}
 	if refs := c.StringSlice("push"); len(refs) > 0 {
-		report, err := p.reporter(c)
-		if err != nil {
-			return err
-		}
-		defer report.Close()
 		r, err := p.registry(c).Push(c.Context, index, refs, push.Options{Progress: report})
 		if err != nil {
 			return err
@@ -205,7 +207,7 @@ func writeFile(name string, data []byte) error {
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", name, err)
 	}
-	defer os.Remove(f.Name()) // gone already once it was renamed
+	defer func() { _ = os.Remove(f.Name()) }() // gone already once it was renamed
 	_, err = f.Write(data)
 	if e := f.Chmod(0o644); err == nil {
 		err = e

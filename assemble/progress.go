@@ -1,0 +1,49 @@
+package assemble
+
+import (
+	"context"
+	"io"
+)
+
+// Progress is told of what is fetched. Calls may overlap.
+type Progress interface {
+	// Start begins a transfer of size bytes; a negative size is not known.
+	Start(kind, name string, size int64) interface {
+		Add(bytes int64)
+		Done(err error)
+	}
+}
+
+// open opens a URL or path, and reports what is read of it until it is closed. name is what a person calls it.
+func (s Sources) open(ctx context.Context, url, name string, size int64) (io.ReadCloser, error) {
+	f, err := s.Fetch.Open(ctx, url)
+	if err != nil || s.Progress == nil {
+		return f, err
+	}
+	return &reported{ReadCloser: f, task: s.Progress.Start("fetch", name, size)}, nil
+}
+
+// reported is a body whose reading is reported.
+type reported struct {
+	io.ReadCloser
+	task interface {
+		Add(bytes int64)
+		Done(err error)
+	}
+	err error // what ended the reading before its end
+}
+
+func (r *reported) Read(p []byte) (int, error) {
+	n, err := r.ReadCloser.Read(p)
+	r.task.Add(int64(n))
+	if err != nil && err != io.EOF {
+		r.err = err
+	}
+	return n, err
+}
+
+func (r *reported) Close() error {
+	err := r.ReadCloser.Close()
+	r.task.Done(r.err)
+	return err
+}
