@@ -24,8 +24,8 @@ func replace(ctx context.Context, dir, path string, write func(io.Writer) error)
 	}
 	defer func() {
 		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
+			_ = f.Close()
+			_ = os.Remove(f.Name())
 		}
 	}()
 	w := bufio.NewWriterSize(cancellable(ctx, f), copyBuffer)

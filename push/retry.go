@@ -114,16 +114,25 @@ func (t retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 		if resp != nil {
 			wait = retryAfter(resp.Header)
 		}
-		if !t.pause(req.Context(), n, wait) {
+		if t.pause(req.Context(), n, wait) {
+			discard(resp)
+		} else if cerr := req.Context().Err(); cerr != nil {
+			discard(resp)
+			return nil, cerr
+		} else {
 			return resp, err
-		}
-		if resp != nil {
-			_, _ = io.CopyN(io.Discard, resp.Body, maxDrained)
-			resp.Body.Close()
 		}
 		if req, err = again(req); err != nil {
 			return nil, err
 		}
+	}
+}
+
+// discard gives up an answer, if there is one.
+func discard(resp *http.Response) {
+	if resp != nil {
+		_, _ = io.CopyN(io.Discard, resp.Body, maxDrained)
+		_ = resp.Body.Close()
 	}
 }
 

@@ -131,7 +131,7 @@ func image(t *testing.T, arch string, layers ...v1.Layer) v1.Image {
 }
 
 func index(images map[string]v1.Image) v1.ImageIndex {
-	idx := v1.ImageIndex(mutate.IndexMediaType(empty.Index, types.OCIImageIndex))
+	idx := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	arches := make([]string, 0, len(images))
 	for arch := range images {
 		arches = append(arches, arch)
@@ -161,3 +161,5 @@ func digest(t *testing.T, d interface{ Digest() (v1.Hash, error) }) string {
 	}
 	return h.String()
 }
+
+func emptyImage() v1.Image { return empty.Image }

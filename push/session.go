@@ -2,6 +2,7 @@ package push
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -160,7 +161,7 @@ func (s *session) upload(ctx context.Context, b blob, task Task) error {
 			return fmt.Errorf("%s for %q: %w", op, s.repo.Name(), final.err)
 		}
 		if !s.mayPass(err) || !s.policy.pause(ctx, n, wait) {
-			return s.fail(op, err)
+			return s.fail(op, cmp.Or(ctx.Err(), err))
 		}
 	}
 }
@@ -210,14 +211,14 @@ func (s *session) put(ctx context.Context, location *url.URL, b blob, task Task)
 	location.RawQuery = q.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPut, location.String(), body)
 	if err != nil {
-		body.Close()
+		_ = body.Close()
 		return 0, err
 	}
 	req.ContentLength = b.desc.Size
 	req.Header.Set("Content-Type", "application/octet-stream")
 	if b.desc.Size == 0 {
 		req.Body = http.NoBody // else net/http probes it and sends it chunked
-		body.Close()
+		_ = body.Close()
 	}
 	resp, err := s.send(req, http.StatusCreated, http.StatusNoContent, http.StatusAccepted)
 	if source := body.sourceErr(); source != nil {

@@ -28,7 +28,7 @@ type guarded struct {
 func (t guarded) RoundTrip(req *http.Request) (*http.Response, error) {
 	if reason := t.refuse(req); reason != "" {
 		if req.Body != nil {
-			req.Body.Close()
+			_ = req.Body.Close()
 		}
 		return nil, &refusedError{reason}
 	}

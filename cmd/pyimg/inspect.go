@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/push"
 )
 
 func (p program) inspectCommand() *cli.Command {
@@ -33,6 +34,11 @@ func (p program) inspectCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			root, err := push.Root(index) // a single image is shown as an index of one, and keeps its own digest
+			if err != nil {
+				return err
+			}
+			report.Digest, report.MediaType = root.Digest.String(), string(root.MediaType)
 			if c.Bool("json") {
 				e := json.NewEncoder(p.stdout)
 				e.SetIndent("", "  ")

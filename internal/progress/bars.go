@@ -22,13 +22,14 @@ type bars struct {
 	total *mpb.Bar
 	size  int64 // of all transfers begun
 	count int   // of them
+	open  map[*mpb.Bar]bool
 
 	closed bool
 }
 
 func newBars(w io.Writer) *bars {
 	// The caller knows that it is a terminal; mpb would not see it through a wrapped writer.
-	return &bars{out: mpb.New(mpb.WithOutput(w), mpb.ForceAutoRefresh(), mpb.WithWidth(40))}
+	return &bars{open: map[*mpb.Bar]bool{}, out: mpb.New(mpb.WithOutput(w), mpb.ForceAutoRefresh(), mpb.WithWidth(40))}
 }
 
 func (b *bars) Start(kind, name string, size int64) Task {
@@ -46,7 +47,8 @@ func (b *bars) Start(kind, name string, size int64) Task {
 	b.total.SetTotal(b.size, false)
 	bar := b.add(safe(kind)+" "+short(name), b.count)
 	bar.SetTotal(size, false)
-	return &barTask{total: b.total, bar: bar}
+	b.open[bar] = true
+	return &barTask{all: b, total: b.total, bar: bar}
 }
 
 // lowest is the priority of the bar that stands below all others.
@@ -84,16 +86,27 @@ func (b *bars) Close() {
 	}
 	b.closed = true
 	if b.total != nil {
-		b.total.Abort(true)
+		b.open[b.total] = true
 	}
-	b.out.Shutdown()
+	for bar := range b.open {
+		bar.Abort(true)
+	}
+	b.out.Wait() // Shutdown would leave the last picture standing
 }
 
-type barTask struct{ total, bar *mpb.Bar }
+type barTask struct {
+	all        *bars
+	total, bar *mpb.Bar
+}
 
 func (t *barTask) Add(n int64) {
 	t.bar.IncrInt64(n)
 	t.total.IncrInt64(n)
 }
 
-func (t *barTask) Done(error) { t.bar.Abort(true) }
+func (t *barTask) Done(error) {
+	t.all.mu.Lock()
+	defer t.all.mu.Unlock()
+	delete(t.all.open, t.bar)
+	t.bar.Abort(true)
+}
