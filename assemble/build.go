@@ -39,7 +39,7 @@ func Build(ctx context.Context, plan Plan, src Sources, o BuildOptions) (Lock, e
 	if err != nil {
 		return Lock{}, err
 	}
-	lock := Lock{Version: LockVersion, Spec: plan.Spec.Digest(), Untrusted: src.Keyring == nil, Annotations: plan.Spec.Image.Annotations}
+	lock := Lock{Version: LockVersion, Spec: plan.Spec.Digest(), Untrusted: src.AllowUntrusted, Annotations: plan.Spec.Image.Annotations}
 	warnings := make([][]string, len(builds))
 	for i, b := range builds {
 		warnings[i] = b.warnings

@@ -100,7 +100,7 @@ func fetchPackage(ctx context.Context, p *apk.Package, url string, src Sources) 
 		return unit{}, err
 	}
 	defer f.Close()
-	a, err := apk.OpenArchive(f, apk.Expect{Package: p, Keyring: src.Keyring, Name: url})
+	a, err := apk.OpenArchive(f, apk.Expect{Package: p, Keyring: src.keyring(), Name: url})
 	if err != nil {
 		return unit{}, err
 	}

@@ -14,11 +14,13 @@ import (
 
 // Sources is where a build reads from and what it works with.
 type Sources struct {
-	Fetch    Opener
-	Keyring  *apk.Keyring  // nil: signatures are not asked for
-	Store    *layers.Store // nil where only packages are resolved
-	Jobs     int           // packages ingested at once, over all platforms; 0: twice GOMAXPROCS
-	Progress Progress      // nil: nobody is told of what is fetched
+	Fetch   Opener
+	Keyring *apk.Keyring  // nil: signatures are not asked for
+	Store   *layers.Store // nil where only packages are resolved
+	Jobs    int           // packages ingested at once, over all platforms; 0: twice GOMAXPROCS
+	// AllowUntrusted asks for no signatures. It is noted in the lock.
+	AllowUntrusted bool
+	Progress       Progress // nil: nobody is told of what is fetched
 	// Warn is told what a person should know though it stops nothing; nil: nobody is. Calls do not overlap.
 	Warn func(string)
 }
@@ -26,6 +28,17 @@ type Sources struct {
 // Opener opens URLs, file URLs and paths for reading.
 type Opener interface {
 	Open(ctx context.Context, url string) (io.ReadCloser, error)
+}
+
+// keyring is what apk is to check signatures with: nil where none are asked for.
+func (s Sources) keyring() *apk.Keyring {
+	switch {
+	case s.AllowUntrusted:
+		return nil
+	case s.Keyring == nil:
+		return apk.NewKeyring() // trusts nothing
+	}
+	return s.Keyring
 }
 
 // warn says what was found for each platform.

@@ -81,7 +81,7 @@ func loadIndexes(ctx context.Context, repositories []*apk.Repository, arch strin
 	g, ctx := errgroup.WithContext(ctx)
 	for i, r := range repositories {
 		g.Go(func() (err error) {
-			indexes[i], err = apk.LoadIndex(ctx, src.Fetch, apk.IndexOptions{Arch: arch, Keyring: src.Keyring, Repository: r})
+			indexes[i], err = apk.LoadIndex(ctx, src.Fetch, apk.IndexOptions{Arch: arch, Keyring: src.keyring(), Repository: r})
 			return err
 		})
 	}

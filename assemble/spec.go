@@ -115,6 +115,7 @@ func (s Spec) Digest() string {
 // SetRepositories replaces the repositories. Paths start from the working directory. The branch goes with what it said
 // of the old ones, unless names on the mirrors are among the new.
 func (s *Spec) SetRepositories(rs []string) error {
+	rs = slices.Clone(rs)
 	named := false
 	for i, r := range rs {
 		if err := checkRepository(r); err != nil {

@@ -49,17 +49,18 @@ func applySourceFlags(c *cli.Context, s *assemble.Spec) error {
 
 // sources opens what a build reads from. The caller calls done when the build is over.
 func (p program) sources(c *cli.Context, s assemble.Spec, withStore bool) (src assemble.Sources, done func(), err error) {
+	if c.Int("jobs") < 0 {
+		return src, func() {}, usagef("--jobs %d: expected a number from 0 on", c.Int("jobs"))
+	}
 	client := &fetch.Client{Offline: c.Bool("offline"), Jobs: c.Int("jobs")}
-	src = assemble.Sources{Fetch: client, Jobs: c.Int("jobs"), Warn: p.warn}
+	src = assemble.Sources{Fetch: client, Jobs: c.Int("jobs"), Warn: p.warn, AllowUntrusted: c.Bool("allow-untrusted")}
 	done = func() {}
 	if withStore {
 		if src.Store, done, err = p.store(c); err != nil {
 			return src, done, err
 		}
 	}
-	if !c.Bool("allow-untrusted") {
-		src.Keyring, err = p.keyring(c, s, client, src.Store)
-	}
+	src.Keyring, err = p.keyring(c, s, client, src.Store)
 	return src, done, err
 }
 
