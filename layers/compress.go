@@ -31,7 +31,7 @@ type inflater struct {
 func (s *Store) inflate(r *bufio.Reader) (inflater, error) {
 	head, err := r.Peek(4)
 	if len(head) == 0 && err != nil {
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			err = errors.New("it is empty")
 		}
 		return inflater{}, err

@@ -146,7 +146,7 @@ func (e *editor) member(h *tar.Header) (*tar.Header, error) {
 		h.Linkname = target
 	}
 	if e.written[to] {
-		return nil, fmt.Errorf("stands twice in what is left, as %q: ingest the archive and rewrite it, so that the last one wins", to)
+		return nil, fmt.Errorf("%q stands twice in what is left: ingest the archive and rewrite it, so that the last one wins", to)
 	}
 	e.written[to] = true
 	return h, nil
@@ -171,7 +171,8 @@ func applyEdit(edit Edit, h *tar.Header) (string, error) {
 // tidyHeader returns a header that says what h says in the way that every runtime takes alike.
 func tidyHeader(h *tar.Header) *tar.Header {
 	t := &tar.Header{
-		Typeflag: h.Typeflag, Name: tidyName(cleanName(h.Name), h.Typeflag == tar.TypeDir), Linkname: h.Linkname, Size: h.Size,
+		Typeflag: h.Typeflag, Size: h.Size,
+		Name: tidyName(cleanName(h.Name), h.Typeflag == tar.TypeDir), Linkname: h.Linkname,
 		Mode: h.Mode & 0o7777, Uid: h.Uid, Gid: h.Gid, Uname: h.Uname, Gname: h.Gname, ModTime: h.ModTime,
 		Devmajor: h.Devmajor, Devminor: h.Devminor, PAXRecords: foreignPAX(h.PAXRecords),
 	}

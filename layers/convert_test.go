@@ -20,7 +20,7 @@ func list(t testing.TB, s *layers.Store, b layers.Blob) []string {
 	r := tar.NewReader(bytes.NewReader(inflated(t, s, b)))
 	for {
 		h, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return out
 		}
 		if err != nil {

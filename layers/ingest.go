@@ -78,8 +78,11 @@ func (s *Store) learn(ctx context.Context, src Source, r io.Reader, keep io.Writ
 	if err == nil {
 		err = in.finish()
 	}
-	if err = in.explain(err); err != nil {
-		return Blob{}, nil, fmt.Errorf("reading %q: %w", src.Name, err)
+	if err != nil {
+		if other := in.otherDigest(src); other != nil {
+			return Blob{}, nil, other
+		}
+		return Blob{}, nil, fmt.Errorf("reading %q: %w", src.Name, in.explain(err))
 	}
 	b := in.blob()
 	if src.Digest != "" && src.Digest != b.Digest {
@@ -170,6 +173,6 @@ func (r *checkedReader) damaged() error {
 	if err1 == nil && err2 == nil && os.SameFile(mine, there) {
 		r.store.remove(r.digest)
 	}
-	return fmt.Errorf("reading %q: its bytes have changed since they were stored; it has been removed: run again to fetch it anew",
-		r.file.Name())
+	return fmt.Errorf("reading %q: its bytes have changed since they were stored; "+
+		"it has been removed: run again to fetch it anew", r.file.Name())
 }

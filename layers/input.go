@@ -87,6 +87,21 @@ func (in *input) blob() Blob {
 	}
 }
 
+// otherDigest reads what is left of a source with a fault, to tell whether its bytes are those that were asked for at all:
+// if not, that explains the fault. nil where they are, or where reading or keeping them failed.
+func (in *input) otherDigest(src Source) error {
+	broken := in.raw.err != nil || in.raw.keepErr != nil
+	if src.Digest == "" || broken {
+		return nil
+	}
+	in.raw.keep = nil
+	_, err := io.Copy(io.Discard, io.LimitReader(in.raw, maxTarSize))
+	if got := formatDigest(in.raw.hash.Sum(nil)); err == nil && got != src.Digest {
+		return &DigestError{Name: src.Name, Want: src.Digest, Got: got}
+	}
+	return nil
+}
+
 // explain says what is wrong with the source, or with where it is kept.
 func (in *input) explain(err error) error {
 	var corrupt flate.CorruptInputError

@@ -53,7 +53,7 @@ func (s *Store) made(ctx context.Context, key string, build func() (Blob, error)
 		return Blob{}, err
 	}
 	defer leave()
-	b, err := s.recorded(key)
+	b, err := s.recorded(ctx, key)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return b, err
 	}
@@ -64,12 +64,13 @@ func (s *Store) made(ctx context.Context, key string, build func() (Blob, error)
 }
 
 // recorded returns the blob recorded under key; fs.ErrNotExist if there is no record, or no longer its blob.
-func (s *Store) recorded(key string) (Blob, error) {
+func (s *Store) recorded(ctx context.Context, key string) (Blob, error) {
 	digest, err := s.Record(key)
 	if err != nil {
 		return Blob{}, err
 	}
-	return s.Blob(string(digest))
+	f, err := s.facts(ctx, string(digest))
+	return f.Blob, err
 }
 
 // build stores what write makes, in one pass:
@@ -95,7 +96,8 @@ func (s *Store) build(ctx context.Context, o MakeOptions, write func(*tar.Writer
 }
 
 // press writes what write makes to w, compressed.
-func (s *Store) press(ctx context.Context, o MakeOptions, w io.Writer, write func(*tar.Writer) error) (Blob, *scanner, error) {
+func (s *Store) press(ctx context.Context, o MakeOptions, w io.Writer, write func(*tar.Writer) error,
+) (Blob, *scanner, error) {
 	out := &countedWriter{ctx: ctx, w: w, hash: sha256.New(), explain: s.writeError}
 	packed := bufio.NewWriterSize(out, chunk)
 	compressed, err := o.compressor(packed)

@@ -73,7 +73,9 @@ func inflated(t testing.TB, s *layers.Store, b layers.Blob) []byte {
 func TestMake(t *testing.T) {
 	t.Parallel()
 	members := []member{dir("usr"), script("usr/x", "#!/bin/sh\n"), file("usr/y", strings.Repeat("words ", 50_000))}
-	for _, o := range []layers.MakeOptions{{}, {Compression: "gzip", Level: 1}, {Compression: "gzip", Level: 9}, {Compression: "zstd"}, {Compression: "zstd", Level: 19}} {
+	for _, o := range []layers.MakeOptions{
+		{}, {Compression: "gzip", Level: 1}, {Compression: "gzip", Level: 9}, {Compression: "zstd"}, {Compression: "zstd", Level: 19},
+	} {
 		var calls int
 		s := openStore(t)
 		b, err := s.Make(t.Context(), "test v1", o, write(&calls, members...))
@@ -196,7 +198,9 @@ func TestMakeAfterItsBlobIsGone(t *testing.T) {
 		if _, err := io.Copy(io.Discard, r); err == nil {
 			t.Error("damage went unnoticed")
 		}
-		r.Close()
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 	if calls != 2 {
 		t.Errorf("the layer was written %d times, want twice", calls)

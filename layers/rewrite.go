@@ -23,7 +23,7 @@ func (s *Store) Rewrite(ctx context.Context, recipe string, o MakeOptions, diges
 		return Blob{}, fmt.Errorf("rewriting %s: %w", strings.Join(digests, ", "), err)
 	}
 	b, err := s.made(ctx, o.key("rewrite", strings.Join(digests, " ")+"\n"+recipe), func() (Blob, error) {
-		out, err := s.planRewrite(digests, edit)
+		out, err := s.planRewrite(ctx, digests, edit)
 		if err != nil {
 			return Blob{}, err
 		}
@@ -109,11 +109,16 @@ type link struct {
 }
 
 // planRewrite decides from what is known of the blobs what is left of them.
-func (s *Store) planRewrite(digests []string, edit func(src int, h *tar.Header) (bool, error)) ([][]*tar.Header, error) {
+func (s *Store) planRewrite(ctx context.Context, digests []string, edit func(src int, h *tar.Header) (bool, error),
+) ([][]*tar.Header, error) {
 	p := rewritePlan{out: make([][]*tar.Header, len(digests)), at: map[string]target{}}
 	for i, digest := range digests {
 		meant := map[string]place{} // by path in the blob; for its hard links
-		for entry, err := range s.Entries(digest) {
+		f, err := s.facts(ctx, digest)
+		if err != nil {
+			return nil, err
+		}
+		for entry, err := range f.all() {
 			if err == nil {
 				err = p.add(i, entry, meant, func(h *tar.Header) (bool, error) { return edit(i, h) })
 			}

@@ -93,7 +93,8 @@ func TestRewriteRefuses(t *testing.T) {
 	}{
 		"a folder and a file": {[][]member{{dir("x")}, {file("x", "")}}, keepEach, `"x" is a folder and something else`},
 		"a dropped target": {
-			[][]member{{file("x", ""), hardlink("y", "x")}}, func(_ int, h *tar.Header) (bool, error) { return h.Name != "x", nil }, "target is dropped",
+			[][]member{{file("x", ""), hardlink("y", "x")}},
+			func(_ int, h *tar.Header) (bool, error) { return h.Name != "x", nil }, "target is dropped",
 		},
 		"a target that loses": {[][]member{{file("x", "1"), hardlink("y", "x")}, {file("x", "2")}}, keepEach, "target is dropped"},
 		"a name up": {

@@ -10,8 +10,9 @@ import (
 
 // A scanner reads one tar and notes what stands in it.
 //
-// What docker, podman and umoci take as a layer they unpack with Go's archive/tar, as this does: a missing end of the
-// archive, link targets with bytes after a NUL and numbers in base 256 are read alike.
+// Docker, podman and umoci unpack layers with Go's archive/tar, and so does this: what is odd is read alike. Tried with
+// all three: an archive without its end mark, folders that no entry makes, a folder after its files, a hard link to a hard
+// link. Bytes after the NUL of a link target, which apk writes, are not seen.
 type scanner struct {
 	store   *Store
 	entries encoder
@@ -223,7 +224,7 @@ func (s *scanner) file(p string, h *tar.Header, r io.Reader) (member, error) {
 
 // noEOF tells an end where there should be more from one where there may be.
 func noEOF(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err

@@ -4,7 +4,10 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"debug/elf"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -13,6 +16,7 @@ import (
 	"testing/iotest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/pyimg/pyimg/layers"
@@ -158,6 +162,7 @@ func TestIngestStopsWithTheContext(t *testing.T) {
 func TestIngestForms(t *testing.T) {
 	t.Parallel()
 	plain := tarball(t, file("usr/bin/x", strings.Repeat("words ", 1000)))
+	padded := append(slices.Clone(plain), make([]byte, 20<<10)...)
 	for name, test := range map[string]struct {
 		raw, plain []byte
 		mediaType  string
@@ -170,7 +175,7 @@ func TestIngestForms(t *testing.T) {
 		"zstd skippable frame": {
 			slices.Concat([]byte("\x50\x2a\x4d\x18\x03\x00\x00\x00abc"), zst(t, plain)), plain, layers.MediaTypeZstd,
 		},
-		"padding":     {gz(t, append(slices.Clone(plain), make([]byte, 20<<10)...)), append(slices.Clone(plain), make([]byte, 20<<10)...), layers.MediaTypeGzip},
+		"padding":     {gz(t, padded), padded, layers.MediaTypeGzip},
 		"no end mark": {gz(t, plain[:len(plain)-1024]), plain[:len(plain)-1024], layers.MediaTypeGzip},
 	} {
 		s := openStore(t)
@@ -202,7 +207,10 @@ func TestFaults(t *testing.T) {
 		members []member
 		want    []string // parts of the faults, in order
 	}{
-		"none":                          {[]member{dir("usr"), dir("usr/bin"), file("usr/bin/x", ""), hardlink("usr/bin/y", "usr/bin/x"), symlink("usr/b", "../../up")}, nil},
+		"none": {
+			[]member{dir("usr"), dir("usr/bin"), file("usr/bin/x", ""), hardlink("usr/bin/y", "usr/bin/x"), symlink("usr/b", "../../up")},
+			nil,
+		},
 		"a name that starts with a dot": {[]member{file(".pre-install", ""), file("usr/.keep_dir", "")}, nil},
 		"a folder after its file":       {[]member{file("usr/x", ""), dir("usr")}, nil},
 		"root":                          {[]member{dir(".")}, []string{"root itself"}},
@@ -210,16 +218,18 @@ func TestFaults(t *testing.T) {
 		"double slash":                  {[]member{file("usr//x", "")}, []string{`"usr/x" is written as "usr//x"`}},
 		"twice":                         {[]member{file("x", "1"), file("x", "2")}, []string{`"x" stands twice`}},
 		"a folder twice":                {[]member{dir("x"), dir("x")}, []string{`"x" stands twice`}},
-		"below a symlink":               {[]member{symlink("var/run", "../run"), file("var/run/a/x", "")}, []string{`"var/run/a/x" lies below "var/run"`}},
-		"below a file":                  {[]member{file("x", ""), file("x/y", "")}, []string{`"x/y" lies below "x"`}},
-		"a file over a folder":          {[]member{file("x/y", ""), symlink("x", "z")}, []string{`"x" is no folder`}},
-		"char device":                   {[]member{odd(tar.TypeChar)}, []string{"device"}},
-		"block device":                  {[]member{odd(tar.TypeBlock)}, []string{"device"}},
-		"pipe":                          {[]member{odd(tar.TypeFifo)}, []string{"pipe"}},
-		"odd type":                      {[]member{odd('V')}, []string{`type flag 'V'`}},
-		"contiguous file":               {[]member{odd(tar.TypeCont)}, []string{`type flag '7'`}},
-		"global header":                 {[]member{global, file("x", "")}, []string{"global PAX header"}},
-		"owner":                         {[]member{owned}, []string{"-1:0"}},
+		"below a symlink": {
+			[]member{symlink("var/run", "../run"), file("var/run/a/x", "")}, []string{`"var/run/a/x" lies below "var/run"`},
+		},
+		"below a file":         {[]member{file("x", ""), file("x/y", "")}, []string{`"x/y" lies below "x"`}},
+		"a file over a folder": {[]member{file("x/y", ""), symlink("x", "z")}, []string{`"x" is no folder`}},
+		"char device":          {[]member{odd(tar.TypeChar)}, []string{"device"}},
+		"block device":         {[]member{odd(tar.TypeBlock)}, []string{"device"}},
+		"pipe":                 {[]member{odd(tar.TypeFifo)}, []string{"pipe"}},
+		"odd type":             {[]member{odd('V')}, []string{`type flag 'V'`}},
+		"contiguous file":      {[]member{odd(tar.TypeCont)}, []string{`type flag '7'`}},
+		"global header":        {[]member{global, file("x", "")}, []string{"global PAX header"}},
+		"owner":                {[]member{owned}, []string{"-1:0"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -333,5 +343,66 @@ func TestKept(t *testing.T) {
 		if string(got[0].Kept) != test.want || string(got[1].Kept) != test.want {
 			t.Errorf("Kept of %q = %.60q, of a hard link to it %.60q, want %.60q", test.member.header.Name, got[0].Kept, got[1].Kept, test.want)
 		}
+	}
+}
+
+// largeELF is a library of size bytes whose dynamic segment and name are its last ones.
+func largeELF(size int, soname string) string {
+	const header, program, dynamic = 64, 56, 48
+	b := make([]byte, size)
+	copy(b, "\x7fELF\x02\x01\x01")
+	le := binary.LittleEndian
+	le.PutUint16(b[16:], uint16(elf.ET_DYN))
+	le.PutUint16(b[18:], uint16(elf.EM_X86_64))
+	le.PutUint64(b[32:], header)
+	le.PutUint16(b[54:], program)
+	le.PutUint16(b[56:], 2)
+	at := uint64(size - dynamic)
+	names := at - uint64(len(soname)+1)
+	copy(b[names:], soname)
+	for i, p := range [][3]uint64{{uint64(elf.PT_LOAD), 0, uint64(size)}, {uint64(elf.PT_DYNAMIC), at, dynamic}} {
+		to := b[header+i*program:]
+		le.PutUint32(to, uint32(p[0]))
+		le.PutUint64(to[8:], p[1])
+		le.PutUint64(to[16:], p[1])
+		le.PutUint64(to[32:], p[2])
+	}
+	for i, v := range []uint64{uint64(elf.DT_STRTAB), names, uint64(elf.DT_SONAME), 0} {
+		le.PutUint64(b[at+uint64(i)*8:], v)
+	}
+	return string(b)
+}
+
+func TestLargeELF(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	s := openStoreIn(t, folder)
+	var members []member
+	sizes := []int{1000, 6 << 20, 4<<20 + 20, 4 << 20, 5 << 20}
+	for _, size := range sizes {
+		members = append(members, file(fmt.Sprint("lib", size), largeELF(size, fmt.Sprint("lib", size, ".so"))))
+	}
+	members = append(members, hardlink("link", "lib1000"))
+	got := entries(t, s, ingest(t, s, gzTar(t, members...)).Digest)
+	for i, size := range append(sizes, 1000) {
+		want := &layers.ELF{
+			Class: 64, Machine: elf.EM_X86_64, Type: elf.ET_DYN, Dynamic: true, Soname: fmt.Sprint("lib", size, ".so"),
+		}
+		if diff := cmp.Diff(want, got[i].ELF); diff != "" {
+			t.Errorf("ELF of %q (-want +got):\n%s", got[i].Path(), diff)
+		}
+	}
+	if left := stored(t, folder); len(left) != 2 {
+		t.Errorf("left are %q, want a blob and its facts", left)
+	}
+}
+
+func TestCutPaddingIsAFault(t *testing.T) {
+	t.Parallel()
+	plain := tarball(t, file("x", "1"))
+	s := openStore(t)
+	faults, err := s.Faults(ingest(t, s, gz(t, plain[:600])).Digest)
+	if err != nil || len(faults) != 1 || !strings.Contains(faults[0].String(), "record") {
+		t.Errorf("Faults = %v, %v, want that of the cut record", faults, err)
 	}
 }

@@ -39,7 +39,7 @@ func OpenStore(dir string) (*Store, error) {
 	}
 	s := &Store{dir: filepath.Join(dir, storeVersion)}
 	if err := s.prepare(); err != nil {
-		return nil, fmt.Errorf("opening the cache %q: %w; name a folder that you own and can write with --cache-dir", dir, err)
+		return nil, fmt.Errorf("opening the cache %q: %w; name a folder that you can write with --cache-dir", dir, err)
 	}
 	return s, nil
 }
@@ -89,20 +89,20 @@ func (s *Store) sweep() {
 
 // Blob describes the stored layer with this digest; fs.ErrNotExist if there is none.
 func (s *Store) Blob(digest string) (Blob, error) {
-	f, err := s.facts(digest)
+	f, err := s.facts(context.Background(), digest)
 	return f.Blob, err
 }
 
 // Faults tells why the stored bytes cannot be an OCI layer as they are; with none they can.
 func (s *Store) Faults(digest string) ([]Fault, error) {
-	f, err := s.facts(digest)
+	f, err := s.facts(context.Background(), digest)
 	return f.faults, err
 }
 
 // Entries yields what the stored layer's tar holds, in its order. An error is the last that it yields.
 func (s *Store) Entries(digest string) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		f, err := s.facts(digest)
+		f, err := s.facts(context.Background(), digest)
 		if err != nil {
 			yield(Entry{}, err)
 			return
@@ -112,7 +112,7 @@ func (s *Store) Entries(digest string) iter.Seq2[Entry, error] {
 }
 
 // facts returns what is known of a stored blob. Where that is lost or of another version, the blob is scanned again.
-func (s *Store) facts(digest string) (facts, error) {
+func (s *Store) facts(ctx context.Context, digest string) (facts, error) {
 	f, err := s.load(digest)
 	if err == nil || !errors.Is(err, errFacts) && !errors.Is(err, fs.ErrNotExist) {
 		return f, err
@@ -120,12 +120,12 @@ func (s *Store) facts(digest string) (facts, error) {
 	if _, err := os.Stat(s.blobPath(digest)); err != nil {
 		return facts{}, fmt.Errorf("looking for layer %q in the cache: %w", digest, err)
 	}
-	leave, err := s.flights.enter(context.Background(), digest)
+	leave, err := s.flights.enter(ctx, digest)
 	if err != nil {
 		return facts{}, err
 	}
 	defer leave()
-	return s.known(context.Background(), digest)
+	return s.known(ctx, digest)
 }
 
 // known is facts for a caller that has entered the digest's flight.

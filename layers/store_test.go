@@ -106,6 +106,22 @@ func TestIngestOfOtherBytesKeepsNothing(t *testing.T) {
 	}
 }
 
+// TestIngestOfDamagedBytesIsADigestError: that bytes are not what was asked for explains
+// more than what is wrong with them.
+func TestIngestOfDamagedBytesIsADigestError(t *testing.T) {
+	t.Parallel()
+	raw := gzTar(t, file("a", strings.Repeat("words ", 1000)))
+	damaged := append([]byte{}, raw...)
+	damaged[len(damaged)-6] ^= 1
+	for what, got := range map[string][]byte{"damaged": damaged, "cut": raw[:60]} {
+		var mismatch *layers.DigestError
+		_, err := openStore(t).Ingest(t.Context(), known(source("x", got), digest(raw)))
+		if !errors.As(err, &mismatch) || mismatch.Got != digest(got) {
+			t.Errorf("Ingest of %s bytes: %v, want a DigestError that names %s", what, err, digest(got))
+		}
+	}
+}
+
 func TestUnknownDigest(t *testing.T) {
 	t.Parallel()
 	s := openStore(t)
@@ -293,7 +309,9 @@ func TestStoresShareAFolder(t *testing.T) {
 					if _, err := io.Copy(io.Discard, r); err != nil {
 						t.Error(err)
 					}
-					r.Close()
+					if err := r.Close(); err != nil {
+						t.Error(err)
+					}
 				}
 			})
 		}

@@ -108,7 +108,7 @@ func (t *Tree) replaces(old *node, n Node) (bool, error) {
 		}
 	}
 	if old.children > 0 {
-		return false, fmt.Errorf("%q of %q cannot replace the folder of that name, which holds what others brought: %q made it",
+		return false, fmt.Errorf("%q of %q cannot replace the folder of %q, which is not empty",
 			n.Path, t.layers[n.Layer], t.layers[old.Layer])
 	}
 	return true, nil
