@@ -169,7 +169,7 @@ func (v *verifier) verify(ctx context.Context, ring *Keyring, arch string) error
 				Help: "it was altered, or is damaged: try another mirror"}
 		case len(named) > 0:
 			other = otherArch(v.name, s.hint, named[0], arch)
-		case other == nil || err != nil && other.Reason == ErrUnknownKey:
+		case other == nil || err != nil && errors.Is(other, ErrUnknownKey):
 			other = unknownKey(v.name, s.hint, ring, err)
 		}
 	}

@@ -97,7 +97,7 @@ func (l Lock) Index(ctx context.Context, open OpenBlob) (v1.ImageIndex, error) {
 	if err != nil {
 		return nil, err
 	}
-	idx := &index{documents: d, images: make(map[v1.Hash]v1.Image)}
+	idx := &index{docs: d, images: make(map[v1.Hash]v1.Image)}
 	for i, p := range l.Platforms {
 		img, err := partial.CompressedToImage(&image{d.configs[i], d.manifests[i], p.layerMap(ctx, open)})
 		if err != nil {
@@ -118,15 +118,15 @@ func (p LockedPlatform) layerMap(ctx context.Context, open OpenBlob) map[v1.Hash
 
 // index is a v1.ImageIndex over what the lock says.
 type index struct {
-	documents
+	docs   documents
 	images map[v1.Hash]v1.Image
 }
 
 func (i *index) MediaType() (types.MediaType, error)       { return types.OCIImageIndex, nil }
-func (i *index) Digest() (v1.Hash, error)                  { return i.desc.Digest, nil }
-func (i *index) Size() (int64, error)                      { return i.desc.Size, nil }
-func (i *index) IndexManifest() (*v1.IndexManifest, error) { return i.documents.index.DeepCopy(), nil }
-func (i *index) RawManifest() ([]byte, error)              { return i.raw, nil }
+func (i *index) Digest() (v1.Hash, error)                  { return i.docs.desc.Digest, nil }
+func (i *index) Size() (int64, error)                      { return i.docs.desc.Size, nil }
+func (i *index) IndexManifest() (*v1.IndexManifest, error) { return i.docs.index.DeepCopy(), nil }
+func (i *index) RawManifest() ([]byte, error)              { return i.docs.raw, nil }
 func (i *index) ImageIndex(h v1.Hash) (v1.ImageIndex, error) {
 	return nil, fmt.Errorf("no index %s", h)
 }

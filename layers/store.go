@@ -89,20 +89,20 @@ func (s *Store) sweep() {
 
 // Blob describes the stored layer with this digest; fs.ErrNotExist if there is none.
 func (s *Store) Blob(digest string) (Blob, error) {
-	f, err := s.facts(context.Background(), digest)
+	f, err := s.local(digest)
 	return f.Blob, err
 }
 
 // Faults tells why the stored bytes cannot be an OCI layer as they are; with none they can.
 func (s *Store) Faults(digest string) ([]Fault, error) {
-	f, err := s.facts(context.Background(), digest)
+	f, err := s.local(digest)
 	return f.faults, err
 }
 
 // Entries yields what the stored layer's tar holds, in its order. An error is the last that it yields.
 func (s *Store) Entries(digest string) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		f, err := s.facts(context.Background(), digest)
+		f, err := s.local(digest)
 		if err != nil {
 			yield(Entry{}, err)
 			return
@@ -110,6 +110,11 @@ func (s *Store) Entries(digest string) iter.Seq2[Entry, error] {
 		f.all()(yield)
 	}
 }
+
+// local is facts for callers without a context: nothing is fetched, and a scan of a stored blob ends by itself.
+//
+//nolint:contextcheck // and so its callers have none to pass
+func (s *Store) local(digest string) (facts, error) { return s.facts(context.Background(), digest) }
 
 // facts returns what is known of a stored blob. Where that is lost or of another version, the blob is scanned again.
 func (s *Store) facts(ctx context.Context, digest string) (facts, error) {

@@ -32,10 +32,10 @@ func (b *body) Read(p []byte) (int, error) {
 		switch complete := b.download.size < 0 || b.offset == b.download.size; {
 		case err == nil:
 			return 0, nil
-		case err == io.EOF && complete:
+		case errors.Is(err, io.EOF) && complete:
 			b.finish(io.EOF)
 			continue
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			err = io.ErrUnexpectedEOF
 		}
 		if err := b.resume(err); err != nil {
@@ -60,7 +60,7 @@ func (b *body) read(p []byte) (int, error) {
 	if n > 0 {
 		b.progress(n)
 	}
-	if err != nil && err != io.EOF && b.attempt.watchdog.barked.Load() {
+	if err != nil && !errors.Is(err, io.EOF) && b.attempt.watchdog.barked.Load() {
 		err = errStalled
 	}
 	return n, err
