@@ -32,7 +32,7 @@ fuzz:
 # the folder shared beside the repository. Tests skip what is missing; set
 # PYIMG_E2E_REQUIRE=1 to have them fail.
 e2e:
-	$(GO) test -count 1 -timeout 20m -v ./internal/e2e
+	$(GO) test -count 1 -timeout 20m -parallel 4 -v ./internal/e2e
 
 demo:
 	$(GO) run ./cmd/pyimg demo

@@ -17,11 +17,13 @@ func (p program) app() *cli.App {
 		HideVersion:          true,
 		HideHelpCommand:      true,
 		EnableBashCompletion: true,
-		Writer:               p.stdout,
-		ErrWriter:            p.stderr,
-		ExitErrHandler:       func(*cli.Context, error) {}, // run decides
-		OnUsageError:         func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
-		Action:               noCommand,
+		// A comma may stand in a path or a dependency; a flag is given once for each value.
+		DisableSliceFlagSeparator: true,
+		Writer:                    p.stdout,
+		ErrWriter:                 p.stderr,
+		ExitErrHandler:            func(*cli.Context, error) {}, // run decides
+		OnUsageError:              func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
+		Action:                    noCommand,
 		Commands: []*cli.Command{
 			p.assembleCommand(),
 			p.resolveCommand(),
@@ -45,6 +47,11 @@ func noCommand(c *cli.Context) error {
 // command gives a command what all of them share.
 func command(c *cli.Command) *cli.Command {
 	c.HideHelpCommand = true
+	for _, f := range c.Flags {
+		if b, ok := f.(*cli.BoolFlag); ok {
+			b.DisableDefaultText = true
+		}
+	}
 	c.OnUsageError = func(_ *cli.Context, err error, _ bool) error {
 		return usageError{fmt.Errorf("%w; see \"pyimg %s --help\"", err, c.Name)}
 	}

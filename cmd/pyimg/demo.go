@@ -43,7 +43,7 @@ func (p program) demoCommand() *cli.Command {
 			"Example: pyimg demo --output /tmp/demo",
 		Flags: []cli.Flag{&cli.StringFlag{Name: "output", Value: "pyimg-demo", Usage: "`DIR` of the OCI layout"}},
 		Action: func(c *cli.Context) error {
-			d := &demo{out: p.stdout, dir: c.String("output"), warn: p.warn}
+			d := &demo{out: p.stdout, dir: c.String("output"), command: p.command}
 			defer d.close()
 			return d.run(c.Context)
 		},
@@ -52,9 +52,9 @@ func (p program) demoCommand() *cli.Command {
 
 // demo is one run of the demonstration. Its steps fill it in, in the order of run.
 type demo struct {
-	out  io.Writer
-	dir  string
-	warn func(string)
+	out     io.Writer
+	dir     string
+	command string // how this program was started
 
 	mirror   *fixture.Mirror
 	registry *fixture.Registry
@@ -94,8 +94,8 @@ func (d *demo) run(ctx context.Context) error {
 		}
 		fmt.Fprintf(d.out, "%-15s %6d ms  %s\n", step.name, time.Since(from).Milliseconds(), said)
 	}
-	fmt.Fprintf(d.out, "%-15s %6d ms\n\nLook at it:  pyimg inspect %s:latest\nThen a real one, with network:  pyimg assemble --push REGISTRY/NAME:TAG\n",
-		"done", time.Since(start).Milliseconds(), d.dir)
+	fmt.Fprintf(d.out, "%-15s %6d ms\n\nLook at it:          %[3]s inspect %[4]s:latest\nA real one, online:  %[3]s assemble --output oci:image:latest\n",
+		"done", time.Since(start).Milliseconds(), d.command, d.dir)
 	return nil
 }
 
@@ -127,7 +127,7 @@ func (d *demo) serve(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	d.src = assemble.Sources{Fetch: &fetch.Client{}, Keyring: apk.NewKeyring(), Warn: d.warn}
+	d.src = assemble.Sources{Fetch: &fetch.Client{}, Keyring: apk.NewKeyring()}
 	if d.src.Store, err = layers.OpenStore(d.cache); err != nil {
 		return "", err
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"golang.org/x/term"
@@ -18,7 +19,10 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	p := program{
 		stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv,
-		terminal: term.IsTerminal(int(os.Stderr.Fd())),
+		terminal: term.IsTerminal(int(os.Stderr.Fd())), command: "pyimg",
+	}
+	if strings.Contains(os.Args[0], "go-build") {
+		p.command = "go run ./cmd/pyimg"
 	}
 	code := p.run(ctx, os.Args)
 	stop()
@@ -29,7 +33,8 @@ func main() {
 type program struct {
 	stdout, stderr io.Writer
 	getenv         func(string) string
-	terminal       bool // stderr is one
+	terminal       bool   // stderr is one
+	command        string // how a person starts this program
 }
 
 // run runs one command line and returns the exit code.

@@ -51,8 +51,6 @@ func splitGzip(t testing.TB, b []byte) [][]byte {
 	return streams
 }
 
-func (a rawAPK) bytes() []byte { return bytes.Join([][]byte{a.signature, a.control, a.data}, nil) }
-
 func (a rawAPK) dataDigest() string {
 	sum := sha256.Sum256(a.data)
 	return "sha256:" + hex.EncodeToString(sum[:])

@@ -140,7 +140,7 @@ func badPackages(s shared) []badInput {
 			edit(t, repository, zlibName, func(b []byte) []byte { return fixture.FlipByte(b, -4000) })
 			return nil
 		}},
-		{"truncated apk", 1, []string{zlibName}, func(t *testing.T, repository string, _ *string) []string {
+		{"truncated apk", 6, []string{zlibName}, func(t *testing.T, repository string, _ *string) []string {
 			edit(t, repository, zlibName, func(b []byte) []byte { return fixture.Cut(b, -1000) })
 			return nil
 		}},

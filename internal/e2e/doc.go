@@ -5,7 +5,8 @@
 //
 // The recorded answers lie in a folder named shared beside the repository, or
 // where PYIMG_SHARED says. A test whose tools, privileges or data are missing
-// skips and says so; with PYIMG_E2E_REQUIRE=1 it fails instead. The tests
+// skips and says so; with PYIMG_E2E_REQUIRE=1 it fails instead. Under the race
+// detector, which sees nothing of a process of its own, all of them skip. They
 // change nothing outside their own temporary folders: daemons run on ports and
 // sockets of their own and are stopped at the end.
 package e2e

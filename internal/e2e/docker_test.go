@@ -18,7 +18,7 @@ func startDocker(t testing.TB) docker {
 	t.Helper()
 	needRoot(t)
 	needTools(t, "dockerd", "docker")
-	dir := shortDir(t)
+	dir := openDir(t)
 	t.Cleanup(func() { unmountBelow(t, dir) })
 	socket := "unix://" + filepath.Join(dir, "docker.sock")
 	// No bridge and no iptables: containers here have no network.

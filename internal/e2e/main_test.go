@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 // would skip.
 func runWithBinary(m *testing.M) (code int, err error) {
 	_, missing := findShared()
-	if os.Getenv(binaryVar) != "" || missing != nil {
+	if os.Getenv(binaryVar) != "" || missing != nil || raceDetector() {
 		return m.Run(), nil
 	}
 	dir, err := os.MkdirTemp("", "pyimg-e2e-")

@@ -20,7 +20,7 @@ func newPodman(t testing.TB) podman {
 	if _, err := os.Stat("/etc/containers/policy.json"); err != nil {
 		lack(t, "podman pulls nothing without a policy: %v", err)
 	}
-	dir := shortDir(t)
+	dir := openDir(t)
 	// Its storage stays mounted on itself after the last command.
 	t.Cleanup(func() { unmountBelow(t, dir) })
 	return podman{command{

@@ -20,8 +20,10 @@ func TestRootsEqualRealApks(t *testing.T) {
 			spec := s.rootSpec(t, dialect, allPlatforms())
 			pyimg(t).must(t, "assemble", spec, "--cache-dir", t.TempDir(), "--output", layout.output())
 			t.Run("umoci", func(t *testing.T) { checkWithUmoci(t, s, dialect, layout) })
-			t.Run("podman", func(t *testing.T) { checkWithPodman(t, s, dialect, layout) })
-			t.Run("docker", func(t *testing.T) { checkWithDocker(t, s, dialect, layout) })
+			image := startRegistry(t) + "/roots:" + tag
+			pyimg(t).must(t, "push", string(layout)+":"+tag, image)
+			t.Run("podman", func(t *testing.T) { checkWithPodman(t, s, dialect, image) })
+			t.Run("docker", func(t *testing.T) { checkWithDocker(t, s, dialect, image) })
 		})
 	}
 }
@@ -69,20 +71,18 @@ func checkWithUmoci(t *testing.T, s shared, dialect int, layout layoutDir) {
 	})
 }
 
-func checkWithPodman(t *testing.T, s shared, dialect int, layout layoutDir) {
+func checkWithPodman(t *testing.T, s shared, dialect int, image string) {
 	client := newPodman(t)
 	for _, p := range twoPlatforms() {
 		t.Run(p.alpine, func(t *testing.T) {
-			id := strings.TrimSpace(client.must(t, "pull", "--quiet", "oci:"+string(layout.single(t, p))+":"+tag))
-			checkRoot(t, s.reference(t, p, dialect), client.mount(t, id))
+			client.pull(t, p, image)
+			checkRoot(t, s.reference(t, p, dialect), client.mount(t, image))
 		})
 	}
 }
 
-func checkWithDocker(t *testing.T, s shared, dialect int, layout layoutDir) {
+func checkWithDocker(t *testing.T, s shared, dialect int, image string) {
 	client := startDocker(t)
-	image := startRegistry(t) + "/roots:" + tag
-	pyimg(t).must(t, "push", string(layout)+":"+tag, image)
 	for _, p := range twoPlatforms() {
 		t.Run(p.alpine, func(t *testing.T) {
 			want, got := withoutDockers(s.reference(t, p, dialect), client.export(t, p, image))

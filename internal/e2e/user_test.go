@@ -30,6 +30,9 @@ func ordinaryUser(t testing.TB) command {
 		needTools(t, "setpriv")
 		c.wrap = []string{"setpriv", "--reuid", nobody, "--regid", nobody, "--clear-groups"}
 	}
+	if c.run(t, "test", "-x", os.TempDir()).code != 0 {
+		lack(t, "an ordinary user cannot reach %s: set TMPDIR to a folder that is open to all", os.TempDir())
+	}
 	return c
 }
 
@@ -38,8 +41,8 @@ func ordinaryUser(t testing.TB) command {
 func readOnlyUser(t testing.TB, writable string) command {
 	t.Helper()
 	needRoot(t)
-	needTools(t, "setpriv", "unshare")
-	c := command{env: []string{"PATH=" + os.Getenv("PATH")}, dir: "/"}
+	needTools(t, "unshare")
+	c := ordinaryUser(t)
 	c.wrap = []string{"unshare", "--mount", "sh", "-c", readOnly, "sh", writable}
 	return c
 }
