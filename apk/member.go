@@ -79,6 +79,9 @@ func (t *tap) fill() error {
 }
 
 func (t *tap) Read(p []byte) (int, error) {
+	if t.r == t.w && len(p) >= len(t.buf) {
+		return t.readAround(p)
+	}
 	if t.r == t.w {
 		if err := t.fill(); err != nil {
 			return 0, err
@@ -87,6 +90,25 @@ func (t *tap) Read(p []byte) (int, error) {
 	n := copy(p, t.buf[t.r:t.w])
 	t.r += n
 	return n, nil
+}
+
+// readAround reads into p, where it takes at least what the buffer would, with nothing in the buffer.
+func (t *tap) readAround(p []byte) (n int, err error) {
+	if err := t.flush(); err != nil {
+		return 0, err
+	}
+	if t.n > t.max {
+		return 0, errTooLarge
+	}
+	for n == 0 && t.err == nil {
+		n, t.err = t.src.Read(p)
+	}
+	t.n += int64(n)
+	if n == 0 {
+		return 0, t.err
+	}
+	_, err = t.sink.Write(p[:n])
+	return n, err
 }
 
 func (t *tap) ReadByte() (byte, error) {
@@ -174,14 +196,19 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// ErrDamaged is of bytes that are not what a package or an index can be, whoever signed them.
+var ErrDamaged = errors.New("damaged or altered")
+
 // unexpected says what a fault inside of a structure means.
 func unexpected(err error) error {
 	var corrupt flate.CorruptInputError
 	switch {
+	case errors.Unwrap(err) != nil: // the source's own fault, which says more
+		return err
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("truncated: %w", io.ErrUnexpectedEOF)
+		return fmt.Errorf("%w: truncated: %w", ErrDamaged, io.ErrUnexpectedEOF)
 	case errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) || errors.As(err, &corrupt):
-		return fmt.Errorf("damaged or altered: %w", err)
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	return err
 }

@@ -22,7 +22,10 @@ func defaultFileACL() acl { return acl{mode: 0o644} }
 // proc while it works; that leaves a directory that no image wants.)
 func initialDirs(d Dialect) map[string]acl {
 	dirs := map[string]acl{"etc/apk": defaultDirACL(), "lib/apk/db": defaultDirACL()}
-	if d == Dialect2 {
+	switch d {
+	case Dialect3:
+		dirs["var"] = defaultDirACL() // its log's folder, of which an image does not want the rest
+	case Dialect2:
 		dirs["tmp"] = acl{mode: 0o1777}
 		dirs["dev"] = defaultDirACL()
 		dirs["var/cache/apk"] = defaultDirACL()

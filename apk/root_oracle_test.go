@@ -213,8 +213,6 @@ func whatCompares(list []entry) []entry {
 		switch e.Path {
 		case "proc", "dev", "var/log", "lib/apk/db/lock":
 			return true // mounted while apk works; not always listed; where apk 3 logs; a lock
-		case "var":
-			return !slices.ContainsFunc(list, func(e entry) bool { return strings.HasPrefix(e.Path, "var/") && e.Path != "var/log" })
 		}
 		return strings.HasPrefix(e.Path, "dev/")
 	})

@@ -205,7 +205,7 @@ func TestInstallKeepsInitialDirs(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[apk.Dialect]string{
 		apk.Dialect2: "[dev 755 etc 755 etc/apk 755 lib 755 lib/apk 755 lib/apk/db 755 tmp 1777 var 755 var/cache 755 var/cache/apk 755 var/cache/misc 755]",
-		apk.Dialect3: "[etc 755 etc/apk 755 lib 755 lib/apk 755 lib/apk/db 755 tmp 700]",
+		apk.Dialect3: "[etc 755 etc/apk 755 lib 755 lib/apk 755 lib/apk/db 755 tmp 700 var 755]",
 	} {
 		var got []string
 		for dir := range mustInstall(t, d, pkg("a", dir("etc", 0o700), dir("lib/apk", 0o700), dir("tmp", 0o700))).Dirs() {

@@ -100,13 +100,17 @@ func fetchPackage(ctx context.Context, p *apk.Package, url string, src Sources) 
 		return unit{}, err
 	}
 	defer f.Close()
-	a, err := apk.OpenArchive(f, apk.Expect{Package: p, Keyring: src.keyring(), Name: url})
+	// The store holds the data against the hash that the control stream has, so it is hashed once.
+	a, err := apk.OpenArchive(f, apk.Expect{Package: p, Keyring: src.keyring(), Name: url, DataUnchecked: true})
 	if err != nil {
 		return unit{}, err
 	}
 	u := unit{pkg: p, control: a.Control}
 	if a.Control.Info.InstalledSize == 0 {
 		return u, nil
+	}
+	if a.Control.DataHash == "" {
+		return unit{}, fmt.Errorf("reading package %q: its .PKGINFO has no datahash, so nothing vouches for its files", url)
 	}
 	u.blob, err = src.Store.Ingest(ctx, layers.Source{Name: url, Digest: "sha256:" + a.Control.DataHash,
 		Open: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(a.Data), nil }})

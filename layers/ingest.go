@@ -19,11 +19,20 @@ type Source struct {
 }
 
 // A DigestError says that a source had other bytes than were asked for.
-type DigestError struct{ Name, Want, Got string }
+type DigestError struct {
+	Name, Want, Got string
+	Fault           error // what else is wrong with the bytes, such as that they end too soon; may be nil
+}
 
 func (e *DigestError) Error() string {
-	return fmt.Sprintf("reading %q: its digest is %s, want %s", e.Name, e.Got, e.Want)
+	text := fmt.Sprintf("reading %q: its digest is %s, want %s", e.Name, e.Got, e.Want)
+	if e.Fault != nil {
+		text += ": " + e.Fault.Error()
+	}
+	return text + "; it was damaged or replaced: try another source, or correct the digest that is asked for"
 }
+
+func (e *DigestError) Unwrap() error { return e.Fault }
 
 // Ingest stores the bytes of src, a gzip or zstd compressed tar, as they are, in one pass. Where the digest is known and
 // stored, it returns at once and does not open src.
@@ -79,7 +88,7 @@ func (s *Store) learn(ctx context.Context, src Source, r io.Reader, keep io.Writ
 		err = in.finish()
 	}
 	if err != nil {
-		if other := in.otherDigest(src); other != nil {
+		if other := in.otherDigest(src, err); other != nil {
 			return Blob{}, nil, other
 		}
 		return Blob{}, nil, fmt.Errorf("reading %q: %w", src.Name, in.explain(err))

@@ -89,7 +89,7 @@ func (in *input) blob() Blob {
 
 // otherDigest reads what is left of a source with a fault, to tell whether its bytes are those that were asked for at all:
 // if not, that explains the fault. nil where they are, or where reading or keeping them failed.
-func (in *input) otherDigest(src Source) error {
+func (in *input) otherDigest(src Source, fault error) error {
 	broken := in.raw.err != nil || in.raw.keepErr != nil
 	if src.Digest == "" || broken {
 		return nil
@@ -97,7 +97,7 @@ func (in *input) otherDigest(src Source) error {
 	in.raw.keep = nil
 	_, err := io.Copy(io.Discard, io.LimitReader(in.raw, maxTarSize))
 	if got := formatDigest(in.raw.hash.Sum(nil)); err == nil && got != src.Digest {
-		return &DigestError{Name: src.Name, Want: src.Digest, Got: got}
+		return &DigestError{Name: src.Name, Want: src.Digest, Got: got, Fault: in.explain(fault)}
 	}
 	return nil
 }

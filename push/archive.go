@@ -36,7 +36,7 @@ func WriteArchive(ctx context.Context, file, tag string, idx v1.ImageIndex) erro
 
 // WriteDockerArchive writes an image so that "docker load" of any age takes it, and podman, skopeo and containerd too: an
 // OCI layout with a manifest.json that points into it. It holds one platform. image is its name, HOST/REPOSITORY:TAG or
-// short.
+// short; "" leaves the image without a name, and then it is known by its digest.
 func WriteDockerArchive(ctx context.Context, file, image string, idx v1.ImageIndex) error {
 	return writeArchive(ctx, "docker archive", file, func() ([]member, error) { return dockerMembers(image, idx) })
 }
@@ -81,9 +81,17 @@ func layoutMembers(blobs []blob, root v1.Descriptor, annotations map[string]stri
 
 // dockerMembers are those of a layout whose index.json names the image manifest, and docker's own manifest.json.
 func dockerMembers(image string, idx v1.ImageIndex) ([]member, error) {
-	tag, err := name.NewTag(image)
-	if err != nil {
-		return nil, fmt.Errorf("image name %q is not of the form HOST/REPOSITORY:TAG: %w", image, err)
+	var names []string
+	var annotations map[string]string
+	if image != "" {
+		tag, err := name.NewTag(image)
+		if err != nil {
+			return nil, fmt.Errorf("image name %q is not of the form HOST/REPOSITORY:TAG: %w", image, err)
+		}
+		repo, _ := strings.CutSuffix(tag.String(), ":"+tag.TagStr()) // as given: docker knows short names
+		names = []string{repo + ":" + tag.TagStr()}
+		full := strings.Replace(tag.Name(), name.DefaultRegistry+"/", "docker.io/", 1)
+		annotations = map[string]string{refName: tag.TagStr(), imageName: full}
 	}
 	one, err := oneImage(idx)
 	if err != nil {
@@ -93,12 +101,11 @@ func dockerMembers(image string, idx v1.ImageIndex) ([]member, error) {
 	if err != nil {
 		return nil, err
 	}
-	docker, err := dockerManifest(tag, g)
+	docker, err := dockerManifest(names, g)
 	if err != nil {
 		return nil, err
 	}
-	full := strings.Replace(tag.Name(), name.DefaultRegistry+"/", "docker.io/", 1)
-	ms, err := layoutMembers(g.blobs(), g.root.desc, map[string]string{refName: tag.TagStr(), imageName: full})
+	ms, err := layoutMembers(g.blobs(), g.root.desc, annotations)
 	return append(ms, smallMember(dockerFile, docker)), err
 }
 
@@ -106,19 +113,18 @@ func dockerMembers(image string, idx v1.ImageIndex) ([]member, error) {
 const dockerFile = "manifest.json"
 
 // dockerManifest is docker's view of a layout: the files of config and layers, in order.
-func dockerManifest(tag name.Tag, g *graph) ([]byte, error) {
+func dockerManifest(names []string, g *graph) ([]byte, error) {
 	man, err := v1.ParseManifest(bytes.NewReader(g.root.raw))
 	if err != nil {
 		return nil, err
 	}
-	repo, _ := strings.CutSuffix(tag.String(), ":"+tag.TagStr()) // as given: docker knows short names
 	entry := struct {
 		Config   string
 		RepoTags []string
 		Layers   []string
 	}{
 		Config:   blobsDir + "/" + man.Config.Digest.Hex,
-		RepoTags: []string{repo + ":" + tag.TagStr()},
+		RepoTags: names,
 		Layers:   []string{},
 	}
 	for _, l := range man.Layers {

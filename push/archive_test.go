@@ -147,7 +147,10 @@ func TestDockerArchiveHoldsOnePlatform(t *testing.T) {
 	if err := push.WriteDockerArchive(t.Context(), path, "app", attested); err != nil {
 		t.Errorf("an image with an attestation: %v", err)
 	}
-	for _, name := range []string{"", "UPPER", "a@sha256:" + strings.Repeat("0", 64)} {
+	if err := push.WriteDockerArchive(t.Context(), path, "", attested); err != nil {
+		t.Errorf("an image without a name: %v", err)
+	}
+	for _, name := range []string{"UPPER", "a@sha256:" + strings.Repeat("0", 64)} {
 		if err := push.WriteDockerArchive(t.Context(), path, name, attested); err == nil {
 			t.Errorf("the name %q is taken", name)
 		}

@@ -47,7 +47,7 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.Is(err, apk.ErrNoSolution):
 		return exitNoSolution
-	case errors.As(err, &verify), errors.As(err, &trust), errors.As(err, &hash), errors.As(err, &digest):
+	case errors.As(err, &verify), errors.As(err, &trust), errors.As(err, &hash), errors.As(err, &digest), errors.Is(err, apk.ErrDamaged):
 		return exitUnverified
 	case errors.As(err, &registry):
 		if registry.Unauthorized() {
