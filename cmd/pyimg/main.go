@@ -48,7 +48,7 @@ func (p program) run(ctx context.Context, args []string) int {
 		return exitDone
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		err = errors.New("interrupted; nothing was published and the cache is whole")
+		err = errors.New("interrupted")
 	}
 	fmt.Fprintf(p.stderr, "pyimg: %v\n", err)
 	return exitCode(err)
