@@ -133,21 +133,28 @@ func ParseDependency(s string) (Dependency, error) {
 func parseDependency(s string) (Dependency, error) {
 	const form = `want [!]NAME[@TAG][OP VERSION], OP one of = < <= > >= ~ ><`
 	text, conflict := strings.CutPrefix(s, "!")
-	d := Dependency{Name: text, Conflict: conflict}
-	if i := strings.IndexAny(text, operatorBytes); i >= 0 {
-		d.Name = text[:i]
-		d.Version = strings.TrimLeft(text[i:], operatorBytes)
-		d.Op = parseOp(text[i : len(text)-len(d.Version)])
-		if d.Version == "" {
-			return Dependency{}, fmt.Errorf("parsing dependency %q: no version after %q", s, text[i:])
-		}
-	}
-	name, tag, tagged := strings.Cut(d.Name, "@")
-	d.Name, d.Tag = name, tag
-	if name == "" || tagged && tag == "" || strings.ContainsFunc(s, notInDependency) {
+	end := nameEnd(text)
+	name, tag, tagged := strings.Cut(text[:end], "@")
+	d := Dependency{Name: name, Tag: tag, Conflict: conflict, Version: strings.TrimLeft(text[end:], operatorBytes)}
+	operator := text[end : len(text)-len(d.Version)]
+	d.Op = parseOp(operator)
+	switch {
+	case name == "", tagged && tag == "", strings.ContainsFunc(s, notInDependency):
 		return Dependency{}, fmt.Errorf("parsing dependency %q: %s", s, form)
+	case operator != "" && d.Version == "":
+		return Dependency{}, fmt.Errorf("parsing dependency %q: no version after %q", s, operator)
 	}
 	return d.checkVersion(s)
+}
+
+// nameEnd is where a name with its tag ends.
+func nameEnd(s string) int {
+	for i := range len(s) {
+		if c := s[i]; '<' <= c && c <= '>' || c == '~' { // operatorBytes
+			return i
+		}
+	}
+	return len(s)
 }
 
 func (d Dependency) checkVersion(s string) (Dependency, error) {
@@ -178,7 +185,16 @@ func ParseDependencies(s string) ([]Dependency, error) {
 // version is invalid. It returns all that it read beside the first fault.
 func readDependencies(ds []Dependency, s string) ([]Dependency, error) {
 	var first error
-	for word := range strings.FieldsFuncSeq(s, isSeparator) {
+	for s != "" {
+		word := s
+		if i := strings.IndexAny(s, separators); i >= 0 {
+			word, s = s[:i], s[i+1:]
+		} else {
+			s = ""
+		}
+		if word == "" {
+			continue
+		}
 		d, err := parseDependency(word)
 		if err == nil && d.Tag != "" {
 			err = fmt.Errorf("parsing dependency %q: a tag is only for world", word)
@@ -193,7 +209,7 @@ func readDependencies(ds []Dependency, s string) ([]Dependency, error) {
 	return ds, first
 }
 
-func isSeparator(r rune) bool { return r == ' ' || r == '\n' }
+const separators = " \n"
 
 // matchesVersion says whether a version satisfies the comparison, whatever Conflict says.
 func (d Dependency) matchesVersion(version string) bool { return d.Op.accepts(version, d.Version) }

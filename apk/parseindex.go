@@ -55,7 +55,10 @@ func ParseIndex(r io.Reader, fn func(*Package) error) error {
 			return err
 		}
 	}
-	if err := lines.Err(); err != nil {
+	switch err := lines.Err(); {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("parsing index, line %d: truncated: %w", number+1, err)
+	case err != nil:
 		return fmt.Errorf("parsing index, line %d: %w", number+1, err)
 	}
 	number++

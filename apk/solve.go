@@ -71,7 +71,8 @@ type attempt struct {
 	world worldWants
 	chain []int32 // the chosen packages in install order
 
-	without []int32 // what was withheld
+	without []int32         // what was withheld
+	wanters map[int32]int32 // see findWanters
 }
 
 // attempt solves as apk does, with some packages taken from the choice.

@@ -1,8 +1,6 @@
 package apk
 
 import (
-	"cmp"
-	"encoding/binary"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -14,13 +12,24 @@ const none = -1
 // maxRepositories bounds the indexes (apk has 32) and the tags: both are kept as bit sets.
 const maxRepositories = 64
 
+// maxNames bounds the names in all indexes together, and with them how deep the solver's
+// recursion may go; all of Alpine's repositories of one branch have less than 300,000.
+const maxNames = 1 << 20
+
+// maxProvides bounds the names that one package provides, whose square counts in the solver;
+// Alpine's packages provide some hundreds at most.
+const maxProvides = 1 << 14
+
 // A catalog holds everything on offer in a form for the solver: names, packages and tags are
-// numbers. It does not change after newCatalog.
+// numbers. After newCatalog only the world's own names are added.
 type catalog struct {
 	packages []catalogPackage
+	allWants []want  // of all packages, which have parts of it
+	offers   []offer // so, too
 	names    []catalogName
 	buckets  [nameBuckets]int32 // the newest name of each, or none
 	rank     []int32            // by name: its place in bucket order
+	byRank   []int32            // the other way round
 	tags     []string           // tags[0] is no tag
 	tagRepos []uint64           // by tag: the repositories it opens
 }
@@ -63,8 +72,8 @@ type provider struct {
 
 func (p provider) virtual() bool { return p.version == "" }
 
-// nobody is what provides a name that is known to stay absent.
-var nobody = provider{pkg: none}
+// nobody is what provides a name that stays absent.
+func nobody() provider { return provider{pkg: none} }
 
 // newCatalog numbers what the indexes hold. apk identifies packages by their checksum: the same
 // one in two repositories is one package, of both.
@@ -72,14 +81,7 @@ func newCatalog(indexes []*Index) (*catalog, error) {
 	if len(indexes) > maxRepositories {
 		return nil, fmt.Errorf("solving with %d indexes: at most %d are possible", len(indexes), maxRepositories)
 	}
-	total := 0
-	for _, x := range indexes {
-		total += len(x.Packages)
-	}
-	c := &catalog{packages: make([]catalogPackage, 0, total), names: make([]catalogName, 0, 2*total)}
-	for i := range c.buckets {
-		c.buckets[i] = none
-	}
+	c, total := roomFor(indexes)
 	c.addTag("")
 	known := make(map[Checksum]int32, total)
 	for i, x := range indexes {
@@ -98,8 +100,33 @@ func newCatalog(indexes []*Index) (*catalog, error) {
 			c.add(p, repo, x.Arch)
 		}
 	}
+	if len(c.names) > maxNames {
+		return nil, fmt.Errorf("solving with indexes that have %d names: at most %d are possible", len(c.names), maxNames)
+	}
 	c.link()
 	return c, nil
+}
+
+// roomFor makes an empty catalog with room for so many packages.
+func roomFor(indexes []*Index) (c *catalog, packages int) {
+	wants, offers := 0, 0
+	for _, x := range indexes {
+		packages += len(x.Packages)
+		for _, p := range x.Packages {
+			wants += len(p.Depends) + len(p.InstallIf)
+			offers += len(p.Provides)
+		}
+	}
+	c = &catalog{
+		packages: make([]catalogPackage, 0, packages),
+		allWants: make([]want, 0, wants),
+		offers:   make([]offer, 0, offers),
+		names:    make([]catalogName, 0, packages+offers),
+	}
+	for i := range c.buckets {
+		c.buckets[i] = none
+	}
+	return c, packages
 }
 
 func (c *catalog) addTag(tag string) int {
@@ -118,28 +145,67 @@ func (c *catalog) add(p *Package, repo uint64, arch string) {
 	if arch != "" && p.Arch != "" && p.Arch != arch && p.Arch != "noarch" {
 		q.refused = fmt.Sprintf("it is for %s, not for %s", p.Arch, arch)
 	}
-	q.depends = c.wants(p.Depends)
-	q.provides = make([]offer, len(p.Provides))
-	for i := range p.Provides {
-		q.provides[i] = offer{name: c.intern(p.Provides[i].Name), version: p.Provides[i].Version}
+	provides := p.Provides
+	if len(provides) > maxProvides {
+		q.refused = fmt.Sprintf("it provides %d names, more than %d", len(provides), maxProvides)
+		provides = nil
 	}
+	q.depends = c.wants(p.Depends)
+	first := len(c.offers)
+	for i := range provides {
+		c.offers = append(c.offers, offer{c.intern(provides[i].Name), provides[i].Version})
+	}
+	q.provides = c.offers[first:len(c.offers):len(c.offers)]
 	q.installIf = c.wants(p.InstallIf)
 	c.packages = append(c.packages, q)
 }
 
 func (c *catalog) wants(ds []Dependency) []want {
-	if len(ds) == 0 {
-		return nil
-	}
-	ws := make([]want, len(ds))
+	first := len(c.allWants)
 	for i := range ds {
-		ws[i] = want{Dependency: &ds[i], name: c.intern(ds[i].Name)}
+		c.allWants = append(c.allWants, want{&ds[i], c.intern(ds[i].Name)})
 	}
-	return ws
+	return c.allWants[first:len(c.allWants):len(c.allWants)]
 }
 
-// link fills each name's lists of packages.
+// link fills each name's lists of packages, which share one array a kind.
 func (c *catalog) link() {
+	providers := make([]int32, len(c.names))
+	wantedBy := make([]int32, len(c.names))
+	triggers := make([]int32, len(c.names))
+	for id := range c.packages {
+		p := &c.packages[id]
+		providers[p.name]++
+		for _, o := range p.provides {
+			providers[o.name]++
+		}
+		for _, w := range p.depends {
+			wantedBy[w.name]++
+		}
+		for _, w := range p.installIf {
+			triggers[w.name]++
+		}
+	}
+	carve(providers, func(name int, room []provider) { c.names[name].providers = room })
+	carve(wantedBy, func(name int, room []int32) { c.names[name].wantedBy = room })
+	carve(triggers, func(name int, room []int32) { c.names[name].triggers = room })
+	c.fillLists()
+}
+
+// carve cuts one array into empty slices with room for so many elements each.
+func carve[T any](counts []int32, set func(i int, room []T)) {
+	total := 0
+	for _, n := range counts {
+		total += int(n)
+	}
+	all := make([]T, total)
+	for i, n := range counts {
+		set(i, all[:0:n])
+		all = all[n:]
+	}
+}
+
+func (c *catalog) fillLists() {
 	for id := range c.packages {
 		p := &c.packages[id]
 		c.names[p.name].providers = append(c.names[p.name].providers, provider{int32(id), p.Version})
@@ -162,12 +228,7 @@ const nameBuckets = 20000
 
 const nameHashSeed = 5381
 
-// lookup finds a name's number, or none.
-func (c *catalog) lookup(text string) int32 {
-	id, _ := c.find(text)
-	return id
-}
-
+// find gives a name's number, or none, and its bucket.
 func (c *catalog) find(text string) (id int32, bucket uint32) {
 	bucket = murmur3(text, nameHashSeed) % nameBuckets
 	for id = c.buckets[bucket]; id != none && c.names[id].text != text; {
@@ -188,27 +249,31 @@ func (c *catalog) intern(text string) int32 {
 
 func (c *catalog) rankNames() {
 	c.rank = make([]int32, len(c.names))
-	place := int32(0)
+	c.byRank = make([]int32, 0, len(c.names))
 	for _, id := range c.buckets {
 		for ; id != none; id = c.names[id].next {
-			c.rank[id] = place
-			place++
+			c.rank[id] = int32(len(c.byRank))
+			c.byRank = append(c.byRank, id)
 		}
 	}
 }
 
 // namesOf lists all names that the packages have or provide, each once, in bucket order.
 func (c *catalog) namesOf(packages []int32) []int32 {
-	var names []int32
+	var list []int32 // ranks first
 	for _, id := range packages {
 		p := &c.packages[id]
-		names = append(names, p.name)
+		list = append(list, c.rank[p.name])
 		for _, o := range p.provides {
-			names = append(names, o.name)
+			list = append(list, c.rank[o.name])
 		}
 	}
-	slices.SortFunc(names, func(a, b int32) int { return cmp.Compare(c.rank[a], c.rank[b]) })
-	return slices.Compact(names)
+	slices.Sort(list)
+	list = slices.Compact(list)
+	for i, rank := range list {
+		list[i] = c.byRank[rank]
+	}
+	return list
 }
 
 // provides says whether by satisfies w, which package self (or none) wants. A conflict is
@@ -234,14 +299,17 @@ func murmur3(s string, seed uint32) uint32 {
 	const c1, c2 = 0xcc9e2d51, 0x1b873593
 	h := seed
 	mix := func(k uint32) uint32 { return bits.RotateLeft32(k*c1, 15) * c2 }
-	b := []byte(s)
-	for ; len(b) >= 4; b = b[4:] {
-		h = bits.RotateLeft32(h^mix(binary.LittleEndian.Uint32(b)), 13)*5 + 0xe6546b64
+	rest := s
+	for ; len(rest) >= 4; rest = rest[4:] {
+		k := uint32(rest[0]) | uint32(rest[1])<<8 | uint32(rest[2])<<16 | uint32(rest[3])<<24
+		h = bits.RotateLeft32(h^mix(k), 13)*5 + 0xe6546b64
 	}
-	var tail [4]byte
-	copy(tail[:], b)
-	if len(b) > 0 {
-		h ^= mix(binary.LittleEndian.Uint32(tail[:]))
+	if len(rest) > 0 {
+		k := uint32(0)
+		for i := range len(rest) {
+			k |= uint32(rest[i]) << (8 * i)
+		}
+		h ^= mix(k)
 	}
 	h ^= uint32(len(s))
 	h = (h ^ h>>16) * 0x85ebca6b

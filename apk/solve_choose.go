@@ -31,7 +31,7 @@ func (s *solver) run(world worldWants) {
 func (s *solver) decide(name int32) {
 	best := s.choose(name)
 	if best.pkg == none {
-		s.lock(name, nobody)
+		s.lock(name, nobody())
 		if s.names[name].requirers > 0 {
 			s.errors++
 		}
@@ -51,7 +51,7 @@ func (s *solver) decide(name int32) {
 }
 
 func (s *solver) choose(name int32) provider {
-	best := nobody
+	best := nobody()
 	n := &s.names[name]
 	if n.requirers == 0 && !n.triggered {
 		return best

@@ -40,7 +40,11 @@ func (e *SolveError) Is(target error) bool { return target == ErrNoSolution }
 func (e *SolveError) Error() string {
 	var b strings.Builder
 	b.WriteString("no solution:")
-	for _, p := range e.Problems {
+	for i, p := range e.Problems {
+		if i == maxShown {
+			fmt.Fprintf(&b, "\n  and %d more", len(e.Problems)-i)
+			break
+		}
 		fmt.Fprintf(&b, "\n  %s", p)
 	}
 	switch {
@@ -69,8 +73,8 @@ func (p Problem) String() string {
 	return b.String()
 }
 
-// maxShown bounds the candidates that a text shows; a name like /bin/sh may have many.
-const maxShown = 12
+// maxShown bounds the problems, and the candidates of each, that a text shows.
+const maxShown = 20
 
 func (p Problem) summary() string {
 	by := "world"
@@ -144,15 +148,7 @@ func (a *attempt) unmet() []unmet {
 
 // explain names all problems of a failed attempt, at least one.
 func (a *attempt) explain() []Problem {
-	var out []Problem
-	for _, u := range a.unmet() {
-		same := func(p Problem) bool { return p.Want == *u.want.Dependency }
-		if i := slices.IndexFunc(out, same); i >= 0 && u.by != none {
-			out[i].Others = append(out[i].Others, a.text(u.by))
-			continue
-		}
-		out = append(out, Problem{Want: *u.want.Dependency, By: a.path(u.by), Candidates: a.candidates(u.want)})
-	}
+	out := a.unmetProblems()
 	for _, c := range a.clashes {
 		p := Problem{Want: Dependency{Name: a.catalog.names[c.name].text}, Clash: true}
 		for _, id := range []int32{c.first, c.second} {
@@ -160,22 +156,46 @@ func (a *attempt) explain() []Problem {
 		}
 		out = append(out, p)
 	}
-	if len(out) > 0 {
-		return out
+	if len(out) == 0 {
+		out = a.strayProblems()
 	}
-	for i := range a.packages { // taken for want of a better one
+	return out
+}
+
+func (a *attempt) unmetProblems() []Problem {
+	var out []Problem
+	place := make(map[Dependency]int)
+	for _, u := range a.unmet() {
+		if i, again := place[*u.want.Dependency]; again && u.by != none {
+			out[i].Others = append(out[i].Others, a.text(u.by))
+			continue
+		}
+		place[*u.want.Dependency] = len(out)
+		out = append(out, Problem{Want: *u.want.Dependency, By: a.path(u.by), Candidates: a.candidates(u.want)})
+	}
+	return out
+}
+
+// strayProblems are about packages that apk took for want of better ones, and names that it
+// decided although, in the end, nothing chosen wants them: it counts their faults all the same.
+func (a *attempt) strayProblems() []Problem {
+	stray := []string{"a package that was not chosen in the end"}
+	var out []Problem
+	for i := range a.packages {
 		if id := int32(i); a.packages[id].failed {
 			q := &a.catalog.packages[id]
+			by := stray
+			if a.packages[id].ordered {
+				by = a.path(a.wanter(id))
+			}
 			only := Candidate{q.Package, a.ruledOut(id, maxNesting)}
-			out = append(out, Problem{Want: Dependency{Name: q.Name}, By: a.path(a.wanter(id)), Candidates: []Candidate{only}})
+			out = append(out, Problem{Want: Dependency{Name: q.Name}, By: by, Candidates: []Candidate{only}})
 		}
 	}
-	if len(out) == 0 { // names that apk came to want for candidates that it then did not take
-		for i := range a.names {
-			if n := &a.names[i]; n.locked && n.chosen.pkg == none && n.requirers > 0 {
-				w := want{&Dependency{Name: a.catalog.names[i].text}, int32(i)}
-				out = append(out, Problem{Want: *w.Dependency, Candidates: a.candidates(w)})
-			}
+	for i := range a.names {
+		if n := &a.names[i]; n.locked && n.chosen.pkg == none && n.requirers > 0 {
+			w := want{&Dependency{Name: a.catalog.names[i].text}, int32(i)}
+			out = append(out, Problem{Want: *w.Dependency, By: stray, Candidates: a.candidates(w)})
 		}
 	}
 	return out
@@ -273,29 +293,48 @@ func (a *attempt) wantedText(id int32) string {
 	return "is wanted by world"
 }
 
+// maxPath bounds the packages that a path names.
+const maxPath = 16
+
 // path follows who wants a chosen package up to one that world names.
 func (a *attempt) path(id int32) []string {
 	var out []string
-	for seen := 0; id != none && seen <= len(a.chain); seen++ {
+	for id != none {
+		if len(out) == maxPath { // or it is a cycle
+			return append(out, "others")
+		}
 		out = append(out, a.text(id))
 		id = a.wanter(id)
 	}
 	return out
 }
 
-// wanter is the first chosen package that wants another one, none if world does.
+// wanter is a chosen package that wants another one, none if world does.
 func (a *attempt) wanter(id int32) int32 {
-	wants := func(w want) bool { return !w.Conflict && a.choice(w.name).pkg == id }
-	if slices.ContainsFunc(a.world.wants, wants) {
-		return none
+	if a.wanters == nil {
+		a.findWanters()
 	}
-	// Dependencies come before dependents, so the last dependent is nearest to world.
-	for _, by := range slices.Backward(a.chain) {
-		if by != id && slices.ContainsFunc(a.catalog.packages[by].depends, wants) {
-			return by
-		}
+	if by, ok := a.wanters[id]; ok {
+		return by
 	}
 	return none
+}
+
+// findWanters notes for each chosen package the last one that wants it: dependencies come
+// before dependents, so that is the one nearest to world.
+func (a *attempt) findWanters() {
+	a.wanters = make(map[int32]int32)
+	note := func(by int32, ws []want) {
+		for _, w := range ws {
+			if id := a.choice(w.name).pkg; !w.Conflict && id != none && id != by {
+				a.wanters[id] = by
+			}
+		}
+	}
+	for _, id := range a.chain {
+		note(id, a.catalog.packages[id].depends)
+	}
+	note(none, a.world.wants)
 }
 
 // firstTag is a tag that opens a repository which lists the package.

@@ -5,7 +5,7 @@ func (s *solver) choice(name int32) provider {
 	if n := &s.names[name]; n.locked {
 		return n.chosen
 	}
-	return nobody
+	return nobody()
 }
 
 // order lists the chosen packages as apk installs them: depth first over the world, each

@@ -56,17 +56,14 @@ func withheldSets(without, suspects []int32) [][]int32 {
 // that want what cannot be had, what stands in the way of that, and those that clash.
 func (a *attempt) suspects() []int32 {
 	var out []int32
+	added := make(map[int32]bool)
 	add := func(id int32) {
-		if id != none && !slices.Contains(out, id) {
+		if id != none && !added[id] && a.choice(a.catalog.packages[id].name).pkg == id {
+			added[id] = true
 			out = append(out, id)
 		}
 	}
-	for _, u := range a.unmet() {
-		add(u.by)
-		for _, p := range a.catalog.names[u.want.name].providers {
-			a.blame(p.pkg, maxBlame, add)
-		}
-	}
+	a.blame(add)
 	for _, c := range a.clashes {
 		add(c.first)
 		add(c.second)
@@ -76,21 +73,30 @@ func (a *attempt) suspects() []int32 {
 			add(int32(id))
 		}
 	}
-	return slices.DeleteFunc(out, func(id int32) bool { return a.names[a.catalog.packages[id].name].chosen.pkg != id })
+	return out
 }
 
-// maxBlame bounds how far a reason is followed down the dependencies.
-const maxBlame = 8
-
-// blame adds what ruled a package out.
-func (a *attempt) blame(id int32, depth int, add func(int32)) {
-	p := &a.packages[id]
-	add(p.whyBy)
-	if p.why != ruledByDepends || depth == 0 {
-		return
+// blame adds what wants a thing that cannot be had, and what ruled out those that provide it,
+// or what they need.
+func (a *attempt) blame(add func(int32)) {
+	var names []int32
+	for _, u := range a.unmet() {
+		add(u.by)
+		names = append(names, u.want.name)
 	}
-	for _, q := range a.catalog.names[p.whyWant.name].providers {
-		a.blame(q.pkg, depth-1, add)
+	followed := make(map[int32]bool)
+	for ; len(names) > 0; names = names[1:] {
+		if followed[names[0]] {
+			continue
+		}
+		followed[names[0]] = true
+		for _, p := range a.catalog.names[names[0]].providers {
+			state := &a.packages[p.pkg]
+			add(state.whyBy)
+			if state.why == ruledByDepends {
+				names = append(names, state.whyWant.name)
+			}
+		}
 	}
 }
 

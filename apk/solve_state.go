@@ -134,14 +134,14 @@ func (s *solver) discover(name int32) {
 			s.discover(o.name)
 		}
 	}
-	const notAsked, real = 1 << 31, 1 << 30
+	const notAsked, notOnlyProvided = 1 << 31, 1 << 30
 	s.lastOrder++
 	n.order = s.lastOrder
 	if !n.inWorld {
 		n.order |= notAsked
 	}
 	if virtual != len(providers) {
-		n.order |= real
+		n.order |= notOnlyProvided
 	}
 	for _, p := range providers {
 		for _, w := range s.catalog.packages[p.pkg].installIf {
@@ -346,7 +346,7 @@ func (s *solver) dequeue(name int32) {
 
 // nextName takes the name to decide next, none at the end.
 func (s *solver) nextName() int32 {
-	name := int32(none)
+	var name int32
 	switch {
 	case len(s.resolveNow) > 0:
 		name = s.resolveNow[0]

@@ -50,7 +50,7 @@ func suffixRank(s string) int {
 
 const suffixNone = 5
 
-// versionReader takes a version apart. The zero value with rest set stands before the first part.
+// versionReader takes a version apart; it stands at one part.
 type versionReader struct {
 	rest   string
 	part   versionPart

@@ -1,0 +1,5 @@
+//go:build !race
+
+package apk_test
+
+const caseStep = 1

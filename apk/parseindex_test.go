@@ -1,0 +1,173 @@
+package apk_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/pyimg/pyimg/apk"
+)
+
+const indexEntry = `C:Q1/se1PjO94hYXbfpNR1/61hVORIc=
+P:busybox
+V:1.36.1-r29
+A:x86_64
+S:510049
+I:946176
+T:Size optimized toolbox of many common UNIX utilities
+U:https://busybox.net/
+L:GPL-2.0-only
+o:busybox
+m:Someone <someone@example.com>
+t:1718283475
+c:1747c01fb96905f101c25609011589d28e01cbb8
+k:100
+D:so:libc.musl-x86_64.so.1
+p:cmd:busybox=1.36.1-r29 /bin/sh
+i:musl !docs
+`
+
+func parseAll(text string) ([]*apk.Package, error) {
+	var ps []*apk.Package
+	err := apk.ParseIndex(strings.NewReader(text), func(p *apk.Package) error {
+		ps = append(ps, p)
+		return nil
+	})
+	return ps, err
+}
+
+func TestParseIndex(t *testing.T) {
+	t.Parallel()
+	sum, err := apk.ParseChecksum("Q1/se1PjO94hYXbfpNR1/61hVORIc=")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &apk.Package{
+		Name: "busybox", Version: "1.36.1-r29", Arch: "x86_64", Checksum: sum, Size: 510049, InstalledSize: 946176,
+		Description: "Size optimized toolbox of many common UNIX utilities", URL: "https://busybox.net/",
+		License: "GPL-2.0-only", Origin: "busybox", Maintainer: "Someone <someone@example.com>",
+		Commit: "1747c01fb96905f101c25609011589d28e01cbb8", BuildTime: 1718283475, ProviderPriority: 100,
+		Depends:   []apk.Dependency{{Name: "so:libc.musl-x86_64.so.1"}},
+		Provides:  []apk.Dependency{{Name: "cmd:busybox", Op: apk.OpEqual, Version: "1.36.1-r29"}, {Name: "/bin/sh"}},
+		InstallIf: []apk.Dependency{{Name: "musl"}, {Name: "docs", Conflict: true}},
+	}
+	for _, text := range []string{indexEntry, indexEntry + "\n", "\n\n" + indexEntry + "\n\n", strings.TrimSuffix(indexEntry, "\n")} {
+		got, err := parseAll(text)
+		if diff := cmp.Diff([]*apk.Package{want}, got, cmpopts.IgnoreUnexported(apk.Package{})); diff != "" || err != nil {
+			t.Errorf("ParseIndex of %q: %v (-want +got):\n%s", text[:10], err, diff)
+		}
+	}
+}
+
+func TestParseIndexRefuses(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ old, new, want string }{
+		{"A:x86_64", "x86_64", "line 23"},
+		{"S:510049", "S:many", "line 24"},
+		{"k:100", "k:1e2", "line 33"},
+		{"C:Q1/se1", "C:Q2/se1", "line 20"},
+		{"C:Q1/se1PjO94hYXbfpNR1/61hVORIc=\n", "", "checksum"},
+		{"P:busybox\n", "", "line 35"},
+		{"V:1.36.1-r29\n", "", `"busybox"`},
+		{"T:Size", "T:" + strings.Repeat("x", 2<<20), "line 26"},
+	} {
+		bad := strings.Replace(indexEntry, c.old, c.new, 1)
+		text := strings.Replace(indexEntry, "Q1/", "Q1+", 1) + "\n\n" + bad + "\n"
+		if ps, err := parseAll(text); err == nil || !strings.Contains(err.Error(), c.want) || len(ps) != 1 {
+			t.Errorf("ParseIndex with %.20q: %d packages and %v, want one and an error with %q", c.new, len(ps), err, c.want)
+		}
+	}
+}
+
+func TestParseIndexStopsWhenAsked(t *testing.T) {
+	t.Parallel()
+	enough := errors.New("enough")
+	n := 0
+	err := apk.ParseIndex(strings.NewReader(indexEntry+"\n"+indexEntry), func(*apk.Package) error {
+		n++
+		return enough
+	})
+	if !errors.Is(err, enough) || n != 1 {
+		t.Errorf("ParseIndex = %v after %d packages, want %v after 1", err, n, enough)
+	}
+}
+
+// TestParseIndexUninstallable reads packages that apk lists but does not install.
+func TestParseIndexUninstallable(t *testing.T) {
+	t.Parallel()
+	for _, field := range []string{"X:new", "D:musl=6.8.0p2", "D:a@tag", "D:musl>"} {
+		ps, err := parseAll(indexEntry + field + "\n")
+		if err != nil || len(ps) != 1 {
+			t.Errorf("ParseIndex with %q: %d packages, %v", field, len(ps), err)
+			continue
+		}
+		ps[0].Depends = nil
+		_, err = apk.Solve(worldOf(t, "busybox"), []*apk.Index{{Packages: ps}})
+		if err == nil || !strings.Contains(err.Error(), "cannot be installed") {
+			t.Errorf("Solve with %q: %v, want an error that says it cannot be installed", field, err)
+		}
+	}
+	for _, field := range []string{"x:new", "p:musl=6.8.0p2", "i:musl=6.8.0p2", "q:1", "F:etc"} {
+		ps, err := parseAll(indexEntry + field + "\n")
+		if err != nil || len(ps) != 1 {
+			t.Errorf("ParseIndex with %q: %d packages, %v", field, len(ps), err)
+			continue
+		}
+		ps[0].Depends = nil
+		if _, err = apk.Solve(worldOf(t, "busybox"), []*apk.Index{{Packages: ps}}); err != nil {
+			t.Errorf("Solve with %q: %v", field, err)
+		}
+	}
+}
+
+func TestChecksum(t *testing.T) {
+	t.Parallel()
+	const text = "Q1/se1PjO94hYXbfpNR1/61hVORIc="
+	sum, err := apk.ParseChecksum(text)
+	if err != nil || sum.String() != text {
+		t.Errorf("ParseChecksum(%q) = %s, %v", text, sum, err)
+	}
+	for _, bad := range []string{"", "Q1", "Q1/se1PjO94hYXbfpNR1/61hVORIc", "Q2/se1PjO94hYXbfpNR1/61hVORIc=", "Q1/se1PjO94hYXbfpNR1/61hVORI==", "Q1\n/se1PjO94hYXbfpNR1/61hVORIc="} {
+		if sum, err := apk.ParseChecksum(bad); err == nil {
+			t.Errorf("ParseChecksum(%q) = %s, want an error", bad, sum)
+		}
+	}
+}
+
+func TestPackageURLs(t *testing.T) {
+	t.Parallel()
+	p := &apk.Package{Name: "busybox", Version: "1.36.1-r29", Arch: "x86_64"}
+	if got := p.URLs(); len(got) != 0 {
+		t.Errorf("URLs outside an index = %q", got)
+	}
+	p.Repository = &apk.Repository{Mirrors: []string{"https://a.example/v3.20/main", "/srv/main"}}
+	want := []string{"https://a.example/v3.20/main/x86_64/busybox-1.36.1-r29.apk", "/srv/main/x86_64/busybox-1.36.1-r29.apk"}
+	if diff := cmp.Diff(want, p.URLs()); diff != "" {
+		t.Errorf("URLs (-want +got):\n%s", diff)
+	}
+}
+
+func FuzzIndex(f *testing.F) {
+	f.Add(indexEntry)
+	f.Add(indexEntry + "\n\n" + indexEntry)
+	f.Add("C:Q1/se1PjO94hYXbfpNR1/61hVORIc=\nP:a\nV:1\nD:b !a c=x\np:b=1 a\ni:a b\n\n")
+	f.Add("P:a\n:\n")
+	f.Add("\n\n\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		ps, err := parseAll(text)
+		if err != nil {
+			return
+		}
+		var world []apk.Dependency
+		for _, p := range ps {
+			world = append(world, apk.Dependency{Name: p.Name})
+		}
+		_, err = apk.Solve(world, []*apk.Index{{Packages: ps}})
+		if err != nil && !errors.Is(err, apk.ErrNoSolution) {
+			t.Error(err)
+		}
+	})
+}

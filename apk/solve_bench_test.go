@@ -1,0 +1,53 @@
+package apk_test
+
+import (
+	"bytes"
+	"io"
+	"testing"
+
+	"github.com/pyimg/pyimg/apk"
+)
+
+func BenchmarkParseIndex(b *testing.B) {
+	text := benchIndexText(b)
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		err := apk.ParseIndex(bytes.NewReader(text), func(*apk.Package) error { return nil })
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkSolve takes the packages of a Python image from some 30,000 packages, the real
+// index many times over under other names.
+func BenchmarkSolve(b *testing.B) {
+	text := benchIndexText(b)
+	index := parseIndexText(b, bytes.NewReader(text), "x86_64")
+	const want = 30_000
+	for i := 0; len(index.Packages) < want; i++ {
+		p := *index.Packages[i]
+		p.Name += "-copy"
+		p.Checksum[0] ^= 0xff
+		p.Checksum[1] += byte(i / 5000)
+		p.Provides = nil
+		index.Packages = append(index.Packages, &p)
+	}
+	world := worldOf(b, "alpine-baselayout busybox ca-certificates-bundle python3 nginx postgresql14")
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := apk.Solve(world, []*apk.Index{index}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func benchIndexText(b *testing.B) []byte {
+	b.Helper()
+	text, err := io.ReadAll(indexText(b, sharedPath(b, "conformance/v3.16/main/x86_64/APKINDEX.tar.gz")))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return text
+}

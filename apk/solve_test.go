@@ -1,0 +1,343 @@
+package apk_test
+
+import (
+	"crypto/sha1"
+	"errors"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pyimg/pyimg/apk"
+)
+
+// offers makes an index from a line a package, "NAME=VERSION | D:depends | p:provides | ...",
+// with the letters of an APKINDEX. Equal lines are the same package.
+func offers(t testing.TB, tag, lines string) *apk.Index {
+	t.Helper()
+	x := &apk.Index{Repository: &apk.Repository{Tag: tag}}
+	for line := range strings.Lines(lines) {
+		fields := strings.Split(strings.TrimSpace(line), " | ")
+		if fields[0] == "" {
+			continue
+		}
+		p := &apk.Package{InstalledSize: 1, Checksum: sha1.Sum([]byte(line)), Repository: x.Repository}
+		p.Name, p.Version, _ = strings.Cut(fields[0], "=")
+		for _, field := range fields[1:] {
+			setField(t, p, field[0], field[2:])
+		}
+		x.Packages = append(x.Packages, p)
+	}
+	return x
+}
+
+func setField(t testing.TB, p *apk.Package, letter byte, value string) {
+	t.Helper()
+	var err error
+	switch letter {
+	case 'D':
+		p.Depends, err = apk.ParseDependencies(value)
+	case 'p':
+		p.Provides, err = apk.ParseDependencies(value)
+	case 'i':
+		p.InstallIf, err = apk.ParseDependencies(value)
+	case 'k':
+		p.ProviderPriority, err = strconv.Atoi(value)
+	case 'I':
+		p.InstalledSize, err = strconv.ParseInt(value, 10, 64)
+	case 'A':
+		p.Arch = value
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The answers are apk-tools 3's.
+func TestSolve(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ packages, edge, world, want string }{
+		"newest version": {
+			packages: "a=1\na=2\na=1.5",
+			world:    "a", want: "a=2",
+		},
+		"older version by constraint": {
+			packages: "a=1\na=2\nb=1 | D:a<2",
+			world:    "a b", want: "a=1 b=1",
+		},
+		"fuzzy": {
+			packages: "a=1.2.3\na=1.3",
+			world:    "a~1.2", want: "a=1.2.3",
+		},
+		"dependencies first, world sorted without case": {
+			packages: "B=1 | D:z\na=1 | D:y z\nc=1\ny=1\nz=1",
+			world:    "c B a", want: "y=1 z=1 a=1 B=1 c=1",
+		},
+		"last of a name given twice": {
+			packages: "a=1\na=2",
+			world:    "a>1 a<2", want: "a=1",
+		},
+		"cycle": {
+			packages: "a=1 | D:b\nb=1 | D:a",
+			world:    "b", want: "a=1 b=1",
+		},
+		"versioned provide": {
+			packages: "a=1 | p:so:x=2\nb=1 | p:so:x=3",
+			world:    "so:x", want: "b=1",
+		},
+		"versioned provide by constraint": {
+			packages: "a=1 | p:so:x=2\nb=1 | p:so:x=3",
+			world:    "so:x<3", want: "a=1",
+		},
+		"provider priority": {
+			packages: "a=1 | p:sh | k:10\nb=1 | p:sh | k:20",
+			world:    "sh", want: "b=1",
+		},
+		"provider that is named anyway": {
+			packages: "a=1 | p:sh\nb=1 | p:sh",
+			world:    "a sh", want: "a=1",
+		},
+		"two may provide a name without a version": {
+			packages: "a=1 | p:sh\nb=1 | p:sh",
+			world:    "a b", want: "a=1 b=1",
+		},
+		"conflict with a provider": {
+			packages: "a=1 | p:x=1\nb=1 | p:x=1",
+			world:    "x !a", want: "b=1",
+		},
+		"conflict with a version": {
+			packages: "a=1\na=2",
+			world:    "b !a>1", want: "ERROR",
+		},
+		"conflict alone": {
+			packages: "a=1",
+			world:    "!a", want: "",
+		},
+		"conflict with what it provides itself": {
+			packages: "a=1 | p:x | D:!x",
+			world:    "a", want: "a=1",
+		},
+		"install_if": {
+			packages: "a=1\na-doc=1 | i:a docs\ndocs=1\nb=1",
+			world:    "docs a b", want: "a=1 b=1 docs=1 a-doc=1",
+		},
+		"install_if after the last that it waits for": {
+			packages: "a=1\na-doc=1 | i:a=1 docs\ndocs=1\nz=1",
+			world:    "z docs a", want: "a=1 docs=1 a-doc=1 z=1",
+		},
+		"install_if of another version": {
+			packages: "a=1\na-doc=1 | i:a=2 docs\ndocs=1",
+			world:    "docs a", want: "a=1 docs=1",
+		},
+		"install_if that world forbids": {
+			packages: "a=1\na-doc=1 | i:a docs\ndocs=1",
+			world:    "docs a !a-doc", want: "a=1 docs=1",
+		},
+		"install_if with something absent": {
+			packages: "a=1\nb=1 | i:a !c\nc=1",
+			world:    "a", want: "a=1 b=1",
+		},
+		"checksum": {
+			packages: "a=1\na=2",
+			world:    "a><" + apk.Checksum(sha1.Sum([]byte("a=1\n"))).String(), want: "a=1",
+		},
+		"tagged repository is closed": {
+			packages: "a=1", edge: "a=2\nb=1",
+			world: "a", want: "a=1",
+		},
+		"tagged package is preferred": {
+			packages: "a=1\nb=1 | D:a", edge: "a=2",
+			world: "a@edge b", want: "a=2 b=1",
+		},
+		"tag is handed down, but what the default has is preferred": {
+			packages: "b=1", edge: "a=2 | D:b c\nb=2\nc=2",
+			world: "a@edge", want: "b=1 c=2 a=2",
+		},
+		"tag opens what the default lacks": {
+			packages: "b=1", edge: "a=2 | D:b>1\nb=2",
+			world: "a@edge", want: "b=2 a=2",
+		},
+		"tagged repository only": {
+			packages: "b=1", edge: "a=2",
+			world: "a", want: "ERROR",
+		},
+		"empty packages need no tag": {
+			packages: "b=1", edge: "a=2 | I:0",
+			world: "a", want: "a=2",
+		},
+		"unknown tag": {
+			packages: "a=1",
+			world:    "a@nowhere", want: "ERROR",
+		},
+		"the same package in both is one": {
+			packages: "a=1", edge: "a=1\n",
+			world: "a@edge", want: "a=1",
+		},
+		"missing":                       {packages: "a=1", world: "b", want: "ERROR"},
+		"missing dependency":            {packages: "a=1 | D:b", world: "a", want: "ERROR"},
+		"older one whose needs are met": {packages: "a=1\na=2 | D:b", world: "a", want: "a=1"},
+		"two packages of one name":      {packages: "a=1 | p:x=1\nb=1 | p:x=1", world: "a b", want: "ERROR"},
+		"choice that is not apk's":      {packages: "a=1 | p:sh\nb=1 | p:sh", world: "sh", want: "ERROR"},
+		"empty world":                   {packages: "a=1", world: "", want: ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			indexes := []*apk.Index{offers(t, "", c.packages), offers(t, "edge", c.edge)}
+			got, err := apk.Solve(worldOf(t, c.world), indexes)
+			if c.want == "ERROR" {
+				if !errors.Is(err, apk.ErrNoSolution) {
+					t.Errorf("Solve(%q) = %q, %v, want ErrNoSolution", c.world, solutionText(got), err)
+				}
+				return
+			}
+			if err != nil || solutionText(got) != c.want {
+				t.Errorf("Solve(%q) = %q, %v, want %q", c.world, solutionText(got), err, c.want)
+			}
+		})
+	}
+}
+
+func TestSolveTags(t *testing.T) {
+	t.Parallel()
+	indexes := []*apk.Index{offers(t, "", "b=1\nd=1"), offers(t, "edge", "a=2 | D:b c d\nc=2\nd=1")}
+	got, err := apk.Solve(worldOf(t, "a@edge"), indexes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"", "edge", "", "edge"}, got.Tags); diff != "" {
+		t.Errorf("Tags of %s (-want +got):\n%s", solutionText(got), diff)
+	}
+}
+
+func TestSolveNotesWhatWorldNamesTwice(t *testing.T) {
+	t.Parallel()
+	got, err := apk.Solve(worldOf(t, "a a=1 a=1"), []*apk.Index{offers(t, "", "a=1")})
+	want := []string{`world names "a" twice: "a=1" takes the place of "a", as with apk add`}
+	if diff := cmp.Diff(want, got.Notes); diff != "" || err != nil {
+		t.Errorf("Notes: %v (-want +got):\n%s", err, diff)
+	}
+}
+
+// TestSolveBeyondApk has a world that apk gives up on: it takes the newest b before it looks
+// at y, which cannot live with a.
+func TestSolveBeyondApk(t *testing.T) {
+	t.Parallel()
+	index := offers(t, "", "a=1\nb=1\nb=2 | D:y\ny=1 | D:!a")
+	got, err := apk.Solve(worldOf(t, "a b"), []*apk.Index{index})
+	if err != nil || solutionText(got) != "a=1 b=1" {
+		t.Fatalf("Solve = %q, %v, want %q", solutionText(got), err, "a=1 b=1")
+	}
+	if len(got.Notes) != 1 || !strings.Contains(got.Notes[0], "real apk gives up") || !strings.Contains(got.Notes[0], "b-2") {
+		t.Errorf("Notes = %q, want one that real apk gives up, and without what there is a solution", got.Notes)
+	}
+}
+
+// TestSolveEndsAtItsBound has more dead ends than Solve tries.
+func TestSolveEndsAtItsBound(t *testing.T) {
+	t.Parallel()
+	var lines strings.Builder
+	lines.WriteString("z=1\n")
+	for i := range 12 {
+		lines.WriteString("a" + strconv.Itoa(i) + "=2 | p:v=1 | D:y\n" + "a" + strconv.Itoa(i) + "=1 | p:v=1 | D:y\n")
+	}
+	lines.WriteString("y=2 | D:!z\ny=1 | D:!z\n")
+	_, err := apk.Solve(worldOf(t, "z a1 a2 a3 a4 a5 a6 a7"), []*apk.Index{offers(t, "", lines.String())})
+	var e *apk.SolveError
+	if !errors.As(err, &e) || e.Exhausted || !strings.Contains(err.Error(), "bound") {
+		t.Errorf("Solve: %v, want an error that says the search ended at its bound", err)
+	}
+}
+
+func TestSolveErrorExplains(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ packages, edge, world, want string }{
+		"nothing provides it": {
+			packages: "a=1 | D:b\nb=1 | D:so:x",
+			world:    "a",
+			want:     `"so:x" is wanted by b-1, for a-1, for world, but nothing provides it`,
+		},
+		"version": {
+			packages: "a=1\na=2",
+			world:    "a>2",
+			want:     `"a>2" is wanted by world, but none can be taken: / a-1 is not >2 / a-2 is not >2`,
+		},
+		"version of a provide": {
+			packages: "a=1 | p:so:x=3",
+			world:    "so:x=4",
+			want:     `"so:x=4" is wanted by world, but none can be taken: / a-1 provides so:x=3`,
+		},
+		"checksum": {
+			packages: "a=1",
+			world:    "a><Q1x",
+			want:     `"a><Q1x" is wanted by world, but none can be taken: / a-1 has the checksum ` + apk.Checksum(sha1.Sum([]byte("a=1"))).String(),
+		},
+		"conflict": {
+			packages: "a=1 | D:b\nb=1",
+			world:    "a !b",
+			want:     `"!b" is wanted by world, but it is needed: / b-1 is wanted by a-1, for world`,
+		},
+		"two that exclude each other": {
+			packages: "a=1 | p:x=1\nb=1 | p:x=1",
+			world:    "a b",
+			want:     `only one package may provide "x": / a-1 is wanted by world / b-1 is wanted by world`,
+		},
+		"choice": {
+			packages: "a=1 | p:sh\nb=1 | p:sh",
+			world:    "sh",
+			want: `"sh" is wanted by world, but none can be taken: ` +
+				`/ a-1 provides it without a version, and nothing says which package to prefer: name "a" in world to choose it ` +
+				`/ b-1 provides it without a version, and nothing says which package to prefer: name "b" in world to choose it`,
+		},
+		"tag": {
+			packages: "b=1", edge: "a=1",
+			world: "a",
+			want:  `"a" is wanted by world, but none can be taken: / a-1 is only in a repository with the tag @edge: name a@edge in world`,
+		},
+		"unknown tag": {
+			packages: "a=1", edge: "a=2",
+			world: "a@nowhere",
+			want:  `"a@nowhere" is wanted by world: no repository has the tag @nowhere (there is @edge)`,
+		},
+		"other architecture": {
+			packages: "a=1 | A:riscv64",
+			world:    "a",
+			want:     `"a" is wanted by world, but none can be taken: / a-1 cannot be installed: it is for riscv64, not for x86_64`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			indexes := []*apk.Index{offers(t, "", c.packages), offers(t, "edge", c.edge)}
+			indexes[0].Arch = "x86_64"
+			_, err := apk.Solve(worldOf(t, c.world), indexes)
+			var e *apk.SolveError
+			if !errors.As(err, &e) || len(e.Problems) == 0 {
+				t.Fatalf("Solve(%q): %v, want a SolveError with problems", c.world, err)
+			}
+			if got := strings.Join(strings.Fields(strings.ReplaceAll(err.Error(), "\n    ", " / ")), " "); !strings.Contains(got, c.want) {
+				t.Errorf("Solve(%q): %s\nwant it to say\n%s", c.world, got, c.want)
+			}
+		})
+	}
+}
+
+func TestSolveErrorNamesAllProblems(t *testing.T) {
+	t.Parallel()
+	_, err := apk.Solve(worldOf(t, "a nosuch c>1"), []*apk.Index{offers(t, "", "a=1 | D:gone\nb=1 | D:gone\nc=1")})
+	for _, want := range []string{`"gone"`, `"nosuch"`, `"c>1"`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Solve: %v, want it to name %s", err, want)
+		}
+	}
+}
+
+func TestSolveBounds(t *testing.T) {
+	t.Parallel()
+	many := make([]*apk.Index, 100)
+	for i := range many {
+		many[i] = offers(t, "", "a=1")
+	}
+	if _, err := apk.Solve(worldOf(t, "a"), many); err == nil {
+		t.Error("Solve with 100 indexes: no error")
+	}
+}
