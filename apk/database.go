@@ -120,8 +120,8 @@ func (p *rootPackage) writeReplaces(b *bytes.Buffer) {
 	if priority := p.replacesPriority(); priority != 0 {
 		fmt.Fprintf(b, "q:%d\n", priority)
 	}
-	if repo := p.Package.Repository; repo != nil && repo.Tag != "" {
-		fmt.Fprintf(b, "s:%s\n", strings.TrimPrefix(repo.Tag, "@"))
+	if p.Tag != "" {
+		fmt.Fprintf(b, "s:%s\n", p.Tag)
 	}
 }
 

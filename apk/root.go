@@ -31,6 +31,7 @@ type Installed struct {
 	Package *Package
 	Control *Control
 	Members iter.Seq2[Member, error] // in the order of the archive; nil for none
+	Tag     string                   // that opened its repository, see Solution.Tags; "" for most
 }
 
 // RootOptions say which apk and which architecture.

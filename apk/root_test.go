@@ -302,9 +302,7 @@ func TestDatabaseNamesTags(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := listed(t, a)
-	p.Repository = &apk.Repository{Tag: "edge"}
-	root, err := apk.Install([]apk.Installed{{Package: p, Control: control, Members: members(a.Data, "a", make(contents))}},
+	root, err := apk.Install([]apk.Installed{{Package: listed(t, a), Control: control, Members: members(a.Data, "a", make(contents)), Tag: "edge"}},
 		apk.RootOptions{Dialect: apk.Dialect3, Arch: "x86_64"})
 	if err != nil {
 		t.Fatal(err)

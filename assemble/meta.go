@@ -44,7 +44,7 @@ func metaLayer(ctx context.Context, b *platformBuild) (Layer, error) {
 		recipe.World = append(recipe.World, d.String())
 	}
 	for _, u := range b.units {
-		recipe.Packages = append(recipe.Packages, fmt.Sprintf("%s %s %d", u.pkg.Checksum, u.pkg.Arch, u.pkg.Size))
+		recipe.Packages = append(recipe.Packages, fmt.Sprintf("%s %s %d %s", u.pkg.Checksum, u.pkg.Arch, u.pkg.Size, u.tag))
 	}
 	for _, l := range b.layers {
 		recipe.Layers = append(recipe.Layers, l.Digest)

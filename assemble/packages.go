@@ -21,6 +21,7 @@ type unit struct {
 	pkg     *apk.Package
 	control *apk.Control
 	blob    layers.Blob // the data stream; zero for a package that unpacks nothing
+	tag     string      // for the database
 }
 
 func (u unit) String() string { return "apk " + u.pkg.Name + "=" + u.pkg.Version }
@@ -42,6 +43,7 @@ func ingestPackages(ctx context.Context, plan Plan, src Sources) ([][]unit, erro
 		for j, pkg := range p.Packages {
 			g.Go(func() (err error) {
 				units[i][j], err = ingestPackage(ctx, pkg, src)
+				units[i][j].tag = p.Tags[j]
 				if err != nil {
 					err = fmt.Errorf("%s: package %s-%s: %w", p.Platform, pkg.Name, pkg.Version, err)
 				}
@@ -129,5 +131,5 @@ func (u unit) installed(store *layers.Store) apk.Installed {
 			}
 		}
 	}
-	return apk.Installed{Package: u.pkg, Control: u.control, Members: members}
+	return apk.Installed{Package: u.pkg, Control: u.control, Members: members, Tag: u.tag}
 }

@@ -63,6 +63,7 @@ type PlatformPlan struct {
 	Dialect  apk.Dialect
 	World    []apk.Dependency // what was asked for, by the spec and by what the runtimes need
 	Packages []*apk.Package   // in install order
+	Tags     []string         // by package: the tag that opened its repository, see apk.Solution
 	Runtimes []RuntimePlan
 	Preload  string   // path of the allocator's library in the image; "" without one
 	Notes    []string // what the solver had to do that apk would not

@@ -66,7 +66,7 @@ func resolvePlatform(ctx context.Context, spec Spec, p Platform, repositories []
 	if err != nil {
 		return plan, err
 	}
-	plan.Packages, plan.Notes = solution.Packages, solution.Notes
+	plan.Packages, plan.Tags, plan.Notes = solution.Packages, solution.Tags, solution.Notes
 	plan.Dialect = dialect(spec.Alpine, indexes)
 	if plan.Preload == "" {
 		plan.Preload = spec.Allocator.library()
