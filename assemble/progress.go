@@ -14,11 +14,15 @@ type Progress interface {
 	}
 }
 
-// open opens a URL or path, and reports what is read of it until it is closed. name is what a person calls it.
+// open opens a URL or path, and reports what is read of it until it is closed. name is what a person calls it; size is
+// negative where only the source can tell.
 func (s Sources) open(ctx context.Context, url, name string, size int64) (io.ReadCloser, error) {
 	f, err := s.Fetch.Open(ctx, url)
 	if err != nil || s.Progress == nil {
 		return f, err
+	}
+	if sized, ok := f.(interface{ Size() int64 }); ok && size < 0 {
+		size = sized.Size()
 	}
 	return &reported{ReadCloser: f, task: s.Progress.Start("fetch", name, size)}, nil
 }

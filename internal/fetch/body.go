@@ -45,6 +45,9 @@ func (b *body) Read(p []byte) (int, error) {
 	return 0, b.err
 }
 
+// Size is what the server announced, in bytes; -1 where it announced nothing.
+func (b *body) Size() int64 { return b.download.size }
+
 // read reads from the attempt under its watchdog, and no more than was announced.
 func (b *body) read(p []byte) (int, error) {
 	if err := b.pending; err != nil {

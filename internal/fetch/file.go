@@ -69,3 +69,12 @@ func (f *file) Read(p []byte) (int, error) {
 
 // WriteTo hides that of *os.File, which would not notice the end of the context.
 func (f *file) WriteTo(w io.Writer) (int64, error) { return io.Copy(w, struct{ io.Reader }{f}) }
+
+// Size is the file's, in bytes; -1 where it is not known.
+func (f *file) Size() int64 {
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return -1
+	}
+	return info.Size()
+}
