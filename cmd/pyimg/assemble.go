@@ -14,8 +14,6 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
-	"github.com/pyimg/pyimg/internal/progress"
-	"github.com/pyimg/pyimg/push"
 )
 
 func (p program) assembleCommand() *cli.Command {
@@ -64,18 +62,12 @@ func (p program) assemble(c *cli.Context) error {
 	if err := p.registry(c).CheckRefs(c.StringSlice("push")); err != nil {
 		return usageError{err}
 	}
-	report, err := p.reporter(c)
-	if err != nil {
-		return err
-	}
-	defer report.Close()
 	src, done, err := p.sources(c, s, true)
 	defer done()
 	if err != nil {
 		return err
 	}
-	src.Progress = report
-	lock, err := p.build(c.Context, s, src)
+	lock, err := p.build(c, s, src)
 	if err != nil {
 		return err
 	}
@@ -83,7 +75,7 @@ func (p program) assemble(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return p.deliver(c, lock, index, outputs, report)
+	return p.deliver(c, lock, index, outputs)
 }
 
 // assembleSpec is the spec in force, with the flags' word over the file's.
@@ -131,12 +123,27 @@ func applyImageFlags(c *cli.Context, s *assemble.Spec) (err error) {
 	return s.Layers.Check()
 }
 
-// build resolves and builds.
-func (p program) build(ctx context.Context, s assemble.Spec, src assemble.Sources) (assemble.Lock, error) {
+// build resolves and builds. Warnings wait until the display of progress has ended, which would overwrite them.
+func (p program) build(c *cli.Context, s assemble.Spec, src assemble.Sources) (assemble.Lock, error) {
 	created, err := p.sourceDateEpoch()
 	if err != nil {
 		return assemble.Lock{}, err
 	}
+	report, err := p.reporter(c)
+	if err != nil {
+		return assemble.Lock{}, err
+	}
+	var warnings []string
+	src.Progress, src.Warn = report, func(text string) { warnings = append(warnings, text) }
+	lock, err := resolveAndBuild(c.Context, s, src, created)
+	report.Close()
+	for _, w := range warnings {
+		p.warn(w)
+	}
+	return lock, err
+}
+
+func resolveAndBuild(ctx context.Context, s assemble.Spec, src assemble.Sources, created time.Time) (assemble.Lock, error) {
 	plan, err := assemble.Resolve(ctx, s, src)
 	if err != nil {
 		return assemble.Lock{}, err
@@ -158,7 +165,7 @@ func (p program) sourceDateEpoch() (time.Time, error) {
 }
 
 // deliver writes and pushes the image, and says what came out.
-func (p program) deliver(c *cli.Context, lock assemble.Lock, index v1.ImageIndex, outputs []output, report progress.Reporter) error {
+func (p program) deliver(c *cli.Context, lock assemble.Lock, index v1.ImageIndex, outputs []output) error {
 	for _, o := range outputs {
 		if err := o.write(c.Context, index); err != nil {
 			return err
@@ -166,7 +173,7 @@ func (p program) deliver(c *cli.Context, lock assemble.Lock, index v1.ImageIndex
 	}
 	results := []string{lock.Digest}
 	if refs := c.StringSlice("push"); len(refs) > 0 {
-		r, err := p.registry(c).Push(c.Context, index, refs, push.Options{Progress: report})
+		r, err := p.push(c, index, refs)
 		if err != nil {
 			return err
 		}

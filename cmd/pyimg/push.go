@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/push"
@@ -32,12 +33,7 @@ func (p program) pushCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			report, err := p.reporter(c)
-			if err != nil {
-				return err
-			}
-			defer report.Close()
-			r, err := p.registry(c).Push(c.Context, index, refs, push.Options{Progress: report})
+			r, err := p.push(c, index, refs)
 			if err != nil {
 				return err
 			}
@@ -47,4 +43,14 @@ func (p program) pushCommand() *cli.Command {
 			return nil
 		},
 	})
+}
+
+// push pushes and shows how far it is. The display has ended when it returns.
+func (p program) push(c *cli.Context, index v1.ImageIndex, refs []string) (push.Result, error) {
+	report, err := p.reporter(c)
+	if err != nil {
+		return push.Result{}, err
+	}
+	defer report.Close()
+	return p.registry(c).Push(c.Context, index, refs, push.Options{Progress: report})
 }
