@@ -61,7 +61,7 @@ func ownPreload(a Allocator, rs []RuntimePlan, store *layers.Store) (string, err
 	for _, r := range rs {
 		for e, err := range store.Entries(r.Layer.Digest) {
 			if err != nil {
-				return "", fmt.Errorf("looking for %s in %s: %w", soname, r.URL, err)
+				return "", fmt.Errorf("looking for %s in %s: %w", soname, publicURL(r.URL), err)
 			}
 			if path.Base(e.Path()) == soname {
 				return "/" + e.Path(), nil

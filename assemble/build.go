@@ -60,13 +60,14 @@ type platformBuild struct {
 
 	root     *apk.Root
 	layers   []Layer
-	tree     *layers.Tree
+	tree     *layers.Tree // of the layers but for the last; with it, once generate has run
+	items    []metaItem   // the last layer
 	config   v1.Config
 	warnings []string
 }
 
 func (b *platformBuild) run(ctx context.Context) error {
-	steps := []func(context.Context) error{b.date, b.install, b.cut, b.merge, b.verify, b.meta}
+	steps := []func(context.Context) error{b.date, b.install, b.cut, b.merge, b.generate, b.verify, b.meta}
 	for _, step := range steps {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -78,6 +79,9 @@ func (b *platformBuild) run(ctx context.Context) error {
 	return nil
 }
 
+// MaxCreated is the latest time of creation that RFC 3339, and so an image, can say.
+const MaxCreated = 253402300799 // 9999-12-31T23:59:59Z, in seconds since 1970
+
 // date picks the time of creation: no clock is read, so that the same inputs give the same image.
 func (b *platformBuild) date(context.Context) error {
 	if !b.created.IsZero() {
@@ -85,12 +89,18 @@ func (b *platformBuild) date(context.Context) error {
 	}
 	b.created = time.Unix(0, 0).UTC()
 	for _, u := range b.units {
+		if u.pkg.BuildTime > MaxCreated {
+			return fmt.Errorf("package %s: its build date is %d seconds since 1970, expected a year before 10000", u.pkg, u.pkg.BuildTime)
+		}
 		b.created = newest(b.created, time.Unix(u.pkg.BuildTime, 0).UTC())
 	}
 	for _, r := range b.plan.Runtimes {
 		for e, err := range b.store.Entries(r.Layer.Digest) {
 			if err != nil {
 				return err
+			}
+			if e.Header.ModTime.Unix() > MaxCreated {
+				return fmt.Errorf("runtime %s: /%s is of the year %d, expected one before 10000", publicURL(r.URL), e.Path(), e.Header.ModTime.Year())
 			}
 			b.created = newest(b.created, e.Header.ModTime.UTC().Truncate(time.Second))
 		}
@@ -137,28 +147,49 @@ func (b *platformBuild) cut(ctx context.Context) (err error) {
 }
 
 // merge lays the layers on top of each other.
-func (b *platformBuild) merge(context.Context) error {
-	ls := make([]layers.TreeLayer, len(b.layers))
-	for i, l := range b.layers {
-		ls[i] = layers.TreeLayer{Name: l.From, Entries: b.store.Entries(l.Digest)}
+func (b *platformBuild) merge(context.Context) (err error) {
+	b.tree, err = b.lay(nil)
+	return err
+}
+
+// generate works out the last layer, and lays it on top.
+func (b *platformBuild) generate(context.Context) (err error) {
+	b.items = b.metaItems()
+	b.tree, err = b.lay(b.items)
+	return err
+}
+
+// lay makes the tree of the layers and, where there are any, of the items of the last one.
+func (b *platformBuild) lay(items []metaItem) (*layers.Tree, error) {
+	var ls []layers.TreeLayer
+	for _, l := range b.layers {
+		ls = append(ls, layers.TreeLayer{Name: l.From, Entries: b.store.Entries(l.Digest)})
+	}
+	if items != nil {
+		ls = append(ls, layers.TreeLayer{Name: metaName, Entries: entriesOf(items)})
 	}
 	packages := len(b.layers) - len(b.plan.Runtimes)
-	var err error
-	b.tree, err = layers.NewTree(ls, func(path string, old, new int) (bool, error) {
-		if new < packages {
+	name := func(i int) string { return ls[i].Name }
+	tree, err := layers.NewTree(ls, func(path string, old, new int) (bool, error) {
+		switch {
+		case new < packages:
 			return true, nil // apk's rules were applied: the winner lies on top
+		case new < len(b.layers):
+			return false, fmt.Errorf("/%s is in %s and in %s; keep one out with the exclude of a runtime", path, name(old), name(new))
+		case old < packages:
+			return true, nil // a package's own copy of what apk writes
 		}
-		return false, fmt.Errorf("/%s is in %s and in %s; keep one out with the exclude of a runtime", path, b.layers[old].From, b.layers[new].From)
+		return false, fmt.Errorf("/%s is in %s, but it is apk's own; keep it out with the exclude of the runtime", path, name(old))
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for n := range b.tree.All() {
-		if n.Layer >= packages && n.Through != "" {
-			return fmt.Errorf("%s has a path below /%s, which is a symlink in another layer; move it with prefix or exclude it", b.layers[n.Layer].From, n.Through)
+	for n := range tree.All() {
+		if n.Through != "" {
+			return nil, fmt.Errorf("%s has a path below /%s, which is a symlink in another layer; move it with prefix or exclude it", name(n.Layer), n.Through)
 		}
 	}
-	return nil
+	return tree, nil
 }
 
 func (b *platformBuild) verify(context.Context) error {

@@ -58,8 +58,8 @@ func Inspect(ctx context.Context, index v1.ImageIndex) (Report, error) {
 	}
 	r := Report{Digest: digest.String(), MediaType: string(m.MediaType), Annotations: m.Annotations, Platforms: []PlatformReport{}}
 	for _, d := range m.Manifests {
-		if !d.MediaType.IsImage() {
-			continue
+		if !d.MediaType.IsImage() || d.Platform != nil && d.Platform.OS == "unknown" {
+			continue // buildkit's attestations are manifests of unknown/unknown
 		}
 		img, err := index.Image(d.Digest)
 		if err != nil {

@@ -5,12 +5,13 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"iter"
 	"path"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/layers"
@@ -22,43 +23,48 @@ type metaItem struct {
 	body   []byte
 }
 
-// metaRecipe is what the meta layer's bytes depend on.
-type metaRecipe struct {
-	Version     int // to be raised when the same inputs give other bytes
-	Arch        string
-	Dialect     apk.Dialect
-	World       []string
-	Packages    []string // checksum and what the index says, in install order
-	Layers      []string
-	Repos       string
-	Created     time.Time
-	Compression string
-}
+// metaName is what the last layer is called.
+const metaName = "apk database"
+
+// metaVersion is part of the recipe: to be raised when the same items give other bytes.
+const metaVersion = 2
 
 // metaLayer makes the last layer: what apk itself would have written, the links that busybox's scripts would have made,
 // and the folders whose attributes the layers below do not state as apk would.
 func metaLayer(ctx context.Context, b *platformBuild) (Layer, error) {
-	recipe := metaRecipe{Version: 1, Arch: b.plan.Platform.Alpine(), Dialect: b.plan.Dialect, Repos: b.repositories,
-		Created: b.created, Compression: b.spec.Layers.Compression}
-	for _, d := range b.plan.World {
-		recipe.World = append(recipe.World, d.String())
-	}
-	for _, u := range b.units {
-		recipe.Packages = append(recipe.Packages, fmt.Sprintf("%s %s %d %s", u.pkg.Checksum, u.pkg.Arch, u.pkg.Size, u.tag))
-	}
-	for _, l := range b.layers {
-		recipe.Layers = append(recipe.Layers, l.Digest)
-	}
-	text, err := json.Marshal(recipe)
+	recipe, err := digestItems(b.items)
 	if err != nil {
 		return Layer{}, err
 	}
-	blob, err := b.store.Make(ctx, "meta "+string(text), layers.MakeOptions{Compression: recipe.Compression},
-		func(w *tar.Writer) error { return writeItems(w, b.metaItems()) })
+	o := layers.MakeOptions{Compression: b.spec.Layers.Compression}
+	blob, err := b.store.Make(ctx, fmt.Sprintf("meta %d %q %s", metaVersion, o.Compression, recipe), o,
+		func(w *tar.Writer) error { return writeItems(w, b.items) })
 	if err != nil {
-		return Layer{}, fmt.Errorf("making the layer of the apk database: %w", err)
+		return Layer{}, fmt.Errorf("making the layer of the %s: %w", metaName, err)
 	}
-	return Layer{Blob: blob, From: "apk database", Reason: "generated"}, nil
+	return Layer{Blob: blob, From: metaName, Reason: "generated"}, nil
+}
+
+// digestItems is the digest of the tar that the items make. They are small, and nothing that they depend on can be
+// forgotten so.
+func digestItems(items []metaItem) (string, error) {
+	h := sha256.New()
+	w := tar.NewWriter(h)
+	if err := writeItems(w, items); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), w.Close()
+}
+
+// entriesOf shows the items as a layer of the tree.
+func entriesOf(items []metaItem) iter.Seq2[layers.Entry, error] {
+	return func(yield func(layers.Entry, error) bool) {
+		for _, i := range items {
+			if !yield(layers.Entry{Header: i.header}, nil) {
+				return
+			}
+		}
+	}
 }
 
 // metaItems lists the members of the meta layer, sorted, folders before what is in them.
@@ -73,8 +79,29 @@ func (b *platformBuild) metaItems() []metaItem {
 		items = append(items, metaItem{&tar.Header{Typeflag: tar.TypeReg, Name: "etc/apk/repositories", Mode: 0o644,
 			Size: int64(len(b.repositories)), ModTime: b.created}, []byte(b.repositories)})
 	}
+	for i, item := range items {
+		h := *item.header
+		h.Name = b.place(clean(h.Name))
+		if h.Typeflag == tar.TypeDir {
+			h.Name += "/"
+		}
+		items[i].header = &h
+	}
 	slices.SortStableFunc(items, func(x, y metaItem) int { return strings.Compare(clean(x.header.Name), clean(y.header.Name)) })
 	return slices.CompactFunc(items, func(x, y metaItem) bool { return clean(x.header.Name) == clean(y.header.Name) })
+}
+
+// place is where a path really lies, once the symlinks among the folders above it are followed: lib may lead to usr/lib,
+// and a layer that goes through a symlink would replace it.
+func (b *platformBuild) place(name string) string {
+	dir, rest := path.Dir(name), path.Base(name)
+	for dir != "." {
+		if n, err := b.tree.Lookup(dir); err == nil {
+			return path.Join(n.Path, rest)
+		}
+		dir, rest = path.Dir(dir), path.Join(path.Base(dir), rest)
+	}
+	return rest
 }
 
 func writeItems(w *tar.Writer, items []metaItem) error {

@@ -49,15 +49,11 @@ func packageLayers(ctx context.Context, l Layers, others int, units []unit, root
 	if err != nil {
 		return nil, err
 	}
-	groups := group(l, others, units)
-	if len(groups) == count(units) {
-		groups = orderGroups(groups, units, all)
-	} else {
-		// Merging takes the freedom to order layers, so lost paths go here too.
-		for _, e := range all {
-			e.dropLost(units)
-		}
+	groups, err := group(l, others, units)
+	if err != nil {
+		return nil, err
 	}
+	groups = orderGroups(groups, units, all)
 	out := make([]Layer, len(groups))
 	for i, g := range groups {
 		if out[i], err = packageLayer(ctx, l, g, units, all, store); err != nil {
@@ -67,18 +63,9 @@ func packageLayers(ctx context.Context, l Layers, others int, units []unit, root
 	return out, nil
 }
 
-func count(units []unit) (n int) {
-	for _, u := range units {
-		if u.unpacks() {
-			n++
-		}
-	}
-	return n
-}
-
 // group cuts the packages into layers: one each, but for the smallest that exceed the limit, which share one. Sizes
 // decide, so that the groups stay when versions change.
-func group(l Layers, others int, units []unit) [][]int {
+func group(l Layers, others int, units []unit) ([][]int, error) {
 	var bySize, single []int
 	for i, u := range units {
 		if u.unpacks() {
@@ -88,6 +75,13 @@ func group(l Layers, others int, units []unit) [][]int {
 	slices.SortStableFunc(bySize, func(a, b int) int {
 		return cmp.Or(cmp.Compare(units[a].blob.Size, units[b].blob.Size), cmp.Compare(units[a].pkg.Name, units[b].pkg.Name))
 	})
+	const most = 120 // docker's overlay2 fails near 127
+	switch {
+	case others >= l.Max && len(bySize) > 0:
+		return nil, fmt.Errorf("layers.max is %d, but there are %d layers beside the packages'", l.Max, others)
+	case l.Strategy == "package" && len(bySize)+others > most:
+		return nil, fmt.Errorf("one layer for each package makes %d, and container runtimes cannot mount more than some %d; use layers.strategy auto", len(bySize)+others, most)
+	}
 	merge := 0
 	switch excess := len(bySize) + others - l.Max; {
 	case l.Strategy == "single":
@@ -104,39 +98,46 @@ func group(l Layers, others int, units []unit) [][]int {
 	for _, i := range single {
 		groups = append(groups, []int{i})
 	}
-	return groups
+	return groups, nil
 }
 
-// orderGroups puts layers of one package each in install order, but a package whose path lost to an earlier one before
-// that: then the winner's bytes lie on top. Where that goes in a circle, the loser's path is dropped.
+// orderGroups puts the layers in install order, but one with a path that lost to an earlier package before that
+// package's: then the winner's bytes lie on top. Where that cannot be (in a circle, or where both share a layer), the
+// loser's path is dropped.
 func orderGroups(groups [][]int, units []unit, all []*edits) [][]int {
-	losers := make(map[int][]int) // by winner
+	of := make(map[int]int) // group by package
+	for g, members := range groups {
+		for _, i := range members {
+			of[i] = g
+		}
+	}
+	losers := make(map[int][]int) // groups, by the group of the winner
 	for i, e := range all {
 		for _, p := range sortedKeys(e.lost) {
-			losers[e.lost[p]] = append(losers[e.lost[p]], i)
+			losers[of[e.lost[p]]] = append(losers[of[e.lost[p]]], of[i])
 		}
 	}
 	var order [][]int
-	rank := make(map[int]int)
+	rank := make(map[int]int) // by group
 	visited := make(map[int]bool)
-	var place func(i int)
-	place = func(i int) {
-		if visited[i] {
+	var place func(g int)
+	place = func(g int) {
+		if visited[g] {
 			return
 		}
-		visited[i] = true
-		for _, loser := range losers[i] {
+		visited[g] = true
+		for _, loser := range losers[g] {
 			place(loser)
 		}
-		rank[i] = len(order)
-		order = append(order, []int{i})
+		rank[g] = len(order)
+		order = append(order, groups[g])
 	}
-	for _, g := range groups {
-		place(g[0])
+	for g := range groups {
+		place(g)
 	}
 	for i, e := range all {
 		for p, winner := range e.lost {
-			if rank[winner] > rank[i] {
+			if rank[of[winner]] > rank[of[i]] {
 				delete(e.lost, p)
 			}
 		}
@@ -217,8 +218,10 @@ func editsOf(units []unit, root *apk.Root, store *layers.Store) ([]*edits, error
 		final[i] = make(map[string]apk.File)
 	}
 	links := make(dirLinks)
+	files := make(map[string]bool) // what is not a folder
 	for f := range root.Files() {
 		final[f.Package][clean(f.Member)] = f
+		files[f.Path] = true
 		if f.Header.Typeflag == tar.TypeSymlink {
 			links[f.Path] = f.Header.Linkname
 		}
@@ -230,7 +233,7 @@ func editsOf(units []unit, root *apk.Root, store *layers.Store) ([]*edits, error
 			continue
 		}
 		for _, s := range root.Skipped(i) {
-			all[i].skip(s)
+			all[i].skip(s, links)
 		}
 		faults, err := store.Faults(u.blob.Digest)
 		if err != nil {
@@ -243,16 +246,17 @@ func editsOf(units []unit, root *apk.Root, store *layers.Store) ([]*edits, error
 			if err != nil {
 				return nil, fmt.Errorf("reading what is known of %s: %w", u, err)
 			}
-			all[i].compare(e, final[i], links)
+			all[i].compare(e, final[i], links, files)
 		}
 	}
 	return all, nil
 }
 
-// skip notes a member that apk does not install.
-func (e *edits) skip(s apk.Skip) {
+// skip notes a member that apk does not install. One that lost to another package may stay if that one's layer covers
+// it, which it does only at the same path: below a symlink it would replace the symlink.
+func (e *edits) skip(s apk.Skip, links dirLinks) {
 	name := clean(s.Member)
-	if s.By >= 0 {
+	if s.By >= 0 && links.resolve(path.Dir(name)) == clean(path.Dir(name)) {
 		e.lost[name] = s.By
 		return
 	}
@@ -261,13 +265,17 @@ func (e *edits) skip(s apk.Skip) {
 }
 
 // compare notes where a member's place and attributes are not what apk gives it.
-func (e *edits) compare(m layers.Entry, final map[string]apk.File, links dirLinks) {
+func (e *edits) compare(m layers.Entry, final map[string]apk.File, links dirLinks, files map[string]bool) {
 	name := m.Path()
 	if m.Header.Typeflag == tar.TypeDir {
-		// A folder entry over another package's symlink would replace the symlink in docker and podman.
-		if name != "" && links.resolve(name) != name {
+		// A folder entry over another package's symlink or file would replace that in docker and podman.
+		switch {
+		case name != "" && links.resolve(name) != name:
 			e.Drop[name] = true
 			e.because("/%s is a symlink", name)
+		case files[name]:
+			e.Drop[name] = true
+			e.because("/%s is another package's file", name)
 		}
 		return
 	}

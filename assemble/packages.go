@@ -103,7 +103,7 @@ func fetchPackage(ctx context.Context, p *apk.Package, url string, src Sources) 
 	}
 	defer f.Close()
 	// The store holds the data against the hash that the control stream has, so it is hashed once.
-	a, err := apk.OpenArchive(f, apk.Expect{Package: p, Keyring: src.keyring(), Name: url, DataUnchecked: true})
+	a, err := apk.OpenArchive(f, apk.Expect{Package: p, Keyring: src.keyring(), Name: publicURL(url), DataUnchecked: true})
 	if err != nil {
 		return unit{}, err
 	}
@@ -112,9 +112,9 @@ func fetchPackage(ctx context.Context, p *apk.Package, url string, src Sources) 
 		return u, nil
 	}
 	if a.Control.DataHash == "" {
-		return unit{}, fmt.Errorf("reading package %q: its .PKGINFO has no datahash, so nothing vouches for its files", url)
+		return unit{}, fmt.Errorf("reading package %q: its .PKGINFO has no datahash, so nothing vouches for its files", publicURL(url))
 	}
-	u.blob, err = src.Store.Ingest(ctx, layers.Source{Name: url, Digest: "sha256:" + a.Control.DataHash,
+	u.blob, err = src.Store.Ingest(ctx, layers.Source{Name: publicURL(url), Digest: "sha256:" + a.Control.DataHash,
 		Open: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(a.Data), nil }})
 	return u, err
 }

@@ -2,6 +2,7 @@ package assemble
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"path"
 	"regexp"
@@ -85,9 +86,9 @@ func appendParsed[T any](to *[]T, s string, parse func(string) (T, error)) error
 func (d *decoder) alpine(a *Alpine, p string, n ast.Node) {
 	d.mapping(p, n, map[string]field{
 		"branch":       d.text(func(v string) error { a.Branch = v; return checkBranch(v) }),
-		"mirrors":      d.strs(&a.Mirrors),
+		"mirrors":      d.list(func(v string) error { a.Mirrors = append(a.Mirrors, v); return checkPresent(v) }),
 		"repositories": d.list(func(v string) error { a.Repositories = append(a.Repositories, v); return checkRepository(v) }),
-		"keys":         d.strs(&a.Keys),
+		"keys":         d.list(func(v string) error { a.Keys = append(a.Keys, v); return checkPresent(v) }),
 		"dialect":      d.integer(&a.Dialect, 2, 3),
 	})
 }
@@ -95,6 +96,13 @@ func (d *decoder) alpine(a *Alpine, p string, n ast.Node) {
 func checkBranch(v string) error {
 	if v != "edge" && !regexp.MustCompile(`^v\d+\.\d+$`).MatchString(v) {
 		return fmt.Errorf("expected edge or vMAJOR.MINOR such as %s, found %q", defaultBranch, v)
+	}
+	return nil
+}
+
+func checkPresent(v string) error {
+	if v == "" {
+		return errors.New("expected a URL or a path, found nothing")
 	}
 	return nil
 }
@@ -181,6 +189,13 @@ func (d *decoder) sums(r *Runtime, p string, n ast.Node) {
 		platform, err := ParsePlatform(key)
 		if err != nil {
 			d.faultAt(at, p, "%v", err)
+			return
+		}
+		if r.SHA256[platform] != "" {
+			d.faultAt(at, p, "%s is given twice", platform)
+			return
+		}
+		if value = d.follow(join(p, key), value); value == nil {
 			return
 		}
 		d.text(func(v string) error { r.SHA256[platform] = v; return checkSHA256(v) })(join(p, key), value)

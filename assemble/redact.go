@@ -5,7 +5,7 @@ import (
 	"net/url"
 )
 
-// PublicURLs are urls without user names and passwords, fit to be written down.
+// PublicURLs are urls without user names, passwords and queries, fit to be written down.
 func PublicURLs(urls []string) []string {
 	out := make([]string, len(urls))
 	for i, s := range urls {
@@ -22,7 +22,7 @@ func publicURL(s string) string {
 	if err != nil {
 		return "(a URL that cannot be read)"
 	}
-	u.User = nil
+	u.User, u.RawQuery = nil, "" // a query may be a presigned URL's
 	return u.String()
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -78,14 +79,15 @@ func resolvePlatform(ctx context.Context, spec Spec, p Platform, repositories []
 // on without it, and the image would miss what only that repository has.
 func loadIndexes(ctx context.Context, repositories []*apk.Repository, arch string, src Sources) ([]*apk.Index, error) {
 	indexes := make([]*apk.Index, len(repositories))
-	g, ctx := errgroup.WithContext(ctx)
+	errs := make([]error, len(repositories))
+	var wg sync.WaitGroup
 	for i, r := range repositories {
-		g.Go(func() (err error) {
-			indexes[i], err = apk.LoadIndex(ctx, src.Fetch, apk.IndexOptions{Arch: arch, Keyring: src.keyring(), Repository: r})
-			return err
+		wg.Go(func() {
+			indexes[i], errs[i] = apk.LoadIndex(ctx, src.Fetch, apk.IndexOptions{Arch: arch, Keyring: src.keyring(), Repository: r})
 		})
 	}
-	return indexes, g.Wait()
+	wg.Wait()
+	return indexes, errors.Join(errs...)
 }
 
 // repositories turns the spec's names, URLs and directories into places to read.

@@ -31,7 +31,7 @@ func ingestRuntimes(ctx context.Context, spec Spec, p Platform, src Sources) (rs
 		}
 		plan, err := ingestRuntime(ctx, spec, spec.Runtimes[i], p, src)
 		if err != nil {
-			return nil, nil, fmt.Errorf("runtime %s: %w", plan.URL, err)
+			return nil, nil, fmt.Errorf("runtime %s: %w", publicURL(plan.URL), err)
 		}
 		rs = append(rs, plan)
 	}
@@ -41,11 +41,12 @@ func ingestRuntimes(ctx context.Context, spec Spec, p Platform, src Sources) (rs
 
 func ingestRuntime(ctx context.Context, spec Spec, r Runtime, p Platform, src Sources) (RuntimePlan, error) {
 	plan := RuntimePlan{URL: spec.path(r.expand(p))}
+	name := publicURL(plan.URL)
 	want, err := r.digest(ctx, plan.URL, p, src.Fetch)
 	if err != nil {
 		return plan, err
 	}
-	raw, err := src.Store.Ingest(ctx, layers.Source{Name: plan.URL, Digest: want,
+	raw, err := src.Store.Ingest(ctx, layers.Source{Name: name, Digest: want,
 		Open: func(ctx context.Context) (io.ReadCloser, error) {
 			return src.open(ctx, plan.URL, baseName(plan.URL), -1)
 		}})
@@ -79,8 +80,11 @@ func (r Runtime) digest(ctx context.Context, url string, p Platform, from Opener
 	if pinned == "" {
 		pinned = r.SHA256[Platform{}]
 	}
-	if pinned != "" {
+	switch {
+	case pinned != "":
 		return "sha256:" + pinned, nil
+	case len(r.SHA256) > 0:
+		return "", fmt.Errorf("the spec's sha256 has no digest for %s", p)
 	}
 	if isURL(url) {
 		return "", nil
@@ -113,7 +117,7 @@ func (r Runtime) layer(ctx context.Context, raw layers.Blob, compression string,
 	if err != nil {
 		return Layer{}, err
 	}
-	recipe := runtimeRecipe{Version: 1, Source: raw.Digest, Exclude: r.Exclude, Owner: r.Owner, Compression: compression}
+	recipe := runtimeRecipe{Version: 2, Source: raw.Digest, Exclude: r.Exclude, Owner: r.Owner, Compression: compression}
 	if recipe.From, recipe.To, err = r.mapping(shape); err != nil {
 		return Layer{}, err
 	}
@@ -183,6 +187,9 @@ func (r runtimeRecipe) edit(h *tar.Header) bool {
 				return false
 			}
 		}
+	}
+	if to, ok := remap(h.Linkname, r.From, r.To); ok && h.Typeflag == tar.TypeSymlink && path.IsAbs(h.Linkname) {
+		h.Linkname = "/" + to // it led to the tarball's own prefix
 	}
 	if h.Typeflag == tar.TypeLink {
 		if h.Linkname, ok = remap(h.Linkname, r.From, r.To); !ok {
@@ -254,10 +261,12 @@ func shapeOf(digest string, store *layers.Store) (shape, error) {
 		return shape{"usr/local", true}, nil
 	case underUsr:
 		return shape{"usr", true}, nil
-	case tops["usr"] || tops["etc"] || tops["opt"]:
+	case tops["usr"]:
 		return shape{"", true}, nil
 	case tops["bin"] || tops["lib"]:
 		return shape{"", false}, nil
+	case tops["etc"] || tops["opt"]:
+		return shape{"", true}, nil
 	case len(tops) == 1:
 		for top := range tops {
 			return shape{top, false}, nil
@@ -282,40 +291,59 @@ func (r Runtime) mapping(s shape) (from, to string, err error) {
 	return s.prefix, to, nil
 }
 
-// librariesNeeded are the sonames that files of the runtimes want and none of them holds, as dependencies. It is an
-// error if a file is for another machine or another C library: no package can mend that.
+// librariesNeeded are the sonames that files of the runtimes want and do not find among the runtimes' own, as
+// dependencies. It is an error if a file is for another machine or another C library: no package can mend that.
 func librariesNeeded(rs []RuntimePlan, p Platform, store *layers.Store) ([]string, error) {
-	held := make(map[string]bool)
-	wanted := make(map[string]bool)
+	held := make(map[string]bool) // paths
+	var programs []layers.Entry
 	for _, r := range rs {
 		for e, err := range store.Entries(r.Layer.Digest) {
 			if err != nil {
 				return nil, err
 			}
-			held[path.Base(e.Path())] = true
+			if e.Header.Typeflag != tar.TypeDir {
+				held[e.Path()] = true
+			}
 			if e.ELF == nil {
 				continue
 			}
 			if err := checkMachine(e, p); err != nil {
-				return nil, fmt.Errorf("runtime %s: %w", r.URL, err)
+				return nil, fmt.Errorf("runtime %s: %w", publicURL(r.URL), err)
 			}
-			for _, n := range e.ELF.Needed {
+			programs = append(programs, e)
+		}
+	}
+	wanted := make(map[string]bool)
+	for _, e := range programs {
+		dirs := searchPath(e)
+		for _, n := range e.ELF.Needed {
+			if !slices.ContainsFunc(dirs, func(dir string) bool { return held[clean(path.Join(dir, n))] }) {
 				wanted[n] = true
 			}
 		}
 	}
 	var needs []string
 	for n := range wanted {
-		switch {
-		case held[n]:
-		case n == "libc.so": // as a plain musl toolchain calls it; the loader takes it for itself
-			needs = append(needs, "so:libc.musl-"+p.Alpine()+".so.1")
-		default:
-			needs = append(needs, "so:"+n)
+		if n == "libc.so" { // as a plain musl toolchain calls it; the loader takes it for itself
+			n = "libc.musl-" + p.Alpine() + ".so.1"
 		}
+		needs = append(needs, "so:"+n)
 	}
 	slices.Sort(needs)
 	return slices.Compact(needs), nil
+}
+
+// searchPath is where musl's loader looks for the libraries that a file needs: what the file says itself, then the
+// default of ldso/dynlink.c.
+func searchPath(e layers.Entry) []string {
+	origin := path.Dir("/" + e.Path())
+	var dirs []string
+	for _, list := range slices.Concat(e.ELF.RPath, e.ELF.RunPath) {
+		for _, dir := range strings.Split(list, ":") {
+			dirs = append(dirs, strings.NewReplacer("${ORIGIN}", origin, "$ORIGIN", origin).Replace(dir))
+		}
+	}
+	return append(dirs, "/lib", "/usr/local/lib", "/usr/lib")
 }
 
 // checkMachine refuses an executable or library that this platform cannot run.

@@ -102,7 +102,7 @@ func ReadSpec(name string) (Spec, error) {
 	return s, err
 }
 
-// Digest names what the spec asks for, whatever file it stands in and however it is written there.
+// Digest names what the spec says, whatever file it stands in and however its YAML is written.
 func (s Spec) Digest() string {
 	b, err := json.Marshal(s)
 	if err != nil {
@@ -112,20 +112,15 @@ func (s Spec) Digest() string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// SetRepositories replaces the repositories. Paths start from the working directory. The branch goes with what it said
-// of the old ones, unless names on the mirrors are among the new.
+// SetRepositories replaces the repositories by URLs and directories; these start from the working directory. The branch
+// goes, since it says nothing of them.
 func (s *Spec) SetRepositories(rs []string) error {
 	rs = slices.Clone(rs)
-	named := false
 	for i, r := range rs {
 		if err := checkRepository(r); err != nil {
 			return err
 		}
 		tag, where := cutTag(r)
-		if !isPath(where) {
-			named = true
-			continue
-		}
 		if isURL(where) {
 			continue
 		}
@@ -137,10 +132,7 @@ func (s *Spec) SetRepositories(rs []string) error {
 			rs[i] = "@" + tag + " " + abs
 		}
 	}
-	s.Alpine.Repositories = rs
-	if !named {
-		s.Alpine.Branch = ""
-	}
+	s.Alpine.Repositories, s.Alpine.Branch = rs, ""
 	return nil
 }
 

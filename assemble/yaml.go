@@ -1,6 +1,7 @@
 package assemble
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -67,6 +68,7 @@ func (d *decoder) parseYAML(data []byte) ast.Node {
 		d.faults = append(d.faults, Fault{File: d.file, Msg: fmt.Sprintf("the spec has %d bytes, more than the limit of %d", len(data), maxSpecBytes)})
 		return nil
 	}
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // a byte order mark
 	f, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		d.syntax(err)
@@ -233,8 +235,18 @@ func (d *decoder) scalar(path string, n ast.Node) (string, bool) {
 	return "", false
 }
 
-// text decodes a scalar through parse, whose error becomes a fault at the scalar.
+// text decodes a scalar of one line through parse, whose error becomes a fault at the scalar.
 func (d *decoder) text(parse func(string) error) field {
+	return d.lines(func(s string) error {
+		if strings.Contains(s, "\n") {
+			return errors.New("expected one line")
+		}
+		return parse(s)
+	})
+}
+
+// lines is text for what may have several lines.
+func (d *decoder) lines(parse func(string) error) field {
 	return func(path string, n ast.Node) {
 		s, ok := d.scalar(path, n)
 		if !ok {
@@ -304,7 +316,7 @@ func (d *decoder) table(to *map[string]string, check func(key, value string) err
 			if isNull(value) {
 				return
 			}
-			d.text(func(s string) error {
+			d.lines(func(s string) error {
 				if err := check(key, s); err != nil {
 					return err
 				}
