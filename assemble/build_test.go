@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -178,6 +180,113 @@ func TestPathThatLostIsCoveredByOrder(t *testing.T) {
 	}
 	if n.Entry.Header.Size != int64(len("old")) {
 		t.Errorf("etc/conf has %d bytes, want those of the package with priority", n.Entry.Header.Size)
+	}
+}
+
+func TestPathThatLostBelowASymlinkIsDropped(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t,
+		fixture.Package{Name: "a", Files: []fixture.File{{Path: "opt/dir", Dir: true}, {Path: "opt/link", Link: "dir"}}},
+		fixture.Package{Name: "b", Depends: []string{"a"}, Files: []fixture.File{file("opt/link/x", "lost")}},
+		fixture.Package{Name: "c", Depends: []string{"b"}, Replaces: []string{"b"}, Files: []fixture.File{file("opt/dir/x", "won")}})
+	for _, strategy := range []string{"package", "single"} {
+		_, tree := image(t, w.spec(t, "c", "layers: {strategy: "+strategy+"}"), w.sources(t))
+		n, err := tree.Lstat("opt/link")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n.Entry.Header.Linkname != "dir" {
+			t.Errorf("%s: opt/link is no longer a link to dir: %+v", strategy, n.Entry.Header)
+		}
+		for n := range tree.All() {
+			if n.Through != "" {
+				t.Errorf("%s: %s lies below the symlink %s", strategy, n.Path, n.Through)
+			}
+		}
+	}
+}
+
+func TestFolderOverAnothersFileIsDropped(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fixture.Package{Name: "a", Files: []fixture.File{file("usr/x", "file")}},
+		fixture.Package{Name: "b", Depends: []string{"a"}, Files: []fixture.File{{Path: "usr/x", Dir: true}, file("usr/y", "y")}})
+	_, tree := image(t, w.spec(t, "b", ""), w.sources(t))
+	if n, err := tree.Lstat("usr/x"); err != nil || n.IsDir() {
+		t.Errorf("usr/x is %+v, %v; want the file, as apk keeps it", n, err)
+	}
+}
+
+func TestAppletMayBeTheCommand(t *testing.T) {
+	t.Parallel()
+	mirror, err := fixture.Alpine("x86_64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := world{dir: t.TempDir()}
+	if err := mirror.Write(w.dir); err != nil {
+		t.Fatal(err)
+	}
+	s := w.spec(t, "alpine-baselayout, busybox", "image: {cmd: [ls]}")
+	s.Alpine.Repositories = []string{w.dir + "/v3.20/main"}
+	if _, err := build(t, s, w.sources(t)); err != nil {
+		t.Errorf("cmd [ls] with busybox: %v", err)
+	}
+}
+
+func TestDatabaseFollowsTheIndexOnAWarmCache(t *testing.T) {
+	t.Parallel()
+	p := fixture.Package{Name: "a", Files: []fixture.File{file("usr/a", "a")}}
+	one := newWorld(t, p)
+	other := world{dir: t.TempDir(), archives: one.archives}
+	m := fixture.NewMirror()
+	if err := m.Publish("main", fixture.Index{Arch: "x86_64", Archives: []*fixture.Archive{one.archives["a"]},
+		Edit: func(text string) string { return strings.Replace(text, "\nT:", "\nT:changed ", 1) }}); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Write(other.dir); err != nil {
+		t.Fatal(err)
+	}
+	src := one.sources(t)
+	got := make(map[string]assemble.LockedLayer)
+	for name, w := range map[string]world{"one": one, "other": other} {
+		layers, _ := image(t, w.spec(t, "a", ""), src)
+		got[name] = layers["apk database"]
+	}
+	if got["one"].Digest == got["other"].Digest {
+		t.Errorf("indexes that describe a package differently gave one database layer, %s", got["one"].Digest)
+	}
+}
+
+func TestRuntimesOwnLibraryCountsOnlyWhereTheLoaderLooks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fixture.Package{Name: "lib", Provides: []string{"so:libx.so.1=1", "so:libc.musl-x86_64.so.1=1"}, Files: []fixture.File{
+		{Path: "usr/lib/libx.so.1", Mode: 0o755, Body: fixture.Library("x86_64", "libx.so.1").Bytes()}}})
+	program := fixture.Executable("x86_64", "libx.so.1")
+	runpath := program
+	runpath.RunPath = "$ORIGIN/../private"
+	for name, c := range map[string]struct {
+		elf  fixture.ELF
+		at   string
+		want bool // that Alpine's is asked for
+	}{
+		"in the default path": {program, "usr/local/lib/libx.so.1", false},
+		"elsewhere":           {program, "usr/local/private/libx.so.1", true},
+		"in the RUNPATH":      {runpath, "usr/local/private/libx.so.1", false},
+	} {
+		tarball := filepath.Join(t.TempDir(), "runtime.tar.gz")
+		b := fixture.Tarball{Files: []fixture.File{{Path: "usr/local/bin/x", Mode: 0o755, Body: c.elf.Bytes()},
+			{Path: c.at, Mode: 0o755, Body: fixture.Library("x86_64", "libx.so.1").Bytes()}}}.Bytes()
+		if err := os.WriteFile(tarball, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		plan, err := assemble.Resolve(t.Context(), w.spec(t, "lib", "runtime: {source: "+tarball+"}"), w.sources(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := slices.ContainsFunc(plan.Platforms[0].World, func(d apk.Dependency) bool { return d.Name == "so:libx.so.1" })
+		if got != c.want {
+			t.Errorf("%s: so:libx.so.1 is asked for: %v, want %v", name, got, c.want)
+		}
 	}
 }
 

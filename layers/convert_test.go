@@ -162,7 +162,7 @@ func TestConvertRefuses(t *testing.T) {
 		"a hard link to a later one": {gzTar(t, hardlink("y", "x"), file("x", "")), keepAll, "earlier member"},
 		"the edit's error":           {gzTar(t, file("x", "")), func(*tar.Header) (bool, error) { return false, cause }, cause.Error()},
 		"bytes after the end":        {gz(t, append(tarball(t, file("x", "")), "more"...)), keepAll, "follow the end"},
-		"a device":                   {gzTar(t, member{header: tar.Header{Typeflag: tar.TypeFifo, Name: "x"}}), keepAll, "pipe"},
+		"a device":                   {gzTar(t, member{header: tar.Header{Typeflag: tar.TypeChar, Name: "x"}}), keepAll, "device"},
 		"below a file":               {gzTar(t, file("x", ""), file("y/z", "")), rename("y/z", "x/z"), `below "x"`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -123,9 +123,9 @@ func (s *scanner) faultsOf(p string, h *tar.Header) {
 		s.fault(p, fmt.Sprintf("is written as %q", h.Name))
 	}
 	switch h.Typeflag {
-	case tar.TypeReg, tar.TypeLink, tar.TypeSymlink, tar.TypeDir, tar.TypeGNUSparse:
-	case tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
-		s.fault(p, "is a device or a pipe, which rootless runtimes cannot make")
+	case tar.TypeReg, tar.TypeLink, tar.TypeSymlink, tar.TypeDir, tar.TypeFifo, tar.TypeGNUSparse:
+	case tar.TypeChar, tar.TypeBlock:
+		s.fault(p, "is a device, which rootless runtimes cannot make")
 	default:
 		s.fault(p, fmt.Sprintf("has the type flag %q", h.Typeflag))
 	}

@@ -129,6 +129,9 @@ func (r Registry) parseAll(refs []string, digest v1.Hash) ([]name.Reference, err
 }
 
 func (r Registry) parse(s string) (name.Reference, error) {
+	if strings.Contains(s, "://") {
+		return nil, errors.New("a reference is HOST/REPOSITORY:TAG, not a URL") // which may hold a password
+	}
 	if host, _, _ := strings.Cut(s, "/"); strings.Contains(host, "@") && !strings.Contains(host, "@sha256:") {
 		return nil, errors.New("a reference holds no user and password (log in instead)") // and is not repeated here
 	}

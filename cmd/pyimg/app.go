@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -65,6 +66,12 @@ func flagsFirst(app *cli.App, args []string) ([]string, error) {
 	if len(args) < 2 || args[len(args)-1] == completing {
 		return args, nil
 	}
+	switch args[1] { // what people type first
+	case "--version", "-v":
+		args[1] = "version"
+	case "help":
+		args[1] = "--help"
+	}
 	cmd := app.Command(args[1])
 	if cmd == nil {
 		return args, nil
@@ -73,7 +80,7 @@ func flagsFirst(app *cli.App, args []string) ([]string, error) {
 	for in := args[2:]; len(in) > 0; in = in[1:] {
 		a := in[0]
 		if a == "--" {
-			rest = append(rest, in...)
+			rest = append(rest, in[1:]...)
 			break
 		}
 		if a == "-" || !strings.HasPrefix(a, "-") {
@@ -90,7 +97,7 @@ func flagsFirst(app *cli.App, args []string) ([]string, error) {
 		in = in[1:]
 		flags = append(flags, in[0])
 	}
-	return append(append(args[:2:2], flags...), rest...), nil
+	return slices.Concat(args[:2], flags, []string{"--"}, rest), nil
 }
 
 // takesValue tells whether the argument after the flag is its value.

@@ -158,8 +158,8 @@ func (p program) sourceDateEpoch() (time.Time, error) {
 		return time.Time{}, nil
 	}
 	seconds, err := strconv.ParseInt(v, 10, 64)
-	if err != nil || seconds < 0 {
-		return time.Time{}, usagef("SOURCE_DATE_EPOCH is %q, expected seconds since 1970", v)
+	if err != nil || seconds < 0 || seconds > assemble.MaxCreated {
+		return time.Time{}, usagef("SOURCE_DATE_EPOCH is %q, expected seconds since 1970, before the year 10000", v)
 	}
 	return time.Unix(seconds, 0).UTC(), nil
 }
@@ -179,13 +179,10 @@ func (p program) deliver(c *cli.Context, lock assemble.Lock, index v1.ImageIndex
 		}
 		results = r.Refs
 	}
-	if err := writeResults(c, lock); err != nil {
-		return err
-	}
-	for _, r := range results {
+	for _, r := range results { // first, so that a file that cannot be written does not hide what was pushed
 		fmt.Fprintln(p.stdout, r)
 	}
-	return nil
+	return writeResults(c, lock)
 }
 
 // writeResults writes the files that CI reads.
@@ -205,8 +202,15 @@ func writeResults(c *cli.Context, lock assemble.Lock) error {
 	return nil
 }
 
-// writeFile writes a file beside its place and renames it there, so that a reader never sees half of it.
+// writeFile writes a file beside its place and renames it there, so that a reader never sees half of it. What is there
+// and is no plain file (a device, a pipe, a mount of a container runtime) is written to, not replaced.
 func writeFile(name string, data []byte) error {
+	if to, err := filepath.EvalSymlinks(name); err == nil {
+		name = to
+	}
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return os.WriteFile(name, data, 0o644)
+	}
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return err
 	}

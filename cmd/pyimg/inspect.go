@@ -21,7 +21,7 @@ func (p program) inspectCommand() *cli.Command {
 		ArgsUsage: "REF|LAYOUT",
 		Description: "Any image will do. For one that pyimg made it says of each layer whether it is its source's own bytes, and if not, why.\n\n" +
 			"Example: pyimg inspect image/:latest",
-		Flags: append(registryFlags(), &cli.BoolFlag{Name: "json", Usage: "as JSON"}),
+		Flags: []cli.Flag{insecureFlag(), &cli.BoolFlag{Name: "json", Usage: "as JSON"}},
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 1 {
 				return usagef("inspect takes one image reference or layout; see \"pyimg inspect --help\"")

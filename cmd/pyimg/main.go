@@ -39,10 +39,15 @@ type program struct {
 
 // run runs one command line and returns the exit code.
 func (p program) run(ctx context.Context, args []string) int {
+	out := &checkedWriter{w: p.stdout}
+	p.stdout = out
 	app := p.app()
 	args, err := flagsFirst(app, args)
 	if err == nil {
 		err = app.RunContext(ctx, args)
+	}
+	if err == nil && out.err != nil {
+		err = fmt.Errorf("writing to stdout: %w", out.err)
 	}
 	if err == nil {
 		return exitDone
@@ -52,4 +57,18 @@ func (p program) run(ctx context.Context, args []string) int {
 	}
 	fmt.Fprintf(p.stderr, "pyimg: %v\n", err)
 	return exitCode(err)
+}
+
+// checkedWriter keeps the first error, so that a result that nobody got is not called done.
+type checkedWriter struct {
+	w   io.Writer
+	err error
+}
+
+func (c *checkedWriter) Write(b []byte) (int, error) {
+	n, err := c.w.Write(b)
+	if c.err == nil {
+		c.err = err
+	}
+	return n, err
 }

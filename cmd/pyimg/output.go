@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"regexp"
 	"strings"
 
+	refname "github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/pyimg/pyimg/push"
@@ -31,9 +33,15 @@ func parseOutputs(values []string, platforms int) ([]output, error) {
 		}
 		switch kind {
 		case kindLayout, kindArchive:
+			if name != "" && !regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`).MatchString(name) {
+				return nil, usagef("--output %q: %q is no tag; expected %s:PATH[:TAG], PATH without a colon", v, name, kind)
+			}
 		case kindDockerArchive:
 			if platforms != 1 {
 				return nil, usagef("--output %q: a docker archive holds one platform, the spec has %d; choose one with --platform", v, platforms)
+			}
+			if _, err := refname.NewTag(name); name != "" && err != nil {
+				return nil, usagef("--output %q: %w", v, err)
 			}
 		default:
 			return nil, usagef("--output %q: unknown kind %q; known are oci, oci-archive and docker-archive", v, kind)

@@ -15,13 +15,13 @@ import (
 // registryFlags are the flags of the commands that talk to registries.
 func registryFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.BoolFlag{Name: "insecure", Usage: "plain http also for registries that are not on this machine"},
-		progressFlag(),
+		insecureFlag(),
+		&cli.StringFlag{Name: "progress", Value: "auto", Usage: "`auto|plain|json|quiet` on stderr"},
 	}
 }
 
-func progressFlag() cli.Flag {
-	return &cli.StringFlag{Name: "progress", Value: "auto", Usage: "`auto|plain|json|quiet` on stderr"}
+func insecureFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "insecure", Usage: "plain http also for registries that are not on this machine"}
 }
 
 func (p program) registry(c *cli.Context) push.Registry {

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -38,7 +39,7 @@ func (p program) resolve(c *cli.Context) error {
 			return err
 		}
 	}
-	src, done, err := p.sources(c, s, len(s.Runtimes) > 0)
+	src, done, err := p.sources(c, s, slices.ContainsFunc(s.Runtimes, func(r assemble.Runtime) bool { return r.Source != "apk" }))
 	defer done()
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -20,7 +21,7 @@ import (
 // sourceFlags are the flags of the commands that read packages.
 func sourceFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "platform", Usage: "`OS/ARCH[,OS/ARCH...]` instead of the spec's platforms"},
+		&cli.StringSliceFlag{Name: "platform", Usage: "`OS/ARCH[,OS/ARCH...]` instead of the spec's platforms (repeatable)"},
 		&cli.StringSliceFlag{Name: "repository", Usage: "`URL|DIR` that holds ARCH/APKINDEX.tar.gz, instead of the spec's repositories; \"@TAG URL\" pins it (repeatable)"},
 		&cli.StringSliceFlag{Name: "keyring", Usage: "`DIR` of *.pub keys, or a key; nothing else is trusted then but the spec's keys (repeatable)"},
 		&cli.BoolFlag{Name: "allow-untrusted", Usage: "do not ask for signatures"},
@@ -32,8 +33,13 @@ func sourceFlags() []cli.Flag {
 
 // applySourceFlags puts the command line's word over the spec's.
 func applySourceFlags(c *cli.Context, s *assemble.Spec) error {
-	if v := c.String("platform"); v != "" {
-		ps, err := assemble.ParsePlatforms(v)
+	for _, name := range []string{"cache-dir", "spec", "allocator", "layers", "compression"} {
+		if c.IsSet(name) && c.String(name) == "" {
+			return usagef("--%s is given without a value; leave it out, or is a variable not set?", name)
+		}
+	}
+	if c.IsSet("platform") {
+		ps, err := assemble.ParsePlatforms(strings.Join(c.StringSlice("platform"), ","))
 		if err != nil {
 			return usageError{err}
 		}
@@ -117,7 +123,9 @@ func (p program) keyring(c *cli.Context, s assemble.Spec, client *fetch.Client, 
 	ring := apk.NewKeyring()
 	named := c.StringSlice("keyring")
 	for _, path := range append(named, s.KeyPaths()...) {
-		if err := ring.AddPath(path); err != nil {
+		if err := ring.AddPath(path); errors.Is(err, fs.ErrNotExist) {
+			return nil, usageError{err}
+		} else if err != nil {
 			return nil, err
 		}
 	}
@@ -158,7 +166,11 @@ func alpineKey(ctx context.Context, k apk.AlpineKey, client *fetch.Client, store
 // spec reads the spec that is in force: the file given, else pyimg.yaml here, else the embedded one.
 func spec(name string) (assemble.Spec, error) {
 	if name != "" {
-		return assemble.ReadSpec(name)
+		s, err := assemble.ReadSpec(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = usageError{err}
+		}
+		return s, err
 	}
 	s, err := assemble.ReadSpec("pyimg.yaml")
 	if errors.Is(err, fs.ErrNotExist) {
