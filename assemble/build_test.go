@@ -1,6 +1,7 @@
 package assemble_test
 
 import (
+	"archive/tar"
 	"context"
 	"errors"
 	"fmt"
@@ -201,6 +202,24 @@ func TestPathThatLostBelowASymlinkIsDropped(t *testing.T) {
 		for n := range tree.All() {
 			if n.Through != "" {
 				t.Errorf("%s: %s lies below the symlink %s", strategy, n.Path, n.Through)
+			}
+		}
+	}
+}
+
+func TestHardLinkOutlivesItsLostTarget(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fixture.Package{Name: "a", Files: []fixture.File{file("usr/one", "a's"), {Path: "usr/two", Hardlink: "usr/one"}}},
+		fixture.Package{Name: "b", Depends: []string{"a"}, Replaces: []string{"a"}, Files: []fixture.File{file("usr/one", "from b")}})
+	for _, strategy := range []string{"package", "single"} {
+		_, tree := image(t, w.spec(t, "b", "layers: {strategy: "+strategy+"}"), w.sources(t))
+		for name, size := range map[string]int{"usr/one": len("from b"), "usr/two": len("a's")} {
+			n, err := tree.Lstat(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if h := n.Entry.Header; h.Typeflag == tar.TypeReg && h.Size != int64(size) {
+				t.Errorf("%s: %s has %d bytes, want %d", strategy, name, h.Size, size)
 			}
 		}
 	}

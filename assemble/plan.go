@@ -66,13 +66,14 @@ type PlatformPlan struct {
 	Tags     []string         // by package: the tag that opened its repository, see apk.Solution
 	Runtimes []RuntimePlan
 	Preload  string   // path of the allocator's library in the image; "" without one
-	Notes    []string // what the solver had to do that apk would not
+	Notes    []string // what a person should know
 }
 
 // RuntimePlan is a runtime of one platform, ingested.
 type RuntimePlan struct {
 	URL    string // as the spec names it, templates filled in
 	Digest string // of the tarball
+	Pinned bool   // the spec says the digest
 	Layer  Layer
 }
 

@@ -68,6 +68,12 @@ func resolvePlatform(ctx context.Context, spec Spec, p Platform, repositories []
 		return plan, err
 	}
 	plan.Packages, plan.Tags, plan.Notes = solution.Packages, solution.Tags, solution.Notes
+	for _, r := range plan.Runtimes {
+		if isURL(r.URL) && !r.Pinned {
+			plan.Notes = append(plan.Notes, fmt.Sprintf("runtime %s is not pinned, so nothing vouches for its bytes; they have sha256: %s",
+				publicURL(r.URL), strings.TrimPrefix(r.Digest, "sha256:")))
+		}
+	}
 	plan.Dialect = dialect(spec.Alpine, indexes)
 	if plan.Preload == "" {
 		plan.Preload = spec.Allocator.library()

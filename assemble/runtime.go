@@ -40,7 +40,7 @@ func ingestRuntimes(ctx context.Context, spec Spec, p Platform, src Sources) (rs
 }
 
 func ingestRuntime(ctx context.Context, spec Spec, r Runtime, p Platform, src Sources) (RuntimePlan, error) {
-	plan := RuntimePlan{URL: spec.path(r.expand(p))}
+	plan := RuntimePlan{URL: spec.path(r.expand(p)), Pinned: len(r.SHA256) > 0}
 	name := publicURL(plan.URL)
 	want, err := r.digest(ctx, plan.URL, p, src.Fetch)
 	if err != nil {

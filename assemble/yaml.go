@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -69,6 +70,11 @@ func (d *decoder) parseYAML(data []byte) ast.Node {
 		return nil
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff")) // a byte order mark
+	if len(regexp.MustCompile(`(?m)^---(\s|$)`).FindAll(data, 2)) > 1 {
+		// The parser would drop a document that follows an empty one.
+		d.faults = append(d.faults, Fault{File: d.file, Msg: "a spec is one YAML document, and --- begins a second one"})
+		return nil
+	}
 	f, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		d.syntax(err)

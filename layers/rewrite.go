@@ -13,8 +13,8 @@ import (
 // once a member, with the number of its blob, before anything is written; see [Edit] for what it may do.
 //
 // Where a path stands more than once, the last one wins, and a folder takes the place of its first entry with the
-// attributes of its last. A path that is a folder in one and something else in another is an error, and so is a hard
-// link whose target is dropped or loses.
+// attributes of its last. Where the target of hard links is dropped or loses, the first link that is left becomes the
+// file. A path that is a folder in one and something else in another is an error.
 func (s *Store) Rewrite(ctx context.Context, recipe string, o MakeOptions, digests []string,
 	edit func(src int, h *tar.Header) (bool, error),
 ) (Blob, error) {
@@ -94,6 +94,7 @@ type rewritePlan struct {
 	out   [][]*tar.Header
 	at    map[string]target // by path in the new layer
 	links []link
+	gone  map[place]*tar.Header // files that are dropped or lose, whose hard links may still want their bytes
 }
 
 // A target is what stands at a path in the new layer.
@@ -111,7 +112,7 @@ type link struct {
 // planRewrite decides from what is known of the blobs what is left of them.
 func (s *Store) planRewrite(ctx context.Context, digests []string, edit func(src int, h *tar.Header) (bool, error),
 ) ([][]*tar.Header, error) {
-	p := rewritePlan{out: make([][]*tar.Header, len(digests)), at: map[string]target{}}
+	p := rewritePlan{out: make([][]*tar.Header, len(digests)), at: map[string]target{}, gone: map[place]*tar.Header{}}
 	for i, digest := range digests {
 		meant := map[string]place{} // by path in the blob; for its hard links
 		f, err := s.facts(ctx, digest)
@@ -157,6 +158,7 @@ func (p *rewritePlan) add(i int, entry Entry, meant map[string]place, edit Edit)
 		return fmt.Errorf("member %q: %w", entry.Header.Name, err)
 	}
 	if final == "" {
+		p.gone[here] = h
 		return nil
 	}
 	if h.Typeflag == tar.TypeLink {
@@ -175,6 +177,7 @@ func (p *rewritePlan) put(path string, h *tar.Header, here place) error {
 	case taken && dir:
 		here = old.place
 	case taken:
+		p.gone[old.place] = p.out[old.blob][old.member]
 		p.out[old.blob][old.member] = nil
 	}
 	p.out[here.blob][here.member] = h
@@ -182,17 +185,22 @@ func (p *rewritePlan) put(path string, h *tar.Header, here place) error {
 	return nil
 }
 
-// checkLinks gives each hard link that is left its target's name.
+// checkLinks gives each hard link that is left its target's name, or its target's bytes.
 func (p *rewritePlan) checkLinks() error {
 	for _, l := range p.links {
 		h, to := p.out[l.from.blob][l.from.member], p.out[l.to.blob][l.to.member]
-		if h == nil {
-			continue
-		}
-		if to == nil {
+		switch {
+		case h == nil:
+		case to != nil:
+			h.Linkname = to.Name
+		case p.gone[l.to] == nil:
 			return fmt.Errorf("member %q: %w", h.Name, errDroppedTarget)
+		default:
+			file := *h
+			file.Typeflag, file.Linkname, file.Size = tar.TypeReg, "", p.gone[l.to].Size
+			p.out[l.to.blob][l.to.member] = &file // written where the bytes stand
+			p.out[l.from.blob][l.from.member] = nil
 		}
-		h.Linkname = to.Name
 	}
 	return nil
 }

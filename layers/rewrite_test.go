@@ -42,6 +42,13 @@ func TestRewrite(t *testing.T) {
 			func(_ int, h *tar.Header) (bool, error) { h.Name = "usr/" + h.Name; return true, nil },
 			[]string{"usr/x = 1", "usr/y -> usr/x", "usr/z -> usr/x"},
 		},
+		"a dropped target's first link becomes the file": {
+			[][]member{{file("x", "1"), hardlink("y", "x"), hardlink("z", "x")}},
+			func(_ int, h *tar.Header) (bool, error) { return h.Name != "x", nil }, []string{"y = 1", "z -> y"},
+		},
+		"so does that of a target that loses": {
+			[][]member{{file("x", "1"), hardlink("y", "x")}, {file("x", "2")}}, keepEach, []string{"y = 1", "x = 2"},
+		},
 		"hard links of one name": {
 			[][]member{{file("x", "1"), hardlink("y", "x")}, {file("y", "2"), hardlink("x", "y")}}, keepEach,
 			[]string{"y = 2", "x -> y"},
@@ -92,11 +99,6 @@ func TestRewriteRefuses(t *testing.T) {
 		want     string
 	}{
 		"a folder and a file": {[][]member{{dir("x")}, {file("x", "")}}, keepEach, `"x" is a folder and something else`},
-		"a dropped target": {
-			[][]member{{file("x", ""), hardlink("y", "x")}},
-			func(_ int, h *tar.Header) (bool, error) { return h.Name != "x", nil }, "target is dropped",
-		},
-		"a target that loses": {[][]member{{file("x", "1"), hardlink("y", "x")}, {file("x", "2")}}, keepEach, "target is dropped"},
 		"a name up": {
 			[][]member{{file("x", "")}}, func(_ int, h *tar.Header) (bool, error) { h.Name = "../x"; return true, nil }, `"../x"`,
 		},
