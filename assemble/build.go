@@ -127,7 +127,10 @@ func (b *platformBuild) install(context.Context) error {
 func (b *platformBuild) warnScripts() {
 	var names []string
 	for _, s := range b.root.PendingScripts() {
-		if p := b.units[s.Package].pkg.Name; p != "busybox" { // its links are made, see busyboxLinks
+		switch p := b.units[s.Package].pkg.Name; p {
+		case "busybox": // its links are made, see busyboxLinks
+		case "alpine-baselayout": // on a new root they add a group and an owner that its data has already
+		default:
 			names = append(names, p+" ("+s.Type+")")
 		}
 	}

@@ -471,6 +471,21 @@ func TestVerifyFindsWhatCannotStart(t *testing.T) {
 	}
 }
 
+func TestScriptsThatAreNotRunAreSaid(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fixture.Package{Name: "a", Scripts: map[string]string{"post-install": "#!/bin/sh\nadduser app\n"}, Files: []fixture.File{file("usr/a", "a")}},
+		fixture.Package{Name: "busybox", Scripts: map[string]string{"post-install": "#!/bin/busybox sh\n"}, Files: []fixture.File{file("bin/busybox", "b")}})
+	src := w.sources(t)
+	var said []string
+	src.Warn = func(text string) { said = append(said, text) }
+	if _, err := build(t, w.spec(t, "a, busybox", ""), src); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"linux/amd64: scripts that are not run: a (post-install)"}; !slices.Equal(said, want) {
+		t.Errorf("warnings %q, want %q", said, want)
+	}
+}
+
 func TestCancelledBuildStops(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fixture.Package{Name: "a", Files: []fixture.File{file("usr/a", "a")}})
