@@ -33,7 +33,7 @@ func realApk(t *testing.T) (command []string) {
 			continue
 		}
 		if out, err := exec.CommandContext(t.Context(), "tar", "-xzf", filepath.Join(r.dir, name+".apk"), "-C", at).CombinedOutput(); err != nil {
-			t.Skipf("unpacking %s: %v: %s", name, err, out)
+			t.Fatalf("unpacking %s: %v: %s", name, err, out)
 		}
 	}
 	command = []string{at + "/lib/ld-musl-x86_64.so.1", "--library-path", at + "/lib:" + at + "/usr/lib", at + "/sbin/apk"}

@@ -40,7 +40,7 @@ func (p program) demoCommand() *cli.Command {
 		Usage: "the whole pipeline with no network: assemble, push, pull back and verify an image for two platforms",
 		Description: "Serves a small signed mirror and a registry on loopback, works on them as on real ones, and leaves an OCI layout\n" +
 			"to look at. The packages are made up: the image is sound, but not worth running.\n\n" +
-			"Example: pyimg demo --output /tmp/demo",
+			"Example: pyimg demo --output image",
 		Flags: []cli.Flag{&cli.StringFlag{Name: "output", Value: "pyimg-demo", Usage: "`DIR` of the OCI layout"}},
 		Action: func(c *cli.Context) error {
 			d := &demo{out: p.stdout, dir: c.String("output"), command: p.command}
