@@ -23,7 +23,7 @@ type Supply struct {
 	spec   Spec
 	src    Sources
 	plan   Plan
-	builds []platformOnce
+	builds []*platformOnce
 }
 
 type platformOnce struct {
@@ -37,7 +37,11 @@ func (l Lock) Supply(spec Spec, src Sources) (*Supply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Supply{lock: l, spec: spec, src: src, plan: plan, builds: make([]platformOnce, len(l.Platforms))}, nil
+	s := &Supply{lock: l, spec: spec, src: src, plan: plan}
+	for range l.Platforms {
+		s.builds = append(s.builds, new(platformOnce))
+	}
+	return s, nil
 }
 
 // Open opens a layer of the lock. One that is its source's own bytes streams from there, and into the store in the same
@@ -63,18 +67,15 @@ func (s *Supply) Open(ctx context.Context, digest string) (io.ReadCloser, error)
 	return s.streamRuntime(ctx, p, digest)
 }
 
-// Fetch brings all layers into the store, many at once.
-func (s *Supply) Fetch(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(s.src.jobs())
-	for p, platform := range s.lock.Platforms {
-		for _, l := range platform.Layers {
-			if !l.made() {
-				g.Go(func() error { return s.bring(ctx, p, l.Digest) })
-			}
-		}
-	}
-	if err := g.Wait(); err != nil {
+// Fetch brings all layers into the store, many at once, and reports to progress (or nobody, if it is nil).
+func (s *Supply) Fetch(ctx context.Context, progress Progress) error {
+	reported := *s
+	reported.src.Progress = progress
+	return reported.fetch(ctx)
+}
+
+func (s *Supply) fetch(ctx context.Context) error {
+	if err := s.bringAll(ctx); err != nil {
 		return err
 	}
 	return eachPlatform(s.plan.Spec.Platforms, func(p int) error {
@@ -88,6 +89,20 @@ func (s *Supply) Fetch(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// bringAll stores the layers that are their sources' own bytes.
+func (s *Supply) bringAll(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(s.src.jobs())
+	for p, platform := range s.lock.Platforms {
+		for _, l := range platform.Layers {
+			if !l.made() {
+				g.Go(func() error { return s.bring(ctx, p, l.Digest) })
+			}
+		}
+	}
+	return g.Wait()
 }
 
 // find finds the layer, and the platform that has it.
@@ -195,7 +210,7 @@ func (s *Supply) remake(ctx context.Context, p int, l LockedLayer) (layers.Blob,
 
 // build builds a platform from the lock's plan, once, and expects what the lock says.
 func (s *Supply) build(ctx context.Context, p int) error {
-	once := &s.builds[p]
+	once := s.builds[p]
 	once.Lock()
 	defer once.Unlock()
 	if once.built {

@@ -61,16 +61,39 @@ func (h hold) solve(world []apk.Dependency, indexes []*apk.Index) (apk.Solution,
 	if err := h.missing(indexes); err != nil {
 		return apk.Solution{}, err
 	}
-	solution, err := apk.Solve(world, h.held(indexes, h.free))
-	if err == nil || !errors.Is(err, apk.ErrNoSolution) {
-		return solution, err
+	newest, err := apk.Solve(world, indexes)
+	if err != nil {
+		return newest, err
 	}
-	// Packages of one origin often ask for each other's exact version.
-	more, moreErr := apk.Solve(world, h.held(indexes, h.siblings(indexes)))
-	if moreErr != nil {
-		return solution, fmt.Errorf("with all others held as the lock has them: %w", err)
+	var solution apk.Solution
+	var held error
+	for _, free := range [][]string{h.free, h.siblings(indexes)} {
+		// Packages of one origin often want each other's exact version, so these come next.
+		solution, err = apk.Solve(world, h.held(indexes, free))
+		if err == nil && len(h.behind(solution, newest)) == 0 {
+			return solution, nil
+		}
+		held = errors.Join(held, err)
 	}
-	return more, nil
+	if err != nil {
+		return solution, fmt.Errorf("with all others held as the lock has them: %w", held)
+	}
+	for _, p := range h.behind(solution, newest) {
+		solution.Notes = append(solution.Notes, fmt.Sprintf("%s cannot move while all others are held as the lock has them; \"pyimg lock\" moves all", p))
+	}
+	return solution, nil
+}
+
+// behind are the packages that may move and are not at what they would be if all moved.
+func (h hold) behind(solution, newest apk.Solution) []string {
+	var behind []string
+	for _, p := range newest.Packages {
+		at := slices.IndexFunc(solution.Packages, func(q *apk.Package) bool { return q.Name == p.Name })
+		if slices.Contains(h.free, p.Name) && at >= 0 && solution.Packages[at].Checksum != p.Checksum {
+			behind = append(behind, solution.Packages[at].String())
+		}
+	}
+	return behind
 }
 
 // held are the indexes without other versions of the packages that may not move.

@@ -141,13 +141,7 @@ func (p program) supply(c *cli.Context, s assemble.Spec, lock assemble.Lock, src
 	}
 	switch {
 	case len(outputs) > 0:
-		err = p.reporting(c, src, func(src assemble.Sources) error {
-			all, err := lock.Supply(s, src)
-			if err != nil {
-				return err
-			}
-			return all.Fetch(c.Context)
-		})
+		err = p.reporting(c, src, func(src assemble.Sources) error { return supply.Fetch(c.Context, src.Progress) })
 	case len(c.StringSlice("push")) == 0:
 		var got assemble.Lock
 		got, err = p.build(c, src, func(src assemble.Sources) (assemble.Plan, error) { return lock.Plan(c.Context, s, src) })
