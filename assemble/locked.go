@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 
@@ -137,7 +136,7 @@ func (e *GoneError) Unwrap() error { return e.Err }
 
 // gone explains why a locked package cannot be fetched, if it is because its mirror removed it.
 func gone(ctx context.Context, p *apk.Package, src Sources, err error) error {
-	if !errors.Is(err, fs.ErrNotExist) || ctx.Err() != nil {
+	if absent := (absentError{}); !errors.As(err, &absent) || ctx.Err() != nil {
 		return err
 	}
 	e := &GoneError{Package: p.String(), Name: p.Name, Err: err}
