@@ -42,7 +42,7 @@ func ingestRuntimes(ctx context.Context, spec Spec, p Platform, src Sources) (rs
 func ingestRuntime(ctx context.Context, spec Spec, r Runtime, p Platform, src Sources) (RuntimePlan, error) {
 	plan := RuntimePlan{URL: spec.path(r.expand(p)), Pinned: len(r.SHA256) > 0}
 	name := publicURL(plan.URL)
-	want, err := r.digest(ctx, plan.URL, p, src.Fetch)
+	want, err := r.digest(ctx, plan.URL, p, src)
 	if err != nil {
 		return plan, err
 	}
@@ -75,7 +75,7 @@ func (r Runtime) expand(p Platform) string {
 
 // digest is what the source must have: what the spec pins, and for a file what it has, so that the store can be asked
 // before the file is inflated. "" where only reading it can tell.
-func (r Runtime) digest(ctx context.Context, url string, p Platform, from Opener) (string, error) {
+func (r Runtime) digest(ctx context.Context, url string, p Platform, src Sources) (string, error) {
 	pinned := r.SHA256[p]
 	if pinned == "" {
 		pinned = r.SHA256[Platform{}]
@@ -89,6 +89,10 @@ func (r Runtime) digest(ctx context.Context, url string, p Platform, from Opener
 	if isURL(url) {
 		return "", nil
 	}
+	return src.Store.FileDigest(url, func() (string, error) { return digestFile(ctx, url, src.Fetch) })
+}
+
+func digestFile(ctx context.Context, url string, from Opener) (string, error) {
 	f, err := from.Open(ctx, url)
 	if err != nil {
 		return "", err

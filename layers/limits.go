@@ -15,6 +15,9 @@ const (
 	maxEntries = 500_000
 	// maxFacts bounds the encoded facts of one layer and with them names, PAX records and kept contents together.
 	maxFacts = 96 << 20
+	// maxMemory bounds the decoded facts that a store keeps in memory: eight platforms of CPython and their packages
+	// take about 20 MB.
+	maxMemory = 24 << 20
 	// maxFaults is how many faults are kept of one layer; one is enough to have it transcoded.
 	maxFaults = 100
 	// maxName and maxComponent are PATH_MAX and NAME_MAX of Linux, in bytes.

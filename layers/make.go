@@ -69,8 +69,12 @@ func (s *Store) recorded(ctx context.Context, key string) (Blob, error) {
 	if err != nil {
 		return Blob{}, err
 	}
-	f, err := s.facts(ctx, string(digest))
-	return f.Blob, err
+	s.relied.on(string(digest))
+	r, err := s.facts(ctx, string(digest), true)
+	if err != nil {
+		return Blob{}, err
+	}
+	return r.Blob, nil
 }
 
 // build stores what write makes, in one pass:

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 )
 
@@ -15,7 +14,7 @@ const recordMagic = "pyimgR01"
 
 // Record returns the note stored under key; fs.ErrNotExist if there is none, or none that is sound.
 func (s *Store) Record(key string) ([]byte, error) {
-	raw, err := os.ReadFile(s.recordPath(key))
+	raw, err := s.readUsed(s.recordPath(key))
 	if err != nil {
 		return nil, fmt.Errorf("looking for a note in the cache: %w", err)
 	}
