@@ -46,18 +46,19 @@ func ingestRuntime(ctx context.Context, spec Spec, r Runtime, p Platform, src So
 	if err != nil {
 		return plan, err
 	}
-	raw, err := src.Store.Ingest(ctx, layers.Source{Name: name, Digest: want,
+	tarball := layers.Source{Name: name, Digest: want,
 		Open: func(ctx context.Context) (io.ReadCloser, error) {
 			return src.open(ctx, plan.URL, baseName(plan.URL), -1)
-		}})
+		}}
+	raw, err := src.Store.Learn(ctx, tarball)
 	if errors.Is(err, fs.ErrNotExist) {
 		return plan, fmt.Errorf("%w; %s has no such source", err, p)
 	}
 	if err != nil {
 		return plan, err
 	}
-	plan.Digest = raw.Digest
-	plan.Layer, err = r.layer(ctx, raw, spec.Layers.Compression, src.Store)
+	plan.Digest, tarball.Digest = raw.Digest, raw.Digest
+	plan.Layer, err = r.layer(ctx, tarball, raw, spec.Layers.Compression, src.Store)
 	plan.Layer.From = "runtime " + baseName(plan.URL)
 	return plan, err
 }
@@ -115,8 +116,9 @@ type runtimeRecipe struct {
 	Compression string
 }
 
-// layer is the tarball's own bytes where they are a layer as they stand, else a transcoded one.
-func (r Runtime) layer(ctx context.Context, raw layers.Blob, compression string, store *layers.Store) (Layer, error) {
+// layer is the tarball's own bytes where they are a layer as they stand, else a transcoded one: then only what is known of
+// the tarball is kept.
+func (r Runtime) layer(ctx context.Context, tarball layers.Source, raw layers.Blob, compression string, store *layers.Store) (Layer, error) {
 	shape, err := shapeOf(raw.Digest, store)
 	if err != nil {
 		return Layer{}, err
@@ -130,14 +132,15 @@ func (r Runtime) layer(ctx context.Context, raw layers.Blob, compression string,
 		return Layer{}, err
 	}
 	if len(reasons) == 0 {
-		return Layer{Blob: raw}, nil
+		raw, err = store.Ingest(ctx, tarball)
+		return Layer{Blob: raw}, err
 	}
 	text, err := json.Marshal(recipe)
 	if err != nil {
 		return Layer{}, err
 	}
-	blob, err := store.Rewrite(ctx, "runtime "+string(text), layers.MakeOptions{Compression: compression}, []string{raw.Digest},
-		func(_ int, h *tar.Header) (bool, error) { return recipe.edit(h), nil })
+	blob, err := store.RewriteSource(ctx, tarball, "runtime "+string(text), layers.MakeOptions{Compression: compression},
+		func(h *tar.Header) (bool, error) { return recipe.edit(h), nil })
 	return Layer{Blob: blob, Reason: strings.Join(reasons, "; ")}, err
 }
 

@@ -18,15 +18,26 @@ func (s *Store) Record(key string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("looking for a note in the cache: %w", err)
 	}
-	const head = len(recordMagic) + 4
-	if len(raw) >= head && string(raw[:len(recordMagic)]) == recordMagic &&
-		binary.LittleEndian.Uint32(raw[len(recordMagic):]) == castagnoli(raw[head:]) {
-		d := decoder{rest: string(raw[head:])}
-		if d.text() == key && !d.bad {
-			return []byte(d.rest), nil
-		}
+	named, data, err := decodeRecord(raw)
+	if err != nil || named != key {
+		return nil, fmt.Errorf("reading %q: the note is damaged: %w", s.recordPath(key), fs.ErrNotExist)
 	}
-	return nil, fmt.Errorf("reading %q: the note is damaged: %w", s.recordPath(key), fs.ErrNotExist)
+	return []byte(data), nil
+}
+
+// decodeRecord reads a record's file.
+func decodeRecord(raw []byte) (key, data string, err error) {
+	const head = len(recordMagic) + 4
+	if len(raw) < head || string(raw[:len(recordMagic)]) != recordMagic ||
+		binary.LittleEndian.Uint32(raw[len(recordMagic):]) != castagnoli(raw[head:]) {
+		return "", "", errFacts
+	}
+	d := decoder{rest: string(raw[head:])}
+	key = d.text()
+	if d.bad {
+		return "", "", errFacts
+	}
+	return key, d.rest, nil
 }
 
 // SetRecord stores a note under key, in place of an earlier one.

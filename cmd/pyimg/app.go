@@ -30,6 +30,7 @@ func (p program) app() *cli.App {
 			p.resolveCommand(),
 			p.inspectCommand(),
 			p.pushCommand(),
+			p.cacheCommand(),
 			p.demoCommand(),
 			p.versionCommand(),
 			p.completionCommand(),
