@@ -41,6 +41,7 @@ type packageRecipe struct {
 	Sources     []string
 	Edits       []*edits
 	Compression string
+	Level       int `json:",omitempty"`
 }
 
 // packageLayers says, for each package, whether its data stream is a layer as it stands, and makes those that are not.
@@ -157,7 +158,7 @@ func (e *edits) dropLost(units []unit) {
 
 // packageLayer makes the layer of one package, or of several merged.
 func packageLayer(ctx context.Context, l Layers, group []int, units []unit, all []*edits, store *layers.Store) (Layer, error) {
-	recipe := packageRecipe{Version: 1, Compression: l.Compression}
+	recipe := packageRecipe{Version: 1, Compression: l.Compression, Level: l.Level}
 	var names, why []string
 	for _, i := range group {
 		recipe.Sources = append(recipe.Sources, units[i].blob.Digest)
@@ -182,7 +183,7 @@ func packageLayer(ctx context.Context, l Layers, group []int, units []unit, all 
 	if err != nil {
 		return layer, err
 	}
-	layer.Blob, err = store.Rewrite(ctx, "apk "+string(text), layers.MakeOptions{Compression: l.Compression}, recipe.Sources,
+	layer.Blob, err = store.Rewrite(ctx, "apk "+string(text), l.making(), recipe.Sources,
 		func(src int, h *tar.Header) (bool, error) { return recipe.Edits[src].apply(h), nil })
 	if err != nil {
 		return layer, fmt.Errorf("making the layer of %s: %w", strings.Join(names, ", "), err)

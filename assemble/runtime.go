@@ -58,7 +58,7 @@ func ingestRuntime(ctx context.Context, spec Spec, r Runtime, p Platform, src So
 		return plan, err
 	}
 	plan.Digest, tarball.Digest = raw.Digest, raw.Digest
-	plan.Layer, err = r.layer(ctx, tarball, raw, spec.Layers.Compression, src.Store)
+	plan.Layer, err = r.layer(ctx, tarball, raw, spec.Layers, src.Store)
 	plan.Layer.From = "runtime " + baseName(plan.URL)
 	return plan, err
 }
@@ -114,16 +114,17 @@ type runtimeRecipe struct {
 	Exclude     []string
 	Owner       *Owner
 	Compression string
+	Level       int `json:",omitempty"`
 }
 
 // layer is the tarball's own bytes where they are a layer as they stand, else a transcoded one: then only what is known of
 // the tarball is kept.
-func (r Runtime) layer(ctx context.Context, tarball layers.Source, raw layers.Blob, compression string, store *layers.Store) (Layer, error) {
+func (r Runtime) layer(ctx context.Context, tarball layers.Source, raw layers.Blob, l Layers, store *layers.Store) (Layer, error) {
 	shape, err := shapeOf(raw.Digest, store)
 	if err != nil {
 		return Layer{}, err
 	}
-	recipe := runtimeRecipe{Version: 2, Source: raw.Digest, Exclude: r.Exclude, Owner: r.Owner, Compression: compression}
+	recipe := runtimeRecipe{Version: 2, Source: raw.Digest, Exclude: r.Exclude, Owner: r.Owner, Compression: l.Compression, Level: l.Level}
 	if recipe.From, recipe.To, err = r.mapping(shape); err != nil {
 		return Layer{}, err
 	}
@@ -139,7 +140,7 @@ func (r Runtime) layer(ctx context.Context, tarball layers.Source, raw layers.Bl
 	if err != nil {
 		return Layer{}, err
 	}
-	blob, err := store.RewriteSource(ctx, tarball, "runtime "+string(text), layers.MakeOptions{Compression: compression},
+	blob, err := store.RewriteSource(ctx, tarball, "runtime "+string(text), l.making(),
 		func(h *tar.Header) (bool, error) { return recipe.edit(h), nil })
 	return Layer{Blob: blob, Reason: strings.Join(reasons, "; ")}, err
 }

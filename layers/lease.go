@@ -121,7 +121,10 @@ func inUseSince(began time.Time) time.Time { return began.Add(-noteEvery - skew)
 // Close ends the store's use. What it stored stays; nothing may be asked of it any more.
 func (s *Store) Close() error {
 	err := s.lease.Close()
-	return errors.Join(err, os.Remove(s.lease.Name()))
+	if e := os.Remove(s.lease.Name()); !errors.Is(e, os.ErrNotExist) { // another store may have seen that it has ended
+		err = errors.Join(err, e)
+	}
+	return err
 }
 
 // readUsed reads a file of the store and notes that it is used.

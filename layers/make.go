@@ -102,6 +102,10 @@ func (s *Store) build(ctx context.Context, o MakeOptions, write func(*tar.Writer
 // press writes what write makes to w, compressed.
 func (s *Store) press(ctx context.Context, o MakeOptions, w io.Writer, write func(*tar.Writer) error,
 ) (Blob, *scanner, error) {
+	if err := s.presses.Acquire(ctx, o.weight()); err != nil {
+		return Blob{}, nil, err
+	}
+	defer s.presses.Release(o.weight())
 	out := &countedWriter{ctx: ctx, w: w, hash: sha256.New(), explain: s.writeError}
 	packed := bufio.NewWriterSize(out, chunk)
 	compressed, err := o.compressor(packed)
@@ -119,6 +123,9 @@ func (s *Store) press(ctx context.Context, o MakeOptions, w io.Writer, write fun
 		if err == nil {
 			err = end()
 		}
+	}
+	if err != nil {
+		_ = compressed.Close() // what it has begun is of no use
 	}
 	if err := scanning.wait(err); err != nil {
 		return Blob{}, nil, err

@@ -20,6 +20,9 @@ import (
 func ago(t *testing.T, folder string, age time.Duration) {
 	t.Helper()
 	for _, name := range stored(t, folder) {
+		if filepath.Dir(name) == "v1/tmp" {
+			continue // nobody makes old what is being written
+		}
 		used := time.Now().Add(-age)
 		if err := os.Chtimes(filepath.Join(folder, name), used, used); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			t.Fatal(err)

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 )
 
 // A Store is a folder of blobs and what is known of them. Goroutines and processes may share it. Its files are written
@@ -30,6 +32,7 @@ type Store struct {
 	flights flights
 	memory  memory
 	relied  relied
+	presses *semaphore.Weighted // see presses
 
 	readers, buffers, fronts, gzips, zstds sync.Pool
 }
@@ -41,7 +44,7 @@ func OpenStore(dir string) (*Store, error) {
 	if dir == "" {
 		return nil, errors.New("opening the cache: no folder is named; name one that can be written with --cache-dir")
 	}
-	s := &Store{dir: filepath.Join(dir, storeVersion)}
+	s := &Store{dir: filepath.Join(dir, storeVersion), presses: semaphore.NewWeighted(presses)}
 	if err := s.prepare(); err != nil {
 		return nil, fmt.Errorf("opening the cache %q: %w; name a folder that you can write with --cache-dir", dir, err)
 	}
