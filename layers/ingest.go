@@ -166,7 +166,8 @@ func (s *Store) check(ctx context.Context, digest string) error {
 }
 
 // Open opens a stored blob's compressed bytes; fs.ErrNotExist if there is none. The reader checks them as it goes: where
-// they are not what was stored, it removes them and gives an error at their end.
+// they are not what was stored, it removes them and gives an error at their end. It has a method File() *os.File, which
+// checks nothing.
 func (s *Store) Open(digest string) (io.ReadCloser, error) {
 	s.relied.on(digest)
 	return s.open(digest)
@@ -184,7 +185,7 @@ func (s *Store) open(digest string) (io.ReadCloser, error) {
 	return &checkedReader{store: s, digest: digest, file: f, hash: sha256.New()}, nil
 }
 
-// A checkedReader hashes a file as it is read. It must not show the file's own ways of being read.
+// A checkedReader hashes a file as it is read. Its only other way of being read is File.
 type checkedReader struct {
 	store  *Store
 	digest string
@@ -193,6 +194,9 @@ type checkedReader struct {
 }
 
 func (r *checkedReader) Close() error { return r.file.Close() }
+
+// File is the blob's file, for who has the system copy it, and checks the copy. It is open until the reader is closed.
+func (r *checkedReader) File() *os.File { return r.file }
 
 func (r *checkedReader) Read(b []byte) (int, error) {
 	n, err := r.file.Read(b)
