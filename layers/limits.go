@@ -45,6 +45,9 @@ const (
 	// chunk is the size of the buffers that bytes pass through. Reading and writing files costs the kernel a fifth of the
 	// whole at 64 KiB, and next to nothing at 512 KiB.
 	chunk = 512 << 10
+	// plainChunk is the size of the buffers of inflated bytes, which no system call fills: they had better stay in the
+	// processor's cache.
+	plainChunk = 64 << 10
 	// staleAfter is the age at which a temporary file must be a killed process's.
 	staleAfter = 48 * time.Hour
 )

@@ -34,7 +34,7 @@ type Store struct {
 	relied  relied
 	presses *semaphore.Weighted // see presses
 
-	readers, buffers, fronts, gzips, zstds sync.Pool
+	readers, plains, buffers, fronts, gzips, zstds sync.Pool
 }
 
 const storeVersion = "v1"
@@ -266,18 +266,18 @@ func (s *Store) write(path string, data []byte) error {
 	return s.commit(f, path)
 }
 
-func (s *Store) takeReader(r io.Reader) *bufio.Reader {
-	b, _ := s.readers.Get().(*bufio.Reader)
+func takeReader(pool *sync.Pool, r io.Reader, size int) *bufio.Reader {
+	b, _ := pool.Get().(*bufio.Reader)
 	if b == nil {
-		return bufio.NewReaderSize(r, chunk)
+		return bufio.NewReaderSize(r, size)
 	}
 	b.Reset(r)
 	return b
 }
 
-func (s *Store) giveReader(b *bufio.Reader) {
+func giveReader(pool *sync.Pool, b *bufio.Reader) {
 	b.Reset(nil)
-	s.readers.Put(b)
+	pool.Put(b)
 }
 
 func (s *Store) takeBuffer() *[]byte     { return take(&s.buffers, chunk) }
