@@ -127,8 +127,8 @@ const (
 	// gzipBlock is what one goroutine compresses at a time, with the end of the block before as its dictionary.
 	gzipBlock = 256 << 10
 	// zstdWindow makes the encoder cut its input into blocks of four times as much.
-	zstdWindow = 1 << 20
-	// zstdJobs are compressed at once. Each takes some 15 MB; more than one is what makes the encoder cut at all.
+	zstdWindow = 512 << 10
+	// zstdJobs are compressed at once. Each takes some 10 MB; more than one is what makes the encoder cut at all.
 	zstdJobs = 2
 	// zstdSlow is the level from which an encoder takes so much memory that there is one, with a large window.
 	zstdSlow = 10
@@ -136,14 +136,10 @@ const (
 
 // compressor returns a writer of compressed bytes into w, which must be closed to end its goroutines. The bytes depend on
 // what is written alone: no name, no time, and blocks of a fixed size, however many cores there are to compress them. o
-// is filled.
-func (o MakeOptions) compressor(w io.Writer) (io.WriteCloser, error) {
-	level := zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(o.Level))
-	switch {
-	case o.Compression == "zstd" && o.Level < zstdSlow:
-		return zstd.NewWriter(w, level, zstd.WithWindowSize(zstdWindow), zstd.WithConcurrentBlocks(true), zstd.WithEncoderConcurrency(zstdJobs))
-	case o.Compression == "zstd":
-		return zstd.NewWriter(w, level, zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true))
+// is filled, and its weight of presses acquired.
+func (s *Store) compressor(w io.Writer, o MakeOptions) (io.WriteCloser, error) {
+	if o.Compression == "zstd" {
+		return s.zstd.take(w, o.Level)
 	}
 	z, err := pgzip.NewWriterLevel(w, o.Level)
 	if err != nil {
@@ -151,6 +147,30 @@ func (o MakeOptions) compressor(w io.Writer) (io.WriteCloser, error) {
 	}
 	const most = 8 // blocks at once
 	return gzipWriter{z}, z.SetConcurrency(gzipBlock, min(runtime.GOMAXPROCS(0), most))
+}
+
+// A zstdEncoder is used for one layer after the other: making one costs more than compressing a small layer.
+type zstdEncoder struct {
+	encoder *zstd.Encoder
+	level   int
+}
+
+// take returns an encoder that writes to w. The one before it must be closed.
+func (e *zstdEncoder) take(w io.Writer, level int) (_ io.WriteCloser, err error) {
+	if e.encoder != nil && e.level == level {
+		e.encoder.Reset(w)
+		return e.encoder, nil
+	}
+	options := []zstd.EOption{
+		zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(level)), zstd.WithLowerEncoderMem(true), zstd.WithEncoderConcurrency(1),
+	}
+	if level < zstdSlow {
+		options = append(options, zstd.WithWindowSize(zstdWindow), zstd.WithConcurrentBlocks(true), zstd.WithEncoderConcurrency(zstdJobs))
+	}
+	e.encoder = nil // before the next one is made
+	e.encoder, err = zstd.NewWriter(w, options...)
+	e.level = level
+	return e.encoder, err
 }
 
 // gzipWriter ends its goroutines also where writing failed.
@@ -167,7 +187,7 @@ func (z gzipWriter) Close() error {
 // presses bounds what compressors take in memory, over all layers that are made at once.
 const presses = 2
 
-// weight is how much of presses one layer takes.
+// weight is how much of presses one layer takes: zstd all.
 func (o MakeOptions) weight() int64 {
 	if o.Compression == "zstd" {
 		return presses

@@ -108,7 +108,7 @@ func (s *Store) press(ctx context.Context, o MakeOptions, w io.Writer, write fun
 	defer s.presses.Release(o.weight())
 	out := &countedWriter{ctx: ctx, w: w, hash: sha256.New(), explain: s.writeError}
 	packed := bufio.NewWriterSize(out, chunk)
-	compressed, err := o.compressor(packed)
+	compressed, err := s.compressor(packed, o)
 	if err != nil {
 		return Blob{}, nil, err
 	}
@@ -126,6 +126,9 @@ func (s *Store) press(ctx context.Context, o MakeOptions, w io.Writer, write fun
 	}
 	if err != nil {
 		_ = compressed.Close() // what it has begun is of no use
+		if o.Compression == "zstd" {
+			s.zstd.encoder = nil
+		}
 	}
 	if err := scanning.wait(err); err != nil {
 		return Blob{}, nil, err

@@ -33,6 +33,7 @@ type Store struct {
 	memory  memory
 	relied  relied
 	presses *semaphore.Weighted // see presses
+	zstd    zstdEncoder         // of who has all of presses
 
 	readers, plains, buffers, fronts, gzips, zstds sync.Pool
 }
