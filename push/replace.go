@@ -3,6 +3,7 @@ package push
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -66,7 +67,7 @@ func copyFile(ctx context.Context, dir, path string, from *os.File, desc v1.Desc
 				return err
 			}
 			n, err := io.CopyN(to, from, min(left, step))
-			if left -= n; err == io.EOF {
+			if left -= n; errors.Is(err, io.EOF) {
 				return &MismatchError{Want: desc.Digest.String(), Size: desc.Size, GotSize: desc.Size - left}
 			}
 			if err != nil {
