@@ -148,48 +148,55 @@ func (b *platformBuild) cut(ctx context.Context) (err error) {
 
 // merge lays the layers on top of each other.
 func (b *platformBuild) merge(context.Context) (err error) {
-	b.tree, err = b.lay(nil)
-	return err
+	ls := make([]layers.TreeLayer, len(b.layers))
+	for i, l := range b.layers {
+		ls[i] = layers.TreeLayer{Name: l.From, Entries: b.store.Entries(l.Digest)}
+	}
+	if b.tree, err = layers.NewTree(ls, b.decide); err != nil {
+		return err
+	}
+	return b.throughSymlink()
 }
 
 // generate works out the last layer, and lays it on top.
-func (b *platformBuild) generate(context.Context) (err error) {
+func (b *platformBuild) generate(context.Context) error {
 	b.items = b.metaItems()
-	b.tree, err = b.lay(b.items)
-	return err
+	if err := b.tree.Add(layers.TreeLayer{Name: metaName, Entries: entriesOf(b.items)}); err != nil {
+		return err
+	}
+	return b.throughSymlink()
 }
 
-// lay makes the tree of the layers and, where there are any, of the items of the last one.
-func (b *platformBuild) lay(items []metaItem) (*layers.Tree, error) {
-	var ls []layers.TreeLayer
-	for _, l := range b.layers {
-		ls = append(ls, layers.TreeLayer{Name: l.From, Entries: b.store.Entries(l.Digest)})
+// layerName is what the layer is called that will have this number.
+func (b *platformBuild) layerName(i int) string {
+	if i == len(b.layers) {
+		return metaName
 	}
-	if items != nil {
-		ls = append(ls, layers.TreeLayer{Name: metaName, Entries: entriesOf(items)})
-	}
+	return b.layers[i].From
+}
+
+// decide says whether a path of a later layer may take that of an earlier one.
+func (b *platformBuild) decide(path string, old, new int) (bool, error) {
 	packages := len(b.layers) - len(b.plan.Runtimes)
-	name := func(i int) string { return ls[i].Name }
-	tree, err := layers.NewTree(ls, func(path string, old, new int) (bool, error) {
-		switch {
-		case new < packages:
-			return true, nil // apk's rules were applied: the winner lies on top
-		case new < len(b.layers):
-			return false, fmt.Errorf("/%s is in %s and in %s; keep one out with the exclude of a runtime", path, name(old), name(new))
-		case old < packages:
-			return true, nil // a package's own copy of what apk writes
-		}
-		return false, fmt.Errorf("/%s is in %s, but it is apk's own; keep it out with the exclude of the runtime", path, name(old))
-	})
-	if err != nil {
-		return nil, err
+	switch {
+	case new < packages:
+		return true, nil // apk's rules were applied: the winner lies on top
+	case new < len(b.layers):
+		return false, fmt.Errorf("/%s is in %s and in %s; keep one out with the exclude of a runtime", path, b.layerName(old), b.layerName(new))
+	case old < packages:
+		return true, nil // a package's own copy of what apk writes
 	}
-	for n := range tree.All() {
+	return false, fmt.Errorf("/%s is in %s, but it is apk's own; keep it out with the exclude of the runtime", path, b.layerName(old))
+}
+
+// throughSymlink refuses a tree in which a layer's path leads through another layer's symlink.
+func (b *platformBuild) throughSymlink() error {
+	for n := range b.tree.All() {
 		if n.Through != "" {
-			return nil, fmt.Errorf("%s has a path below /%s, which is a symlink in another layer; move it with prefix or exclude it", name(n.Layer), n.Through)
+			return fmt.Errorf("%s has a path below /%s, which is a symlink in another layer; move it with prefix or exclude it", b.layerName(n.Layer), n.Through)
 		}
 	}
-	return tree, nil
+	return nil
 }
 
 func (b *platformBuild) verify(context.Context) error {

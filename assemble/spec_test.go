@@ -104,7 +104,7 @@ packages: [busybox, "a>=1.0", "b@edge", "!c"]
 runtime: [{source: x.tar.gz, sha256: {linux/amd64: 0000000000000000000000000000000000000000000000000000000000000000}, prefix: /opt/py, exclude: "**/test/**", owner: "0:0"}, {source: apk}]
 allocator: {preload: /usr/lib/x.so, env: {X: "1"}}
 image: {cmd: [python3, -c, "print(1)"], env: {A: "010"}, labels: {a: "yes"}, ports: [8080], volumes: [/data], stop_signal: SIGINT}
-layers: {max: 10, compression: zstd}
+layers: {max: 10, compression: zstd, level: 19}
 `
 	s, err := assemble.ParseSpec("s.yaml", []byte(text))
 	if err != nil {
