@@ -3,6 +3,7 @@ package assemble
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,9 +31,14 @@ func Build(ctx context.Context, plan Plan, src Sources, o BuildOptions) (Lock, e
 	if err != nil {
 		return Lock{}, err
 	}
+	files, err := readFiles(ctx, plan.Spec, o.Created)
+	if err != nil {
+		return Lock{}, err
+	}
+	defer files.close()
 	builds := make([]*platformBuild, len(plan.Platforms))
 	err = eachPlatform(plan.Spec.Platforms, func(i int) error {
-		builds[i] = &platformBuild{spec: plan.Spec, plan: plan.Platforms[i], units: units[i], store: src.Store,
+		builds[i] = &platformBuild{spec: plan.Spec, plan: plan.Platforms[i], units: units[i], store: src.Store, files: files,
 			created: o.Created, repositories: publicRepositories(repositories)}
 		return builds[i].run(ctx)
 	})
@@ -57,17 +63,20 @@ type platformBuild struct {
 	store        *layers.Store
 	created      time.Time
 	repositories string // etc/apk/repositories
+	files        *hostFiles
 
 	root     *apk.Root
 	layers   []Layer
-	tree     *layers.Tree // of the layers but for the last; with it, once generate has run
-	items    []metaItem   // the last layer
+	tree     *layers.Tree    // of the layers but for the last; with it, once generate has run
+	stated   map[string]bool // folders whose owner and mode the spec says
+	accounts []metaItem      // what the spec's accounts add to the last layer
+	items    []metaItem      // the last layer
 	config   v1.Config
 	warnings []string
 }
 
 func (b *platformBuild) run(ctx context.Context) error {
-	steps := []func(context.Context) error{b.date, b.install, b.cut, b.merge, b.generate, b.verify, b.meta}
+	steps := []func(context.Context) error{b.date, b.install, b.cut, b.addFiles, b.merge, b.addAccounts, b.generate, b.verify, b.meta}
 	for _, step := range steps {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -115,7 +124,8 @@ func (b *platformBuild) install(context.Context) error {
 		installed[i] = u.installed(b.store)
 	}
 	var err error
-	b.root, err = apk.Install(installed, apk.RootOptions{Dialect: b.plan.Dialect, Arch: b.plan.Platform.Alpine()})
+	b.root, err = apk.Install(installed, apk.RootOptions{Dialect: b.plan.Dialect, Arch: b.plan.Platform.Alpine(),
+		Passwd: b.spec.Accounts.passwdText(), Group: b.spec.Accounts.groupText()})
 	if err != nil {
 		return err
 	}
@@ -141,8 +151,13 @@ func (b *platformBuild) warnScripts() {
 
 // cut makes the layers but for the last.
 func (b *platformBuild) cut(ctx context.Context) (err error) {
-	const meta = 1
-	b.layers, err = packageLayers(ctx, b.spec.Layers, len(b.plan.Runtimes)+meta, b.units, b.root, b.store)
+	others := len(b.plan.Runtimes) + 1 // the meta layer
+	if len(b.files.items) > 0 {
+		others++
+	}
+	var unused excludes
+	b.layers, unused, err = packageLayers(ctx, b.spec.Layers, b.spec.Exclude, others, b.units, b.root, b.store)
+	b.warnExcluded(unused)
 	for _, r := range b.plan.Runtimes {
 		b.layers = append(b.layers, r.Layer)
 	}
@@ -171,18 +186,22 @@ func (b *platformBuild) lay(items []metaItem) (*layers.Tree, error) {
 	if items != nil {
 		ls = append(ls, layers.TreeLayer{Name: metaName, Entries: entriesOf(items)})
 	}
-	packages := len(b.layers) - len(b.plan.Runtimes)
+	packages := b.packageLayers()
 	name := func(i int) string { return ls[i].Name }
 	tree, err := layers.NewTree(ls, func(path string, old, new int) (bool, error) {
 		switch {
 		case new < packages:
 			return true, nil // apk's rules were applied: the winner lies on top
+		case new < len(b.layers) && ls[new].Name == filesName:
+			return true, nil // addFiles has seen that it may
 		case new < len(b.layers):
 			return false, fmt.Errorf("/%s is in %s and in %s; keep one out with the exclude of a runtime", path, name(old), name(new))
 		case old < packages:
 			return true, nil // a package's own copy of what apk writes
+		case slices.ContainsFunc(b.accounts, func(i metaItem) bool { return i.header.Name == path }):
+			return true, nil // what is there, and more
 		}
-		return false, fmt.Errorf("/%s is in %s, but it is apk's own; keep it out with the exclude of the runtime", path, name(old))
+		return false, fmt.Errorf("/%s is in %s, but it is apk's own; keep it out with the exclude of the runtime or of files", path, name(old))
 	})
 	if err != nil {
 		return nil, err

@@ -24,6 +24,10 @@ type Spec struct {
 	Packages  []apk.Dependency
 	Runtimes  []Runtime
 	Allocator Allocator
+	Files     []Files  `json:",omitempty"`
+	Dirs      []Dir    `json:",omitempty"`
+	Accounts  Accounts `json:",omitzero"`
+	Exclude   []string `json:",omitempty"` // globs over paths of packages, as they lie in the image; "!" before one takes back
 	Image     Image
 	Layers    Layers
 }
