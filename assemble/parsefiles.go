@@ -151,11 +151,14 @@ func (d *decoder) user(a *Accounts, p string, n ast.Node) {
 	u := User{UID: -1}
 	before := len(d.faults)
 	d.mapping(p, n, map[string]field{
-		"name":   d.text(func(v string) error { u.Name = v; return checkAccount(v) }),
-		"uid":    d.integer(&u.UID, 0, maxID),
-		"gid":    func(p string, n ast.Node) { u.GID = new(int); d.integer(u.GID, 0, maxID)(p, n) },
-		"gecos":  d.text(func(v string) error { u.Gecos = v; return checkAccountField(v) }),
-		"home":   d.text(func(v string) error { u.Home = path.Clean(v); return errors.Join(checkAbsolute(v), checkAccountField(v)) }),
+		"name":  d.text(func(v string) error { u.Name = v; return checkAccount(v) }),
+		"uid":   d.integer(&u.UID, 0, maxID),
+		"gid":   func(p string, n ast.Node) { u.GID = new(int); d.integer(u.GID, 0, maxID)(p, n) },
+		"gecos": d.text(func(v string) error { u.Gecos = v; return checkAccountField(v) }),
+		"home": d.text(func(v string) error {
+			u.Home = path.Clean(v)
+			return errors.Join(checkAbsolute(v), checkAccountField(v))
+		}),
 		"shell":  d.text(func(v string) error { u.Shell = v; return errors.Join(checkAbsolute(v), checkAccountField(v)) }),
 		"groups": d.list(func(v string) error { u.Groups = append(u.Groups, v); return checkAccount(v) }),
 	})
