@@ -82,16 +82,16 @@ func readFiles(ctx context.Context, s Spec, created time.Time) (*hostFiles, erro
 			return nil, err
 		}
 	}
+	for i, d := range s.Dirs {
+		f.items = append(f.items, fileItem{by: fmt.Sprintf("dirs[%d]", i), stated: true, header: tar.Header{
+			Typeflag: tar.TypeDir, Name: clean(d.Path), Mode: cmp.Or(d.Mode, defaultDirMode), Uid: d.UID, Gid: d.GID, ModTime: created}})
+	}
 	for i, e := range s.Files {
 		r := filesReader{entry: e, by: fmt.Sprintf("files[%d] (%s)", i, e.From), folder: f.folder, time: created}
 		if err := r.read(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", r.by, err))
 		}
 		f.items = append(f.items, r.items...)
-	}
-	for i, d := range s.Dirs {
-		f.items = append(f.items, fileItem{by: fmt.Sprintf("dirs[%d]", i), stated: true, header: tar.Header{
-			Typeflag: tar.TypeDir, Name: clean(d.Path), Mode: cmp.Or(d.Mode, defaultDirMode), Uid: d.UID, Gid: d.GID, ModTime: created}})
 	}
 	if len(errs) > 0 {
 		f.close()
@@ -276,14 +276,15 @@ func (p *placing) fault(format string, args ...any) {
 	}
 }
 
-// put notes what lies at a path. Folders may be there twice, with the same owner and mode or one that dirs states.
+// put notes what lies at a path. Folders may be there twice, with the same owner and mode or as dirs, which come first,
+// have said.
 func (p *placing) put(name string, i fileItem) {
 	old, taken := p.at[name]
 	h, o := i.header, old.header
 	folders := h.Typeflag == tar.TypeDir && o.Typeflag == tar.TypeDir
 	switch {
 	case name == "": // the root is there
-	case !taken || folders && i.stated && !old.stated:
+	case !taken:
 		p.at[name] = i
 	case folders && (old.stated && !i.stated || h.Mode == o.Mode && h.Uid == o.Uid && h.Gid == o.Gid):
 	case folders:
