@@ -23,6 +23,11 @@ type BuildOptions struct {
 // Build ingests what the plan names and makes what it lacks, for all platforms at once, and verifies the result. The
 // error is a *VerifyError (errors.As) for an image that could not start; nothing is written then but the store.
 func Build(ctx context.Context, plan Plan, src Sources, o BuildOptions) (Lock, error) {
+	files, err := readFiles(ctx, plan.Spec, o.Created)
+	if err != nil {
+		return Lock{}, err
+	}
+	defer files.close()
 	units, err := ingestPackages(ctx, plan, src)
 	if err != nil {
 		return Lock{}, err
@@ -31,11 +36,6 @@ func Build(ctx context.Context, plan Plan, src Sources, o BuildOptions) (Lock, e
 	if err != nil {
 		return Lock{}, err
 	}
-	files, err := readFiles(ctx, plan.Spec, o.Created)
-	if err != nil {
-		return Lock{}, err
-	}
-	defer files.close()
 	builds := make([]*platformBuild, len(plan.Platforms))
 	err = eachPlatform(plan.Spec.Platforms, func(i int) error {
 		builds[i] = &platformBuild{spec: plan.Spec, plan: plan.Platforms[i], units: units[i], store: src.Store, files: files,

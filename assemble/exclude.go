@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"errors"
 	"fmt"
+	"iter"
 	"path"
 	"slices"
 	"strings"
@@ -54,90 +55,100 @@ func covers(glob, p string) bool {
 	return false
 }
 
-// excluded is what became of excludes among the packages.
-type excluded struct {
-	unused excludes // those that match no path
-	empty  []bool   // by package: nothing is left of it
+// An exclusion is the work of excludePaths.
+type exclusion struct {
+	excludes
+	at    []map[string]string // by package and member: where it lies, but for folders
+	links dirLinks
+	used  map[string]bool // globs that match a path
+	empty []bool          // by package: nothing but folders is left of it
 }
 
 // excludePaths drops the paths that x excludes from the packages. They are meant as they lie in the image, and what
 // apk's database says of them stays: it is what "apk add" and then rm(1) leave, and apk audit, which lists them, and
 // scanners, which ask what was installed, are right.
-func excludePaths(x excludes, units []unit, all []*edits, root *apk.Root, store *layers.Store) (excluded, error) {
-	result := excluded{empty: make([]bool, len(units))}
+func excludePaths(x excludes, units []unit, all []*edits, root *apk.Root, store *layers.Store) (exclusion, error) {
+	e := exclusion{excludes: x, at: make([]map[string]string, len(units)), links: make(dirLinks),
+		used: make(map[string]bool), empty: make([]bool, len(units))}
 	if len(x) == 0 {
-		return result, nil
+		return e, nil
 	}
-	places, links := make([]map[string]string, len(units)), make(dirLinks)
-	for i := range places {
-		places[i] = make(map[string]string)
+	for i := range e.at {
+		e.at[i] = make(map[string]string)
 	}
 	for f := range root.Files() {
-		places[f.Package][clean(f.Member)] = f.Path
+		e.at[f.Package][clean(f.Member)] = f.Path
 		if f.Header.Typeflag == tar.TypeSymlink {
-			links[f.Path] = f.Header.Linkname
+			e.links[f.Path] = f.Header.Linkname
 		}
 	}
-	used := make(map[string]bool)
 	for i, u := range units {
 		if !u.unpacks() {
 			continue
 		}
-		dropped, kept := 0, 0
-		for e, err := range store.Entries(u.blob.Digest) {
-			if err != nil {
-				return result, fmt.Errorf("reading what is known of %s: %w", u, err)
-			}
-			name := e.Path()
-			if name == "" || all[i].Drop[name] {
-				continue
-			}
-			at, ok := places[i][name]
-			if !ok {
-				at = links.resolve(name)
-			}
-			x.mark(at, used)
-			if !x.has(at) {
+		if err := e.exclude(i, store.Entries(u.blob.Digest), all[i]); err != nil {
+			return e, fmt.Errorf("reading what is known of %s: %w", u, err)
+		}
+	}
+	return e, nil
+}
+
+// exclude drops what is excluded of package i.
+func (e *exclusion) exclude(i int, members iter.Seq2[layers.Entry, error], to *edits) error {
+	dropped, kept := 0, 0
+	for m, err := range members {
+		if err != nil {
+			return err
+		}
+		name := m.Path()
+		if name == "" || to.Drop[name] {
+			continue
+		}
+		at, ok := e.at[i][name]
+		if !ok {
+			at = e.links.resolve(name)
+		}
+		e.mark(at)
+		if !e.has(at) {
+			if m.Header.Typeflag != tar.TypeDir { // folders that no layer states are the last one's, see dirItems
 				kept++
-				continue
 			}
-			all[i].Drop[name] = true
-			delete(all[i].lost, name) // also where another package's file would cover it: that is excluded, too
-			dropped++
+			continue
 		}
-		if dropped > 0 {
-			all[i].because("%s", excludedReason(dropped))
-		}
-		result.empty[i] = dropped > 0 && kept == 0
+		to.Drop[name] = true
+		delete(to.lost, name) // also where another package's file would cover it: that is excluded, too
+		dropped++
 	}
-	for _, glob := range x {
-		if !used[glob] {
-			result.unused = append(result.unused, glob)
-		}
+	if dropped > 0 {
+		to.because("%d%s", dropped, excludedSuffix)
 	}
-	return result, nil
+	e.empty[i] = dropped > 0 && kept == 0
+	return nil
 }
 
 // mark notes which globs match a path.
-func (x excludes) mark(p string, used map[string]bool) {
-	for _, glob := range x {
-		if !used[glob] && covers(strings.TrimPrefix(glob, "!"), p) {
-			used[glob] = true
+func (e *exclusion) mark(p string) {
+	for _, glob := range e.excludes {
+		if !e.used[glob] && covers(strings.TrimPrefix(glob, "!"), p) {
+			e.used[glob] = true
 		}
 	}
 }
 
-const excludedSuffix = " paths are excluded"
+// unused are the globs that match no path.
+func (e *exclusion) unused() excludes {
+	return slices.DeleteFunc(slices.Clone(e.excludes), func(glob string) bool { return e.used[glob] })
+}
 
-func excludedReason(n int) string { return fmt.Sprintf("%d%s", n, excludedSuffix) }
-
-// without leaves out the packages of which nothing is left.
-func (e excluded) without(groups [][]int) [][]int {
+// without leaves out the packages of which nothing but folders is left.
+func (e *exclusion) without(groups [][]int) [][]int {
 	for i, g := range groups {
 		groups[i] = slices.DeleteFunc(g, func(i int) bool { return e.empty[i] })
 	}
 	return slices.DeleteFunc(groups, func(g []int) bool { return len(g) == 0 })
 }
+
+const excludedSuffix = " paths are excluded"
 
 // warnExcluded says what excluding paths costs, and which of it was in vain.
 func (b *platformBuild) warnExcluded(unused excludes) {
@@ -152,7 +163,7 @@ func (b *platformBuild) warnExcluded(unused excludes) {
 		}
 	}
 	if len(names) > 0 {
-		b.warnings = append(b.warnings, fmt.Sprintf("%d layers are no longer the distribution's own bytes, since paths of theirs are excluded: %s",
-			len(names), strings.Join(names, ", ")))
+		b.warnings = append(b.warnings, fmt.Sprintf("%d of %d layers are no longer the distribution's own bytes, since paths of theirs are excluded: %s",
+			len(names), len(b.layers), strings.Join(names, ", ")))
 	}
 }

@@ -66,7 +66,7 @@ func packageLayers(ctx context.Context, l Layers, x excludes, others int, units 
 			return nil, nil, err
 		}
 	}
-	return out, gone.unused, nil
+	return out, gone.unused(), nil
 }
 
 // group cuts the packages into layers: one each, but for the smallest that exceed the limit, which share one. Sizes
