@@ -163,7 +163,7 @@ func (b *platformBuild) warnExcluded(unused excludes) {
 		}
 	}
 	if len(names) > 0 {
-		b.warnings = append(b.warnings, fmt.Sprintf("%d of %d layers are no longer the distribution's own bytes, since paths of theirs are excluded: %s",
+		b.warnings = append(b.warnings, fmt.Sprintf("%d of the packages' %d layers are no longer the distribution's own bytes, since paths of theirs are excluded: %s",
 			len(names), len(b.layers), strings.Join(names, ", ")))
 	}
 }
