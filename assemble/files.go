@@ -37,10 +37,6 @@ type Dir struct {
 // filesName is what the layer of the spec's own files is called.
 const filesName = "files"
 
-// filesTime is the time of all files where SOURCE_DATE_EPOCH sets none: the layer then depends on contents alone, and is
-// the same whatever packages lie below it. zip, and so Python's wheels, knows no earlier one.
-func filesTime() time.Time { return time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC) }
-
 const (
 	defaultDirMode  = 0o755
 	defaultFileMode = 0o644
@@ -52,6 +48,7 @@ const (
 type hostFiles struct {
 	folder *layers.Folder // nil where the spec names no files
 	items  []fileItem
+	time   time.Time
 }
 
 // A fileItem is one path that is to be in the image.
@@ -69,13 +66,10 @@ func (f *hostFiles) close() {
 	}
 }
 
-// readFiles finds the files of the spec and reads each once, for its digest. All get the time created, or filesTime.
-func readFiles(ctx context.Context, s Spec, created time.Time) (*hostFiles, error) {
-	f := new(hostFiles)
+// readFiles finds the files of the spec and reads each once, for its digest. All get the same time.
+func readFiles(ctx context.Context, s Spec, at time.Time) (*hostFiles, error) {
+	f := &hostFiles{time: at}
 	var errs []error
-	if created.IsZero() {
-		created = filesTime()
-	}
 	if len(s.Files) > 0 {
 		var err error
 		if f.folder, err = layers.OpenFolder(cmp.Or(s.Dir, ".")); err != nil {
@@ -84,10 +78,10 @@ func readFiles(ctx context.Context, s Spec, created time.Time) (*hostFiles, erro
 	}
 	for i, d := range s.Dirs {
 		f.items = append(f.items, fileItem{by: fmt.Sprintf("dirs[%d]", i), stated: true, header: tar.Header{
-			Typeflag: tar.TypeDir, Name: clean(d.Path), Mode: cmp.Or(d.Mode, defaultDirMode), Uid: d.UID, Gid: d.GID, ModTime: created}})
+			Typeflag: tar.TypeDir, Name: clean(d.Path), Mode: cmp.Or(d.Mode, defaultDirMode), Uid: d.UID, Gid: d.GID, ModTime: at}})
 	}
 	for i, e := range s.Files {
-		r := filesReader{entry: e, by: fmt.Sprintf("files[%d] (%s)", i, e.From), folder: f.folder, time: created}
+		r := filesReader{entry: e, by: fmt.Sprintf("files[%d] (%s)", i, e.From), folder: f.folder, time: at}
 		if err := r.read(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", r.by, err))
 		}
