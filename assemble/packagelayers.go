@@ -60,23 +60,29 @@ func (r packageRecipe) make(ctx context.Context, store *layers.Store) (layers.Bl
 }
 
 // packageLayers says, for each package, whether its data stream is a layer as it stands, and makes those that are not.
-func packageLayers(ctx context.Context, l Layers, others int, units []unit, root *apk.Root, store *layers.Store) ([]Layer, error) {
+// It returns the globs of x that match nothing, too.
+func packageLayers(ctx context.Context, l Layers, x excludes, others int, units []unit, root *apk.Root, store *layers.Store,
+) ([]Layer, excludes, error) {
 	all, err := editsOf(units, root, store)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	gone, err := excludePaths(x, units, all, root, store)
+	if err != nil {
+		return nil, nil, err
 	}
 	groups, err := group(l, others, units)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	groups = orderGroups(groups, units, all)
+	groups = orderGroups(gone.without(groups), units, all)
 	out := make([]Layer, len(groups))
 	for i, g := range groups {
 		if out[i], err = packageLayer(ctx, l, g, units, all, store); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return out, nil
+	return out, gone.unused(), nil
 }
 
 // group cuts the packages into layers: one each, but for the smallest that exceed the limit, which share one. Only the

@@ -71,6 +71,10 @@ func (d *decoder) spec(s *Spec, n ast.Node) {
 		"packages":  d.list(func(v string) error { return appendParsed(&s.Packages, v, apk.ParseDependency) }),
 		"runtime":   func(p string, n ast.Node) { d.runtimes(&s.Runtimes, p, n) },
 		"allocator": func(p string, n ast.Node) { d.allocator(&s.Allocator, p, n) },
+		"files":     d.files(&s.Files),
+		"dirs":      d.dirs(&s.Dirs),
+		"accounts":  d.accounts(&s.Accounts),
+		"exclude":   d.list(func(v string) error { s.Exclude = append(s.Exclude, v); return checkExclude(v) }),
 		"image":     func(p string, n ast.Node) { d.image(&s.Image, p, n) },
 		"layers":    func(p string, n ast.Node) { d.layers(&s.Layers, p, n) },
 	})

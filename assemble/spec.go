@@ -26,6 +26,10 @@ type Spec struct {
 	Packages  []apk.Dependency
 	Runtimes  []Runtime
 	Allocator Allocator
+	Files     []Files  `json:",omitempty"`
+	Dirs      []Dir    `json:",omitempty"`
+	Accounts  Accounts `json:",omitzero"`
+	Exclude   []string `json:",omitempty"` // globs over paths of packages, as they lie in the image; "!" before one takes back
 	Image     Image
 	Layers    Layers
 }
@@ -77,7 +81,7 @@ type Layers struct {
 	Strategy    string // auto: merge only what exceeds Max; package: never merge; single: one layer for all packages
 	Max         int    // at most so many layers; 0: DefaultMaxLayers
 	Compression string // gzip or zstd, and other layers are transcoded; "": whatever a layer has already
-	Level       int    // of the layers that are made, see layers.CheckLevel; 0: the compression's default
+	Level       int    `json:",omitempty"` // of the layers that are made, see layers.CheckLevel; 0: the compression's default
 }
 
 // DefaultMaxLayers stays well under what runtimes can mount: overlay2 fails near 127 layers, containerd has failed at

@@ -20,6 +20,10 @@ func (s Spec) YAML() ([]byte, error) {
 		{Key: "packages", Value: texts(s.Packages)},
 		{Key: "runtime", Value: s.runtimesYAML()},
 		{Key: "allocator", Value: s.Allocator.yaml()},
+		{Key: "files", Value: s.filesYAML()},
+		{Key: "dirs", Value: s.dirsYAML()},
+		{Key: "accounts", Value: s.Accounts.yaml()},
+		{Key: "exclude", Value: s.Exclude},
 		{Key: "image", Value: s.Image.yaml()},
 		{Key: "layers", Value: omitEmpty(yaml.MapSlice{
 			{Key: "strategy", Value: s.Layers.Strategy},
