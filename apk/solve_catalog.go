@@ -35,13 +35,18 @@ type catalog struct {
 }
 
 type catalogPackage struct {
-	*Package
 	name      int32
+	version   string
 	repos     uint64 // the repositories that list it
 	depends   []want
 	provides  []offer
 	installIf []want
+	priority  int    // its provider_priority
+	empty     bool   // it installs nothing
 	refused   string // why apk would never install it, "" for nearly all
+
+	index *Index // which lists it first, at that place
+	place int
 }
 
 type catalogName struct {
@@ -54,8 +59,11 @@ type catalogName struct {
 
 // want is a dependency with its name looked up.
 type want struct {
-	*Dependency
-	name int32
+	version  string
+	name     int32
+	op       Op
+	conflict bool
+	tag      uint8 // in catalog.tags; only of world's
 }
 
 // offer is a name that a package provides, itself not counted.
@@ -85,20 +93,13 @@ func newCatalog(indexes []*Index) (*catalog, error) {
 	c.addTag("")
 	known := make(map[Checksum]int32, total)
 	for i, x := range indexes {
-		repo := uint64(1) << i
 		tag := ""
 		if x.Repository != nil {
 			tag = x.Repository.Tag
 		}
+		repo := uint64(1) << i
 		c.tagRepos[c.addTag(tag)] |= repo
-		for _, p := range x.Packages {
-			if id, dup := known[p.Checksum]; dup {
-				c.packages[id].repos |= repo
-				continue
-			}
-			known[p.Checksum] = int32(len(c.packages))
-			c.add(p, repo, x.Arch)
-		}
+		c.addAll(x, repo, known)
 	}
 	if len(c.names) > maxNames {
 		return nil, fmt.Errorf("solving with indexes that have %d names: at most %d are possible", len(c.names), maxNames)
@@ -109,19 +110,21 @@ func newCatalog(indexes []*Index) (*catalog, error) {
 
 // roomFor makes an empty catalog with room for so many packages.
 func roomFor(indexes []*Index) (c *catalog, packages int) {
-	wants, offers := 0, 0
+	wants, offers, names := 0, 0, 0
 	for _, x := range indexes {
-		packages += len(x.Packages)
-		for _, p := range x.Packages {
-			wants += len(p.Depends) + len(p.InstallIf)
-			offers += len(p.Provides)
+		packages += x.count()
+		names += x.names
+		for i := range x.count() {
+			first, depends, provides, end := x.lists(i)
+			wants += int(depends - first + end - provides)
+			offers += int(provides - depends)
 		}
 	}
 	c = &catalog{
 		packages: make([]catalogPackage, 0, packages),
 		allWants: make([]want, 0, wants),
 		offers:   make([]offer, 0, offers),
-		names:    make([]catalogName, 0, packages+offers),
+		names:    make([]catalogName, 0, names),
 	}
 	for i := range c.buckets {
 		c.buckets[i] = none
@@ -138,34 +141,102 @@ func (c *catalog) addTag(tag string) int {
 	return len(c.tags) - 1
 }
 
-// add numbers a package's names in the order of its index entry, which apk's order of names
-// within a bucket depends on.
-func (c *catalog) add(p *Package, repo uint64, arch string) {
-	q := catalogPackage{Package: p, repos: repo, name: c.intern(p.Name), refused: p.refused}
-	if arch != "" && p.Arch != "" && p.Arch != arch && p.Arch != "noarch" {
-		q.refused = fmt.Sprintf("it is for %s, not for %s", p.Arch, arch)
+// addAll numbers an index's packages that are new, and their names in the order of its entries,
+// which apk's order of names within a bucket depends on.
+func (c *catalog) addAll(x *Index, repo uint64, known map[Checksum]int32) {
+	n := numbering{catalog: c, index: x, names: make([]int32, x.strings())}
+	for i := range n.names {
+		n.names[i] = none
 	}
-	provides := p.Provides
-	if len(provides) > maxProvides {
-		q.refused = fmt.Sprintf("it provides %d names, more than %d", len(provides), maxProvides)
-		provides = nil
+	for i := range x.count() {
+		if x.isHidden(i) {
+			continue
+		}
+		sum := x.record(i).checksum()
+		if id, dup := known[sum]; dup {
+			c.packages[id].repos |= repo
+			continue
+		}
+		known[sum] = int32(len(c.packages))
+		n.add(i, repo)
 	}
-	q.depends = c.wants(p.Depends)
-	first := len(c.offers)
-	for i := range provides {
-		c.offers = append(c.offers, offer{c.intern(provides[i].Name), provides[i].Version})
-	}
-	q.provides = c.offers[first:len(c.offers):len(c.offers)]
-	q.installIf = c.wants(p.InstallIf)
-	c.packages = append(c.packages, q)
 }
 
-func (c *catalog) wants(ds []Dependency) []want {
-	first := len(c.allWants)
-	for i := range ds {
-		c.allWants = append(c.allWants, want{&ds[i], c.intern(ds[i].Name)})
+// A numbering is how an index's strings are numbered in the catalog as names.
+type numbering struct {
+	*catalog
+	index *Index
+	names []int32 // by string of the index; none: not yet
+}
+
+func (n *numbering) add(i int, repo uint64) {
+	x, r := n.index, n.index.record(i)
+	q := catalogPackage{
+		name: n.name(r.name()), version: x.string(r.version()), repos: repo, priority: r.priority(),
+		empty: r.installedSize() == 0, refused: x.string(r.refused()), index: x, place: i,
 	}
-	return c.allWants[first:len(c.allWants):len(c.allWants)]
+	if arch := x.string(r.arch()); arch != "" && x.Arch != "" && arch != x.Arch && arch != noarch {
+		q.refused = fmt.Sprintf("it is for %s, not for %s", arch, x.Arch)
+	}
+	first, depends, provides, end := x.lists(i)
+	q.depends = n.wants(first, depends)
+	if count := provides - depends; count > maxProvides {
+		q.refused = fmt.Sprintf("it provides %d names, more than %d", count, maxProvides)
+	} else {
+		q.provides = n.offered(depends, provides)
+	}
+	q.installIf = n.wants(provides, end)
+	n.packages = append(n.packages, q)
+}
+
+// name gives the number of a name in the catalog.
+func (n *numbering) name(local uint32) int32 {
+	id := n.names[local]
+	if id == none {
+		id = n.internIn(n.index.bucket(local), n.index.string(local))
+		n.names[local] = id
+	}
+	return id
+}
+
+func (n *numbering) wants(from, to uint32) []want {
+	first := len(n.allWants)
+	for i := from; i < to; i++ {
+		name, version, op, conflict := n.index.dependency(i)
+		n.allWants = append(n.allWants, want{version: n.index.string(version), name: n.name(name), op: op, conflict: conflict})
+	}
+	return n.allWants[first:len(n.allWants):len(n.allWants)]
+}
+
+func (n *numbering) offered(from, to uint32) []offer {
+	first := len(n.offers)
+	for i := from; i < to; i++ {
+		name, version, _, _ := n.index.dependency(i)
+		n.offers = append(n.offers, offer{n.name(name), n.index.string(version)})
+	}
+	return n.offers[first:len(n.offers):len(n.offers)]
+}
+
+// packageOf makes the package that an index lists.
+func (c *catalog) packageOf(id int32) *Package {
+	q := &c.packages[id]
+	return q.index.at(q.place, new(detailReader))
+}
+
+func (c *catalog) checksum(id int32) Checksum {
+	q := &c.packages[id]
+	return q.index.record(q.place).checksum()
+}
+
+// packageText is the package's name and version as apk writes them.
+func (c *catalog) packageText(id int32) string {
+	q := &c.packages[id]
+	return c.names[q.name].text + "-" + q.version
+}
+
+// dependency is what a want says.
+func (c *catalog) dependency(w want) Dependency {
+	return Dependency{Name: c.names[w.name].text, Version: w.version, Tag: c.tags[w.tag], Op: w.op, Conflict: w.conflict}
 }
 
 // link fills each name's lists of packages, which share one array a kind.
@@ -208,7 +279,7 @@ func carve[T any](counts []int32, set func(i int, room []T)) {
 func (c *catalog) fillLists() {
 	for id := range c.packages {
 		p := &c.packages[id]
-		c.names[p.name].providers = append(c.names[p.name].providers, provider{int32(id), p.Version})
+		c.names[p.name].providers = append(c.names[p.name].providers, provider{int32(id), p.version})
 		for _, o := range p.provides {
 			c.names[o.name].providers = append(c.names[o.name].providers, provider{int32(id), o.version})
 		}
@@ -228,22 +299,20 @@ const nameBuckets = 20000
 
 const nameHashSeed = 5381
 
-// find gives a name's number, or none, and its bucket.
-func (c *catalog) find(text string) (id int32, bucket uint32) {
-	bucket = murmur3(text, nameHashSeed) % nameBuckets
-	for id = c.buckets[bucket]; id != none && c.names[id].text != text; {
-		id = c.names[id].next
-	}
-	return id, bucket
-}
+// nameBucket is where a name is in that table.
+func nameBucket(text string) uint32 { return murmur3(text, nameHashSeed) % nameBuckets }
 
-func (c *catalog) intern(text string) int32 {
-	id, bucket := c.find(text)
-	if id == none {
-		id = int32(len(c.names))
-		c.names = append(c.names, catalogName{text: text, next: c.buckets[bucket]})
-		c.buckets[bucket] = id
+func (c *catalog) intern(text string) int32 { return c.internIn(nameBucket(text), text) }
+
+func (c *catalog) internIn(bucket uint32, text string) int32 {
+	for id := c.buckets[bucket]; id != none; id = c.names[id].next {
+		if c.names[id].text == text {
+			return id
+		}
 	}
+	id := int32(len(c.names))
+	c.names = append(c.names, catalogName{text: text, next: c.buckets[bucket]})
+	c.buckets[bucket] = id
 	return id
 }
 
@@ -278,16 +347,16 @@ func (c *catalog) namesOf(packages []int32) []int32 {
 
 // provides says whether by satisfies w, which package self (or none) wants. A conflict is
 // satisfied by what it does not match, by nothing, and by the package that declares it.
-func (c *catalog) provides(self int32, w *Dependency, by provider) bool {
+func (c *catalog) provides(self int32, w want, by provider) bool {
 	switch {
 	case by.pkg == none:
-		return w.Conflict
-	case w.Conflict && by.pkg == self:
+		return w.conflict
+	case w.conflict && by.pkg == self:
 		return true
-	case w.Op == OpChecksum && !w.Conflict:
-		return c.packages[by.pkg].Checksum.String() == w.Version
+	case w.op == OpChecksum && !w.conflict:
+		return c.checksum(by.pkg).String() == w.version
 	default:
-		return w.Op.accepts(by.version, w.Version) != w.Conflict
+		return w.op.accepts(by.version, w.version) != w.conflict
 	}
 }
 

@@ -41,7 +41,7 @@ func (s *solver) decide(name int32) {
 	if !p.selectable || !p.tagOK {
 		s.fail(best.pkg)
 	}
-	s.lock(q.name, provider{best.pkg, q.Version})
+	s.lock(q.name, provider{best.pkg, q.version})
 	for _, o := range q.provides {
 		s.lock(o.name, provider{best.pkg, o.version})
 	}
@@ -91,12 +91,12 @@ func (s *solver) prefer(a, b provider) int {
 	}
 	x, y := &s.catalog.packages[a.pkg], &s.catalog.packages[b.pkg]
 	if x.name == y.name {
-		if c := CompareVersions(x.Version, y.Version); c != 0 {
+		if c := CompareVersions(x.version, y.version); c != 0 {
 			return c
 		}
 	}
 	return cmp.Or(
-		cmp.Compare(x.ProviderPriority, y.ProviderPriority),
+		cmp.Compare(x.priority, y.priority),
 		cmp.Compare(y.firstRepo(), x.firstRepo()),
 	)
 }

@@ -20,7 +20,7 @@ func (s *solver) order(world []want) []int32 {
 
 func (s *solver) orderWant(out *[]int32, by int32, w want) {
 	chosen := s.choice(w.name)
-	if by != none && !s.provides(by, w.Dependency, chosen) {
+	if by != none && !s.provides(by, w, chosen) {
 		s.fail(by)
 	}
 	s.orderName(out, w.name)
@@ -67,7 +67,7 @@ func (s *solver) orderTriggered(out *[]int32, name int32) {
 
 func (s *solver) triggerOrdered(id int32) bool {
 	for _, w := range s.catalog.packages[id].installIf {
-		if !w.Conflict && !s.names[w.name].ordered || !s.provides(id, w.Dependency, s.choice(w.name)) {
+		if !w.conflict && !s.names[w.name].ordered || !s.provides(id, w, s.choice(w.name)) {
 			return false
 		}
 	}

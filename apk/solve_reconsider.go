@@ -74,14 +74,14 @@ func (r *reconsideration) checkTrigger(id int32) {
 		for _, w := range q.installIf {
 			n := &r.names[w.name]
 			if !n.locked {
-				if w.Conflict {
+				if w.conflict {
 					n.triggerNeeded = true
 					r.enqueue(w.name, false)
 				}
 				state.triggered = false
 				break
 			}
-			if !r.provides(id, w.Dependency, n.chosen) {
+			if !r.provides(id, w, n.chosen) {
 				state.triggered, state.untrigger = false, true
 				break
 			}
@@ -102,7 +102,7 @@ func (r *reconsideration) merge(p provider) {
 		r.first = p.pkg
 	}
 	for _, w := range q.depends {
-		if n := &r.names[w.name]; !w.Conflict && n.mergeDepends == r.options {
+		if n := &r.names[w.name]; !w.conflict && n.mergeDepends == r.options {
 			n.mergeDepends = r.options + 1
 		}
 	}
@@ -185,5 +185,5 @@ func (r *reconsideration) excludeOthers(name int32) {
 // provides the name without a version, has no provider_priority and nobody named it.
 func (s *solver) choosableUnasked(p provider) bool {
 	q := &s.catalog.packages[p.pkg]
-	return !p.virtual() || q.ProviderPriority != 0 || s.names[q.name].requirers > 0
+	return !p.virtual() || q.priority != 0 || s.names[q.name].requirers > 0
 }

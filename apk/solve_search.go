@@ -109,7 +109,7 @@ func (a *attempt) sound() bool {
 		if q.refused != "" || !a.packages[id].tagOK {
 			return false
 		}
-		for _, o := range append([]offer{{q.name, q.Version}}, q.provides...) {
+		for _, o := range append([]offer{{q.name, q.version}}, q.provides...) {
 			p := provider{id, o.version}
 			if other, taken := owner[o.name]; taken && other.pkg != id && !(other.virtual() && p.virtual()) {
 				return false
@@ -133,8 +133,8 @@ func (a *attempt) sound() bool {
 // met says whether a want is satisfied by some of the packages at hand or, if it is a conflict,
 // by all of them.
 func (a *attempt) met(by int32, w want, at []provider) bool {
-	satisfies := func(p provider) bool { return a.provides(by, w.Dependency, p) }
-	if w.Conflict {
+	satisfies := func(p provider) bool { return a.provides(by, w, p) }
+	if w.conflict {
 		return !slices.ContainsFunc(at, func(p provider) bool { return !satisfies(p) })
 	}
 	return slices.ContainsFunc(at, satisfies)
@@ -144,7 +144,7 @@ func (a *attempt) met(by int32, w want, at []provider) bool {
 func (a *attempt) note(problems []Problem) string {
 	names := make([]string, len(a.without))
 	for i, id := range a.without {
-		names[i] = a.catalog.packages[id].String()
+		names[i] = a.packageText(id)
 	}
 	first := problems[0].summary()
 	if len(names) == 0 {

@@ -172,7 +172,7 @@ func (s *solver) discoverPackage(id int32) {
 		p.why = ruledBySearch
 	}
 	p.untrigger = len(q.installIf) == 0
-	p.tagWanted = q.InstalledSize == 0 || q.repos&s.tagRepos[0] != 0
+	p.tagWanted = q.empty || q.repos&s.tagRepos[0] != 0
 	p.tagOK = p.tagWanted
 	for _, w := range q.depends {
 		s.discover(w.name)
@@ -182,14 +182,14 @@ func (s *solver) discoverPackage(id int32) {
 // apply makes a dependency of package by (none: the world) hold for what is still on offer.
 func (s *solver) apply(by int32, w want) {
 	n := &s.names[w.name]
-	if !w.Conflict {
+	if !w.conflict {
 		n.requirers++
 		if n.requirers == 1 {
 			s.requirersChanged(w.name)
 		}
 	}
 	for _, p := range s.catalog.names[w.name].providers {
-		if s.provides(by, w.Dependency, p) {
+		if s.provides(by, w, p) {
 			s.inherit(p.pkg, by)
 			continue
 		}
@@ -264,12 +264,12 @@ func (s *solver) satisfiable(self int32, w want) bool {
 	n := &s.names[w.name]
 	switch {
 	case n.locked:
-		return s.provides(self, w.Dependency, n.chosen)
-	case n.requirers == 0 && w.Conflict:
+		return s.provides(self, w, n.chosen)
+	case n.requirers == 0 && w.conflict:
 		return true
 	}
 	return slices.ContainsFunc(s.catalog.names[w.name].providers, func(p provider) bool {
-		return s.packages[p.pkg].selectable && s.provides(self, w.Dependency, p)
+		return s.packages[p.pkg].selectable && s.provides(self, w, p)
 	})
 }
 

@@ -14,9 +14,9 @@ import (
 
 // Sources is where a build reads from and what it works with.
 type Sources struct {
-	Fetch   Opener
+	Fetch   Opener        // where it is an apk.ConditionalOpener, indexes are asked for only if they changed
 	Keyring *apk.Keyring  // nil: signatures are not asked for
-	Store   *layers.Store // nil where only packages are resolved
+	Store   *layers.Store // where indexes are kept, too; may be nil where only packages are resolved
 	Jobs    int           // packages ingested at once, over all platforms; 0: twice GOMAXPROCS
 	// AllowUntrusted asks for no signatures. It is noted in the lock.
 	AllowUntrusted bool

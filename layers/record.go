@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -22,9 +23,10 @@ func (s *Store) Record(key string) ([]byte, error) {
 	const head = len(recordMagic) + 4
 	if len(raw) >= head && string(raw[:len(recordMagic)]) == recordMagic &&
 		binary.LittleEndian.Uint32(raw[len(recordMagic):]) == castagnoli(raw[head:]) {
-		d := decoder{rest: string(raw[head:])}
-		if d.text() == key && !d.bad {
-			return []byte(d.rest), nil
+		var stored encoder
+		stored.text(key)
+		if data, ok := bytes.CutPrefix(raw[head:], stored); ok {
+			return data, nil
 		}
 	}
 	return nil, fmt.Errorf("reading %q: the note is damaged: %w", s.recordPath(key), fs.ErrNotExist)
