@@ -62,7 +62,6 @@ func (c *catalog) world(ds []Dependency) (w worldWants, problems []Problem) {
 		w.wants = append(w.wants, want{name: c.intern(d.Name), version: d.Version, op: d.Op, conflict: d.Conflict, tag: uint8(tag)})
 		w.pinning = append(w.pinning, 1<<tag)
 	}
-	c.rankNames()
 	return w, problems
 }
 
@@ -80,7 +79,7 @@ type attempt struct {
 func (c *catalog) attempt(w worldWants, without []int32) *attempt {
 	s := newSolver(c)
 	for _, id := range without {
-		s.packages[id].withheld = true
+		s.withhold(id)
 	}
 	s.run(w)
 	return &attempt{solver: s, world: w, chain: s.order(w.wants), without: without}

@@ -1,6 +1,7 @@
 package apk
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -28,10 +29,13 @@ type catalog struct {
 	offers   []offer // so, too
 	names    []catalogName
 	buckets  [nameBuckets]int32 // the newest name of each, or none
-	rank     []int32            // by name: its place in bucket order
-	byRank   []int32            // the other way round
 	tags     []string           // tags[0] is no tag
 	tagRepos []uint64           // by tag: the repositories it opens
+
+	// By name, in the order of the indexes. A name that world alone has is past their end.
+	providers lists[provider]
+	wantedBy  lists[int32] // packages that depend on it
+	triggers  lists[int32] // packages that have it in install_if
 }
 
 type catalogPackage struct {
@@ -50,11 +54,9 @@ type catalogPackage struct {
 }
 
 type catalogName struct {
-	text      string
-	next      int32      // in its bucket, older
-	providers []provider // in the order of the indexes
-	wantedBy  []int32    // packages that depend on it
-	triggers  []int32    // packages that have it in install_if
+	text   string
+	bucket uint32
+	next   int32 // in its bucket, older
 }
 
 // want is a dependency with its name looked up.
@@ -91,7 +93,7 @@ func newCatalog(indexes []*Index) (*catalog, error) {
 	}
 	c, total := roomFor(indexes)
 	c.addTag("")
-	known := make(map[Checksum]int32, total)
+	known := newChecksumSet(total)
 	for i, x := range indexes {
 		tag := ""
 		if x.Repository != nil {
@@ -143,8 +145,8 @@ func (c *catalog) addTag(tag string) int {
 
 // addAll numbers an index's packages that are new, and their names in the order of its entries,
 // which apk's order of names within a bucket depends on.
-func (c *catalog) addAll(x *Index, repo uint64, known map[Checksum]int32) {
-	n := numbering{catalog: c, index: x, names: make([]int32, x.strings())}
+func (c *catalog) addAll(x *Index, repo uint64, known checksumSet) {
+	n := numbering{catalog: c, index: x, names: make([]int32, x.strings()), alone: len(c.names) == 0}
 	for i := range n.names {
 		n.names[i] = none
 	}
@@ -152,12 +154,10 @@ func (c *catalog) addAll(x *Index, repo uint64, known map[Checksum]int32) {
 		if x.isHidden(i) {
 			continue
 		}
-		sum := x.record(i).checksum()
-		if id, dup := known[sum]; dup {
+		if id, dup := known.add(x.record(i).checksum(), c); dup {
 			c.packages[id].repos |= repo
 			continue
 		}
-		known[sum] = int32(len(c.packages))
 		n.add(i, repo)
 	}
 }
@@ -167,6 +167,7 @@ type numbering struct {
 	*catalog
 	index *Index
 	names []int32 // by string of the index; none: not yet
+	alone bool    // the catalog has no other index's names
 }
 
 func (n *numbering) add(i int, repo uint64) {
@@ -193,7 +194,12 @@ func (n *numbering) add(i int, repo uint64) {
 func (n *numbering) name(local uint32) int32 {
 	id := n.names[local]
 	if id == none {
-		id = n.internIn(n.index.bucket(local), n.index.string(local))
+		bucket, text := n.index.bucket(local), n.index.string(local)
+		if n.alone {
+			id = n.addName(bucket, text)
+		} else {
+			id = n.internIn(bucket, text)
+		}
 		n.names[local] = id
 	}
 	return id
@@ -239,11 +245,41 @@ func (c *catalog) dependency(w want) Dependency {
 	return Dependency{Name: c.names[w.name].text, Version: w.version, Tag: c.tags[w.tag], Op: w.op, Conflict: w.conflict}
 }
 
-// link fills each name's lists of packages, which share one array a kind.
+// lists holds a list of T for each of many, all in one array.
+type lists[T any] struct {
+	ends []int32
+	all  []T
+}
+
+// of is the list of i, which is empty past the last one.
+func (l *lists[T]) of(i int32) []T {
+	switch {
+	case int(i) >= len(l.ends):
+		return nil
+	case i == 0:
+		return l.all[:l.ends[0]]
+	}
+	return l.all[l.ends[i-1]:l.ends[i]]
+}
+
+// carve makes room for so many elements each, add puts one in.
+func (l *lists[T]) carve(counts []int32) {
+	total := int32(0)
+	for i, n := range counts {
+		counts[i] = total // where the list begins, and ends so far
+		total += n
+	}
+	l.ends, l.all = counts, make([]T, total)
+}
+
+func (l *lists[T]) add(i int32, v T) {
+	l.all[l.ends[i]] = v
+	l.ends[i]++
+}
+
+// link fills each name's lists of packages.
 func (c *catalog) link() {
-	providers := make([]int32, len(c.names))
-	wantedBy := make([]int32, len(c.names))
-	triggers := make([]int32, len(c.names))
+	providers, wantedBy, triggers := make([]int32, len(c.names)), make([]int32, len(c.names)), make([]int32, len(c.names))
 	for id := range c.packages {
 		p := &c.packages[id]
 		providers[p.name]++
@@ -257,37 +293,44 @@ func (c *catalog) link() {
 			triggers[w.name]++
 		}
 	}
-	carve(providers, func(name int, room []provider) { c.names[name].providers = room })
-	carve(wantedBy, func(name int, room []int32) { c.names[name].wantedBy = room })
-	carve(triggers, func(name int, room []int32) { c.names[name].triggers = room })
-	c.fillLists()
-}
-
-// carve cuts one array into empty slices with room for so many elements each.
-func carve[T any](counts []int32, set func(i int, room []T)) {
-	total := 0
-	for _, n := range counts {
-		total += int(n)
-	}
-	all := make([]T, total)
-	for i, n := range counts {
-		set(i, all[:0:n])
-		all = all[n:]
-	}
-}
-
-func (c *catalog) fillLists() {
-	for id := range c.packages {
-		p := &c.packages[id]
-		c.names[p.name].providers = append(c.names[p.name].providers, provider{int32(id), p.version})
+	c.providers.carve(providers)
+	c.wantedBy.carve(wantedBy)
+	c.triggers.carve(triggers)
+	for i := range c.packages {
+		p, id := &c.packages[i], int32(i)
+		c.providers.add(p.name, provider{id, p.version})
 		for _, o := range p.provides {
-			c.names[o.name].providers = append(c.names[o.name].providers, provider{int32(id), o.version})
+			c.providers.add(o.name, provider{id, o.version})
 		}
 		for _, w := range p.depends {
-			c.names[w.name].wantedBy = append(c.names[w.name].wantedBy, int32(id))
+			c.wantedBy.add(w.name, id)
 		}
 		for _, w := range p.installIf {
-			c.names[w.name].triggers = append(c.names[w.name].triggers, int32(id))
+			c.triggers.add(w.name, id)
+		}
+	}
+}
+
+// A checksumSet finds a catalog's packages by their checksums. Those are as good as random, so that a part of one is its hash.
+type checksumSet []int32
+
+func newChecksumSet(room int) checksumSet {
+	s := make(checksumSet, 1<<bits.Len(uint(2*room)))
+	for i := range s {
+		s[i] = none
+	}
+	return s
+}
+
+// add returns the package of c that has the checksum, or notes that the next one of c has.
+func (s checksumSet) add(sum Checksum, c *catalog) (id int32, found bool) {
+	for i := int(binary.LittleEndian.Uint32(sum[:])) & (len(s) - 1); ; i = (i + 1) & (len(s) - 1) {
+		if s[i] == none {
+			s[i] = int32(len(c.packages))
+			return 0, false
+		}
+		if c.checksum(s[i]) == sum {
+			return s[i], true
 		}
 	}
 }
@@ -310,39 +353,39 @@ func (c *catalog) internIn(bucket uint32, text string) int32 {
 			return id
 		}
 	}
+	return c.addName(bucket, text)
+}
+
+// addName is internIn for a name that is new.
+func (c *catalog) addName(bucket uint32, text string) int32 {
 	id := int32(len(c.names))
-	c.names = append(c.names, catalogName{text: text, next: c.buckets[bucket]})
+	c.names = append(c.names, catalogName{text: text, bucket: bucket, next: c.buckets[bucket]})
 	c.buckets[bucket] = id
 	return id
 }
 
-func (c *catalog) rankNames() {
-	c.rank = make([]int32, len(c.names))
-	c.byRank = make([]int32, 0, len(c.names))
-	for _, id := range c.buckets {
-		for ; id != none; id = c.names[id].next {
-			c.rank[id] = int32(len(c.byRank))
-			c.byRank = append(c.byRank, id)
-		}
-	}
-}
-
-// namesOf lists all names that the packages have or provide, each once, in bucket order.
+// namesOf lists all names that the packages have or provide, each once, in apk's bucket order: newest first in each.
 func (c *catalog) namesOf(packages []int32) []int32 {
-	var list []int32 // ranks first
+	if len(packages) == 0 {
+		return nil
+	}
+	const perPackage = 4 // mostly fewer
+	keys := make([]uint64, 0, perPackage*len(packages))
+	key := func(name int32) uint64 { return uint64(c.names[name].bucket)<<32 | uint64(^uint32(name)) }
 	for _, id := range packages {
 		p := &c.packages[id]
-		list = append(list, c.rank[p.name])
+		keys = append(keys, key(p.name))
 		for _, o := range p.provides {
-			list = append(list, c.rank[o.name])
+			keys = append(keys, key(o.name))
 		}
 	}
-	slices.Sort(list)
-	list = slices.Compact(list)
-	for i, rank := range list {
-		list[i] = c.byRank[rank]
+	slices.Sort(keys)
+	keys = slices.Compact(keys)
+	names := make([]int32, len(keys))
+	for i, k := range keys {
+		names[i] = int32(^uint32(k))
 	}
-	return list
+	return names
 }
 
 // provides says whether by satisfies w, which package self (or none) wants. A conflict is

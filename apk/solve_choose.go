@@ -5,7 +5,7 @@ import "cmp"
 // run decides every name that the world needs.
 func (s *solver) run(world worldWants) {
 	for _, w := range world.wants {
-		s.names[w.name].inWorld = true
+		s.asked[w.name] = true
 	}
 	for _, w := range world.wants {
 		s.discover(w.name)
@@ -56,7 +56,7 @@ func (s *solver) choose(name int32) provider {
 	if n.requirers == 0 && !n.triggered {
 		return best
 	}
-	for _, p := range s.catalog.names[name].providers {
+	for _, p := range s.catalog.providers.of(name) {
 		state := &s.packages[p.pkg]
 		if n.requirers == 0 && !(state.triggered && state.tagOK && state.selectable) {
 			continue
@@ -131,7 +131,7 @@ func (s *solver) lock(name int32, by provider) {
 			}
 		}
 	}
-	for _, p := range s.catalog.names[name].providers {
+	for _, p := range s.catalog.providers.of(name) {
 		if p.pkg != by.pkg && !(p.virtual() && by.virtual()) {
 			s.disqualify(p.pkg, ruledByLock, want{name: name}, by.pkg)
 		}

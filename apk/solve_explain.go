@@ -205,7 +205,7 @@ func (a *attempt) strayProblems() []Problem {
 // candidates says of each provider of a name why it does not serve.
 func (a *attempt) candidates(w want) []Candidate {
 	var out []Candidate
-	for _, p := range a.catalog.names[w.name].providers {
+	for _, p := range a.catalog.providers.of(w.name) {
 		q := &a.catalog.packages[p.pkg]
 		if w.conflict && a.choice(q.name).pkg != p.pkg {
 			continue // what is not installed does not offend
@@ -265,7 +265,7 @@ func (a *attempt) ruledOut(id int32, depth int) string {
 
 // missing says what is wrong with the dependency of a package that was not chosen.
 func (a *attempt) missing(w want, depth int) string {
-	providers := a.catalog.names[w.name].providers
+	providers := a.catalog.providers.of(w.name)
 	if len(providers) == 0 {
 		return fmt.Sprintf("%q, which nothing provides", a.dependency(w))
 	}

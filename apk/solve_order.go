@@ -57,7 +57,7 @@ func (s *solver) orderName(out *[]int32, name int32) {
 // orderTriggered goes on with the packages that had the name in install_if, where all the rest
 // of the rule is in the order already.
 func (s *solver) orderTriggered(out *[]int32, name int32) {
-	for _, d := range s.triggersOf(name) {
+	for _, d := range s.triggeredBy(name) {
 		id := s.choice(d).pkg
 		if id != none && !s.names[d].ordered && s.triggerOrdered(id) {
 			s.orderName(out, d)
