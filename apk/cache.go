@@ -116,7 +116,7 @@ func openIf(ctx context.Context, src Opener, address, validator string) (io.Read
 
 // readKept reads an index whose compact form may be there, and else keeps it.
 func readKept(ctx context.Context, r io.Reader, o IndexOptions) (compactIndex, error) {
-	raw, err := io.ReadAll(io.LimitReader(r, maxIndexRaw+1))
+	raw, err := readAll(r)
 	source := sha256.Sum256(raw)
 	if err == nil {
 		if x, ok := o.kept(ctx, source[:]); ok {
@@ -134,6 +134,16 @@ func readKept(ctx context.Context, r io.Reader, o IndexOptions) (compactIndex, e
 		_ = o.Cache.SetRecord(compactKey(source[:], o.Arch), x.encode()) // see Cache
 	}
 	return x, nil
+}
+
+// readAll reads all of an index, or one byte more than it may have.
+func readAll(r io.Reader) ([]byte, error) {
+	var b bytes.Buffer
+	if sized, ok := r.(interface{ Size() int64 }); ok {
+		b.Grow(int(min(max(sized.Size(), 0), maxIndexRaw)) + bytes.MinRead) // with room to see the end
+	}
+	_, err := b.ReadFrom(io.LimitReader(r, maxIndexRaw+1))
+	return b.Bytes(), err
 }
 
 func (o IndexOptions) withoutKeyring() IndexOptions {
