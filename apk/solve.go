@@ -59,7 +59,7 @@ func (c *catalog) world(ds []Dependency) (w worldWants, problems []Problem) {
 			continue
 		}
 		d := ds[i]
-		w.wants = append(w.wants, want{name: c.intern(d.Name), version: d.Version, op: d.Op, conflict: d.Conflict, tag: uint8(tag)})
+		w.wants = append(w.wants, want{name: c.intern(d.Name), version: c.addVersion(d.Version), op: d.Op, conflict: d.Conflict, tag: uint8(tag)})
 		w.pinning = append(w.pinning, 1<<tag)
 	}
 	return w, problems

@@ -25,8 +25,12 @@ const maxProvides = 1 << 14
 // numbers. After newCatalog only the world's own names are added.
 type catalog struct {
 	packages []catalogPackage
-	allWants []want  // of all packages, which have parts of it
-	offers   []offer // so, too
+	wants    []want           // of all packages, see dependsOf
+	offers   []offer          // so, too
+	refused  map[int32]string // by package: why apk would never install it; nearly all are not in it
+	indexes  []*Index
+	versions []string // of world, see versionText
+	bases    []uint32 // by index, and last of world: what the numbers of its versions begin after
 	names    []catalogName
 	buckets  [nameBuckets]int32 // the newest name of each, or none
 	tags     []string           // tags[0] is no tag
@@ -39,19 +43,21 @@ type catalog struct {
 }
 
 type catalogPackage struct {
-	name      int32
-	version   string
-	repos     uint64 // the repositories that list it
-	depends   []want
-	provides  []offer
-	installIf []want
-	priority  int    // its provider_priority
-	empty     bool   // it installs nothing
-	refused   string // why apk would never install it, "" for nearly all
+	repos    uint64 // the repositories that list it
+	priority int    // its provider_priority
+	name     int32
+	version  versionID
+	place    int32 // in the index that lists it first
+	index    uint8
+	empty    bool // it installs nothing
+	refused  bool // see catalog.refused
 
-	index *Index // which lists it first, at that place
-	place int
+	depends, installIf, wantsEnd int32 // in catalog.wants: where these begin, side by side, and end
+	provides, offersEnd          int32 // in catalog.offers
 }
+
+// versionID stands for a version's text; 0 is "", which is none.
+type versionID uint32
 
 type catalogName struct {
 	text   string
@@ -61,8 +67,8 @@ type catalogName struct {
 
 // want is a dependency with its name looked up.
 type want struct {
-	version  string
 	name     int32
+	version  versionID
 	op       Op
 	conflict bool
 	tag      uint8 // in catalog.tags; only of world's
@@ -71,16 +77,16 @@ type want struct {
 // offer is a name that a package provides, itself not counted.
 type offer struct {
 	name    int32
-	version string // "" where it has none: several packages may then provide the name at once
+	version versionID // 0 where it has none: several packages may then provide the name at once
 }
 
 // provider is a package as the provider of one name.
 type provider struct {
 	pkg     int32
-	version string
+	version versionID
 }
 
-func (p provider) virtual() bool { return p.version == "" }
+func (p provider) virtual() bool { return p.version == 0 }
 
 // nobody is what provides a name that stays absent.
 func nobody() provider { return provider{pkg: none} }
@@ -93,6 +99,7 @@ func newCatalog(indexes []*Index) (*catalog, error) {
 	}
 	c, total := roomFor(indexes)
 	c.addTag("")
+	c.bases = append(c.bases, 0)
 	known := newChecksumSet(total)
 	for i, x := range indexes {
 		tag := ""
@@ -124,9 +131,11 @@ func roomFor(indexes []*Index) (c *catalog, packages int) {
 	}
 	c = &catalog{
 		packages: make([]catalogPackage, 0, packages),
-		allWants: make([]want, 0, wants),
+		wants:    make([]want, 0, wants),
 		offers:   make([]offer, 0, offers),
 		names:    make([]catalogName, 0, names),
+		refused:  make(map[int32]string),
+		indexes:  indexes,
 	}
 	for i := range c.buckets {
 		c.buckets[i] = none
@@ -146,7 +155,7 @@ func (c *catalog) addTag(tag string) int {
 // addAll numbers an index's packages that are new, and their names in the order of its entries,
 // which apk's order of names within a bucket depends on.
 func (c *catalog) addAll(x *Index, repo uint64, known checksumSet) {
-	n := numbering{catalog: c, index: x, names: make([]int32, x.strings()), alone: len(c.names) == 0}
+	n := numbering{catalog: c, index: x, number: uint8(bits.TrailingZeros64(repo)), base: c.base(x.strings()), names: make([]int32, x.strings()), alone: len(c.names) == 0}
 	for i := range n.names {
 		n.names[i] = none
 	}
@@ -165,28 +174,37 @@ func (c *catalog) addAll(x *Index, repo uint64, known checksumSet) {
 // A numbering is how an index's strings are numbered in the catalog as names.
 type numbering struct {
 	*catalog
-	index *Index
-	names []int32 // by string of the index; none: not yet
-	alone bool    // the catalog has no other index's names
+	index  *Index
+	number uint8
+	base   versionID
+	names  []int32 // by string of the index; none: not yet
+	alone  bool    // the catalog has no other index's names
 }
 
 func (n *numbering) add(i int, repo uint64) {
-	x, r := n.index, n.index.record(i)
-	q := catalogPackage{
-		name: n.name(r.name()), version: x.string(r.version()), repos: repo, priority: r.priority(),
-		empty: r.installedSize() == 0, refused: x.string(r.refused()), index: x, place: i,
+	x, r, id := n.index, n.index.record(i), int32(len(n.packages))
+	if text := x.string(r.refused()); text != "" {
+		n.catalog.refused[id] = text
 	}
 	if arch := x.string(r.arch()); arch != "" && x.Arch != "" && arch != x.Arch && arch != noarch {
-		q.refused = fmt.Sprintf("it is for %s, not for %s", arch, x.Arch)
+		n.catalog.refused[id] = fmt.Sprintf("it is for %s, not for %s", arch, x.Arch)
+	}
+	q := catalogPackage{
+		repos: repo, priority: r.priority(), name: n.name(r.name()), version: n.version(r.version()),
+		place: int32(i), index: n.number, empty: r.installedSize() == 0,
 	}
 	first, depends, provides, end := x.lists(i)
-	q.depends = n.wants(first, depends)
+	q.depends = n.want(first, depends)
+	q.provides = int32(len(n.offers))
 	if count := provides - depends; count > maxProvides {
-		q.refused = fmt.Sprintf("it provides %d names, more than %d", count, maxProvides)
+		n.catalog.refused[id] = fmt.Sprintf("it provides %d names, more than %d", count, maxProvides)
 	} else {
-		q.provides = n.offered(depends, provides)
+		n.offer(depends, provides)
 	}
-	q.installIf = n.wants(provides, end)
+	q.offersEnd = int32(len(n.offers))
+	q.installIf = n.want(provides, end)
+	q.wantsEnd = int32(len(n.catalog.wants))
+	_, q.refused = n.catalog.refused[id]
 	n.packages = append(n.packages, q)
 }
 
@@ -205,44 +223,82 @@ func (n *numbering) name(local uint32) int32 {
 	return id
 }
 
-func (n *numbering) wants(from, to uint32) []want {
-	first := len(n.allWants)
-	for i := from; i < to; i++ {
-		name, version, op, conflict := n.index.dependency(i)
-		n.allWants = append(n.allWants, want{version: n.index.string(version), name: n.name(name), op: op, conflict: conflict})
+func (n *numbering) version(local uint32) versionID {
+	if local == 0 {
+		return 0
 	}
-	return n.allWants[first:len(n.allWants):len(n.allWants)]
+	return n.base + versionID(local)
 }
 
-func (n *numbering) offered(from, to uint32) []offer {
-	first := len(n.offers)
+// want adds dependencies of the index and says where they begin.
+func (n *numbering) want(from, to uint32) (first int32) {
+	first = int32(len(n.wants))
+	for i := from; i < to; i++ {
+		name, version, op, conflict := n.index.dependency(i)
+		n.wants = append(n.wants, want{name: n.name(name), version: n.version(version), op: op, conflict: conflict})
+	}
+	return first
+}
+
+func (n *numbering) offer(from, to uint32) {
 	for i := from; i < to; i++ {
 		name, version, _, _ := n.index.dependency(i)
-		n.offers = append(n.offers, offer{n.name(name), n.index.string(version)})
+		n.offers = append(n.offers, offer{n.name(name), n.version(version)})
 	}
-	return n.offers[first:len(n.offers):len(n.offers)]
 }
+
+// base makes room for the versions of one more index with so many strings, and says after which number.
+func (c *catalog) base(strings int) versionID {
+	base := c.bases[len(c.bases)-1]
+	c.bases = append(c.bases, base+uint32(strings))
+	return versionID(base)
+}
+
+func (c *catalog) versionText(v versionID) string {
+	if v == 0 {
+		return ""
+	}
+	for i, x := range c.indexes {
+		if uint32(v) <= c.bases[i+1] {
+			return x.string(uint32(v) - c.bases[i])
+		}
+	}
+	return c.versions[uint32(v)-c.bases[len(c.indexes)]-1]
+}
+
+// addVersion is for one of world's.
+func (c *catalog) addVersion(text string) versionID {
+	if text == "" {
+		return 0
+	}
+	c.versions = append(c.versions, text)
+	return versionID(c.bases[len(c.indexes)] + uint32(len(c.versions)))
+}
+
+func (c *catalog) dependsOf(q *catalogPackage) []want   { return c.wants[q.depends:q.installIf] }
+func (c *catalog) installIfOf(q *catalogPackage) []want { return c.wants[q.installIf:q.wantsEnd] }
+func (c *catalog) offersOf(q *catalogPackage) []offer   { return c.offers[q.provides:q.offersEnd] }
 
 // packageOf makes the package that an index lists.
 func (c *catalog) packageOf(id int32) *Package {
 	q := &c.packages[id]
-	return q.index.at(q.place, new(detailReader))
+	return c.indexes[q.index].at(int(q.place), new(detailReader))
 }
 
 func (c *catalog) checksum(id int32) Checksum {
 	q := &c.packages[id]
-	return q.index.record(q.place).checksum()
+	return c.indexes[q.index].record(int(q.place)).checksum()
 }
 
 // packageText is the package's name and version as apk writes them.
 func (c *catalog) packageText(id int32) string {
 	q := &c.packages[id]
-	return c.names[q.name].text + "-" + q.version
+	return c.names[q.name].text + "-" + c.versionText(q.version)
 }
 
 // dependency is what a want says.
 func (c *catalog) dependency(w want) Dependency {
-	return Dependency{Name: c.names[w.name].text, Version: w.version, Tag: c.tags[w.tag], Op: w.op, Conflict: w.conflict}
+	return Dependency{Name: c.names[w.name].text, Version: c.versionText(w.version), Tag: c.tags[w.tag], Op: w.op, Conflict: w.conflict}
 }
 
 // lists holds a list of T for each of many, all in one array.
@@ -283,13 +339,13 @@ func (c *catalog) link() {
 	for id := range c.packages {
 		p := &c.packages[id]
 		providers[p.name]++
-		for _, o := range p.provides {
+		for _, o := range c.offersOf(p) {
 			providers[o.name]++
 		}
-		for _, w := range p.depends {
+		for _, w := range c.dependsOf(p) {
 			wantedBy[w.name]++
 		}
-		for _, w := range p.installIf {
+		for _, w := range c.installIfOf(p) {
 			triggers[w.name]++
 		}
 	}
@@ -299,13 +355,13 @@ func (c *catalog) link() {
 	for i := range c.packages {
 		p, id := &c.packages[i], int32(i)
 		c.providers.add(p.name, provider{id, p.version})
-		for _, o := range p.provides {
+		for _, o := range c.offersOf(p) {
 			c.providers.add(o.name, provider{id, o.version})
 		}
-		for _, w := range p.depends {
+		for _, w := range c.dependsOf(p) {
 			c.wantedBy.add(w.name, id)
 		}
-		for _, w := range p.installIf {
+		for _, w := range c.installIfOf(p) {
 			c.triggers.add(w.name, id)
 		}
 	}
@@ -375,7 +431,7 @@ func (c *catalog) namesOf(packages []int32) []int32 {
 	for _, id := range packages {
 		p := &c.packages[id]
 		keys = append(keys, key(p.name))
-		for _, o := range p.provides {
+		for _, o := range c.offersOf(p) {
 			keys = append(keys, key(o.name))
 		}
 	}
@@ -397,9 +453,9 @@ func (c *catalog) provides(self int32, w want, by provider) bool {
 	case w.conflict && by.pkg == self:
 		return true
 	case w.op == OpChecksum && !w.conflict:
-		return c.checksum(by.pkg).String() == w.version
+		return c.checksum(by.pkg).String() == c.versionText(w.version)
 	default:
-		return w.op.accepts(by.version, w.version) != w.conflict
+		return (w.op == OpAny || by.virtual() || w.op.accepts(c.versionText(by.version), c.versionText(w.version))) != w.conflict
 	}
 }
 

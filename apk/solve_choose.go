@@ -42,10 +42,10 @@ func (s *solver) decide(name int32) {
 		s.fail(best.pkg)
 	}
 	s.lock(q.name, provider{best.pkg, q.version})
-	for _, o := range q.provides {
+	for _, o := range s.offersOf(q) {
 		s.lock(o.name, provider{best.pkg, o.version})
 	}
-	for _, w := range q.depends {
+	for _, w := range s.dependsOf(q) {
 		s.apply(best.pkg, w)
 	}
 }
@@ -85,13 +85,13 @@ func (s *solver) prefer(a, b provider) int {
 		return c
 	}
 	if !a.virtual() && !b.virtual() {
-		if c := CompareVersions(a.version, b.version); c != 0 {
+		if c := CompareVersions(s.versionText(a.version), s.versionText(b.version)); c != 0 {
 			return c
 		}
 	}
 	x, y := &s.catalog.packages[a.pkg], &s.catalog.packages[b.pkg]
 	if x.name == y.name {
-		if c := CompareVersions(x.version, y.version); c != 0 {
+		if c := CompareVersions(s.versionText(x.version), s.versionText(y.version)); c != 0 {
 			return c
 		}
 	}
@@ -125,7 +125,7 @@ func (s *solver) lock(name int32, by provider) {
 	n.locked, n.chosen, n.dirty = true, by, false
 	s.dequeue(name)
 	if by.pkg != none && n.requirers == 0 && s.packages[by.pkg].triggered {
-		for _, w := range s.catalog.packages[by.pkg].installIf {
+		for _, w := range s.installIfOf(&s.catalog.packages[by.pkg]) {
 			if !s.names[w.name].locked {
 				s.apply(by.pkg, w)
 			}

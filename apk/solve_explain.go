@@ -141,7 +141,7 @@ func (a *attempt) unmet() []unmet {
 	}
 	check(none, a.world.wants)
 	for _, id := range a.chain {
-		check(id, a.catalog.packages[id].depends)
+		check(id, a.dependsOf(&a.catalog.packages[id]))
 	}
 	return out
 }
@@ -224,14 +224,14 @@ func (a *attempt) refusal(w want, p provider, depth int) string {
 	switch {
 	case w.conflict:
 		return a.wantedText(id)
-	case q.refused != "":
-		return "cannot be installed: " + q.refused
+	case q.refused:
+		return "cannot be installed: " + a.catalog.refused[id]
 	case !a.provides(none, w, p) && w.op == OpChecksum:
 		return fmt.Sprintf("has the checksum %s", a.checksum(id))
 	case !a.provides(none, w, p) && q.name != w.name:
-		return fmt.Sprintf("provides %s=%s", a.catalog.names[w.name].text, p.version)
+		return fmt.Sprintf("provides %s=%s", a.catalog.names[w.name].text, a.versionText(p.version))
 	case !a.provides(none, w, p):
-		return fmt.Sprintf("is not %s%s", w.op, w.version)
+		return fmt.Sprintf("is not %s%s", w.op, a.versionText(w.version))
 	case !a.packages[id].selectable || !a.packages[id].tagOK:
 		return a.ruledOut(id, depth)
 	case !a.choosableUnasked(p):
@@ -248,7 +248,7 @@ func (a *attempt) ruledOut(id int32, depth int) string {
 	case ruledByNothing:
 		return fmt.Sprintf("is only in a repository with the tag @%s: name %s@%[1]s in world", a.firstTag(q), a.catalog.names[q.name].text)
 	case ruledByIndex:
-		return "cannot be installed: " + q.refused
+		return "cannot be installed: " + a.catalog.refused[id]
 	case ruledByWant:
 		return fmt.Sprintf("is ruled out by %q of %s", a.dependency(p.whyWant), a.text(p.whyBy))
 	case ruledByDepends:
@@ -333,7 +333,7 @@ func (a *attempt) findWanters() {
 		}
 	}
 	for _, id := range a.chain {
-		note(id, a.catalog.packages[id].depends)
+		note(id, a.dependsOf(&a.catalog.packages[id]))
 	}
 	note(none, a.world.wants)
 }

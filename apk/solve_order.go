@@ -41,15 +41,15 @@ func (s *solver) orderName(out *[]int32, name int32) {
 	q := &s.catalog.packages[id]
 	s.packages[id].ordered = true
 	s.names[q.name].ordered = true
-	for _, o := range q.provides {
+	for _, o := range s.offersOf(q) {
 		s.names[o.name].ordered = true
 	}
-	for _, w := range q.depends {
+	for _, w := range s.dependsOf(q) {
 		s.orderWant(out, id, w)
 	}
 	*out = append(*out, id)
 	s.orderTriggered(out, q.name)
-	for _, o := range q.provides {
+	for _, o := range s.offersOf(q) {
 		s.orderTriggered(out, o.name)
 	}
 }
@@ -66,7 +66,7 @@ func (s *solver) orderTriggered(out *[]int32, name int32) {
 }
 
 func (s *solver) triggerOrdered(id int32) bool {
-	for _, w := range s.catalog.packages[id].installIf {
+	for _, w := range s.installIfOf(&s.catalog.packages[id]) {
 		if !w.conflict && !s.names[w.name].ordered || !s.provides(id, w, s.choice(w.name)) {
 			return false
 		}

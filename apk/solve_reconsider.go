@@ -43,7 +43,7 @@ func (r *reconsideration) provider(p provider) {
 	state, q := &r.packages[p.pkg], &r.catalog.packages[p.pkg]
 	state.merged = false
 	if r.depends && state.selectable {
-		for _, w := range q.depends {
+		for _, w := range r.dependsOf(q) {
 			if !r.satisfiable(p.pkg, w) {
 				r.disqualify(p.pkg, ruledByDepends, w, none)
 				break
@@ -71,7 +71,7 @@ func (r *reconsideration) checkTrigger(id int32) {
 	state, q := &r.packages[id], &r.catalog.packages[id]
 	if !state.triggered && !state.untrigger {
 		state.triggered = true
-		for _, w := range q.installIf {
+		for _, w := range r.installIfOf(q) {
 			n := &r.names[w.name]
 			if !n.locked {
 				if w.conflict {
@@ -88,7 +88,7 @@ func (r *reconsideration) checkTrigger(id int32) {
 		}
 	}
 	if state.triggered {
-		for _, w := range q.installIf {
+		for _, w := range r.installIfOf(q) {
 			r.inherit(id, r.names[w.name].chosen.pkg)
 		}
 	}
@@ -101,14 +101,14 @@ func (r *reconsideration) merge(p provider) {
 	if r.first == none {
 		r.first = p.pkg
 	}
-	for _, w := range q.depends {
+	for _, w := range r.dependsOf(q) {
 		if n := &r.names[w.name]; !w.conflict && n.mergeDepends == r.options {
 			n.mergeDepends = r.options + 1
 		}
 	}
 	r.mergeProvided(q.name, p.virtual())
-	for _, o := range q.provides {
-		r.mergeProvided(o.name, o.version == "")
+	for _, o := range r.offersOf(q) {
+		r.mergeProvided(o.name, o.version == 0)
 	}
 	r.tagNotOK = r.tagNotOK || !state.tagOK
 	r.options++
@@ -127,7 +127,7 @@ func (r *reconsideration) propagate() {
 		r.packages[p.pkg].used = r.packages[p.pkg].merged
 	}
 	q := &r.catalog.packages[r.first]
-	for _, w := range q.depends {
+	for _, w := range r.dependsOf(q) {
 		n := &r.names[w.name]
 		common := n.mergeDepends == r.options
 		n.mergeDepends = 0
@@ -140,11 +140,11 @@ func (r *reconsideration) propagate() {
 		}
 	}
 	r.excludeOthers(q.name)
-	for _, o := range q.provides {
+	for _, o := range r.offersOf(q) {
 		r.excludeOthers(o.name)
 	}
 	r.names[q.name].virtualProvide = false
-	for _, o := range q.provides {
+	for _, o := range r.offersOf(q) {
 		r.names[o.name].virtualProvide = false
 	}
 }
@@ -173,8 +173,8 @@ func (r *reconsideration) excludeOthers(name int32) {
 		if q.name == r.name || !r.packages[p.pkg].selectable || n.virtualProvide && p.virtual() {
 			continue
 		}
-		if !slices.ContainsFunc(q.provides, func(o offer) bool {
-			return o.name == r.name || n.virtualProvide && o.version == ""
+		if !slices.ContainsFunc(r.offersOf(q), func(o offer) bool {
+			return o.name == r.name || n.virtualProvide && o.version == 0
 		}) {
 			r.disqualify(p.pkg, ruledByExclusive, want{name: name}, r.first)
 		}

@@ -106,10 +106,10 @@ func (a *attempt) sound() bool {
 	chosen := make(map[int32][]provider)
 	for _, id := range a.chain {
 		q := &a.catalog.packages[id]
-		if q.refused != "" || !a.packages[id].tagOK {
+		if q.refused || !a.packages[id].tagOK {
 			return false
 		}
-		for _, o := range append([]offer{{q.name, q.version}}, q.provides...) {
+		for _, o := range append([]offer{{q.name, q.version}}, a.offersOf(q)...) {
 			p := provider{id, o.version}
 			if other, taken := owner[o.name]; taken && other.pkg != id && !(other.virtual() && p.virtual()) {
 				return false
@@ -124,7 +124,7 @@ func (a *attempt) sound() bool {
 		}
 	}
 	return !slices.ContainsFunc(a.chain, func(id int32) bool {
-		return slices.ContainsFunc(a.catalog.packages[id].depends, func(w want) bool {
+		return slices.ContainsFunc(a.dependsOf(&a.catalog.packages[id]), func(w want) bool {
 			return !a.met(id, w, chosen[w.name])
 		})
 	})

@@ -83,11 +83,11 @@ func newSolver(c *catalog) *solver {
 	}
 	for id := range c.packages {
 		p, q := &s.packages[id], &c.packages[id]
-		p.whyBy, p.pinning, p.selectable = none, defaultPinning, q.refused == ""
-		if q.refused != "" {
+		p.whyBy, p.pinning, p.selectable = none, defaultPinning, !q.refused
+		if q.refused {
 			p.why = ruledByIndex
 		}
-		p.untrigger = len(q.installIf) == 0
+		p.untrigger = len(c.installIfOf(q)) == 0
 		p.tagWanted = q.empty || q.repos&c.tagRepos[0] != 0
 		p.tagOK = p.tagWanted
 	}
@@ -157,7 +157,7 @@ func (s *solver) discover(name int32) {
 		if q.name != name {
 			s.discoverAll(s.triggeredBy(q.name))
 		}
-		for _, o := range q.provides {
+		for _, o := range s.offersOf(q) {
 			s.discover(o.name)
 		}
 	}
@@ -172,7 +172,7 @@ func (s *solver) discover(name int32) {
 	}
 	s.placed[name] = place
 	for _, p := range providers {
-		for _, w := range s.catalog.packages[p.pkg].installIf {
+		for _, w := range s.installIfOf(&s.catalog.packages[p.pkg]) {
 			s.discover(w.name)
 		}
 	}
@@ -189,7 +189,7 @@ func (s *solver) discoverPackage(id int32) {
 		return
 	}
 	s.met[id] = true
-	for _, w := range s.catalog.packages[id].depends {
+	for _, w := range s.dependsOf(&s.catalog.packages[id]) {
 		s.discover(w.name)
 	}
 }
@@ -242,7 +242,7 @@ func (s *solver) disqualify(id int32, why ruledBy, w want, by int32) {
 	}
 	p.selectable = false
 	s.recheckDependents(q.name)
-	for _, o := range q.provides {
+	for _, o := range s.offersOf(q) {
 		s.recheckDependents(o.name)
 	}
 	s.recheckTriggersOf(id)
@@ -269,7 +269,7 @@ func (s *solver) recheckTriggers(name int32) {
 func (s *solver) recheckTriggersOf(id int32) {
 	q := &s.catalog.packages[id]
 	s.recheckTriggers(q.name)
-	for _, o := range q.provides {
+	for _, o := range s.offersOf(q) {
 		s.recheckTriggers(o.name)
 	}
 }
