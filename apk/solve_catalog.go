@@ -1,6 +1,7 @@
 package apk
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math/bits"
@@ -426,22 +427,48 @@ func (c *catalog) namesOf(packages []int32) []int32 {
 		return nil
 	}
 	const perPackage = 4 // mostly fewer
-	keys := make([]uint64, 0, perPackage*len(packages))
-	key := func(name int32) uint64 { return uint64(c.names[name].bucket)<<32 | uint64(^uint32(name)) }
+	names := make([]int32, 0, perPackage*len(packages))
 	for _, id := range packages {
 		p := &c.packages[id]
-		keys = append(keys, key(p.name))
+		names = append(names, p.name)
 		for _, o := range c.offersOf(p) {
-			keys = append(keys, key(o.name))
+			names = append(names, o.name)
 		}
 	}
-	slices.Sort(keys)
-	keys = slices.Compact(keys)
-	names := make([]int32, len(keys))
-	for i, k := range keys {
-		names[i] = int32(^uint32(k))
+	const many = 1 << 10
+	if len(names) > many {
+		return c.countingSort(names)
 	}
-	return names
+	slices.SortFunc(names, func(a, b int32) int {
+		return cmp.Or(cmp.Compare(c.names[a].bucket, c.names[b].bucket), cmp.Compare(b, a))
+	})
+	return slices.Compact(names)
+}
+
+// countingSort is for what a large part of all packages depends on, such as libc.
+func (c *catalog) countingSort(names []int32) []int32 {
+	among := make([]bool, len(c.names))
+	for _, n := range names {
+		among[n] = true
+	}
+	begins := make([]int32, nameBuckets+1) // by bucket, one later
+	for n, is := range among {
+		if is {
+			begins[c.names[n].bucket+1]++
+		}
+	}
+	for i := range nameBuckets {
+		begins[i+1] += begins[i]
+	}
+	sorted := make([]int32, begins[nameBuckets])
+	for n := len(among) - 1; n >= 0; n-- {
+		if among[n] {
+			at := &begins[c.names[n].bucket]
+			sorted[*at] = int32(n)
+			*at++
+		}
+	}
+	return sorted
 }
 
 // provides says whether by satisfies w, which package self (or none) wants. A conflict is
