@@ -116,6 +116,16 @@ func openIf(ctx context.Context, src Opener, address, validator string) (io.Read
 
 // readKept reads an index whose compact form may be there, and else keeps it.
 func readKept(ctx context.Context, r io.Reader, o IndexOptions) (compactIndex, error) {
+	if file, ok := r.(io.ReadSeeker); ok { // which need not be held for it to be read again
+		h := sha256.New()
+		_, err := io.Copy(h, io.LimitReader(file, maxIndexRaw+1))
+		if x, ok := o.kept(ctx, h.Sum(nil)); ok && err == nil {
+			return x, nil
+		}
+		if _, err := file.Seek(0, io.SeekStart); err != nil {
+			return compactIndex{}, fmt.Errorf("reading index %q again: %w", o.Name, err)
+		}
+	}
 	raw, err := readAll(r)
 	source := sha256.Sum256(raw)
 	if err == nil {

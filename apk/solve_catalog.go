@@ -33,9 +33,10 @@ type catalog struct {
 	versions []string // of world, see versionText
 	bases    []uint32 // by index, and last of world: what the numbers of its versions begin after
 	names    []catalogName
-	buckets  [nameBuckets]int32 // the newest name of each, or none
-	tags     []string           // tags[0] is no tag
-	tagRepos []uint64           // by tag: the repositories it opens
+	buckets  [nameBuckets]int32  // the newest name of each, or none
+	lengths  [nameBuckets]uint64 // of the names in each, a bit for each length modulo 64
+	tags     []string            // tags[0] is no tag
+	tagRepos []uint64            // by tag: the repositories it opens
 
 	// By name, in the order of the indexes. A name that world alone has is past their end.
 	providers lists[provider]
@@ -405,9 +406,11 @@ func nameBucket(text string) uint32 { return murmur3(text, nameHashSeed) % nameB
 func (c *catalog) intern(text string) int32 { return c.internIn(nameBucket(text), text) }
 
 func (c *catalog) internIn(bucket uint32, text string) int32 {
-	for id := c.buckets[bucket]; id != none; id = c.names[id].next {
-		if c.names[id].text == text {
-			return id
+	if c.lengths[bucket]&(1<<(len(text)%64)) != 0 { // else it is new: most are, and the way along a bucket is slow
+		for id := c.buckets[bucket]; id != none; id = c.names[id].next {
+			if c.names[id].text == text {
+				return id
+			}
 		}
 	}
 	return c.addName(bucket, text)
@@ -418,6 +421,7 @@ func (c *catalog) addName(bucket uint32, text string) int32 {
 	id := int32(len(c.names))
 	c.names = append(c.names, catalogName{text: text, bucket: bucket, next: c.buckets[bucket]})
 	c.buckets[bucket] = id
+	c.lengths[bucket] |= 1 << (len(text) % 64)
 	return id
 }
 

@@ -13,9 +13,9 @@ type solver struct {
 	*catalog
 	names    []nameState
 	packages []packageState
-	asked    []bool   // by name: world names it
-	placed   []uint32 // by name: its place in the order in which names are decided; 0 is none, so that it cannot come up
-	met      []bool   // by package: discover has
+	placed   []uint32       // by name: its place in the order in which names are decided; 0 is none, so that it cannot come up
+	asked    map[int32]bool // world's names
+	met      []bool         // by package: discover has
 	errors   int
 	clashes  []clash
 
@@ -75,7 +75,7 @@ func newSolver(c *catalog) *solver {
 		catalog:    c,
 		names:      make([]nameState, len(c.names)),
 		packages:   make([]packageState, len(c.packages)),
-		asked:      make([]bool, len(c.names)),
+		asked:      make(map[int32]bool),
 		placed:     make([]uint32, len(c.names)),
 		met:        make([]bool, len(c.packages)),
 		dependents: make(map[int32][]int32),
