@@ -186,10 +186,10 @@ type numbering struct {
 func (n *numbering) add(i int, repo uint64) {
 	x, r, id := n.index, n.index.record(i), int32(len(n.packages))
 	if text := x.string(r.refused()); text != "" {
-		n.catalog.refused[id] = text
+		n.refused[id] = text
 	}
 	if arch := x.string(r.arch()); arch != "" && x.Arch != "" && arch != x.Arch && arch != noarch {
-		n.catalog.refused[id] = fmt.Sprintf("it is for %s, not for %s", arch, x.Arch)
+		n.refused[id] = fmt.Sprintf("it is for %s, not for %s", arch, x.Arch)
 	}
 	q := catalogPackage{
 		repos: repo, priority: r.priority(), name: n.name(r.name()), version: n.version(r.version()),
@@ -199,14 +199,14 @@ func (n *numbering) add(i int, repo uint64) {
 	q.depends = n.want(first, depends)
 	q.provides = int32(len(n.offers))
 	if count := provides - depends; count > maxProvides {
-		n.catalog.refused[id] = fmt.Sprintf("it provides %d names, more than %d", count, maxProvides)
+		n.refused[id] = fmt.Sprintf("it provides %d names, more than %d", count, maxProvides)
 	} else {
 		n.offer(depends, provides)
 	}
 	q.offersEnd = int32(len(n.offers))
 	q.installIf = n.want(provides, end)
-	q.wantsEnd = int32(len(n.catalog.wants))
-	_, q.refused = n.catalog.refused[id]
+	q.wantsEnd = int32(len(n.wants))
+	_, q.refused = n.refused[id]
 	n.packages = append(n.packages, q)
 }
 

@@ -56,7 +56,7 @@ func (s *solver) choose(name int32) provider {
 	if n.requirers == 0 && !n.triggered {
 		return best
 	}
-	for _, p := range s.catalog.providers.of(name) {
+	for _, p := range s.providers.of(name) {
 		state := &s.packages[p.pkg]
 		if n.requirers == 0 && !(state.triggered && state.tagOK && state.selectable) {
 			continue
@@ -131,7 +131,7 @@ func (s *solver) lock(name int32, by provider) {
 			}
 		}
 	}
-	for _, p := range s.catalog.providers.of(name) {
+	for _, p := range s.providers.of(name) {
 		if p.pkg != by.pkg && !(p.virtual() && by.virtual()) {
 			s.disqualify(p.pkg, ruledByLock, want{name: name}, by.pkg)
 		}

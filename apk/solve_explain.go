@@ -205,7 +205,7 @@ func (a *attempt) strayProblems() []Problem {
 // candidates says of each provider of a name why it does not serve.
 func (a *attempt) candidates(w want) []Candidate {
 	var out []Candidate
-	for _, p := range a.catalog.providers.of(w.name) {
+	for _, p := range a.providers.of(w.name) {
 		q := &a.catalog.packages[p.pkg]
 		if w.conflict && a.choice(q.name).pkg != p.pkg {
 			continue // what is not installed does not offend
@@ -225,7 +225,7 @@ func (a *attempt) refusal(w want, p provider, depth int) string {
 	case w.conflict:
 		return a.wantedText(id)
 	case q.refused:
-		return "cannot be installed: " + a.catalog.refused[id]
+		return "cannot be installed: " + a.refused[id]
 	case !a.provides(none, w, p) && w.op == OpChecksum:
 		return fmt.Sprintf("has the checksum %s", a.checksum(id))
 	case !a.provides(none, w, p) && q.name != w.name:
@@ -248,7 +248,7 @@ func (a *attempt) ruledOut(id int32, depth int) string {
 	case ruledByNothing:
 		return fmt.Sprintf("is only in a repository with the tag @%s: name %s@%[1]s in world", a.firstTag(q), a.catalog.names[q.name].text)
 	case ruledByIndex:
-		return "cannot be installed: " + a.catalog.refused[id]
+		return "cannot be installed: " + a.refused[id]
 	case ruledByWant:
 		return fmt.Sprintf("is ruled out by %q of %s", a.dependency(p.whyWant), a.text(p.whyBy))
 	case ruledByDepends:
@@ -265,7 +265,7 @@ func (a *attempt) ruledOut(id int32, depth int) string {
 
 // missing says what is wrong with the dependency of a package that was not chosen.
 func (a *attempt) missing(w want, depth int) string {
-	providers := a.catalog.providers.of(w.name)
+	providers := a.providers.of(w.name)
 	if len(providers) == 0 {
 		return fmt.Sprintf("%q, which nothing provides", a.dependency(w))
 	}

@@ -9,7 +9,7 @@ func (s *solver) reconsider(name int32) {
 	n := &s.names[name]
 	r := reconsideration{solver: s, name: name, depends: n.recheckDepends, trigger: n.recheckTrigger, untriggerable: true, first: none}
 	n.recheckDepends, n.recheckTrigger = false, false
-	for _, p := range s.catalog.providers.of(name) {
+	for _, p := range s.providers.of(name) {
 		r.provider(p)
 	}
 	n.hasOptions = r.options > 1 || r.tagNotOK
@@ -123,7 +123,7 @@ func (r *reconsideration) mergeProvided(name int32, virtual bool) {
 
 // propagate applies what all candidates share.
 func (r *reconsideration) propagate() {
-	for _, p := range r.catalog.providers.of(r.name) {
+	for _, p := range r.providers.of(r.name) {
 		r.packages[p.pkg].used = r.packages[p.pkg].merged
 	}
 	q := &r.catalog.packages[r.first]
@@ -153,7 +153,7 @@ func (r *reconsideration) propagate() {
 func (r *reconsideration) requireName(name int32) {
 	r.names[name].requirers++
 	r.requirersChanged(name)
-	for _, p := range r.catalog.providers.of(name) {
+	for _, p := range r.providers.of(name) {
 		r.inherit(p.pkg, r.first)
 	}
 }
@@ -168,7 +168,7 @@ func (r *reconsideration) excludeOthers(name int32) {
 	if !common || name == r.name {
 		return
 	}
-	for _, p := range r.catalog.providers.of(name) {
+	for _, p := range r.providers.of(name) {
 		q := &r.catalog.packages[p.pkg]
 		if q.name == r.name || !r.packages[p.pkg].selectable || n.virtualProvide && p.virtual() {
 			continue

@@ -90,7 +90,7 @@ func (a *attempt) blame(add func(int32)) {
 			continue
 		}
 		followed[names[0]] = true
-		for _, p := range a.catalog.providers.of(names[0]) {
+		for _, p := range a.providers.of(names[0]) {
 			state := &a.packages[p.pkg]
 			add(state.whyBy)
 			if state.why == ruledByDepends {

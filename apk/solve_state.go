@@ -116,14 +116,14 @@ func (s *solver) reposOf(pinning uint64) (repos uint64) {
 func (s *solver) dependentsOf(name int32) []int32 {
 	list, known := s.dependents[name]
 	if !known {
-		list = s.namesOf(s.catalog.wantedBy.of(name))
+		list = s.namesOf(s.wantedBy.of(name))
 		s.dependents[name] = list
 	}
 	return list
 }
 
 func (s *solver) triggeredBy(name int32) []int32 {
-	packages := s.catalog.triggers.of(name)
+	packages := s.triggers.of(name)
 	if len(packages) == 0 {
 		return nil
 	}
@@ -143,7 +143,7 @@ func (s *solver) discover(name int32) {
 	}
 	const underWay = 1
 	s.placed[name] = underWay
-	providers := s.catalog.providers.of(name)
+	providers := s.providers.of(name)
 	virtual := 0
 	for _, p := range providers {
 		s.discoverPackage(p.pkg)
@@ -203,7 +203,7 @@ func (s *solver) apply(by int32, w want) {
 			s.requirersChanged(w.name)
 		}
 	}
-	for _, p := range s.catalog.providers.of(w.name) {
+	for _, p := range s.providers.of(w.name) {
 		if s.provides(by, w, p) {
 			s.inherit(p.pkg, by)
 			continue
@@ -283,7 +283,7 @@ func (s *solver) satisfiable(self int32, w want) bool {
 	case n.requirers == 0 && w.conflict:
 		return true
 	}
-	return slices.ContainsFunc(s.catalog.providers.of(w.name), func(p provider) bool {
+	return slices.ContainsFunc(s.providers.of(w.name), func(p provider) bool {
 		return s.packages[p.pkg].selectable && s.provides(self, w, p)
 	})
 }
