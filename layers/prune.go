@@ -215,10 +215,10 @@ func namedDigest(f prunable) string {
 	if err != nil {
 		return ""
 	}
-	if _, err := digestHex(data); err != nil {
+	if _, err := digestHex(string(data)); err != nil {
 		return ""
 	}
-	return data
+	return string(data)
 }
 
 func (p *pruning) run() (Pruned, error) {

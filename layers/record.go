@@ -22,22 +22,21 @@ func (s *Store) Record(key string) ([]byte, error) {
 	if err != nil || named != key {
 		return nil, fmt.Errorf("reading %q: the note is damaged: %w", s.recordPath(key), fs.ErrNotExist)
 	}
-	return []byte(data), nil
+	return data, nil
 }
 
-// decodeRecord reads a record's file.
-func decodeRecord(raw []byte) (key, data string, err error) {
+// decodeRecord reads a record's file; data is a part of raw.
+func decodeRecord(raw []byte) (key string, data []byte, err error) {
 	const head = len(recordMagic) + 4
 	if len(raw) < head || string(raw[:len(recordMagic)]) != recordMagic ||
 		binary.LittleEndian.Uint32(raw[len(recordMagic):]) != castagnoli(raw[head:]) {
-		return "", "", errFacts
+		return "", nil, errFacts
 	}
-	d := decoder{rest: string(raw[head:])}
-	key = d.text()
-	if d.bad {
-		return "", "", errFacts
+	n, width := binary.Uvarint(raw[head:])
+	if rest := raw[head+max(width, 0):]; width > 0 && n <= uint64(len(rest)) {
+		return string(rest[:n]), rest[n:], nil
 	}
-	return key, d.rest, nil
+	return "", nil, errFacts
 }
 
 // SetRecord stores a note under key, in place of an earlier one.
