@@ -86,13 +86,13 @@ func (p program) store(c *cli.Context) (*layers.Store, func(), error) {
 	}
 	if dir != "" {
 		s, err := layers.OpenStore(dir)
-		return s, none, err
+		return s, closing(s), err
 	}
 	why := errors.New("neither XDG_CACHE_HOME nor HOME is set")
 	if dir := p.userCacheDir(); dir != "" {
 		s, err := layers.OpenStore(filepath.Join(dir, "pyimg"))
 		if err == nil {
-			return s, none, nil
+			return s, closing(s), nil
 		}
 		why = err
 	}
@@ -108,6 +108,15 @@ func (p program) store(c *cli.Context) (*layers.Store, func(), error) {
 	}
 	p.warn(fmt.Sprintf("%v: using a temporary cache, so nothing is kept for the next run; name a folder with --cache-dir", why))
 	return s, remove, nil
+}
+
+// closing ends the use of a store. What goes wrong there, the next run mends.
+func closing(s *layers.Store) func() {
+	return func() {
+		if s != nil {
+			_ = s.Close()
+		}
+	}
 }
 
 // userCacheDir is where the XDG base directory specification puts caches; "" where there is no such place.
