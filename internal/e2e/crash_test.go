@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -22,7 +21,40 @@ import (
 const (
 	killedRuns   = 200
 	killedAtOnce = 4
+	startedRuns  = 10 * killedRuns // at most: many end before they are killed
 )
+
+// A crash counts runs, and adapts to their pace the time within which they are killed.
+type crash struct {
+	mu           sync.Mutex
+	runs, killed int
+	within       time.Duration
+}
+
+func (c *crash) more() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.killed < killedRuns && c.runs < startedRuns
+}
+
+func (c *crash) window() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.within
+}
+
+func (c *crash) count(killed bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.runs++
+	if killed {
+		c.killed++
+		c.within += c.within / 20
+		return
+	}
+	c.within -= c.within / 20
+	c.within = max(c.within, 10*time.Millisecond)
+}
 
 // TestKilledRuns kills runs at random moments, all on one cache and one layout, and some that prune the cache. Pruning is
 // also what makes the others fetch, store and compress again. Then one run must come to the digest of an untouched cache.
@@ -35,33 +67,24 @@ func TestKilledRuns(t *testing.T) {
 	whole := time.Since(started)
 	cache, image := t.TempDir(), layoutDir(filepath.Join(openDir(t), "layout"))
 
-	var killed atomic.Int32
-	var window atomic.Int64 // in which runs are killed; it follows how long they live, which the machine's load changes
-	window.Store(int64(whole))
+	c := crash{within: whole}
 	var group sync.WaitGroup
-	turns := make(chan struct{}, killedAtOnce)
-	random := rand.New(rand.NewPCG(uint64(started.UnixNano()), 0))
-	for i := range killedRuns {
-		args := []string{"assemble", spec, "--cache-dir", cache, "--output", image.output()}
-		if i%4 == 3 {
-			args = []string{"cache", "prune", "--cache-dir", cache, "--max-size", fmt.Sprint(random.IntN(40 << 20))}
-		}
-		turns <- struct{}{}
-		after := time.Duration(random.Int64N(window.Load()))
+	for i := range killedAtOnce {
 		group.Go(func() {
-			defer func() { <-turns }()
-			if kill(t, after, args...) {
-				killed.Add(1)
-				window.Store(min(window.Load()*11/10, int64(whole)))
-			} else {
-				window.Store(max(window.Load()*9/10, int64(time.Millisecond)))
+			random := rand.New(rand.NewPCG(uint64(started.UnixNano()), uint64(i)))
+			for c.more() {
+				args := []string{"assemble", spec, "--cache-dir", cache, "--output", image.output()}
+				if random.IntN(4) == 0 {
+					args = []string{"cache", "prune", "--cache-dir", cache, "--max-size", fmt.Sprint(random.IntN(40 << 20))}
+				}
+				c.count(kill(t, time.Duration(random.Int64N(int64(c.window()))), args...))
 			}
 		})
 	}
 	group.Wait()
-	t.Logf("%d of %d runs were killed, within %v each at first and %v in the end", killed.Load(), killedRuns, whole, time.Duration(window.Load()))
-	if killed.Load() < killedRuns/4 {
-		t.Errorf("only %d runs of %d lived to be killed", killed.Load(), killedRuns)
+	t.Logf("%d of %d runs were killed, at last within %v each", c.killed, c.runs, c.within)
+	if c.killed < killedRuns {
+		t.Errorf("only %d of %d runs lived to be killed", c.killed, c.runs)
 	}
 
 	if got := pyimg(t).must(t, "assemble", spec, "--cache-dir", cache, "--output", image.output()); got != want {
