@@ -50,7 +50,10 @@ func (c *checked) Read(p []byte) (int, error) {
 	case c.n > c.desc.Size || err == io.EOF && c.n < c.desc.Size:
 		c.err = c.mismatch("")
 	case c.n == c.desc.Size && (n > 0 || err == io.EOF):
-		if got := "sha256:" + hex.EncodeToString(c.hash.Sum(nil)); got != c.desc.Digest.String() {
+		if err == nil {
+			err = c.expectEnd()
+		}
+		if got := "sha256:" + hex.EncodeToString(c.hash.Sum(nil)); c.err == nil && got != c.desc.Digest.String() {
 			c.err = c.mismatch(got)
 		}
 	}
@@ -58,6 +61,19 @@ func (c *checked) Read(p []byte) (int, error) {
 		return 0, c.err
 	}
 	return n, err
+}
+
+// expectEnd reads on after the last byte, to see that it is the last.
+func (c *checked) expectEnd() error {
+	var more [1]byte
+	n, err := c.r.Read(more[:])
+	if n > 0 {
+		c.n += int64(n)
+		c.err = c.mismatch("")
+	} else if err != nil && err != io.EOF {
+		c.err = err
+	}
+	return err
 }
 
 func (c *checked) mismatch(got string) error {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/push"
 )
 
 func (p program) assembleCommand() *cli.Command {
@@ -59,7 +60,7 @@ func (p program) assemble(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := p.registry(c).CheckRefs(c.StringSlice("push")); err != nil {
+	if err := p.registry(c).CheckRefs(c.StringSlice("push"), push.Options{}); err != nil {
 		return usageError{err}
 	}
 	src, done, err := p.sources(c, s, true)

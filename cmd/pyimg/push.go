@@ -22,7 +22,7 @@ func (p program) pushCommand() *cli.Command {
 				return usagef("push takes a layout and at least one image reference; see \"pyimg push --help\"")
 			}
 			refs := c.Args().Slice()[1:]
-			if err := p.registry(c).CheckRefs(refs); err != nil {
+			if err := p.registry(c).CheckRefs(refs, push.Options{}); err != nil {
 				return usageError{err}
 			}
 			path, _ := onDisk(c.Args().First())
