@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -26,6 +25,8 @@ const (
 	maxMargin = 15 * time.Second
 	// maxToken bounds a token server's answer; tokens of clouds have a few kilobytes.
 	maxToken = 1 << 20
+	// maxLogins is how often a request is sent with new credentials: others may use up a short-lived token before it.
+	maxLogins = 3
 	// clientID is who we are to a token server.
 	clientID = "pyimg"
 )
@@ -40,7 +41,7 @@ type login struct {
 	inner    http.RoundTripper
 	policy   policy
 
-	mu       sync.Mutex
+	free     chan struct{} // holds one element while nobody works on what follows; to wait for it can be cancelled
 	way      challenge
 	scopes   []string // what tokens are asked for; the first must be granted
 	token    string
@@ -68,8 +69,23 @@ func greet(ctx context.Context, registry name.Registry, inner http.RoundTripper)
 }
 
 func newLogin(g greeting, registry name.Registry, who credential, inner http.RoundTripper, p policy, scopes []string) *login {
-	return &login{registry: registry, scheme: g.scheme, who: who, inner: inner, policy: p, way: g.way, scopes: scopes, identity: who.IdentityToken}
+	l := &login{registry: registry, scheme: g.scheme, who: who, inner: inner, policy: p, way: g.way, scopes: scopes, identity: who.IdentityToken}
+	l.free = make(chan struct{}, 1)
+	l.free <- struct{}{}
+	return l
 }
+
+// lock waits until nobody else works on the login; with a context that has ended it does not.
+func (l *login) lock(ctx context.Context) error {
+	select {
+	case <-l.free:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (l *login) unlock() { l.free <- struct{}{} }
 
 // owns says whether a URL is the registry's own: by host, port and scheme.
 func (l *login) owns(u *url.URL) bool {
@@ -92,28 +108,27 @@ func (l *login) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !l.owns(req.URL) {
 		return l.inner.RoundTrip(req)
 	}
-	header, err := l.authorization(req.Context(), "")
-	if err != nil {
-		closeBody(req)
-		return nil, err
+	refused := ""
+	for n := 1; ; n++ {
+		header, err := l.authorization(req.Context(), refused)
+		if err != nil {
+			closeBody(req)
+			return nil, err
+		}
+		resp, err := l.inner.RoundTrip(authorized(req, header))
+		if err != nil || resp.StatusCode != http.StatusUnauthorized || n == maxLogins || !l.learn(req.Context(), resp.Header, header) {
+			return resp, err
+		}
+		if req.Body != nil && req.Body != http.NoBody && req.GetBody == nil {
+			return resp, nil
+		}
+		next, err := again(req)
+		if err != nil {
+			return resp, nil //nolint:nilerr // the answer says more
+		}
+		discard(resp)
+		req, refused = next, header
 	}
-	resp, err := l.inner.RoundTrip(authorized(req, header))
-	if err != nil || resp.StatusCode != http.StatusUnauthorized || !l.learn(resp.Header, header) {
-		return resp, err
-	}
-	if req.Body != nil && req.Body != http.NoBody && req.GetBody == nil {
-		return resp, nil
-	}
-	next, err := again(req)
-	if err != nil {
-		return resp, nil //nolint:nilerr // the answer says more
-	}
-	discard(resp)
-	if header, err = l.authorization(req.Context(), header); err != nil {
-		closeBody(next)
-		return nil, err
-	}
-	return l.inner.RoundTrip(authorized(next, header))
 }
 
 func closeBody(req *http.Request) {
@@ -132,14 +147,19 @@ func authorized(req *http.Request, header string) *http.Request {
 }
 
 // learn takes in what a 401 asks for, and says whether there is another way to ask.
-func (l *login) learn(h http.Header, refused string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	way, ok := readChallenge(h)
-	if !ok {
+func (l *login) learn(ctx context.Context, h http.Header, refused string) bool {
+	if l.lock(ctx) != nil {
 		return false
 	}
+	defer l.unlock()
+	way, ok := readChallenge(h)
 	was := l.way.scheme
+	if !ok && was != "bearer" {
+		return false
+	}
+	if !ok {
+		way = l.way
+	}
 	if was != "bearer" || way.scheme == "bearer" && l.way.params["realm"] == "" {
 		l.way = way
 	}
@@ -157,8 +177,10 @@ func (l *login) learn(h http.Header, refused string) bool {
 
 // authorization is the header's value. refused is one that is no good any more.
 func (l *login) authorization(ctx context.Context, refused string) (string, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	if err := l.lock(ctx); err != nil {
+		return "", err
+	}
+	defer l.unlock()
 	switch {
 	case l.way.scheme == "basic":
 		return l.who.basic(), nil
@@ -188,9 +210,11 @@ func (c credential) basic() string {
 }
 
 // bearer says whether the registry wants tokens.
-func (l *login) bearer() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (l *login) bearer(ctx context.Context) bool {
+	if l.lock(ctx) != nil {
+		return false
+	}
+	defer l.unlock()
 	return l.way.scheme == "bearer"
 }
 
@@ -202,7 +226,7 @@ type token struct {
 	ExpiresIn    int64  `json:"expires_in"` // seconds
 }
 
-// renew asks for a token, with mu held. Where other repositories are to be mounted from and the server gives no token for
+// renew asks for a token, with the login locked. Where other repositories are to be mounted from and the server gives no token for
 // them, it asks for the first scope alone.
 func (l *login) renew(ctx context.Context) error {
 	realm, err := l.realm()

@@ -105,13 +105,23 @@ func (s *Session) group() error {
 	return nil
 }
 
-// greetOnce greets each registry when it is first needed, and once.
+// greetOnce greets each registry once. What it returns for one waits for the answer.
 func greetOnce(ctx context.Context, targets []*target, inner http.RoundTripper) map[string]func() (greeting, error) {
 	once := map[string]func() (greeting, error){}
 	for _, t := range targets {
-		host := t.repo.RegistryStr()
-		if once[host] == nil {
-			once[host] = sync.OnceValues(func() (greeting, error) { return greet(ctx, t.repo.Registry, inner) })
+		if once[t.repo.RegistryStr()] != nil {
+			continue
+		}
+		var g greeting
+		var err error
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			g, err = greet(ctx, t.repo.Registry, inner)
+		}()
+		once[t.repo.RegistryStr()] = func() (greeting, error) {
+			<-done // greet ends with ctx
+			return g, err
 		}
 	}
 	return once

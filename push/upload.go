@@ -55,7 +55,7 @@ func (s *repository) upload(ctx context.Context, b blob, from string, task Task)
 		if up.offset > reached {
 			n, reached = 1, up.offset
 		}
-		if !up.mayPass(err) || !s.policy.pause(ctx, n, wait) {
+		if !up.mayPass(ctx, err) || !s.policy.pause(ctx, n, wait) {
 			return false, s.fail(op, cmp.Or(ctx.Err(), err))
 		}
 		if up.recover(ctx, err) {
@@ -125,14 +125,14 @@ func (s *repository) shrink(refused int64) bool {
 // mayPass says whether a failed upload is worth another try. A token that ran out while a body was on its way shows as a
 // 401 or as a body that cannot be sent twice; the next request has a new one. What we send was checked, so that a registry
 // which finds it wrong was sent something else by what lies between.
-func (up *uploading) mayPass(err error) bool {
+func (up *uploading) mayPass(ctx context.Context, err error) bool {
 	var te *transport.Error
 	if !errors.As(err, &te) {
 		return transientError(err) || errors.Is(err, errSent) || strings.Contains(err.Error(), "with Body length") // net/http's
 	}
 	switch te.StatusCode {
 	case http.StatusUnauthorized:
-		return up.location != nil && up.login.bearer()
+		return up.location != nil && up.login.bearer(ctx)
 	case http.StatusNotFound, http.StatusRequestedRangeNotSatisfiable:
 		return up.location != nil // the upload, at a registry that was restarted
 	case http.StatusBadRequest:
