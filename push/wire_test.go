@@ -77,7 +77,7 @@ func (w *wire) count(req *http.Request) func() {
 		w.most = max(w.most, w.at)
 	}
 	add(1)
-	return func() { add(-n) }
+	return func() { add(-1) }
 }
 
 // serve gives the handler's answer; nil where it broke off before the first byte, an answer that breaks off where it did
