@@ -30,6 +30,8 @@ func (p program) app() *cli.App {
 			p.resolveCommand(),
 			p.inspectCommand(),
 			p.pushCommand(),
+			p.indexCommand(),
+			p.attachCommand(),
 			p.demoCommand(),
 			p.versionCommand(),
 			p.completionCommand(),
@@ -148,7 +150,7 @@ func takesValue(cmd *cli.Command, arg string) bool {
 		for _, n := range f.Names() {
 			if n == name {
 				_, boolean := f.(*cli.BoolFlag)
-				return !boolean
+				return !boolean && n != "insecure" // whose host follows "="
 			}
 		}
 	}

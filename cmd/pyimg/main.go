@@ -18,7 +18,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	p := program{
-		stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv,
+		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv,
 		terminal: term.IsTerminal(int(os.Stderr.Fd())), command: "pyimg",
 	}
 	if strings.Contains(os.Args[0], "go-build") {
@@ -31,6 +31,7 @@ func main() {
 
 // program is what pyimg knows of the process it runs in.
 type program struct {
+	stdin          io.Reader // nil where there is none
 	stdout, stderr io.Writer
 	getenv         func(string) string
 	terminal       bool   // stderr is one
