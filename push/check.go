@@ -3,6 +3,7 @@ package push
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -44,12 +45,13 @@ func (c *checked) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.hash.Write(p[:n])
 	c.n += int64(n)
+	ended := errors.Is(err, io.EOF)
 	switch {
-	case err != nil && err != io.EOF:
+	case err != nil && !ended:
 		c.err = err
-	case c.n > c.desc.Size || err == io.EOF && c.n < c.desc.Size:
+	case c.n > c.desc.Size || ended && c.n < c.desc.Size:
 		c.err = c.mismatch("")
-	case c.n == c.desc.Size && (n > 0 || err == io.EOF):
+	case c.n == c.desc.Size && (n > 0 || ended):
 		if err == nil {
 			err = c.expectEnd()
 		}

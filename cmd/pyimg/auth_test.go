@@ -100,10 +100,11 @@ func TestCredentialSources(t *testing.T) {
 		for _, bearer := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, bearer %t", s.name, bearer), func(t *testing.T) {
 				t.Parallel()
-				reg, host := serveGuarded(t, bearer)
+				_, host := serveGuarded(t, bearer)
 				if code, said := try(t, host, layout, sources[i:i+1], []string{rightPassword}); code != exitDone {
 					t.Errorf("the right password: exit code %d\n%s", code, said)
 				}
+				var reg *fixture.Registry
 				reg, host = serveGuarded(t, bearer)
 				code, said := try(t, host, layout, sources[i:i+1], []string{wrongPassword})
 				if code != exitAuth || !strings.Contains(said, s.name) {

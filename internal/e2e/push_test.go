@@ -40,8 +40,7 @@ type proxy struct {
 	change func(*http.Response) error
 
 	mu       sync.Mutex
-	requests []string      // METHOD PATH
-	headers  []http.Header // beside them
+	requests []string // METHOD PATH
 }
 
 // startProxy runs docker-registry behind a proxy, with token authentication where life, a token's, is not 0.
@@ -74,7 +73,6 @@ func startProxy(t *testing.T, life time.Duration) *proxy {
 func (p *proxy) serve(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	p.requests = append(p.requests, r.Method+" "+r.URL.Path)
-	p.headers = append(p.headers, r.Header.Clone())
 	p.mu.Unlock()
 	switch {
 	case p.gate != nil && p.gate(w, r):
@@ -87,7 +85,7 @@ func (p *proxy) serve(w http.ResponseWriter, r *http.Request) {
 
 func (p *proxy) host() string { return strings.TrimPrefix(p.URL, "http://") }
 
-// count is how many requests began so since the last call of it.
+// forget gives the requests since the last call of it.
 func (p *proxy) forget() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -213,7 +211,7 @@ func TestPushThroughFaults(t *testing.T) {
 	}
 }
 
-// checkPulled has skopeo read everything that the tag names, and looks for the password where it does not belong.
+// checkPulled has skopeo read everything that the tag names, once the network is well again.
 func (p *proxy) checkPulled(t *testing.T, digest string) {
 	t.Helper()
 	needTools(t, "skopeo")
