@@ -17,6 +17,9 @@ func (r Registry) CheckRefs(refs []string, o Options) error {
 			faults = append(faults, err)
 		}
 	}
+	if len(refs) == 0 && (o.ByDigest || len(o.MountFrom) > 0) {
+		faults = append(faults, errors.New("pushing by digest or with blobs mounted: no reference to push to is given"))
+	}
 	if len(refs) > 0 {
 		_, err := r.parseTargets(refs, o)
 		faults = append(faults, err)
