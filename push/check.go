@@ -3,6 +3,7 @@ package push
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -44,14 +45,18 @@ func (c *checked) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.hash.Write(p[:n])
 	c.n += int64(n)
+	ended := errors.Is(err, io.EOF)
 	switch {
-	case err != nil && err != io.EOF:
+	case err != nil && !ended:
 		c.err = err
-	case c.n > c.desc.Size || err == io.EOF && c.n < c.desc.Size:
+	case c.n > c.desc.Size || ended && c.n < c.desc.Size:
 		c.err = c.mismatch("")
-	case c.n == c.desc.Size && (n > 0 || err == io.EOF):
+	case c.n == c.desc.Size && (n > 0 || ended):
+		if err == nil {
+			err = c.expectEnd()
+		}
 		if got := "sha256:" + hex.EncodeToString(c.hash.Sum(nil)); got != c.desc.Digest.String() {
-			c.err = c.sourceSays(c.mismatch(got))
+			c.err = c.explained(c.mismatch(got))
 		}
 	}
 	if c.err != nil {
@@ -60,13 +65,26 @@ func (c *checked) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// sourceSays adds what the source itself has to say at its end: one that checks its bytes, too, knows where they lie and
-// what to do.
-func (c *checked) sourceSays(mismatch error) error {
-	if _, err := c.r.Read(make([]byte, 1)); err != nil && err != io.EOF {
-		return fmt.Errorf("%w: %w", mismatch, err)
+// explained adds to a mismatch what the source itself said at its end: one that checks its bytes, too, knows where they lie
+// and what to do.
+func (c *checked) explained(mismatch error) error {
+	if c.err != nil {
+		return fmt.Errorf("%w: %w", mismatch, c.err)
 	}
 	return mismatch
+}
+
+// expectEnd reads on after the last byte, to see that it is the last.
+func (c *checked) expectEnd() error {
+	var more [1]byte
+	n, err := c.r.Read(more[:])
+	if n > 0 {
+		c.n += int64(n)
+		c.err = c.mismatch("")
+	} else if err != nil && err != io.EOF {
+		c.err = err
+	}
+	return err
 }
 
 func (c *checked) mismatch(got string) error {

@@ -27,6 +27,30 @@ func Keychain(getenv func(string) string) authn.Keychain {
 	return keychain{getenv: getenv}
 }
 
+// Login is a keychain that has a user and a password for one host, given by hand, and asks others for all other hosts.
+func Login(host, user, password string, others authn.Keychain) authn.Keychain {
+	return given{host, credential{AuthConfig: authn.AuthConfig{Username: user, Password: password}, source: "the command line"}, others}
+}
+
+type given struct {
+	host   string
+	who    credential
+	others authn.Keychain
+}
+
+// Resolve implements [authn.Keychain].
+func (g given) Resolve(target authn.Resource) (authn.Authenticator, error) {
+	return g.ResolveContext(context.Background(), target)
+}
+
+// ResolveContext implements [authn.ContextKeychain].
+func (g given) ResolveContext(ctx context.Context, target authn.Resource) (authn.Authenticator, error) {
+	if target.RegistryStr() == g.host {
+		return g.who, nil
+	}
+	return authn.Resolve(ctx, g.others, target)
+}
+
 type keychain struct{ getenv func(string) string }
 
 // A credential knows where it was found.

@@ -32,6 +32,8 @@ func (p program) app() *cli.App {
 			p.inspectCommand(),
 			p.pushCommand(),
 			p.cacheCommand(),
+			p.indexCommand(),
+			p.attachCommand(),
 			p.demoCommand(),
 			p.versionCommand(),
 			p.completionCommand(),
@@ -150,7 +152,7 @@ func takesValue(cmd *cli.Command, arg string) bool {
 		for _, n := range f.Names() {
 			if n == name {
 				_, boolean := f.(*cli.BoolFlag)
-				return !boolean
+				return !boolean && n != "insecure" // whose host follows "="
 			}
 		}
 	}

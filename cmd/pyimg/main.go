@@ -21,7 +21,7 @@ func main() {
 	boundMemory()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	p := program{
-		stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv,
+		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv,
 		terminal: term.IsTerminal(int(os.Stderr.Fd())), command: "pyimg",
 	}
 	if strings.Contains(os.Args[0], "go-build") {
@@ -43,6 +43,7 @@ func boundMemory() {
 
 // program is what pyimg knows of the process it runs in.
 type program struct {
+	stdin          io.Reader // nil where there is none
 	stdout, stderr io.Writer
 	getenv         func(string) string
 	terminal       bool   // stderr is one
