@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 )
@@ -70,7 +71,8 @@ const minSecret = 4
 // secrets are the strings that must never be seen.
 func (c credential) secrets() []string {
 	var out []string
-	for _, s := range []string{c.Password, c.Auth, c.IdentityToken, c.RegistryToken} {
+	_, header, _ := strings.Cut(c.basic(), " ")
+	for _, s := range []string{c.Password, c.Auth, header, c.IdentityToken, c.RegistryToken} {
 		if len(s) >= minSecret {
 			out = append(out, s)
 		}

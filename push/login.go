@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -47,6 +48,8 @@ type login struct {
 	token    string
 	renewAt  time.Time
 	identity string // the identity token: an answer may bring another one
+
+	seen atomic.Pointer[string] // the last token: what must not be seen in texts
 }
 
 // greeting is what a registry answers to who comes: its scheme and its challenge.
@@ -198,6 +201,36 @@ func (l *login) authorization(ctx context.Context, refused string) (string, erro
 	return "Bearer " + l.token, nil
 }
 
+// keep renews the token each time that it is about to end, until ctx ends: who makes the next request, perhaps after
+// minutes in which packages were fetched, need not wait for it. A failure is told to that one.
+func (l *login) keep(ctx context.Context) {
+	for {
+		wait, ok := l.untilRenewal(ctx)
+		if !ok {
+			return
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+		if _, err := l.authorization(ctx, ""); err != nil {
+			return
+		}
+	}
+}
+
+// untilRenewal is how long the token may still be used. It says false where there is none.
+func (l *login) untilRenewal(ctx context.Context) (time.Duration, bool) {
+	if l.lock(ctx) != nil {
+		return 0, false
+	}
+	defer l.unlock()
+	return time.Until(l.renewAt), l.token != ""
+}
+
 // basic is the header for user and password, "" where there are none.
 func (c credential) basic() string {
 	switch {
@@ -246,6 +279,7 @@ func (l *login) renew(ctx context.Context) error {
 	if life <= 0 {
 		life = defaultLife
 	}
+	l.seen.Store(&t.Token)
 	l.token, l.renewAt = t.Token, time.Now().Add(life-min(life/4, maxMargin))
 	if t.RefreshToken != "" {
 		l.identity = t.RefreshToken

@@ -57,7 +57,7 @@ func TestRoundTrips(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(10 * time.Second) // the packages are fetched
+		time.Sleep(10 * time.Minute) // the packages are fetched
 		began := time.Now()
 		res, err := session.Push(t.Context(), after)
 		if err != nil {
@@ -326,8 +326,9 @@ func TestWaits(t *testing.T) {
 				t.Parallel()
 				bubble(t, func(t *testing.T) {
 					reg := fixture.NewRegistry()
-					tt.fault.Method, tt.fault.Path, tt.fault.Times = at.method, at.path, 1
-					reg.Fail(tt.fault)
+					fault := tt.fault
+					fault.Method, fault.Path, fault.Times = at.method, at.path, 1
+					reg.Fail(fault)
 					began := time.Now()
 					push1(t, through(&wire{handler: reg}), idx, host+"/a:1")
 					if took := time.Since(began); took < tt.least || took > tt.most {

@@ -85,7 +85,11 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 }
 
 func (s *repository) fail(op string, err error) error {
-	return newError(op, s.repo.Name(), s.repo.RegistryStr(), s.who, err)
+	who := s.who
+	if token := s.login.seen.Load(); token != nil && who.RegistryToken == "" {
+		who.RegistryToken = *token
+	}
+	return newError(op, s.repo.Name(), s.repo.RegistryStr(), who, err)
 }
 
 func (s *repository) url(kind, what string) string { return s.urlOf(s.repo, kind, what) }

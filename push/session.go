@@ -64,8 +64,11 @@ func (r Registry) Begin(ctx context.Context, refs []string, o Options) (*Session
 	greetings := greetOnce(ctx, s.targets, transport)
 	for _, t := range s.targets {
 		go func() {
-			defer close(t.ready)
 			t.err = s.prepare(ctx, t, greetings[t.repo.RegistryStr()], transport)
+			close(t.ready)
+			if t.err == nil {
+				t.login.keep(ctx)
+			}
 		}()
 	}
 	return s, nil
