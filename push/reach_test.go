@@ -97,3 +97,19 @@ func TestTokenServerMustBeBelievable(t *testing.T) {
 		}
 	}
 }
+
+// TestReadyTellsOfAWrongPassword: before there is an image.
+func TestReadyTellsOfAWrongPassword(t *testing.T) {
+	t.Parallel()
+	reg := guardedRegistry()
+	reg.Tokens.Password = "another"
+	session, err := withPassword(&wire{handler: reg}).Begin(t.Context(), []string{host + "/a:1"}, push.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close()
+	var pe *push.Error
+	if err := session.Ready(t.Context()); !errors.As(err, &pe) || !pe.Unauthorized() {
+		t.Errorf("Ready = %v, want an authentication error", err)
+	}
+}

@@ -77,6 +77,22 @@ func (r Registry) Begin(ctx context.Context, refs []string, o Options) (*Session
 // Close ends what Begin began. It may be called at any time, and after Push does nothing.
 func (s *Session) Close() { s.close() }
 
+// Ready waits until all registries have answered, and says what went wrong with that: a wrong password shows before the
+// image is made. Push does it, too.
+func (s *Session) Ready(ctx context.Context) error {
+	for _, t := range s.targets {
+		select {
+		case <-t.ready:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if t.err != nil {
+			return t.err
+		}
+	}
+	return nil
+}
+
 // group makes a target of each repository, in the order of the references.
 func (s *Session) group() error {
 	byName := map[string]*target{}
@@ -170,16 +186,11 @@ func (s *Session) readable(t *target) []name.Repository {
 
 // behind waits for the targets and returns those that must get something, with the references that must move there.
 func (s *Session) behind(ctx context.Context, root v1.Hash) ([]*target, error) {
+	if err := s.Ready(ctx); err != nil {
+		return nil, err
+	}
 	var out []*target
 	for _, t := range s.targets {
-		select {
-		case <-t.ready:
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
-		if t.err != nil {
-			return nil, t.err
-		}
 		var moving []wanted
 		for _, w := range t.wanted {
 			now := t.tags[w.tag]

@@ -46,7 +46,7 @@ func (t guarded) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func (t guarded) refuse(req *http.Request) string {
 	if req.URL.Scheme == "http" && !isLoopback(req.URL.Hostname()) && !t.insecure(req.URL.Host) {
-		return fmt.Sprintf("plain http to %[1]q was not asked for; --insecure=%[1]s allows it", req.URL.Host)
+		return fmt.Sprintf("plain http to %[1]q was not asked for; --insecure %[1]s allows it", req.URL.Host)
 	}
 	if req.Response == nil || req.Response.Request == nil { // not a redirect
 		return ""

@@ -152,7 +152,7 @@ func takesValue(cmd *cli.Command, arg string) bool {
 		for _, n := range f.Names() {
 			if n == name {
 				_, boolean := f.(*cli.BoolFlag)
-				return !boolean && n != "insecure" // whose host follows "="
+				return !boolean
 			}
 		}
 	}

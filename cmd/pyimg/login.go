@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -13,31 +12,18 @@ import (
 	"github.com/pyimg/pyimg/push"
 )
 
-// hosts is the value of --insecure: given alone it is for all hosts, as --insecure=HOST for one.
-type hosts struct {
-	all   bool
-	named []string
-}
-
-// IsBoolFlag lets package flag take it without a value.
-func (h *hosts) IsBoolFlag() bool { return true }
-
-func (h *hosts) Set(v string) error {
-	switch {
-	case v == "true" || v == "false":
-		h.all = v == "true"
-	case v == "" || strings.ContainsAny(v, "/@ "):
-		return errors.New("expected HOST or HOST:PORT, as in image references")
-	default:
-		h.named = append(h.named, v)
-	}
-	return nil
-}
-
-func (h *hosts) String() string { return strings.Join(h.named, " ") }
-
 func insecureFlag() cli.Flag {
-	return &cli.GenericFlag{Name: "insecure", Value: &hosts{}, Usage: "plain http also for registries that are not on this machine; --insecure=`HOST` for that one alone (repeatable)"}
+	return &cli.StringSliceFlag{
+		Name: "insecure", Usage: "ask the registry at `HOST` by plain http where https does not answer; on this machine that is always so (repeatable)",
+		Action: func(_ *cli.Context, hosts []string) error {
+			for _, h := range hosts {
+				if h == "" || strings.ContainsAny(h, "/@ ") {
+					return usagef("--insecure %q: expected HOST or HOST:PORT, as in image references", h)
+				}
+			}
+			return nil
+		},
+	}
 }
 
 // loginFlags are those that say how registries are reached and who asks.

@@ -22,11 +22,7 @@ func progressFlag() cli.Flag {
 }
 
 func (p program) registry(c *cli.Context) push.Registry {
-	r := push.Registry{Keychain: p.keychain(c), CAFile: c.String("ca-file")}
-	if h, ok := c.Generic("insecure").(*hosts); ok {
-		r.Insecure, r.InsecureHosts = h.all, h.named
-	}
-	return r
+	return push.Registry{Keychain: p.keychain(c), CAFile: c.String("ca-file"), InsecureHosts: c.StringSlice("insecure")}
 }
 
 // reporter shows progress as --progress asks for.
