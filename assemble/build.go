@@ -178,29 +178,22 @@ func (b *platformBuild) lay(items []metaItem) (*layers.Tree, error) {
 		case new < packages:
 			return true, nil // apk's rules were applied: the winner lies on top
 		case new < len(b.layers):
-			return false, fmt.Errorf("/%s is in %s and in %s; keep one out with the exclude of a runtime", path, name(old), name(new))
+			return false, unsound("layer-conflict", "/"+path, "keep one out with the exclude of a runtime", "/%s is in %s and in %s", path, name(old), name(new))
 		case old < packages:
 			return true, nil // a package's own copy of what apk writes
 		}
-		return false, fmt.Errorf("/%s is in %s, but it is apk's own; keep it out with the exclude of the runtime", path, name(old))
+		return false, unsound("layer-conflict", "/"+path, "keep it out with the exclude of the runtime", "/%s is in %s, but it is apk's own", path, name(old))
 	})
 	if err != nil {
 		return nil, err
 	}
 	for n := range tree.All() {
 		if n.Through != "" {
-			return nil, fmt.Errorf("%s has a path below /%s, which is a symlink in another layer; move it with prefix or exclude it", name(n.Layer), n.Through)
+			return nil, unsound("layer-symlink", "/"+n.Path, "move it with prefix or exclude it",
+				"%s has a path below /%s, which is a symlink in another layer", name(n.Layer), n.Through)
 		}
 	}
 	return tree, nil
-}
-
-func (b *platformBuild) verify(context.Context) error {
-	b.config = imageConfig(b.spec, b.plan.Preload)
-	if findings := Verify(b.tree, b.plan.Platform, b.config); len(findings) > 0 {
-		return &VerifyError{findings}
-	}
-	return nil
 }
 
 func (b *platformBuild) meta(ctx context.Context) error {

@@ -60,7 +60,7 @@ func digestItems(items []metaItem) (string, error) {
 func entriesOf(items []metaItem) iter.Seq2[layers.Entry, error] {
 	return func(yield func(layers.Entry, error) bool) {
 		for _, i := range items {
-			if !yield(layers.Entry{Header: i.header}, nil) {
+			if !yield(layers.Entry{Header: i.header, Kept: i.body}, nil) {
 				return
 			}
 		}

@@ -21,7 +21,7 @@ import (
 //
 // A new version makes the facts of older ones unreadable, and they are made again from their blobs. Raise it whenever a
 // scan would now write something else.
-const factsMagic = "pyimgF01"
+const factsMagic = "pyimgF02"
 
 const (
 	factsHead = len(factsMagic) + 4
@@ -41,8 +41,8 @@ type facts struct {
 	entries string
 }
 
-// mediaTypes maps the byte in the file to the media type.
-func mediaTypes() []string { return []string{MediaTypeGzip, MediaTypeZstd} }
+// mediaTypes maps the byte in the file to the media type; "" is a tar without compression, which is surveyed, not stored.
+func mediaTypes() []string { return []string{MediaTypeGzip, MediaTypeZstd, ""} }
 
 func encodeFacts(b Blob, faults []Fault, count int, entries []byte) ([]byte, error) {
 	e := encoder(make([]byte, factsHead, factsHead+256+len(entries)))

@@ -36,6 +36,9 @@ func exitCode(err error) int {
 	var usage usageError
 	var spec *assemble.SpecError
 	var verify *assemble.VerifyError
+	var conflict *apk.ConflictError
+	var member *layers.MemberError
+	var layout *layers.ConflictError
 	var trust *apk.TrustError
 	var hash *apk.HashError
 	var digest *layers.DigestError
@@ -47,7 +50,9 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.Is(err, apk.ErrNoSolution):
 		return exitNoSolution
-	case errors.As(err, &verify), errors.As(err, &trust), errors.As(err, &hash), errors.As(err, &digest), errors.Is(err, apk.ErrDamaged):
+	case errors.As(err, &verify), errors.As(err, &conflict), errors.As(err, &member), errors.As(err, &layout):
+		return exitUnverified
+	case errors.As(err, &trust), errors.As(err, &hash), errors.As(err, &digest), errors.Is(err, apk.ErrDamaged):
 		return exitUnverified
 	case errors.As(err, &registry):
 		if registry.Unauthorized() {
