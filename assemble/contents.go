@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"runtime"
 	"slices"
 	"strings"
@@ -23,51 +24,77 @@ type Contents struct {
 	Layers   []LayerReport // lowest first
 	Tree     *layers.Tree
 	oddities []layers.Oddity
+	brought  int64 // bytes of the files in all layers
 }
 
 // eachContents reads the platforms of an image one after the other, so that one root at a time is in memory. With only,
 // those are read and all must be there.
 func eachContents(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []Platform, do func(Contents) error) error {
-	m, err := index.IndexManifest()
+	all, err := platformImages(index, only)
 	if err != nil {
-		return fmt.Errorf("reading the index: %w", err)
+		return err
 	}
-	seen := map[Platform]bool{}
-	var have []string
-	for _, d := range m.Manifests {
-		if !isRunnable(d) {
-			continue
-		}
-		img, err := index.Image(d.Digest)
+	for _, p := range all {
+		c, err := p.read(ctx, store)
 		if err != nil {
-			return fmt.Errorf("reading image %s: %w", d.Digest, err)
-		}
-		c, err := imagePlatform(img)
-		if err != nil {
-			return fmt.Errorf("reading image %s: %w", d.Digest, err)
-		}
-		have = append(have, c.Platform.String())
-		if len(only) > 0 && !slices.Contains(only, c.Platform) {
-			continue
-		}
-		seen[c.Platform] = true
-		c.Digest = d.Digest.String()
-		if err := c.read(ctx, img, store); err != nil {
-			return fmt.Errorf("reading image %s (%s): %w", d.Digest, c.Platform, err)
+			return err
 		}
 		if err := do(c); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// A platformImage is one platform of an image, of which the configuration has been read and no layer.
+type platformImage struct {
+	Contents
+	image v1.Image
+}
+
+func platformImages(index v1.ImageIndex, only []Platform) ([]platformImage, error) {
+	m, err := index.IndexManifest()
+	if err != nil {
+		return nil, fmt.Errorf("reading the index: %w", err)
+	}
+	var all []platformImage
+	var have []string
+	for _, d := range m.Manifests {
+		if !isRunnable(d) {
+			continue
+		}
+		p, err := newPlatformImage(index, d)
+		if err != nil {
+			return nil, fmt.Errorf("reading image %s: %w", d.Digest, err)
+		}
+		have = append(have, p.Platform.String())
+		if len(only) == 0 || slices.Contains(only, p.Platform) {
+			all = append(all, p)
+		}
+	}
 	for _, p := range only {
-		if !seen[p] {
-			return fmt.Errorf("the image has no %s; it has %s", p, strings.Join(have, ", "))
+		if !slices.Contains(have, p.String()) {
+			return nil, fmt.Errorf("the image has no %s; it has %s", p, strings.Join(have, ", "))
 		}
 	}
 	if len(have) == 0 {
-		return errors.New("the index holds no image that could be run")
+		return nil, errors.New("the index holds no image that could be run")
 	}
-	return nil
+	return all, nil
+}
+
+func newPlatformImage(index v1.ImageIndex, d v1.Descriptor) (p platformImage, err error) {
+	if p.image, err = index.Image(d.Digest); err != nil {
+		return p, err
+	}
+	if p.Config, err = p.image.ConfigFile(); err != nil {
+		return p, err
+	}
+	p.Digest, p.Platform = d.Digest.String(), Platform{p.Config.OS, p.Config.Architecture, p.Config.Variant}
+	if known, err := ParsePlatform(p.Platform.String()); err == nil {
+		p.Platform = known // arm64/v8 is arm64
+	}
+	return p, nil
 }
 
 // isRunnable tells an image from what buildkit attaches to it, manifests of unknown/unknown.
@@ -75,54 +102,62 @@ func isRunnable(d v1.Descriptor) bool {
 	return d.MediaType.IsImage() && (d.Platform == nil || d.Platform.OS != "unknown")
 }
 
-func imagePlatform(img v1.Image) (c Contents, err error) {
-	if c.Config, err = img.ConfigFile(); err != nil {
-		return c, err
+// read surveys the layers and lays them over each other.
+func (p platformImage) read(ctx context.Context, store *layers.Store) (Contents, error) {
+	c := p.Contents
+	surveys, err := c.survey(ctx, p.image, store)
+	if err == nil {
+		tree := make([]layers.TreeLayer, len(surveys))
+		for i, s := range surveys {
+			tree[i] = layers.TreeLayer{Name: c.Layers[i].name(), Entries: c.counted(s)}
+		}
+		c.Tree, c.oddities, err = layers.NewImageTree(tree)
 	}
-	p := Platform{c.Config.OS, c.Config.Architecture, c.Config.Variant}
-	if known, err := ParsePlatform(p.String()); err == nil {
-		p = known // arm64/v8 is arm64
+	if err != nil {
+		return c, fmt.Errorf("reading image %s (%s): %w", c.Digest, c.Platform, err)
 	}
-	c.Platform = p
 	return c, nil
 }
 
-// read surveys the layers and lays them over each other.
-func (c *Contents) read(ctx context.Context, img v1.Image, store *layers.Store) error {
+// counted yields a layer's entries and adds up what their files have.
+func (c *Contents) counted(s layers.Survey) iter.Seq2[layers.Entry, error] {
+	return func(yield func(layers.Entry, error) bool) {
+		for e, err := range s.Entries() {
+			if err == nil {
+				c.brought += fileSize(e.Header)
+			}
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+// survey learns what the layers hold. Those that the store knows are not opened.
+func (c *Contents) survey(ctx context.Context, img v1.Image, store *layers.Store) ([]layers.Survey, error) {
 	if c.Platform.OS != "linux" {
-		return fmt.Errorf("its platform is %s, and only images for linux can be read", c.Platform)
+		return nil, errors.New("only images for linux can be read")
 	}
-	report, err := reportLayers(img, c.Config)
-	if err != nil {
-		return err
+	var err error
+	if c.Layers, err = reportLayers(img, c.Config); err != nil {
+		return nil, err
 	}
-	c.Layers = report
 	ls, err := img.Layers()
 	if err != nil {
-		return err
-	}
-	if len(ls) != len(report) {
-		return fmt.Errorf("its configuration has %d layers, its manifest %d", len(ls), len(report))
+		return nil, err
 	}
 	surveys := make([]layers.Survey, len(ls))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(2 * runtime.GOMAXPROCS(0))
 	for i, l := range ls {
 		group.Go(func() (err error) {
-			surveys[i], err = store.Survey(ctx, layers.Source{Name: "layer " + report[i].Digest, Digest: report[i].Digest,
+			digest := c.Layers[i].Digest
+			surveys[i], err = store.Survey(ctx, layers.Source{Name: "layer " + digest, Digest: digest,
 				Open: func(context.Context) (io.ReadCloser, error) { return l.Compressed() }})
 			return err
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	tree := make([]layers.TreeLayer, len(ls))
-	for i, s := range surveys {
-		tree[i] = layers.TreeLayer{Name: report[i].name(), Entries: s.Entries()}
-	}
-	c.Tree, c.oddities, err = layers.NewImageTree(tree)
-	return err
+	return surveys, group.Wait()
 }
 
 // name is what a layer is called in findings: what pyimg made it from, else its digest.

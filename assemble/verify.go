@@ -16,7 +16,10 @@ import (
 type Finding = sound.Finding
 
 // VerifyError holds the findings for one platform, of which one is an error at least. Such an image is not written.
-type VerifyError struct{ Findings []Finding }
+type VerifyError struct {
+	Platform string // "" where the error around it says so
+	Findings []Finding
+}
 
 func (e *VerifyError) Error() string {
 	var lines []string
@@ -30,7 +33,7 @@ func (e *VerifyError) Error() string {
 
 // unsound is a VerifyError of one finding.
 func unsound(check, at, fix, format string, args ...any) error {
-	return &VerifyError{[]Finding{{Check: check, Path: at, Fix: fix, Msg: fmt.Sprintf(format, args...)}}}
+	return &VerifyError{Findings: []Finding{{Check: check, Path: at, Fix: fix, Msg: fmt.Sprintf(format, args...)}}}
 }
 
 // Verify checks, without running anything, that a container of the image could start, and that what is in it could work.
@@ -55,7 +58,7 @@ func (b *platformBuild) verify(context.Context) error {
 	for _, f := range findings {
 		switch f.Severity {
 		case sound.Error:
-			return &VerifyError{findings}
+			return &VerifyError{b.plan.Platform.String(), findings}
 		case sound.Warning:
 			b.warnings = append(b.warnings, f.String())
 		}
@@ -104,4 +107,21 @@ func (c Contents) verify() PlatformFindings {
 		r.Findings = []Finding{}
 	}
 	return r
+}
+
+// BuildFindings returns what an error of Resolve or Build says of unsound images, by platform; nil where it is another's.
+func BuildFindings(err error) []PlatformFindings {
+	switch e := err.(type) { //nolint:errorlint // the walk through what is joined and wrapped
+	case *VerifyError:
+		return []PlatformFindings{{Platform: e.Platform, Findings: e.Findings}}
+	case interface{ Unwrap() error }:
+		return BuildFindings(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		var all []PlatformFindings
+		for _, err := range e.Unwrap() {
+			all = append(all, BuildFindings(err)...)
+		}
+		return all
+	}
+	return nil
 }

@@ -29,6 +29,8 @@ func (p program) app() *cli.App {
 			p.assembleCommand(),
 			p.resolveCommand(),
 			p.inspectCommand(),
+			p.diffCommand(),
+			p.verifyCommand(),
 			p.pushCommand(),
 			p.demoCommand(),
 			p.versionCommand(),

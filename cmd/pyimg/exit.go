@@ -50,7 +50,7 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.Is(err, apk.ErrNoSolution):
 		return exitNoSolution
-	case errors.As(err, &verify), errors.As(err, &conflict), errors.As(err, &member), errors.As(err, &layout):
+	case errors.As(err, &verify), errors.As(err, &conflict), errors.As(err, &member), errors.As(err, &layout), errors.Is(err, errUnsound):
 		return exitUnverified
 	case errors.As(err, &trust), errors.As(err, &hash), errors.As(err, &digest), errors.Is(err, apk.ErrDamaged):
 		return exitUnverified
