@@ -119,7 +119,8 @@ func (c *checker) shadow() {
 	c.badLines("/etc/shadow", bad)
 	for _, r := range shadow {
 		if r[1] == "" {
-			c.find(Warning, "accounts", "/etc/shadow", "put * or ! for the password", "the account %q has an empty password", r[0])
+			// Alpine's own root is one. It matters to what asks for passwords: login, su, sshd.
+			c.find(Note, "accounts", "/etc/shadow", "put * or ! for the password", "the account %q has an empty password", r[0])
 		}
 	}
 	if n, err := c.Tree.Lookup("etc/shadow"); err == nil && n.Entry.Header.Mode&0o004 != 0 {

@@ -70,7 +70,7 @@ func (c *checker) closure() {
 // usable checks what needs no search: an object that is not for this image has no libraries to look for.
 func (c *checker) usable(o *object) bool {
 	at := "/" + o.at
-	if o.Type == elf.ET_REL || o.Type == elf.ET_CORE {
+	if o.Type == elf.ET_REL || o.Type == elf.ET_CORE || strings.HasSuffix(o.at, ".debug") || strings.HasPrefix(o.at, "usr/lib/debug/") {
 		return false // to be linked, or looked at
 	}
 	exposed := c.inPath(o.at) && o.executable || c.inSystem(o.at) || isExtension(o.at) || o.started != ""
@@ -184,6 +184,9 @@ func (w *wants) simulate(r rules, root, program *object) {
 // load finds the library that a needed name means; a name with a slash is a path.
 func (w *wants) load(r rules, name string, by *loading) (*object, string) {
 	if strings.Contains(name, "/") {
+		if !r.musl { // which takes it as it is
+			name = strings.Join(r.expand([]string{name}, by.origin), "")
+		}
 		return r.open(name), path.Dir(name)
 	}
 	return r.search(name, by)
@@ -235,10 +238,11 @@ func (c *checker) ended(k want, programs []*object) {
 // missing tells of a library that cannot be loaded.
 func (c *checker) missing(k want) {
 	severity := Error
-	if isMaterial(k.at) {
+	switch there := c.elsewhere(k) != ""; {
+	case isMaterial(k.at), there && !c.inSystem(k.at) && !isExtension(k.at):
 		severity = Note
-	} else if !c.musl || c.elsewhere(k) != "" {
-		severity = Warning // whoever loads it may have loaded that before
+	case !c.musl, there: // whoever loads it may have loaded that before
+		severity = Warning
 	}
 	c.find(severity, "elf-needed", "/"+k.at, c.provider(k), "/%s needs %s, which nothing in the image provides to it%s", k.at, k.name, c.elsewhere(k))
 }
@@ -260,13 +264,17 @@ func (w wants) lent(k want, c *checker) bool {
 
 // elsewhere says where a file of that name lies, for a person; "" where none does.
 func (c *checker) elsewhere(k want) string {
-	like := c.objects[k.at]
-	for _, n := range c.nodes {
-		if path.Base(n.Path) != k.name || n.IsDir() {
-			continue
+	if c.byName == nil {
+		c.byName = map[string][]string{}
+		for _, n := range c.nodes {
+			if base := path.Base(n.Path); strings.Contains(base, ".so") && !n.IsDir() {
+				c.byName[base] = append(c.byName[base], n.Path)
+			}
 		}
-		if t, err := c.Tree.Lookup(n.Path); err == nil && c.objects[t.Path] != nil && c.objects[t.Path].Machine == like.Machine {
-			return fmt.Sprintf(" (there is /%s, where it does not search)", n.Path)
+	}
+	for _, at := range c.byName[k.name] {
+		if t, err := c.Tree.Lookup(at); err == nil && c.objects[t.Path] != nil && c.objects[t.Path].Machine == c.objects[k.at].Machine {
+			return fmt.Sprintf(" (there is /%s, where it does not search)", at)
 		}
 	}
 	return ""

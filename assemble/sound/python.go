@@ -138,7 +138,7 @@ func (c *checker) certificates() {
 		if n.Path == "etc/ssl/certs" || strings.HasPrefix(n.Path, "etc/ssl/certs/") && n.IsDir() {
 			continue
 		}
-		if strings.HasPrefix(n.Path, "etc/ssl/certs/") || base == "cacert.pem" {
+		if strings.HasPrefix(n.Path, "etc/ssl/certs/") || strings.HasSuffix(n.Path, "-packages/certifi/cacert.pem") {
 			return
 		}
 	}
