@@ -113,6 +113,7 @@ type checker struct {
 	packages             []apk.InstalledPackage
 	user                 account
 	findings             []Finding
+	byName               map[string][]string // paths of libraries, by their last part; filled in on demand
 }
 
 // find notes a finding. fix is what to do, or "".
