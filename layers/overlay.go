@@ -169,16 +169,16 @@ func (o *overlay) place(n Node) {
 }
 
 func (o *overlay) clash(old *node, n Node) {
-	hides, why := old.children, "a folder in a layer below and something else in this one"
+	hides := old.children
 	if n.IsDir() {
-		hides, why = o.hidden(n.Path), "something else in a layer below and a folder in this one"
+		hides = o.hidden(n.Path)
 	} else {
 		o.gone[n.Path] += 0 // and what was in the folder
 	}
 	if o.opaque[n.Path] {
 		hides = 0 // meant
 	}
-	odd := o.odd(Clash, n.Path, "it is %s", why)
+	odd := o.odd(Clash, n.Path, "it is a folder in one layer and something else in another")
 	odd.Below, odd.Hides = old.Layer, hides
 }
 

@@ -113,7 +113,11 @@ func (t *Tree) replaces(old *node, n Node) (bool, error) {
 			n.Path, t.layers[old.Layer], t.layers[n.Layer])}
 	}
 	if t.decide != nil {
-		if replace, err := t.decide(n.Path, old.Layer, n.Layer); err != nil || !replace {
+		replace, err := t.decide(n.Path, old.Layer, n.Layer)
+		if err != nil && clash {
+			err = fmt.Errorf("%q is a folder in one and something else in the other: %w", n.Path, err)
+		}
+		if err != nil || !replace {
 			return false, err
 		}
 	}

@@ -67,6 +67,10 @@ func (c *checker) clash(o layers.Oddity, own bool) {
 	case o.Hides > 0:
 		severity = Warning
 	}
+	is, was := "a folder", "something else"
+	if !folder {
+		is, was = was, is
+	}
 	c.find(severity, "layer-conflict", at, "let both layers agree on what the path is",
-		"%s in %q is not what it is in %q: %s; %d entries are hidden by that", at, c.Tree.LayerName(o.Layer), c.Tree.LayerName(o.Below), o.Why, o.Hides)
+		"%s is %s in %q and %s in %q, which lies over it: %d entries are hidden", at, was, c.Tree.LayerName(o.Below), is, c.Tree.LayerName(o.Layer), o.Hides)
 }
