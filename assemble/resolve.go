@@ -65,7 +65,7 @@ func resolvePlatform(ctx context.Context, spec Spec, p Platform, repositories []
 	}
 	solution, err := apk.Solve(plan.World, indexes)
 	if err != nil {
-		return plan, err
+		return plan, explainNeeds(err, plan.Runtimes, src.Store)
 	}
 	plan.Packages, plan.Tags, plan.Notes = solution.Packages, solution.Tags, solution.Notes
 	for _, r := range plan.Runtimes {

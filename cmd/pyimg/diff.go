@@ -147,7 +147,7 @@ func describe(f assemble.FileChange) string {
 }
 
 // shownLines is how many lines of a kind a person is shown.
-const shownLines = 50
+const shownLines = 20
 
 // lines prints so many and counts the rest.
 type lines struct {
