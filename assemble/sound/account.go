@@ -85,7 +85,11 @@ func (c *checker) accounts() {
 	}
 	if home := c.user.home; c.user.name != "" && path.IsAbs(home) && home != "/dev/null" {
 		if _, err := c.Tree.Lookup(home); err != nil {
-			c.find(Warning, "home", home, "make the folder, or give the account another home", "the home of %s, %s, is not in the image", c.user.name, home)
+			severity := Note // who is meant to be nobody in particular
+			if c.Config.User != "" {
+				severity = Warning
+			}
+			c.find(severity, "home", home, "make the folder, or give the account another home", "the home of %s, %s, is not in the image", c.user.name, home)
 		}
 	}
 	names := map[string]bool{}
