@@ -24,7 +24,7 @@ func (s *Store) Record(key string) ([]byte, error) {
 		binary.LittleEndian.Uint32(raw[len(recordMagic):]) == castagnoli(raw[head:]) {
 		d := decoder{rest: string(raw[head:])}
 		if d.text() == key && !d.bad {
-			return []byte(d.rest), nil
+			return raw[len(raw)-len(d.rest):], nil
 		}
 	}
 	return nil, fmt.Errorf("reading %q: the note is damaged: %w", s.recordPath(key), fs.ErrNotExist)

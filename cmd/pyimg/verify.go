@@ -164,7 +164,8 @@ func verdict(p assemble.PlatformFindings) string {
 }
 
 func printFinding(w io.Writer, f assemble.Finding) {
-	fmt.Fprintf(w, "  %-7s  %s: %s\n", f.Severity, f.Check, plain(f.Msg))
+	msg := strings.TrimPrefix(f.Msg, f.Check+": ")
+	fmt.Fprintf(w, "  %-7s  %s: %s\n", f.Severity, f.Check, plain(msg))
 	var from []string
 	if f.Layer != "" {
 		from = append(from, "layer "+plain(f.Layer))
