@@ -201,3 +201,14 @@ func parseDataHash(s string) (string, error) {
 
 // isControl says what apk does not accept in names either, and no terminal should see.
 func isControl(r rune) bool { return r < 0x20 || r == 0x7f }
+
+// Package is what an index says of a package that has this .PKGINFO, but for what an index alone knows: the
+// architecture that it is listed under, the checksum, the size and the repository.
+func (i Info) Package() *Package {
+	return &Package{
+		Name: i.Name, Version: i.Version, Arch: i.Arch, InstalledSize: i.InstalledSize,
+		Description: i.Description, URL: i.URL, License: i.License, Origin: i.Origin, Maintainer: i.Maintainer, Commit: i.Commit,
+		BuildTime: i.BuildTime, ProviderPriority: i.ProviderPriority,
+		Depends: i.Depends, Provides: i.Provides, InstallIf: i.InstallIf,
+	}
+}

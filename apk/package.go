@@ -83,3 +83,15 @@ type Index struct {
 	Description string
 	Packages    []*Package
 }
+
+// Where is the index without the packages for which keep is false.
+func (x *Index) Where(keep func(*Package) bool) *Index {
+	view := *x
+	view.Packages = nil
+	for _, p := range x.Packages {
+		if keep(p) {
+			view.Packages = append(view.Packages, p)
+		}
+	}
+	return &view
+}

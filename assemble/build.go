@@ -1,6 +1,7 @@
 package assemble
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -26,14 +27,10 @@ func Build(ctx context.Context, plan Plan, src Sources, o BuildOptions) (Lock, e
 	if err != nil {
 		return Lock{}, err
 	}
-	repositories, err := plan.Spec.repositories()
-	if err != nil {
-		return Lock{}, err
-	}
 	builds := make([]*platformBuild, len(plan.Platforms))
 	err = eachPlatform(plan.Spec.Platforms, func(i int) error {
 		builds[i] = &platformBuild{spec: plan.Spec, plan: plan.Platforms[i], units: units[i], store: src.Store,
-			created: o.Created, repositories: publicRepositories(repositories)}
+			created: cmp.Or(plan.Platforms[i].Created, o.Created), repositories: plan.repositories}
 		return builds[i].run(ctx)
 	})
 	if err != nil {
@@ -56,7 +53,7 @@ type platformBuild struct {
 	units        []unit
 	store        *layers.Store
 	created      time.Time
-	repositories string // etc/apk/repositories
+	repositories repositories
 
 	root     *apk.Root
 	layers   []Layer
@@ -200,23 +197,4 @@ func (b *platformBuild) meta(ctx context.Context) error {
 	l, err := metaLayer(ctx, b)
 	b.layers = append(b.layers, l)
 	return err
-}
-
-// locked is the result as it stands in the lock.
-func (b *platformBuild) locked() LockedPlatform {
-	p := LockedPlatform{Platform: b.plan.Platform, Dialect: int(b.plan.Dialect), Created: b.created, Config: b.config}
-	for _, d := range b.plan.World {
-		p.World = append(p.World, d.String())
-	}
-	for _, u := range b.units {
-		p.Packages = append(p.Packages, LockedPackage{Name: u.pkg.Name, Version: u.pkg.Version, URLs: PublicURLs(u.pkg.URLs()), Size: u.pkg.Size,
-			Checksum: u.pkg.Checksum.String(), Data: u.blob.Digest})
-	}
-	for _, r := range b.plan.Runtimes {
-		p.Runtimes = append(p.Runtimes, LockedRuntime{publicURL(r.URL), r.Digest})
-	}
-	for _, l := range b.layers {
-		p.Layers = append(p.Layers, LockedLayer{l.Digest, l.DiffID, l.MediaType, l.Size, l.From, l.Reason})
-	}
-	return p
 }

@@ -29,6 +29,16 @@ type world struct {
 func newWorld(t *testing.T, packages ...fixture.Package) world {
 	t.Helper()
 	w := world{t.TempDir(), make(map[string]*fixture.Archive)}
+	w.publish(t, packages...)
+	return w
+}
+
+// publish puts other packages in the place of those that were there.
+func (w world) publish(t *testing.T, packages ...fixture.Package) {
+	t.Helper()
+	if err := os.RemoveAll(filepath.Join(w.dir, "main")); err != nil {
+		t.Fatal(err)
+	}
 	ix := fixture.Index{Arch: "x86_64"}
 	for _, p := range packages {
 		if p.Version == "" {
@@ -48,7 +58,6 @@ func newWorld(t *testing.T, packages ...fixture.Package) world {
 	if err := m.Write(w.dir); err != nil {
 		t.Fatal(err)
 	}
-	return w
 }
 
 func (w world) sources(t *testing.T) assemble.Sources {

@@ -3,6 +3,8 @@ package assemble
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -71,23 +73,6 @@ func (l Lock) documents() (d documents, err error) {
 	}
 	d.raw, d.desc, err = encode(d.index)
 	return d, err
-}
-
-// seal fills in the digests that follow from the rest.
-func (l *Lock) seal() error {
-	d, err := l.documents()
-	if err != nil {
-		return err
-	}
-	l.Digest = d.desc.Digest.String()
-	for i := range l.Platforms {
-		config, _, err := v1.SHA256(bytes.NewReader(d.configs[i]))
-		if err != nil {
-			return err
-		}
-		l.Platforms[i].ConfigDigest, l.Platforms[i].Manifest = config.String(), d.index.Manifests[i].Digest.String()
-	}
-	return nil
 }
 
 // Index is the lock as an OCI image index. open is called only for a layer whose bytes are asked for. ctx bounds these
@@ -167,3 +152,8 @@ func (l *layer) DiffID() (v1.Hash, error)            { return hash(l.locked.Diff
 func (l *layer) Size() (int64, error)                { return l.locked.Size, nil }
 func (l *layer) MediaType() (types.MediaType, error) { return types.MediaType(l.locked.MediaType), nil }
 func (l *layer) Compressed() (io.ReadCloser, error)  { return l.open() }
+
+func sha256Of(b []byte) string {
+	sum := sha256.Sum256(b)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}

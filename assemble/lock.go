@@ -1,9 +1,15 @@
 package assemble
 
 import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"slices"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/pyimg/pyimg/layers"
 )
 
 // LockVersion is the version of the lock's format.
@@ -13,7 +19,8 @@ const LockVersion = 1
 // index follow from it alone, without reading a package.
 type Lock struct {
 	Version     int               `json:"version"`
-	Spec        string            `json:"spec"` // digest of the spec that it was made from
+	Checksum    string            `json:"checksum"` // SHA-256 of all else, so that a change by hand is noticed
+	Spec        string            `json:"spec"`     // digest of the spec that it was made from
 	Untrusted   bool              `json:"untrusted,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"` // of the manifests and the index
 	Platforms   []LockedPlatform  `json:"platforms"`
@@ -25,11 +32,12 @@ type LockedPlatform struct {
 	Platform     Platform        `json:"platform"`
 	Dialect      int             `json:"dialect"`
 	World        []string        `json:"world"`
-	Packages     []LockedPackage `json:"packages"` // in install order
+	Packages     []LockedPackage `json:"packages"` // sorted by name
+	Install      []string        `json:"install"`  // their names in install order
 	Runtimes     []LockedRuntime `json:"runtimes,omitempty"`
+	Layers       []LockedLayer   `json:"layers"`
 	Created      time.Time       `json:"created"`
 	Config       v1.Config       `json:"config"`
-	Layers       []LockedLayer   `json:"layers"`
 	ConfigDigest string          `json:"configDigest"`
 	Manifest     string          `json:"manifest"`
 }
@@ -38,7 +46,9 @@ type LockedPlatform struct {
 type LockedPackage struct {
 	Name     string   `json:"name"`
 	Version  string   `json:"version"`
-	URLs     []string `json:"urls"`
+	Arch     string   `json:"arch"` // as the index has it
+	Tag      string   `json:"tag,omitempty"`
+	URLs     []string `json:"urls"`           // one a mirror; a directory is named as in the spec
 	Size     int64    `json:"size"`           // of the .apk, in bytes
 	Checksum string   `json:"checksum"`       // of its control stream, as the index has it
 	Data     string   `json:"data,omitempty"` // digest of its data stream; none where it unpacks nothing
@@ -46,16 +56,91 @@ type LockedPackage struct {
 
 // LockedRuntime is one runtime tarball.
 type LockedRuntime struct {
-	URL    string `json:"url"`
+	URL    string `json:"url"` // a file is named as in the spec
 	Digest string `json:"digest"`
 }
 
 // LockedLayer is one layer, lowest first.
 type LockedLayer struct {
-	Digest    string `json:"digest"`
-	DiffID    string `json:"diffID"`
-	MediaType string `json:"mediaType"`
-	Size      int64  `json:"size"` // compressed, in bytes
-	From      string `json:"from"`
-	Reason    string `json:"reason,omitempty"` // why it is not its source's own bytes
+	Digest    string  `json:"digest"`
+	DiffID    string  `json:"diffID"`
+	MediaType string  `json:"mediaType"`
+	Size      int64   `json:"size"` // compressed, in bytes
+	From      string  `json:"from"`
+	Reason    string  `json:"reason,omitempty"` // why it is not its source's own bytes
+	Recipe    *Recipe `json:"recipe,omitempty"` // how it is made of its sources
+}
+
+// Recipe says how a layer is made. The last layer has none: it follows from all that lies below it.
+type Recipe struct {
+	Packages *packageRecipe `json:"packages,omitempty"`
+	Runtime  *runtimeRecipe `json:"runtime,omitempty"`
+}
+
+// Encode writes the lock as it stands in its file: the same bytes for the same lock, a value a line.
+func (l Lock) Encode() ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	err := e.Encode(l)
+	return b.Bytes(), err
+}
+
+// checksum is the digest of all of the lock but Checksum.
+func (l Lock) checksum() (string, error) {
+	l.Checksum = ""
+	_, desc, err := encode(l)
+	return desc.Digest.String(), err
+}
+
+// seal fills in the digests that follow from the rest.
+func (l *Lock) seal() error {
+	d, err := l.documents()
+	if err != nil {
+		return err
+	}
+	l.Digest = d.desc.Digest.String()
+	for i := range l.Platforms {
+		l.Platforms[i].ConfigDigest, l.Platforms[i].Manifest = sha256Of(d.configs[i]), d.index.Manifests[i].Digest.String()
+	}
+	l.Checksum, err = l.checksum()
+	return err
+}
+
+// Only is the lock of some of its platforms, as a build of these alone makes it.
+func (l Lock) Only(platforms []Platform) (Lock, error) {
+	l.Platforms = slices.DeleteFunc(slices.Clone(l.Platforms), func(p LockedPlatform) bool {
+		return !slices.Contains(platforms, p.Platform)
+	})
+	return l, l.seal()
+}
+
+// locked is the result as it stands in the lock.
+func (b *platformBuild) locked() LockedPlatform {
+	p := LockedPlatform{Platform: b.plan.Platform, Dialect: int(b.plan.Dialect), Created: b.created, Config: b.config}
+	for _, d := range b.plan.World {
+		p.World = append(p.World, d.String())
+	}
+	for _, u := range b.units {
+		p.Install = append(p.Install, u.pkg.Name)
+		p.Packages = append(p.Packages, LockedPackage{Name: u.pkg.Name, Version: u.pkg.Version, Arch: u.pkg.Arch, Tag: u.tag,
+			URLs: b.repositories.publicURLs(u.pkg), Size: u.pkg.Size, Checksum: u.pkg.Checksum.String(), Data: u.blob.Digest})
+	}
+	slices.SortFunc(p.Packages, func(a, b LockedPackage) int { return cmp.Compare(a.Name, b.Name) })
+	for _, r := range b.plan.Runtimes {
+		p.Runtimes = append(p.Runtimes, LockedRuntime{r.Public, r.Digest})
+	}
+	for _, l := range b.layers {
+		p.Layers = append(p.Layers, LockedLayer{l.Digest, l.DiffID, l.MediaType, l.Size, l.From, l.Reason, l.recipe})
+	}
+	return p
+}
+
+// made tells a layer that is made here from one that is its source's own bytes.
+func (l LockedLayer) made() bool { return l.Reason != "" }
+
+// blob is the layer as the store knows it, but for the size of its tar.
+func (l LockedLayer) blob() layers.Blob {
+	return layers.Blob{Digest: l.Digest, DiffID: l.DiffID, MediaType: l.MediaType, Size: l.Size}
 }

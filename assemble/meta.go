@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -75,9 +74,10 @@ func (b *platformBuild) metaItems() []metaItem {
 		h.ModTime = b.created
 		items = append(items, metaItem{h, body})
 	}
-	if _, err := b.tree.Lstat("etc/apk/repositories"); err != nil && b.repositories != "" {
+	repositories := publicRepositories(b.repositories)
+	if _, err := b.tree.Lstat("etc/apk/repositories"); err != nil && repositories != "" {
 		items = append(items, metaItem{&tar.Header{Typeflag: tar.TypeReg, Name: "etc/apk/repositories", Mode: 0o644,
-			Size: int64(len(b.repositories)), ModTime: b.created}, []byte(b.repositories)})
+			Size: int64(len(repositories)), ModTime: b.created}, []byte(repositories)})
 	}
 	for i, item := range items {
 		h := *item.header
@@ -200,7 +200,7 @@ func (b *platformBuild) linkDir(dir string, made map[string]bool) (string, bool)
 
 // publicRepositories is etc/apk/repositories: what apk in a container can fetch from, so no directories of this machine
 // and no credentials.
-func publicRepositories(rs []*apk.Repository) string {
+func publicRepositories(rs repositories) string {
 	var b strings.Builder
 	for _, r := range rs {
 		for _, m := range r.Mirrors {

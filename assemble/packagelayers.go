@@ -17,16 +17,17 @@ import (
 // edits are what must change in a package's data stream before it can be a layer. The zero value changes nothing, and
 // then the layer is the data stream itself.
 type edits struct {
-	Drop   map[string]bool   // members by clean name
-	Rename map[string]string // to where apk would have put them
-	Attr   map[string]attr   // owner and mode, as apk would have set them
+	Drop   map[string]bool   `json:"drop,omitempty"`   // members by clean name
+	Rename map[string]string `json:"rename,omitempty"` // to where apk would have put them
+	Attr   map[string]attr   `json:"attr,omitempty"`   // owner and mode, as apk would have set them
 	Why    []string          `json:"-"`
 	lost   map[string]int    // paths lost to another package's: not to be dropped if that one's layer comes later
 }
 
 type attr struct {
-	Mode     int64
-	UID, GID int
+	Mode int64 `json:"mode"`
+	UID  int   `json:"uid"`
+	GID  int   `json:"gid"`
 }
 
 func (e *edits) because(format string, args ...any) {
@@ -37,10 +38,23 @@ func (e *edits) because(format string, args ...any) {
 
 // packageRecipe is what the bytes of a transcoded or merged layer depend on.
 type packageRecipe struct {
-	Version     int // to be raised when the same inputs give other bytes
-	Sources     []string
-	Edits       []*edits
-	Compression string
+	Version     int      `json:"version"` // to be raised when the same inputs give other bytes
+	Sources     []string `json:"sources"` // data streams, by digest
+	Edits       []*edits `json:"edits"`   // one a source
+	Compression string   `json:"compression,omitempty"`
+}
+
+// make makes the layer. All sources are in the store.
+func (r packageRecipe) make(ctx context.Context, store *layers.Store) (layers.Blob, error) {
+	if len(r.Edits) != len(r.Sources) || slices.Contains(r.Edits, nil) {
+		return layers.Blob{}, fmt.Errorf("the recipe has %d sources and %d edits", len(r.Sources), len(r.Edits))
+	}
+	text, err := json.Marshal(r)
+	if err != nil {
+		return layers.Blob{}, err
+	}
+	return store.Rewrite(ctx, "apk "+string(text), layers.MakeOptions{Compression: r.Compression}, r.Sources,
+		func(src int, h *tar.Header) (bool, error) { return r.Edits[src].apply(h), nil })
 }
 
 // packageLayers says, for each package, whether its data stream is a layer as it stands, and makes those that are not.
@@ -178,13 +192,9 @@ func packageLayer(ctx context.Context, l Layers, group []int, units []unit, all 
 	if len(why) == 0 {
 		return layer, nil
 	}
-	text, err := json.Marshal(recipe)
-	if err != nil {
-		return layer, err
-	}
-	layer.Blob, err = store.Rewrite(ctx, "apk "+string(text), layers.MakeOptions{Compression: l.Compression}, recipe.Sources,
-		func(src int, h *tar.Header) (bool, error) { return recipe.Edits[src].apply(h), nil })
-	if err != nil {
+	layer.recipe = &Recipe{Packages: &recipe}
+	var err error
+	if layer.Blob, err = recipe.make(ctx, store); err != nil {
 		return layer, fmt.Errorf("making the layer of %s: %w", strings.Join(names, ", "), err)
 	}
 	return layer, nil

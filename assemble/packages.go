@@ -8,7 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
-	"runtime"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -31,12 +31,8 @@ func (u unit) unpacks() bool { return u.blob.Digest != "" }
 
 // ingestPackages ingests the packages of all platforms under one limit. The result is in the order of the plan.
 func ingestPackages(ctx context.Context, plan Plan, src Sources) ([][]unit, error) {
-	jobs := src.Jobs
-	if jobs == 0 {
-		jobs = 2 * runtime.GOMAXPROCS(0) // half of them wait for the network
-	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(jobs)
+	g.SetLimit(src.jobs())
 	units := make([][]unit, len(plan.Platforms))
 	for i, p := range plan.Platforms {
 		units[i] = make([]unit, len(p.Packages))
@@ -44,6 +40,11 @@ func ingestPackages(ctx context.Context, plan Plan, src Sources) ([][]unit, erro
 			g.Go(func() (err error) {
 				units[i][j], err = ingestPackage(ctx, pkg, src)
 				units[i][j].tag = p.Tags[j]
+				if plan.locked && err == nil {
+					units[i][j].pkg = complete(pkg, units[i][j].control)
+				} else if plan.locked {
+					err = gone(ctx, pkg, src, err)
+				}
 				if err != nil {
 					err = fmt.Errorf("%s: package %s-%s: %w", p.Platform, pkg.Name, pkg.Version, err)
 				}
@@ -71,7 +72,21 @@ func ingestPackage(ctx context.Context, p *apk.Package, src Sources) (unit, erro
 			break
 		}
 	}
-	return unit{}, errors.Join(errs...)
+	return unit{}, joinMirrors(errs)
+}
+
+// An absentError says that no mirror has a file: one that is only out of reach might.
+type absentError struct{ error }
+
+func (e absentError) Unwrap() error { return e.error }
+
+// joinMirrors joins what the mirrors answered.
+func joinMirrors(errs []error) error {
+	there := func(err error) bool { return !errors.Is(err, fs.ErrNotExist) }
+	if err := errors.Join(errs...); err == nil || slices.ContainsFunc(errs, there) {
+		return err
+	}
+	return absentError{errors.Join(errs...)}
 }
 
 // controlKey names the record of a package's control stream, by what the index says it hashes to.
@@ -97,26 +112,78 @@ func storedPackage(p *apk.Package, store *layers.Store) (unit, error) {
 
 // fetchPackage reads a package in one pass: signature, control, and the data stream into the store.
 func fetchPackage(ctx context.Context, p *apk.Package, url string, src Sources) (unit, error) {
-	f, err := src.open(ctx, url, p.String(), p.Size)
+	f, err := openPackage(ctx, p, url, src)
 	if err != nil {
 		return unit{}, err
 	}
 	defer f.Close()
-	// The store holds the data against the hash that the control stream has, so it is hashed once.
-	a, err := apk.OpenArchive(f, apk.Expect{Package: p, Keyring: src.keyring(), Name: publicURL(url), DataUnchecked: true})
-	if err != nil {
-		return unit{}, err
-	}
-	u := unit{pkg: p, control: a.Control}
-	if a.Control.Info.InstalledSize == 0 {
+	u := unit{pkg: p, control: f.control}
+	if f.digest == "" {
 		return u, nil
 	}
-	if a.Control.DataHash == "" {
-		return unit{}, fmt.Errorf("reading package %q: its .PKGINFO has no datahash, so nothing vouches for its files", publicURL(url))
-	}
-	u.blob, err = src.Store.Ingest(ctx, layers.Source{Name: publicURL(url), Digest: "sha256:" + a.Control.DataHash,
-		Open: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(a.Data), nil }})
+	u.blob, err = src.Store.Ingest(ctx, f.source())
 	return u, err
+}
+
+// streamPackage reads a package whose data stream is known to have this digest: from the store, or from a mirror and
+// into the store in one pass.
+func streamPackage(ctx context.Context, p *apk.Package, src Sources, digest string) (io.ReadCloser, error) {
+	var errs []error
+	for _, url := range p.URLs() {
+		r, err := src.Store.Through(ctx, layers.Source{Name: publicURL(url), Digest: digest,
+			Open: func(ctx context.Context) (io.ReadCloser, error) {
+				f, err := openPackage(ctx, p, url, src)
+				if err != nil {
+					return nil, err
+				}
+				if err := sameData(p, f.digest, digest); err != nil {
+					return nil, errors.Join(err, f.Close())
+				}
+				return f, src.Store.SetRecord(controlKey(p), f.control.Raw)
+			}})
+		if err == nil || ctx.Err() != nil {
+			return r, err
+		}
+		errs = append(errs, err)
+	}
+	return nil, joinMirrors(errs)
+}
+
+// A packageFile is a package that was read up to its data stream, which it reads.
+type packageFile struct {
+	io.Reader
+	io.Closer
+	control *apk.Control
+	digest  string // of the data stream; "" for a package that unpacks nothing
+	name    string
+}
+
+// openPackage opens a package: its signature and control stream are read and checked.
+func openPackage(ctx context.Context, p *apk.Package, url string, src Sources) (*packageFile, error) {
+	f, err := src.open(ctx, url, p.String(), p.Size)
+	if err != nil {
+		return nil, err
+	}
+	name := publicURL(url)
+	// The store holds the data against the hash that the control stream has, so it is hashed once.
+	a, err := apk.OpenArchive(f, apk.Expect{Package: p, Keyring: src.keyring(), Name: name, DataUnchecked: true})
+	if err == nil && a.Control.Info.InstalledSize != 0 && a.Control.DataHash == "" {
+		err = fmt.Errorf("reading package %q: its .PKGINFO has no datahash, so nothing vouches for its files", name)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	out := &packageFile{Reader: a.Data, Closer: f, control: a.Control, name: name}
+	if a.Control.Info.InstalledSize != 0 {
+		out.digest = "sha256:" + a.Control.DataHash
+	}
+	return out, nil
+}
+
+// source is the data stream for the store.
+func (f *packageFile) source() layers.Source {
+	return layers.Source{Name: f.name, Digest: f.digest,
+		Open: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(f), nil }}
 }
 
 // installed hands a unit to apk's install rules.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/layers"
@@ -55,6 +56,9 @@ func (s Sources) warn(platforms []Platform, texts [][]string) {
 type Plan struct {
 	Spec      Spec
 	Platforms []PlatformPlan // in the order of the image index
+
+	repositories repositories
+	locked       bool // by a lock: packages hold no more than it says, until their control streams are read
 }
 
 // PlatformPlan is the plan for one platform.
@@ -65,13 +69,15 @@ type PlatformPlan struct {
 	Packages []*apk.Package   // in install order
 	Tags     []string         // by package: the tag that opened its repository, see apk.Solution
 	Runtimes []RuntimePlan
-	Preload  string   // path of the allocator's library in the image; "" without one
-	Notes    []string // what a person should know
+	Preload  string    // path of the allocator's library in the image; "" without one
+	Created  time.Time // that of the lock; zero where none is in force
+	Notes    []string  // what a person should know
 }
 
 // RuntimePlan is a runtime of one platform, ingested.
 type RuntimePlan struct {
-	URL    string // as the spec names it, templates filled in
+	URL    string // templates filled in, ready to be opened
+	Public string // the same as it may be written down: without credentials, a file as the spec names it
 	Digest string // of the tarball
 	Pinned bool   // the spec says the digest
 	Layer  Layer
@@ -82,6 +88,8 @@ type Layer struct {
 	layers.Blob
 	From   string // what it holds, such as "apk busybox=1.36.1-r29"
 	Reason string // why its bytes are not those of its source; "" for a verbatim layer
+
+	recipe *Recipe // how it was made of its sources; nil for a verbatim layer and for the last one
 }
 
 // compressionOf is the blob's compression as the spec names it.

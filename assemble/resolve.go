@@ -20,13 +20,18 @@ import (
 // packages, for all platforms at once. The error is an *apk.SolveError (errors.Is apk.ErrNoSolution) where the packages
 // cannot be had together.
 func Resolve(ctx context.Context, spec Spec, src Sources) (Plan, error) {
+	return resolve(ctx, spec, src, func(Platform) hold { return hold{} })
+}
+
+func resolve(ctx context.Context, spec Spec, src Sources, held func(Platform) hold) (Plan, error) {
 	repositories, err := spec.repositories()
 	if err != nil {
 		return Plan{}, err
 	}
-	plan := Plan{Spec: spec, Platforms: make([]PlatformPlan, len(spec.Platforms))}
+	plan := Plan{Spec: spec, repositories: repositories, Platforms: make([]PlatformPlan, len(spec.Platforms))}
 	err = eachPlatform(spec.Platforms, func(i int) (err error) {
-		plan.Platforms[i], err = resolvePlatform(ctx, spec, spec.Platforms[i], repositories, src)
+		p := spec.Platforms[i]
+		plan.Platforms[i], err = resolvePlatform(ctx, spec, p, repositories, src, held(p))
 		return err
 	})
 	if err != nil {
@@ -40,17 +45,17 @@ func Resolve(ctx context.Context, spec Spec, src Sources) (Plan, error) {
 	return plan, nil
 }
 
-func resolvePlatform(ctx context.Context, spec Spec, p Platform, repositories []*apk.Repository, src Sources) (PlatformPlan, error) {
+func resolvePlatform(ctx context.Context, spec Spec, p Platform, repositories repositories, src Sources, held hold) (PlatformPlan, error) {
 	plan := PlatformPlan{Platform: p}
 	var indexes []*apk.Index
 	var needs []string
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		indexes, err = loadIndexes(gctx, repositories, p.Alpine(), src)
+		indexes, err = loadIndexes(gctx, repositories.apk(), p.Alpine(), src)
 		return err
 	})
 	g.Go(func() (err error) {
-		plan.Runtimes, needs, err = ingestRuntimes(gctx, spec, p, src)
+		plan.Runtimes, needs, err = ingestRuntimes(gctx, spec, p, src, held.runtimes)
 		return err
 	})
 	if err := g.Wait(); err != nil {
@@ -63,7 +68,7 @@ func resolvePlatform(ctx context.Context, spec Spec, p Platform, repositories []
 	if plan.World, err = world(spec, needs, plan.Preload); err != nil {
 		return plan, err
 	}
-	solution, err := apk.Solve(plan.World, indexes)
+	solution, err := held.solve(plan.World, indexes)
 	if err != nil {
 		return plan, explainNeeds(err, plan.Runtimes, src.Store)
 	}
@@ -94,28 +99,6 @@ func loadIndexes(ctx context.Context, repositories []*apk.Repository, arch strin
 	}
 	wg.Wait()
 	return indexes, errors.Join(errs...)
-}
-
-// repositories turns the spec's names, URLs and directories into places to read.
-func (s Spec) repositories() ([]*apk.Repository, error) {
-	var rs []*apk.Repository
-	for _, r := range s.Alpine.Repositories {
-		tag, where := cutTag(r)
-		repo := &apk.Repository{Tag: tag}
-		switch {
-		case isPath(where):
-			repo.Mirrors = []string{strings.TrimRight(s.path(where), "/")}
-		default:
-			for _, m := range s.Alpine.Mirrors {
-				repo.Mirrors = append(repo.Mirrors, strings.TrimRight(s.path(m), "/")+"/"+s.Alpine.Branch+"/"+where)
-			}
-		}
-		rs = append(rs, repo)
-	}
-	if len(rs) == 0 {
-		return nil, errors.New("no repository to take packages from; name one with --repository or alpine.repositories")
-	}
-	return rs, nil
 }
 
 // world is what the solver is asked for: the spec's packages, what its allocator and runtimes stand for, and the

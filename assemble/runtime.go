@@ -24,12 +24,14 @@ const defaultPrefix = "/usr/local"
 
 // ingestRuntimes ingests the runtimes of one platform. needs are the libraries that their files want and
 // that they do not hold themselves, as the solver takes them: "so:libssl.so.3".
-func ingestRuntimes(ctx context.Context, spec Spec, p Platform, src Sources) (rs []RuntimePlan, needs []string, err error) {
-	for i, r := range spec.Runtimes {
-		if r.Source == "apk" {
-			continue // a package like any other: see world
+// Those that a lock has come as they are there.
+func ingestRuntimes(ctx context.Context, spec Spec, p Platform, src Sources, locked []LockedRuntime) (rs []RuntimePlan, needs []string, err error) {
+	for i, r := range spec.tarballs() {
+		digest := ""
+		if i < len(locked) {
+			digest = locked[i].Digest
 		}
-		plan, err := ingestRuntime(ctx, spec, spec.Runtimes[i], p, src)
+		plan, err := ingestRuntime(ctx, spec, r, p, digest, src)
 		if err != nil {
 			return nil, nil, fmt.Errorf("runtime %s: %w", publicURL(plan.URL), err)
 		}
@@ -39,17 +41,28 @@ func ingestRuntimes(ctx context.Context, spec Spec, p Platform, src Sources) (rs
 	return rs, needs, err
 }
 
-func ingestRuntime(ctx context.Context, spec Spec, r Runtime, p Platform, src Sources) (RuntimePlan, error) {
-	plan := RuntimePlan{URL: spec.path(r.expand(p)), Pinned: len(r.SHA256) > 0}
-	name := publicURL(plan.URL)
-	want, err := r.digest(ctx, plan.URL, p, src.Fetch)
-	if err != nil {
-		return plan, err
+// tarballs are the runtimes that are one; Alpine's own is a package like any other, see world.
+func (s Spec) tarballs() []Runtime {
+	return slices.DeleteFunc(slices.Clone(s.Runtimes), func(r Runtime) bool { return r.Source == "apk" })
+}
+
+// source is the tarball for the store; want is its digest, "" where only reading it can tell.
+func (r Runtime) source(spec Spec, p Platform, want string, src Sources) layers.Source {
+	url := spec.path(r.expand(p))
+	return layers.Source{Name: publicURL(url), Digest: want,
+		Open: func(ctx context.Context) (io.ReadCloser, error) { return src.open(ctx, url, baseName(url), -1) }}
+}
+
+// ingestRuntime ingests one; want is its digest where a lock says it.
+func ingestRuntime(ctx context.Context, spec Spec, r Runtime, p Platform, want string, src Sources) (RuntimePlan, error) {
+	plan := RuntimePlan{URL: spec.path(r.expand(p)), Public: publicURL(r.expand(p)), Pinned: want != "" || len(r.SHA256) > 0}
+	var err error
+	if want == "" {
+		if want, err = r.digest(ctx, plan.URL, p, src.Fetch); err != nil {
+			return plan, err
+		}
 	}
-	raw, err := src.Store.Ingest(ctx, layers.Source{Name: name, Digest: want,
-		Open: func(ctx context.Context) (io.ReadCloser, error) {
-			return src.open(ctx, plan.URL, baseName(plan.URL), -1)
-		}})
+	raw, err := src.Store.Ingest(ctx, r.source(spec, p, want, src))
 	if errors.Is(err, fs.ErrNotExist) {
 		return plan, fmt.Errorf("%w; %s has no such source", err, p)
 	}
@@ -103,12 +116,23 @@ func (r Runtime) digest(ctx context.Context, url string, p Platform, from Opener
 
 // runtimeRecipe is what a transcoded runtime depends on.
 type runtimeRecipe struct {
-	Version     int // to be raised when the same inputs give other bytes
-	Source      string
-	From, To    string
-	Exclude     []string
-	Owner       *Owner
-	Compression string
+	Version     int      `json:"version"` // to be raised when the same inputs give other bytes
+	Source      string   `json:"source"`  // the tarball, by digest
+	From        string   `json:"from"`
+	To          string   `json:"to"`
+	Exclude     []string `json:"exclude,omitempty"`
+	Owner       *Owner   `json:"owner,omitempty"`
+	Compression string   `json:"compression,omitempty"`
+}
+
+// make makes the layer. The tarball is in the store.
+func (r runtimeRecipe) make(ctx context.Context, store *layers.Store) (layers.Blob, error) {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return layers.Blob{}, err
+	}
+	return store.Rewrite(ctx, "runtime "+string(text), layers.MakeOptions{Compression: r.Compression}, []string{r.Source},
+		func(_ int, h *tar.Header) (bool, error) { return r.edit(h), nil })
 }
 
 // layer is the tarball's own bytes where they are a layer as they stand, else a transcoded one.
@@ -128,13 +152,8 @@ func (r Runtime) layer(ctx context.Context, raw layers.Blob, compression string,
 	if len(reasons) == 0 {
 		return Layer{Blob: raw}, nil
 	}
-	text, err := json.Marshal(recipe)
-	if err != nil {
-		return Layer{}, err
-	}
-	blob, err := store.Rewrite(ctx, "runtime "+string(text), layers.MakeOptions{Compression: compression}, []string{raw.Digest},
-		func(_ int, h *tar.Header) (bool, error) { return recipe.edit(h), nil })
-	return Layer{Blob: blob, Reason: strings.Join(reasons, "; ")}, err
+	blob, err := recipe.make(ctx, store)
+	return Layer{Blob: blob, Reason: strings.Join(reasons, "; "), recipe: &Recipe{Runtime: &recipe}}, err
 }
 
 // reasons says why the tarball cannot be the layer as it is.

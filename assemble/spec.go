@@ -48,7 +48,10 @@ type Runtime struct {
 }
 
 // Owner is a numeric owner of files.
-type Owner struct{ UID, GID int }
+type Owner struct {
+	UID int `json:"uid"`
+	GID int `json:"gid"`
+}
 
 // Allocator says which malloc the image preloads.
 type Allocator struct {
@@ -102,8 +105,10 @@ func ReadSpec(name string) (Spec, error) {
 	return s, err
 }
 
-// Digest names what the spec says, whatever file it stands in and however its YAML is written.
+// Digest names what the spec says, whatever file it stands in and however its YAML is written. The platforms are left
+// out: what is made for one does not depend on the others.
 func (s Spec) Digest() string {
+	s.Platforms = nil
 	b, err := json.Marshal(s)
 	if err != nil {
 		panic("assemble: encoding spec: " + err.Error()) // plain structs, maps and strings

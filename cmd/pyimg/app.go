@@ -27,6 +27,7 @@ func (p program) app() *cli.App {
 		Action:                    noCommand,
 		Commands: []*cli.Command{
 			p.assembleCommand(),
+			p.lockCommand(),
 			p.resolveCommand(),
 			p.inspectCommand(),
 			p.diffCommand(),

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -18,14 +17,13 @@ import (
 
 func (p program) assembleCommand() *cli.Command {
 	flags := append(sourceFlags(), registryFlags()...)
+	flags = append(flags, imageFlags()...)
 	flags = append(flags,
 		&cli.StringSliceFlag{Name: "push", Usage: "push to the registry `REF` (repeatable)"},
 		&cli.StringSliceFlag{Name: "output", Usage: "write `oci:DIR[:TAG]`, oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME] (repeatable)"},
-		&cli.StringSliceFlag{Name: "package", Usage: "`PKG` to add to the spec's packages (repeatable)"},
-		&cli.StringSliceFlag{Name: "runtime", Usage: "`URL|FILE|apk` instead of the spec's runtimes; may hold {alpine_arch}, {oci_arch}, {triple} (repeatable)"},
-		&cli.StringFlag{Name: "allocator", Usage: "`NAME` of the malloc to preload: jemalloc, mimalloc or none"},
-		&cli.StringFlag{Name: "layers", Usage: "`auto|package|single`: merge only what exceeds the limit, never, or everything"},
-		&cli.StringFlag{Name: "compression", Usage: "`gzip|zstd` for all layers (default: as each one is)"},
+		lockFlag(),
+		&cli.BoolFlag{Name: "locked", Usage: "demand a lock that fits the spec"},
+		&cli.BoolFlag{Name: "no-lock", Usage: "leave the lock aside"},
 		&cli.StringFlag{Name: "digest-file", Usage: "write the image's digest to `FILE`"},
 		&cli.StringFlag{Name: "metadata-file", Usage: "write digests, sizes and layers of all platforms to `FILE`, as JSON"},
 		&cli.BoolFlag{Name: "print-spec", Usage: "print the spec that is in force, and do nothing else"},
@@ -34,12 +32,25 @@ func (p program) assembleCommand() *cli.Command {
 		Name:      "assemble",
 		Usage:     "resolve, ingest, verify, then write or push an image",
 		ArgsUsage: "[SPEC]",
-		Description: "SPEC is pyimg.yaml where left out, else the embedded one. Prints REF@DIGEST for each --push, else the digest alone.\n\n" +
+		Description: "SPEC is pyimg.yaml where left out, else the embedded one. Prints REF@DIGEST for each --push, else the digest alone.\n" +
+			"A lock beside the spec (see \"pyimg lock\") decides what the image is, and has to fit the spec. With --push nothing is then\n" +
+			"fetched but what the registry lacks; with neither --push nor --output the image is made, to see that it still comes out so.\n\n" +
 			"Example: pyimg assemble --push ghcr.io/you/python:3.14\n" +
 			"         pyimg assemble app.yaml --platform linux/amd64 --output docker-archive:app.tar:app:latest",
 		Flags:  flags,
 		Action: p.assemble,
 	})
+}
+
+// imageFlags are the flags that put the command line's word over what the spec says of the image.
+func imageFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringSliceFlag{Name: "package", Usage: "`PKG` to add to the spec's packages (repeatable)"},
+		&cli.StringSliceFlag{Name: "runtime", Usage: "`URL|FILE|apk` instead of the spec's runtimes; may hold {alpine_arch}, {oci_arch}, {triple} (repeatable)"},
+		&cli.StringFlag{Name: "allocator", Usage: "`NAME` of the malloc to preload: jemalloc, mimalloc or none"},
+		&cli.StringFlag{Name: "layers", Usage: "`auto|package|single`: merge only what exceeds the limit, never, or everything"},
+		&cli.StringFlag{Name: "compression", Usage: "`gzip|zstd` for all layers (default: as each one is)"},
+	}
 }
 
 func (p program) assemble(c *cli.Context) error {
@@ -62,16 +73,25 @@ func (p program) assemble(c *cli.Context) error {
 	if err := p.registry(c).CheckRefs(c.StringSlice("push")); err != nil {
 		return usageError{err}
 	}
+	lock, locked, err := p.lockInForce(c, s)
+	if err != nil {
+		return err
+	}
 	src, done, err := p.sources(c, s, true)
 	defer done()
 	if err != nil {
 		return err
 	}
-	lock, err := p.build(c, s, src)
+	open := assemble.FromStore(src.Store)
+	if locked {
+		open, err = p.supply(c, s, lock, src, outputs)
+	} else {
+		lock, err = p.build(c, src, func(src assemble.Sources) (assemble.Plan, error) { return assemble.Resolve(c.Context, s, src) })
+	}
 	if err != nil {
 		return err
 	}
-	index, err := lock.Index(c.Context, assemble.FromStore(src.Store))
+	index, err := lock.Index(c.Context, open)
 	if err != nil {
 		return err
 	}
@@ -81,7 +101,7 @@ func (p program) assemble(c *cli.Context) error {
 // assembleSpec is the spec in force, with the flags' word over the file's.
 func assembleSpec(c *cli.Context) (assemble.Spec, error) {
 	if c.NArg() > 1 {
-		return assemble.Spec{}, usagef("assemble takes one spec, found %d arguments", c.NArg())
+		return assemble.Spec{}, usagef("%s takes one spec, found %d arguments", c.Command.Name, c.NArg())
 	}
 	s, err := spec(c.Args().First())
 	if err != nil {
@@ -123,32 +143,37 @@ func applyImageFlags(c *cli.Context, s *assemble.Spec) (err error) {
 	return s.Layers.Check()
 }
 
-// build resolves and builds. Warnings wait until the display of progress has ended, which would overwrite them.
-func (p program) build(c *cli.Context, s assemble.Spec, src assemble.Sources) (assemble.Lock, error) {
+// build builds what a plan is found for.
+func (p program) build(c *cli.Context, src assemble.Sources, resolve func(assemble.Sources) (assemble.Plan, error)) (lock assemble.Lock, err error) {
 	created, err := p.sourceDateEpoch()
 	if err != nil {
-		return assemble.Lock{}, err
+		return lock, err
 	}
+	err = p.reporting(c, src, func(src assemble.Sources) error {
+		plan, err := resolve(src)
+		if err != nil {
+			return err
+		}
+		lock, err = assemble.Build(c.Context, plan, src, assemble.BuildOptions{Created: created})
+		return err
+	})
+	return lock, err
+}
+
+// reporting shows what is fetched. Warnings wait until the display of progress has ended, which would overwrite them.
+func (p program) reporting(c *cli.Context, src assemble.Sources, do func(assemble.Sources) error) error {
 	report, err := p.reporter(c)
 	if err != nil {
-		return assemble.Lock{}, err
+		return err
 	}
 	var warnings []string
 	src.Progress, src.Warn = report, func(text string) { warnings = append(warnings, text) }
-	lock, err := resolveAndBuild(c.Context, s, src, created)
+	err = do(src)
 	report.Close()
 	for _, w := range warnings {
 		p.warn(w)
 	}
-	return lock, err
-}
-
-func resolveAndBuild(ctx context.Context, s assemble.Spec, src assemble.Sources, created time.Time) (assemble.Lock, error) {
-	plan, err := assemble.Resolve(ctx, s, src)
-	if err != nil {
-		return assemble.Lock{}, err
-	}
-	return assemble.Build(ctx, plan, src, assemble.BuildOptions{Created: created})
+	return err
 }
 
 // sourceDateEpoch is the time that reproducible-builds.org's variable sets; zero where it is not set.

@@ -136,7 +136,11 @@ func (d *demo) serve(ctx context.Context) (string, error) {
 }
 
 func (d *demo) build(ctx context.Context) (assemble.Lock, error) {
-	return resolveAndBuild(ctx, d.spec, d.src, time.Time{})
+	plan, err := assemble.Resolve(ctx, d.spec, d.src)
+	if err != nil {
+		return assemble.Lock{}, err
+	}
+	return assemble.Build(ctx, plan, d.src, assemble.BuildOptions{})
 }
 
 func (d *demo) assemble(ctx context.Context) (string, error) {

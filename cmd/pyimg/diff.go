@@ -19,7 +19,7 @@ func (p program) diffCommand() *cli.Command {
 		Description: "A and B are image references, layouts or archives, whoever made them. Files are compared by type, size, mode,\n" +
 			"owner and link, those of packages by their checksum, too. The exit code is 0 also where they differ.\n\n" +
 			"Example: pyimg diff image:old image:new",
-		Flags: append(imageFlags(), insecureFlag(),
+		Flags: append(contentFlags(), insecureFlag(),
 			&cli.BoolFlag{Name: "all", Usage: "list all files and layers, not the first ones"},
 			&cli.BoolFlag{Name: "json", Usage: "as JSON, with all files and layers"}),
 		Action: p.diff,

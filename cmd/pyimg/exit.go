@@ -35,10 +35,10 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 func exitCode(err error) int {
 	var usage usageError
 	var spec *assemble.SpecError
+	var lock *assemble.LockError
 	var verify *assemble.VerifyError
-	var conflict *apk.ConflictError
-	var member *layers.MemberError
-	var layout *layers.ConflictError
+	var mismatch *assemble.MismatchError
+	var gone *assemble.GoneError
 	var trust *apk.TrustError
 	var hash *apk.HashError
 	var digest *layers.DigestError
@@ -46,13 +46,11 @@ func exitCode(err error) int {
 	var credential *push.CredentialError
 	var source *fetch.Error
 	switch {
-	case errors.As(err, &usage), errors.As(err, &spec):
+	case errors.As(err, &usage), errors.As(err, &spec), errors.As(err, &lock):
 		return exitUsage
 	case errors.Is(err, apk.ErrNoSolution):
 		return exitNoSolution
-	case errors.As(err, &verify), errors.As(err, &conflict), errors.As(err, &member), errors.As(err, &layout), errors.Is(err, errUnsound):
-		return exitUnverified
-	case errors.As(err, &trust), errors.As(err, &hash), errors.As(err, &digest), errors.Is(err, apk.ErrDamaged):
+	case errors.As(err, &verify), errors.As(err, &mismatch), errors.As(err, &trust), errors.As(err, &hash), errors.As(err, &digest), errors.Is(err, apk.ErrDamaged), isUnsound(err):
 		return exitUnverified
 	case errors.As(err, &registry):
 		if registry.Unauthorized() {
@@ -63,6 +61,8 @@ func exitCode(err error) int {
 		return exitAuth
 	case errors.As(err, &source) && strings.HasPrefix(source.URL, "http"):
 		return exitNetwork
+	case errors.As(err, &gone):
+		return exitNoSolution
 	}
 	return exitFailed
 }

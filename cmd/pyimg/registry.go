@@ -16,8 +16,12 @@ import (
 func registryFlags() []cli.Flag {
 	return []cli.Flag{
 		insecureFlag(),
-		&cli.StringFlag{Name: "progress", Value: "auto", Usage: "`auto|plain|json|quiet` on stderr"},
+		progressFlag(),
 	}
+}
+
+func progressFlag() cli.Flag {
+	return &cli.StringFlag{Name: "progress", Value: "auto", Usage: "`auto|plain|json|quiet` on stderr"}
 }
 
 func insecureFlag() cli.Flag {

@@ -11,8 +11,10 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/sound"
+	"github.com/pyimg/pyimg/layers"
 )
 
 func (p program) verifyCommand() *cli.Command {
@@ -61,6 +63,14 @@ func (p program) verify(c *cli.Context) error {
 // errUnsound says that verify found errors; the findings have been printed.
 var errUnsound = errors.New("the image is not sound")
 
+// isUnsound reports whether an error says that an image would not be sound, or that what it is made of cannot become one.
+func isUnsound(err error) bool {
+	var conflict *apk.ConflictError
+	var member *layers.MemberError
+	var layout *layers.ConflictError
+	return errors.Is(err, errUnsound) || errors.As(err, &conflict) || errors.As(err, &member) || errors.As(err, &layout)
+}
+
 func (p program) findings(c *cli.Context, arg string) ([]assemble.PlatformFindings, error) {
 	if isSpec(arg) {
 		return p.specFindings(c, arg)
@@ -100,7 +110,7 @@ func isSpec(arg string) bool {
 	return err == nil && info.Mode().IsRegular() && (ext == ".yaml" || ext == ".yml")
 }
 
-// specFindings assembles a spec and writes nothing.
+// specFindings assembles a spec, by its lock where there is one, and writes nothing.
 func (p program) specFindings(c *cli.Context, name string) ([]assemble.PlatformFindings, error) {
 	s, err := spec(name)
 	if err != nil {
@@ -113,13 +123,25 @@ func (p program) specFindings(c *cli.Context, name string) ([]assemble.PlatformF
 	if err != nil {
 		return nil, err
 	}
+	lock, locked, err := p.lockInForce(c, s)
+	if err != nil {
+		return nil, err
+	}
 	src, done, err := p.sources(c, s, true)
 	defer done()
 	if err != nil {
 		return nil, err
 	}
 	src.Warn = func(string) {} // what counts of them is among the findings
-	lock, err := resolveAndBuild(c.Context, s, src, created)
+	var plan assemble.Plan
+	if locked {
+		plan, err = lock.Plan(c.Context, s, src)
+	} else {
+		plan, err = assemble.Resolve(c.Context, s, src)
+	}
+	if err == nil {
+		lock, err = assemble.Build(c.Context, plan, src, assemble.BuildOptions{Created: created})
+	}
 	if found := assemble.BuildFindings(err); found != nil {
 		return found, nil
 	}

@@ -1,0 +1,177 @@
+package assemble
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/pyimg/pyimg/apk"
+)
+
+// maxLock bounds a lock: 9 platforms of a thousand packages take some 5 MB.
+const maxLock = 64 << 20
+
+// LockError says why a lock cannot be used.
+type LockError struct {
+	File string // "" where it is no file's
+	Err  error
+}
+
+func (e *LockError) Error() string {
+	if e.File == "" {
+		return "the lock " + e.Err.Error()
+	}
+	return fmt.Sprintf("lock %s: it %v", e.File, e.Err)
+}
+
+func (e *LockError) Unwrap() error { return e.Err }
+
+// ReadLock reads a lock and checks that it is whole: of a version that is known, as it was written, and with the digests
+// that follow from it. The error is a *LockError but where the file cannot be read; fs.ErrNotExist where there is none.
+func ReadLock(name string) (Lock, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return Lock{}, fmt.Errorf("reading lock: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxLock+1))
+	if err != nil {
+		return Lock{}, fmt.Errorf("reading lock %q: %w", name, err)
+	}
+	l, err := ParseLock(data)
+	if err != nil {
+		return Lock{}, &LockError{name, err}
+	}
+	return l, nil
+}
+
+// ParseLock reads a lock from its file's content. See ReadLock.
+func ParseLock(data []byte) (Lock, error) {
+	var l Lock
+	if len(data) > maxLock {
+		return l, fmt.Errorf("has more than %d bytes, which no lock has", maxLock)
+	}
+	var head struct{ Version int }
+	if err := json.Unmarshal(data, &head); err != nil {
+		return l, fmt.Errorf(`is not JSON: %w; write it anew with "pyimg lock"`, err)
+	}
+	if head.Version != LockVersion {
+		return l, fmt.Errorf(`is of version %d, this pyimg knows version %d; use the pyimg that wrote it, or write it anew with "pyimg lock"`,
+			head.Version, LockVersion)
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&l); err != nil {
+		return l, fmt.Errorf(`was changed by hand: %w; write it anew with "pyimg lock"`, err)
+	}
+	if err := l.check(); err != nil {
+		return l, fmt.Errorf(`was changed by hand or merged wrongly: %w; write it anew with "pyimg lock"`, err)
+	}
+	return l, nil
+}
+
+// check holds a lock against its own checksum and the digests that follow from it.
+func (l Lock) check() error {
+	if got, err := l.checksum(); err != nil {
+		return err
+	} else if got != l.Checksum {
+		return fmt.Errorf("its checksum is %s, it says %q", got, l.Checksum)
+	}
+	for _, p := range l.Platforms {
+		if err := p.check(); err != nil {
+			return fmt.Errorf("%s: %w", p.Platform, err)
+		}
+	}
+	sealed := l
+	sealed.Platforms = slices.Clone(l.Platforms)
+	if err := sealed.seal(); err != nil {
+		return err
+	}
+	if sealed.Digest != l.Digest {
+		return fmt.Errorf("the image index that follows from it is %s, it says %s", sealed.Digest, l.Digest)
+	}
+	return nil
+}
+
+// check sees to it that nothing in the platform can surprise who uses it.
+func (p LockedPlatform) check() error {
+	if len(p.Install) != len(p.Packages) {
+		return fmt.Errorf("%d packages, %d in install order", len(p.Packages), len(p.Install))
+	}
+	for _, l := range p.Layers {
+		for _, digest := range []string{l.Digest, l.DiffID} {
+			if _, err := v1.NewHash(digest); err != nil {
+				return fmt.Errorf("layer %q: %w", l.From, err)
+			}
+		}
+	}
+	for _, w := range p.World {
+		if _, err := apk.ParseDependency(w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// WriteLock writes a lock, beside its place first.
+func WriteLock(name string, l Lock) error {
+	data, err := l.Encode()
+	if err == nil {
+		err = writeFile(name, data)
+	}
+	if err != nil {
+		return fmt.Errorf("writing lock %q: %w", name, err)
+	}
+	return nil
+}
+
+// writeFile puts data into a file, all of it or nothing.
+func writeFile(name string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(name), ".pyimg-lock-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}
+
+// LockName is where a spec's lock lies: pyimg.lock beside pyimg.yaml, app.lock beside app.yaml. The embedded spec has
+// pyimg.lock in the working directory.
+func LockName(spec string) string {
+	if spec == "" {
+		return "pyimg.lock"
+	}
+	return regexp.MustCompile(`\.(ya?ml|json)$`).ReplaceAllString(spec, "") + ".lock"
+}
+
+// Fits tells whether the lock was made from this spec and has its platforms. The error is a *LockError.
+func (l Lock) Fits(s Spec) error {
+	if l.Spec != s.Digest() {
+		return &LockError{Err: errors.New(`was made from another spec, or with other flags; write it anew with "pyimg lock", or leave it aside with --no-lock`)}
+	}
+	var missing []string
+	for _, p := range s.Platforms {
+		if !slices.ContainsFunc(l.Platforms, func(q LockedPlatform) bool { return q.Platform == p }) {
+			missing = append(missing, p.String())
+		}
+	}
+	if len(missing) > 0 {
+		return &LockError{Err: fmt.Errorf(`has nothing for %s; write it anew with "pyimg lock"`, strings.Join(missing, ", "))}
+	}
+	return nil
+}

@@ -1,0 +1,82 @@
+package assemble
+
+import (
+	"errors"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/pyimg/pyimg/apk"
+)
+
+// repositories are the spec's, in its order.
+type repositories []repository
+
+// A repository is one that packages come from.
+type repository struct {
+	*apk.Repository
+	public []string // by mirror, as it may be written down: without credentials, and a directory as the spec names it
+}
+
+// repositories turns the spec's names, URLs and directories into places to read.
+func (s Spec) repositories() (repositories, error) {
+	var rs repositories
+	for _, r := range s.Alpine.Repositories {
+		tag, where := cutTag(r)
+		repo := repository{Repository: &apk.Repository{Tag: tag}}
+		add := func(base, rest string) {
+			repo.Mirrors = append(repo.Mirrors, strings.TrimRight(s.path(base), "/")+rest)
+			repo.public = append(repo.public, strings.TrimRight(publicURL(base), "/")+rest)
+		}
+		if isPath(where) {
+			add(where, "")
+		} else {
+			for _, m := range s.Alpine.Mirrors {
+				add(m, "/"+s.Alpine.Branch+"/"+where)
+			}
+		}
+		rs = append(rs, repo)
+	}
+	if len(rs) == 0 {
+		return nil, errors.New("no repository to take packages from; name one with --repository or alpine.repositories")
+	}
+	return rs, nil
+}
+
+// apk are the repositories as the solver knows them.
+func (rs repositories) apk() []*apk.Repository {
+	out := make([]*apk.Repository, len(rs))
+	for i, r := range rs {
+		out[i] = r.Repository
+	}
+	return out
+}
+
+// publicURLs are where a package can be had, fit to be written down.
+func (rs repositories) publicURLs(p *apk.Package) []string {
+	for _, r := range rs {
+		if r.Repository == p.Repository {
+			return r.urls(p.Arch, p.String())
+		}
+	}
+	return PublicURLs(p.URLs())
+}
+
+// urls are the public URLs of the package NAME-VERSION.
+func (r repository) urls(arch, nameVersion string) []string {
+	urls := make([]string, len(r.public))
+	for i, m := range r.public {
+		urls[i] = m + "/" + path.Join(arch, nameVersion+".apk")
+	}
+	return urls
+}
+
+// holding finds the repository that has a package at these public URLs.
+func (rs repositories) holding(urls []string, arch, nameVersion string) (repository, bool) {
+	for _, r := range rs {
+		if slices.Equal(r.urls(arch, nameVersion), urls) {
+			return r, true
+		}
+	}
+	return repository{}, false
+}

@@ -1,0 +1,243 @@
+package assemble
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"runtime"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/layers"
+)
+
+// Supply brings the layers of a lock: out of the store, else from where the lock says that they come from, else made
+// anew from their sources. Nothing is done before a layer is asked for.
+type Supply struct {
+	lock   Lock
+	spec   Spec
+	src    Sources
+	plan   Plan
+	builds []*platformOnce
+}
+
+type platformOnce struct {
+	sync.Mutex
+	built bool
+}
+
+// Supply is that of a lock that fits the spec.
+func (l Lock) Supply(spec Spec, src Sources) (*Supply, error) {
+	plan, err := l.packages(spec)
+	if err != nil {
+		return nil, err
+	}
+	s := &Supply{lock: l, spec: spec, src: src, plan: plan}
+	for range l.Platforms {
+		s.builds = append(s.builds, new(platformOnce))
+	}
+	return s, nil
+}
+
+// Open opens a layer of the lock. One that is its source's own bytes streams from there, and into the store in the same
+// pass; its reader ends well only when both its digest is right and it is stored.
+func (s *Supply) Open(ctx context.Context, digest string) (io.ReadCloser, error) {
+	r, err := s.src.Store.Open(digest)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return r, err
+	}
+	p, l, err := s.find(digest)
+	if err != nil {
+		return nil, err
+	}
+	if l.made() {
+		if err := s.make(ctx, p, l); err != nil {
+			return nil, err
+		}
+		return s.src.Store.Open(digest)
+	}
+	if pkg := s.plan.Platforms[p].unpacking(s.lock.Platforms[p], digest); pkg != nil {
+		return s.streamPackage(ctx, pkg, digest)
+	}
+	return s.streamRuntime(ctx, p, digest)
+}
+
+// Fetch brings all layers into the store, many at once, and reports to progress (or nobody, if it is nil).
+func (s *Supply) Fetch(ctx context.Context, progress Progress) error {
+	reported := *s
+	reported.src.Progress = progress
+	return reported.fetch(ctx)
+}
+
+func (s *Supply) fetch(ctx context.Context) error {
+	if err := s.bringAll(ctx); err != nil {
+		return err
+	}
+	return eachPlatform(s.plan.Spec.Platforms, func(p int) error {
+		for _, l := range s.lock.Platforms[p].Layers {
+			if _, err := s.src.Store.Blob(l.Digest); err == nil || !l.made() {
+				continue
+			}
+			if err := s.make(ctx, p, l); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// bringAll stores the layers that are their sources' own bytes.
+func (s *Supply) bringAll(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(s.src.jobs())
+	for p, platform := range s.lock.Platforms {
+		for _, l := range platform.Layers {
+			if !l.made() {
+				g.Go(func() error { return s.bring(ctx, p, l.Digest) })
+			}
+		}
+	}
+	return g.Wait()
+}
+
+// find finds the layer, and the platform that has it.
+func (s *Supply) find(digest string) (platform int, l LockedLayer, err error) {
+	for p, platform := range s.lock.Platforms {
+		for _, l := range platform.Layers {
+			if l.Digest == digest {
+				return p, l, nil
+			}
+		}
+	}
+	return 0, LockedLayer{}, fmt.Errorf("the lock has no layer %s", digest)
+}
+
+// unpacking is the package whose data stream has this digest; nil where none has.
+func (p PlatformPlan) unpacking(locked LockedPlatform, digest string) *apk.Package {
+	i := slices.IndexFunc(locked.Packages, func(q LockedPackage) bool { return q.Data == digest })
+	if i < 0 {
+		return nil
+	}
+	return p.Packages[slices.Index(locked.Install, locked.Packages[i].Name)]
+}
+
+// bring stores the bytes of a package or a runtime, unless they are there.
+func (s *Supply) bring(ctx context.Context, p int, digest string) error {
+	if _, err := s.src.Store.Blob(digest); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if pkg := s.plan.Platforms[p].unpacking(s.lock.Platforms[p], digest); pkg != nil {
+		u, err := ingestPackage(ctx, pkg, s.src)
+		if err != nil {
+			return fmt.Errorf("package %s: %w", pkg, gone(ctx, pkg, s.src, err))
+		}
+		return sameData(pkg, u.blob.Digest, digest)
+	}
+	r, err := s.streamRuntime(ctx, p, digest)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, r)
+	return errors.Join(err, r.Close())
+}
+
+// sameData refuses a package whose control stream names other data than the lock does: its checksum is only SHA-1.
+func sameData(p *apk.Package, got, want string) error {
+	if got != want {
+		return fmt.Errorf("package %s: its data stream is %s, the lock says %s", p, got, want)
+	}
+	return nil
+}
+
+func (s *Supply) streamPackage(ctx context.Context, p *apk.Package, digest string) (io.ReadCloser, error) {
+	r, err := streamPackage(ctx, p, s.src, digest)
+	if err != nil {
+		return nil, fmt.Errorf("package %s: %w", p, gone(ctx, p, s.src, err))
+	}
+	return r, nil
+}
+
+// streamRuntime opens a runtime's tarball, whose digest the lock says.
+func (s *Supply) streamRuntime(ctx context.Context, p int, digest string) (io.ReadCloser, error) {
+	platform := s.lock.Platforms[p]
+	for i, r := range s.spec.tarballs() {
+		if i >= len(platform.Runtimes) || platform.Runtimes[i].Digest != digest {
+			continue
+		}
+		return s.src.Store.Through(ctx, r.source(s.spec, platform.Platform, digest, s.src))
+	}
+	return nil, fmt.Errorf("layer %s is neither a package's nor a runtime's: write the lock anew with \"pyimg lock\"", digest)
+}
+
+// make makes a layer anew: from its own sources where its recipe says how, else from all of its platform.
+func (s *Supply) make(ctx context.Context, p int, l LockedLayer) error {
+	blob, err := s.remake(ctx, p, l)
+	if err != nil {
+		return fmt.Errorf("making layer %s (%s) anew: %w", l.Digest, l.From, err)
+	}
+	if blob.Digest != l.Digest {
+		return &MismatchError{[]string{fmt.Sprintf("layer %s comes out as %s, not as %s, which another version of pyimg may have made",
+			l.From, blob.Digest, l.Digest)}}
+	}
+	return nil
+}
+
+func (s *Supply) remake(ctx context.Context, p int, l LockedLayer) (layers.Blob, error) {
+	if l.Recipe == nil {
+		return l.blob(), s.build(ctx, p)
+	}
+	switch {
+	case l.Recipe.Packages != nil:
+		for _, digest := range l.Recipe.Packages.Sources {
+			if err := s.bring(ctx, p, digest); err != nil {
+				return layers.Blob{}, err
+			}
+		}
+		return l.Recipe.Packages.make(ctx, s.src.Store)
+	case l.Recipe.Runtime != nil:
+		if err := s.bring(ctx, p, l.Recipe.Runtime.Source); err != nil {
+			return layers.Blob{}, err
+		}
+		return l.Recipe.Runtime.make(ctx, s.src.Store)
+	}
+	return layers.Blob{}, errors.New("its recipe is empty")
+}
+
+// build builds a platform from the lock's plan, once, and expects what the lock says.
+func (s *Supply) build(ctx context.Context, p int) error {
+	once := s.builds[p]
+	once.Lock()
+	defer once.Unlock()
+	if once.built {
+		return nil
+	}
+	want, err := s.lock.Only([]Platform{s.lock.Platforms[p].Platform})
+	if err != nil {
+		return err
+	}
+	quiet := s.src
+	quiet.Warn = nil // said when the lock was made
+	plan, err := want.Plan(ctx, s.spec, quiet)
+	if err != nil {
+		return err
+	}
+	got, err := Build(ctx, plan, quiet, BuildOptions{})
+	if err != nil {
+		return err
+	}
+	once.built = true
+	return want.Expect(got)
+}
+
+// jobs is how much is fetched and ingested at once.
+func (s Sources) jobs() int {
+	if s.Jobs > 0 {
+		return s.Jobs
+	}
+	return 2 * runtime.GOMAXPROCS(0) // half of them wait for the network
+}

@@ -1,0 +1,158 @@
+package assemble
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pyimg/pyimg/apk"
+)
+
+// A hold keeps what a lock has where the rest is resolved anew. The zero value holds nothing.
+type hold struct {
+	platform Platform
+	packages map[string]LockedPackage // by name
+	free     []string                 // names of packages that may move
+	runtimes []LockedRuntime
+}
+
+// Update resolves the spec with all packages held at what the lock has, but for those named and, where they cannot move
+// alone, those of the same origin. Runtimes are held. The error is an *apk.SolveError where they cannot move so.
+func Update(ctx context.Context, spec Spec, lock Lock, names []string, src Sources) (Plan, error) {
+	for _, name := range names {
+		if !lock.has(name) {
+			return Plan{}, &LockError{Err: fmt.Errorf("has no package %q to update; it has %s", name, strings.Join(lock.names(), ", "))}
+		}
+	}
+	return resolve(ctx, spec, src, func(p Platform) hold {
+		h := hold{platform: p, packages: make(map[string]LockedPackage), free: names}
+		for _, l := range lock.Platforms {
+			if l.Platform != p {
+				continue
+			}
+			h.runtimes = l.Runtimes
+			for _, q := range l.Packages {
+				h.packages[q.Name] = q
+			}
+		}
+		return h
+	})
+}
+
+func (l Lock) has(name string) bool { return slices.Contains(l.names(), name) }
+
+// names are those of the packages of all platforms, sorted.
+func (l Lock) names() []string {
+	var names []string
+	for _, p := range l.Platforms {
+		names = append(names, p.Install...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// solve finds the packages that satisfy the world, with what is held at its place.
+func (h hold) solve(world []apk.Dependency, indexes []*apk.Index) (apk.Solution, error) {
+	if h.packages == nil {
+		return apk.Solve(world, indexes)
+	}
+	if err := h.missing(indexes); err != nil {
+		return apk.Solution{}, err
+	}
+	newest, err := apk.Solve(world, indexes)
+	if err != nil {
+		return newest, err
+	}
+	var solution apk.Solution
+	var held error
+	for _, free := range [][]string{h.free, h.siblings(indexes)} {
+		// Packages of one origin often want each other's exact version, so these come next.
+		solution, err = apk.Solve(world, h.held(indexes, free))
+		if err == nil && len(h.behind(solution, newest)) == 0 {
+			return solution, nil
+		}
+		held = errors.Join(held, err)
+	}
+	if err != nil {
+		return solution, fmt.Errorf("with all others held as the lock has them: %w", held)
+	}
+	for _, p := range h.behind(solution, newest) {
+		solution.Notes = append(solution.Notes, fmt.Sprintf("%s cannot move while all others are held as the lock has them; \"pyimg lock\" moves all", p))
+	}
+	return solution, nil
+}
+
+// behind are the packages that may move and are not at what they would be if all moved.
+func (h hold) behind(solution, newest apk.Solution) []string {
+	var behind []string
+	for _, p := range newest.Packages {
+		at := slices.IndexFunc(solution.Packages, func(q *apk.Package) bool { return q.Name == p.Name })
+		if slices.Contains(h.free, p.Name) && at >= 0 && solution.Packages[at].Checksum != p.Checksum {
+			behind = append(behind, solution.Packages[at].String())
+		}
+	}
+	return behind
+}
+
+// held are the indexes without other versions of the packages that may not move.
+func (h hold) held(indexes []*apk.Index, free []string) []*apk.Index {
+	out := make([]*apk.Index, len(indexes))
+	for i, x := range indexes {
+		out[i] = x.Where(func(p *apk.Package) bool {
+			q, locked := h.packages[p.Name]
+			return !locked || slices.Contains(free, p.Name) || p.Checksum.String() == q.Checksum
+		})
+	}
+	return out
+}
+
+// siblings are the packages that may move and all those that were built with them.
+func (h hold) siblings(indexes []*apk.Index) []string {
+	origins := make(map[string]bool)
+	free := slices.Clone(h.free)
+	each := func(do func(*apk.Package)) {
+		for _, x := range indexes {
+			for _, p := range x.Packages {
+				do(p)
+			}
+		}
+	}
+	each(func(p *apk.Package) {
+		if slices.Contains(h.free, p.Name) {
+			origins[p.Origin] = true
+		}
+	})
+	each(func(p *apk.Package) {
+		if origins[p.Origin] && p.Origin != "" {
+			free = append(free, p.Name)
+		}
+	})
+	return free
+}
+
+// missing names the packages that are to stay as they are and that no index lists so any more.
+func (h hold) missing(indexes []*apk.Index) error {
+	var errs []error
+	for _, name := range sortedKeys(h.packages) {
+		if slices.Contains(h.free, name) {
+			continue
+		}
+		q := h.packages[name]
+		listed, now := false, []string(nil)
+		for _, x := range indexes {
+			for _, p := range x.Packages {
+				if p.Name == name {
+					listed = listed || p.Checksum.String() == q.Checksum
+					now = append(now, p.Version)
+				}
+			}
+		}
+		if !listed {
+			errs = append(errs, &GoneError{Package: q.Name + "-" + q.Version, Name: q.Name, Now: now,
+				Err: errors.New("its index lists it no more, so it cannot be held")})
+		}
+	}
+	return errors.Join(errs...)
+}

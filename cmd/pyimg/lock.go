@@ -1,0 +1,153 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pyimg/pyimg/assemble"
+)
+
+func (p program) lockCommand() *cli.Command {
+	flags := append(sourceFlags(), imageFlags()...)
+	return command(&cli.Command{
+		Name:      "lock",
+		Usage:     "write down all that the image is made of, by digest",
+		ArgsUsage: "[SPEC]",
+		Description: "Builds the image, verifies it and writes its lock beside the spec: pyimg.lock, or app.lock for app.yaml. Commit it: assemble\n" +
+			"then makes this very image, and needs no package for it where the registry has the layers. Prints the image's digest,\n" +
+			"and on stderr what has changed.\n\n" +
+			"Example: pyimg lock\n" +
+			"         pyimg lock --update openssl     # all else stays as it is",
+		Flags: append(flags,
+			lockFlag(),
+			&cli.StringSliceFlag{Name: "update", Usage: "move only the package `NAME` to what there is now, and what it cannot move without (repeatable)"},
+			progressFlag()),
+		Action: p.lock,
+	})
+}
+
+func lockFlag() cli.Flag {
+	return &cli.StringFlag{Name: "lock", Usage: "`FILE` of the lock (default: the spec's name with .lock, pyimg.lock for the embedded spec)"}
+}
+
+// lockFile is where the lock of the command line's spec lies.
+func lockFile(c *cli.Context) string {
+	if file := c.String("lock"); file != "" {
+		return file
+	}
+	return assemble.LockName(c.Args().First())
+}
+
+func (p program) lock(c *cli.Context) error {
+	s, err := assembleSpec(c)
+	if err != nil {
+		return err
+	}
+	file := lockFile(c)
+	names := c.StringSlice("update")
+	old, err := assemble.ReadLock(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && len(names) > 0:
+		return usagef("%w; without one there is nothing to update: write it with \"pyimg lock\"", err)
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil && len(names) > 0:
+		return err
+	case err != nil:
+		p.warn(err.Error())
+	}
+	src, done, err := p.sources(c, s, true)
+	defer done()
+	if err != nil {
+		return err
+	}
+	lock, err := p.build(c, src, func(src assemble.Sources) (assemble.Plan, error) {
+		if len(names) > 0 {
+			return assemble.Update(c.Context, s, old, names, src)
+		}
+		return assemble.Resolve(c.Context, s, src)
+	})
+	if err != nil {
+		return err
+	}
+	if err := p.writeLock(file, lock, old); err != nil {
+		return err
+	}
+	fmt.Fprintln(p.stdout, lock.Digest)
+	return nil
+}
+
+// writeLock writes a lock where it says something else than the old one, and tells what.
+func (p program) writeLock(file string, lock, old assemble.Lock) error {
+	if lock.Checksum == old.Checksum {
+		fmt.Fprintf(p.stderr, "pyimg: %s is up to date\n", file)
+		return nil
+	}
+	if err := assemble.WriteLock(file, lock); err != nil {
+		return err
+	}
+	if old.Version == 0 {
+		fmt.Fprintf(p.stderr, "pyimg: %s is new\n", file)
+		return nil
+	}
+	for _, line := range lock.Changes(old) {
+		fmt.Fprintf(p.stderr, "pyimg: %s\n", line)
+	}
+	fmt.Fprintf(p.stderr, "pyimg: %s is written\n", file)
+	return nil
+}
+
+// lockInForce is the lock that decides what the image is, for the spec's platforms; false where there is none.
+func (p program) lockInForce(c *cli.Context, s assemble.Spec) (assemble.Lock, bool, error) {
+	if c.Bool("no-lock") {
+		if c.Bool("locked") || c.String("lock") != "" {
+			return assemble.Lock{}, false, usagef("--no-lock says to leave the lock aside, --locked and --lock to take it")
+		}
+		return assemble.Lock{}, false, nil
+	}
+	file := lockFile(c)
+	lock, err := assemble.ReadLock(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		if c.Bool("locked") || c.String("lock") != "" {
+			return lock, false, usagef("%w; write it with \"pyimg lock\"", err)
+		}
+		return lock, false, nil
+	}
+	if err == nil {
+		err = lock.Fits(s)
+	}
+	var fault *assemble.LockError
+	if errors.As(err, &fault) {
+		fault.File = file
+	}
+	if err != nil {
+		return lock, false, err
+	}
+	if lock.Untrusted {
+		p.warn(file + " was written with --allow-untrusted: nobody's signature vouches for what it names")
+	}
+	lock, err = lock.Only(s.Platforms)
+	return lock, true, err
+}
+
+// supply brings what the lock names. Where nothing is to be delivered the image is made from it, to see that it still
+// can be.
+func (p program) supply(c *cli.Context, s assemble.Spec, lock assemble.Lock, src assemble.Sources, outputs []output) (assemble.OpenBlob, error) {
+	supply, err := lock.Supply(s, src)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case len(outputs) > 0:
+		err = p.reporting(c, src, func(src assemble.Sources) error { return supply.Fetch(c.Context, src.Progress) })
+	case len(c.StringSlice("push")) == 0:
+		var got assemble.Lock
+		got, err = p.build(c, src, func(src assemble.Sources) (assemble.Plan, error) { return lock.Plan(c.Context, s, src) })
+		if err == nil {
+			err = lock.Expect(got)
+		}
+	}
+	return supply.Open, err
+}
