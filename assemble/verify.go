@@ -28,7 +28,7 @@ func (e *VerifyError) Error() string {
 			lines = append(lines, f.String())
 		}
 	}
-	return "the image would not start: " + strings.Join(lines, "\n  ")
+	return "the image is not sound: " + strings.Join(lines, "\n  ")
 }
 
 // unsound is a VerifyError of one finding.
@@ -99,10 +99,7 @@ func VerifyIndex(ctx context.Context, index v1.ImageIndex, store *layers.Store, 
 func (c Contents) verify() PlatformFindings {
 	im := c.Platform.image(c.Tree, c.Config.Config)
 	im.Oddities, im.Own = c.oddities, c.own
-	r := PlatformFindings{Platform: c.Platform.String(), Digest: c.Digest, Layers: len(c.Layers), Findings: sound.Check(im)}
-	for range c.Tree.All() {
-		r.Files++
-	}
+	r := PlatformFindings{Platform: c.Platform.String(), Digest: c.Digest, Layers: len(c.Layers), Files: c.Tree.Len(), Findings: sound.Check(im)}
 	if r.Findings == nil {
 		r.Findings = []Finding{}
 	}

@@ -169,6 +169,9 @@ func (t *Tree) put(n Node) {
 	}
 }
 
+// Len is how many nodes there are.
+func (t *Tree) Len() int { return len(t.nodes) }
+
 // All yields the nodes sorted by path, byte by byte. The root is among them where a layer has an entry for it.
 func (t *Tree) All() iter.Seq[Node] {
 	return func(yield func(Node) bool) {

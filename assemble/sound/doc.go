@@ -107,9 +107,10 @@ type checker struct {
 	Image
 	nodes                []layers.Node // by path
 	objects              map[string]*object
-	musl                 bool            // the image's C library is musl
-	paths                []string        // PATH's folders
-	pathDirs, systemDirs map[string]bool // these and those where the image's loader looks for libraries
+	opened               map[string]*object // by any path at which one was looked for; nil where there is none
+	musl                 bool               // the image's C library is musl
+	paths                []string           // PATH's folders
+	pathDirs, systemDirs map[string]bool    // these and those where the image's loader looks for libraries
 	packages             []apk.InstalledPackage
 	user                 account
 	findings             []Finding
@@ -123,8 +124,8 @@ func (c *checker) find(s Severity, check, at, fix, format string, args ...any) {
 
 // survey learns what the other checks go by.
 func (c *checker) survey() {
-	c.nodes = slices.Collect(c.Tree.All())
-	c.objects = map[string]*object{}
+	c.nodes = slices.AppendSeq(make([]layers.Node, 0, c.Tree.Len()), c.Tree.All())
+	c.objects, c.opened = map[string]*object{}, map[string]*object{}
 	glibc, musl := false, false
 	for _, n := range c.nodes {
 		if f := n.Entry.ELF; f != nil {

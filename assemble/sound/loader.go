@@ -89,11 +89,13 @@ type loading struct {
 
 // open returns the library at a path; nil where there is none that fits.
 func (r rules) open(at string) *object {
-	n, err := r.c.Tree.Lookup(at)
-	if err != nil {
-		return nil
+	o, known := r.c.opened[at]
+	if !known {
+		if n, err := r.c.Tree.Lookup(at); err == nil {
+			o = r.c.objects[n.Path]
+		}
+		r.c.opened[at] = o
 	}
-	o := r.c.objects[n.Path]
 	if o != nil && r.like != nil && (o.Machine != r.like.Machine || o.Class != r.like.Class) {
 		return nil
 	}
