@@ -18,6 +18,8 @@ type BuildOptions struct {
 	// Created stands in the image as its time of creation, and in the files that are made; zero: the newest build date
 	// among the inputs. SOURCE_DATE_EPOCH is meant to come in here.
 	Created time.Time
+	// Verified is told what verifying found, platform by platform in the spec's order, also where Build fails then; nil: nobody.
+	Verified func(PlatformFindings)
 }
 
 // Build ingests what the plan names and makes what it lacks, for all platforms at once, and verifies the result. The
@@ -33,6 +35,11 @@ func Build(ctx context.Context, plan Plan, src Sources, o BuildOptions) (Lock, e
 			created: cmp.Or(plan.Platforms[i].Created, o.Created), repositories: plan.repositories}
 		return builds[i].run(ctx)
 	})
+	for _, b := range builds {
+		if o.Verified != nil && b.found != nil {
+			o.Verified(*b.found)
+		}
+	}
 	if err != nil {
 		return Lock{}, err
 	}
@@ -60,6 +67,7 @@ type platformBuild struct {
 	tree     *layers.Tree // of the layers but for the last; with it, once generate has run
 	items    []metaItem   // the last layer
 	config   v1.Config
+	found    *PlatformFindings // once verify has run
 	warnings []string
 }
 

@@ -16,10 +16,7 @@ import (
 type Finding = sound.Finding
 
 // VerifyError holds the findings for one platform, of which one is an error at least. Such an image is not written.
-type VerifyError struct {
-	Platform string // "" where the error around it says so
-	Findings []Finding
-}
+type VerifyError struct{ Findings []Finding }
 
 func (e *VerifyError) Error() string {
 	var lines []string
@@ -33,7 +30,7 @@ func (e *VerifyError) Error() string {
 
 // unsound is a VerifyError of one finding.
 func unsound(check, at, fix, format string, args ...any) error {
-	return &VerifyError{Findings: []Finding{{Check: check, Path: at, Fix: fix, Msg: fmt.Sprintf(format, args...)}}}
+	return &VerifyError{[]Finding{{Check: check, Path: at, Fix: fix, Msg: fmt.Sprintf(format, args...)}}}
 }
 
 // Verify checks, without running anything, that a container of the image could start, and that what is in it could work.
@@ -55,10 +52,11 @@ func (p Platform) image(t *layers.Tree, c v1.Config) sound.Image {
 func (b *platformBuild) verify(context.Context) error {
 	b.config = imageConfig(b.spec, b.plan.Preload)
 	findings := Verify(b.tree, b.plan.Platform, b.config)
+	b.found = newFindings(b.plan.Platform, len(b.layers)+1, b.tree, findings) // the last layer is made once this has passed
 	for _, f := range findings {
 		switch f.Severity {
 		case sound.Error:
-			return &VerifyError{b.plan.Platform.String(), findings}
+			return &VerifyError{findings}
 		case sound.Warning:
 			b.warnings = append(b.warnings, f.String())
 		}
@@ -99,26 +97,14 @@ func VerifyIndex(ctx context.Context, index v1.ImageIndex, store *layers.Store, 
 func (c Contents) verify() PlatformFindings {
 	im := c.Platform.image(c.Tree, c.Config.Config)
 	im.Oddities, im.Own = c.oddities, c.own
-	r := PlatformFindings{Platform: c.Platform.String(), Digest: c.Digest, Layers: len(c.Layers), Files: c.Tree.Len(), Findings: sound.Check(im)}
-	if r.Findings == nil {
-		r.Findings = []Finding{}
-	}
-	return r
+	r := newFindings(c.Platform, len(c.Layers), c.Tree, sound.Check(im))
+	r.Digest = c.Digest
+	return *r
 }
 
-// BuildFindings returns what an error of Resolve or Build says of unsound images, by platform; nil where it is another's.
-func BuildFindings(err error) []PlatformFindings {
-	switch e := err.(type) { //nolint:errorlint // the walk through what is joined and wrapped
-	case *VerifyError:
-		return []PlatformFindings{{Platform: e.Platform, Findings: e.Findings}}
-	case interface{ Unwrap() error }:
-		return BuildFindings(e.Unwrap())
-	case interface{ Unwrap() []error }:
-		var all []PlatformFindings
-		for _, err := range e.Unwrap() {
-			all = append(all, BuildFindings(err)...)
-		}
-		return all
+func newFindings(p Platform, layers int, t *layers.Tree, found []Finding) *PlatformFindings {
+	if found == nil {
+		found = []Finding{}
 	}
-	return nil
+	return &PlatformFindings{Platform: p.String(), Layers: layers, Files: t.Len(), Findings: found}
 }

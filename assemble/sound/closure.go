@@ -239,6 +239,7 @@ func (c *checker) ended(k want, programs []*object) {
 func (c *checker) missing(k want) {
 	severity := Error
 	switch there := c.elsewhere(k) != ""; {
+	case c.objects[k.at].preloaded && c.musl: // every process ends
 	case isMaterial(k.at), there && !c.inSystem(k.at) && !isExtension(k.at):
 		severity = Note
 	case !c.musl, there: // whoever loads it may have loaded that before

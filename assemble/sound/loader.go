@@ -14,6 +14,7 @@ type object struct {
 	at         string // its path, without a leading slash
 	executable bool
 	started    string // the field of the configuration that starts it, or ""
+	preloaded  bool   // LD_PRELOAD names it
 	loaded     bool   // some program loads it at its start
 }
 

@@ -37,6 +37,7 @@ func (c *checker) preload() {
 		if c.barrier(n) != "" || !c.may(n, mayRead) {
 			c.find(severity, check, at, "let it be read by everyone", "LD_PRELOAD names %s, which the user %s may not read", lib, c.user.who())
 		}
+		o.preloaded = true
 		c.preloaded(severity, at, o)
 	}
 }

@@ -26,9 +26,9 @@ func pythonName(name string) (pythonVersion, bool) {
 
 // python checks what the environment asks of Python, and that its library is there.
 func (c *checker) python() {
-	n, err := c.which("python3")
-	if err != nil {
-		return // it is told where it is meant to run
+	n, ok := c.interpreter()
+	if !ok {
+		return
 	}
 	v, ok := c.versionOf(n)
 	c.mallocOf(n, v, ok)
@@ -46,6 +46,22 @@ func (c *checker) python() {
 		c.find(Warning, "python-library", "/"+n.Path, "ship the standard library beside it",
 			"/%s is a Python %d.%d, and %s/lib/%s/encodings is missing", n.Path, v.major, v.minor, strings.TrimSuffix(prefix, "/"), dir)
 	}
+}
+
+// interpreter is the Python that the container runs, else the one of PATH. A missing one is told where it is meant to run.
+func (c *checker) interpreter() (layers.Node, bool) {
+	names := []string{"python3", "python"}
+	for _, argv := range [][]string{c.Config.Cmd, c.Config.Entrypoint} {
+		if len(argv) > 0 && strings.HasPrefix(path.Base(argv[0]), "python") {
+			names = slices.Insert(names, 0, argv[0])
+		}
+	}
+	for _, name := range names {
+		if n, err := c.which(name); err == nil {
+			return n, true
+		}
+	}
+	return layers.Node{}, false
 }
 
 // versionOf finds out a Python's version from its own name or the library that it is linked to.

@@ -27,6 +27,9 @@ func (p program) inspectCommand() *cli.Command {
 			if c.NArg() != 1 {
 				return usagef("inspect takes one image reference or layout; see \"pyimg inspect --help\"")
 			}
+			if (c.IsSet("platform") || c.IsSet("depth")) && !c.Bool("tree") {
+				return usagef("--platform and --depth are for --tree")
+			}
 			index, err := p.open(c.Context, c, c.Args().First())
 			if err != nil {
 				return err

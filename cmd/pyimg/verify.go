@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -75,6 +76,9 @@ func (p program) findings(c *cli.Context, arg string) ([]assemble.PlatformFindin
 	if isSpec(arg) {
 		return p.specFindings(c, arg)
 	}
+	if _, here := onDisk(arg); c.Bool("offline") && !here {
+		return nil, usagef("--offline says to ask no host, and %q is in a registry", arg)
+	}
 	only, err := platformFlag(c)
 	if err != nil {
 		return nil, err
@@ -139,20 +143,16 @@ func (p program) specFindings(c *cli.Context, name string) ([]assemble.PlatformF
 	} else {
 		plan, err = assemble.Resolve(c.Context, s, src)
 	}
-	if err == nil {
-		lock, err = assemble.Build(c.Context, plan, src, assemble.BuildOptions{Created: created})
-	}
-	if found := assemble.BuildFindings(err); found != nil {
-		return found, nil
-	}
 	if err != nil {
 		return nil, err
 	}
-	index, err := lock.Index(c.Context, assemble.FromStore(src.Store))
-	if err != nil {
-		return nil, err
+	var found []assemble.PlatformFindings
+	_, err = assemble.Build(c.Context, plan, src, assemble.BuildOptions{Created: created,
+		Verified: func(p assemble.PlatformFindings) { found = append(found, p) }})
+	if len(found) == len(s.Platforms) && slices.ContainsFunc(found, func(p assemble.PlatformFindings) bool { return p.Errors() > 0 }) {
+		err = nil // it says the same
 	}
-	return assemble.VerifyIndex(c.Context, index, src.Store, nil)
+	return found, err
 }
 
 func printFindings(w io.Writer, found []assemble.PlatformFindings, all bool) {
