@@ -60,6 +60,8 @@ type LayerChange struct {
 	Size   int64  `json:"size"`
 	From   string `json:"from,omitempty"`
 	In     string `json:"in"` // "both", "a" or "b"
+	// Recompressed says of a layer in both that its tar is the same and its bytes are not: a registry has to hold both.
+	Recompressed bool `json:"recompressed,omitempty"`
 }
 
 // Diff compares two images, platform by platform.
@@ -195,22 +197,28 @@ func (c Contents) versions() (map[string]string, error) {
 
 func diffLayers(a, b []LayerReport) []LayerChange {
 	var all []LayerChange
-	has := func(ls []LayerReport, digest string) bool {
-		return slices.ContainsFunc(ls, func(l LayerReport) bool { return l.Digest == digest })
-	}
 	for _, l := range a {
-		in := "a"
-		if has(b, l.Digest) {
-			in = "both"
+		c := LayerChange{Digest: l.Digest, Size: l.Size, From: l.From, In: "a"}
+		if same, recompressed := sameLayer(b, l); same {
+			c.In, c.Recompressed = "both", recompressed
 		}
-		all = append(all, LayerChange{l.Digest, l.Size, l.From, in})
+		all = append(all, c)
 	}
 	for _, l := range b {
-		if !has(a, l.Digest) {
-			all = append(all, LayerChange{l.Digest, l.Size, l.From, "b"})
+		if same, _ := sameLayer(a, l); !same {
+			all = append(all, LayerChange{Digest: l.Digest, Size: l.Size, From: l.From, In: "b"})
 		}
 	}
 	return all
+}
+
+// sameLayer reports whether a layer is among others, by its bytes or else by its tar.
+func sameLayer(others []LayerReport, l LayerReport) (same, recompressed bool) {
+	if slices.ContainsFunc(others, func(o LayerReport) bool { return o.Digest == l.Digest }) {
+		return true, false
+	}
+	same = l.DiffID != "" && slices.ContainsFunc(others, func(o LayerReport) bool { return o.DiffID == l.DiffID })
+	return same, same
 }
 
 // states are the paths of the root.

@@ -107,18 +107,25 @@ func printChanges(w io.Writer, kind string, changes []assemble.Change) {
 }
 
 func printLayers(w io.Writer, ls []assemble.LayerChange, all bool) {
-	n, size := 0, int64(0)
+	n, recompressed, size := 0, 0, int64(0)
 	l := lines{w: w, all: all}
 	for _, layer := range ls {
 		sign := map[string]string{"a": "-", "b": "+"}[layer.In]
 		if sign == "" {
 			n, size = n+1, size+layer.Size
+			if layer.Recompressed {
+				recompressed++
+			}
 			continue
 		}
 		l.print("  layer       %s %s  %s  %s", sign, layer.Digest, megabytes(layer.Size), plain(layer.From))
 	}
 	l.end("layers")
-	fmt.Fprintf(w, "  layers      %d shared (%s) of %d\n", n, megabytes(size), len(ls))
+	fmt.Fprintf(w, "  layers      %d shared (%s) of %d", n, megabytes(size), len(ls))
+	if recompressed > 0 {
+		fmt.Fprintf(w, "; %d of them are the same tar, compressed anew", recompressed)
+	}
+	fmt.Fprintln(w)
 }
 
 // describe says in what a path differs.
