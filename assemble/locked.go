@@ -33,7 +33,7 @@ func (l Lock) Plan(ctx context.Context, spec Spec, src Sources) (Plan, error) {
 
 // packages is the plan without its runtimes.
 func (l Lock) packages(spec Spec) (Plan, error) {
-	plan := Plan{Spec: spec, Platforms: make([]PlatformPlan, len(l.Platforms)), locked: true}
+	plan := Plan{Spec: spec, Platforms: make([]PlatformPlan, len(l.Platforms)), locked: true, files: l.Files}
 	var err error
 	if plan.repositories, err = spec.repositories(); err != nil {
 		return plan, err

@@ -58,7 +58,8 @@ type Plan struct {
 	Platforms []PlatformPlan // in the order of the image index
 
 	repositories repositories
-	locked       bool // by a lock: packages hold no more than it says, until their control streams are read
+	files        *LockedFiles // by a lock; nil: as they are
+	locked       bool         // by a lock: packages hold no more than it says, until their control streams are read
 }
 
 // PlatformPlan is the plan for one platform.

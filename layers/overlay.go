@@ -46,7 +46,7 @@ const (
 // delete what lies below, and what stands later takes the place of what stood before. Only an error of Entries is one;
 // all else that is odd is told beside the tree, at most 10,000 of them.
 func NewImageTree(ls []TreeLayer) (*Tree, []Oddity, error) {
-	o := &overlay{tree: &Tree{nodes: map[string]*node{}}}
+	o := &overlay{tree: &Tree{nodes: make(map[string]*node, treeSize)}}
 	for i, l := range ls {
 		o.tree.layers = append(o.tree.layers, l.Name)
 		o.layer, o.gone, o.opaque = i, map[string]int{}, map[string]bool{}
@@ -92,7 +92,11 @@ func (o *overlay) add(entry Entry) {
 		o.odd(Escape, n.Path, "its name in the layer is %q", name)
 	}
 	if n.Path == "" {
-		o.tree.nodes[""] = &node{Node: n}
+		if root := o.tree.nodes[""]; root != nil {
+			root.Node = n
+		} else {
+			o.tree.put(n)
+		}
 		return
 	}
 	if o.whiteout(n.Path) {
@@ -206,6 +210,7 @@ func (o *overlay) sweep() {
 			in.children--
 		}
 	}
+	o.tree.added = slices.DeleteFunc(o.tree.added, func(p string) bool { return o.tree.nodes[p] == nil })
 	for _, p := range sortedPaths(o.gone) {
 		if n := o.tree.nodes[p]; n == nil || n.Layer != o.layer {
 			o.odd(Whiteout, p, "deletes %d entries of the layers below", o.gone[p]).Hides = o.gone[p]

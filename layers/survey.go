@@ -11,14 +11,15 @@ import (
 // A Survey is what is known of a layer whose bytes need not be kept.
 type Survey struct {
 	Blob
-	facts facts
+	faults  []Fault
+	entries iter.Seq2[Entry, error]
 }
 
 // Faults tells what is wrong with the layer.
-func (s Survey) Faults() []Fault { return s.facts.faults }
+func (s Survey) Faults() []Fault { return s.faults }
 
 // Entries yields what the layer's tar holds, in its order. An error is the last that it yields.
-func (s Survey) Entries() iter.Seq2[Entry, error] { return s.facts.all() }
+func (s Survey) Entries() iter.Seq2[Entry, error] { return s.entries }
 
 // Survey learns what a layer of any image holds, in one pass, and keeps that alone, so that the next time src is not
 // opened; it is not either where the layer is stored. src must name its digest.
@@ -26,11 +27,15 @@ func (s Survey) Entries() iter.Seq2[Entry, error] { return s.facts.all() }
 // Where Ingest refuses a member, a survey notes a fault: whiteouts, names that lead out of the root, and hard links to
 // files of other layers are for the caller to judge. The tar may be without compression.
 func (s *Store) Survey(ctx context.Context, src Source) (Survey, error) {
-	f, err := s.facts(ctx, src.Digest)
-	if errors.Is(err, fs.ErrNotExist) {
-		f, err = s.survey(ctx, src)
+	r, err := s.facts(ctx, src.Digest, false)
+	if err == nil {
+		return Survey{r.Blob, r.faults, r.each}, nil
 	}
-	return Survey{Blob: f.Blob, facts: f}, err
+	if !errors.Is(err, fs.ErrNotExist) {
+		return Survey{}, err
+	}
+	f, err := s.survey(ctx, src)
+	return Survey{f.Blob, f.faults, f.all()}, err
 }
 
 func (s *Store) survey(ctx context.Context, src Source) (facts, error) {

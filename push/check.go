@@ -51,13 +51,22 @@ func (c *checked) Read(p []byte) (int, error) {
 		c.err = c.mismatch("")
 	case c.n == c.desc.Size && (n > 0 || err == io.EOF):
 		if got := "sha256:" + hex.EncodeToString(c.hash.Sum(nil)); got != c.desc.Digest.String() {
-			c.err = c.mismatch(got)
+			c.err = c.sourceSays(c.mismatch(got))
 		}
 	}
 	if c.err != nil {
 		return 0, c.err
 	}
 	return n, err
+}
+
+// sourceSays adds what the source itself has to say at its end: one that checks its bytes, too, knows where they lie and
+// what to do.
+func (c *checked) sourceSays(mismatch error) error {
+	if _, err := c.r.Read(make([]byte, 1)); err != nil && err != io.EOF {
+		return fmt.Errorf("%w: %w", mismatch, err)
+	}
+	return mismatch
 }
 
 func (c *checked) mismatch(got string) error {
@@ -77,12 +86,17 @@ func copyChecked(w io.Writer, b blob) error {
 	if err != nil {
 		return fmt.Errorf("opening blob %q: %w", b.desc.Digest, err)
 	}
-	_, err = io.Copy(w, newChecked(rc, b.desc))
-	if cerr := rc.Close(); err == nil {
-		err = cerr
+	err = copyReader(w, rc, b.desc)
+	if cerr := rc.Close(); err == nil && cerr != nil {
+		err = fmt.Errorf("copying blob %q: %w", b.desc.Digest, cerr)
 	}
-	if err != nil {
-		return fmt.Errorf("copying blob %q: %w", b.desc.Digest, err)
+	return err
+}
+
+// copyReader writes to w what r holds, which must be what desc says.
+func copyReader(w io.Writer, r io.ReadCloser, desc v1.Descriptor) error {
+	if _, err := io.Copy(w, newChecked(r, desc)); err != nil {
+		return fmt.Errorf("copying blob %q: %w", desc.Digest, err)
 	}
 	return nil
 }

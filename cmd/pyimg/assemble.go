@@ -49,7 +49,7 @@ func imageFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "runtime", Usage: "`URL|FILE|apk` instead of the spec's runtimes; may hold {alpine_arch}, {oci_arch}, {triple} (repeatable)"},
 		&cli.StringFlag{Name: "allocator", Usage: "`NAME` of the malloc to preload: jemalloc, mimalloc or none"},
 		&cli.StringFlag{Name: "layers", Usage: "`auto|package|single`: merge only what exceeds the limit, never, or everything"},
-		&cli.StringFlag{Name: "compression", Usage: "`gzip|zstd` for all layers (default: as each one is)"},
+		&cli.StringFlag{Name: "compression", Usage: "`gzip|zstd[:LEVEL]` for all layers (default: as each one is); the level of those that are made, such as zstd:19 or gzip:9"},
 	}
 }
 
@@ -135,9 +135,12 @@ func applyImageFlags(c *cli.Context, s *assemble.Spec) (err error) {
 			return fmt.Errorf("--allocator: %w", err)
 		}
 	}
-	for flag, to := range map[string]*string{"layers": &s.Layers.Strategy, "compression": &s.Layers.Compression} {
-		if v := c.String(flag); v != "" {
-			*to = v
+	if v := c.String("layers"); v != "" {
+		s.Layers.Strategy = v
+	}
+	if v := c.String("compression"); v != "" {
+		if err := s.Layers.SetCompression(v); err != nil {
+			return fmt.Errorf("--compression: %w", err)
 		}
 	}
 	return s.Layers.Check()

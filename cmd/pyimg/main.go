@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -16,6 +18,7 @@ import (
 )
 
 func main() {
+	boundMemory()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	p := program{
 		stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv,
@@ -27,6 +30,15 @@ func main() {
 	code := p.run(ctx, os.Args)
 	stop()
 	os.Exit(code)
+}
+
+// boundMemory has the garbage collected earlier where much is in use, rather than when it has doubled. GOMEMLIMIT sets
+// another bound.
+func boundMemory() {
+	const bound = 72 << 20
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		debug.SetMemoryLimit(bound)
+	}
 }
 
 // program is what pyimg knows of the process it runs in.

@@ -26,9 +26,13 @@ func sourceFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "keyring", Usage: "`DIR` of *.pub keys, or a key; nothing else is trusted then but the spec's keys (repeatable)"},
 		&cli.BoolFlag{Name: "allow-untrusted", Usage: "do not ask for signatures"},
 		&cli.BoolFlag{Name: "offline", Usage: "read files and directories only, ask no host"},
-		&cli.StringFlag{Name: "cache-dir", Usage: "`DIR` for packages and layers, may be shared (default: $PYIMG_CACHE_DIR, else pyimg in the user's cache folder)"},
+		cacheFlag(),
 		&cli.IntFlag{Name: "jobs", Usage: "fetch and ingest `N` packages at once, over all platforms", DefaultText: "twice the processors"},
 	}
+}
+
+func cacheFlag() cli.Flag {
+	return &cli.StringFlag{Name: "cache-dir", Usage: "`DIR` for packages and layers, may be shared (default: $PYIMG_CACHE_DIR, else pyimg in the user's cache folder)"}
 }
 
 // applySourceFlags puts the command line's word over the spec's.
