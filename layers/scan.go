@@ -90,7 +90,7 @@ func (s *scanner) member(h *tar.Header, content io.Reader) error {
 }
 
 // A MemberError says that an archive has a member which no layer may hold: it would reach out of its root, delete files
-// of other layers, or could not be shown.
+// of other layers, link to what is not there, or could not be unpacked alike everywhere.
 type MemberError struct{ Err error }
 
 func (e *MemberError) Error() string { return e.Err.Error() }
@@ -201,7 +201,7 @@ func (s *scanner) content(p string, h *tar.Header, r io.Reader) (member, error) 
 			return member{kind: regular}, nil // its target may lie in a layer below
 		}
 		if !ok || target.kind != regular {
-			return member{}, fmt.Errorf("hard link to %q, which is not an earlier regular file of the archive", h.Linkname)
+			return member{}, &MemberError{fmt.Errorf("hard link to %q, which is not an earlier regular file of the archive", h.Linkname)}
 		}
 		return target, nil
 	case tar.TypeReg:

@@ -67,9 +67,11 @@ var errUnsound = errors.New("the image is not sound")
 // isUnsound reports whether an error says that an image would not be sound, or that what it is made of cannot become one.
 func isUnsound(err error) bool {
 	var conflict *apk.ConflictError
+	var installed *apk.MemberError
 	var member *layers.MemberError
 	var layout *layers.ConflictError
-	return errors.Is(err, errUnsound) || errors.As(err, &conflict) || errors.As(err, &member) || errors.As(err, &layout)
+	return errors.Is(err, errUnsound) || errors.As(err, &conflict) || errors.As(err, &installed) ||
+		errors.As(err, &member) || errors.As(err, &layout)
 }
 
 func (p program) findings(c *cli.Context, arg string) ([]assemble.PlatformFindings, error) {
