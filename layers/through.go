@@ -81,15 +81,17 @@ func (t *through) release() {
 
 // Close gives the rest to the store.
 func (t *through) Close() error {
-	if t.err != nil {
-		return nil
+	if t.err == nil {
+		t.err = errors.New("reading after Close")
+		go t.rest()
 	}
-	t.err = errors.New("reading after Close")
-	go func() {
-		_, err := io.Copy(t.in, t.from)
-		_ = t.in.CloseWithError(err) // never fails
-		<-t.ingested
-		t.release()
-	}()
 	return nil
+}
+
+// rest hands on what nobody reads any more. That it fails is told to whoever opens the blob next.
+func (t *through) rest() {
+	_, err := io.Copy(t.in, t.from)
+	_ = t.in.CloseWithError(err) // never fails
+	_ = <-t.ingested
+	t.release()
 }

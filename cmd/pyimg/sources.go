@@ -65,7 +65,6 @@ func (p program) sources(c *cli.Context, s assemble.Spec, needStore bool) (src a
 	}
 	client := &fetch.Client{Offline: c.Bool("offline"), Jobs: c.Int("jobs")}
 	src = assemble.Sources{Fetch: client, Jobs: c.Int("jobs"), Warn: p.warn, AllowUntrusted: c.Bool("allow-untrusted")}
-	done = func() {}
 	if needStore {
 		if src.Store, done, err = p.store(c); err != nil {
 			return src, done, err
