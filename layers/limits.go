@@ -24,6 +24,8 @@ const (
 	maxOwner = 1<<32 - 2
 	// maxKept bounds the content kept of one file; CPython's _sysconfigdata has some 50 KiB.
 	maxKept = 256 << 10
+	// maxChanged bounds a file whose content is changed; CPython's Makefile has some 200 KiB.
+	maxChanged = 1 << 20
 	// maxInterpreterLine is how much of a "#!" line Linux looks at (BINPRM_BUF_SIZE).
 	maxInterpreterLine = 256
 	// maxWindow is the largest zstd window taken, the default of the zstd tool (--long=27).

@@ -2,6 +2,7 @@ package layers
 
 import (
 	"archive/tar"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -18,6 +19,15 @@ import (
 func (s *Store) Rewrite(ctx context.Context, recipe string, o MakeOptions, digests []string,
 	edit func(src int, h *tar.Header) (bool, error),
 ) (Blob, error) {
+	return s.RewriteContents(ctx, recipe, o, digests, edit, func(int, string) func([]byte) []byte { return nil })
+}
+
+// RewriteContents is Rewrite for layers of which some files change inside: contents returns what makes the new content of
+// the file at path in the new layer out of the old one, or nil for a file that stays. Such a file is held in memory, and
+// one of more than a mebibyte is an error.
+func (s *Store) RewriteContents(ctx context.Context, recipe string, o MakeOptions, digests []string,
+	edit func(src int, h *tar.Header) (bool, error), contents func(src int, path string) func([]byte) []byte,
+) (Blob, error) {
 	o, err := o.fill()
 	if err != nil {
 		return Blob{}, fmt.Errorf("rewriting %s: %w", strings.Join(digests, ", "), err)
@@ -27,7 +37,7 @@ func (s *Store) Rewrite(ctx context.Context, recipe string, o MakeOptions, diges
 		if err != nil {
 			return Blob{}, err
 		}
-		return s.build(ctx, o, func(tw *tar.Writer) error { return s.rewrite(ctx, tw, digests, out) })
+		return s.build(ctx, o, func(tw *tar.Writer) error { return s.rewrite(ctx, tw, digests, out, contents) })
 	})
 	if err != nil {
 		return Blob{}, fmt.Errorf("rewriting %s: %w", strings.Join(digests, ", "), err)
@@ -36,12 +46,15 @@ func (s *Store) Rewrite(ctx context.Context, recipe string, o MakeOptions, diges
 }
 
 // rewrite writes what the plan holds of each blob. Blobs of which nothing is left are not read.
-func (s *Store) rewrite(ctx context.Context, tw *tar.Writer, digests []string, out [][]*tar.Header) error {
+func (s *Store) rewrite(ctx context.Context, tw *tar.Writer, digests []string, out [][]*tar.Header,
+	contents func(src int, path string) func([]byte) []byte,
+) error {
 	for i, digest := range digests {
 		if nothing(out[i]) {
 			continue
 		}
-		if err := s.rewriteOne(ctx, tw, digest, out[i]); err != nil {
+		change := func(path string) func([]byte) []byte { return contents(i, path) }
+		if err := s.rewriteOne(ctx, tw, digest, out[i], change); err != nil {
 			return err
 		}
 	}
@@ -57,7 +70,9 @@ func nothing(out []*tar.Header) bool {
 	return true
 }
 
-func (s *Store) rewriteOne(ctx context.Context, tw *tar.Writer, digest string, out []*tar.Header) error {
+func (s *Store) rewriteOne(ctx context.Context, tw *tar.Writer, digest string, out []*tar.Header,
+	change func(path string) func([]byte) []byte,
+) error {
 	r, err := s.Open(digest)
 	if err != nil {
 		return err
@@ -75,6 +90,9 @@ func (s *Store) rewriteOne(ctx context.Context, tw *tar.Writer, digest string, o
 		if out[i] == nil {
 			return nil
 		}
+		if f := change(cleanName(out[i].Name)); f != nil && out[i].Typeflag == tar.TypeReg {
+			return s.changeMember(tw, out[i], content, f)
+		}
 		return s.copyMember(tw, out[i], content)
 	})
 	if err == nil {
@@ -84,6 +102,20 @@ func (s *Store) rewriteOne(ctx context.Context, tw *tar.Writer, digest string, o
 		return fmt.Errorf("reading %s: %w", digest, err)
 	}
 	return nil
+}
+
+// changeMember writes a member with what change makes of its content.
+func (s *Store) changeMember(tw *tar.Writer, h *tar.Header, content io.Reader, change func([]byte) []byte) error {
+	if h.Size > maxChanged {
+		return fmt.Errorf("its content is to be changed, and has %d bytes, more than %d", h.Size, maxChanged)
+	}
+	old, err := io.ReadAll(content)
+	if err != nil {
+		return noEOF(err)
+	}
+	b := change(old)
+	h.Size = int64(len(b))
+	return s.copyMember(tw, h, bytes.NewReader(b))
 }
 
 // A place is a member's: the number of its blob, and its own in that.
