@@ -168,7 +168,10 @@ func (p *literal) quoted(b *strings.Builder) error {
 
 // escape reads what follows a backslash, as repr() writes it.
 func (p *literal) escape(b *strings.Builder) error {
-	c := p.peek()
+	if p.at == len(p.text) {
+		return errors.New("a string without an end")
+	}
+	c := p.text[p.at]
 	p.at++
 	switch c {
 	case '\\', '\'', '"':
