@@ -138,7 +138,7 @@ func (r runtimeRecipe) make(ctx context.Context, tarball layers.Source, store *l
 		return layers.Blob{}, err
 	}
 	return store.RewriteSource(ctx, tarball, "runtime "+string(text), layers.MakeOptions{Compression: r.Compression, Level: r.Level},
-		func(h *tar.Header) (bool, error) { return r.edit(h), nil })
+		func(h *tar.Header) (bool, error) { return r.edit(h), nil }, nil)
 }
 
 // layer is the tarball's own bytes where they are a layer as they stand, else a transcoded one: then only what is known of

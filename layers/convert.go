@@ -20,8 +20,9 @@ type Edit func(h *tar.Header) (keep bool, err error)
 // returns the digest of the tarball, too. The recipe says what edit does and carries a version of it. Where the source's
 // digest is given, and a layer of that recipe and source is stored, the source is not opened.
 //
-// What Ingest refuses is refused here, before the edit and after it; so are a hard link whose target was dropped, and a
-// path that stands twice: which one is to win is not known before the end. Ingest such an archive and Rewrite it.
+// What Ingest refuses is refused here, before the edit and after it, but for whiteouts: the edit sees them, and drops or
+// renames them. Refused are also a hard link whose target was dropped, and a path that stands twice: which one is to win is
+// not known before the end. Ingest such an archive and Rewrite it.
 func (s *Store) Convert(ctx context.Context, src Source, recipe string, o MakeOptions, edit Edit) (Blob, string, error) {
 	o, err := o.fill()
 	if err != nil {
@@ -115,7 +116,7 @@ type editor struct {
 
 // member returns the header to write, or nil.
 func (e *editor) member(h *tar.Header) (*tar.Header, error) {
-	if err := checkMember(h); err != nil {
+	if err := checkMember(h); err != nil && !errors.Is(err, errWhiteout) {
 		return nil, err
 	}
 	from := cleanName(h.Name)

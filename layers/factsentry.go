@@ -25,6 +25,7 @@ const (
 	elfBigEndian = 1 << iota
 	elfDynamic
 	elfMalloc
+	elfSymtab
 )
 
 func (e *encoder) entry(entry Entry) {
@@ -129,7 +130,7 @@ func (d *decoder) entry(h *tar.Header) Entry {
 
 func (e *encoder) elf(f *elf.Facts) {
 	var bits uint64
-	for i, has := range []bool{f.BigEndian, f.Dynamic, f.Malloc} { // in the order of the elf* constants
+	for i, has := range []bool{f.BigEndian, f.Dynamic, f.Malloc, f.Symtab} { // in the order of the elf* constants
 		if has {
 			bits |= 1 << i
 		}
@@ -148,7 +149,7 @@ func (e *encoder) elf(f *elf.Facts) {
 func (d *decoder) elf() *elf.Facts {
 	f := &elf.Facts{Class: int(d.uint())}
 	bits := d.uint()
-	f.BigEndian, f.Dynamic, f.Malloc = bits&elfBigEndian != 0, bits&elfDynamic != 0, bits&elfMalloc != 0
+	f.BigEndian, f.Dynamic, f.Malloc, f.Symtab = bits&elfBigEndian != 0, bits&elfDynamic != 0, bits&elfMalloc != 0, bits&elfSymtab != 0
 	f.Machine, f.Type = debugelf.Machine(d.uint()), debugelf.Type(d.uint())
 	f.Flags, f.Align, f.Page = uint32(d.uint()), d.uint(), d.uint()
 	f.Interp, f.Soname, f.Err = d.text(), d.text(), d.text()

@@ -9,7 +9,8 @@ import (
 
 // keepsWhole reports whether later stages read the file at p: accounts decide owners, os-release names the
 // distribution, busybox-paths.d its links, ld-musl-*.path and ld.so.conf where libraries are searched, _sysconfigdata how
-// Python was built, apk's database who owns a file.
+// Python was built and patchlevel.h which one it is (a runtime has its own prefix before these two), apk's database who
+// owns a file.
 func keepsWhole(p string) bool {
 	dir, base := path.Split(p)
 	switch {
@@ -24,8 +25,9 @@ func keepsWhole(p string) bool {
 	case p == "usr/lib/os-release":
 		return true // where etc/os-release is a symlink, os-release(5)
 	}
-	return strings.HasPrefix(base, "_sysconfigdata") && strings.HasSuffix(base, ".py") &&
-		(strings.HasPrefix(dir, "usr/") || strings.HasPrefix(dir, "opt/"))
+	in := "/" + dir
+	return strings.HasPrefix(base, "_sysconfigdata") && strings.HasSuffix(base, ".py") && strings.Contains(in, "/lib/python3.") ||
+		base == "patchlevel.h" && strings.Contains(in, "/include/python3.")
 }
 
 // isDatabase reports whether p is where apk keeps what is installed.

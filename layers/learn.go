@@ -21,10 +21,12 @@ func (s *Store) Learn(ctx context.Context, src Source) (Blob, error) {
 //
 // They stay as long as the store is open and was asked for them by Ingest, Blob or Open, or as another run uses the
 // folder, which may rely on them. Then a later call lets them go.
-func (s *Store) RewriteSource(ctx context.Context, src Source, recipe string, o MakeOptions, edit Edit) (Blob, error) {
+//
+// Where contents is not nil, files change inside, too; the recipe says that as well.
+func (s *Store) RewriteSource(ctx context.Context, src Source, recipe string, o MakeOptions, edit Edit, contents ContentEdit) (Blob, error) {
 	s.relied.pin(src.Digest)
 	b, err := s.rewriteStored(ctx, recipe, o, []string{src.Digest},
-		func(_ int, h *tar.Header) (bool, error) { return edit(h) },
+		func(_ int, h *tar.Header) (bool, error) { return edit(h) }, contents,
 		func() error {
 			_, err := s.ingest(ctx, src, true)
 			return err

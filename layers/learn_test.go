@@ -50,7 +50,7 @@ func TestRewriteSourceLetsTheSourceGo(t *testing.T) {
 		if got := entries(t, s, digest(raw)); len(got) != 1 || string(got[0].Kept) != "#!/bin/sh" {
 			t.Errorf("%s: Entries = %+v, want what is in the source", run.what, got)
 		}
-		b, err := s.RewriteSource(t.Context(), src, run.prefix, layers.MakeOptions{}, moveTo(run.prefix))
+		b, err := s.RewriteSource(t.Context(), src, run.prefix, layers.MakeOptions{}, moveTo(run.prefix), nil)
 		if err != nil || opened != run.opened {
 			t.Errorf("%s: RewriteSource: %v, opened %d times, want %d", run.what, err, opened, run.opened)
 		}
@@ -91,7 +91,7 @@ func TestRewriteSourceKeepsWhatIsReliedOn(t *testing.T) {
 			s := openStoreIn(t, folder)
 			end := rely(t, s, folder)
 			rewrite := func(s *layers.Store) {
-				if _, err := s.RewriteSource(t.Context(), counted(raw, &opened), "opt", layers.MakeOptions{}, moveTo("opt/")); err != nil {
+				if _, err := s.RewriteSource(t.Context(), counted(raw, &opened), "opt", layers.MakeOptions{}, moveTo("opt/"), nil); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -31,6 +31,8 @@ const (
 	maxDatabase = 16 << 20
 	// maxOddities bounds what is told of layers that do not lie well over each other.
 	maxOddities = 10_000
+	// maxChanged bounds a file whose content is changed; CPython's Makefile has some 200 KiB.
+	maxChanged = 1 << 20
 	// maxInterpreterLine is how much of a "#!" line Linux looks at (BINPRM_BUF_SIZE).
 	maxInterpreterLine = 256
 	// maxWindow is the largest zstd window taken, the default of the zstd tool (--long=27).

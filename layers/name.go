@@ -21,8 +21,12 @@ func cleanName(name string) string {
 	return clean
 }
 
-// checkName refuses what no layer may hold: names that lead out of the root, whiteouts (image-spec, layer.md: they
-// delete files of the layers below) and what could not be stored or shown.
+// errWhiteout is what is wrong with a whiteout (image-spec, layer.md: it deletes files of the layers below) that is else a
+// sound name.
+var errWhiteout = errors.New("its name is that of a whiteout")
+
+// checkName refuses what no layer may hold: names that lead out of the root, whiteouts and what could not be stored or
+// shown.
 func checkName(name string) error {
 	if len(name) > maxName {
 		return fmt.Errorf("its name has %d bytes, more than %d", len(name), maxName)
@@ -33,17 +37,18 @@ func checkName(name string) error {
 	if strings.HasPrefix(name, "/") {
 		return errors.New("its name is absolute")
 	}
+	var err error
 	for part := range strings.SplitSeq(name, "/") {
 		switch {
 		case part == "..":
 			return errors.New(`its name holds ".."`)
 		case strings.HasPrefix(part, ".wh."):
-			return errors.New("its name is that of a whiteout")
+			err = errWhiteout
 		case len(part) > maxComponent:
 			return fmt.Errorf("its name has a part of %d bytes, more than %d", len(part), maxComponent)
 		}
 	}
-	return nil
+	return err
 }
 
 func hasControl(s string) bool {

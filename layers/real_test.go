@@ -185,7 +185,8 @@ func compareELF(t *testing.T, name string, got *layers.ELF, f *elf.File) {
 		Class: 32 * int(f.Class), BigEndian: f.Data == elf.ELFDATA2MSB, Machine: f.Machine, Type: f.Type, Flags: got.Flags,
 		Interp: interp, Dynamic: got.Dynamic, Soname: strings.Join(text(elf.DT_SONAME), ""), Needed: text(elf.DT_NEEDED),
 		RPath: split(text(elf.DT_RPATH)), RunPath: split(text(elf.DT_RUNPATH)), Malloc: malloc, Align: align,
-		Page: builtPage(name),
+		Page:   builtPage(name),
+		Symtab: f.SectionByType(elf.SHT_SYMTAB) != nil,
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", name, diff)

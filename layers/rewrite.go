@@ -2,6 +2,7 @@ package layers
 
 import (
 	"archive/tar"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -18,12 +19,17 @@ import (
 func (s *Store) Rewrite(ctx context.Context, recipe string, o MakeOptions, digests []string,
 	edit func(src int, h *tar.Header) (bool, error),
 ) (Blob, error) {
-	return s.rewriteStored(ctx, recipe, o, digests, edit, func() error { return nil })
+	return s.rewriteStored(ctx, recipe, o, digests, edit, nil, func() error { return nil })
 }
 
-// rewriteStored is Rewrite; store is called first where the layer must be made.
+// ContentEdit returns what makes the new content of the file at path in the new layer out of the old one, or nil for a file
+// that stays. Such a file is held in memory, and one of more than a mebibyte is an error.
+type ContentEdit func(path string) func([]byte) []byte
+
+// rewriteStored is Rewrite, with contents that change where that is not nil; store is called first where the layer must
+// be made.
 func (s *Store) rewriteStored(ctx context.Context, recipe string, o MakeOptions, digests []string,
-	edit func(src int, h *tar.Header) (bool, error), store func() error,
+	edit func(src int, h *tar.Header) (bool, error), contents ContentEdit, store func() error,
 ) (Blob, error) {
 	o, err := o.fill()
 	if err != nil {
@@ -37,7 +43,7 @@ func (s *Store) rewriteStored(ctx context.Context, recipe string, o MakeOptions,
 		if err != nil {
 			return Blob{}, err
 		}
-		return s.build(ctx, o, func(tw *tar.Writer) error { return s.rewrite(ctx, tw, digests, out) })
+		return s.build(ctx, o, func(tw *tar.Writer) error { return s.rewrite(ctx, tw, digests, out, contents) })
 	})
 	if err != nil {
 		return Blob{}, fmt.Errorf("rewriting %s: %w", strings.Join(digests, ", "), err)
@@ -46,12 +52,12 @@ func (s *Store) rewriteStored(ctx context.Context, recipe string, o MakeOptions,
 }
 
 // rewrite writes what the plan holds of each blob. Blobs of which nothing is left are not read.
-func (s *Store) rewrite(ctx context.Context, tw *tar.Writer, digests []string, out [][]*tar.Header) error {
+func (s *Store) rewrite(ctx context.Context, tw *tar.Writer, digests []string, out [][]*tar.Header, contents ContentEdit) error {
 	for i, digest := range digests {
 		if nothing(out[i]) {
 			continue
 		}
-		if err := s.rewriteOne(ctx, tw, digest, out[i]); err != nil {
+		if err := s.rewriteOne(ctx, tw, digest, out[i], contents); err != nil {
 			return err
 		}
 	}
@@ -67,7 +73,7 @@ func nothing(out []*tar.Header) bool {
 	return true
 }
 
-func (s *Store) rewriteOne(ctx context.Context, tw *tar.Writer, digest string, out []*tar.Header) error {
+func (s *Store) rewriteOne(ctx context.Context, tw *tar.Writer, digest string, out []*tar.Header, contents ContentEdit) error {
 	r, err := s.open(digest)
 	if err != nil {
 		return err
@@ -85,6 +91,11 @@ func (s *Store) rewriteOne(ctx context.Context, tw *tar.Writer, digest string, o
 		if out[i] == nil {
 			return nil
 		}
+		if contents != nil && out[i].Typeflag == tar.TypeReg {
+			if change := contents(cleanName(out[i].Name)); change != nil {
+				return s.changeMember(tw, out[i], content, change)
+			}
+		}
 		return s.copyMember(tw, out[i], content)
 	})
 	if err == nil {
@@ -94,6 +105,20 @@ func (s *Store) rewriteOne(ctx context.Context, tw *tar.Writer, digest string, o
 		return fmt.Errorf("reading %s: %w", digest, err)
 	}
 	return nil
+}
+
+// changeMember writes a member with what change makes of its content.
+func (s *Store) changeMember(tw *tar.Writer, h *tar.Header, content io.Reader, change func([]byte) []byte) error {
+	if h.Size > maxChanged {
+		return fmt.Errorf("its content is to be changed, and has %d bytes, more than %d", h.Size, maxChanged)
+	}
+	old, err := io.ReadAll(content)
+	if err != nil {
+		return noEOF(err)
+	}
+	b := change(old)
+	h.Size = int64(len(b))
+	return s.copyMember(tw, h, bytes.NewReader(b))
 }
 
 // A place is a member's: the number of its blob, and its own in that.

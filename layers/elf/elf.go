@@ -36,6 +36,8 @@ type Facts struct {
 	// Page is the largest page, in bytes, of a kernel on which a jemalloc for 64-bit ARM starts, where its code tells; it
 	// is built for one, and gives up where pages are larger. 0 where that is not known, and for all else.
 	Page uint64
+	// Symtab is whether its section headers name a symbol table, which strip(1) would have taken away.
+	Symtab bool
 	// Err says what could not be understood; the other fields hold what was read before.
 	Err string
 }
@@ -57,6 +59,7 @@ func (f *Facts) GLIBC() bool {
 // Bounds on what a sound file holds; the largest seen have 20 segments, 200 dynamic entries and paths of 300 bytes.
 const (
 	maxSegments = 1024
+	maxSections = 4096
 	maxDynamic  = 4096
 	maxNeeded   = 1024
 	maxString   = 4096
@@ -95,6 +98,7 @@ func (f *file) read() error {
 	if err != nil {
 		return fmt.Errorf("reading the ELF header: %w", err)
 	}
+	f.Symtab = f.hasSymtab()
 	var dynamic *segment
 	for i, s := range segments {
 		switch s.kind {
@@ -179,6 +183,39 @@ func (f *file) programHeaders() ([]segment, error) {
 		segments[i] = f.segment(table[i*entry:])
 	}
 	return segments, nil
+}
+
+// hasSymtab looks for a SHT_SYMTAB section, as file(1) does to tell "not stripped". Sections may lie or be missing, and no
+// loader minds: there is none then.
+func (f *file) hasSymtab() bool {
+	raw := make([]byte, 64)
+	if f.Class == 32 {
+		raw = raw[:52]
+	}
+	if f.at(raw, 0) != nil {
+		return false
+	}
+	var off uint64
+	tail := raw[len(raw)-6:] // e_shentsize, e_shnum, e_shstrndx
+	if f.Class == 64 {
+		off = f.order.Uint64(raw[40:])
+	} else {
+		off = uint64(f.order.Uint32(raw[32:]))
+	}
+	size, count := int(f.order.Uint16(tail)), int(f.order.Uint16(tail[2:]))
+	if size < 8 || size > 64 || count > maxSections {
+		return false
+	}
+	table := make([]byte, size*count)
+	if f.at(table, off) != nil {
+		return false
+	}
+	for ; len(table) > 0; table = table[size:] {
+		if elf.SectionType(f.order.Uint32(table[4:])) == elf.SHT_SYMTAB {
+			return true
+		}
+	}
+	return false
 }
 
 func (f *file) segment(b []byte) segment {
