@@ -81,7 +81,7 @@ type platformBuild struct {
 }
 
 func (b *platformBuild) run(ctx context.Context) error {
-	steps := []func(context.Context) error{b.date, b.install, b.cut, b.merge, b.addFiles, b.addAccounts, b.generate, b.verify, b.meta}
+	steps := []func(context.Context) error{b.date, b.install, b.require, b.cut, b.merge, b.addFiles, b.addAccounts, b.generate, b.verify, b.meta}
 	for _, step := range steps {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -114,7 +114,7 @@ func (b *platformBuild) date(context.Context) error {
 				return err
 			}
 			if e.Header.ModTime.Unix() > MaxCreated {
-				return fmt.Errorf("runtime %s: /%s is of the year %d, expected one before 10000", publicURL(r.URL), e.Path(), e.Header.ModTime.Year())
+				return fmt.Errorf("runtime %s: /%s is of the year %d, expected one before 10000", r.Public, e.Path(), e.Header.ModTime.Year())
 			}
 			b.created = newest(b.created, e.Header.ModTime.UTC().Truncate(time.Second))
 		}

@@ -11,11 +11,11 @@ import (
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // imageConfig is the configuration of a container of this platform's image.
-func imageConfig(s Spec, preload string) v1.Config {
+func imageConfig(s Spec, plan PlatformPlan) v1.Config {
 	i := s.Image
 	return v1.Config{
 		User:         i.User,
-		Env:          environment(s, preload),
+		Env:          environment(s, plan),
 		Entrypoint:   i.Entrypoint,
 		Cmd:          i.Cmd,
 		WorkingDir:   i.Workdir,
@@ -26,10 +26,10 @@ func imageConfig(s Spec, preload string) v1.Config {
 	}
 }
 
-// environment is PATH first and the rest by name; what the spec sets wins over the defaults.
-func environment(s Spec, preload string) []string {
+// environment is PATH first and the rest by name; what the spec sets wins over what runtimes and allocator ask for.
+func environment(s Spec, plan PlatformPlan) []string {
 	env := map[string]string{"PATH": defaultPath}
-	maps.Copy(env, s.Allocator.env(preload))
+	maps.Copy(env, plan.Env)
 	maps.Copy(env, s.Image.Env)
 	list := []string{"PATH=" + env["PATH"]}
 	delete(env, "PATH")

@@ -76,6 +76,7 @@ type LockedLayer struct {
 type Recipe struct {
 	Packages *packageRecipe `json:"packages,omitempty"`
 	Runtime  *runtimeRecipe `json:"runtime,omitempty"`
+	Image    *imageRecipe   `json:"image,omitempty"`
 }
 
 // Encode writes the lock as it stands in its file: the same bytes for the same lock, a value a line.

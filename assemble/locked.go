@@ -1,7 +1,6 @@
 package assemble
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,11 +20,10 @@ func (l Lock) Plan(ctx context.Context, spec Spec, src Sources) (Plan, error) {
 	}
 	err = eachPlatform(plan.Spec.Platforms, func(i int) (err error) {
 		p, locked := &plan.Platforms[i], l.Platforms[i]
-		if p.Runtimes, _, err = ingestRuntimes(ctx, spec, p.Platform, src, locked.Runtimes); err != nil {
+		if p.Runtimes, err = ingestRuntimes(ctx, spec, p.Platform, src, locked.Runtimes); err != nil {
 			return err
 		}
-		p.Preload, err = ownPreload(spec.Allocator, p.Runtimes, src.Store)
-		p.Preload = cmp.Or(p.Preload, spec.Allocator.library())
+		_, err = p.allocate(spec.Allocator)
 		return err
 	})
 	return plan, err

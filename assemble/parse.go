@@ -155,30 +155,95 @@ func (d *decoder) runtime(r *Runtime, p string, n ast.Node) {
 	before := len(d.faults)
 	d.mapping(p, n, map[string]field{
 		"python":  d.str(&r.Python),
-		"source":  d.text(func(v string) error { r.Source = v; return checkSource(v) }),
+		"source":  func(p string, n ast.Node) { d.sources(r, p, n) },
+		"mirror":  d.text(func(v string) error { r.Mirror = v; return checkPresent(v) }),
+		"paths":   d.list(func(v string) error { r.Paths = append(r.Paths, strings.Trim(v, "/")); return checkPath(v) }),
+		"require": d.list(func(v string) error { r.Require = append(r.Require, v); return checkRequire(v) }),
 		"sha256":  func(p string, n ast.Node) { d.sums(r, p, n) },
 		"prefix":  d.text(func(v string) error { r.Prefix = path.Clean(v); return checkAbsolute(v) }),
 		"exclude": d.list(func(v string) error { r.Exclude = append(r.Exclude, v); return checkGlob(v) }),
 		"owner":   d.text(func(v string) (err error) { r.Owner, err = parseOwner(v); return err }),
 	})
-	if r.Source == "" && len(d.faults) == before {
-		d.faultAt(n, p, "source is missing: a URL or file of a tarball, or apk for Alpine's own python3")
-	}
-	if strings.Contains(r.Source, "{version}") && r.Python == "" {
-		d.faultAt(n, p, "source has {version}, so python must say which")
+	if len(d.faults) == before {
+		for _, fault := range r.faults() {
+			d.faultAt(n, p, "%s", fault)
+		}
 	}
 }
 
-func checkSource(v string) error {
-	for _, scheme := range []string{"image:", "standalone:"} {
-		if strings.HasPrefix(v, scheme) {
-			return fmt.Errorf("%s sources are not supported yet; give the URL or file of a tarball, or apk", scheme)
+// faults are what does not go together in a runtime.
+func (r *Runtime) faults() []string {
+	all := []string{r.Source}
+	if r.Sources != nil {
+		all = nil
+		for _, p := range sortPlatforms(platformsOf(r.Sources)) {
+			all = append(all, r.Sources[p])
 		}
 	}
-	for _, m := range regexp.MustCompile(`\{[^}]*\}`).FindAllString(v, -1) {
-		if !slices.Contains([]string{"{version}", "{alpine_arch}", "{oci_arch}", "{triple}"}, m) {
-			return fmt.Errorf("unknown %s in %q; known are {version}, {alpine_arch}, {oci_arch}, {triple}", m, v)
+	any := func(is func(string) bool) bool { return slices.ContainsFunc(all, is) }
+	begins := func(with string) func(string) bool {
+		return func(s string) bool { return strings.HasPrefix(s, with) }
+	}
+	var faults []string
+	if len(all) == 0 || r.Sources == nil && r.Source == "" {
+		faults = append(faults, "source is missing: a URL or file of a tarball, image:REF, standalone:VERSION, or apk for Alpine's own python3")
+	}
+	if any(func(s string) bool { return strings.Contains(s, "{version}") }) && r.Python == "" {
+		faults = append(faults, "source has {version}, so python must say which")
+	}
+	if r.Paths != nil && !any(begins(fromImage)) {
+		faults = append(faults, "paths are what to take of an image, and source is none")
+	}
+	if r.Mirror != "" && !any(begins(fromStandalone)) {
+		faults = append(faults, "mirror is one of python-build-standalone, and source is none of its releases")
+	}
+	if r.SHA256 != nil && any(begins(fromImage)) {
+		faults = append(faults, "sha256 is a tarball's; an image is pinned by image:REF@sha256:DIGEST")
+	}
+	return faults
+}
+
+// sources decodes source: one for all platforms, or one for each.
+func (d *decoder) sources(r *Runtime, p string, n ast.Node) {
+	if _, perPlatform := n.(*ast.MappingNode); !perPlatform {
+		d.text(func(v string) error { r.Source = v; return checkSource(v) })(p, n)
+		return
+	}
+	r.Sources = make(map[Platform]string)
+	d.byPlatform(p, n, func(platform Platform, v string) error {
+		if v == "" {
+			return errors.New("expected a source, found nothing")
 		}
+		r.Sources[platform] = v
+		return checkSource(v)
+	})
+}
+
+// byPlatform decodes a mapping from platforms to scalars.
+func (d *decoder) byPlatform(p string, n ast.Node, set func(Platform, string) error) {
+	seen := make(map[Platform]bool)
+	d.pairs(p, n, func(key string, at, value ast.Node) {
+		platform, err := ParsePlatform(key)
+		if err != nil {
+			d.faultAt(at, p, "%v", err)
+			return
+		}
+		if seen[platform] {
+			d.faultAt(at, p, "%s is given twice", platform)
+			return
+		}
+		seen[platform] = true
+		if value = d.follow(join(p, key), value); value == nil {
+			return
+		}
+		d.text(func(v string) error { return set(platform, v) })(join(p, key), value)
+	})
+}
+
+// checkPath takes a path in an image, with or without a leading slash.
+func checkPath(v string) error {
+	if p := strings.Trim(v, "/"); p == "" || path.Clean(p) != p || p == ".." || strings.HasPrefix(p, "../") {
+		return fmt.Errorf("expected a path in the image, such as usr/local, found %q", v)
 	}
 	return nil
 }
@@ -190,21 +255,7 @@ func (d *decoder) sums(r *Runtime, p string, n ast.Node) {
 		d.text(func(v string) error { r.SHA256[Platform{}] = v; return checkSHA256(v) })(p, n)
 		return
 	}
-	d.pairs(p, n, func(key string, at, value ast.Node) {
-		platform, err := ParsePlatform(key)
-		if err != nil {
-			d.faultAt(at, p, "%v", err)
-			return
-		}
-		if r.SHA256[platform] != "" {
-			d.faultAt(at, p, "%s is given twice", platform)
-			return
-		}
-		if value = d.follow(join(p, key), value); value == nil {
-			return
-		}
-		d.text(func(v string) error { r.SHA256[platform] = v; return checkSHA256(v) })(join(p, key), value)
-	})
+	d.byPlatform(p, n, func(platform Platform, v string) error { r.SHA256[platform] = v; return checkSHA256(v) })
 }
 
 func checkSHA256(v string) error {
@@ -246,11 +297,46 @@ func (d *decoder) allocator(a *Allocator, p string, n ast.Node) {
 	d.mapping(p, n, map[string]field{
 		"name":    d.text(func(v string) (err error) { a.Name, err = ParseAllocator(v); return err }),
 		"preload": d.text(func(v string) error { a.Preload = v; return checkAbsolute(v) }),
+		"use":     d.oneOf(&a.Use, usePython, usePreload),
+		"from":    d.oneOf(&a.From, fromRuntime, fromAPK),
+		"secure":  d.text(func(v string) (err error) { a.Insecure, err = parseInsecure(v); return err }),
+		"conf":    d.table(&a.Conf, checkConf),
 		"env":     d.table(&a.Env, checkEnv),
 	})
-	if a.Name != "" && a.Preload != "" {
-		d.faultAt(n, p, "name and preload exclude each other")
+	for _, fault := range a.faults() {
+		d.faultAt(n, p, "%s", fault)
 	}
+}
+
+// faults are what does not go together in an allocator.
+func (a *Allocator) faults() []string {
+	var faults []string
+	say := func(wrong bool, text string) {
+		if wrong {
+			faults = append(faults, text)
+		}
+	}
+	say(a.Name != "" && a.Preload != "", "name and preload exclude each other")
+	say(a.Use != "" && a.Name != "mimalloc", "use is for mimalloc alone")
+	say(a.Insecure && (a.Name != "mimalloc" || a.Use != usePreload), "secure is for the library of mimalloc (use: preload) alone")
+	say(a.Conf != nil && a.Name != "jemalloc", "conf is for jemalloc alone")
+	say(a.From != "" && a.library().name == "", "from says where a library comes from, and none is preloaded by name")
+	return faults
+}
+
+func parseInsecure(v string) (bool, error) {
+	if v != "true" && v != "false" {
+		return false, fmt.Errorf("expected true or false, found %q", v)
+	}
+	return v == "false", nil
+}
+
+// checkConf takes an option of jemalloc(3), "TUNING".
+func checkConf(name, value string) error {
+	if name == "" || strings.ContainsAny(name+value, ",: ") || value == "" {
+		return fmt.Errorf("expected an option of MALLOC_CONF, such as dirty_decay_ms: 10000, found %q", name+": "+value)
+	}
+	return nil
 }
 
 // ParseAllocator checks the name of an allocator.

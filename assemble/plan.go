@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/assemble/cpython"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -17,6 +18,7 @@ import (
 type Sources struct {
 	Fetch   Opener        // where it is an apk.ConditionalOpener, indexes are asked for only if they changed
 	Keyring *apk.Keyring  // nil: signatures are not asked for
+	Images  Images        // nil: a runtime cannot come out of an image
 	Store   *layers.Store // where indexes are kept, too; may be nil where only packages are resolved
 	Jobs    int           // packages ingested at once, over all platforms; 0: twice GOMAXPROCS
 	// AllowUntrusted asks for no signatures. It is noted in the lock.
@@ -24,6 +26,8 @@ type Sources struct {
 	Progress       Progress // nil: nobody is told of what is fetched
 	// Warn is told what a person should know though it stops nothing; nil: nobody is. Calls do not overlap.
 	Warn func(string)
+
+	releases *releases // of python-build-standalone, as they were found in this run
 }
 
 // Opener opens URLs, file URLs and paths for reading.
@@ -79,18 +83,23 @@ type PlatformPlan struct {
 	Packages []*apk.Package   // in install order
 	Tags     []string         // by package: the tag that opened its repository, see apk.Solution
 	Runtimes []RuntimePlan
-	Preload  string    // path of the allocator's library in the image; "" without one
-	Created  time.Time // that of the lock; zero where none is in force
-	Notes    []string  // what a person should know
+	Preload  string            // path of the allocator's library in the image; "" without one
+	Env      map[string]string // that the runtimes and the allocator ask for
+	Created  time.Time         // that of the lock; zero where none is in force
+	Notes    []string          // what a person should know
 }
 
 // RuntimePlan is a runtime of one platform, ingested.
 type RuntimePlan struct {
+	Source string // as the spec says it, templates unfilled
 	URL    string // templates filled in, ready to be opened
 	Public string // the same as it may be written down: without credentials, a file as the spec names it
-	Digest string // of the tarball
-	Pinned bool   // the spec says the digest
+	Digest string // of the tarball, or of an image's manifest for the platform
+	Pinned bool   // something vouches for the digest: the spec, a lock, a release's sums
 	Layer  Layer
+	Report cpython.Report    // what it is
+	Env    map[string]string // that it needs in the image
+	Notes  []string          // what a person should know
 }
 
 // Layer is one layer of an image.

@@ -18,13 +18,21 @@ type Progress interface {
 // negative where only the source can tell.
 func (s Sources) open(ctx context.Context, url, name string, size int64) (io.ReadCloser, error) {
 	f, err := s.Fetch.Open(ctx, url)
-	if err != nil || s.Progress == nil {
+	if err != nil || s.Progress == nil { // whose size nobody asks for
 		return f, err
 	}
 	if sized, ok := f.(interface{ Size() int64 }); ok && size < 0 {
 		size = sized.Size()
 	}
-	return &reported{ReadCloser: f, task: s.Progress.Start("fetch", name, size)}, nil
+	return s.reported(f, name, size), nil
+}
+
+// reported reports what is read of a body.
+func (s Sources) reported(f io.ReadCloser, name string, size int64) io.ReadCloser {
+	if s.Progress == nil {
+		return f
+	}
+	return &reported{ReadCloser: f, task: s.Progress.Start("fetch", name, size)}
 }
 
 // reported is a body whose reading is reported.

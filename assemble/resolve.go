@@ -24,10 +24,14 @@ func Resolve(ctx context.Context, spec Spec, src Sources) (Plan, error) {
 }
 
 func resolve(ctx context.Context, spec Spec, src Sources, held func(Platform) hold) (Plan, error) {
+	if err := spec.checkPlatforms(); err != nil {
+		return Plan{}, err
+	}
 	repositories, err := spec.repositories()
 	if err != nil {
 		return Plan{}, err
 	}
+	src.releases = new(releases)
 	plan := Plan{Spec: spec, repositories: repositories, Platforms: make([]PlatformPlan, len(spec.Platforms))}
 	err = eachPlatform(spec.Platforms, func(i int) (err error) {
 		p := spec.Platforms[i]
@@ -35,7 +39,7 @@ func resolve(ctx context.Context, spec Spec, src Sources, held func(Platform) ho
 		return err
 	})
 	if err != nil {
-		return Plan{}, err
+		return Plan{}, withSources(err, plan)
 	}
 	notes := make([][]string, len(plan.Platforms))
 	for i, p := range plan.Platforms {
@@ -55,17 +59,20 @@ func resolvePlatform(ctx context.Context, spec Spec, p Platform, repositories re
 		return err
 	})
 	g.Go(func() (err error) {
-		plan.Runtimes, needs, err = ingestRuntimes(gctx, spec, p, src, held.runtimes)
+		if plan.Runtimes, err = ingestRuntimes(gctx, spec, p, src, held.runtimes); err != nil {
+			return err
+		}
+		needs, err = librariesNeeded(plan.Runtimes, p, src.Store)
 		return err
 	})
 	if err := g.Wait(); err != nil {
 		return plan, err
 	}
-	var err error
-	if plan.Preload, err = ownPreload(spec.Allocator, plan.Runtimes, src.Store); err != nil {
+	allocator, err := plan.allocate(spec.Allocator)
+	if err != nil {
 		return plan, err
 	}
-	if plan.World, err = world(spec, needs, plan.Preload); err != nil {
+	if plan.World, err = world(spec, p, needs, allocator); err != nil {
 		return plan, err
 	}
 	solution, err := held.solve(plan.World, indexes)
@@ -78,16 +85,10 @@ func resolvePlatform(ctx context.Context, spec Spec, p Platform, repositories re
 	}
 	plan.Notes = append(plan.Notes, solution.Notes...)
 	for _, r := range plan.Runtimes {
-		if isURL(r.URL) && !r.Pinned {
-			plan.Notes = append(plan.Notes, fmt.Sprintf("runtime %s is not pinned, so nothing vouches for its bytes; they have sha256: %s",
-				publicURL(r.URL), strings.TrimPrefix(r.Digest, "sha256:")))
-		}
+		plan.Notes = append(plan.Notes, r.notes()...)
 	}
 	plan.Dialect = dialect(spec.Alpine, indexes)
-	if plan.Preload == "" {
-		plan.Preload = spec.Allocator.library()
-	}
-	return plan, nil
+	return plan, plan.checkMimalloc(spec.Allocator)
 }
 
 // loadIndexes reads the index of each repository. A repository that lacks the arch altogether is an error: apk would go
@@ -110,8 +111,8 @@ func loadIndexes(ctx context.Context, repositories []*apk.Repository, arch strin
 
 // world is what the solver is asked for: the spec's packages, what its allocator and runtimes stand for, and the
 // libraries that the runtimes' files need. The latter stay in the image's world, else a later "apk add" in a container
-// would purge them. preload is the allocator's library where a runtime brings it.
-func world(spec Spec, needs []string, preload string) ([]apk.Dependency, error) {
+// would purge them. allocator is the package that brings it; "" where none does.
+func world(spec Spec, p Platform, needs []string, allocator string) ([]apk.Dependency, error) {
 	w := slices.Clone(spec.Packages)
 	add := func(s string) error {
 		d, err := apk.ParseDependency(s)
@@ -124,12 +125,12 @@ func world(spec Spec, needs []string, preload string) ([]apk.Dependency, error) 
 		return nil
 	}
 	for _, r := range spec.Runtimes {
-		if r.Source == "apk" {
+		if r.at(p) == fromAPK {
 			needs = append(needs, "python3")
 		}
 	}
-	if p := spec.Allocator.apkPackage(); p != "" && preload == "" {
-		needs = append(needs, p)
+	if allocator != "" {
+		needs = append(needs, allocator)
 	}
 	for _, n := range needs {
 		if err := add(n); err != nil {

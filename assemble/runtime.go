@@ -2,6 +2,7 @@ package assemble
 
 import (
 	"archive/tar"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,101 +10,112 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
 
+	"github.com/pyimg/pyimg/assemble/cpython"
 	"github.com/pyimg/pyimg/layers"
 )
 
 // defaultPrefix is where a tarball goes that is not rooted, and does not say where.
 const defaultPrefix = "/usr/local"
 
-// ingestRuntimes ingests the runtimes of one platform. needs are the libraries that their files want and
-// that they do not hold themselves, as the solver takes them: "so:libssl.so.3".
-// Those that a lock has come as they are there.
-func ingestRuntimes(ctx context.Context, spec Spec, p Platform, src Sources, locked []LockedRuntime) (rs []RuntimePlan, needs []string, err error) {
-	for i, r := range spec.tarballs() {
-		digest := ""
+// ingestRuntimes ingests the runtimes of one platform, those that a lock has as they are there. Where one fails, those
+// before it are returned.
+func ingestRuntimes(ctx context.Context, spec Spec, p Platform, src Sources, locked []LockedRuntime) (rs []RuntimePlan, err error) {
+	for i, r := range spec.tarballs(p) {
+		var pin LockedRuntime
 		if i < len(locked) {
-			digest = locked[i].Digest
+			pin = locked[i]
 		}
-		plan, err := ingestRuntime(ctx, spec, r, p, digest, src)
+		plan, err := ingestRuntime(ctx, spec, r, p, pin, src)
 		if err != nil {
-			return nil, nil, fmt.Errorf("runtime %s: %w", publicURL(plan.URL), err)
+			return rs, fmt.Errorf("runtime %s: %w", cmp.Or(plan.Public, r.at(p)), err)
 		}
 		rs = append(rs, plan)
 	}
-	needs, err = librariesNeeded(rs, p, src.Store)
-	return rs, needs, err
+	return rs, spec.checkRequired(p, rs)
 }
 
-// tarballs are the runtimes that are one; Alpine's own is a package like any other, see world.
-func (s Spec) tarballs() []Runtime {
-	return slices.DeleteFunc(slices.Clone(s.Runtimes), func(r Runtime) bool { return r.Source == "apk" })
+// tarballs are the runtimes that are layers; Alpine's own is a package like any other, see world.
+func (s Spec) tarballs(p Platform) []Runtime {
+	return slices.DeleteFunc(slices.Clone(s.Runtimes), func(r Runtime) bool { return r.at(p) == fromAPK })
 }
 
-// source is the tarball for the store; want is its digest, "" where only reading it can tell.
-func (r Runtime) source(spec Spec, p Platform, want string, src Sources) layers.Source {
-	url := spec.path(r.expand(p))
-	return layers.Source{Name: publicURL(url), Digest: want,
-		Open: func(ctx context.Context) (io.ReadCloser, error) { return src.open(ctx, url, baseName(url), -1) }}
-}
-
-// ingestRuntime ingests one; want is its digest where a lock says it.
-func ingestRuntime(ctx context.Context, spec Spec, r Runtime, p Platform, want string, src Sources) (RuntimePlan, error) {
-	plan := RuntimePlan{URL: spec.path(r.expand(p)), Public: publicURL(r.expand(p)), Pinned: want != "" || len(r.SHA256) > 0}
-	var err error
-	if want == "" {
-		if want, err = r.digest(ctx, plan.URL, p, src); err != nil {
-			return plan, err
-		}
-	}
-	tarball := r.source(spec, p, want, src)
-	raw, err := src.Store.Learn(ctx, tarball)
-	if errors.Is(err, fs.ErrNotExist) {
-		return plan, fmt.Errorf("%w; %s has no such source", err, p)
+// ingestRuntime ingests one, and learns what it is. pin is what a lock says of it.
+func ingestRuntime(ctx context.Context, spec Spec, r Runtime, p Platform, pin LockedRuntime, src Sources) (plan RuntimePlan, err error) {
+	if strings.HasPrefix(r.at(p), fromImage) {
+		plan, err = r.ingestImage(ctx, spec, p, pin, src)
+	} else {
+		plan, err = r.ingestTarball(ctx, spec, p, pin, src)
 	}
 	if err != nil {
 		return plan, err
 	}
-	plan.Digest, tarball.Digest = raw.Digest, raw.Digest
-	plan.Layer, err = r.layer(ctx, tarball, raw, spec.Layers, src.Store)
-	plan.Layer.From = "runtime " + baseName(plan.URL)
+	plan.Report, err = cpython.Read(src.Store.Entries(plan.Layer.Digest))
+	if strings.HasPrefix(r.at(p), fromStandalone) {
+		plan.Env = standaloneEnv(plan.Report.Prefix)
+	}
 	return plan, err
 }
 
-// expand fills in the templates of the source.
-func (r Runtime) expand(p Platform) string {
-	a := p.arch()
-	return strings.NewReplacer(
-		"{version}", r.Python,
-		"{alpine_arch}", a.alpine,
-		"{oci_arch}", p.Architecture+p.Variant,
-		"{triple}", a.triple,
-	).Replace(r.Source)
+func (r Runtime) ingestTarball(ctx context.Context, spec Spec, p Platform, pin LockedRuntime, src Sources) (RuntimePlan, error) {
+	from, err := r.locate(ctx, spec, p, pin, src)
+	plan := RuntimePlan{Source: r.written(p), URL: from.url, Public: from.public, Pinned: from.pinned}
+	if err != nil {
+		return plan, noSource(err, p)
+	}
+	tarball := from.source(src)
+	raw, err := src.Store.Learn(ctx, tarball)
+	if err != nil {
+		return plan, noSource(err, p)
+	}
+	plan.Digest, tarball.Digest = raw.Digest, raw.Digest
+	plan.Layer, err = r.layer(ctx, tarball, raw, spec.Layers, src.Store)
+	plan.Layer.From = "runtime " + runtimeName(from.url)
+	return plan, err
+}
+
+// notes are what a person should know of a runtime.
+func (p RuntimePlan) notes() []string {
+	var notes []string
+	switch {
+	case p.Pinned:
+	case strings.HasPrefix(p.URL, fromImage):
+		notes = append(notes, fmt.Sprintf("runtime %s is a tag that may move; it names %s now, which a lock keeps", p.Public, p.Digest))
+	case isURL(p.URL):
+		notes = append(notes, fmt.Sprintf("runtime %s is not pinned, so nothing vouches for its bytes; they have sha256: %s",
+			p.Public, strings.TrimPrefix(p.Digest, "sha256:")))
+	}
+	if python := p.Report.Python; python != nil && python.ThreadStackSize == 0 && strings.HasPrefix(p.Source, fromStandalone) {
+		notes = append(notes, fmt.Sprintf("%s sets no stack size for threads, so they have musl's 128 KiB; threading.stack_size() sets another", p.Public))
+	}
+	return notes
 }
 
 // digest is what the source must have: what the spec pins, and for a file what it has, so that the store can be asked
 // before the file is inflated. "" where only reading it can tell.
 func (r Runtime) digest(ctx context.Context, url string, p Platform, src Sources) (string, error) {
-	pinned := r.SHA256[p]
-	if pinned == "" {
-		pinned = r.SHA256[Platform{}]
+	if pinned, err := r.pinnedSum(p); pinned != "" || err != nil || isURL(url) {
+		return pinned, err
 	}
+	return src.Store.FileDigest(url, func() (string, error) { return digestFile(ctx, url, src.Fetch) })
+}
+
+// pinnedSum is the digest that the spec says; "" where it says none.
+func (r Runtime) pinnedSum(p Platform) (string, error) {
 	switch {
-	case pinned != "":
-		return "sha256:" + pinned, nil
+	case r.SHA256[p] != "":
+		return "sha256:" + r.SHA256[p], nil
+	case r.SHA256[Platform{}] != "":
+		return "sha256:" + r.SHA256[Platform{}], nil
 	case len(r.SHA256) > 0:
 		return "", fmt.Errorf("the spec's sha256 has no digest for %s", p)
 	}
-	if isURL(url) {
-		return "", nil
-	}
-	return src.Store.FileDigest(url, func() (string, error) { return digestFile(ctx, url, src.Fetch) })
+	return "", nil
 }
 
 func digestFile(ctx context.Context, url string, from Opener) (string, error) {
@@ -129,6 +141,7 @@ type runtimeRecipe struct {
 	Owner       *Owner   `json:"owner,omitempty"`
 	Compression string   `json:"compression,omitempty"`
 	Level       int      `json:"level,omitempty"`
+	Moves       []move   `json:"moves,omitempty"` // in the contents of files
 }
 
 // make makes the layer. The tarball need not be in the store, and is not there afterwards: what is made of it is.
@@ -137,8 +150,12 @@ func (r runtimeRecipe) make(ctx context.Context, tarball layers.Source, store *l
 	if err != nil {
 		return layers.Blob{}, err
 	}
+	contents, err := r.contents(ctx, tarball, store)
+	if err != nil {
+		return layers.Blob{}, err
+	}
 	return store.RewriteSource(ctx, tarball, "runtime "+string(text), layers.MakeOptions{Compression: r.Compression, Level: r.Level},
-		func(h *tar.Header) (bool, error) { return r.edit(h), nil }, nil)
+		func(h *tar.Header) (bool, error) { return r.edit(h), nil }, contents)
 }
 
 // layer is the tarball's own bytes where they are a layer as they stand, else a transcoded one: then only what is known of
@@ -148,8 +165,11 @@ func (r Runtime) layer(ctx context.Context, tarball layers.Source, raw layers.Bl
 	if err != nil {
 		return Layer{}, err
 	}
-	recipe := runtimeRecipe{Version: 2, Source: raw.Digest, Exclude: r.Exclude, Owner: r.Owner, Compression: l.Compression, Level: l.Level}
+	recipe := runtimeRecipe{Version: 3, Source: raw.Digest, Exclude: r.Exclude, Owner: r.Owner, Compression: l.Compression, Level: l.Level}
 	if recipe.From, recipe.To, err = r.mapping(shape); err != nil {
+		return Layer{}, err
+	}
+	if recipe.Moves, err = recipe.moves(store); err != nil {
 		return Layer{}, err
 	}
 	reasons, err := r.reasons(raw, recipe, store)
@@ -335,7 +355,7 @@ func librariesNeeded(rs []RuntimePlan, p Platform, store *layers.Store) ([]strin
 				continue
 			}
 			if err := checkMachine(e, p); err != nil {
-				return nil, fmt.Errorf("runtime %s: %w", publicURL(r.URL), err)
+				return nil, fmt.Errorf("runtime %s: %w", r.Public, err)
 			}
 			programs = append(programs, e)
 		}

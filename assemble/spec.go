@@ -43,14 +43,18 @@ type Alpine struct {
 	Dialect      int      // 2 or 3; 0: by the branch
 }
 
-// Runtime is a tarball that becomes a layer, or Alpine's own Python.
+// Runtime is a tarball or a part of an image that becomes a layer, or Alpine's own Python.
 type Runtime struct {
 	Python  string              // version; stands for {version} in Source
-	Source  string              // URL or file with {version}, {alpine_arch}, {oci_arch}, {triple}; or "apk"
+	Source  string              // URL or file with {version}, {alpine_arch}, {oci_arch}, {triple}; or "image:REF", "standalone:VERSION[@TAG]", "apk"
+	Sources map[Platform]string `json:",omitempty"` // instead of Source: one for each platform
+	Mirror  string              `json:",omitempty"` // of python-build-standalone's releases; "" is GitHub
+	Paths   []string            `json:",omitempty"` // what to take of an image, without leading slashes; none: usr/local
 	SHA256  map[Platform]string // hex; the zero Platform stands for all
 	Prefix  string              // where the tarball's own prefix lands; "" leaves a rooted tarball as it is
 	Exclude []string            // globs over paths in the image
 	Owner   *Owner              // nil: as the tarball says
+	Require []string            `json:",omitempty"` // what it must be, see docs/RUNTIMES.md
 }
 
 // Owner is a numeric owner of files.
@@ -59,11 +63,15 @@ type Owner struct {
 	GID int `json:"gid"`
 }
 
-// Allocator says which malloc the image preloads.
+// Allocator says which malloc the image's programs use.
 type Allocator struct {
-	Name    string            // jemalloc, mimalloc, none; "" with Preload
-	Preload string            // path of a library in the image
-	Env     map[string]string // set in the image, instead of the allocator's defaults where the names are equal
+	Name     string            // jemalloc, mimalloc, none; "" with Preload
+	Use      string            `json:",omitempty"` // of mimalloc: python, its own copy (also ""), or preload, the library
+	From     string            `json:",omitempty"` // of a library: runtime or apk; "": a runtime that has it, else Alpine's package
+	Insecure bool              `json:",omitempty"` // of mimalloc's library: the build without its checks
+	Conf     map[string]string `json:",omitempty"` // of jemalloc: options of MALLOC_CONF, instead of the defaults where the names are equal
+	Preload  string            // path of a library in the image
+	Env      map[string]string // set in the image, instead of the allocator's defaults where the names are equal
 }
 
 // Image is the configuration of the image; see the OCI image-spec, config.md.
@@ -158,16 +166,28 @@ func (s *Spec) SetRuntimes(sources []string) error {
 		if strings.Contains(source, "{version}") {
 			return fmt.Errorf("%q has {version}, which only a spec can say (runtime.python)", source)
 		}
-		if source != "apk" && !isURL(source) {
-			abs, err := filepath.Abs(source)
-			if err != nil {
-				return fmt.Errorf("finding %q: %w", source, err)
-			}
-			source = abs
+		source, err := fromHere(source)
+		if err != nil {
+			return err
 		}
 		s.Runtimes = append(s.Runtimes, Runtime{Source: source})
 	}
 	return nil
+}
+
+// fromHere makes a source on disk one that starts from the working directory.
+func fromHere(source string) (string, error) {
+	before, file := "", source
+	if dir, ok := strings.CutPrefix(source, fromImage+ociLayout); ok {
+		before, file = fromImage+ociLayout, dir
+	} else if source == fromAPK || isURL(source) || strings.HasPrefix(source, fromImage) || strings.HasPrefix(source, fromStandalone) {
+		return source, nil
+	}
+	abs, err := filepath.Abs(file)
+	if err != nil {
+		return "", fmt.Errorf("finding %q: %w", source, err)
+	}
+	return before + abs, nil
 }
 
 // Check refuses words that the fields do not know, for a value that was not read by ParseSpec.

@@ -54,12 +54,11 @@ func (s Spec) runtimesYAML() []yaml.MapSlice {
 			{Key: "python", Value: r.Python},
 			{Key: "source", Value: r.Source},
 		}
-		sums := yaml.MapSlice{}
-		for _, p := range s.Platforms {
-			if sum := r.SHA256[p]; sum != "" {
-				sums = append(sums, yaml.MapItem{Key: p.String(), Value: sum})
-			}
+		if r.Sources != nil {
+			m[1].Value = byPlatformYAML(r.Sources)
 		}
+		m = append(m, yaml.MapItem{Key: "mirror", Value: r.Mirror}, yaml.MapItem{Key: "paths", Value: r.Paths})
+		sums := byPlatformYAML(r.SHA256)
 		if all := r.SHA256[Platform{}]; all != "" {
 			m = append(m, yaml.MapItem{Key: "sha256", Value: all})
 		} else {
@@ -69,17 +68,36 @@ func (s Spec) runtimesYAML() []yaml.MapSlice {
 		if r.Owner != nil {
 			m = append(m, yaml.MapItem{Key: "owner", Value: fmt.Sprintf("%d:%d", r.Owner.UID, r.Owner.GID)})
 		}
+		m = append(m, yaml.MapItem{Key: "require", Value: r.Require})
 		out = append(out, omitEmpty(m))
 	}
 	return out
 }
 
+func byPlatformYAML(m map[Platform]string) yaml.MapSlice {
+	out := yaml.MapSlice{}
+	for _, p := range sortPlatforms(platformsOf(m)) {
+		if p != (Platform{}) {
+			out = append(out, yaml.MapItem{Key: p.String(), Value: m[p]})
+		}
+	}
+	return out
+}
+
 func (a Allocator) yaml() any {
-	if a.Preload == "" && len(a.Env) == 0 {
+	secure := ""
+	if a.Insecure {
+		secure = "false"
+	}
+	if a.Preload == "" && a.Use == "" && a.From == "" && secure == "" && len(a.Conf) == 0 && len(a.Env) == 0 {
 		return a.Name
 	}
 	return omitEmpty(yaml.MapSlice{
 		{Key: "name", Value: a.Name},
+		{Key: "use", Value: a.Use},
+		{Key: "from", Value: a.From},
+		{Key: "secure", Value: secure},
+		{Key: "conf", Value: a.Conf},
 		{Key: "preload", Value: a.Preload},
 		{Key: "env", Value: a.Env},
 	})

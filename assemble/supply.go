@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -164,7 +165,7 @@ func (s *Supply) streamPackage(ctx context.Context, p *apk.Package, digest strin
 
 // streamRuntime opens a runtime's tarball, whose digest the lock says.
 func (s *Supply) streamRuntime(ctx context.Context, p int, digest string) (io.ReadCloser, error) {
-	tarball, err := s.tarball(p, digest)
+	tarball, err := s.tarball(ctx, p, digest)
 	if err != nil {
 		return nil, err
 	}
@@ -172,12 +173,14 @@ func (s *Supply) streamRuntime(ctx context.Context, p int, digest string) (io.Re
 }
 
 // tarball is the runtime with this digest.
-func (s *Supply) tarball(p int, digest string) (layers.Source, error) {
+func (s *Supply) tarball(ctx context.Context, p int, digest string) (layers.Source, error) {
 	platform := s.lock.Platforms[p]
-	for i, r := range s.spec.tarballs() {
-		if i < len(platform.Runtimes) && platform.Runtimes[i].Digest == digest {
-			return r.source(s.spec, platform.Platform, digest, s.src), nil
+	for i, r := range s.spec.tarballs(platform.Platform) {
+		if i >= len(platform.Runtimes) || platform.Runtimes[i].Digest != digest {
+			continue
 		}
+		from, err := r.locate(ctx, s.spec, platform.Platform, platform.Runtimes[i], s.src)
+		return from.source(s.src), err
 	}
 	return layers.Source{}, fmt.Errorf("layer %s is neither a package's nor a runtime's: write the lock anew with \"pyimg lock\"", digest)
 }
@@ -207,14 +210,28 @@ func (s *Supply) remake(ctx context.Context, p int, l LockedLayer) (layers.Blob,
 			}
 		}
 		return l.Recipe.Packages.make(ctx, s.src.Store)
+	case l.Recipe.Image != nil:
+		return s.takeImage(ctx, p, l.Recipe.Image.Image)
 	case l.Recipe.Runtime != nil:
-		tarball, err := s.tarball(p, l.Recipe.Runtime.Source)
+		tarball, err := s.tarball(ctx, p, l.Recipe.Runtime.Source)
 		if err != nil {
 			return layers.Blob{}, err
 		}
 		return l.Recipe.Runtime.make(ctx, tarball, s.src.Store)
 	}
 	return layers.Blob{}, errors.New("its recipe is empty")
+}
+
+// takeImage makes the layer of a runtime out of an image, REF@DIGEST.
+func (s *Supply) takeImage(ctx context.Context, p int, image string) (layers.Blob, error) {
+	platform := s.lock.Platforms[p]
+	for i, r := range s.spec.tarballs(platform.Platform) {
+		if i < len(platform.Runtimes) && strings.HasSuffix(image, "@"+platform.Runtimes[i].Digest) {
+			plan, err := r.ingestImage(ctx, s.spec, platform.Platform, platform.Runtimes[i], s.src)
+			return plan.Layer.Blob, err
+		}
+	}
+	return layers.Blob{}, fmt.Errorf("image %s is none of the lock's runtimes: write the lock anew with \"pyimg lock\"", image)
 }
 
 // build builds a platform from the lock's plan, once, and expects what the lock says.

@@ -50,7 +50,7 @@ func (p Platform) image(t *layers.Tree, c v1.Config) sound.Image {
 }
 
 func (b *platformBuild) verify(context.Context) error {
-	b.config = imageConfig(b.spec, b.plan.Preload)
+	b.config = imageConfig(b.spec, b.plan)
 	findings := Verify(b.tree, b.plan.Platform, b.config)
 	b.found = newFindings(b.plan.Platform, len(b.layers)+1, b.tree, findings) // the last layer is made once this has passed
 	for _, f := range findings {

@@ -45,7 +45,7 @@ func (p program) assembleCommand() *cli.Command {
 func imageFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringSliceFlag{Name: "package", Usage: "`PKG` to add to the spec's packages (repeatable)"},
-		&cli.StringSliceFlag{Name: "runtime", Usage: "`URL|FILE|apk` instead of the spec's runtimes; may hold {alpine_arch}, {oci_arch}, {triple} (repeatable)"},
+		&cli.StringSliceFlag{Name: "runtime", Usage: "`URL|FILE|image:REF|standalone:VERSION|apk` instead of the spec's runtimes; may hold {alpine_arch}, {oci_arch}, {triple} (repeatable)"},
 		&cli.StringFlag{Name: "allocator", Usage: "`NAME` of the malloc to preload: jemalloc, mimalloc or none"},
 		&cli.StringFlag{Name: "layers", Usage: "`auto|package|single`: merge only what exceeds the limit, never, or everything"},
 		&cli.StringFlag{Name: "compression", Usage: "`gzip|zstd[:LEVEL]` for all layers (default: as each one is); the level of those that are made, such as zstd:19 or gzip:9"},

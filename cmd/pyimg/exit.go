@@ -38,6 +38,7 @@ func exitCode(err error) int {
 	var lock *assemble.LockError
 	var verify *assemble.VerifyError
 	var mismatch *assemble.MismatchError
+	var required *assemble.RequireError
 	var gone *assemble.GoneError
 	var trust *apk.TrustError
 	var hash *apk.HashError
@@ -50,7 +51,7 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.Is(err, apk.ErrNoSolution):
 		return exitNoSolution
-	case errors.As(err, &verify), errors.As(err, &mismatch), errors.As(err, &trust), errors.As(err, &hash), errors.As(err, &digest), errors.Is(err, apk.ErrDamaged), isUnsound(err):
+	case errors.As(err, &verify), errors.As(err, &mismatch), errors.As(err, &required), errors.As(err, &trust), errors.As(err, &hash), errors.As(err, &digest), errors.Is(err, apk.ErrDamaged), isUnsound(err):
 		return exitUnverified
 	case errors.As(err, &registry):
 		if registry.Unauthorized() {

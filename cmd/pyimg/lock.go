@@ -12,7 +12,7 @@ import (
 )
 
 func (p program) lockCommand() *cli.Command {
-	flags := append(sourceFlags(), imageFlags()...)
+	flags := slices.Concat(sourceFlags(), imageFlags(), reachFlags())
 	return command(&cli.Command{
 		Name:      "lock",
 		Usage:     "write down all that the image is made of, by digest",

@@ -26,14 +26,19 @@ func insecureFlag() cli.Flag {
 	}
 }
 
-// loginFlags are those that say how registries are reached and who asks.
-func loginFlags() []cli.Flag {
+// reachFlags are those that say how registries are reached.
+func reachFlags() []cli.Flag {
 	return []cli.Flag{
 		insecureFlag(),
 		&cli.StringFlag{Name: "ca-file", Usage: "trust the certificates in `FILE` (PEM) beside the system's"},
-		&cli.StringFlag{Name: "username", Usage: "log in as `USER` to the registry of the command's references, with --password-stdin"},
-		&cli.BoolFlag{Name: "password-stdin", Usage: "read the password for --username from stdin"},
 	}
+}
+
+// loginFlags are those that say how registries are reached and who asks.
+func loginFlags() []cli.Flag {
+	return append(reachFlags(),
+		&cli.StringFlag{Name: "username", Usage: "log in as `USER` to the registry of the command's references, with --password-stdin"},
+		&cli.BoolFlag{Name: "password-stdin", Usage: "read the password for --username from stdin"})
 }
 
 // maxPassword bounds what is read from stdin; tokens of clouds have a few kilobytes.

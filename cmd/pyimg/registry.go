@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/urfave/cli/v2"
 
+	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/internal/progress"
 	"github.com/pyimg/pyimg/push"
 )
@@ -23,6 +25,25 @@ func progressFlag() cli.Flag {
 
 func (p program) registry(c *cli.Context) push.Registry {
 	return push.Registry{Keychain: p.keychain(c), CAFile: c.String("ca-file"), InsecureHosts: c.StringSlice("insecure")}
+}
+
+// images are where a runtime may be taken out of. Offline they are those on disk.
+func (p program) images(c *cli.Context) assemble.Images {
+	images := push.Images{Registry: p.registry(c)}
+	if c.Bool("offline") {
+		return offline{images}
+	}
+	return images
+}
+
+// offline is images of which none is in a registry.
+type offline struct{ push.Images }
+
+func (o offline) Image(ctx context.Context, ref, platform string) (v1.Image, error) {
+	if !strings.HasPrefix(ref, kindLayout+":") {
+		return nil, fmt.Errorf("reading image %q: no host is asked with --offline", ref)
+	}
+	return o.Images.Image(ctx, ref, platform)
 }
 
 // reporter shows progress as --progress asks for.

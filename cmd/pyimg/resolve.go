@@ -19,7 +19,7 @@ func (p program) resolveCommand() *cli.Command {
 		Description: "Prints NAME=VERSION, a line each. Without PKG it resolves the spec: pyimg.yaml here, else the embedded one.\n" +
 			"With several platforms a line \"# PLATFORM\" comes before each.\n\n" +
 			"Example: pyimg resolve --platform linux/arm64 alpine-baselayout busybox 'python3>3.12'",
-		Flags: append(sourceFlags(),
+		Flags: append(append(sourceFlags(), reachFlags()...),
 			&cli.StringFlag{Name: "spec", Usage: "`FILE` that says where packages come from"},
 			&cli.BoolFlag{Name: "json", Usage: "as JSON"}),
 		Action: p.resolve,

@@ -64,7 +64,7 @@ func (p program) sources(c *cli.Context, s assemble.Spec, needStore bool) (src a
 		return src, func() {}, usagef("--jobs %d: expected a number from 0 on", c.Int("jobs"))
 	}
 	client := &fetch.Client{Offline: c.Bool("offline"), Jobs: c.Int("jobs")}
-	src = assemble.Sources{Fetch: client, Jobs: c.Int("jobs"), Warn: p.warn, AllowUntrusted: c.Bool("allow-untrusted")}
+	src = assemble.Sources{Fetch: client, Jobs: c.Int("jobs"), Images: p.images(c), Warn: p.warn, AllowUntrusted: c.Bool("allow-untrusted")}
 	if needStore {
 		if src.Store, done, err = p.store(c); err != nil {
 			return src, done, err

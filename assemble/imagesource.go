@@ -1,0 +1,263 @@
+package assemble
+
+import (
+	"archive/tar"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/pyimg/pyimg/layers"
+)
+
+// Images finds the image that a reference names, HOST/REPOSITORY:TAG or oci:DIR[:TAG], for the platform
+// (OS/ARCH[/VARIANT]). The error is fs.ErrNotExist where it has none for that platform, and says which it has. What is
+// read of the image is checked against its digests.
+type Images interface {
+	Image(ctx context.Context, ref, platform string) (v1.Image, error)
+}
+
+// defaultPaths are what is taken of an image that holds a whole root.
+func defaultPaths() []string { return []string{"usr/local"} }
+
+// imageRecipe is what a layer out of an image depends on.
+type imageRecipe struct {
+	Version     int      `json:"version"` // to be raised when the same inputs give other bytes
+	Image       string   `json:"image"`   // REF@DIGEST of the platform's manifest
+	Layers      []string `json:"layers"`  // of the image, lowest first
+	Paths       []string `json:"paths"`
+	To          string   `json:"to"` // where the one path lands; "" leaves all where they are
+	Exclude     []string `json:"exclude,omitempty"`
+	Owner       *Owner   `json:"owner,omitempty"`
+	Compression string   `json:"compression"`
+	Level       int      `json:"level,omitempty"`
+}
+
+// ingestImage takes the paths of a runtime out of an image.
+func (r Runtime) ingestImage(ctx context.Context, spec Spec, p Platform, pin LockedRuntime, src Sources) (RuntimePlan, error) {
+	ref := strings.TrimPrefix(r.at(p), fromImage)
+	if dir, ok := strings.CutPrefix(ref, ociLayout); ok {
+		ref = ociLayout + spec.path(dir)
+	}
+	plan := RuntimePlan{Source: r.written(p), URL: fromImage + ref, Public: fromImage + strings.TrimPrefix(r.at(p), fromImage), Digest: pin.Digest}
+	img, digest, err := openImage(ctx, ref, pin.Digest, p, src)
+	if err != nil {
+		return plan, err
+	}
+	plan.Digest, plan.Pinned = digest, pin.Digest != "" || strings.Contains(ref, "@")
+	recipe, err := r.imageRecipe(img, plan.Public, digest, spec.Layers)
+	if err != nil {
+		return plan, err
+	}
+	blob, err := recipe.make(ctx, img, src)
+	if err != nil {
+		return plan, err
+	}
+	paths := "/" + strings.Join(recipe.Paths, ", /")
+	plan.Layer = Layer{Blob: blob, From: "runtime " + runtimeName(plan.Public), Reason: paths + " of the image", recipe: &Recipe{Image: &recipe}}
+	return plan, nil
+}
+
+// openImage opens the image for a platform, and says the digest of its manifest. want is that digest where it is known: a
+// registry is asked for it then, whatever the tag names by now.
+func openImage(ctx context.Context, ref, want string, p Platform, src Sources) (v1.Image, string, error) {
+	if src.Images == nil {
+		return nil, "", errors.New("images cannot be read here")
+	}
+	ask := ref
+	if name, _, _ := strings.Cut(ref, "@"); want != "" && !strings.HasPrefix(ref, ociLayout) {
+		ask = name + "@" + want
+	}
+	img, err := src.Images.Image(ctx, ask, p.String())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, "", fmt.Errorf("%w: %w", errNoSource, err)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	digest, err := img.Digest()
+	if err != nil {
+		return nil, "", err
+	}
+	if want != "" && digest.String() != want {
+		return nil, "", &layers.DigestError{Name: ref, Want: want, Got: digest.String()}
+	}
+	return img, digest.String(), nil
+}
+
+// imageRecipe says what is to be taken of the image.
+func (r Runtime) imageRecipe(img v1.Image, name, digest string, l Layers) (imageRecipe, error) {
+	m, err := img.Manifest()
+	if err != nil {
+		return imageRecipe{}, err
+	}
+	name, _, _ = strings.Cut(name, "@")
+	recipe := imageRecipe{Version: 1, Image: strings.TrimPrefix(name, fromImage) + "@" + digest, Paths: r.Paths, Exclude: r.Exclude, Owner: r.Owner,
+		Compression: l.Compression, Level: l.Level}
+	if len(recipe.Paths) == 0 {
+		recipe.Paths = defaultPaths()
+	}
+	if to := strings.Trim(r.Prefix, "/"); to != "" {
+		if len(recipe.Paths) > 1 {
+			return recipe, fmt.Errorf("prefix %s: %d paths are taken of the image, and only one can be moved", r.Prefix, len(recipe.Paths))
+		}
+		recipe.To = to
+	}
+	for _, d := range m.Layers {
+		recipe.Layers = append(recipe.Layers, d.Digest.String())
+		if l.Compression == "" && strings.HasSuffix(string(d.MediaType), "zstd") {
+			recipe.Compression = "zstd" // as its own are
+		}
+	}
+	return recipe, nil
+}
+
+// make makes the layer. Of each layer of the image what lies at the paths is kept in the store, so that a layer is
+// fetched once, and one of which nothing is wanted never again. Then they are laid over each other.
+func (r imageRecipe) make(ctx context.Context, img v1.Image, src Sources) (layers.Blob, error) {
+	parts := make([]string, len(r.Layers))
+	for i, digest := range r.Layers {
+		blob, err := r.part(ctx, img, digest, src)
+		if err != nil {
+			return layers.Blob{}, fmt.Errorf("layer %s: %w", digest, err)
+		}
+		parts[i] = blob.Digest
+	}
+	gone, err := overlay(parts, src.Store)
+	if err != nil {
+		return layers.Blob{}, err
+	}
+	text, err := json.Marshal(r)
+	if err != nil {
+		return layers.Blob{}, err
+	}
+	edit := runtimeRecipe{From: r.Paths[0], To: r.Paths[0], Exclude: r.Exclude, Owner: r.Owner}
+	if r.To != "" {
+		edit.To = r.To
+	}
+	blob, err := src.Store.Rewrite(ctx, "image "+string(text), layers.MakeOptions{Compression: r.Compression, Level: r.Level}, parts,
+		func(i int, h *tar.Header) (bool, error) {
+			return !gone[i][memberPath(h.Name)] && edit.edit(h), nil
+		})
+	if err != nil {
+		return blob, err
+	}
+	for _, err := range src.Store.Entries(blob.Digest) {
+		return blob, err
+	}
+	return blob, fmt.Errorf("the image has nothing at /%s; say what to take of it with paths", strings.Join(r.Paths, " or /"))
+}
+
+// part keeps what one layer of the image has at the paths, and the whiteouts that concern them, under other names.
+func (r imageRecipe) part(ctx context.Context, img v1.Image, digest string, src Sources) (layers.Blob, error) {
+	open := func(ctx context.Context) (io.ReadCloser, error) {
+		l, err := img.LayerByDigest(hash(digest))
+		if err != nil {
+			return nil, err
+		}
+		size, err := l.Size()
+		if err != nil {
+			return nil, err
+		}
+		f, err := l.Compressed()
+		if err != nil {
+			return nil, err
+		}
+		return src.reported(f, runtimeName(r.Image), size), nil
+	}
+	text, err := json.Marshal(r.Paths)
+	if err != nil {
+		return layers.Blob{}, err
+	}
+	// What is kept is written anew for the image, so it is only packed quickly.
+	blob, _, err := src.Store.Convert(ctx, layers.Source{Name: r.Image, Digest: digest, Open: open}, "part of an image v1 "+string(text),
+		layers.MakeOptions{Compression: "zstd", Level: 1}, func(h *tar.Header) (bool, error) {
+			dir, base := path.Split(strings.TrimSuffix(h.Name, "/"))
+			if hidden, ok := strings.CutPrefix(base, whiteout); ok {
+				h.Name = dir + carried + hidden
+				return r.concerned(path.Clean(dir + strings.TrimPrefix(hidden, opaque))), nil
+			}
+			return r.within(memberPath(h.Name)), nil
+		})
+	return blob, err
+}
+
+// The names of whiteouts (image-spec, layer.md), and the one that stands for them where no layer may hold them.
+const (
+	whiteout = ".wh."
+	opaque   = ".wh..opq" // behind whiteout: all that the folder had before
+	carried  = ".pyimg-gone."
+)
+
+func memberPath(name string) string { return strings.Trim(name, "/") }
+
+// within tells what lies at one of the paths or below it.
+func (r imageRecipe) within(p string) bool {
+	return slices.ContainsFunc(r.Paths, func(at string) bool { return p == at || strings.HasPrefix(p, at+"/") })
+}
+
+// concerned tells what, if it goes, takes something of the paths along.
+func (r imageRecipe) concerned(p string) bool {
+	return r.within(p) || slices.ContainsFunc(r.Paths, func(at string) bool { return strings.HasPrefix(at, p+"/") })
+}
+
+// overlay tells for each part, lowest first, which of its paths the parts above it hide; their whiteouts are among these.
+func overlay(parts []string, store *layers.Store) ([]map[string]bool, error) {
+	gone := make([]map[string]bool, len(parts))
+	hides := make(map[string]hiding)
+	for i := len(parts) - 1; i >= 0; i-- {
+		gone[i] = make(map[string]bool)
+		above := make(map[string]hiding)
+		for e, err := range store.Entries(parts[i]) {
+			if err != nil {
+				return nil, err
+			}
+			p := e.Path()
+			dir, base := path.Split(p)
+			hidden, isWhiteout := strings.CutPrefix(base, carried)
+			switch {
+			case isWhiteout && hidden == opaque:
+				above[path.Clean(dir)] |= hidesBelow
+			case isWhiteout:
+				above[dir+hidden] |= hidesAll | hidesBelow
+			case e.Header.Typeflag == tar.TypeDir:
+				above[p] |= hidesFiles
+			default:
+				above[p] |= hidesAll | hidesBelow
+			}
+			gone[i][p] = isWhiteout || isHidden(p, e.Header.Typeflag == tar.TypeDir, hides)
+		}
+		for p, h := range above {
+			hides[p] |= h
+		}
+	}
+	return gone, nil
+}
+
+// A hiding is what an upper layer hides of a path in the lower ones.
+type hiding uint8
+
+const (
+	hidesAll   hiding = 1 << iota // whatever it is
+	hidesFiles                    // all but a folder
+	hidesBelow                    // what lies below it
+)
+
+func isHidden(p string, dir bool, hides map[string]hiding) bool {
+	if h := hides[p]; h&hidesAll != 0 || !dir && h&hidesFiles != 0 {
+		return true
+	}
+	for p = path.Dir(p); p != "."; p = path.Dir(p) {
+		if hides[p]&hidesBelow != 0 {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,140 @@
+package assemble
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/pyimg/pyimg/assemble/cpython"
+	"github.com/pyimg/pyimg/layers"
+)
+
+// A RequireError says that a runtime is not what the spec requires of it.
+type RequireError struct {
+	Who string // such as "runtime https://example.com/cpython.tar.gz"
+	Msg string // what it is instead, and what to do
+}
+
+func (e *RequireError) Error() string { return e.Who + ": " + e.Msg }
+
+// A quality is what runtime.require can ask for.
+type quality struct {
+	word string
+	has  func(b cpython.Build, r cpython.Report) bool
+}
+
+func qualities() []quality {
+	type build = cpython.Build
+	type report = cpython.Report
+	return []quality{
+		{"pgo", func(b build, _ report) bool { return b.PGO }},
+		{"lto", func(b build, _ report) bool { return b.LTO }},
+		{"bolt", func(b build, _ report) bool { return b.BOLT }},
+		{"o2", func(b build, _ report) bool { return b.Optimize == "-O2" || b.Optimize == "-O3" }},
+		{"o3", func(b build, _ report) bool { return b.Optimize == "-O3" }},
+		{"no-semantic-interposition", func(b build, _ report) bool { return b.Flags != "" && !b.SemanticInterposition }},
+		{"tail-call", func(b build, _ report) bool { return b.TailCall }},
+		{"free-threaded", func(b build, _ report) bool { return b.FreeThreaded }},
+		{"shared", func(b build, _ report) bool { return b.Shared }},
+		{"stripped", func(_ build, r report) bool { return r.Stripped }},
+		{"jemalloc", func(_ build, r report) bool { return holds(r, "jemalloc") }},
+		{"mimalloc", func(b build, r report) bool { return b.Mimalloc || holds(r, "mimalloc") }},
+	}
+}
+
+func holds(r cpython.Report, allocator string) bool {
+	return slices.ContainsFunc(r.Allocators, func(a cpython.Allocator) bool { return a.Name == allocator })
+}
+
+// checkRequire refuses a word that nothing can be held against.
+func checkRequire(word string) error {
+	var known []string
+	for _, q := range qualities() {
+		known = append(known, q.word)
+	}
+	if !slices.Contains(known, word) {
+		return fmt.Errorf("unknown %q; known are %s", word, strings.Join(known, ", "))
+	}
+	return nil
+}
+
+// checkRequired holds each runtime that is a layer against what the spec requires of it. An allocator may also come from
+// another of the runtimes.
+func (s Spec) checkRequired(p Platform, rs []RuntimePlan) error {
+	var all []cpython.Allocator
+	for _, r := range rs {
+		all = append(all, r.Report.Allocators...)
+	}
+	for i, r := range s.tarballs(p) {
+		report := rs[i].Report
+		report.Allocators = all
+		if err := r.required("runtime "+rs[i].Public, report); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// required is a *RequireError if a runtime is not what is required of it.
+func (r Runtime) required(who string, report cpython.Report) error {
+	if len(r.Require) == 0 {
+		return nil
+	}
+	build := report.Python
+	if build == nil {
+		build = &cpython.Build{Verdict: "no CPython"}
+	}
+	var lacks []string
+	for _, q := range qualities() {
+		if slices.Contains(r.Require, q.word) && !q.has(*build, report) {
+			lacks = append(lacks, q.word)
+		}
+	}
+	if lacks == nil {
+		return nil
+	}
+	is := build.Verdict
+	for _, a := range report.Allocators {
+		is += ", with " + a.Path
+	}
+	return &RequireError{who, fmt.Sprintf("the spec requires %s; it is %s; take another build, or leave these words out of runtime.require",
+		strings.Join(lacks, ", "), is)}
+}
+
+// require holds Alpine's own Python against what the spec requires of it, now that its package is in the store.
+func (b *platformBuild) require(context.Context) error {
+	for _, r := range b.spec.Runtimes {
+		if len(r.Require) == 0 || r.at(b.plan.Platform) != fromAPK {
+			continue
+		}
+		report, err := cpython.Read(b.pythonEntries())
+		if err != nil {
+			return err
+		}
+		if b.plan.Preload != "" {
+			report.Allocators = append(report.Allocators, cpython.Allocator{Name: b.spec.Allocator.library().name, Path: b.plan.Preload})
+		}
+		if err := r.required("Alpine's python3", report); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pythonEntries are those of the packages that hold Alpine's Python.
+func (b *platformBuild) pythonEntries() iter.Seq2[layers.Entry, error] {
+	return func(yield func(layers.Entry, error) bool) {
+		for _, u := range b.units {
+			if !u.unpacks() || u.pkg.Name != "python3" && u.pkg.Origin != "python3" {
+				continue
+			}
+			for e, err := range b.store.Entries(u.blob.Digest) {
+				if !yield(e, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,187 @@
+package assemble
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/pyimg/pyimg/layers"
+)
+
+// The words that the source of a runtime begins with, where it is no URL or file of a tarball.
+const (
+	fromAPK        = "apk"
+	fromImage      = "image:"
+	fromStandalone = "standalone:"
+
+	ociLayout = "oci:" // behind image: an OCI layout on disk, not a registry's
+)
+
+// errNoSource says that a runtime has no source for a platform.
+var errNoSource = errors.New("no such source")
+
+// at is where the runtime comes from on a platform, templates filled in; "" where it has no source there.
+func (r Runtime) at(p Platform) string {
+	source := r.Source
+	if r.Sources != nil {
+		source = r.Sources[p]
+	}
+	a := p.arch()
+	return strings.NewReplacer(
+		"{version}", r.Python,
+		"{alpine_arch}", a.alpine,
+		"{oci_arch}", p.Architecture+p.Variant,
+		"{triple}", a.triple,
+	).Replace(source)
+}
+
+// written is the source as the spec has it, for all platforms where it has one for all.
+func (r Runtime) written(p Platform) string {
+	if r.Sources != nil {
+		return r.Sources[p]
+	}
+	return r.Source
+}
+
+// checkPlatforms names the platforms that a runtime has no source for, and those that it has one for.
+func (s Spec) checkPlatforms() error {
+	var faults []Fault
+	for i, r := range s.Runtimes {
+		if r.Sources == nil {
+			continue
+		}
+		var have []string
+		for _, p := range sortPlatforms(platformsOf(r.Sources)) {
+			have = append(have, p.String())
+		}
+		for _, p := range s.Platforms {
+			if r.Sources[p] == "" {
+				faults = append(faults, Fault{File: s.Name, Field: fmt.Sprintf("runtime[%d].source", i),
+					Msg: fmt.Sprintf("has none for %s; it has one for %s", p, strings.Join(have, ", "))})
+			}
+		}
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	return &SpecError{faults}
+}
+
+func platformsOf(m map[Platform]string) []Platform {
+	var ps []Platform
+	for p := range m {
+		ps = append(ps, p)
+	}
+	return ps
+}
+
+// withSources adds to the error of a platform without a source which platforms have one.
+func withSources(err error, plan Plan) error {
+	if !errors.Is(err, errNoSource) {
+		return err
+	}
+	var have []string
+	for _, p := range plan.Platforms {
+		if len(p.Runtimes) > 0 && len(p.Runtimes) == len(plan.Spec.tarballs(p.Platform)) {
+			have = append(have, p.Platform.String())
+		}
+	}
+	if have == nil {
+		return err
+	}
+	return fmt.Errorf("%w; %s: there is one", err, strings.Join(have, ", "))
+}
+
+// checkSource refuses a source that cannot be meant.
+func checkSource(v string) error {
+	for _, m := range regexp.MustCompile(`\{[^}]*\}`).FindAllString(v, -1) {
+		if !slices.Contains([]string{"{version}", "{alpine_arch}", "{oci_arch}", "{triple}"}, m) {
+			return fmt.Errorf("unknown %s in %q; known are {version}, {alpine_arch}, {oci_arch}, {triple}", m, v)
+		}
+	}
+	if ref, ok := strings.CutPrefix(v, fromImage); ok && (ref == "" || strings.Contains(ref, "://")) {
+		return fmt.Errorf("expected image:HOST/REPOSITORY:TAG or image:oci:DIR[:TAG], found %q", v)
+	}
+	if release, ok := strings.CutPrefix(v, fromStandalone); ok && !strings.Contains(release, "{") {
+		_, err := parseRelease(release)
+		return err
+	}
+	return nil
+}
+
+// A place is where the bytes of a runtime lie.
+type place struct {
+	url    string // ready to be opened
+	public string // as it may be written down
+	digest string // "" where only reading it can tell
+	pinned bool   // something vouches for the digest
+}
+
+// locate finds the tarball of a runtime, of which a lock may say already where it is and what it holds.
+func (r Runtime) locate(ctx context.Context, spec Spec, p Platform, pin LockedRuntime, src Sources) (place, error) {
+	source := r.at(p)
+	if release, ok := strings.CutPrefix(source, fromStandalone); ok {
+		return r.standalone(ctx, spec, release, p, pin, src)
+	}
+	to := place{url: spec.path(source), public: publicURL(source), digest: pin.Digest, pinned: pin.Digest != "" || len(r.SHA256) > 0}
+	if pin.Digest != "" {
+		return to, nil
+	}
+	var err error
+	to.digest, err = r.digest(ctx, to.url, p, src)
+	return to, err
+}
+
+// source is the tarball for the store.
+func (l place) source(src Sources) layers.Source {
+	return layers.Source{Name: publicURL(l.url), Digest: l.digest,
+		Open: func(ctx context.Context) (io.ReadCloser, error) { return src.open(ctx, l.url, baseName(l.url), -1) }}
+}
+
+// noSource turns a tarball that is not there into what that means.
+func noSource(err error, p Platform) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w; %s has %w", err, p, errNoSource)
+	}
+	return err
+}
+
+// releases remembers which release is the newest, so that all platforms of a build take the same.
+type releases struct {
+	mu     sync.Mutex
+	newest map[string]string // tag by mirror
+}
+
+func (r *releases) tag(mirror string, find func() (string, error)) (string, error) {
+	if r == nil {
+		return find()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if tag := r.newest[mirror]; tag != "" {
+		return tag, nil
+	}
+	tag, err := find()
+	if err == nil {
+		if r.newest == nil {
+			r.newest = make(map[string]string)
+		}
+		r.newest[mirror] = tag
+	}
+	return tag, err
+}
+
+// runtimeName is a source as the layer that comes of it is called.
+func runtimeName(source string) string {
+	if ref, ok := strings.CutPrefix(source, fromImage); ok {
+		return ref
+	}
+	return path.Base(strings.ReplaceAll(baseName(source), "%2B", "+"))
+}

@@ -1,0 +1,66 @@
+package push
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// Images finds single images: "oci:DIR[:TAG]" and "oci:FILE[:TAG]" on disk (see [ReadLayout]), all else in registries.
+type Images struct{ Registry Registry }
+
+// Image is the image for a platform, OS/ARCH[/VARIANT]. The error is fs.ErrNotExist where the reference names an image and
+// none for that platform. Layers are read when they are asked for, as long as ctx lasts, and checked against their digests.
+func (i Images) Image(ctx context.Context, ref, platform string) (v1.Image, error) {
+	idx, err := i.open(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	m, err := idx.IndexManifest()
+	if err != nil {
+		return nil, fmt.Errorf("reading the index of image %q: %w", ref, err)
+	}
+	var has []string
+	for _, d := range m.Manifests {
+		if !d.MediaType.IsImage() || d.Platform == nil {
+			continue
+		}
+		name := platformOf(*d.Platform)
+		if name == platformOf(splitPlatform(platform)) {
+			img, err := idx.Image(d.Digest)
+			if err != nil {
+				return nil, fmt.Errorf("reading image %q for %s: %w", ref, platform, err)
+			}
+			return img, nil
+		}
+		if d.Platform.OS != "unknown" { // an attestation of BuildKit's
+			has = append(has, name)
+		}
+	}
+	return nil, fmt.Errorf("image %q: it has none for %s, only for %s: %w", ref, platform, strings.Join(has, ", "), fs.ErrNotExist)
+}
+
+func (i Images) open(ctx context.Context, ref string) (v1.ImageIndex, error) {
+	if path, ok := strings.CutPrefix(ref, "oci:"); ok {
+		return ReadLayout(path)
+	}
+	return i.Registry.Get(ctx, ref)
+}
+
+// splitPlatform takes OS/ARCH[/VARIANT] apart.
+func splitPlatform(s string) v1.Platform {
+	parts := append(strings.SplitN(s, "/", 3), "", "")
+	return v1.Platform{OS: parts[0], Architecture: parts[1], Variant: parts[2]}
+}
+
+// platformOf is a platform as it is written: v8 is the only variant of arm64 that there is, and often left out.
+func platformOf(p v1.Platform) string {
+	name := p.OS + "/" + p.Architecture
+	if p.Variant != "" && (p.Architecture != "arm64" || p.Variant != "v8") {
+		name += "/" + p.Variant
+	}
+	return name
+}
