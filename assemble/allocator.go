@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble/cpython"
 )
 
@@ -39,7 +40,19 @@ func (a Allocator) library() library {
 }
 
 // ofPython says that Python is to use its own copy of mimalloc.
-func (a Allocator) ofPython() bool { return a.Name == "mimalloc" && a.Use != usePreload }
+func (a Allocator) ofPython() bool { return a.Name == "mimalloc" && a.Use == usePython }
+
+// settled is the allocator with the place of mimalloc decided: Python's own copy where the image's Python has one, else
+// the library.
+func (a Allocator) settled(python string, known *cpython.Build) Allocator {
+	if a.Name == "mimalloc" && a.Use == "" {
+		a.Use = usePreload
+		if atLeast(python, 13) && (known == nil || known.Flags == "" || known.Mimalloc) {
+			a.Use = usePython
+		}
+	}
+	return a
+}
 
 // env is the environment that the allocator wants, preload being the library's path in the image.
 func (a Allocator) env(preload string) map[string]string {
@@ -77,9 +90,12 @@ func (a Allocator) mallocConf() string {
 	return strings.Join(words, ",")
 }
 
-// allocate settles what is preloaded and the environment, and returns the package to ask for; "" where a runtime brings the
-// allocator or none is needed. A runtime's own build is preferred over Alpine's, since it was made for that Python.
-func (p *PlatformPlan) allocate(a Allocator) (string, error) {
+// allocate settles which allocator it is, what is preloaded and the environment, and returns the package to ask for; ""
+// where a runtime brings the allocator or none is needed. A runtime's own build is preferred over Alpine's, since it was
+// made for that Python. Where the packages are not known yet, the indexes tell which Python is to come.
+func (p *PlatformPlan) allocate(spec Spec, indexes []*apk.Index) (string, error) {
+	p.allocator = spec.Allocator.settled(p.python(spec, indexes))
+	a := p.allocator
 	known := a.library()
 	p.Preload = a.Preload
 	ask := ""
@@ -118,12 +134,12 @@ func (p *PlatformPlan) held(known library) string {
 
 // checkMimalloc refuses Python's own mimalloc where Python has none: it would end every start with "unknown allocator".
 // See the CPython documentation, PYTHONMALLOC.
-func (p *PlatformPlan) checkMimalloc(a Allocator) error {
-	if !a.ofPython() {
+func (p *PlatformPlan) checkMimalloc(spec Spec) error {
+	if !p.allocator.ofPython() {
 		return nil
 	}
 	const do = "take a newer Python, or preload the library with allocator: {name: mimalloc, use: preload}"
-	version, known := p.python()
+	version, known := p.python(spec, nil)
 	switch {
 	case version == "":
 		p.Notes = append(p.Notes, "allocator mimalloc is Python's own, and there is no Python in the image whose version can be read; "+do)
@@ -135,19 +151,35 @@ func (p *PlatformPlan) checkMimalloc(a Allocator) error {
 	return nil
 }
 
-// python is the version of the image's Python, and what is known of its build where a runtime brings it.
-func (p *PlatformPlan) python() (string, *cpython.Build) {
+// python is the version of the image's Python, and what is known of its build where a runtime brings it. Alpine's is
+// seen only where it was asked for by name.
+func (p *PlatformPlan) python(spec Spec, indexes []*apk.Index) (version string, known *cpython.Build) {
 	for _, r := range p.Runtimes {
 		if r.Report.Python != nil {
 			return r.Report.Python.Version, r.Report.Python
 		}
+	}
+	if !spec.asksForPython(p.Platform) {
+		return "", nil
 	}
 	for _, pkg := range p.Packages {
 		if pkg.Name == "python3" {
 			return pkg.Version, nil
 		}
 	}
-	return "", nil
+	for _, x := range indexes {
+		for pkg := range x.Named("python3") {
+			if version == "" || apk.CompareVersions(pkg.Version, version) > 0 {
+				version = pkg.Version
+			}
+		}
+	}
+	return version, nil
+}
+
+func (s Spec) asksForPython(p Platform) bool {
+	return slices.ContainsFunc(s.Packages, func(d apk.Dependency) bool { return d.Name == "python3" && !d.Conflict }) ||
+		slices.ContainsFunc(s.Runtimes, func(r Runtime) bool { return r.at(p) == fromAPK })
 }
 
 // atLeast tells whether a version is 3.minor or later.

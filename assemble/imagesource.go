@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -76,11 +75,8 @@ func openImage(ctx context.Context, ref, want string, p Platform, src Sources) (
 		ask = name + "@" + want
 	}
 	img, err := src.Images.Image(ctx, ask, p.String())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, "", fmt.Errorf("%w: %w", errNoSource, err)
-	}
 	if err != nil {
-		return nil, "", err
+		return nil, "", noSource(err, p)
 	}
 	digest, err := img.Digest()
 	if err != nil {
@@ -158,6 +154,9 @@ func (r imageRecipe) make(ctx context.Context, img v1.Image, src Sources) (layer
 // part keeps what one layer of the image has at the paths, and the whiteouts that concern them, under other names.
 func (r imageRecipe) part(ctx context.Context, img v1.Image, digest string, src Sources) (layers.Blob, error) {
 	open := func(ctx context.Context) (io.ReadCloser, error) {
+		if f, err := src.Store.Open(digest); err == nil {
+			return f, nil // it is also a package's, say
+		}
 		l, err := img.LayerByDigest(hash(digest))
 		if err != nil {
 			return nil, err

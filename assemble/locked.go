@@ -23,7 +23,7 @@ func (l Lock) Plan(ctx context.Context, spec Spec, src Sources) (Plan, error) {
 		if p.Runtimes, err = ingestRuntimes(ctx, spec, p.Platform, src, locked.Runtimes); err != nil {
 			return err
 		}
-		_, err = p.allocate(spec.Allocator)
+		_, err = p.allocate(spec, nil)
 		return err
 	})
 	return plan, err

@@ -87,6 +87,8 @@ type PlatformPlan struct {
 	Env      map[string]string // that the runtimes and the allocator ask for
 	Created  time.Time         // that of the lock; zero where none is in force
 	Notes    []string          // what a person should know
+
+	allocator Allocator // the spec's, settled for this platform
 }
 
 // RuntimePlan is a runtime of one platform, ingested.

@@ -114,7 +114,7 @@ func (b *platformBuild) require(context.Context) error {
 			return err
 		}
 		if b.plan.Preload != "" {
-			report.Allocators = append(report.Allocators, cpython.Allocator{Name: b.spec.Allocator.library().name, Path: b.plan.Preload})
+			report.Allocators = append(report.Allocators, cpython.Allocator{Name: b.plan.allocator.library().name, Path: b.plan.Preload})
 		}
 		if err := r.required("Alpine's python3", report); err != nil {
 			return err

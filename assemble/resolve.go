@@ -68,7 +68,7 @@ func resolvePlatform(ctx context.Context, spec Spec, p Platform, repositories re
 	if err := g.Wait(); err != nil {
 		return plan, err
 	}
-	allocator, err := plan.allocate(spec.Allocator)
+	allocator, err := plan.allocate(spec, indexes)
 	if err != nil {
 		return plan, err
 	}
@@ -88,7 +88,7 @@ func resolvePlatform(ctx context.Context, spec Spec, p Platform, repositories re
 		plan.Notes = append(plan.Notes, r.notes()...)
 	}
 	plan.Dialect = dialect(spec.Alpine, indexes)
-	return plan, plan.checkMimalloc(spec.Allocator)
+	return plan, plan.checkMimalloc(spec)
 }
 
 // loadIndexes reads the index of each repository. A repository that lacks the arch altogether is an error: apk would go

@@ -66,7 +66,7 @@ func (r Runtime) ingestTarball(ctx context.Context, spec Spec, p Platform, pin L
 	from, err := r.locate(ctx, spec, p, pin, src)
 	plan := RuntimePlan{Source: r.written(p), URL: from.url, Public: from.public, Pinned: from.pinned}
 	if err != nil {
-		return plan, noSource(err, p)
+		return plan, err
 	}
 	tarball := from.source(src)
 	raw, err := src.Store.Learn(ctx, tarball)

@@ -96,7 +96,10 @@ func withSources(err error, plan Plan) error {
 	if have == nil {
 		return err
 	}
-	return fmt.Errorf("%w; %s: there is one", err, strings.Join(have, ", "))
+	if len(have) > 1 {
+		return fmt.Errorf("%w; %s have one", err, strings.Join(have, ", "))
+	}
+	return fmt.Errorf("%w; %s has one", err, have[0])
 }
 
 // checkSource refuses a source that cannot be meant.
@@ -136,7 +139,7 @@ func (r Runtime) locate(ctx context.Context, spec Spec, p Platform, pin LockedRu
 	}
 	var err error
 	to.digest, err = r.digest(ctx, to.url, p, src)
-	return to, err
+	return to, noSource(err, p)
 }
 
 // source is the tarball for the store.
@@ -145,7 +148,7 @@ func (l place) source(src Sources) layers.Source {
 		Open: func(ctx context.Context) (io.ReadCloser, error) { return src.open(ctx, l.url, baseName(l.url), -1) }}
 }
 
-// noSource turns a tarball that is not there into what that means.
+// noSource turns a tarball or an image that is not there into what that means.
 func noSource(err error, p Platform) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w; %s has %w", err, p, errNoSource)
@@ -180,8 +183,11 @@ func (r *releases) tag(mirror string, find func() (string, error)) (string, erro
 
 // runtimeName is a source as the layer that comes of it is called.
 func runtimeName(source string) string {
-	if ref, ok := strings.CutPrefix(source, fromImage); ok {
+	ref, ok := strings.CutPrefix(source, fromImage)
+	if dir, local := strings.CutPrefix(ref, ociLayout); ok && !local {
 		return ref
+	} else if ok {
+		return path.Base(dir) // where it lies is the machine's affair
 	}
 	return path.Base(strings.ReplaceAll(baseName(source), "%2B", "+"))
 }

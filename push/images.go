@@ -40,8 +40,20 @@ func (i Images) Image(ctx context.Context, ref, platform string) (v1.Image, erro
 			has = append(has, name)
 		}
 	}
-	return nil, fmt.Errorf("image %q: it has none for %s, only for %s: %w", ref, platform, strings.Join(has, ", "), fs.ErrNotExist)
+	return nil, &platformError{ref, platform, has}
 }
+
+// platformError says that an image is not made for a platform.
+type platformError struct {
+	ref, platform string
+	has           []string
+}
+
+func (e *platformError) Error() string {
+	return fmt.Sprintf("image %q has none for %s, only for %s", e.ref, e.platform, strings.Join(e.has, ", "))
+}
+
+func (*platformError) Is(target error) bool { return target == fs.ErrNotExist }
 
 func (i Images) open(ctx context.Context, ref string) (v1.ImageIndex, error) {
 	if path, ok := strings.CutPrefix(ref, "oci:"); ok {

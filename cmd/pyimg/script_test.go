@@ -36,6 +36,12 @@ func TestScripts(t *testing.T) {
 	for _, h := range fixture.HostileTarballs() {
 		mirror.Put("runtimes/"+strings.ReplaceAll(h.Name, " ", "-")+".tar.gz", fixture.Tarball{Files: h.Files, Verbatim: true}.Bytes())
 	}
+	for name, body := range fixture.Standalone("20251028", "3.13.8") {
+		mirror.Put("pbs/"+name, body)
+	}
+	for name, body := range fixture.Standalone("20251120", "3.13.8", "3.13.9") {
+		mirror.Put("pbs/"+name, body)
+	}
 	mirror.Put("runtimes/worse.tar.gz", worseLayer())
 	mirror.Put("runtimes/lacking.tar.gz", lackingRuntime())
 	shared := t.TempDir()
