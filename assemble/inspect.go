@@ -10,6 +10,9 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/pyimg/pyimg/assemble/cpython"
+	"github.com/pyimg/pyimg/layers"
 )
 
 // Report is what an image says of itself. It is read from any image, not only from those made here.
@@ -34,6 +37,7 @@ type PlatformReport struct {
 	Labels     map[string]string `json:"labels,omitempty"`
 	Layers     []LayerReport     `json:"layers"`
 	Packages   []string          `json:"packages"` // name=version as apk's database has them
+	Python     *cpython.Build    `json:"python,omitempty"`
 }
 
 // LayerReport is one layer, lowest first.
@@ -46,8 +50,9 @@ type LayerReport struct {
 	Comment   string `json:"comment,omitempty"` // verbatim, or why not, where pyimg made it
 }
 
-// Inspect reads what an image says of itself, and apk's database out of its layers.
-func Inspect(ctx context.Context, index v1.ImageIndex) (Report, error) {
+// Inspect reads what an image says of itself, apk's database out of its layers and, in an image that was made here, how
+// its Python was built. The store keeps what is learnt of layers; without one (nil) nothing is told of Python.
+func Inspect(ctx context.Context, index v1.ImageIndex, store *layers.Store) (Report, error) {
 	m, err := index.IndexManifest()
 	if err != nil {
 		return Report{}, fmt.Errorf("reading the index: %w", err)
@@ -65,7 +70,7 @@ func Inspect(ctx context.Context, index v1.ImageIndex) (Report, error) {
 		if err != nil {
 			return r, fmt.Errorf("reading image %s: %w", d.Digest, err)
 		}
-		p, err := inspectImage(ctx, img, d)
+		p, err := inspectImage(ctx, img, d, store)
 		if err != nil {
 			return r, fmt.Errorf("reading image %s: %w", d.Digest, err)
 		}
@@ -74,7 +79,7 @@ func Inspect(ctx context.Context, index v1.ImageIndex) (Report, error) {
 	return r, nil
 }
 
-func inspectImage(ctx context.Context, img v1.Image, d v1.Descriptor) (PlatformReport, error) {
+func inspectImage(ctx context.Context, img v1.Image, d v1.Descriptor, store *layers.Store) (PlatformReport, error) {
 	f, err := img.ConfigFile()
 	if err != nil {
 		return PlatformReport{}, err
@@ -92,7 +97,10 @@ func inspectImage(ctx context.Context, img v1.Image, d v1.Descriptor) (PlatformR
 	for _, l := range r.Layers {
 		r.Size += l.Size
 	}
-	r.Packages, err = installedPackages(ctx, img)
+	if r.Packages, err = installedPackages(ctx, img); err != nil {
+		return r, err
+	}
+	r.Python, err = runtimeIn(ctx, img, r.Layers, store)
 	return r, err
 }
 

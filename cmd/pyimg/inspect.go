@@ -40,7 +40,12 @@ func (p program) inspectCommand() *cli.Command {
 			if c.Bool("tree") {
 				return p.tree(c, index)
 			}
-			report, err := assemble.Inspect(c.Context, index)
+			store, done, err := p.store(c)
+			defer done()
+			if err != nil {
+				return err
+			}
+			report, err := assemble.Inspect(c.Context, index, store)
 			if err != nil {
 				return err
 			}
@@ -75,6 +80,9 @@ func printReport(w io.Writer, r assemble.Report) {
 			if line.value != "" {
 				fmt.Fprintf(w, "  %-10s  %s\n", line.name, plain(line.value))
 			}
+		}
+		if b := p.Python; b != nil {
+			fmt.Fprintf(w, "  %-10s  %s, %s\n", "python", plain(b.Version), plain(b.Verdict))
 		}
 		for _, e := range p.Env {
 			fmt.Fprintf(w, "  %-10s  %s\n", "env", plain(e))

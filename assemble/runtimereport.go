@@ -1,0 +1,89 @@
+package assemble
+
+import (
+	"context"
+	"io"
+	"iter"
+	"os"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/pyimg/pyimg/assemble/cpython"
+	"github.com/pyimg/pyimg/layers"
+)
+
+// RuntimeReport is what a runtime is, in a tarball, a folder or a platform of an image.
+type RuntimeReport struct {
+	Platform string `json:"platform,omitempty"` // of an image
+	Digest   string `json:"digest,omitempty"`   // of the tarball, or of the image's manifest; none for a folder
+	cpython.Report
+}
+
+// InspectRuntime tells what is in a folder or a tarball (file or URL). Nothing of it runs.
+func InspectRuntime(ctx context.Context, source string, src Sources) (RuntimeReport, error) {
+	var raw layers.Blob
+	var out RuntimeReport
+	var err error
+	if info, serr := os.Stat(source); serr == nil && info.IsDir() {
+		raw, err = ingestFolder(ctx, source, src.Store)
+	} else {
+		raw, err = src.Store.Learn(ctx, place{url: source}.source(src))
+		out.Digest = raw.Digest
+	}
+	if err != nil {
+		return out, err
+	}
+	out.Report, err = cpython.Read(src.Store.Entries(raw.Digest))
+	return out, err
+}
+
+// InspectRuntimes tells what is in each platform of an image; only those asked for where there are any.
+func InspectRuntimes(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []Platform) ([]RuntimeReport, error) {
+	var all []RuntimeReport
+	err := eachContents(ctx, index, store, only, func(c Contents) error {
+		report, err := cpython.Read(treeEntries(c.Tree))
+		all = append(all, RuntimeReport{c.Platform.String(), c.Digest, report})
+		return err
+	})
+	return all, err
+}
+
+// treeEntries are the entries of a tree, each at its place.
+func treeEntries(t *layers.Tree) iter.Seq2[layers.Entry, error] {
+	return func(yield func(layers.Entry, error) bool) {
+		for n := range t.All() {
+			h := *n.Entry.Header
+			h.Name = n.Path
+			n.Entry.Header = &h
+			if !yield(n.Entry, nil) {
+				return
+			}
+		}
+	}
+}
+
+// runtimeIn tells which CPython an image that was made here has, from the layers that brought one; nil where that cannot
+// be told from their names. Other layers are not read.
+func runtimeIn(ctx context.Context, img v1.Image, report []LayerReport, store *layers.Store) (*cpython.Build, error) {
+	ls, err := img.Layers()
+	if err != nil || store == nil {
+		return nil, err
+	}
+	for i, l := range ls {
+		from, ours := strings.CutPrefix(report[i].From, historyPrefix)
+		if !ours || !strings.HasPrefix(from, "runtime ") && !strings.HasPrefix(from, "apk python3=") {
+			continue
+		}
+		s, err := store.Survey(ctx, layers.Source{Name: "layer " + report[i].Digest, Digest: report[i].Digest,
+			Open: func(context.Context) (io.ReadCloser, error) { return l.Compressed() }})
+		if err != nil {
+			return nil, err
+		}
+		r, err := cpython.Read(s.Entries())
+		if err != nil || r.Python != nil {
+			return r.Python, err
+		}
+	}
+	return nil, nil
+}

@@ -1,0 +1,282 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/internal/fetch"
+	"github.com/pyimg/pyimg/layers"
+)
+
+func (p program) runtimeCommand() *cli.Command {
+	return group("runtime", "look into runtimes, and make them layers", p.runtimeInspectCommand(), p.runtimePackCommand())
+}
+
+func (p program) runtimeInspectCommand() *cli.Command {
+	return command(&cli.Command{
+		Name: "inspect", Usage: "tell what a runtime is, without running it",
+		ArgsUsage: "FILE|URL|DIR|REF",
+		Description: "Tells of a tarball, a folder, or of an image in a registry or on disk which Python is in it, for which machine and C library,\n" +
+			"how it was configured and compiled, what it needs, and what makes it big. An image on disk is oci:DIR[:TAG], oci-archive:FILE\n" +
+			"or a folder with an oci-layout file.\n\n" +
+			"Example: pyimg runtime inspect cpython-3.13.5-x86_64.tar.gz\n" +
+			"         pyimg runtime inspect --platform linux/arm64 ghcr.io/home-assistant/base-python:3.14-alpine3.24",
+		Flags:  append(append(contentFlags(), loginFlags()...), &cli.BoolFlag{Name: "offline", Usage: "read files and directories only, ask no host"}, &cli.BoolFlag{Name: "json", Usage: "as JSON, a list"}),
+		Action: p.runtimeInspect,
+	})
+}
+
+func (p program) runtimeInspect(c *cli.Context) error {
+	if c.NArg() != 1 {
+		return usagef("runtime inspect takes one file, URL, folder or image; see \"pyimg runtime inspect --help\"")
+	}
+	if err := p.readLogin(c); err != nil {
+		return err
+	}
+	reports, err := p.runtimeReports(c, c.Args().First())
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		e := json.NewEncoder(p.stdout)
+		e.SetIndent("", "  ")
+		return e.Encode(reports)
+	}
+	for i, r := range reports {
+		if i > 0 {
+			fmt.Fprintln(p.stdout)
+		}
+		printRuntime(p.stdout, r)
+	}
+	return nil
+}
+
+func (p program) runtimeReports(c *cli.Context, arg string) ([]assemble.RuntimeReport, error) {
+	only, err := platformFlag(c)
+	if err != nil {
+		return nil, err
+	}
+	if !isRuntimeFile(arg) {
+		if _, ok := onDisk(arg); !ok && c.Bool("offline") {
+			return nil, fmt.Errorf("reading image %q: no host is asked with --offline", arg)
+		}
+		index, err := p.open(c.Context, c, strings.TrimPrefix(arg, "image:"))
+		if err != nil {
+			return nil, err
+		}
+		store, done, err := p.store(c)
+		defer done()
+		if err != nil {
+			return nil, err
+		}
+		return assemble.InspectRuntimes(c.Context, index, store, only)
+	}
+	if len(only) > 0 {
+		return nil, usagef("--platform is for images, and %s is none", arg)
+	}
+	store, done, err := p.storeFor(c, arg)
+	defer done()
+	if err != nil {
+		return nil, err
+	}
+	r, err := assemble.InspectRuntime(c.Context, arg, assemble.Sources{Fetch: &fetch.Client{Offline: c.Bool("offline")}, Store: store})
+	return []assemble.RuntimeReport{r}, err
+}
+
+// storeFor is the cache, but a temporary one for a folder, whose files need not be kept.
+func (p program) storeFor(c *cli.Context, arg string) (*layers.Store, func(), error) {
+	if info, err := os.Stat(arg); err == nil && info.IsDir() {
+		return temporaryStore()
+	}
+	return p.store(c)
+}
+
+// temporaryStore is a store that is removed by done.
+func temporaryStore() (s *layers.Store, done func(), err error) {
+	dir, err := os.MkdirTemp("", "pyimg-runtime-")
+	if err != nil {
+		return nil, func() {}, err
+	}
+	done = func() { _ = os.RemoveAll(dir) } // what is left is in the temporary folder
+	s, err = layers.OpenStore(dir)
+	return s, done, err
+}
+
+// isRuntimeFile tells a tarball or a folder of a runtime from an image.
+func isRuntimeFile(arg string) bool {
+	if strings.Contains(arg, "://") {
+		return true
+	}
+	for _, kind := range []string{kindLayout, kindArchive, kindDockerArchive, "image"} {
+		if strings.HasPrefix(arg, kind+":") {
+			return false
+		}
+	}
+	if _, err := os.Stat(filepath.Join(arg, "oci-layout")); err == nil {
+		return false
+	}
+	_, err := os.Stat(arg)
+	return err == nil || strings.HasPrefix(arg, ".") || strings.HasPrefix(arg, "/")
+}
+
+func printRuntime(w io.Writer, r assemble.RuntimeReport) {
+	const shownDirs = 10
+	line := func(name, format string, args ...any) {
+		if text := plain(fmt.Sprintf(format, args...)); text != "" {
+			fmt.Fprintf(w, "%-12s%s\n", name, text)
+		}
+	}
+	line("platform", "%s", r.Platform)
+	line("digest", "%s", r.Digest)
+	b := r.Python
+	if b != nil {
+		line("python", "%s (%s)", b.Version, b.Verdict)
+	}
+	line("for", "%s", strings.TrimSpace(r.Arch+" "+r.Libc))
+	line("prefix", "%s", r.Prefix)
+	if b != nil {
+		line("soabi", "%s", b.SOABI)
+		line("library", "%s", map[bool]string{true: "libpython is shared", false: "libpython is in the program"}[b.Shared])
+		line("malloc", "%s", mallocText(r))
+		line("threads", "%s", stackText(b.ThreadStackSize))
+		line("compiler", "%s", b.Compiler)
+		line("flags", "%s", b.Flags)
+		line("configure", "%s", strings.Join(b.Configure, " "))
+	}
+	for _, a := range r.Allocators {
+		line("allocator", "%s (%s)", a.Path, a.Name)
+	}
+	line("needs", "%s", strings.Join(r.Needs, " "))
+	line("size", "%s in %d files, %s", megabytes(r.Size), r.Files, map[bool]string{true: "stripped", false: "not stripped"}[r.Stripped])
+	line("tests", "%s in %d files", megabytes(r.Tests.Size), r.Tests.Files)
+	line("bytecode", "%s in %d files", megabytes(r.Bytecode.Size), r.Bytecode.Files)
+	for i, d := range r.Dirs {
+		if i == shownDirs {
+			line("", "  and %d more folders", len(r.Dirs)-i)
+			break
+		}
+		line("", "%9s  %s", megabytes(d.Size), d.Path)
+	}
+	for _, n := range r.Notes {
+		line("note", "%s", n)
+	}
+}
+
+func mallocText(r assemble.RuntimeReport) string {
+	var words []string
+	for _, has := range []struct {
+		it   bool
+		name string
+	}{{r.Python.Pymalloc, "pymalloc"}, {r.Python.Mimalloc, "mimalloc (PYTHONMALLOC=mimalloc)"}, {r.Python.NoBuiltinMalloc, "-fno-builtin-malloc"}} {
+		if has.it {
+			words = append(words, has.name)
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+func stackText(n int64) string {
+	if n == 0 {
+		return "stacks of the C library's size"
+	}
+	return fmt.Sprintf("stacks of %d KiB", n>>10)
+}
+
+func (p program) runtimePackCommand() *cli.Command {
+	return command(&cli.Command{
+		Name: "pack", Usage: "make a runtime a tarball that is a layer as it stands",
+		ArgsUsage: "DIR|TARBALL",
+		Description: "The same files make the same bytes: rooted at their prefix, sorted, owned by 0:0, of one time ($SOURCE_DATE_EPOCH, else 1980),\n" +
+			"with a report of what it is at PREFIX/share/pyimg/NAME.json. Prints the digest; it is what a spec says in sha256.\n\n" +
+			"Example: pyimg runtime pack python/ -o cpython-3.13.5-x86_64.tar.zst --strip-tests",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "`FILE` to write"},
+			&cli.StringFlag{Name: "compression", Usage: "`gzip|zstd[:LEVEL]` (default: zstd for a FILE that ends in .zst, else gzip)"},
+			&cli.StringFlag{Name: "prefix", Usage: "`DIR` in the image where it is to lie (default: where a rooted one says, else /usr/local)"},
+			&cli.StringSliceFlag{Name: "exclude", Usage: "leave out what matches the `GLOB`, such as '**/__pycache__' (repeatable)"},
+			&cli.BoolFlag{Name: "strip-tests", Usage: "leave out CPython's own test suites"},
+			&cli.BoolFlag{Name: "offline", Usage: "read files and directories only, ask no host"},
+		},
+		Action: p.runtimePack,
+	})
+}
+
+func (p program) runtimePack(c *cli.Context) error {
+	o, err := p.packOptions(c)
+	if err != nil {
+		return err
+	}
+	store, done, err := temporaryStore()
+	defer done()
+	if err != nil {
+		return err
+	}
+	packed, err := assemble.Pack(c.Context, c.Args().First(), assemble.Sources{Fetch: &fetch.Client{Offline: c.Bool("offline")}, Store: store}, o)
+	if err != nil {
+		return err
+	}
+	f, err := store.Open(packed.Digest)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := copyFile(c.String("output"), f); err != nil {
+		return err
+	}
+	for _, n := range packed.Notes {
+		fmt.Fprintf(p.stderr, "pyimg: %s\n", n)
+	}
+	fmt.Fprintln(p.stdout, packed.Digest)
+	return nil
+}
+
+func (p program) packOptions(c *cli.Context) (assemble.PackOptions, error) {
+	var o assemble.PackOptions
+	if c.NArg() != 1 || c.String("output") == "" {
+		return o, usagef("runtime pack takes one folder or tarball, and -o FILE; see \"pyimg runtime pack --help\"")
+	}
+	created, err := p.sourceDateEpoch()
+	if err != nil {
+		return o, err
+	}
+	o = assemble.PackOptions{Prefix: c.String("prefix"), Exclude: c.StringSlice("exclude"), StripTests: c.Bool("strip-tests"), Created: created.Truncate(time.Second)}
+	o.Layers.Strategy, o.Layers.Compression = "auto", "gzip"
+	if strings.HasSuffix(c.String("output"), ".zst") {
+		o.Layers.Compression = "zstd"
+	}
+	if text := c.String("compression"); text != "" {
+		if err := o.Layers.SetCompression(text); err != nil {
+			return o, usageError{fmt.Errorf("--compression: %w", err)}
+		}
+	}
+	if err := o.Check(); err != nil {
+		return o, usageError{err}
+	}
+	return o, nil
+}
+
+// copyFile writes a file beside its place and renames it there.
+func copyFile(name string, from io.Reader) error {
+	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	defer func() { _ = os.Remove(f.Name()) }() // gone already once it was renamed
+	_, err = io.Copy(f, from)
+	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+package layers
+
+import (
+	"archive/tar"
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+)
+
+// A Member is a small file to be added to a layer.
+type Member struct {
+	Header *tar.Header
+	Body   []byte
+}
+
+// Arrange stores the layer of what is left of a stored blob after an edit, sorted by path, with contents that change
+// (where that is not nil) and members that are added: the same files make the same layer, in whatever order their archive
+// has them. Of the names of a file that is hard-linked the first one becomes the file. The recipe says what edit, contents
+// and the added members are, and carries a version of it; the digest is added to it.
+//
+// The tar lies in a file without a name meanwhile, as it takes more than one pass.
+func (s *Store) Arrange(ctx context.Context, recipe string, o MakeOptions, digest string, edit Edit, contents ContentEdit, more []Member) (Blob, error) {
+	o, err := o.fill()
+	if err != nil {
+		return Blob{}, fmt.Errorf("arranging %s: %w", digest, err)
+	}
+	b, err := s.made(ctx, o.key("arrange", digest+"\n"+recipe), func() (Blob, error) {
+		f, err := s.temp()
+		if err != nil {
+			return Blob{}, err
+		}
+		defer discard(f)
+		if err := s.spool(ctx, f, digest, edit, contents); err != nil {
+			return Blob{}, err
+		}
+		return s.build(ctx, o, func(tw *tar.Writer) error { return s.arrange(tw, f, more) })
+	})
+	if err != nil {
+		return Blob{}, fmt.Errorf("arranging %s: %w", digest, err)
+	}
+	return b, nil
+}
+
+// spool writes what is left of a blob to a file, as a tar.
+func (s *Store) spool(ctx context.Context, f *os.File, digest string, edit Edit, contents ContentEdit) error {
+	out, err := s.planRewrite(ctx, []string{digest}, func(_ int, h *tar.Header) (bool, error) { return edit(h) })
+	if err != nil {
+		return err
+	}
+	tw := tar.NewWriter(f)
+	if err := s.rewrite(ctx, tw, []string{digest}, out, contents); err != nil {
+		return err
+	}
+	return tw.Close()
+}
+
+// A spooled member is one in the tar of spool, or one that is added.
+type spooled struct {
+	header *tar.Header
+	body   io.Reader
+}
+
+// arrange writes the members of a spooled tar, and more, sorted.
+func (s *Store) arrange(tw *tar.Writer, f *os.File, more []Member) error {
+	members, err := index(f)
+	if err != nil {
+		return err
+	}
+	for _, m := range more {
+		h := tidyHeader(m.Header)
+		h.Size = int64(len(m.Body))
+		members = append(members, spooled{h, bytes.NewReader(m.Body)})
+	}
+	byPath := make(map[string]spooled, len(members))
+	for _, m := range members {
+		byPath[cleanName(m.header.Name)] = m
+	}
+	slices.SortStableFunc(members, func(a, b spooled) int { return cmp.Compare(cleanName(a.header.Name), cleanName(b.header.Name)) })
+	first := make(map[string]string) // the name that a file was written under, by its path in the spooled tar
+	for _, m := range members {
+		path := cleanName(m.header.Name)
+		if m.header.Typeflag == tar.TypeLink {
+			path = cleanName(m.header.Linkname)
+		}
+		h, body := *m.header, m.body
+		switch name, written := first[path]; {
+		case written:
+			h.Typeflag, h.Linkname, h.Size = tar.TypeLink, name, 0
+		case h.Typeflag == tar.TypeLink:
+			h.Typeflag, h.Linkname, h.Size, body = tar.TypeReg, "", byPath[path].header.Size, byPath[path].body
+		}
+		first[path] = h.Name
+		if err := s.copyMember(tw, &h, body); err != nil {
+			return fmt.Errorf("member %q: %w", h.Name, err)
+		}
+	}
+	return nil
+}
+
+// index lists the members of a tar in a file, and where their contents lie. The reader of archive/tar reads no further
+// than the header that it returns.
+func index(f *os.File) ([]spooled, error) {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	var members []spooled
+	for tr := tar.NewReader(f); ; {
+		h, err := tr.Next()
+		if err == io.EOF {
+			return members, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		at, err := f.Seek(0, io.SeekCurrent)
+		if err != nil {
+			return nil, err
+		}
+		members = append(members, spooled{tidyHeader(h), io.NewSectionReader(f, at, h.Size)})
+	}
+}
