@@ -133,15 +133,15 @@ func digestFile(ctx context.Context, url string, from Opener) (string, error) {
 
 // runtimeRecipe is what a transcoded runtime depends on.
 type runtimeRecipe struct {
-	Version     int      `json:"version"` // to be raised when the same inputs give other bytes
-	Source      string   `json:"source"`  // the tarball, by digest
-	From        string   `json:"from"`
-	To          string   `json:"to"`
-	Exclude     []string `json:"exclude,omitempty"`
-	Owner       *Owner   `json:"owner,omitempty"`
-	Compression string   `json:"compression,omitempty"`
-	Level       int      `json:"level,omitempty"`
-	Moves       []move   `json:"moves,omitempty"` // in the contents of files
+	Version     int            `json:"version"` // to be raised when the same inputs give other bytes
+	Source      string         `json:"source"`  // the tarball, by digest
+	From        string         `json:"from"`
+	To          string         `json:"to"`
+	Exclude     []string       `json:"exclude,omitempty"`
+	Owner       *Owner         `json:"owner,omitempty"`
+	Compression string         `json:"compression,omitempty"`
+	Level       int            `json:"level,omitempty"`
+	Moves       []cpython.Move `json:"moves,omitempty"` // in the contents of files
 }
 
 // make makes the layer. The tarball need not be in the store, and is not there afterwards: what is made of it is.

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/pyimg/pyimg/assemble/standalone"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -113,7 +114,7 @@ func checkSource(v string) error {
 		return fmt.Errorf("expected image:HOST/REPOSITORY:TAG or image:oci:DIR[:TAG], found %q", v)
 	}
 	if release, ok := strings.CutPrefix(v, fromStandalone); ok && !strings.Contains(release, "{") {
-		_, err := parseRelease(release)
+		_, err := standalone.Parse(release)
 		return err
 	}
 	return nil

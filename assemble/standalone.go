@@ -1,18 +1,14 @@
 package assemble
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"path"
-	"regexp"
-	"slices"
-	"strconv"
 	"strings"
+
+	"github.com/pyimg/pyimg/assemble/standalone"
 )
 
 // Where python-build-standalone publishes, and where it says which release is the newest: no API key is needed for either.
@@ -27,79 +23,20 @@ const (
 	maxSums   = 4 << 20  // a release has some 1000 files
 )
 
-// The first releases whose builds for musl can be used.
-const (
-	firstDynamic = "20250311" // before, they are static and load no extension modules
-	firstSuffix  = "20251028" // before, those up to 3.12 have a wrong EXT_SUFFIX
-)
-
-// A release names builds of python-build-standalone: VERSION[t][@TAG].
-type release struct {
-	version      []int // 3.13 or 3.13.5
-	freeThreaded bool
-	tag          string // YYYYMMDD; "" for the newest
-}
-
-func parseRelease(s string) (release, error) {
-	m := regexp.MustCompile(`^(3\.\d{1,3}(?:\.\d{1,3})?)(t?)(?:@(\d{8}))?$`).FindStringSubmatch(s)
-	if m == nil {
-		return release{}, fmt.Errorf("expected standalone:VERSION[t][@TAG], such as standalone:3.13 or standalone:3.13@20251028, found %q", fromStandalone+s)
-	}
-	r := release{version: versionNumbers(m[1]), freeThreaded: m[2] != "", tag: m[3]}
-	if r.tag != "" {
-		return r, r.check(r.tag)
-	}
-	return r, nil
-}
-
-// check refuses releases whose builds for musl do not work.
-func (r release) check(tag string) error {
-	if tag < firstDynamic {
-		return fmt.Errorf("release %s: its builds for musl are static and load no extension modules; take one from %s on", tag, firstDynamic)
-	}
-	if tag < firstSuffix && slices.Compare(r.version[:2], []int{3, 12}) <= 0 {
-		return fmt.Errorf("release %s: its Python up to 3.12 looks for extension modules of another C library (EXT_SUFFIX); take one from %s on", tag, firstSuffix)
-	}
-	return nil
-}
-
-func (r release) String() string {
-	parts := make([]string, len(r.version))
-	for i, n := range r.version {
-		parts[i] = strconv.Itoa(n)
-	}
-	s := strings.Join(parts, ".")
-	if r.freeThreaded {
-		s += "t"
-	}
-	return s
-}
-
-func versionNumbers(s string) []int {
-	var out []int
-	for _, part := range strings.Split(s, ".") {
-		n, err := strconv.Atoi(part)
-		if err != nil {
-			return nil // a pre-release, such as 3.15.0a1
-		}
-		out = append(out, n)
-	}
-	return out
-}
-
 // standalone finds the tarball of a build: in the release that is asked for or the newest one, with its SHA256SUMS, unless
 // a lock says where it is.
 func (r Runtime) standalone(ctx context.Context, spec Spec, name string, p Platform, pin LockedRuntime, src Sources) (place, error) {
-	want, err := parseRelease(name)
+	want, err := standalone.Parse(name)
 	if err != nil {
 		return place{}, err
 	}
-	mirror := strings.TrimRight(spec.path(cmp.Or(r.Mirror, standaloneMirror)), "/")
+	named := strings.TrimRight(cmp.Or(r.Mirror, standaloneMirror), "/") // as it may be written down
+	mirror := spec.path(named)
 	to := place{public: fromStandalone + name, pinned: true}
 	if pin.Digest != "" {
-		file, ok := strings.CutPrefix(pin.URL, publicURL(mirror)+"/")
+		file, ok := strings.CutPrefix(pin.URL, publicURL(named)+"/")
 		if !ok || strings.Contains(file, "..") {
-			return to, fmt.Errorf("the lock takes it from %s, which is not below the spec's mirror, %s", pin.URL, publicURL(mirror))
+			return to, fmt.Errorf("the lock takes it from %s, which is not below the spec's mirror, %s", pin.URL, publicURL(named))
 		}
 		to.url, to.public, to.digest = mirror+"/"+file, pin.URL, pin.Digest
 		return to, nil
@@ -108,12 +45,12 @@ func (r Runtime) standalone(ctx context.Context, spec Spec, name string, p Platf
 	if triple == "" {
 		return to, fmt.Errorf("python-build-standalone is built for musl on linux/amd64 and linux/arm64 alone; %s has %w", p, errNoSource)
 	}
-	tag := want.tag
+	tag := want.Tag
 	if tag == "" {
 		if tag, err = src.releases.tag(mirror, func() (string, error) { return newestRelease(ctx, r.Mirror, mirror, src) }); err != nil {
 			return to, err
 		}
-		if err := want.check(tag); err != nil {
+		if err := want.Check(tag); err != nil {
 			return to, err
 		}
 	}
@@ -121,7 +58,7 @@ func (r Runtime) standalone(ctx context.Context, spec Spec, name string, p Platf
 	if err != nil {
 		return to, err
 	}
-	file, sum, err := want.choose(sums, tag, triple)
+	file, sum, err := want.Choose(sums, tag, triple)
 	if err != nil {
 		return to, fmt.Errorf("release %s of python-build-standalone: %w", tag, err)
 	}
@@ -129,7 +66,7 @@ func (r Runtime) standalone(ctx context.Context, spec Spec, name string, p Platf
 		file = strings.ReplaceAll(file, "+", "%2B") // object stores take a plus for a space
 	}
 	to.url = mirror + "/" + tag + "/" + file
-	to.public, to.digest = publicURL(to.url), "sha256:"+sum
+	to.public, to.digest = publicURL(named+"/"+tag+"/"+file), "sha256:"+sum
 	pinned, err := r.pinnedSum(p)
 	if err == nil && pinned != "" {
 		to.digest = pinned
@@ -147,16 +84,11 @@ func newestRelease(ctx context.Context, given, mirror string, src Sources) (stri
 	if err != nil {
 		return "", fmt.Errorf("asking for the newest release of python-build-standalone: %w; name one, as in standalone:3.13@20251028", err)
 	}
-	var latest struct {
-		Tag string `json:"tag"`
-	}
-	if err := json.Unmarshal(raw, &latest); err != nil {
+	tag, err := standalone.Latest(raw)
+	if err != nil {
 		return "", fmt.Errorf("reading %s: %w", publicURL(url), err)
 	}
-	if !regexp.MustCompile(`^\d{8}$`).MatchString(latest.Tag) {
-		return "", fmt.Errorf("reading %s: expected a tag YYYYMMDD, found %.40q", publicURL(url), latest.Tag)
-	}
-	return latest.Tag, nil
+	return tag, nil
 }
 
 // readSmall reads a file of at most limit bytes.
@@ -174,40 +106,6 @@ func readSmall(ctx context.Context, url string, limit int64, src Sources) ([]byt
 		return nil, fmt.Errorf("reading %s: %w", publicURL(url), err)
 	}
 	return raw, nil
-}
-
-// choose picks the newest file of the version from a release's SHA256SUMS ("digest  name" a line): stripped where there is
-// one that is.
-func (r release) choose(sums []byte, tag, triple string) (file, sum string, err error) {
-	var best []int
-	var others []string
-	for _, flavor := range []string{"install_only_stripped", "install_only"} {
-		if r.freeThreaded {
-			flavor = "freethreaded-" + flavor
-		}
-		for lines := bufio.NewScanner(bytes.NewReader(sums)); lines.Scan(); {
-			digest, name, _ := strings.Cut(lines.Text(), " ")
-			name = strings.TrimLeft(name, " *")
-			version, ok := strings.CutPrefix(name, "cpython-")
-			version, right := strings.CutSuffix(version, "+"+tag+"-"+triple+"-"+flavor+".tar.gz")
-			if !ok || !right || checkSHA256(digest) != nil {
-				continue
-			}
-			v := versionNumbers(version)
-			others = append(others, version)
-			if len(v) == 3 && slices.Equal(v[:len(r.version)], r.version) && slices.Compare(v, best) > 0 {
-				best, file, sum = v, name, digest
-			}
-		}
-		if file != "" {
-			return file, sum, nil
-		}
-	}
-	slices.Sort(others)
-	if others = slices.Compact(others); len(others) == 0 {
-		return "", "", fmt.Errorf("it lists no file for %s", triple)
-	}
-	return "", "", fmt.Errorf("it has no Python %s for %s; it has %s", r, triple, strings.Join(others, ", "))
 }
 
 // standaloneEnv is what these builds need to be told: their ncurses looks for terminals where its build machine had them.
