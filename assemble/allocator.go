@@ -103,7 +103,8 @@ func (p *PlatformPlan) allocate(spec Spec, indexes []*apk.Index) (string, error)
 		p.Preload = p.held(known)
 		switch {
 		case a.From == fromRuntime && p.Preload == "":
-			return "", fmt.Errorf("allocator: no runtime holds %s; leave out \"from: runtime\" and Alpine's package %s is taken", known.files[0], known.apk)
+			return "", &RequireError{"allocator " + known.name, fmt.Sprintf("no runtime holds %s; leave out \"from: runtime\" and Alpine's package %s is taken",
+				known.files[0], known.apk)}
 		case p.Preload == "" || a.From == fromAPK:
 			p.Preload, ask = known.apkPath, known.apk
 		}

@@ -87,13 +87,15 @@ func (s *Store) arrange(tw *tar.Writer, f *os.File, more []Member) error {
 			path = cleanName(m.header.Linkname)
 		}
 		h, body := *m.header, m.body
-		switch name, written := first[path]; {
-		case written:
+		if name, written := first[path]; written {
 			h.Typeflag, h.Linkname, h.Size = tar.TypeLink, name, 0
-		case h.Typeflag == tar.TypeLink:
-			h.Typeflag, h.Linkname, h.Size, body = tar.TypeReg, "", byPath[path].header.Size, byPath[path].body
+		} else {
+			first[path] = h.Name
+			if h.Typeflag == tar.TypeLink {
+				h, body = *byPath[path].header, byPath[path].body
+				h.Name = m.header.Name
+			}
 		}
-		first[path] = h.Name
 		if err := s.copyMember(tw, &h, body); err != nil {
 			return fmt.Errorf("member %q: %w", h.Name, err)
 		}
