@@ -137,7 +137,7 @@ func TestSpecYAMLRoundTrips(t *testing.T) {
 	const text = `alpine: {branch: v3.20, repositories: [main, "@edge https://example.com/edge/main"], dialect: 2}
 platforms: [arm64, amd64]
 packages: [busybox, "a>=1.0", "b@edge", "!c"]
-runtime: [{source: x.tar.gz, sha256: {linux/amd64: 0000000000000000000000000000000000000000000000000000000000000000}, prefix: /opt/py, exclude: "**/test/**", owner: "0:0"}, {source: apk}]
+runtime: [{source: x.tar.gz, sha256: {linux/amd64: 0000000000000000000000000000000000000000000000000000000000000000}, prefix: /opt/py, exclude: "**/test/**", owner: "0:0"}, {source: apk, require: [pgo, o3]}, {source: {amd64: "image:example.com/py:1@sha256:0", arm64: "standalone:3.13@20251120"}, mirror: /pbs, paths: [usr/local, opt], python: "3.13"}]
 allocator: {preload: /usr/lib/x.so, env: {X: "1"}}
 files: [{from: ./app/, to: /app/, uid: 1, gid: 2, mode: 0640, dir_mode: 750, exclude: ["*.pyc", "!a.pyc"], replace: true}, {from: "*.md", to: /doc}]
 dirs: {path: /data, uid: 3, mode: 1777}
@@ -163,6 +163,29 @@ layers: {max: 10, compression: zstd, level: 19}
 	}
 	if s.Digest() != again.Digest() {
 		t.Errorf("digest %s after a round trip, %s before", again.Digest(), s.Digest())
+	}
+}
+
+func TestAllocatorsYAMLRoundTrips(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"mimalloc", "{name: mimalloc, use: preload, secure: false, from: apk}", "{name: jemalloc, conf: {narenas: 2, dirty_decay_ms: 0}, from: runtime, env: {A: b}}",
+	} {
+		s, err := assemble.ParseSpec("s.yaml", []byte("allocator: "+text+"\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := s.YAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := assemble.ParseSpec("s.yaml", out)
+		if err != nil {
+			t.Fatalf("reading back:\n%s\n%v", out, err)
+		}
+		if diff := cmp.Diff(s, again); diff != "" {
+			t.Errorf("after a round trip (-before +after):\n%s\n%s", diff, out)
+		}
 	}
 }
 
