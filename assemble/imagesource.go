@@ -2,6 +2,7 @@ package assemble
 
 import (
 	"archive/tar"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -134,21 +135,41 @@ func (r imageRecipe) make(ctx context.Context, img v1.Image, src Sources) (layer
 	if err != nil {
 		return layers.Blob{}, err
 	}
-	edit := runtimeRecipe{From: r.Paths[0], To: r.Paths[0], Exclude: r.Exclude, Owner: r.Owner}
+	whole := runtimeRecipe{Exclude: r.Exclude, Owner: r.Owner}
 	if r.To != "" {
-		edit.To = r.To
+		whole = runtimeRecipe{} // what moves is edited as it lies then
 	}
 	blob, err := src.Store.Rewrite(ctx, "image "+string(text), layers.MakeOptions{Compression: r.Compression, Level: r.Level}, parts,
 		func(i int, h *tar.Header) (bool, error) {
-			return !gone[i][memberPath(h.Name)] && edit.edit(h), nil
+			return !gone[i][memberPath(h.Name)] && whole.edit(h), nil
 		})
 	if err != nil {
 		return blob, err
 	}
-	for _, err := range src.Store.Entries(blob.Digest) {
-		return blob, err
+	if empty, err := isEmpty(blob.Digest, src.Store); err != nil || empty {
+		return blob, cmp.Or(err, fmt.Errorf("the image has nothing at /%s; say what to take of it with paths", strings.Join(r.Paths, " or /")))
 	}
-	return blob, fmt.Errorf("the image has nothing at /%s; say what to take of it with paths", strings.Join(r.Paths, " or /"))
+	if r.To == "" {
+		return blob, nil
+	}
+	return r.move(ctx, blob, src.Store)
+}
+
+func isEmpty(digest string, store *layers.Store) (bool, error) {
+	for _, err := range store.Entries(digest) {
+		return false, err
+	}
+	return true, nil
+}
+
+// move puts what was taken elsewhere, and what it says of its place with it.
+func (r imageRecipe) move(ctx context.Context, blob layers.Blob, store *layers.Store) (layers.Blob, error) {
+	moved := runtimeRecipe{Version: 1, Source: blob.Digest, From: r.Paths[0], To: r.To, Exclude: r.Exclude, Owner: r.Owner, Compression: r.Compression, Level: r.Level}
+	var err error
+	if moved.Moves, err = moved.moves(store); err != nil {
+		return layers.Blob{}, err
+	}
+	return moved.make(ctx, layers.Source{Name: r.Image, Digest: blob.Digest, Open: func(context.Context) (io.ReadCloser, error) { return store.Open(blob.Digest) }}, store)
 }
 
 // part keeps what one layer of the image has at the paths, and the whiteouts that concern them, under other names.

@@ -61,7 +61,7 @@ func (c countedLayer) Compressed() (io.ReadCloser, error) {
 // imageOf has layers of files, lowest first; every second one is zstd.
 func imageOf(t *testing.T, stack ...[]fixture.File) v1.Image {
 	t.Helper()
-	img := v1.Image(empty.Image)
+	img := empty.Image
 	for i, files := range stack {
 		b := fixture.Tarball{Files: files}
 		mediaType := types.OCILayer
@@ -155,6 +155,22 @@ func TestOtherPathsOfAnImage(t *testing.T) {
 		if _, err := build(t, w.spec(t, "a", "runtime: {source: \"image:example.com/py:1\", "+more+"}\n"), src); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want an error with %q", more, err, want)
 		}
+	}
+}
+
+func TestRuntimeThatMovesOutOfAnImageKnowsItsPlace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, muslAndMore())
+	src := w.sources(t)
+	src.Images = &shelf{images: map[string]v1.Image{"example.com/py:1": imageOf(t, fixture.Runtime{Arch: "x86_64"}.Files())}}
+	s := w.spec(t, "musl", "runtime: {source: \"image:example.com/py:1\", prefix: /opt/py, exclude: opt/py/lib/python3.13/test}\n")
+	plan, err := assemble.Resolve(t.Context(), s, src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := plan.Platforms[0].Runtimes[0].Report
+	if r.Prefix != "/opt/py" || r.Python == nil || r.Python.Prefix != "/opt/py" || r.Tests.Files != 0 {
+		t.Errorf("the runtime is %+v, want one that lies in /opt/py, says so, and has no tests", r)
 	}
 }
 

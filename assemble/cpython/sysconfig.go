@@ -80,10 +80,10 @@ func (p *literal) assignment() (Vars, error) {
 // space passes over white space and comments.
 func (p *literal) space() {
 	for p.at < len(p.text) {
-		switch c := p.text[p.at]; {
-		case c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f':
+		switch p.text[p.at] {
+		case ' ', '\t', '\n', '\r', '\f':
 			p.at++
-		case c == '#':
+		case '#':
 			line := strings.IndexByte(p.text[p.at:], '\n')
 			if line < 0 {
 				line = len(p.text) - p.at
