@@ -78,7 +78,7 @@ func (c *Client) Open(ctx context.Context, location string) (io.ReadCloser, erro
 	}
 	switch strings.ToLower(scheme) {
 	case "http", "https":
-		return c.download(ctx, u, name)
+		return c.start(ctx, u, name, func(*download) {}, 0)
 	case "file":
 		if u.Host != "" && u.Host != "localhost" {
 			return nil, &Error{URL: name, Err: fmt.Errorf("file URLs name no host; did you mean \"file:///%s%s\"?", u.Host, u.Path)}
@@ -88,8 +88,8 @@ func (c *Client) Open(ctx context.Context, location string) (io.ReadCloser, erro
 	return nil, &Error{URL: name, Err: fmt.Errorf("no such scheme %q here; http, https, file and plain paths are known", scheme)}
 }
 
-// download starts a download in a slot of its own.
-func (c *Client) download(ctx context.Context, u *url.URL, name string) (io.ReadCloser, error) {
+// start starts a download at an offset, in a slot of its own; prepare says what is known of it.
+func (c *Client) start(ctx context.Context, u *url.URL, name string, prepare func(*download), offset int64) (io.ReadCloser, error) {
 	if c.Offline {
 		return nil, &Error{URL: name, Err: ErrOffline}
 	}
@@ -101,7 +101,8 @@ func (c *Client) download(ctx context.Context, u *url.URL, name string) (io.Read
 		return nil, &Error{URL: name, Err: context.Cause(ctx)}
 	}
 	d := newDownload(c, u, name)
-	first, err := d.connect(ctx, 0)
+	prepare(d)
+	first, err := d.connect(ctx, offset)
 	if err != nil {
 		c.slots.Release(1)
 		return nil, err
@@ -112,7 +113,7 @@ func (c *Client) download(ctx context.Context, u *url.URL, name string) (io.Read
 		}
 		return d.connect(ctx, offset)
 	}
-	return &body{download: d, attempt: first, connect: connect, release: func() { c.slots.Release(1) }}, nil
+	return &body{download: d, attempt: first, connect: connect, release: func() { c.slots.Release(1) }, offset: offset, forgiven: offset}, nil
 }
 
 func (c *Client) init() {
