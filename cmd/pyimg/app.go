@@ -31,6 +31,7 @@ func (p program) app() *cli.App {
 			p.resolveCommand(),
 			p.inspectCommand(),
 			p.pushCommand(),
+			p.mirrorCommand(),
 			p.demoCommand(),
 			p.versionCommand(),
 			p.completionCommand(),

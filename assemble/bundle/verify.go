@@ -1,0 +1,301 @@
+package bundle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/assemble"
+)
+
+// Verified is what Verify found to be whole and genuine.
+type Verified struct {
+	ID       string `json:"id"`
+	Files    int    `json:"files"`
+	Bytes    int64  `json:"bytes"`
+	Packages int    `json:"packages"`
+	Indexes  int    `json:"indexes"`
+	Image    string `json:"image,omitempty"` // digest of the image index that the lock promises
+}
+
+// KeyFinder finds the file of one of Alpine's keys in a bundle, for apk.Keyring.Missing, which checks its fingerprint.
+func (b *Bundle) KeyFinder() func(context.Context, apk.AlpineKey) ([]byte, error) {
+	return func(_ context.Context, k apk.AlpineKey) ([]byte, error) { return b.Read(keyPath(k.Name())) }
+}
+
+func keyPath(name string) string { return "keys/" + name }
+
+// Verify reads all of a bundle. It is whole if every file has the manifest's size and digest and nothing else is there; it
+// is genuine if ring trusts who signed its indexes, these list its packages, and the lock names the rest. A nil ring asks
+// for no signatures. All faults are said, as *FaultError; for a delta without its base a *BaseError.
+func (b *Bundle) Verify(ctx context.Context, ring *apk.Keyring) (Verified, error) {
+	if err := b.Complete(); err != nil {
+		return Verified{}, err
+	}
+	v := &verification{bundle: b, ring: ring, known: make(map[string]*apk.Package)}
+	v.surroundings(ctx)
+	v.readLock()
+	for _, dir := range v.folders() {
+		if err := v.folder(ctx, dir); err != nil {
+			return Verified{}, err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return Verified{}, err
+	}
+	if len(v.faults) > 0 {
+		return Verified{}, some(v.faults)
+	}
+	out := Verified{ID: b.wholeID(), Files: len(b.Files), Packages: len(b.Of(Package)), Indexes: len(b.Of(Index)), Image: v.lock.Digest}
+	for _, f := range b.Files {
+		out.Bytes += f.Size
+	}
+	return out, nil
+}
+
+// verification is one run of Verify. Its steps fill it in.
+type verification struct {
+	bundle *Bundle
+	ring   *apk.Keyring
+	lock   assemble.Lock
+	known  map[string]*apk.Package // what the lock says of a package, by the name of its file and its checksum
+	data   map[string]string       // the digest of its data stream, by the same
+	blobs  map[string]bool         // digests of the lock's runtimes
+
+	mu     sync.Mutex
+	faults []error
+}
+
+func (v *verification) fault(file string, err error) {
+	if err == nil {
+		return
+	}
+	var fault *FaultError
+	if !errors.As(err, &fault) {
+		err = &FaultError{v.bundle.Path, file, err}
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.faults = append(v.faults, err)
+}
+
+// surroundings looks at what is none of the files. Those of the base do not matter: an import that was interrupted has
+// left some there.
+func (v *verification) surroundings(ctx context.Context) {
+	for _, err := range v.bundle.src.around(ctx) {
+		v.fault("", err)
+	}
+}
+
+// readLock reads the lock, if there is one, and what it takes: all of that has to be in the bundle.
+func (v *verification) readLock() {
+	lock, spec, err := v.bundle.LockAndSpec()
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if err != nil {
+		v.fault(LockPath, err)
+		return
+	}
+	v.lock = lock
+	v.data, v.blobs = make(map[string]string), make(map[string]bool)
+	in, err := lock.Inputs(spec)
+	if err != nil {
+		v.fault(LockPath, err)
+		return
+	}
+	from := v.bundle.sources()
+	for i, p := range lock.Platforms {
+		for _, q := range in.Platforms[i].Packages {
+			key := q.String() + ".apk " + q.Checksum.String()
+			v.known[key], v.data[key] = q.Package, q.Data
+			v.need(from, p.Packages, q.Package)
+		}
+		for _, r := range in.Platforms[i].Runtimes {
+			v.blobs[r.Digest] = true
+			if f, ok := from[r.Public]; !ok || "sha256:"+f.SHA256 != r.Digest {
+				v.fault("", fmt.Errorf("the lock takes %s with the digest %s, and the bundle has it not", r.Public, r.Digest))
+			}
+		}
+	}
+}
+
+// need misses a package that the lock takes and the bundle has not.
+func (v *verification) need(from map[string]File, locked []assemble.LockedPackage, p *apk.Package) {
+	i := slices.IndexFunc(locked, func(q assemble.LockedPackage) bool { return q.Name == p.Name })
+	for _, url := range locked[i].URLs {
+		if f, ok := from[url]; ok && f.Checksum == p.Checksum.String() {
+			return
+		}
+	}
+	v.fault("", fmt.Errorf("the lock takes %s for %s, and the bundle has it not", p, p.Arch))
+}
+
+// folders are the folders that files lie in: each has at most one index.
+func (v *verification) folders() []string {
+	var dirs []string
+	for _, f := range v.bundle.Files {
+		dirs = append(dirs, path.Dir(f.Path))
+	}
+	slices.Sort(dirs)
+	return slices.Compact(dirs)
+}
+
+// folder checks the files of one folder against its index, many at once. Of all indexes one is in memory at a time.
+func (v *verification) folder(ctx context.Context, dir string) error {
+	listed, err := v.index(ctx, dir)
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for _, f := range v.bundle.Files {
+		if path.Dir(f.Path) != dir || f.Kind == Index {
+			continue
+		}
+		g.Go(func() error {
+			v.fault(f.Path, v.file(ctx, f, listed))
+			return ctx.Err()
+		})
+	}
+	return g.Wait()
+}
+
+// index reads a folder's index, whose signature ring must know, and returns what it lists: by file name.
+func (v *verification) index(ctx context.Context, dir string) (map[string]*apk.Package, error) {
+	f, ok := v.bundle.File(path.Join(dir, indexName))
+	if !ok {
+		return nil, nil
+	}
+	arch := path.Base(dir)
+	opened := func(context.Context, string) (io.ReadCloser, error) { return v.bundle.Open(f) }
+	x, err := apk.LoadIndex(ctx, openerFunc(opened), apk.IndexOptions{Arch: arch, Keyring: v.ring, Repository: &apk.Repository{Mirrors: []string{path.Dir(dir)}}})
+	if err != nil {
+		v.fault(f.Path, err)
+		return nil, ctx.Err()
+	}
+	wanted := make(map[string]bool)
+	for _, g := range v.bundle.Files {
+		if path.Dir(g.Path) == dir {
+			wanted[path.Base(g.Path)] = true
+		}
+	}
+	listed := make(map[string]*apk.Package)
+	for _, p := range x.Packages {
+		if name := p.String() + ".apk"; wanted[name] {
+			listed[name] = p
+		}
+	}
+	return listed, nil
+}
+
+// openerFunc is a function that opens.
+type openerFunc func(ctx context.Context, url string) (io.ReadCloser, error)
+
+func (f openerFunc) Open(ctx context.Context, url string) (io.ReadCloser, error) { return f(ctx, url) }
+
+// file reads one file to its end and checks what it is.
+func (v *verification) file(ctx context.Context, f File, listed map[string]*apk.Package) error {
+	r, err := v.bundle.Open(f)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	in := &untilDone{ctx, r}
+	if f.Kind == Package {
+		err = v.archive(f, in, listed[path.Base(f.Path)])
+	}
+	if _, readErr := io.Copy(io.Discard, in); readErr != nil {
+		return readErr // damage says more than what came of it
+	}
+	if err != nil || f.Kind == Package {
+		return err
+	}
+	if f.Kind == Runtime && !v.blobs["sha256:"+f.SHA256] {
+		return errors.New("no lock names it, so nothing vouches for it")
+	}
+	return nil
+}
+
+// archive checks a package against its index, or against the lock where the index lists it no more.
+func (v *verification) archive(f File, r io.Reader, listed *apk.Package) error {
+	key := path.Base(f.Path) + " " + f.Checksum
+	want := listed
+	switch locked := v.known[key]; {
+	case f.Unlisted && locked != nil:
+		want = locked
+	case listed == nil:
+		return errors.New("its index does not list it")
+	}
+	if want.Checksum.String() != f.Checksum || want.Size != f.Size {
+		return fmt.Errorf("its index says %s with %d bytes, the manifest %s with %d", want.Checksum, want.Size, f.Checksum, f.Size)
+	}
+	a, err := apk.OpenArchive(r, apk.Expect{Package: want, Keyring: v.ring, Name: f.Path})
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(io.Discard, a.Data); err != nil {
+		return err
+	}
+	if data := v.data[key]; data != "" && data != "sha256:"+a.Control.DataHash {
+		return fmt.Errorf("its data stream is sha256:%s, the lock says %s", a.Control.DataHash, data)
+	}
+	return nil
+}
+
+// sources finds files by what they stand for.
+func (m Manifest) sources() map[string]File {
+	from := make(map[string]File)
+	for _, f := range m.Files {
+		for _, s := range f.From {
+			from[s] = f
+		}
+	}
+	return from
+}
+
+// LockAndSpec reads the bundle's lock and the spec that it was made from; fs.ErrNotExist where it has no lock.
+func (b *Bundle) LockAndSpec() (assemble.Lock, assemble.Spec, error) {
+	text, err := b.Read(LockPath)
+	if err != nil {
+		return assemble.Lock{}, assemble.Spec{}, err
+	}
+	lock, err := assemble.ParseLock(text)
+	if err != nil {
+		return lock, assemble.Spec{}, &FaultError{b.Path, LockPath, &assemble.LockError{Err: err}}
+	}
+	spec, err := b.ReadSpec()
+	if err != nil {
+		return lock, spec, err
+	}
+	if lock.Spec != spec.Digest() {
+		return lock, spec, &FaultError{b.Path, LockPath, fmt.Errorf("it was made from another spec than %s", SpecPath)}
+	}
+	return lock, spec, nil
+}
+
+// ReadSpec reads the bundle's spec. Its relative paths name files of the bundle, see Opener.
+func (b *Bundle) ReadSpec() (assemble.Spec, error) {
+	text, err := b.Read(SpecPath)
+	if err != nil {
+		return assemble.Spec{}, err
+	}
+	return assemble.ParseSpec(strings.TrimSuffix(b.Path, "/")+"/"+SpecPath, text)
+}
+
+// Where a bundle has its spec and lock.
+const (
+	SpecPath  = "pyimg.yaml"
+	LockPath  = "pyimg.lock"
+	indexName = "APKINDEX.tar.gz"
+)

@@ -1,0 +1,503 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/internal/fetch"
+	"github.com/pyimg/pyimg/internal/progress"
+)
+
+func (p program) mirrorCommand() *cli.Command {
+	return group("mirror", "carry all that an image is made of across an air gap",
+		p.mirrorCreateCommand(), p.mirrorVerifyCommand(), p.mirrorServeCommand(), p.mirrorImportCommand())
+}
+
+func (p program) mirrorCreateCommand() *cli.Command {
+	flags := append(sourceFlags(), imageFlags()...)
+	return command(&cli.Command{
+		Name:      "create",
+		Usage:     "put all that a lock needs into a folder or a tar",
+		ArgsUsage: "[SPEC]",
+		Description: "Packages lie as on Alpine's mirrors, below their own signed indexes, beside keys, runtimes, spec and lock. Says beforehand\n" +
+			"how large the bundle will be, takes what the cache has, and goes on where it was interrupted. Prints the bundle's ID.\n" +
+			"Without a lock, --package or --all say what is to be in it; SPEC says where packages come from.\n\n" +
+			"Example: pyimg mirror create --lock pyimg.lock --output bundle.tar\n" +
+			"         pyimg mirror create --lock pyimg.lock --since bundle.tar --output update.tar     # what has changed\n" +
+			"         pyimg mirror create --package busybox --package python3 --output bundle/",
+		Flags: append(flags,
+			lockFlag(),
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "`DIR`, or FILE.tar"},
+			&cli.BoolFlag{Name: "all", Usage: "all packages of the repositories"},
+			&cli.StringFlag{Name: "since", Usage: "hold only what the bundle `OLD` (folder, tar or its manifest.json) lacks"},
+			&cli.StringFlag{Name: "split", Usage: "cut the tar into parts of `SIZE`, such as 4G or 700MB"},
+			&cli.BoolFlag{Name: "dry-run", Usage: "say how large the bundle would be, and do nothing else"},
+			jsonFlag(),
+			progressFlag()),
+		Action: p.mirrorCreate,
+	})
+}
+
+func jsonFlag() cli.Flag { return &cli.BoolFlag{Name: "json", Usage: "print the result as JSON"} }
+
+func (p program) mirrorCreate(c *cli.Context) error {
+	o, err := mirrorOptions(c)
+	if err != nil {
+		return err
+	}
+	s, err := mirrorSpec(c)
+	if err != nil {
+		return err
+	}
+	src, done, err := p.sources(c, s, true)
+	defer done()
+	if err != nil {
+		return err
+	}
+	client, ok := src.Fetch.(bundle.Client)
+	if !ok {
+		return usagef("mirror create makes a bundle of what mirrors have, not of another bundle; \"pyimg mirror import\" copies one")
+	}
+	o.Client, o.Store, o.Jobs = client, src.Store, src.Jobs
+	if !src.AllowUntrusted {
+		o.Keyring = src.Keyring
+	}
+	if err := p.mirrorInputs(c, s, src, &o); err != nil {
+		return err
+	}
+	return p.createBundle(c, o)
+}
+
+// mirrorOptions are the flags that say how the bundle is written.
+func mirrorOptions(c *cli.Context) (bundle.Options, error) {
+	o := bundle.Options{Output: c.String("output"), All: c.Bool("all"), DryRun: c.Bool("dry-run")}
+	if o.Output == "" {
+		return o, usagef("mirror create needs --output DIR or FILE.tar")
+	}
+	o.Tar = strings.HasSuffix(o.Output, ".tar")
+	var err error
+	if v := c.String("split"); v != "" {
+		if o.Split, err = parseSize(v); err != nil {
+			return o, usageError{fmt.Errorf("--split: %w", err)}
+		}
+		if !o.Tar {
+			return o, usagef("--split cuts a tar into parts; name it with --output FILE.tar")
+		}
+	}
+	if v := c.String("since"); v != "" {
+		if o.Since, err = oldManifest(v); err != nil {
+			return o, fmt.Errorf("--since: %w", err)
+		}
+	}
+	return o, nil
+}
+
+// parseSize reads a size as split(1) does: 4G and 4GiB are powers of 1024, 4GB of 1000.
+func parseSize(s string) (int64, error) {
+	m := regexp.MustCompile(`^(\d{1,12})(?:([KMGT])(B|iB)?)?$`).FindStringSubmatch(s)
+	if m == nil {
+		return 0, fmt.Errorf("%q is no size; expected a number of bytes, or one with K, M, G (of 1024) or KB, MB, GB (of 1000)", s)
+	}
+	n, err := strconv.ParseInt(m[1], 10, 64)
+	unit := int64(1024)
+	if m[3] == "B" {
+		unit = 1000
+	}
+	for range strings.Index(" KMGT", m[2]) { // 0 where there is none
+		n *= unit
+	}
+	const least = 1 << 10
+	if err != nil || n < least || n > 1<<50 {
+		return 0, fmt.Errorf("%q: expected at least %d bytes", s, least)
+	}
+	return n, nil
+}
+
+// oldManifest is that of a bundle, or of what is kept of one.
+func oldManifest(name string) (*bundle.Manifest, error) {
+	if strings.HasSuffix(name, ".json") {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		m, err := bundle.ParseManifest(text)
+		if err != nil {
+			return nil, &bundle.FaultError{Bundle: name, Err: err}
+		}
+		return &m, nil
+	}
+	b, err := openBundle(name)
+	if err != nil {
+		return nil, err
+	}
+	return &b.Manifest, b.Close()
+}
+
+// openBundle opens a bundle that an argument names.
+func openBundle(name string) (*bundle.Bundle, error) {
+	b, err := bundle.Open(name)
+	if errors.Is(err, fs.ErrNotExist) && !errors.As(err, new(*bundle.FaultError)) {
+		return nil, usageError{err}
+	}
+	return b, err
+}
+
+// mirrorSpec is the spec in force; without a name it is the one that lies beside the lock.
+func mirrorSpec(c *cli.Context) (assemble.Spec, error) {
+	name := c.Args().First()
+	if stem, ok := strings.CutSuffix(c.String("lock"), ".lock"); ok && name == "" {
+		for _, ext := range []string{".yaml", ".yml", ".json"} {
+			if _, err := os.Stat(stem + ext); err == nil {
+				name = stem + ext
+				break
+			}
+		}
+	}
+	return assembleSpecNamed(c, name)
+}
+
+// mirrorInputs fills in what is to be in the bundle: what the lock names, what the packages come to, or everything.
+func (p program) mirrorInputs(c *cli.Context, s assemble.Spec, src assemble.Sources, o *bundle.Options) (err error) {
+	packages := c.StringSlice("package")
+	file := lockFile(c)
+	switch {
+	case c.Bool("all") && (len(packages) > 0 || c.String("lock") != ""):
+		return usagef("--all is every package; it goes with neither --package nor --lock")
+	case c.Bool("all"):
+		o.Inputs, err = s.Inputs()
+		return err
+	case len(packages) > 0 && c.String("lock") == "":
+		if err := onlyPackages(&s, packages); err != nil {
+			return err
+		}
+		plan, err := assemble.Resolve(c.Context, s, src)
+		o.Inputs = plan.Inputs()
+		return err
+	}
+	lock, err := assemble.ReadLock(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return usagef("%w; write it with \"pyimg lock\", or say with --package or --all what is to be in the bundle", err)
+	}
+	if err == nil {
+		err = lock.Fits(s)
+	}
+	if err == nil {
+		lock, err = lock.Only(s.Platforms)
+	}
+	var fault *assemble.LockError
+	if errors.As(err, &fault) {
+		fault.File = file
+	}
+	if err != nil {
+		return err
+	}
+	if o.Inputs, err = lock.Inputs(s); err != nil {
+		return err
+	}
+	if o.Lock, err = lock.Encode(); err != nil {
+		return err
+	}
+	o.Spec, err = p.bundledSpec(s)
+	return err
+}
+
+// bundledSpec is the text of the spec in force, flags and all. Credentials are not written down.
+func (p program) bundledSpec(s assemble.Spec) ([]byte, error) {
+	if s.HasCredentials() {
+		return nil, usagef("%s has a user name, a password or a query in a URL, which a bundle must not carry: "+
+			"take the URL from a mirror that needs none, and write the lock anew", s.Name)
+	}
+	text, err := s.YAML()
+	if err != nil {
+		return nil, err
+	}
+	again, err := assemble.ParseSpec(bundle.SpecPath, text)
+	if err == nil && again.Digest() != s.Digest() {
+		err = errors.New("what is written of it reads as another spec")
+	}
+	return text, err
+}
+
+// createBundle says how large the bundle will be, makes it, and prints what came out.
+func (p program) createBundle(c *cli.Context, o bundle.Options) error {
+	report, err := p.reporter(c)
+	if err != nil {
+		return err
+	}
+	o.Progress = report
+	d, err := bundle.Prepare(c.Context, o)
+	if err != nil {
+		report.Close()
+		return err
+	}
+	defer func() { _ = d.Close() }() // it was done, or its error says more
+	if o.DryRun {
+		report.Close()
+		return p.printSizes(c, d)
+	}
+	fmt.Fprint(p.stderr, sizesText(d.Sizes))
+	made, err := d.Create(c.Context)
+	report.Close()
+	if err != nil {
+		return err
+	}
+	if n := len(d.Unlisted); n > 0 {
+		p.warn(fmt.Sprintf("%d packages of the lock are in no index any more, so other apk clients cannot install them: %s", n, strings.Join(d.Unlisted, ", ")))
+	}
+	if c.Bool("json") {
+		return p.printJSON(struct {
+			bundle.Created
+			Sizes bundle.Sizes `json:"sizes"`
+		}{made, d.Sizes})
+	}
+	fmt.Fprintf(p.stderr, "pyimg: %s is written, %d bytes were fetched\n", o.Output, made.Fetched)
+	fmt.Fprintln(p.stdout, made.ID)
+	return nil
+}
+
+func (p program) printSizes(c *cli.Context, d *bundle.Draft) error {
+	if c.Bool("json") {
+		return p.printJSON(struct {
+			bundle.Sizes
+			Fits bool `json:"fits"`
+		}{d.Sizes, d.Fits()})
+	}
+	_, err := fmt.Fprint(p.stdout, sizesText(d.Sizes))
+	return err
+}
+
+// sizesText says it in exact bytes, and so that a person can read them.
+func sizesText(s bundle.Sizes) string {
+	line := func(n int64, what string) string {
+		return fmt.Sprintf("%15d bytes  %9s  %s\n", n, progress.Bytes(n), what)
+	}
+	text := line(s.Bundle, fmt.Sprintf("the bundle, of %d files", s.Files)) +
+		line(s.Indexes, "of indexes are fetched") +
+		line(s.Fetch, "are to be fetched") +
+		line(s.Cached, "come from the cache") +
+		line(s.Kept, "are there from an earlier run")
+	if s.InBase > 0 {
+		text += line(s.InBase, "are in the base")
+	}
+	text += line(s.Need, "of room are needed")
+	switch {
+	case s.Free < 0:
+	case s.Fits():
+		text += line(s.Free, "are free: it fits")
+	default:
+		text += line(s.Free, "are free: it does not fit")
+	}
+	return text
+}
+
+func (p program) printJSON(v any) error {
+	e := json.NewEncoder(p.stdout)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// keyringFlags are the flags that say whose signatures count.
+func keyringFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringSliceFlag{Name: "keyring", Usage: "`DIR` of *.pub keys, or a key; nothing else is trusted then (repeatable)"},
+		&cli.BoolFlag{Name: "allow-untrusted", Usage: "do not ask for signatures"},
+		&cli.StringFlag{Name: "base", Usage: "the bundle `OLD` that a delta was made since"},
+	}
+}
+
+// openComplete opens the bundle that the command's first argument names, on its base where --base names one.
+func openComplete(c *cli.Context) (*bundle.Bundle, error) {
+	b, err := openBundle(c.Args().First())
+	if err != nil || c.String("base") == "" {
+		return b, err
+	}
+	base, err := openBundle(c.String("base"))
+	if err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	if err := b.On(base); err != nil {
+		return nil, errors.Join(err, base.Close(), b.Close())
+	}
+	return b, nil
+}
+
+// bundleKeyring trusts the keys that the user named, else Alpine's own, whose files the bundle has.
+func bundleKeyring(c *cli.Context, b *bundle.Bundle) (*apk.Keyring, error) {
+	if c.Bool("allow-untrusted") {
+		return nil, nil
+	}
+	ring := apk.NewKeyring()
+	for _, path := range c.StringSlice("keyring") {
+		if err := ring.AddPath(path); err != nil {
+			return nil, usageError{err}
+		}
+	}
+	if len(c.StringSlice("keyring")) == 0 {
+		ring.Missing = b.KeyFinder()
+	}
+	return ring, nil
+}
+
+func (p program) mirrorVerifyCommand() *cli.Command {
+	return command(&cli.Command{
+		Name:      "verify",
+		Usage:     "prove that a bundle is whole and genuine, and ask no host",
+		ArgsUsage: "BUNDLE",
+		Description: "BUNDLE is a folder, a tar, or one of its parts. All of it is read: sizes, digests, nothing that does not belong; indexes against\n" +
+			"Alpine's keys, which pyimg knows by fingerprint, or those of --keyring; packages against their index; all that the lock\n" +
+			"needs. Who wrote spec, lock and runtimes only the ID tells: carry it another way and give it with --id.\n\n" +
+			"Example: pyimg mirror verify bundle.tar --id sha256:...\n" +
+			"         pyimg mirror verify update.tar --base bundle/ --keyring ./keys",
+		Flags: append(keyringFlags(),
+			&cli.StringFlag{Name: "id", Usage: "demand the bundle `ID` that \"mirror create\" printed"},
+			jsonFlag()),
+		Action: p.mirrorVerify,
+	})
+}
+
+func (p program) mirrorVerify(c *cli.Context) error {
+	if c.NArg() != 1 {
+		return usagef("mirror verify takes one bundle, found %d arguments", c.NArg())
+	}
+	b, err := openComplete(c)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	if want := c.String("id"); want != "" && want != b.ID {
+		return &bundle.FaultError{Bundle: b.Path, Err: fmt.Errorf("its ID is %s, not %s: it is another bundle, or was altered", b.ID, want)}
+	}
+	ring, err := bundleKeyring(c, b)
+	if err != nil {
+		return err
+	}
+	v, err := b.Verify(c.Context, ring)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return p.printJSON(v)
+	}
+	fmt.Fprintf(p.stderr, "pyimg: %s is whole and genuine: %d packages below %d signed indexes, %d files with %d bytes\n",
+		b.Path, v.Packages, v.Indexes, v.Files, v.Bytes)
+	fmt.Fprintln(p.stdout, b.ID)
+	return nil
+}
+
+func (p program) mirrorImportCommand() *cli.Command {
+	return command(&cli.Command{
+		Name:      "import",
+		Usage:     "write a bundle into a folder, a delta over its base, or its image into a registry",
+		ArgsUsage: "BUNDLE DIR|REF",
+		Description: "Verifies first. A delta needs its base in DIR, and makes the whole of it there. A DEST that is no path, such as\n" +
+			"registry.local/team/python:3.13, gets the image that the bundle's lock promises, made from the bundle alone.\n" +
+			"Prints the ID of the bundle in DIR, or REF@DIGEST.\n\n" +
+			"Example: pyimg mirror import bundle.tar ./bundle\n" +
+			"         pyimg mirror import update.tar ./bundle\n" +
+			"         pyimg mirror import ./bundle registry.local/team/python:3.13",
+		Flags: append(keyringFlags(),
+			cacheDirFlag(), insecureFlag(), progressFlag(), jsonFlag()),
+		Action: p.mirrorImport,
+	})
+}
+
+func (p program) mirrorImport(c *cli.Context) error {
+	if c.NArg() != 2 {
+		return usagef("mirror import takes a bundle and a folder or an image reference; see \"pyimg mirror import --help\"")
+	}
+	dest := c.Args().Get(1)
+	dir, folder := onDisk(dest)
+	if !folder && strings.HasSuffix(dest, "/") {
+		folder = true
+	}
+	b, err := openComplete(c)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	if !folder {
+		return p.pushBundle(c, b, dest)
+	}
+	if b.Base != "" && c.String("base") == "" {
+		if base, err := bundle.Open(dir); err == nil && base.ID == b.Base {
+			if err := b.On(base); err != nil {
+				return err
+			}
+		} else if err == nil {
+			_ = base.Close()
+		}
+	}
+	if b.Complete() == nil {
+		ring, err := bundleKeyring(c, b)
+		if err != nil {
+			return err
+		}
+		if _, err := b.Verify(c.Context, ring); err != nil {
+			return err
+		}
+	}
+	done, err := b.Import(c.Context, dir)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return p.printJSON(done)
+	}
+	fmt.Fprintf(p.stderr, "pyimg: %s holds the bundle: %d bytes written, %d were there\n", dir, done.Written, done.Kept)
+	fmt.Fprintln(p.stdout, done.ID)
+	return nil
+}
+
+// pushBundle pushes the image of a bundle's lock, made from the bundle alone.
+func (p program) pushBundle(c *cli.Context, b *bundle.Bundle, ref string) error {
+	if err := p.registry(c).CheckRefs([]string{ref}); err != nil {
+		return usageError{err}
+	}
+	ring, err := bundleKeyring(c, b)
+	if err != nil {
+		return err
+	}
+	if _, err := b.Verify(c.Context, ring); err != nil {
+		return err
+	}
+	lock, s, err := b.LockAndSpec()
+	if errors.Is(err, fs.ErrNotExist) {
+		return usagef("%w, so no image follows from it; assemble one: pyimg assemble SPEC --mirror %s --offline --push %s", err, b.Path, ref)
+	}
+	if err != nil {
+		return err
+	}
+	store, done, err := p.store(c)
+	defer done()
+	if err != nil {
+		return err
+	}
+	src := assemble.Sources{Fetch: b.Opener(s, &fetch.Client{Offline: true}), Keyring: ring, Store: store, Warn: p.warn, AllowUntrusted: ring == nil}
+	supply, err := lock.Supply(s, src)
+	if err != nil {
+		return err
+	}
+	index, err := lock.Index(c.Context, supply.Open)
+	if err != nil {
+		return err
+	}
+	r, err := p.push(c, index, []string{ref})
+	if err != nil {
+		return err
+	}
+	for _, ref := range r.Refs {
+		fmt.Fprintln(p.stdout, ref)
+	}
+	return nil
+}
