@@ -112,25 +112,36 @@ func (d *Draft) settle(m Manifest) error {
 			}
 		}
 	}
-	for _, top := range []string{"alpine", "keys", "runtimes", SpecPath, LockPath} {
-		err := filepath.WalkDir(below(d.dir, top), func(name string, e fs.DirEntry, err error) error {
-			if err != nil || e.IsDir() {
-				return ignoreMissing(err)
-			}
-			rel, err := filepath.Rel(d.dir, name)
-			if err != nil {
-				return err
-			}
-			if f, ok := m.File(filepath.ToSlash(rel)); ok && !f.InBase {
-				return nil
-			}
-			return os.Remove(name)
-		})
-		if err != nil {
+	tops := []string{"alpine", "keys", "runtimes"}
+	for _, pattern := range []string{LockPath("*"), SpecPath("*")} {
+		names, _ := filepath.Glob(below(d.dir, pattern)) // the pattern is sound
+		for _, name := range names {
+			tops = append(tops, filepath.Base(name))
+		}
+	}
+	for _, top := range tops {
+		if err := d.sweep(top, m); err != nil {
 			return fmt.Errorf("removing what an earlier run left: %w", err)
 		}
 	}
 	return writeManifest(d.dir, m)
+}
+
+// sweep removes files that the manifest does not name.
+func (d *Draft) sweep(top string, m Manifest) error {
+	return filepath.WalkDir(below(d.dir, top), func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return ignoreMissing(err)
+		}
+		rel, err := filepath.Rel(d.dir, name)
+		if err != nil {
+			return err
+		}
+		if f, ok := m.File(filepath.ToSlash(rel)); ok && !f.InBase {
+			return nil
+		}
+		return os.Remove(name)
+	})
 }
 
 func ignoreMissing(err error) error {

@@ -41,9 +41,9 @@ type Client interface {
 
 // Options say what bundle is to be made.
 type Options struct {
-	Inputs     assemble.Inputs
-	All        bool   // all packages of the repositories, for the platforms
-	Spec, Lock []byte // the text of their files; nil: the bundle has none
+	Inputs assemble.Inputs
+	All    bool    // all packages of the repositories, for the platforms
+	Images []Image // whose inputs these are; none: the bundle has no lock
 
 	Client   Client
 	Keyring  *apk.Keyring      // nil: indexes need no signature
@@ -411,8 +411,8 @@ func text(path string, kind Kind, content []byte) *item {
 
 func (d *Draft) addTexts(context.Context) error {
 	var errs []error
-	for _, it := range []*item{text(SpecPath, Spec, d.o.Spec), text(LockPath, Lock, d.o.Lock)} {
-		if it.text != nil {
+	for _, i := range d.o.Images {
+		for _, it := range []*item{text(SpecPath(i.Name), Spec, i.Spec), text(LockPath(i.Name), Lock, i.Lock)} {
 			_, err := d.add(it)
 			errs = append(errs, err)
 		}

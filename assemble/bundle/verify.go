@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"path"
 	"runtime"
 	"slices"
@@ -20,12 +19,12 @@ import (
 
 // Verified is what Verify found to be whole and genuine.
 type Verified struct {
-	ID       string `json:"id"`
-	Files    int    `json:"files"`
-	Bytes    int64  `json:"bytes"`
-	Packages int    `json:"packages"`
-	Indexes  int    `json:"indexes"`
-	Image    string `json:"image,omitempty"` // digest of the image index that the lock promises
+	ID       string   `json:"id"`
+	Files    int      `json:"files"`
+	Bytes    int64    `json:"bytes"`
+	Packages int      `json:"packages"`
+	Indexes  int      `json:"indexes"`
+	Images   []string `json:"images,omitempty"` // digests of the image indexes that the locks promise
 }
 
 // KeyFinder finds the file of one of Alpine's keys in a bundle, for apk.Keyring.Missing, which checks its fingerprint.
@@ -42,9 +41,9 @@ func (b *Bundle) Verify(ctx context.Context, ring *apk.Keyring) (Verified, error
 	if err := b.Complete(); err != nil {
 		return Verified{}, err
 	}
-	v := &verification{bundle: b, ring: ring, known: make(map[string]*apk.Package)}
+	v := &verification{bundle: b, ring: ring, known: make(map[string]*apk.Package), data: make(map[string]string), blobs: make(map[string]bool)}
 	v.surroundings(ctx)
-	v.readLock()
+	v.readLocks()
 	for _, dir := range v.folders() {
 		if err := v.folder(ctx, dir); err != nil {
 			return Verified{}, err
@@ -54,9 +53,10 @@ func (b *Bundle) Verify(ctx context.Context, ring *apk.Keyring) (Verified, error
 		return Verified{}, err
 	}
 	if len(v.faults) > 0 {
+		slices.SortFunc(v.faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 		return Verified{}, some(v.faults)
 	}
-	out := Verified{ID: b.wholeID(), Files: len(b.Files), Packages: len(b.Of(Package)), Indexes: len(b.Of(Index)), Image: v.lock.Digest}
+	out := Verified{ID: b.wholeID(), Files: len(b.Files), Packages: len(b.Of(Package)), Indexes: len(b.Of(Index)), Images: v.images}
 	for _, f := range b.Files {
 		out.Bytes += f.Size
 	}
@@ -67,10 +67,10 @@ func (b *Bundle) Verify(ctx context.Context, ring *apk.Keyring) (Verified, error
 type verification struct {
 	bundle *Bundle
 	ring   *apk.Keyring
-	lock   assemble.Lock
+	images []string
 	known  map[string]*apk.Package // what the lock says of a package, by the name of its file and its checksum
 	data   map[string]string       // the digest of its data stream, by the same
-	blobs  map[string]bool         // digests of the lock's runtimes
+	blobs  map[string]bool         // digests of the locks' runtimes
 
 	mu     sync.Mutex
 	faults []error
@@ -97,24 +97,25 @@ func (v *verification) surroundings(ctx context.Context) {
 	}
 }
 
-// readLock reads the lock, if there is one, and what it takes: all of that has to be in the bundle.
-func (v *verification) readLock() {
-	lock, spec, err := v.bundle.LockAndSpec()
-	if errors.Is(err, fs.ErrNotExist) {
-		return
-	}
-	if err != nil {
-		v.fault(LockPath, err)
-		return
-	}
-	v.lock = lock
-	v.data, v.blobs = make(map[string]string), make(map[string]bool)
-	in, err := lock.Inputs(spec)
-	if err != nil {
-		v.fault(LockPath, err)
-		return
-	}
+// readLocks reads the locks and what they take: all of that has to be in the bundle.
+func (v *verification) readLocks() {
 	from := v.bundle.sources()
+	for _, name := range v.bundle.Images() {
+		lock, spec, err := v.bundle.LockAndSpec(name)
+		var in assemble.Inputs
+		if err == nil {
+			v.images = append(v.images, lock.Digest)
+			in, err = lock.Inputs(spec)
+		}
+		if err != nil {
+			v.fault(LockPath(name), err)
+			continue
+		}
+		v.readLock(lock, in, from)
+	}
+}
+
+func (v *verification) readLock(lock assemble.Lock, in assemble.Inputs, from map[string]File) {
 	for i, p := range lock.Platforms {
 		for _, q := range in.Platforms[i].Packages {
 			key := q.String() + ".apk " + q.Checksum.String()
@@ -154,9 +155,11 @@ func (v *verification) folders() []string {
 // folder checks the files of one folder against its index, many at once. Of all indexes one is in memory at a time.
 func (v *verification) folder(ctx context.Context, dir string) error {
 	listed, err := v.index(ctx, dir)
-	if err != nil {
-		return err
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
+	v.fault(path.Join(dir, indexName), err)
+	unread := err != nil
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for _, f := range v.bundle.Files {
@@ -164,7 +167,7 @@ func (v *verification) folder(ctx context.Context, dir string) error {
 			continue
 		}
 		g.Go(func() error {
-			v.fault(f.Path, v.file(ctx, f, listed))
+			v.fault(f.Path, v.file(ctx, f, listed, unread))
 			return ctx.Err()
 		})
 	}
@@ -181,8 +184,7 @@ func (v *verification) index(ctx context.Context, dir string) (map[string]*apk.P
 	opened := func(context.Context, string) (io.ReadCloser, error) { return v.bundle.Open(f) }
 	x, err := apk.LoadIndex(ctx, openerFunc(opened), apk.IndexOptions{Arch: arch, Keyring: v.ring, Repository: &apk.Repository{Mirrors: []string{path.Dir(dir)}}})
 	if err != nil {
-		v.fault(f.Path, err)
-		return nil, ctx.Err()
+		return nil, err
 	}
 	wanted := make(map[string]bool)
 	for _, g := range v.bundle.Files {
@@ -204,15 +206,15 @@ type openerFunc func(ctx context.Context, url string) (io.ReadCloser, error)
 
 func (f openerFunc) Open(ctx context.Context, url string) (io.ReadCloser, error) { return f(ctx, url) }
 
-// file reads one file to its end and checks what it is.
-func (v *verification) file(ctx context.Context, f File, listed map[string]*apk.Package) error {
+// file reads one file to its end and checks what it is. Where its index is unread, that has been said and is enough.
+func (v *verification) file(ctx context.Context, f File, listed map[string]*apk.Package, unread bool) error {
 	r, err := v.bundle.Open(f)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
 	in := &untilDone{ctx, r}
-	if f.Kind == Package {
+	if f.Kind == Package && !unread {
 		err = v.archive(f, in, listed[path.Base(f.Path)])
 	}
 	if _, readErr := io.Copy(io.Discard, in); readErr != nil {
@@ -264,38 +266,33 @@ func (m Manifest) sources() map[string]File {
 	return from
 }
 
-// LockAndSpec reads the bundle's lock and the spec that it was made from; fs.ErrNotExist where it has no lock.
-func (b *Bundle) LockAndSpec() (assemble.Lock, assemble.Spec, error) {
-	text, err := b.Read(LockPath)
+// LockAndSpec reads an image's lock and the spec that it was made from; fs.ErrNotExist where the bundle has no such lock.
+func (b *Bundle) LockAndSpec(name string) (assemble.Lock, assemble.Spec, error) {
+	text, err := b.Read(LockPath(name))
 	if err != nil {
 		return assemble.Lock{}, assemble.Spec{}, err
 	}
 	lock, err := assemble.ParseLock(text)
 	if err != nil {
-		return lock, assemble.Spec{}, &FaultError{b.Path, LockPath, &assemble.LockError{Err: err}}
+		return lock, assemble.Spec{}, &FaultError{b.Path, LockPath(name), &assemble.LockError{Err: err}}
 	}
-	spec, err := b.ReadSpec()
+	spec, err := b.ReadSpec(name)
 	if err != nil {
 		return lock, spec, err
 	}
 	if lock.Spec != spec.Digest() {
-		return lock, spec, &FaultError{b.Path, LockPath, fmt.Errorf("it was made from another spec than %s", SpecPath)}
+		return lock, spec, &FaultError{b.Path, LockPath(name), fmt.Errorf("it was made from another spec than %s", SpecPath(name))}
 	}
 	return lock, spec, nil
 }
 
-// ReadSpec reads the bundle's spec. Its relative paths name files of the bundle, see Opener.
-func (b *Bundle) ReadSpec() (assemble.Spec, error) {
-	text, err := b.Read(SpecPath)
+// ReadSpec reads an image's spec. Its relative paths name files of the bundle, see Opener.
+func (b *Bundle) ReadSpec(name string) (assemble.Spec, error) {
+	text, err := b.Read(SpecPath(name))
 	if err != nil {
 		return assemble.Spec{}, err
 	}
-	return assemble.ParseSpec(strings.TrimSuffix(b.Path, "/")+"/"+SpecPath, text)
+	return assemble.ParseSpec(strings.TrimSuffix(b.Path, "/")+"/"+SpecPath(name), text)
 }
 
-// Where a bundle has its spec and lock.
-const (
-	SpecPath  = "pyimg.yaml"
-	LockPath  = "pyimg.lock"
-	indexName = "APKINDEX.tar.gz"
-)
+const indexName = "APKINDEX.tar.gz"

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -37,7 +38,7 @@ func (p program) mirrorCreateCommand() *cli.Command {
 			"         pyimg mirror create --lock pyimg.lock --since bundle.tar --output update.tar     # what has changed\n" +
 			"         pyimg mirror create --package busybox --package python3 --output bundle/",
 		Flags: append(flags,
-			lockFlag(),
+			&cli.StringSliceFlag{Name: "lock", Usage: "`FILE` of a lock, with its spec beside it (repeatable; default: the spec's name with .lock)"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "`DIR`, or FILE.tar"},
 			&cli.BoolFlag{Name: "all", Usage: "all packages of the repositories"},
 			&cli.StringFlag{Name: "since", Usage: "hold only what the bundle `OLD` (folder, tar or its manifest.json) lacks"},
@@ -56,11 +57,11 @@ func (p program) mirrorCreate(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	s, err := mirrorSpec(c)
+	specs, err := mirrorSpecs(c)
 	if err != nil {
 		return err
 	}
-	src, done, err := p.sources(c, s, true)
+	src, done, err := p.sources(c, specs[0].spec, true)
 	defer done()
 	if err != nil {
 		return err
@@ -69,11 +70,18 @@ func (p program) mirrorCreate(c *cli.Context) error {
 	if !ok {
 		return usagef("mirror create makes a bundle of what mirrors have, not of another bundle; \"pyimg mirror import\" copies one")
 	}
+	for _, s := range specs[1:] { // their keys count too
+		for _, key := range s.spec.KeyPaths() {
+			if err := src.Keyring.AddPath(key); err != nil {
+				return err
+			}
+		}
+	}
 	o.Client, o.Store, o.Jobs = client, src.Store, src.Jobs
 	if !src.AllowUntrusted {
 		o.Keyring = src.Keyring
 	}
-	if err := p.mirrorInputs(c, s, src, &o); err != nil {
+	if err := mirrorInputs(c, specs, src, &o); err != nil {
 		return err
 	}
 	return p.createBundle(c, o)
@@ -153,31 +161,51 @@ func openBundle(name string) (*bundle.Bundle, error) {
 	return b, err
 }
 
-// mirrorSpec is the spec in force; without a name it is the one that lies beside the lock.
-func mirrorSpec(c *cli.Context) (assemble.Spec, error) {
-	name := c.Args().First()
-	if stem, ok := strings.CutSuffix(c.String("lock"), ".lock"); ok && name == "" {
-		for _, ext := range []string{".yaml", ".yml", ".json"} {
-			if _, err := os.Stat(stem + ext); err == nil {
-				name = stem + ext
-				break
-			}
-		}
-	}
-	return assembleSpecNamed(c, name)
+// A lockedSpec is a spec and the file of its lock.
+type lockedSpec struct {
+	spec assemble.Spec
+	file string
 }
 
-// mirrorInputs fills in what is to be in the bundle: what the lock names, what the packages come to, or everything.
-func (p program) mirrorInputs(c *cli.Context, s assemble.Spec, src assemble.Sources, o *bundle.Options) (err error) {
-	packages := c.StringSlice("package")
-	file := lockFile(c)
+// mirrorSpecs are the spec in force, or those that lie beside the locks.
+func mirrorSpecs(c *cli.Context) ([]lockedSpec, error) {
+	locks := c.StringSlice("lock")
+	if len(locks) == 0 {
+		s, err := assembleSpec(c)
+		return []lockedSpec{{s, assemble.LockName(c.Args().First())}}, err
+	}
+	if len(locks) > 1 && c.NArg() > 0 {
+		return nil, usagef("mirror create takes a spec for one lock; of several each has its own beside it")
+	}
+	var specs []lockedSpec
+	for _, lock := range locks {
+		name := c.Args().First()
+		for _, ext := range []string{".yaml", ".yml", ".json"} {
+			beside := strings.TrimSuffix(lock, ".lock") + ext
+			if _, err := os.Stat(beside); err == nil && name == "" && beside != lock {
+				name = beside
+			}
+		}
+		s, err := assembleSpecNamed(c, name)
+		if err != nil {
+			return nil, err
+		}
+		specs = append(specs, lockedSpec{s, lock})
+	}
+	return specs, nil
+}
+
+// mirrorInputs fills in what is to be in the bundle: what the locks name, what the packages come to, or everything.
+func mirrorInputs(c *cli.Context, specs []lockedSpec, src assemble.Sources, o *bundle.Options) (err error) {
+	packages, locks := c.StringSlice("package"), c.StringSlice("lock")
 	switch {
-	case c.Bool("all") && (len(packages) > 0 || c.String("lock") != ""):
+	case o.All && (len(packages) > 0 || len(locks) > 0):
 		return usagef("--all is every package; it goes with neither --package nor --lock")
-	case c.Bool("all"):
-		o.Inputs, err = s.Inputs()
+	case o.All:
+		o.Inputs, err = specs[0].spec.Inputs()
 		return err
-	case len(packages) > 0 && c.String("lock") == "":
+	case len(packages) > 0 && len(locks) == 0:
+		s := specs[0].spec
 		if err := onlyPackages(&s, packages); err != nil {
 			return err
 		}
@@ -185,35 +213,55 @@ func (p program) mirrorInputs(c *cli.Context, s assemble.Spec, src assemble.Sour
 		o.Inputs = plan.Inputs()
 		return err
 	}
-	lock, err := assemble.ReadLock(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return usagef("%w; write it with \"pyimg lock\", or say with --package or --all what is to be in the bundle", err)
+	var inputs []assemble.Inputs
+	for _, s := range specs {
+		image, in, err := s.image()
+		if err != nil {
+			return err
+		}
+		for _, other := range o.Images {
+			if other.Name == image.Name {
+				return usagef("two locks are named %s.lock, and a bundle holds locks by their names", image.Name)
+			}
+		}
+		o.Images, inputs = append(o.Images, image), append(inputs, in)
 	}
-	if err == nil {
-		err = lock.Fits(s)
-	}
-	if err == nil {
-		lock, err = lock.Only(s.Platforms)
-	}
-	var fault *assemble.LockError
-	if errors.As(err, &fault) {
-		fault.File = file
-	}
-	if err != nil {
-		return err
-	}
-	if o.Inputs, err = lock.Inputs(s); err != nil {
-		return err
-	}
-	if o.Lock, err = lock.Encode(); err != nil {
-		return err
-	}
-	o.Spec, err = p.bundledSpec(s)
+	o.Inputs, err = bundle.Merge(inputs...)
 	return err
 }
 
+// image is the lock with its spec as a bundle holds them, and what it takes.
+func (s lockedSpec) image() (image bundle.Image, in assemble.Inputs, err error) {
+	lock, err := assemble.ReadLock(s.file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return image, in, usagef("%w; write it with \"pyimg lock\", or say with --package or --all what is to be in the bundle", err)
+	}
+	if err == nil {
+		err = lock.Fits(s.spec)
+	}
+	if err == nil {
+		lock, err = lock.Only(s.spec.Platforms)
+	}
+	var fault *assemble.LockError
+	if errors.As(err, &fault) {
+		fault.File = s.file
+	}
+	if err != nil {
+		return image, in, err
+	}
+	if in, err = lock.Inputs(s.spec); err != nil {
+		return image, in, err
+	}
+	image.Name = strings.TrimSuffix(filepath.Base(s.file), ".lock")
+	if image.Lock, err = lock.Encode(); err != nil {
+		return image, in, err
+	}
+	image.Spec, err = bundledSpec(s.spec)
+	return image, in, err
+}
+
 // bundledSpec is the text of the spec in force, flags and all. Credentials are not written down.
-func (p program) bundledSpec(s assemble.Spec) ([]byte, error) {
+func bundledSpec(s assemble.Spec) ([]byte, error) {
 	if s.HasCredentials() {
 		return nil, usagef("%s has a user name, a password or a query in a URL, which a bundle must not carry: "+
 			"take the URL from a mirror that needs none, and write the lock anew", s.Name)
@@ -222,7 +270,7 @@ func (p program) bundledSpec(s assemble.Spec) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	again, err := assemble.ParseSpec(bundle.SpecPath, text)
+	again, err := assemble.ParseSpec(s.Name, text)
 	if err == nil && again.Digest() != s.Digest() {
 		err = errors.New("what is written of it reads as another spec")
 	}
@@ -310,7 +358,7 @@ func (p program) printJSON(v any) error {
 // keyringFlags are the flags that say whose signatures count.
 func keyringFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "keyring", Usage: "`DIR` of *.pub keys, or a key; nothing else is trusted then (repeatable)"},
+		&cli.StringSliceFlag{Name: "keyring", Usage: "`DIR` of *.pub keys, or a key, to trust beside Alpine's own (repeatable)"},
 		&cli.BoolFlag{Name: "allow-untrusted", Usage: "do not ask for signatures"},
 		&cli.StringFlag{Name: "base", Usage: "the bundle `OLD` that a delta was made since"},
 	}
@@ -332,7 +380,7 @@ func openComplete(c *cli.Context) (*bundle.Bundle, error) {
 	return b, nil
 }
 
-// bundleKeyring trusts the keys that the user named, else Alpine's own, whose files the bundle has.
+// bundleKeyring trusts the keys that the user named and Alpine's own, whose files the bundle has. No host is asked for any.
 func bundleKeyring(c *cli.Context, b *bundle.Bundle) (*apk.Keyring, error) {
 	if c.Bool("allow-untrusted") {
 		return nil, nil
@@ -343,9 +391,7 @@ func bundleKeyring(c *cli.Context, b *bundle.Bundle) (*apk.Keyring, error) {
 			return nil, usageError{err}
 		}
 	}
-	if len(c.StringSlice("keyring")) == 0 {
-		ring.Missing = b.KeyFinder()
-	}
+	ring.Missing = b.KeyFinder()
 	return ring, nil
 }
 
@@ -399,51 +445,64 @@ func (p program) mirrorImportCommand() *cli.Command {
 	return command(&cli.Command{
 		Name:      "import",
 		Usage:     "write a bundle into a folder, a delta over its base, or its image into a registry",
-		ArgsUsage: "BUNDLE DIR|REF",
-		Description: "Verifies first. A delta needs its base in DIR, and makes the whole of it there. A DEST that is no path, such as\n" +
-			"registry.local/team/python:3.13, gets the image that the bundle's lock promises, made from the bundle alone.\n" +
-			"Prints the ID of the bundle in DIR, or REF@DIGEST.\n\n" +
+		ArgsUsage: "BUNDLE [DIR]",
+		Description: "Verifies first. A delta needs its base in DIR, and makes the whole of it there. With --push the image that the lock\n" +
+			"promises is made from the bundle alone and pushed. Prints the ID of the bundle in DIR, and REF@DIGEST for each --push.\n\n" +
 			"Example: pyimg mirror import bundle.tar ./bundle\n" +
 			"         pyimg mirror import update.tar ./bundle\n" +
-			"         pyimg mirror import ./bundle registry.local/team/python:3.13",
+			"         pyimg mirror import ./bundle --push registry.local/team/python:3.13",
 		Flags: append(keyringFlags(),
+			&cli.StringSliceFlag{Name: "push", Usage: "push the image of the bundle's lock to the registry `REF` (repeatable)"},
 			cacheDirFlag(), insecureFlag(), progressFlag(), jsonFlag()),
 		Action: p.mirrorImport,
 	})
 }
 
 func (p program) mirrorImport(c *cli.Context) error {
-	if c.NArg() != 2 {
-		return usagef("mirror import takes a bundle and a folder or an image reference; see \"pyimg mirror import --help\"")
+	dir, refs := c.Args().Get(1), c.StringSlice("push")
+	if c.NArg() < 1 || c.NArg() > 2 || dir == "" && len(refs) == 0 {
+		return usagef("mirror import takes a bundle, and a folder or --push REF; see \"pyimg mirror import --help\"")
 	}
-	dest := c.Args().Get(1)
-	dir, folder := onDisk(dest)
-	if !folder && strings.HasSuffix(dest, "/") {
-		folder = true
+	if err := p.registry(c).CheckRefs(refs); err != nil {
+		return usageError{err}
 	}
 	b, err := openComplete(c)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	if !folder {
-		return p.pushBundle(c, b, dest)
+	if dir != "" {
+		if err := p.importInto(c, b, dir); err != nil {
+			return err
+		}
 	}
-	if b.Base != "" && c.String("base") == "" {
+	if len(refs) == 0 {
+		return nil
+	}
+	if dir != "" {
+		whole, err := bundle.Open(dir) // a delta is whole there now
+		if err != nil {
+			return err
+		}
+		defer whole.Close()
+		b = whole
+	}
+	return p.pushBundle(c, b, refs)
+}
+
+// importInto writes a bundle into a folder, and a delta over its base there.
+func (p program) importInto(c *cli.Context, b *bundle.Bundle, dir string) error {
+	if b.Complete() != nil {
 		if base, err := bundle.Open(dir); err == nil && base.ID == b.Base {
 			if err := b.On(base); err != nil {
 				return err
 			}
 		} else if err == nil {
-			_ = base.Close()
+			_ = base.Close() // another's, which Import says
 		}
 	}
 	if b.Complete() == nil {
-		ring, err := bundleKeyring(c, b)
-		if err != nil {
-			return err
-		}
-		if _, err := b.Verify(c.Context, ring); err != nil {
+		if err := verifyBundle(c, b); err != nil {
 			return err
 		}
 	}
@@ -459,22 +518,29 @@ func (p program) mirrorImport(c *cli.Context) error {
 	return nil
 }
 
+func verifyBundle(c *cli.Context, b *bundle.Bundle) error {
+	ring, err := bundleKeyring(c, b)
+	if err != nil {
+		return err
+	}
+	_, err = b.Verify(c.Context, ring)
+	return err
+}
+
 // pushBundle pushes the image of a bundle's lock, made from the bundle alone.
-func (p program) pushBundle(c *cli.Context, b *bundle.Bundle, ref string) error {
-	if err := p.registry(c).CheckRefs([]string{ref}); err != nil {
-		return usageError{err}
+func (p program) pushBundle(c *cli.Context, b *bundle.Bundle, refs []string) error {
+	if err := verifyBundle(c, b); err != nil {
+		return err
 	}
 	ring, err := bundleKeyring(c, b)
 	if err != nil {
 		return err
 	}
-	if _, err := b.Verify(c.Context, ring); err != nil {
-		return err
+	if len(b.Images()) != 1 {
+		return usagef("the bundle %s holds %d locks, so it does not say which image to push; pyimg assemble SPEC --mirror %[1]s --offline --push %[3]s makes the one that SPEC names",
+			b.Path, len(b.Images()), refs[0])
 	}
-	lock, s, err := b.LockAndSpec()
-	if errors.Is(err, fs.ErrNotExist) {
-		return usagef("%w, so no image follows from it; assemble one: pyimg assemble SPEC --mirror %s --offline --push %s", err, b.Path, ref)
-	}
+	lock, s, err := b.LockAndSpec(b.Images()[0])
 	if err != nil {
 		return err
 	}
@@ -492,7 +558,7 @@ func (p program) pushBundle(c *cli.Context, b *bundle.Bundle, ref string) error 
 	if err != nil {
 		return err
 	}
-	r, err := p.push(c, index, []string{ref})
+	r, err := p.push(c, index, refs)
 	if err != nil {
 		return err
 	}

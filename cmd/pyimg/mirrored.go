@@ -2,8 +2,10 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -36,8 +38,9 @@ func mirrored(c *cli.Context, s assemble.Spec, client *fetch.Client) (from assem
 	return b.Opener(s, client), func() { _ = b.Close() }, nil // it was only read
 }
 
-// mirrorsSpec is the spec in the bundle of --mirror; fs.ErrNotExist where there is none.
-func mirrorsSpec(c *cli.Context) (assemble.Spec, error) {
+// mirrorsSpec is the spec of that file name in the bundle of --mirror, or its only one where no name is given;
+// fs.ErrNotExist where there is none.
+func mirrorsSpec(c *cli.Context, name string) (assemble.Spec, error) {
 	b, err := mirrorOf(c)
 	if err != nil {
 		return assemble.Spec{}, err
@@ -46,11 +49,29 @@ func mirrorsSpec(c *cli.Context) (assemble.Spec, error) {
 		return assemble.Spec{}, fs.ErrNotExist
 	}
 	defer b.Close()
-	return b.ReadSpec()
+	name, err = imageIn(b, name)
+	if err != nil {
+		return assemble.Spec{}, err
+	}
+	return b.ReadSpec(name)
 }
 
-// mirrorsLock is the lock in the bundle of --mirror, where there is none at its usual place. without is the error that
-// stands where there is none there either.
+// imageIn is the name of the image in a bundle that a spec's file name stands for; without one, of the only image.
+func imageIn(b *bundle.Bundle, spec string) (string, error) {
+	images := b.Images()
+	switch {
+	case spec != "":
+		return strings.TrimSuffix(assemble.LockName(filepath.Base(spec)), ".lock"), nil
+	case len(images) == 1:
+		return images[0], nil
+	case len(images) == 0 || slices.Contains(images, "pyimg"):
+		return "pyimg", nil
+	}
+	return "", usagef("the bundle %s has the specs %s; name one", b.Path, strings.Join(images, ".yaml, ")+".yaml")
+}
+
+// mirrorsLock is the lock of the spec in the bundle of --mirror, where there is none at its usual place. without is the
+// error that stands where there is none there either.
 func mirrorsLock(c *cli.Context, file string, without error) (assemble.Lock, string, error) {
 	b, err := mirrorOf(c)
 	if err != nil {
@@ -60,9 +81,13 @@ func mirrorsLock(c *cli.Context, file string, without error) (assemble.Lock, str
 		return assemble.Lock{}, file, without
 	}
 	defer b.Close()
-	lock, _, err := b.LockAndSpec()
+	name, err := imageIn(b, c.Args().First())
+	if err != nil {
+		return assemble.Lock{}, file, err
+	}
+	lock, _, err := b.LockAndSpec(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = without
 	}
-	return lock, fmt.Sprintf("%s/%s", c.String("mirror"), bundle.LockPath), err
+	return lock, b.Path + "/" + bundle.LockPath(name), err
 }

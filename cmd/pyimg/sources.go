@@ -184,13 +184,16 @@ func spec(c *cli.Context, name string) (assemble.Spec, error) {
 	if name != "" {
 		s, err := assemble.ReadSpec(name)
 		if errors.Is(err, fs.ErrNotExist) {
+			if s, mirrorErr := mirrorsSpec(c, name); !errors.Is(mirrorErr, fs.ErrNotExist) {
+				return s, mirrorErr
+			}
 			err = usageError{err}
 		}
 		return s, err
 	}
 	s, err := assemble.ReadSpec("pyimg.yaml")
 	if errors.Is(err, fs.ErrNotExist) {
-		s, err = mirrorsSpec(c)
+		s, err = mirrorsSpec(c, "")
 	}
 	if errors.Is(err, fs.ErrNotExist) && !errors.As(err, new(usageError)) {
 		s, _ = assemble.DefaultSpec()
