@@ -30,7 +30,7 @@ type Bundle struct {
 // A source is where a bundle's own files lie.
 type source interface {
 	// open opens a file, whose size is checked and whose content is not.
-	open(f File) (io.ReadSeekCloser, error)
+	open(ctx context.Context, f File) (io.ReadCloser, error)
 	// around says what is wrong with all that is none of the manifest's files.
 	around(ctx context.Context) []error
 	Close() error
@@ -86,9 +86,9 @@ func (b *Bundle) Complete() error {
 func (m Manifest) wholeID() string { return cmp.Or(m.Whole, m.ID) }
 
 // open opens a file of the bundle or of its base.
-func (b *Bundle) open(f File) (io.ReadSeekCloser, error) {
+func (b *Bundle) open(ctx context.Context, f File) (io.ReadCloser, error) {
 	if !f.InBase {
-		r, err := b.src.open(f)
+		r, err := b.src.open(ctx, f)
 		if err != nil {
 			return nil, &FaultError{b.Path, f.Path, err}
 		}
@@ -101,20 +101,20 @@ func (b *Bundle) open(f File) (io.ReadSeekCloser, error) {
 	if !ok || g.SHA256 != f.SHA256 || g.Size != f.Size {
 		return nil, &FaultError{b.Path, f.Path, fmt.Errorf("the base %q has it not, or another", b.base.Path)}
 	}
-	return b.base.open(g)
+	return b.base.open(ctx, g)
 }
 
 // Open opens a file for reading. Where its end is reached its digest was right, else the error is a *FaultError.
-func (b *Bundle) Open(f File) (io.ReadCloser, error) {
-	r, err := b.open(f)
+func (b *Bundle) Open(ctx context.Context, f File) (io.ReadCloser, error) {
+	r, err := b.open(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	return &checked{ReadSeekCloser: r, hash: sha256.New(), file: f, bundle: b.Path}, nil
+	return &checked{ReadCloser: &untilDone{ctx, r}, hash: sha256.New(), file: f, bundle: b.Path}, nil
 }
 
 // Read reads a file of moderate size whole; fs.ErrNotExist where the bundle has none of that path.
-func (b *Bundle) Read(path string) ([]byte, error) {
+func (b *Bundle) Read(ctx context.Context, path string) ([]byte, error) {
 	f, ok := b.File(path)
 	if !ok {
 		return nil, fmt.Errorf("bundle %q has no %s: %w", b.Path, path, fs.ErrNotExist)
@@ -122,7 +122,7 @@ func (b *Bundle) Read(path string) ([]byte, error) {
 	if f.Size > maxText {
 		return nil, &FaultError{b.Path, path, fmt.Errorf("it has %d bytes, which no such file has", f.Size)}
 	}
-	r, err := b.Open(f)
+	r, err := b.Open(ctx, f)
 	if err != nil {
 		return nil, err
 	}
@@ -132,14 +132,14 @@ func (b *Bundle) Read(path string) ([]byte, error) {
 
 // checked holds what is read against the manifest.
 type checked struct {
-	io.ReadSeekCloser
+	io.ReadCloser
 	hash   hash.Hash
 	file   File
 	bundle string
 }
 
 func (c *checked) Read(p []byte) (int, error) {
-	n, err := c.ReadSeekCloser.Read(p)
+	n, err := c.ReadCloser.Read(p)
 	c.hash.Write(p[:n]) // never fails, see hash.Hash
 	switch {
 	case err == nil:
@@ -159,9 +159,6 @@ func (c *checked) judge() error {
 	}
 	return nil
 }
-
-// Seek would pass the digest by.
-func (c *checked) Seek(int64, int) (int64, error) { return 0, errors.ErrUnsupported }
 
 // Size is the file's, in bytes.
 func (c *checked) Size() int64 { return c.file.Size }
@@ -200,7 +197,7 @@ func folderManifest(root *os.Root) (Manifest, error) {
 	return ParseManifest(data)
 }
 
-func (d *folder) open(f File) (io.ReadSeekCloser, error) {
+func (d *folder) open(_ context.Context, f File) (io.ReadCloser, error) {
 	info, err := d.root.Lstat(filepath.FromSlash(f.Path))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

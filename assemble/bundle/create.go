@@ -24,9 +24,10 @@ type Created struct {
 	Fetched int64  `json:"fetched"` // bytes that came from elsewhere, the indexes included
 }
 
-// Create makes the bundle. What it has fetched stays where it is interrupted, and the same call goes on from there. The
-// error is a *SpaceError where there is no room for it; nothing is fetched then but the indexes.
-func (d *Draft) Create(ctx context.Context) (Created, error) {
+// Create makes the bundle. What it has fetched stays where it is interrupted, and the same call goes on from there.
+// progress is told of what is fetched, as Options.Progress was of the indexes. The error is a *SpaceError where there is no room for it; nothing is fetched then but the indexes.
+func (d *Draft) Create(ctx context.Context, progress assemble.Progress) (Created, error) {
+	d.o.Progress = progress
 	if !d.Fits() {
 		return Created{}, &SpaceError{d.dir, d.Need, d.Free}
 	}
@@ -165,7 +166,7 @@ func (d *Draft) pack(ctx context.Context, m Manifest) error {
 		s.limit = maxSize
 	}
 	defer s.abort()
-	if err := writeTar(ctx, s, m, func(f File) (io.ReadCloser, error) { return from.Open(f) }); err != nil {
+	if err := writeTar(ctx, s, m, func(f File) (io.ReadCloser, error) { return from.Open(ctx, f) }); err != nil {
 		return fmt.Errorf("writing %q: %w", d.o.Output, err)
 	}
 	if d.o.Split > 0 {

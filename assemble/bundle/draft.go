@@ -140,6 +140,13 @@ func (d *Draft) Close() error {
 		d.unlock()
 		if d.o.DryRun {
 			err = os.RemoveAll(d.work)
+			return
+		}
+		// Nothing is left of a run that fetched nothing; a folder that holds something stays.
+		if e, readErr := os.ReadDir(d.work); readErr == nil && len(e) == 1 {
+			_ = os.Remove(filepath.Join(d.work, e[0].Name())) // the lock
+			_ = os.Remove(d.work)
+			_ = os.Remove(d.dir)
 		}
 	})
 	return err

@@ -102,12 +102,12 @@ func (b *Bundle) importFile(ctx context.Context, dir string, f File) (there bool
 	if g.InBase && b.base == nil {
 		return false, &FaultError{dir, f.Path, errors.New("the base has it not, or it was damaged or altered; bring a whole bundle")}
 	}
-	r, err := b.Open(g)
+	r, err := b.Open(ctx, g)
 	if err != nil {
 		return false, err
 	}
 	defer r.Close()
-	return false, replace(below(dir, workDir), name, &untilDone{ctx, r})
+	return false, replace(below(dir, workDir), name, r)
 }
 
 // holds tells whether a file is there with the content that the manifest says.

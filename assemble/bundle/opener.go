@@ -37,11 +37,7 @@ func plain(location string) string {
 // Open implements assemble.Opener.
 func (o *Opener) Open(ctx context.Context, url string) (io.ReadCloser, error) {
 	if f, ok := o.files[plain(url)]; ok {
-		r, err := o.bundle.Open(f)
-		if err != nil {
-			return nil, err
-		}
-		return &opened{untilDone{ctx, r}, r, f.Size}, nil
+		return o.bundle.Open(ctx, f)
 	}
 	r, err := o.next.Open(ctx, url)
 	if err != nil {
@@ -49,13 +45,3 @@ func (o *Opener) Open(ctx context.Context, url string) (io.ReadCloser, error) {
 	}
 	return r, nil
 }
-
-// opened is a file that ends with its context.
-type opened struct {
-	untilDone
-	io.Closer
-	size int64
-}
-
-// Size is the file's, in bytes.
-func (o *opened) Size() int64 { return o.size }

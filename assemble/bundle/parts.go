@@ -124,7 +124,7 @@ func (p *parts) checkSums(ctx context.Context) []error {
 	var faults []error
 	for i, want := range p.sums {
 		h := sha256.New()
-		_, err := io.Copy(h, &untilDone{ctx, io.NewSectionReader(p.files[i], 0, maxSize)})
+		_, err := io.Copy(h, &untilDone{ctx, section{io.NewSectionReader(p.files[i], 0, maxSize)}})
 		if got := hex.EncodeToString(h.Sum(nil)); err == nil && got != want {
 			err = fmt.Errorf("the part %q has the SHA-256 %s, its sums say %s", p.files[i].Name(), got, want)
 		}
@@ -146,14 +146,14 @@ func (p *parts) Close() error {
 // untilDone reads until its context ends.
 type untilDone struct {
 	ctx context.Context //nolint:containedctx // a reader's Read takes none
-	r   io.Reader
+	io.ReadCloser
 }
 
 func (u *untilDone) Read(p []byte) (int, error) {
 	if err := u.ctx.Err(); err != nil {
 		return 0, err
 	}
-	return u.r.Read(p)
+	return u.ReadCloser.Read(p)
 }
 
 // A splitter writes a stream into parts of a size. Each has its name once it is whole.

@@ -1,7 +1,9 @@
 package bundle
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"path"
 	"slices"
@@ -22,6 +24,7 @@ func (m Manifest) Repositories() []string {
 // Handler serves a complete bundle's files, whole or in ranges, to apk, to pyimg and to whoever asks. What the bundle has
 // not, though an index may list it, is not found.
 func (b *Bundle) Handler() http.Handler {
+	manifest := b.manifestText()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
@@ -33,20 +36,35 @@ func (b *Bundle) Handler() http.Handler {
 			b.serveRoot(w, r)
 			return
 		}
+		if name == ManifestName {
+			text, err := manifest()
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+				return
+			}
+			w.Header().Set("Content-Type", "application/json")
+			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(text))
+			return
+		}
 		f, ok := b.File(name)
 		if !ok {
 			http.Error(w, "the bundle has no such file", http.StatusNotFound)
 			return
 		}
-		body, err := b.open(f)
+		body, err := b.open(r.Context(), f)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
 			return
 		}
 		defer body.Close()
+		content, ok := body.(io.ReadSeeker)
+		if !ok {
+			http.Error(w, "a bundle on another server is not served on", http.StatusInternalServerError)
+			return
+		}
 		w.Header().Set("ETag", `"`+f.SHA256+`"`)
 		w.Header().Set("Content-Type", "application/octet-stream") // no file here is to be sniffed, or inflated on its way
-		http.ServeContent(w, r, "", time.Time{}, body)
+		http.ServeContent(w, r, "", time.Time{}, content)
 	})
 }
 

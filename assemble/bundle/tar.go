@@ -140,7 +140,7 @@ func tarManifest(from *parts) (Manifest, error) {
 	return ParseManifest(data)
 }
 
-func (a *archive) open(f File) (io.ReadSeekCloser, error) {
+func (a *archive) open(_ context.Context, f File) (io.ReadCloser, error) {
 	p, ok := a.byPath[f.Path]
 	if !ok {
 		return nil, errors.New("it is missing")

@@ -144,12 +144,15 @@ func (d *Draft) receive(ctx context.Context, it *item, r io.Reader, at int64) (e
 		add = task.Add
 		defer func() { task.Done(err) }()
 	}
-	_, err = io.Copy(f, &untilDone{ctx, readerFunc(func(p []byte) (int, error) {
+	_, err = io.Copy(f, readerFunc(func(p []byte) (int, error) {
 		n, err := r.Read(p)
 		add(int64(n))
 		d.fetched.Add(int64(n))
+		if err == nil {
+			err = ctx.Err()
+		}
 		return n, err
-	})})
+	}))
 	return err
 }
 

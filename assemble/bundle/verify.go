@@ -20,6 +20,7 @@ import (
 // Verified is what Verify found to be whole and genuine.
 type Verified struct {
 	ID       string   `json:"id"`
+	Whole    string   `json:"whole,omitempty"` // of a delta with its base
 	Files    int      `json:"files"`
 	Bytes    int64    `json:"bytes"`
 	Packages int      `json:"packages"`
@@ -29,7 +30,7 @@ type Verified struct {
 
 // KeyFinder finds the file of one of Alpine's keys in a bundle, for apk.Keyring.Missing, which checks its fingerprint.
 func (b *Bundle) KeyFinder() func(context.Context, apk.AlpineKey) ([]byte, error) {
-	return func(_ context.Context, k apk.AlpineKey) ([]byte, error) { return b.Read(keyPath(k.Name())) }
+	return func(ctx context.Context, k apk.AlpineKey) ([]byte, error) { return b.Read(ctx, keyPath(k.Name())) }
 }
 
 func keyPath(name string) string { return "keys/" + name }
@@ -43,7 +44,7 @@ func (b *Bundle) Verify(ctx context.Context, ring *apk.Keyring) (Verified, error
 	}
 	v := &verification{bundle: b, ring: ring, known: make(map[string]*apk.Package), data: make(map[string]string), blobs: make(map[string]bool)}
 	v.surroundings(ctx)
-	v.readLocks()
+	v.readLocks(ctx)
 	for _, dir := range v.folders() {
 		if err := v.folder(ctx, dir); err != nil {
 			return Verified{}, err
@@ -56,7 +57,7 @@ func (b *Bundle) Verify(ctx context.Context, ring *apk.Keyring) (Verified, error
 		slices.SortFunc(v.faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 		return Verified{}, some(v.faults)
 	}
-	out := Verified{ID: b.wholeID(), Files: len(b.Files), Packages: len(b.Of(Package)), Indexes: len(b.Of(Index)), Images: v.images}
+	out := Verified{ID: b.ID, Whole: b.Whole, Files: len(b.Files), Packages: len(b.Of(Package)), Indexes: len(b.Of(Index)), Images: v.images}
 	for _, f := range b.Files {
 		out.Bytes += f.Size
 	}
@@ -98,10 +99,10 @@ func (v *verification) surroundings(ctx context.Context) {
 }
 
 // readLocks reads the locks and what they take: all of that has to be in the bundle.
-func (v *verification) readLocks() {
+func (v *verification) readLocks(ctx context.Context) {
 	from := v.bundle.sources()
 	for _, name := range v.bundle.Images() {
-		lock, spec, err := v.bundle.LockAndSpec(name)
+		lock, spec, err := v.bundle.LockAndSpec(ctx, name)
 		var in assemble.Inputs
 		if err == nil {
 			v.images = append(v.images, lock.Digest)
@@ -181,7 +182,7 @@ func (v *verification) index(ctx context.Context, dir string) (map[string]*apk.P
 		return nil, nil
 	}
 	arch := path.Base(dir)
-	opened := func(context.Context, string) (io.ReadCloser, error) { return v.bundle.Open(f) }
+	opened := func(ctx context.Context, _ string) (io.ReadCloser, error) { return v.bundle.Open(ctx, f) }
 	x, err := apk.LoadIndex(ctx, openerFunc(opened), apk.IndexOptions{Arch: arch, Keyring: v.ring, Repository: &apk.Repository{Mirrors: []string{path.Dir(dir)}}})
 	if err != nil {
 		return nil, err
@@ -208,16 +209,15 @@ func (f openerFunc) Open(ctx context.Context, url string) (io.ReadCloser, error)
 
 // file reads one file to its end and checks what it is. Where its index is unread, that has been said and is enough.
 func (v *verification) file(ctx context.Context, f File, listed map[string]*apk.Package, unread bool) error {
-	r, err := v.bundle.Open(f)
+	r, err := v.bundle.Open(ctx, f)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	in := &untilDone{ctx, r}
 	if f.Kind == Package && !unread {
-		err = v.archive(f, in, listed[path.Base(f.Path)])
+		err = v.archive(f, r, listed[path.Base(f.Path)])
 	}
-	if _, readErr := io.Copy(io.Discard, in); readErr != nil {
+	if _, readErr := io.Copy(io.Discard, r); readErr != nil {
 		return readErr // damage says more than what came of it
 	}
 	if err != nil || f.Kind == Package {
@@ -267,8 +267,8 @@ func (m Manifest) sources() map[string]File {
 }
 
 // LockAndSpec reads an image's lock and the spec that it was made from; fs.ErrNotExist where the bundle has no such lock.
-func (b *Bundle) LockAndSpec(name string) (assemble.Lock, assemble.Spec, error) {
-	text, err := b.Read(LockPath(name))
+func (b *Bundle) LockAndSpec(ctx context.Context, name string) (assemble.Lock, assemble.Spec, error) {
+	text, err := b.Read(ctx, LockPath(name))
 	if err != nil {
 		return assemble.Lock{}, assemble.Spec{}, err
 	}
@@ -276,7 +276,7 @@ func (b *Bundle) LockAndSpec(name string) (assemble.Lock, assemble.Spec, error) 
 	if err != nil {
 		return lock, assemble.Spec{}, &FaultError{b.Path, LockPath(name), &assemble.LockError{Err: err}}
 	}
-	spec, err := b.ReadSpec(name)
+	spec, err := b.ReadSpec(ctx, name)
 	if err != nil {
 		return lock, spec, err
 	}
@@ -287,8 +287,8 @@ func (b *Bundle) LockAndSpec(name string) (assemble.Lock, assemble.Spec, error) 
 }
 
 // ReadSpec reads an image's spec. Its relative paths name files of the bundle, see Opener.
-func (b *Bundle) ReadSpec(name string) (assemble.Spec, error) {
-	text, err := b.Read(SpecPath(name))
+func (b *Bundle) ReadSpec(ctx context.Context, name string) (assemble.Spec, error) {
+	text, err := b.Read(ctx, SpecPath(name))
 	if err != nil {
 		return assemble.Spec{}, err
 	}

@@ -13,10 +13,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle"
-	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/progress"
 )
 
@@ -279,24 +277,25 @@ func bundledSpec(s assemble.Spec) ([]byte, error) {
 
 // createBundle says how large the bundle will be, makes it, and prints what came out.
 func (p program) createBundle(c *cli.Context, o bundle.Options) error {
-	report, err := p.reporter(c)
-	if err != nil {
+	var d *bundle.Draft
+	err := p.progressing(c, func(report assemble.Progress) (err error) {
+		o.Progress = report
+		d, err = bundle.Prepare(c.Context, o)
 		return err
-	}
-	o.Progress = report
-	d, err := bundle.Prepare(c.Context, o)
+	})
 	if err != nil {
-		report.Close()
 		return err
 	}
 	defer func() { _ = d.Close() }() // it was done, or its error says more
 	if o.DryRun {
-		report.Close()
 		return p.printSizes(c, d)
 	}
 	fmt.Fprint(p.stderr, sizesText(d.Sizes))
-	made, err := d.Create(c.Context)
-	report.Close()
+	var made bundle.Created
+	err = p.progressing(c, func(report assemble.Progress) (err error) {
+		made, err = d.Create(c.Context, report)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -312,6 +311,16 @@ func (p program) createBundle(c *cli.Context, o bundle.Options) error {
 	fmt.Fprintf(p.stderr, "pyimg: %s is written, %d bytes were fetched\n", o.Output, made.Fetched)
 	fmt.Fprintln(p.stdout, made.ID)
 	return nil
+}
+
+// progressing shows what is fetched; the display has ended when it returns.
+func (p program) progressing(c *cli.Context, do func(assemble.Progress) error) error {
+	report, err := p.reporter(c)
+	if err != nil {
+		return err
+	}
+	defer report.Close()
+	return do(report)
 }
 
 func (p program) printSizes(c *cli.Context, d *bundle.Draft) error {
@@ -353,217 +362,4 @@ func (p program) printJSON(v any) error {
 	e := json.NewEncoder(p.stdout)
 	e.SetIndent("", "  ")
 	return e.Encode(v)
-}
-
-// keyringFlags are the flags that say whose signatures count.
-func keyringFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "keyring", Usage: "`DIR` of *.pub keys, or a key, to trust beside Alpine's own (repeatable)"},
-		&cli.BoolFlag{Name: "allow-untrusted", Usage: "do not ask for signatures"},
-		&cli.StringFlag{Name: "base", Usage: "the bundle `OLD` that a delta was made since"},
-	}
-}
-
-// openComplete opens the bundle that the command's first argument names, on its base where --base names one.
-func openComplete(c *cli.Context) (*bundle.Bundle, error) {
-	b, err := openBundle(c.Args().First())
-	if err != nil || c.String("base") == "" {
-		return b, err
-	}
-	base, err := openBundle(c.String("base"))
-	if err != nil {
-		return nil, errors.Join(err, b.Close())
-	}
-	if err := b.On(base); err != nil {
-		return nil, errors.Join(err, base.Close(), b.Close())
-	}
-	return b, nil
-}
-
-// bundleKeyring trusts the keys that the user named and Alpine's own, whose files the bundle has. No host is asked for any.
-func bundleKeyring(c *cli.Context, b *bundle.Bundle) (*apk.Keyring, error) {
-	if c.Bool("allow-untrusted") {
-		return nil, nil
-	}
-	ring := apk.NewKeyring()
-	for _, path := range c.StringSlice("keyring") {
-		if err := ring.AddPath(path); err != nil {
-			return nil, usageError{err}
-		}
-	}
-	ring.Missing = b.KeyFinder()
-	return ring, nil
-}
-
-func (p program) mirrorVerifyCommand() *cli.Command {
-	return command(&cli.Command{
-		Name:      "verify",
-		Usage:     "prove that a bundle is whole and genuine, and ask no host",
-		ArgsUsage: "BUNDLE",
-		Description: "BUNDLE is a folder, a tar, or one of its parts. All of it is read: sizes, digests, nothing that does not belong; indexes against\n" +
-			"Alpine's keys, which pyimg knows by fingerprint, or those of --keyring; packages against their index; all that the lock\n" +
-			"needs. Who wrote spec, lock and runtimes only the ID tells: carry it another way and give it with --id.\n\n" +
-			"Example: pyimg mirror verify bundle.tar --id sha256:...\n" +
-			"         pyimg mirror verify update.tar --base bundle/ --keyring ./keys",
-		Flags: append(keyringFlags(),
-			&cli.StringFlag{Name: "id", Usage: "demand the bundle `ID` that \"mirror create\" printed"},
-			jsonFlag()),
-		Action: p.mirrorVerify,
-	})
-}
-
-func (p program) mirrorVerify(c *cli.Context) error {
-	if c.NArg() != 1 {
-		return usagef("mirror verify takes one bundle, found %d arguments", c.NArg())
-	}
-	b, err := openComplete(c)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
-	if want := c.String("id"); want != "" && want != b.ID {
-		return &bundle.FaultError{Bundle: b.Path, Err: fmt.Errorf("its ID is %s, not %s: it is another bundle, or was altered", b.ID, want)}
-	}
-	ring, err := bundleKeyring(c, b)
-	if err != nil {
-		return err
-	}
-	v, err := b.Verify(c.Context, ring)
-	if err != nil {
-		return err
-	}
-	if c.Bool("json") {
-		return p.printJSON(v)
-	}
-	fmt.Fprintf(p.stderr, "pyimg: %s is whole and genuine: %d packages below %d signed indexes, %d files with %d bytes\n",
-		b.Path, v.Packages, v.Indexes, v.Files, v.Bytes)
-	fmt.Fprintln(p.stdout, b.ID)
-	return nil
-}
-
-func (p program) mirrorImportCommand() *cli.Command {
-	return command(&cli.Command{
-		Name:      "import",
-		Usage:     "write a bundle into a folder, a delta over its base, or its image into a registry",
-		ArgsUsage: "BUNDLE [DIR]",
-		Description: "Verifies first. A delta needs its base in DIR, and makes the whole of it there. With --push the image that the lock\n" +
-			"promises is made from the bundle alone and pushed. Prints the ID of the bundle in DIR, and REF@DIGEST for each --push.\n\n" +
-			"Example: pyimg mirror import bundle.tar ./bundle\n" +
-			"         pyimg mirror import update.tar ./bundle\n" +
-			"         pyimg mirror import ./bundle --push registry.local/team/python:3.13",
-		Flags: append(keyringFlags(),
-			&cli.StringSliceFlag{Name: "push", Usage: "push the image of the bundle's lock to the registry `REF` (repeatable)"},
-			cacheDirFlag(), insecureFlag(), progressFlag(), jsonFlag()),
-		Action: p.mirrorImport,
-	})
-}
-
-func (p program) mirrorImport(c *cli.Context) error {
-	dir, refs := c.Args().Get(1), c.StringSlice("push")
-	if c.NArg() < 1 || c.NArg() > 2 || dir == "" && len(refs) == 0 {
-		return usagef("mirror import takes a bundle, and a folder or --push REF; see \"pyimg mirror import --help\"")
-	}
-	if err := p.registry(c).CheckRefs(refs); err != nil {
-		return usageError{err}
-	}
-	b, err := openComplete(c)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
-	if dir != "" {
-		if err := p.importInto(c, b, dir); err != nil {
-			return err
-		}
-	}
-	if len(refs) == 0 {
-		return nil
-	}
-	if dir != "" {
-		whole, err := bundle.Open(dir) // a delta is whole there now
-		if err != nil {
-			return err
-		}
-		defer whole.Close()
-		b = whole
-	}
-	return p.pushBundle(c, b, refs)
-}
-
-// importInto writes a bundle into a folder, and a delta over its base there.
-func (p program) importInto(c *cli.Context, b *bundle.Bundle, dir string) error {
-	if b.Complete() != nil {
-		if base, err := bundle.Open(dir); err == nil && base.ID == b.Base {
-			if err := b.On(base); err != nil {
-				return err
-			}
-		} else if err == nil {
-			_ = base.Close() // another's, which Import says
-		}
-	}
-	if b.Complete() == nil {
-		if err := verifyBundle(c, b); err != nil {
-			return err
-		}
-	}
-	done, err := b.Import(c.Context, dir)
-	if err != nil {
-		return err
-	}
-	if c.Bool("json") {
-		return p.printJSON(done)
-	}
-	fmt.Fprintf(p.stderr, "pyimg: %s holds the bundle: %d bytes written, %d were there\n", dir, done.Written, done.Kept)
-	fmt.Fprintln(p.stdout, done.ID)
-	return nil
-}
-
-func verifyBundle(c *cli.Context, b *bundle.Bundle) error {
-	ring, err := bundleKeyring(c, b)
-	if err != nil {
-		return err
-	}
-	_, err = b.Verify(c.Context, ring)
-	return err
-}
-
-// pushBundle pushes the image of a bundle's lock, made from the bundle alone.
-func (p program) pushBundle(c *cli.Context, b *bundle.Bundle, refs []string) error {
-	if err := verifyBundle(c, b); err != nil {
-		return err
-	}
-	ring, err := bundleKeyring(c, b)
-	if err != nil {
-		return err
-	}
-	if len(b.Images()) != 1 {
-		return usagef("the bundle %s holds %d locks, so it does not say which image to push; pyimg assemble SPEC --mirror %[1]s --offline --push %[3]s makes the one that SPEC names",
-			b.Path, len(b.Images()), refs[0])
-	}
-	lock, s, err := b.LockAndSpec(b.Images()[0])
-	if err != nil {
-		return err
-	}
-	store, done, err := p.store(c)
-	defer done()
-	if err != nil {
-		return err
-	}
-	src := assemble.Sources{Fetch: b.Opener(s, &fetch.Client{Offline: true}), Keyring: ring, Store: store, Warn: p.warn, AllowUntrusted: ring == nil}
-	supply, err := lock.Supply(s, src)
-	if err != nil {
-		return err
-	}
-	index, err := lock.Index(c.Context, supply.Open)
-	if err != nil {
-		return err
-	}
-	r, err := p.push(c, index, refs)
-	if err != nil {
-		return err
-	}
-	for _, ref := range r.Refs {
-		fmt.Fprintln(p.stdout, ref)
-	}
-	return nil
 }

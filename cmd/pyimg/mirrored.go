@@ -19,7 +19,13 @@ func mirrorOf(c *cli.Context) (*bundle.Bundle, error) {
 	if c.String("mirror") == "" {
 		return nil, nil
 	}
-	b, err := openBundle(c.String("mirror"))
+	var b *bundle.Bundle
+	var err error
+	if name := c.String("mirror"); assemble.IsURL(name) {
+		b, err = bundle.OpenURL(c.Context, name, &fetch.Client{Offline: c.Bool("offline")})
+	} else {
+		b, err = openBundle(name)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +59,7 @@ func mirrorsSpec(c *cli.Context, name string) (assemble.Spec, error) {
 	if err != nil {
 		return assemble.Spec{}, err
 	}
-	return b.ReadSpec(name)
+	return b.ReadSpec(c.Context, name)
 }
 
 // imageIn is the name of the image in a bundle that a spec's file name stands for; without one, of the only image.
@@ -85,7 +91,7 @@ func mirrorsLock(c *cli.Context, file string, without error) (assemble.Lock, str
 	if err != nil {
 		return assemble.Lock{}, file, err
 	}
-	lock, _, err := b.LockAndSpec(name)
+	lock, _, err := b.LockAndSpec(c.Context, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = without
 	}

@@ -27,7 +27,7 @@ func sourceFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "keyring", Usage: "`DIR` of *.pub keys, or a key; nothing else is trusted then but the spec's keys (repeatable)"},
 		&cli.BoolFlag{Name: "allow-untrusted", Usage: "do not ask for signatures"},
 		&cli.BoolFlag{Name: "offline", Usage: "read files and directories only, ask no host"},
-		&cli.StringFlag{Name: "mirror", Usage: "take what the bundle `DIR|TAR` of \"pyimg mirror create\" has from there, spec and lock too where there are no others"},
+		&cli.StringFlag{Name: "mirror", Usage: "take what the bundle `DIR|TAR|URL` of \"pyimg mirror create\" has from there, spec and lock too where there are no others"},
 		cacheDirFlag(),
 		&cli.IntFlag{Name: "jobs", Usage: "fetch and ingest `N` packages at once, over all platforms", DefaultText: "twice the processors"},
 	}
