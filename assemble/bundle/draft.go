@@ -420,8 +420,10 @@ func (d *Draft) addTexts(context.Context) error {
 	var errs []error
 	for _, i := range d.o.Images {
 		for _, it := range []*item{text(SpecPath(i.Name), Spec, i.Spec), text(LockPath(i.Name), Lock, i.Lock)} {
-			_, err := d.add(it)
-			errs = append(errs, err)
+			if it.text != nil {
+				_, err := d.add(it)
+				errs = append(errs, err)
+			}
 		}
 	}
 	slices.SortFunc(d.items, func(a, b *item) int { return strings.Compare(a.Path, b.Path) })

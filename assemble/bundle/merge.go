@@ -13,7 +13,7 @@ import (
 // An Image is a lock that a bundle holds, and the spec that it was made from.
 type Image struct {
 	Name       string // of the files, without .lock and .yaml
-	Spec, Lock []byte // their text
+	Spec, Lock []byte // their text; the spec is left out (nil) where it has credentials
 }
 
 // LockPath is where a bundle has the lock of an image, SpecPath where its spec.

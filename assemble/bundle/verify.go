@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path"
 	"runtime"
 	"slices"
@@ -102,45 +103,41 @@ func (v *verification) surroundings(ctx context.Context) {
 func (v *verification) readLocks(ctx context.Context) {
 	from := v.bundle.sources()
 	for _, name := range v.bundle.Images() {
-		lock, spec, err := v.bundle.LockAndSpec(ctx, name)
-		var in assemble.Inputs
-		if err == nil {
-			v.images = append(v.images, lock.Digest)
-			in, err = lock.Inputs(spec)
-		}
+		lock, err := v.bundle.ReadLock(ctx, name)
 		if err != nil {
 			v.fault(LockPath(name), err)
 			continue
 		}
-		v.readLock(lock, in, from)
-	}
-}
-
-func (v *verification) readLock(lock assemble.Lock, in assemble.Inputs, from map[string]File) {
-	for i, p := range lock.Platforms {
-		for _, q := range in.Platforms[i].Packages {
-			key := q.String() + ".apk " + q.Checksum.String()
-			v.known[key], v.data[key] = q.Package, q.Data
-			v.need(from, p.Packages, q.Package)
-		}
-		for _, r := range in.Platforms[i].Runtimes {
-			v.blobs[r.Digest] = true
-			if f, ok := from[r.Public]; !ok || "sha256:"+f.SHA256 != r.Digest {
-				v.fault("", fmt.Errorf("the lock takes %s with the digest %s, and the bundle has it not", r.Public, r.Digest))
+		v.images = append(v.images, lock.Digest)
+		for _, p := range lock.Platforms {
+			for _, q := range p.Packages {
+				v.fault(LockPath(name), v.need(from, q))
+			}
+			for _, r := range p.Runtimes {
+				v.blobs[r.Digest] = true
+				if f, ok := from[r.URL]; !ok || "sha256:"+f.SHA256 != r.Digest {
+					v.fault(LockPath(name), fmt.Errorf("it takes %s with the digest %s, and the bundle has it not", r.URL, r.Digest))
+				}
 			}
 		}
 	}
 }
 
-// need misses a package that the lock takes and the bundle has not.
-func (v *verification) need(from map[string]File, locked []assemble.LockedPackage, p *apk.Package) {
-	i := slices.IndexFunc(locked, func(q assemble.LockedPackage) bool { return q.Name == p.Name })
-	for _, url := range locked[i].URLs {
-		if f, ok := from[url]; ok && f.Checksum == p.Checksum.String() {
-			return
+// need notes a package that a lock takes, and misses it where the bundle has it not.
+func (v *verification) need(from map[string]File, q assemble.LockedPackage) error {
+	p := &apk.Package{Name: q.Name, Version: q.Version, Arch: q.Arch, Size: q.Size}
+	var err error
+	if p.Checksum, err = apk.ParseChecksum(q.Checksum); err != nil {
+		return err
+	}
+	key := p.String() + ".apk " + q.Checksum
+	v.known[key], v.data[key] = p, q.Data
+	for _, url := range q.URLs {
+		if f, ok := from[url]; ok && f.Checksum == q.Checksum {
+			return nil
 		}
 	}
-	v.fault("", fmt.Errorf("the lock takes %s for %s, and the bundle has it not", p, p.Arch))
+	return fmt.Errorf("it takes %s for %s, and the bundle has it not", p, p.Arch)
 }
 
 // folders are the folders that files lie in: each has at most one index.
@@ -266,27 +263,31 @@ func (m Manifest) sources() map[string]File {
 	return from
 }
 
-// LockAndSpec reads an image's lock and the spec that it was made from; fs.ErrNotExist where the bundle has no such lock.
-func (b *Bundle) LockAndSpec(ctx context.Context, name string) (assemble.Lock, assemble.Spec, error) {
+// ReadLock reads an image's lock; fs.ErrNotExist where the bundle has none of that name.
+func (b *Bundle) ReadLock(ctx context.Context, name string) (assemble.Lock, error) {
 	text, err := b.Read(ctx, LockPath(name))
 	if err != nil {
-		return assemble.Lock{}, assemble.Spec{}, err
+		return assemble.Lock{}, err
 	}
 	lock, err := assemble.ParseLock(text)
 	if err != nil {
-		return lock, assemble.Spec{}, &FaultError{b.Path, LockPath(name), &assemble.LockError{Err: err}}
+		return lock, &FaultError{b.Path, LockPath(name), &assemble.LockError{Err: err}}
 	}
 	spec, err := b.ReadSpec(ctx, name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // left out, since it has credentials
+		return lock, nil
+	case err == nil && lock.Spec != spec.Digest():
+		err = fmt.Errorf("it was made from another spec than %s", SpecPath(name))
+	}
 	if err != nil {
-		return lock, spec, err
+		return lock, &FaultError{b.Path, LockPath(name), err}
 	}
-	if lock.Spec != spec.Digest() {
-		return lock, spec, &FaultError{b.Path, LockPath(name), fmt.Errorf("it was made from another spec than %s", SpecPath(name))}
-	}
-	return lock, spec, nil
+	return lock, nil
 }
 
-// ReadSpec reads an image's spec. Its relative paths name files of the bundle, see Opener.
+// ReadSpec reads an image's spec; fs.ErrNotExist where the bundle has none of that name. Its relative paths name files of
+// the bundle, see Opener.
 func (b *Bundle) ReadSpec(ctx context.Context, name string) (assemble.Spec, error) {
 	text, err := b.Read(ctx, SpecPath(name))
 	if err != nil {

@@ -79,7 +79,7 @@ func (p program) mirrorCreate(c *cli.Context) error {
 	if !src.AllowUntrusted {
 		o.Keyring = src.Keyring
 	}
-	if err := mirrorInputs(c, specs, src, &o); err != nil {
+	if err := p.mirrorInputs(c, specs, src, &o); err != nil {
 		return err
 	}
 	return p.createBundle(c, o)
@@ -194,7 +194,7 @@ func mirrorSpecs(c *cli.Context) ([]lockedSpec, error) {
 }
 
 // mirrorInputs fills in what is to be in the bundle: what the locks name, what the packages come to, or everything.
-func mirrorInputs(c *cli.Context, specs []lockedSpec, src assemble.Sources, o *bundle.Options) (err error) {
+func (p program) mirrorInputs(c *cli.Context, specs []lockedSpec, src assemble.Sources, o *bundle.Options) (err error) {
 	packages, locks := c.StringSlice("package"), c.StringSlice("lock")
 	switch {
 	case o.All && (len(packages) > 0 || len(locks) > 0):
@@ -216,6 +216,9 @@ func mirrorInputs(c *cli.Context, specs []lockedSpec, src assemble.Sources, o *b
 		image, in, err := s.image()
 		if err != nil {
 			return err
+		}
+		if image.Spec == nil {
+			p.warn(fmt.Sprintf("%s has a user name, a password or a query in a URL, so the bundle does not hold it: carry it another way", s.spec.Name))
 		}
 		for _, other := range o.Images {
 			if other.Name == image.Name {
@@ -258,11 +261,10 @@ func (s lockedSpec) image() (image bundle.Image, in assemble.Inputs, err error) 
 	return image, in, err
 }
 
-// bundledSpec is the text of the spec in force, flags and all. Credentials are not written down.
+// bundledSpec is the text of the spec in force, flags and all; nil where it has credentials, which are written nowhere.
 func bundledSpec(s assemble.Spec) ([]byte, error) {
 	if s.HasCredentials() {
-		return nil, usagef("%s has a user name, a password or a query in a URL, which a bundle must not carry: "+
-			"take the URL from a mirror that needs none, and write the lock anew", s.Name)
+		return nil, nil
 	}
 	text, err := s.YAML()
 	if err != nil {
@@ -341,11 +343,14 @@ func sizesText(s bundle.Sizes) string {
 	}
 	text := line(s.Bundle, fmt.Sprintf("the bundle, of %d files", s.Files)) +
 		line(s.Indexes, "of indexes are fetched") +
-		line(s.Fetch, "are to be fetched") +
-		line(s.Cached, "come from the cache") +
-		line(s.Kept, "are there from an earlier run")
-	if s.InBase > 0 {
-		text += line(s.InBase, "are in the base")
+		line(s.Fetch, "are to be fetched")
+	for _, reused := range []struct {
+		n    int64
+		what string
+	}{{s.Cached, "come from the cache"}, {s.Kept, "are there from an earlier run"}, {s.InBase, "are in the base"}} {
+		if reused.n > 0 {
+			text += line(reused.n, reused.what)
+		}
 	}
 	text += line(s.Need, "of room are needed")
 	switch {

@@ -91,7 +91,7 @@ func mirrorsLock(c *cli.Context, file string, without error) (assemble.Lock, str
 	if err != nil {
 		return assemble.Lock{}, file, err
 	}
-	lock, _, err := b.LockAndSpec(c.Context, name)
+	lock, err := b.ReadLock(c.Context, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = without
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/urfave/cli/v2"
 
@@ -197,7 +198,15 @@ func (p program) pushBundle(c *cli.Context, b *bundle.Bundle, refs []string) err
 		return usagef("the bundle %s holds %d locks, so it does not say which image to push; pyimg assemble SPEC --mirror %[1]s --offline --push %[3]s makes the one that SPEC names",
 			b.Path, len(b.Images()), refs[0])
 	}
-	lock, s, err := b.LockAndSpec(c.Context, b.Images()[0])
+	name := b.Images()[0]
+	lock, err := b.ReadLock(c.Context, name)
+	if err != nil {
+		return err
+	}
+	s, err := b.ReadSpec(c.Context, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return usagef("%w; with the spec: pyimg assemble %s --mirror %s --offline --push %s", err, bundle.SpecPath(name), b.Path, refs[0])
+	}
 	if err != nil {
 		return err
 	}
