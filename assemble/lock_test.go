@@ -395,4 +395,3 @@ func FuzzLock(f *testing.F) {
 		}
 	})
 }
-

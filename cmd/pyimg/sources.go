@@ -71,9 +71,9 @@ func (p program) sources(c *cli.Context, s assemble.Spec, withStore bool) (src a
 		return src, done, err
 	}
 	if withStore {
-		closeMirror, removeStore := done, func() {}
-		src.Store, removeStore, err = p.store(c)
-		done = func() { removeStore(); closeMirror() }
+		store, removeStore, err := p.store(c)
+		closeMirror := done
+		src.Store, done = store, func() { removeStore(); closeMirror() }
 		if err != nil {
 			return src, done, err
 		}
