@@ -113,7 +113,7 @@ func (d *Draft) settle(m Manifest) error {
 			}
 		}
 	}
-	tops := []string{"alpine", "keys", "runtimes"}
+	tops := []string{"alpine", "keys", "runtimes", LayoutDir}
 	for _, pattern := range []string{LockPath("*"), SpecPath("*")} {
 		names, _ := filepath.Glob(below(d.dir, pattern)) // the pattern is sound
 		for _, name := range names {

@@ -42,8 +42,10 @@ type Client interface {
 // Options say what bundle is to be made.
 type Options struct {
 	Inputs assemble.Inputs
-	All    bool    // all packages of the repositories, for the platforms
-	Images []Image // whose inputs these are; none: the bundle has no lock
+	All    bool          // all packages of the repositories, for the platforms
+	Images []LockedImage // whose inputs these are; none: the bundle has no lock
+
+	BaseImages []BaseImage
 
 	Client   Client
 	Keyring  *apk.Keyring      // nil: indexes need no signature
@@ -62,7 +64,7 @@ type Options struct {
 type Sizes struct {
 	Files   int   `json:"files"`   // those of the base not counted, nor the manifest
 	Bundle  int64 `json:"bundle"`  // that the bundle takes, all of it
-	Indexes int64 `json:"indexes"` // fetched already, to find out
+	Indexes int64 `json:"indexes"` // fetched already, to find out; manifests of base images too
 	Fetch   int64 `json:"fetch"`   // to be fetched yet
 	Cached  int64 `json:"cached"`  // taken from the cache
 	Kept    int64 `json:"kept"`    // there from an earlier run
@@ -96,8 +98,9 @@ type Draft struct {
 // item is a file that the bundle is to hold.
 type item struct {
 	File
-	urls  []string // to open, tried in turn
-	text  []byte   // the content, where it is known
+	urls  []string                                     // to open, tried in turn
+	read  func(context.Context) (io.ReadCloser, error) // instead of urls, where it comes from a registry
+	text  []byte                                       // the content, where it is known
 	pkg   *apk.Package
 	data  string   // digest of a package's data stream, where a lock says it
 	now   []string // versions of an unlisted package that its index lists
@@ -125,7 +128,7 @@ func Prepare(ctx context.Context, o Options) (*Draft, error) {
 	if err := d.open(); err != nil {
 		return nil, err
 	}
-	for _, step := range []func(context.Context) error{d.addIndexes, d.addPackages, d.addRuntimes, d.addKeys, d.addTexts, d.examine, d.measure} {
+	for _, step := range []func(context.Context) error{d.addIndexes, d.addPackages, d.addRuntimes, d.addKeys, d.addImages, d.addTexts, d.examine, d.measure} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, d.Close())
 		}
@@ -157,7 +160,7 @@ func (d *Draft) open() (err error) {
 		d.work, err = os.MkdirTemp("", "pyimg-mirror-")
 		return err
 	}
-	if !exists(below(d.dir, ManifestName)) {
+	if !d.o.Tar && !exists(below(d.dir, ManifestName)) { // beside a tar it is a folder of pyimg's own
 		if err := checkEmpty(d.dir); err != nil {
 			return err
 		}

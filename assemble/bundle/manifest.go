@@ -38,6 +38,7 @@ const (
 	Runtime Kind = "runtime"
 	Spec    Kind = "spec"
 	Lock    Kind = "lock"
+	Image   Kind = "image" // a file of the OCI layout of base images
 )
 
 // A Manifest says what a bundle holds. It has one form in bytes, see Encode.
@@ -176,7 +177,7 @@ func (f File) check() error {
 		return fmt.Errorf("%q has a size of %d bytes", f.Path, f.Size)
 	case !regexp.MustCompile(`^[0-9a-f]{64}$`).MatchString(f.SHA256):
 		return fmt.Errorf("%q: %q is no SHA-256 in hex", f.Path, f.SHA256)
-	case !slices.Contains([]Kind{Index, Package, Key, Runtime, Spec, Lock}, f.Kind):
+	case !slices.Contains([]Kind{Index, Package, Key, Runtime, Spec, Lock, Image}, f.Kind):
 		return fmt.Errorf("%q is of unknown kind %q", f.Path, f.Kind)
 	}
 	return nil

@@ -10,8 +10,8 @@ import (
 	"github.com/pyimg/pyimg/assemble"
 )
 
-// An Image is a lock that a bundle holds, and the spec that it was made from.
-type Image struct {
+// A LockedImage is a lock that a bundle holds, and the spec that it was made from.
+type LockedImage struct {
 	Name       string // of the files, without .lock and .yaml
 	Spec, Lock []byte // their text; the spec is left out (nil) where it has credentials
 }

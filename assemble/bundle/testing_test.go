@@ -97,7 +97,7 @@ func (s *site) options(t testing.TB, output string) bundle.Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return bundle.Options{Inputs: in, Images: []bundle.Image{{Name: "pyimg", Spec: spec, Lock: lock}},
+	return bundle.Options{Inputs: in, Images: []bundle.LockedImage{{Name: "pyimg", Spec: spec, Lock: lock}},
 		Client: &fetch.Client{}, Keyring: testKeys(t), Output: output, Tar: strings.HasSuffix(output, ".tar")}
 }
 

@@ -54,6 +54,9 @@ func (d *Draft) begun(it *item) (m meta, n int64) {
 // transfer brings a file into the work folder from the first of its places whose file passes check. Where an earlier run
 // was interrupted it goes on from there.
 func (d *Draft) transfer(ctx context.Context, it *item, check func(file string) error) error {
+	if it.read != nil {
+		return d.transferBlob(ctx, it, check)
+	}
 	var errs []error
 	for i, url := range it.urls {
 		err := d.transferFrom(ctx, it, url, it.From[min(i, len(it.From)-1)])
@@ -69,6 +72,19 @@ func (d *Draft) transfer(ctx context.Context, it *item, check func(file string) 
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// transferBlob brings what a registry has.
+func (d *Draft) transferBlob(ctx context.Context, it *item, check func(file string) error) error {
+	r, err := it.read(ctx)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(removeIfThere(d.part(it)), d.receive(ctx, it, r, 0))
+	if err = errors.Join(err, r.Close()); err != nil {
+		return err
+	}
+	return check(d.part(it))
 }
 
 func (d *Draft) transferFrom(ctx context.Context, it *item, url, public string) error {

@@ -46,6 +46,7 @@ func (b *Bundle) Verify(ctx context.Context, ring *apk.Keyring) (Verified, error
 	v := &verification{bundle: b, ring: ring, known: make(map[string]*apk.Package), data: make(map[string]string), blobs: make(map[string]bool)}
 	v.surroundings(ctx)
 	v.readLocks(ctx)
+	v.layout(ctx)
 	for _, dir := range v.folders() {
 		if err := v.folder(ctx, dir); err != nil {
 			return Verified{}, err

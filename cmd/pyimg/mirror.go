@@ -16,6 +16,7 @@ import (
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle"
 	"github.com/pyimg/pyimg/internal/progress"
+	"github.com/pyimg/pyimg/push"
 )
 
 func (p program) mirrorCommand() *cli.Command {
@@ -39,10 +40,12 @@ func (p program) mirrorCreateCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "lock", Usage: "`FILE` of a lock, with its spec beside it (repeatable; default: the spec's name with .lock)"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "`DIR`, or FILE.tar"},
 			&cli.BoolFlag{Name: "all", Usage: "all packages of the repositories"},
+			&cli.StringSliceFlag{Name: "image", Usage: "bring along the base image `REF` of a registry, as it is (repeatable)"},
 			&cli.StringFlag{Name: "since", Usage: "hold only what the bundle `OLD` (folder, tar or its manifest.json) lacks"},
 			&cli.StringFlag{Name: "split", Usage: "cut the tar into parts of `SIZE`, such as 4G or 700MB"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "say how large the bundle would be, and do nothing else"},
 			jsonFlag(),
+			insecureFlag(),
 			progressFlag()),
 		Action: p.mirrorCreate,
 	})
@@ -80,6 +83,9 @@ func (p program) mirrorCreate(c *cli.Context) error {
 		o.Keyring = src.Keyring
 	}
 	if err := p.mirrorInputs(c, specs, src, &o); err != nil {
+		return err
+	}
+	if err := p.baseImages(c, &o); err != nil {
 		return err
 	}
 	return p.createBundle(c, o)
@@ -211,6 +217,11 @@ func (p program) mirrorInputs(c *cli.Context, specs []lockedSpec, src assemble.S
 		o.Inputs = plan.Inputs()
 		return err
 	}
+	if len(locks) == 0 && len(c.StringSlice("image")) > 0 && !isFile(specs[0].file) {
+		o.Inputs, err = specs[0].spec.Inputs()
+		o.Inputs.Repositories = nil
+		return err
+	}
 	var inputs []assemble.Inputs
 	for _, s := range specs {
 		image, in, err := s.image()
@@ -232,7 +243,7 @@ func (p program) mirrorInputs(c *cli.Context, specs []lockedSpec, src assemble.S
 }
 
 // image is the lock with its spec as a bundle holds them, and what it takes.
-func (s lockedSpec) image() (image bundle.Image, in assemble.Inputs, err error) {
+func (s lockedSpec) image() (image bundle.LockedImage, in assemble.Inputs, err error) {
 	lock, err := assemble.ReadLock(s.file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return image, in, usagef("%w; write it with \"pyimg lock\", or say with --package or --all what is to be in the bundle", err)
@@ -259,6 +270,30 @@ func (s lockedSpec) image() (image bundle.Image, in assemble.Inputs, err error) 
 	}
 	image.Spec, err = bundledSpec(s.spec)
 	return image, in, err
+}
+
+func isFile(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+// baseImages opens the images of --image.
+func (p program) baseImages(c *cli.Context, o *bundle.Options) error {
+	for _, ref := range c.StringSlice("image") {
+		if c.Bool("offline") {
+			return usagef("--image %s is in a registry, and --offline forbids the network", ref)
+		}
+		index, err := p.registry(c).Get(c.Context, ref)
+		if err != nil {
+			return err
+		}
+		root, err := push.Root(index)
+		if err != nil {
+			return fmt.Errorf("image %s: %w", ref, err)
+		}
+		o.BaseImages = append(o.BaseImages, bundle.BaseImage{Ref: ref, Root: root, Index: index})
+	}
+	return nil
 }
 
 // bundledSpec is the text of the spec in force, flags and all; nil where it has credentials, which are written nowhere.

@@ -4,13 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
+	"strings"
 
+	refname "github.com/google/go-containerregistry/pkg/name"
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle"
 	"github.com/pyimg/pyimg/internal/fetch"
+	"github.com/pyimg/pyimg/push"
 )
 
 // keyringFlags are the flags that say whose signatures count.
@@ -111,6 +115,7 @@ func (p program) mirrorImportCommand() *cli.Command {
 			"         pyimg mirror import ./bundle --push registry.local/team/python:3.13",
 		Flags: append(keyringFlags(),
 			&cli.StringSliceFlag{Name: "push", Usage: "push the image of the bundle's lock to the registry `REF` (repeatable)"},
+			&cli.StringFlag{Name: "push-images", Usage: "push the bundle's base images to `REGISTRY[/PREFIX]`, under their own names and tags"},
 			cacheDirFlag(), insecureFlag(), progressFlag(), jsonFlag()),
 		Action: p.mirrorImport,
 	})
@@ -118,7 +123,7 @@ func (p program) mirrorImportCommand() *cli.Command {
 
 func (p program) mirrorImport(c *cli.Context) error {
 	dir, refs := c.Args().Get(1), c.StringSlice("push")
-	if c.NArg() < 1 || c.NArg() > 2 || dir == "" && len(refs) == 0 {
+	if c.NArg() < 1 || c.NArg() > 2 || dir == "" && len(refs) == 0 && c.String("push-images") == "" {
 		return usagef("mirror import takes a bundle, and a folder or --push REF; see \"pyimg mirror import --help\"")
 	}
 	if err := p.registry(c).CheckRefs(refs); err != nil {
@@ -134,9 +139,6 @@ func (p program) mirrorImport(c *cli.Context) error {
 			return err
 		}
 	}
-	if len(refs) == 0 {
-		return nil
-	}
 	if dir != "" {
 		whole, err := bundle.Open(dir) // a delta is whole there now
 		if err != nil {
@@ -145,7 +147,54 @@ func (p program) mirrorImport(c *cli.Context) error {
 		defer whole.Close()
 		b = whole
 	}
+	if to := c.String("push-images"); to != "" {
+		if err := p.pushImages(c, b, to); err != nil {
+			return err
+		}
+	}
+	if len(refs) == 0 {
+		return nil
+	}
 	return p.pushBundle(c, b, refs)
+}
+
+// pushImages pushes the base images of a bundle in a folder, each under its own name and tag below a registry.
+func (p program) pushImages(c *cli.Context, b *bundle.Bundle, to string) error {
+	refs, err := b.BaseRefs(c.Context)
+	switch {
+	case err != nil:
+		return err
+	case len(refs) == 0:
+		return usagef("the bundle %s holds no base images; \"mirror create --image REF\" brings some along", b.Path)
+	case !isFile(filepath.Join(b.Path, bundle.LayoutDir)):
+		return usagef("base images are pushed out of a folder: pyimg mirror import %s DIR --push-images %s", b.Path, to)
+	}
+	if err := verifyBundle(c, b); err != nil {
+		return err
+	}
+	for _, ref := range refs {
+		name, err := refname.ParseReference(ref)
+		if err != nil {
+			return fmt.Errorf("image %s: %w", ref, err)
+		}
+		index, err := push.ReadLayout(filepath.Join(b.Path, bundle.LayoutDir) + ":" + ref)
+		if err != nil {
+			return err
+		}
+		separator := ":"
+		if _, digest := name.(refname.Digest); digest {
+			separator = "@"
+		}
+		dest := strings.TrimRight(to, "/") + "/" + name.Context().RepositoryStr() + separator + name.Identifier()
+		r, err := p.push(c, index, []string{dest})
+		if err != nil {
+			return err
+		}
+		for _, ref := range r.Refs {
+			fmt.Fprintln(p.stdout, ref)
+		}
+	}
+	return nil
 }
 
 // importInto writes a bundle into a folder, and a delta over its base there.
