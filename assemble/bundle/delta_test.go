@@ -12,22 +12,39 @@ import (
 	"github.com/pyimg/pyimg/internal/fixture"
 )
 
-// history makes a bundle and two deltas, each with a package that changed. They are named by the paths of their tars.
-func history(t *testing.T) (whole, first, second string) {
+// A history is a bundle and two deltas, each with a package that changed: their tars.
+type history struct{ whole, first, second string }
+
+func newHistory(t *testing.T) history {
 	t.Helper()
 	s := newSite(t)
 	dir := t.TempDir()
-	whole, first, second = filepath.Join(dir, "whole.tar"), filepath.Join(dir, "first.tar"), filepath.Join(dir, "second.tar")
+	h := history{filepath.Join(dir, "whole.tar"), filepath.Join(dir, "first.tar"), filepath.Join(dir, "second.tar")}
 	s.relock(t, "linux/amd64")
-	mustCreate(t, s.options(t, whole))
-	for _, step := range []struct{ since, output, version string }{{whole, first, "1.3.2-r0"}, {first, second, "1.3.3-r0"}} {
+	mustCreate(t, s.options(t, h.whole))
+	for _, step := range []struct{ since, output, version string }{{h.whole, h.first, "1.3.2-r0"}, {h.first, h.second, "1.3.3-r0"}} {
 		s.update(t, step.version)
 		o := s.options(t, step.output)
 		base := open(t, step.since).Manifest
 		o.Since = &base
 		mustCreate(t, o)
 	}
-	return whole, first, second
+	return h
+}
+
+func TestDelta(t *testing.T) {
+	t.Parallel()
+	h := newHistory(t)
+	for name, test := range map[string]func(*testing.T, history){
+		"delta holds what changed":          deltaHoldsWhatChanged,
+		"deltas in order":                   deltasInOrder,
+		"delta is refused without its base": deltaIsRefusedWithoutItsBase,
+		"verify on base":                    verifyOnBase,
+		"import mends nothing in silence":   importMendsNothingInSilence,
+		"interrupted import":                interruptedImport,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, h) })
+	}
 }
 
 // update publishes another zlib and locks anew.
@@ -50,9 +67,9 @@ func (s *site) update(t *testing.T, version string) {
 	s.relock(t, "linux/amd64")
 }
 
-func TestDeltaHoldsWhatChanged(t *testing.T) {
+func deltaHoldsWhatChanged(t *testing.T, h history) {
 	t.Parallel()
-	_, first, _ := history(t)
+	first := h.first
 	var own []string
 	for _, f := range open(t, first).Files {
 		if !f.InBase {
@@ -65,10 +82,10 @@ func TestDeltaHoldsWhatChanged(t *testing.T) {
 	}
 }
 
-// TestDeltasInOrder brings a closed side up to date, where it is the bundle that was made whole.
-func TestDeltasInOrder(t *testing.T) {
+// deltasInOrder brings a closed side up to date, where it is the bundle that was made whole.
+func deltasInOrder(t *testing.T, h history) {
 	t.Parallel()
-	whole, first, second := history(t)
+	whole, first, second := h.whole, h.first, h.second
 	dir := filepath.Join(t.TempDir(), "b")
 	for _, path := range []string{whole, first, first, second} { // an import may be run again
 		b := open(t, path)
@@ -88,10 +105,10 @@ func TestDeltasInOrder(t *testing.T) {
 	}
 }
 
-// TestDeltaIsRefusedWithoutItsBase names both.
-func TestDeltaIsRefusedWithoutItsBase(t *testing.T) {
+// deltaIsRefusedWithoutItsBase names both.
+func deltaIsRefusedWithoutItsBase(t *testing.T, h history) {
 	t.Parallel()
-	whole, first, second := history(t)
+	whole, first, second := h.whole, h.first, h.second
 	needsBase := func(what string, err error) {
 		t.Helper()
 		var base *bundle.BaseError
@@ -121,9 +138,9 @@ func TestDeltaIsRefusedWithoutItsBase(t *testing.T) {
 	needsBase("On an older bundle", b.On(base))
 }
 
-func TestVerifyOnBase(t *testing.T) {
+func verifyOnBase(t *testing.T, h history) {
 	t.Parallel()
-	whole, first, _ := history(t)
+	whole, first := h.whole, h.first
 	dir := filepath.Join(t.TempDir(), "b")
 	if _, err := open(t, whole).Import(t.Context(), dir); err != nil {
 		t.Fatal(err)
@@ -154,10 +171,10 @@ func TestVerifyOnBase(t *testing.T) {
 	}
 }
 
-// TestImportMendsNothingInSilence refuses a base that was damaged, by the file's name.
-func TestImportMendsNothingInSilence(t *testing.T) {
+// importMendsNothingInSilence refuses a base that was damaged, by the file's name.
+func importMendsNothingInSilence(t *testing.T, h history) {
 	t.Parallel()
-	whole, first, _ := history(t)
+	whole, first := h.whole, h.first
 	dir := filepath.Join(t.TempDir(), "b")
 	if _, err := open(t, whole).Import(t.Context(), dir); err != nil {
 		t.Fatal(err)
@@ -171,10 +188,10 @@ func TestImportMendsNothingInSilence(t *testing.T) {
 	}
 }
 
-// TestInterruptedImport goes on where files were written and the manifest was not.
-func TestInterruptedImport(t *testing.T) {
+// interruptedImport goes on where files were written and the manifest was not.
+func interruptedImport(t *testing.T, h history) {
 	t.Parallel()
-	whole, first, _ := history(t)
+	whole, first := h.whole, h.first
 	dir := filepath.Join(t.TempDir(), "b")
 	if _, err := open(t, whole).Import(t.Context(), dir); err != nil {
 		t.Fatal(err)
