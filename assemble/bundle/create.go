@@ -61,11 +61,11 @@ func (d *Draft) bring(ctx context.Context, it *item) error {
 		return ctx.Err()
 	case it.text != nil:
 		return replace(d.work, below(d.dir, it.Path), bytes.NewReader(it.text))
-	case it.at == cached:
-		if err := d.copyCached(ctx, it); err == nil || ctx.Err() != nil {
+	case it.at == cached, it.at == earlier:
+		if err := d.copy(ctx, it); err == nil || ctx.Err() != nil {
 			return err
 		}
-		// The cache is no source to insist on: what is damaged in it comes from where it came from.
+		// Neither is a source to insist on: what is damaged there comes from where it came from.
 	}
 	err := d.transfer(ctx, it, func(file string) (err error) {
 		it.SHA256, err = d.inspect(ctx, it, file)
@@ -80,8 +80,8 @@ func (d *Draft) bring(ctx context.Context, it *item) error {
 	return d.place(it)
 }
 
-func (d *Draft) copyCached(ctx context.Context, it *item) error {
-	r, err := d.fromStore(it)
+func (d *Draft) copy(ctx context.Context, it *item) error {
+	r, err := d.reuse(ctx, it)
 	if err != nil {
 		return err
 	}

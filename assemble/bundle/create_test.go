@@ -1,6 +1,7 @@
 package bundle_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -237,6 +238,26 @@ func TestOtherLockInTheSameFolder(t *testing.T) {
 	}
 	if n := s.mirror.Count("GET", ".apk"); n > 0 {
 		t.Errorf("%d packages were fetched that were there", n)
+	}
+}
+
+// TestTarAgain takes what has not changed from the tar that is there.
+func TestTarAgain(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	o := s.options(t, filepath.Join(t.TempDir(), "b.tar"))
+	first := mustCreate(t, o)
+	s.mirror.Forget()
+	second := mustCreate(t, o)
+	if n := s.mirror.Count("GET", ".apk") + s.mirror.Count("GET", "python-"); n > 0 || first.ID != second.ID {
+		t.Errorf("%d files were fetched again for %s, which was %s", n, second.ID, first.ID)
+	}
+	tar := read(t, o.Output)
+	at := bytes.Index(tar, s.mirror.File("v3.20/main/x86_64/busybox-1.36.1-r29.apk"))
+	write(t, fixture.FlipByte(tar, at+5000), o.Output)
+	third := mustCreate(t, o)
+	if err := verify(t, o.Output); err != nil || third.ID != first.ID || s.mirror.Count("GET", ".apk") != 1 {
+		t.Errorf("after damage: %v, %s with %d packages fetched, want %s and one", err, third.ID, s.mirror.Count("GET", ".apk"), first.ID)
 	}
 }
 

@@ -84,8 +84,9 @@ type Draft struct {
 	Unlisted []string
 
 	o      Options
-	dir    string // where files come together: Output, or beside a tar
-	work   string // what is not in its place yet
+	dir    string  // where files come together: Output, or beside a tar
+	work   string  // what is not in its place yet
+	old    *Bundle // the tar that is at Output already; nil where none is
 	items  []*item
 	byPath map[string]*item
 	once   sync.Once
@@ -112,10 +113,11 @@ type item struct {
 type origin int
 
 const (
-	remote origin = iota
-	kept          // in its place
-	ready         // in the work folder
-	cached        // in the store
+	remote  origin = iota
+	kept           // in its place
+	ready          // in the work folder
+	cached         // in the store
+	earlier        // in the tar that this one takes the place of
 	inBase
 )
 
@@ -124,9 +126,10 @@ func Prepare(ctx context.Context, o Options) (*Draft, error) {
 	d := &Draft{o: o, dir: filepath.Clean(o.Output), byPath: make(map[string]*item), unlock: func() {}}
 	if o.Tar {
 		d.dir += workDir
+		d.old, _ = Open(o.Output) // what is no bundle is replaced
 	}
 	if err := d.open(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, d.Close())
 	}
 	for _, step := range []func(context.Context) error{d.addIndexes, d.addPackages, d.addRuntimes, d.addKeys, d.addImages, d.addTexts, d.examine, d.measure} {
 		if err := step(ctx); err != nil {
@@ -141,6 +144,9 @@ func (d *Draft) Close() error {
 	var err error
 	d.once.Do(func() {
 		d.unlock()
+		if d.old != nil {
+			_ = d.old.Close() // it was read
+		}
 		if d.o.DryRun {
 			err = os.RemoveAll(d.work)
 			return
@@ -453,9 +459,7 @@ func (d *Draft) examine(ctx context.Context) error {
 
 func (d *Draft) examineOne(ctx context.Context, it *item) error {
 	if d.o.Since != nil {
-		f, ok := d.o.Since.File(it.Path)
-		same := it.SHA256 != "" && f.SHA256 == it.SHA256 || it.Kind == Package && f.Checksum == it.Checksum && f.Size == it.Size
-		if ok && same {
+		if f, ok := d.o.Since.File(it.Path); ok && f.sameAs(it.File) {
 			it.SHA256, it.at = f.SHA256, inBase
 			return nil
 		}
@@ -470,12 +474,23 @@ func (d *Draft) examineOne(ctx context.Context, it *item) error {
 	} else if ctx.Err() != nil {
 		return err
 	}
+	if d.old != nil {
+		if f, ok := d.old.File(it.Path); ok && !f.InBase && f.sameAs(it.File) {
+			it.at = earlier
+			return nil
+		}
+	}
 	if r, err := d.fromStore(it); err == nil {
 		it.at = cached
 		return r.Close()
 	}
 	it.there = d.transferred(it)
 	return nil
+}
+
+// sameAs tells whether a file of another bundle is what this one is to be, whose digest may not be known yet.
+func (f File) sameAs(want File) bool {
+	return want.SHA256 != "" && f.SHA256 == want.SHA256 || want.Kind == Package && f.Checksum == want.Checksum && f.Size == want.Size
 }
 
 // inspect tells whether a file is what the item is to be, and returns its SHA-256.
@@ -515,6 +530,15 @@ func (d *Draft) inspect(ctx context.Context, it *item, name string) (string, err
 	return sum, nil
 }
 
+// reuse opens a file that need not be fetched.
+func (d *Draft) reuse(ctx context.Context, it *item) (io.ReadCloser, error) {
+	if it.at != earlier {
+		return d.fromStore(it)
+	}
+	f, _ := d.old.File(it.Path)
+	return d.old.Open(ctx, f)
+}
+
 // fromStore opens a file that a build kept; fs.ErrNotExist where none did.
 func (d *Draft) fromStore(it *item) (io.ReadCloser, error) {
 	switch {
@@ -544,6 +568,9 @@ func (d *Draft) measure(context.Context) error {
 			written += it.Size
 		case kept:
 			d.Kept += it.Size
+		case earlier:
+			d.Kept += it.Size
+			written += it.Size
 		case ready:
 			if it.text != nil || d.o.DryRun {
 				written += it.Size

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -12,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -211,5 +214,59 @@ func TestNobodyElseIsAsked(t *testing.T) {
 	mirror.Forget()
 	if code, _ := run(with([]string{"assemble", spec, "--no-lock", "--offline"}, given)...); code != exitNetwork || len(mirror.Requests()) > 0 {
 		t.Errorf("offline: exit code %d, and the mirror was asked for %d files", code, len(mirror.Requests()))
+	}
+}
+
+// TestMirrorServeStops serves until it is asked to stop, and lets a transfer end that runs then.
+func TestMirrorServeStops(t *testing.T) {
+	t.Parallel()
+	mirror, err := fixture.Alpine("x86_64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := mirror.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	bundle := filepath.Join(dir, "b")
+	create, _, stderr := process(t, nil, "mirror", "create", "--all", "--platform", "linux/amd64", "--repository", filepath.Join(dir, "v3.20", "main"),
+		"--keyring", filepath.Join(dir, "keys"), "--output", bundle)
+	if err := create.Run(); err != nil {
+		t.Fatalf("%v\n%s", err, stderr)
+	}
+	serve, _, _ := process(t, nil, "mirror", "serve", bundle, "--addr", "127.0.0.1:0")
+	serve.Stdout = nil
+	out, err := serve.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := serve.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	lines.Scan()
+	at := lines.Text()
+	lines.Scan()
+	if want := at + "/alpine/v3.20/main"; lines.Text() != want {
+		t.Errorf("it prints %q, want %q", lines.Text(), want)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, at+"/alpine/v3.20/main/x86_64/busybox-1.36.1-r29.apk", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if err := serve.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(resp.Body)
+	if want := mirror.File("v3.20/main/x86_64/busybox-1.36.1-r29.apk"); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("it sent %d bytes, %v, want %d", len(got), err, len(want))
+	}
+	if err := serve.Wait(); err != nil {
+		t.Errorf("asked to stop it ends with %v, want well", err)
 	}
 }
