@@ -123,6 +123,7 @@ const (
 
 // Prepare finds out what the bundle will hold, which takes the indexes: they are fetched. The caller closes the draft.
 func Prepare(ctx context.Context, o Options) (*Draft, error) {
+	o.Inputs.Platforms = slices.Clone(o.Inputs.Platforms)
 	d := &Draft{o: o, dir: filepath.Clean(o.Output), byPath: make(map[string]*item), unlock: func() {}}
 	if o.Tar {
 		d.dir += workDir
@@ -258,8 +259,13 @@ func (d *Draft) addIndexes(ctx context.Context) error {
 // locate says where a file of a repository is.
 func (it *item) locate(r assemble.InputRepository, arch, name string) {
 	for i, m := range r.Mirrors {
-		it.urls = append(it.urls, m+"/"+arch+"/"+name)
-		if public := r.Public[i] + "/" + arch + "/" + name; !slices.Contains(it.From, public) {
+		url := m + "/" + arch + "/" + name
+		public := url // one string, where they are the same
+		if r.Public[i] != m {
+			public = r.Public[i] + "/" + arch + "/" + name
+		}
+		it.urls = append(it.urls, url)
+		if !slices.Contains(it.From, public) {
 			it.From = append(it.From, public)
 		}
 	}
@@ -333,6 +339,9 @@ func (d *Draft) addPackages(context.Context) error {
 				return err
 			}
 		}
+	}
+	for i := range d.o.Inputs.Platforms {
+		d.o.Inputs.Platforms[i].Packages = nil // there may be many
 	}
 	return nil
 }
@@ -581,12 +590,12 @@ func (d *Draft) measure(context.Context) error {
 	if err != nil {
 		return err
 	}
-	text, err := m.Encode()
+	text, err := m.textSize()
 	if err != nil {
 		return err
 	}
-	d.Bundle = m.Size() + int64(len(text))
-	d.Need = written + int64(len(text))
+	d.Bundle = m.Size() + text
+	d.Need = written + text
 	if d.o.Tar {
 		if _, d.Bundle, err = layout(m); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"crypto/sha256"
@@ -8,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"regexp"
 	"slices"
@@ -73,45 +75,77 @@ func (m *Manifest) seal() error {
 
 func (m Manifest) digest() (string, error) {
 	m.ID = ""
-	b, err := m.Encode()
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(b)
-	return "sha256:" + hex.EncodeToString(sum[:]), nil
+	h := sha256.New()
+	err := m.encode(h)
+	return "sha256:" + hex.EncodeToString(h.Sum(nil)), err
 }
 
 // Encode writes the manifest as it stands in its file: the same bytes for the same manifest, a file of the bundle a line.
 func (m Manifest) Encode() ([]byte, error) {
-	files := m.Files
-	m.Files = []File{}
-	head, err := marshal(m)
-	if err != nil {
-		return nil, err
-	}
 	var b bytes.Buffer
-	b.Write(bytes.TrimSuffix(head, []byte("]}"))) // Files come last
-	for i, f := range files {
-		line, err := marshal(f)
-		if err != nil {
-			return nil, err
-		}
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteByte('\n')
-		b.Write(line)
-	}
-	b.WriteString("\n]}\n")
-	return b.Bytes(), nil
+	err := m.encode(&b)
+	return b.Bytes(), err
 }
 
-func marshal(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
+// encode is Encode for one who need not hold it whole: that of all of Alpine has some 90 MB.
+func (m Manifest) encode(w io.Writer) error {
+	files := m.Files
+	m.Files = []File{}
+	out := bufio.NewWriter(w)
+	var line bytes.Buffer
+	e := json.NewEncoder(&line)
 	e.SetEscapeHTML(false)
-	err := e.Encode(v)
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+	write := func(v any, without string) error {
+		if err := e.Encode(v); err != nil {
+			return err
+		}
+		_, err := out.Write(bytes.TrimSuffix(line.Bytes(), []byte(without)))
+		line.Reset()
+		return err
+	}
+	if err := write(m, "]}\n"); err != nil { // Files come last
+		return err
+	}
+	for i, f := range files {
+		if i > 0 {
+			line.WriteByte(',')
+		}
+		line.WriteByte('\n')
+		if err := write(f, "\n"); err != nil {
+			return err
+		}
+	}
+	if _, err := out.WriteString("\n]}\n"); err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+// textSize is how many bytes Encode writes.
+func (m Manifest) textSize() (int64, error) {
+	var n counter
+	err := m.encode(&n)
+	return int64(n), err
+}
+
+// counter counts what is written.
+type counter int64
+
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
+}
+
+// expected is a writer to which what it holds is to be written, and nothing else.
+type expected []byte
+
+func (e *expected) Write(p []byte) (int, error) {
+	rest, ok := bytes.CutPrefix(*e, p)
+	if !ok {
+		return 0, errors.New("its bytes are not those that pyimg writes")
+	}
+	*e = rest
+	return len(p), nil
 }
 
 // ParseManifest reads a manifest and checks that it is as Encode wrote it and that nothing in it can lead astray.
@@ -145,8 +179,12 @@ func (m Manifest) check(data []byte) error {
 	case id != m.ID:
 		return fmt.Errorf("what it says has the digest %s, it says %q", id, m.ID)
 	}
-	if again, err := m.Encode(); err != nil || !bytes.Equal(again, data) {
-		return errors.Join(errors.New("its bytes are not those that pyimg writes"), err)
+	again := expected(data)
+	if err := m.encode(&again); err != nil {
+		return err
+	}
+	if len(again) > 0 {
+		return errors.New("something follows it")
 	}
 	if (m.Base == "") != (m.Whole == "") {
 		return errors.New("a delta names both its base and the whole")

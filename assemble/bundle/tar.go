@@ -39,12 +39,12 @@ func (p place) end() int64 { return p.body + p.Size + padding(p.Size) }
 
 // layout says where the files of a manifest lie, and how large the tar is.
 func layout(m Manifest) (places []place, size int64, err error) {
-	text, err := m.Encode()
+	text, err := m.textSize()
 	if err != nil {
 		return nil, 0, err
 	}
 	at := int64(0)
-	files := append([]File{{Path: ManifestName, Size: int64(len(text))}}, m.own()...)
+	files := append([]File{{Path: ManifestName, Size: text}}, m.own()...)
 	for _, f := range files {
 		header, err := tarHeader(f.Path, f.Size)
 		if err != nil {
