@@ -250,6 +250,14 @@ func TestMirrorServeStops(t *testing.T) {
 	if want := at + "/alpine/v3.20/main"; lines.Text() != want {
 		t.Errorf("it prints %q, want %q", lines.Text(), want)
 	}
+	resolve, stdout, stderr := process(t, nil, "resolve", "--mirror", at, "--platform", "linux/amd64", "--repository", filepath.Join(dir, "v3.20", "main"),
+		"--keyring", filepath.Join(dir, "keys"), "busybox-binsh")
+	if err := os.RemoveAll(filepath.Join(dir, "v3.20")); err != nil {
+		t.Fatal(err)
+	}
+	if err := resolve.Run(); err != nil || !strings.Contains(stdout.String(), "busybox-binsh=") {
+		t.Errorf("resolve from the server = %q, %v\n%s", stdout, err, stderr)
+	}
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, at+"/alpine/v3.20/main/x86_64/busybox-1.36.1-r29.apk", nil)
 	if err != nil {
 		t.Fatal(err)

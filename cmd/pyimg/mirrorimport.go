@@ -23,14 +23,22 @@ func keyringFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "keyring", Usage: "`DIR` of *.pub keys, or a key, to trust beside Alpine's own (repeatable)"},
 		&cli.BoolFlag{Name: "allow-untrusted", Usage: "do not ask for signatures"},
 		&cli.StringFlag{Name: "base", Usage: "the bundle `OLD` that a delta was made since"},
+		&cli.StringFlag{Name: "id", Usage: "demand the bundle `ID` that \"mirror create\" printed"},
 	}
 }
 
 // openComplete opens the bundle that the command's first argument names, on its base where --base names one.
 func openComplete(c *cli.Context) (*bundle.Bundle, error) {
 	b, err := openBundle(c.Args().First())
-	if err != nil || c.String("base") == "" {
-		return b, err
+	if err != nil {
+		return nil, err
+	}
+	if want := c.String("id"); want != "" && want != b.ID {
+		fault := &bundle.FaultError{Bundle: b.Path, Err: fmt.Errorf("its ID is %s, not %s: it is another bundle, or was altered", b.ID, want)}
+		return nil, errors.Join(fault, b.Close())
+	}
+	if c.String("base") == "" {
+		return b, nil
 	}
 	base, err := openBundle(c.String("base"))
 	if err != nil {
@@ -68,7 +76,6 @@ func (p program) mirrorVerifyCommand() *cli.Command {
 			"Example: pyimg mirror verify bundle.tar --id sha256:...\n" +
 			"         pyimg mirror verify update.tar --base bundle/ --keyring ./keys",
 		Flags: append(keyringFlags(),
-			&cli.StringFlag{Name: "id", Usage: "demand the bundle `ID` that \"mirror create\" printed"},
 			jsonFlag()),
 		Action: p.mirrorVerify,
 	})
@@ -83,9 +90,6 @@ func (p program) mirrorVerify(c *cli.Context) error {
 		return err
 	}
 	defer b.Close()
-	if want := c.String("id"); want != "" && want != b.ID {
-		return &bundle.FaultError{Bundle: b.Path, Err: fmt.Errorf("its ID is %s, not %s: it is another bundle, or was altered", b.ID, want)}
-	}
 	ring, err := bundleKeyring(c, b)
 	if err != nil {
 		return err
@@ -97,8 +101,11 @@ func (p program) mirrorVerify(c *cli.Context) error {
 	if c.Bool("json") {
 		return p.printJSON(v)
 	}
-	fmt.Fprintf(p.stderr, "pyimg: %s is whole and genuine: %d packages below %d signed indexes, %d files with %d bytes\n",
-		b.Path, v.Packages, v.Indexes, v.Files, v.Bytes)
+	proven := "whole and genuine"
+	if ring == nil {
+		proven = "whole; no signature was asked for"
+	}
+	fmt.Fprintf(p.stderr, "pyimg: %s is %s: packages: %d, indexes: %d, files: %d with %d bytes\n", b.Path, proven, v.Packages, v.Indexes, v.Files, v.Bytes)
 	fmt.Fprintln(p.stdout, b.ID)
 	return nil
 }
