@@ -2,8 +2,10 @@
 GO       ?= go
 FUZZTIME ?= 10s
 BENCH    ?= .
+# Of the whole-image scenarios: -rtt 50ms, -runs 9, -only 'cold|no-op', ...
+SCENARIOS ?=
 
-.PHONY: build test lint bench fuzz e2e demo
+.PHONY: build test lint bench microbench fuzz e2e demo
 
 # The product never needs cgo; only the race detector does.
 build:
@@ -16,7 +18,12 @@ test:
 lint:
 	golangci-lint run ./...
 
+# Whole images, scenario by scenario, as the table of docs/PERFORMANCE.md; beside apko where that is on PATH.
 bench:
+	$(GO) run ./internal/bench $(SCENARIOS)
+
+# The stages, each with its ratio to the least that it must do.
+microbench:
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
 # go test fuzzes one target of one package at a time. FUZZTIME may be a number of inputs, such as 1000x: with a time, go

@@ -38,6 +38,9 @@ type Installed struct {
 type RootOptions struct {
 	Dialect Dialect
 	Arch    string // for etc/apk/arch
+	// Passwd and Group are lines of passwd(5) and group(5) for accounts that the root has beside those of its packages.
+	// Owners' names that the packages' own files lack are looked up in them.
+	Passwd, Group string
 }
 
 // Root is the tree of files that apk would have made. It holds headers, not contents: its

@@ -92,7 +92,7 @@ func newInstaller(o RootOptions) *installer {
 	return &installer{
 		root:   &Root{o: o, tree: t, dirs: make(map[string]*sharedDir)},
 		files:  make(map[string]*ownedFile),
-		owners: newOwners(o.Dialect),
+		owners: newOwners(o),
 	}
 }
 

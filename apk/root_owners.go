@@ -16,10 +16,10 @@ type owners struct {
 	users, groups *idCache
 }
 
-func newOwners(d Dialect) owners {
+func newOwners(o RootOptions) owners {
 	return owners{
-		users:  &idCache{dialect: d, fields: 7, known: make(map[string]int)},
-		groups: &idCache{dialect: d, fields: 4, known: make(map[string]int)},
+		users:  &idCache{dialect: o.Dialect, fields: 7, more: o.Passwd, known: make(map[string]int)},
+		groups: &idCache{dialect: o.Dialect, fields: 4, more: o.Group, known: make(map[string]int)},
 	}
 }
 
@@ -48,6 +48,7 @@ type idCache struct {
 	dialect Dialect
 	fields  int    // of a line
 	file    string // the root's passwd or group
+	more    string // lines that the root has beside these
 	known   map[string]int
 }
 
@@ -72,10 +73,17 @@ func (c *idCache) lookup(name string, id int) int {
 	return id
 }
 
-// find reads the number of a name. apk 2 takes the first line of that name, apk 3 the last.
 func (c *idCache) find(name string) int {
+	if found := c.findIn(c.file, name); found != unknownID {
+		return found
+	}
+	return c.findIn(c.more, name)
+}
+
+// findIn reads the number of a name. apk 2 takes the first line of that name, apk 3 the last.
+func (c *idCache) findIn(file, name string) int {
 	found := unknownID
-	for line := range strings.SplitSeq(c.file, "\n") {
+	for line := range strings.SplitSeq(file, "\n") {
 		parts := strings.Split(line, ":")
 		if len(parts) < c.fields || parts[0] != name {
 			continue

@@ -451,3 +451,32 @@ func tarMembers(data []byte) iter.Seq2[apk.Member, error] {
 		}
 	}
 }
+
+func TestOwnersNamesOfOtherAccounts(t *testing.T) {
+	t.Parallel()
+	bothDialects(t, func(t *testing.T, dialect apk.Dialect) {
+		accounts := pkg("accounts", file("etc/passwd", "own:x:10:10::/:/bin/sh\n"), file("etc/group", "own:x:10:\n"))
+		files := pkg("files", fixture.File{Path: "usr/own", Uname: "own", Gname: "own", UID: 1, GID: 1},
+			fixture.File{Path: "usr/other", Uname: "other", Gname: "other", UID: 1, GID: 1})
+		installed := make([]apk.Installed, 0, 2)
+		for _, p := range []fixture.Package{accounts, files} {
+			a := buildPackage(t, p)
+			control, err := apk.ParseControl(a.Control)
+			if err != nil {
+				t.Fatal(err)
+			}
+			installed = append(installed, apk.Installed{Package: listed(t, a), Control: control, Members: members(a.Data, p.Name, make(contents))})
+		}
+		root, err := apk.Install(installed, apk.RootOptions{Dialect: dialect, Arch: "x86_64",
+			Passwd: "own:x:20:20:::\nother:x:30:40:::\n", Group: "own:x:20:\nother:x:40:\n"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string][2]int{"usr/own": {10, 10}, "usr/other": {30, 40}}
+		for f := range root.Files() {
+			if owner, ok := want[f.Path]; ok && owner != [2]int{f.Header.Uid, f.Header.Gid} {
+				t.Errorf("%s belongs to %d:%d, want %v", f.Path, f.Header.Uid, f.Header.Gid, owner)
+			}
+		}
+	})
+}

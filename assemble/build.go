@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,20 +24,25 @@ type BuildOptions struct {
 // Build ingests what the plan names and makes what it lacks, for all platforms at once, and verifies the result. The
 // error is a *VerifyError (errors.As) for an image that could not start; nothing is written then but the store.
 func Build(ctx context.Context, plan Plan, src Sources, o BuildOptions) (Lock, error) {
+	files, err := readFiles(ctx, plan.Spec, plan.filesTime(o))
+	if err != nil {
+		return Lock{}, err
+	}
+	defer files.close()
 	units, err := ingestPackages(ctx, plan, src)
 	if err != nil {
 		return Lock{}, err
 	}
 	builds := make([]*platformBuild, len(plan.Platforms))
 	err = eachPlatform(plan.Spec.Platforms, func(i int) error {
-		builds[i] = &platformBuild{spec: plan.Spec, plan: plan.Platforms[i], units: units[i], store: src.Store,
+		builds[i] = &platformBuild{spec: plan.Spec, plan: plan.Platforms[i], units: units[i], store: src.Store, files: files,
 			created: cmp.Or(plan.Platforms[i].Created, o.Created), repositories: plan.repositories}
 		return builds[i].run(ctx)
 	})
 	if err != nil {
 		return Lock{}, err
 	}
-	lock := Lock{Version: LockVersion, Spec: plan.Spec.Digest(), Untrusted: src.AllowUntrusted, Annotations: plan.Spec.Image.Annotations}
+	lock := Lock{Version: LockVersion, Spec: plan.Spec.Digest(), Untrusted: src.AllowUntrusted, Annotations: plan.Spec.Image.Annotations, Files: files.locked()}
 	warnings := make([][]string, len(builds))
 	for i, b := range builds {
 		warnings[i] = b.warnings
@@ -54,17 +60,20 @@ type platformBuild struct {
 	store        *layers.Store
 	created      time.Time
 	repositories repositories
+	files        *hostFiles
 
 	root     *apk.Root
 	layers   []Layer
-	tree     *layers.Tree // of the layers but for the last; with it, once generate has run
-	items    []metaItem   // the last layer
+	tree     *layers.Tree    // of the layers but for the last; with it, once generate has run
+	stated   map[string]bool // folders whose owner and mode the spec says
+	accounts []metaItem      // what the spec's accounts add to the last layer
+	items    []metaItem      // the last layer
 	config   v1.Config
 	warnings []string
 }
 
 func (b *platformBuild) run(ctx context.Context) error {
-	steps := []func(context.Context) error{b.date, b.install, b.cut, b.merge, b.generate, b.verify, b.meta}
+	steps := []func(context.Context) error{b.date, b.install, b.cut, b.merge, b.addFiles, b.addAccounts, b.generate, b.verify, b.meta}
 	for _, step := range steps {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -112,7 +121,8 @@ func (b *platformBuild) install(context.Context) error {
 		installed[i] = u.installed(b.store)
 	}
 	var err error
-	b.root, err = apk.Install(installed, apk.RootOptions{Dialect: b.plan.Dialect, Arch: b.plan.Platform.Alpine()})
+	b.root, err = apk.Install(installed, apk.RootOptions{Dialect: b.plan.Dialect, Arch: b.plan.Platform.Alpine(),
+		Passwd: b.spec.Accounts.passwdText(), Group: b.spec.Accounts.groupText()})
 	if err != nil {
 		return err
 	}
@@ -138,8 +148,13 @@ func (b *platformBuild) warnScripts() {
 
 // cut makes the layers but for the last.
 func (b *platformBuild) cut(ctx context.Context) (err error) {
-	const meta = 1
-	b.layers, err = packageLayers(ctx, b.spec.Layers, len(b.plan.Runtimes)+meta, b.units, b.root, b.store)
+	others := len(b.plan.Runtimes) + 1 // the meta layer
+	if len(b.files.items) > 0 {
+		others++
+	}
+	var unused excludes
+	b.layers, unused, err = packageLayers(ctx, b.spec.Layers, b.spec.Exclude, others, b.units, b.root, b.store)
+	b.warnExcluded(unused)
 	for _, r := range b.plan.Runtimes {
 		b.layers = append(b.layers, r.Layer)
 	}
@@ -148,48 +163,59 @@ func (b *platformBuild) cut(ctx context.Context) (err error) {
 
 // merge lays the layers on top of each other.
 func (b *platformBuild) merge(context.Context) (err error) {
-	b.tree, err = b.lay(nil)
-	return err
+	ls := make([]layers.TreeLayer, len(b.layers))
+	for i, l := range b.layers {
+		ls[i] = layers.TreeLayer{Name: l.From, Entries: b.store.Entries(l.Digest)}
+	}
+	if b.tree, err = layers.NewTree(ls, b.decide); err != nil {
+		return err
+	}
+	return b.throughSymlink()
 }
 
 // generate works out the last layer, and lays it on top.
-func (b *platformBuild) generate(context.Context) (err error) {
+func (b *platformBuild) generate(context.Context) error {
 	b.items = b.metaItems()
-	b.tree, err = b.lay(b.items)
-	return err
+	if err := b.tree.Add(layers.TreeLayer{Name: metaName, Entries: entriesOf(b.items)}); err != nil {
+		return err
+	}
+	return b.throughSymlink()
 }
 
-// lay makes the tree of the layers and, where there are any, of the items of the last one.
-func (b *platformBuild) lay(items []metaItem) (*layers.Tree, error) {
-	var ls []layers.TreeLayer
-	for _, l := range b.layers {
-		ls = append(ls, layers.TreeLayer{Name: l.From, Entries: b.store.Entries(l.Digest)})
+// layerName is what the layer is called that will have this number.
+func (b *platformBuild) layerName(i int) string {
+	if i == len(b.layers) {
+		return metaName
 	}
-	if items != nil {
-		ls = append(ls, layers.TreeLayer{Name: metaName, Entries: entriesOf(items)})
+	return b.layers[i].From
+}
+
+// decide says whether a path of a later layer may take that of an earlier one.
+func (b *platformBuild) decide(path string, old, new int) (bool, error) {
+	packages := b.packageLayers()
+	switch {
+	case new < packages:
+		return true, nil // apk's rules were applied: the winner lies on top
+	case new < len(b.layers) && b.layerName(new) == filesName:
+		return true, nil // addFiles has seen that it may
+	case new < len(b.layers):
+		return false, fmt.Errorf("/%s is in %s and in %s; keep one out with the exclude of a runtime", path, b.layerName(old), b.layerName(new))
+	case old < packages:
+		return true, nil // a package's own copy of what apk writes
+	case slices.ContainsFunc(b.accounts, func(i metaItem) bool { return i.header.Name == path }):
+		return true, nil // what is there, and more
 	}
-	packages := len(b.layers) - len(b.plan.Runtimes)
-	name := func(i int) string { return ls[i].Name }
-	tree, err := layers.NewTree(ls, func(path string, old, new int) (bool, error) {
-		switch {
-		case new < packages:
-			return true, nil // apk's rules were applied: the winner lies on top
-		case new < len(b.layers):
-			return false, fmt.Errorf("/%s is in %s and in %s; keep one out with the exclude of a runtime", path, name(old), name(new))
-		case old < packages:
-			return true, nil // a package's own copy of what apk writes
-		}
-		return false, fmt.Errorf("/%s is in %s, but it is apk's own; keep it out with the exclude of the runtime", path, name(old))
-	})
-	if err != nil {
-		return nil, err
-	}
-	for n := range tree.All() {
+	return false, fmt.Errorf("/%s is in %s, but it is apk's own; keep it out with the exclude of the runtime or of files", path, b.layerName(old))
+}
+
+// throughSymlink refuses a tree in which a layer's path leads through another layer's symlink.
+func (b *platformBuild) throughSymlink() error {
+	for n := range b.tree.All() {
 		if n.Through != "" {
-			return nil, fmt.Errorf("%s has a path below /%s, which is a symlink in another layer; move it with prefix or exclude it", name(n.Layer), n.Through)
+			return fmt.Errorf("%s has a path below /%s, which is a symlink in another layer; move it with prefix or exclude it", b.layerName(n.Layer), n.Through)
 		}
 	}
-	return tree, nil
+	return nil
 }
 
 func (b *platformBuild) verify(context.Context) error {

@@ -23,6 +23,7 @@ type Lock struct {
 	Spec        string            `json:"spec"`     // digest of the spec that it was made from
 	Untrusted   bool              `json:"untrusted,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"` // of the manifests and the index
+	Files       *LockedFiles      `json:"files,omitempty"`
 	Platforms   []LockedPlatform  `json:"platforms"`
 	Digest      string            `json:"index"` // of the image index that must come out
 }

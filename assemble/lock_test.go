@@ -1,6 +1,7 @@
 package assemble_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -10,10 +11,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/fixture"
 )
 
@@ -213,6 +216,36 @@ func readDigest(t *testing.T, supply *assemble.Supply, digest string) string {
 		t.Fatal(err)
 	}
 	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+}
+
+// TestSupplySurvivesAnUnsteadyMirror reads all layers from a mirror that fails each file once, in one way or another.
+func TestSupplySurvivesAnUnsteadyMirror(t *testing.T) {
+	t.Parallel()
+	mirror, spec, lock := alpineLock(t)
+	for i, p := range lock.Platforms[0].Packages {
+		faults := []fixture.Fault{{Status: 503, RetryAfter: "3"}, {Truncate: 700}, {Stall: 500}, {Status: 429}}
+		f := faults[i%len(faults)]
+		f.Path, f.Times = "x86_64/"+p.Name+"-"+p.Version, 1
+		mirror.Fail(f)
+	}
+	src := world{}.sources(t)
+	waited := make(chan time.Duration, 1000)
+	src.Fetch = &fetch.Client{Stall: 300 * time.Millisecond, Sleep: func(_ context.Context, d time.Duration) error {
+		waited <- d
+		return nil
+	}}
+	supply, err := lock.Supply(spec, src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range lock.Platforms[0].Layers {
+		if got := readDigest(t, supply, l.Digest); got != l.Digest {
+			t.Errorf("layer %s is %s, want %s", l.From, got, l.Digest)
+		}
+	}
+	if len(waited) == 0 {
+		t.Error("nobody waited before trying again: the faults did not happen")
+	}
 }
 
 func TestSupplyFetchesAllAtOnce(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 
@@ -34,7 +33,7 @@ func (l Lock) Plan(ctx context.Context, spec Spec, src Sources) (Plan, error) {
 
 // packages is the plan without its runtimes.
 func (l Lock) packages(spec Spec) (Plan, error) {
-	plan := Plan{Spec: spec, Platforms: make([]PlatformPlan, len(l.Platforms)), locked: true}
+	plan := Plan{Spec: spec, Platforms: make([]PlatformPlan, len(l.Platforms)), locked: true, files: l.Files}
 	var err error
 	if plan.repositories, err = spec.repositories(); err != nil {
 		return plan, err
@@ -137,16 +136,18 @@ func (e *GoneError) Unwrap() error { return e.Err }
 
 // gone explains why a locked package cannot be fetched, if it is because its mirror removed it.
 func gone(ctx context.Context, p *apk.Package, src Sources, err error) error {
-	if !errors.Is(err, fs.ErrNotExist) || ctx.Err() != nil {
+	if absent := (absentError{}); !errors.As(err, &absent) || ctx.Err() != nil {
 		return err
 	}
 	e := &GoneError{Package: p.String(), Name: p.Name, Err: err}
-	index, indexErr := apk.LoadIndex(ctx, src.Fetch, apk.IndexOptions{Arch: p.Arch, Keyring: src.keyring(), Repository: p.Repository})
+	o := src.indexOptions(p.Arch)
+	o.Repository = p.Repository
+	index, indexErr := apk.LoadIndex(ctx, src.Fetch, o)
 	if indexErr != nil {
 		return e // what is wrong with the index too is not what was asked for
 	}
-	for _, q := range index.Packages {
-		if q.Name == p.Name && !slices.Contains(e.Now, q.Version) {
+	for q := range index.Named(p.Name) {
+		if !slices.Contains(e.Now, q.Version) {
 			e.Now = append(e.Now, q.Version)
 		}
 	}

@@ -35,8 +35,8 @@ func metaLayer(ctx context.Context, b *platformBuild) (Layer, error) {
 	if err != nil {
 		return Layer{}, err
 	}
-	o := layers.MakeOptions{Compression: b.spec.Layers.Compression}
-	blob, err := b.store.Make(ctx, fmt.Sprintf("meta %d %q %s", metaVersion, o.Compression, recipe), o,
+	o := b.spec.Layers.making()
+	blob, err := b.store.Make(ctx, fmt.Sprintf("meta %d %q %d %s", metaVersion, o.Compression, o.Level, recipe), o,
 		func(w *tar.Writer) error { return writeItems(w, b.items) })
 	if err != nil {
 		return Layer{}, fmt.Errorf("making the layer of the %s: %w", metaName, err)
@@ -59,7 +59,7 @@ func digestItems(items []metaItem) (string, error) {
 func entriesOf(items []metaItem) iter.Seq2[layers.Entry, error] {
 	return func(yield func(layers.Entry, error) bool) {
 		for _, i := range items {
-			if !yield(layers.Entry{Header: i.header}, nil) {
+			if !yield(layers.Entry{Header: i.header, Kept: i.body}, nil) {
 				return
 			}
 		}
@@ -70,6 +70,11 @@ func entriesOf(items []metaItem) iter.Seq2[layers.Entry, error] {
 func (b *platformBuild) metaItems() []metaItem {
 	items := b.dirItems()
 	items = append(items, b.busyboxLinks()...)
+	items = slices.DeleteFunc(items, func(i metaItem) bool { // folders may be there with what was taken back in
+		name := clean(i.header.Name)
+		return excludes(b.spec.Exclude).has(name) && !b.has(name)
+	})
+	items = append(items, b.accounts...)
 	for h, body := range b.root.Database(b.plan.World) {
 		h.ModTime = b.created
 		items = append(items, metaItem{h, body})
@@ -126,7 +131,7 @@ func (b *platformBuild) dirItems() []metaItem {
 		}
 		if n, err := b.tree.Lstat(d.Path); err == nil {
 			h := n.Entry.Header
-			if h.Mode&0o7777 == d.Mode && h.Uid == d.UID && h.Gid == d.GID {
+			if b.stated[d.Path] || h.Mode&0o7777 == d.Mode && h.Uid == d.UID && h.Gid == d.GID {
 				continue
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/bits"
 	"path"
 	"slices"
 	"strings"
@@ -42,6 +43,7 @@ type packageRecipe struct {
 	Sources     []string `json:"sources"` // data streams, by digest
 	Edits       []*edits `json:"edits"`   // one a source
 	Compression string   `json:"compression,omitempty"`
+	Level       int      `json:"level,omitempty"`
 }
 
 // make makes the layer. All sources are in the store.
@@ -53,32 +55,38 @@ func (r packageRecipe) make(ctx context.Context, store *layers.Store) (layers.Bl
 	if err != nil {
 		return layers.Blob{}, err
 	}
-	return store.Rewrite(ctx, "apk "+string(text), layers.MakeOptions{Compression: r.Compression}, r.Sources,
+	return store.Rewrite(ctx, "apk "+string(text), layers.MakeOptions{Compression: r.Compression, Level: r.Level}, r.Sources,
 		func(src int, h *tar.Header) (bool, error) { return r.Edits[src].apply(h), nil })
 }
 
 // packageLayers says, for each package, whether its data stream is a layer as it stands, and makes those that are not.
-func packageLayers(ctx context.Context, l Layers, others int, units []unit, root *apk.Root, store *layers.Store) ([]Layer, error) {
+// It returns the globs of x that match nothing, too.
+func packageLayers(ctx context.Context, l Layers, x excludes, others int, units []unit, root *apk.Root, store *layers.Store,
+) ([]Layer, excludes, error) {
 	all, err := editsOf(units, root, store)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	gone, err := excludePaths(x, units, all, root, store)
+	if err != nil {
+		return nil, nil, err
 	}
 	groups, err := group(l, others, units)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	groups = orderGroups(groups, units, all)
+	groups = orderGroups(gone.without(groups), units, all)
 	out := make([]Layer, len(groups))
 	for i, g := range groups {
 		if out[i], err = packageLayer(ctx, l, g, units, all, store); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return out, nil
+	return out, gone.unused(), nil
 }
 
-// group cuts the packages into layers: one each, but for the smallest that exceed the limit, which share one. Sizes
-// decide, so that the groups stay when versions change.
+// group cuts the packages into layers: one each, but for the smallest that exceed the limit, which share one. Only the
+// order of magnitude of a size counts, and then the name, so that the groups stay when versions change.
 func group(l Layers, others int, units []unit) ([][]int, error) {
 	var bySize, single []int
 	for i, u := range units {
@@ -87,7 +95,8 @@ func group(l Layers, others int, units []unit) ([][]int, error) {
 		}
 	}
 	slices.SortStableFunc(bySize, func(a, b int) int {
-		return cmp.Or(cmp.Compare(units[a].blob.Size, units[b].blob.Size), cmp.Compare(units[a].pkg.Name, units[b].pkg.Name))
+		return cmp.Or(cmp.Compare(magnitude(units[a].blob.Size), magnitude(units[b].blob.Size)),
+			cmp.Compare(units[a].pkg.Name, units[b].pkg.Name))
 	})
 	const most = 120 // docker's overlay2 fails near 127
 	switch {
@@ -113,6 +122,14 @@ func group(l Layers, others int, units []unit) ([][]int, error) {
 		groups = append(groups, []int{i})
 	}
 	return groups, nil
+}
+
+// magnitude is the logarithm of a size to the base of two, rounded: a power of two, as sizes often are, lies in the middle
+// of its class.
+func magnitude(size int64) int {
+	const square = 1<<32 - 1 // the largest whose square fits; that merges nobody
+	n := uint64(min(max(size, 1), square))
+	return bits.Len64(n*n) / 2
 }
 
 // orderGroups puts the layers in install order, but one with a path that lost to an earlier package before that
@@ -171,7 +188,7 @@ func (e *edits) dropLost(units []unit) {
 
 // packageLayer makes the layer of one package, or of several merged.
 func packageLayer(ctx context.Context, l Layers, group []int, units []unit, all []*edits, store *layers.Store) (Layer, error) {
-	recipe := packageRecipe{Version: 1, Compression: l.Compression}
+	recipe := packageRecipe{Version: 1, Compression: l.Compression, Level: l.Level}
 	var names, why []string
 	for _, i := range group {
 		recipe.Sources = append(recipe.Sources, units[i].blob.Digest)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -71,7 +72,21 @@ func ingestPackage(ctx context.Context, p *apk.Package, src Sources) (unit, erro
 			break
 		}
 	}
-	return unit{}, errors.Join(errs...)
+	return unit{}, joinMirrors(errs)
+}
+
+// An absentError says that no mirror has a file: one that is only out of reach might.
+type absentError struct{ error }
+
+func (e absentError) Unwrap() error { return e.error }
+
+// joinMirrors joins what the mirrors answered.
+func joinMirrors(errs []error) error {
+	there := func(err error) bool { return !errors.Is(err, fs.ErrNotExist) }
+	if err := errors.Join(errs...); err == nil || slices.ContainsFunc(errs, there) {
+		return err
+	}
+	return absentError{errors.Join(errs...)}
 }
 
 // controlKey names the record of a package's control stream, by what the index says it hashes to.
@@ -132,7 +147,7 @@ func streamPackage(ctx context.Context, p *apk.Package, src Sources, digest stri
 		}
 		errs = append(errs, err)
 	}
-	return nil, errors.Join(errs...)
+	return nil, joinMirrors(errs)
 }
 
 // A packageFile is a package that was read up to its data stream, which it reads.

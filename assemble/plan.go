@@ -15,9 +15,9 @@ import (
 
 // Sources is where a build reads from and what it works with.
 type Sources struct {
-	Fetch   Opener
+	Fetch   Opener        // where it is an apk.ConditionalOpener, indexes are asked for only if they changed
 	Keyring *apk.Keyring  // nil: signatures are not asked for
-	Store   *layers.Store // nil where only packages are resolved
+	Store   *layers.Store // where indexes are kept, too; may be nil where only packages are resolved
 	Jobs    int           // packages ingested at once, over all platforms; 0: twice GOMAXPROCS
 	// AllowUntrusted asks for no signatures. It is noted in the lock.
 	AllowUntrusted bool
@@ -42,6 +42,15 @@ func (s Sources) keyring() *apk.Keyring {
 	return s.Keyring
 }
 
+// indexOptions are those of an index of any repository for an architecture of Alpine's.
+func (s Sources) indexOptions(arch string) apk.IndexOptions {
+	o := apk.IndexOptions{Arch: arch, Keyring: s.keyring()}
+	if s.Store != nil {
+		o.Cache = s.Store
+	}
+	return o
+}
+
 // warn says what was found for each platform.
 func (s Sources) warn(platforms []Platform, texts [][]string) {
 	if s.Warn == nil {
@@ -58,7 +67,8 @@ type Plan struct {
 	Platforms []PlatformPlan // in the order of the image index
 
 	repositories repositories
-	locked       bool // by a lock: packages hold no more than it says, until their control streams are read
+	files        *LockedFiles // by a lock; nil: as they are
+	locked       bool         // by a lock: packages hold no more than it says, until their control streams are read
 }
 
 // PlatformPlan is the plan for one platform.

@@ -83,6 +83,29 @@ func TestParseSpecRefuses(t *testing.T) {
 		"prefix escapes":     {"runtime: {source: x, prefix: usr}\n", "absolute path"},
 		"a bad allocator":    {"allocator: tcmalloc\n", "expected jemalloc"},
 		"control in a key":   {"image: {env: {\"A=B\": c}}\n", "environment variable"},
+		"files from nowhere": {"files: {to: /a}\n", "from is missing"},
+		"files to nowhere":   {"files: {from: a}\n", "to is missing"},
+		"from outside":       {"files: {from: a/../../b, to: /a}\n", "below the spec's folder"},
+		"from the root":      {"files: {from: /etc/passwd, to: /a}\n", "below the spec's folder"},
+		"a bad glob":         {"files: {from: \"a[\", to: /a}\n", "expected a path or a glob"},
+		"to escapes":         {"files: {from: a, to: /a/../../b}\n", "absolute path"},
+		"a decimal mode":     {"files: {from: a, to: /a, mode: 0689}\n", "octal digits"},
+		"no mode":            {"files: {from: a, to: /a, mode: 0}\n", "octal digits"},
+		"a negative owner":   {"files: {from: a, to: /a, uid: -1}\n", "expected a number"},
+		"a bad flag":         {"files: {from: a, to: /a, replace: yes}\n", "true or false"},
+		"a bad exclude":      {"files: {from: a, to: /a, exclude: /b}\n", "without a leading slash"},
+		"a folder twice":     {"dirs: [{path: /a}, {path: /a/}]\n", "given twice"},
+		"the root":           {"dirs: {path: /}\n", "below the root"},
+		"excluding nothing":  {"exclude: \"!\"\n", "found nothing"},
+		"excluding a path":   {"exclude: /usr\n", "without a leading slash"},
+		"a user's number":    {"accounts: {users: {name: a}}\n", "a name and a uid"},
+		"a user's name":      {"accounts: {users: {name: \"a:b\", uid: 1}}\n", "the name of an account"},
+		"a user's field":     {"accounts: {users: {name: a, uid: 1, gecos: \"a:b\"}}\n", "a colon separates"},
+		"a user's home":      {"accounts: {users: {name: a, uid: 1, home: a}}\n", "absolute path"},
+		"a user twice":       {"accounts: {users: [{name: a, uid: 1}, {name: b, uid: 1}]}\n", "stands before it"},
+		"a group's number":   {"accounts: {groups: {name: a}}\n", "a name and a gid"},
+		"a group twice":      {"accounts: {groups: [{name: a, gid: 1}, {name: a, gid: 2}]}\n", "stands before it"},
+		"a huge number":      {"accounts: {users: {name: a, uid: 2147483648}}\n", "expected a number"},
 		"control":            {"image: {user: \"a\\u001b[31m\"}\n", "control character"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -103,8 +126,12 @@ platforms: [arm64, amd64]
 packages: [busybox, "a>=1.0", "b@edge", "!c"]
 runtime: [{source: x.tar.gz, sha256: {linux/amd64: 0000000000000000000000000000000000000000000000000000000000000000}, prefix: /opt/py, exclude: "**/test/**", owner: "0:0"}, {source: apk}]
 allocator: {preload: /usr/lib/x.so, env: {X: "1"}}
+files: [{from: ./app/, to: /app/, uid: 1, gid: 2, mode: 0640, dir_mode: 750, exclude: ["*.pyc", "!a.pyc"], replace: true}, {from: "*.md", to: /doc}]
+dirs: {path: /data, uid: 3, mode: 1777}
+accounts: {users: [{name: app, uid: 0, gid: 0, gecos: A B, home: /app, shell: /bin/sh, groups: [x]}, {name: b, uid: 5}], groups: {name: x, gid: 0, members: [app]}}
+exclude: [usr/share/man/**, "!usr/share/man/de/**"]
 image: {cmd: [python3, -c, "print(1)"], env: {A: "010"}, labels: {a: "yes"}, ports: [8080], volumes: [/data], stop_signal: SIGINT}
-layers: {max: 10, compression: zstd}
+layers: {max: 10, compression: zstd, level: 19}
 `
 	s, err := assemble.ParseSpec("s.yaml", []byte(text))
 	if err != nil {
@@ -123,6 +150,19 @@ layers: {max: 10, compression: zstd}
 	}
 	if s.Digest() != again.Digest() {
 		t.Errorf("digest %s after a round trip, %s before", again.Digest(), s.Digest())
+	}
+}
+
+func TestSpecThatUsesNoneOfItKeepsItsDigest(t *testing.T) {
+	t.Parallel()
+	s, err := assemble.ParseSpec("s.yaml", []byte("alpine: {branch: v3.20}\nplatforms: amd64\npackages: [busybox]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Locks that were written before there were files, accounts and excludes hold this.
+	const want = "sha256:f7e3ad2cd48809ab62b063b8d4cca2212d1e59f12cd364043b677985a33a067f"
+	if got := s.Digest(); got != want {
+		t.Errorf("digest %s, want %s", got, want)
 	}
 }
 
@@ -147,6 +187,7 @@ func FuzzParseSpec(f *testing.F) {
 	f.Add(text)
 	f.Add([]byte("a: &x {b: *x}\n"))
 	f.Add([]byte("packages: [\"!a\", b@c, ><]\nimage: {env: {A: |\n  x\n}}\n"))
+	f.Add([]byte("files: {from: a, to: /b/, mode: 0o755}\naccounts: {users: {name: a, uid: 1, gid: 0}, groups: {name: b, gid: 2}}\nexclude: \"!a\"\n"))
 	f.Add([]byte("layers:\n  max: 0x10\nalpine: [\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s, err := assemble.ParseSpec("f.yaml", data)

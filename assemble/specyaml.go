@@ -20,11 +20,16 @@ func (s Spec) YAML() ([]byte, error) {
 		{Key: "packages", Value: texts(s.Packages)},
 		{Key: "runtime", Value: s.runtimesYAML()},
 		{Key: "allocator", Value: s.Allocator.yaml()},
+		{Key: "files", Value: s.filesYAML()},
+		{Key: "dirs", Value: s.dirsYAML()},
+		{Key: "accounts", Value: s.Accounts.yaml()},
+		{Key: "exclude", Value: s.Exclude},
 		{Key: "image", Value: s.Image.yaml()},
 		{Key: "layers", Value: omitEmpty(yaml.MapSlice{
 			{Key: "strategy", Value: s.Layers.Strategy},
 			{Key: "max", Value: s.Layers.Max},
 			{Key: "compression", Value: s.Layers.Compression},
+			{Key: "level", Value: s.Layers.Level},
 		})},
 	}
 	b, err := yaml.Marshal(omitEmpty(doc))

@@ -85,12 +85,13 @@ func entryParts(entry Entry, pax map[string]string) (parts uint64) {
 	return parts
 }
 
-func (d *decoder) entry() Entry {
+// entry reads the next entry; its header goes into h, which is zero.
+func (d *decoder) entry(h *tar.Header) Entry {
 	if d.rest == "" {
 		d.fail()
 		return Entry{}
 	}
-	h := &tar.Header{Typeflag: d.rest[0]}
+	h.Typeflag = d.rest[0]
 	d.rest = d.rest[1:]
 	parts := d.uint()
 	h.Name = d.text()

@@ -145,7 +145,7 @@ func (d *Draft) readIndex(ctx context.Context, file string, it *item, r assemble
 		return err
 	}
 	if d.o.All {
-		for _, q := range x.Packages {
+		for q := range x.Packages() {
 			p.Packages = append(p.Packages, assemble.InputPackage{Package: &apk.Package{Name: strings.Clone(q.Name), Version: strings.Clone(q.Version),
 				Arch: strings.Clone(q.Arch), Checksum: q.Checksum, Size: q.Size, Repository: r.Repository}})
 		}
@@ -153,7 +153,7 @@ func (d *Draft) readIndex(ctx context.Context, file string, it *item, r assemble
 	}
 	versions := make(map[string][]string)
 	listed := make(map[apk.Checksum]bool)
-	for _, q := range x.Packages {
+	for q := range x.Packages() {
 		versions[q.Name] = append(versions[q.Name], strings.Clone(q.Version))
 		listed[q.Checksum] = true
 	}

@@ -192,7 +192,7 @@ func (v *verification) index(ctx context.Context, dir string) (map[string]*apk.P
 		}
 	}
 	listed := make(map[string]*apk.Package)
-	for _, p := range x.Packages {
+	for p := range x.Packages() {
 		if name := p.String() + ".apk"; wanted[name] {
 			listed[name] = p
 		}

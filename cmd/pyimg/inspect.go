@@ -21,10 +21,13 @@ func (p program) inspectCommand() *cli.Command {
 		ArgsUsage: "REF|LAYOUT",
 		Description: "Any image will do. For one that pyimg made it says of each layer whether it is its source's own bytes, and if not, why.\n\n" +
 			"Example: pyimg inspect image/:latest",
-		Flags: []cli.Flag{insecureFlag(), &cli.BoolFlag{Name: "json", Usage: "as JSON"}},
+		Flags: append(loginFlags(), &cli.BoolFlag{Name: "json", Usage: "as JSON"}),
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 1 {
 				return usagef("inspect takes one image reference or layout; see \"pyimg inspect --help\"")
+			}
+			if err := p.readLogin(c); err != nil {
+				return err
 			}
 			index, err := p.open(c.Context, c, c.Args().First())
 			if err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -23,7 +24,7 @@ func (p program) lockCommand() *cli.Command {
 			"         pyimg lock --update openssl     # all else stays as it is",
 		Flags: append(flags,
 			lockFlag(),
-			&cli.StringSliceFlag{Name: "update", Usage: "move only the package `NAME` to what there is now, and what it cannot move without (repeatable)"},
+			&cli.StringSliceFlag{Name: "update", Usage: "move only the package `NAME` to what there is now, and what it cannot move without; \"files\" moves the spec's own files alone (repeatable)"},
 			progressFlag()),
 		Action: p.lock,
 	})
@@ -48,12 +49,14 @@ func (p program) lock(c *cli.Context) error {
 	}
 	file := lockFile(c)
 	names := c.StringSlice("update")
+	update := len(names) > 0
+	names = slices.DeleteFunc(names, func(name string) bool { return name == "files" }) // they are never held
 	old, err := assemble.ReadLock(file)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && len(names) > 0:
+	case errors.Is(err, fs.ErrNotExist) && update:
 		return usagef("%w; without one there is nothing to update: write it with \"pyimg lock\"", err)
 	case errors.Is(err, fs.ErrNotExist):
-	case err != nil && len(names) > 0:
+	case err != nil && update:
 		return err
 	case err != nil:
 		p.warn(err.Error())
@@ -64,7 +67,7 @@ func (p program) lock(c *cli.Context) error {
 		return err
 	}
 	lock, err := p.build(c, src, func(src assemble.Sources) (assemble.Plan, error) {
-		if len(names) > 0 {
+		if update {
 			return assemble.Update(c.Context, s, old, names, src)
 		}
 		return assemble.Resolve(c.Context, s, src)
@@ -120,6 +123,9 @@ func (p program) lockInForce(c *cli.Context, s assemble.Spec) (assemble.Lock, bo
 	}
 	if err == nil {
 		err = lock.Fits(s)
+	}
+	if err == nil {
+		err = lock.FitsFiles(c.Context, s)
 	}
 	var fault *assemble.LockError
 	if errors.As(err, &fault) {

@@ -7,8 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -36,17 +34,15 @@ func (p program) mirrorCreateCommand() *cli.Command {
 			"Example: pyimg mirror create --lock pyimg.lock --output bundle.tar\n" +
 			"         pyimg mirror create --lock pyimg.lock --since bundle.tar --output update.tar     # what has changed\n" +
 			"         pyimg mirror create --package busybox --package python3 --output bundle/",
-		Flags: append(flags,
+		Flags: append(append(flags, registryFlags()...),
 			&cli.StringSliceFlag{Name: "lock", Usage: "`FILE` of a lock, with its spec beside it (repeatable; default: the spec's name with .lock)"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "`DIR`, or FILE.tar"},
 			&cli.BoolFlag{Name: "all", Usage: "all packages of the repositories"},
 			&cli.StringSliceFlag{Name: "image", Usage: "bring along the base image `REF` of a registry, as it is (repeatable)"},
 			&cli.StringFlag{Name: "since", Usage: "hold only what the bundle `OLD` (folder, tar or its manifest.json) lacks"},
-			&cli.StringFlag{Name: "split", Usage: "cut the tar into parts of `SIZE`, such as 4G or 700MB"},
+			&cli.StringFlag{Name: "split", Usage: "cut the tar into parts of `SIZE`, such as 4GiB or 700MB"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "say how large the bundle would be, and do nothing else"},
-			jsonFlag(),
-			insecureFlag(),
-			progressFlag()),
+			jsonFlag()),
 		Action: p.mirrorCreate,
 	})
 }
@@ -91,6 +87,8 @@ func (p program) mirrorCreate(c *cli.Context) error {
 	return p.createBundle(c, o)
 }
 
+const leastPart = 1 << 10 // bytes of a part of a tar
+
 // mirrorOptions are the flags that say how the bundle is written.
 func mirrorOptions(c *cli.Context) (bundle.Options, error) {
 	o := bundle.Options{Output: c.String("output"), All: c.Bool("all"), DryRun: c.Bool("dry-run")}
@@ -100,7 +98,10 @@ func mirrorOptions(c *cli.Context) (bundle.Options, error) {
 	o.Tar = strings.HasSuffix(o.Output, ".tar")
 	var err error
 	if v := c.String("split"); v != "" {
-		if o.Split, err = parseSize(v); err != nil {
+		if o.Split, err = parseSize(v); err == nil && o.Split < leastPart {
+			err = fmt.Errorf("%q is less than %d bytes", v, leastPart)
+		}
+		if err != nil {
 			return o, usageError{fmt.Errorf("--split: %w", err)}
 		}
 		if !o.Tar {
@@ -113,27 +114,6 @@ func mirrorOptions(c *cli.Context) (bundle.Options, error) {
 		}
 	}
 	return o, nil
-}
-
-// parseSize reads a size as split(1) does: 4G and 4GiB are powers of 1024, 4GB of 1000.
-func parseSize(s string) (int64, error) {
-	m := regexp.MustCompile(`^(\d{1,12})(?:([KMGT])(B|iB)?)?$`).FindStringSubmatch(s)
-	if m == nil {
-		return 0, fmt.Errorf("%q is no size; expected a number of bytes, or one with K, M, G (of 1024) or KB, MB, GB (of 1000)", s)
-	}
-	n, err := strconv.ParseInt(m[1], 10, 64)
-	unit := int64(1024)
-	if m[3] == "B" {
-		unit = 1000
-	}
-	for range strings.Index(" KMGT", m[2]) { // 0 where there is none
-		n *= unit
-	}
-	const least = 1 << 10
-	if err != nil || n < least || n > 1<<50 {
-		return 0, fmt.Errorf("%q: expected at least %d bytes", s, least)
-	}
-	return n, nil
 }
 
 // oldManifest is that of a bundle, or of what is kept of one.
@@ -229,7 +209,8 @@ func (p program) mirrorInputs(c *cli.Context, specs []lockedSpec, src assemble.S
 			return err
 		}
 		if image.Spec == nil {
-			p.warn(fmt.Sprintf("%s has a user name, a password or a query in a URL, so the bundle does not hold it: carry it another way", s.spec.Name))
+			p.warn(fmt.Sprintf("%s takes files of its folder, or has a user name, a password or a query in a URL, so the bundle does not hold it: "+
+				"carry the folder another way, and name the spec on the other side", s.spec.Name))
 		}
 		for _, other := range o.Images {
 			if other.Name == image.Name {
@@ -279,6 +260,12 @@ func isFile(name string) bool {
 
 // baseImages opens the images of --image.
 func (p program) baseImages(c *cli.Context, o *bundle.Options) error {
+	if len(c.StringSlice("image")) == 0 {
+		return nil
+	}
+	if err := p.readLogin(c); err != nil {
+		return err
+	}
 	for _, ref := range c.StringSlice("image") {
 		if c.Bool("offline") {
 			return usagef("--image %s is in a registry, and --offline forbids the network", ref)
@@ -296,9 +283,10 @@ func (p program) baseImages(c *cli.Context, o *bundle.Options) error {
 	return nil
 }
 
-// bundledSpec is the text of the spec in force, flags and all; nil where it has credentials, which are written nowhere.
+// bundledSpec is the text of the spec in force, flags and all; nil where it has credentials, which are written nowhere, or
+// means files that lie beside it.
 func bundledSpec(s assemble.Spec) ([]byte, error) {
-	if s.HasCredentials() {
+	if s.HasCredentials() || len(s.Files) > 0 {
 		return nil, nil
 	}
 	text, err := s.YAML()

@@ -120,10 +120,10 @@ func (p program) mirrorImportCommand() *cli.Command {
 			"Example: pyimg mirror import bundle.tar ./bundle\n" +
 			"         pyimg mirror import update.tar ./bundle\n" +
 			"         pyimg mirror import ./bundle --push registry.local/team/python:3.13",
-		Flags: append(keyringFlags(),
+		Flags: append(append(keyringFlags(), registryFlags()...),
 			&cli.StringSliceFlag{Name: "push", Usage: "push the image of the bundle's lock to the registry `REF` (repeatable)"},
 			&cli.StringFlag{Name: "push-images", Usage: "push the bundle's base images to `REGISTRY[/PREFIX]`, under their own names and tags"},
-			cacheDirFlag(), insecureFlag(), progressFlag(), jsonFlag()),
+			cacheFlag(), jsonFlag()),
 		Action: p.mirrorImport,
 	})
 }
@@ -133,7 +133,10 @@ func (p program) mirrorImport(c *cli.Context) error {
 	if c.NArg() < 1 || c.NArg() > 2 || dir == "" && len(refs) == 0 && c.String("push-images") == "" {
 		return usagef("mirror import takes a bundle, and a folder or --push REF; see \"pyimg mirror import --help\"")
 	}
-	if err := p.registry(c).CheckRefs(refs); err != nil {
+	if err := p.readLogin(c); err != nil {
+		return err
+	}
+	if err := p.registry(c).CheckRefs(refs, pushOptions(c)); err != nil {
 		return usageError{err}
 	}
 	b, err := openComplete(c)

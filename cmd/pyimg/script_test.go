@@ -41,8 +41,9 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup:               func(e *testscript.Env) error { return setup(e, mirror, shared) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code": exitsWith,
-			"flip": flip,
+			"code":    exitsWith,
+			"flip":    flip,
+			"flipall": flipAll,
 		},
 	})
 }
@@ -91,4 +92,16 @@ func flip(ts *testscript.TestScript, neg bool, args []string) {
 	b, err := os.ReadFile(name)
 	ts.Check(err)
 	ts.Check(os.WriteFile(name, fixture.FlipByte(b, len(b)/2), 0o600))
+}
+
+// flipAll inverts a byte in the middle of each file of a folder.
+func flipAll(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: flipall DIR")
+	}
+	files, err := os.ReadDir(ts.MkAbs(args[0]))
+	ts.Check(err)
+	for _, f := range files {
+		flip(ts, false, []string{filepath.Join(args[0], f.Name())})
+	}
 }

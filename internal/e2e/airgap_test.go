@@ -180,7 +180,7 @@ func TestMirrorSizesAreExact(t *testing.T) {
 	if err := json.Unmarshal([]byte(c.create(t, "--dry-run", "--json")), &said); err != nil {
 		t.Fatal(err)
 	}
-	for _, split := range []string{"", "4M"} {
+	for _, split := range []string{"", "4MiB"} {
 		c.sent.Store(0)
 		args := []string{}
 		if split != "" {
@@ -256,7 +256,7 @@ func TestBundleMemory(t *testing.T) {
 	tar := filepath.Join(dir, "bundle.tar")
 	spec := writeFile(t, filepath.Join(dir, "pyimg.yaml"), fmt.Sprintf("alpine: {repositories: [%q], keys: [%q]}\nplatforms: [linux/amd64]\n", repository, key))
 	for _, args := range [][]string{
-		{"mirror", "create", spec, "--all", "--output", tar, "--split", "300M"},
+		{"mirror", "create", spec, "--all", "--output", tar, "--split", "300MiB"},
 		{"mirror", "verify", tar, "--keyring", key},
 		{"mirror", "import", tar, filepath.Join(dir, "bundle"), "--keyring", key},
 	} {

@@ -37,12 +37,18 @@ func (p podman) pull(t testing.TB, pl platform, image string) {
 	p.must(t, "pull", "--quiet", "--tls-verify=false", "--platform", pl.oci, image)
 }
 
-// python runs a program in a new container. crun fails on hybrid cgroups, and
-// the default limits would need CAP_SYS_RESOURCE.
+// python runs a program in a new container.
 func (p podman) python(t testing.TB, pl platform, image, program string) string {
 	t.Helper()
-	return p.must(t, "run", "--rm", "--network", "none", "--ulimit", "nofile=4096:4096", "--ulimit", "nproc=4096:4096",
-		"--platform", pl.oci, "--pull", "never", image, "python3", "-c", program)
+	return p.container(t, pl, image, "python3", "-c", program)
+}
+
+// container runs a command, or the image's own, in a new container. crun fails
+// on hybrid cgroups, and the default limits would need CAP_SYS_RESOURCE.
+func (p podman) container(t testing.TB, pl platform, image string, args ...string) string {
+	t.Helper()
+	return p.must(t, append([]string{"run", "--rm", "--network", "none", "--ulimit", "nofile=4096:4096", "--ulimit", "nproc=4096:4096",
+		"--platform", pl.oci, "--pull", "never", image}, args...)...)
 }
 
 // mount reads the root of an image as podman mounts it.

@@ -72,7 +72,7 @@ func (c *Client) OpenAt(ctx context.Context, location string, offset, size int64
 		r, err = c.Open(ctx, location)
 		return r, 0, err
 	}
-	r, err = c.start(ctx, u, Redact(location), func(d *download) { d.size, d.validator = size, validator }, offset)
+	r, _, err = c.start(ctx, u, Redact(location), offset, func(d *download) { d.size, d.validator = size, validator })
 	if errors.Is(err, errOtherFile) {
 		r, err = c.Open(ctx, location)
 		return r, 0, err

@@ -1,0 +1,169 @@
+package assemble
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"iter"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/layers"
+)
+
+// excludes are globs over paths, as doublestar has them. A folder that one matches takes what is below it along. With "!"
+// before it a glob takes paths back in; the last one that matches a path decides.
+type excludes []string
+
+// checkExclude is checkGlob for globs that may begin with "!".
+func checkExclude(v string) error {
+	glob := strings.TrimPrefix(v, "!")
+	if glob == "" {
+		return errors.New("expected a glob, found nothing")
+	}
+	return checkGlob(glob)
+}
+
+// has tells whether a path without slashes at its ends is excluded.
+func (x excludes) has(p string) bool {
+	out := false
+	for _, glob := range x {
+		glob, back := strings.CutPrefix(glob, "!")
+		if out == back && covers(glob, p) {
+			out = !back
+		}
+	}
+	return out
+}
+
+// takesBack tells whether something below an excluded folder may be in nevertheless.
+func (x excludes) takesBack() bool {
+	return slices.ContainsFunc(x, func(glob string) bool { return strings.HasPrefix(glob, "!") })
+}
+
+// covers tells whether a glob matches a path or a folder above it.
+func covers(glob, p string) bool {
+	for ; p != "." && p != ""; p = path.Dir(p) {
+		if matched, _ := doublestar.Match(glob, p); matched {
+			return true
+		}
+	}
+	return false
+}
+
+// An exclusion is the work of excludePaths.
+type exclusion struct {
+	excludes
+	at    []map[string]string // by package and member: where it lies, but for folders
+	links dirLinks
+	used  map[string]bool // globs that match a path
+	empty []bool          // by package: nothing but folders is left of it
+}
+
+// excludePaths drops the paths that x excludes from the packages. They are meant as they lie in the image, and what
+// apk's database says of them stays: it is what "apk add" and then rm(1) leave, and apk audit, which lists them, and
+// scanners, which ask what was installed, are right.
+func excludePaths(x excludes, units []unit, all []*edits, root *apk.Root, store *layers.Store) (exclusion, error) {
+	e := exclusion{excludes: x, at: make([]map[string]string, len(units)), links: make(dirLinks),
+		used: make(map[string]bool), empty: make([]bool, len(units))}
+	if len(x) == 0 {
+		return e, nil
+	}
+	for i := range e.at {
+		e.at[i] = make(map[string]string)
+	}
+	for f := range root.Files() {
+		e.at[f.Package][clean(f.Member)] = f.Path
+		if f.Header.Typeflag == tar.TypeSymlink {
+			e.links[f.Path] = f.Header.Linkname
+		}
+	}
+	for i, u := range units {
+		if !u.unpacks() {
+			continue
+		}
+		if err := e.exclude(i, store.Entries(u.blob.Digest), all[i]); err != nil {
+			return e, fmt.Errorf("reading what is known of %s: %w", u, err)
+		}
+	}
+	return e, nil
+}
+
+// exclude drops what is excluded of package i.
+func (e *exclusion) exclude(i int, members iter.Seq2[layers.Entry, error], to *edits) error {
+	dropped, kept := 0, 0
+	for m, err := range members {
+		if err != nil {
+			return err
+		}
+		name := m.Path()
+		if name == "" || to.Drop[name] {
+			continue
+		}
+		at, ok := e.at[i][name]
+		if !ok {
+			at = e.links.resolve(name)
+		}
+		e.mark(at)
+		if !e.has(at) {
+			if m.Header.Typeflag != tar.TypeDir { // folders that no layer states are the last one's, see dirItems
+				kept++
+			}
+			continue
+		}
+		to.Drop[name] = true
+		delete(to.lost, name) // also where another package's file would cover it: that is excluded, too
+		dropped++
+	}
+	if dropped > 0 {
+		to.because("%d%s", dropped, excludedSuffix)
+	}
+	e.empty[i] = dropped > 0 && kept == 0
+	return nil
+}
+
+// mark notes which globs match a path.
+func (e *exclusion) mark(p string) {
+	for _, glob := range e.excludes {
+		if !e.used[glob] && covers(strings.TrimPrefix(glob, "!"), p) {
+			e.used[glob] = true
+		}
+	}
+}
+
+// unused are the globs that match no path.
+func (e *exclusion) unused() excludes {
+	return slices.DeleteFunc(slices.Clone(e.excludes), func(glob string) bool { return e.used[glob] })
+}
+
+// without leaves out the packages of which nothing but folders is left.
+func (e *exclusion) without(groups [][]int) [][]int {
+	for i, g := range groups {
+		groups[i] = slices.DeleteFunc(g, func(i int) bool { return e.empty[i] })
+	}
+	return slices.DeleteFunc(groups, func(g []int) bool { return len(g) == 0 })
+}
+
+const excludedSuffix = " paths are excluded"
+
+// warnExcluded says what excluding paths costs, and which of it was in vain.
+func (b *platformBuild) warnExcluded(unused excludes) {
+	for _, glob := range unused {
+		b.warnings = append(b.warnings, fmt.Sprintf("exclude %q matches no path of a package; a runtime and files have an exclude of their own", glob))
+	}
+	var names []string
+	for _, l := range b.layers {
+		number, only := strings.CutSuffix(l.Reason, excludedSuffix)
+		if only && !strings.ContainsFunc(number, func(r rune) bool { return r < '0' || r > '9' }) {
+			names = append(names, strings.TrimPrefix(l.From, "apk "))
+		}
+	}
+	if len(names) > 0 {
+		b.warnings = append(b.warnings, fmt.Sprintf("%d of the packages' %d layers are no longer the distribution's own bytes, since paths of theirs are excluded: %s",
+			len(names), len(b.layers), strings.Join(names, ", ")))
+	}
+}

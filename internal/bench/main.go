@@ -1,0 +1,76 @@
+// Command bench measures whole images: it serves a mirror and a registry on loopback with a chosen round-trip time, runs
+// pyimg on them as a process of its own, scenario by scenario, and prints a table of medians. Where apko is on PATH it
+// does the same work beside it. See docs/PERFORMANCE.md.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"time"
+)
+
+// options are the command line's.
+type options struct {
+	rtt      time.Duration
+	runs     int
+	packages int
+	size     int // of one package, in MiB
+	only     *regexp.Regexp
+}
+
+func main() {
+	if len(os.Args) > 3 && os.Args[1] == measureFlag {
+		os.Exit(measureChild(os.Args[2], os.Args[3:]))
+	}
+	var o options
+	var only string
+	flag.DurationVar(&o.rtt, "rtt", 20*time.Millisecond, "what each request to the mirror and the registry waits")
+	flag.IntVar(&o.runs, "runs", 5, "runs of each scenario; medians are printed")
+	flag.IntVar(&o.packages, "packages", 20, "packages of the image")
+	flag.IntVar(&o.size, "size", 16, "MiB of files in each package")
+	flag.StringVar(&only, "only", "", "run the scenarios that match this regular expression")
+	flag.Parse()
+	o.only = regexp.MustCompile(only)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, o)
+	stop()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "bench: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) error {
+	dir, err := os.MkdirTemp("", "pyimg-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	binary := filepath.Join(dir, "pyimg")
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", binary, "./cmd/pyimg")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("building pyimg (from the repository's root): %w\n%s", err, out)
+	}
+	fmt.Fprintf(os.Stderr, "making %d packages of %d MiB for two platforms\n", o.packages, o.size)
+	w, err := newWorld(ctx, dir, o)
+	if err != nil {
+		return err
+	}
+	t := newTable(os.Stdout, o)
+	for _, s := range scenarios(o) {
+		if !o.only.MatchString(s.name) {
+			continue
+		}
+		if err := w.run(ctx, s, binary, t); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+)
+
+// A scenario is one kind of work. Its runs are measured, what prepares them is not.
+type scenario struct {
+	name string
+	// floor is how many platforms' packages have to be inflated and hashed; 0 where nothing has.
+	floor int
+	// prepare makes what all runs need, and returns what makes the command line of a run.
+	prepare func(ctx context.Context, w *world, pyimg string) (func(run int) ([]string, error), error)
+}
+
+func scenarios(o options) []scenario {
+	list := []scenario{
+		{"cold, digests only", 1, cold("main", 1, "")},
+		{"cold, digests only, 2 platforms", 2, cold("main", 2, "")},
+		{"cold, pushed", 1, cold("main", 1, "push")},
+		{"cold, an OCI layout", 1, cold("main", 1, "output")},
+		{"warm, digests only, 2 platforms", 0, warm("")},
+		{"warm, pushed, 2 platforms", 0, warm("push")},
+		{"warm, an OCI layout, 2 platforms", 0, warm("output")},
+		{"locked, all in the registry, empty cache, 2 platforms", 0, locked},
+		{"no-op, 2 platforms", 0, noOp},
+		{"one package changed, pushed", 0, changed},
+	}
+	for _, platforms := range []int{1, 2, 8} {
+		list = append(list, scenario{fmt.Sprintf("cold, %d MiB packages, %d platforms", min(o.size, smallSize), platforms), 0, cold("small", platforms, "")})
+	}
+	if path, err := exec.LookPath("apko"); err == nil {
+		list = append(list, peers(path)...)
+	}
+	return list
+}
+
+// deliver is where a run's image goes: nowhere, to a repository of its own, or into a folder of its own.
+func (w *world) deliver(args []string, how string) []string {
+	switch how {
+	case "push":
+		w.counter++
+		return append(args, "--push", fmt.Sprintf("%s/bench/%d:1", w.host, w.counter))
+	case "output":
+		return append(args, "--output", "oci:"+w.fresh("layout"))
+	}
+	return args
+}
+
+func assembleArgs(pyimg, spec, cache string) []string {
+	return []string{pyimg, "assemble", spec, "--cache-dir", cache, "--progress", "quiet"}
+}
+
+// cold has a cache of its own for each run.
+func cold(repository string, platforms int, how string) func(context.Context, *world, string) (func(int) ([]string, error), error) {
+	return func(_ context.Context, w *world, pyimg string) (func(int) ([]string, error), error) {
+		spec, err := w.spec(repository, platforms, "")
+		return func(int) ([]string, error) { return w.deliver(assembleArgs(pyimg, spec, w.fresh("cache")), how), nil }, err
+	}
+}
+
+// warm has all packages in the cache, and another spec for each run: its last layer and configuration are new.
+func warm(how string) func(context.Context, *world, string) (func(int) ([]string, error), error) {
+	return func(ctx context.Context, w *world, pyimg string) (func(int) ([]string, error), error) {
+		spec, err := w.spec("main", 2, "")
+		if err != nil {
+			return nil, err
+		}
+		cache := w.fresh("cache")
+		return func(run int) ([]string, error) {
+			next, err := w.spec("main", 2, fmt.Sprintf("image: {env: {RUN: %q}}\nlayers: {max: %d}\n", fmt.Sprint(run), 60+run))
+			return w.deliver(assembleArgs(pyimg, next, cache), how), err
+		}, quietly(ctx, assembleArgs(pyimg, spec, cache))
+	}
+}
+
+// locked pushes a lock whose blobs the registry has to a tag that is new, from an empty cache.
+func locked(ctx context.Context, w *world, pyimg string) (func(int) ([]string, error), error) {
+	spec, repository, err := w.lockAndPush(ctx, pyimg)
+	return func(run int) ([]string, error) {
+		return append(assembleArgs(pyimg, spec, w.fresh("cache")), "--locked", "--push", fmt.Sprintf("%s:%d", repository, run)), nil
+	}, err
+}
+
+// noOp pushes what the tag names already.
+func noOp(ctx context.Context, w *world, pyimg string) (func(int) ([]string, error), error) {
+	spec, repository, err := w.lockAndPush(ctx, pyimg)
+	return func(int) ([]string, error) {
+		return append(assembleArgs(pyimg, spec, w.fresh("cache")), "--locked", "--push", repository+":latest"), nil
+	}, err
+}
+
+// changed has one package of another version in each run, all others in cache and registry.
+func changed(ctx context.Context, w *world, pyimg string) (func(int) ([]string, error), error) {
+	spec, err := w.spec("main", 1, "")
+	if err != nil {
+		return nil, err
+	}
+	w.counter++
+	args := append(assembleArgs(pyimg, spec, w.fresh("cache")), "--push", fmt.Sprintf("%s/bench/%d:latest", w.host, w.counter))
+	return func(run int) ([]string, error) { return args, w.publish("main", arches()[0], w.o.size, run+2) }, quietly(ctx, args)
+}
+
+// lockAndPush makes a spec with its lock, and a repository that holds the image.
+func (w *world) lockAndPush(ctx context.Context, pyimg string) (spec, repository string, err error) {
+	if spec, err = w.spec("main", 2, ""); err != nil {
+		return "", "", err
+	}
+	cache := w.fresh("cache")
+	w.counter++
+	repository = fmt.Sprintf("%s/bench/%d", w.host, w.counter)
+	if err := quietly(ctx, []string{pyimg, "lock", spec, "--cache-dir", cache, "--progress", "quiet"}); err != nil {
+		return "", "", err
+	}
+	return spec, repository, quietly(ctx, append(assembleArgs(pyimg, spec, cache), "--push", repository+":latest"))
+}
+
+// peers are the same kinds of work done by apko, each for one platform, published to the registry.
+func peers(apko string) []scenario {
+	publish := func(w *world, config, cache string) []string {
+		w.counter++
+		return []string{apko, "publish", config, fmt.Sprintf("%s/bench/%d:1", w.host, w.counter),
+			"--arch", arches()[0], "--cache-dir", cache, "--sbom=false", "--log-level", "error"}
+	}
+	return []scenario{
+		{"apko: cold, pushed", 1, func(_ context.Context, w *world, _ string) (func(int) ([]string, error), error) {
+			config, err := w.apkoConfig()
+			return func(int) ([]string, error) { return publish(w, config, w.fresh("cache")), nil }, err
+		}},
+		{"apko: warm, pushed", 0, func(ctx context.Context, w *world, _ string) (func(int) ([]string, error), error) {
+			config, err := w.apkoConfig()
+			if err != nil {
+				return nil, err
+			}
+			cache := w.fresh("cache")
+			return func(int) ([]string, error) { return publish(w, config, cache), nil }, quietly(ctx, publish(w, config, cache))
+		}},
+	}
+}
+
+func (w *world) apkoConfig() (string, error) {
+	text := fmt.Sprintf("contents:\n  repositories: [%q]\n  keyring: [%q]\n  packages:\n", w.url+"/main", w.keys)
+	for i := range w.o.packages {
+		text += fmt.Sprintf("    - p%02d\n", i)
+	}
+	name := w.fresh("apko") + ".yaml"
+	return name, os.WriteFile(name, []byte(text), 0o600)
+}
+
+// quietly runs what only prepares.
+func quietly(ctx context.Context, args []string) error {
+	out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("running %q: %w\n%s", args, err, out)
+	}
+	return nil
+}

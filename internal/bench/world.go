@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"bytes"
+
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/pyimg/pyimg/internal/fixture"
+)
+
+// A world is what the scenarios run on: a mirror with repositories of different sizes, a registry, a folder.
+type world struct {
+	o        options
+	dir      string
+	mirror   *fixture.Mirror
+	registry *fixture.Registry
+	url      string // of the mirror
+	host     string // of the registry
+	keys     string
+	archives map[string][]*fixture.Archive // by arch, of the repository "main"
+	floor    time.Duration                 // CPU to inflate and hash the packages of one arch
+	counter  int                           // makes names unique
+}
+
+// smallSize is that of the packages which many platforms are measured with, in MiB.
+const smallSize = 2
+
+// arches are those of Alpine that the platforms of the scenarios have, amd64 and arm64 first.
+func arches() []string {
+	return []string{"x86_64", "aarch64", "armv7", "armhf", "x86", "ppc64le", "s390x", "riscv64"}
+}
+
+func newWorld(ctx context.Context, dir string, o options) (*world, error) {
+	w := &world{o: o, dir: dir, mirror: fixture.NewMirror(), registry: fixture.NewRegistry(), archives: make(map[string][]*fixture.Archive)}
+	for i, arch := range arches() {
+		if i < 2 {
+			if err := w.publish("main", arch, o.size, 1); err != nil {
+				return nil, err
+			}
+		}
+		if err := w.publish("small", arch, min(o.size, smallSize), 1); err != nil {
+			return nil, err
+		}
+	}
+	w.floor = w.inflateAndHash()
+	key := fixture.TestKey()
+	w.keys = filepath.Join(dir, key.Name)
+	if err := os.WriteFile(w.keys, key.PublicPEM(), 0o600); err != nil {
+		return nil, err
+	}
+	w.mirror.Fail(fixture.Fault{Delay: o.rtt})
+	w.registry.Fail(fixture.Fault{Delay: o.rtt})
+	var err error
+	if w.url, err = w.mirror.Serve(ctx); err != nil {
+		return nil, err
+	}
+	at, err := w.registry.Serve(ctx)
+	w.host = strings.TrimPrefix(at, "http://")
+	return w, err
+}
+
+// publish makes a repository of packages that share nothing. Version is that of the package p00.
+func (w *world) publish(repository, arch string, size, version int) error {
+	old := w.archives[arch]
+	ix := fixture.Index{Arch: arch}
+	for i := range w.o.packages {
+		p := fixture.Package{Name: fmt.Sprintf("p%02d", i), Version: "1-r0", Arch: arch}
+		if i == 0 {
+			p.Version = fmt.Sprintf("%d-r0", version)
+		}
+		if repository == "main" && i > 0 && len(old) > 0 {
+			ix.Archives = append(ix.Archives, old[i])
+			continue
+		}
+		for j := range size {
+			p.Files = append(p.Files, fixture.File{Path: fmt.Sprintf("usr/lib/%s/%d", p.Name, j),
+				Body: fixture.Bulk(fmt.Sprint(repository, arch, i, j, p.Version), 1<<20)})
+		}
+		a, err := p.Build()
+		if err != nil {
+			return err
+		}
+		ix.Archives = append(ix.Archives, a)
+	}
+	if repository == "main" {
+		w.archives[arch] = ix.Archives
+	}
+	return w.mirror.Publish(repository, ix)
+}
+
+// spec writes a spec for the first platforms; more is YAML to add.
+func (w *world) spec(repository string, platforms int, more string) (string, error) {
+	names := make([]string, w.o.packages)
+	for i := range names {
+		names[i] = fmt.Sprintf("p%02d", i)
+	}
+	text := fmt.Sprintf("alpine: {repositories: [%q], keys: [%q], dialect: 3}\nplatforms: [%s]\npackages: [%s]\n%s",
+		w.url+"/"+repository, w.keys, strings.Join(arches()[:platforms], ", "), strings.Join(names, ", "), more)
+	name := w.fresh("spec") + ".yaml"
+	return name, os.WriteFile(name, []byte(text), 0o600)
+}
+
+// fresh is a path in the folder that was not used before.
+func (w *world) fresh(name string) string {
+	w.counter++
+	return filepath.Join(w.dir, fmt.Sprintf("%s-%d", name, w.counter))
+}
+
+// inflateAndHash is the CPU time of the least that digests and diff IDs of one platform's packages take: SHA-256 of the
+// compressed bytes, inflating, and SHA-256 of the tar.
+func (w *world) inflateAndHash() time.Duration {
+	before := cpuTime()
+	for _, a := range w.archives[arches()[0]] {
+		sha256.Sum256(a.Data)
+		if r, err := gzip.NewReader(bytes.NewReader(a.Data)); err == nil {
+			_, _ = io.Copy(sha256.New(), r) // what this program deflated itself
+		}
+	}
+	return cpuTime() - before
+}
+
+// cpuTime is what this process has used on all cores, in user and kernel.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u) // cannot fail for this process, see getrusage(2)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}

@@ -1,0 +1,206 @@
+package layers
+
+import (
+	"archive/tar"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"sync"
+	"syscall"
+)
+
+// A Folder is a folder of this machine, parts of which become a layer. Nothing outside of it is read, wherever its
+// symlinks lead; see os.Root. Goroutines may share it.
+type Folder struct {
+	root    *os.Root
+	buffers sync.Pool
+}
+
+// OpenFolder opens a folder; close it after use.
+func OpenFolder(name string) (*Folder, error) {
+	root, err := os.OpenRoot(name)
+	if err != nil {
+		return nil, fmt.Errorf("opening the folder %q: %w", name, err)
+	}
+	return &Folder{root: root}, nil
+}
+
+// Close closes the folder.
+func (f *Folder) Close() error { return f.root.Close() }
+
+// A HostFile is a file, folder or symlink in a Folder, as it was when it was looked at.
+type HostFile struct {
+	Name   string      // its path in the Folder, with slashes
+	Info   fs.FileInfo // its own, also of a symlink
+	Digest string      // of a regular file's content
+	Target string      // of a symlink
+}
+
+// Walk calls visit for the path name in the folder and for all that lies below it, sorted, folders before what is in
+// them. A symlink that name itself is, is followed, others are not. visit may return fs.SkipDir for a folder.
+func (f *Folder) Walk(ctx context.Context, name string, visit func(name string, info fs.FileInfo) error) error {
+	info, err := f.root.Stat(filepath.FromSlash(name))
+	if err != nil {
+		return err
+	}
+	return f.walk(ctx, path.Clean(name), info, visit)
+}
+
+func (f *Folder) walk(ctx context.Context, name string, info fs.FileInfo, visit func(string, fs.FileInfo) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	err := visit(name, info)
+	if errors.Is(err, fs.SkipDir) && info.IsDir() {
+		return nil
+	}
+	if err != nil || !info.IsDir() {
+		return err
+	}
+	names, err := f.names(name)
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		below := path.Join(name, n)
+		info, err := f.root.Lstat(filepath.FromSlash(below))
+		if err != nil {
+			return err
+		}
+		if err := f.walk(ctx, below, info, visit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// names lists a folder, sorted.
+func (f *Folder) names(dir string) ([]string, error) {
+	d, err := f.root.Open(filepath.FromSlash(dir))
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	names, err := d.Readdirnames(-1)
+	slices.Sort(names)
+	return names, err
+}
+
+// Look reads what Walk found: a regular file's content for its digest, a symlink's target. Anything but these and
+// folders is refused, and so is a file that changes meanwhile.
+func (f *Folder) Look(ctx context.Context, name string, info fs.FileInfo) (HostFile, error) {
+	h := HostFile{Name: name, Info: info}
+	var err error
+	switch mode := info.Mode(); {
+	case mode.IsDir():
+	case mode.IsRegular():
+		h.Digest, err = f.copy(ctx, io.Discard, h)
+	case mode.Type() == fs.ModeSymlink:
+		h.Target, err = f.root.Readlink(filepath.FromSlash(name))
+	default:
+		err = fmt.Errorf("it is %s, expected a file, a folder or a symlink; exclude it", kindOf(mode))
+	}
+	if err != nil {
+		return h, fmt.Errorf("reading %q: %w", name, err)
+	}
+	return h, nil
+}
+
+func kindOf(m fs.FileMode) string {
+	switch {
+	case m&fs.ModeSocket != 0:
+		return "a socket"
+	case m&fs.ModeNamedPipe != 0:
+		return "a pipe"
+	case m&fs.ModeDevice != 0:
+		return "a device"
+	}
+	return "of an unknown kind"
+}
+
+var errChanged = errors.New("it changed while it was read; run again when nothing writes to it")
+
+// copy writes a regular file's content to w and returns its digest. Size and time are compared before and after.
+func (f *Folder) copy(ctx context.Context, w io.Writer, h HostFile) (string, error) {
+	// Should something else have taken the file's place, opening a pipe must not wait for its other end.
+	file, err := f.root.OpenFile(filepath.FromSlash(h.Name), os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	if err := same(file, h.Info); err != nil {
+		return "", err
+	}
+	buf := take(&f.buffers, chunk)
+	defer f.buffers.Put(buf)
+	out := &countedWriter{ctx: ctx, w: w, hash: sha256.New()}
+	n, err := io.CopyBuffer(out, onlyReader{io.LimitReader(file, h.Info.Size())}, *buf)
+	if err != nil {
+		return "", err
+	}
+	if n != h.Info.Size() {
+		return "", errChanged
+	}
+	return formatDigest(out.hash.Sum(nil)), same(file, h.Info)
+}
+
+// same tells whether an open file is what was found.
+func same(file *os.File, found fs.FileInfo) error {
+	now, err := file.Stat()
+	if err == nil && (!os.SameFile(now, found) || now.Size() != found.Size() || !now.ModTime().Equal(found.ModTime())) {
+		err = errChanged
+	}
+	return err
+}
+
+// A FileMember is a member of a layer of files.
+type FileMember struct {
+	Header *tar.Header // its Size is the file's
+	From   HostFile    // of a regular file; else not used
+}
+
+// filesVersion is part of the recipe: to be raised when the same members give other bytes.
+const filesVersion = 1
+
+// MakeFiles stores the layer of these members, in their order, with the contents of files of a folder. Where it is
+// stored already, no file is read. A file that is no longer what its digest says is an error.
+func (s *Store) MakeFiles(ctx context.Context, f *Folder, members []FileMember, o MakeOptions) (Blob, error) {
+	all := sha256.New()
+	for _, m := range members {
+		h := m.Header
+		fmt.Fprintf(all, "%q %c %o %d:%d %d %q %d %s\n", h.Name, h.Typeflag, h.Mode, h.Uid, h.Gid, h.ModTime.UnixNano(), h.Linkname, h.Size, m.From.Digest)
+	}
+	recipe := fmt.Sprintf("files %d %s", filesVersion, formatDigest(all.Sum(nil)))
+	return s.Make(ctx, recipe, o, func(tw *tar.Writer) error {
+		for _, m := range members {
+			if err := writeFile(ctx, tw, f, m); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func writeFile(ctx context.Context, tw *tar.Writer, f *Folder, m FileMember) error {
+	if err := tw.WriteHeader(m.Header); err != nil {
+		return err
+	}
+	if m.Header.Typeflag != tar.TypeReg {
+		return nil
+	}
+	digest, err := f.copy(ctx, onlyWriter{tw}, m.From)
+	if err == nil && digest != m.From.Digest {
+		err = errChanged
+	}
+	if err != nil {
+		return fmt.Errorf("adding %q: %w", m.From.Name, err)
+	}
+	return nil
+}
