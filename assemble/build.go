@@ -19,6 +19,8 @@ type BuildOptions struct {
 	// Created stands in the image as its time of creation, and in the files that are made; zero: the newest build date
 	// among the inputs. SOURCE_DATE_EPOCH is meant to come in here.
 	Created time.Time
+	// Verified is told what verifying found, platform by platform in the spec's order, also where Build fails then; nil: nobody.
+	Verified func(PlatformFindings)
 }
 
 // Build ingests what the plan names and makes what it lacks, for all platforms at once, and verifies the result. The
@@ -39,6 +41,11 @@ func Build(ctx context.Context, plan Plan, src Sources, o BuildOptions) (Lock, e
 			created: cmp.Or(plan.Platforms[i].Created, o.Created), repositories: plan.repositories}
 		return builds[i].run(ctx)
 	})
+	for _, b := range builds {
+		if o.Verified != nil && b.found != nil {
+			o.Verified(*b.found)
+		}
+	}
 	if err != nil {
 		return Lock{}, err
 	}
@@ -69,6 +76,7 @@ type platformBuild struct {
 	accounts []metaItem      // what the spec's accounts add to the last layer
 	items    []metaItem      // the last layer
 	config   v1.Config
+	found    *PlatformFindings // once verify has run
 	warnings []string
 }
 
@@ -199,29 +207,23 @@ func (b *platformBuild) decide(path string, old, new int) (bool, error) {
 	case new < len(b.layers) && b.layerName(new) == filesName:
 		return true, nil // addFiles has seen that it may
 	case new < len(b.layers):
-		return false, fmt.Errorf("/%s is in %s and in %s; keep one out with the exclude of a runtime", path, b.layerName(old), b.layerName(new))
+		return false, unsound("layer-conflict", "/"+path, "keep one out with the exclude of a runtime", "/%s is in %s and in %s",
+			path, b.layerName(old), b.layerName(new))
 	case old < packages:
 		return true, nil // a package's own copy of what apk writes
 	case slices.ContainsFunc(b.accounts, func(i metaItem) bool { return i.header.Name == path }):
 		return true, nil // what is there, and more
 	}
-	return false, fmt.Errorf("/%s is in %s, but it is apk's own; keep it out with the exclude of the runtime or of files", path, b.layerName(old))
+	return false, unsound("layer-conflict", "/"+path, "keep it out with the exclude of the runtime or of files", "/%s is in %s, but it is apk's own", path, b.layerName(old))
 }
 
 // throughSymlink refuses a tree in which a layer's path leads through another layer's symlink.
 func (b *platformBuild) throughSymlink() error {
 	for n := range b.tree.All() {
 		if n.Through != "" {
-			return fmt.Errorf("%s has a path below /%s, which is a symlink in another layer; move it with prefix or exclude it", b.layerName(n.Layer), n.Through)
+			return unsound("layer-symlink", "/"+n.Path, "move it with prefix or exclude it",
+				"%s has a path below /%s, which is a symlink in another layer", b.layerName(n.Layer), n.Through)
 		}
-	}
-	return nil
-}
-
-func (b *platformBuild) verify(context.Context) error {
-	b.config = imageConfig(b.spec, b.plan.Preload)
-	if findings := Verify(b.tree, b.plan.Platform, b.config); len(findings) > 0 {
-		return &VerifyError{findings}
 	}
 	return nil
 }

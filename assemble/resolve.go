@@ -70,7 +70,7 @@ func resolvePlatform(ctx context.Context, spec Spec, p Platform, repositories re
 	}
 	solution, err := held.solve(plan.World, indexes)
 	if err != nil {
-		return plan, err
+		return plan, explainNeeds(err, plan.Runtimes, src.Store)
 	}
 	plan.Packages, plan.Tags = solution.Packages, solution.Tags
 	for _, x := range indexes {

@@ -378,9 +378,9 @@ func checkMachine(e layers.Entry, p Platform) error {
 	a := p.arch()
 	switch {
 	case e.ELF.Machine != a.machine || e.ELF.Class != a.bits:
-		return fmt.Errorf("/%s is for %s, %s needs %s", e.Path(), e.ELF.Machine, p, a.machine)
-	case slices.Contains(e.ELF.Needed, "libc.so.6"):
-		return fmt.Errorf("/%s is built for glibc (it needs libc.so.6); Alpine has musl, so a build for musl is needed", e.Path())
+		return unsound("elf-machine", "/"+e.Path(), "take a build for "+p.String(), "/%s is for %s, %s needs %s", e.Path(), e.ELF.Machine, p, a.machine)
+	case e.ELF.GLIBC():
+		return unsound("elf-glibc", "/"+e.Path(), "take a build for musl", "/%s is built for glibc (it needs libc.so.6); Alpine has musl", e.Path())
 	}
 	return nil
 }

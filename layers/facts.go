@@ -22,7 +22,7 @@ import (
 //
 // A new version makes the facts of older ones unreadable, and they are made again from their blobs. Raise it whenever a
 // scan would now write something else.
-const factsMagic = "pyimgF01"
+const factsMagic = "pyimgF03"
 
 const (
 	factsHead = len(factsMagic) + 4
@@ -43,8 +43,8 @@ type facts struct {
 	entries string
 }
 
-// mediaTypes maps the byte in the file to the media type.
-func mediaTypes() []string { return []string{MediaTypeGzip, MediaTypeZstd} }
+// mediaTypes maps the byte in the file to the media type; "" is a tar without compression, which is surveyed, not stored.
+func mediaTypes() []string { return []string{MediaTypeGzip, MediaTypeZstd, ""} }
 
 func encodeFacts(b Blob, faults []Fault, count int, entries []byte) ([]byte, error) {
 	e := encoder(make([]byte, factsHead, factsHead+256+len(entries)))

@@ -81,7 +81,7 @@ func (s *Store) fetch(ctx context.Context, src Source) (Blob, error) {
 	if err != nil {
 		return Blob{}, err
 	}
-	b, scan, err := s.learn(ctx, src, r, f)
+	b, scan, err := s.learn(ctx, src, r, learnOptions{keep: f})
 	if err != nil {
 		discard(f)
 		return Blob{}, err
@@ -89,15 +89,20 @@ func (s *Store) fetch(ctx context.Context, src Source) (Blob, error) {
 	return s.keep(f, b, scan)
 }
 
-// learn reads a compressed tar to its end and learns all that is kept beside it. The bytes go to keep, too, if there is
-// one.
-func (s *Store) learn(ctx context.Context, src Source, r io.Reader, keep io.Writer) (Blob, *scanner, error) {
-	in, err := s.input(ctx, r, inputOptions{keep: keep})
+type learnOptions struct {
+	keep    io.Writer // where the bytes go, too; may be nil
+	foreign bool      // see scanner; a tar without compression will do
+}
+
+// learn reads a tar to its end and learns all that is kept beside it.
+func (s *Store) learn(ctx context.Context, src Source, r io.Reader, o learnOptions) (Blob, *scanner, error) {
+	in, err := s.input(ctx, r, inputOptions{keep: o.keep, plain: o.foreign})
 	if err != nil {
 		return Blob{}, nil, fmt.Errorf("reading %q: %w", src.Name, err)
 	}
 	defer in.release()
 	scan := newScanner(s)
+	scan.foreign = o.foreign
 	err = scan.scan(in.tar)
 	if err == nil {
 		err = in.finish()
@@ -130,7 +135,7 @@ func (s *Store) rescan(ctx context.Context, digest string) (*remembered, error) 
 	if err != nil {
 		return nil, fmt.Errorf("looking for layer %q in the cache: %w", digest, err)
 	}
-	b, scan, err := s.learn(ctx, Source{Name: path, Digest: digest}, f, nil)
+	b, scan, err := s.learn(ctx, Source{Name: path, Digest: digest}, f, learnOptions{})
 	if err != nil {
 		if damage := s.check(ctx, digest); damage != nil {
 			return nil, fmt.Errorf("%w: %w", damage, fs.ErrNotExist)

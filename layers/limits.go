@@ -27,6 +27,10 @@ const (
 	maxOwner = 1<<32 - 2
 	// maxKept bounds the content kept of one file; CPython's _sysconfigdata has some 50 KiB.
 	maxKept = 256 << 10
+	// maxDatabase bounds the copy of apk's database; one of a thousand packages has some 8 MiB.
+	maxDatabase = 16 << 20
+	// maxOddities bounds what is told of layers that do not lie well over each other.
+	maxOddities = 10_000
 	// maxInterpreterLine is how much of a "#!" line Linux looks at (BINPRM_BUF_SIZE).
 	maxInterpreterLine = 256
 	// maxWindow is the largest zstd window taken, the default of the zstd tool (--long=27).

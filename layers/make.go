@@ -90,7 +90,7 @@ func (s *Store) build(ctx context.Context, o MakeOptions, write func(*tar.Writer
 	}
 	b, scan, err := s.press(ctx, o, f, write)
 	if err == nil && len(scan.faults) > 0 {
-		err = fmt.Errorf("it would be no sound layer: %s", scan.faults[0])
+		err = &MemberError{fmt.Errorf("it would be no sound layer: %s", scan.faults[0])}
 	}
 	if err != nil {
 		discard(f)

@@ -43,6 +43,16 @@ func (n Node) IsDir() bool { return n.Entry.Header.Typeflag == tar.TypeDir }
 
 func (n Node) isLink() bool { return n.Entry.Header.Typeflag == tar.TypeSymlink }
 
+// A ConflictError says that layers do not lie over each other: a path is a folder in one of them and something else in
+// another.
+type ConflictError struct {
+	Path string // in the root
+	Err  error  // which layers
+}
+
+func (e *ConflictError) Error() string { return e.Err.Error() }
+func (e *ConflictError) Unwrap() error { return e.Err }
+
 type node struct {
 	Node
 	children int
@@ -118,17 +128,21 @@ func (t *Tree) replaces(old *node, n Node) (bool, error) {
 	}
 	clash := old.IsDir() != n.IsDir()
 	if t.decide == nil && clash {
-		return false, fmt.Errorf("%q is a folder in one of %q and %q and something else in the other",
-			n.Path, t.layers[old.Layer], t.layers[n.Layer])
+		return false, &ConflictError{n.Path, fmt.Errorf("%q is a folder in one of %q and %q and something else in the other",
+			n.Path, t.layers[old.Layer], t.layers[n.Layer])}
 	}
 	if t.decide != nil {
-		if replace, err := t.decide(n.Path, old.Layer, n.Layer); err != nil || !replace {
+		replace, err := t.decide(n.Path, old.Layer, n.Layer)
+		if err != nil && clash {
+			err = fmt.Errorf("%q is a folder in one and something else in the other: %w", n.Path, err)
+		}
+		if err != nil || !replace {
 			return false, err
 		}
 	}
 	if old.children > 0 {
-		return false, fmt.Errorf("%q of %q cannot replace the folder of %q, which is not empty",
-			n.Path, t.layers[n.Layer], t.layers[old.Layer])
+		return false, &ConflictError{n.Path, fmt.Errorf("%q of %q cannot replace the folder of %q, which is not empty",
+			n.Path, t.layers[n.Layer], t.layers[old.Layer])}
 	}
 	return true, nil
 }
@@ -145,7 +159,7 @@ func (t *Tree) resolveParent(n *Node) error {
 	w := walk{tree: t, missing: true}
 	real, err := w.follow(dir, true)
 	if err != nil {
-		return fmt.Errorf("finding the folder of %q: %w", n.Path, err)
+		return &ConflictError{n.Path, fmt.Errorf("finding the folder of %q: %w", n.Path, err)}
 	}
 	n.Path, n.Through = path.Join(real, base), w.first
 	t.imply(real, n.Layer)
@@ -184,6 +198,9 @@ func (t *Tree) put(n Node) {
 	}
 }
 
+// Len is how many nodes there are.
+func (t *Tree) Len() int { return len(t.nodes) }
+
 // All yields the nodes sorted by path, byte by byte. The root is among them where a layer has an entry for it. The tree
 // must not be added to meanwhile, nor All be called by two at once for the first time since.
 func (t *Tree) All() iter.Seq[Node] {
@@ -197,7 +214,7 @@ func (t *Tree) All() iter.Seq[Node] {
 	}
 }
 
-// sort merges the paths that were added into the sorted ones. No path ever goes.
+// sort merges the paths that were added into the sorted ones. No path goes once it has been sorted.
 func (t *Tree) sort() {
 	if len(t.added) == 0 {
 		return

@@ -30,6 +30,8 @@ func (p program) app() *cli.App {
 			p.lockCommand(),
 			p.resolveCommand(),
 			p.inspectCommand(),
+			p.diffCommand(),
+			p.verifyCommand(),
 			p.pushCommand(),
 			p.mirrorCommand(),
 			p.cacheCommand(),

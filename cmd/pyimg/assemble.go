@@ -85,6 +85,11 @@ func (p program) assemble(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	pushing, err := p.beginPush(c, c.StringSlice("push"))
+	if err != nil {
+		return err
+	}
+	defer pushing.close()
 	open := assemble.FromStore(src.Store)
 	if locked {
 		open, err = p.supply(c, s, lock, src, outputs)
@@ -92,13 +97,13 @@ func (p program) assemble(c *cli.Context) error {
 		lock, err = p.build(c, src, func(src assemble.Sources) (assemble.Plan, error) { return assemble.Resolve(c.Context, s, src) })
 	}
 	if err != nil {
-		return err
+		return pushing.cause(err)
 	}
 	index, err := lock.Index(c.Context, open)
 	if err != nil {
 		return err
 	}
-	return p.deliver(c, index, outputs)
+	return pushing.cause(p.deliver(c, index, outputs, pushing))
 }
 
 // assembleSpec is the spec in force, with the flags' word over the file's.
@@ -217,14 +222,14 @@ func (p program) sourceDateEpoch() (time.Time, error) {
 }
 
 // deliver writes and pushes the image, and says what came out.
-func (p program) deliver(c *cli.Context, index v1.ImageIndex, outputs []output) error {
+func (p program) deliver(c *cli.Context, index v1.ImageIndex, outputs []output, pushing *pushing) error {
 	for _, o := range outputs {
 		if err := o.write(c.Context, index); err != nil {
 			return err
 		}
 	}
-	if refs := c.StringSlice("push"); len(refs) > 0 {
-		r, err := p.push(c, index, refs)
+	if pushing != nil {
+		r, err := p.finishPush(c, pushing, index)
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	refname "github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/apk"
@@ -196,13 +197,28 @@ func (p program) pushImages(c *cli.Context, b *bundle.Bundle, to string) error {
 			separator = "@"
 		}
 		dest := strings.TrimRight(to, "/") + "/" + name.Context().RepositoryStr() + separator + name.Identifier()
-		r, err := p.push(c, index, []string{dest})
-		if err != nil {
+		if err := p.pushIndex(c, index, []string{dest}); err != nil {
 			return err
 		}
-		for _, ref := range r.Refs {
-			fmt.Fprintln(p.stdout, ref)
-		}
+	}
+	return nil
+}
+
+// pushIndex pushes what is there already, and prints where.
+func (p program) pushIndex(c *cli.Context, index v1.ImageIndex, refs []string) error {
+	whole := c.Context
+	defer func() { c.Context = whole }() // pushing ends its own early
+	pushing, err := p.beginPush(c, refs)
+	if err != nil {
+		return err
+	}
+	defer pushing.close()
+	r, err := p.finishPush(c, pushing, index)
+	if err != nil {
+		return pushing.cause(err)
+	}
+	for _, ref := range r.Refs {
+		fmt.Fprintln(p.stdout, ref)
 	}
 	return nil
 }
@@ -283,12 +299,5 @@ func (p program) pushBundle(c *cli.Context, b *bundle.Bundle, refs []string) err
 	if err != nil {
 		return err
 	}
-	r, err := p.push(c, index, refs)
-	if err != nil {
-		return err
-	}
-	for _, ref := range r.Refs {
-		fmt.Fprintln(p.stdout, ref)
-	}
-	return nil
+	return p.pushIndex(c, index, refs)
 }

@@ -37,7 +37,7 @@ func (p program) reporter(c *cli.Context) (progress.Reporter, error) {
 // open reads the image that an argument names: a layout or archive on disk, else one in a registry.
 func (p program) open(ctx context.Context, c *cli.Context, arg string) (v1.ImageIndex, error) {
 	if path, ok := onDisk(arg); ok {
-		return push.ReadLayout(path)
+		return push.ReadImage(path)
 	}
 	return p.registry(c).Get(ctx, arg)
 }
