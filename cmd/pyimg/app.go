@@ -33,6 +33,7 @@ func (p program) app() *cli.App {
 			p.diffCommand(),
 			p.verifyCommand(),
 			p.pushCommand(),
+			p.mirrorCommand(),
 			p.cacheCommand(),
 			p.indexCommand(),
 			p.attachCommand(),
