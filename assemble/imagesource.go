@@ -42,11 +42,8 @@ type imageRecipe struct {
 
 // ingestImage takes the paths of a runtime out of an image.
 func (r Runtime) ingestImage(ctx context.Context, spec Spec, p Platform, pin LockedRuntime, src Sources) (RuntimePlan, error) {
-	ref := strings.TrimPrefix(r.at(p), fromImage)
-	if dir, ok := strings.CutPrefix(ref, ociLayout); ok {
-		ref = ociLayout + spec.path(dir)
-	}
-	plan := RuntimePlan{Source: r.written(p), URL: fromImage + ref, Public: fromImage + strings.TrimPrefix(r.at(p), fromImage), Digest: pin.Digest}
+	ref := spec.imagePath(r.at(p))
+	plan := RuntimePlan{Source: r.written(p), URL: fromImage + ref, Public: r.at(p), Digest: pin.Digest}
 	img, digest, err := openImage(ctx, ref, pin.Digest, p, src)
 	if err != nil {
 		return plan, err

@@ -130,17 +130,44 @@ type place struct {
 
 // locate finds the tarball of a runtime, of which a lock may say already where it is and what it holds.
 func (r Runtime) locate(ctx context.Context, spec Spec, p Platform, pin LockedRuntime, src Sources) (place, error) {
+	if pin.Digest != "" {
+		return r.locked(spec, p, pin)
+	}
 	source := r.at(p)
 	if release, ok := strings.CutPrefix(source, fromStandalone); ok {
-		return r.standalone(ctx, spec, release, p, pin, src)
+		return r.standalone(ctx, spec, release, p, src)
 	}
-	to := place{url: spec.path(source), public: publicURL(source), digest: pin.Digest, pinned: pin.Digest != "" || len(r.SHA256) > 0}
-	if pin.Digest != "" {
-		return to, nil
-	}
+	to := place{url: spec.path(source), public: publicURL(source), pinned: len(r.SHA256) > 0}
 	var err error
 	to.digest, err = r.digest(ctx, to.url, p, src)
 	return to, noSource(err, p)
+}
+
+// locked is where a lock says that a runtime is. It must be below what the spec says.
+func (r Runtime) locked(spec Spec, p Platform, pin LockedRuntime) (place, error) {
+	source := r.at(p)
+	to := place{url: spec.path(source), public: publicURL(source), digest: pin.Digest, pinned: true}
+	switch {
+	case strings.HasPrefix(source, fromImage):
+		to.url, to.public = fromImage+spec.imagePath(source), source
+	case strings.HasPrefix(source, fromStandalone):
+		named := r.releases()
+		file, ok := strings.CutPrefix(pin.URL, publicURL(named)+"/")
+		if !ok || strings.Contains(file, "..") {
+			return to, fmt.Errorf("takes %s from %s, which is not below the spec's mirror, %s", source, pin.URL, publicURL(named))
+		}
+		to.url, to.public = spec.path(named)+"/"+file, pin.URL
+	}
+	return to, nil
+}
+
+// imagePath is the reference in an image source; one on disk is ready to be opened.
+func (s Spec) imagePath(source string) string {
+	ref := strings.TrimPrefix(source, fromImage)
+	if dir, ok := strings.CutPrefix(ref, ociLayout); ok {
+		return ociLayout + s.path(dir)
+	}
+	return ref
 }
 
 // source is the tarball for the store.

@@ -23,24 +23,18 @@ const (
 	maxSums   = 4 << 20  // a release has some 1000 files
 )
 
-// standalone finds the tarball of a build: in the release that is asked for or the newest one, with its SHA256SUMS, unless
-// a lock says where it is.
-func (r Runtime) standalone(ctx context.Context, spec Spec, name string, p Platform, pin LockedRuntime, src Sources) (place, error) {
+// releases is where the releases are, as it may be written down.
+func (r Runtime) releases() string { return strings.TrimRight(cmp.Or(r.Mirror, standaloneMirror), "/") }
+
+// standalone finds the tarball of a build: in the release that is asked for or the newest one, with its SHA256SUMS.
+func (r Runtime) standalone(ctx context.Context, spec Spec, name string, p Platform, src Sources) (place, error) {
 	want, err := standalone.Parse(name)
 	if err != nil {
 		return place{}, err
 	}
-	named := strings.TrimRight(cmp.Or(r.Mirror, standaloneMirror), "/") // as it may be written down
+	named := r.releases()
 	mirror := spec.path(named)
 	to := place{public: fromStandalone + name, pinned: true}
-	if pin.Digest != "" {
-		file, ok := strings.CutPrefix(pin.URL, publicURL(named)+"/")
-		if !ok || strings.Contains(file, "..") {
-			return to, fmt.Errorf("the lock takes it from %s, which is not below the spec's mirror, %s", pin.URL, publicURL(named))
-		}
-		to.url, to.public, to.digest = mirror+"/"+file, pin.URL, pin.Digest
-		return to, nil
-	}
 	triple := map[string]string{"x86_64": "x86_64-unknown-linux-musl", "aarch64": "aarch64-unknown-linux-musl"}[p.Alpine()]
 	if triple == "" {
 		return to, fmt.Errorf("python-build-standalone is built for musl on linux/amd64 and linux/arm64 alone; %s has %w", p, errNoSource)

@@ -34,6 +34,7 @@ func (p program) app() *cli.App {
 			p.verifyCommand(),
 			p.pushCommand(),
 			p.runtimeCommand(),
+			p.mirrorCommand(),
 			p.cacheCommand(),
 			p.indexCommand(),
 			p.attachCommand(),

@@ -108,10 +108,14 @@ func (p program) assemble(c *cli.Context) error {
 
 // assembleSpec is the spec in force, with the flags' word over the file's.
 func assembleSpec(c *cli.Context) (assemble.Spec, error) {
+	return assembleSpecNamed(c, c.Args().First())
+}
+
+func assembleSpecNamed(c *cli.Context, name string) (assemble.Spec, error) {
 	if c.NArg() > 1 {
 		return assemble.Spec{}, usagef("%s takes one spec, found %d arguments", c.Command.Name, c.NArg())
 	}
-	s, err := spec(c.Args().First())
+	s, err := spec(c, name)
 	if err != nil {
 		return s, err
 	}

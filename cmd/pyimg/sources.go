@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -26,6 +27,7 @@ func sourceFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "keyring", Usage: "`DIR` of *.pub keys, or a key; nothing else is trusted then but the spec's keys (repeatable)"},
 		&cli.BoolFlag{Name: "allow-untrusted", Usage: "do not ask for signatures"},
 		&cli.BoolFlag{Name: "offline", Usage: "read files and directories only, ask no host"},
+		&cli.StringFlag{Name: "mirror", Usage: "take what the bundle `DIR|TAR|URL` of \"pyimg mirror create\" has from there, spec and lock too where there are no others"},
 		cacheFlag(),
 		&cli.IntFlag{Name: "jobs", Usage: "fetch and ingest `N` packages at once, over all platforms", DefaultText: "twice the processors"},
 	}
@@ -37,7 +39,7 @@ func cacheFlag() cli.Flag {
 
 // applySourceFlags puts the command line's word over the spec's.
 func applySourceFlags(c *cli.Context, s *assemble.Spec) error {
-	for _, name := range []string{"cache-dir", "spec", "allocator", "layers", "compression"} {
+	for _, name := range []string{"cache-dir", "mirror", "spec", "allocator", "layers", "compression"} {
 		if c.IsSet(name) && c.String(name) == "" {
 			return usagef("--%s is given without a value; leave it out, or is a variable not set?", name)
 		}
@@ -65,17 +67,25 @@ func (p program) sources(c *cli.Context, s assemble.Spec, needStore bool) (src a
 	}
 	client := &fetch.Client{Offline: c.Bool("offline"), Jobs: c.Int("jobs")}
 	src = assemble.Sources{Fetch: client, Jobs: c.Int("jobs"), Images: p.images(c), Warn: p.warn, AllowUntrusted: c.Bool("allow-untrusted")}
+	src.Fetch, done, err = mirrored(c, s, client)
+	if err != nil {
+		return src, done, err
+	}
+	closeMirror := done
 	if needStore {
-		if src.Store, done, err = p.store(c); err != nil {
+		store, closeStore, err := p.store(c)
+		src.Store, done = store, func() { closeStore(); closeMirror() }
+		if err != nil {
 			return src, done, err
 		}
 	} else {
 		if src.Store, _, err = p.lastingStore(c); err != nil {
 			p.warn(fmt.Sprintf("%v; indexes are read without it", err))
 		}
-		done = closing(src.Store)
+		closeStore := closing(src.Store)
+		done = func() { closeStore(); closeMirror() }
 	}
-	src.Keyring, err = p.keyring(c, s, client, src.Store)
+	src.Keyring, err = p.keyring(c, s, src.Fetch, src.Store)
 	return src, done, err
 }
 
@@ -142,11 +152,15 @@ func (p program) userCacheDir() string {
 
 // keyring trusts the keys of the command line and the spec and, where the command line names none, Alpine's own: these
 // by fingerprint, wherever the file comes from.
-func (p program) keyring(c *cli.Context, s assemble.Spec, client *fetch.Client, store *layers.Store) (*apk.Keyring, error) {
+func (p program) keyring(c *cli.Context, s assemble.Spec, client assemble.Opener, store *layers.Store) (*apk.Keyring, error) {
 	ring := apk.NewKeyring()
 	named := c.StringSlice("keyring")
-	for _, path := range append(named, s.KeyPaths()...) {
-		if err := ring.AddPath(path); errors.Is(err, fs.ErrNotExist) {
+	for i, path := range slices.Concat(named, s.KeyPaths()) {
+		err := ring.AddPath(path)
+		if errors.Is(err, fs.ErrNotExist) && i >= len(named) && c.String("mirror") != "" {
+			continue // a bundle's spec comes without its keys: what they signed is not trusted, unless the lock vouches for it
+		}
+		if errors.Is(err, fs.ErrNotExist) {
 			return nil, usageError{err}
 		} else if err != nil {
 			return nil, err
@@ -160,7 +174,7 @@ func (p program) keyring(c *cli.Context, s assemble.Spec, client *fetch.Client, 
 
 // alpineKey finds one of Alpine's keys: in the cache, on an Alpine host, else at Alpine's site. The keyring checks its
 // fingerprint.
-func alpineKey(ctx context.Context, k apk.AlpineKey, client *fetch.Client, store *layers.Store) ([]byte, error) {
+func alpineKey(ctx context.Context, k apk.AlpineKey, client assemble.Opener, store *layers.Store) ([]byte, error) {
 	const maxKey = 64 << 10
 	record := "alpine-key-" + k.ID
 	if store != nil {
@@ -186,17 +200,23 @@ func alpineKey(ctx context.Context, k apk.AlpineKey, client *fetch.Client, store
 	return b, nil
 }
 
-// spec reads the spec that is in force: the file given, else pyimg.yaml here, else the embedded one.
-func spec(name string) (assemble.Spec, error) {
+// spec reads the spec that is in force: the file given, else pyimg.yaml here, else that of --mirror, else the embedded one.
+func spec(c *cli.Context, name string) (assemble.Spec, error) {
 	if name != "" {
 		s, err := assemble.ReadSpec(name)
 		if errors.Is(err, fs.ErrNotExist) {
+			if s, mirrorErr := mirrorsSpec(c, name); !errors.Is(mirrorErr, fs.ErrNotExist) {
+				return s, mirrorErr
+			}
 			err = usageError{err}
 		}
 		return s, err
 	}
 	s, err := assemble.ReadSpec("pyimg.yaml")
 	if errors.Is(err, fs.ErrNotExist) {
+		s, err = mirrorsSpec(c, "")
+	}
+	if errors.Is(err, fs.ErrNotExist) && !errors.As(err, new(usageError)) {
 		s, _ = assemble.DefaultSpec()
 		return s, nil
 	}

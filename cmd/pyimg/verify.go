@@ -121,7 +121,7 @@ func isSpec(arg string) bool {
 
 // specFindings assembles a spec, by its lock where there is one, and writes nothing.
 func (p program) specFindings(c *cli.Context, name string) ([]assemble.PlatformFindings, error) {
-	s, err := spec(name)
+	s, err := spec(c, name)
 	if err != nil {
 		return nil, err
 	}

@@ -445,7 +445,7 @@ func bigLayout(t *testing.T, size int64) (path, digest string) {
 func TestClientsSeeJoinedIndex(t *testing.T) {
 	t.Parallel()
 	s := needShared(t)
-	needTools(t, "skopeo", "podman")
+	needTools(t, "skopeo", "podman", "crane")
 	at := startRegistry(t)
 	spec, cache := s.rootSpec(t, 2, twoPlatforms()), t.TempDir()
 	var parts []string
@@ -459,11 +459,21 @@ func TestClientsSeeJoinedIndex(t *testing.T) {
 	if h, _, err := v1.SHA256(strings.NewReader(raw)); err != nil || !strings.Contains(out, h.String()) {
 		t.Errorf("skopeo sees %s, index create printed %s", h, out)
 	}
+	if digest := strings.TrimSpace(client().must(t, "crane", "digest", ref)); !strings.Contains(out, digest) {
+		t.Errorf("crane sees %s, index create printed %s", digest, out)
+	}
+	client().must(t, "crane", "validate", "--remote", ref)
 	client().must(t, "podman", "--root", openDir(t), "--runroot", openDir(t), "--storage-driver", "vfs", "pull", "--quiet", "--tls-verify=false", ref)
+	t.Run("docker", func(t *testing.T) { startDocker(t).must(t, "pull", "--quiet", ref) })
 
 	file := writeFile(t, filepath.Join(t.TempDir(), "sbom.json"), `{"spdxVersion":"SPDX-2.3"}`)
 	pyimg(t).must(t, "attach", ref, "--type", "application/spdx+json", file)
 	if got := pyimg(t).must(t, "attach", "--list", ref); !strings.Contains(got, "application/spdx+json") {
 		t.Errorf("attach --list says %q", got)
+	}
+	// Debian's registry has no referrers API, so the tag that stands for it lists them.
+	fallback := at + "/joined:" + strings.Replace(strings.TrimSpace(client().must(t, "crane", "digest", ref)), ":", "-", 1)
+	if got := client().must(t, "crane", "manifest", fallback); !strings.Contains(got, "application/spdx+json") {
+		t.Errorf("crane reads of the fallback tag %q", got)
 	}
 }

@@ -27,6 +27,7 @@ var errStalled = errors.New("nothing came from the server for too long")
 // A download is one file on its way, over as many requests as it takes.
 type download struct {
 	client    *Client
+	method    string
 	url       *url.URL // without credentials
 	user      *url.Userinfo
 	name      string // for errors
@@ -40,7 +41,7 @@ type download struct {
 func newDownload(c *Client, u *url.URL, name string) *download {
 	plain := *u
 	plain.User, plain.Fragment = nil, ""
-	return &download{client: c, url: &plain, user: u.User, name: name, size: -1}
+	return &download{client: c, method: http.MethodGet, url: &plain, user: u.User, name: name, size: -1}
 }
 
 // An attempt is the body of one answer.
@@ -127,7 +128,7 @@ func (d *download) try(ctx context.Context, offset int64) (*attempt, time.Durati
 // request asks for the bytes as they are: net/http would otherwise ask for gzip and inflate it, and a range of that is
 // another range.
 func (d *download) request(ctx context.Context, offset int64) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.url.String(), nil)
+	req, err := http.NewRequestWithContext(ctx, d.method, d.url.String(), nil)
 	if err != nil {
 		return nil, permanent{errors.New("this is not a valid URL")}
 	}
@@ -168,16 +169,16 @@ func (d *download) accept(resp *http.Response, offset int64) error {
 	case offset == 0:
 		return statusError(resp.StatusCode)
 	case resp.StatusCode == http.StatusOK, resp.StatusCode == http.StatusRequestedRangeNotSatisfiable:
-		return permanent{fmt.Errorf("the transfer broke after %d bytes, and the server has no such range of the same file now", offset)}
+		return otherFile("the transfer broke after %d bytes, and the server has no such range of the same file now", offset)
 	case resp.StatusCode != http.StatusPartialContent:
 		return statusError(resp.StatusCode)
 	}
 	if v := validator(resp.Header); v != "" && v != d.validator {
-		return permanent{fmt.Errorf("the file changed on the server after %d bytes", offset)}
+		return otherFile("the file changed on the server after %d bytes", offset)
 	}
 	start, size, ok := contentRange(resp.Header.Get("Content-Range"))
 	if !ok || start != offset || d.size >= 0 && size >= 0 && size != d.size {
-		return permanent{fmt.Errorf("asked to go on after %d bytes, the server answers with range %q", offset, resp.Header.Get("Content-Range"))}
+		return otherFile("asked to go on after %d bytes, the server answers with range %q", offset, resp.Header.Get("Content-Range"))
 	}
 	d.client.counted.resumes.Add(1)
 	return nil

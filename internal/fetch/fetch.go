@@ -87,7 +87,11 @@ func (c *Client) OpenIf(ctx context.Context, location, validator string) (r io.R
 	}
 	switch strings.ToLower(scheme) {
 	case "http", "https":
-		return c.download(ctx, u, name, validator)
+		return c.start(ctx, u, name, 0, func(d *download) {
+			if usable(validator) {
+				d.known = validator
+			}
+		})
 	case "file":
 		if u.Host != "" && u.Host != "localhost" {
 			return nil, "", &Error{URL: name, Err: fmt.Errorf("file URLs name no host; did you mean \"file:///%s%s\"?", u.Host, u.Path)}
@@ -98,8 +102,8 @@ func (c *Client) OpenIf(ctx context.Context, location, validator string) (r io.R
 	return nil, "", &Error{URL: name, Err: fmt.Errorf("no such scheme %q here; http, https, file and plain paths are known", scheme)}
 }
 
-// download starts a download in a slot of its own. See OpenIf.
-func (c *Client) download(ctx context.Context, u *url.URL, name, known string) (io.ReadCloser, string, error) {
+// start starts a download at an offset, in a slot of its own; prepare says what is known of the file. See OpenIf.
+func (c *Client) start(ctx context.Context, u *url.URL, name string, offset int64, prepare func(*download)) (io.ReadCloser, string, error) {
 	if c.Offline {
 		return nil, "", &Error{URL: name, Err: ErrOffline}
 	}
@@ -111,10 +115,9 @@ func (c *Client) download(ctx context.Context, u *url.URL, name, known string) (
 		return nil, "", &Error{URL: name, Err: context.Cause(ctx)}
 	}
 	d := newDownload(c, u, name)
-	if usable(known) {
-		d.known = known
-	}
-	first, err := d.connect(ctx, 0)
+	prepare(d)
+	known := d.known
+	first, err := d.connect(ctx, offset)
 	d.known = "" // what breaks off is wanted, whatever it is
 	if err != nil {
 		c.slots.Release(1)
@@ -129,7 +132,7 @@ func (c *Client) download(ctx context.Context, u *url.URL, name, known string) (
 		}
 		return d.connect(ctx, offset)
 	}
-	return &body{download: d, attempt: first, connect: connect, release: func() { c.slots.Release(1) }}, d.condition, nil
+	return &body{download: d, attempt: first, connect: connect, release: func() { c.slots.Release(1) }, offset: offset, forgiven: offset}, d.condition, nil
 }
 
 func (c *Client) init() {
