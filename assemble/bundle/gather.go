@@ -197,6 +197,9 @@ func (d *Draft) addPackages(context.Context) error {
 func (d *Draft) addRuntimes(ctx context.Context) error {
 	for _, p := range d.o.Inputs.Platforms {
 		for _, r := range p.Runtimes {
+			if r.Image() != "" {
+				continue // it comes with the base images
+			}
 			sum, ok := strings.CutPrefix(r.Digest, "sha256:")
 			if !ok || len(sum) != 2*sha256.Size {
 				return fmt.Errorf("runtime %s: its digest is %q, expected sha256: and 64 hex digits", r.Public, r.Digest)

@@ -116,12 +116,25 @@ func (v *verification) readLocks(ctx context.Context) {
 			}
 			for _, r := range p.Runtimes {
 				v.blobs[r.Digest] = true
+				if strings.HasPrefix(r.URL, "image:") {
+					v.fault(LockPath(name), v.needImage(r))
+					continue
+				}
 				if f, ok := from[r.URL]; !ok || "sha256:"+f.SHA256 != r.Digest {
 					v.fault(LockPath(name), fmt.Errorf("it takes %s with the digest %s, and the bundle has it not", r.URL, r.Digest))
 				}
 			}
 		}
 	}
+}
+
+// needImage misses the image that a runtime comes out of, unless that lies beside the spec.
+func (v *verification) needImage(r assemble.LockedRuntime) error {
+	manifest := blobsDir + strings.TrimPrefix(r.Digest, "sha256:")
+	if strings.HasPrefix(r.URL, "image:oci:") || slices.ContainsFunc(v.bundle.Files, func(f File) bool { return f.Path == manifest }) {
+		return nil
+	}
+	return fmt.Errorf("it takes a part of %s with the digest %s, and the bundle has it not", r.URL, r.Digest)
 }
 
 // need notes a package that a lock takes, and misses it where the bundle has it not.

@@ -84,6 +84,9 @@ func (p program) mirrorCreate(c *cli.Context) error {
 	if err := p.baseImages(c, &o); err != nil {
 		return err
 	}
+	if err := p.runtimeImages(c, &o); err != nil {
+		return err
+	}
 	return p.createBundle(c, o)
 }
 
