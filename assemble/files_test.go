@@ -154,7 +154,7 @@ func TestFilesThatCannotBe(t *testing.T) {
 func TestSocketIsRefused(t *testing.T) {
 	t.Parallel()
 	dir := onDisk(t, map[string]string{"d/x": "x"})
-	l, err := net.Listen("unix", filepath.Join(dir, "d/s"))
+	l, err := new(net.ListenConfig).Listen(t.Context(), "unix", filepath.Join(dir, "d/s"))
 	if err != nil {
 		t.Fatal(err)
 	}
