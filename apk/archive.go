@@ -1,6 +1,7 @@
 package apk
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -28,7 +29,10 @@ type Expect struct {
 
 // Archive is a package archive of apk v2, read up to its data.
 type Archive struct {
-	Control *Control
+	// Signature is the raw signature stream, nil where there is none. With the control
+	// stream's raw bytes and the data it makes up the file.
+	Signature []byte
+	Control   *Control
 
 	// Data reads the raw bytes of the data stream: one or more gzip members of one tar. At
 	// the end, where io.EOF would be, it returns a *HashError if they are not what the
@@ -64,7 +68,7 @@ func OpenArchive(r io.Reader, want Expect) (*Archive, error) {
 	if t.startsWith(adbMagic) {
 		return nil, fmt.Errorf("reading package %q: it is of apk v3 (ADB), which is not supported yet; only v2 is", want.Name)
 	}
-	sigs, err := leadingSignatures(t)
+	sigs, signature, err := keepSignatures(t)
 	if err != nil {
 		return nil, fmt.Errorf("reading package %q: %w", want.Name, err)
 	}
@@ -83,13 +87,26 @@ func OpenArchive(r io.Reader, want Expect) (*Archive, error) {
 		return nil, err
 	}
 	if want.DataUnchecked {
-		return &Archive{Control: control, Data: t}, nil
+		return &Archive{Signature: signature, Control: control, Data: t}, nil
 	}
 	data := &dataReader{t: t, name: want.Name, want: control.DataHash, hash: sha256.New()}
 	if want.Package != nil {
 		data.size = want.Package.Size
 	}
-	return &Archive{Control: control, Data: data}, nil
+	return &Archive{Signature: signature, Control: control, Data: data}, nil
+}
+
+// keepSignatures is leadingSignatures with the raw bytes of the stream.
+func keepSignatures(t *tap) ([]signature, []byte, error) {
+	var raw bytes.Buffer
+	if err := t.divert(&raw); err != nil {
+		return nil, nil, err
+	}
+	was := t.max
+	t.max = t.pos() + maxSignatureStream
+	sigs, err := leadingSignatures(t)
+	t.max, t.sink = was, io.Discard
+	return sigs, raw.Bytes(), err
 }
 
 // check compares the control stream with the index, before anything looks inside it.

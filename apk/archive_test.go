@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -32,7 +33,7 @@ func listed(t testing.TB, a *fixture.Archive) *apk.Package {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return index.Packages[0]
+	return slices.Collect(index.Packages())[0]
 }
 
 func TestOpenArchive(t *testing.T) {

@@ -157,6 +157,16 @@ func (r *Keyring) held(name string) []Key {
 	return keys
 }
 
+// trusts says whether a key, by its fingerprint, may sign for arch. It asks Missing for one of Alpine's, as named does.
+func (r *Keyring) trusts(ctx context.Context, fingerprint [32]byte, arch string) bool {
+	is := func(k Key) bool { return k.Fingerprint == fingerprint && k.signsFor(arch) }
+	if slices.ContainsFunc(r.Keys(), is) {
+		return true
+	}
+	alpine, isAlpine := alpineKey(func(k AlpineKey) bool { return k.Fingerprint == fingerprint })
+	return isAlpine && r.Missing != nil && r.ask(ctx, alpine) == nil && slices.ContainsFunc(r.Keys(), is)
+}
+
 // ask adds the one of Alpine's keys that Missing finds.
 func (r *Keyring) ask(ctx context.Context, want AlpineKey) error {
 	r.mu.Lock()

@@ -75,23 +75,3 @@ type Repository struct {
 	Mirrors []string // each a base that holds ARCH/APKINDEX.tar.gz: an http(s) URL or a directory, no trailing slash
 	Tag     string   // without "@"; packages of a tagged repository are taken only where world asks for the tag
 }
-
-// Index lists a repository's packages for one architecture, in the order of the index.
-type Index struct {
-	Repository  *Repository
-	Arch        string
-	Description string
-	Packages    []*Package
-}
-
-// Where is the index without the packages for which keep is false.
-func (x *Index) Where(keep func(*Package) bool) *Index {
-	view := *x
-	view.Packages = nil
-	for _, p := range x.Packages {
-		if keep(p) {
-			view.Packages = append(view.Packages, p)
-		}
-	}
-	return &view
-}

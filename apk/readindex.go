@@ -26,6 +26,7 @@ type IndexOptions struct {
 	Keyring    *Keyring    // nil accepts whatever comes (--allow-untrusted)
 	Repository *Repository // set in the index and its packages
 	Name       string      // its URL, for errors; LoadIndex fills it in
+	Cache      Cache       // where LoadIndex keeps what it read; nil: nowhere
 }
 
 // Opener opens a URL or the path of a file.
@@ -56,111 +57,124 @@ func LoadIndex(ctx context.Context, src Opener, o IndexOptions) (*Index, error) 
 
 func loadFrom(ctx context.Context, src Opener, address string, o IndexOptions) (*Index, error) {
 	o.Name = withoutUser(address)
+	if o.Cache != nil {
+		return loadCached(ctx, src, address, o)
+	}
 	r, err := src.Open(ctx, address)
 	if err != nil {
 		return nil, fmt.Errorf("loading index %q: %w", o.Name, err)
 	}
 	defer r.Close()
-	return readIndex(ctx, r, o)
+	x, err := readIndex(ctx, r, o)
+	return x.Index, err
 }
 
 // ReadIndex reads an APKINDEX.tar.gz. Its bytes are hashed as they pass, and nothing is
 // returned before the signature over them is verified. See TrustError.
 func ReadIndex(r io.Reader, o IndexOptions) (*Index, error) {
-	return readIndex(context.Background(), r, o)
+	x, err := readIndex(context.Background(), r, o)
+	return x.Index, err
 }
 
-func readIndex(ctx context.Context, r io.Reader, o IndexOptions) (*Index, error) {
+// readIndex reads an index and says who signed it and when it was made. It sets no source.
+func readIndex(ctx context.Context, r io.Reader, o IndexOptions) (compactIndex, error) {
 	t := newTap(r, maxIndexRaw)
 	if t.startsWith(adbMagic) {
-		return nil, fmt.Errorf("reading index %q: it is of apk v3 (ADB), which is not supported yet; only v2 is", o.Name)
+		return compactIndex{}, fmt.Errorf("reading index %q: it is of apk v3 (ADB), which is not supported yet; only v2 is", o.Name)
 	}
 	sigs, err := leadingSignatures(t)
 	if err != nil {
-		return nil, fmt.Errorf("reading index %q: %w", o.Name, err)
+		return compactIndex{}, fmt.Errorf("reading index %q: %w", o.Name, err)
 	}
 	v := newVerifier(o.Name, sigs)
 	if o.Keyring != nil && len(sigs) == 0 {
-		return nil, v.verify(ctx, o.Keyring, o.Arch)
+		return compactIndex{}, v.verify(ctx, o.Keyring, o.Arch)
 	}
 	if err := t.divert(v); err != nil {
-		return nil, err
+		return compactIndex{}, err
 	}
-	index, err := readIndexStreams(t, o)
+	index, made, err := readIndexStreams(t, o)
 	if o.Keyring != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, errTooLarge) {
 		// What an altered index says does not matter, not even where it is malformed. (A
 		// truncated one is best called truncated, and has no end to verify at.)
 		if drained := drain(t); drained != nil {
 			err = drained
 		} else if untrusted := v.verify(ctx, o.Keyring, o.Arch); untrusted != nil {
-			return nil, untrusted
+			return compactIndex{}, untrusted
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading index %q: %w", o.Name, err)
+		return compactIndex{}, fmt.Errorf("reading index %q: %w", o.Name, err)
 	}
-	return index, nil
+	return compactIndex{Index: index, signer: v.signer, made: made}, nil
 }
 
 // readIndexStreams reads the gzip members after the signature, of which there is usually one.
-func readIndexStreams(t *tap, o IndexOptions) (*Index, error) {
-	index := &Index{Repository: o.Repository, Arch: o.Arch}
-	found := false
+// made is when the index says that it was made, see indexReader.
+func readIndexStreams(t *tap, o IndexOptions) (x *Index, made int64, err error) {
+	x = &Index{Repository: o.Repository, Arch: o.Arch}
+	ir := indexReader{Index: x, packages: newIndexBuilder()}
 	for first := true; first || !t.atEnd(); first = false {
-		err := t.inflate(maxIndexPlain, func(r io.Reader) error {
-			listed, err := index.readMembers(tar.NewReader(r))
-			found = found || listed
-			return err
-		})
-		if err != nil {
-			return nil, err
+		if err := t.inflate(maxIndexPlain, func(r io.Reader) error { return ir.readMembers(tar.NewReader(r)) }); err != nil {
+			return nil, 0, err
 		}
 	}
-	if !found {
-		return nil, fmt.Errorf("no %s in it: it is no index of apk v2", indexTextMember)
+	if !ir.listed {
+		return nil, 0, fmt.Errorf("no %s in it: it is no index of apk v2", indexTextMember)
 	}
-	return index, nil
+	x.table = ir.packages.finish()
+	return x, ir.made, nil
 }
 
-// readMembers says whether the list of packages was among them.
-func (x *Index) readMembers(tr *tar.Reader) (listed bool, err error) {
+// An indexReader fills an index.
+type indexReader struct {
+	*Index
+	packages *indexBuilder
+	listed   bool // the list of packages was there
+	// made is the newest time that the signed part of the file bears: when its list was archived or one of the packages
+	// built. The former moves with each new index, also one that only drops packages, but tools that build reproducibly
+	// leave it at 0; the latter is then what is left.
+	made int64
+}
+
+func (ir *indexReader) readMembers(tr *tar.Reader) error {
 	for {
 		h, err := tr.Next()
 		if errors.Is(err, io.EOF) {
-			return listed, nil
+			return nil
 		}
 		if err != nil {
-			return listed, err
+			return err
 		}
 		switch h.Name {
 		case indexDescMember:
-			err = x.readDescription(tr)
+			err = ir.readDescription(tr)
 		case indexTextMember:
-			listed = true
-			err = x.readPackages(tr)
+			ir.listed = true
+			ir.made = max(ir.made, h.ModTime.Unix())
+			err = ir.readPackages(tr)
 		}
 		if err != nil {
-			return listed, err
+			return err
 		}
 	}
 }
 
-func (x *Index) readDescription(r io.Reader) error {
+func (ir *indexReader) readDescription(r io.Reader) error {
 	text, err := io.ReadAll(io.LimitReader(r, maxDescription))
-	x.Description = strings.TrimSpace(string(text))
+	ir.Description = strings.TrimSpace(string(text))
 	return err
 }
 
-func (x *Index) readPackages(r io.Reader) error {
+func (ir *indexReader) readPackages(r io.Reader) error {
 	return ParseIndex(r, func(p *Package) error {
 		// A mirror must not pass one architecture's packages off as another's, signed as
 		// they may be. A noarch package fits everywhere.
-		if x.Arch != "" && p.Arch != x.Arch && p.Arch != noarch {
-			return fmt.Errorf("package %q is for %q, but this is an index for %q", p, p.Arch, x.Arch)
+		if ir.Arch != "" && p.Arch != ir.Arch && p.Arch != noarch {
+			return fmt.Errorf("package %q is for %q, but this is an index for %q", p, p.Arch, ir.Arch)
 		}
-		p.Repository = x.Repository
-		x.Packages = append(x.Packages, p)
-		return nil
+		ir.made = max(ir.made, p.BuildTime)
+		return ir.packages.add(p)
 	})
 }
 

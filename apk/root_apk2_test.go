@@ -162,7 +162,7 @@ func compareWithRunningApk(t *testing.T, command []string, world string, package
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range index.Packages {
+	for p := range index.Packages() {
 		r.packages[p.String()] = p
 	}
 	want := answer{Log: strings.Split(string(out), "\n")}

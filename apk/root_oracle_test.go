@@ -113,7 +113,7 @@ func openRepo(t *testing.T, dir, arch string) repo {
 		t.Fatal(err)
 	}
 	r := repo{dir: dir, keyring: keyring, packages: make(map[string]*apk.Package)}
-	for _, p := range index.Packages {
+	for p := range index.Packages() {
 		r.packages[p.Name+"-"+p.Version] = p
 	}
 	return r

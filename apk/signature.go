@@ -129,6 +129,10 @@ type verifier struct {
 	name   string
 	sigs   []signature
 	hashes map[crypto.Hash]hash.Hash
+
+	// signer is the fingerprint of the key that verify found, where there is but one signature: of several, which one
+	// decides depends on the keyring.
+	signer [32]byte
 }
 
 func newVerifier(name string, sigs []signature) *verifier {
@@ -180,6 +184,9 @@ func (v *verifier) matches(s signature, keys []Key) bool {
 	digest := v.hashes[s.hash].Sum(nil)
 	for _, k := range keys {
 		if rsa.VerifyPKCS1v15(k.Public, s.hash, digest, s.bytes) == nil {
+			if len(v.sigs) == 1 {
+				v.signer = k.Fingerprint
+			}
 			return true
 		}
 	}

@@ -58,10 +58,10 @@ func (c *catalog) world(ds []Dependency) (w worldWants, problems []Problem) {
 			problems = append(problems, Problem{Want: ds[i], Reason: c.unknownTag(ds[i].Tag)})
 			continue
 		}
-		w.wants = append(w.wants, want{Dependency: &ds[i], name: c.intern(ds[i].Name)})
+		d := ds[i]
+		w.wants = append(w.wants, want{name: c.intern(d.Name), version: c.addVersion(d.Version), op: d.Op, conflict: d.Conflict, tag: uint8(tag)})
 		w.pinning = append(w.pinning, 1<<tag)
 	}
-	c.rankNames()
 	return w, problems
 }
 
@@ -79,7 +79,7 @@ type attempt struct {
 func (c *catalog) attempt(w worldWants, without []int32) *attempt {
 	s := newSolver(c)
 	for _, id := range without {
-		s.packages[id].withheld = true
+		s.withhold(id)
 	}
 	s.run(w)
 	return &attempt{solver: s, world: w, chain: s.order(w.wants), without: without}
@@ -88,7 +88,7 @@ func (c *catalog) attempt(w worldWants, without []int32) *attempt {
 func (a *attempt) solution(notes []string) Solution {
 	out := Solution{Notes: notes}
 	for _, id := range a.chain {
-		out.Packages = append(out.Packages, a.catalog.packages[id].Package)
+		out.Packages = append(out.Packages, a.packageOf(id))
 		out.Tags = append(out.Tags, a.tagOf(id))
 	}
 	return out

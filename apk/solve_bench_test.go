@@ -3,6 +3,7 @@ package apk_test
 import (
 	"bytes"
 	"io"
+	"slices"
 	"testing"
 
 	"github.com/pyimg/pyimg/apk"
@@ -24,16 +25,17 @@ func BenchmarkParseIndex(b *testing.B) {
 // index many times over under other names.
 func BenchmarkSolve(b *testing.B) {
 	text := benchIndexText(b)
-	index := parseIndexText(b, bytes.NewReader(text), "x86_64")
+	packages := slices.Collect(parseIndexText(b, bytes.NewReader(text), "x86_64").Packages())
 	const want = 30_000
-	for i := 0; len(index.Packages) < want; i++ {
-		p := *index.Packages[i]
+	for i := 0; len(packages) < want; i++ {
+		p := *packages[i]
 		p.Name += "-copy"
 		p.Checksum[0] ^= 0xff
 		p.Checksum[1] += byte(i / 5000)
 		p.Provides = nil
-		index.Packages = append(index.Packages, &p)
+		packages = append(packages, &p)
 	}
+	index := indexOf(b, nil, "x86_64", packages)
 	world := worldOf(b, "alpine-baselayout busybox ca-certificates-bundle python3 nginx postgresql14")
 	b.ReportAllocs()
 	for b.Loop() {

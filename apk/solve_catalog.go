@@ -1,6 +1,8 @@
 package apk
 
 import (
+	"cmp"
+	"encoding/binary"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -24,53 +26,69 @@ const maxProvides = 1 << 14
 // numbers. After newCatalog only the world's own names are added.
 type catalog struct {
 	packages []catalogPackage
-	allWants []want  // of all packages, which have parts of it
-	offers   []offer // so, too
+	wants    []want           // of all packages, see dependsOf
+	offers   []offer          // so, too
+	refused  map[int32]string // by package: why apk would never install it; nearly all are not in it
+	indexes  []*Index
+	versions []string // of world, see versionText
+	bases    []uint32 // by index, and last of world: what the numbers of its versions begin after
 	names    []catalogName
-	buckets  [nameBuckets]int32 // the newest name of each, or none
-	rank     []int32            // by name: its place in bucket order
-	byRank   []int32            // the other way round
-	tags     []string           // tags[0] is no tag
-	tagRepos []uint64           // by tag: the repositories it opens
+	buckets  [nameBuckets]int32  // the newest name of each, or none
+	lengths  [nameBuckets]uint64 // of the names in each, a bit for each length modulo 64
+	tags     []string            // tags[0] is no tag
+	tagRepos []uint64            // by tag: the repositories it opens
+
+	// By name, in the order of the indexes. A name that world alone has is past their end.
+	providers lists[provider]
+	wantedBy  lists[int32] // packages that depend on it
+	triggers  lists[int32] // packages that have it in install_if
 }
 
 type catalogPackage struct {
-	*Package
-	name      int32
-	repos     uint64 // the repositories that list it
-	depends   []want
-	provides  []offer
-	installIf []want
-	refused   string // why apk would never install it, "" for nearly all
+	repos    uint64 // the repositories that list it
+	priority int    // its provider_priority
+	name     int32
+	version  versionID
+	place    int32 // in the index that lists it first
+	index    uint8
+	empty    bool // it installs nothing
+	refused  bool // see catalog.refused
+
+	depends, installIf, wantsEnd int32 // in catalog.wants: where these begin, side by side, and end
+	provides, offersEnd          int32 // in catalog.offers
 }
 
+// versionID stands for a version's text; 0 is "", which is none.
+type versionID uint32
+
 type catalogName struct {
-	text      string
-	next      int32      // in its bucket, older
-	providers []provider // in the order of the indexes
-	wantedBy  []int32    // packages that depend on it
-	triggers  []int32    // packages that have it in install_if
+	text   string
+	bucket uint32
+	next   int32 // in its bucket, older
 }
 
 // want is a dependency with its name looked up.
 type want struct {
-	*Dependency
-	name int32
+	name     int32
+	version  versionID
+	op       Op
+	conflict bool
+	tag      uint8 // in catalog.tags; only of world's
 }
 
 // offer is a name that a package provides, itself not counted.
 type offer struct {
 	name    int32
-	version string // "" where it has none: several packages may then provide the name at once
+	version versionID // 0 where it has none: several packages may then provide the name at once
 }
 
 // provider is a package as the provider of one name.
 type provider struct {
 	pkg     int32
-	version string
+	version versionID
 }
 
-func (p provider) virtual() bool { return p.version == "" }
+func (p provider) virtual() bool { return p.version == 0 }
 
 // nobody is what provides a name that stays absent.
 func nobody() provider { return provider{pkg: none} }
@@ -83,22 +101,16 @@ func newCatalog(indexes []*Index) (*catalog, error) {
 	}
 	c, total := roomFor(indexes)
 	c.addTag("")
-	known := make(map[Checksum]int32, total)
+	c.bases = append(c.bases, 0)
+	known := newChecksumSet(total)
 	for i, x := range indexes {
-		repo := uint64(1) << i
 		tag := ""
 		if x.Repository != nil {
 			tag = x.Repository.Tag
 		}
+		repo := uint64(1) << i
 		c.tagRepos[c.addTag(tag)] |= repo
-		for _, p := range x.Packages {
-			if id, dup := known[p.Checksum]; dup {
-				c.packages[id].repos |= repo
-				continue
-			}
-			known[p.Checksum] = int32(len(c.packages))
-			c.add(p, repo, x.Arch)
-		}
+		c.addAll(x, repo, known)
 	}
 	if len(c.names) > maxNames {
 		return nil, fmt.Errorf("solving with indexes that have %d names: at most %d are possible", len(c.names), maxNames)
@@ -109,19 +121,23 @@ func newCatalog(indexes []*Index) (*catalog, error) {
 
 // roomFor makes an empty catalog with room for so many packages.
 func roomFor(indexes []*Index) (c *catalog, packages int) {
-	wants, offers := 0, 0
+	wants, offers, names := 0, 0, 0
 	for _, x := range indexes {
-		packages += len(x.Packages)
-		for _, p := range x.Packages {
-			wants += len(p.Depends) + len(p.InstallIf)
-			offers += len(p.Provides)
+		packages += x.count()
+		names += x.names
+		for i := range x.count() {
+			first, depends, provides, end := x.lists(i)
+			wants += int(depends - first + end - provides)
+			offers += int(provides - depends)
 		}
 	}
 	c = &catalog{
 		packages: make([]catalogPackage, 0, packages),
-		allWants: make([]want, 0, wants),
+		wants:    make([]want, 0, wants),
 		offers:   make([]offer, 0, offers),
-		names:    make([]catalogName, 0, packages+offers),
+		names:    make([]catalogName, 0, names),
+		refused:  make(map[int32]string),
+		indexes:  indexes,
 	}
 	for i := range c.buckets {
 		c.buckets[i] = none
@@ -138,85 +154,241 @@ func (c *catalog) addTag(tag string) int {
 	return len(c.tags) - 1
 }
 
-// add numbers a package's names in the order of its index entry, which apk's order of names
-// within a bucket depends on.
-func (c *catalog) add(p *Package, repo uint64, arch string) {
-	q := catalogPackage{Package: p, repos: repo, name: c.intern(p.Name), refused: p.refused}
-	if arch != "" && p.Arch != "" && p.Arch != arch && p.Arch != "noarch" {
-		q.refused = fmt.Sprintf("it is for %s, not for %s", p.Arch, arch)
+// addAll numbers an index's packages that are new, and their names in the order of its entries,
+// which apk's order of names within a bucket depends on.
+func (c *catalog) addAll(x *Index, repo uint64, known checksumSet) {
+	n := numbering{catalog: c, index: x, number: uint8(bits.TrailingZeros64(repo)), base: c.base(x.strings()), names: make([]int32, x.strings()), alone: len(c.names) == 0}
+	for i := range n.names {
+		n.names[i] = none
 	}
-	provides := p.Provides
-	if len(provides) > maxProvides {
-		q.refused = fmt.Sprintf("it provides %d names, more than %d", len(provides), maxProvides)
-		provides = nil
+	for i := range x.count() {
+		if x.isHidden(i) {
+			continue
+		}
+		if id, dup := known.add(x.record(i).checksum(), c); dup {
+			c.packages[id].repos |= repo
+			continue
+		}
+		n.add(i, repo)
 	}
-	q.depends = c.wants(p.Depends)
-	first := len(c.offers)
-	for i := range provides {
-		c.offers = append(c.offers, offer{c.intern(provides[i].Name), provides[i].Version})
-	}
-	q.provides = c.offers[first:len(c.offers):len(c.offers)]
-	q.installIf = c.wants(p.InstallIf)
-	c.packages = append(c.packages, q)
 }
 
-func (c *catalog) wants(ds []Dependency) []want {
-	first := len(c.allWants)
-	for i := range ds {
-		c.allWants = append(c.allWants, want{&ds[i], c.intern(ds[i].Name)})
-	}
-	return c.allWants[first:len(c.allWants):len(c.allWants)]
+// A numbering is how an index's strings are numbered in the catalog as names.
+type numbering struct {
+	*catalog
+	index  *Index
+	number uint8
+	base   versionID
+	names  []int32 // by string of the index; none: not yet
+	alone  bool    // the catalog has no other index's names
 }
 
-// link fills each name's lists of packages, which share one array a kind.
+func (n *numbering) add(i int, repo uint64) {
+	x, r, id := n.index, n.index.record(i), int32(len(n.packages))
+	if text := x.string(r.refused()); text != "" {
+		n.refused[id] = text
+	}
+	if arch := x.string(r.arch()); arch != "" && x.Arch != "" && arch != x.Arch && arch != noarch {
+		n.refused[id] = fmt.Sprintf("it is for %s, not for %s", arch, x.Arch)
+	}
+	q := catalogPackage{
+		repos: repo, priority: r.priority(), name: n.name(r.name()), version: n.version(r.version()),
+		place: int32(i), index: n.number, empty: r.installedSize() == 0,
+	}
+	first, depends, provides, end := x.lists(i)
+	q.depends = n.want(first, depends)
+	q.provides = int32(len(n.offers))
+	if count := provides - depends; count > maxProvides {
+		n.refused[id] = fmt.Sprintf("it provides %d names, more than %d", count, maxProvides)
+	} else {
+		n.offer(depends, provides)
+	}
+	q.offersEnd = int32(len(n.offers))
+	q.installIf = n.want(provides, end)
+	q.wantsEnd = int32(len(n.wants))
+	_, q.refused = n.refused[id]
+	n.packages = append(n.packages, q)
+}
+
+// name gives the number of a name in the catalog.
+func (n *numbering) name(local uint32) int32 {
+	id := n.names[local]
+	if id == none {
+		bucket, text := n.index.bucket(local), n.index.string(local)
+		if n.alone {
+			id = n.addName(bucket, text)
+		} else {
+			id = n.internIn(bucket, text)
+		}
+		n.names[local] = id
+	}
+	return id
+}
+
+func (n *numbering) version(local uint32) versionID {
+	if local == 0 {
+		return 0
+	}
+	return n.base + versionID(local)
+}
+
+// want adds dependencies of the index and says where they begin.
+func (n *numbering) want(from, to uint32) (first int32) {
+	first = int32(len(n.wants))
+	for i := from; i < to; i++ {
+		name, version, op, conflict := n.index.dependency(i)
+		n.wants = append(n.wants, want{name: n.name(name), version: n.version(version), op: op, conflict: conflict})
+	}
+	return first
+}
+
+func (n *numbering) offer(from, to uint32) {
+	for i := from; i < to; i++ {
+		name, version, _, _ := n.index.dependency(i)
+		n.offers = append(n.offers, offer{n.name(name), n.version(version)})
+	}
+}
+
+// base makes room for the versions of one more index with so many strings, and says after which number.
+func (c *catalog) base(strings int) versionID {
+	base := c.bases[len(c.bases)-1]
+	c.bases = append(c.bases, base+uint32(strings))
+	return versionID(base)
+}
+
+func (c *catalog) versionText(v versionID) string {
+	if v == 0 {
+		return ""
+	}
+	for i, x := range c.indexes {
+		if uint32(v) <= c.bases[i+1] {
+			return x.string(uint32(v) - c.bases[i])
+		}
+	}
+	return c.versions[uint32(v)-c.bases[len(c.indexes)]-1]
+}
+
+// addVersion is for one of world's.
+func (c *catalog) addVersion(text string) versionID {
+	if text == "" {
+		return 0
+	}
+	c.versions = append(c.versions, text)
+	return versionID(c.bases[len(c.indexes)] + uint32(len(c.versions)))
+}
+
+func (c *catalog) dependsOf(q *catalogPackage) []want   { return c.wants[q.depends:q.installIf] }
+func (c *catalog) installIfOf(q *catalogPackage) []want { return c.wants[q.installIf:q.wantsEnd] }
+func (c *catalog) offersOf(q *catalogPackage) []offer   { return c.offers[q.provides:q.offersEnd] }
+
+// packageOf makes the package that an index lists.
+func (c *catalog) packageOf(id int32) *Package {
+	q := &c.packages[id]
+	return c.indexes[q.index].at(int(q.place), new(detailReader))
+}
+
+func (c *catalog) checksum(id int32) Checksum {
+	q := &c.packages[id]
+	return c.indexes[q.index].record(int(q.place)).checksum()
+}
+
+// packageText is the package's name and version as apk writes them.
+func (c *catalog) packageText(id int32) string {
+	q := &c.packages[id]
+	return c.names[q.name].text + "-" + c.versionText(q.version)
+}
+
+// dependency is what a want says.
+func (c *catalog) dependency(w want) Dependency {
+	return Dependency{Name: c.names[w.name].text, Version: c.versionText(w.version), Tag: c.tags[w.tag], Op: w.op, Conflict: w.conflict}
+}
+
+// lists holds a list of T for each of many, all in one array.
+type lists[T any] struct {
+	ends []int32
+	all  []T
+}
+
+// of is the list of i, which is empty past the last one.
+func (l *lists[T]) of(i int32) []T {
+	switch {
+	case int(i) >= len(l.ends):
+		return nil
+	case i == 0:
+		return l.all[:l.ends[0]]
+	}
+	return l.all[l.ends[i-1]:l.ends[i]]
+}
+
+// carve makes room for so many elements each, add puts one in.
+func (l *lists[T]) carve(counts []int32) {
+	total := int32(0)
+	for i, n := range counts {
+		counts[i] = total // where the list begins, and ends so far
+		total += n
+	}
+	l.ends, l.all = counts, make([]T, total)
+}
+
+func (l *lists[T]) add(i int32, v T) {
+	l.all[l.ends[i]] = v
+	l.ends[i]++
+}
+
+// link fills each name's lists of packages.
 func (c *catalog) link() {
-	providers := make([]int32, len(c.names))
-	wantedBy := make([]int32, len(c.names))
-	triggers := make([]int32, len(c.names))
+	providers, wantedBy, triggers := make([]int32, len(c.names)), make([]int32, len(c.names)), make([]int32, len(c.names))
 	for id := range c.packages {
 		p := &c.packages[id]
 		providers[p.name]++
-		for _, o := range p.provides {
+		for _, o := range c.offersOf(p) {
 			providers[o.name]++
 		}
-		for _, w := range p.depends {
+		for _, w := range c.dependsOf(p) {
 			wantedBy[w.name]++
 		}
-		for _, w := range p.installIf {
+		for _, w := range c.installIfOf(p) {
 			triggers[w.name]++
 		}
 	}
-	carve(providers, func(name int, room []provider) { c.names[name].providers = room })
-	carve(wantedBy, func(name int, room []int32) { c.names[name].wantedBy = room })
-	carve(triggers, func(name int, room []int32) { c.names[name].triggers = room })
-	c.fillLists()
+	c.providers.carve(providers)
+	c.wantedBy.carve(wantedBy)
+	c.triggers.carve(triggers)
+	for i := range c.packages {
+		p, id := &c.packages[i], int32(i)
+		c.providers.add(p.name, provider{id, p.version})
+		for _, o := range c.offersOf(p) {
+			c.providers.add(o.name, provider{id, o.version})
+		}
+		for _, w := range c.dependsOf(p) {
+			c.wantedBy.add(w.name, id)
+		}
+		for _, w := range c.installIfOf(p) {
+			c.triggers.add(w.name, id)
+		}
+	}
 }
 
-// carve cuts one array into empty slices with room for so many elements each.
-func carve[T any](counts []int32, set func(i int, room []T)) {
-	total := 0
-	for _, n := range counts {
-		total += int(n)
+// A checksumSet finds a catalog's packages by their checksums. Those are as good as random, so that a part of one is its hash.
+type checksumSet []int32
+
+func newChecksumSet(room int) checksumSet {
+	s := make(checksumSet, 1<<bits.Len(uint(2*room)))
+	for i := range s {
+		s[i] = none
 	}
-	all := make([]T, total)
-	for i, n := range counts {
-		set(i, all[:0:n])
-		all = all[n:]
-	}
+	return s
 }
 
-func (c *catalog) fillLists() {
-	for id := range c.packages {
-		p := &c.packages[id]
-		c.names[p.name].providers = append(c.names[p.name].providers, provider{int32(id), p.Version})
-		for _, o := range p.provides {
-			c.names[o.name].providers = append(c.names[o.name].providers, provider{int32(id), o.version})
+// add returns the package of c that has the checksum, or notes that the next one of c has.
+func (s checksumSet) add(sum Checksum, c *catalog) (id int32, found bool) {
+	for i := int(binary.LittleEndian.Uint32(sum[:])) & (len(s) - 1); ; i = (i + 1) & (len(s) - 1) {
+		if s[i] == none {
+			s[i] = int32(len(c.packages))
+			return 0, false
 		}
-		for _, w := range p.depends {
-			c.names[w.name].wantedBy = append(c.names[w.name].wantedBy, int32(id))
-		}
-		for _, w := range p.installIf {
-			c.names[w.name].triggers = append(c.names[w.name].triggers, int32(id))
+		if c.checksum(s[i]) == sum {
+			return s[i], true
 		}
 	}
 }
@@ -228,66 +400,93 @@ const nameBuckets = 20000
 
 const nameHashSeed = 5381
 
-// find gives a name's number, or none, and its bucket.
-func (c *catalog) find(text string) (id int32, bucket uint32) {
-	bucket = murmur3(text, nameHashSeed) % nameBuckets
-	for id = c.buckets[bucket]; id != none && c.names[id].text != text; {
-		id = c.names[id].next
+// nameBucket is where a name is in that table.
+func nameBucket(text string) uint32 { return murmur3(text, nameHashSeed) % nameBuckets }
+
+func (c *catalog) intern(text string) int32 { return c.internIn(nameBucket(text), text) }
+
+func (c *catalog) internIn(bucket uint32, text string) int32 {
+	if c.lengths[bucket]&(1<<(len(text)%64)) != 0 { // else it is new: most are, and the way along a bucket is slow
+		for id := c.buckets[bucket]; id != none; id = c.names[id].next {
+			if c.names[id].text == text {
+				return id
+			}
+		}
 	}
-	return id, bucket
+	return c.addName(bucket, text)
 }
 
-func (c *catalog) intern(text string) int32 {
-	id, bucket := c.find(text)
-	if id == none {
-		id = int32(len(c.names))
-		c.names = append(c.names, catalogName{text: text, next: c.buckets[bucket]})
-		c.buckets[bucket] = id
-	}
+// addName is internIn for a name that is new.
+func (c *catalog) addName(bucket uint32, text string) int32 {
+	id := int32(len(c.names))
+	c.names = append(c.names, catalogName{text: text, bucket: bucket, next: c.buckets[bucket]})
+	c.buckets[bucket] = id
+	c.lengths[bucket] |= 1 << (len(text) % 64)
 	return id
 }
 
-func (c *catalog) rankNames() {
-	c.rank = make([]int32, len(c.names))
-	c.byRank = make([]int32, 0, len(c.names))
-	for _, id := range c.buckets {
-		for ; id != none; id = c.names[id].next {
-			c.rank[id] = int32(len(c.byRank))
-			c.byRank = append(c.byRank, id)
-		}
-	}
-}
-
-// namesOf lists all names that the packages have or provide, each once, in bucket order.
+// namesOf lists all names that the packages have or provide, each once, in apk's bucket order: newest first in each.
 func (c *catalog) namesOf(packages []int32) []int32 {
-	var list []int32 // ranks first
+	if len(packages) == 0 {
+		return nil
+	}
+	const perPackage = 4 // mostly fewer
+	names := make([]int32, 0, perPackage*len(packages))
 	for _, id := range packages {
 		p := &c.packages[id]
-		list = append(list, c.rank[p.name])
-		for _, o := range p.provides {
-			list = append(list, c.rank[o.name])
+		names = append(names, p.name)
+		for _, o := range c.offersOf(p) {
+			names = append(names, o.name)
 		}
 	}
-	slices.Sort(list)
-	list = slices.Compact(list)
-	for i, rank := range list {
-		list[i] = c.byRank[rank]
+	const many = 1 << 10
+	if len(names) > many {
+		return c.countingSort(names)
 	}
-	return list
+	slices.SortFunc(names, func(a, b int32) int {
+		return cmp.Or(cmp.Compare(c.names[a].bucket, c.names[b].bucket), cmp.Compare(b, a))
+	})
+	return slices.Compact(names)
+}
+
+// countingSort is for what a large part of all packages depends on, such as libc.
+func (c *catalog) countingSort(names []int32) []int32 {
+	among := make([]bool, len(c.names))
+	for _, n := range names {
+		among[n] = true
+	}
+	begins := make([]int32, nameBuckets+1) // by bucket, one later
+	for n, is := range among {
+		if is {
+			begins[c.names[n].bucket+1]++
+		}
+	}
+	for i := range nameBuckets {
+		begins[i+1] += begins[i]
+	}
+	sorted := make([]int32, begins[nameBuckets])
+	for n := len(among) - 1; n >= 0; n-- {
+		if among[n] {
+			at := &begins[c.names[n].bucket]
+			sorted[*at] = int32(n)
+			*at++
+		}
+	}
+	return sorted
 }
 
 // provides says whether by satisfies w, which package self (or none) wants. A conflict is
 // satisfied by what it does not match, by nothing, and by the package that declares it.
-func (c *catalog) provides(self int32, w *Dependency, by provider) bool {
+func (c *catalog) provides(self int32, w want, by provider) bool {
 	switch {
 	case by.pkg == none:
-		return w.Conflict
-	case w.Conflict && by.pkg == self:
+		return w.conflict
+	case w.conflict && by.pkg == self:
 		return true
-	case w.Op == OpChecksum && !w.Conflict:
-		return c.packages[by.pkg].Checksum.String() == w.Version
+	case w.op == OpChecksum && !w.conflict:
+		return c.checksum(by.pkg).String() == c.versionText(w.version)
 	default:
-		return w.Op.accepts(by.version, w.Version) != w.Conflict
+		return (w.op == OpAny || by.virtual() || w.op.accepts(c.versionText(by.version), c.versionText(w.version))) != w.conflict
 	}
 }
 

@@ -5,7 +5,7 @@ import "cmp"
 // run decides every name that the world needs.
 func (s *solver) run(world worldWants) {
 	for _, w := range world.wants {
-		s.names[w.name].inWorld = true
+		s.asked[w.name] = true
 	}
 	for _, w := range world.wants {
 		s.discover(w.name)
@@ -41,11 +41,11 @@ func (s *solver) decide(name int32) {
 	if !p.selectable || !p.tagOK {
 		s.fail(best.pkg)
 	}
-	s.lock(q.name, provider{best.pkg, q.Version})
-	for _, o := range q.provides {
+	s.lock(q.name, provider{best.pkg, q.version})
+	for _, o := range s.offersOf(q) {
 		s.lock(o.name, provider{best.pkg, o.version})
 	}
-	for _, w := range q.depends {
+	for _, w := range s.dependsOf(q) {
 		s.apply(best.pkg, w)
 	}
 }
@@ -56,7 +56,7 @@ func (s *solver) choose(name int32) provider {
 	if n.requirers == 0 && !n.triggered {
 		return best
 	}
-	for _, p := range s.catalog.names[name].providers {
+	for _, p := range s.providers.of(name) {
 		state := &s.packages[p.pkg]
 		if n.requirers == 0 && !(state.triggered && state.tagOK && state.selectable) {
 			continue
@@ -85,18 +85,18 @@ func (s *solver) prefer(a, b provider) int {
 		return c
 	}
 	if !a.virtual() && !b.virtual() {
-		if c := CompareVersions(a.version, b.version); c != 0 {
+		if c := CompareVersions(s.versionText(a.version), s.versionText(b.version)); c != 0 {
 			return c
 		}
 	}
 	x, y := &s.catalog.packages[a.pkg], &s.catalog.packages[b.pkg]
 	if x.name == y.name {
-		if c := CompareVersions(x.Version, y.Version); c != 0 {
+		if c := CompareVersions(s.versionText(x.version), s.versionText(y.version)); c != 0 {
 			return c
 		}
 	}
 	return cmp.Or(
-		cmp.Compare(x.ProviderPriority, y.ProviderPriority),
+		cmp.Compare(x.priority, y.priority),
 		cmp.Compare(y.firstRepo(), x.firstRepo()),
 	)
 }
@@ -125,13 +125,13 @@ func (s *solver) lock(name int32, by provider) {
 	n.locked, n.chosen, n.dirty = true, by, false
 	s.dequeue(name)
 	if by.pkg != none && n.requirers == 0 && s.packages[by.pkg].triggered {
-		for _, w := range s.catalog.packages[by.pkg].installIf {
+		for _, w := range s.installIfOf(&s.catalog.packages[by.pkg]) {
 			if !s.names[w.name].locked {
 				s.apply(by.pkg, w)
 			}
 		}
 	}
-	for _, p := range s.catalog.names[name].providers {
+	for _, p := range s.providers.of(name) {
 		if p.pkg != by.pkg && !(p.virtual() && by.virtual()) {
 			s.disqualify(p.pkg, ruledByLock, want{name: name}, by.pkg)
 		}

@@ -134,14 +134,14 @@ func (a *attempt) unmet() []unmet {
 	var out []unmet
 	check := func(by int32, ws []want) {
 		for _, w := range ws {
-			if !a.provides(by, w.Dependency, a.choice(w.name)) {
+			if !a.provides(by, w, a.choice(w.name)) {
 				out = append(out, unmet{by, w})
 			}
 		}
 	}
 	check(none, a.world.wants)
 	for _, id := range a.chain {
-		check(id, a.catalog.packages[id].depends)
+		check(id, a.dependsOf(&a.catalog.packages[id]))
 	}
 	return out
 }
@@ -152,7 +152,7 @@ func (a *attempt) explain() []Problem {
 	for _, c := range a.clashes {
 		p := Problem{Want: Dependency{Name: a.catalog.names[c.name].text}, Clash: true}
 		for _, id := range []int32{c.first, c.second} {
-			p.Candidates = append(p.Candidates, Candidate{a.catalog.packages[id].Package, a.wantedText(id)})
+			p.Candidates = append(p.Candidates, Candidate{a.packageOf(id), a.wantedText(id)})
 		}
 		out = append(out, p)
 	}
@@ -166,12 +166,13 @@ func (a *attempt) unmetProblems() []Problem {
 	var out []Problem
 	place := make(map[Dependency]int)
 	for _, u := range a.unmet() {
-		if i, again := place[*u.want.Dependency]; again && u.by != none {
+		wanted := a.dependency(u.want)
+		if i, again := place[wanted]; again && u.by != none {
 			out[i].Others = append(out[i].Others, a.text(u.by))
 			continue
 		}
-		place[*u.want.Dependency] = len(out)
-		out = append(out, Problem{Want: *u.want.Dependency, By: a.path(u.by), Candidates: a.candidates(u.want)})
+		place[wanted] = len(out)
+		out = append(out, Problem{Want: wanted, By: a.path(u.by), Candidates: a.candidates(u.want)})
 	}
 	return out
 }
@@ -188,14 +189,14 @@ func (a *attempt) strayProblems() []Problem {
 			if a.packages[id].ordered {
 				by = a.path(a.wanter(id))
 			}
-			only := Candidate{q.Package, a.ruledOut(id, maxNesting)}
-			out = append(out, Problem{Want: Dependency{Name: q.Name}, By: by, Candidates: []Candidate{only}})
+			only := Candidate{a.packageOf(id), a.ruledOut(id, maxNesting)}
+			out = append(out, Problem{Want: Dependency{Name: a.catalog.names[q.name].text}, By: by, Candidates: []Candidate{only}})
 		}
 	}
 	for i := range a.names {
 		if n := &a.names[i]; n.locked && n.chosen.pkg == none && n.requirers > 0 {
-			w := want{&Dependency{Name: a.catalog.names[i].text}, int32(i)}
-			out = append(out, Problem{Want: *w.Dependency, By: stray, Candidates: a.candidates(w)})
+			w := want{name: int32(i)}
+			out = append(out, Problem{Want: a.dependency(w), By: stray, Candidates: a.candidates(w)})
 		}
 	}
 	return out
@@ -204,12 +205,12 @@ func (a *attempt) strayProblems() []Problem {
 // candidates says of each provider of a name why it does not serve.
 func (a *attempt) candidates(w want) []Candidate {
 	var out []Candidate
-	for _, p := range a.catalog.names[w.name].providers {
+	for _, p := range a.providers.of(w.name) {
 		q := &a.catalog.packages[p.pkg]
-		if w.Conflict && a.choice(q.name).pkg != p.pkg {
+		if w.conflict && a.choice(q.name).pkg != p.pkg {
 			continue // what is not installed does not offend
 		}
-		out = append(out, Candidate{q.Package, a.refusal(w, p, maxNesting)})
+		out = append(out, Candidate{a.packageOf(p.pkg), a.refusal(w, p, maxNesting)})
 	}
 	return out
 }
@@ -221,20 +222,20 @@ func (a *attempt) refusal(w want, p provider, depth int) string {
 	id := p.pkg
 	q := &a.catalog.packages[id]
 	switch {
-	case w.Conflict:
+	case w.conflict:
 		return a.wantedText(id)
-	case q.refused != "":
-		return "cannot be installed: " + q.refused
-	case !a.provides(none, w.Dependency, p) && w.Op == OpChecksum:
-		return fmt.Sprintf("has the checksum %s", q.Checksum)
-	case !a.provides(none, w.Dependency, p) && q.name != w.name:
-		return fmt.Sprintf("provides %s=%s", w.Name, p.version)
-	case !a.provides(none, w.Dependency, p):
-		return fmt.Sprintf("is not %s%s", w.Op, w.Version)
+	case q.refused:
+		return "cannot be installed: " + a.refused[id]
+	case !a.provides(none, w, p) && w.op == OpChecksum:
+		return fmt.Sprintf("has the checksum %s", a.checksum(id))
+	case !a.provides(none, w, p) && q.name != w.name:
+		return fmt.Sprintf("provides %s=%s", a.catalog.names[w.name].text, a.versionText(p.version))
+	case !a.provides(none, w, p):
+		return fmt.Sprintf("is not %s%s", w.op, a.versionText(w.version))
 	case !a.packages[id].selectable || !a.packages[id].tagOK:
 		return a.ruledOut(id, depth)
 	case !a.choosableUnasked(p):
-		return fmt.Sprintf("provides it without a version, and nothing says which package to prefer: name %q in world to choose it", q.Name)
+		return fmt.Sprintf("provides it without a version, and nothing says which package to prefer: name %q in world to choose it", a.catalog.names[q.name].text)
 	default:
 		return "was not chosen"
 	}
@@ -245,11 +246,11 @@ func (a *attempt) ruledOut(id int32, depth int) string {
 	p, q := &a.packages[id], &a.catalog.packages[id]
 	switch p.why {
 	case ruledByNothing:
-		return fmt.Sprintf("is only in a repository with the tag @%s: name %s@%[1]s in world", a.firstTag(q), q.Name)
+		return fmt.Sprintf("is only in a repository with the tag @%s: name %s@%[1]s in world", a.firstTag(q), a.catalog.names[q.name].text)
 	case ruledByIndex:
-		return "cannot be installed: " + q.refused
+		return "cannot be installed: " + a.refused[id]
 	case ruledByWant:
-		return fmt.Sprintf("is ruled out by %q of %s", p.whyWant, a.text(p.whyBy))
+		return fmt.Sprintf("is ruled out by %q of %s", a.dependency(p.whyWant), a.text(p.whyBy))
 	case ruledByDepends:
 		return "needs " + a.missing(p.whyWant, depth-1)
 	case ruledByExclusive, ruledByLock:
@@ -264,15 +265,15 @@ func (a *attempt) ruledOut(id int32, depth int) string {
 
 // missing says what is wrong with the dependency of a package that was not chosen.
 func (a *attempt) missing(w want, depth int) string {
-	providers := a.catalog.names[w.name].providers
+	providers := a.providers.of(w.name)
 	if len(providers) == 0 {
-		return fmt.Sprintf("%q, which nothing provides", w)
+		return fmt.Sprintf("%q, which nothing provides", a.dependency(w))
 	}
-	if w.Conflict || depth == 0 {
-		return fmt.Sprintf("%q, which cannot be had", w)
+	if w.conflict || depth == 0 {
+		return fmt.Sprintf("%q, which cannot be had", a.dependency(w))
 	}
 	p := providers[0]
-	text := fmt.Sprintf("%q, but %s %s", w, a.text(p.pkg), a.refusal(w, p, depth))
+	text := fmt.Sprintf("%q, but %s %s", a.dependency(w), a.text(p.pkg), a.refusal(w, p, depth))
 	if len(providers) > 1 {
 		text += fmt.Sprintf(" (and %d more)", len(providers)-1)
 	}
@@ -283,7 +284,7 @@ func (a *attempt) text(id int32) string {
 	if id == none {
 		return "world"
 	}
-	return a.catalog.packages[id].String()
+	return a.packageText(id)
 }
 
 func (a *attempt) wantedText(id int32) string {
@@ -326,13 +327,13 @@ func (a *attempt) findWanters() {
 	a.wanters = make(map[int32]int32)
 	note := func(by int32, ws []want) {
 		for _, w := range ws {
-			if id := a.choice(w.name).pkg; !w.Conflict && id != none && id != by {
+			if id := a.choice(w.name).pkg; !w.conflict && id != none && id != by {
 				a.wanters[id] = by
 			}
 		}
 	}
 	for _, id := range a.chain {
-		note(id, a.catalog.packages[id].depends)
+		note(id, a.dependsOf(&a.catalog.packages[id]))
 	}
 	note(none, a.world.wants)
 }

@@ -121,16 +121,15 @@ func readIndexFile(t testing.TB, file, arch string) *apk.Index {
 
 func parseIndexText(t testing.TB, r io.Reader, arch string) *apk.Index {
 	t.Helper()
-	index := &apk.Index{Arch: arch, Repository: &apk.Repository{Mirrors: []string{"https://example.com/main"}}}
+	var ps []*apk.Package
 	err := apk.ParseIndex(r, func(p *apk.Package) error {
-		p.Repository = index.Repository
-		index.Packages = append(index.Packages, p)
+		ps = append(ps, p)
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return index
+	return indexOf(t, &apk.Repository{Mirrors: []string{"https://example.com/main"}}, arch, ps)
 }
 
 func indexText(t testing.TB, file string) io.Reader {

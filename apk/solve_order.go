@@ -20,7 +20,7 @@ func (s *solver) order(world []want) []int32 {
 
 func (s *solver) orderWant(out *[]int32, by int32, w want) {
 	chosen := s.choice(w.name)
-	if by != none && !s.provides(by, w.Dependency, chosen) {
+	if by != none && !s.provides(by, w, chosen) {
 		s.fail(by)
 	}
 	s.orderName(out, w.name)
@@ -41,15 +41,15 @@ func (s *solver) orderName(out *[]int32, name int32) {
 	q := &s.catalog.packages[id]
 	s.packages[id].ordered = true
 	s.names[q.name].ordered = true
-	for _, o := range q.provides {
+	for _, o := range s.offersOf(q) {
 		s.names[o.name].ordered = true
 	}
-	for _, w := range q.depends {
+	for _, w := range s.dependsOf(q) {
 		s.orderWant(out, id, w)
 	}
 	*out = append(*out, id)
 	s.orderTriggered(out, q.name)
-	for _, o := range q.provides {
+	for _, o := range s.offersOf(q) {
 		s.orderTriggered(out, o.name)
 	}
 }
@@ -57,7 +57,7 @@ func (s *solver) orderName(out *[]int32, name int32) {
 // orderTriggered goes on with the packages that had the name in install_if, where all the rest
 // of the rule is in the order already.
 func (s *solver) orderTriggered(out *[]int32, name int32) {
-	for _, d := range s.triggersOf(name) {
+	for _, d := range s.triggeredBy(name) {
 		id := s.choice(d).pkg
 		if id != none && !s.names[d].ordered && s.triggerOrdered(id) {
 			s.orderName(out, d)
@@ -66,8 +66,8 @@ func (s *solver) orderTriggered(out *[]int32, name int32) {
 }
 
 func (s *solver) triggerOrdered(id int32) bool {
-	for _, w := range s.catalog.packages[id].installIf {
-		if !w.Conflict && !s.names[w.name].ordered || !s.provides(id, w.Dependency, s.choice(w.name)) {
+	for _, w := range s.installIfOf(&s.catalog.packages[id]) {
+		if !w.conflict && !s.names[w.name].ordered || !s.provides(id, w, s.choice(w.name)) {
 			return false
 		}
 	}

@@ -9,7 +9,7 @@ func (s *solver) reconsider(name int32) {
 	n := &s.names[name]
 	r := reconsideration{solver: s, name: name, depends: n.recheckDepends, trigger: n.recheckTrigger, untriggerable: true, first: none}
 	n.recheckDepends, n.recheckTrigger = false, false
-	for _, p := range s.catalog.names[name].providers {
+	for _, p := range s.providers.of(name) {
 		r.provider(p)
 	}
 	n.hasOptions = r.options > 1 || r.tagNotOK
@@ -19,8 +19,8 @@ func (s *solver) reconsider(name int32) {
 	if r.first != none {
 		r.propagate()
 	}
-	n.settledAbove = !slices.ContainsFunc(s.dependents(name), func(d int32) bool {
-		return s.names[d].seen && !s.names[d].locked
+	n.settledAbove = !slices.ContainsFunc(s.dependentsOf(name), func(d int32) bool {
+		return s.placed[d] != 0 && !s.names[d].locked
 	})
 	s.enqueue(name, again)
 }
@@ -32,7 +32,7 @@ type reconsideration struct {
 	depends       bool // check dependencies again
 	trigger       bool // check install_if again
 	first         int32
-	options       int
+	options       int32
 	tagNotOK      bool
 	triggered     bool
 	untriggerable bool
@@ -43,7 +43,7 @@ func (r *reconsideration) provider(p provider) {
 	state, q := &r.packages[p.pkg], &r.catalog.packages[p.pkg]
 	state.merged = false
 	if r.depends && state.selectable {
-		for _, w := range q.depends {
+		for _, w := range r.dependsOf(q) {
 			if !r.satisfiable(p.pkg, w) {
 				r.disqualify(p.pkg, ruledByDepends, w, none)
 				break
@@ -71,24 +71,24 @@ func (r *reconsideration) checkTrigger(id int32) {
 	state, q := &r.packages[id], &r.catalog.packages[id]
 	if !state.triggered && !state.untrigger {
 		state.triggered = true
-		for _, w := range q.installIf {
+		for _, w := range r.installIfOf(q) {
 			n := &r.names[w.name]
 			if !n.locked {
-				if w.Conflict {
+				if w.conflict {
 					n.triggerNeeded = true
 					r.enqueue(w.name, false)
 				}
 				state.triggered = false
 				break
 			}
-			if !r.provides(id, w.Dependency, n.chosen) {
+			if !r.provides(id, w, n.chosen) {
 				state.triggered, state.untrigger = false, true
 				break
 			}
 		}
 	}
 	if state.triggered {
-		for _, w := range q.installIf {
+		for _, w := range r.installIfOf(q) {
 			r.inherit(id, r.names[w.name].chosen.pkg)
 		}
 	}
@@ -101,14 +101,14 @@ func (r *reconsideration) merge(p provider) {
 	if r.first == none {
 		r.first = p.pkg
 	}
-	for _, w := range q.depends {
-		if n := &r.names[w.name]; !w.Conflict && n.mergeDepends == r.options {
+	for _, w := range r.dependsOf(q) {
+		if n := &r.names[w.name]; !w.conflict && n.mergeDepends == r.options {
 			n.mergeDepends = r.options + 1
 		}
 	}
 	r.mergeProvided(q.name, p.virtual())
-	for _, o := range q.provides {
-		r.mergeProvided(o.name, o.version == "")
+	for _, o := range r.offersOf(q) {
+		r.mergeProvided(o.name, o.version == 0)
 	}
 	r.tagNotOK = r.tagNotOK || !state.tagOK
 	r.options++
@@ -123,11 +123,11 @@ func (r *reconsideration) mergeProvided(name int32, virtual bool) {
 
 // propagate applies what all candidates share.
 func (r *reconsideration) propagate() {
-	for _, p := range r.catalog.names[r.name].providers {
+	for _, p := range r.providers.of(r.name) {
 		r.packages[p.pkg].used = r.packages[p.pkg].merged
 	}
 	q := &r.catalog.packages[r.first]
-	for _, w := range q.depends {
+	for _, w := range r.dependsOf(q) {
 		n := &r.names[w.name]
 		common := n.mergeDepends == r.options
 		n.mergeDepends = 0
@@ -140,11 +140,11 @@ func (r *reconsideration) propagate() {
 		}
 	}
 	r.excludeOthers(q.name)
-	for _, o := range q.provides {
+	for _, o := range r.offersOf(q) {
 		r.excludeOthers(o.name)
 	}
 	r.names[q.name].virtualProvide = false
-	for _, o := range q.provides {
+	for _, o := range r.offersOf(q) {
 		r.names[o.name].virtualProvide = false
 	}
 }
@@ -153,7 +153,7 @@ func (r *reconsideration) propagate() {
 func (r *reconsideration) requireName(name int32) {
 	r.names[name].requirers++
 	r.requirersChanged(name)
-	for _, p := range r.catalog.names[name].providers {
+	for _, p := range r.providers.of(name) {
 		r.inherit(p.pkg, r.first)
 	}
 }
@@ -168,13 +168,13 @@ func (r *reconsideration) excludeOthers(name int32) {
 	if !common || name == r.name {
 		return
 	}
-	for _, p := range r.catalog.names[name].providers {
+	for _, p := range r.providers.of(name) {
 		q := &r.catalog.packages[p.pkg]
 		if q.name == r.name || !r.packages[p.pkg].selectable || n.virtualProvide && p.virtual() {
 			continue
 		}
-		if !slices.ContainsFunc(q.provides, func(o offer) bool {
-			return o.name == r.name || n.virtualProvide && o.version == ""
+		if !slices.ContainsFunc(r.offersOf(q), func(o offer) bool {
+			return o.name == r.name || n.virtualProvide && o.version == 0
 		}) {
 			r.disqualify(p.pkg, ruledByExclusive, want{name: name}, r.first)
 		}
@@ -185,5 +185,5 @@ func (r *reconsideration) excludeOthers(name int32) {
 // provides the name without a version, has no provider_priority and nobody named it.
 func (s *solver) choosableUnasked(p provider) bool {
 	q := &s.catalog.packages[p.pkg]
-	return !p.virtual() || q.ProviderPriority != 0 || s.names[q.name].requirers > 0
+	return !p.virtual() || q.priority != 0 || s.names[q.name].requirers > 0
 }

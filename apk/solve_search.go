@@ -90,7 +90,7 @@ func (a *attempt) blame(add func(int32)) {
 			continue
 		}
 		followed[names[0]] = true
-		for _, p := range a.catalog.names[names[0]].providers {
+		for _, p := range a.providers.of(names[0]) {
 			state := &a.packages[p.pkg]
 			add(state.whyBy)
 			if state.why == ruledByDepends {
@@ -106,10 +106,10 @@ func (a *attempt) sound() bool {
 	chosen := make(map[int32][]provider)
 	for _, id := range a.chain {
 		q := &a.catalog.packages[id]
-		if q.refused != "" || !a.packages[id].tagOK {
+		if q.refused || !a.packages[id].tagOK {
 			return false
 		}
-		for _, o := range append([]offer{{q.name, q.Version}}, q.provides...) {
+		for _, o := range append([]offer{{q.name, q.version}}, a.offersOf(q)...) {
 			p := provider{id, o.version}
 			if other, taken := owner[o.name]; taken && other.pkg != id && !(other.virtual() && p.virtual()) {
 				return false
@@ -124,7 +124,7 @@ func (a *attempt) sound() bool {
 		}
 	}
 	return !slices.ContainsFunc(a.chain, func(id int32) bool {
-		return slices.ContainsFunc(a.catalog.packages[id].depends, func(w want) bool {
+		return slices.ContainsFunc(a.dependsOf(&a.catalog.packages[id]), func(w want) bool {
 			return !a.met(id, w, chosen[w.name])
 		})
 	})
@@ -133,8 +133,8 @@ func (a *attempt) sound() bool {
 // met says whether a want is satisfied by some of the packages at hand or, if it is a conflict,
 // by all of them.
 func (a *attempt) met(by int32, w want, at []provider) bool {
-	satisfies := func(p provider) bool { return a.provides(by, w.Dependency, p) }
-	if w.Conflict {
+	satisfies := func(p provider) bool { return a.provides(by, w, p) }
+	if w.conflict {
 		return !slices.ContainsFunc(at, func(p provider) bool { return !satisfies(p) })
 	}
 	return slices.ContainsFunc(at, satisfies)
@@ -144,7 +144,7 @@ func (a *attempt) met(by int32, w want, at []provider) bool {
 func (a *attempt) note(problems []Problem) string {
 	names := make([]string, len(a.without))
 	for i, id := range a.without {
-		names[i] = a.catalog.packages[id].String()
+		names[i] = a.packageText(id)
 	}
 	first := problems[0].summary()
 	if len(names) == 0 {

@@ -13,11 +13,16 @@ type solver struct {
 	*catalog
 	names    []nameState
 	packages []packageState
+	placed   []uint32       // by name: its place in the order in which names are decided; 0 is none, so that it cannot come up
+	asked    map[int32]bool // world's names
+	met      []bool         // by package: discover has
 	errors   int
 	clashes  []clash
 
 	worldPinning uint64 // the tags of the world's dependency that is being applied
-	lastOrder    uint32
+	lastPlace    uint32
+
+	dependents, triggersOf map[int32][]int32 // by name, see dependentsOf
 
 	dirty      []int32 // names to reconsider, first come first served
 	resolveNow []int32 // names with one provider left that nothing else can touch
@@ -27,35 +32,27 @@ type solver struct {
 
 type nameState struct {
 	chosen         provider // of a locked name
-	order          uint32   // names are decided in this order
 	requirers      int      // dependencies on the name that have been applied
-	mergeDepends   int      // how many of the candidates at hand depend on the name
-	mergeProvides  int      // how many of them provide it
+	mergeDepends   int32    // how many of the candidates at hand depend on the name
+	mergeProvides  int32    // how many of them provide it
 	queue          queueID  // where it waits to be decided
-	inWorld        bool
-	seen           bool
-	locked         bool // decided
-	dirty          bool // waits in solver.dirty
-	recheckDepends bool // its providers' dependencies may have become impossible
-	recheckTrigger bool // an install_if of its providers may have come true
-	triggered      bool // an install_if of its providers holds
-	untriggerable  bool // none of its providers has an install_if that may still hold
-	triggerNeeded  bool // an install_if waits for the name to stay absent
+	locked         bool     // decided
+	dirty          bool     // waits in solver.dirty
+	recheckDepends bool     // its providers' dependencies may have become impossible
+	recheckTrigger bool     // an install_if of its providers may have come true
+	triggered      bool     // an install_if of its providers holds
+	untriggerable  bool     // none of its providers has an install_if that may still hold
+	triggerNeeded  bool     // an install_if waits for the name to stay absent
 	hasOptions     bool
 	hasUnasked     bool // some provider may be chosen without being asked for by name
 	settledAbove   bool // everything that may depend on the name is decided
 	virtualProvide bool // scratch for reconsider
 	ordered        bool // been through in the install order
-	dependents     []int32
-	dependentsSet  bool
-	triggersOf     []int32
-	triggersSet    bool
 }
 
 type packageState struct {
 	conflicts  int    // applied constraints that it does not satisfy
 	pinning    uint64 // the tags it may come from
-	seen       bool
 	selectable bool
 	tagOK      bool // listed where its pinning allows
 	tagWanted  bool // listed where its pinning prefers
@@ -65,7 +62,6 @@ type packageState struct {
 	untrigger  bool // its install_if cannot hold any more
 	failed     bool // counted as an error
 	ordered    bool // stands in the install order
-	withheld   bool // from the choice, by the second search
 	why        ruledBy
 	whyWant    want  // the constraint behind it
 	whyBy      int32 // the package behind it, none for the world
@@ -75,10 +71,33 @@ type packageState struct {
 const defaultPinning = 1
 
 func newSolver(c *catalog) *solver {
-	return &solver{
-		catalog:  c,
-		names:    make([]nameState, len(c.names)),
-		packages: make([]packageState, len(c.packages)),
+	s := &solver{
+		catalog:    c,
+		names:      make([]nameState, len(c.names)),
+		packages:   make([]packageState, len(c.packages)),
+		asked:      make(map[int32]bool),
+		placed:     make([]uint32, len(c.names)),
+		met:        make([]bool, len(c.packages)),
+		dependents: make(map[int32][]int32),
+		triggersOf: make(map[int32][]int32),
+	}
+	for id := range c.packages {
+		p, q := &s.packages[id], &c.packages[id]
+		p.whyBy, p.pinning, p.selectable = none, defaultPinning, !q.refused
+		if q.refused {
+			p.why = ruledByIndex
+		}
+		p.untrigger = len(c.installIfOf(q)) == 0
+		p.tagWanted = q.empty || q.repos&c.tagRepos[0] != 0
+		p.tagOK = p.tagWanted
+	}
+	return s
+}
+
+// withhold takes a package from the choice before anything is decided.
+func (s *solver) withhold(id int32) {
+	if p := &s.packages[id]; p.selectable {
+		p.selectable, p.why = false, ruledBySearch
 	}
 }
 
@@ -92,59 +111,68 @@ func (s *solver) reposOf(pinning uint64) (repos uint64) {
 	return repos
 }
 
-// dependents lists the names whose providers depend on a name, triggersOf those whose
+// dependentsOf lists the names whose providers depend on a name, triggeredBy those whose
 // providers have it in install_if.
-func (s *solver) dependents(name int32) []int32 {
-	n := &s.names[name]
-	if !n.dependentsSet {
-		n.dependents, n.dependentsSet = s.namesOf(s.catalog.names[name].wantedBy), true
+func (s *solver) dependentsOf(name int32) []int32 {
+	list, known := s.dependents[name]
+	if !known {
+		list = s.namesOf(s.wantedBy.of(name))
+		s.dependents[name] = list
 	}
-	return n.dependents
+	return list
 }
 
-func (s *solver) triggersOf(name int32) []int32 {
-	n := &s.names[name]
-	if !n.triggersSet {
-		n.triggersOf, n.triggersSet = s.namesOf(s.catalog.names[name].triggers), true
+func (s *solver) triggeredBy(name int32) []int32 {
+	packages := s.triggers.of(name)
+	if len(packages) == 0 {
+		return nil
 	}
-	return n.triggersOf
+	list, known := s.triggersOf[name]
+	if !known {
+		list = s.namesOf(packages)
+		s.triggersOf[name] = list
+	}
+	return list
 }
 
-// discover prepares a name and all that it may bring in, and gives it its place in the order:
-// after what it depends on, asked for before not asked for, merely provided before real.
+// discover gives a name and all that it may bring in their places in the order: after what it depends on, asked for before
+// not asked for, merely provided before real. It comes by most of the indexes, and so looks at little of each.
 func (s *solver) discover(name int32) {
-	n := &s.names[name]
-	if n.seen {
+	if s.placed[name] != 0 {
 		return
 	}
-	n.seen, n.untriggerable = true, true
-	providers := s.catalog.names[name].providers
+	const underWay = 1
+	s.placed[name] = underWay
+	providers := s.providers.of(name)
 	virtual := 0
 	for _, p := range providers {
 		s.discoverPackage(p.pkg)
-		n.untriggerable = n.untriggerable && s.packages[p.pkg].untrigger
 		if s.catalog.packages[p.pkg].name != name {
 			virtual++
 		}
 	}
-	s.discoverAll(s.triggersOf(name))
+	s.discoverAll(s.triggeredBy(name))
 	for _, p := range providers {
-		s.discoverAll(s.triggersOf(s.catalog.packages[p.pkg].name))
-		for _, o := range s.catalog.packages[p.pkg].provides {
+		q := &s.catalog.packages[p.pkg]
+		if q.name != name {
+			s.discoverAll(s.triggeredBy(q.name))
+		}
+		for _, o := range s.offersOf(q) {
 			s.discover(o.name)
 		}
 	}
 	const notAsked, notOnlyProvided = 1 << 31, 1 << 30
-	s.lastOrder++
-	n.order = s.lastOrder
-	if !n.inWorld {
-		n.order |= notAsked
+	s.lastPlace++
+	place := s.lastPlace + underWay
+	if !s.asked[name] {
+		place |= notAsked
 	}
 	if virtual != len(providers) {
-		n.order |= notOnlyProvided
+		place |= notOnlyProvided
 	}
+	s.placed[name] = place
 	for _, p := range providers {
-		for _, w := range s.catalog.packages[p.pkg].installIf {
+		for _, w := range s.installIfOf(&s.catalog.packages[p.pkg]) {
 			s.discover(w.name)
 		}
 	}
@@ -157,24 +185,11 @@ func (s *solver) discoverAll(names []int32) {
 }
 
 func (s *solver) discoverPackage(id int32) {
-	p, q := &s.packages[id], &s.catalog.packages[id]
-	if p.seen {
+	if s.met[id] {
 		return
 	}
-	p.seen = true
-	p.whyBy = none
-	p.pinning = defaultPinning
-	p.selectable = q.refused == "" && !p.withheld
-	switch {
-	case q.refused != "":
-		p.why = ruledByIndex
-	case p.withheld:
-		p.why = ruledBySearch
-	}
-	p.untrigger = len(q.installIf) == 0
-	p.tagWanted = q.InstalledSize == 0 || q.repos&s.tagRepos[0] != 0
-	p.tagOK = p.tagWanted
-	for _, w := range q.depends {
+	s.met[id] = true
+	for _, w := range s.dependsOf(&s.catalog.packages[id]) {
 		s.discover(w.name)
 	}
 }
@@ -182,14 +197,14 @@ func (s *solver) discoverPackage(id int32) {
 // apply makes a dependency of package by (none: the world) hold for what is still on offer.
 func (s *solver) apply(by int32, w want) {
 	n := &s.names[w.name]
-	if !w.Conflict {
+	if !w.conflict {
 		n.requirers++
 		if n.requirers == 1 {
 			s.requirersChanged(w.name)
 		}
 	}
-	for _, p := range s.catalog.names[w.name].providers {
-		if s.provides(by, w.Dependency, p) {
+	for _, p := range s.providers.of(w.name) {
+		if s.provides(by, w, p) {
 			s.inherit(p.pkg, by)
 			continue
 		}
@@ -227,15 +242,15 @@ func (s *solver) disqualify(id int32, why ruledBy, w want, by int32) {
 	}
 	p.selectable = false
 	s.recheckDependents(q.name)
-	for _, o := range q.provides {
+	for _, o := range s.offersOf(q) {
 		s.recheckDependents(o.name)
 	}
 	s.recheckTriggersOf(id)
 }
 
 func (s *solver) recheckDependents(name int32) {
-	for _, d := range s.dependents(name) {
-		if s.names[d].seen {
+	for _, d := range s.dependentsOf(name) {
+		if s.placed[d] != 0 {
 			s.names[d].recheckDepends = true
 			s.markDirty(d)
 		}
@@ -243,8 +258,8 @@ func (s *solver) recheckDependents(name int32) {
 }
 
 func (s *solver) recheckTriggers(name int32) {
-	for _, d := range s.triggersOf(name) {
-		if n := &s.names[d]; n.seen && !n.untriggerable {
+	for _, d := range s.triggeredBy(name) {
+		if n := &s.names[d]; s.placed[d] != 0 && !n.untriggerable {
 			n.recheckTrigger = true
 			s.markDirty(d)
 		}
@@ -254,7 +269,7 @@ func (s *solver) recheckTriggers(name int32) {
 func (s *solver) recheckTriggersOf(id int32) {
 	q := &s.catalog.packages[id]
 	s.recheckTriggers(q.name)
-	for _, o := range q.provides {
+	for _, o := range s.offersOf(q) {
 		s.recheckTriggers(o.name)
 	}
 }
@@ -264,12 +279,12 @@ func (s *solver) satisfiable(self int32, w want) bool {
 	n := &s.names[w.name]
 	switch {
 	case n.locked:
-		return s.provides(self, w.Dependency, n.chosen)
-	case n.requirers == 0 && w.Conflict:
+		return s.provides(self, w, n.chosen)
+	case n.requirers == 0 && w.conflict:
 		return true
 	}
-	return slices.ContainsFunc(s.catalog.names[w.name].providers, func(p provider) bool {
-		return s.packages[p.pkg].selectable && s.provides(self, w.Dependency, p)
+	return slices.ContainsFunc(s.providers.of(w.name), func(p provider) bool {
+		return s.packages[p.pkg].selectable && s.provides(self, w, p)
 	})
 }
 
@@ -324,10 +339,10 @@ func (s *solver) enqueue(name int32, again bool) {
 		s.resolveNow = append(s.resolveNow, name)
 	case n.hasUnasked:
 		n.queue = queueSelectable
-		s.selectable.add(s.names, name)
+		s.selectable.add(s.placed, name)
 	default:
 		n.queue = queueUnresolved
-		s.unresolved.add(s.names, name)
+		s.unresolved.add(s.placed, name)
 	}
 }
 
@@ -337,9 +352,9 @@ func (s *solver) dequeue(name int32) {
 	case queueNow:
 		s.resolveNow = slices.DeleteFunc(s.resolveNow, func(o int32) bool { return o == name })
 	case queueSelectable:
-		s.selectable.remove(s.names, name)
+		s.selectable.remove(s.placed, name)
 	case queueUnresolved:
-		s.unresolved.remove(s.names, name)
+		s.unresolved.remove(s.placed, name)
 	}
 	n.queue = queueNone
 }
@@ -361,22 +376,22 @@ func (s *solver) nextName() int32 {
 	return name
 }
 
-// nameQueue holds names by their order; no two have the same.
+// nameQueue holds names by their places; no two have the same.
 type nameQueue []int32
 
-func (q nameQueue) search(names []nameState, name int32) (int, bool) {
-	return slices.BinarySearchFunc(q, names[name].order, func(o int32, order uint32) int {
-		return cmp.Compare(names[o].order, order)
+func (q nameQueue) search(placed []uint32, name int32) (int, bool) {
+	return slices.BinarySearchFunc(q, placed[name], func(o int32, place uint32) int {
+		return cmp.Compare(placed[o], place)
 	})
 }
 
-func (q *nameQueue) add(names []nameState, name int32) {
-	i, _ := q.search(names, name)
+func (q *nameQueue) add(placed []uint32, name int32) {
+	i, _ := q.search(placed, name)
 	*q = slices.Insert(*q, i, name)
 }
 
-func (q *nameQueue) remove(names []nameState, name int32) {
-	if i, ok := q.search(names, name); ok {
+func (q *nameQueue) remove(placed []uint32, name int32) {
+	if i, ok := q.search(placed, name); ok {
 		*q = slices.Delete(*q, i, i+1)
 	}
 }

@@ -3,6 +3,7 @@ package apk_test
 import (
 	"crypto/sha1"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,18 +17,27 @@ import (
 // with the letters of an APKINDEX. Equal lines are the same package.
 func offers(t testing.TB, tag, lines string) *apk.Index {
 	t.Helper()
-	x := &apk.Index{Repository: &apk.Repository{Tag: tag}}
+	var ps []*apk.Package
 	for line := range strings.Lines(lines) {
 		fields := strings.Split(strings.TrimSpace(line), " | ")
 		if fields[0] == "" {
 			continue
 		}
-		p := &apk.Package{InstalledSize: 1, Checksum: sha1.Sum([]byte(line)), Repository: x.Repository}
+		p := &apk.Package{InstalledSize: 1, Checksum: sha1.Sum([]byte(line))}
 		p.Name, p.Version, _ = strings.Cut(fields[0], "=")
 		for _, field := range fields[1:] {
 			setField(t, p, field[0], field[2:])
 		}
-		x.Packages = append(x.Packages, p)
+		ps = append(ps, p)
+	}
+	return indexOf(t, &apk.Repository{Tag: tag}, "", ps)
+}
+
+func indexOf(t testing.TB, r *apk.Repository, arch string, ps []*apk.Package) *apk.Index {
+	t.Helper()
+	x, err := apk.NewIndex(r, arch, slices.Values(ps))
+	if err != nil {
+		t.Fatal(err)
 	}
 	return x
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -86,11 +87,11 @@ func TestReadIndexOfTrustedSigners(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := fmt.Sprint(index.Packages); got != "[hello-1-r0 docs-2-r0]" {
+			if got := fmt.Sprint(slices.Collect(index.Packages())); got != "[hello-1-r0 docs-2-r0]" {
 				t.Errorf("Packages = %s", got)
 			}
-			if index.Description != "a test" || index.Packages[0].Repository != repository {
-				t.Errorf("Description %q, Repository %v: not what was given", index.Description, index.Packages[0].Repository)
+			if index.Description != "a test" || slices.Collect(index.Packages())[0].Repository != repository {
+				t.Errorf("Description %q, Repository %v: not what was given", index.Description, repository)
 			}
 		})
 	}
@@ -358,7 +359,7 @@ func TestLoadIndexTriesMirrorsInTurn(t *testing.T) {
 		Repository: &apk.Repository{Mirrors: []string{"http://a", "http://b", "http://c"}},
 	}
 	index, err := apk.LoadIndex(t.Context(), src, o)
-	if err != nil || len(index.Packages) != 2 {
+	if err != nil || len(slices.Collect(index.Packages())) != 2 {
 		t.Fatalf("LoadIndex = %v, %v, want the third mirror's", index, err)
 	}
 	o.Repository = &apk.Repository{Mirrors: []string{"http://a", "http://b"}}

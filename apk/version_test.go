@@ -83,7 +83,7 @@ func holds(t *testing.T, a, op, b string) bool {
 	if d.Op == apk.OpAny {
 		t.Fatalf("unknown operator %q", op)
 	}
-	x := &apk.Index{Packages: []*apk.Package{{Name: "x", Version: a}}}
+	x := indexOf(t, nil, "", []*apk.Package{{Name: "x", Version: a}})
 	_, err := apk.Solve([]apk.Dependency{d}, []*apk.Index{x})
 	return err == nil
 }

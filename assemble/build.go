@@ -19,6 +19,8 @@ type BuildOptions struct {
 	// Created stands in the image as its time of creation, and in the files that are made; zero: the newest build date
 	// among the inputs. SOURCE_DATE_EPOCH is meant to come in here.
 	Created time.Time
+	// Verified is told what verifying found, platform by platform in the spec's order, also where Build fails then; nil: nobody.
+	Verified func(PlatformFindings)
 }
 
 // Build ingests what the plan names and makes what it lacks, for all platforms at once, and verifies the result. The
@@ -39,6 +41,11 @@ func Build(ctx context.Context, plan Plan, src Sources, o BuildOptions) (Lock, e
 			created: cmp.Or(plan.Platforms[i].Created, o.Created), repositories: plan.repositories}
 		return builds[i].run(ctx)
 	})
+	for _, b := range builds {
+		if o.Verified != nil && b.found != nil {
+			o.Verified(*b.found)
+		}
+	}
 	if err != nil {
 		return Lock{}, err
 	}
@@ -69,11 +76,12 @@ type platformBuild struct {
 	accounts []metaItem      // what the spec's accounts add to the last layer
 	items    []metaItem      // the last layer
 	config   v1.Config
+	found    *PlatformFindings // once verify has run
 	warnings []string
 }
 
 func (b *platformBuild) run(ctx context.Context) error {
-	steps := []func(context.Context) error{b.date, b.install, b.cut, b.addFiles, b.merge, b.addAccounts, b.generate, b.verify, b.meta}
+	steps := []func(context.Context) error{b.date, b.install, b.cut, b.merge, b.addFiles, b.addAccounts, b.generate, b.verify, b.meta}
 	for _, step := range steps {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -163,58 +171,59 @@ func (b *platformBuild) cut(ctx context.Context) (err error) {
 
 // merge lays the layers on top of each other.
 func (b *platformBuild) merge(context.Context) (err error) {
-	b.tree, err = b.lay(nil)
-	return err
+	ls := make([]layers.TreeLayer, len(b.layers))
+	for i, l := range b.layers {
+		ls[i] = layers.TreeLayer{Name: l.From, Entries: b.store.Entries(l.Digest)}
+	}
+	if b.tree, err = layers.NewTree(ls, b.decide); err != nil {
+		return err
+	}
+	return b.throughSymlink()
 }
 
 // generate works out the last layer, and lays it on top.
-func (b *platformBuild) generate(context.Context) (err error) {
+func (b *platformBuild) generate(context.Context) error {
 	b.items = b.metaItems()
-	b.tree, err = b.lay(b.items)
-	return err
+	if err := b.tree.Add(layers.TreeLayer{Name: metaName, Entries: entriesOf(b.items)}); err != nil {
+		return err
+	}
+	return b.throughSymlink()
 }
 
-// lay makes the tree of the layers and, where there are any, of the items of the last one.
-func (b *platformBuild) lay(items []metaItem) (*layers.Tree, error) {
-	var ls []layers.TreeLayer
-	for _, l := range b.layers {
-		ls = append(ls, layers.TreeLayer{Name: l.From, Entries: b.store.Entries(l.Digest)})
+// layerName is what the layer is called that will have this number.
+func (b *platformBuild) layerName(i int) string {
+	if i == len(b.layers) {
+		return metaName
 	}
-	if items != nil {
-		ls = append(ls, layers.TreeLayer{Name: metaName, Entries: entriesOf(items)})
-	}
+	return b.layers[i].From
+}
+
+// decide says whether a path of a later layer may take that of an earlier one.
+func (b *platformBuild) decide(path string, old, new int) (bool, error) {
 	packages := b.packageLayers()
-	name := func(i int) string { return ls[i].Name }
-	tree, err := layers.NewTree(ls, func(path string, old, new int) (bool, error) {
-		switch {
-		case new < packages:
-			return true, nil // apk's rules were applied: the winner lies on top
-		case new < len(b.layers) && ls[new].Name == filesName:
-			return true, nil // addFiles has seen that it may
-		case new < len(b.layers):
-			return false, fmt.Errorf("/%s is in %s and in %s; keep one out with the exclude of a runtime", path, name(old), name(new))
-		case old < packages:
-			return true, nil // a package's own copy of what apk writes
-		case slices.ContainsFunc(b.accounts, func(i metaItem) bool { return i.header.Name == path }):
-			return true, nil // what is there, and more
-		}
-		return false, fmt.Errorf("/%s is in %s, but it is apk's own; keep it out with the exclude of the runtime or of files", path, name(old))
-	})
-	if err != nil {
-		return nil, err
+	switch {
+	case new < packages:
+		return true, nil // apk's rules were applied: the winner lies on top
+	case new < len(b.layers) && b.layerName(new) == filesName:
+		return true, nil // addFiles has seen that it may
+	case new < len(b.layers):
+		return false, unsound("layer-conflict", "/"+path, "keep one out with the exclude of a runtime", "/%s is in %s and in %s",
+			path, b.layerName(old), b.layerName(new))
+	case old < packages:
+		return true, nil // a package's own copy of what apk writes
+	case slices.ContainsFunc(b.accounts, func(i metaItem) bool { return i.header.Name == path }):
+		return true, nil // what is there, and more
 	}
-	for n := range tree.All() {
-		if n.Through != "" {
-			return nil, fmt.Errorf("%s has a path below /%s, which is a symlink in another layer; move it with prefix or exclude it", name(n.Layer), n.Through)
-		}
-	}
-	return tree, nil
+	return false, unsound("layer-conflict", "/"+path, "keep it out with the exclude of the runtime or of files", "/%s is in %s, but it is apk's own", path, b.layerName(old))
 }
 
-func (b *platformBuild) verify(context.Context) error {
-	b.config = imageConfig(b.spec, b.plan.Preload)
-	if findings := Verify(b.tree, b.plan.Platform, b.config); len(findings) > 0 {
-		return &VerifyError{findings}
+// throughSymlink refuses a tree in which a layer's path leads through another layer's symlink.
+func (b *platformBuild) throughSymlink() error {
+	for n := range b.tree.All() {
+		if n.Through != "" {
+			return unsound("layer-symlink", "/"+n.Path, "move it with prefix or exclude it",
+				"%s has a path below /%s, which is a symlink in another layer", b.layerName(n.Layer), n.Through)
+		}
 	}
 	return nil
 }

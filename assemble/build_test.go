@@ -432,7 +432,6 @@ func TestVerifyFindsWhatCannotStart(t *testing.T) {
 		{Path: fixture.Loader("x86_64"), Mode: 0o755, Body: fixture.Library("x86_64", "libc.musl-x86_64.so.1").Bytes()}}}
 	app := fixture.Package{Name: "app", Files: []fixture.File{
 		{Path: "usr/bin/good", Mode: 0o755, Body: fixture.Executable("x86_64").Bytes()},
-		{Path: "usr/bin/foreign", Mode: 0o755, Body: fixture.Executable("aarch64").Bytes()},
 		{Path: "usr/bin/plain", Mode: 0o644, Body: []byte("text")},
 		{Path: "usr/bin/data", Mode: 0o755, Body: []byte("text")},
 		{Path: "usr/bin/script", Mode: 0o755, Body: []byte("#!/usr/bin/good -x\n")},
@@ -440,12 +439,15 @@ func TestVerifyFindsWhatCannotStart(t *testing.T) {
 		{Path: "usr/bin/viaenv", Mode: 0o755, Body: []byte("#!/usr/bin/env nothing\n")},
 		{Path: "usr/bin/lost", Mode: 0o755, Body: []byte("#!/opt/nowhere\n")},
 		{Path: "usr/bin/loop", Mode: 0o755, Body: []byte("#!/usr/bin/loop\n")},
-		{Path: "usr/bin/dangling", Link: "nowhere"},
 		{Path: "usr/bin/link", Link: "good"},
-		{Path: "usr/lib/glibc.so", Mode: 0o755, Body: fixture.Library("x86_64", "glibc.so", "libc.so.6").Bytes()},
 		{Path: "usr/lib/good.so", Mode: 0o755, Body: fixture.Library("x86_64", "good.so").Bytes()},
 	}}
-	w := newWorld(t, musl, app)
+	bad := fixture.Package{Name: "bad", Files: []fixture.File{
+		{Path: "opt/foreign", Mode: 0o755, Body: fixture.Executable("aarch64").Bytes()},
+		{Path: "opt/dangling", Link: "nowhere"},
+		{Path: "opt/glibc.so", Mode: 0o755, Body: fixture.Library("x86_64", "glibc.so", "libc.so.6").Bytes()},
+	}}
+	w := newWorld(t, musl, app, bad)
 	for more, want := range map[string]string{
 		"image: {cmd: [good]}": "",
 		"image: {cmd: [link]}": "",
@@ -457,18 +459,18 @@ func TestVerifyFindsWhatCannotStart(t *testing.T) {
 		"image: {cmd: [/usr/bin/plain]}":                         "not executable",
 		"image: {cmd: [/usr/bin]}":                               "is a folder",
 		"image: {cmd: [data]}":                                   "neither an ELF program nor a script",
-		"image: {cmd: [foreign]}":                                "EM_AARCH64",
-		"image: {cmd: [dangling]}":                               "dangling",
+		"image: {cmd: [/opt/foreign]}":                           "EM_AARCH64",
+		"image: {cmd: [/opt/dangling]}":                          "dangling",
 		"image: {cmd: [lost]}":                                   "/opt/nowhere",
 		"image: {cmd: [viaenv]}":                                 "nothing",
 		"image: {cmd: [loop]}":                                   "lead on and on",
 		"allocator: {preload: /usr/lib/none.so}":                 "LD_PRELOAD names /usr/lib/none.so",
 		"allocator: {preload: /usr/bin/data}":                    "not a shared library",
-		"allocator: {preload: /usr/lib/glibc.so}":                "glibc",
+		"allocator: {preload: /opt/glibc.so}":                    "glibc",
 	} {
 		t.Run(more, func(t *testing.T) {
 			t.Parallel()
-			_, err := build(t, w.spec(t, "musl, app", more), w.sources(t))
+			_, err := build(t, w.spec(t, "musl, app, bad", more), w.sources(t))
 			var verify *assemble.VerifyError
 			switch {
 			case want == "" && err != nil:

@@ -39,6 +39,9 @@ func environment(s Spec, preload string) []string {
 	return list
 }
 
+// historyPrefix begins the history of the layers that pyimg makes.
+const historyPrefix = "pyimg: "
+
 func set(names []string) map[string]struct{} {
 	if len(names) == 0 {
 		return nil
@@ -68,7 +71,7 @@ func configFile(p LockedPlatform) *v1.ConfigFile {
 		if l.Reason != "" {
 			comment = l.Reason
 		}
-		f.History = append(f.History, v1.History{Created: created, CreatedBy: "pyimg: " + l.From, Comment: comment})
+		f.History = append(f.History, v1.History{Created: created, CreatedBy: historyPrefix + l.From, Comment: comment})
 	}
 	return f
 }

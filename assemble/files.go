@@ -194,22 +194,18 @@ func (b *platformBuild) addFiles(ctx context.Context) error {
 	if len(b.files.items) == 0 {
 		return nil
 	}
-	under, err := b.lay(nil)
-	if err != nil {
-		return err
-	}
-	p := placing{build: b, under: under, links: make(dirLinks), at: make(map[string]fileItem)}
+	p := placing{build: b, under: b.tree, links: make(dirLinks), at: make(map[string]fileItem)}
 	members, err := p.place(b.files.items)
 	if err != nil {
 		return err
 	}
 	b.stated = p.stated()
-	blob, err := b.store.MakeFiles(ctx, b.files.folder, members, layers.MakeOptions{Compression: b.spec.Layers.Compression})
+	blob, err := b.store.MakeFiles(ctx, b.files.folder, members, b.spec.Layers.making())
 	if err != nil {
 		return fmt.Errorf("making the layer of the spec's files: %w", err)
 	}
 	b.layers = append(b.layers, Layer{Blob: blob, From: filesName, Reason: "generated"})
-	return nil
+	return b.tree.Add(layers.TreeLayer{Name: filesName, Entries: b.store.Entries(blob.Digest)})
 }
 
 // A placing finds out where files lie in one platform's image.

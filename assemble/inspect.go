@@ -58,8 +58,8 @@ func Inspect(ctx context.Context, index v1.ImageIndex) (Report, error) {
 	}
 	r := Report{Digest: digest.String(), MediaType: string(m.MediaType), Annotations: m.Annotations, Platforms: []PlatformReport{}}
 	for _, d := range m.Manifests {
-		if !d.MediaType.IsImage() || d.Platform != nil && d.Platform.OS == "unknown" {
-			continue // buildkit's attestations are manifests of unknown/unknown
+		if !isRunnable(d) {
+			continue
 		}
 		img, err := index.Image(d.Digest)
 		if err != nil {
@@ -79,17 +79,30 @@ func inspectImage(ctx context.Context, img v1.Image, d v1.Descriptor) (PlatformR
 	if err != nil {
 		return PlatformReport{}, err
 	}
-	m, err := img.Manifest()
-	if err != nil {
-		return PlatformReport{}, err
-	}
 	c := f.Config
 	r := PlatformReport{Platform: Platform{f.OS, f.Architecture, f.Variant}.String(), Digest: d.Digest.String(),
 		Entrypoint: c.Entrypoint, Cmd: c.Cmd, User: c.User, Workdir: c.WorkingDir, Env: c.Env, Labels: c.Labels,
-		Layers: []LayerReport{}, Packages: []string{}}
+		Packages: []string{}}
 	if !f.Created.IsZero() {
 		r.Created = f.Created.UTC().Format("2006-01-02T15:04:05Z")
 	}
+	if r.Layers, err = reportLayers(img, f); err != nil {
+		return r, err
+	}
+	for _, l := range r.Layers {
+		r.Size += l.Size
+	}
+	r.Packages, err = installedPackages(ctx, img)
+	return r, err
+}
+
+// reportLayers is what manifest and configuration say of the layers.
+func reportLayers(img v1.Image, f *v1.ConfigFile) ([]LayerReport, error) {
+	m, err := img.Manifest()
+	if err != nil {
+		return nil, err
+	}
+	report := make([]LayerReport, 0, len(m.Layers))
 	history := layerHistory(f)
 	for i, l := range m.Layers {
 		layer := LayerReport{Digest: l.Digest.String(), MediaType: string(l.MediaType), Size: l.Size}
@@ -99,11 +112,9 @@ func inspectImage(ctx context.Context, img v1.Image, d v1.Descriptor) (PlatformR
 		if i < len(history) {
 			layer.From, layer.Comment = history[i].CreatedBy, history[i].Comment
 		}
-		r.Layers = append(r.Layers, layer)
-		r.Size += l.Size
+		report = append(report, layer)
 	}
-	r.Packages, err = installedPackages(ctx, img)
-	return r, err
+	return report, nil
 }
 
 // layerHistory are the history entries that stand for layers.

@@ -140,12 +140,14 @@ func gone(ctx context.Context, p *apk.Package, src Sources, err error) error {
 		return err
 	}
 	e := &GoneError{Package: p.String(), Name: p.Name, Err: err}
-	index, indexErr := apk.LoadIndex(ctx, src.Fetch, apk.IndexOptions{Arch: p.Arch, Keyring: src.keyring(), Repository: p.Repository})
+	o := src.indexOptions(p.Arch)
+	o.Repository = p.Repository
+	index, indexErr := apk.LoadIndex(ctx, src.Fetch, o)
 	if indexErr != nil {
 		return e // what is wrong with the index too is not what was asked for
 	}
-	for _, q := range index.Packages {
-		if q.Name == p.Name && !slices.Contains(e.Now, q.Version) {
+	for q := range index.Named(p.Name) {
+		if !slices.Contains(e.Now, q.Version) {
 			e.Now = append(e.Now, q.Version)
 		}
 	}

@@ -35,8 +35,8 @@ func metaLayer(ctx context.Context, b *platformBuild) (Layer, error) {
 	if err != nil {
 		return Layer{}, err
 	}
-	o := layers.MakeOptions{Compression: b.spec.Layers.Compression}
-	blob, err := b.store.Make(ctx, fmt.Sprintf("meta %d %q %s", metaVersion, o.Compression, recipe), o,
+	o := b.spec.Layers.making()
+	blob, err := b.store.Make(ctx, fmt.Sprintf("meta %d %q %d %s", metaVersion, o.Compression, o.Level, recipe), o,
 		func(w *tar.Writer) error { return writeItems(w, b.items) })
 	if err != nil {
 		return Layer{}, fmt.Errorf("making the layer of the %s: %w", metaName, err)

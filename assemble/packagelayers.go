@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/bits"
 	"path"
 	"slices"
 	"strings"
@@ -42,6 +43,7 @@ type packageRecipe struct {
 	Sources     []string `json:"sources"` // data streams, by digest
 	Edits       []*edits `json:"edits"`   // one a source
 	Compression string   `json:"compression,omitempty"`
+	Level       int      `json:"level,omitempty"`
 }
 
 // make makes the layer. All sources are in the store.
@@ -53,7 +55,7 @@ func (r packageRecipe) make(ctx context.Context, store *layers.Store) (layers.Bl
 	if err != nil {
 		return layers.Blob{}, err
 	}
-	return store.Rewrite(ctx, "apk "+string(text), layers.MakeOptions{Compression: r.Compression}, r.Sources,
+	return store.Rewrite(ctx, "apk "+string(text), layers.MakeOptions{Compression: r.Compression, Level: r.Level}, r.Sources,
 		func(src int, h *tar.Header) (bool, error) { return r.Edits[src].apply(h), nil })
 }
 
@@ -83,8 +85,8 @@ func packageLayers(ctx context.Context, l Layers, x excludes, others int, units 
 	return out, gone.unused(), nil
 }
 
-// group cuts the packages into layers: one each, but for the smallest that exceed the limit, which share one. Sizes
-// decide, so that the groups stay when versions change.
+// group cuts the packages into layers: one each, but for the smallest that exceed the limit, which share one. Only the
+// order of magnitude of a size counts, and then the name, so that the groups stay when versions change.
 func group(l Layers, others int, units []unit) ([][]int, error) {
 	var bySize, single []int
 	for i, u := range units {
@@ -93,7 +95,8 @@ func group(l Layers, others int, units []unit) ([][]int, error) {
 		}
 	}
 	slices.SortStableFunc(bySize, func(a, b int) int {
-		return cmp.Or(cmp.Compare(units[a].blob.Size, units[b].blob.Size), cmp.Compare(units[a].pkg.Name, units[b].pkg.Name))
+		return cmp.Or(cmp.Compare(magnitude(units[a].blob.Size), magnitude(units[b].blob.Size)),
+			cmp.Compare(units[a].pkg.Name, units[b].pkg.Name))
 	})
 	const most = 120 // docker's overlay2 fails near 127
 	switch {
@@ -119,6 +122,14 @@ func group(l Layers, others int, units []unit) ([][]int, error) {
 		groups = append(groups, []int{i})
 	}
 	return groups, nil
+}
+
+// magnitude is the logarithm of a size to the base of two, rounded: a power of two, as sizes often are, lies in the middle
+// of its class.
+func magnitude(size int64) int {
+	const square = 1<<32 - 1 // the largest whose square fits; that merges nobody
+	n := uint64(min(max(size, 1), square))
+	return bits.Len64(n*n) / 2
 }
 
 // orderGroups puts the layers in install order, but one with a path that lost to an earlier package before that
@@ -177,7 +188,7 @@ func (e *edits) dropLost(units []unit) {
 
 // packageLayer makes the layer of one package, or of several merged.
 func packageLayer(ctx context.Context, l Layers, group []int, units []unit, all []*edits, store *layers.Store) (Layer, error) {
-	recipe := packageRecipe{Version: 1, Compression: l.Compression}
+	recipe := packageRecipe{Version: 1, Compression: l.Compression, Level: l.Level}
 	var names, why []string
 	for _, i := range group {
 		recipe.Sources = append(recipe.Sources, units[i].blob.Digest)

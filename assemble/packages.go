@@ -65,7 +65,7 @@ func ingestPackage(ctx context.Context, p *apk.Package, src Sources) (unit, erro
 	for _, url := range p.URLs() {
 		u, err := fetchPackage(ctx, p, url, src)
 		if err == nil {
-			return u, src.Store.SetRecord(controlKey(p), u.control.Raw)
+			return u, nil
 		}
 		errs = append(errs, err)
 		if ctx.Err() != nil {
@@ -118,11 +118,12 @@ func fetchPackage(ctx context.Context, p *apk.Package, url string, src Sources) 
 	}
 	defer f.Close()
 	u := unit{pkg: p, control: f.control}
-	if f.digest == "" {
-		return u, nil
+	if f.digest != "" {
+		if u.blob, err = src.Store.Ingest(ctx, f.source()); err != nil {
+			return u, err
+		}
 	}
-	u.blob, err = src.Store.Ingest(ctx, f.source())
-	return u, err
+	return u, f.keep(p, src.Store)
 }
 
 // streamPackage reads a package whose data stream is known to have this digest: from the store, or from a mirror and
@@ -139,7 +140,7 @@ func streamPackage(ctx context.Context, p *apk.Package, src Sources, digest stri
 				if err := sameData(p, f.digest, digest); err != nil {
 					return nil, errors.Join(err, f.Close())
 				}
-				return f, src.Store.SetRecord(controlKey(p), f.control.Raw)
+				return f, f.keep(p, src.Store)
 			}})
 		if err == nil || ctx.Err() != nil {
 			return r, err
@@ -153,9 +154,19 @@ func streamPackage(ctx context.Context, p *apk.Package, src Sources, digest stri
 type packageFile struct {
 	io.Reader
 	io.Closer
-	control *apk.Control
-	digest  string // of the data stream; "" for a package that unpacks nothing
-	name    string
+	control   *apk.Control
+	signature []byte // raw
+	digest    string // of the data stream; "" for a package that unpacks nothing
+	name      string
+}
+
+// keep notes the streams before the data: the control stream, so that a later build reads no package, and the signature,
+// so that the file can be put together again (see StoredArchive).
+func (f *packageFile) keep(p *apk.Package, store *layers.Store) error {
+	if err := store.SetRecord(controlKey(p), f.control.Raw); err != nil {
+		return err
+	}
+	return store.SetRecord(signatureKey(p), f.signature)
 }
 
 // openPackage opens a package: its signature and control stream are read and checked.
@@ -173,7 +184,7 @@ func openPackage(ctx context.Context, p *apk.Package, url string, src Sources) (
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	out := &packageFile{Reader: a.Data, Closer: f, control: a.Control, name: name}
+	out := &packageFile{Reader: a.Data, Closer: f, control: a.Control, signature: a.Signature, name: name}
 	if a.Control.Info.InstalledSize != 0 {
 		out.digest = "sha256:" + a.Control.DataHash
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/layers"
 )
 
 // What a spec that does not say gets; the same as in the embedded spec.
@@ -297,5 +298,9 @@ func (d *decoder) layers(l *Layers, p string, n ast.Node) {
 		"strategy":    d.oneOf(&l.Strategy, "auto", "package", "single"),
 		"max":         d.integer(&l.Max, 2, 120), // docker's overlay2 fails near 127
 		"compression": d.oneOf(&l.Compression, "gzip", "zstd"),
+		"level":       d.integer(&l.Level, 1, 22),
 	})
+	if err := layers.CheckLevel(l.Compression, l.Level); err != nil {
+		d.faultAt(n, join(p, "level"), "%v", err)
+	}
 }

@@ -15,9 +15,9 @@ import (
 
 // Sources is where a build reads from and what it works with.
 type Sources struct {
-	Fetch   Opener
+	Fetch   Opener        // where it is an apk.ConditionalOpener, indexes are asked for only if they changed
 	Keyring *apk.Keyring  // nil: signatures are not asked for
-	Store   *layers.Store // nil where only packages are resolved
+	Store   *layers.Store // where indexes are kept, too; may be nil where only packages are resolved
 	Jobs    int           // packages ingested at once, over all platforms; 0: twice GOMAXPROCS
 	// AllowUntrusted asks for no signatures. It is noted in the lock.
 	AllowUntrusted bool
@@ -40,6 +40,15 @@ func (s Sources) keyring() *apk.Keyring {
 		return apk.NewKeyring() // trusts nothing
 	}
 	return s.Keyring
+}
+
+// indexOptions are those of an index of any repository for an architecture of Alpine's.
+func (s Sources) indexOptions(arch string) apk.IndexOptions {
+	o := apk.IndexOptions{Arch: arch, Keyring: s.keyring()}
+	if s.Store != nil {
+		o.Cache = s.Store
+	}
+	return o
 }
 
 // warn says what was found for each platform.

@@ -70,9 +70,13 @@ func resolvePlatform(ctx context.Context, spec Spec, p Platform, repositories re
 	}
 	solution, err := held.solve(plan.World, indexes)
 	if err != nil {
-		return plan, err
+		return plan, explainNeeds(err, plan.Runtimes, src.Store)
 	}
-	plan.Packages, plan.Tags, plan.Notes = solution.Packages, solution.Tags, solution.Notes
+	plan.Packages, plan.Tags = solution.Packages, solution.Tags
+	for _, x := range indexes {
+		plan.Notes = append(plan.Notes, x.Notes...)
+	}
+	plan.Notes = append(plan.Notes, solution.Notes...)
 	for _, r := range plan.Runtimes {
 		if isURL(r.URL) && !r.Pinned {
 			plan.Notes = append(plan.Notes, fmt.Sprintf("runtime %s is not pinned, so nothing vouches for its bytes; they have sha256: %s",
@@ -89,12 +93,15 @@ func resolvePlatform(ctx context.Context, spec Spec, p Platform, repositories re
 // loadIndexes reads the index of each repository. A repository that lacks the arch altogether is an error: apk would go
 // on without it, and the image would miss what only that repository has.
 func loadIndexes(ctx context.Context, repositories []*apk.Repository, arch string, src Sources) ([]*apk.Index, error) {
+	o := src.indexOptions(arch)
 	indexes := make([]*apk.Index, len(repositories))
 	errs := make([]error, len(repositories))
 	var wg sync.WaitGroup
 	for i, r := range repositories {
 		wg.Go(func() {
-			indexes[i], errs[i] = apk.LoadIndex(ctx, src.Fetch, apk.IndexOptions{Arch: arch, Keyring: src.keyring(), Repository: r})
+			o := o
+			o.Repository = r
+			indexes[i], errs[i] = apk.LoadIndex(ctx, src.Fetch, o)
 		})
 	}
 	wg.Wait()
@@ -145,8 +152,8 @@ func dialect(a Alpine, indexes []*apk.Index) apk.Dialect {
 		return apk.Dialect3
 	}
 	for _, i := range indexes {
-		for _, p := range i.Packages {
-			if p.Name == "apk-tools" && strings.HasPrefix(p.Version, "2.") {
+		for p := range i.Named("apk-tools") {
+			if strings.HasPrefix(p.Version, "2.") {
 				return apk.Dialect2
 			}
 		}

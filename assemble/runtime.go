@@ -58,19 +58,20 @@ func ingestRuntime(ctx context.Context, spec Spec, r Runtime, p Platform, want s
 	plan := RuntimePlan{URL: spec.path(r.expand(p)), Public: publicURL(r.expand(p)), Pinned: want != "" || len(r.SHA256) > 0}
 	var err error
 	if want == "" {
-		if want, err = r.digest(ctx, plan.URL, p, src.Fetch); err != nil {
+		if want, err = r.digest(ctx, plan.URL, p, src); err != nil {
 			return plan, err
 		}
 	}
-	raw, err := src.Store.Ingest(ctx, r.source(spec, p, want, src))
+	tarball := r.source(spec, p, want, src)
+	raw, err := src.Store.Learn(ctx, tarball)
 	if errors.Is(err, fs.ErrNotExist) {
 		return plan, fmt.Errorf("%w; %s has no such source", err, p)
 	}
 	if err != nil {
 		return plan, err
 	}
-	plan.Digest = raw.Digest
-	plan.Layer, err = r.layer(ctx, raw, spec.Layers.Compression, src.Store)
+	plan.Digest, tarball.Digest = raw.Digest, raw.Digest
+	plan.Layer, err = r.layer(ctx, tarball, raw, spec.Layers, src.Store)
 	plan.Layer.From = "runtime " + baseName(plan.URL)
 	return plan, err
 }
@@ -88,7 +89,7 @@ func (r Runtime) expand(p Platform) string {
 
 // digest is what the source must have: what the spec pins, and for a file what it has, so that the store can be asked
 // before the file is inflated. "" where only reading it can tell.
-func (r Runtime) digest(ctx context.Context, url string, p Platform, from Opener) (string, error) {
+func (r Runtime) digest(ctx context.Context, url string, p Platform, src Sources) (string, error) {
 	pinned := r.SHA256[p]
 	if pinned == "" {
 		pinned = r.SHA256[Platform{}]
@@ -102,6 +103,10 @@ func (r Runtime) digest(ctx context.Context, url string, p Platform, from Opener
 	if isURL(url) {
 		return "", nil
 	}
+	return src.Store.FileDigest(url, func() (string, error) { return digestFile(ctx, url, src.Fetch) })
+}
+
+func digestFile(ctx context.Context, url string, from Opener) (string, error) {
 	f, err := from.Open(ctx, url)
 	if err != nil {
 		return "", err
@@ -123,25 +128,27 @@ type runtimeRecipe struct {
 	Exclude     []string `json:"exclude,omitempty"`
 	Owner       *Owner   `json:"owner,omitempty"`
 	Compression string   `json:"compression,omitempty"`
+	Level       int      `json:"level,omitempty"`
 }
 
-// make makes the layer. The tarball is in the store.
-func (r runtimeRecipe) make(ctx context.Context, store *layers.Store) (layers.Blob, error) {
+// make makes the layer. The tarball need not be in the store, and is not there afterwards: what is made of it is.
+func (r runtimeRecipe) make(ctx context.Context, tarball layers.Source, store *layers.Store) (layers.Blob, error) {
 	text, err := json.Marshal(r)
 	if err != nil {
 		return layers.Blob{}, err
 	}
-	return store.Rewrite(ctx, "runtime "+string(text), layers.MakeOptions{Compression: r.Compression}, []string{r.Source},
-		func(_ int, h *tar.Header) (bool, error) { return r.edit(h), nil })
+	return store.RewriteSource(ctx, tarball, "runtime "+string(text), layers.MakeOptions{Compression: r.Compression, Level: r.Level},
+		func(h *tar.Header) (bool, error) { return r.edit(h), nil })
 }
 
-// layer is the tarball's own bytes where they are a layer as they stand, else a transcoded one.
-func (r Runtime) layer(ctx context.Context, raw layers.Blob, compression string, store *layers.Store) (Layer, error) {
+// layer is the tarball's own bytes where they are a layer as they stand, else a transcoded one: then only what is known of
+// the tarball is kept.
+func (r Runtime) layer(ctx context.Context, tarball layers.Source, raw layers.Blob, l Layers, store *layers.Store) (Layer, error) {
 	shape, err := shapeOf(raw.Digest, store)
 	if err != nil {
 		return Layer{}, err
 	}
-	recipe := runtimeRecipe{Version: 2, Source: raw.Digest, Exclude: r.Exclude, Owner: r.Owner, Compression: compression}
+	recipe := runtimeRecipe{Version: 2, Source: raw.Digest, Exclude: r.Exclude, Owner: r.Owner, Compression: l.Compression, Level: l.Level}
 	if recipe.From, recipe.To, err = r.mapping(shape); err != nil {
 		return Layer{}, err
 	}
@@ -150,9 +157,10 @@ func (r Runtime) layer(ctx context.Context, raw layers.Blob, compression string,
 		return Layer{}, err
 	}
 	if len(reasons) == 0 {
-		return Layer{Blob: raw}, nil
+		raw, err = store.Ingest(ctx, tarball)
+		return Layer{Blob: raw}, err
 	}
-	blob, err := recipe.make(ctx, store)
+	blob, err := recipe.make(ctx, tarball, store)
 	return Layer{Blob: blob, Reason: strings.Join(reasons, "; "), recipe: &Recipe{Runtime: &recipe}}, err
 }
 
@@ -370,9 +378,9 @@ func checkMachine(e layers.Entry, p Platform) error {
 	a := p.arch()
 	switch {
 	case e.ELF.Machine != a.machine || e.ELF.Class != a.bits:
-		return fmt.Errorf("/%s is for %s, %s needs %s", e.Path(), e.ELF.Machine, p, a.machine)
-	case slices.Contains(e.ELF.Needed, "libc.so.6"):
-		return fmt.Errorf("/%s is built for glibc (it needs libc.so.6); Alpine has musl, so a build for musl is needed", e.Path())
+		return unsound("elf-machine", "/"+e.Path(), "take a build for "+p.String(), "/%s is for %s, %s needs %s", e.Path(), e.ELF.Machine, p, a.machine)
+	case e.ELF.GLIBC():
+		return unsound("elf-glibc", "/"+e.Path(), "take a build for musl", "/%s is built for glibc (it needs libc.so.6); Alpine has musl", e.Path())
 	}
 	return nil
 }

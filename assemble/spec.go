@@ -9,9 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/layers"
 )
 
 // Spec says what an image is made of. See docs/SPEC.md for each field.
@@ -79,6 +81,7 @@ type Layers struct {
 	Strategy    string // auto: merge only what exceeds Max; package: never merge; single: one layer for all packages
 	Max         int    // at most so many layers; 0: DefaultMaxLayers
 	Compression string // gzip or zstd, and other layers are transcoded; "": whatever a layer has already
+	Level       int    `json:",omitempty"` // of the layers that are made, see layers.CheckLevel; 0: the compression's default
 }
 
 // DefaultMaxLayers stays well under what runtimes can mount: overlay2 fails near 127 layers, containerd has failed at
@@ -175,7 +178,24 @@ func (l Layers) Check() error {
 	if !slices.Contains([]string{"", "gzip", "zstd"}, l.Compression) {
 		return fmt.Errorf("compression %q: expected gzip or zstd", l.Compression)
 	}
-	return nil
+	return layers.CheckLevel(l.Compression, l.Level)
+}
+
+// SetCompression takes "gzip" or "zstd", with a level after a colon where it is not to be the default.
+func (l *Layers) SetCompression(text string) (err error) {
+	name, level, found := strings.Cut(text, ":")
+	l.Compression, l.Level = name, 0
+	if found {
+		if l.Level, err = strconv.Atoi(level); err != nil || l.Level < 1 {
+			return fmt.Errorf("compression %q: %q is no level; expected a number, as in zstd:19", text, level)
+		}
+	}
+	return l.Check()
+}
+
+// making is how layers are made.
+func (l Layers) making() layers.MakeOptions {
+	return layers.MakeOptions{Compression: l.Compression, Level: l.Level}
 }
 
 // path makes a relative path of the spec one that can be opened; URLs stay.

@@ -131,7 +131,7 @@ dirs: {path: /data, uid: 3, mode: 1777}
 accounts: {users: [{name: app, uid: 0, gid: 0, gecos: A B, home: /app, shell: /bin/sh, groups: [x]}, {name: b, uid: 5}], groups: {name: x, gid: 0, members: [app]}}
 exclude: [usr/share/man/**, "!usr/share/man/de/**"]
 image: {cmd: [python3, -c, "print(1)"], env: {A: "010"}, labels: {a: "yes"}, ports: [8080], volumes: [/data], stop_signal: SIGINT}
-layers: {max: 10, compression: zstd}
+layers: {max: 10, compression: zstd, level: 19}
 `
 	s, err := assemble.ParseSpec("s.yaml", []byte(text))
 	if err != nil {

@@ -29,6 +29,7 @@ func (s Spec) YAML() ([]byte, error) {
 			{Key: "strategy", Value: s.Layers.Strategy},
 			{Key: "max", Value: s.Layers.Max},
 			{Key: "compression", Value: s.Layers.Compression},
+			{Key: "level", Value: s.Layers.Level},
 		})},
 	}
 	b, err := yaml.Marshal(omitEmpty(doc))

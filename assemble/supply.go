@@ -164,14 +164,22 @@ func (s *Supply) streamPackage(ctx context.Context, p *apk.Package, digest strin
 
 // streamRuntime opens a runtime's tarball, whose digest the lock says.
 func (s *Supply) streamRuntime(ctx context.Context, p int, digest string) (io.ReadCloser, error) {
+	tarball, err := s.tarball(p, digest)
+	if err != nil {
+		return nil, err
+	}
+	return s.src.Store.Through(ctx, tarball)
+}
+
+// tarball is the runtime with this digest.
+func (s *Supply) tarball(p int, digest string) (layers.Source, error) {
 	platform := s.lock.Platforms[p]
 	for i, r := range s.spec.tarballs() {
-		if i >= len(platform.Runtimes) || platform.Runtimes[i].Digest != digest {
-			continue
+		if i < len(platform.Runtimes) && platform.Runtimes[i].Digest == digest {
+			return r.source(s.spec, platform.Platform, digest, s.src), nil
 		}
-		return s.src.Store.Through(ctx, r.source(s.spec, platform.Platform, digest, s.src))
 	}
-	return nil, fmt.Errorf("layer %s is neither a package's nor a runtime's: write the lock anew with \"pyimg lock\"", digest)
+	return layers.Source{}, fmt.Errorf("layer %s is neither a package's nor a runtime's: write the lock anew with \"pyimg lock\"", digest)
 }
 
 // make makes a layer anew: from its own sources where its recipe says how, else from all of its platform.
@@ -200,10 +208,11 @@ func (s *Supply) remake(ctx context.Context, p int, l LockedLayer) (layers.Blob,
 		}
 		return l.Recipe.Packages.make(ctx, s.src.Store)
 	case l.Recipe.Runtime != nil:
-		if err := s.bring(ctx, p, l.Recipe.Runtime.Source); err != nil {
+		tarball, err := s.tarball(p, l.Recipe.Runtime.Source)
+		if err != nil {
 			return layers.Blob{}, err
 		}
-		return l.Recipe.Runtime.make(ctx, s.src.Store)
+		return l.Recipe.Runtime.make(ctx, tarball, s.src.Store)
 	}
 	return layers.Blob{}, errors.New("its recipe is empty")
 }

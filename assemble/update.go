@@ -114,7 +114,7 @@ func (h hold) siblings(indexes []*apk.Index) []string {
 	free := slices.Clone(h.free)
 	each := func(do func(*apk.Package)) {
 		for _, x := range indexes {
-			for _, p := range x.Packages {
+			for p := range x.Packages() {
 				do(p)
 			}
 		}
@@ -142,11 +142,9 @@ func (h hold) missing(indexes []*apk.Index) error {
 		q := h.packages[name]
 		listed, now := false, []string(nil)
 		for _, x := range indexes {
-			for _, p := range x.Packages {
-				if p.Name == name {
-					listed = listed || p.Checksum.String() == q.Checksum
-					now = append(now, p.Version)
-				}
+			for p := range x.Named(name) {
+				listed = listed || p.Checksum.String() == q.Checksum
+				now = append(now, p.Version)
 			}
 		}
 		if !listed {

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+	"github.com/klauspost/pgzip"
 )
 
 // What compressed streams begin with: RFC 1952, RFC 8878 (also its skippable frames, 0x184D2A50 to 5F).
@@ -84,12 +86,19 @@ func (s *Store) unzstd(r io.Reader) (inflater, error) {
 // MakeOptions say how a made layer is compressed.
 type MakeOptions struct {
 	Compression string // "gzip" or "zstd"; "" means gzip
-	Level       int    // 1 to 9 for gzip, 1 to 22 for zstd; 0 means 6 for gzip and 3 for zstd
+	Level       int    // 1 to 9 for gzip, 1 to 22 for zstd, see [CheckLevel]; 0 means 6 for gzip and 3 for zstd
 }
 
 // compressorVersion stands in the recipe of every made layer. Raise it when the same tar comes out as other bytes, as
 // after an update of the compression library: a golden test tells.
-const compressorVersion = 1
+const compressorVersion = 2
+
+// CheckLevel refuses a compression that there is not, and a level that it does not have; 0 is the default. The levels of
+// zstd stand for four speeds: 1 and 2, 3 to 5, 6 to 9, 10 and more.
+func CheckLevel(compression string, level int) error {
+	_, err := MakeOptions{compression, level}.fill()
+	return err
+}
 
 // fill sets the defaults.
 func (o MakeOptions) fill() (MakeOptions, error) {
@@ -114,13 +123,76 @@ func (o MakeOptions) fill() (MakeOptions, error) {
 	return o, nil
 }
 
-// compressor returns a writer of compressed bytes into w. They depend on what is written alone: no name, no time, and
-// one goroutine. o is filled.
-func (o MakeOptions) compressor(w io.Writer) (io.WriteCloser, error) {
+const (
+	// gzipBlock is what one goroutine compresses at a time, with the end of the block before as its dictionary.
+	gzipBlock = 256 << 10
+	// zstdWindow makes the encoder cut its input into blocks of four times as much.
+	zstdWindow = 512 << 10
+	// zstdJobs are compressed at once. Each takes some 10 MB; more than one is what makes the encoder cut at all.
+	zstdJobs = 2
+	// zstdSlow is the level from which an encoder takes so much memory that there is one, with a large window.
+	zstdSlow = 10
+)
+
+// compressor returns a writer of compressed bytes into w, which must be closed to end its goroutines. The bytes depend on
+// what is written alone: no name, no time, and blocks of a fixed size, however many cores there are to compress them. o
+// is filled, and its weight of presses acquired.
+func (s *Store) compressor(w io.Writer, o MakeOptions) (io.WriteCloser, error) {
 	if o.Compression == "zstd" {
-		return zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(o.Level)))
+		return s.zstd.take(w, o.Level)
 	}
-	return gzip.NewWriterLevel(w, o.Level)
+	z, err := pgzip.NewWriterLevel(w, o.Level)
+	if err != nil {
+		return nil, err
+	}
+	const most = 8 // blocks at once
+	return gzipWriter{z}, z.SetConcurrency(gzipBlock, min(runtime.GOMAXPROCS(0), most))
+}
+
+// A zstdEncoder is used for one layer after the other: making one costs more than compressing a small layer.
+type zstdEncoder struct {
+	encoder *zstd.Encoder
+	level   int
+}
+
+// take returns an encoder that writes to w. The one before it must be closed.
+func (e *zstdEncoder) take(w io.Writer, level int) (_ io.WriteCloser, err error) {
+	if e.encoder != nil && e.level == level {
+		e.encoder.Reset(w)
+		return e.encoder, nil
+	}
+	options := []zstd.EOption{
+		zstd.WithEncoderLevel(zstd.EncoderLevelFromZstd(level)), zstd.WithLowerEncoderMem(true), zstd.WithEncoderConcurrency(1),
+	}
+	if level < zstdSlow {
+		options = append(options, zstd.WithWindowSize(zstdWindow), zstd.WithConcurrentBlocks(true), zstd.WithEncoderConcurrency(zstdJobs))
+	}
+	e.encoder = nil // before the next one is made
+	e.encoder, err = zstd.NewWriter(w, options...)
+	e.level = level
+	return e.encoder, err
+}
+
+// gzipWriter ends its goroutines also where writing failed.
+type gzipWriter struct{ *pgzip.Writer }
+
+func (z gzipWriter) Close() error {
+	err := z.Writer.Close()
+	if err != nil {
+		z.Reset(io.Discard)
+	}
+	return err
+}
+
+// presses bounds what compressors take in memory, over all layers that are made at once.
+const presses = 2
+
+// weight is how much of presses one layer takes: zstd all.
+func (o MakeOptions) weight() int64 {
+	if o.Compression == "zstd" {
+		return presses
+	}
+	return 1
 }
 
 func (o MakeOptions) mediaType() string {

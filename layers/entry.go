@@ -22,10 +22,10 @@ type Blob struct {
 	TarSize   int64  // of the tar, its padding included
 }
 
-// An Entry is a member of a layer's tar.
+// An Entry is a member of a layer's tar. What it points to is shared with who else asks for it, and must not be changed.
 type Entry struct {
 	// Header has the name as it stands in the archive. Mode holds permission bits only (07777), PAXRecords leaves out
-	// what the other fields say, access and change times are not kept. It may be shared: copy it before a change.
+	// what the other fields say, access and change times are not kept.
 	Header *tar.Header
 	// Kept is the content of the few small files that later stages read (see keep.go): whole, or the "#!" line without
 	// its end of an executable script. A hard link has what its target has, and so for ELF.

@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"archive/tar"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -21,7 +22,7 @@ import (
 //
 // A new version makes the facts of older ones unreadable, and they are made again from their blobs. Raise it whenever a
 // scan would now write something else.
-const factsMagic = "pyimgF01"
+const factsMagic = "pyimgF03"
 
 const (
 	factsHead = len(factsMagic) + 4
@@ -31,6 +32,7 @@ const (
 // errFacts says that facts are damaged, of another version or another blob's. The remedy is a new scan.
 var errFacts = errors.New("facts are damaged or of another version")
 
+// castagnoli is the CRC-32C: MakeTable has this table ready.
 func castagnoli(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
 
 // facts are what is known of a blob. The entries stay encoded until they are asked for.
@@ -41,8 +43,8 @@ type facts struct {
 	entries string
 }
 
-// mediaTypes maps the byte in the file to the media type.
-func mediaTypes() []string { return []string{MediaTypeGzip, MediaTypeZstd} }
+// mediaTypes maps the byte in the file to the media type; "" is a tar without compression, which is surveyed, not stored.
+func mediaTypes() []string { return []string{MediaTypeGzip, MediaTypeZstd, ""} }
 
 func encodeFacts(b Blob, faults []Fault, count int, entries []byte) ([]byte, error) {
 	e := encoder(make([]byte, factsHead, factsHead+256+len(entries)))
@@ -106,9 +108,9 @@ func (f facts) all() iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		d := decoder{rest: f.entries}
 		for range f.count {
-			entry := d.entry()
+			entry := d.entry(new(tar.Header))
 			if d.bad {
-				yield(Entry{}, fmt.Errorf("reading what is known of %q: %w", f.Digest, errFacts))
+				yield(Entry{}, f.damaged())
 				return
 			}
 			if !yield(entry, nil) {
@@ -116,6 +118,24 @@ func (f facts) all() iter.Seq2[Entry, error] {
 			}
 		}
 	}
+}
+
+// decoded returns the entries in the order of the archive, those before an error too.
+func (f facts) decoded() ([]Entry, error) {
+	list, headers := make([]Entry, 0, f.count), make([]tar.Header, f.count)
+	d := decoder{rest: f.entries}
+	for i := range f.count {
+		entry := d.entry(&headers[i])
+		if d.bad {
+			return list, f.damaged()
+		}
+		list = append(list, entry)
+	}
+	return list, nil
+}
+
+func (f facts) damaged() error {
+	return fmt.Errorf("reading what is known of %q: %w", f.Digest, errFacts)
 }
 
 // An encoder appends to itself.
@@ -197,5 +217,5 @@ func (d *decoder) texts() []string {
 	return list
 }
 
-// bytes returns a copy: the caller may change it.
+// bytes returns a copy.
 func (d *decoder) bytes() []byte { return []byte(d.text()) }

@@ -85,12 +85,13 @@ func entryParts(entry Entry, pax map[string]string) (parts uint64) {
 	return parts
 }
 
-func (d *decoder) entry() Entry {
+// entry reads the next entry; its header goes into h, which is zero.
+func (d *decoder) entry(h *tar.Header) Entry {
 	if d.rest == "" {
 		d.fail()
 		return Entry{}
 	}
-	h := &tar.Header{Typeflag: d.rest[0]}
+	h.Typeflag = d.rest[0]
 	d.rest = d.rest[1:]
 	parts := d.uint()
 	h.Name = d.text()
@@ -133,7 +134,7 @@ func (e *encoder) elf(f *elf.Facts) {
 			bits |= 1 << i
 		}
 	}
-	for _, v := range []uint64{uint64(f.Class), bits, uint64(f.Machine), uint64(f.Type), uint64(f.Flags), f.Align} {
+	for _, v := range []uint64{uint64(f.Class), bits, uint64(f.Machine), uint64(f.Type), uint64(f.Flags), f.Align, f.Page} {
 		e.uint(v)
 	}
 	e.text(f.Interp)
@@ -149,7 +150,7 @@ func (d *decoder) elf() *elf.Facts {
 	bits := d.uint()
 	f.BigEndian, f.Dynamic, f.Malloc = bits&elfBigEndian != 0, bits&elfDynamic != 0, bits&elfMalloc != 0
 	f.Machine, f.Type = debugelf.Machine(d.uint()), debugelf.Type(d.uint())
-	f.Flags, f.Align = uint32(d.uint()), d.uint()
+	f.Flags, f.Align, f.Page = uint32(d.uint()), d.uint(), d.uint()
 	f.Interp, f.Soname, f.Err = d.text(), d.text(), d.text()
 	f.Needed, f.RPath, f.RunPath = d.texts(), d.texts(), d.texts()
 	return f

@@ -80,6 +80,34 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// TestMakeOnAnyNumberOfCores makes the same layers on one core and on more than there are.
+func TestMakeOnAnyNumberOfCores(t *testing.T) {
+	if folder := os.Getenv(childFolder); folder != "" {
+		fmt.Print("<", goldenDigests(t, openStoreIn(t, folder)), ">")
+		return
+	}
+	if underRace {
+		t.Skip("it compares bytes, for which the race detector takes ten times as long")
+	}
+	var first string
+	for _, cores := range []string{"1", "7"} {
+		cmd := child(t, t.TempDir())
+		cmd.Env = append(cmd.Env, "GOMAXPROCS="+cores)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		_, digests, _ := strings.Cut(string(out), "<")
+		digests, _, _ = strings.Cut(digests, ">")
+		if first == "" {
+			first = digests
+		}
+		if digests != first || !strings.Contains(digests, "sha256:") {
+			t.Errorf("on %s cores the layers are\n%swant\n%s", cores, digests, first)
+		}
+	}
+}
+
 // TestKilled kills a process that has written half of a blob.
 func TestKilled(t *testing.T) {
 	raw := incompressible(t)

@@ -40,7 +40,19 @@ func (e *DigestError) Unwrap() error { return e.Fault }
 // Refused, with nothing kept, are bytes of another digest (*DigestError), damaged or truncated ones, and archives that
 // hold what no layer may hold (see the package). What only keeps the bytes from being a layer as they are is listed by
 // Faults.
+//
+// While the store is open, the bytes stay.
 func (s *Store) Ingest(ctx context.Context, src Source) (Blob, error) {
+	s.relied.on(src.Digest)
+	b, err := s.ingest(ctx, src, true)
+	if err == nil {
+		s.relied.on(b.Digest)
+	}
+	return b, err
+}
+
+// ingest stores the bytes of src, unless they are stored already or, where they need not be whole, known.
+func (s *Store) ingest(ctx context.Context, src Source, whole bool) (Blob, error) {
 	if src.Digest == "" {
 		return s.fetch(ctx, src)
 	}
@@ -49,11 +61,14 @@ func (s *Store) Ingest(ctx context.Context, src Source) (Blob, error) {
 		return Blob{}, fmt.Errorf("reading %q: %w", src.Name, err)
 	}
 	defer leave()
-	f, err := s.known(ctx, src.Digest)
+	r, err := s.known(ctx, src.Digest, whole)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s.fetch(ctx, src)
 	}
-	return f.Blob, err
+	if err != nil {
+		return Blob{}, err
+	}
+	return r.Blob, nil
 }
 
 func (s *Store) fetch(ctx context.Context, src Source) (Blob, error) {
@@ -66,7 +81,7 @@ func (s *Store) fetch(ctx context.Context, src Source) (Blob, error) {
 	if err != nil {
 		return Blob{}, err
 	}
-	b, scan, err := s.learn(ctx, src, r, f)
+	b, scan, err := s.learn(ctx, src, r, learnOptions{keep: f})
 	if err != nil {
 		discard(f)
 		return Blob{}, err
@@ -74,15 +89,20 @@ func (s *Store) fetch(ctx context.Context, src Source) (Blob, error) {
 	return s.keep(f, b, scan)
 }
 
-// learn reads a compressed tar to its end and learns all that is kept beside it. The bytes go to keep, too, if there is
-// one.
-func (s *Store) learn(ctx context.Context, src Source, r io.Reader, keep io.Writer) (Blob, *scanner, error) {
-	in, err := s.input(ctx, r, inputOptions{keep: keep})
+type learnOptions struct {
+	keep    io.Writer // where the bytes go, too; may be nil
+	foreign bool      // see scanner; a tar without compression will do
+}
+
+// learn reads a tar to its end and learns all that is kept beside it.
+func (s *Store) learn(ctx context.Context, src Source, r io.Reader, o learnOptions) (Blob, *scanner, error) {
+	in, err := s.input(ctx, r, inputOptions{keep: o.keep, plain: o.foreign})
 	if err != nil {
 		return Blob{}, nil, fmt.Errorf("reading %q: %w", src.Name, err)
 	}
 	defer in.release()
 	scan := newScanner(s)
+	scan.foreign = o.foreign
 	err = scan.scan(in.tar)
 	if err == nil {
 		err = in.finish()
@@ -105,28 +125,35 @@ func (s *Store) learn(ctx context.Context, src Source, r io.Reader, keep io.Writ
 
 // rescan learns the facts of a stored blob anew. A blob that is not what its name says is removed; fs.ErrNotExist then,
 // as where there is none.
-func (s *Store) rescan(ctx context.Context, digest string) (facts, error) {
+func (s *Store) rescan(ctx context.Context, digest string) (*remembered, error) {
 	path := s.blobPath(digest)
 	f, err := os.Open(path)
-	if err != nil {
-		return facts{}, fmt.Errorf("looking for layer %q in the cache: %w", digest, err)
+	if err == nil {
+		defer f.Close()
+		err = s.noteUse(path)
 	}
-	defer f.Close()
-	b, scan, err := s.learn(ctx, Source{Name: path, Digest: digest}, f, nil)
+	if err != nil {
+		return nil, fmt.Errorf("looking for layer %q in the cache: %w", digest, err)
+	}
+	b, scan, err := s.learn(ctx, Source{Name: path, Digest: digest}, f, learnOptions{})
 	if err != nil {
 		if damage := s.check(ctx, digest); damage != nil {
-			return facts{}, fmt.Errorf("%w: %w", damage, fs.ErrNotExist)
+			return nil, fmt.Errorf("%w: %w", damage, fs.ErrNotExist)
 		}
-		return facts{}, err
+		return nil, err
 	}
 	raw, err := encodeFacts(b, scan.faults, scan.count, scan.entries)
 	if err != nil {
-		return facts{}, err
+		return nil, err
 	}
 	if err := s.write(s.factsPath(digest), raw); err != nil {
-		return facts{}, err
+		return nil, err
 	}
-	return decodeFacts(raw, digest)
+	facts, err := decodeFacts(raw, digest)
+	if err != nil {
+		return nil, err
+	}
+	return s.memory.put(facts), nil
 }
 
 // check reads a stored blob for its digest alone.
@@ -134,7 +161,7 @@ func (s *Store) check(ctx context.Context, digest string) error {
 	if err := ctx.Err(); err != nil {
 		return nil //nolint:nilerr // nothing is known against the blob
 	}
-	r, err := s.Open(digest)
+	r, err := s.open(digest)
 	if err != nil {
 		return err
 	}
@@ -144,8 +171,15 @@ func (s *Store) check(ctx context.Context, digest string) error {
 }
 
 // Open opens a stored blob's compressed bytes; fs.ErrNotExist if there is none. The reader checks them as it goes: where
-// they are not what was stored, it removes them and gives an error at their end.
+// they are not what was stored, it removes them and gives an error at their end. It has a method File() *os.File, which
+// checks nothing.
 func (s *Store) Open(digest string) (io.ReadCloser, error) {
+	s.relied.on(digest)
+	return s.open(digest)
+}
+
+// open is Open for the store's own reading.
+func (s *Store) open(digest string) (io.ReadCloser, error) {
 	if _, err := digestHex(digest); err != nil {
 		return nil, err
 	}
@@ -156,7 +190,7 @@ func (s *Store) Open(digest string) (io.ReadCloser, error) {
 	return &checkedReader{store: s, digest: digest, file: f, hash: sha256.New()}, nil
 }
 
-// A checkedReader hashes a file as it is read. It must not show the file's own ways of being read.
+// A checkedReader hashes a file as it is read. Its only other way of being read is File.
 type checkedReader struct {
 	store  *Store
 	digest string
@@ -165,6 +199,9 @@ type checkedReader struct {
 }
 
 func (r *checkedReader) Close() error { return r.file.Close() }
+
+// File is the blob's file, for who has the system copy it, and checks the copy. It is open until the reader is closed.
+func (r *checkedReader) File() *os.File { return r.file }
 
 func (r *checkedReader) Read(b []byte) (int, error) {
 	n, err := r.file.Read(b)

@@ -36,13 +36,13 @@ type inputOptions struct {
 // input starts to read r; release must be called at the end where there was no error.
 func (s *Store) input(ctx context.Context, r io.Reader, o inputOptions) (*input, error) {
 	in := &input{store: s, raw: &rawReader{ctx: ctx, r: r, hash: sha256.New(), keep: o.keep}}
-	compressed := s.takeReader(in.raw)
+	compressed := takeReader(&s.readers, in.raw, chunk)
 	z, err := s.inflate(compressed)
 	if errors.Is(err, errPlain) && o.plain {
 		z, err = inflater{Reader: compressed, release: func() {}}, nil
 	}
 	if err != nil {
-		s.giveReader(compressed)
+		giveReader(&s.readers, compressed)
 		return nil, in.explain(err)
 	}
 	in.mediaType = z.mediaType
@@ -50,11 +50,11 @@ func (s *Store) input(ctx context.Context, r io.Reader, o inputOptions) (*input,
 	if !o.noDiff {
 		in.inflated.hash = sha256.New()
 	}
-	in.tar = s.takeReader(in.inflated)
+	in.tar = takeReader(&s.plains, in.inflated, plainChunk)
 	in.release = func() {
 		z.release()
-		s.giveReader(in.tar)
-		s.giveReader(compressed)
+		giveReader(&s.plains, in.tar)
+		giveReader(&s.readers, compressed)
 	}
 	return in, nil
 }

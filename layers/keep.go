@@ -8,24 +8,35 @@ import (
 )
 
 // keepsWhole reports whether later stages read the file at p: accounts decide owners, os-release names the
-// distribution, busybox-paths.d its links, ld-musl-*.path where libraries are searched, _sysconfigdata how Python was
-// built.
+// distribution, busybox-paths.d its links, ld-musl-*.path and ld.so.conf where libraries are searched, _sysconfigdata how
+// Python was built, apk's database who owns a file.
 func keepsWhole(p string) bool {
 	dir, base := path.Split(p)
 	switch {
 	case dir == "etc/":
 		switch base {
-		case "passwd", "group", "shadow", "os-release":
+		case "passwd", "group", "shadow", "os-release", "ld.so.conf":
 			return true
 		}
 		return strings.HasPrefix(base, "ld-musl-") && strings.HasSuffix(base, ".path")
-	case dir == "etc/busybox-paths.d/":
+	case dir == "etc/busybox-paths.d/", dir == "etc/ld.so.conf.d/", isDatabase(p):
 		return true
 	case p == "usr/lib/os-release":
 		return true // where etc/os-release is a symlink, os-release(5)
 	}
 	return strings.HasPrefix(base, "_sysconfigdata") && strings.HasSuffix(base, ".py") &&
 		(strings.HasPrefix(dir, "usr/") || strings.HasPrefix(dir, "opt/"))
+}
+
+// isDatabase reports whether p is where apk keeps what is installed.
+func isDatabase(p string) bool { return p == "lib/apk/db/installed" || p == "usr/lib/apk/db/installed" }
+
+// keptSize is how much of the file at p is kept.
+func keptSize(p string) int64 {
+	if isDatabase(p) {
+		return maxDatabase
+	}
+	return maxKept
 }
 
 // interpreterLine returns the "#!" line that an executable file begins with, without its end, or nil.

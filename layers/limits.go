@@ -15,6 +15,9 @@ const (
 	maxEntries = 500_000
 	// maxFacts bounds the encoded facts of one layer and with them names, PAX records and kept contents together.
 	maxFacts = 96 << 20
+	// maxMemory bounds the decoded facts that a store keeps in memory: eight platforms of CPython and their packages
+	// take about 20 MB.
+	maxMemory = 24 << 20
 	// maxFaults is how many faults are kept of one layer; one is enough to have it transcoded.
 	maxFaults = 100
 	// maxName and maxComponent are PATH_MAX and NAME_MAX of Linux, in bytes.
@@ -24,6 +27,10 @@ const (
 	maxOwner = 1<<32 - 2
 	// maxKept bounds the content kept of one file; CPython's _sysconfigdata has some 50 KiB.
 	maxKept = 256 << 10
+	// maxDatabase bounds the copy of apk's database; one of a thousand packages has some 8 MiB.
+	maxDatabase = 16 << 20
+	// maxOddities bounds what is told of layers that do not lie well over each other.
+	maxOddities = 10_000
 	// maxInterpreterLine is how much of a "#!" line Linux looks at (BINPRM_BUF_SIZE).
 	maxInterpreterLine = 256
 	// maxWindow is the largest zstd window taken, the default of the zstd tool (--long=27).
@@ -42,6 +49,9 @@ const (
 	// chunk is the size of the buffers that bytes pass through. Reading and writing files costs the kernel a fifth of the
 	// whole at 64 KiB, and next to nothing at 512 KiB.
 	chunk = 512 << 10
+	// plainChunk is the size of the buffers of inflated bytes, which no system call fills: they had better stay in the
+	// processor's cache.
+	plainChunk = 64 << 10
 	// staleAfter is the age at which a temporary file must be a killed process's.
 	staleAfter = 48 * time.Hour
 )

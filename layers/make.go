@@ -69,8 +69,12 @@ func (s *Store) recorded(ctx context.Context, key string) (Blob, error) {
 	if err != nil {
 		return Blob{}, err
 	}
-	f, err := s.facts(ctx, string(digest))
-	return f.Blob, err
+	s.relied.on(string(digest))
+	r, err := s.facts(ctx, string(digest), true)
+	if err != nil {
+		return Blob{}, err
+	}
+	return r.Blob, nil
 }
 
 // build stores what write makes, in one pass:
@@ -86,7 +90,7 @@ func (s *Store) build(ctx context.Context, o MakeOptions, write func(*tar.Writer
 	}
 	b, scan, err := s.press(ctx, o, f, write)
 	if err == nil && len(scan.faults) > 0 {
-		err = fmt.Errorf("it would be no sound layer: %s", scan.faults[0])
+		err = &MemberError{fmt.Errorf("it would be no sound layer: %s", scan.faults[0])}
 	}
 	if err != nil {
 		discard(f)
@@ -98,9 +102,13 @@ func (s *Store) build(ctx context.Context, o MakeOptions, write func(*tar.Writer
 // press writes what write makes to w, compressed.
 func (s *Store) press(ctx context.Context, o MakeOptions, w io.Writer, write func(*tar.Writer) error,
 ) (Blob, *scanner, error) {
+	if err := s.presses.Acquire(ctx, o.weight()); err != nil {
+		return Blob{}, nil, err
+	}
+	defer s.presses.Release(o.weight())
 	out := &countedWriter{ctx: ctx, w: w, hash: sha256.New(), explain: s.writeError}
 	packed := bufio.NewWriterSize(out, chunk)
-	compressed, err := o.compressor(packed)
+	compressed, err := s.compressor(packed, o)
 	if err != nil {
 		return Blob{}, nil, err
 	}
@@ -114,6 +122,12 @@ func (s *Store) press(ctx context.Context, o MakeOptions, w io.Writer, write fun
 	for _, end := range []func() error{tw.Close, buffered.Flush, compressed.Close, packed.Flush} {
 		if err == nil {
 			err = end()
+		}
+	}
+	if err != nil {
+		_ = compressed.Close() // what it has begun is of no use
+		if o.Compression == "zstd" {
+			s.zstd.encoder = nil
 		}
 	}
 	if err := scanning.wait(err); err != nil {

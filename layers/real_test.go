@@ -148,6 +148,14 @@ func eachELF(t *testing.T, raw []byte, do func(path string, f *elf.File)) {
 	}
 }
 
+// builtPage is what shared/runtimes says of its jemalloc: --with-lg-page=16. It is looked for on 64-bit ARM alone.
+func builtPage(name string) uint64 {
+	if strings.Contains(name, "jemalloc") && strings.Contains(name, "aarch64") {
+		return 1 << 16
+	}
+	return 0
+}
+
 func compareELF(t *testing.T, name string, got *layers.ELF, f *elf.File) {
 	t.Helper()
 	text := func(tag elf.DynTag) []string {
@@ -177,6 +185,7 @@ func compareELF(t *testing.T, name string, got *layers.ELF, f *elf.File) {
 		Class: 32 * int(f.Class), BigEndian: f.Data == elf.ELFDATA2MSB, Machine: f.Machine, Type: f.Type, Flags: got.Flags,
 		Interp: interp, Dynamic: got.Dynamic, Soname: strings.Join(text(elf.DT_SONAME), ""), Needed: text(elf.DT_NEEDED),
 		RPath: split(text(elf.DT_RPATH)), RunPath: split(text(elf.DT_RUNPATH)), Malloc: malloc, Align: align,
+		Page: builtPage(name),
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", name, diff)

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 )
 
@@ -15,19 +14,29 @@ const recordMagic = "pyimgR01"
 
 // Record returns the note stored under key; fs.ErrNotExist if there is none, or none that is sound.
 func (s *Store) Record(key string) ([]byte, error) {
-	raw, err := os.ReadFile(s.recordPath(key))
+	raw, err := s.readUsed(s.recordPath(key))
 	if err != nil {
 		return nil, fmt.Errorf("looking for a note in the cache: %w", err)
 	}
-	const head = len(recordMagic) + 4
-	if len(raw) >= head && string(raw[:len(recordMagic)]) == recordMagic &&
-		binary.LittleEndian.Uint32(raw[len(recordMagic):]) == castagnoli(raw[head:]) {
-		d := decoder{rest: string(raw[head:])}
-		if d.text() == key && !d.bad {
-			return []byte(d.rest), nil
-		}
+	named, data, err := decodeRecord(raw)
+	if err != nil || named != key {
+		return nil, fmt.Errorf("reading %q: the note is damaged: %w", s.recordPath(key), fs.ErrNotExist)
 	}
-	return nil, fmt.Errorf("reading %q: the note is damaged: %w", s.recordPath(key), fs.ErrNotExist)
+	return data, nil
+}
+
+// decodeRecord reads a record's file; data is a part of raw.
+func decodeRecord(raw []byte) (key string, data []byte, err error) {
+	const head = len(recordMagic) + 4
+	if len(raw) < head || string(raw[:len(recordMagic)]) != recordMagic ||
+		binary.LittleEndian.Uint32(raw[len(recordMagic):]) != castagnoli(raw[head:]) {
+		return "", nil, errFacts
+	}
+	n, width := binary.Uvarint(raw[head:])
+	if rest := raw[head+max(width, 0):]; width > 0 && n <= uint64(len(rest)) {
+		return string(rest[:n]), rest[n:], nil
+	}
+	return "", nil, errFacts
 }
 
 // SetRecord stores a note under key, in place of an earlier one.

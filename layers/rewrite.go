@@ -18,11 +18,21 @@ import (
 func (s *Store) Rewrite(ctx context.Context, recipe string, o MakeOptions, digests []string,
 	edit func(src int, h *tar.Header) (bool, error),
 ) (Blob, error) {
+	return s.rewriteStored(ctx, recipe, o, digests, edit, func() error { return nil })
+}
+
+// rewriteStored is Rewrite; store is called first where the layer must be made.
+func (s *Store) rewriteStored(ctx context.Context, recipe string, o MakeOptions, digests []string,
+	edit func(src int, h *tar.Header) (bool, error), store func() error,
+) (Blob, error) {
 	o, err := o.fill()
 	if err != nil {
 		return Blob{}, fmt.Errorf("rewriting %s: %w", strings.Join(digests, ", "), err)
 	}
 	b, err := s.made(ctx, o.key("rewrite", strings.Join(digests, " ")+"\n"+recipe), func() (Blob, error) {
+		if err := store(); err != nil {
+			return Blob{}, err
+		}
 		out, err := s.planRewrite(ctx, digests, edit)
 		if err != nil {
 			return Blob{}, err
@@ -58,7 +68,7 @@ func nothing(out []*tar.Header) bool {
 }
 
 func (s *Store) rewriteOne(ctx context.Context, tw *tar.Writer, digest string, out []*tar.Header) error {
-	r, err := s.Open(digest)
+	r, err := s.open(digest)
 	if err != nil {
 		return err
 	}
@@ -115,11 +125,11 @@ func (s *Store) planRewrite(ctx context.Context, digests []string, edit func(src
 	p := rewritePlan{out: make([][]*tar.Header, len(digests)), at: map[string]target{}, gone: map[place]*tar.Header{}}
 	for i, digest := range digests {
 		meant := map[string]place{} // by path in the blob; for its hard links
-		f, err := s.facts(ctx, digest)
+		r, err := s.facts(ctx, digest, false)
 		if err != nil {
 			return nil, err
 		}
-		for entry, err := range f.all() {
+		for entry, err := range r.each {
 			if err == nil {
 				err = p.add(i, entry, meant, func(h *tar.Header) (bool, error) { return edit(i, h) })
 			}

@@ -21,6 +21,7 @@ type scanner struct {
 	seen    map[string]member // by path
 	head    [maxInterpreterLine]byte
 	elf     elfReader
+	foreign bool // the layer is another's and will not be used: what is wrong with a member is a fault
 }
 
 // A member is what later members of the same archive may lean on.
@@ -65,7 +66,10 @@ func (s *scanner) member(h *tar.Header, content io.Reader) error {
 		return nil
 	}
 	if err := checkMember(h); err != nil {
-		return err
+		if !s.foreign {
+			return &MemberError{err}
+		}
+		s.fault(cleanName(h.Name), err.Error())
 	}
 	if s.count++; s.count > maxEntries {
 		return fmt.Errorf("the archive has more than %d members", maxEntries)
@@ -84,6 +88,13 @@ func (s *scanner) member(h *tar.Header, content io.Reader) error {
 	}
 	return nil
 }
+
+// A MemberError says that an archive has a member which no layer may hold: it would reach out of its root, delete files
+// of other layers, link to what is not there, or could not be unpacked alike everywhere.
+type MemberError struct{ Err error }
+
+func (e *MemberError) Error() string { return e.Err.Error() }
+func (e *MemberError) Unwrap() error { return e.Err }
 
 // checkMember refuses what is wrong with a member by itself.
 func checkMember(h *tar.Header) error {
@@ -186,8 +197,11 @@ func (s *scanner) content(p string, h *tar.Header, r io.Reader) (member, error) 
 		return member{kind: regular}, nil
 	case tar.TypeLink:
 		target, ok := s.seen[cleanName(h.Linkname)]
+		if s.foreign && !ok {
+			return member{kind: regular}, nil // its target may lie in a layer below
+		}
 		if !ok || target.kind != regular {
-			return member{}, fmt.Errorf("hard link to %q, which is not an earlier regular file of the archive", h.Linkname)
+			return member{}, &MemberError{fmt.Errorf("hard link to %q, which is not an earlier regular file of the archive", h.Linkname)}
 		}
 		return target, nil
 	case tar.TypeReg:
@@ -212,7 +226,7 @@ func (s *scanner) file(p string, h *tar.Header, r io.Reader) (member, error) {
 	switch {
 	case isELF(head):
 		m.elf, err = s.elf.read(s.store, head, r, h.Size)
-	case keepsWhole(p) && h.Size <= maxKept:
+	case keepsWhole(p) && h.Size <= keptSize(p):
 		m.kept = append(make([]byte, 0, h.Size), head...)
 		m.kept = m.kept[:h.Size]
 		_, err = io.ReadFull(r, m.kept[len(head):])

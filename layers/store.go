@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 )
 
 // A Store is a folder of blobs and what is known of them. Goroutines and processes may share it. Its files are written
@@ -21,23 +23,29 @@ import (
 //	DIR/v1/facts/<hex>     what is known of that blob, see facts.go
 //	DIR/v1/records/<hex>   notes, named by the SHA-256 of their key
 //	DIR/v1/tmp/            being written
+//	DIR/v1/running/, lock  who uses it, see lease.go
 //
 // It belongs to one user: DIR/v1 is made with mode 0700.
 type Store struct {
 	dir     string // DIR/v1
+	lease   *os.File
 	flights flights
+	memory  memory
+	relied  relied
+	presses *semaphore.Weighted // see presses
+	zstd    zstdEncoder         // of who has all of presses
 
-	readers, buffers, fronts, gzips, zstds sync.Pool
+	readers, plains, buffers, fronts, gzips, zstds sync.Pool
 }
 
 const storeVersion = "v1"
 
-// OpenStore opens the store in dir and makes it where there is none.
+// OpenStore opens the store in dir and makes it where there is none. Close it at the end; the end of the process will do.
 func OpenStore(dir string) (*Store, error) {
 	if dir == "" {
 		return nil, errors.New("opening the cache: no folder is named; name one that can be written with --cache-dir")
 	}
-	s := &Store{dir: filepath.Join(dir, storeVersion)}
+	s := &Store{dir: filepath.Join(dir, storeVersion), presses: semaphore.NewWeighted(presses)}
 	if err := s.prepare(); err != nil {
 		return nil, fmt.Errorf("opening the cache %q: %w; name a folder that you can write with --cache-dir", dir, err)
 	}
@@ -45,7 +53,7 @@ func OpenStore(dir string) (*Store, error) {
 }
 
 func (s *Store) prepare() error {
-	for _, sub := range []string{"", "blobs", "facts", "records", "tmp"} {
+	for _, sub := range []string{"", "blobs", "facts", "records", "tmp", runningName} {
 		if err := os.MkdirAll(filepath.Join(s.dir, sub), 0o700); err != nil {
 			return err
 		}
@@ -53,13 +61,8 @@ func (s *Store) prepare() error {
 	if err := private(s.dir); err != nil {
 		return err
 	}
-	f, err := s.temp() // also folders that exist may be read-only
-	if err != nil {
-		return err
-	}
-	discard(f)
 	s.sweep()
-	return nil
+	return s.enlist() // also folders that exist may be read-only
 }
 
 // private sees to it that nobody else can write the folder: facts are believed without looking at the blob again.
@@ -87,83 +90,111 @@ func (s *Store) sweep() {
 	}
 }
 
-// Blob describes the stored layer with this digest; fs.ErrNotExist if there is none.
+// Blob describes the stored layer with this digest; fs.ErrNotExist if there is none. While the store is open, its bytes
+// stay.
 func (s *Store) Blob(digest string) (Blob, error) {
-	f, err := s.local(digest)
-	return f.Blob, err
+	s.relied.on(digest)
+	r, err := s.local(digest, true)
+	if err != nil {
+		return Blob{}, err
+	}
+	return r.Blob, nil
 }
 
-// Faults tells why the stored bytes cannot be an OCI layer as they are; with none they can.
+// Faults tells why the bytes cannot be an OCI layer as they are; with none they can.
 func (s *Store) Faults(digest string) ([]Fault, error) {
-	f, err := s.local(digest)
-	return f.faults, err
+	r, err := s.local(digest, false)
+	if err != nil {
+		return nil, err
+	}
+	return r.faults, nil
 }
 
-// Entries yields what the stored layer's tar holds, in its order. An error is the last that it yields.
+// Entries yields what the layer's tar holds, in its order. An error is the last that it yields.
 func (s *Store) Entries(digest string) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		f, err := s.local(digest)
+		r, err := s.local(digest, false)
 		if err != nil {
 			yield(Entry{}, err)
 			return
 		}
-		f.all()(yield)
+		r.each(yield)
 	}
 }
 
 // local is facts for callers without a context: nothing is fetched, and a scan of a stored blob ends by itself.
 //
 //nolint:contextcheck // and so its callers have none to pass
-func (s *Store) local(digest string) (facts, error) { return s.facts(context.Background(), digest) }
+func (s *Store) local(digest string, whole bool) (*remembered, error) {
+	return s.facts(context.Background(), digest, whole)
+}
 
-// facts returns what is known of a stored blob. Where that is lost or of another version, the blob is scanned again.
-func (s *Store) facts(ctx context.Context, digest string) (facts, error) {
-	f, err := s.load(digest)
+// facts returns what is known of a blob, which may be asked to be there as a whole. Where that is lost or of another
+// version, the blob is scanned again.
+func (s *Store) facts(ctx context.Context, digest string, whole bool) (*remembered, error) {
+	r, err := s.load(digest, whole)
 	if err == nil || !errors.Is(err, errFacts) && !errors.Is(err, fs.ErrNotExist) {
-		return f, err
+		return r, err
 	}
 	if _, err := os.Stat(s.blobPath(digest)); err != nil {
-		return facts{}, fmt.Errorf("looking for layer %q in the cache: %w", digest, err)
+		return nil, fmt.Errorf("looking for layer %q in the cache: %w", digest, err)
 	}
 	leave, err := s.flights.enter(ctx, digest)
 	if err != nil {
-		return facts{}, err
+		return nil, err
 	}
 	defer leave()
-	return s.known(ctx, digest)
+	return s.known(ctx, digest, whole)
 }
 
 // known is facts for a caller that has entered the digest's flight.
-func (s *Store) known(ctx context.Context, digest string) (facts, error) {
-	f, err := s.load(digest)
+func (s *Store) known(ctx context.Context, digest string, whole bool) (*remembered, error) {
+	r, err := s.load(digest, whole)
 	if errors.Is(err, errFacts) || errors.Is(err, fs.ErrNotExist) {
 		return s.rescan(ctx, digest)
 	}
-	return f, err
+	return r, err
 }
 
-// load reads the facts of a blob that is there in its full length.
-func (s *Store) load(digest string) (facts, error) {
+// load reads the facts of a blob, which if whole is asked for must be there in its full length.
+func (s *Store) load(digest string, whole bool) (*remembered, error) {
 	if _, err := digestHex(digest); err != nil {
-		return facts{}, err
+		return nil, err
 	}
-	raw, err := os.ReadFile(s.factsPath(digest))
+	r, err := s.recall(digest)
+	if err == nil && whole {
+		err = s.checkSize(r.Blob)
+	}
 	if err != nil {
-		return facts{}, fmt.Errorf("looking for layer %q in the cache: %w", digest, err)
+		return nil, fmt.Errorf("looking for layer %q in the cache: %w", digest, err)
+	}
+	return r, nil
+}
+
+// recall returns the facts in memory, else those on the disk.
+func (s *Store) recall(digest string) (*remembered, error) {
+	if r := s.memory.get(digest); r != nil {
+		return r, nil
+	}
+	raw, err := s.readUsed(s.factsPath(digest))
+	if err != nil {
+		return nil, err
 	}
 	f, err := decodeFacts(raw, digest)
 	if err != nil {
-		return facts{}, fmt.Errorf("looking for layer %q in the cache: %w", digest, err)
+		return nil, err
 	}
-	info, err := os.Stat(s.blobPath(digest))
-	if err == nil && info.Size() != f.Size {
-		s.remove(digest)
+	return s.memory.put(f), nil
+}
+
+// checkSize gives fs.ErrNotExist for a blob that is not there in its full length.
+func (s *Store) checkSize(b Blob) error {
+	info, err := os.Stat(s.blobPath(b.Digest))
+	if err == nil && info.Size() != b.Size {
+		s.remove(b.Digest)
 		err = fs.ErrNotExist
 	}
-	if err != nil {
-		return facts{}, fmt.Errorf("looking for layer %q in the cache: %w", digest, err)
-	}
-	return f, nil
+	return err
 }
 
 // blobPath is where the blob lies; digest is well-formed, and so for factsPath.
@@ -176,6 +207,7 @@ func (s *Store) factsPath(digest string) string {
 }
 
 func (s *Store) remove(digest string) {
+	s.memory.forget(digest)
 	_ = os.Remove(s.blobPath(digest))
 	_ = os.Remove(s.factsPath(digest))
 }
@@ -235,18 +267,18 @@ func (s *Store) write(path string, data []byte) error {
 	return s.commit(f, path)
 }
 
-func (s *Store) takeReader(r io.Reader) *bufio.Reader {
-	b, _ := s.readers.Get().(*bufio.Reader)
+func takeReader(pool *sync.Pool, r io.Reader, size int) *bufio.Reader {
+	b, _ := pool.Get().(*bufio.Reader)
 	if b == nil {
-		return bufio.NewReaderSize(r, chunk)
+		return bufio.NewReaderSize(r, size)
 	}
 	b.Reset(r)
 	return b
 }
 
-func (s *Store) giveReader(b *bufio.Reader) {
+func giveReader(pool *sync.Pool, b *bufio.Reader) {
 	b.Reset(nil)
-	s.readers.Put(b)
+	pool.Put(b)
 }
 
 func (s *Store) takeBuffer() *[]byte     { return take(&s.buffers, chunk) }

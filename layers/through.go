@@ -27,13 +27,13 @@ func (s *Store) Through(ctx context.Context, src Source) (io.ReadCloser, error) 
 		return nil, fmt.Errorf("opening %q: %w", src.Name, err)
 	}
 	out, in := io.Pipe()
-	t := &through{from: from, in: in, ingested: make(chan error, 1), leave: leave}
+	t := &through{from: from, in: in, ingested: make(chan struct{}), leave: leave}
 	go func() {
 		copied := src
 		copied.Open = func(context.Context) (io.ReadCloser, error) { return out, nil }
-		_, err := s.fetch(ctx, copied)
-		_ = out.CloseWithError(err) // what is read from now on gets err
-		t.ingested <- err
+		defer close(t.ingested)
+		_, t.fault = s.fetch(ctx, copied)
+		_ = out.CloseWithError(t.fault) // what is written from now on gets it
 	}()
 	return t, nil
 }
@@ -42,7 +42,8 @@ func (s *Store) Through(ctx context.Context, src Source) (io.ReadCloser, error) 
 type through struct {
 	from     io.ReadCloser
 	in       *io.PipeWriter
-	ingested chan error
+	ingested chan struct{} // closed when fault is set
+	fault    error         // of the ingestion
 	leave    func()
 	err      error // the last word
 }
@@ -66,8 +67,9 @@ func (t *through) Read(b []byte) (int, error) {
 // finish ends the pass after err, or at the end of the source, and returns the last word.
 func (t *through) finish(err error) error {
 	_ = t.in.CloseWithError(err) // never fails
-	if fault := <-t.ingested; fault != nil {
-		err = fault // the cause of err, or what it wraps
+	<-t.ingested
+	if t.fault != nil {
+		err = t.fault // the cause of err, or what it wraps
 	}
 	t.err = err
 	t.release()
@@ -81,15 +83,17 @@ func (t *through) release() {
 
 // Close gives the rest to the store.
 func (t *through) Close() error {
-	if t.err != nil {
-		return nil
+	if t.err == nil {
+		t.err = errors.New("reading after Close")
+		go t.rest()
 	}
-	t.err = errors.New("reading after Close")
-	go func() {
-		_, err := io.Copy(t.in, t.from)
-		_ = t.in.CloseWithError(err) // never fails
-		<-t.ingested
-		t.release()
-	}()
 	return nil
+}
+
+// rest hands on what nobody reads any more. That it fails is told to whoever opens the blob next.
+func (t *through) rest() {
+	_, err := io.Copy(t.in, t.from)
+	_ = t.in.CloseWithError(err) // never fails
+	<-t.ingested
+	t.release()
 }

@@ -14,6 +14,10 @@ type Tree struct {
 	layers []string // names
 	nodes  map[string]*node
 	decide func(path string, old, new int) (bool, error)
+
+	sorted []string // paths, as they were when All was last called
+	added  []string // since then
+	slab   []node   // nodes to come, made many at a time
 }
 
 // A TreeLayer is a layer of a Tree.
@@ -39,6 +43,16 @@ func (n Node) IsDir() bool { return n.Entry.Header.Typeflag == tar.TypeDir }
 
 func (n Node) isLink() bool { return n.Entry.Header.Typeflag == tar.TypeSymlink }
 
+// A ConflictError says that layers do not lie over each other: a path is a folder in one of them and something else in
+// another.
+type ConflictError struct {
+	Path string // in the root
+	Err  error  // which layers
+}
+
+func (e *ConflictError) Error() string { return e.Err.Error() }
+func (e *ConflictError) Unwrap() error { return e.Err }
+
 type node struct {
 	Node
 	children int
@@ -52,19 +66,30 @@ type node struct {
 // anything is never replaced, and nothing lies below what is neither a folder nor a symlink to one: both are errors that
 // name the layers.
 func NewTree(ls []TreeLayer, decide func(path string, old, new int) (keepNew bool, err error)) (*Tree, error) {
-	t := &Tree{nodes: map[string]*node{}, decide: decide}
-	for i, l := range ls {
-		t.layers = append(t.layers, l.Name)
-		for entry, err := range l.Entries {
-			if err == nil {
-				err = t.add(i, entry)
-			}
-			if err != nil {
-				return nil, fmt.Errorf("laying out %q: %w", l.Name, err)
-			}
+	t := &Tree{nodes: make(map[string]*node, treeSize), decide: decide}
+	for _, l := range ls {
+		if err := t.Add(l); err != nil {
+			return nil, err
 		}
 	}
 	return t, nil
+}
+
+// treeSize is for how many paths a tree has room at first, those of a small CPython image.
+const treeSize = 8192
+
+// Add lays a layer over the tree, as NewTree would have as the last. After an error the tree is of no use.
+func (t *Tree) Add(l TreeLayer) error {
+	t.layers = append(t.layers, l.Name)
+	for entry, err := range l.Entries {
+		if err == nil {
+			err = t.add(len(t.layers)-1, entry)
+		}
+		if err != nil {
+			return fmt.Errorf("laying out %q: %w", l.Name, err)
+		}
+	}
+	return nil
 }
 
 func (t *Tree) add(layer int, entry Entry) error {
@@ -73,7 +98,11 @@ func (t *Tree) add(layer int, entry Entry) error {
 	}
 	n := Node{Path: entry.Path(), Layer: layer, Entry: entry}
 	if n.Path == "" {
-		t.nodes[""] = &node{Node: n} // nothing counts the root's children: it is never replaced
+		if root := t.nodes[""]; root != nil {
+			root.Node = n
+			return nil
+		}
+		t.put(n) // nothing counts the root's children: it is never replaced
 		return nil
 	}
 	if err := t.resolveParent(&n); err != nil {
@@ -99,17 +128,21 @@ func (t *Tree) replaces(old *node, n Node) (bool, error) {
 	}
 	clash := old.IsDir() != n.IsDir()
 	if t.decide == nil && clash {
-		return false, fmt.Errorf("%q is a folder in one of %q and %q and something else in the other",
-			n.Path, t.layers[old.Layer], t.layers[n.Layer])
+		return false, &ConflictError{n.Path, fmt.Errorf("%q is a folder in one of %q and %q and something else in the other",
+			n.Path, t.layers[old.Layer], t.layers[n.Layer])}
 	}
 	if t.decide != nil {
-		if replace, err := t.decide(n.Path, old.Layer, n.Layer); err != nil || !replace {
+		replace, err := t.decide(n.Path, old.Layer, n.Layer)
+		if err != nil && clash {
+			err = fmt.Errorf("%q is a folder in one and something else in the other: %w", n.Path, err)
+		}
+		if err != nil || !replace {
 			return false, err
 		}
 	}
 	if old.children > 0 {
-		return false, fmt.Errorf("%q of %q cannot replace the folder of %q, which is not empty",
-			n.Path, t.layers[n.Layer], t.layers[old.Layer])
+		return false, &ConflictError{n.Path, fmt.Errorf("%q of %q cannot replace the folder of %q, which is not empty",
+			n.Path, t.layers[n.Layer], t.layers[old.Layer])}
 	}
 	return true, nil
 }
@@ -126,7 +159,7 @@ func (t *Tree) resolveParent(n *Node) error {
 	w := walk{tree: t, missing: true}
 	real, err := w.follow(dir, true)
 	if err != nil {
-		return fmt.Errorf("finding the folder of %q: %w", n.Path, err)
+		return &ConflictError{n.Path, fmt.Errorf("finding the folder of %q: %w", n.Path, err)}
 	}
 	n.Path, n.Through = path.Join(real, base), w.first
 	t.imply(real, n.Layer)
@@ -149,26 +182,53 @@ func impliedNode(dir string, layer int) Node {
 
 // put adds a node whose parent is there.
 func (t *Tree) put(n Node) {
-	t.nodes[n.Path] = &node{Node: n}
+	if len(t.slab) == 0 {
+		t.slab = make([]node, 256)
+	}
+	at := &t.slab[0]
+	t.slab = t.slab[1:]
+	at.Node = n
+	t.nodes[n.Path] = at
+	t.added = append(t.added, n.Path)
+	if n.Path == "" {
+		return
+	}
 	if in := t.nodes[parent(n.Path)]; in != nil {
 		in.children++
 	}
 }
 
-// All yields the nodes sorted by path, byte by byte. The root is among them where a layer has an entry for it.
+// Len is how many nodes there are.
+func (t *Tree) Len() int { return len(t.nodes) }
+
+// All yields the nodes sorted by path, byte by byte. The root is among them where a layer has an entry for it. The tree
+// must not be added to meanwhile, nor All be called by two at once for the first time since.
 func (t *Tree) All() iter.Seq[Node] {
 	return func(yield func(Node) bool) {
-		paths := make([]string, 0, len(t.nodes))
-		for p := range t.nodes {
-			paths = append(paths, p)
-		}
-		slices.Sort(paths)
-		for _, p := range paths {
+		t.sort()
+		for _, p := range t.sorted {
 			if !yield(t.nodes[p].Node) {
 				return
 			}
 		}
 	}
+}
+
+// sort merges the paths that were added into the sorted ones. No path goes once it has been sorted.
+func (t *Tree) sort() {
+	if len(t.added) == 0 {
+		return
+	}
+	slices.Sort(t.added)
+	merged := make([]string, 0, len(t.sorted)+len(t.added))
+	for old, added := t.sorted, t.added; len(old)+len(added) > 0; {
+		if len(added) == 0 || len(old) > 0 && old[0] < added[0] {
+			merged, old = append(merged, old[0]), old[1:]
+		} else {
+			merged, added = append(merged, added[0]), added[1:]
+		}
+	}
+	t.sorted, t.added = merged, nil
 }
 
 // Lookup returns the node that path names, with all symlinks followed: an absolute target starts at the tree's root, and

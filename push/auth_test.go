@@ -67,6 +67,26 @@ func TestRefusedCredentialsNameTheirSource(t *testing.T) {
 	}
 }
 
+// TestEchoedTokenIsNotRepeated: a registry tells in its answer what it was sent.
+func TestEchoedTokenIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	ts := &tokens{each: 1000}
+	s := newServer(t, func(w http.ResponseWriter, r *http.Request) bool {
+		if ts.answer(w, r) || r.Method != http.MethodPost {
+			return r.URL.Path == "/token" || r.Header.Get("Authorization") == ""
+		}
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprintf(w, `{"errors":[{"code":"DENIED","message":"to %s"}]}`, r.Header.Get("Authorization"))
+		return true
+	})
+	r := anonymous()
+	r.Keychain = login(s.host())
+	_, err := r.Push(t.Context(), sample(t), []string{s.host() + "/a:1"}, push.Options{})
+	if err == nil || !strings.Contains(err.Error(), "to Bearer [redacted]") {
+		t.Errorf("Push = %v, want the token redacted", err)
+	}
+}
+
 // tokens is a registry with a token server of its own, whose tokens hold for a number of requests.
 type tokens struct {
 	mu     sync.Mutex
@@ -81,10 +101,10 @@ func (s *tokens) answer(w http.ResponseWriter, r *http.Request) bool {
 	if r.URL.Path == "/token" {
 		s.issued++
 		s.left = s.each
-		fmt.Fprintf(w, `{"token":"t%d"}`, s.issued)
+		fmt.Fprintf(w, `{"token":"token%d"}`, s.issued)
 		return true
 	}
-	if r.Header.Get("Authorization") == fmt.Sprintf("Bearer t%d", s.issued) && s.left > 0 {
+	if r.Header.Get("Authorization") == fmt.Sprintf("Bearer token%d", s.issued) && s.left > 0 {
 		s.left--
 		return false
 	}

@@ -31,15 +31,17 @@ type authEntry struct {
 	RegistryToken string `json:"registrytoken"`
 }
 
-func readAuthFile(path string) ([]byte, error) {
+func readAuthFile(path string) ([]byte, error) { return readSmallFile(path, maxAuthFile) }
+
+func readSmallFile(path string, limit int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	content, err := io.ReadAll(io.LimitReader(f, maxAuthFile+1))
-	if err == nil && len(content) > maxAuthFile {
-		err = fmt.Errorf("it is larger than %d bytes", maxAuthFile)
+	content, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(content)) > limit {
+		err = fmt.Errorf("it is larger than %d bytes", limit)
 	}
 	return content, err
 }

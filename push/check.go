@@ -3,6 +3,7 @@ package push
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -44,20 +45,46 @@ func (c *checked) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.hash.Write(p[:n])
 	c.n += int64(n)
+	ended := errors.Is(err, io.EOF)
 	switch {
-	case err != nil && err != io.EOF:
+	case err != nil && !ended:
 		c.err = err
-	case c.n > c.desc.Size || err == io.EOF && c.n < c.desc.Size:
+	case c.n > c.desc.Size || ended && c.n < c.desc.Size:
 		c.err = c.mismatch("")
-	case c.n == c.desc.Size && (n > 0 || err == io.EOF):
+	case c.n == c.desc.Size && (n > 0 || ended):
+		if err == nil {
+			err = c.expectEnd()
+		}
 		if got := "sha256:" + hex.EncodeToString(c.hash.Sum(nil)); got != c.desc.Digest.String() {
-			c.err = c.mismatch(got)
+			c.err = c.explained(c.mismatch(got))
 		}
 	}
 	if c.err != nil {
 		return 0, c.err
 	}
 	return n, err
+}
+
+// explained adds to a mismatch what the source itself said at its end: one that checks its bytes, too, knows where they lie
+// and what to do.
+func (c *checked) explained(mismatch error) error {
+	if c.err != nil {
+		return fmt.Errorf("%w: %w", mismatch, c.err)
+	}
+	return mismatch
+}
+
+// expectEnd reads on after the last byte, to see that it is the last.
+func (c *checked) expectEnd() error {
+	var more [1]byte
+	n, err := c.r.Read(more[:])
+	if n > 0 {
+		c.n += int64(n)
+		c.err = c.mismatch("")
+	} else if err != nil && err != io.EOF {
+		c.err = err
+	}
+	return err
 }
 
 func (c *checked) mismatch(got string) error {
@@ -77,12 +104,17 @@ func copyChecked(w io.Writer, b blob) error {
 	if err != nil {
 		return fmt.Errorf("opening blob %q: %w", b.desc.Digest, err)
 	}
-	_, err = io.Copy(w, newChecked(rc, b.desc))
-	if cerr := rc.Close(); err == nil {
-		err = cerr
+	err = copyReader(w, rc, b.desc)
+	if cerr := rc.Close(); err == nil && cerr != nil {
+		err = fmt.Errorf("copying blob %q: %w", b.desc.Digest, cerr)
 	}
-	if err != nil {
-		return fmt.Errorf("copying blob %q: %w", b.desc.Digest, err)
+	return err
+}
+
+// copyReader writes to w what r holds, which must be what desc says.
+func copyReader(w io.Writer, r io.ReadCloser, desc v1.Descriptor) error {
+	if _, err := io.Copy(w, newChecked(r, desc)); err != nil {
+		return fmt.Errorf("copying blob %q: %w", desc.Digest, err)
 	}
 	return nil
 }

@@ -4,9 +4,12 @@
 // It sees OCI types alone and takes every image as a [v1.ImageIndex]; a reference that names a single image manifest
 // comes as an index of one, and [Root] tells what was named, so that its digest stays what it was.
 //
-//   - [Registry.Push] sends what a registry lacks: layers, then configs, then the manifests from the leaves up, and the
+//   - [Registry.Push] sends what a registry lacks: layers and configs, then the manifests from the leaves up, and the
 //     tags when all of that is there. When anything fails before, no tag has moved. One limit holds for all uploads of
 //     all platforms and repositories. A layer is opened only after the registry said that it does not have it.
+//     [Registry.Begin] does the same in two steps, so that logging in goes on while the image is being made.
+//   - [Registry.Join] makes one index of images that several machines pushed by digest. [Registry.Attach] pushes what
+//     refers to an image, and [Registry.Referrers] lists it.
 //   - [WriteLayout], [WriteArchive] and [WriteDockerArchive] write beside the target and rename; two processes may write
 //     one layout.
 //   - [Registry.Get] and [ReadLayout] read. What they return is lazy: layers are read when they are asked for.

@@ -34,7 +34,11 @@ func (r Registry) get(ctx context.Context, s string) (v1.ImageIndex, error) {
 }
 
 func (r Registry) descriptor(ctx context.Context, ref name.Reference, auth remote.Option) (*remote.Descriptor, error) {
-	return remote.Get(ref, auth, remote.WithContext(ctx), remote.WithTransport(r.transport(new(atomic.Int64))),
+	transport, err := r.transport(new(atomic.Int64))
+	if err != nil {
+		return nil, err
+	}
+	return remote.Get(ref, auth, remote.WithContext(ctx), remote.WithTransport(transport),
 		// The library's own retries sleep through a cancelled context; ours are in the transport.
 		remote.WithRetryBackoff(remote.Backoff{Steps: 1}), remote.WithRetryStatusCodes())
 }

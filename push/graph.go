@@ -6,6 +6,7 @@ import (
 	"io"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 const (
@@ -90,7 +91,9 @@ func (g *graph) image(img v1.Image, desc v1.Descriptor) (manifest, error) {
 	if platform == nil {
 		platform = configPlatform(raw)
 	}
-	g.platforms = append(g.platforms, Platform{Platform: platform, Digest: desc.Digest.String(), Size: size})
+	g.platforms = append(g.platforms, Platform{
+		Platform: platform, Digest: desc.Digest.String(), ManifestSize: desc.Size, Size: size, Config: man.Config, Layers: man.Layers,
+	})
 	g.images = append(g.images, img)
 	return m, nil
 }
@@ -162,6 +165,23 @@ func (g *graph) add(to *[]blob, b blob) {
 		g.seen[b.desc.Digest] = true
 		*to = append(*to, b)
 	}
+}
+
+// references are what a manifest names: blobs and manifests, all of which a registry has that took it, and of these the
+// manifests.
+func references(mediaType types.MediaType, raw []byte) (named, manifests []v1.Descriptor) {
+	if mediaType.IsIndex() {
+		im, err := v1.ParseIndexManifest(bytes.NewReader(raw))
+		if err != nil {
+			return nil, nil
+		}
+		return im.Manifests, im.Manifests
+	}
+	man, err := v1.ParseManifest(bytes.NewReader(raw))
+	if err != nil {
+		return nil, nil
+	}
+	return append(man.Layers, man.Config), nil
 }
 
 // runnable are the images that are meant to be run: attestations say that their platform is unknown.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 )
@@ -27,6 +28,30 @@ func Keychain(getenv func(string) string) authn.Keychain {
 	return keychain{getenv: getenv}
 }
 
+// Login is a keychain that has a user and a password for one host, given by hand, and asks others for all other hosts.
+func Login(host, user, password string, others authn.Keychain) authn.Keychain {
+	return given{host, credential{AuthConfig: authn.AuthConfig{Username: user, Password: password}, source: "the command line"}, others}
+}
+
+type given struct {
+	host   string
+	who    credential
+	others authn.Keychain
+}
+
+// Resolve implements [authn.Keychain].
+func (g given) Resolve(target authn.Resource) (authn.Authenticator, error) {
+	return g.ResolveContext(context.Background(), target)
+}
+
+// ResolveContext implements [authn.ContextKeychain].
+func (g given) ResolveContext(ctx context.Context, target authn.Resource) (authn.Authenticator, error) {
+	if target.RegistryStr() == g.host {
+		return g.who, nil
+	}
+	return authn.Resolve(ctx, g.others, target)
+}
+
 type keychain struct{ getenv func(string) string }
 
 // A credential knows where it was found.
@@ -46,7 +71,8 @@ const minSecret = 4
 // secrets are the strings that must never be seen.
 func (c credential) secrets() []string {
 	var out []string
-	for _, s := range []string{c.Password, c.Auth, c.IdentityToken, c.RegistryToken} {
+	_, header, _ := strings.Cut(c.basic(), " ")
+	for _, s := range []string{c.Password, c.Auth, header, c.IdentityToken, c.RegistryToken} {
 		if len(s) >= minSecret {
 			out = append(out, s)
 		}

@@ -11,11 +11,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/rogpeppe/go-internal/lockedfile"
+	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -61,12 +63,20 @@ func writeLayout(ctx context.Context, dir, tag string, idx v1.ImageIndex) error 
 	if err := os.MkdirAll(filepath.Join(dir, blobsDir), 0o755); err != nil {
 		return err
 	}
-	for _, b := range g.blobs() {
-		if err := writeBlob(ctx, dir, b); err != nil {
-			return err
-		}
+	if err := writeBlobs(ctx, dir, g.blobs()); err != nil {
+		return err
 	}
 	return tagLayout(ctx, dir, tag, g.root.desc)
+}
+
+// writeBlobs writes some at a time. Nothing names them yet, so that their order does not matter.
+func writeBlobs(ctx context.Context, dir string, blobs []blob) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0)) // hashing is most of the work
+	for _, b := range blobs {
+		g.Go(func() error { return writeBlob(ctx, dir, b) })
+	}
+	return g.Wait()
 }
 
 // checkLayout refuses a folder that holds other things: the user meant another one.
@@ -115,7 +125,22 @@ func writeBlob(ctx context.Context, dir string, b blob) error {
 	if fi, err := os.Stat(path); err == nil && fi.Mode().IsRegular() && fi.Size() == b.desc.Size {
 		return nil
 	}
-	return replace(ctx, dir, path, func(w io.Writer) error { return copyChecked(w, b) })
+	rc, err := b.open()
+	if err != nil {
+		return fmt.Errorf("opening blob %q: %w", b.desc.Digest, err)
+	}
+	defer rc.Close()
+	if f, ok := rc.(inFile); ok {
+		var mismatch *MismatchError
+		if err := copyFile(ctx, dir, path, f.File(), b.desc); !errors.As(err, &mismatch) {
+			return err
+		}
+		// Its reader finds the same, and knows better what to do about it.
+		if _, err := f.File().Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+	}
+	return replace(ctx, dir, path, func(w io.Writer) error { return copyReader(w, rc, b.desc) })
 }
 
 // tagLayout makes tag name desc in index.json.

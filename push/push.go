@@ -9,30 +9,36 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
-	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"golang.org/x/sync/errgroup"
 )
 
 // A Registry is how registries are reached. The zero value works. The host stands in each reference.
 type Registry struct {
-	Keychain  authn.Keychain    // nil means Keychain(os.Getenv)
-	Transport http.RoundTripper // nil means one that honours the proxies of the environment
-	Insecure  bool              // plain http is allowed where https does not answer; to this machine it always is
-	Jobs      int               // concurrent uploads over all platforms and repositories; 0 means 4
-	Tries     int               // how often one request or upload is tried; 0 means 4
-	Backoff   time.Duration     // the first wait between tries, doubled each time; 0 means 500 ms
+	Keychain      authn.Keychain    // nil means Keychain(os.Getenv)
+	Transport     http.RoundTripper // nil means one that honours the proxies of the environment, and CAFile
+	CAFile        string            // of certificates in PEM form that are trusted beside the system's
+	Insecure      bool              // plain http is allowed where https does not answer; to this machine it always is
+	InsecureHosts []string          // the same, to these: HOST or HOST:PORT, as in references
+	Jobs          int               // concurrent uploads over all platforms and repositories; 0 means 4
+	Tries         int               // how often one request or upload is tried; 0 means 6
+	Backoff       time.Duration     // the first wait between tries, doubled each time; 0 means 500 ms
+	Stall         time.Duration     // how long nothing may move on a request; 0 means 30 s
 }
 
 const defaultJobs = 4
 
 // Options are those of one push.
 type Options struct {
-	Progress Progress // nil reports nothing
+	Progress  Progress // nil reports nothing
+	ByDigest  bool     // the references are HOST/REPOSITORY; no tag is put
+	MountFrom []string // HOST/REPOSITORY, where the same registry may have blobs already
+
+	present map[string]map[v1.Hash]bool // by repository: blobs and manifests that are there for sure
 }
 
 // Progress is told of uploads. Start is called for each one; calls may be concurrent. The types are those of the standard
@@ -54,17 +60,22 @@ type Result struct {
 	Size         int64      // of the root's manifest, in bytes
 	Platforms    []Platform // in the order of the index
 	Refs         []string   // REF@DIGEST, in the order asked for
+	Overtaken    []string   // REPOSITORY:TAG that another push moved on before this one had ended
 	BlobsSent    int
 	BytesSent    int64 // of the blobs sent, in bytes
+	BlobsMounted int   // taken from another repository of the registry
 	BlobsPresent int   // already there; 0 also where a tag already named the digest
 	Requests     int64 // answered ones, the handshake included
 }
 
 // A Platform is one image of a pushed index.
 type Platform struct {
-	Platform *v1.Platform // nil where neither index nor config states one
-	Digest   string
-	Size     int64 // of config and layers as they travel, in bytes
+	Platform     *v1.Platform // nil where neither index nor config states one
+	Digest       string
+	ManifestSize int64 // in bytes
+	Size         int64 // of config and layers as they travel, in bytes
+	Config       v1.Descriptor
+	Layers       []v1.Descriptor
 }
 
 // Push makes every reference name what idx stands for (see [Root]), and sends for that what is not there yet. All
@@ -72,22 +83,32 @@ type Platform struct {
 // below it. A reference may be REPOSITORY@DIGEST with the digest of the root: it is pushed without a tag.
 //
 // Tags come last, one after the other, when all repositories have everything; an error before that leaves all of them
-// as they were. An error at a tag says which have moved.
+// as they were. Where one cannot be put, those that were are put back to what they named before; the error says which
+// tags name the new image nevertheless. In the end each tag is asked for once more: that it names the image is what the
+// registry says, not what was sent.
 func (r Registry) Push(ctx context.Context, idx v1.ImageIndex, refs []string, o Options) (Result, error) {
-	return promptly(ctx, func() (Result, error) { return r.push(ctx, idx, refs, o) })
+	s, err := r.Begin(ctx, refs, o)
+	if err != nil {
+		return Result{}, err
+	}
+	return s.Push(ctx, idx)
 }
 
-func (r Registry) push(ctx context.Context, idx v1.ImageIndex, refs []string, o Options) (Result, error) {
+// Push does what [Registry.Push] says. It is called once.
+func (s *Session) Push(ctx context.Context, idx v1.ImageIndex) (Result, error) {
+	defer s.Close()
+	return promptly(ctx, func() (Result, error) { return s.push(ctx, idx) })
+}
+
+func (s *Session) push(ctx context.Context, idx v1.ImageIndex) (Result, error) {
 	root, err := Root(idx)
 	if err != nil {
 		return Result{}, err
 	}
-	parsed, err := r.parseAll(refs, root.Digest)
-	if err != nil {
+	if err := s.checkDigests(root.Digest); err != nil {
 		return Result{}, err
 	}
-	p := &pusher{registry: r, progress: o.Progress}
-	targets, err := p.missing(ctx, parsed, root.Digest)
+	targets, err := s.behind(ctx, root.Digest)
 	if err != nil {
 		return Result{}, err
 	}
@@ -95,198 +116,365 @@ func (r Registry) push(ctx context.Context, idx v1.ImageIndex, refs []string, o 
 	if err != nil {
 		return Result{}, err
 	}
-	for _, step := range []func(context.Context, *graph, []*target) error{p.blobs, p.manifests, p.tags} {
+	p := newPusher(s.registry.Jobs, s.options.Progress)
+	for _, step := range []func(context.Context, *graph, []*target) error{p.learn, p.contents, p.tags, p.verify} {
 		if err := step(ctx, g, targets); err != nil {
 			return Result{}, err
 		}
 	}
-	return p.result(g, parsed), nil
+	return p.result(g, s), nil
 }
 
-// parseAll reads all references and reports all faults. A tag may be left out; it is then "latest".
-func (r Registry) parseAll(refs []string, digest v1.Hash) ([]name.Reference, error) {
-	if len(refs) == 0 {
-		return nil, errors.New("pushing: no reference given")
-	}
-	var parsed []name.Reference
-	var faults []error
-	for _, s := range refs {
-		ref, err := r.parse(s)
-		if err == nil {
-			if d, ok := ref.(name.Digest); ok && d.DigestStr() != digest.String() {
-				err = fmt.Errorf("reference %q: the image's digest is %s", s, digest)
-			}
-		}
-		if err != nil {
-			faults = append(faults, err)
-			continue
-		}
-		if !slices.ContainsFunc(parsed, func(p name.Reference) bool { return p.Name() == ref.Name() }) {
-			parsed = append(parsed, ref)
-		}
-	}
-	return parsed, errors.Join(faults...)
-}
-
-func (r Registry) parse(s string) (name.Reference, error) {
-	if strings.Contains(s, "://") {
-		return nil, errors.New("a reference is HOST/REPOSITORY:TAG, not a URL") // which may hold a password
-	}
-	if host, _, _ := strings.Cut(s, "/"); strings.Contains(host, "@") && !strings.Contains(host, "@sha256:") {
-		return nil, errors.New("a reference holds no user and password (log in instead)") // and is not repeated here
-	}
-	var opts []name.Option
-	if r.Insecure {
-		opts = append(opts, name.Insecure)
-	}
-	ref, err := name.ParseReference(s, opts...)
+// Describe is the result of an image that was not pushed: digests and sizes.
+func Describe(idx v1.ImageIndex) (Result, error) {
+	g, err := newGraph(idx)
 	if err != nil {
-		return nil, fmt.Errorf("reference %q is not of the form HOST/REPOSITORY:TAG: %w", s, err)
+		return Result{}, err
 	}
-	return ref, nil
+	return newPusher(0, nil).result(g, &Session{}), nil
 }
 
 // A pusher is one push under way.
 type pusher struct {
-	registry Registry
 	progress Progress
-	answered atomic.Int64
+	asking   chan struct{} // a place for each request that only asks
+	sending  chan struct{} // a place for each upload
 
 	mu        sync.Mutex
 	sent      int
 	sentBytes int64
+	mounted   int
 	present   int
+	overtaken []string
 }
 
-// A target is a repository that lacks something, with the references that are to move there.
-type target struct {
-	*session
-	refs []name.Reference
-}
-
-// missing asks for every reference what it names, and returns the repositories of those that must move.
-func (p *pusher) missing(ctx context.Context, refs []name.Reference, digest v1.Hash) ([]*target, error) {
-	transport := p.registry.transport(&p.answered)
-	sessions := map[string]*target{}
-	var targets []*target
-	for _, ref := range refs {
-		repo := ref.Context()
-		t := sessions[repo.Name()]
-		if t == nil {
-			s, err := p.registry.session(ctx, repo, transport)
-			if err != nil {
-				return nil, err
-			}
-			t = &target{session: s}
-			sessions[repo.Name()] = t
-		}
-		got, err := t.headManifest(ctx, ref)
-		if err != nil {
-			return nil, err
-		}
-		if got == digest.String() {
-			continue
-		}
-		if len(t.refs) == 0 {
-			targets = append(targets, t)
-		}
-		t.refs = append(t.refs, ref)
-	}
-	return targets, nil
-}
-
-// blobs brings all layers, then all configs, to all targets. Large ones go first: the last to end is then a small one.
-func (p *pusher) blobs(ctx context.Context, g *graph, targets []*target) error {
-	for _, blobs := range [][]blob{g.layers, g.configs} {
-		blobs = slices.Clone(blobs)
-		slices.SortStableFunc(blobs, func(a, b blob) int { return cmp.Compare(b.desc.Size, a.desc.Size) })
-		group, ctx := p.group(ctx)
-		for _, b := range blobs {
-			for _, t := range targets {
-				group.Go(func() error { return p.blob(ctx, t, b) })
-			}
-		}
-		if err := group.Wait(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// blob sends one blob unless it is there.
-func (p *pusher) blob(ctx context.Context, t *target, b blob) error {
-	if err := ctx.Err(); err != nil {
-		return err // another one failed while this one waited
-	}
-	there, err := t.hasBlob(ctx, b.desc.Digest)
-	if err != nil {
-		return err
-	}
-	if !there {
-		task := p.start(b)
-		err = t.upload(ctx, b, task)
-		task.Done(err)
-	}
-	if err != nil {
-		return err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if there {
-		p.present++
-		return nil
-	}
-	p.sent++
-	p.sentBytes += b.desc.Size
-	return nil
-}
-
-// manifests brings all manifests by digest, those first that others name, the root last.
-func (p *pusher) manifests(ctx context.Context, g *graph, targets []*target) error {
-	for _, level := range append(slices.Clone(g.levels), []manifest{g.root}) {
-		group, ctx := p.group(ctx)
-		for _, m := range level {
-			for _, t := range targets {
-				group.Go(func() error { return t.putManifest(ctx, m, m.desc.Digest.String()) })
-			}
-		}
-		if err := group.Wait(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// tags moves the tags. No registry can move two at once, so they go one by one and an error says how far it came.
-func (p *pusher) tags(ctx context.Context, g *graph, targets []*target) error {
-	var moved []string
-	for _, t := range targets {
-		for _, ref := range t.refs {
-			if _, ok := ref.(name.Digest); ok {
-				continue
-			}
-			err := t.putManifest(ctx, g.root, ref.Identifier())
-			if err != nil && len(moved) > 0 {
-				return fmt.Errorf("%w; these tags name the new image already: %s", err, strings.Join(moved, ", "))
-			}
-			if err != nil {
-				return err
-			}
-			moved = append(moved, ref.String())
-		}
-	}
-	return nil
-}
-
-// group runs what may go at once. There is one at a time in a push, so its limit is the push's.
-func (p *pusher) group(ctx context.Context) (*errgroup.Group, context.Context) {
-	group, ctx := errgroup.WithContext(ctx)
-	jobs := p.registry.Jobs
+func newPusher(jobs int, progress Progress) *pusher {
 	if jobs <= 0 {
 		jobs = defaultJobs
 	}
-	group.SetLimit(jobs)
-	return group, ctx
+	return &pusher{progress: progress, asking: make(chan struct{}, maxAsking), sending: make(chan struct{}, jobs)}
+}
+
+// in runs f in one of the places, which bound how much goes on at once.
+func in(ctx context.Context, places chan struct{}, f func() error) error {
+	select {
+	case places <- struct{}{}:
+		defer func() { <-places }()
+		return f()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// learn finds out what the images that the tags name now consist of, where that takes fewer round trips than to ask for
+// each blob: two, against one for every [maxAsking] blobs. It is worth no error.
+func (p *pusher) learn(ctx context.Context, g *graph, targets []*target) error {
+	if len(g.layers)+len(g.configs) <= 3*maxAsking {
+		return nil
+	}
+	var group errgroup.Group
+	for _, t := range targets {
+		var digests []string
+		for _, w := range t.wanted {
+			if now := t.tags[w.tag]; now != "" && !slices.Contains(digests, now) {
+				digests = append(digests, now)
+			}
+		}
+		group.Go(func() error {
+			for _, digest := range digests {
+				p.know(ctx, t, digest)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait()
+	return ctx.Err()
+}
+
+// know notes what a manifest of the repository names: a registry takes a manifest only with all of that there.
+func (p *pusher) know(ctx context.Context, t *target, digest string) {
+	desc, raw, err := t.getManifest(ctx, digest)
+	if err != nil {
+		return
+	}
+	named, children := references(desc.MediaType, raw)
+	for _, d := range named {
+		t.known[d.Digest] = true
+	}
+	found := make([][]v1.Descriptor, len(children))
+	var group errgroup.Group
+	group.SetLimit(maxAsking)
+	for i, c := range children {
+		group.Go(func() error {
+			if _, raw, err := t.getManifest(ctx, c.Digest.String()); err == nil {
+				found[i], _ = references(c.MediaType, raw)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait()
+	for _, ds := range found {
+		for _, d := range ds {
+			t.known[d.Digest] = true
+		}
+	}
+}
+
+// contents brings all blobs and manifests to all targets, so that only the tags are left. Where a registry lacks a blob
+// after all, of an image that it has, everything is asked for.
+func (p *pusher) contents(ctx context.Context, g *graph, targets []*target) error {
+	for {
+		err := p.blobs(ctx, g, targets)
+		if err == nil {
+			err = p.manifests(ctx, g, targets)
+		}
+		if err == nil || !lacksBlob(err) || !forget(targets) {
+			return err
+		}
+	}
+}
+
+// lacksBlob says whether a registry refused a manifest since it does not have what the manifest names.
+func lacksBlob(err error) bool {
+	var te *transport.Error
+	return errors.As(err, &te) && slices.ContainsFunc(te.Errors, func(d transport.Diagnostic) bool {
+		return d.Code == transport.ManifestBlobUnknownErrorCode || d.Code == transport.BlobUnknownErrorCode
+	})
+}
+
+// forget drops what was taken for known, and says whether there was something.
+func forget(targets []*target) bool {
+	any := false
+	for _, t := range targets {
+		any = any || len(t.known) > 0
+		clear(t.known)
+	}
+	return any
+}
+
+// blobs brings all layers and configs to all targets. Large ones go first: the last to end is then a small one. Of the
+// repositories of one registry the first gets a blob, the others mount it from there.
+func (p *pusher) blobs(ctx context.Context, g *graph, targets []*target) error {
+	blobs := slices.Concat(g.layers, g.configs)
+	slices.SortStableFunc(blobs, func(a, b blob) int { return cmp.Compare(b.desc.Size, a.desc.Size) })
+	group, ctx := errgroup.WithContext(ctx)
+	for _, b := range blobs {
+		for _, ts := range byRegistry(targets) {
+			group.Go(func() error {
+				for i, t := range ts {
+					if err := p.blob(ctx, t, b, ts[:i]); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}
+	}
+	return group.Wait()
+}
+
+// byRegistry groups targets, in their order.
+func byRegistry(targets []*target) [][]*target {
+	at := map[string]int{}
+	var out [][]*target
+	for _, t := range targets {
+		host := t.repo.RegistryStr()
+		if _, ok := at[host]; !ok {
+			at[host] = len(out)
+			out = append(out, nil)
+		}
+		out[at[host]] = append(out[at[host]], t)
+	}
+	return out
+}
+
+// blob sends one blob unless it is there. earlier are targets of the same registry that have it.
+func (p *pusher) blob(ctx context.Context, t *target, b blob, earlier []*target) error {
+	there, from := t.known[b.desc.Digest], ""
+	if !there {
+		err := in(ctx, p.asking, func() (err error) {
+			there, from, err = t.find(ctx, b.desc.Digest)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	mounted := false
+	if !there {
+		if len(earlier) > 0 {
+			from = earlier[0].repo.RepositoryStr()
+		}
+		err := in(ctx, p.sending, func() (err error) {
+			task := p.start(b)
+			mounted, err = t.upload(ctx, b, from, task)
+			task.Done(err)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	p.count(b, there, mounted)
+	return nil
+}
+
+func (p *pusher) count(b blob, there, mounted bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case there:
+		p.present++
+	case mounted:
+		p.mounted++
+	default:
+		p.sent++
+		p.sentBytes += b.desc.Size
+	}
+}
+
+// find asks for a blob in the target and, at the same time, in the repositories to mount from. A registry that does not
+// want to tell of these is asked no further: the blob is then sent.
+func (t *target) find(ctx context.Context, digest v1.Hash) (there bool, from string, err error) {
+	has := make([]bool, len(t.sources))
+	group, gctx := errgroup.WithContext(ctx)
+	for i, s := range t.sources {
+		group.Go(func() error {
+			has[i], _ = t.hasBlob(gctx, s, digest)
+			return nil
+		})
+	}
+	there, err = t.hasBlob(ctx, t.repo, digest)
+	_ = group.Wait()
+	if i := slices.Index(has, true); i >= 0 {
+		from = t.sources[i].RepositoryStr()
+	}
+	return there, from, err
+}
+
+// manifests brings the manifests by digest, those first that others name. The root goes straight under its tag where there
+// is but one repository: what could refuse it then refuses the first tag. Of several none may move before all are able to.
+func (p *pusher) manifests(ctx context.Context, g *graph, targets []*target) error {
+	for _, level := range append(slices.Clone(g.levels), []manifest{g.root}) {
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(maxAsking)
+		for _, m := range level {
+			for _, t := range targets {
+				isRoot := m.desc.Digest == g.root.desc.Digest
+				if t.known[m.desc.Digest] || isRoot && len(targets) == 1 && t.wanted[0].tag != "" {
+					continue
+				}
+				group.Go(func() error {
+					_, err := t.putManifest(ctx, m, m.desc.Digest.String())
+					return err
+				})
+			}
+		}
+		if err := group.Wait(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tags moves the tags. No registry can move two at once, so they go one by one, and are put back where one fails.
+func (p *pusher) tags(ctx context.Context, g *graph, targets []*target) error {
+	var moved []move
+	for _, t := range targets {
+		for _, w := range t.wanted {
+			if w.tag == "" {
+				continue
+			}
+			_, err := t.putManifest(ctx, g.root, w.tag)
+			if lacksBlob(err) && len(moved) == 0 && forget(targets) {
+				if err = p.contents(ctx, g, targets); err == nil {
+					_, err = t.putManifest(ctx, g.root, w.tag)
+				}
+			}
+			if err != nil {
+				return putBack(ctx, moved, err)
+			}
+			moved = append(moved, move{t, w, t.tags[w.tag]})
+		}
+	}
+	return nil
+}
+
+// A move is a tag that names the new image now, and another or none before.
+type move struct {
+	t      *target
+	w      wanted
+	before string
+}
+
+func (m move) String() string { return m.w.repo.String() + ":" + m.w.tag }
+
+// putBack undoes moves after the error cause, and says in it which could not be undone.
+func putBack(ctx context.Context, moved []move, cause error) error {
+	var stay []string
+	for _, m := range moved {
+		if err := m.undo(ctx); err != nil {
+			stay = append(stay, m.String())
+		}
+	}
+	switch {
+	case len(stay) > 0:
+		return fmt.Errorf("%w; these tags name the new image already: %s", cause, strings.Join(stay, ", "))
+	case len(moved) > 0:
+		return fmt.Errorf("%w; the tags that had moved before were put back", cause)
+	}
+	return cause
+}
+
+// undo lets a tag name what it did before. Many registries cannot delete a tag that is new.
+func (m move) undo(ctx context.Context) error {
+	if m.before == "" {
+		_, err := m.t.do(ctx, http.MethodDelete, m.t.url("manifests", m.w.tag), nil, nil, http.StatusAccepted)
+		return err
+	}
+	desc, raw, err := m.t.getManifest(ctx, m.before)
+	if err != nil {
+		return err
+	}
+	_, err = m.t.putManifest(ctx, manifest{desc, raw}, m.w.tag)
+	return err
+}
+
+// verify asks the registries what the tags name now. Another image there is another push's: ours must still be there.
+func (p *pusher) verify(ctx context.Context, g *graph, targets []*target) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(maxAsking)
+	root := g.root.desc.Digest.String()
+	for _, t := range targets {
+		for _, w := range t.wanted {
+			group.Go(func() error { return p.verifyOne(ctx, t, w, root) })
+		}
+	}
+	return group.Wait()
+}
+
+func (p *pusher) verifyOne(ctx context.Context, t *target, w wanted, root string) error {
+	asked := cmp.Or(w.tag, root)
+	now, err := t.headManifest(ctx, asked)
+	if err != nil || now == root {
+		return err
+	}
+	if now == "" { // an answer to GET can say why
+		var desc v1.Descriptor
+		if desc, _, err = t.getManifest(ctx, asked); err != nil {
+			return err
+		}
+		now = desc.Digest.String()
+	}
+	if now != root && w.tag != "" {
+		if _, _, err := t.getManifest(ctx, root); err != nil {
+			return t.fail("verifying what was pushed", fmt.Errorf("the registry took %s and now says that %q is %s, and: %w", root, w.tag, now, err))
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.overtaken = append(p.overtaken, w.repo.String()+":"+w.tag)
+	}
+	return nil
 }
 
 func (p *pusher) start(b blob) Task {
@@ -301,21 +489,19 @@ type silent struct{}
 func (silent) Add(int64)  {}
 func (silent) Done(error) {}
 
-func (p *pusher) result(g *graph, refs []name.Reference) Result {
+func (p *pusher) result(g *graph, s *Session) Result {
+	slices.Sort(p.overtaken)
 	res := Result{
 		Digest:    g.root.desc.Digest.String(),
 		MediaType: string(g.root.desc.MediaType),
 		Size:      g.root.desc.Size,
 		Platforms: g.platforms,
-		BlobsSent: p.sent, BytesSent: p.sentBytes, BlobsPresent: p.present,
-		Requests: p.answered.Load(),
+		Overtaken: p.overtaken,
+		BlobsSent: p.sent, BytesSent: p.sentBytes, BlobsMounted: p.mounted, BlobsPresent: p.present,
+		Requests: s.answered.Load(),
 	}
-	for _, ref := range refs {
-		s := ref.String()
-		if _, ok := ref.(name.Digest); !ok {
-			s += "@" + res.Digest
-		}
-		res.Refs = append(res.Refs, s)
+	for _, w := range s.wanted {
+		res.Refs = append(res.Refs, w.String(res.Digest))
 	}
 	return res
 }

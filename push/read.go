@@ -115,7 +115,8 @@ func chooseImage(ds []v1.Descriptor, tag string) (v1.Descriptor, error) {
 // files is where a layout's files lie: a folder, or an archive with the places of its members.
 type files struct {
 	path    string
-	members map[string]span // nil for a folder
+	members map[string]span   // nil for a folder
+	alias   map[string]string // members under the names that a layout would have for them
 }
 
 func openFiles(path string) (*files, error) {
@@ -143,6 +144,9 @@ func (f *files) noIndex() error {
 
 // reader opens a file of the layout.
 func (f *files) reader(name string) (io.ReadCloser, int64, error) {
+	if real, ok := f.alias[name]; ok {
+		name = real
+	}
 	if f.members != nil {
 		return f.member(name)
 	}

@@ -3,10 +3,13 @@ package push
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
 const (
@@ -17,7 +20,17 @@ const (
 func isTemporary(name string) bool { return strings.HasPrefix(name, temporary) }
 
 // replace writes a file beside path, in dir, and renames it when it is whole. Nothing is left of one that is not.
-func replace(ctx context.Context, dir, path string, write func(io.Writer) error) (err error) {
+func replace(ctx context.Context, dir, path string, write func(io.Writer) error) error {
+	return replaceFile(dir, path, func(f *os.File) error {
+		w := bufio.NewWriterSize(cancellable(ctx, f), copyBuffer)
+		if err := write(w); err != nil {
+			return err
+		}
+		return w.Flush()
+	})
+}
+
+func replaceFile(dir, path string, write func(*os.File) error) (err error) {
 	f, err := os.CreateTemp(dir, temporary+"*")
 	if err != nil {
 		return fmt.Errorf("writing %q: %w", path, err)
@@ -28,11 +41,7 @@ func replace(ctx context.Context, dir, path string, write func(io.Writer) error)
 			_ = os.Remove(f.Name())
 		}
 	}()
-	w := bufio.NewWriterSize(cancellable(ctx, f), copyBuffer)
-	if err := write(w); err != nil {
-		return err
-	}
-	if err := w.Flush(); err != nil {
+	if err := write(f); err != nil {
 		return err
 	}
 	if err := f.Chmod(0o644); err != nil { // CreateTemp's 0600 is for secrets
@@ -42,6 +51,33 @@ func replace(ctx context.Context, dir, path string, write func(io.Writer) error)
 		return err
 	}
 	return os.Rename(f.Name(), path)
+}
+
+// An inFile is a reader whose bytes are those of a file, from its start to its end. The file is open as long as the reader.
+type inFile interface{ File() *os.File }
+
+// copyFile is replace by a copy of a file, which the system makes, or has share the bytes where the file system can: see
+// copy_file_range(2). What was written is held against desc before it gets its name: a *MismatchError if it is other
+// bytes.
+func copyFile(ctx context.Context, dir, path string, from *os.File, desc v1.Descriptor) error {
+	return replaceFile(dir, path, func(to *os.File) error {
+		const step = 64 << 20 // between looks at ctx
+		for left := desc.Size; left > 0; {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			n, err := io.CopyN(to, from, min(left, step))
+			if left -= n; errors.Is(err, io.EOF) {
+				return &MismatchError{Want: desc.Digest.String(), Size: desc.Size, GotSize: desc.Size - left}
+			}
+			if err != nil {
+				return err
+			}
+		}
+		written := io.NopCloser(io.NewSectionReader(to, 0, desc.Size))
+		_, err := io.CopyBuffer(cancellable(ctx, io.Discard), newChecked(written, desc), make([]byte, copyBuffer))
+		return err
+	})
 }
 
 // writerFunc writes by a function.

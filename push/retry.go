@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	defaultTries   = 4
+	// defaultTries and defaultBackoff bridge a registry's restart: some fifteen seconds in all.
+	defaultTries   = 6
 	defaultBackoff = 500 * time.Millisecond
 	// maxBackoff bounds a wait that we choose.
 	maxBackoff = 15 * time.Second
@@ -66,11 +67,14 @@ func transientError(err error) bool {
 		return false
 	}
 	var refused *refusedError
+	var stalled *stalledError
 	var dns *net.DNSError
 	var op *net.OpError
 	switch {
 	case errors.As(err, &refused):
 		return false
+	case errors.As(err, &stalled):
+		return true
 	case errors.As(err, &dns):
 		return dns.IsTemporary || dns.IsTimeout
 	case errors.As(err, &op):

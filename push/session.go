@@ -1,253 +1,223 @@
 package push
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
-	"os"
-	"strings"
-	"time"
+	"slices"
+	"sync"
+	"sync/atomic"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
-	"github.com/google/go-containerregistry/pkg/v1/types"
+	"golang.org/x/sync/errgroup"
 )
 
-// A session speaks the distribution protocol with one repository. See the OCI distribution specification; the handshake,
-// the tokens and their renewal are go-containerregistry's.
-type session struct {
-	repo   name.Repository
-	client *http.Client
-	policy policy
-	who    credential
+// maxAsking is how many small requests go to registries at once. Uploads have a limit of their own.
+const maxAsking = 16
+
+// A Session is a push whose image may still be in the making: it logs in, and asks what the references name now, from
+// [Registry.Begin] on. [Session.Push] ends it; where that is not called, [Session.Close] does.
+type Session struct {
+	registry Registry
+	options  Options
+	wanted   []wanted
+	targets  []*target
+	answered atomic.Int64
+	close    context.CancelFunc
 }
 
-// credentials finds those for a repository, and where they came from.
-func (r Registry) credentials(ctx context.Context, repo name.Repository) (authn.Authenticator, credential, error) {
-	keys := r.Keychain
-	if keys == nil {
-		keys = Keychain(os.Getenv)
-	}
-	auth, err := authn.Resolve(ctx, keys, repo)
-	if err != nil {
-		return nil, credential{}, newError("finding credentials", repo.Name(), repo.RegistryStr(), credential{}, err)
-	}
-	if c, ok := auth.(credential); ok {
-		return auth, c, nil
-	}
-	if auth == authn.Anonymous {
-		return auth, credential{}, nil
-	}
-	cfg, err := authn.Authorization(ctx, auth) // of a caller's own keychain
-	if err != nil {
-		return nil, credential{}, newError("finding credentials", repo.Name(), repo.RegistryStr(), credential{}, &CredentialError{Source: "the keychain", Err: err})
-	}
-	return auth, credential{AuthConfig: *cfg, source: "the keychain"}, nil
+// A target is a repository to push to.
+type target struct {
+	repo    name.Repository
+	wanted  []wanted
+	sources []name.Repository // to mount from
+
+	ready       chan struct{} // closed when what follows is set
+	err         error
+	*repository                   // nil where err is not
+	tags        map[string]string // what each tag names now: a digest, or ""
+
+	known map[v1.Hash]bool // blobs and manifests that are there for sure
 }
 
-// session logs in to a repository for pushing.
-func (r Registry) session(ctx context.Context, repo name.Repository, inner http.RoundTripper) (*session, error) {
-	auth, who, err := r.credentials(ctx, repo)
+// Begin checks all references and begins to push to them. It returns at once; what fails on the way is told by Push. ctx
+// bounds what goes on until then.
+func (r Registry) Begin(ctx context.Context, refs []string, o Options) (*Session, error) {
+	if len(refs) == 0 {
+		return nil, errors.New("pushing: no reference given")
+	}
+	wanted, err := r.parseTargets(refs, o)
 	if err != nil {
 		return nil, err
 	}
-	t, err := transport.NewWithContext(ctx, repo.Registry, auth, inner, []string{repo.Scope(transport.PushScope)})
+	s := &Session{registry: r, options: o, wanted: wanted}
+	transport, err := r.transport(&s.answered)
 	if err != nil {
-		return nil, newError("logging in", repo.Name(), repo.RegistryStr(), who, err)
+		return nil, err
 	}
-	return &session{repo: repo, client: &http.Client{Transport: t, CheckRedirect: checkRedirect}, policy: r.policy(), who: who}, nil
+	if err := s.group(); err != nil {
+		return nil, err
+	}
+	ctx, s.close = context.WithCancel(ctx)
+	greetings := greetOnce(ctx, s.targets, transport)
+	for _, t := range s.targets {
+		go func() {
+			t.err = s.prepare(ctx, t, greetings[t.repo.RegistryStr()], transport)
+			close(t.ready)
+			if t.err == nil {
+				t.login.keep(ctx)
+			}
+		}()
+	}
+	return s, nil
 }
 
-// maxRedirects is that of net/http.
-const maxRedirects = 10
+// Close ends what Begin began. It may be called at any time, and after Push does nothing.
+func (s *Session) Close() { s.close() }
 
-// checkRedirect keeps a registry from sending us to what only this network can reach.
-func checkRedirect(req *http.Request, via []*http.Request) error {
-	if len(via) >= maxRedirects {
-		return &refusedError{fmt.Sprintf("more than %d redirects", maxRedirects)}
-	}
-	from, to := via[0].URL.Hostname(), req.URL.Hostname()
-	if from != to && isInternal(to) {
-		return &refusedError{fmt.Sprintf("%q redirects to %q, an address of this network", from, to)}
+// Ready waits until all registries have answered, and says what went wrong with that: a wrong password shows before the
+// image is made. Push does it, too.
+func (s *Session) Ready(ctx context.Context) error {
+	for _, t := range s.targets {
+		select {
+		case <-t.ready:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if t.err != nil {
+			return t.err
+		}
 	}
 	return nil
 }
 
-func (s *session) fail(op string, err error) error {
-	return newError(op, s.repo.Name(), s.repo.RegistryStr(), s.who, err)
-}
-
-func (s *session) url(kind, what string) string {
-	u := url.URL{Scheme: s.repo.Scheme(), Host: s.repo.RegistryStr(), Path: "/v2/" + s.repo.RepositoryStr() + "/" + kind + "/" + what}
-	return u.String()
-}
-
-// do sends a request without a body and gives the answer, whose body is closed, if its status is among those wanted.
-func (s *session) do(ctx context.Context, method, url string, h http.Header, body io.Reader, want ...int) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, method, url, body)
-	if err != nil {
-		return nil, err
+// group makes a target of each repository, in the order of the references.
+func (s *Session) group() error {
+	byName := map[string]*target{}
+	for _, w := range s.wanted {
+		t := byName[w.repo.Name()]
+		if t == nil {
+			t = &target{repo: w.repo, ready: make(chan struct{}), tags: map[string]string{}, known: map[v1.Hash]bool{}}
+			byName[w.repo.Name()] = t
+			s.targets = append(s.targets, t)
+		}
+		t.wanted = append(t.wanted, w)
 	}
-	for k, v := range h {
-		req.Header[k] = v
-	}
-	return s.send(req, want...)
-}
-
-func (s *session) send(req *http.Request, want ...int) (*http.Response, error) {
-	resp, err := s.client.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	if err := transport.CheckError(resp, want...); err != nil {
-		return resp, err
-	}
-	_, _ = io.CopyN(io.Discard, resp.Body, maxDrained) // keeps the connection
-	return resp, nil
-}
-
-// head asks for something that may be missing. A registry that refuses to tell is taken for one that lacks it: its answer
-// to the write that follows has a body, which says why.
-func (s *session) head(ctx context.Context, url string, h http.Header) (*http.Response, bool, error) {
-	resp, err := s.do(ctx, http.MethodHead, url, h, nil, http.StatusOK, http.StatusNotFound,
-		http.StatusUnauthorized, http.StatusForbidden, http.StatusMethodNotAllowed)
-	if err != nil {
-		return nil, false, err
-	}
-	return resp, resp.StatusCode == http.StatusOK, nil
-}
-
-// headManifest gives the digest that a reference names, or "".
-func (s *session) headManifest(ctx context.Context, ref name.Reference) (string, error) {
-	accept := strings.Join([]string{string(types.OCIImageIndex), string(types.OCIManifestSchema1), string(types.DockerManifestList), string(types.DockerManifestSchema2)}, ", ")
-	resp, there, err := s.head(ctx, s.url("manifests", ref.Identifier()), http.Header{"Accept": {accept}})
-	if err != nil {
-		return "", s.fail(fmt.Sprintf("asking for manifest %q", ref.Identifier()), err)
-	}
-	if !there {
-		return "", nil
-	}
-	return resp.Header.Get("Docker-Content-Digest"), nil
-}
-
-func (s *session) hasBlob(ctx context.Context, digest v1.Hash) (bool, error) {
-	_, there, err := s.head(ctx, s.url("blobs", digest.String()), nil)
-	return there, s.fail(fmt.Sprintf("asking for blob %q", digest), err)
-}
-
-// upload sends a blob: POST for a location, PUT of all bytes to it. What fails half-way begins anew with a new location
-// and, because each request may renew it, a new token.
-func (s *session) upload(ctx context.Context, b blob, task Task) error {
-	op := fmt.Sprintf("uploading blob %q (%d bytes)", b.desc.Digest, b.desc.Size)
-	for n := 1; ; n++ {
-		location, err := s.begin(ctx)
+	for _, from := range s.options.MountFrom {
+		repo, err := s.registry.parseRepository(from)
 		if err != nil {
-			return s.fail(op, err)
+			return err
 		}
-		wait, err := s.put(ctx, location, b, task)
-		if err == nil {
-			return nil
-		}
-		var final *sourceError
-		if errors.As(err, &final) {
-			return fmt.Errorf("%s for %q: %w", op, s.repo.Name(), final.err)
-		}
-		if !s.mayPass(err) || !s.policy.pause(ctx, n, wait) {
-			return s.fail(op, cmp.Or(ctx.Err(), err))
+		for _, t := range s.targets {
+			if repo.RegistryStr() == t.repo.RegistryStr() && repo.Name() != t.repo.Name() {
+				t.sources = append(t.sources, repo)
+			}
 		}
 	}
-}
-
-// mayPass says whether a failed PUT is worth another upload. A token that ran out while the body was on its way shows as
-// a 401 or as a body that cannot be sent twice; the next upload begins with a new one.
-func (s *session) mayPass(err error) bool {
-	var te *transport.Error
-	if errors.As(err, &te) {
-		expired := te.StatusCode == http.StatusUnauthorized && s.who.source != ""
-		lost := te.StatusCode == http.StatusNotFound || te.StatusCode == http.StatusRequestedRangeNotSatisfiable // the upload, at a restarted registry
-		return expired || lost || transient(te.StatusCode)
-	}
-	return transientError(err) || errors.Is(err, errSent) || strings.Contains(err.Error(), "with Body length") // net/http's
-}
-
-// begin asks where to upload to.
-func (s *session) begin(ctx context.Context) (*url.URL, error) {
-	resp, err := s.do(ctx, http.MethodPost, s.url("blobs", "uploads/"), nil, nil, http.StatusAccepted)
-	if err != nil {
-		return nil, err
-	}
-	location, err := resp.Location()
-	if err != nil {
-		return nil, fmt.Errorf("reading where to upload to: %w", err)
-	}
-	if host := location.Hostname(); host != resp.Request.URL.Hostname() && isInternal(host) {
-		return nil, &refusedError{fmt.Sprintf("the registry wants the upload at %q, an address of another network; its own name in its configuration is wrong, or it means harm", location.Host)}
-	}
-	return location, nil
-}
-
-// put sends a blob's bytes, closes their reader, and says how long the registry wants us to wait where it failed.
-func (s *session) put(ctx context.Context, location *url.URL, b blob, task Task) (retryAt time.Duration, err error) {
-	rc, err := b.open()
-	if err != nil {
-		return 0, &sourceError{err}
-	}
-	body := &upload{checked: newChecked(rc, b.desc), task: task}
-	defer func() {
-		if err != nil {
-			task.Add(-body.n.Load())
+	for _, t := range s.targets {
+		for digest := range s.options.present[t.repo.Name()] {
+			t.known[digest] = true
 		}
-	}()
-	q := location.Query()
-	q.Set("digest", b.desc.Digest.String())
-	location.RawQuery = q.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, location.String(), body)
-	if err != nil {
-		_ = body.Close()
-		return 0, err
-	}
-	req.ContentLength = b.desc.Size
-	req.Header.Set("Content-Type", "application/octet-stream")
-	if b.desc.Size == 0 {
-		req.Body = http.NoBody // else net/http probes it and sends it chunked
-		_ = body.Close()
-	}
-	resp, err := s.send(req, http.StatusCreated, http.StatusNoContent, http.StatusAccepted)
-	if source := body.sourceErr(); source != nil {
-		return 0, &sourceError{source}
-	}
-	if err != nil {
-		if resp != nil {
-			retryAt = retryAfter(resp.Header)
-		}
-		return retryAt, err
-	}
-	return 0, sameDigest(resp, b.desc.Digest)
-}
-
-// putManifest stores a manifest under a tag or under its digest.
-func (s *session) putManifest(ctx context.Context, m manifest, identifier string) error {
-	op := fmt.Sprintf("pushing manifest %q", identifier)
-	h := http.Header{"Content-Type": {string(m.desc.MediaType)}}
-	resp, err := s.do(ctx, http.MethodPut, s.url("manifests", identifier), h, bytes.NewReader(m.raw), http.StatusCreated, http.StatusOK, http.StatusAccepted)
-	if err == nil {
-		err = sameDigest(resp, m.desc.Digest)
-	}
-	return s.fail(op, err)
-}
-
-// sameDigest refuses an answer that names other bytes than those sent; many registries name none.
-func sameDigest(resp *http.Response, want v1.Hash) error {
-	if got := resp.Header.Get("Docker-Content-Digest"); got != "" && got != want.String() {
-		return fmt.Errorf("the registry says that it stored %q instead of %q", got, want)
 	}
 	return nil
+}
+
+// greetOnce greets each registry once. What it returns for one waits for the answer.
+func greetOnce(ctx context.Context, targets []*target, inner http.RoundTripper) map[string]func() (greeting, error) {
+	once := map[string]func() (greeting, error){}
+	for _, t := range targets {
+		if once[t.repo.RegistryStr()] != nil {
+			continue
+		}
+		var g greeting
+		var err error
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			g, err = greet(ctx, t.repo.Registry, inner)
+		}()
+		once[t.repo.RegistryStr()] = func() (greeting, error) {
+			<-done // greet ends with ctx
+			return g, err
+		}
+	}
+	return once
+}
+
+// prepare logs in to a repository and asks what its tags name.
+func (s *Session) prepare(ctx context.Context, t *target, greet func() (greeting, error), inner http.RoundTripper) (err error) {
+	if t.repository, err = s.registry.open(ctx, t.repo, greet, inner, "push,pull", s.readable(t)); err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(maxAsking)
+	var mu sync.Mutex
+	for _, w := range t.wanted {
+		group.Go(func() error {
+			if w.tag == "" { // what is there is asked when the digest is known; the token can be had now
+				_, err := t.login.authorization(ctx, "")
+				return t.fail("logging in", err)
+			}
+			digest, err := t.headManifest(ctx, w.tag)
+			mu.Lock()
+			defer mu.Unlock()
+			t.tags[w.tag] = digest
+			return err
+		})
+	}
+	return group.Wait()
+}
+
+// readable are the repositories that a target's token must allow to read: those to mount from, the other targets included.
+func (s *Session) readable(t *target) []name.Repository {
+	from := slices.Clone(t.sources)
+	for _, other := range s.targets {
+		if other == t {
+			break // blobs reach the targets of one registry in their order
+		}
+		if other.repo.RegistryStr() == t.repo.RegistryStr() && !slices.Contains(from, other.repo) {
+			from = append(from, other.repo)
+		}
+	}
+	return from
+}
+
+// behind waits for the targets and returns those that must get something, with the references that must move there.
+func (s *Session) behind(ctx context.Context, root v1.Hash) ([]*target, error) {
+	if err := s.Ready(ctx); err != nil {
+		return nil, err
+	}
+	var out []*target
+	for _, t := range s.targets {
+		var moving []wanted
+		for _, w := range t.wanted {
+			now := t.tags[w.tag]
+			if w.tag == "" {
+				var err error
+				if now, err = t.headManifest(ctx, root.String()); err != nil {
+					return nil, err
+				}
+			}
+			if now != root.String() {
+				moving = append(moving, w)
+			}
+		}
+		if t.wanted = moving; len(moving) > 0 {
+			out = append(out, t)
+		}
+	}
+	return out, nil
+}
+
+// checkDigests refuses references by digest that are not the root's.
+func (s *Session) checkDigests(root v1.Hash) error {
+	var faults []error
+	for _, w := range s.wanted {
+		if w.digest != "" && w.digest != root.String() {
+			faults = append(faults, fmt.Errorf("reference %q: the image's digest is %s", w.repo.String()+"@"+w.digest, root))
+		}
+	}
+	return errors.Join(faults...)
 }

@@ -1,10 +1,15 @@
 package push
 
 import (
+	"cmp"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -21,7 +26,7 @@ func (e *refusedError) Error() string { return e.reason }
 // It stands below everything else that makes requests, the library's own ping and token exchange included.
 type guarded struct {
 	inner    http.RoundTripper
-	insecure bool // plain http is allowed to every host, not just to this machine
+	insecure func(host string) bool // plain http is allowed there; to this machine it always is
 	answered *atomic.Int64
 }
 
@@ -40,8 +45,8 @@ func (t guarded) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 func (t guarded) refuse(req *http.Request) string {
-	if req.URL.Scheme == "http" && !t.insecure && !isLoopback(req.URL.Hostname()) {
-		return fmt.Sprintf("plain http to %q was not asked for; --insecure allows it", req.URL.Host)
+	if req.URL.Scheme == "http" && !isLoopback(req.URL.Hostname()) && !t.insecure(req.URL.Host) {
+		return fmt.Sprintf("plain http to %[1]q was not asked for; --insecure %[1]s allows it", req.URL.Host)
 	}
 	if req.Response == nil || req.Response.Request == nil { // not a redirect
 		return ""
@@ -76,12 +81,50 @@ func isInternal(host string) bool {
 }
 
 // transport is the way to all registries of one call.
-func (r Registry) transport(answered *atomic.Int64) http.RoundTripper {
+func (r Registry) transport(answered *atomic.Int64) (http.RoundTripper, error) {
 	inner := r.Transport
+	if inner == nil && r.CAFile != "" {
+		t, err := trusting(r.CAFile)
+		if err != nil {
+			return nil, err
+		}
+		inner = t
+	}
 	if inner == nil {
 		inner = remote.DefaultTransport
 	}
-	return retrying{inner: guarded{inner: inner, insecure: r.Insecure, answered: answered}, policy: r.policy()}
+	guard := guarded{inner: inner, insecure: r.insecure, answered: answered}
+	return retrying{inner: stalling{inner: guard, patience: cmp.Or(r.Stall, defaultStall)}, policy: r.policy()}, nil
+}
+
+// insecure says whether plain http to a host, HOST or HOST:PORT, was asked for.
+func (r Registry) insecure(host string) bool {
+	return r.Insecure || slices.Contains(r.InsecureHosts, host)
+}
+
+// maxCAFile bounds a file of certificates; the world's public ones have some 200 KiB.
+const maxCAFile = 8 << 20
+
+// trusting is a transport that takes the certificates in a file for as good as the system's.
+func trusting(file string) (http.RoundTripper, error) {
+	pem, err := readSmallFile(file, maxCAFile)
+	if err != nil {
+		return nil, fmt.Errorf("reading CA certificates: %w", err)
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool() // a machine without certificates has these alone
+	}
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("reading CA certificates: %q holds none in PEM form", file)
+	}
+	def, ok := remote.DefaultTransport.(*http.Transport)
+	if !ok {
+		return nil, errors.New("reading CA certificates: the library's transport is of another kind")
+	}
+	t := def.Clone()
+	t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	return t, nil
 }
 
 func (r Registry) policy() policy {

@@ -30,7 +30,13 @@ func (p program) app() *cli.App {
 			p.lockCommand(),
 			p.resolveCommand(),
 			p.inspectCommand(),
+			p.diffCommand(),
+			p.verifyCommand(),
 			p.pushCommand(),
+			p.mirrorCommand(),
+			p.cacheCommand(),
+			p.indexCommand(),
+			p.attachCommand(),
 			p.demoCommand(),
 			p.versionCommand(),
 			p.completionCommand(),
@@ -55,9 +61,27 @@ func command(c *cli.Command) *cli.Command {
 		}
 	}
 	c.OnUsageError = func(_ *cli.Context, err error, _ bool) error {
-		return usageError{fmt.Errorf("%w; see \"pyimg %s --help\"", err, c.Name)}
+		return usageError{fmt.Errorf("%w; see \"%s --help\"", err, c.HelpName)}
 	}
 	return c
+}
+
+// group is a command that only holds others, each made by [command]: pyimg NAME SUB [FLAG...] [ARG...].
+func group(name, usage string, subs ...*cli.Command) *cli.Command {
+	return command(&cli.Command{
+		Name: name, Usage: usage, UsageText: "pyimg " + name + " COMMAND [FLAG...] [ARG...]", Subcommands: subs,
+		Action: func(c *cli.Context) error {
+			var names []string
+			for _, sub := range subs {
+				names = append(names, sub.Name)
+			}
+			known := fmt.Sprintf("its commands are %s; see \"pyimg %s --help\"", strings.Join(names, ", "), name)
+			if c.NArg() > 0 {
+				return usagef("%s has no command %q; %s", name, c.Args().First(), known)
+			}
+			return usagef("%s needs a command; %s", name, known)
+		},
+	})
 }
 
 // flagsFirst moves a command's flags before its arguments, since urfave/cli stops reading flags at the first argument.
@@ -77,8 +101,12 @@ func flagsFirst(app *cli.App, args []string) ([]string, error) {
 	if cmd == nil {
 		return args, nil
 	}
+	cmd, names, in := subCommand(cmd, args[1:2], args[2:])
+	if len(cmd.Subcommands) > 0 {
+		return slices.Concat(args[:1], names, in), nil // it says what is missing
+	}
 	var flags, rest []string
-	for in := args[2:]; len(in) > 0; in = in[1:] {
+	for ; len(in) > 0; in = in[1:] {
 		a := in[0]
 		if a == "--" {
 			rest = append(rest, in[1:]...)
@@ -93,12 +121,28 @@ func flagsFirst(app *cli.App, args []string) ([]string, error) {
 			continue
 		}
 		if len(in) == 1 {
-			return nil, usagef("flag %s needs a value; see \"pyimg %s --help\"", a, cmd.Name)
+			return nil, usagef("flag %s needs a value; see \"pyimg %s --help\"", a, strings.Join(names, " "))
 		}
 		in = in[1:]
 		flags = append(flags, in[0])
 	}
-	return slices.Concat(args[:2], flags, []string{"--"}, rest), nil
+	return slices.Concat(args[:1], names, flags, []string{"--"}, rest), nil
+}
+
+// subCommand finds the command that args are for: the name of a group's command may stand after flags, too. names lead
+// from the group to it, and in is what is left of args.
+func subCommand(cmd *cli.Command, names, args []string) (found *cli.Command, path, in []string) {
+	for i, a := range args {
+		sub := slices.IndexFunc(cmd.Subcommands, func(c *cli.Command) bool { return c.HasName(a) })
+		if sub >= 0 {
+			rest := slices.Concat(args[:i], args[i+1:])
+			return subCommand(cmd.Subcommands[sub], slices.Concat(names, []string{a}), rest)
+		}
+		if a == "--" {
+			break
+		}
+	}
+	return cmd, names, args
 }
 
 // takesValue tells whether the argument after the flag is its value.

@@ -1,10 +1,11 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -13,19 +14,17 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/push"
 )
 
 func (p program) assembleCommand() *cli.Command {
-	flags := append(sourceFlags(), registryFlags()...)
-	flags = append(flags, imageFlags()...)
+	flags := slices.Concat(sourceFlags(), imageFlags(), registryFlags(), pushFlags(), resultFlags())
 	flags = append(flags,
 		&cli.StringSliceFlag{Name: "push", Usage: "push to the registry `REF` (repeatable)"},
 		&cli.StringSliceFlag{Name: "output", Usage: "write `oci:DIR[:TAG]`, oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME] (repeatable)"},
 		lockFlag(),
 		&cli.BoolFlag{Name: "locked", Usage: "demand a lock that fits the spec"},
 		&cli.BoolFlag{Name: "no-lock", Usage: "leave the lock aside"},
-		&cli.StringFlag{Name: "digest-file", Usage: "write the image's digest to `FILE`"},
-		&cli.StringFlag{Name: "metadata-file", Usage: "write digests, sizes and layers of all platforms to `FILE`, as JSON"},
 		&cli.BoolFlag{Name: "print-spec", Usage: "print the spec that is in force, and do nothing else"},
 	)
 	return command(&cli.Command{
@@ -49,7 +48,8 @@ func imageFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "runtime", Usage: "`URL|FILE|apk` instead of the spec's runtimes; may hold {alpine_arch}, {oci_arch}, {triple} (repeatable)"},
 		&cli.StringFlag{Name: "allocator", Usage: "`NAME` of the malloc to preload: jemalloc, mimalloc or none"},
 		&cli.StringFlag{Name: "layers", Usage: "`auto|package|single`: merge only what exceeds the limit, never, or everything"},
-		&cli.StringFlag{Name: "compression", Usage: "`gzip|zstd` for all layers (default: as each one is)"},
+		&cli.StringFlag{Name: "compression", Usage: "`gzip|zstd[:LEVEL]` for all layers (default: as each one is); the level of those that are made, such as zstd:19 or gzip:9"},
+		&cli.StringSliceFlag{Name: "annotation", Usage: "`KEY=VALUE` on the index and on each manifest, beside the spec's (repeatable)"},
 	}
 }
 
@@ -70,7 +70,10 @@ func (p program) assemble(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := p.registry(c).CheckRefs(c.StringSlice("push")); err != nil {
+	if err := p.readLogin(c); err != nil {
+		return err
+	}
+	if err := p.registry(c).CheckRefs(c.StringSlice("push"), pushOptions(c)); err != nil {
 		return usageError{err}
 	}
 	lock, locked, err := p.lockInForce(c, s)
@@ -82,6 +85,11 @@ func (p program) assemble(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	pushing, err := p.beginPush(c, c.StringSlice("push"))
+	if err != nil {
+		return err
+	}
+	defer pushing.close()
 	open := assemble.FromStore(src.Store)
 	if locked {
 		open, err = p.supply(c, s, lock, src, outputs)
@@ -89,21 +97,25 @@ func (p program) assemble(c *cli.Context) error {
 		lock, err = p.build(c, src, func(src assemble.Sources) (assemble.Plan, error) { return assemble.Resolve(c.Context, s, src) })
 	}
 	if err != nil {
-		return err
+		return pushing.cause(err)
 	}
 	index, err := lock.Index(c.Context, open)
 	if err != nil {
 		return err
 	}
-	return p.deliver(c, lock, index, outputs)
+	return pushing.cause(p.deliver(c, index, outputs, pushing))
 }
 
 // assembleSpec is the spec in force, with the flags' word over the file's.
 func assembleSpec(c *cli.Context) (assemble.Spec, error) {
+	return assembleSpecNamed(c, c.Args().First())
+}
+
+func assembleSpecNamed(c *cli.Context, name string) (assemble.Spec, error) {
 	if c.NArg() > 1 {
 		return assemble.Spec{}, usagef("%s takes one spec, found %d arguments", c.Command.Name, c.NArg())
 	}
-	s, err := spec(c.Args().First())
+	s, err := spec(c, name)
 	if err != nil {
 		return s, err
 	}
@@ -135,12 +147,32 @@ func applyImageFlags(c *cli.Context, s *assemble.Spec) (err error) {
 			return fmt.Errorf("--allocator: %w", err)
 		}
 	}
-	for flag, to := range map[string]*string{"layers": &s.Layers.Strategy, "compression": &s.Layers.Compression} {
-		if v := c.String(flag); v != "" {
-			*to = v
+	if v := c.String("layers"); v != "" {
+		s.Layers.Strategy = v
+	}
+	if v := c.String("compression"); v != "" {
+		if err := s.Layers.SetCompression(v); err != nil {
+			return fmt.Errorf("--compression: %w", err)
 		}
 	}
+	annotations, err := keyValues(c, "annotation")
+	if err != nil {
+		return err
+	}
+	if len(annotations) > 0 {
+		s.Image.Annotations = withAll(s.Image.Annotations, annotations)
+	}
 	return s.Layers.Check()
+}
+
+// withAll is a copy of a map with the entries of another.
+func withAll(m, more map[string]string) map[string]string {
+	out := maps.Clone(m)
+	if out == nil {
+		out = map[string]string{}
+	}
+	maps.Copy(out, more)
+	return out
 }
 
 // build builds what a plan is found for.
@@ -190,41 +222,24 @@ func (p program) sourceDateEpoch() (time.Time, error) {
 }
 
 // deliver writes and pushes the image, and says what came out.
-func (p program) deliver(c *cli.Context, lock assemble.Lock, index v1.ImageIndex, outputs []output) error {
+func (p program) deliver(c *cli.Context, index v1.ImageIndex, outputs []output, pushing *pushing) error {
 	for _, o := range outputs {
 		if err := o.write(c.Context, index); err != nil {
 			return err
 		}
 	}
-	results := []string{lock.Digest}
-	if refs := c.StringSlice("push"); len(refs) > 0 {
-		r, err := p.push(c, index, refs)
+	if pushing != nil {
+		r, err := p.finishPush(c, pushing, index)
 		if err != nil {
 			return err
 		}
-		results = r.Refs
+		return p.results(c, r)
 	}
-	for _, r := range results { // first, so that a file that cannot be written does not hide what was pushed
-		fmt.Fprintln(p.stdout, r)
+	r, err := push.Describe(index)
+	if err != nil {
+		return err
 	}
-	return writeResults(c, lock)
-}
-
-// writeResults writes the files that CI reads.
-func writeResults(c *cli.Context, lock assemble.Lock) error {
-	if name := c.String("digest-file"); name != "" {
-		if err := writeFile(name, []byte(lock.Digest+"\n")); err != nil {
-			return err
-		}
-	}
-	if name := c.String("metadata-file"); name != "" {
-		b, err := json.MarshalIndent(lock, "", "  ")
-		if err != nil {
-			return err
-		}
-		return writeFile(name, append(b, '\n'))
-	}
-	return nil
+	return p.results(c, r)
 }
 
 // writeFile writes a file beside its place and renames it there, so that a reader never sees half of it. What is there

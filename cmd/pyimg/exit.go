@@ -8,6 +8,7 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/bundle"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/push"
@@ -42,15 +43,19 @@ func exitCode(err error) int {
 	var trust *apk.TrustError
 	var hash *apk.HashError
 	var digest *layers.DigestError
+	var fault *bundle.FaultError
+	var base *bundle.BaseError
 	var registry *push.Error
 	var credential *push.CredentialError
 	var source *fetch.Error
 	switch {
-	case errors.As(err, &usage), errors.As(err, &spec), errors.As(err, &lock):
+	case errors.As(err, &fault):
+		return exitUnverified
+	case errors.As(err, &usage), errors.As(err, &spec), errors.As(err, &lock), errors.As(err, &base):
 		return exitUsage
 	case errors.Is(err, apk.ErrNoSolution):
 		return exitNoSolution
-	case errors.As(err, &verify), errors.As(err, &mismatch), errors.As(err, &trust), errors.As(err, &hash), errors.As(err, &digest), errors.Is(err, apk.ErrDamaged):
+	case errors.As(err, &verify), errors.As(err, &mismatch), errors.As(err, &trust), errors.As(err, &hash), errors.As(err, &digest), errors.Is(err, apk.ErrDamaged), isUnsound(err):
 		return exitUnverified
 	case errors.As(err, &registry):
 		if registry.Unauthorized() {

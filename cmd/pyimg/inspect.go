@@ -20,15 +20,25 @@ func (p program) inspectCommand() *cli.Command {
 		Usage:     "show platforms, layers, sizes, packages and environment of an image",
 		ArgsUsage: "REF|LAYOUT",
 		Description: "Any image will do. For one that pyimg made it says of each layer whether it is its source's own bytes, and if not, why.\n\n" +
-			"Example: pyimg inspect image/:latest",
-		Flags: []cli.Flag{insecureFlag(), &cli.BoolFlag{Name: "json", Usage: "as JSON"}},
+			"Example: pyimg inspect image/:latest\n" +
+			"         pyimg inspect --tree --depth 3 image/:latest",
+		Flags: append(append(treeFlags(), loginFlags()...), &cli.BoolFlag{Name: "json", Usage: "as JSON"}),
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 1 {
 				return usagef("inspect takes one image reference or layout; see \"pyimg inspect --help\"")
 			}
+			if (c.IsSet("platform") || c.IsSet("depth")) && !c.Bool("tree") {
+				return usagef("--platform and --depth are for --tree")
+			}
+			if err := p.readLogin(c); err != nil {
+				return err
+			}
 			index, err := p.open(c.Context, c, c.Args().First())
 			if err != nil {
 				return err
+			}
+			if c.Bool("tree") {
+				return p.tree(c, index)
 			}
 			report, err := assemble.Inspect(c.Context, index)
 			if err != nil {

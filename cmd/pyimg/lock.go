@@ -112,6 +112,9 @@ func (p program) lockInForce(c *cli.Context, s assemble.Spec) (assemble.Lock, bo
 	}
 	file := lockFile(c)
 	lock, err := assemble.ReadLock(file)
+	if errors.Is(err, fs.ErrNotExist) && c.String("lock") == "" {
+		lock, file, err = mirrorsLock(c, file, err)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		if c.Bool("locked") || c.String("lock") != "" {
 			return lock, false, usagef("%w; write it with \"pyimg lock\"", err)

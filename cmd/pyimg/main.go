@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -16,9 +18,10 @@ import (
 )
 
 func main() {
+	boundMemory()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	p := program{
-		stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv,
+		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv,
 		terminal: term.IsTerminal(int(os.Stderr.Fd())), command: "pyimg",
 	}
 	if strings.Contains(os.Args[0], "go-build") {
@@ -29,8 +32,18 @@ func main() {
 	os.Exit(code)
 }
 
+// boundMemory has the garbage collected earlier where much is in use, rather than when it has doubled. GOMEMLIMIT sets
+// another bound.
+func boundMemory() {
+	const bound = 72 << 20
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		debug.SetMemoryLimit(bound)
+	}
+}
+
 // program is what pyimg knows of the process it runs in.
 type program struct {
+	stdin          io.Reader // nil where there is none
 	stdout, stderr io.Writer
 	getenv         func(string) string
 	terminal       bool   // stderr is one

@@ -14,22 +14,15 @@ import (
 
 // registryFlags are the flags of the commands that talk to registries.
 func registryFlags() []cli.Flag {
-	return []cli.Flag{
-		insecureFlag(),
-		progressFlag(),
-	}
+	return append(loginFlags(), progressFlag())
 }
 
 func progressFlag() cli.Flag {
 	return &cli.StringFlag{Name: "progress", Value: "auto", Usage: "`auto|plain|json|quiet` on stderr"}
 }
 
-func insecureFlag() cli.Flag {
-	return &cli.BoolFlag{Name: "insecure", Usage: "plain http also for registries that are not on this machine"}
-}
-
 func (p program) registry(c *cli.Context) push.Registry {
-	return push.Registry{Keychain: push.Keychain(p.getenv), Insecure: c.Bool("insecure")}
+	return push.Registry{Keychain: p.keychain(c), CAFile: c.String("ca-file"), InsecureHosts: c.StringSlice("insecure")}
 }
 
 // reporter shows progress as --progress asks for.
@@ -44,7 +37,7 @@ func (p program) reporter(c *cli.Context) (progress.Reporter, error) {
 // open reads the image that an argument names: a layout or archive on disk, else one in a registry.
 func (p program) open(ctx context.Context, c *cli.Context, arg string) (v1.ImageIndex, error) {
 	if path, ok := onDisk(arg); ok {
-		return push.ReadLayout(path)
+		return push.ReadImage(path)
 	}
 	return p.registry(c).Get(ctx, arg)
 }

@@ -27,7 +27,7 @@ func (p program) resolveCommand() *cli.Command {
 }
 
 func (p program) resolve(c *cli.Context) error {
-	s, err := spec(c.String("spec"))
+	s, err := spec(c, c.String("spec"))
 	if err != nil {
 		return err
 	}

@@ -7,9 +7,14 @@ import (
 	"strings"
 	"testing"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/pyimg/pyimg/internal/fixture"
+	"github.com/pyimg/pyimg/push"
 )
 
 func TestMain(m *testing.M) {
@@ -31,6 +36,8 @@ func TestScripts(t *testing.T) {
 	for _, h := range fixture.HostileTarballs() {
 		mirror.Put("runtimes/"+strings.ReplaceAll(h.Name, " ", "-")+".tar.gz", fixture.Tarball{Files: h.Files, Verbatim: true}.Bytes())
 	}
+	mirror.Put("runtimes/worse.tar.gz", worseLayer())
+	mirror.Put("runtimes/lacking.tar.gz", lackingRuntime())
 	shared := t.TempDir()
 	if err := mirror.Write(shared); err != nil {
 		t.Fatal(err)
@@ -41,8 +48,10 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup:               func(e *testscript.Env) error { return setup(e, mirror, shared) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code": exitsWith,
-			"flip": flip,
+			"code":    exitsWith,
+			"flip":    flip,
+			"flipall": flipAll,
+			"append":  appendLayer,
 		},
 	})
 }
@@ -70,6 +79,7 @@ func setup(e *testscript.Env, mirror *fixture.Mirror, shared string) error {
 	e.Setenv("REGISTRY", strings.TrimPrefix(at, "http://"))
 	e.Setenv("PYIMG_CACHE_DIR", filepath.Join(e.WorkDir, ".cache"))
 	e.Setenv("HOME", filepath.Join(e.WorkDir, ".home"))
+	e.Setenv("GORACE", "atexit_sleep_ms=0") // else each process of a test under -race takes a second more
 	return nil
 }
 
@@ -91,4 +101,63 @@ func flip(ts *testscript.TestScript, neg bool, args []string) {
 	b, err := os.ReadFile(name)
 	ts.Check(err)
 	ts.Check(os.WriteFile(name, fixture.FlipByte(b, len(b)/2), 0o600))
+}
+
+// flipAll inverts a byte in the middle of each file of a folder.
+func flipAll(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: flipall DIR")
+	}
+	files, err := os.ReadDir(ts.MkAbs(args[0]))
+	ts.Check(err)
+	for _, f := range files {
+		flip(ts, false, []string{filepath.Join(args[0], f.Name())})
+	}
+}
+
+// worseLayer is a layer that spoils an image.
+func worseLayer() []byte {
+	return fixture.Tarball{Files: []fixture.File{
+		{Path: "usr/local/lib/.wh.libpython3.13.so.1.0"},
+		{Path: "usr/local/bin/foreign", Mode: 0o755, Body: fixture.Executable("s390x").Bytes()},
+		{Path: "usr/local/bin/su", Mode: 0o4755, Body: []byte("#!/bin/sh\n")},
+	}}.Bytes()
+}
+
+// lackingRuntime is one whose library nothing provides.
+func lackingRuntime() []byte {
+	return fixture.Tarball{Files: []fixture.File{
+		{Path: "usr/local/lib/lacks.so", Mode: 0o755, Body: fixture.Library("x86_64", "lacks.so", "libnowhere.so.9").Bytes()},
+	}}.Bytes()
+}
+
+// appendLayer adds a layer on top of each image of a layout, without a word in the history: append FROM TO LAYER
+func appendLayer(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: append FROM TO LAYER")
+	}
+	raw, err := os.ReadFile(args[2])
+	ts.Check(err)
+	old, err := push.ReadLayout(ts.MkAbs(args[0]))
+	ts.Check(err)
+	m, err := old.IndexManifest()
+	ts.Check(err)
+	index := mutate.RemoveManifests(old, func(v1.Descriptor) bool { return true })
+	for _, d := range m.Manifests {
+		img, err := old.Image(d.Digest)
+		ts.Check(err)
+		f, err := img.ConfigFile()
+		ts.Check(err)
+		history := f.History
+		img, err = mutate.AppendLayers(img, static.NewLayer(raw, types.OCILayer))
+		ts.Check(err)
+		f, err = img.ConfigFile()
+		ts.Check(err)
+		f = f.DeepCopy()
+		f.History = history
+		img, err = mutate.ConfigFile(img, f)
+		ts.Check(err)
+		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{Platform: d.Platform}})
+	}
+	ts.Check(push.WriteLayout(context.Background(), ts.MkAbs(args[1]), "", index))
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -26,14 +27,19 @@ func sourceFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "keyring", Usage: "`DIR` of *.pub keys, or a key; nothing else is trusted then but the spec's keys (repeatable)"},
 		&cli.BoolFlag{Name: "allow-untrusted", Usage: "do not ask for signatures"},
 		&cli.BoolFlag{Name: "offline", Usage: "read files and directories only, ask no host"},
-		&cli.StringFlag{Name: "cache-dir", Usage: "`DIR` for packages and layers, may be shared (default: $PYIMG_CACHE_DIR, else pyimg in the user's cache folder)"},
+		&cli.StringFlag{Name: "mirror", Usage: "take what the bundle `DIR|TAR|URL` of \"pyimg mirror create\" has from there, spec and lock too where there are no others"},
+		cacheFlag(),
 		&cli.IntFlag{Name: "jobs", Usage: "fetch and ingest `N` packages at once, over all platforms", DefaultText: "twice the processors"},
 	}
 }
 
+func cacheFlag() cli.Flag {
+	return &cli.StringFlag{Name: "cache-dir", Usage: "`DIR` for packages, layers and indexes, may be shared (default: $PYIMG_CACHE_DIR, else pyimg in the user's cache folder)"}
+}
+
 // applySourceFlags puts the command line's word over the spec's.
 func applySourceFlags(c *cli.Context, s *assemble.Spec) error {
-	for _, name := range []string{"cache-dir", "spec", "allocator", "layers", "compression"} {
+	for _, name := range []string{"cache-dir", "mirror", "spec", "allocator", "layers", "compression"} {
 		if c.IsSet(name) && c.String(name) == "" {
 			return usagef("--%s is given without a value; leave it out, or is a variable not set?", name)
 		}
@@ -53,57 +59,84 @@ func applySourceFlags(c *cli.Context, s *assemble.Spec) error {
 	return nil
 }
 
-// sources opens what a build reads from. The caller calls done when the build is over.
-func (p program) sources(c *cli.Context, s assemble.Spec, withStore bool) (src assemble.Sources, done func(), err error) {
+// sources opens what a build reads from. The caller calls done when the build is over. Without needStore there may be no
+// store: what only reads indexes gains time by it and nothing else.
+func (p program) sources(c *cli.Context, s assemble.Spec, needStore bool) (src assemble.Sources, done func(), err error) {
 	if c.Int("jobs") < 0 {
 		return src, func() {}, usagef("--jobs %d: expected a number from 0 on", c.Int("jobs"))
 	}
 	client := &fetch.Client{Offline: c.Bool("offline"), Jobs: c.Int("jobs")}
 	src = assemble.Sources{Fetch: client, Jobs: c.Int("jobs"), Warn: p.warn, AllowUntrusted: c.Bool("allow-untrusted")}
-	done = func() {}
-	if withStore {
-		if src.Store, done, err = p.store(c); err != nil {
+	src.Fetch, done, err = mirrored(c, s, client)
+	if err != nil {
+		return src, done, err
+	}
+	closeMirror := done
+	if needStore {
+		store, closeStore, err := p.store(c)
+		src.Store, done = store, func() { closeStore(); closeMirror() }
+		if err != nil {
 			return src, done, err
 		}
+	} else {
+		if src.Store, _, err = p.lastingStore(c); err != nil {
+			p.warn(fmt.Sprintf("%v; indexes are read without it", err))
+		}
+		closeStore := closing(src.Store)
+		done = func() { closeStore(); closeMirror() }
 	}
-	src.Keyring, err = p.keyring(c, s, client, src.Store)
+	src.Keyring, err = p.keyring(c, s, src.Fetch, src.Store)
 	return src, done, err
 }
 
 func (p program) warn(text string) { fmt.Fprintf(p.stderr, "pyimg: warning: %s\n", text) }
 
-// store opens the cache. A folder that the user named must work; the usual one gives way to a temporary one where there
-// is no home or it cannot be written, as in a CI container.
-func (p program) store(c *cli.Context) (*layers.Store, func(), error) {
-	none := func() {}
+// lastingStore opens the cache where it is kept from run to run. A folder that the user named must work; the usual one may
+// be missing, and why says so.
+func (p program) lastingStore(c *cli.Context) (s *layers.Store, why, err error) {
 	dir := c.String("cache-dir")
 	if dir == "" {
 		dir = p.getenv("PYIMG_CACHE_DIR")
 	}
 	if dir != "" {
 		s, err := layers.OpenStore(dir)
-		return s, none, err
+		return s, nil, err
 	}
-	why := errors.New("neither XDG_CACHE_HOME nor HOME is set")
-	if dir := p.userCacheDir(); dir != "" {
-		s, err := layers.OpenStore(filepath.Join(dir, "pyimg"))
-		if err == nil {
-			return s, none, nil
-		}
-		why = err
+	dir = p.userCacheDir()
+	if dir == "" {
+		return nil, errors.New("neither XDG_CACHE_HOME nor HOME is set"), nil
+	}
+	s, why = layers.OpenStore(filepath.Join(dir, "pyimg"))
+	return s, why, nil
+}
+
+// store opens the cache, a temporary one where there is no home or it cannot be written, as in a CI container.
+func (p program) store(c *cli.Context) (*layers.Store, func(), error) {
+	none := func() {}
+	s, why, err := p.lastingStore(c)
+	if err != nil || why == nil {
+		return s, closing(s), err
 	}
 	temp, err := os.MkdirTemp("", "pyimg-cache-")
 	if err != nil {
 		return nil, none, fmt.Errorf("no folder for the cache: %w; and no temporary one: %w; name a folder that can be written with --cache-dir", why, err)
 	}
 	remove := func() { _ = os.RemoveAll(temp) } // what is left is in the temporary folder
-	s, err := layers.OpenStore(temp)
-	if err != nil {
+	if s, err = layers.OpenStore(temp); err != nil {
 		remove()
 		return nil, none, err
 	}
 	p.warn(fmt.Sprintf("%v: using a temporary cache, so nothing is kept for the next run; name a folder with --cache-dir", why))
 	return s, remove, nil
+}
+
+// closing ends the use of a store, if there is one. What goes wrong there, the next run mends.
+func closing(s *layers.Store) func() {
+	return func() {
+		if s != nil {
+			_ = s.Close()
+		}
+	}
 }
 
 // userCacheDir is where the XDG base directory specification puts caches; "" where there is no such place.
@@ -119,11 +152,15 @@ func (p program) userCacheDir() string {
 
 // keyring trusts the keys of the command line and the spec and, where the command line names none, Alpine's own: these
 // by fingerprint, wherever the file comes from.
-func (p program) keyring(c *cli.Context, s assemble.Spec, client *fetch.Client, store *layers.Store) (*apk.Keyring, error) {
+func (p program) keyring(c *cli.Context, s assemble.Spec, client assemble.Opener, store *layers.Store) (*apk.Keyring, error) {
 	ring := apk.NewKeyring()
 	named := c.StringSlice("keyring")
-	for _, path := range append(named, s.KeyPaths()...) {
-		if err := ring.AddPath(path); errors.Is(err, fs.ErrNotExist) {
+	for i, path := range slices.Concat(named, s.KeyPaths()) {
+		err := ring.AddPath(path)
+		if errors.Is(err, fs.ErrNotExist) && i >= len(named) && c.String("mirror") != "" {
+			continue // a bundle's spec comes without its keys: what they signed is not trusted, unless the lock vouches for it
+		}
+		if errors.Is(err, fs.ErrNotExist) {
 			return nil, usageError{err}
 		} else if err != nil {
 			return nil, err
@@ -137,7 +174,7 @@ func (p program) keyring(c *cli.Context, s assemble.Spec, client *fetch.Client, 
 
 // alpineKey finds one of Alpine's keys: in the cache, on an Alpine host, else at Alpine's site. The keyring checks its
 // fingerprint.
-func alpineKey(ctx context.Context, k apk.AlpineKey, client *fetch.Client, store *layers.Store) ([]byte, error) {
+func alpineKey(ctx context.Context, k apk.AlpineKey, client assemble.Opener, store *layers.Store) ([]byte, error) {
 	const maxKey = 64 << 10
 	record := "alpine-key-" + k.ID
 	if store != nil {
@@ -158,22 +195,28 @@ func alpineKey(ctx context.Context, k apk.AlpineKey, client *fetch.Client, store
 		return nil, fmt.Errorf("reading %s: %w", k.URL(), err)
 	}
 	if store != nil {
-		err = store.SetRecord(record, b)
+		_ = store.SetRecord(record, b) // else it is asked for again
 	}
-	return b, err
+	return b, nil
 }
 
-// spec reads the spec that is in force: the file given, else pyimg.yaml here, else the embedded one.
-func spec(name string) (assemble.Spec, error) {
+// spec reads the spec that is in force: the file given, else pyimg.yaml here, else that of --mirror, else the embedded one.
+func spec(c *cli.Context, name string) (assemble.Spec, error) {
 	if name != "" {
 		s, err := assemble.ReadSpec(name)
 		if errors.Is(err, fs.ErrNotExist) {
+			if s, mirrorErr := mirrorsSpec(c, name); !errors.Is(mirrorErr, fs.ErrNotExist) {
+				return s, mirrorErr
+			}
 			err = usageError{err}
 		}
 		return s, err
 	}
 	s, err := assemble.ReadSpec("pyimg.yaml")
 	if errors.Is(err, fs.ErrNotExist) {
+		s, err = mirrorsSpec(c, "")
+	}
+	if errors.Is(err, fs.ErrNotExist) && !errors.As(err, new(usageError)) {
 		s, _ = assemble.DefaultSpec()
 		return s, nil
 	}

@@ -181,7 +181,7 @@ func badPackages(s shared) []badInput {
 func badTarballs() []badInput {
 	var cases []badInput
 	for _, h := range fixture.HostileTarballs() {
-		cases = append(cases, badInput{"tarball with " + h.Name, 1, []string{"hostile.tar.gz", strings.TrimPrefix(h.Path, "usr/\x1b")}, func(t *testing.T, _ string, spec *string) []string {
+		cases = append(cases, badInput{"tarball with " + h.Name, 6, []string{"hostile.tar.gz", strings.TrimPrefix(h.Path, "usr/\x1b")}, func(t *testing.T, _ string, spec *string) []string {
 			file := writeFile(t, filepath.Join(openDir(t), "hostile.tar.gz"), string(fixture.Tarball{Files: h.Files, Verbatim: true}.Bytes()))
 			*spec = strings.Replace(*spec, "runtime: []", "runtime: {source: "+file+"}", 1)
 			return nil

@@ -67,8 +67,8 @@ func checkInstalled(t *testing.T, rec recording, layout layoutDir) {
 // as in "z-1-r0: trying to overwrite e/f owned by a-1-r0."
 func checkRefusal(t *testing.T, log []string, r result, output string) {
 	t.Helper()
-	if r.code != 1 {
-		t.Errorf("exit code %d, want 1: real apk refuses this:\n%s", r.code, strings.Join(log, "\n"))
+	if r.code != 6 {
+		t.Errorf("exit code %d, want 6: real apk refuses this:\n%s", r.code, strings.Join(log, "\n"))
 	}
 	_, reason, _ := strings.Cut(strings.Join(log, "\n"), "ERROR: ")
 	for _, word := range strings.Fields(reason) {

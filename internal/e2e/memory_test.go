@@ -36,12 +36,21 @@ runtime: []
 allocator: none
 image: {cmd: [], entrypoint: []}
 `))
-	for _, run := range []struct{ name, spec string }{{"200 MiB package", spec}, {"python for two platforms", s.pythonSpec(t)}} {
+	for _, run := range []struct {
+		name, spec string
+		args       []string
+	}{
+		{"200 MiB package", spec, nil},
+		{"python for two platforms", s.pythonSpec(t), nil},
+		{"python in one layer", s.pythonSpec(t), []string{"--layers", "single"}},
+		{"python as zstd", s.pythonSpec(t), []string{"--compression", "zstd:9"}},
+	} {
 		forgetPeak(t)
 		dir := openDir(t)
 		image := startFakeRegistry(t, nil) + "/memory:" + tag
-		r := pyimg(t).run(t, "assemble", run.spec, "--cache-dir", t.TempDir(), "--output", "oci:"+filepath.Join(dir, "layout")+":"+tag,
-			"--output", "oci-archive:"+filepath.Join(dir, "image.tar"), "--push", image)
+		args := append([]string{"assemble", run.spec, "--cache-dir", t.TempDir(), "--output", "oci:" + filepath.Join(dir, "layout") + ":" + tag,
+			"--output", "oci-archive:" + filepath.Join(dir, "image.tar"), "--push", image}, run.args...)
+		r := pyimg(t).run(t, args...)
 		if r.code != 0 {
 			t.Fatalf("%s: exit code %d\n%s", run.name, r.code, r.stderr)
 		}

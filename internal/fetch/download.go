@@ -27,18 +27,21 @@ var errStalled = errors.New("nothing came from the server for too long")
 // A download is one file on its way, over as many requests as it takes.
 type download struct {
 	client    *Client
+	method    string
 	url       *url.URL // without credentials
 	user      *url.Userinfo
 	name      string // for errors
 	failures  int    // in a row
 	size      int64  // -1 is unknown
 	validator string // for If-Range; "" where the server gives none
+	condition string // for If-None-Match or If-Modified-Since; so, too
+	known     string // the condition of what the caller has; "" is nothing
 }
 
 func newDownload(c *Client, u *url.URL, name string) *download {
 	plain := *u
 	plain.User, plain.Fragment = nil, ""
-	return &download{client: c, url: &plain, user: u.User, name: name, size: -1}
+	return &download{client: c, method: http.MethodGet, url: &plain, user: u.User, name: name, size: -1}
 }
 
 // An attempt is the body of one answer.
@@ -125,7 +128,7 @@ func (d *download) try(ctx context.Context, offset int64) (*attempt, time.Durati
 // request asks for the bytes as they are: net/http would otherwise ask for gzip and inflate it, and a range of that is
 // another range.
 func (d *download) request(ctx context.Context, offset int64) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.url.String(), nil)
+	req, err := http.NewRequestWithContext(ctx, d.method, d.url.String(), nil)
 	if err != nil {
 		return nil, permanent{errors.New("this is not a valid URL")}
 	}
@@ -138,6 +141,13 @@ func (d *download) request(ctx context.Context, offset int64) (*http.Response, e
 	if offset > 0 {
 		req.Header.Set("Range", "bytes="+strconv.FormatInt(offset, 10)+"-")
 		req.Header.Set("If-Range", d.validator)
+	}
+	switch {
+	case offset > 0 || d.known == "":
+	case isETag(d.known):
+		req.Header.Set("If-None-Match", d.known)
+	default:
+		req.Header.Set("If-Modified-Since", d.known)
 	}
 	d.client.counted.requests.Add(1)
 	resp, err := d.client.http.Do(req)
@@ -152,21 +162,23 @@ func (d *download) request(ctx context.Context, offset int64) (*http.Response, e
 func (d *download) accept(resp *http.Response, offset int64) error {
 	switch {
 	case offset == 0 && resp.StatusCode == http.StatusOK:
-		d.size, d.validator = resp.ContentLength, validator(resp.Header)
+		d.size, d.validator, d.condition = resp.ContentLength, validator(resp.Header), condition(resp.Header)
 		return nil
+	case offset == 0 && resp.StatusCode == http.StatusNotModified && d.known != "":
+		return permanent{errUnchanged}
 	case offset == 0:
 		return statusError(resp.StatusCode)
 	case resp.StatusCode == http.StatusOK, resp.StatusCode == http.StatusRequestedRangeNotSatisfiable:
-		return permanent{fmt.Errorf("the transfer broke after %d bytes, and the server has no such range of the same file now", offset)}
+		return otherFile("the transfer broke after %d bytes, and the server has no such range of the same file now", offset)
 	case resp.StatusCode != http.StatusPartialContent:
 		return statusError(resp.StatusCode)
 	}
 	if v := validator(resp.Header); v != "" && v != d.validator {
-		return permanent{fmt.Errorf("the file changed on the server after %d bytes", offset)}
+		return otherFile("the file changed on the server after %d bytes", offset)
 	}
 	start, size, ok := contentRange(resp.Header.Get("Content-Range"))
 	if !ok || start != offset || d.size >= 0 && size >= 0 && size != d.size {
-		return permanent{fmt.Errorf("asked to go on after %d bytes, the server answers with range %q", offset, resp.Header.Get("Content-Range"))}
+		return otherFile("asked to go on after %d bytes, the server answers with range %q", offset, resp.Header.Get("Content-Range"))
 	}
 	d.client.counted.resumes.Add(1)
 	return nil
@@ -183,6 +195,37 @@ func validator(h http.Header) string {
 	}
 	return ""
 }
+
+// maxCondition bounds what is kept of a server's words; an ETag is some 50 bytes.
+const maxCondition = 1 << 10
+
+// condition returns what a later request may ask with: an ETag, be it a weak one, else a date. A date that was the server's
+// present is none: the file may have changed again within that second (RFC 9110, 8.8.2.2 and 13.1.2).
+func condition(h http.Header) string {
+	tag, modified := h.Get("ETag"), h.Get("Last-Modified")
+	switch {
+	case max(len(tag), len(modified)) > maxCondition:
+		return ""
+	case isETag(tag):
+		return tag
+	}
+	at, err := http.ParseTime(modified)
+	if now, dateErr := http.ParseTime(h.Get("Date")); err != nil || dateErr == nil && now.Sub(at) < time.Second {
+		return ""
+	}
+	return modified
+}
+
+// usable says whether a caller's condition is what condition gives; what a header cannot say would fail the request.
+func usable(known string) bool {
+	_, err := http.ParseTime(known)
+	return err == nil || isETag(known) && !strings.ContainsFunc(known, func(r rune) bool { return r < ' ' || r == 0x7f })
+}
+
+func isETag(s string) bool { return strings.HasPrefix(s, `"`) || strings.HasPrefix(s, `W/"`) }
+
+// errUnchanged is the answer to a condition that holds.
+var errUnchanged = errors.New("the file is unchanged")
 
 // contentRange reads "bytes START-END/SIZE" (RFC 9110, 14.4); size is -1 where it is "*".
 func contentRange(s string) (start, size int64, ok bool) {

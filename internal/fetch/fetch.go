@@ -67,44 +67,64 @@ var ErrOffline = errors.New("--offline forbids the network; run once without it,
 //
 // All errors are an *Error, or ctx's own inside one. Where there is no such file, errors.Is(err, fs.ErrNotExist).
 func (c *Client) Open(ctx context.Context, location string) (io.ReadCloser, error) {
+	r, _, err := c.OpenIf(ctx, location, "")
+	return r, err
+}
+
+// OpenIf is Open for a file that was opened before, if it has changed since: validator is what the earlier answer gave, ""
+// where there was none. Where the server says that the file is the same, r is nil. newValidator is for the next time, "" where
+// the server gives nothing to ask with; files and paths are always opened, and have none.
+func (c *Client) OpenIf(ctx context.Context, location, validator string) (r io.ReadCloser, newValidator string, err error) {
 	scheme, _, isURL := strings.Cut(location, "://")
 	if !isURL {
-		return openFile(ctx, location, location)
+		r, err = openFile(ctx, location, location)
+		return r, "", err
 	}
 	name := Redact(location)
 	u, err := url.Parse(location)
 	if err != nil { // whose text has the URL as it is, password and all
-		return nil, &Error{URL: name, Err: errors.New("this is not a valid URL")}
+		return nil, "", &Error{URL: name, Err: errors.New("this is not a valid URL")}
 	}
 	switch strings.ToLower(scheme) {
 	case "http", "https":
-		return c.download(ctx, u, name)
+		return c.start(ctx, u, name, 0, func(d *download) {
+			if usable(validator) {
+				d.known = validator
+			}
+		})
 	case "file":
 		if u.Host != "" && u.Host != "localhost" {
-			return nil, &Error{URL: name, Err: fmt.Errorf("file URLs name no host; did you mean \"file:///%s%s\"?", u.Host, u.Path)}
+			return nil, "", &Error{URL: name, Err: fmt.Errorf("file URLs name no host; did you mean \"file:///%s%s\"?", u.Host, u.Path)}
 		}
-		return openFile(ctx, name, u.Path)
+		r, err = openFile(ctx, name, u.Path)
+		return r, "", err
 	}
-	return nil, &Error{URL: name, Err: fmt.Errorf("no such scheme %q here; http, https, file and plain paths are known", scheme)}
+	return nil, "", &Error{URL: name, Err: fmt.Errorf("no such scheme %q here; http, https, file and plain paths are known", scheme)}
 }
 
-// download starts a download in a slot of its own.
-func (c *Client) download(ctx context.Context, u *url.URL, name string) (io.ReadCloser, error) {
+// start starts a download at an offset, in a slot of its own; prepare says what is known of the file. See OpenIf.
+func (c *Client) start(ctx context.Context, u *url.URL, name string, offset int64, prepare func(*download)) (io.ReadCloser, string, error) {
 	if c.Offline {
-		return nil, &Error{URL: name, Err: ErrOffline}
+		return nil, "", &Error{URL: name, Err: ErrOffline}
 	}
 	if u.Host == "" {
-		return nil, &Error{URL: name, Err: errors.New("the URL names no host")}
+		return nil, "", &Error{URL: name, Err: errors.New("the URL names no host")}
 	}
 	c.once.Do(c.init)
 	if err := c.slots.Acquire(ctx, 1); err != nil {
-		return nil, &Error{URL: name, Err: context.Cause(ctx)}
+		return nil, "", &Error{URL: name, Err: context.Cause(ctx)}
 	}
 	d := newDownload(c, u, name)
-	first, err := d.connect(ctx, 0)
+	prepare(d)
+	known := d.known
+	first, err := d.connect(ctx, offset)
+	d.known = "" // what breaks off is wanted, whatever it is
 	if err != nil {
 		c.slots.Release(1)
-		return nil, err
+		if errors.Is(err, errUnchanged) {
+			return nil, known, nil
+		}
+		return nil, "", err
 	}
 	connect := func(offset int64, after error) (*attempt, error) {
 		if err := d.pause(ctx, after, 0); err != nil {
@@ -112,7 +132,7 @@ func (c *Client) download(ctx context.Context, u *url.URL, name string) (io.Read
 		}
 		return d.connect(ctx, offset)
 	}
-	return &body{download: d, attempt: first, connect: connect, release: func() { c.slots.Release(1) }}, nil
+	return &body{download: d, attempt: first, connect: connect, release: func() { c.slots.Release(1) }, offset: offset, forgiven: offset}, d.condition, nil
 }
 
 func (c *Client) init() {

@@ -33,6 +33,9 @@ type Facts struct {
 	Malloc bool
 	// Align is the largest p_align of its PT_LOAD segments: it cannot be mapped where pages are larger.
 	Align uint64
+	// Page is the largest page, in bytes, of a kernel on which a jemalloc for 64-bit ARM starts, where its code tells; it
+	// is built for one, and gives up where pages are larger. 0 where that is not known, and for all else.
+	Page uint64
 	// Err says what could not be understood; the other fields hold what was read before.
 	Err string
 }
@@ -83,6 +86,7 @@ type file struct {
 // A segment is a program header.
 type segment struct {
 	kind                         elf.ProgType
+	flags                        elf.ProgFlag
 	off, vaddr, filesz, memAlign uint64
 }
 
@@ -109,7 +113,10 @@ func (f *file) read() error {
 		return nil
 	}
 	f.Dynamic = true
-	return f.dynamic(*dynamic)
+	if err := f.dynamic(*dynamic); err != nil {
+		return err
+	}
+	return f.findPage()
 }
 
 // header reads the ELF header and the program headers (elf(5)).
@@ -177,10 +184,10 @@ func (f *file) programHeaders() ([]segment, error) {
 func (f *file) segment(b []byte) segment {
 	kind := elf.ProgType(f.order.Uint32(b))
 	if f.Class == 64 {
-		return segment{kind, f.order.Uint64(b[8:]), f.order.Uint64(b[16:]), f.order.Uint64(b[32:]), f.order.Uint64(b[48:])}
+		return segment{kind, elf.ProgFlag(f.order.Uint32(b[4:])), f.order.Uint64(b[8:]), f.order.Uint64(b[16:]), f.order.Uint64(b[32:]), f.order.Uint64(b[48:])}
 	}
 	word := func(i int) uint64 { return uint64(f.order.Uint32(b[i:])) }
-	return segment{kind, word(4), word(8), word(16), word(28)}
+	return segment{kind, elf.ProgFlag(word(24)), word(4), word(8), word(16), word(28)}
 }
 
 // at fills b from off.

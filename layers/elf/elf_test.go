@@ -299,6 +299,10 @@ func FuzzRead(f *testing.F) {
 		im.class, im.machine = 64, elf.EM_S390
 		f.Add(im.bytes())
 	}
+	arm := sample()
+	arm.machine = elf.EM_AARCH64
+	arm.soname = "<jemalloc>: Unsupported system page size\xc0\x03\x80\x52\x1f\x40\x40\xf1"
+	f.Add(arm.bytes())
 	f.Add([]byte(elf.ELFMAG))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		facts := read(raw)

@@ -1,0 +1,55 @@
+package apk_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pyimg/pyimg/apk"
+)
+
+const installedSample = "C:Q1xx=\nP:a\nV:1-r0\nI:4096\nT:\nF:\nR:top\nF:usr/bin\nM:0:0:700\nR:a\na:0:0:755\nZ:Q1yy=\n\nP:b\nV:2-r1\n\n"
+
+func TestReadInstalled(t *testing.T) {
+	t.Parallel()
+	got, err := apk.ReadInstalled(strings.NewReader(installedSample))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []apk.InstalledPackage{{Name: "a", Version: "1-r0", Size: 4096, Paths: []string{"top", "usr/bin/a"}}, {Name: "b", Version: "2-r1"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("ReadInstalled (-want +got):\n%s", diff)
+	}
+}
+
+func TestReadInstalledTellsTheLine(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"P:a\nnonsense\n":    "line 2",
+		"P:a\nV:1\nI:many\n": "line 3",
+		"P:a\nI:-1\n":        "line 2",
+	} {
+		if _, err := apk.ReadInstalled(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("ReadInstalled(%q): %v, want %q", text, err, want)
+		}
+	}
+}
+
+func FuzzReadInstalled(f *testing.F) {
+	f.Add(installedSample)
+	f.Add("F:../../etc\nR:passwd\nP:x\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		packages, err := apk.ReadInstalled(strings.NewReader(text))
+		if err != nil {
+			return
+		}
+		for _, p := range packages {
+			for _, path := range p.Paths {
+				if strings.HasPrefix(path, "/") || strings.HasPrefix(path, "../") || len(path) > len(text) {
+					t.Errorf("ReadInstalled(%q) has the path %q", text, path)
+				}
+			}
+		}
+	})
+}

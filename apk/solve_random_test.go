@@ -1,0 +1,75 @@
+package apk_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+
+	"github.com/pyimg/pyimg/apk"
+)
+
+// A randomCase is a world and what is on offer for it, as the lines that offers reads.
+type randomCase struct {
+	main, edge string
+	world      string
+}
+
+// newRandomCase draws packages that depend on, conflict with, provide and trigger each other. The same seed is the same
+// case.
+func newRandomCase(seed uint64) randomCase {
+	r := rand.New(rand.NewPCG(seed, 1))
+	name := func() string { return fmt.Sprintf("n%d", r.IntN(24)) }
+	want := func() string {
+		w := name() + []string{"", "", "", "", "<3", ">1", "=2", "~2"}[r.IntN(8)]
+		if r.IntN(12) == 0 {
+			w = "!" + w
+		}
+		return w
+	}
+	list := func(n int, one func() string) string {
+		words := make([]string, n)
+		for i := range words {
+			words[i] = one()
+		}
+		return strings.Join(words, " ")
+	}
+	lines := func(n int) string {
+		var b strings.Builder
+		for range n {
+			fmt.Fprintf(&b, "%s=%d", name(), 1+r.IntN(4))
+			if n := r.IntN(4); n > 0 {
+				fmt.Fprintf(&b, " | D:%s", list(n, want))
+			}
+			if r.IntN(3) == 0 {
+				fmt.Fprintf(&b, " | p:%s", list(1+r.IntN(2), func() string { return name() + []string{"", "=1", "=2"}[r.IntN(3)] }))
+			}
+			if r.IntN(5) == 0 {
+				fmt.Fprintf(&b, " | i:%s", list(1+r.IntN(2), want))
+			}
+			if r.IntN(4) == 0 {
+				fmt.Fprintf(&b, " | k:%d", r.IntN(3)*10)
+			}
+			b.WriteByte('\n')
+		}
+		return b.String()
+	}
+	c := randomCase{main: lines(10 + r.IntN(40)), edge: lines(r.IntN(15))}
+	if cut := strings.IndexByte(c.main, '\n'); r.IntN(2) == 0 {
+		c.edge += c.main[:cut+1] // one package in both
+	}
+	c.world = list(1+r.IntN(4), func() string {
+		if r.IntN(6) == 0 {
+			return name() + "@edge"
+		}
+		return want()
+	})
+	return c
+}
+
+// answerText is all that Solve says.
+func answerText(s apk.Solution, err error) string {
+	if err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("%s\ntags %q\nnotes %q", solutionText(s), s.Tags, s.Notes)
+}

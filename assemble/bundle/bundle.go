@@ -1,0 +1,242 @@
+package bundle
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// maxText bounds a spec, a lock or a key that is read whole.
+const maxText = 64 << 20
+
+// A Bundle is one that was opened. It may be read by several goroutines at once.
+type Bundle struct {
+	Manifest
+	Path string
+
+	src  source
+	base *Bundle // of a delta
+}
+
+// A source is where a bundle's own files lie.
+type source interface {
+	// open opens a file, whose size is checked and whose content is not.
+	open(ctx context.Context, f File) (io.ReadCloser, error)
+	// around says what is wrong with all that is none of the manifest's files.
+	around(ctx context.Context) []error
+	Close() error
+}
+
+// Open opens a bundle: a folder, a tar, or the parts of one, named by any of them, by their sums or by what the tar was to
+// be called. The manifest is checked, no other file is read. The error is a *FaultError where the bundle is no good.
+func Open(path string) (*Bundle, error) {
+	info, err := os.Stat(path)
+	if err == nil && info.IsDir() {
+		return openFolder(path)
+	}
+	files, err := tarFiles(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening bundle: %w", err)
+	}
+	return openTar(path, files)
+}
+
+// Close closes its files, and those of its base.
+func (b *Bundle) Close() error {
+	err := b.src.Close()
+	if b.base != nil {
+		err = errors.Join(err, b.base.Close())
+	}
+	return err
+}
+
+// On lays a delta on its base, which belongs to it from then on. The error is a *BaseError where it is another's.
+func (b *Bundle) On(base *Bundle) error {
+	if b.Base == "" {
+		return fmt.Errorf("bundle %q is whole, so it has no base", b.Path)
+	}
+	if err := base.Complete(); err != nil {
+		return err
+	}
+	if found := base.wholeID(); found != b.Base {
+		return &BaseError{b.Path, b.Base, found}
+	}
+	b.base = base
+	return nil
+}
+
+// Complete is a *BaseError for a delta without its base.
+func (b *Bundle) Complete() error {
+	if b.Base != "" && b.base == nil {
+		return &BaseError{Bundle: b.Path, Base: b.Base}
+	}
+	return nil
+}
+
+// wholeID names all of it, base and delta.
+func (m Manifest) wholeID() string { return cmp.Or(m.Whole, m.ID) }
+
+// open opens a file of the bundle or of its base.
+func (b *Bundle) open(ctx context.Context, f File) (io.ReadCloser, error) {
+	if !f.InBase {
+		r, err := b.src.open(ctx, f)
+		if err != nil {
+			return nil, &FaultError{b.Path, f.Path, err}
+		}
+		return r, nil
+	}
+	if err := b.Complete(); err != nil {
+		return nil, err
+	}
+	g, ok := b.base.File(f.Path)
+	if !ok || g.SHA256 != f.SHA256 || g.Size != f.Size {
+		return nil, &FaultError{b.Path, f.Path, fmt.Errorf("the base %q has it not, or another", b.base.Path)}
+	}
+	return b.base.open(ctx, g)
+}
+
+// Open opens a file for reading. Where its end is reached its digest was right, else the error is a *FaultError.
+func (b *Bundle) Open(ctx context.Context, f File) (io.ReadCloser, error) {
+	r, err := b.open(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	return &checked{ReadCloser: &untilDone{ctx, r}, hash: sha256.New(), file: f, bundle: b.Path}, nil
+}
+
+// Read reads a file of moderate size whole; fs.ErrNotExist where the bundle has none of that path.
+func (b *Bundle) Read(ctx context.Context, path string) ([]byte, error) {
+	f, ok := b.File(path)
+	if !ok {
+		return nil, fmt.Errorf("bundle %q has no %s: %w", b.Path, path, fs.ErrNotExist)
+	}
+	if f.Size > maxText {
+		return nil, &FaultError{b.Path, path, fmt.Errorf("it has %d bytes, which no such file has", f.Size)}
+	}
+	r, err := b.Open(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return io.ReadAll(r)
+}
+
+// checked holds what is read against the manifest.
+type checked struct {
+	io.ReadCloser
+	hash   hash.Hash
+	file   File
+	bundle string
+}
+
+func (c *checked) Read(p []byte) (int, error) {
+	n, err := c.ReadCloser.Read(p)
+	c.hash.Write(p[:n]) // never fails, see hash.Hash
+	switch {
+	case err == nil:
+	case !errors.Is(err, io.EOF):
+		err = &FaultError{c.bundle, c.file.Path, err}
+	default:
+		if fault := c.judge(); fault != nil {
+			err = fault
+		}
+	}
+	return n, err
+}
+
+func (c *checked) judge() error {
+	if got := hex.EncodeToString(c.hash.Sum(nil)); got != c.file.SHA256 {
+		return &FaultError{c.bundle, c.file.Path, fmt.Errorf("its SHA-256 is %s, the manifest says %s: it was damaged or altered on its way", got, c.file.SHA256)}
+	}
+	return nil
+}
+
+// Size is the file's, in bytes.
+func (c *checked) Size() int64 { return c.file.Size }
+
+// folder is a bundle as a folder.
+type folder struct {
+	root  *os.Root
+	files Manifest
+}
+
+func openFolder(path string) (*Bundle, error) {
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening bundle: %w", err)
+	}
+	m, err := folderManifest(root)
+	if err != nil {
+		return nil, errors.Join(&FaultError{Bundle: path, Err: err}, root.Close())
+	}
+	return &Bundle{Manifest: m, Path: path, src: &folder{root, m}}, nil
+}
+
+func folderManifest(root *os.Root) (Manifest, error) {
+	f, err := root.Open(ManifestName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Manifest{}, fmt.Errorf("it has no %s: this is no bundle, or one whose creation was interrupted and is to be run again", ManifestName)
+	}
+	if err != nil {
+		return Manifest{}, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxManifest+1))
+	if err != nil {
+		return Manifest{}, err
+	}
+	return ParseManifest(data)
+}
+
+func (d *folder) open(_ context.Context, f File) (io.ReadCloser, error) {
+	info, err := d.root.Lstat(filepath.FromSlash(f.Path))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, errors.New("it is missing")
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("it is %v, expected a plain file", info.Mode().Type())
+	case info.Size() != f.Size:
+		return nil, fmt.Errorf("it has %d bytes, the manifest says %d", info.Size(), f.Size)
+	}
+	return d.root.Open(filepath.FromSlash(f.Path))
+}
+
+// around finds files that the manifest does not name.
+func (d *folder) around(ctx context.Context) []error {
+	var faults []error
+	err := fs.WalkDir(d.root.FS(), ".", func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || path == ManifestName {
+			return errors.Join(err, ctx.Err())
+		}
+		if f, ok := d.files.File(path); !ok || f.InBase {
+			faults = append(faults, fmt.Errorf("%q is there, and the manifest does not name it", path))
+		}
+		return ctx.Err()
+	})
+	if err != nil {
+		faults = append(faults, err)
+	}
+	return faults
+}
+
+func (d *folder) Close() error { return d.root.Close() }
+
+// sameBytes tells whether what r holds from offset on is want.
+func sameBytes(r io.ReaderAt, offset int64, want []byte) (bool, error) {
+	got := make([]byte, len(want))
+	if _, err := r.ReadAt(got, offset); err != nil && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	return bytes.Equal(got, want), nil
+}

@@ -1,0 +1,190 @@
+package bundle
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pyimg/pyimg/assemble"
+)
+
+// Created says what was made.
+type Created struct {
+	ID      string `json:"id"`
+	Base    string `json:"base,omitempty"` // of a delta
+	Whole   string `json:"whole,omitempty"`
+	Bundle  int64  `json:"bundle"`  // bytes that it takes
+	Fetched int64  `json:"fetched"` // bytes that came from elsewhere, the indexes included
+}
+
+// Create makes the bundle. What it has fetched stays where it is interrupted, and the same call goes on from there.
+// progress is told of what is fetched, as Options.Progress was of the indexes. The error is a *SpaceError where there is no room for it; nothing is fetched then but the indexes.
+func (d *Draft) Create(ctx context.Context, progress assemble.Progress) (Created, error) {
+	d.o.Progress = progress
+	if !d.Fits() {
+		return Created{}, &SpaceError{d.dir, d.Need, d.Free}
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(d.jobs())
+	for _, it := range d.items {
+		g.Go(func() error { return d.bring(gctx, it) })
+	}
+	if err := g.Wait(); err != nil {
+		return Created{}, err
+	}
+	m, err := d.manifest()
+	if err != nil {
+		return Created{}, err
+	}
+	if err := d.settle(m); err != nil {
+		return Created{}, err
+	}
+	if d.o.Tar {
+		err = d.pack(ctx, m)
+	} else {
+		err = os.RemoveAll(d.work)
+	}
+	return Created{ID: m.ID, Base: m.Base, Whole: m.Whole, Bundle: d.Bundle, Fetched: d.fetched.Load()}, err
+}
+
+// bring puts a file in its place, but for indexes, which come last.
+func (d *Draft) bring(ctx context.Context, it *item) error {
+	switch {
+	case it.at == inBase, it.at == kept, it.Kind == Index:
+		return ctx.Err()
+	case it.text != nil:
+		return replace(d.work, below(d.dir, it.Path), bytes.NewReader(it.text))
+	case it.at == cached, it.at == earlier:
+		if err := d.copy(ctx, it); err == nil || ctx.Err() != nil {
+			return err
+		}
+		// Neither is a source to insist on: what is damaged there comes from where it came from.
+	}
+	err := d.transfer(ctx, it, func(file string) (err error) {
+		it.SHA256, err = d.inspect(ctx, it, file)
+		return err
+	})
+	if it.Unlisted && errors.Is(err, fs.ErrNotExist) && ctx.Err() == nil {
+		err = &assemble.GoneError{Package: it.pkg.String(), Name: it.pkg.Name, Now: it.now, Err: err}
+	}
+	if err != nil {
+		return err
+	}
+	return d.place(it)
+}
+
+func (d *Draft) copy(ctx context.Context, it *item) error {
+	r, err := d.reuse(ctx, it)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if err := replace(d.work, d.part(it), &untilDone{ctx, r}); err != nil {
+		return err
+	}
+	if it.SHA256, err = d.inspect(ctx, it, d.part(it)); err != nil {
+		return errors.Join(err, os.Remove(d.part(it)))
+	}
+	return d.place(it)
+}
+
+// place moves a file from the work folder to its place.
+func (d *Draft) place(it *item) error {
+	name := below(d.dir, it.Path)
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	return errors.Join(os.Rename(d.part(it), name), removeIfThere(d.part(it)+metaSuffix))
+}
+
+// settle puts indexes and manifest in their places and removes what earlier runs left that this bundle has not.
+func (d *Draft) settle(m Manifest) error {
+	for _, it := range d.items {
+		if it.Kind == Index && it.at != inBase {
+			if err := d.place(it); err != nil {
+				return err
+			}
+		}
+	}
+	tops := []string{"alpine", "keys", "runtimes", LayoutDir}
+	for _, pattern := range []string{LockPath("*"), SpecPath("*")} {
+		names, _ := filepath.Glob(below(d.dir, pattern)) // the pattern is sound
+		for _, name := range names {
+			tops = append(tops, filepath.Base(name))
+		}
+	}
+	for _, top := range tops {
+		if err := d.sweep(top, m); err != nil {
+			return fmt.Errorf("removing what an earlier run left: %w", err)
+		}
+	}
+	return writeManifest(d.dir, m)
+}
+
+// sweep removes files that the manifest does not name.
+func (d *Draft) sweep(top string, m Manifest) error {
+	return filepath.WalkDir(below(d.dir, top), func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return ignoreMissing(err)
+		}
+		rel, err := filepath.Rel(d.dir, name)
+		if err != nil {
+			return err
+		}
+		if f, ok := m.File(filepath.ToSlash(rel)); ok && !f.InBase {
+			return nil
+		}
+		return os.Remove(name)
+	})
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func removeIfThere(name string) error { return ignoreMissing(os.Remove(name)) }
+
+// pack makes the tar, in one piece or in parts, and removes the folder that its files came together in.
+func (d *Draft) pack(ctx context.Context, m Manifest) error {
+	from, err := openFolder(d.dir)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	s := &splitter{work: d.work, path: d.o.Output, limit: d.o.Split}
+	if d.o.Split == 0 {
+		s.limit = maxSize
+	}
+	defer s.abort()
+	if err := writeTar(ctx, s, m, func(f File) (io.ReadCloser, error) { return from.Open(ctx, f) }); err != nil {
+		return fmt.Errorf("writing %q: %w", d.o.Output, err)
+	}
+	if d.o.Split > 0 {
+		err = s.finish()
+	} else {
+		err = s.finishOne()
+	}
+	if err != nil {
+		return fmt.Errorf("writing %q: %w", d.o.Output, err)
+	}
+	return os.RemoveAll(d.dir)
+}
+
+// sumsSize is the size of the file that names a tar's parts.
+func sumsSize(name string, tar, split int64) int64 {
+	n := int64(0)
+	for i := int64(0); i*split < tar; i++ {
+		n += int64(len(fmt.Sprintf("%064d  %s.%03d\n", 0, name, i)))
+	}
+	return n
+}

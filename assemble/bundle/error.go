@@ -1,0 +1,57 @@
+package bundle
+
+import (
+	"errors"
+	"fmt"
+)
+
+// A FaultError says that a bundle is not what it was when it was made, or not genuine.
+type FaultError struct {
+	Bundle string // its path
+	File   string // the file of it; "" where it is the bundle as such
+	Err    error
+}
+
+func (e *FaultError) Error() string {
+	if e.File == "" {
+		return fmt.Sprintf("bundle %q: %v", e.Bundle, e.Err)
+	}
+	return fmt.Sprintf("bundle %q: %s: %v", e.Bundle, e.File, e.Err)
+}
+
+func (e *FaultError) Unwrap() error { return e.Err }
+
+// A BaseError says that a delta is without its base.
+type BaseError struct {
+	Bundle, Base string // the delta's path, the ID of its base
+	Found        string // the ID of what was given for it; "" where nothing was
+}
+
+func (e *BaseError) Error() string {
+	if e.Found != "" {
+		return fmt.Sprintf("bundle %q is a delta to the bundle %s, and this is %s: bring them in the order in which they were made, or bring a whole one",
+			e.Bundle, e.Base, e.Found)
+	}
+	return fmt.Sprintf("bundle %q is a delta to the bundle %s and nothing without it: join them with \"pyimg mirror import %s DIR\", DIR holding the base",
+		e.Bundle, e.Base, e.Bundle)
+}
+
+// A SpaceError says that a bundle does not fit.
+type SpaceError struct {
+	Dir        string
+	Need, Free int64 // bytes
+}
+
+func (e *SpaceError) Error() string {
+	return fmt.Sprintf("%d bytes are needed at %q and %d are free; make room, name another place with --output, or bring less with --platform or --since",
+		e.Need, e.Dir, e.Free)
+}
+
+// some joins errors, at most as many as a person reads.
+func some(errs []error) error {
+	const most = 20
+	if n := len(errs) - most; n > 0 {
+		errs = append(errs[:most:most], fmt.Errorf("and %d more", n))
+	}
+	return errors.Join(errs...)
+}

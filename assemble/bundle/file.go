@@ -1,0 +1,90 @@
+package bundle
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"github.com/rogpeppe/go-internal/lockedfile"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+const (
+	// temporary is the pattern of files that are not whole yet. They lie in the work folder, since nobody removes them
+	// after a kill -9 and a bundle holds nothing else.
+	temporary = ".pyimg-mirror-*"
+	// workDir, in a bundle that is being made, holds what is not in its place yet.
+	workDir = ".partial"
+)
+
+// replace writes a file in the work folder and renames it into its place, whose folder is made where it is missing.
+func replace(work, name string, r io.Reader) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(work, temporary)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, r)
+	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}
+
+// below is where a bundle's file lies in a folder.
+func below(dir, path string) string { return filepath.Join(dir, filepath.FromSlash(path)) }
+
+// prune removes files of an earlier manifest that the new one has not, and folders that are empty then.
+func prune(dir string, old, now Manifest) error {
+	for _, f := range old.own() {
+		if g, ok := now.File(f.Path); ok && !g.InBase {
+			continue
+		}
+		name := below(dir, f.Path)
+		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("removing what the bundle has no more: %w", err)
+		}
+		for p := filepath.Dir(name); p != filepath.Clean(dir) && os.Remove(p) == nil; p = filepath.Dir(p) {
+		}
+	}
+	return nil
+}
+
+// writeManifest puts the manifest in its place, which makes the folder a bundle.
+func writeManifest(dir string, m Manifest) error {
+	text, err := m.Encode()
+	if err != nil {
+		return err
+	}
+	return replace(below(dir, workDir), below(dir, ManifestName), bytes.NewReader(text))
+}
+
+// sumOf is a file's SHA-256 in hex.
+func sumOf(ctx context.Context, name string) (string, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	_, err = io.Copy(h, &untilDone{ctx, f})
+	return hex.EncodeToString(h.Sum(nil)), err
+}
+
+// lockFolder makes a folder's work folder, and keeps other runs of pyimg from working in it until unlock is called or the
+// process ends.
+func lockFolder(dir string) (unlock func(), err error) {
+	if err := os.MkdirAll(below(dir, workDir), 0o755); err != nil {
+		return nil, err
+	}
+	return lockedfile.MutexAt(filepath.Join(below(dir, workDir), "lock")).Lock()
+}

@@ -1,0 +1,79 @@
+package bundle
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/assemble"
+)
+
+// A LockedImage is a lock that a bundle holds, and the spec that it was made from.
+type LockedImage struct {
+	Name       string // of the files, without .lock and .yaml
+	Spec, Lock []byte // their text; the spec is left out (nil) where it has credentials
+}
+
+// LockPath is where a bundle has the lock of an image, SpecPath where its spec.
+func LockPath(name string) string { return name + ".lock" }
+
+// SpecPath is LockPath for the spec.
+func SpecPath(name string) string { return name + ".yaml" }
+
+// Images are the names of the locks that the bundle holds.
+func (m Manifest) Images() []string {
+	var names []string
+	for _, f := range m.Of(Lock) {
+		names = append(names, strings.TrimSuffix(f.Path, ".lock"))
+	}
+	return names
+}
+
+// Merge joins what several images are made of. It is an error where two specs call different places the same.
+func Merge(inputs ...assemble.Inputs) (assemble.Inputs, error) {
+	var out assemble.Inputs
+	for _, in := range inputs {
+		same := make(map[*apk.Repository]*apk.Repository)
+		for _, r := range in.Repositories {
+			i := slices.IndexFunc(out.Repositories, func(o assemble.InputRepository) bool { return slices.Equal(o.Public, r.Public) })
+			if i < 0 {
+				out.Repositories = append(out.Repositories, r)
+				i = len(out.Repositories) - 1
+			}
+			if !slices.Equal(out.Repositories[i].Mirrors, r.Mirrors) {
+				return out, fmt.Errorf("two specs call different places %s; give absolute paths, or make two bundles", r.Public[0])
+			}
+			same[r.Repository] = out.Repositories[i].Repository
+		}
+		for _, p := range in.Platforms {
+			mergePlatform(&out, p, same)
+		}
+	}
+	slices.SortStableFunc(out.Platforms, func(a, b assemble.PlatformInputs) int { return cmp.Compare(a.Platform.Alpine(), b.Platform.Alpine()) })
+	return out, nil
+}
+
+func mergePlatform(out *assemble.Inputs, p assemble.PlatformInputs, same map[*apk.Repository]*apk.Repository) {
+	i := slices.IndexFunc(out.Platforms, func(o assemble.PlatformInputs) bool { return o.Platform == p.Platform })
+	if i < 0 {
+		out.Platforms = append(out.Platforms, assemble.PlatformInputs{Platform: p.Platform})
+		i = len(out.Platforms) - 1
+	}
+	to := &out.Platforms[i]
+	for _, q := range p.Packages {
+		pkg := *q.Package
+		pkg.Repository = same[pkg.Repository]
+		if !slices.ContainsFunc(to.Packages, func(o assemble.InputPackage) bool {
+			return o.Checksum == pkg.Checksum && o.Name == pkg.Name && o.Repository == pkg.Repository
+		}) {
+			to.Packages = append(to.Packages, assemble.InputPackage{Package: &pkg, Data: q.Data})
+		}
+	}
+	for _, r := range p.Runtimes {
+		if !slices.Contains(to.Runtimes, r) {
+			to.Runtimes = append(to.Runtimes, r)
+		}
+	}
+}

@@ -1,0 +1,255 @@
+package bundle_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/internal/fetch"
+	"github.com/pyimg/pyimg/internal/fixture"
+	"github.com/pyimg/pyimg/layers"
+)
+
+// A site is a connected one: a mirror, and what was built of it.
+type site struct {
+	mirror *fixture.Mirror
+	url    string
+	spec   assemble.Spec
+	lock   assemble.Lock
+	store  *layers.Store
+}
+
+// newSite locks a Python image for two platforms, all of it from one mirror.
+func newSite(t testing.TB) *site {
+	t.Helper()
+	mirror, err := fixture.Alpine("x86_64", "aarch64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, arch := range []string{"x86_64", "aarch64"} {
+		mirror.Put("python-"+arch+".tar.gz", fixture.Runtime{Arch: arch, Jemalloc: true}.Bytes())
+	}
+	s := &site{mirror: mirror}
+	if s.url, err = mirror.Serve(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.relock(t, "linux/amd64, linux/arm64")
+	return s
+}
+
+// relock locks the image as the mirror has it now.
+func (s *site) relock(t testing.TB, platforms string) {
+	t.Helper()
+	var err error
+	s.spec, err = assemble.ParseSpec("pyimg.yaml", fmt.Appendf(nil, `
+alpine: {branch: v3.20, mirrors: ["%[1]s"]}
+platforms: [%[2]s]
+packages: [alpine-baselayout, busybox]
+runtime: {source: "%[1]s/python-{alpine_arch}.tar.gz"}
+allocator: jemalloc
+`, s.url, platforms))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.store, err = layers.OpenStore(t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	src := assemble.Sources{Fetch: &fetch.Client{}, Keyring: testKeys(t), Store: s.store}
+	plan, err := assemble.Resolve(t.Context(), s.spec, src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.lock, err = assemble.Build(t.Context(), plan, src, assemble.BuildOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func testKeys(t testing.TB) *apk.Keyring {
+	t.Helper()
+	ring := apk.NewKeyring()
+	key := fixture.TestKey()
+	if err := ring.Add(key.Name, key.PublicPEM()); err != nil {
+		t.Fatal(err)
+	}
+	return ring
+}
+
+// options are those of a bundle of the site's lock, with nothing taken from its store.
+func (s *site) options(t testing.TB, output string) bundle.Options {
+	t.Helper()
+	in, err := s.lock.Inputs(s.spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock, err := s.lock.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec, err := s.spec.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bundle.Options{Inputs: in, Images: []bundle.LockedImage{{Name: "pyimg", Spec: spec, Lock: lock}},
+		Client: &fetch.Client{}, Keyring: testKeys(t), Output: output, Tar: strings.HasSuffix(output, ".tar")}
+}
+
+// create makes a bundle.
+func create(t testing.TB, o bundle.Options) (bundle.Created, error) {
+	t.Helper()
+	return createContext(t.Context(), o)
+}
+
+func createContext(ctx context.Context, o bundle.Options) (bundle.Created, error) {
+	d, err := bundle.Prepare(ctx, o)
+	if err != nil {
+		return bundle.Created{}, err
+	}
+	defer func() { _ = d.Close() }()
+	return d.Create(ctx, nil)
+}
+
+func mustCreate(t testing.TB, o bundle.Options) bundle.Created {
+	t.Helper()
+	made, err := create(t, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made
+}
+
+func open(t testing.TB, path string) *bundle.Bundle {
+	t.Helper()
+	b, err := bundle.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return b
+}
+
+// verify opens and verifies.
+func verify(t testing.TB, path string) error {
+	t.Helper()
+	b, err := bundle.Open(path)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	_, err = b.Verify(t.Context(), testKeys(t))
+	return err
+}
+
+// tiny makes a bundle of one small package, without a lock.
+func tiny(t testing.TB, output string, split int64) {
+	t.Helper()
+	mirror := fixture.NewMirror()
+	publish(t, mirror, "1-r0")
+	url, err := mirror.Serve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustCreate(t, tinyOptions(t, url, output, split))
+}
+
+func tinyOptions(t testing.TB, url, output string, split int64) bundle.Options {
+	t.Helper()
+	spec, err := assemble.ParseSpec("t.yaml", fmt.Appendf(nil, "alpine: {repositories: ['%s/main']}\nplatforms: [linux/amd64]\n", url))
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := spec.Inputs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bundle.Options{Inputs: in, All: true, Client: &fetch.Client{}, Keyring: testKeys(t), Output: output, Tar: strings.HasSuffix(output, ".tar"), Split: split}
+}
+
+// publish puts a repository of one package on a mirror.
+func publish(t testing.TB, mirror *fixture.Mirror, version string) {
+	t.Helper()
+	a, err := fixture.Package{Name: "tiny", Version: version, Files: []fixture.File{{Path: "etc/tiny", Body: []byte("tiny " + version + "\n")}}}.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := mirror.Publish("main", fixture.Index{Arch: "x86_64", Archives: []*fixture.Archive{a}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t testing.TB, elem ...string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(elem...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func write(t testing.TB, data []byte, elem ...string) {
+	t.Helper()
+	name := filepath.Join(elem...)
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func sum(data []byte) string {
+	s := sha256.Sum256(data)
+	return hex.EncodeToString(s[:])
+}
+
+// forge rewrites a folder's manifest as one who alters a bundle would, so that all its digests are right.
+func forge(t testing.TB, dir string, change func(*bundle.Manifest)) {
+	t.Helper()
+	m, err := bundle.ParseManifest(read(t, dir, bundle.ManifestName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	change(&m)
+	for i, f := range m.Files {
+		data := read(t, dir, f.Path)
+		m.Files[i].Size, m.Files[i].SHA256 = int64(len(data)), sum(data)
+	}
+	m.ID = ""
+	text, err := m.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.ID = "sha256:" + sum(text)
+	if text, err = m.Encode(); err != nil {
+		t.Fatal(err)
+	}
+	write(t, text, dir, bundle.ManifestName)
+}
+
+// files are the paths of all files below a folder, with slashes.
+func files(t testing.TB, dir string) []string {
+	t.Helper()
+	var names []string
+	err := filepath.WalkDir(dir, func(name string, e os.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			rel, _ := filepath.Rel(dir, name)
+			names = append(names, filepath.ToSlash(rel))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}

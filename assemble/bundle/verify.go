@@ -1,0 +1,300 @@
+package bundle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/assemble"
+)
+
+// Verified is what Verify found to be whole and genuine.
+type Verified struct {
+	ID       string   `json:"id"`
+	Whole    string   `json:"whole,omitempty"` // of a delta with its base
+	Files    int      `json:"files"`
+	Bytes    int64    `json:"bytes"`
+	Packages int      `json:"packages"`
+	Indexes  int      `json:"indexes"`
+	Images   []string `json:"images,omitempty"` // digests of the image indexes that the locks promise
+}
+
+// KeyFinder finds the file of one of Alpine's keys in a bundle, for apk.Keyring.Missing, which checks its fingerprint.
+func (b *Bundle) KeyFinder() func(context.Context, apk.AlpineKey) ([]byte, error) {
+	return func(ctx context.Context, k apk.AlpineKey) ([]byte, error) { return b.Read(ctx, keyPath(k.Name())) }
+}
+
+func keyPath(name string) string { return "keys/" + name }
+
+// Verify reads all of a bundle. It is whole if every file has the manifest's size and digest and nothing else is there; it
+// is genuine if ring trusts who signed its indexes, these list its packages, and the lock names the rest. A nil ring asks
+// for no signatures. All faults are said, as *FaultError; for a delta without its base a *BaseError.
+func (b *Bundle) Verify(ctx context.Context, ring *apk.Keyring) (Verified, error) {
+	if err := b.Complete(); err != nil {
+		return Verified{}, err
+	}
+	v := &verification{bundle: b, ring: ring, known: make(map[string]*apk.Package), data: make(map[string]string), blobs: make(map[string]bool)}
+	v.surroundings(ctx)
+	v.readLocks(ctx)
+	v.layout(ctx)
+	for _, dir := range v.folders() {
+		if err := v.folder(ctx, dir); err != nil {
+			return Verified{}, err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return Verified{}, err
+	}
+	if len(v.faults) > 0 {
+		slices.SortFunc(v.faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+		return Verified{}, some(v.faults)
+	}
+	out := Verified{ID: b.ID, Whole: b.Whole, Files: len(b.Files), Packages: len(b.Of(Package)), Indexes: len(b.Of(Index)), Images: v.images}
+	for _, f := range b.Files {
+		out.Bytes += f.Size
+	}
+	return out, nil
+}
+
+// verification is one run of Verify. Its steps fill it in.
+type verification struct {
+	bundle *Bundle
+	ring   *apk.Keyring
+	images []string
+	known  map[string]*apk.Package // what the lock says of a package, by the name of its file and its checksum
+	data   map[string]string       // the digest of its data stream, by the same
+	blobs  map[string]bool         // digests of the locks' runtimes
+
+	mu     sync.Mutex
+	faults []error
+}
+
+func (v *verification) fault(file string, err error) {
+	if err == nil {
+		return
+	}
+	var fault *FaultError
+	if !errors.As(err, &fault) {
+		err = &FaultError{v.bundle.Path, file, err}
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.faults = append(v.faults, err)
+}
+
+// surroundings looks at what is none of the files. Those of the base do not matter: an import that was interrupted has
+// left some there.
+func (v *verification) surroundings(ctx context.Context) {
+	for _, err := range v.bundle.src.around(ctx) {
+		v.fault("", err)
+	}
+}
+
+// readLocks reads the locks and what they take: all of that has to be in the bundle.
+func (v *verification) readLocks(ctx context.Context) {
+	from := v.bundle.sources()
+	for _, name := range v.bundle.Images() {
+		lock, err := v.bundle.ReadLock(ctx, name)
+		if err != nil {
+			v.fault(LockPath(name), err)
+			continue
+		}
+		v.images = append(v.images, lock.Digest)
+		for _, p := range lock.Platforms {
+			for _, q := range p.Packages {
+				v.fault(LockPath(name), v.need(from, q))
+			}
+			for _, r := range p.Runtimes {
+				v.blobs[r.Digest] = true
+				if f, ok := from[r.URL]; !ok || "sha256:"+f.SHA256 != r.Digest {
+					v.fault(LockPath(name), fmt.Errorf("it takes %s with the digest %s, and the bundle has it not", r.URL, r.Digest))
+				}
+			}
+		}
+	}
+}
+
+// need notes a package that a lock takes, and misses it where the bundle has it not.
+func (v *verification) need(from map[string]File, q assemble.LockedPackage) error {
+	p := &apk.Package{Name: q.Name, Version: q.Version, Arch: q.Arch, Size: q.Size}
+	var err error
+	if p.Checksum, err = apk.ParseChecksum(q.Checksum); err != nil {
+		return err
+	}
+	key := p.String() + ".apk " + q.Checksum
+	v.known[key], v.data[key] = p, q.Data
+	for _, url := range q.URLs {
+		if f, ok := from[url]; ok && f.Checksum == q.Checksum {
+			return nil
+		}
+	}
+	return fmt.Errorf("it takes %s for %s, and the bundle has it not", p, p.Arch)
+}
+
+// folders are the folders that files lie in: each has at most one index.
+func (v *verification) folders() []string {
+	var dirs []string
+	for _, f := range v.bundle.Files {
+		dirs = append(dirs, path.Dir(f.Path))
+	}
+	slices.Sort(dirs)
+	return slices.Compact(dirs)
+}
+
+// folder checks the files of one folder against its index, many at once. Of all indexes one is in memory at a time.
+func (v *verification) folder(ctx context.Context, dir string) error {
+	listed, err := v.index(ctx, dir)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	v.fault(path.Join(dir, indexName), err)
+	unread := err != nil
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for _, f := range v.bundle.Files {
+		if path.Dir(f.Path) != dir || f.Kind == Index {
+			continue
+		}
+		g.Go(func() error {
+			v.fault(f.Path, v.file(ctx, f, listed, unread))
+			return ctx.Err()
+		})
+	}
+	return g.Wait()
+}
+
+// index reads a folder's index, whose signature ring must know, and returns what it lists: by file name.
+func (v *verification) index(ctx context.Context, dir string) (map[string]*apk.Package, error) {
+	f, ok := v.bundle.File(path.Join(dir, indexName))
+	if !ok {
+		return nil, nil
+	}
+	arch := path.Base(dir)
+	opened := func(ctx context.Context, _ string) (io.ReadCloser, error) { return v.bundle.Open(ctx, f) }
+	x, err := apk.LoadIndex(ctx, openerFunc(opened), apk.IndexOptions{Arch: arch, Keyring: v.ring, Repository: &apk.Repository{Mirrors: []string{path.Dir(dir)}}})
+	if err != nil {
+		return nil, err
+	}
+	wanted := make(map[string]bool)
+	for _, g := range v.bundle.Files {
+		if path.Dir(g.Path) == dir {
+			wanted[path.Base(g.Path)] = true
+		}
+	}
+	listed := make(map[string]*apk.Package)
+	for p := range x.Packages() {
+		if name := p.String() + ".apk"; wanted[name] {
+			listed[name] = p
+		}
+	}
+	return listed, nil
+}
+
+// openerFunc is a function that opens.
+type openerFunc func(ctx context.Context, url string) (io.ReadCloser, error)
+
+func (f openerFunc) Open(ctx context.Context, url string) (io.ReadCloser, error) { return f(ctx, url) }
+
+// file reads one file to its end and checks what it is. Where its index is unread, that has been said and is enough.
+func (v *verification) file(ctx context.Context, f File, listed map[string]*apk.Package, unread bool) error {
+	r, err := v.bundle.Open(ctx, f)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if f.Kind == Package && !unread {
+		err = v.archive(f, r, listed[path.Base(f.Path)])
+	}
+	if _, readErr := io.Copy(io.Discard, r); readErr != nil {
+		return readErr // damage says more than what came of it
+	}
+	if err != nil || f.Kind == Package {
+		return err
+	}
+	if f.Kind == Runtime && !v.blobs["sha256:"+f.SHA256] {
+		return errors.New("no lock names it, so nothing vouches for it")
+	}
+	return nil
+}
+
+// archive checks a package against its index, or against the lock where the index lists it no more.
+func (v *verification) archive(f File, r io.Reader, listed *apk.Package) error {
+	key := path.Base(f.Path) + " " + f.Checksum
+	want := listed
+	switch locked := v.known[key]; {
+	case f.Unlisted && locked != nil:
+		want = locked
+	case listed == nil:
+		return errors.New("its index does not list it")
+	}
+	if want.Checksum.String() != f.Checksum || want.Size != f.Size {
+		return fmt.Errorf("its index says %s with %d bytes, the manifest %s with %d", want.Checksum, want.Size, f.Checksum, f.Size)
+	}
+	a, err := apk.OpenArchive(r, apk.Expect{Package: want, Keyring: v.ring, Name: f.Path})
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(io.Discard, a.Data); err != nil {
+		return err
+	}
+	if data := v.data[key]; data != "" && data != "sha256:"+a.Control.DataHash {
+		return fmt.Errorf("its data stream is sha256:%s, the lock says %s", a.Control.DataHash, data)
+	}
+	return nil
+}
+
+// sources finds files by what they stand for.
+func (m Manifest) sources() map[string]File {
+	from := make(map[string]File)
+	for _, f := range m.Files {
+		for _, s := range f.From {
+			from[s] = f
+		}
+	}
+	return from
+}
+
+// ReadLock reads an image's lock; fs.ErrNotExist where the bundle has none of that name.
+func (b *Bundle) ReadLock(ctx context.Context, name string) (assemble.Lock, error) {
+	text, err := b.Read(ctx, LockPath(name))
+	if err != nil {
+		return assemble.Lock{}, err
+	}
+	lock, err := assemble.ParseLock(text)
+	if err != nil {
+		return lock, &FaultError{b.Path, LockPath(name), &assemble.LockError{Err: err}}
+	}
+	spec, err := b.ReadSpec(ctx, name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // left out, since it has credentials
+		return lock, nil
+	case err == nil && lock.Spec != spec.Digest():
+		err = fmt.Errorf("it was made from another spec than %s", SpecPath(name))
+	}
+	if err != nil {
+		return lock, &FaultError{b.Path, LockPath(name), err}
+	}
+	return lock, nil
+}
+
+// ReadSpec reads an image's spec; fs.ErrNotExist where the bundle has none of that name. Its relative paths name files of
+// the bundle, see Opener.
+func (b *Bundle) ReadSpec(ctx context.Context, name string) (assemble.Spec, error) {
+	text, err := b.Read(ctx, SpecPath(name))
+	if err != nil {
+		return assemble.Spec{}, err
+	}
+	return assemble.ParseSpec(strings.TrimSuffix(b.Path, "/")+"/"+SpecPath(name), text)
+}
+
+const indexName = "APKINDEX.tar.gz"

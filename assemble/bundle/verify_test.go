@@ -1,0 +1,227 @@
+package bundle_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/internal/fixture"
+)
+
+// TestEveryByteCounts flips bytes of a tar, of its parts and of their sums, one at a time: each of them where
+// PYIMG_EVERY_BYTE is set, which takes a minute, else one in a few.
+func TestEveryByteCounts(t *testing.T) {
+	t.Parallel()
+	for _, form := range []struct {
+		name  string
+		split int64
+	}{{"tar", 0}, {"parts", 5 << 10}} {
+		t.Run(form.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			tar := filepath.Join(dir, "b.tar")
+			tiny(t, tar, form.split)
+			if err := verify(t, tar); err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range files(t, dir) {
+				whole := read(t, dir, name)
+				step := 53 // no divisor of a tar's blocks
+				if os.Getenv("PYIMG_EVERY_BYTE") != "" {
+					step = 1
+				}
+				for i := 0; i < len(whole); i += step {
+					write(t, fixture.FlipByte(whole, i), dir, name)
+					err := verify(t, tar)
+					var fault *bundle.FaultError
+					if !errors.As(err, &fault) || !strings.Contains(err.Error(), "b.tar") {
+						t.Fatalf("byte %d of %s: Verify = %v, want a FaultError that names it", i, name, err)
+					}
+				}
+				write(t, whole, dir, name)
+			}
+		})
+	}
+}
+
+// TestDamageIsNamed damages each file of a folder in turn.
+func TestDamageIsNamed(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.relock(t, "linux/amd64")
+	dir := filepath.Join(t.TempDir(), "b")
+	mustCreate(t, s.options(t, dir))
+	for _, name := range files(t, dir) {
+		whole := read(t, dir, name)
+		for what, damage := range map[string]func(){
+			"flipped": func() { write(t, fixture.FlipByte(whole, len(whole)/2), dir, name) },
+			"cut off": func() { write(t, whole[:len(whole)-1], dir, name) },
+			"longer":  func() { write(t, append(bytes.Clone(whole), 0), dir, name) },
+			"missing": func() { remove(t, dir, name) },
+			"a folder": func() {
+				remove(t, dir, name)
+				write(t, nil, dir, name, "x")
+			},
+		} {
+			damage()
+			err := verify(t, dir)
+			var fault *bundle.FaultError
+			if !errors.As(err, &fault) || !strings.Contains(err.Error(), name) {
+				t.Errorf("%s %s: Verify = %v", what, name, err)
+			}
+			if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+				t.Fatal(err)
+			}
+			write(t, whole, dir, name)
+		}
+	}
+	write(t, nil, dir, "alpine", "v3.20", "main", "x86_64", "evil-1-r0.apk")
+	if err := verify(t, dir); err == nil || !strings.Contains(err.Error(), "evil-1-r0.apk") {
+		t.Errorf("something that does not belong: Verify = %v", err)
+	}
+}
+
+func remove(t testing.TB, elem ...string) {
+	t.Helper()
+	if err := os.Remove(filepath.Join(elem...)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestSymlinkIsNoFile keeps a folder from leading out of itself.
+func TestSymlinkIsNoFile(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "b")
+	tiny(t, dir, 0)
+	name := slices.DeleteFunc(files(t, dir), func(n string) bool { return !strings.HasSuffix(n, ".apk") })[0]
+	outside := filepath.Join(t.TempDir(), "outside")
+	write(t, read(t, dir, name), outside)
+	remove(t, dir, name)
+	if err := os.Symlink(outside, filepath.Join(dir, name)); err != nil {
+		t.Skip(err)
+	}
+	if err := verify(t, dir); err == nil || !strings.Contains(err.Error(), "plain file") {
+		t.Errorf("Verify = %v", err)
+	}
+}
+
+// TestForgedBundles have all digests right, as one makes them who alters a bundle on purpose: signatures and the lock
+// decide then.
+func TestForgedBundles(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	const main = "alpine/v3.20/main/x86_64/"
+	other := fixture.OtherKey()
+	for _, c := range []struct {
+		name   string
+		change func(t *testing.T, dir string, m *bundle.Manifest)
+		want   string
+	}{
+		{"an index of another repository", func(t *testing.T, dir string, _ *bundle.Manifest) {
+			write(t, read(t, dir, "alpine/v3.20/community/x86_64/APKINDEX.tar.gz"), dir, main, "APKINDEX.tar.gz")
+		}, "busybox-1.36.1-r29.apk: its index does not list it"},
+		{"an index of another architecture", func(t *testing.T, dir string, _ *bundle.Manifest) {
+			write(t, read(t, dir, "alpine/v3.20/main/aarch64/APKINDEX.tar.gz"), dir, main, "APKINDEX.tar.gz")
+		}, main + "APKINDEX.tar.gz"},
+		{"an index signed by another key", func(t *testing.T, dir string, _ *bundle.Manifest) {
+			b, err := fixture.Index{Arch: "x86_64", SignWith: []*fixture.Key{other}}.Bytes()
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, b, dir, main, "APKINDEX.tar.gz")
+		}, "signed by an unknown key"},
+		{"a key of its own", func(t *testing.T, dir string, m *bundle.Manifest) {
+			b, err := fixture.Index{Arch: "x86_64", SignWith: []*fixture.Key{other}}.Bytes()
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, b, dir, main, "APKINDEX.tar.gz")
+			write(t, other.PublicPEM(), dir, m.Of(bundle.Key)[0].Path)
+		}, "signed by an unknown key"},
+		{"a package of another key", func(t *testing.T, dir string, _ *bundle.Manifest) {
+			a, err := fixture.Package{Name: "busybox", Version: "1.36.1-r29", Arch: "x86_64", SignWith: []*fixture.Key{other}}.Build()
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, a.Bytes(), dir, main, "busybox-1.36.1-r29.apk")
+		}, "busybox-1.36.1-r29.apk"},
+		{"a package that another package's bytes stand for", func(t *testing.T, dir string, _ *bundle.Manifest) {
+			write(t, read(t, dir, main, "musl-1.2.5-r0.apk"), dir, main, "busybox-1.36.1-r29.apk")
+		}, "busybox-1.36.1-r29.apk"},
+		{"without a package", func(t *testing.T, dir string, m *bundle.Manifest) {
+			m.Files = slices.DeleteFunc(m.Files, func(f bundle.File) bool { return f.Path == main+"busybox-1.36.1-r29.apk" })
+			remove(t, dir, main, "busybox-1.36.1-r29.apk")
+		}, "pyimg.lock: it takes busybox-1.36.1-r29 for x86_64"},
+		{"another runtime", func(t *testing.T, dir string, m *bundle.Manifest) {
+			write(t, fixture.Runtime{Arch: "x86_64", Python: "3.99.9"}.Bytes(), dir, m.Of(bundle.Runtime)[0].Path)
+		}, "no lock names it"},
+		{"a changed lock", func(t *testing.T, dir string, _ *bundle.Manifest) {
+			write(t, bytes.Replace(read(t, dir, "pyimg.lock"), []byte(`"busybox"`), []byte(`"busybux"`), 1), dir, "pyimg.lock")
+		}, "pyimg.lock"},
+		{"another spec", func(t *testing.T, dir string, _ *bundle.Manifest) {
+			write(t, append(read(t, dir, "pyimg.yaml"), "image: {user: root}\n"...), dir, "pyimg.yaml")
+		}, "another spec"},
+		{"a lock that is not listed", func(t *testing.T, _ string, m *bundle.Manifest) {
+			m.Files = slices.DeleteFunc(m.Files, func(f bundle.File) bool { return f.Kind == bundle.Lock })
+		}, "pyimg.lock"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			dir := filepath.Join(t.TempDir(), "b")
+			o := s.options(t, dir)
+			o.Store = s.store
+			mustCreate(t, o)
+			forge(t, dir, func(m *bundle.Manifest) { c.change(t, dir, m) })
+			err := verify(t, dir)
+			var fault *bundle.FaultError
+			if !errors.As(err, &fault) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("Verify = %v, want a FaultError with %q", err, c.want)
+			}
+		})
+	}
+}
+
+// TestKeysAreNotTheBundlesToTrust verifies with an empty keyring.
+func TestKeysAreNotTheBundlesToTrust(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "b")
+	tiny(t, dir, 0)
+	b := open(t, dir)
+	ring := apk.NewKeyring()
+	ring.Missing = b.KeyFinder()
+	_, err := b.Verify(t.Context(), ring)
+	if !errors.Is(err, apk.ErrUnknownKey) {
+		t.Errorf("Verify = %v, want ErrUnknownKey", err)
+	}
+}
+
+func TestMissingPart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	tar := filepath.Join(dir, "b.tar")
+	tiny(t, tar, 5<<10)
+	remove(t, dir, "b.tar.001")
+	for _, name := range []string{"b.tar", "b.tar.000", "b.tar.sha256"} {
+		if _, err := bundle.Open(filepath.Join(dir, name)); err == nil || !strings.Contains(err.Error(), "b.tar.001") {
+			t.Errorf("Open(%s) = %v, want the missing part's name", name, err)
+		}
+	}
+}
+
+func TestNoBundle(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, []byte("no tar"), dir, "text.tar")
+	write(t, []byte("{}"), dir, "other", bundle.ManifestName)
+	for name, want := range map[string]string{"text.tar": "no bundle", "other": "version 0", ".": "no manifest.json", "nothing": "no such file"} {
+		if _, err := bundle.Open(filepath.Join(dir, name)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Open(%s) = %v, want %q", name, err, want)
+		}
+	}
+}

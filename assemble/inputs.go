@@ -1,0 +1,156 @@
+package assemble
+
+import (
+	"bytes"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/layers"
+)
+
+// Inputs are the files that an image is made of: where they are and what they must be. Nothing of them is read.
+type Inputs struct {
+	Repositories []InputRepository
+	Platforms    []PlatformInputs
+}
+
+// InputRepository is a repository and how its mirrors may be written down.
+type InputRepository struct {
+	*apk.Repository          // Mirrors are ready to be opened
+	Public          []string // by mirror: without credentials, a directory as the spec names it
+}
+
+// PlatformInputs are the files of one platform.
+type PlatformInputs struct {
+	Platform Platform
+	Packages []InputPackage // their Repository is one of Inputs.Repositories
+	Runtimes []InputRuntime
+}
+
+// InputPackage is a package. Without a lock, Data is not known.
+type InputPackage struct {
+	*apk.Package
+	Data string // digest of its data stream; "" where it is not known, or the package unpacks nothing
+}
+
+// InputRuntime is a runtime's tarball.
+type InputRuntime struct {
+	URL    string // ready to be opened
+	Public string // as it may be written down
+	Digest string
+}
+
+// Inputs are the files that a lock names, for the spec that it fits.
+func (l Lock) Inputs(spec Spec) (Inputs, error) {
+	plan, err := l.packages(spec)
+	if err != nil {
+		return Inputs{}, err
+	}
+	in := plan.Inputs()
+	for i, p := range l.Platforms {
+		for j := range in.Platforms[i].Packages {
+			q := &in.Platforms[i].Packages[j]
+			q.Data = p.Packages[slices.IndexFunc(p.Packages, func(o LockedPackage) bool { return o.Name == q.Name })].Data
+		}
+		for j, r := range spec.tarballs() {
+			if j >= len(p.Runtimes) {
+				return in, &LockError{Err: fmt.Errorf(`has %d runtimes for %s, the spec more; write it anew with "pyimg lock"`, len(p.Runtimes), p.Platform)}
+			}
+			in.Platforms[i].Runtimes = append(in.Platforms[i].Runtimes, InputRuntime{spec.path(r.expand(p.Platform)), p.Runtimes[j].URL, p.Runtimes[j].Digest})
+		}
+	}
+	return in, nil
+}
+
+// Inputs are the packages and runtimes of a plan.
+func (p Plan) Inputs() Inputs {
+	in := Inputs{Repositories: make([]InputRepository, len(p.repositories)), Platforms: make([]PlatformInputs, len(p.Platforms))}
+	for i, r := range p.repositories {
+		in.Repositories[i] = InputRepository{r.Repository, r.public}
+	}
+	for i, pp := range p.Platforms {
+		in.Platforms[i].Platform = pp.Platform
+		for _, pkg := range pp.Packages {
+			in.Platforms[i].Packages = append(in.Platforms[i].Packages, InputPackage{Package: pkg})
+		}
+		for _, r := range pp.Runtimes {
+			in.Platforms[i].Runtimes = append(in.Platforms[i].Runtimes, InputRuntime{r.URL, r.Public, r.Digest})
+		}
+	}
+	return in
+}
+
+// Inputs are the spec's repositories and platforms, and no packages yet.
+func (s Spec) Inputs() (Inputs, error) {
+	rs, err := s.repositories()
+	if err != nil {
+		return Inputs{}, err
+	}
+	p := Plan{repositories: rs, Platforms: make([]PlatformPlan, len(s.Platforms))}
+	for i := range s.Platforms {
+		p.Platforms[i].Platform = s.Platforms[i]
+	}
+	return p.Inputs(), nil
+}
+
+// Path is a path that the spec names, ready to be opened; URLs stay.
+func (s Spec) Path(p string) string { return s.path(p) }
+
+// IsURL tells a URL from a path.
+func IsURL(s string) bool { return isURL(s) }
+
+// HasCredentials tells whether a URL of the spec holds a user name, a password or a query, which are written nowhere.
+func (s Spec) HasCredentials() bool {
+	urls := slices.Concat(s.Alpine.Mirrors, s.Alpine.Repositories)
+	for _, r := range s.Runtimes {
+		urls = append(urls, r.Source)
+	}
+	return slices.ContainsFunc(urls, func(u string) bool {
+		_, u = cutTag(u)
+		if !isURL(u) {
+			return false
+		}
+		_, rest, _ := strings.Cut(u, "://")
+		host, _, _ := strings.Cut(rest, "/")
+		return strings.Contains(host, "@") || strings.Contains(rest, "?")
+	})
+}
+
+// signatureKey names the record of a package's signature stream.
+func signatureKey(p *apk.Package) string { return "apk-signature-" + hex.EncodeToString(p.Checksum[:]) }
+
+// StoredArchive puts a package's file together again from what a build kept of it: signature, control and data stream
+// are all of it, byte for byte. The error is fs.ErrNotExist where the store lacks one of them.
+func StoredArchive(p *apk.Package, store *layers.Store) (io.ReadCloser, error) {
+	u, err := storedPackage(p, store)
+	if err != nil {
+		return nil, err
+	}
+	signature, err := store.Record(signatureKey(p))
+	if err != nil {
+		return nil, err
+	}
+	front := slices.Concat(signature, u.control.Raw)
+	if int64(len(front))+u.blob.Size != p.Size {
+		return nil, fmt.Errorf("%s in the cache is not all of its file: %w", p, fs.ErrNotExist) // one without files has some data all the same
+	}
+	if !u.unpacks() {
+		return io.NopCloser(bytes.NewReader(front)), nil
+	}
+	data, err := store.Open(u.blob.Digest)
+	if err != nil {
+		return nil, err
+	}
+	return &joined{io.MultiReader(bytes.NewReader(front), data), data}, nil
+}
+
+// joined reads several streams and closes the last.
+type joined struct {
+	io.Reader
+	io.Closer
+}

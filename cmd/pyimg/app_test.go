@@ -1,0 +1,54 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/urfave/cli/v2"
+)
+
+// TestGroup runs the commands of a group as people type them.
+func TestGroup(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ line, want, fault string }{
+		{line: "pyimg box open A", want: "A []"},
+		{line: "pyimg box open --with key A", want: "A [key]"},
+		{line: "pyimg box open A --with key --with=saw", want: "A [key saw]"},
+		{line: "pyimg box --with key open A", want: "A [key]"},
+		{line: "pyimg box open -- --with", want: "--with []"},
+		{line: "pyimg box open open", want: "open []"},
+		{line: "pyimg box open -h", want: "pyimg box open [command options] THING"},
+		{line: "pyimg box -h", want: "pyimg box COMMAND"},
+		{line: "pyimg box", fault: `box needs a command; its commands are open; see "pyimg box --help"`},
+		{line: "pyimg box shut A", fault: `box has no command "shut"; its commands are open; see "pyimg box --help"`},
+		{line: "pyimg box --nonsense", fault: `flag provided but not defined: -nonsense; see "pyimg box --help"`},
+		{line: "pyimg box open --nonsense", fault: `flag provided but not defined: -nonsense; see "pyimg box open --help"`},
+		{line: "pyimg box open A --with", fault: `flag --with needs a value; see "pyimg box open --help"`},
+	} {
+		var out, stderr bytes.Buffer
+		app := program{stdout: &out, stderr: &stderr}.app()
+		app.HelpName = "pyimg"
+		app.Commands = []*cli.Command{group("box", "hold things", command(&cli.Command{
+			Name: "open", Usage: "open it", ArgsUsage: "THING",
+			Flags: []cli.Flag{&cli.StringSliceFlag{Name: "with"}},
+			Action: func(c *cli.Context) error {
+				out.WriteString(strings.Join(c.Args().Slice(), " ") + " [" + strings.Join(c.StringSlice("with"), " ") + "]")
+				return nil
+			},
+		}))}
+		args, err := flagsFirst(app, strings.Fields(test.line))
+		if err == nil {
+			err = app.RunContext(t.Context(), args)
+		}
+		if test.fault != "" {
+			if err == nil || err.Error() != test.fault || exitCode(err) != exitUsage {
+				t.Errorf("%q: error %v, want %q as wrong use", test.line, err, test.fault)
+			}
+			continue
+		}
+		if err != nil || !strings.Contains(out.String(), test.want) {
+			t.Errorf("%q: printed %q and gave %v, want %q", test.line, out.String(), err, test.want)
+		}
+	}
+}

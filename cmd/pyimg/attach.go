@@ -1,0 +1,98 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/urfave/cli/v2"
+
+	"github.com/pyimg/pyimg/push"
+)
+
+func (p program) attachCommand() *cli.Command {
+	return command(&cli.Command{
+		Name:      "attach",
+		Usage:     "attach a file to an image in a registry, or list what is attached",
+		ArgsUsage: "REF [FILE...]",
+		Description: "Attaches an SBOM, a provenance statement or anything else as an OCI 1.1 referrer; registries without the referrers\n" +
+			"API get a list under the tag sha256-DIGEST. Prints REPOSITORY@DIGEST of what was attached. With --list it prints what\n" +
+			"is attached, a line each: digest, type, size, name.\n\n" +
+			"Example: pyimg attach ghcr.io/you/python:3.14 --type application/spdx+json sbom.spdx.json\n" +
+			"         pyimg attach --list ghcr.io/you/python:3.14",
+		Flags: append(registryFlags(),
+			&cli.StringFlag{Name: "type", Usage: "`MEDIA-TYPE` of what is attached; with --list, list no others"},
+			&cli.StringSliceFlag{Name: "annotation", Usage: "`KEY=VALUE` on what is attached (repeatable)"},
+			&cli.BoolFlag{Name: "list", Usage: "list what is attached"},
+			&cli.BoolFlag{Name: "json", Usage: "with --list: as JSON"},
+		),
+		Action: func(c *cli.Context) error {
+			if c.Bool("list") {
+				return p.listAttached(c)
+			}
+			return p.attach(c)
+		},
+	})
+}
+
+func (p program) attach(c *cli.Context) error {
+	if err := p.readLogin(c); err != nil {
+		return err
+	}
+	if c.NArg() < 2 || c.String("type") == "" {
+		return usagef("attach takes an image reference, --type and a file; see \"pyimg attach --help\"")
+	}
+	annotations, err := keyValues(c, "annotation")
+	if err != nil {
+		return err
+	}
+	ref := c.Args().First()
+	if err := p.registry(c).CheckRefs([]string{ref}, push.Options{}); err != nil {
+		return usageError{err}
+	}
+	artifact := push.Artifact{Type: c.String("type"), Annotations: annotations}
+	for _, name := range c.Args().Tail() {
+		artifact.Files = append(artifact.Files, push.File{
+			Name: filepath.Base(name), Open: func() (io.ReadCloser, error) { return os.Open(name) },
+		})
+	}
+	report, err := p.reporter(c)
+	if err != nil {
+		return err
+	}
+	got, err := p.registry(c).Attach(c.Context, ref, artifact, push.Options{Progress: report})
+	report.Close()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(p.stdout, got.Ref)
+	return nil
+}
+
+func (p program) listAttached(c *cli.Context) error {
+	if err := p.readLogin(c); err != nil {
+		return err
+	}
+	if c.NArg() != 1 {
+		return usagef("attach --list takes one image reference; see \"pyimg attach --help\"")
+	}
+	_, list, err := p.registry(c).Referrers(c.Context, c.Args().First(), c.String("type"))
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		if list == nil {
+			list = []v1.Descriptor{}
+		}
+		e := json.NewEncoder(p.stdout)
+		e.SetIndent("", "  ")
+		return e.Encode(list)
+	}
+	for _, d := range list {
+		fmt.Fprintf(p.stdout, "%s  %s  %d  %s\n", d.Digest, plain(d.ArtifactType), d.Size, plain(d.Annotations["org.opencontainers.image.title"]))
+	}
+	return nil
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pyimg/pyimg/assemble"
+)
+
+func (p program) diffCommand() *cli.Command {
+	return command(&cli.Command{
+		Name:      "diff",
+		Usage:     "compare packages, files, configuration, sizes and layers of two images",
+		ArgsUsage: "A B",
+		Description: "A and B are image references, layouts or archives, whoever made them. Files are compared by type, size, mode,\n" +
+			"owner and link, those of packages by their checksum, too. The exit code is 0 also where they differ.\n\n" +
+			"Example: pyimg diff image:old image:new",
+		Flags: append(append(contentFlags(), loginFlags()...),
+			&cli.BoolFlag{Name: "all", Usage: "list all files and layers, not the first ones"},
+			&cli.BoolFlag{Name: "json", Usage: "as JSON, with all files and layers"}),
+		Action: p.diff,
+	})
+}
+
+func (p program) diff(c *cli.Context) error {
+	if c.NArg() != 2 {
+		return usagef("diff takes two images; see \"pyimg diff --help\"")
+	}
+	only, err := platformFlag(c)
+	if err != nil {
+		return err
+	}
+	if err := p.readLogin(c); err != nil {
+		return err
+	}
+	a, err := p.open(c.Context, c, c.Args().Get(0))
+	if err != nil {
+		return err
+	}
+	b, err := p.open(c.Context, c, c.Args().Get(1))
+	if err != nil {
+		return err
+	}
+	store, done, err := p.store(c)
+	defer done()
+	if err != nil {
+		return err
+	}
+	diffs, err := assemble.Diff(c.Context, a, b, store, only)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		e := json.NewEncoder(p.stdout)
+		e.SetIndent("", "  ")
+		return e.Encode(diffs)
+	}
+	for i, d := range diffs {
+		if i > 0 {
+			fmt.Fprintln(p.stdout)
+		}
+		printDifference(p.stdout, d, c.Bool("all"))
+	}
+	return nil
+}
+
+func printDifference(w io.Writer, d assemble.Difference, all bool) {
+	switch {
+	case d.Only != "":
+		fmt.Fprintf(w, "%s  only in %s\n", plain(d.Platform), strings.ToUpper(d.Only))
+		return
+	case d.Same:
+		fmt.Fprintf(w, "%s  the same image\n", plain(d.Platform))
+		return
+	}
+	fmt.Fprintf(w, "%s\n  size        %s -> %s compressed, %s -> %s unpacked\n", plain(d.Platform),
+		megabytes(d.Size[0]), megabytes(d.Size[1]), megabytes(d.Unpacked[0]), megabytes(d.Unpacked[1]))
+	printChanges(w, "config", d.Config)
+	printChanges(w, "package", d.Packages)
+	printLayers(w, d.Layers, all)
+	l := lines{w: w, all: all}
+	for _, f := range d.Files {
+		switch {
+		case f.A == nil:
+			l.print("  file        + %s (%s)", plain(f.Path), megabytes(f.B.Size))
+		case f.B == nil:
+			l.print("  file        - %s (%s)", plain(f.Path), megabytes(f.A.Size))
+		default:
+			l.print("  file        ~ %s: %s", plain(f.Path), plain(describe(f)))
+		}
+	}
+	l.end("files")
+}
+
+func printChanges(w io.Writer, kind string, changes []assemble.Change) {
+	for _, c := range changes {
+		switch {
+		case c.A == nil:
+			fmt.Fprintf(w, "  %-10s  + %s %s\n", kind, plain(c.Name), plain(*c.B))
+		case c.B == nil:
+			fmt.Fprintf(w, "  %-10s  - %s %s\n", kind, plain(c.Name), plain(*c.A))
+		default:
+			fmt.Fprintf(w, "  %-10s  ~ %s %s -> %s\n", kind, plain(c.Name), plain(*c.A), plain(*c.B))
+		}
+	}
+}
+
+func printLayers(w io.Writer, ls []assemble.LayerChange, all bool) {
+	n, recompressed, size := 0, 0, int64(0)
+	l := lines{w: w, all: all}
+	for _, layer := range ls {
+		sign := map[string]string{"a": "-", "b": "+"}[layer.In]
+		if sign == "" {
+			n, size = n+1, size+layer.Size
+			if layer.Recompressed {
+				recompressed++
+			}
+			continue
+		}
+		l.print("  layer       %s %s  %s  %s", sign, layer.Digest, megabytes(layer.Size), plain(layer.From))
+	}
+	l.end("layers")
+	fmt.Fprintf(w, "  layers      %d shared (%s) of %d", n, megabytes(size), len(ls))
+	if recompressed > 0 {
+		fmt.Fprintf(w, "; %d of them are the same tar, compressed anew", recompressed)
+	}
+	fmt.Fprintln(w)
+}
+
+// describe says in what a path differs.
+func describe(f assemble.FileChange) string {
+	var parts []string
+	for _, what := range f.What {
+		a, b := "", ""
+		switch what {
+		case "type":
+			a, b = f.A.Type, f.B.Type
+		case "size":
+			a, b = fmt.Sprint(f.A.Size), fmt.Sprint(f.B.Size)
+		case "mode":
+			a, b = f.A.Mode, f.B.Mode
+		case "owner":
+			a, b = f.A.Owner, f.B.Owner
+		case "link":
+			a, b = f.A.Link, f.B.Link
+		default:
+			parts = append(parts, what)
+			continue
+		}
+		parts = append(parts, fmt.Sprintf("%s %s -> %s", what, a, b))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// shownLines is how many lines of a kind a person is shown.
+const shownLines = 20
+
+// lines prints so many and counts the rest.
+type lines struct {
+	w   io.Writer
+	all bool
+	n   int
+}
+
+func (l *lines) print(format string, args ...any) {
+	if l.n++; l.all || l.n <= shownLines {
+		fmt.Fprintf(l.w, format+"\n", args...)
+	}
+}
+
+func (l *lines) end(what string) {
+	if !l.all && l.n > shownLines {
+		fmt.Fprintf(l.w, "              and %d more %s; --all lists them\n", l.n-shownLines, what)
+	}
+}

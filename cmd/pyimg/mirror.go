@@ -1,0 +1,393 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/internal/progress"
+	"github.com/pyimg/pyimg/push"
+)
+
+func (p program) mirrorCommand() *cli.Command {
+	return group("mirror", "carry all that an image is made of across an air gap",
+		p.mirrorCreateCommand(), p.mirrorVerifyCommand(), p.mirrorServeCommand(), p.mirrorImportCommand())
+}
+
+func (p program) mirrorCreateCommand() *cli.Command {
+	flags := append(sourceFlags(), imageFlags()...)
+	return command(&cli.Command{
+		Name:      "create",
+		Usage:     "put all that a lock needs into a folder or a tar",
+		ArgsUsage: "[SPEC]",
+		Description: "Packages lie as on Alpine's mirrors, below their own signed indexes, beside keys, runtimes, spec and lock. Says beforehand\n" +
+			"how large the bundle will be, takes what the cache has, and goes on where it was interrupted. Prints the bundle's ID.\n" +
+			"Without a lock, --package or --all say what is to be in it; SPEC says where packages come from.\n\n" +
+			"Example: pyimg mirror create --lock pyimg.lock --output bundle.tar\n" +
+			"         pyimg mirror create --lock pyimg.lock --since bundle.tar --output update.tar     # what has changed\n" +
+			"         pyimg mirror create --package busybox --package python3 --output bundle/",
+		Flags: append(append(flags, registryFlags()...),
+			&cli.StringSliceFlag{Name: "lock", Usage: "`FILE` of a lock, with its spec beside it (repeatable; default: the spec's name with .lock)"},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "`DIR`, or FILE.tar"},
+			&cli.BoolFlag{Name: "all", Usage: "all packages of the repositories"},
+			&cli.StringSliceFlag{Name: "image", Usage: "bring along the base image `REF` of a registry, as it is (repeatable)"},
+			&cli.StringFlag{Name: "since", Usage: "hold only what the bundle `OLD` (folder, tar or its manifest.json) lacks"},
+			&cli.StringFlag{Name: "split", Usage: "cut the tar into parts of `SIZE`, such as 4GiB or 700MB"},
+			&cli.BoolFlag{Name: "dry-run", Usage: "say how large the bundle would be, and do nothing else"},
+			jsonFlag()),
+		Action: p.mirrorCreate,
+	})
+}
+
+func jsonFlag() cli.Flag { return &cli.BoolFlag{Name: "json", Usage: "print the result as JSON"} }
+
+func (p program) mirrorCreate(c *cli.Context) error {
+	o, err := mirrorOptions(c)
+	if err != nil {
+		return err
+	}
+	specs, err := mirrorSpecs(c)
+	if err != nil {
+		return err
+	}
+	src, done, err := p.sources(c, specs[0].spec, true)
+	defer done()
+	if err != nil {
+		return err
+	}
+	client, ok := src.Fetch.(bundle.Client)
+	if !ok {
+		return usagef("mirror create makes a bundle of what mirrors have, not of another bundle; \"pyimg mirror import\" copies one")
+	}
+	for _, s := range specs[1:] { // their keys count too
+		for _, key := range s.spec.KeyPaths() {
+			if err := src.Keyring.AddPath(key); err != nil {
+				return err
+			}
+		}
+	}
+	o.Client, o.Store, o.Jobs = client, src.Store, src.Jobs
+	if !src.AllowUntrusted {
+		o.Keyring = src.Keyring
+	}
+	if err := p.mirrorInputs(c, specs, src, &o); err != nil {
+		return err
+	}
+	if err := p.baseImages(c, &o); err != nil {
+		return err
+	}
+	return p.createBundle(c, o)
+}
+
+const leastPart = 1 << 10 // bytes of a part of a tar
+
+// mirrorOptions are the flags that say how the bundle is written.
+func mirrorOptions(c *cli.Context) (bundle.Options, error) {
+	o := bundle.Options{Output: c.String("output"), All: c.Bool("all"), DryRun: c.Bool("dry-run")}
+	if o.Output == "" {
+		return o, usagef("mirror create needs --output DIR or FILE.tar")
+	}
+	o.Tar = strings.HasSuffix(o.Output, ".tar")
+	var err error
+	if v := c.String("split"); v != "" {
+		if o.Split, err = parseSize(v); err == nil && o.Split < leastPart {
+			err = fmt.Errorf("%q is less than %d bytes", v, leastPart)
+		}
+		if err != nil {
+			return o, usageError{fmt.Errorf("--split: %w", err)}
+		}
+		if !o.Tar {
+			return o, usagef("--split cuts a tar into parts; name it with --output FILE.tar")
+		}
+	}
+	if v := c.String("since"); v != "" {
+		if o.Since, err = oldManifest(v); err != nil {
+			return o, fmt.Errorf("--since: %w", err)
+		}
+	}
+	return o, nil
+}
+
+// oldManifest is that of a bundle, or of what is kept of one.
+func oldManifest(name string) (*bundle.Manifest, error) {
+	if strings.HasSuffix(name, ".json") {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		m, err := bundle.ParseManifest(text)
+		if err != nil {
+			return nil, &bundle.FaultError{Bundle: name, Err: err}
+		}
+		return &m, nil
+	}
+	b, err := openBundle(name)
+	if err != nil {
+		return nil, err
+	}
+	return &b.Manifest, b.Close()
+}
+
+// openBundle opens a bundle that an argument names.
+func openBundle(name string) (*bundle.Bundle, error) {
+	b, err := bundle.Open(name)
+	if errors.Is(err, fs.ErrNotExist) && !errors.As(err, new(*bundle.FaultError)) {
+		return nil, usageError{err}
+	}
+	return b, err
+}
+
+// A lockedSpec is a spec and the file of its lock.
+type lockedSpec struct {
+	spec assemble.Spec
+	file string
+}
+
+// mirrorSpecs are the spec in force, or those that lie beside the locks.
+func mirrorSpecs(c *cli.Context) ([]lockedSpec, error) {
+	locks := c.StringSlice("lock")
+	if len(locks) == 0 {
+		s, err := assembleSpec(c)
+		return []lockedSpec{{s, assemble.LockName(c.Args().First())}}, err
+	}
+	if len(locks) > 1 && c.NArg() > 0 {
+		return nil, usagef("mirror create takes a spec for one lock; of several each has its own beside it")
+	}
+	var specs []lockedSpec
+	for _, lock := range locks {
+		name := c.Args().First()
+		for _, ext := range []string{".yaml", ".yml", ".json"} {
+			beside := strings.TrimSuffix(lock, ".lock") + ext
+			if _, err := os.Stat(beside); err == nil && name == "" && beside != lock {
+				name = beside
+			}
+		}
+		s, err := assembleSpecNamed(c, name)
+		if err != nil {
+			return nil, err
+		}
+		specs = append(specs, lockedSpec{s, lock})
+	}
+	return specs, nil
+}
+
+// mirrorInputs fills in what is to be in the bundle: what the locks name, what the packages come to, or everything.
+func (p program) mirrorInputs(c *cli.Context, specs []lockedSpec, src assemble.Sources, o *bundle.Options) (err error) {
+	packages, locks := c.StringSlice("package"), c.StringSlice("lock")
+	switch {
+	case o.All && (len(packages) > 0 || len(locks) > 0):
+		return usagef("--all is every package; it goes with neither --package nor --lock")
+	case o.All:
+		o.Inputs, err = specs[0].spec.Inputs()
+		return err
+	case len(packages) > 0 && len(locks) == 0:
+		s := specs[0].spec
+		if err := onlyPackages(&s, packages); err != nil {
+			return err
+		}
+		plan, err := assemble.Resolve(c.Context, s, src)
+		o.Inputs = plan.Inputs()
+		return err
+	}
+	if len(locks) == 0 && len(c.StringSlice("image")) > 0 && !isFile(specs[0].file) {
+		o.Inputs, err = specs[0].spec.Inputs()
+		o.Inputs.Repositories = nil
+		return err
+	}
+	var inputs []assemble.Inputs
+	for _, s := range specs {
+		image, in, err := s.image()
+		if err != nil {
+			return err
+		}
+		if image.Spec == nil {
+			p.warn(fmt.Sprintf("%s takes files of its folder, or has a user name, a password or a query in a URL, so the bundle does not hold it: "+
+				"carry the folder another way, and name the spec on the other side", s.spec.Name))
+		}
+		for _, other := range o.Images {
+			if other.Name == image.Name {
+				return usagef("two locks are named %s.lock, and a bundle holds locks by their names", image.Name)
+			}
+		}
+		o.Images, inputs = append(o.Images, image), append(inputs, in)
+	}
+	o.Inputs, err = bundle.Merge(inputs...)
+	return err
+}
+
+// image is the lock with its spec as a bundle holds them, and what it takes.
+func (s lockedSpec) image() (image bundle.LockedImage, in assemble.Inputs, err error) {
+	lock, err := assemble.ReadLock(s.file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return image, in, usagef("%w; write it with \"pyimg lock\", or say with --package or --all what is to be in the bundle", err)
+	}
+	if err == nil {
+		err = lock.Fits(s.spec)
+	}
+	if err == nil {
+		lock, err = lock.Only(s.spec.Platforms)
+	}
+	var fault *assemble.LockError
+	if errors.As(err, &fault) {
+		fault.File = s.file
+	}
+	if err != nil {
+		return image, in, err
+	}
+	if in, err = lock.Inputs(s.spec); err != nil {
+		return image, in, err
+	}
+	image.Name = strings.TrimSuffix(filepath.Base(s.file), ".lock")
+	if image.Lock, err = lock.Encode(); err != nil {
+		return image, in, err
+	}
+	image.Spec, err = bundledSpec(s.spec)
+	return image, in, err
+}
+
+func isFile(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+// baseImages opens the images of --image.
+func (p program) baseImages(c *cli.Context, o *bundle.Options) error {
+	if len(c.StringSlice("image")) == 0 {
+		return nil
+	}
+	if err := p.readLogin(c); err != nil {
+		return err
+	}
+	for _, ref := range c.StringSlice("image") {
+		if c.Bool("offline") {
+			return usagef("--image %s is in a registry, and --offline forbids the network", ref)
+		}
+		index, err := p.registry(c).Get(c.Context, ref)
+		if err != nil {
+			return err
+		}
+		root, err := push.Root(index)
+		if err != nil {
+			return fmt.Errorf("image %s: %w", ref, err)
+		}
+		o.BaseImages = append(o.BaseImages, bundle.BaseImage{Ref: ref, Root: root, Index: index})
+	}
+	return nil
+}
+
+// bundledSpec is the text of the spec in force, flags and all; nil where it has credentials, which are written nowhere, or
+// means files that lie beside it.
+func bundledSpec(s assemble.Spec) ([]byte, error) {
+	if s.HasCredentials() || len(s.Files) > 0 {
+		return nil, nil
+	}
+	text, err := s.YAML()
+	if err != nil {
+		return nil, err
+	}
+	again, err := assemble.ParseSpec(s.Name, text)
+	if err == nil && again.Digest() != s.Digest() {
+		err = errors.New("what is written of it reads as another spec")
+	}
+	return text, err
+}
+
+// createBundle says how large the bundle will be, makes it, and prints what came out.
+func (p program) createBundle(c *cli.Context, o bundle.Options) error {
+	var d *bundle.Draft
+	err := p.progressing(c, func(report assemble.Progress) (err error) {
+		o.Progress = report
+		d, err = bundle.Prepare(c.Context, o)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = d.Close() }() // it was done, or its error says more
+	if o.DryRun {
+		return p.printSizes(c, d)
+	}
+	fmt.Fprint(p.stderr, sizesText(d.Sizes))
+	var made bundle.Created
+	err = p.progressing(c, func(report assemble.Progress) (err error) {
+		made, err = d.Create(c.Context, report)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if n := len(d.Unlisted); n > 0 {
+		p.warn(fmt.Sprintf("%d packages of the lock are in no index any more, so other apk clients cannot install them: %s", n, strings.Join(d.Unlisted, ", ")))
+	}
+	if c.Bool("json") {
+		return p.printJSON(struct {
+			bundle.Created
+			Sizes bundle.Sizes `json:"sizes"`
+		}{made, d.Sizes})
+	}
+	fmt.Fprintf(p.stderr, "pyimg: %s is written, %d bytes were fetched\n", o.Output, made.Fetched)
+	fmt.Fprintln(p.stdout, made.ID)
+	return nil
+}
+
+// progressing shows what is fetched; the display has ended when it returns.
+func (p program) progressing(c *cli.Context, do func(assemble.Progress) error) error {
+	report, err := p.reporter(c)
+	if err != nil {
+		return err
+	}
+	defer report.Close()
+	return do(report)
+}
+
+func (p program) printSizes(c *cli.Context, d *bundle.Draft) error {
+	if c.Bool("json") {
+		return p.printJSON(struct {
+			bundle.Sizes
+			Fits bool `json:"fits"`
+		}{d.Sizes, d.Fits()})
+	}
+	_, err := fmt.Fprint(p.stdout, sizesText(d.Sizes))
+	return err
+}
+
+// sizesText says it in exact bytes, and so that a person can read them.
+func sizesText(s bundle.Sizes) string {
+	line := func(n int64, what string) string {
+		return fmt.Sprintf("%15d bytes  %9s  %s\n", n, progress.Bytes(n), what)
+	}
+	text := line(s.Bundle, fmt.Sprintf("the bundle, of %d files", s.Files)) +
+		line(s.Indexes, "of indexes are fetched") +
+		line(s.Fetch, "are to be fetched")
+	for _, reused := range []struct {
+		n    int64
+		what string
+	}{{s.Cached, "come from the cache"}, {s.Kept, "are there from an earlier run"}, {s.InBase, "are in the base"}} {
+		if reused.n > 0 {
+			text += line(reused.n, reused.what)
+		}
+	}
+	text += line(s.Need, "of room are needed")
+	switch {
+	case s.Free < 0:
+	case s.Fits():
+		text += line(s.Free, "are free: it fits")
+	default:
+		text += line(s.Free, "are free: it does not fit")
+	}
+	return text
+}
+
+func (p program) printJSON(v any) error {
+	e := json.NewEncoder(p.stdout)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}

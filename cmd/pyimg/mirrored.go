@@ -1,0 +1,99 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/internal/fetch"
+)
+
+// mirrorOf opens the bundle that --mirror names; nil without the flag.
+func mirrorOf(c *cli.Context) (*bundle.Bundle, error) {
+	if c.String("mirror") == "" {
+		return nil, nil
+	}
+	var b *bundle.Bundle
+	var err error
+	if name := c.String("mirror"); assemble.IsURL(name) {
+		b, err = bundle.OpenURL(c.Context, name, &fetch.Client{Offline: c.Bool("offline")})
+	} else {
+		b, err = openBundle(name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := b.Complete(); err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return b, nil
+}
+
+// mirrored opens what a spec names out of the bundle of --mirror, and what that has not through client.
+func mirrored(c *cli.Context, s assemble.Spec, client *fetch.Client) (from assemble.Opener, done func(), err error) {
+	b, err := mirrorOf(c)
+	if b == nil || err != nil {
+		return client, func() {}, err
+	}
+	return b.Opener(s, client), func() { _ = b.Close() }, nil // it was only read
+}
+
+// mirrorsSpec is the spec of that file name in the bundle of --mirror, or its only one where no name is given;
+// fs.ErrNotExist where there is none.
+func mirrorsSpec(c *cli.Context, name string) (assemble.Spec, error) {
+	b, err := mirrorOf(c)
+	if err != nil {
+		return assemble.Spec{}, err
+	}
+	if b == nil {
+		return assemble.Spec{}, fs.ErrNotExist
+	}
+	defer b.Close()
+	name, err = imageIn(b, name)
+	if err != nil {
+		return assemble.Spec{}, err
+	}
+	return b.ReadSpec(c.Context, name)
+}
+
+// imageIn is the name of the image in a bundle that a spec's file name stands for; without one, of the only image.
+func imageIn(b *bundle.Bundle, spec string) (string, error) {
+	images := b.Images()
+	switch {
+	case spec != "":
+		return strings.TrimSuffix(assemble.LockName(filepath.Base(spec)), ".lock"), nil
+	case len(images) == 1:
+		return images[0], nil
+	case len(images) == 0 || slices.Contains(images, "pyimg"):
+		return "pyimg", nil
+	}
+	return "", usagef("the bundle %s has the specs %s; name one", b.Path, strings.Join(images, ".yaml, ")+".yaml")
+}
+
+// mirrorsLock is the lock of the spec in the bundle of --mirror, where there is none at its usual place. without is the
+// error that stands where there is none there either.
+func mirrorsLock(c *cli.Context, file string, without error) (assemble.Lock, string, error) {
+	b, err := mirrorOf(c)
+	if err != nil {
+		return assemble.Lock{}, file, err
+	}
+	if b == nil {
+		return assemble.Lock{}, file, without
+	}
+	defer b.Close()
+	name, err := imageIn(b, c.Args().First())
+	if err != nil {
+		return assemble.Lock{}, file, err
+	}
+	lock, err := b.ReadLock(c.Context, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = without
+	}
+	return lock, b.Path + "/" + bundle.LockPath(name), err
+}

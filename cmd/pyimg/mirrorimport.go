@@ -1,0 +1,303 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	refname "github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/urfave/cli/v2"
+
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/internal/fetch"
+	"github.com/pyimg/pyimg/push"
+)
+
+// keyringFlags are the flags that say whose signatures count.
+func keyringFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringSliceFlag{Name: "keyring", Usage: "`DIR` of *.pub keys, or a key, to trust beside Alpine's own (repeatable)"},
+		&cli.BoolFlag{Name: "allow-untrusted", Usage: "do not ask for signatures"},
+		&cli.StringFlag{Name: "base", Usage: "the bundle `OLD` that a delta was made since"},
+		&cli.StringFlag{Name: "id", Usage: "demand the bundle `ID` that \"mirror create\" printed"},
+	}
+}
+
+// openComplete opens the bundle that the command's first argument names, on its base where --base names one.
+func openComplete(c *cli.Context) (*bundle.Bundle, error) {
+	b, err := openBundle(c.Args().First())
+	if err != nil {
+		return nil, err
+	}
+	if want := c.String("id"); want != "" && want != b.ID {
+		fault := &bundle.FaultError{Bundle: b.Path, Err: fmt.Errorf("its ID is %s, not %s: it is another bundle, or was altered", b.ID, want)}
+		return nil, errors.Join(fault, b.Close())
+	}
+	if c.String("base") == "" {
+		return b, nil
+	}
+	base, err := openBundle(c.String("base"))
+	if err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	if err := b.On(base); err != nil {
+		return nil, errors.Join(err, base.Close(), b.Close())
+	}
+	return b, nil
+}
+
+// bundleKeyring trusts the keys that the user named and Alpine's own, whose files the bundle has. No host is asked for any.
+func bundleKeyring(c *cli.Context, b *bundle.Bundle) (*apk.Keyring, error) {
+	if c.Bool("allow-untrusted") {
+		return nil, nil
+	}
+	ring := apk.NewKeyring()
+	for _, path := range c.StringSlice("keyring") {
+		if err := ring.AddPath(path); err != nil {
+			return nil, usageError{err}
+		}
+	}
+	ring.Missing = b.KeyFinder()
+	return ring, nil
+}
+
+func (p program) mirrorVerifyCommand() *cli.Command {
+	return command(&cli.Command{
+		Name:      "verify",
+		Usage:     "prove that a bundle is whole and genuine, and ask no host",
+		ArgsUsage: "BUNDLE",
+		Description: "BUNDLE is a folder, a tar, or one of its parts. All of it is read: sizes, digests, nothing that does not belong; indexes against\n" +
+			"Alpine's keys, which pyimg knows by fingerprint, or those of --keyring; packages against their index; all that the lock\n" +
+			"needs. Who wrote spec, lock and runtimes only the ID tells: carry it another way and give it with --id.\n\n" +
+			"Example: pyimg mirror verify bundle.tar --id sha256:...\n" +
+			"         pyimg mirror verify update.tar --base bundle/ --keyring ./keys",
+		Flags: append(keyringFlags(),
+			jsonFlag()),
+		Action: p.mirrorVerify,
+	})
+}
+
+func (p program) mirrorVerify(c *cli.Context) error {
+	if c.NArg() != 1 {
+		return usagef("mirror verify takes one bundle, found %d arguments", c.NArg())
+	}
+	b, err := openComplete(c)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	ring, err := bundleKeyring(c, b)
+	if err != nil {
+		return err
+	}
+	v, err := b.Verify(c.Context, ring)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return p.printJSON(v)
+	}
+	proven := "whole and genuine"
+	if ring == nil {
+		proven = "whole; no signature was asked for"
+	}
+	fmt.Fprintf(p.stderr, "pyimg: %s is %s: packages: %d, indexes: %d, files: %d with %d bytes\n", b.Path, proven, v.Packages, v.Indexes, v.Files, v.Bytes)
+	fmt.Fprintln(p.stdout, b.ID)
+	return nil
+}
+
+func (p program) mirrorImportCommand() *cli.Command {
+	return command(&cli.Command{
+		Name:      "import",
+		Usage:     "write a bundle into a folder, a delta over its base, or its image into a registry",
+		ArgsUsage: "BUNDLE [DIR]",
+		Description: "Verifies first. A delta needs its base in DIR, and makes the whole of it there. With --push the image that the lock\n" +
+			"promises is made from the bundle alone and pushed. Prints the ID of the bundle in DIR, and REF@DIGEST for each --push.\n\n" +
+			"Example: pyimg mirror import bundle.tar ./bundle\n" +
+			"         pyimg mirror import update.tar ./bundle\n" +
+			"         pyimg mirror import ./bundle --push registry.local/team/python:3.13",
+		Flags: append(append(keyringFlags(), registryFlags()...),
+			&cli.StringSliceFlag{Name: "push", Usage: "push the image of the bundle's lock to the registry `REF` (repeatable)"},
+			&cli.StringFlag{Name: "push-images", Usage: "push the bundle's base images to `REGISTRY[/PREFIX]`, under their own names and tags"},
+			cacheFlag(), jsonFlag()),
+		Action: p.mirrorImport,
+	})
+}
+
+func (p program) mirrorImport(c *cli.Context) error {
+	dir, refs := c.Args().Get(1), c.StringSlice("push")
+	if c.NArg() < 1 || c.NArg() > 2 || dir == "" && len(refs) == 0 && c.String("push-images") == "" {
+		return usagef("mirror import takes a bundle, and a folder or --push REF; see \"pyimg mirror import --help\"")
+	}
+	if err := p.readLogin(c); err != nil {
+		return err
+	}
+	if err := p.registry(c).CheckRefs(refs, pushOptions(c)); err != nil {
+		return usageError{err}
+	}
+	b, err := openComplete(c)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	if dir != "" {
+		if err := p.importInto(c, b, dir); err != nil {
+			return err
+		}
+	}
+	if dir != "" {
+		whole, err := bundle.Open(dir) // a delta is whole there now
+		if err != nil {
+			return err
+		}
+		defer whole.Close()
+		b = whole
+	}
+	if to := c.String("push-images"); to != "" {
+		if err := p.pushImages(c, b, to); err != nil {
+			return err
+		}
+	}
+	if len(refs) == 0 {
+		return nil
+	}
+	return p.pushBundle(c, b, refs)
+}
+
+// pushImages pushes the base images of a bundle in a folder, each under its own name and tag below a registry.
+func (p program) pushImages(c *cli.Context, b *bundle.Bundle, to string) error {
+	refs, err := b.BaseRefs(c.Context)
+	switch {
+	case err != nil:
+		return err
+	case len(refs) == 0:
+		return usagef("the bundle %s holds no base images; \"mirror create --image REF\" brings some along", b.Path)
+	case !isFile(filepath.Join(b.Path, bundle.LayoutDir)):
+		return usagef("base images are pushed out of a folder: pyimg mirror import %s DIR --push-images %s", b.Path, to)
+	}
+	if err := verifyBundle(c, b); err != nil {
+		return err
+	}
+	for _, ref := range refs {
+		name, err := refname.ParseReference(ref)
+		if err != nil {
+			return fmt.Errorf("image %s: %w", ref, err)
+		}
+		index, err := push.ReadLayout(filepath.Join(b.Path, bundle.LayoutDir) + ":" + ref)
+		if err != nil {
+			return err
+		}
+		separator := ":"
+		if _, digest := name.(refname.Digest); digest {
+			separator = "@"
+		}
+		dest := strings.TrimRight(to, "/") + "/" + name.Context().RepositoryStr() + separator + name.Identifier()
+		if err := p.pushIndex(c, index, []string{dest}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pushIndex pushes what is there already, and prints where.
+func (p program) pushIndex(c *cli.Context, index v1.ImageIndex, refs []string) error {
+	whole := c.Context
+	defer func() { c.Context = whole }() // pushing ends its own early
+	pushing, err := p.beginPush(c, refs)
+	if err != nil {
+		return err
+	}
+	defer pushing.close()
+	r, err := p.finishPush(c, pushing, index)
+	if err != nil {
+		return pushing.cause(err)
+	}
+	for _, ref := range r.Refs {
+		fmt.Fprintln(p.stdout, ref)
+	}
+	return nil
+}
+
+// importInto writes a bundle into a folder, and a delta over its base there.
+func (p program) importInto(c *cli.Context, b *bundle.Bundle, dir string) error {
+	if b.Complete() != nil {
+		if base, err := bundle.Open(dir); err == nil && base.ID == b.Base {
+			if err := b.On(base); err != nil {
+				return err
+			}
+		} else if err == nil {
+			_ = base.Close() // another's, which Import says
+		}
+	}
+	if b.Complete() == nil {
+		if err := verifyBundle(c, b); err != nil {
+			return err
+		}
+	}
+	done, err := b.Import(c.Context, dir)
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		return p.printJSON(done)
+	}
+	fmt.Fprintf(p.stderr, "pyimg: %s holds the bundle: %d bytes written, %d were there\n", dir, done.Written, done.Kept)
+	fmt.Fprintln(p.stdout, done.ID)
+	return nil
+}
+
+func verifyBundle(c *cli.Context, b *bundle.Bundle) error {
+	ring, err := bundleKeyring(c, b)
+	if err != nil {
+		return err
+	}
+	_, err = b.Verify(c.Context, ring)
+	return err
+}
+
+// pushBundle pushes the image of a bundle's lock, made from the bundle alone.
+func (p program) pushBundle(c *cli.Context, b *bundle.Bundle, refs []string) error {
+	if err := verifyBundle(c, b); err != nil {
+		return err
+	}
+	ring, err := bundleKeyring(c, b)
+	if err != nil {
+		return err
+	}
+	if len(b.Images()) != 1 {
+		return usagef("the bundle %s holds %d locks, so it does not say which image to push; pyimg assemble SPEC --mirror %[1]s --offline --push %[3]s makes the one that SPEC names",
+			b.Path, len(b.Images()), refs[0])
+	}
+	name := b.Images()[0]
+	lock, err := b.ReadLock(c.Context, name)
+	if err != nil {
+		return err
+	}
+	s, err := b.ReadSpec(c.Context, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return usagef("%w; with the spec: pyimg assemble %s --mirror %s --offline --push %s", err, bundle.SpecPath(name), b.Path, refs[0])
+	}
+	if err != nil {
+		return err
+	}
+	store, done, err := p.store(c)
+	defer done()
+	if err != nil {
+		return err
+	}
+	src := assemble.Sources{Fetch: b.Opener(s, &fetch.Client{Offline: true}), Keyring: ring, Store: store, Warn: p.warn, AllowUntrusted: ring == nil}
+	supply, err := lock.Supply(s, src)
+	if err != nil {
+		return err
+	}
+	index, err := lock.Index(c.Context, supply.Open)
+	if err != nil {
+		return err
+	}
+	return p.pushIndex(c, index, refs)
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/urfave/cli/v2"
+
+	"github.com/pyimg/pyimg/assemble"
+)
+
+// treeFlags are those of inspect --tree.
+func treeFlags() []cli.Flag {
+	return append(contentFlags(),
+		&cli.BoolFlag{Name: "tree", Usage: "show what makes the image big instead: sizes by folder and by package"},
+		&cli.IntFlag{Name: "depth", Value: 2, Usage: "with --tree, folders down to `N` levels"})
+}
+
+// contentFlags are those of the commands that read what an image holds.
+func contentFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringSliceFlag{Name: "platform", Usage: "`OS/ARCH[,OS/ARCH...]` instead of all (repeatable)"},
+		&cli.StringFlag{Name: "cache-dir", Usage: "`DIR` for what is known of layers, may be shared (default: $PYIMG_CACHE_DIR, else pyimg in the user's cache folder)"},
+	}
+}
+
+func (p program) tree(c *cli.Context, index v1.ImageIndex) error {
+	if c.Int("depth") < 0 {
+		return usagef("--depth %d: expected a number from 0 on", c.Int("depth"))
+	}
+	only, err := platformFlag(c)
+	if err != nil {
+		return err
+	}
+	store, done, err := p.store(c)
+	defer done()
+	if err != nil {
+		return err
+	}
+	weights, err := assemble.Weigh(c.Context, index, store, only, c.Int("depth"))
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		e := json.NewEncoder(p.stdout)
+		e.SetIndent("", "  ")
+		return e.Encode(weights)
+	}
+	for i, w := range weights {
+		if i > 0 {
+			fmt.Fprintln(p.stdout)
+		}
+		printWeight(p.stdout, w)
+	}
+	return nil
+}
+
+// lightest is which part of the whole a folder or package must be to be shown to a person.
+const lightest = 200
+
+func printWeight(w io.Writer, of assemble.Weight) {
+	fmt.Fprintf(w, "%s  %s  %s in %d files, %s compressed", plain(of.Platform), of.Digest, megabytes(of.Unpacked), of.Files, megabytes(of.Size))
+	if of.Hidden > 0 {
+		fmt.Fprintf(w, "; %s more are replaced or deleted by later layers", megabytes(of.Hidden))
+	}
+	fmt.Fprintln(w)
+	children := map[string][]assemble.FolderWeight{}
+	for _, f := range of.Folders {
+		if f.Path != "/" {
+			children[path.Dir(f.Path)] = append(children[path.Dir(f.Path)], f)
+		}
+	}
+	printFolders(w, children, "/", of.Unpacked/lightest, 1)
+	fmt.Fprintln(w, "  packages")
+	small, rest := 0, int64(0)
+	for _, p := range of.Packages {
+		if p.Size < of.Unpacked/lightest {
+			small, rest = small+1, rest+p.Size
+			continue
+		}
+		fmt.Fprintf(w, "  %10s  %s (%d files)\n", megabytes(p.Size), plain(cmp.Or(p.Package, "of no package")), p.Files)
+	}
+	if small > 0 {
+		fmt.Fprintf(w, "  %10s  %d smaller ones\n", megabytes(rest), small)
+	}
+}
+
+// printFolders shows what is in dir, the heaviest first.
+func printFolders(w io.Writer, children map[string][]assemble.FolderWeight, dir string, least int64, depth int) {
+	in := slices.Clone(children[dir])
+	slices.SortStableFunc(in, func(a, b assemble.FolderWeight) int { return cmp.Compare(b.Size, a.Size) })
+	for _, f := range in {
+		if f.Size < least || f.Files == 0 {
+			continue
+		}
+		fmt.Fprintf(w, "  %10s  %s%s\n", megabytes(f.Size), strings.Repeat("  ", depth-1), plain(f.Path))
+		printFolders(w, children, f.Path, least, depth+1)
+	}
+}

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/sound"
+	"github.com/pyimg/pyimg/layers"
+)
+
+func (p program) verifyCommand() *cli.Command {
+	return command(&cli.Command{
+		Name:      "verify",
+		Usage:     "check, without running it, that an image could start and that what is in it could work",
+		ArgsUsage: "REF|LAYOUT|ARCHIVE|SPEC",
+		Description: "Any image will do, whoever made it. A SPEC (FILE.yaml) is assembled, and nothing is written but the cache.\n" +
+			"What layers hold is kept in the cache: the second time no layer is read. Exit code 6 if there are errors.\n\n" +
+			"Example: pyimg verify image/:latest\n" +
+			"         pyimg verify --platform linux/arm64 docker.io/library/python:3.13-alpine",
+		Flags: append(append(sourceFlags(), loginFlags()...),
+			&cli.BoolFlag{Name: "all", Usage: "list notes, too, which are counted else"},
+			&cli.BoolFlag{Name: "json", Usage: "as JSON, with all notes"}),
+		Action: p.verify,
+	})
+}
+
+func (p program) verify(c *cli.Context) error {
+	if c.NArg() != 1 {
+		return usagef("verify takes one image reference, layout, archive or spec; see \"pyimg verify --help\"")
+	}
+	if err := p.readLogin(c); err != nil {
+		return err
+	}
+	found, err := p.findings(c, c.Args().First())
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		e := json.NewEncoder(p.stdout)
+		e.SetIndent("", "  ")
+		if err := e.Encode(found); err != nil {
+			return err
+		}
+	} else {
+		printFindings(p.stdout, found, c.Bool("all"))
+	}
+	n := 0
+	for _, f := range found {
+		n += f.Errors()
+	}
+	if n > 0 {
+		return fmt.Errorf("verifying %s: %s: %w", c.Args().First(), count(n, "error"), errUnsound)
+	}
+	return nil
+}
+
+// errUnsound says that verify found errors; the findings have been printed.
+var errUnsound = errors.New("the image is not sound")
+
+// isUnsound reports whether an error says that an image would not be sound, or that what it is made of cannot become one.
+func isUnsound(err error) bool {
+	var conflict *apk.ConflictError
+	var installed *apk.MemberError
+	var member *layers.MemberError
+	var layout *layers.ConflictError
+	return errors.Is(err, errUnsound) || errors.As(err, &conflict) || errors.As(err, &installed) ||
+		errors.As(err, &member) || errors.As(err, &layout)
+}
+
+func (p program) findings(c *cli.Context, arg string) ([]assemble.PlatformFindings, error) {
+	if isSpec(arg) {
+		return p.specFindings(c, arg)
+	}
+	if _, here := onDisk(arg); c.Bool("offline") && !here {
+		return nil, usagef("--offline says to ask no host, and %q is in a registry", arg)
+	}
+	only, err := platformFlag(c)
+	if err != nil {
+		return nil, err
+	}
+	index, err := p.open(c.Context, c, arg)
+	if err != nil {
+		return nil, err
+	}
+	store, done, err := p.store(c)
+	defer done()
+	if err != nil {
+		return nil, err
+	}
+	return assemble.VerifyIndex(c.Context, index, store, only)
+}
+
+// platformFlag are the platforms asked for; none means all.
+func platformFlag(c *cli.Context) ([]assemble.Platform, error) {
+	if !c.IsSet("platform") {
+		return nil, nil
+	}
+	only, err := assemble.ParsePlatforms(strings.Join(c.StringSlice("platform"), ","))
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return only, nil
+}
+
+// isSpec tells a spec from a layout or archive.
+func isSpec(arg string) bool {
+	info, err := os.Stat(arg)
+	ext := filepath.Ext(arg)
+	return err == nil && info.Mode().IsRegular() && (ext == ".yaml" || ext == ".yml")
+}
+
+// specFindings assembles a spec, by its lock where there is one, and writes nothing.
+func (p program) specFindings(c *cli.Context, name string) ([]assemble.PlatformFindings, error) {
+	s, err := spec(c, name)
+	if err != nil {
+		return nil, err
+	}
+	if err := applySourceFlags(c, &s); err != nil {
+		return nil, err
+	}
+	created, err := p.sourceDateEpoch()
+	if err != nil {
+		return nil, err
+	}
+	lock, locked, err := p.lockInForce(c, s)
+	if err != nil {
+		return nil, err
+	}
+	src, done, err := p.sources(c, s, true)
+	defer done()
+	if err != nil {
+		return nil, err
+	}
+	src.Warn = func(string) {} // what counts of them is among the findings
+	var plan assemble.Plan
+	if locked {
+		plan, err = lock.Plan(c.Context, s, src)
+	} else {
+		plan, err = assemble.Resolve(c.Context, s, src)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var found []assemble.PlatformFindings
+	_, err = assemble.Build(c.Context, plan, src, assemble.BuildOptions{Created: created,
+		Verified: func(p assemble.PlatformFindings) { found = append(found, p) }})
+	if len(found) == len(s.Platforms) && slices.ContainsFunc(found, func(p assemble.PlatformFindings) bool { return p.Errors() > 0 }) {
+		err = nil // it says the same
+	}
+	return found, err
+}
+
+func printFindings(w io.Writer, found []assemble.PlatformFindings, all bool) {
+	for i, p := range found {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		n := map[sound.Severity]int{}
+		for _, f := range p.Findings {
+			n[f.Severity]++
+		}
+		fmt.Fprintf(w, "%s  %s: %s, %s, %s\n", plain(p.Platform), verdict(p), count(n[sound.Error], "error"),
+			count(n[sound.Warning], "warning"), count(n[sound.Note], "note"))
+		for _, f := range p.Findings {
+			if all || f.Severity != sound.Note {
+				printFinding(w, f)
+			}
+		}
+	}
+}
+
+func verdict(p assemble.PlatformFindings) string {
+	of := ""
+	if p.Layers > 0 {
+		of = fmt.Sprintf(" (%d layers, %d paths)", p.Layers, p.Files)
+	}
+	if p.Errors() > 0 {
+		return "not sound" + of
+	}
+	return "sound" + of
+}
+
+func printFinding(w io.Writer, f assemble.Finding) {
+	msg := strings.TrimPrefix(f.Msg, f.Check+": ")
+	fmt.Fprintf(w, "  %-7s  %s: %s\n", f.Severity, f.Check, plain(msg))
+	var from []string
+	if f.Layer != "" {
+		from = append(from, "layer "+plain(f.Layer))
+	}
+	if f.Package != "" {
+		from = append(from, "package "+plain(f.Package))
+	}
+	if len(from) > 0 {
+		fmt.Fprintf(w, "           in %s\n", strings.Join(from, ", "))
+	}
+	if f.Fix != "" {
+		fmt.Fprintf(w, "           %s\n", plain(f.Fix))
+	}
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

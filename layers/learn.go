@@ -1,0 +1,106 @@
+package layers
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+)
+
+// Learn returns what Ingest would, but the bytes of src need not be stored any more, if what is in them is known: Faults
+// and Entries will tell that. It is for who may not need the bytes themselves; RewriteSource then lets them go.
+func (s *Store) Learn(ctx context.Context, src Source) (Blob, error) {
+	return s.ingest(ctx, src, false)
+}
+
+// RewriteSource is Rewrite of the bytes of src alone, whose digest must be given. They are not stored in two forms: once
+// the layer is stored they are let go, while what is known of them stays. Where the layer is stored, src is not opened.
+//
+// They stay as long as the store is open and was asked for them by Ingest, Blob or Open, or as another run uses the
+// folder, which may rely on them. Then a later call lets them go.
+func (s *Store) RewriteSource(ctx context.Context, src Source, recipe string, o MakeOptions, edit Edit) (Blob, error) {
+	s.relied.pin(src.Digest)
+	b, err := s.rewriteStored(ctx, recipe, o, []string{src.Digest},
+		func(_ int, h *tar.Header) (bool, error) { return edit(h) },
+		func() error {
+			_, err := s.ingest(ctx, src, true)
+			return err
+		})
+	return b, errors.Join(err, s.relied.unpin(src.Digest, func() error { return s.release(src.Digest) }))
+}
+
+// release removes a blob and keeps what is known of it, unless other runs use the folder.
+func (s *Store) release(digest string) error {
+	path := s.blobPath(digest)
+	if _, err := os.Stat(path); err != nil {
+		return nil //nolint:nilerr // it is gone already
+	}
+	unlock, err := s.lock(false)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if len(s.running()) > 0 {
+		return nil
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return s.writeError(err)
+	}
+	return nil
+}
+
+// relied says which blobs of a store its user may still open, so that they must not be released.
+type relied struct {
+	mu   sync.Mutex
+	open map[string]bool // asked for
+	pins map[string]int  // being rewritten
+}
+
+func (r *relied) on(digest string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.open == nil {
+		r.open = map[string]bool{}
+	}
+	r.open[digest] = true
+}
+
+func (r *relied) pin(digest string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.pins == nil {
+		r.pins = map[string]int{}
+	}
+	r.pins[digest]++
+}
+
+// unpin calls release where nobody relies on the blob any more. Nobody begins to meanwhile.
+func (r *relied) unpin(digest string, release func() error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pins[digest]--
+	if r.pins[digest] > 0 || r.open[digest] {
+		return nil
+	}
+	delete(r.pins, digest)
+	return release()
+}
+
+// holds reports whether the store's user may still open the blob.
+func (r *relied) holds(digest string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.open[digest] || r.pins[digest] > 0
+}
+
+// readAll reads a file of which the size is known.
+func readAll(f io.Reader, size int64) ([]byte, error) {
+	raw := make([]byte, size)
+	if _, err := io.ReadFull(f, raw); err != nil {
+		return nil, fmt.Errorf("reading a file of %d bytes: %w", size, noEOF(err))
+	}
+	return raw, nil
+}

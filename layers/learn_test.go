@@ -1,0 +1,246 @@
+package layers_test
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/pyimg/pyimg/layers"
+)
+
+// counted is a source of known digest that counts how often it is opened.
+func counted(raw []byte, opened *int) layers.Source {
+	return layers.Source{Name: "x", Digest: digest(raw), Open: func(ctx context.Context) (io.ReadCloser, error) {
+		*opened++
+		return source("x", raw).Open(ctx)
+	}}
+}
+
+// moveTo puts all below a prefix.
+func moveTo(prefix string) layers.Edit {
+	return func(h *tar.Header) (bool, error) {
+		h.Name = prefix + h.Name
+		return true, nil
+	}
+}
+
+func TestRewriteSourceLetsTheSourceGo(t *testing.T) {
+	t.Parallel()
+	folder, opened := t.TempDir(), 0
+	raw := gzTar(t, script("bin/x", "#!/bin/sh\n"))
+	var first layers.Blob
+	for _, run := range []struct {
+		what, prefix string
+		opened       int
+	}{{"cold", "opt/", 1}, {"warm", "opt/", 1}, {"another recipe", "usr/", 2}, {"both known", "usr/", 2}} {
+		s := openStoreIn(t, folder)
+		src := counted(raw, &opened)
+		if b, err := s.Learn(t.Context(), src); err != nil || b.Digest != digest(raw) {
+			t.Fatalf("%s: Learn = %+v, %v", run.what, b, err)
+		}
+		if got := entries(t, s, digest(raw)); len(got) != 1 || string(got[0].Kept) != "#!/bin/sh" {
+			t.Errorf("%s: Entries = %+v, want what is in the source", run.what, got)
+		}
+		b, err := s.RewriteSource(t.Context(), src, run.prefix, layers.MakeOptions{}, moveTo(run.prefix))
+		if err != nil || opened != run.opened {
+			t.Errorf("%s: RewriteSource: %v, opened %d times, want %d", run.what, err, opened, run.opened)
+		}
+		if _, err := os.Stat(blobFile(folder, digest(raw))); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: the source's bytes are stored, beside the layer made of them", run.what)
+		}
+		if first == (layers.Blob{}) {
+			first = b
+		}
+		if got := entries(t, s, b.Digest); len(got) != 1 || got[0].Path() != run.prefix+"bin/x" {
+			t.Errorf("%s: the layer holds %+v", run.what, got)
+		}
+		closeStore(t, s)
+	}
+	if !holds(t, folder, first.Digest) {
+		t.Error("the layer that was made first is gone")
+	}
+}
+
+func TestRewriteSourceKeepsWhatIsReliedOn(t *testing.T) {
+	t.Parallel()
+	raw := gzTar(t, file("bin/x", "1"))
+	for name, rely := range map[string]func(t *testing.T, s *layers.Store, folder string) (end func()){
+		"verbatim in the same run": func(t *testing.T, s *layers.Store, _ string) func() {
+			if _, err := s.Ingest(t.Context(), known(source("x", raw), digest(raw))); err != nil {
+				t.Fatal(err)
+			}
+			return func() {}
+		},
+		"another run": func(t *testing.T, _ *layers.Store, folder string) func() {
+			other := openStoreIn(t, folder)
+			return func() { closeStore(t, other) }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			folder, opened := t.TempDir(), 0
+			s := openStoreIn(t, folder)
+			end := rely(t, s, folder)
+			rewrite := func(s *layers.Store) {
+				if _, err := s.RewriteSource(t.Context(), counted(raw, &opened), "opt", layers.MakeOptions{}, moveTo("opt/")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			rewrite(s)
+			if _, err := os.Stat(blobFile(folder, digest(raw))); err != nil {
+				t.Errorf("the source's bytes are gone: %v", err)
+			}
+			end()
+			closeStore(t, s)
+			later := openStoreIn(t, folder)
+			defer closeStore(t, later)
+			rewrite(later)
+			if _, err := os.Stat(blobFile(folder, digest(raw))); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("a later run leaves the source's bytes: %v", err)
+			}
+		})
+	}
+}
+
+// TestEntriesBeyondMemory reads more than a store remembers.
+func TestEntriesBeyondMemory(t *testing.T) {
+	t.Parallel()
+	if underRace {
+		t.Skip("it takes long under the race detector, and one goroutine")
+	}
+	s := openStore(t)
+	const many = 72_000 // more than are remembered of one layer
+	var blobs []layers.Blob
+	for _, n := range []int{many, many / 2, many / 2, many / 2} {
+		members := make([]member, n)
+		for i := range members {
+			members[i] = symlink(fmt.Sprintf("usr/%d/%d", n, i), "x")
+		}
+		members = append(members, file(fmt.Sprint("last", len(blobs)), ""))
+		blobs = append(blobs, ingest(t, s, gzTar(t, members...)))
+	}
+	for range 2 {
+		for i, b := range blobs {
+			got := entries(t, s, b.Digest)
+			if last := got[len(got)-1].Path(); last != fmt.Sprint("last", i) {
+				t.Errorf("the last entry of layer %d is %q", i, last)
+			}
+		}
+	}
+}
+
+func TestFileDigestIsRemembered(t *testing.T) {
+	t.Parallel()
+	s := openStore(t)
+	name := t.TempDir() + "/file"
+	reads := 0
+	ask := func() string {
+		got, err := s.FileDigest(name, func() (string, error) {
+			reads++
+			raw, err := os.ReadFile(name)
+			return digest(raw), err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	if err := os.WriteFile(name, []byte("first"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ask(); ask() != digest([]byte("first")) || reads != 2 {
+		t.Errorf("a file that has just changed was read %d times, want each time", reads)
+	}
+	// The same size, and the time set back: the inode still tells.
+	if err := os.WriteFile(name, []byte("other"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(name, info.ModTime(), info.ModTime()); err != nil {
+		t.Fatal(err)
+	}
+	if got := ask(); got != digest([]byte("other")) {
+		t.Errorf("FileDigest = %s after a change, want the new one", got)
+	}
+}
+
+func TestFileDigestOfAnOldFileIsReadOnce(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells when an inode changed")
+	}
+	s := openStore(t)
+	name, err := filepath.Abs("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reads := 0
+	for range 3 {
+		got, err := s.FileDigest(name, func() (string, error) { reads++; return digest(nil), nil })
+		if err != nil || got != digest(nil) {
+			t.Fatal(got, err)
+		}
+	}
+	if reads != 1 {
+		t.Errorf("it was read %d times, want once", reads)
+	}
+}
+
+func TestTreeGrows(t *testing.T) {
+	t.Parallel()
+	ls := []layers.TreeLayer{
+		{Name: "a", Entries: listed(dir("usr"), file("usr/b", ""), file("usr/d", ""), symlink("lib", "usr"))},
+		{Name: "b", Entries: listed(file("usr/a", ""), file("usr/d", "new"), file("zz/y", ""), dir("etc"))},
+		{Name: "c", Entries: listed(file("lib/c", ""), dir("etc"))},
+	}
+	at := func(tree *layers.Tree) string {
+		var all strings.Builder
+		for n := range tree.All() {
+			fmt.Fprintln(&all, n.Path, n.Layer, n.Entry.Header.Size, n.Through, n.Implied)
+		}
+		return all.String()
+	}
+	whole, err := layers.NewTree(ls, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := layers.NewTree(ls[:1], nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range ls[1:] {
+		at(tree)
+		if err := tree.Add(l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, want := at(tree), at(whole); got != want {
+		t.Errorf("grown tree:\n%swant\n%s", got, want)
+	}
+	err = tree.Add(layers.TreeLayer{Name: "bad", Entries: listed(file("usr", ""))})
+	if err == nil || !strings.Contains(err.Error(), "bad") {
+		t.Errorf("Add of a file over a folder: %v, want an error that names the layer", err)
+	}
+}
+
+func listed(members ...member) iter.Seq2[layers.Entry, error] {
+	return func(yield func(layers.Entry, error) bool) {
+		for _, m := range members {
+			if !yield(layers.Entry{Header: &m.header}, nil) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,161 @@
+package layers
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// What is used is told by the times of files, and who runs by leases, so that nothing is taken from under a run:
+//
+//   - An open store has a lease: a file in DIR/v1/running that it keeps locked. Its time is when the store was opened.
+//   - What a store reads of a blob or a record has its time set to now, unless that is less than noteEvery ago. So all
+//     that a run relies on has been used since noteEvery before its lease.
+//   - Prune, and who lets bytes go (see release), take nothing that was used since then.
+//   - DIR/v1/lock is held alone by who removes, and shared for the moment in which a lease is made or an old time is set:
+//     a run begins, and a use is noted, before or after a removal, never within.
+//
+// A process that is killed leaves its lease behind, unlocked: the next one that opens the store removes it.
+
+const (
+	lockName    = "lock"
+	runningName = "running"
+	// noteEvery is how old the time of a use may become. Runs within it cost no write.
+	noteEvery = time.Hour
+	// skew is how far the clocks of the file system and of processes may be apart.
+	skew = 10 * time.Minute
+)
+
+// lock takes DIR/v1/lock. Where the system or the file system has no locks, there is nothing to wait for.
+func (s *Store) lock(share bool) (unlock func(), err error) {
+	f, err := os.OpenFile(filepath.Join(s.dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, s.writeError(err)
+	}
+	_ = lockFile(f, share, false)
+	return func() { _ = f.Close() }, nil
+}
+
+// enlist makes the lease, and removes those that killed processes left.
+func (s *Store) enlist() error {
+	leftover := s.hasEnded()
+	unlock, err := s.lock(!leftover)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if leftover {
+		s.running()
+	}
+	f, err := os.CreateTemp(filepath.Join(s.dir, runningName), "")
+	if err != nil {
+		return s.writeError(err)
+	}
+	_ = lockFile(f, false, false) // at most another one that looks at it holds it, for a moment
+	s.lease = f
+	return nil
+}
+
+// hasEnded reports whether there is a lease of a process that has ended.
+func (s *Store) hasEnded() bool {
+	for _, name := range s.leases() {
+		if over, _ := ended(name); over {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Store) leases() []string {
+	dir := filepath.Join(s.dir, runningName)
+	entries, _ := os.ReadDir(dir)
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = filepath.Join(dir, e.Name())
+	}
+	return names
+}
+
+// running returns when the other runs that there are began, and removes the leases of ended ones. Who asks holds the lock
+// alone, so that no lease is just being made.
+func (s *Store) running() []time.Time {
+	var began []time.Time
+	for _, name := range s.leases() {
+		if s.lease != nil && name == s.lease.Name() {
+			continue
+		}
+		over, since := ended(name)
+		if over {
+			_ = os.Remove(name) // one that stays is seen again
+			continue
+		}
+		began = append(began, since)
+	}
+	return began
+}
+
+// ended reports whether the run with this lease is over, and when it began.
+func ended(lease string) (over bool, began time.Time) {
+	f, err := os.Open(lease)
+	if err != nil {
+		return errors.Is(err, os.ErrNotExist), time.Time{}
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return false, time.Time{}
+	}
+	switch err := lockFile(f, true, true); {
+	case err == nil:
+		return true, info.ModTime()
+	case errors.Is(err, errors.ErrUnsupported):
+		return time.Since(info.ModTime()) > staleAfter, info.ModTime()
+	}
+	return false, info.ModTime()
+}
+
+// inUseSince is the time before which nothing was used that a run which began then may rely on.
+func inUseSince(began time.Time) time.Time { return began.Add(-noteEvery - skew) }
+
+// Close ends the store's use. What it stored stays; nothing may be asked of it any more.
+func (s *Store) Close() error {
+	err := s.lease.Close()
+	if e := os.Remove(s.lease.Name()); !errors.Is(e, os.ErrNotExist) { // another store may have seen that it has ended
+		err = errors.Join(err, e)
+	}
+	return err
+}
+
+// readUsed reads a file of the store and notes that it is used.
+func (s *Store) readUsed(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if time.Since(info.ModTime()) > noteEvery {
+		if err := s.noteUse(path); err != nil {
+			return nil, err
+		}
+	}
+	return readAll(f, info.Size())
+}
+
+// noteUse sets a file's time to now. fs.ErrNotExist if it was removed meanwhile.
+func (s *Store) noteUse(path string) error {
+	unlock, err := s.lock(true)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	err = os.Chtimes(path, time.Time{}, time.Now())
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return s.writeError(err)
+	}
+	return err
+}

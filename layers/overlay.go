@@ -1,0 +1,242 @@
+package layers
+
+import (
+	"archive/tar"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// An Oddity is something in which the layers of an image do not lie well over each other.
+type Oddity struct {
+	Kind  OddityKind
+	Path  string // in the root
+	Layer int    // whose entry it is
+	Below int    // the layer whose entry it meets, for a Clash
+	// Hides is how many entries of other layers are lost to it.
+	Hides int
+	Why   string
+}
+
+// OddityKind is what an Oddity is.
+type OddityKind int
+
+const (
+	// Whiteout is an entry that deletes what layers below have (image-spec, layer.md).
+	Whiteout OddityKind = iota + 1
+	// Clash is a path that is a folder in one layer and something else in one below.
+	Clash
+	// Through is an entry below what is a symlink in a layer below: docker and podman replace the symlink by a folder,
+	// umoci follows it.
+	Through
+	// Escape is an entry whose name is absolute or leads out of the root.
+	Escape
+	// Lost is an entry that has no place in the tree.
+	Lost
+)
+
+const (
+	whiteoutPrefix = ".wh."
+	opaqueName     = ".wh..wh..opq"
+	aufsPrefix     = ".wh..wh." // what aufs kept for itself
+)
+
+// NewImageTree lays the layers of any image over each other as image-spec's layer.md has it: whiteouts and opaque folders
+// delete what lies below, and what stands later takes the place of what stood before. Only an error of Entries is one;
+// all else that is odd is told beside the tree, at most 10,000 of them.
+func NewImageTree(ls []TreeLayer) (*Tree, []Oddity, error) {
+	o := &overlay{tree: &Tree{nodes: make(map[string]*node, treeSize)}}
+	for i, l := range ls {
+		o.tree.layers = append(o.tree.layers, l.Name)
+		o.layer, o.gone, o.opaque = i, map[string]int{}, map[string]bool{}
+		for entry, err := range l.Entries {
+			if err != nil {
+				return nil, nil, fmt.Errorf("laying out %q: %w", l.Name, err)
+			}
+			o.add(entry)
+		}
+		o.sweep()
+	}
+	return o.tree, o.oddities, nil
+}
+
+// LayerName is the name of a node's layer.
+func (t *Tree) LayerName(i int) string {
+	if i < 0 || i >= len(t.layers) {
+		return ""
+	}
+	return t.layers[i]
+}
+
+// An overlay adds to a tree, layer by layer.
+type overlay struct {
+	tree     *Tree
+	layer    int
+	gone     map[string]int  // what this layer deletes, and how much that is
+	opaque   map[string]bool // folders that this layer begins anew
+	oddities []Oddity
+}
+
+func (o *overlay) odd(kind OddityKind, path string, format string, args ...any) *Oddity {
+	if len(o.oddities) >= maxOddities {
+		return &Oddity{}
+	}
+	o.oddities = append(o.oddities, Oddity{Kind: kind, Path: path, Layer: o.layer, Below: -1, Why: fmt.Sprintf(format, args...)})
+	return &o.oddities[len(o.oddities)-1]
+}
+
+func (o *overlay) add(entry Entry) {
+	n := Node{Path: entry.Path(), Layer: o.layer, Entry: entry}
+	if name := entry.Header.Name; strings.HasPrefix(name, "/") || slices.Contains(strings.Split(name, "/"), "..") {
+		o.odd(Escape, n.Path, "its name in the layer is %q", name)
+	}
+	if n.Path == "" {
+		if root := o.tree.nodes[""]; root != nil {
+			root.Node = n
+		} else {
+			o.tree.put(n)
+		}
+		return
+	}
+	if o.whiteout(n.Path) {
+		return
+	}
+	if err := o.tree.resolveParent(&n); err != nil {
+		o.odd(Lost, n.Path, "%v", err)
+		return
+	}
+	if n.Through != "" {
+		odd := o.odd(Through, n.Path, "/%s is a symlink in a layer below", n.Through)
+		odd.Hides = o.hidden(n.Through)
+	}
+	n.Entry = o.linked(n.Entry)
+	o.place(n)
+}
+
+// whiteout notes a path that is none but deletes another.
+func (o *overlay) whiteout(p string) bool {
+	base := path.Base(p)
+	target, is := strings.CutPrefix(base, whiteoutPrefix)
+	switch {
+	case base == opaqueName:
+		o.opaque[o.real(parent(p))] = true
+	case strings.HasPrefix(base, aufsPrefix):
+	case is:
+		o.gone[path.Join(o.real(parent(p)), target)] += 0
+	}
+	return is
+}
+
+// real is where a folder is, with symlinks followed.
+func (o *overlay) real(dir string) string {
+	w := walk{tree: o.tree, missing: true}
+	if real, err := w.follow(dir, true); err == nil {
+		return real
+	}
+	return dir
+}
+
+// hidden counts what lies in the folder that a symlink leads to.
+func (o *overlay) hidden(link string) int {
+	to, err := o.tree.Lookup(link)
+	if err != nil {
+		return 0
+	}
+	if in := o.tree.nodes[to.Path]; in != nil && in.IsDir() {
+		return in.children
+	}
+	return 0
+}
+
+// linked gives a hard link to a file of a layer below what that is.
+func (o *overlay) linked(entry Entry) Entry {
+	if entry.Header.Typeflag != tar.TypeLink || entry.ELF != nil || entry.Kept != nil {
+		return entry
+	}
+	if target := o.tree.nodes[cleanName(entry.Header.Linkname)]; target != nil {
+		entry.ELF, entry.Kept = target.Entry.ELF, target.Entry.Kept
+	}
+	return entry
+}
+
+func (o *overlay) place(n Node) {
+	old := o.tree.nodes[n.Path]
+	if old == nil {
+		o.tree.put(n)
+		return
+	}
+	if old.IsDir() != n.IsDir() && old.Layer < o.layer {
+		o.clash(old, n)
+	}
+	old.Node = n
+}
+
+func (o *overlay) clash(old *node, n Node) {
+	hides := old.children
+	if n.IsDir() {
+		hides = o.hidden(n.Path)
+	} else {
+		o.gone[n.Path] += 0 // and what was in the folder
+	}
+	if o.opaque[n.Path] {
+		hides = 0 // meant
+	}
+	odd := o.odd(Clash, n.Path, "it is a folder in one layer and something else in another")
+	odd.Below, odd.Hides = old.Layer, hides
+}
+
+// sweep deletes what the layer's whiteouts say. They mean the layers below alone, wherever they stand among the entries.
+func (o *overlay) sweep() {
+	if len(o.gone) == 0 && len(o.opaque) == 0 {
+		return
+	}
+	var victims []string
+	for p, n := range o.tree.nodes {
+		if n.Layer < o.layer && p != "" && o.deletes(p) {
+			victims = append(victims, p)
+		}
+	}
+	slices.Sort(victims)
+	slices.Reverse(victims) // what is in a folder before the folder
+	for _, p := range victims {
+		n := o.tree.nodes[p]
+		if n.children > 0 { // this layer has something in it
+			n.Node = impliedNode(p, o.layer)
+			continue
+		}
+		delete(o.tree.nodes, p)
+		if in := o.tree.nodes[parent(p)]; in != nil {
+			in.children--
+		}
+	}
+	o.tree.added = slices.DeleteFunc(o.tree.added, func(p string) bool { return o.tree.nodes[p] == nil })
+	for _, p := range sortedPaths(o.gone) {
+		if n := o.tree.nodes[p]; n == nil || n.Layer != o.layer {
+			o.odd(Whiteout, p, "deletes %d entries of the layers below", o.gone[p]).Hides = o.gone[p]
+		}
+	}
+}
+
+// deletes reports whether the layer deletes p from those below it.
+func (o *overlay) deletes(p string) bool {
+	for at := p; at != ""; at = parent(at) {
+		if _, gone := o.gone[at]; gone {
+			o.gone[at]++
+			return true
+		}
+		if at != p && o.opaque[at] {
+			return true
+		}
+	}
+	return o.opaque[""]
+}
+
+func sortedPaths(m map[string]int) []string {
+	ps := make([]string, 0, len(m))
+	for p := range m {
+		ps = append(ps, p)
+	}
+	slices.Sort(ps)
+	return ps
+}

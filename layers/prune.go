@@ -1,0 +1,288 @@
+package layers
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Contents is what lies in a store, or a part of it.
+type Contents struct {
+	Blobs     Amount `json:"blobs"`     // layers' compressed bytes
+	Facts     Amount `json:"facts"`     // what is known of a layer, one file each
+	Records   Amount `json:"records"`   // notes: made layers by recipe, control streams, indexes
+	Temporary Amount `json:"temporary"` // being written, or left by a process that was killed
+}
+
+// An Amount is a number of files and their size.
+type Amount struct {
+	Files int   `json:"files"`
+	Bytes int64 `json:"bytes"`
+}
+
+func (a *Amount) add(bytes int64) { a.Files, a.Bytes = a.Files+1, a.Bytes+bytes }
+
+// Total is the amount of all kinds.
+func (c Contents) Total() (t Amount) {
+	for _, a := range []Amount{c.Blobs, c.Facts, c.Records, c.Temporary} {
+		t.Files, t.Bytes = t.Files+a.Files, t.Bytes+a.Bytes
+	}
+	return t
+}
+
+// Stat describes a store.
+type Stat struct {
+	Contents
+	// Oldest and Newest are the times at which what was not used for longest, and what was used last, was used, to the
+	// hour; zero where nothing was.
+	Oldest, Newest time.Time
+	Runs           int // other processes that have the store open
+}
+
+// PruneOptions say what may go. The zero value lets only go what nobody can use: what killed processes have left, and
+// records of layers that are gone.
+type PruneOptions struct {
+	UsedBefore time.Time // what was last used before goes; zero: age does not matter
+	MaxBytes   *int64    // what was not used for longest goes until no more than this is left; nil: size does not matter
+	DryRun     bool      // only tell
+}
+
+// Pruned tells what Prune did. Spared is what would have gone if no run relied on it; it is part of Left.
+type Pruned struct{ Removed, Left, Spared Contents }
+
+// Stat looks through the store.
+func (s *Store) Stat() (Stat, error) {
+	unlock, err := s.lock(false)
+	if err != nil {
+		return Stat{}, err
+	}
+	runs := len(s.running())
+	unlock()
+	p := pruning{store: s}
+	if err := p.list(); err != nil {
+		return Stat{}, err
+	}
+	stat := Stat{Runs: runs}
+	for _, i := range slices.Concat(p.items, p.temporary) {
+		i.count(&stat.Contents)
+	}
+	for _, i := range p.items {
+		if stat.Oldest.IsZero() || i.used.Before(stat.Oldest) {
+			stat.Oldest = i.used
+		}
+		if i.used.After(stat.Newest) {
+			stat.Newest = i.used
+		}
+	}
+	return stat, nil
+}
+
+// Prune removes what was not used for longest, within the bounds of o. A blob and its facts go together, and so do the
+// records that name it.
+//
+// Other processes may have the store open: what they rely on stays, see lease.go, and so does what this store was asked
+// for. They wait for Prune where they would begin to use what was not used for an hour.
+func (s *Store) Prune(o PruneOptions) (Pruned, error) {
+	unlock, err := s.lock(false)
+	if err != nil {
+		return Pruned{}, err
+	}
+	defer unlock()
+	p := pruning{store: s, options: o}
+	if others := s.running(); len(others) > 0 {
+		p.began = slices.MinFunc(others, time.Time.Compare)
+	}
+	if err := p.list(); err != nil {
+		return Pruned{}, err
+	}
+	return p.run()
+}
+
+// An item is what goes together: a blob and its facts, a record, a temporary file.
+type item struct {
+	digest string // of the blob that it is or names; "" for other records and temporary files
+	files  []prunable
+	used   time.Time
+}
+
+type prunable struct {
+	kind  string // the folder
+	path  string
+	bytes int64
+}
+
+func (i item) bytes() (n int64) {
+	for _, f := range i.files {
+		n += f.bytes
+	}
+	return n
+}
+
+func (i item) count(c *Contents) {
+	for _, f := range i.files {
+		to := map[string]*Amount{"blobs": &c.Blobs, "facts": &c.Facts, "records": &c.Records, "tmp": &c.Temporary}[f.kind]
+		to.add(f.bytes)
+	}
+}
+
+// pruning is one run of Prune.
+type pruning struct {
+	store   *Store
+	options PruneOptions
+	began   time.Time // when the first of the other runs did; zero: there are none
+
+	items     []item // what was not used for longest first
+	temporary []item
+	known     map[string]bool // digests that have a blob or facts
+	result    Pruned
+	faults    []error
+}
+
+// list finds what there is.
+func (p *pruning) list() error {
+	p.known = map[string]bool{}
+	whole := map[string]*item{} // by digest
+	for _, kind := range []string{"facts", "blobs"} {
+		err := p.eachFile(kind, func(f prunable, used time.Time) {
+			digest := digestPrefix + filepath.Base(f.path)
+			i := whole[digest]
+			if i == nil {
+				i = &item{digest: digest}
+				whole[digest] = i
+			}
+			i.files = append(i.files, f)
+			if used.After(i.used) {
+				i.used = used
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for digest, i := range whole {
+		p.known[digest] = true
+		p.items = append(p.items, *i)
+	}
+	err := p.eachFile("records", func(f prunable, used time.Time) {
+		p.items = append(p.items, item{digest: namedDigest(f), files: []prunable{f}, used: used})
+	})
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(p.items, func(a, b item) int {
+		return cmp.Or(a.used.Compare(b.used), strings.Compare(a.files[0].path, b.files[0].path))
+	})
+	return p.eachFile("tmp", func(f prunable, used time.Time) {
+		p.temporary = append(p.temporary, item{files: []prunable{f}, used: used})
+	})
+}
+
+func (p *pruning) eachFile(kind string, do func(f prunable, used time.Time)) error {
+	dir := filepath.Join(p.store.dir, kind)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // replaced or removed meanwhile
+		}
+		if err != nil {
+			return err
+		}
+		do(prunable{kind, filepath.Join(dir, e.Name()), info.Size()}, info.ModTime())
+	}
+	return nil
+}
+
+// namedDigest is the digest that a record holds, if that is what it holds.
+func namedDigest(f prunable) string {
+	const most = 1 << 20 // the key is a recipe
+	if f.bytes > most {
+		return ""
+	}
+	raw, err := os.ReadFile(f.path)
+	if err != nil {
+		return ""
+	}
+	_, data, err := decodeRecord(raw)
+	if err != nil {
+		return ""
+	}
+	if _, err := digestHex(string(data)); err != nil {
+		return ""
+	}
+	return string(data)
+}
+
+func (p *pruning) run() (Pruned, error) {
+	p.leftovers()
+	left := int64(0)
+	for _, i := range p.items {
+		left += i.bytes()
+	}
+	var kept []item
+	for _, i := range p.items {
+		tooMuch := p.options.MaxBytes != nil && left > *p.options.MaxBytes
+		switch {
+		case !tooMuch && !i.used.Before(p.options.UsedBefore):
+			kept = append(kept, i)
+		case p.inUse(i):
+			kept = append(kept, i)
+			i.count(&p.result.Spared)
+		default:
+			left -= i.bytes()
+			p.remove(i)
+		}
+	}
+	for _, i := range kept { // what names a blob that is gone is of no use
+		if i.digest != "" && !p.known[i.digest] {
+			p.remove(i)
+			continue
+		}
+		i.count(&p.result.Left)
+	}
+	return p.result, errors.Join(p.faults...)
+}
+
+// leftovers removes what killed processes were writing: what was written to before any that runs began.
+func (p *pruning) leftovers() {
+	began := p.began
+	if own, err := os.Stat(p.store.lease.Name()); err == nil && (began.IsZero() || own.ModTime().Before(began)) {
+		began = own.ModTime()
+	}
+	for _, i := range p.temporary {
+		if i.used.Before(began.Add(-skew)) {
+			p.remove(i)
+			continue
+		}
+		i.count(&p.result.Left)
+	}
+}
+
+func (p *pruning) inUse(i item) bool {
+	return !p.began.IsZero() && !i.used.Before(inUseSince(p.began)) || p.store.relied.holds(i.digest)
+}
+
+// remove removes an item. Facts go before their blob: what has facts is whole.
+func (p *pruning) remove(i item) {
+	for _, f := range i.files {
+		if !p.options.DryRun {
+			if err := os.Remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				p.faults = append(p.faults, err)
+				continue
+			}
+		}
+		item{files: []prunable{f}}.count(&p.result.Removed)
+	}
+	if i.files[0].kind != "records" && i.digest != "" {
+		p.known[i.digest] = false
+		p.store.memory.forget(i.digest)
+	}
+}

@@ -1,0 +1,248 @@
+package push
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+const (
+	// emptyType is the media type of a config that says nothing. See the OCI image-spec, manifest.md.
+	emptyType = "application/vnd.oci.empty.v1+json"
+	// fileTitle is the annotation that holds a file's name.
+	fileTitle = "org.opencontainers.image.title"
+	// maxReferrers bounds how often the list under the tag is written anew, since another process wrote it at once.
+	maxReferrers = 5
+)
+
+// An Artifact is something to attach to an image: a bill of materials, a provenance statement, a signature.
+type Artifact struct {
+	Type        string // a media type
+	Files       []File
+	Annotations map[string]string
+}
+
+// A File is one of an artifact's. It is read twice: for its digest, and to be sent.
+type File struct {
+	Name      string // without a path
+	MediaType string // "" means the artifact's
+	Open      func() (io.ReadCloser, error)
+}
+
+// An Attached is what came of [Registry.Attach].
+type Attached struct {
+	Ref     string        // REPOSITORY@DIGEST of the artifact's manifest
+	Digest  string        // of the artifact's manifest
+	Subject v1.Descriptor // what it was attached to
+	Tag     string        // that lists what is attached, at a registry without the referrers API; else ""
+}
+
+// Attach pushes an artifact that refers to the image that ref names, an OCI 1.1 referrer. The image must be there. A
+// registry that does not know the referrers API gets a list under the tag sha256-DIGEST, as the distribution
+// specification wants it; others that attach at the same moment are taken care of.
+func (r Registry) Attach(ctx context.Context, ref string, a Artifact, o Options) (Attached, error) {
+	return promptly(ctx, func() (Attached, error) { return r.attach(ctx, ref, a, o) })
+}
+
+func (r Registry) attach(ctx context.Context, ref string, a Artifact, o Options) (Attached, error) {
+	s, subject, err := r.subject(ctx, ref, "push,pull")
+	if err != nil {
+		return Attached{}, err
+	}
+	m, blobs, err := a.manifest(subject)
+	if err != nil {
+		return Attached{}, err
+	}
+	p := newPusher(r.Jobs, o.Progress)
+	t := &target{repo: s.repo, repository: s}
+	for _, b := range blobs {
+		if err := p.blob(ctx, t, b, nil); err != nil {
+			return Attached{}, err
+		}
+	}
+	digest := m.desc.Digest.String()
+	resp, err := s.putManifest(ctx, m, digest)
+	if err != nil {
+		return Attached{}, err
+	}
+	out := Attached{Ref: s.repo.String() + "@" + digest, Digest: digest, Subject: subject}
+	if resp.Header.Get("OCI-Subject") == "" {
+		out.Tag = referrersTag(subject.Digest)
+		err = s.listReferrer(ctx, out.Tag, m.desc)
+	}
+	return out, err
+}
+
+// subject opens a reference's repository and describes what it names.
+func (r Registry) subject(ctx context.Context, ref, actions string) (*repository, v1.Descriptor, error) {
+	parsed, err := r.parse(ref)
+	if err != nil {
+		return nil, v1.Descriptor{}, err
+	}
+	transport, err := r.transport(new(atomic.Int64))
+	if err != nil {
+		return nil, v1.Descriptor{}, err
+	}
+	repo := parsed.Context()
+	s, err := r.open(ctx, repo, func() (greeting, error) { return greet(ctx, repo.Registry, transport) }, transport, actions, nil)
+	if err != nil {
+		return nil, v1.Descriptor{}, err
+	}
+	id := parsed.Identifier()
+	if tag, ok := parsed.(name.Tag); ok {
+		id = tag.TagStr()
+	}
+	desc, _, err := s.getManifest(ctx, id)
+	return s, desc, err
+}
+
+// manifest is the artifact's, with the blobs that it names.
+func (a Artifact) manifest(subject v1.Descriptor) (manifest, []blob, error) {
+	if !strings.Contains(a.Type, "/") {
+		return manifest{}, nil, fmt.Errorf("attaching: the type %q is no media type, such as application/spdx+json", a.Type)
+	}
+	if len(a.Files) == 0 {
+		return manifest{}, nil, errors.New("attaching: no file given")
+	}
+	empty := []byte("{}")
+	config := v1.Descriptor{MediaType: emptyType, Digest: sha256Of(empty), Size: int64(len(empty))}
+	m := v1.Manifest{
+		SchemaVersion: 2, MediaType: types.OCIManifestSchema1, ArtifactType: a.Type, Config: config,
+		Layers: []v1.Descriptor{}, Annotations: a.Annotations,
+		Subject: &v1.Descriptor{MediaType: subject.MediaType, Digest: subject.Digest, Size: subject.Size},
+	}
+	blobs := []blob{inMemory(config, empty)}
+	for _, f := range a.Files {
+		b, err := f.blob(a.Type)
+		if err != nil {
+			return manifest{}, nil, fmt.Errorf("attaching %q: %w", f.Name, err)
+		}
+		m.Layers, blobs = append(m.Layers, b.desc), append(blobs, b)
+	}
+	raw, err := json.Marshal(m)
+	if err != nil {
+		return manifest{}, nil, err
+	}
+	desc := v1.Descriptor{
+		MediaType: types.OCIManifestSchema1, Digest: sha256Of(raw), Size: int64(len(raw)), ArtifactType: a.Type, Annotations: a.Annotations,
+	}
+	return manifest{desc, raw}, blobs, nil
+}
+
+func (f File) blob(defaultType string) (blob, error) {
+	rc, err := f.Open()
+	if err != nil {
+		return blob{}, err
+	}
+	digest, size, err := v1.SHA256(rc)
+	if cerr := rc.Close(); err == nil {
+		err = cerr
+	}
+	desc := v1.Descriptor{MediaType: types.MediaType(f.MediaType), Digest: digest, Size: size, Annotations: map[string]string{fileTitle: f.Name}}
+	if desc.MediaType == "" {
+		desc.MediaType = types.MediaType(defaultType)
+	}
+	return blob{desc, f.Open}, err
+}
+
+// referrersTag is where what is attached is listed without the API. See the OCI distribution-spec, "Referrers Tag Schema".
+func referrersTag(h v1.Hash) string { return h.Algorithm + "-" + h.Hex }
+
+// listReferrer adds an entry to the list under a tag. Nothing locks it: it is read again, until the entry stays.
+func (s *repository) listReferrer(ctx context.Context, tag string, entry v1.Descriptor) error {
+	for range maxReferrers {
+		list, err := s.taggedReferrers(ctx, tag)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(list.Manifests, func(d v1.Descriptor) bool { return d.Digest == entry.Digest }) {
+			return nil
+		}
+		list.Manifests = append(list.Manifests, entry)
+		raw, err := json.Marshal(list)
+		if err != nil {
+			return err
+		}
+		desc := v1.Descriptor{MediaType: types.OCIImageIndex, Digest: sha256Of(raw), Size: int64(len(raw))}
+		if _, err := s.putManifest(ctx, manifest{desc, raw}, tag); err != nil {
+			return err
+		}
+	}
+	return s.fail(fmt.Sprintf("listing %q under tag %q", entry.Digest, tag), errors.New("others change the list all the time; try again"))
+}
+
+// taggedReferrers reads the list under a tag; an empty one where there is none.
+func (s *repository) taggedReferrers(ctx context.Context, tag string) (*v1.IndexManifest, error) {
+	desc, raw, err := s.getManifest(ctx, tag)
+	if isMissing(err) {
+		return &v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{}}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	list, err := v1.ParseIndexManifest(bytes.NewReader(raw))
+	if err == nil && !desc.MediaType.IsIndex() {
+		err = fmt.Errorf("it is of media type %q, not an index", desc.MediaType)
+	}
+	return list, s.fail(fmt.Sprintf("reading the list of what is attached, tag %q", tag), err)
+}
+
+// isMissing says whether a registry answered that something is not there, or that it does not know how to tell.
+func isMissing(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && slices.Contains([]int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented}, e.Status)
+}
+
+// Referrers lists what is attached to the image that ref names, and describes that image. artifactType, where it is not
+// "", is the only type to list.
+func (r Registry) Referrers(ctx context.Context, ref, artifactType string) (subject v1.Descriptor, list []v1.Descriptor, err error) {
+	type listing struct {
+		subject v1.Descriptor
+		list    []v1.Descriptor
+	}
+	out, err := promptly(ctx, func() (listing, error) {
+		s, subject, err := r.subject(ctx, ref, "pull")
+		if err != nil {
+			return listing{}, err
+		}
+		list, err := s.referrers(ctx, subject.Digest)
+		return listing{subject, list}, err
+	})
+	for _, d := range out.list {
+		if artifactType == "" || d.ArtifactType == artifactType {
+			list = append(list, d)
+		}
+	}
+	return out.subject, list, err
+}
+
+func (s *repository) referrers(ctx context.Context, subject v1.Hash) ([]v1.Descriptor, error) {
+	_, raw, err := s.get(ctx, s.url("referrers", subject.String()))
+	err = s.fail(fmt.Sprintf("asking what is attached to %q", subject), err)
+	if isMissing(err) {
+		list, err := s.taggedReferrers(ctx, referrersTag(subject))
+		if err != nil {
+			return nil, err
+		}
+		return list.Manifests, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	list, err := v1.ParseIndexManifest(bytes.NewReader(raw))
+	if err != nil {
+		return nil, s.fail(fmt.Sprintf("reading what is attached to %q", subject), err)
+	}
+	return list.Manifests, nil
+}

@@ -1,0 +1,132 @@
+package push_test
+
+import (
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/pyimg/pyimg/internal/fixture"
+	"github.com/pyimg/pyimg/push"
+)
+
+const sbomType = "application/spdx+json"
+
+func sbom(text string) push.Artifact {
+	return push.Artifact{Type: sbomType, Files: []push.File{{Name: "sbom.json", Open: func() (io.ReadCloser, error) {
+		return io.NopCloser(strings.NewReader(text)), nil
+	}}}}
+}
+
+// TestAttach attaches two artifacts and lists them, with and without the referrers API, by our own eyes and the library's.
+func TestAttach(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		reg  *fixture.Registry
+		tag  bool
+	}{{"api", fixture.NewRegistry(), false}, {"tag", fixture.NewRegistry().WithoutReferrers(), true}} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			url, err := tt.reg.Serve(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			ref, idx := strings.TrimPrefix(url, "http://")+"/a:1", sample(t)
+			push1(t, anonymous(), idx, ref)
+			for range 2 { // what is attached is attached once
+				got, err := anonymous().Attach(t.Context(), ref, sbom("{}"), push.Options{})
+				if err != nil || got.Subject.Digest.String() != digest(t, idx) || (got.Tag != "") != tt.tag {
+					t.Fatalf("Attach = %+v, %v", got, err)
+				}
+			}
+			other := sbom("other")
+			other.Type = "application/other"
+			if _, err := anonymous().Attach(t.Context(), ref, other, push.Options{}); err != nil {
+				t.Fatal(err)
+			}
+			_, list, err := anonymous().Referrers(t.Context(), ref, "")
+			if err != nil || len(list) != 2 {
+				t.Errorf("Referrers = %v, %v, want two", list, err)
+			}
+			_, list, err = anonymous().Referrers(t.Context(), ref, sbomType)
+			if err != nil || len(list) != 1 || list[0].ArtifactType != sbomType {
+				t.Errorf("Referrers of one type = %v, %v", list, err)
+			}
+			checkListed(t, ref, digest(t, idx), 2)
+			if got := tt.reg.Tag("a", "1"); got != digest(t, idx) {
+				t.Errorf("attaching moved the tag to %q", got)
+			}
+		})
+	}
+}
+
+func checkListed(t *testing.T, ref, subject string, want int) {
+	t.Helper()
+	parsed, err := name.ParseReference(ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := remote.Referrers(parsed.Context().Digest(subject), remote.WithContext(t.Context()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	im, err := list.IndexManifest()
+	if err != nil || len(im.Manifests) != want {
+		t.Errorf("the library lists %+v (%v), want %d", im, err, want)
+	}
+}
+
+func TestAttachToNothing(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, nil)
+	if _, err := anonymous().Attach(t.Context(), s.host()+"/a:1", sbom("{}"), push.Options{}); err == nil || count(s.log(), "PUT") != 0 {
+		t.Errorf("Attach = %v, want an error before anything is sent", err)
+	}
+}
+
+// TestJoin: what several machines pushed by digest becomes the index that one would have made.
+func TestJoin(t *testing.T) {
+	t.Parallel()
+	reg := fixture.NewRegistry()
+	url, err := reg.Serve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := strings.TrimPrefix(url, "http://")
+	amd64, arm64 := image(t, "amd64", layer(t, 100)), image(t, "arm64", layer(t, 200))
+	annotated := func(images map[string]v1.Image) v1.ImageIndex {
+		return mutate.Annotations(index(images), map[string]string{"org.example": "x"}).(v1.ImageIndex)
+	}
+	whole := annotated(map[string]v1.Image{"amd64": amd64, "arm64": arm64})
+	var sources []string
+	for _, part := range []map[string]v1.Image{{"amd64": amd64}, {"arm64": arm64}} {
+		res, err := anonymous().Push(t.Context(), annotated(part), []string{at + "/a"}, push.Options{ByDigest: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sources = append(sources, res.Refs[0])
+	}
+	if res, err := anonymous().Join(t.Context(), []string{at + "/a:whole"}, sources, nil, push.Options{}); err != nil || res.Digest != digest(t, whole) {
+		t.Errorf("Join = %s, %v, want the digest of the whole, %s", res.Digest, err, digest(t, whole))
+	}
+	reg.Forget()
+	res, err := anonymous().Join(t.Context(), []string{at + "/a:1", at + "/b:1"}, sources, map[string]string{"org.other": "y"}, push.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(res.Platforms) != 2 || reg.Tag("a", "1") != res.Digest || reg.Tag("b", "1") != res.Digest || len(reg.Unsound()) > 0 {
+		t.Errorf("Join = %+v; unsound: %q", res, reg.Unsound())
+	}
+	if n := reg.Uploads(); len(n) > 0 {
+		t.Errorf("uploaded %q, which the registry has", n)
+	}
+	pullAndValidate(t, at+"/b:1")
+	if _, err := anonymous().Join(t.Context(), []string{at + "/a:2"}, append(sources, push1(t, anonymous(), index(map[string]v1.Image{"amd64": image(t, "amd64")}), at+"/a:3").Refs[0]), nil, push.Options{}); err == nil || !strings.Contains(err.Error(), "linux/amd64") {
+		t.Errorf("Join = %v, want one that says that there are two for linux/amd64", err)
+	}
+}

@@ -1,0 +1,160 @@
+package push
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// Join makes every reference of refs name an index of all images that the sources name, in the order of the sources:
+// images that several machines pushed by digest become one. A source is a reference to an image or to an index. What all
+// source indexes state as an annotation the new one states too, and annotations beside it, so that joined parts of one
+// image have the digest of the whole. Blobs are sent only where a target's repository lacks them.
+func (r Registry) Join(ctx context.Context, refs, sources []string, annotations map[string]string, o Options) (Result, error) {
+	return promptly(ctx, func() (Result, error) { return r.join(ctx, refs, sources, annotations, o) })
+}
+
+func (r Registry) join(ctx context.Context, refs, sources []string, annotations map[string]string, o Options) (Result, error) {
+	if len(sources) == 0 {
+		return Result{}, errors.New("joining images: no source given")
+	}
+	targets, err := r.parseTargets(refs, o)
+	if err != nil {
+		return Result{}, err
+	}
+	j := &joined{images: map[v1.Hash]v1.Image{}}
+	o.present = map[string]map[v1.Hash]bool{}
+	for i, s := range sources {
+		ref, err := r.parse(s)
+		if err != nil {
+			return Result{}, err
+		}
+		g, err := r.joinOne(ctx, j, s, i == 0)
+		if err != nil {
+			return Result{}, err
+		}
+		repo := ref.Context().Name()
+		if o.present[repo] == nil {
+			o.present[repo] = map[v1.Hash]bool{}
+		}
+		for _, b := range g.blobs() {
+			o.present[repo][b.desc.Digest] = true
+		}
+		mountable := slices.ContainsFunc(targets, func(w wanted) bool { return w.repo.RegistryStr() == ref.Context().RegistryStr() })
+		if mountable && !slices.Contains(o.MountFrom, repo) {
+			o.MountFrom = append(slices.Clone(o.MountFrom), repo)
+		}
+	}
+	if err := j.seal(annotations); err != nil {
+		return Result{}, err
+	}
+	return r.Push(ctx, j, refs, o)
+}
+
+// joinOne adds what one source names.
+func (r Registry) joinOne(ctx context.Context, j *joined, source string, first bool) (*graph, error) {
+	idx, err := r.get(ctx, source)
+	if err != nil {
+		return nil, err
+	}
+	g, err := newGraph(idx)
+	if err != nil {
+		return nil, fmt.Errorf("joining %q: %w", source, err)
+	}
+	im, err := idx.IndexManifest()
+	if err != nil {
+		return nil, fmt.Errorf("joining %q: %w", source, err)
+	}
+	if _, one := idx.(*single); !one {
+		j.agree(im.Annotations, first || !j.indexes)
+		j.indexes = true
+	}
+	for i, d := range im.Manifests {
+		if !d.MediaType.IsImage() || i >= len(g.images) {
+			return nil, fmt.Errorf("joining %q: it holds %q of media type %q, expected images alone", source, d.Digest, d.MediaType)
+		}
+		if err := j.add(d, g, source); err != nil {
+			return nil, err
+		}
+	}
+	return g, nil
+}
+
+// joined is an index in the making, then that index.
+type joined struct {
+	manifest v1.IndexManifest
+	raw      []byte
+	images   map[v1.Hash]v1.Image
+	common   map[string]string // annotations that all indexes so far state
+	indexes  bool              // there was one
+	sources  []string          // beside manifest.Manifests
+}
+
+// agree keeps the annotations that an index shares with those before.
+func (j *joined) agree(annotations map[string]string, first bool) {
+	if first {
+		j.common = maps.Clone(annotations)
+		return
+	}
+	maps.DeleteFunc(j.common, func(k, v string) bool { got, ok := annotations[k]; return !ok || got != v })
+}
+
+// add adds an image. The same one twice counts once; two for one platform are a mistake.
+func (j *joined) add(d v1.Descriptor, g *graph, source string) error {
+	if j.images[d.Digest] != nil {
+		return nil
+	}
+	for i, other := range j.manifest.Manifests {
+		if p := d.Platform; p != nil && p.OS != "unknown" && other.Platform != nil && other.Platform.Equals(*p) {
+			return fmt.Errorf("joining %q: %s is in %q already, with another digest", source, p, j.sources[i])
+		}
+	}
+	at := slices.IndexFunc(g.platforms, func(p Platform) bool { return p.Digest == d.Digest.String() })
+	if at < 0 {
+		return fmt.Errorf("joining %q: image %q was not found in it", source, d.Digest)
+	}
+	j.images[d.Digest] = g.images[at]
+	j.manifest.Manifests = append(j.manifest.Manifests, d)
+	j.sources = append(j.sources, source)
+	return nil
+}
+
+// seal computes the index's bytes.
+func (j *joined) seal(annotations map[string]string) (err error) {
+	j.manifest.SchemaVersion, j.manifest.MediaType = 2, types.OCIImageIndex
+	if all := maps.Clone(j.common); len(all)+len(annotations) > 0 {
+		if all == nil {
+			all = map[string]string{}
+		}
+		maps.Copy(all, annotations)
+		j.manifest.Annotations = all
+	}
+	j.raw, err = json.Marshal(j.manifest)
+	return err
+}
+
+func (j *joined) MediaType() (types.MediaType, error) { return types.OCIImageIndex, nil }
+func (j *joined) Digest() (v1.Hash, error)            { return sha256Of(j.raw), nil }
+func (j *joined) Size() (int64, error)                { return int64(len(j.raw)), nil }
+func (j *joined) RawManifest() ([]byte, error)        { return j.raw, nil }
+func (j *joined) IndexManifest() (*v1.IndexManifest, error) {
+	return v1.ParseIndexManifest(bytes.NewReader(j.raw))
+}
+
+func (j *joined) Image(h v1.Hash) (v1.Image, error) {
+	if img := j.images[h]; img != nil {
+		return img, nil
+	}
+	return nil, fmt.Errorf("no image %q in the index", h)
+}
+
+func (j *joined) ImageIndex(h v1.Hash) (v1.ImageIndex, error) {
+	return nil, fmt.Errorf("no index %q in the index", h)
+}

@@ -1,0 +1,419 @@
+package push
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+)
+
+const (
+	// defaultLife is how long a token lives that says nothing of it. See the token authentication specification of the
+	// CNCF distribution.
+	defaultLife = 60 * time.Second
+	// maxMargin is how long before its end a token is renewed at most.
+	maxMargin = 15 * time.Second
+	// maxToken bounds a token server's answer; tokens of clouds have a few kilobytes.
+	maxToken = 1 << 20
+	// maxLogins is how often a request is sent with new credentials: others may use up a short-lived token before it.
+	maxLogins = 3
+	// clientID is who we are to a token server.
+	clientID = "pyimg"
+)
+
+// A login is how one repository lets us in: what its registry asks for, and the token that was given. It adds that to the
+// requests that go to the registry, and to no other. A token is renewed before it ends, and when it is refused. Safe for
+// concurrent use: those that need a new token at once share it.
+type login struct {
+	registry name.Registry
+	scheme   string // http or https
+	who      credential
+	inner    http.RoundTripper
+	policy   policy
+
+	free     chan struct{} // holds one element while nobody works on what follows; to wait for it can be cancelled
+	way      challenge
+	scopes   []string // what tokens are asked for; the first must be granted
+	token    string
+	renewAt  time.Time
+	identity string // the identity token: an answer may bring another one
+
+	seen atomic.Pointer[string] // the last token: what must not be seen in texts
+}
+
+// greeting is what a registry answers to who comes: its scheme and its challenge.
+type greeting struct {
+	scheme string
+	way    challenge
+}
+
+// greet asks a registry how it wants to be asked, by https and, where that is allowed, by http.
+func greet(ctx context.Context, registry name.Registry, inner http.RoundTripper) (greeting, error) {
+	pong, err := transport.Ping(ctx, registry, inner)
+	if err != nil {
+		return greeting{}, err
+	}
+	g := greeting{scheme: "https", way: challenge{scheme: strings.ToLower(pong.Scheme), params: pong.Parameters}}
+	if pong.Insecure {
+		g.scheme = "http"
+	}
+	return g, nil
+}
+
+func newLogin(g greeting, registry name.Registry, who credential, inner http.RoundTripper, p policy, scopes []string) *login {
+	l := &login{registry: registry, scheme: g.scheme, who: who, inner: inner, policy: p, way: g.way, scopes: scopes, identity: who.IdentityToken}
+	l.free = make(chan struct{}, 1)
+	l.free <- struct{}{}
+	return l
+}
+
+// lock waits until nobody else works on the login; with a context that has ended it does not.
+func (l *login) lock(ctx context.Context) error {
+	select {
+	case <-l.free:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (l *login) unlock() { l.free <- struct{}{} }
+
+// owns says whether a URL is the registry's own: by host, port and scheme.
+func (l *login) owns(u *url.URL) bool {
+	return u.Scheme == l.scheme && withPort(u.Scheme, u.Host) == withPort(l.scheme, l.registry.RegistryStr())
+}
+
+func withPort(scheme, host string) string {
+	switch scheme {
+	case "https":
+		return strings.TrimSuffix(host, ":443")
+	case "http":
+		return strings.TrimSuffix(host, ":80")
+	}
+	return host
+}
+
+// RoundTrip implements [http.RoundTripper]. A request whose body cannot be sent twice comes back with its 401: what is
+// sent then has a new token.
+func (l *login) RoundTrip(req *http.Request) (*http.Response, error) {
+	if !l.owns(req.URL) {
+		return l.inner.RoundTrip(req)
+	}
+	refused := ""
+	for n := 1; ; n++ {
+		header, err := l.authorization(req.Context(), refused)
+		if err != nil {
+			closeBody(req)
+			return nil, err
+		}
+		resp, err := l.inner.RoundTrip(authorized(req, header))
+		if err != nil || resp.StatusCode != http.StatusUnauthorized || n == maxLogins || !l.learn(req.Context(), resp.Header, header) {
+			return resp, err
+		}
+		if req.Body != nil && req.Body != http.NoBody && req.GetBody == nil {
+			return resp, nil
+		}
+		next, err := again(req)
+		if err != nil {
+			return resp, nil //nolint:nilerr // the answer says more
+		}
+		discard(resp)
+		req, refused = next, header
+	}
+}
+
+func closeBody(req *http.Request) {
+	if req.Body != nil {
+		_ = req.Body.Close()
+	}
+}
+
+// authorized copies a request and gives it the header, as a RoundTripper must not change what it was given.
+func authorized(req *http.Request, header string) *http.Request {
+	next := req.Clone(req.Context())
+	if header != "" {
+		next.Header.Set("Authorization", header)
+	}
+	return next
+}
+
+// learn takes in what a 401 asks for, and says whether there is another way to ask.
+func (l *login) learn(ctx context.Context, h http.Header, refused string) bool {
+	if l.lock(ctx) != nil {
+		return false
+	}
+	defer l.unlock()
+	way, ok := readChallenge(h)
+	was := l.way.scheme
+	if !ok && was != "bearer" {
+		return false
+	}
+	if !ok {
+		way = l.way
+	}
+	if was != "bearer" || way.scheme == "bearer" && l.way.params["realm"] == "" {
+		l.way = way
+	}
+	if l.way.scheme == "basic" {
+		return was != "basic" && l.who.source != ""
+	}
+	if s := way.params["scope"]; s != "" && !slices.Contains(l.scopes, s) {
+		l.scopes = append([]string{s}, l.scopes...) // some token servers look at the first alone
+	}
+	if "Bearer "+l.token == refused {
+		l.token = ""
+	}
+	return l.who.RegistryToken == "" || refused == ""
+}
+
+// authorization is the header's value. refused is one that is no good any more.
+func (l *login) authorization(ctx context.Context, refused string) (string, error) {
+	if err := l.lock(ctx); err != nil {
+		return "", err
+	}
+	defer l.unlock()
+	switch {
+	case l.way.scheme == "basic":
+		return l.who.basic(), nil
+	case l.way.scheme != "bearer":
+		return "", nil
+	case l.who.RegistryToken != "":
+		return "Bearer " + l.who.RegistryToken, nil
+	}
+	if l.token != "" && "Bearer "+l.token != refused && time.Now().Before(l.renewAt) {
+		return "Bearer " + l.token, nil
+	}
+	if err := l.renew(ctx); err != nil {
+		return "", err
+	}
+	return "Bearer " + l.token, nil
+}
+
+// keep renews the token each time that it is about to end, until ctx ends: who makes the next request, perhaps after
+// minutes in which packages were fetched, need not wait for it. A failure is told to that one.
+func (l *login) keep(ctx context.Context) {
+	for {
+		wait, ok := l.untilRenewal(ctx)
+		if !ok {
+			return
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+		if _, err := l.authorization(ctx, ""); err != nil {
+			return
+		}
+	}
+}
+
+// untilRenewal is how long the token may still be used. It says false where there is none.
+func (l *login) untilRenewal(ctx context.Context) (time.Duration, bool) {
+	if l.lock(ctx) != nil {
+		return 0, false
+	}
+	defer l.unlock()
+	return time.Until(l.renewAt), l.token != ""
+}
+
+// basic is the header for user and password, "" where there are none.
+func (c credential) basic() string {
+	switch {
+	case c.Auth != "":
+		return "Basic " + c.Auth
+	case c.Username != "" || c.Password != "":
+		return "Basic " + base64.StdEncoding.EncodeToString([]byte(c.Username+":"+c.Password))
+	}
+	return ""
+}
+
+// bearer says whether the registry wants tokens.
+func (l *login) bearer(ctx context.Context) bool {
+	if l.lock(ctx) != nil {
+		return false
+	}
+	defer l.unlock()
+	return l.way.scheme == "bearer"
+}
+
+// A token is what a token server answers with.
+type token struct {
+	Token        string `json:"token"`
+	AccessToken  string `json:"access_token"`
+	RefreshToken string `json:"refresh_token"`
+	ExpiresIn    int64  `json:"expires_in"` // seconds
+}
+
+// renew asks for a token, with the login locked. Where other repositories are to be mounted from and the server gives no token for
+// them, it asks for the first scope alone.
+func (l *login) renew(ctx context.Context) error {
+	realm, err := l.realm()
+	if err != nil {
+		return err
+	}
+	t, err := l.exchange(ctx, realm)
+	var refusal *transport.Error
+	if errors.As(err, &refusal) && len(l.scopes) > 1 && (refusal.StatusCode == http.StatusUnauthorized || refusal.StatusCode == http.StatusForbidden) {
+		l.scopes = l.scopes[:1]
+		t, err = l.exchange(ctx, realm)
+	}
+	if err != nil {
+		return fmt.Errorf("asking %s for a token: %w", realm.Host, err)
+	}
+	life := min(time.Duration(t.ExpiresIn)*time.Second, 24*time.Hour)
+	if life <= 0 {
+		life = defaultLife
+	}
+	l.seen.Store(&t.Token)
+	l.token, l.renewAt = t.Token, time.Now().Add(life-min(life/4, maxMargin))
+	if t.RefreshToken != "" {
+		l.identity = t.RefreshToken
+	}
+	return nil
+}
+
+// realm is the token server's address. It gets the credentials, so it must not be one to which only a lie could lead: not
+// plain http where the registry itself is https, nor an address of this network where the registry is none.
+func (l *login) realm() (*url.URL, error) {
+	u, err := url.Parse(l.way.params["realm"])
+	if err != nil || u.Host == "" {
+		return nil, errors.New("the registry asks for a token and names no valid address of a token server")
+	}
+	host, own := u.Hostname(), hostOf(l.registry.RegistryStr())
+	switch {
+	case u.Scheme != "https" && (u.Scheme != "http" || l.scheme != "http"):
+		return nil, &refusedError{fmt.Sprintf("the registry names a token server at %s://%s, which is not https", u.Scheme, u.Host)}
+	case host != own && isInternal(host) && !isInternal(own):
+		return nil, &refusedError{fmt.Sprintf("the registry names a token server at %q, an address of another network", u.Host)}
+	}
+	return u, nil
+}
+
+func hostOf(registry string) string { return (&url.URL{Host: registry}).Hostname() }
+
+// exchange is one exchange with the token server: by an identity token where there is one, else with user and password.
+func (l *login) exchange(ctx context.Context, realm *url.URL) (token, error) {
+	if l.identity != "" {
+		t, err := l.ask(ctx, l.identityRequest, realm)
+		var te *transport.Error
+		if !errors.As(err, &te) || te.StatusCode != http.StatusNotFound && te.StatusCode != http.StatusMethodNotAllowed {
+			return t, err
+		}
+	}
+	return l.ask(ctx, l.basicRequest, realm)
+}
+
+// identityRequest is the form of OAuth 2 (RFC 6749, 6).
+func (l *login) identityRequest(ctx context.Context, realm *url.URL) (*http.Request, error) {
+	form := url.Values{
+		"grant_type": {"refresh_token"}, "refresh_token": {l.identity}, "client_id": {clientID},
+		"service": {l.way.params["service"]}, "scope": {strings.Join(l.scopes, " ")},
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, realm.String(), strings.NewReader(form.Encode()))
+	if err == nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	return req, err
+}
+
+func (l *login) basicRequest(ctx context.Context, realm *url.URL) (*http.Request, error) {
+	u := *realm
+	q := u.Query()
+	if s := l.way.params["service"]; s != "" {
+		q.Set("service", s)
+	}
+	q["scope"] = l.scopes
+	u.RawQuery = q.Encode()
+	return http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+}
+
+// ask sends a request to the token server. An answer that breaks off is asked for again.
+func (l *login) ask(ctx context.Context, request func(context.Context, *url.URL) (*http.Request, error), realm *url.URL) (token, error) {
+	client := http.Client{Transport: onlyTo{l.inner, realm, l.who.basic()}, CheckRedirect: checkRedirect}
+	for n := 1; ; n++ {
+		req, err := request(ctx, realm)
+		if err != nil {
+			return token{}, err
+		}
+		t, err := l.answer(client.Do(req))
+		if err == nil || !transientError(err) || !l.policy.pause(ctx, n, 0) {
+			return t, err
+		}
+	}
+}
+
+func (l *login) answer(resp *http.Response, err error) (token, error) {
+	var t token
+	if err != nil {
+		return t, err
+	}
+	defer resp.Body.Close()
+	if err := checkStatus(resp, http.StatusOK); err != nil {
+		return t, err
+	}
+	raw, err := readBounded(resp.Body, maxToken)
+	if err != nil {
+		return t, err
+	}
+	if json.Unmarshal(raw, &t) != nil { // whose error might repeat the token
+		return t, errors.New("its answer is not JSON")
+	}
+	if t.Token == "" {
+		t.Token = t.AccessToken
+	}
+	if t.Token == "" || strings.ContainsFunc(t.Token, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		return t, errors.New("its answer holds no token")
+	}
+	return t, nil
+}
+
+// onlyTo gives a header to the requests that go to one host.
+type onlyTo struct {
+	inner  http.RoundTripper
+	realm  *url.URL
+	header string
+}
+
+func (t onlyTo) RoundTrip(req *http.Request) (*http.Response, error) {
+	if t.header != "" && req.Method == http.MethodGet && req.URL.Scheme == t.realm.Scheme && req.URL.Host == t.realm.Host {
+		req = authorized(req, t.header)
+	}
+	return t.inner.RoundTrip(req)
+}
+
+// checkStatus is an error where an answer has none of the wanted statuses. What it says is read as far as it came.
+func checkStatus(resp *http.Response, want ...int) error {
+	if !slices.Contains(want, resp.StatusCode) {
+		resp.Body = struct {
+			io.Reader
+			io.Closer
+		}{forgiving{resp.Body}, resp.Body}
+	}
+	return transport.CheckError(resp, want...)
+}
+
+// forgiving ends where its reader fails.
+type forgiving struct{ r io.Reader }
+
+func (f forgiving) Read(p []byte) (int, error) {
+	n, err := f.r.Read(p)
+	if err != nil {
+		err = io.EOF
+	}
+	return n, err
+}

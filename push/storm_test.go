@@ -1,0 +1,153 @@
+package push_test
+
+import (
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/pyimg/pyimg/internal/fixture"
+	"github.com/pyimg/pyimg/push"
+)
+
+// storm gives one request in twenty a fault. Which one depends on the seed and on how often the same was asked, not on
+// the order in which requests come.
+type storm struct {
+	seed uint64
+
+	mu   sync.Mutex
+	seen map[string]int
+	hits int
+	lies int // of them: those that a push must not overlook
+}
+
+func (s *storm) fault(r *http.Request) fixture.Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := r.Method + " " + r.URL.Path + r.URL.Query().Get("digest")
+	s.seen[key]++
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%d %s %d", s.seed, key, s.seen[key])
+	rnd := rand.New(rand.NewPCG(s.seed, h.Sum64()))
+	if rnd.IntN(100) >= 5 {
+		return fixture.Fault{}
+	}
+	s.hits++
+	faults := []fixture.Fault{
+		{Reset: true},
+		{Lose: true},
+		{Status: http.StatusInternalServerError},
+		{Status: http.StatusServiceUnavailable, RetryAfter: fmt.Sprint(1 + rnd.IntN(10))},
+		{Status: http.StatusTooManyRequests, RetryAfter: "1"},
+		{Status: http.StatusUnauthorized},
+		{Delay: time.Minute},
+		{Truncate: 5},
+		{Header: http.Header{"Docker-Content-Digest": {"sha256:" + strings.Repeat("0", 64)}}},
+		{Header: http.Header{"Location": {"http://10.1.2.3/elsewhere"}}},
+	}
+	f := faults[rnd.IntN(len(faults))]
+	if f.Header != nil || f.Status == http.StatusUnauthorized && r.URL.Path == "/token" { // as with a wrong password
+		s.lies++
+	}
+	return f
+}
+
+// TestThousandStorms pushes a thousand times through a network where one request in twenty fails. Whatever comes of it,
+// no tag leads to what is not there, and a push that says that it is done is done.
+func TestThousandStorms(t *testing.T) {
+	t.Parallel()
+	runs := 1000
+	if testing.Short() || raceDetector() {
+		runs = 100
+	}
+	before, after := sample(t), index(map[string]v1.Image{
+		"amd64": image(t, "amd64", layer(t, 150_000), layer(t, 2000), layer(t, 10)),
+		"arm64": image(t, "arm64", layer(t, 100_000), layer(t, 1000), layer(t, 11)),
+	})
+	for _, idx := range []v1.ImageIndex{before, after} {
+		digest(t, idx) // computed once, before goroutines share it
+	}
+	old, fresh := digest(t, before), digest(t, after)
+	var mu sync.Mutex
+	done, hits := 0, 0
+	var failed []error
+	t.Run("runs", func(t *testing.T) {
+		for seed := range runs {
+			synctest.Test(t, func(t *testing.T) {
+				reg := guardedRegistry()
+				client := withPassword(&wire{handler: reg, trip: 20 * time.Millisecond})
+				refs := []string{host + "/a:1", host + "/b:1"}
+				if _, err := client.Push(t.Context(), before, refs, push.Options{}); err != nil {
+					t.Fatal(err)
+				}
+				reg.Tokens.Uses = 10 + seed%20
+				reg.Tokens.Revoke()
+				if seed%3 == 0 {
+					reg.MaxBody = 70_000
+				}
+				s := &storm{seed: uint64(seed), seen: map[string]int{}}
+				reg.Chance = s.fault
+				_, err := client.Push(t.Context(), after, refs, push.Options{})
+				if lost := reg.Unsound(); len(lost) > 0 {
+					t.Errorf("seed %d: %q; Push = %v", seed, lost, err)
+				}
+				checkEnd(t, seed, reg, err, old, fresh)
+				time.Sleep(time.Hour) // what was given up ends
+				s.mu.Lock() // a handler may still be at work
+				defer s.mu.Unlock()
+				mu.Lock()
+				defer mu.Unlock()
+				hits += s.hits
+				switch {
+				case err == nil:
+					done++
+				case s.lies == 0:
+					failed = append(failed, err)
+				}
+			})
+		}
+	})
+	t.Logf("%d of %d pushes done, through %d faults; %d failed at what can pass", done, runs, hits, len(failed))
+	if len(failed) > runs/20 {
+		t.Errorf("%d of %d pushes failed although nobody lied: %q", len(failed), runs, failed)
+	}
+}
+
+// raceDetector tells whether this test binary was built with -race, which makes it ten times as slow.
+func raceDetector() bool {
+	info, _ := debug.ReadBuildInfo()
+	return info != nil && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+}
+
+// checkEnd holds the tags against what the push said.
+func checkEnd(t *testing.T, seed int, reg *fixture.Registry, err error, old, fresh string) {
+	t.Helper()
+	var pe *push.Error
+	if err != nil && !errors.As(err, &pe) {
+		t.Errorf("seed %d: Push = %v, want an Error", seed, err)
+	}
+	for _, repo := range []string{"a", "b"} {
+		now := reg.Tag(repo, "1")
+		switch {
+		case err == nil && now != fresh:
+			t.Errorf("seed %d: done, and %s:1 names %q", seed, repo, now)
+		case err != nil && now != old && !atTag(pe) && !strings.Contains(err.Error(), host+"/"+repo+":1"):
+			t.Errorf("seed %d: %s:1 moved to %q, which the error does not say: %v", seed, repo, now, err)
+		}
+	}
+}
+
+// atTag says whether an error came when a tag was put, or after: the answer may be what was lost.
+func atTag(err *push.Error) bool {
+	return err != nil && (err.Op == `pushing manifest "1"` || strings.HasPrefix(err.Op, "asking for manifest") || strings.HasPrefix(err.Op, "reading manifest") || strings.HasPrefix(err.Op, "verifying"))
+}

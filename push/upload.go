@@ -1,0 +1,330 @@
+package push
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+)
+
+const (
+	// monolithic is up to which size a blob is sent by one PUT: what a failure costs then is less than the request that a
+	// PATCH needs more. A larger one can be resumed.
+	monolithic = 32 << 20
+	// minChunk is below what no proxy limits a body.
+	minChunk = 64 << 10
+)
+
+// An uploading is one blob on its way to one repository.
+type uploading struct {
+	*repository
+	blob
+	task Task
+
+	location *url.URL // nil before it has begun
+	offset   int64    // what the registry has of it
+	counted  int64    // what the task was told
+	in       *reading // nil where none is open; at the offset, else
+	ending   bool     // the request that ends the upload was sent: its answer may be lost
+}
+
+// upload sends a blob, or mounts it from a repository that has it, and says which of these it was. What fails half-way is
+// resumed where the registry can say how far it came, else it begins anew. Each part that arrives sets the tries back.
+func (s *repository) upload(ctx context.Context, b blob, from string, task Task) (mounted bool, err error) {
+	up := &uploading{repository: s, blob: b, task: task}
+	op := fmt.Sprintf("uploading blob %q (%d bytes)", b.desc.Digest, b.desc.Size)
+	defer up.close()
+	for n, reached := 1, int64(0); ; n++ {
+		mounted, wait, err := up.attempt(ctx, from)
+		if err == nil {
+			return mounted, nil
+		}
+		var final *sourceError
+		if errors.As(err, &final) {
+			return false, fmt.Errorf("%s for %q: %w", op, s.repo.Name(), final.err)
+		}
+		if up.offset > reached {
+			n, reached = 1, up.offset
+		}
+		if !up.mayPass(ctx, err) || !s.policy.pause(ctx, n, wait) {
+			return false, s.fail(op, cmp.Or(ctx.Err(), err))
+		}
+		if up.recover(ctx, err) {
+			return false, nil
+		}
+	}
+}
+
+// attempt goes on from where the last one ended, and says how long the registry wants us to wait where it failed.
+func (up *uploading) attempt(ctx context.Context, from string) (mounted bool, retryAt time.Duration, err error) {
+	if up.location == nil {
+		if mounted, err = up.begin(ctx, from); mounted || err != nil {
+			return mounted, 0, err
+		}
+	}
+	for {
+		left := up.desc.Size - up.offset
+		chunk := min(left, cmp.Or(up.chunk.Load(), left))
+		whole := up.offset == 0 && chunk == left && left <= monolithic
+		var resp *http.Response
+		switch {
+		case whole || left == 0:
+			resp, err = up.end(ctx, left)
+		default:
+			resp, err = up.patch(ctx, chunk)
+		}
+		if resp != nil && resp.StatusCode == http.StatusRequestEntityTooLarge && up.shrink(max(chunk, 1)) {
+			if up.locate(ctx); up.location == nil {
+				if _, err := up.begin(ctx, ""); err != nil {
+					return false, 0, err
+				}
+			}
+			continue
+		}
+		if err != nil {
+			if resp != nil {
+				retryAt = retryAfter(resp.Header)
+			}
+			return false, retryAt, err
+		}
+		if whole || left == 0 {
+			return false, 0, sameDigest(resp, up.desc.Digest)
+		}
+	}
+}
+
+// shrink halves what is sent at once to this registry, and says whether that was possible.
+func (s *repository) shrink(refused int64) bool {
+	for {
+		now := s.chunk.Load()
+		if now > 0 && now < refused {
+			return true // another upload was faster
+		}
+		next := int64(8 << 20)
+		for next >= refused {
+			next /= 2
+		}
+		if next < minChunk {
+			return false
+		}
+		if s.chunk.CompareAndSwap(now, next) {
+			return true
+		}
+	}
+}
+
+// mayPass says whether a failed upload is worth another try. A token that ran out while a body was on its way shows as a
+// 401 or as a body that cannot be sent twice; the next request has a new one. What we send was checked, so that a registry
+// which finds it wrong was sent something else by what lies between.
+func (up *uploading) mayPass(ctx context.Context, err error) bool {
+	var te *transport.Error
+	if !errors.As(err, &te) {
+		return transientError(err) || errors.Is(err, errSent) || strings.Contains(err.Error(), "with Body length") // net/http's
+	}
+	switch te.StatusCode {
+	case http.StatusUnauthorized:
+		return up.location != nil && up.login.bearer(ctx)
+	case http.StatusNotFound, http.StatusRequestedRangeNotSatisfiable:
+		return up.location != nil // the upload, at a registry that was restarted
+	case http.StatusBadRequest:
+		for _, d := range te.Errors {
+			switch d.Code {
+			case transport.BlobUploadInvalidErrorCode, transport.BlobUploadUnknownErrorCode, transport.DigestInvalidErrorCode, transport.SizeInvalidErrorCode:
+				return true
+			}
+		}
+	}
+	return transient(te.StatusCode)
+}
+
+// recover finds out how far a failed upload came. It says true where it had come to its end, and only the answer was lost.
+func (up *uploading) recover(ctx context.Context, err error) (done bool) {
+	if up.ending {
+		up.ending = false
+		if there, err := up.hasBlob(ctx, up.repo, up.desc.Digest); err == nil && there {
+			up.count(up.desc.Size)
+			return true
+		}
+	}
+	var te *transport.Error
+	lost := errors.As(err, &te) && (te.StatusCode == http.StatusNotFound || te.StatusCode == http.StatusBadRequest)
+	if lost || up.desc.Size <= monolithic && up.offset == 0 {
+		up.restart()
+		return false
+	}
+	up.locate(ctx)
+	return false
+}
+
+func (up *uploading) restart() {
+	up.location, up.offset = nil, 0
+	up.count(0)
+}
+
+// locate asks the registry how much it has of an upload; where it cannot say, the upload begins anew.
+func (up *uploading) locate(ctx context.Context) {
+	if up.location == nil {
+		return
+	}
+	resp, err := up.do(ctx, http.MethodGet, up.location.String(), nil, nil, http.StatusNoContent, http.StatusOK, http.StatusAccepted)
+	if err != nil || !up.follow(resp, up.desc.Size) {
+		up.restart()
+	}
+	up.count(up.offset)
+}
+
+// follow takes where to send the next part, and how much of the blob is there, from an answer. It says false where that
+// cannot be.
+func (up *uploading) follow(resp *http.Response, most int64) bool {
+	if resp.Header.Get("Location") != "" {
+		location, err := up.where(resp)
+		if err != nil {
+			return false
+		}
+		up.location = location
+	}
+	_, last, ok := strings.Cut(resp.Header.Get("Range"), "-")
+	n, err := strconv.ParseInt(last, 10, 64)
+	if !ok || err != nil || n < 0 || n >= most {
+		return false
+	}
+	if n > 0 { // "0-0" is said of no byte and of one; we never send a single one
+		n++
+	}
+	up.offset = n
+	return true
+}
+
+// begin asks where to upload to. A registry that has the blob in the repository from may put it here at once.
+func (up *uploading) begin(ctx context.Context, from string) (mounted bool, err error) {
+	to := up.url("blobs", "uploads/")
+	if from != "" {
+		to += "?" + url.Values{"mount": {up.desc.Digest.String()}, "from": {from}}.Encode()
+	}
+	resp, err := up.do(ctx, http.MethodPost, to, nil, nil, http.StatusAccepted, http.StatusCreated)
+	if err != nil {
+		return false, err
+	}
+	if resp.StatusCode == http.StatusCreated {
+		return true, sameDigest(resp, up.desc.Digest)
+	}
+	up.location, err = up.where(resp)
+	up.offset = 0
+	return false, err
+}
+
+// where is an answer's Location. Another host gets no credentials, and must not be one that only this network can reach.
+func (s *repository) where(resp *http.Response) (*url.URL, error) {
+	location, err := resp.Location()
+	if err != nil {
+		return nil, fmt.Errorf("reading where to upload to: %w", err)
+	}
+	if host := location.Hostname(); host != resp.Request.URL.Hostname() && isInternal(host) {
+		return nil, &refusedError{fmt.Sprintf("the registry wants the upload at %q, an address of another network; its own name in its configuration is wrong, or it means harm", location.Host)}
+	}
+	return location, nil
+}
+
+// patch sends the next n bytes.
+func (up *uploading) patch(ctx context.Context, n int64) (*http.Response, error) {
+	var h http.Header
+	if n < up.desc.Size { // all at once goes without, as docker sends it
+		h = http.Header{"Content-Range": {fmt.Sprintf("%d-%d", up.offset, up.offset+n-1)}}
+	}
+	resp, err := up.send(ctx, http.MethodPatch, up.location, h, n, http.StatusAccepted, http.StatusCreated, http.StatusNoContent)
+	if err != nil {
+		return resp, err
+	}
+	before := up.offset
+	if !up.follow(resp, before+n) || n == up.desc.Size {
+		up.offset = before + n // the digest will tell
+	}
+	if up.offset <= before {
+		return nil, fmt.Errorf("the registry has %d bytes of it after %d were sent: %w", up.offset, before+n, errSent)
+	}
+	return resp, nil
+}
+
+// end sends the last n bytes, or nothing, and names the digest.
+func (up *uploading) end(ctx context.Context, n int64) (*http.Response, error) {
+	to := *up.location
+	q := to.Query()
+	q.Set("digest", up.desc.Digest.String())
+	to.RawQuery = q.Encode()
+	up.ending = true
+	return up.send(withSettling(ctx, up.desc.Size), http.MethodPut, &to, nil, n, http.StatusCreated, http.StatusNoContent, http.StatusAccepted)
+}
+
+// send makes one request of an upload, with the next n bytes.
+func (up *uploading) send(ctx context.Context, method string, to *url.URL, h http.Header, n int64, want ...int) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, to.String(), http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	for k, v := range h {
+		req.Header[k] = v
+	}
+	if n == 0 {
+		return up.answer(req, want...)
+	}
+	if err := up.seek(ctx); err != nil {
+		return nil, err
+	}
+	body := newPiece(up.in, n, up.task)
+	req.Body, req.GetBody, req.ContentLength = body, nil, n
+	req.Header.Set("Content-Type", "application/octet-stream")
+	resp, err := up.answer(req, want...)
+	up.counted += body.over()
+	source := up.in.sourceErr()
+	if err != nil || source != nil || body.left.Load() > 0 {
+		up.close()
+	}
+	if source != nil {
+		return nil, &sourceError{source}
+	}
+	return resp, err
+}
+
+// seek brings the reading to the offset: what was read beyond it, for a part that did not arrive, is read again.
+func (up *uploading) seek(ctx context.Context) (err error) {
+	if up.in != nil && up.in.at.Load() != up.offset {
+		up.close()
+	}
+	if up.in == nil {
+		if up.in, err = openReading(up.blob); err != nil {
+			return err
+		}
+	}
+	up.count(up.offset)
+	return up.in.skip(ctx, up.offset)
+}
+
+func (up *uploading) close() {
+	if up.in != nil {
+		up.in.Close()
+		up.in = nil
+	}
+}
+
+// count tells the task what has arrived, and takes back what has not.
+func (up *uploading) count(n int64) {
+	if n != up.counted {
+		up.task.Add(n - up.counted)
+		up.counted = n
+	}
+}
+
+// hasBlob asks for a blob, here or in a repository to mount it from.
+func (s *repository) hasBlob(ctx context.Context, repo name.Repository, digest v1.Hash) (bool, error) {
+	_, there, err := s.head(ctx, s.urlOf(repo, "blobs", digest.String()), nil)
+	return there, s.fail(fmt.Sprintf("asking for blob %q", digest), err)
+}
