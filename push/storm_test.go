@@ -103,7 +103,7 @@ func TestThousandStorms(t *testing.T) {
 				}
 				checkEnd(t, seed, reg, err, old, fresh)
 				time.Sleep(time.Hour) // what was given up ends
-				s.mu.Lock() // a handler may still be at work
+				s.mu.Lock()           // a handler may still be at work
 				defer s.mu.Unlock()
 				mu.Lock()
 				defer mu.Unlock()
