@@ -19,6 +19,11 @@ func (i Images) Image(ctx context.Context, ref, platform string) (v1.Image, erro
 	if err != nil {
 		return nil, err
 	}
+	return ImageFor(idx, ref, platform)
+}
+
+// ImageFor is the image for a platform that an index holds, ref being what the index is called. See [Images.Image].
+func ImageFor(idx v1.ImageIndex, ref, platform string) (v1.Image, error) {
 	m, err := idx.IndexManifest()
 	if err != nil {
 		return nil, fmt.Errorf("reading the index of image %q: %w", ref, err)

@@ -47,14 +47,31 @@ func splitLayout(path string) (place, tag string, err error) {
 	return "", "", fmt.Errorf("reading image layout: %w", err)
 }
 
+// OpenFile opens a file of a layout by its path there, and tells its size; fs.ErrNotExist where there is none.
+type OpenFile func(path string) (io.ReadCloser, int64, error)
+
+// ReadLayoutFrom is [ReadLayout] of a layout whose files lie wherever open finds them. tag may be a tag, the tag of a full
+// name, or a digest.
+func ReadLayoutFrom(open OpenFile, tag string) (v1.ImageIndex, error) {
+	idx, err := (&files{opener: open}).layout(tag)
+	if err != nil {
+		return nil, fmt.Errorf("reading image layout: %w", err)
+	}
+	return idx, nil
+}
+
 func readLayout(place, tag string) (v1.ImageIndex, error) {
 	files, err := openFiles(place)
 	if err != nil {
 		return nil, err
 	}
-	raw, err := files.small(indexFile, maxManifest)
+	return files.layout(tag)
+}
+
+func (f *files) layout(tag string) (v1.ImageIndex, error) {
+	raw, err := f.small(indexFile, maxManifest)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, files.noIndex()
+		return nil, f.noIndex()
 	}
 	if err != nil {
 		return nil, err
@@ -64,13 +81,13 @@ func readLayout(place, tag string) (v1.ImageIndex, error) {
 		return nil, fmt.Errorf("reading %q: %w", indexFile, err)
 	}
 	if tag == "" && isWholeIndex(im) {
-		return &fileIndex{files: files, raw: raw, mediaType: types.OCIImageIndex}, nil
+		return &fileIndex{files: f, raw: raw, mediaType: types.OCIImageIndex}, nil
 	}
 	desc, err := chooseImage(im.Manifests, tag)
 	if err != nil {
 		return nil, err
 	}
-	return files.open(desc)
+	return f.open(desc)
 }
 
 // isWholeIndex says that index.json is itself the multi-platform image, as some tools write it: several entries, none of
@@ -115,6 +132,7 @@ func chooseImage(ds []v1.Descriptor, tag string) (v1.Descriptor, error) {
 // files is where a layout's files lie: a folder, or an archive with the places of its members.
 type files struct {
 	path    string
+	opener  OpenFile          // nil for a folder and an archive
 	members map[string]span   // nil for a folder
 	alias   map[string]string // members under the names that a layout would have for them
 }
@@ -146,6 +164,9 @@ func (f *files) noIndex() error {
 func (f *files) reader(name string) (io.ReadCloser, int64, error) {
 	if real, ok := f.alias[name]; ok {
 		name = real
+	}
+	if f.opener != nil {
+		return f.opener(name)
 	}
 	if f.members != nil {
 		return f.member(name)

@@ -35,13 +35,15 @@ func mirrorOf(c *cli.Context) (*bundle.Bundle, error) {
 	return b, nil
 }
 
-// mirrored opens what a spec names out of the bundle of --mirror, and what that has not through client.
-func mirrored(c *cli.Context, s assemble.Spec, client *fetch.Client) (from assemble.Opener, done func(), err error) {
+// mirrored has src take what a spec names out of the bundle of --mirror, and what that has not from where it took it
+// before. The caller calls done when the build is over.
+func mirrored(c *cli.Context, s assemble.Spec, src *assemble.Sources) (done func(), err error) {
 	b, err := mirrorOf(c)
 	if b == nil || err != nil {
-		return client, func() {}, err
+		return func() {}, err
 	}
-	return b.Opener(s, client), func() { _ = b.Close() }, nil // it was only read
+	src.Fetch, src.Images = b.Opener(s, src.Fetch), mirroredImages(b, src.Images)
+	return func() { _ = b.Close() }, nil // it was only read
 }
 
 // mirrorsSpec is the spec of that file name in the bundle of --mirror, or its only one where no name is given;

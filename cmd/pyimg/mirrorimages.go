@@ -3,7 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
-	"path/filepath"
+	"io"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -43,31 +44,45 @@ func (p program) runtimeImages(c *cli.Context, o *bundle.Options) error {
 	return nil
 }
 
-// bundled is images of which the folder of a bundle has some, by their digests.
+// bundled is images of which a bundle has some, by their digests.
 type bundled struct {
-	layout string
+	bundle *bundle.Bundle
 	next   assemble.Images
 }
 
-// mirroredImages are those of the bundle of --mirror, where that is a folder, and of next.
-func mirroredImages(c *cli.Context, next assemble.Images) assemble.Images {
-	layout := filepath.Join(c.String("mirror"), bundle.LayoutDir)
-	if c.String("mirror") == "" || !isFile(layout) {
+// mirroredImages are those of the bundle of --mirror, if there is one and it holds any, and of next.
+func mirroredImages(b *bundle.Bundle, next assemble.Images) assemble.Images {
+	if b == nil {
 		return next
 	}
-	return bundled{layout, next}
+	if _, some := b.File(bundle.LayoutDir + "/index.json"); !some {
+		return next
+	}
+	return bundled{b, next}
 }
 
 func (b bundled) Image(ctx context.Context, ref, platform string) (v1.Image, error) {
 	if strings.Contains(ref, "@") {
-		img, err := push.Images{}.Image(ctx, kindLayout+":"+b.layout+":"+ref, platform)
+		index, err := push.ReadLayoutFrom(b.open(ctx), ref)
 		if err == nil {
-			return img, nil
+			return push.ImageFor(index, ref, platform)
 		}
 	}
 	img, err := b.next.Image(ctx, ref, platform)
 	if err != nil {
-		return nil, fmt.Errorf("the bundle's %s has it not: %w", b.layout, err)
+		return nil, fmt.Errorf("the bundle %s has it not: %w", b.bundle.Path, err)
 	}
 	return img, nil
+}
+
+// open opens files of the bundle's layout, each checked as all of the bundle's files are.
+func (b bundled) open(ctx context.Context) push.OpenFile {
+	return func(name string) (io.ReadCloser, int64, error) {
+		f, ok := b.bundle.File(bundle.LayoutDir + "/" + name)
+		if !ok {
+			return nil, 0, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
+		}
+		r, err := b.bundle.Open(ctx, f)
+		return r, f.Size, err
+	}
 }

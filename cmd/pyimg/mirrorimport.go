@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"strings"
 
 	refname "github.com/google/go-containerregistry/pkg/name"
@@ -169,7 +168,7 @@ func (p program) mirrorImport(c *cli.Context) error {
 	return p.pushBundle(c, b, refs)
 }
 
-// pushImages pushes the base images of a bundle in a folder, each under its own name and tag below a registry.
+// pushImages pushes the base images of a bundle, each under its own name and tag below a registry.
 func (p program) pushImages(c *cli.Context, b *bundle.Bundle, to string) error {
 	refs, err := b.BaseRefs(c.Context)
 	switch {
@@ -177,8 +176,6 @@ func (p program) pushImages(c *cli.Context, b *bundle.Bundle, to string) error {
 		return err
 	case len(refs) == 0:
 		return usagef("the bundle %s holds no base images; \"mirror create --image REF\" brings some along", b.Path)
-	case !isFile(filepath.Join(b.Path, bundle.LayoutDir)):
-		return usagef("base images are pushed out of a folder: pyimg mirror import %s DIR --push-images %s", b.Path, to)
 	}
 	if err := verifyBundle(c, b); err != nil {
 		return err
@@ -188,7 +185,7 @@ func (p program) pushImages(c *cli.Context, b *bundle.Bundle, to string) error {
 		if err != nil {
 			return fmt.Errorf("image %s: %w", ref, err)
 		}
-		index, err := push.ReadLayout(filepath.Join(b.Path, bundle.LayoutDir) + ":" + ref)
+		index, err := push.ReadLayoutFrom(bundled{bundle: b}.open(c.Context), ref)
 		if err != nil {
 			return err
 		}

@@ -66,12 +66,11 @@ func (p program) sources(c *cli.Context, s assemble.Spec, needStore bool) (src a
 		return src, func() {}, usagef("--jobs %d: expected a number from 0 on", c.Int("jobs"))
 	}
 	client := &fetch.Client{Offline: c.Bool("offline"), Jobs: c.Int("jobs")}
-	src = assemble.Sources{Fetch: client, Jobs: c.Int("jobs"), Images: mirroredImages(c, p.images(c)), Warn: p.warn, AllowUntrusted: c.Bool("allow-untrusted")}
-	src.Fetch, done, err = mirrored(c, s, client)
+	src = assemble.Sources{Fetch: client, Jobs: c.Int("jobs"), Images: p.images(c), Warn: p.warn, AllowUntrusted: c.Bool("allow-untrusted")}
+	closeMirror, err := mirrored(c, s, &src)
 	if err != nil {
-		return src, done, err
+		return src, closeMirror, err
 	}
-	closeMirror := done
 	if needStore {
 		store, closeStore, err := p.store(c)
 		src.Store, done = store, func() { closeStore(); closeMirror() }
