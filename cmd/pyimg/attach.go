@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -87,9 +86,7 @@ func (p program) listAttached(c *cli.Context) error {
 		if list == nil {
 			list = []v1.Descriptor{}
 		}
-		e := json.NewEncoder(p.stdout)
-		e.SetIndent("", "  ")
-		return e.Encode(list)
+		return p.printJSON(list)
 	}
 	for _, d := range list {
 		fmt.Fprintf(p.stdout, "%s  %s  %d  %s\n", d.Digest, plain(d.ArtifactType), d.Size, plain(d.Annotations["org.opencontainers.image.title"]))

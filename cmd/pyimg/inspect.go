@@ -55,9 +55,7 @@ func (p program) inspectCommand() *cli.Command {
 			}
 			report.Digest, report.MediaType = root.Digest.String(), string(root.MediaType)
 			if c.Bool("json") {
-				e := json.NewEncoder(p.stdout)
-				e.SetIndent("", "  ")
-				return e.Encode(report)
+				return p.printJSON(report)
 			}
 			printReport(p.stdout, report)
 			return nil

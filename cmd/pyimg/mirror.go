@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -387,10 +386,4 @@ func sizesText(s bundle.Sizes) string {
 		text += line(s.Free, "are free: it does not fit")
 	}
 	return text
-}
-
-func (p program) printJSON(v any) error {
-	e := json.NewEncoder(p.stdout)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
 }

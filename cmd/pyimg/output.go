@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"regexp"
 	"strings"
 
@@ -63,4 +64,11 @@ func (o output) write(ctx context.Context, index v1.ImageIndex) error {
 		return push.WriteArchive(ctx, o.path, name, index)
 	}
 	return push.WriteDockerArchive(ctx, o.path, o.name, index)
+}
+
+// printJSON prints a result for machines.
+func (p program) printJSON(v any) error {
+	e := json.NewEncoder(p.stdout)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
 }

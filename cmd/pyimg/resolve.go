@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -103,7 +102,5 @@ func (p program) printPlanJSON(plan assemble.Plan) error {
 				pkg.Size, pkg.InstalledSize, assemble.PublicURLs(pkg.URLs())})
 		}
 	}
-	e := json.NewEncoder(p.stdout)
-	e.SetIndent("", "  ")
-	return e.Encode(out)
+	return p.printJSON(out)
 }

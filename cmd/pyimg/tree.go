@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"path"
@@ -48,9 +47,7 @@ func (p program) tree(c *cli.Context, index v1.ImageIndex) error {
 		return err
 	}
 	if c.Bool("json") {
-		e := json.NewEncoder(p.stdout)
-		e.SetIndent("", "  ")
-		return e.Encode(weights)
+		return p.printJSON(weights)
 	}
 	for i, w := range weights {
 		if i > 0 {
