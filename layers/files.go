@@ -19,8 +19,9 @@ import (
 // A Folder is a folder of this machine, parts of which become a layer. Nothing outside of it is read, wherever its
 // symlinks lead; see os.Root. Goroutines may share it.
 type Folder struct {
-	root    *os.Root
-	buffers sync.Pool
+	root      *os.Root
+	buffers   sync.Pool
+	temporary string // to be removed with it; see UnpackFolder
 }
 
 // OpenFolder opens a folder; close it after use.
@@ -33,7 +34,13 @@ func OpenFolder(name string) (*Folder, error) {
 }
 
 // Close closes the folder.
-func (f *Folder) Close() error { return f.root.Close() }
+func (f *Folder) Close() error {
+	err := f.root.Close()
+	if f.temporary != "" {
+		err = errors.Join(err, os.RemoveAll(f.temporary))
+	}
+	return err
+}
 
 // A HostFile is a file, folder or symlink in a Folder, as it was when it was looked at.
 type HostFile struct {

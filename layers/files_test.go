@@ -14,7 +14,7 @@ import (
 )
 
 // folder makes a folder of files by path; a content that begins with "->" makes a symlink.
-func folder(t *testing.T, files map[string]string) (*layers.Folder, string) {
+func folder(t testing.TB, files map[string]string) (*layers.Folder, string) {
 	t.Helper()
 	dir := t.TempDir()
 	for name, content := range files {
