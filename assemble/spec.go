@@ -1,6 +1,7 @@
 package assemble
 
 import (
+	"context"
 	"crypto/sha256"
 	_ "embed" // the default spec
 	"encoding/hex"
@@ -20,6 +21,8 @@ import (
 type Spec struct {
 	// Name is the file that the spec was read from, for errors; Dir is what its relative paths start from.
 	Name, Dir string `json:"-"`
+	// Folder opens what Files are read from; nil: the folder Dir.
+	Folder func(context.Context) (*layers.Folder, error) `json:"-"`
 
 	Alpine    Alpine
 	Platforms []Platform // in the order of the image index, without repeats

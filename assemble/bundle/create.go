@@ -61,6 +61,8 @@ func (d *Draft) bring(ctx context.Context, it *item) error {
 		return ctx.Err()
 	case it.text != nil:
 		return replace(d.work, below(d.dir, it.Path), bytes.NewReader(it.text))
+	case it.at == local:
+		return d.copy(ctx, it)
 	case it.at == cached, it.at == earlier:
 		if err := d.copy(ctx, it); err == nil || ctx.Err() != nil {
 			return err
@@ -113,7 +115,7 @@ func (d *Draft) settle(m Manifest) error {
 			}
 		}
 	}
-	tops := []string{"alpine", "keys", "runtimes", LayoutDir}
+	tops := []string{"alpine", "keys", "runtimes", filesDir, LayoutDir}
 	for _, pattern := range []string{LockPath("*"), SpecPath("*")} {
 		names, _ := filepath.Glob(below(d.dir, pattern)) // the pattern is sound
 		for _, name := range names {

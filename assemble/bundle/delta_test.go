@@ -69,16 +69,45 @@ func (s *site) update(t *testing.T, version string) {
 
 func deltaHoldsWhatChanged(t *testing.T, h history) {
 	t.Parallel()
-	first := h.first
+	own := ownPaths(open(t, h.first))
+	want := []string{"alpine/v3.20/main/x86_64/APKINDEX.tar.gz", "alpine/v3.20/main/x86_64/zlib-1.3.2-r0.apk", "pyimg.lock"}
+	if !slices.Equal(own, want) {
+		t.Errorf("the delta holds %q, want %q", own, want)
+	}
+}
+
+// ownPaths are those of the files that a delta holds itself.
+func ownPaths(b *bundle.Bundle) []string {
 	var own []string
-	for _, f := range open(t, first).Files {
+	for _, f := range b.Files {
 		if !f.InBase {
 			own = append(own, f.Path)
 		}
 	}
-	want := []string{"alpine/v3.20/main/x86_64/APKINDEX.tar.gz", "alpine/v3.20/main/x86_64/zlib-1.3.2-r0.apk", "pyimg.lock"}
-	if !slices.Equal(own, want) {
-		t.Errorf("the delta holds %q, want %q", own, want)
+	return own
+}
+
+// TestDeltaOfFiles holds the files that the spec takes and the lock, since nothing else has changed, and is the new image.
+func TestDeltaOfFiles(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	dir := t.TempDir()
+	whole, delta := filepath.Join(dir, "whole"), filepath.Join(dir, "delta.tar")
+	mustCreate(t, s.options(t, whole))
+	write(t, []byte("print('bye')\n"), s.dir, "app", "main.py")
+	s.relock(t, "linux/amd64, linux/arm64")
+	o := s.options(t, delta)
+	base := open(t, whole).Manifest
+	o.Since = &base
+	mustCreate(t, o)
+	if got, want := ownPaths(open(t, delta)), []string{"files/pyimg.tar", "pyimg.lock"}; !slices.Equal(got, want) {
+		t.Errorf("the delta holds %q, want %q", got, want)
+	}
+	if _, err := open(t, delta).Import(t.Context(), whole); err != nil {
+		t.Fatal(err)
+	}
+	if err := verify(t, whole); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -87,7 +87,7 @@ type Draft struct {
 type item struct {
 	File
 	urls  []string                                     // to open, tried in turn
-	read  func(context.Context) (io.ReadCloser, error) // instead of urls, where it comes from a registry
+	read  func(context.Context) (io.ReadCloser, error) // instead of urls, where it comes from a registry or is packed
 	text  []byte                                       // the content, where it is known
 	pkg   *apk.Package
 	data  string   // digest of a package's data stream, where a lock says it
@@ -105,8 +105,17 @@ const (
 	ready          // in the work folder
 	cached         // in the store
 	earlier        // in the tar that this one takes the place of
+	local          // in files of this machine, to be packed
 	inBase
 )
+
+// name is what the item is called in errors.
+func (it *item) name() string {
+	if len(it.From) > 0 {
+		return it.From[0]
+	}
+	return it.Path
+}
 
 // Prepare finds out what the bundle will hold, which takes the indexes: they are fetched. The caller closes the draft.
 func Prepare(ctx context.Context, o Options) (*Draft, error) {
@@ -119,7 +128,7 @@ func Prepare(ctx context.Context, o Options) (*Draft, error) {
 	if err := d.open(); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
-	for _, step := range []func(context.Context) error{d.addIndexes, d.addPackages, d.addRuntimes, d.addKeys, d.addImages, d.addTexts, d.examine, d.measure} {
+	for _, step := range []func(context.Context) error{d.addIndexes, d.addPackages, d.addRuntimes, d.addKeys, d.addImages, d.addFiles, d.addTexts, d.examine, d.measure} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, d.Close())
 		}

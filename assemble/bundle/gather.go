@@ -284,6 +284,33 @@ func text(path string, kind Kind, content []byte) *item {
 	return &item{File: File{Path: path, Kind: kind, Size: int64(len(content)), SHA256: hex.EncodeToString(sum[:])}, text: content}
 }
 
+// addFiles adds what the specs take of their folders. Packing it tells how large it is.
+func (d *Draft) addFiles(ctx context.Context) error {
+	for _, i := range d.o.Images {
+		if i.Pack == nil {
+			continue
+		}
+		var size counter
+		h := sha256.New()
+		if err := i.Pack(ctx, io.MultiWriter(h, &size)); err != nil {
+			return fmt.Errorf("packing the files of %s: %w", SpecPath(i.Name), err)
+		}
+		_, err := d.add(&item{File: File{Path: FilesPath(i.Name), Kind: Files, Size: int64(size), SHA256: hex.EncodeToString(h.Sum(nil))},
+			read: func(ctx context.Context) (io.ReadCloser, error) { return packing(ctx, i.Pack), nil }})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// packing reads what pack writes.
+func packing(ctx context.Context, pack func(context.Context, io.Writer) error) io.ReadCloser {
+	r, w := io.Pipe()
+	go func() { w.CloseWithError(pack(ctx, w)) }() // ends when all is read, or r is closed
+	return r
+}
+
 func (d *Draft) addTexts(context.Context) error {
 	var errs []error
 	for _, i := range d.o.Images {

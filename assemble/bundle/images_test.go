@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
 	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/internal/fixture"
 )
 
 // baseImage makes an index of small images for platforms.
@@ -83,6 +84,31 @@ func TestBaseImages(t *testing.T) {
 	}
 	if m, err := reduced.IndexManifest(); err != nil || len(m.Manifests) != 1 || m.Manifests[0].Platform.Architecture != "amd64" {
 		t.Errorf("of three images the layout has %v, %v, want that for amd64", m, err)
+	}
+}
+
+// TestCreateMends makes a bundle anew where files of the earlier one are damaged.
+func TestCreateMends(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	o := s.options(t, filepath.Join(t.TempDir(), "b"))
+	o.Store = s.store
+	o.BaseImages = []bundle.BaseImage{baseImage(t, "example.com/base:1", "linux/amd64")}
+	made := mustCreate(t, o)
+	for _, name := range files(t, o.Output) {
+		whole := read(t, o.Output, name)
+		for what, damaged := range map[string][]byte{"flipped": fixture.FlipByte(whole, len(whole)/2), "cut off": whole[:len(whole)-1]} {
+			if name == bundle.ManifestName {
+				continue // it is what makes a folder a bundle
+			}
+			write(t, damaged, o.Output, name)
+			if again, err := create(t, o); err != nil || again.ID != made.ID {
+				t.Fatalf("%s %s: Create = %s, %v, want %s", what, name, again.ID, err, made.ID)
+			}
+			if err := verify(t, o.Output); err != nil {
+				t.Errorf("%s %s: %v", what, name, err)
+			}
+		}
 	}
 }
 

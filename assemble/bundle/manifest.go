@@ -40,6 +40,7 @@ const (
 	Runtime Kind = "runtime"
 	Spec    Kind = "spec"
 	Lock    Kind = "lock"
+	Files   Kind = "files" // a tar of what a spec takes of its folder
 	Image   Kind = "image" // a file of the OCI layout of base images
 )
 
@@ -215,7 +216,7 @@ func (f File) check() error {
 		return fmt.Errorf("%q has a size of %d bytes", f.Path, f.Size)
 	case !regexp.MustCompile(`^[0-9a-f]{64}$`).MatchString(f.SHA256):
 		return fmt.Errorf("%q: %q is no SHA-256 in hex", f.Path, f.SHA256)
-	case !slices.Contains([]Kind{Index, Package, Key, Runtime, Spec, Lock, Image}, f.Kind):
+	case !slices.Contains([]Kind{Index, Package, Key, Runtime, Spec, Lock, Files, Image}, f.Kind):
 		return fmt.Errorf("%q is of unknown kind %q", f.Path, f.Kind)
 	}
 	return nil

@@ -56,6 +56,10 @@ func (d *Draft) examineOne(ctx context.Context, it *item) error {
 		it.at = cached
 		return r.Close()
 	}
+	if it.Kind == Files {
+		it.at = local
+		return nil
+	}
 	it.there = d.transferred(it)
 	return nil
 }
@@ -72,7 +76,7 @@ func (d *Draft) inspect(ctx context.Context, it *item, name string) (string, err
 		return "", err
 	}
 	if !info.Mode().IsRegular() || info.Size() != it.Size {
-		return "", fmt.Errorf("%q has %d bytes, expected %d", it.From[0], info.Size(), it.Size)
+		return "", fmt.Errorf("%q has %d bytes, expected %d", it.name(), info.Size(), it.Size)
 	}
 	sum, err := sumOf(ctx, name)
 	if err != nil {
@@ -80,7 +84,7 @@ func (d *Draft) inspect(ctx context.Context, it *item, name string) (string, err
 	}
 	if it.Kind != Package {
 		if sum != it.SHA256 {
-			err = &layers.DigestError{Name: it.From[0], Want: "sha256:" + it.SHA256, Got: "sha256:" + sum}
+			err = &layers.DigestError{Name: it.name(), Want: "sha256:" + it.SHA256, Got: "sha256:" + sum}
 		}
 		return sum, err
 	}
@@ -89,7 +93,7 @@ func (d *Draft) inspect(ctx context.Context, it *item, name string) (string, err
 		return "", err
 	}
 	defer f.Close()
-	a, err := apk.OpenArchive(&untilDone{ctx, f}, apk.Expect{Package: it.pkg, Keyring: d.o.Keyring, Name: it.From[0]})
+	a, err := apk.OpenArchive(&untilDone{ctx, f}, apk.Expect{Package: it.pkg, Keyring: d.o.Keyring, Name: it.name()})
 	if err != nil {
 		return "", err
 	}
@@ -97,18 +101,21 @@ func (d *Draft) inspect(ctx context.Context, it *item, name string) (string, err
 		return "", err
 	}
 	if it.data != "" && it.data != "sha256:"+a.Control.DataHash {
-		return "", &apk.HashError{Name: it.From[0], What: "data", Want: it.data, Got: "sha256:" + a.Control.DataHash}
+		return "", &apk.HashError{Name: it.name(), What: "data", Want: it.data, Got: "sha256:" + a.Control.DataHash}
 	}
 	return sum, nil
 }
 
 // reuse opens a file that need not be fetched.
 func (d *Draft) reuse(ctx context.Context, it *item) (io.ReadCloser, error) {
-	if it.at != earlier {
-		return d.fromStore(it)
+	switch it.at {
+	case local:
+		return it.read(ctx)
+	case earlier:
+		f, _ := d.old.File(it.Path)
+		return d.old.Open(ctx, f)
 	}
-	f, _ := d.old.File(it.Path)
-	return d.old.Open(ctx, f)
+	return d.fromStore(it)
 }
 
 // fromStore opens a file that a build kept; fs.ErrNotExist where none did.
@@ -140,6 +147,8 @@ func (d *Draft) measure(context.Context) error {
 			written += it.Size
 		case kept:
 			d.Kept += it.Size
+		case local:
+			written += it.Size
 		case earlier:
 			d.Kept += it.Size
 			written += it.Size

@@ -2,7 +2,9 @@ package bundle
 
 import (
 	"cmp"
+	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -14,6 +16,8 @@ import (
 type LockedImage struct {
 	Name       string // of the files, without .lock and .yaml
 	Spec, Lock []byte // their text; the spec is left out (nil) where it has credentials
+	// Pack writes the files that the spec takes, as Spec.PackFiles does; nil where it takes none, or is left out.
+	Pack func(context.Context, io.Writer) error
 }
 
 // LockPath is where a bundle has the lock of an image, SpecPath where its spec.
@@ -21,6 +25,11 @@ func LockPath(name string) string { return name + ".lock" }
 
 // SpecPath is LockPath for the spec.
 func SpecPath(name string) string { return name + ".yaml" }
+
+// FilesPath is LockPath for the files that the spec takes of its folder: a tar, see Spec.PackFiles in package assemble.
+func FilesPath(name string) string { return filesDir + "/" + name + ".tar" }
+
+const filesDir = "files"
 
 // Images are the names of the locks that the bundle holds.
 func (m Manifest) Images() []string {

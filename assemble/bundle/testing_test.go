@@ -22,6 +22,7 @@ import (
 type site struct {
 	mirror *fixture.Mirror
 	url    string
+	dir    string // of the spec, with the files that it takes
 	spec   assemble.Spec
 	lock   assemble.Lock
 	store  *layers.Store
@@ -37,7 +38,8 @@ func newSite(t testing.TB) *site {
 	for _, arch := range []string{"x86_64", "aarch64"} {
 		mirror.Put("python-"+arch+".tar.gz", fixture.Runtime{Arch: arch, Jemalloc: true}.Bytes())
 	}
-	s := &site{mirror: mirror}
+	s := &site{mirror: mirror, dir: t.TempDir()}
+	write(t, []byte("print('hello')\n"), s.dir, "app", "main.py")
 	if s.url, err = mirror.Serve(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -55,10 +57,12 @@ platforms: [%[2]s]
 packages: [alpine-baselayout, busybox]
 runtime: {source: "%[1]s/python-{alpine_arch}.tar.gz"}
 allocator: jemalloc
+files: [{from: app, to: /srv}]
 `, s.url, platforms))
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.spec.Dir = s.dir
 	if s.store, err = layers.OpenStore(t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +101,7 @@ func (s *site) options(t testing.TB, output string) bundle.Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return bundle.Options{Inputs: in, Images: []bundle.LockedImage{{Name: "pyimg", Spec: spec, Lock: lock}},
+	return bundle.Options{Inputs: in, Images: []bundle.LockedImage{{Name: "pyimg", Spec: spec, Lock: lock, Pack: s.spec.PackFiles}},
 		Client: &fetch.Client{}, Keyring: testKeys(t), Output: output, Tar: strings.HasSuffix(output, ".tar")}
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/layers"
 )
 
 // Verified is what Verify found to be whole and genuine.
@@ -43,7 +44,8 @@ func (b *Bundle) Verify(ctx context.Context, ring *apk.Keyring) (Verified, error
 	if err := b.Complete(); err != nil {
 		return Verified{}, err
 	}
-	v := &verification{bundle: b, ring: ring, known: make(map[string]*apk.Package), data: make(map[string]string), blobs: make(map[string]bool)}
+	v := &verification{bundle: b, ring: ring, known: make(map[string]*apk.Package), data: make(map[string]string), blobs: make(map[string]bool),
+		files: make(map[string]takenFiles)}
 	v.surroundings(ctx)
 	v.readLocks(ctx)
 	v.layout(ctx)
@@ -51,6 +53,9 @@ func (b *Bundle) Verify(ctx context.Context, ring *apk.Keyring) (Verified, error
 		if err := v.folder(ctx, dir); err != nil {
 			return Verified{}, err
 		}
+	}
+	if len(v.faults) == 0 { // what is damaged fits no lock
+		v.fitFiles(ctx)
 	}
 	if err := ctx.Err(); err != nil {
 		return Verified{}, err
@@ -74,6 +79,7 @@ type verification struct {
 	known  map[string]*apk.Package // what the lock says of a package, by the name of its file and its checksum
 	data   map[string]string       // the digest of its data stream, by the same
 	blobs  map[string]bool         // digests of the locks' runtimes
+	files  map[string]takenFiles   // what the locks' specs take of their folders, by path
 
 	mu     sync.Mutex
 	faults []error
@@ -110,6 +116,7 @@ func (v *verification) readLocks(ctx context.Context) {
 			continue
 		}
 		v.images = append(v.images, lock.Digest)
+		v.fault(LockPath(name), v.needFiles(ctx, name, lock))
 		for _, p := range lock.Platforms {
 			for _, q := range p.Packages {
 				v.fault(LockPath(name), v.need(from, q))
@@ -125,6 +132,39 @@ func (v *verification) readLocks(ctx context.Context) {
 				}
 			}
 		}
+	}
+}
+
+// takenFiles are what a spec takes of its folder, and the lock that says what they are.
+type takenFiles struct {
+	spec assemble.Spec
+	lock assemble.Lock
+}
+
+// needFiles notes that a spec takes files, and misses them where the bundle has them not.
+func (v *verification) needFiles(ctx context.Context, name string, lock assemble.Lock) error {
+	spec, err := v.bundle.ReadSpec(ctx, name)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(spec.Files) == 0 {
+		return nil // a spec with credentials is left out, and its files with it
+	}
+	if err != nil {
+		return err
+	}
+	if _, ok := v.bundle.File(FilesPath(name)); !ok {
+		return fmt.Errorf("its spec takes files of its folder, and the bundle has no %s", FilesPath(name))
+	}
+	v.files[FilesPath(name)] = takenFiles{spec, lock}
+	return nil
+}
+
+// fitFiles holds the files that the specs take against the locks.
+func (v *verification) fitFiles(ctx context.Context) {
+	for file, taken := range v.files {
+		err := taken.lock.FitsFiles(ctx, taken.spec)
+		if errors.As(err, new(*assemble.LockError)) {
+			err = errors.New("it holds other files than the lock was made of")
+		}
+		v.fault(file, err)
 	}
 }
 
@@ -237,6 +277,9 @@ func (v *verification) file(ctx context.Context, f File, listed map[string]*apk.
 	if f.Kind == Runtime && !v.blobs["sha256:"+f.SHA256] {
 		return errors.New("no lock names it, so nothing vouches for it")
 	}
+	if _, taken := v.files[f.Path]; f.Kind == Files && !taken {
+		return errors.New("no spec of the bundle takes it, so nothing vouches for it")
+	}
 	return nil
 }
 
@@ -301,13 +344,37 @@ func (b *Bundle) ReadLock(ctx context.Context, name string) (assemble.Lock, erro
 }
 
 // ReadSpec reads an image's spec; fs.ErrNotExist where the bundle has none of that name. Its relative paths name files of
-// the bundle, see Opener.
+// the bundle, see Opener, and what it takes of its folder is read in the bundle as long as that is open.
 func (b *Bundle) ReadSpec(ctx context.Context, name string) (assemble.Spec, error) {
 	text, err := b.Read(ctx, SpecPath(name))
 	if err != nil {
 		return assemble.Spec{}, err
 	}
-	return assemble.ParseSpec(strings.TrimSuffix(b.Path, "/")+"/"+SpecPath(name), text)
+	spec, err := assemble.ParseSpec(strings.TrimSuffix(b.Path, "/")+"/"+SpecPath(name), text)
+	spec.Folder = func(ctx context.Context) (*layers.Folder, error) { return b.Folder(ctx, name) }
+	return spec, err
+}
+
+// Folder is a folder of the files that an image's spec takes, unpacked in a temporary place; fs.ErrNotExist where the
+// bundle has none. Closing it removes it.
+func (b *Bundle) Folder(ctx context.Context, name string) (*layers.Folder, error) {
+	f, ok := b.File(FilesPath(name))
+	if !ok {
+		return nil, fmt.Errorf("bundle %q has no %s: %w", b.Path, FilesPath(name), fs.ErrNotExist)
+	}
+	r, err := b.Open(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	folder, err := layers.UnpackFolder(ctx, r)
+	if err == nil {
+		return folder, nil
+	}
+	if _, readErr := io.Copy(io.Discard, r); readErr != nil {
+		return nil, readErr // damage says more than what came of it
+	}
+	return nil, fmt.Errorf("bundle %q: %s: %w", b.Path, f.Path, err)
 }
 
 const indexName = "APKINDEX.tar.gz"

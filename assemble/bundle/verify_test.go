@@ -167,6 +167,26 @@ func TestForgedBundles(t *testing.T) {
 		{"another spec", func(t *testing.T, dir string, _ *bundle.Manifest) {
 			write(t, append(read(t, dir, "pyimg.yaml"), "image: {user: root}\n"...), dir, "pyimg.yaml")
 		}, "another spec"},
+		{"other files of the spec", func(t *testing.T, dir string, _ *bundle.Manifest) {
+			name := filepath.FromSlash(bundle.FilesPath("pyimg"))
+			write(t, bytes.Replace(read(t, dir, name), []byte("hello"), []byte("hullo"), 1), dir, name)
+		}, "files/pyimg.tar: it holds other files than the lock was made of"},
+		{"files of the spec that are no tar", func(t *testing.T, dir string, _ *bundle.Manifest) {
+			write(t, bytes.Repeat([]byte{1}, 1024), dir, filepath.FromSlash(bundle.FilesPath("pyimg")))
+		}, "files/pyimg.tar: unpacking files"},
+		{"without the files of the spec", func(t *testing.T, dir string, m *bundle.Manifest) {
+			m.Files = slices.DeleteFunc(m.Files, func(f bundle.File) bool { return f.Kind == bundle.Files })
+			remove(t, dir, filepath.FromSlash(bundle.FilesPath("pyimg")))
+		}, "the bundle has no files/pyimg.tar"},
+		{"files that no spec takes", func(t *testing.T, dir string, m *bundle.Manifest) {
+			for i, f := range m.Files {
+				if f.Kind == bundle.Files {
+					m.Files[i].Path = bundle.FilesPath("qyimg")
+					write(t, read(t, dir, f.Path), dir, m.Files[i].Path)
+					remove(t, dir, f.Path)
+				}
+			}
+		}, "files/qyimg.tar: no spec of the bundle takes it"},
 		{"a lock that is not listed", func(t *testing.T, _ string, m *bundle.Manifest) {
 			m.Files = slices.DeleteFunc(m.Files, func(f bundle.File) bool { return f.Kind == bundle.Lock })
 		}, "pyimg.lock"},

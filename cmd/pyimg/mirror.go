@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -206,13 +207,13 @@ func (p program) mirrorInputs(c *cli.Context, specs []lockedSpec, src assemble.S
 	}
 	var inputs []assemble.Inputs
 	for _, s := range specs {
-		image, in, err := s.image()
+		image, in, err := s.image(c.Context)
 		if err != nil {
 			return err
 		}
 		if image.Spec == nil {
-			p.warn(fmt.Sprintf("%s takes files of its folder, or has a user name, a password or a query in a URL, so the bundle does not hold it: "+
-				"carry the folder another way, and name the spec on the other side", s.spec.Name))
+			p.warn(fmt.Sprintf("%s has a user name, a password or a query in a URL, so the bundle does not hold it, nor the files that it takes: "+
+				"carry its folder another way, and name the spec on the other side", s.spec.Name))
 		}
 		for _, other := range o.Images {
 			if other.Name == image.Name {
@@ -226,13 +227,16 @@ func (p program) mirrorInputs(c *cli.Context, specs []lockedSpec, src assemble.S
 }
 
 // image is the lock with its spec as a bundle holds them, and what it takes.
-func (s lockedSpec) image() (image bundle.LockedImage, in assemble.Inputs, err error) {
+func (s lockedSpec) image(ctx context.Context) (image bundle.LockedImage, in assemble.Inputs, err error) {
 	lock, err := assemble.ReadLock(s.file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return image, in, usagef("%w; write it with \"pyimg lock\", or say with --package or --all what is to be in the bundle", err)
 	}
 	if err == nil {
 		err = lock.Fits(s.spec)
+	}
+	if err == nil {
+		err = lock.FitsFiles(ctx, s.spec)
 	}
 	if err == nil {
 		lock, err = lock.Only(s.spec.Platforms)
@@ -251,7 +255,9 @@ func (s lockedSpec) image() (image bundle.LockedImage, in assemble.Inputs, err e
 	if image.Lock, err = lock.Encode(); err != nil {
 		return image, in, err
 	}
-	image.Spec, err = bundledSpec(s.spec)
+	if image.Spec, err = bundledSpec(s.spec); image.Spec != nil && len(s.spec.Files) > 0 {
+		image.Pack = s.spec.PackFiles
+	}
 	return image, in, err
 }
 
@@ -285,10 +291,9 @@ func (p program) baseImages(c *cli.Context, o *bundle.Options) error {
 	return nil
 }
 
-// bundledSpec is the text of the spec in force, flags and all; nil where it has credentials, which are written nowhere, or
-// means files that lie beside it.
+// bundledSpec is the text of the spec in force, flags and all; nil where it has credentials, which are written nowhere.
 func bundledSpec(s assemble.Spec) ([]byte, error) {
-	if s.HasCredentials() || len(s.Files) > 0 {
+	if s.HasCredentials() {
 		return nil, nil
 	}
 	text, err := s.YAML()

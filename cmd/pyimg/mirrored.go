@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle"
 	"github.com/pyimg/pyimg/internal/fetch"
+	"github.com/pyimg/pyimg/layers"
 )
 
 // mirrorOf opens the bundle that --mirror names; nil without the flag.
@@ -61,7 +63,19 @@ func mirrorsSpec(c *cli.Context, name string) (assemble.Spec, error) {
 	if err != nil {
 		return assemble.Spec{}, err
 	}
-	return b.ReadSpec(c.Context, name)
+	s, err := b.ReadSpec(c.Context, name)
+	s.Folder = func(ctx context.Context) (*layers.Folder, error) { return mirrorsFolder(ctx, c, name) }
+	return s, err
+}
+
+// mirrorsFolder is what that image's spec takes of its folder, out of the bundle of --mirror.
+func mirrorsFolder(ctx context.Context, c *cli.Context, name string) (*layers.Folder, error) {
+	b, err := mirrorOf(c)
+	if err != nil {
+		return nil, err
+	}
+	defer b.Close()
+	return b.Folder(ctx, name)
 }
 
 // imageIn is the name of the image in a bundle that a spec's file name stands for; without one, of the only image.

@@ -55,8 +55,16 @@ runtime:
   - {python: "3.13.5", source: "MIRROR/runtimes/cpython-{version}-{alpine_arch}-alpine-musl-optimized.tar.gz", prefix: /usr/local}
   - {source: "MIRROR/runtimes/jemalloc-5.3.0-{alpine_arch}-alpine-musl.tar.gz", prefix: /usr/local}
 allocator: jemalloc
+files: [{from: app, to: /srv/app}]
 image: {cmd: [python3]}
 `))
+	if err := os.Mkdir(filepath.Join(c.dir, "app"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(c.dir, "app", "main.py"), "print('hello')\n")
+	if err := os.Symlink("main.py", filepath.Join(c.dir, "app", "link.py")); err != nil {
+		t.Fatal(err)
+	}
 	cache := t.TempDir()
 	for _, name := range []string{"root", "python"} {
 		c.lock[name] = strings.TrimSpace(c.pyimg(t).must(t, "lock", name+".yaml", "--cache-dir", cache))
@@ -109,7 +117,16 @@ for name in root python; do
 	"$2" assemble $name.yaml --mirror bundle.tar --offline --cache-dir cache --push "$at/air/$name:gap"
 done
 "$2" mirror import bundle.tar bundle --keyring "$4" >/dev/null
-"$2" assemble python.yaml --mirror bundle --offline --cache-dir cache2 --push "$at/air/again:gap"`
+"$2" assemble python.yaml --mirror bundle --offline --cache-dir cache2 --push "$at/air/again:gap"
+"$2" mirror serve bundle --addr 127.0.0.1:0 >served &
+trap 'kill $registry $!' EXIT
+tries=0
+until grep -q /alpine/ served; do
+	tries=$((tries + 1))
+	test $tries -lt 300
+	sleep 0.1
+done
+"$2" assemble python.yaml --mirror "$(head -n 1 served)" --cache-dir cache3 --push "$at/air/served:gap"`
 
 // TestAcrossTheAirGap carries one tar into a network without interfaces.
 func TestAcrossTheAirGap(t *testing.T) {
@@ -129,7 +146,7 @@ func TestAcrossTheAirGap(t *testing.T) {
 	side := pyimg(t)
 	side.wrap, side.dir = []string{"unshare", "--net"}, closed
 	out := side.must(t, "sh", "-c", closedSide, "sh", config, os.Getenv(binaryVar), id, s.testKeys())
-	for line, name := range map[int]string{0: "root", 1: "python", 2: "python"} {
+	for line, name := range map[int]string{0: "root", 1: "python", 2: "python", 3: "python"} {
 		if got := strings.Split(out, "\n")[line]; !strings.HasSuffix(got, "@"+c.lock[name]) {
 			t.Errorf("line %d is %q, want the digest of %s, %s", line, got, name, c.lock[name])
 		}
