@@ -15,6 +15,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/internal/atomicfile"
 )
 
 // maxLock bounds a lock: 9 platforms of a thousand packages take some 5 MB.
@@ -126,28 +127,15 @@ func (p LockedPlatform) check() error {
 func WriteLock(name string, l Lock) error {
 	data, err := l.Encode()
 	if err == nil {
-		err = writeFile(name, data)
+		err = atomicfile.Write(filepath.Dir(name), name, func(f *os.File) error {
+			_, err := f.Write(data)
+			return err
+		})
 	}
 	if err != nil {
 		return fmt.Errorf("writing lock %q: %w", name, err)
 	}
 	return nil
-}
-
-// writeFile puts data into a file, all of it or nothing.
-func writeFile(name string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(name), ".pyimg-lock-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
 }
 
 // LockName is where a spec's lock lies: pyimg.lock beside pyimg.yaml, app.lock beside app.yaml. The embedded spec has

@@ -10,14 +10,13 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/pyimg/pyimg/internal/atomicfile"
 )
 
-const (
-	temporary  = ".pyimg-"
-	copyBuffer = 128 << 10
-)
+const copyBuffer = 128 << 10
 
-func isTemporary(name string) bool { return strings.HasPrefix(name, temporary) }
+func isTemporary(name string) bool { return strings.HasPrefix(name, atomicfile.Prefix) }
 
 // replace writes a file beside path, in dir, and renames it when it is whole. Nothing is left of one that is not.
 func replace(ctx context.Context, dir, path string, write func(io.Writer) error) error {
@@ -30,27 +29,11 @@ func replace(ctx context.Context, dir, path string, write func(io.Writer) error)
 	})
 }
 
-func replaceFile(dir, path string, write func(*os.File) error) (err error) {
-	f, err := os.CreateTemp(dir, temporary+"*")
-	if err != nil {
+func replaceFile(dir, path string, write func(*os.File) error) error {
+	if err := atomicfile.Write(dir, path, write); err != nil {
 		return fmt.Errorf("writing %q: %w", path, err)
 	}
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-			_ = os.Remove(f.Name())
-		}
-	}()
-	if err := write(f); err != nil {
-		return err
-	}
-	if err := f.Chmod(0o644); err != nil { // CreateTemp's 0600 is for secrets
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return nil
 }
 
 // An inFile is a reader whose bytes are those of a file, from its start to its end. The file is open as long as the reader.

@@ -7,37 +7,28 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"github.com/rogpeppe/go-internal/lockedfile"
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/rogpeppe/go-internal/lockedfile"
+
+	"github.com/pyimg/pyimg/internal/atomicfile"
 )
 
-const (
-	// temporary is the pattern of files that are not whole yet. They lie in the work folder, since nobody removes them
-	// after a kill -9 and a bundle holds nothing else.
-	temporary = ".pyimg-mirror-*"
-	// workDir, in a bundle that is being made, holds what is not in its place yet.
-	workDir = ".partial"
-)
+// workDir, in a bundle that is being made, holds what is not in its place yet: nobody removes what is not whole after a
+// kill -9, and a bundle holds nothing else.
+const workDir = ".partial"
 
 // replace writes a file in the work folder and renames it into its place, whose folder is made where it is missing.
 func replace(work, name string, r io.Reader) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(work, temporary)
-	if err != nil {
+	return atomicfile.Write(work, name, func(f *os.File) error {
+		_, err := io.Copy(f, r)
 		return err
-	}
-	_, err = io.Copy(f, r)
-	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
+	})
 }
 
 // below is where a bundle's file lies in a folder.

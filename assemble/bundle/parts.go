@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/pyimg/pyimg/internal/atomicfile"
 )
 
 const (
@@ -194,7 +196,7 @@ func (s *splitter) begin() (err error) {
 	if s.count == maxParts {
 		return fmt.Errorf("more than %d parts; choose larger ones", maxParts)
 	}
-	s.file, err = os.CreateTemp(s.work, temporary)
+	s.file, err = os.CreateTemp(s.work, atomicfile.Prefix+"*")
 	s.hash, s.left = sha256.New(), s.limit
 	return err
 }

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/internal/atomicfile"
 	"github.com/pyimg/pyimg/push"
 )
 
@@ -254,23 +257,17 @@ func writeFile(name string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
+	return copyFile(name, bytes.NewReader(data))
+}
+
+// copyFile writes all of from into a file, beside its place first.
+func copyFile(name string, from io.Reader) error {
+	err := atomicfile.Write(filepath.Dir(name), name, func(f *os.File) error {
+		_, err := io.Copy(f, from)
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", name, err)
-	}
-	defer func() { _ = os.Remove(f.Name()) }() // gone already once it was renamed
-	_, err = f.Write(data)
-	if e := f.Chmod(0o644); err == nil {
-		err = e
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", name, err)
+		return fmt.Errorf("writing %q: %w", name, err)
 	}
 	return nil
 }
