@@ -16,9 +16,12 @@ import (
 	"github.com/pyimg/pyimg/layers"
 )
 
-// mirrorOf opens the bundle that --mirror names; nil without the flag.
+// mirrorOf opens the bundle that --mirror names, if it is that of --mirror-id; nil without the flag.
 func mirrorOf(c *cli.Context) (*bundle.Bundle, error) {
 	if c.String("mirror") == "" {
+		if c.IsSet("mirror-id") {
+			return nil, usagef("--mirror-id is of the bundle that --mirror names, and it names none")
+		}
 		return nil, nil
 	}
 	var b *bundle.Bundle
@@ -31,7 +34,11 @@ func mirrorOf(c *cli.Context) (*bundle.Bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := b.Complete(); err != nil {
+	err = b.Complete()
+	if err == nil {
+		err = checkID(b, c.String("mirror-id"))
+	}
+	if err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
 	return b, nil

@@ -27,15 +27,22 @@ func keyringFlags() []cli.Flag {
 	}
 }
 
+// checkID refuses a bundle of another ID than the one that was demanded, if one was.
+func checkID(b *bundle.Bundle, want string) error {
+	if want == "" || want == b.ID {
+		return nil
+	}
+	return &bundle.FaultError{Bundle: b.Path, Err: fmt.Errorf("its ID is %s, not %s: it is another bundle, or was altered", b.ID, want)}
+}
+
 // openComplete opens the bundle that the command's first argument names, on its base where --base names one.
 func openComplete(c *cli.Context) (*bundle.Bundle, error) {
 	b, err := openBundle(c.Args().First())
 	if err != nil {
 		return nil, err
 	}
-	if want := c.String("id"); want != "" && want != b.ID {
-		fault := &bundle.FaultError{Bundle: b.Path, Err: fmt.Errorf("its ID is %s, not %s: it is another bundle, or was altered", b.ID, want)}
-		return nil, errors.Join(fault, b.Close())
+	if err := checkID(b, c.String("id")); err != nil {
+		return nil, errors.Join(err, b.Close())
 	}
 	if c.String("base") == "" {
 		return b, nil

@@ -28,6 +28,7 @@ func sourceFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "allow-untrusted", Usage: "do not ask for signatures"},
 		&cli.BoolFlag{Name: "offline", Usage: "read files and directories only, ask no host"},
 		&cli.StringFlag{Name: "mirror", Usage: "take what the bundle `DIR|TAR|URL` of \"pyimg mirror create\" has from there, spec and lock too where there are no others"},
+		&cli.StringFlag{Name: "mirror-id", Usage: "demand that the bundle of --mirror has the `ID` that \"mirror create\" printed"},
 		cacheFlag(),
 		&cli.IntFlag{Name: "jobs", Usage: "fetch and ingest `N` packages at once, over all platforms", DefaultText: "twice the processors"},
 	}
@@ -39,7 +40,7 @@ func cacheFlag() cli.Flag {
 
 // applySourceFlags puts the command line's word over the spec's.
 func applySourceFlags(c *cli.Context, s *assemble.Spec) error {
-	for _, name := range []string{"cache-dir", "mirror", "spec", "allocator", "layers", "compression"} {
+	for _, name := range []string{"cache-dir", "mirror", "mirror-id", "spec", "allocator", "layers", "compression"} {
 		if c.IsSet(name) && c.String(name) == "" {
 			return usagef("--%s is given without a value; leave it out, or is a variable not set?", name)
 		}
