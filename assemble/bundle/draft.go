@@ -87,7 +87,7 @@ type Draft struct {
 type item struct {
 	File
 	urls  []string                                     // to open, tried in turn
-	read  func(context.Context) (io.ReadCloser, error) // instead of urls, where it comes from a registry
+	read  func(context.Context) (io.ReadCloser, error) // instead of urls, where it is of an image
 	text  []byte                                       // the content, where it is known
 	pkg   *apk.Package
 	data  string   // digest of a package's data stream, where a lock says it

@@ -72,7 +72,7 @@ func (d *Draft) inspect(ctx context.Context, it *item, name string) (string, err
 		return "", err
 	}
 	if !info.Mode().IsRegular() || info.Size() != it.Size {
-		return "", fmt.Errorf("%q has %d bytes, expected %d", it.From[0], info.Size(), it.Size)
+		return "", fmt.Errorf("%q has %d bytes, expected %d", it.name(), info.Size(), it.Size)
 	}
 	sum, err := sumOf(ctx, name)
 	if err != nil {
@@ -80,7 +80,7 @@ func (d *Draft) inspect(ctx context.Context, it *item, name string) (string, err
 	}
 	if it.Kind != Package {
 		if sum != it.SHA256 {
-			err = &layers.DigestError{Name: it.From[0], Want: "sha256:" + it.SHA256, Got: "sha256:" + sum}
+			err = &layers.DigestError{Name: it.name(), Want: "sha256:" + it.SHA256, Got: "sha256:" + sum}
 		}
 		return sum, err
 	}
@@ -89,7 +89,7 @@ func (d *Draft) inspect(ctx context.Context, it *item, name string) (string, err
 		return "", err
 	}
 	defer f.Close()
-	a, err := apk.OpenArchive(&untilDone{ctx, f}, apk.Expect{Package: it.pkg, Keyring: d.o.Keyring, Name: it.From[0]})
+	a, err := apk.OpenArchive(&untilDone{ctx, f}, apk.Expect{Package: it.pkg, Keyring: d.o.Keyring, Name: it.name()})
 	if err != nil {
 		return "", err
 	}
@@ -97,9 +97,17 @@ func (d *Draft) inspect(ctx context.Context, it *item, name string) (string, err
 		return "", err
 	}
 	if it.data != "" && it.data != "sha256:"+a.Control.DataHash {
-		return "", &apk.HashError{Name: it.From[0], What: "data", Want: it.data, Got: "sha256:" + a.Control.DataHash}
+		return "", &apk.HashError{Name: it.name(), What: "data", Want: it.data, Got: "sha256:" + a.Control.DataHash}
 	}
 	return sum, nil
+}
+
+// name is what errors call a file: where it comes from, or where the bundle has what comes from an image.
+func (it *item) name() string {
+	if len(it.From) > 0 {
+		return it.From[0]
+	}
+	return it.Path
 }
 
 // reuse opens a file that need not be fetched.
