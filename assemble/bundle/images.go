@@ -36,10 +36,7 @@ type BaseImage struct {
 
 // addImages adds the base images, for the bundle's platforms.
 func (d *Draft) addImages(context.Context) error {
-	if len(d.o.BaseImages) == 0 {
-		return nil
-	}
-	if err := d.checkLayouts(); err != nil {
+	if err := d.checkLayouts(); err != nil || len(d.o.BaseImages) == 0 {
 		return err
 	}
 	top := v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{}}
