@@ -79,33 +79,39 @@ func mirroredImages(b *bundle.Bundle, s assemble.Spec, next assemble.Images) ass
 }
 
 func (b bundled) Image(ctx context.Context, ref, platform string) (v1.Image, error) {
-	index, err := b.index(ctx, ref, platform)
-	switch {
-	case errors.As(err, new(*bundle.FaultError)):
-		return nil, err
-	case err == nil:
-		return push.ImageFor(index, ref, platform)
+	img, err := b.find(ctx, ref, platform)
+	if err == nil || errors.As(err, new(*bundle.FaultError)) {
+		return img, err
 	}
-	img, err := b.next.Image(ctx, ref, platform)
-	if err != nil {
+	if img, err = b.next.Image(ctx, ref, platform); err != nil {
 		return nil, fmt.Errorf("the bundle %s has it not: %w", b.bundle.Path, err)
 	}
 	return img, nil
 }
 
-// index finds an image in the bundle by the digest of its reference, else by the one that the bundle's locks have for it.
-func (b bundled) index(ctx context.Context, ref, platform string) (v1.ImageIndex, error) {
+// find finds an image in the bundle by the digest of its reference, else by the one that the bundle's locks have for it:
+// that is the platform's own manifest, whatever its config says of the platform.
+func (b bundled) find(ctx context.Context, ref, platform string) (v1.Image, error) {
 	if bundle.InRegistry(ref) && strings.Contains(ref, "@") {
-		return push.ReadLayoutFrom(b.open(ctx), ref)
+		index, err := push.ReadLayoutFrom(b.open(ctx), ref)
+		if err != nil {
+			return nil, err
+		}
+		return push.ImageFor(index, ref, platform)
 	}
 	digest, err := b.bundle.ImageDigest(ctx, b.spec, ref, platform)
-	if err == nil && digest == "" {
-		err = fs.ErrNotExist
-	}
 	if err != nil {
 		return nil, err
 	}
-	return push.ReadLayoutFrom(b.open(ctx), digest)
+	hash, err := v1.NewHash(digest) // of "" it is an error, too
+	if err != nil {
+		return nil, err
+	}
+	index, err := push.ReadLayoutFrom(b.open(ctx), digest)
+	if err != nil {
+		return nil, err
+	}
+	return index.Image(hash)
 }
 
 // open opens files of the bundle's layout, each checked as all of the bundle's files are.
