@@ -53,6 +53,14 @@ func (r InputRuntime) Image() string {
 	return ""
 }
 
+// Image is InputRuntime.Image of what a lock has for a spec.
+func (r LockedRuntime) Image(spec Spec) string {
+	if !strings.HasPrefix(r.URL, fromImage) {
+		return ""
+	}
+	return spec.imagePath(r.URL)
+}
+
 // Inputs are the files that a lock names, for the spec that it fits.
 func (l Lock) Inputs(spec Spec) (Inputs, error) {
 	plan, err := l.packages(spec)

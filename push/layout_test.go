@@ -109,6 +109,39 @@ func TestLayoutOfSingleImage(t *testing.T) {
 	sameRoot(t, dir, digest(t, img))
 }
 
+// TestSingleImageByItsDigest asks for the image of a layout before anything else, and for another.
+func TestSingleImageByItsDigest(t *testing.T) {
+	t.Parallel()
+	dir, img := t.TempDir(), image(t, "arm64", layer(t, 100))
+	one, err := push.Wrap(img)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := push.WriteLayout(t.Context(), dir, "", one); err != nil {
+		t.Fatal(err)
+	}
+	want, err := img.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := want
+	other.Hex = strings.Repeat("0", 64)
+	idx, err := push.ReadLayout(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := idx.Image(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h, err := got.Digest(); err != nil || h != want {
+		t.Errorf("Image(%s) = %s, %v", want, h, err)
+	}
+	if _, err := idx.Image(other); err == nil {
+		t.Errorf("Image(%s) is there", other)
+	}
+}
+
 // TestLayoutWritersKeepEachOthersTags has writers of different tags in one folder.
 func TestLayoutWritersKeepEachOthersTags(t *testing.T) {
 	t.Parallel()

@@ -31,6 +31,18 @@ func Wrap(img v1.Image) (v1.ImageIndex, error) {
 	return &single{index: idx, image: img}, nil
 }
 
+// Image finds the image also before the index's manifest has been asked for, which the index it is built on does not.
+func (s *single) Image(h v1.Hash) (v1.Image, error) {
+	digest, err := s.image.Digest()
+	if err != nil {
+		return nil, err
+	}
+	if digest == h {
+		return s.image, nil
+	}
+	return s.index.Image(h)
+}
+
 // Root is the descriptor of what idx stands for: the index itself, or the image manifest that [Wrap], [Registry.Get] or
 // [ReadLayout] made an index of one of. Its digest is the one to print.
 func Root(idx v1.ImageIndex) (v1.Descriptor, error) {

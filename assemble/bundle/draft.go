@@ -87,7 +87,7 @@ type Draft struct {
 type item struct {
 	File
 	urls  []string                                     // to open, tried in turn
-	read  func(context.Context) (io.ReadCloser, error) // instead of urls, where it comes from a registry or is packed
+	read  func(context.Context) (io.ReadCloser, error) // instead of urls, where it is of an image or is packed
 	text  []byte                                       // the content, where it is known
 	pkg   *apk.Package
 	data  string   // digest of a package's data stream, where a lock says it
@@ -109,7 +109,7 @@ const (
 	inBase
 )
 
-// name is what the item is called in errors.
+// name is what errors call a file: where it comes from, or where the bundle has what comes from an image.
 func (it *item) name() string {
 	if len(it.From) > 0 {
 		return it.From[0]

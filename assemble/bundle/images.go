@@ -29,15 +29,15 @@ const (
 
 // A BaseImage is one that a bundle brings along as it is.
 type BaseImage struct {
-	Ref   string        // HOST/REPOSITORY:TAG
+	Ref   string        // HOST/REPOSITORY:TAG, or what ImageRef says of a runtime's
 	Root  v1.Descriptor // what Ref names: an index, or a single image, which Index then holds alone
 	Index v1.ImageIndex
 }
 
 // addImages adds the base images, for the bundle's platforms.
 func (d *Draft) addImages(context.Context) error {
-	if len(d.o.BaseImages) == 0 {
-		return nil
+	if err := d.checkLayouts(); err != nil || len(d.o.BaseImages) == 0 {
+		return err
 	}
 	top := v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{}}
 	for _, b := range d.o.BaseImages {
@@ -146,7 +146,7 @@ func (d *Draft) addImage(img v1.Image) error {
 	return nil
 }
 
-// addBlob adds what was read of a registry to find out what an image is made of.
+// addBlob adds what was read to find out what an image is made of.
 func (d *Draft) addBlob(raw []byte) (*item, error) {
 	it := text("", Image, raw)
 	it.Path = blobsDir + it.SHA256
@@ -157,7 +157,7 @@ func (d *Draft) addBlob(raw []byte) (*item, error) {
 	return d.add(it)
 }
 
-// BaseRefs are the references of the base images that the bundle holds.
+// BaseRefs are the references of the images that the bundle holds, see BaseImage. Not all need be InRegistry.
 func (b *Bundle) BaseRefs(ctx context.Context) ([]string, error) {
 	top, err := b.imageIndex(ctx, layoutIndex)
 	if errors.Is(err, fs.ErrNotExist) {

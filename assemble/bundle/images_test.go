@@ -50,6 +50,22 @@ func baseImage(t *testing.T, ref string, platforms ...string) bundle.BaseImage {
 	return bundle.BaseImage{Ref: ref, Root: *root, Index: index}
 }
 
+// wrapped is a single image, as push.Wrap shows it.
+func wrapped(t *testing.T, ref string, img v1.Image) bundle.BaseImage {
+	t.Helper()
+	root, err := partial.Descriptor(img)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := img.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	index := mutate.AppendManifests(mutate.IndexMediaType(empty.Index, types.OCIImageIndex),
+		mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{Platform: config.Platform()}})
+	return bundle.BaseImage{Ref: ref, Root: *root, Index: index}
+}
+
 // TestBaseImages keeps an index whose images are all wanted as it is, and of another one the images that are.
 func TestBaseImages(t *testing.T) {
 	t.Parallel()

@@ -101,7 +101,11 @@ func (s *site) options(t testing.TB, output string) bundle.Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return bundle.Options{Inputs: in, Images: []bundle.LockedImage{{Name: "pyimg", Spec: spec, Lock: lock, Pack: s.spec.PackFiles}},
+	image := bundle.LockedImage{Name: "pyimg", Spec: spec, Lock: lock}
+	if len(s.spec.Files) > 0 {
+		image.Pack = s.spec.PackFiles
+	}
+	return bundle.Options{Inputs: in, Images: []bundle.LockedImage{image},
 		Client: &fetch.Client{}, Keyring: testKeys(t), Output: output, Tar: strings.HasSuffix(output, ".tar")}
 }
 

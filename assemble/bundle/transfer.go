@@ -74,7 +74,7 @@ func (d *Draft) transfer(ctx context.Context, it *item, check func(file string) 
 	return errors.Join(errs...)
 }
 
-// transferBlob brings what a registry has.
+// transferBlob brings what an image has, in a registry or on disk.
 func (d *Draft) transferBlob(ctx context.Context, it *item, check func(file string) error) error {
 	r, err := it.read(ctx)
 	if err != nil {

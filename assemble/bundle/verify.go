@@ -168,10 +168,10 @@ func (v *verification) fitFiles(ctx context.Context) {
 	}
 }
 
-// needImage misses the image that a runtime comes out of, unless that lies beside the spec.
+// needImage misses the image that a runtime comes out of.
 func (v *verification) needImage(r assemble.LockedRuntime) error {
 	manifest := blobsDir + strings.TrimPrefix(r.Digest, "sha256:")
-	if strings.HasPrefix(r.URL, "image:oci:") || slices.ContainsFunc(v.bundle.Files, func(f File) bool { return f.Path == manifest }) {
+	if _, ok := v.bundle.File(manifest); ok {
 		return nil
 	}
 	return fmt.Errorf("it takes a part of %s with the digest %s, and the bundle has it not", r.URL, r.Digest)

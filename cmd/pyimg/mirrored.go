@@ -51,7 +51,7 @@ func mirrored(c *cli.Context, s assemble.Spec, src *assemble.Sources) (done func
 	if b == nil || err != nil {
 		return func() {}, err
 	}
-	src.Fetch, src.Images = b.Opener(s, src.Fetch), mirroredImages(b, src.Images)
+	src.Fetch, src.Images = b.Opener(s, src.Fetch), mirroredImages(b, s, src.Images)
 	return func() { _ = b.Close() }, nil // it was only read
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/push"
 )
 
@@ -20,59 +22,96 @@ import (
 func (p program) runtimeImages(c *cli.Context, o *bundle.Options) error {
 	for _, in := range o.Inputs.Platforms {
 		for _, r := range in.Runtimes {
-			name, _, _ := strings.Cut(r.Image(), "@")
-			ref := name + "@" + r.Digest
-			have := slices.ContainsFunc(o.BaseImages, func(b bundle.BaseImage) bool { return b.Ref == ref })
-			if name == "" || strings.HasPrefix(name, kindLayout+":") || have { // a layout lies beside the spec, as its files do
+			ref := bundle.ImageRef(r)
+			if ref == "" || slices.ContainsFunc(o.BaseImages, func(b bundle.BaseImage) bool { return b.Ref == ref }) {
 				continue
 			}
-			img, err := p.images(c).Image(c.Context, ref, in.Platform.String())
+			base, err := p.runtimeImage(c, r, ref, in.Platform)
 			if err != nil {
 				return err
 			}
-			index, err := push.Wrap(img)
-			if err != nil {
-				return err
-			}
-			root, err := push.Root(index)
-			if err != nil {
-				return err
-			}
-			o.BaseImages = append(o.BaseImages, bundle.BaseImage{Ref: ref, Root: root, Index: index})
+			o.BaseImages = append(o.BaseImages, base)
 		}
 	}
 	return nil
 }
 
+// runtimeImage opens the image that a runtime comes out of. A layout on disk has it at the spec's path, and may have
+// changed since the lock was written.
+func (p program) runtimeImage(c *cli.Context, r assemble.InputRuntime, ref string, platform assemble.Platform) (bundle.BaseImage, error) {
+	base := bundle.BaseImage{Ref: ref}
+	ask := ref
+	if !bundle.InRegistry(ref) {
+		ask = r.Image()
+	}
+	img, err := p.images(c).Image(c.Context, ask, platform.String())
+	if err != nil {
+		return base, err
+	}
+	if base.Index, err = push.Wrap(img); err != nil {
+		return base, err
+	}
+	if base.Root, err = push.Root(base.Index); err != nil {
+		return base, err
+	}
+	if got := base.Root.Digest.String(); got != r.Digest {
+		return base, fmt.Errorf(`%w; "pyimg lock" locks it as it is now`, &layers.DigestError{Name: r.Public, Want: r.Digest, Got: got})
+	}
+	return base, nil
+}
+
 // bundled is images of which a bundle has some, by their digests.
 type bundled struct {
 	bundle *bundle.Bundle
+	spec   assemble.Spec
 	next   assemble.Images
 }
 
-// mirroredImages are those of the bundle of --mirror, if there is one and it holds any, and of next.
-func mirroredImages(b *bundle.Bundle, next assemble.Images) assemble.Images {
+// mirroredImages are those of the bundle of --mirror for a spec, if there is one and it holds any, and of next.
+func mirroredImages(b *bundle.Bundle, s assemble.Spec, next assemble.Images) assemble.Images {
 	if b == nil {
 		return next
 	}
 	if _, some := b.File(bundle.LayoutDir + "/index.json"); !some {
 		return next
 	}
-	return bundled{b, next}
+	return bundled{b, s, next}
 }
 
 func (b bundled) Image(ctx context.Context, ref, platform string) (v1.Image, error) {
-	if strings.Contains(ref, "@") {
-		index, err := push.ReadLayoutFrom(b.open(ctx), ref)
-		if err == nil {
-			return push.ImageFor(index, ref, platform)
-		}
+	img, err := b.find(ctx, ref, platform)
+	if err == nil || errors.As(err, new(*bundle.FaultError)) {
+		return img, err
 	}
-	img, err := b.next.Image(ctx, ref, platform)
-	if err != nil {
+	if img, err = b.next.Image(ctx, ref, platform); err != nil {
 		return nil, fmt.Errorf("the bundle %s has it not: %w", b.bundle.Path, err)
 	}
 	return img, nil
+}
+
+// find finds an image in the bundle by the digest of its reference, else by the one that the bundle's locks have for it:
+// that is the platform's own manifest, whatever its config says of the platform.
+func (b bundled) find(ctx context.Context, ref, platform string) (v1.Image, error) {
+	if bundle.InRegistry(ref) && strings.Contains(ref, "@") {
+		index, err := push.ReadLayoutFrom(b.open(ctx), ref)
+		if err != nil {
+			return nil, err
+		}
+		return push.ImageFor(index, ref, platform)
+	}
+	digest, err := b.bundle.ImageDigest(ctx, b.spec, ref, platform)
+	if err != nil {
+		return nil, err
+	}
+	hash, err := v1.NewHash(digest) // of "" it is an error, too
+	if err != nil {
+		return nil, err
+	}
+	index, err := push.ReadLayoutFrom(b.open(ctx), digest)
+	if err != nil {
+		return nil, err
+	}
+	return index.Image(hash)
 }
 
 // open opens files of the bundle's layout, each checked as all of the bundle's files are.

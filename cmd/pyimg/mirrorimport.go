@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	refname "github.com/google/go-containerregistry/pkg/name"
@@ -129,7 +130,7 @@ func (p program) mirrorImportCommand() *cli.Command {
 			"         pyimg mirror import ./bundle --push registry.local/team/python:3.13",
 		Flags: append(append(keyringFlags(), registryFlags()...),
 			&cli.StringSliceFlag{Name: "push", Usage: "push the image of the bundle's lock to the registry `REF` (repeatable)"},
-			&cli.StringFlag{Name: "push-images", Usage: "push the bundle's base images to `REGISTRY[/PREFIX]`, under their own names and tags"},
+			&cli.StringFlag{Name: "push-images", Usage: "push the bundle's images to `REGISTRY[/PREFIX]`, under their own names and tags, or digests"},
 			cacheFlag(), jsonFlag()),
 		Action: p.mirrorImport,
 	})
@@ -178,10 +179,17 @@ func (p program) mirrorImport(c *cli.Context) error {
 // pushImages pushes the base images of a bundle, each under its own name and tag below a registry.
 func (p program) pushImages(c *cli.Context, b *bundle.Bundle, to string) error {
 	refs, err := b.BaseRefs(c.Context)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case len(refs) == 0:
+	}
+	refs = slices.DeleteFunc(refs, func(ref string) bool {
+		if bundle.InRegistry(ref) {
+			return false
+		}
+		fmt.Fprintf(p.stderr, "pyimg: %s is not pushed: it comes from a layout on disk and has no name in a registry\n", ref)
+		return true
+	})
+	if len(refs) == 0 {
 		return usagef("the bundle %s holds no base images; \"mirror create --image REF\" brings some along", b.Path)
 	}
 	if err := verifyBundle(c, b); err != nil {
@@ -294,7 +302,8 @@ func (p program) pushBundle(c *cli.Context, b *bundle.Bundle, refs []string) err
 	if err != nil {
 		return err
 	}
-	src := assemble.Sources{Fetch: b.Opener(s, &fetch.Client{Offline: true}), Keyring: ring, Store: store, Warn: p.warn, AllowUntrusted: ring == nil}
+	src := assemble.Sources{Fetch: b.Opener(s, &fetch.Client{Offline: true}), Keyring: ring, Store: store, Warn: p.warn, AllowUntrusted: ring == nil,
+		Images: mirroredImages(b, s, offline{})}
 	supply, err := lock.Supply(s, src)
 	if err != nil {
 		return err
