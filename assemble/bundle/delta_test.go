@@ -71,7 +71,7 @@ func deltaHoldsWhatChanged(t *testing.T, h history) {
 	t.Parallel()
 	first := h.first
 	var own []string
-	for _, f := range open(t, first).Files {
+	for f := range open(t, first).Files.All() {
 		if !f.InBase {
 			own = append(own, f.Path)
 		}
