@@ -77,8 +77,8 @@ type Draft struct {
 	dirs   []string // by repository, see places
 	items  []*item
 	byPath map[string]*item
-	listed []listed // with All
-	shared lister   // what they share
+	listed [][]listed // with All: by index, sorted by path
+	shared lister     // what they share
 	once   sync.Once
 	unlock func()
 	parse  sync.Mutex // one index in memory at a time

@@ -164,7 +164,7 @@ func (d *Draft) readIndex(ctx context.Context, file string, it *item, repository
 // addPackages adds the packages' files.
 func (d *Draft) addPackages(context.Context) error {
 	if d.o.All {
-		return d.sortListed()
+		return d.joinListed()
 	}
 	slices.Sort(d.Unlisted)
 	for _, p := range d.o.Inputs.Platforms {

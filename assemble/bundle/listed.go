@@ -34,30 +34,52 @@ func packageItem(dir string, r assemble.InputRepository, q *apk.Package) *item {
 
 // list adds all packages of an index.
 func (d *Draft) list(x *apk.Index, repository int) error {
-	before := len(d.listed)
+	var all []listed
 	for q := range x.Packages() {
 		f := packageItem(d.dirs[repository], d.o.Inputs.Repositories[repository], q).File
 		f.SHA256 = unknown
 		e, err := d.shared.shorten(f)
 		if err != nil {
-			d.listed = d.listed[:before] // the next mirror may have a better one
 			return err
 		}
-		d.listed = append(d.listed, listed{entry: e, repository: int32(repository), name: int32(len(q.Name))})
+		all = append(all, listed{entry: e, repository: int32(repository), name: int32(len(q.Name))})
 	}
+	slices.SortFunc(all, func(a, b listed) int { return strings.Compare(a.path, b.path) })
+	d.listed = append(d.listed, all)
 	return nil
 }
 
-// sortListed sorts them by path. One that several indexes list is there once.
-func (d *Draft) sortListed() (err error) {
-	slices.SortFunc(d.listed, func(a, b listed) int { return strings.Compare(a.path, b.path) })
-	d.listed = slices.CompactFunc(d.listed, func(a, b listed) bool {
+// joinListed leaves what several indexes list, or one does twice, to the first of them.
+func (d *Draft) joinListed() (err error) {
+	same := func(a, b listed) bool {
 		if a.path == b.path && a.checksum != b.checksum {
 			err = fmt.Errorf("two packages would both be %s in the bundle, and differ: %s and %s", a.path, a.checksum, b.checksum)
 		}
 		return a.path == b.path
-	})
+	}
+	for n, ls := range d.listed {
+		ls = slices.CompactFunc(ls, same)
+		d.listed[n] = slices.DeleteFunc(ls, func(l listed) bool {
+			return slices.ContainsFunc(d.listed[:n], func(before []listed) bool {
+				i, ok := slices.BinarySearchFunc(before, l, func(a, b listed) int { return strings.Compare(a.path, b.path) })
+				return ok && same(before[i], l)
+			})
+		})
+	}
 	return err
+}
+
+// packages yields what the indexes list.
+func (d *Draft) packages() iter.Seq[*listed] {
+	return func(yield func(*listed) bool) {
+		for _, ls := range d.listed {
+			for i := range ls {
+				if !yield(&ls[i]) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // item is what there is to be done for a listed package.
@@ -90,8 +112,8 @@ func (d *Draft) all() iter.Seq[*item] {
 				return
 			}
 		}
-		for i := range d.listed {
-			if !yield(d.item(&d.listed[i])) {
+		for l := range d.packages() {
+			if !yield(d.item(l)) {
 				return
 			}
 		}
@@ -105,8 +127,7 @@ func (d *Draft) each(ctx context.Context, jobs int, do func(context.Context, *it
 	for _, it := range d.items {
 		g.Go(func() error { return do(ctx, it) })
 	}
-	for i := range d.listed {
-		l := &d.listed[i]
+	for l := range d.packages() {
 		g.Go(func() error {
 			it := d.item(l)
 			if err := do(ctx, it); err != nil {

@@ -172,7 +172,11 @@ func (d *Draft) manifest() (Manifest, error) {
 	for _, p := range d.o.Inputs.Platforms {
 		m.Platforms = append(m.Platforms, p.Platform.String())
 	}
-	files := lister{FileList: FileList{make([]entry, 0, len(d.items)+len(d.listed))}}
+	n := len(d.items)
+	for _, ls := range d.listed {
+		n += len(ls)
+	}
+	files := lister{FileList: FileList{make([]entry, 0, n)}}
 	for _, it := range d.items {
 		f := it.File
 		f.SHA256 = cmp.Or(f.SHA256, unknown)
@@ -180,7 +184,7 @@ func (d *Draft) manifest() (Manifest, error) {
 			return m, err
 		}
 	}
-	for _, l := range d.listed {
+	for l := range d.packages() {
 		files.entries = append(files.entries, l.entry)
 	}
 	files.sort()
