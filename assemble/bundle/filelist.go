@@ -88,16 +88,14 @@ func (l FileList) find(path string) (int, bool) {
 	return slices.BinarySearchFunc(l.entries, path, func(e entry, path string) int { return strings.Compare(e.path, path) })
 }
 
-// marked is a copy in which inBase says which files the base has.
-func (l FileList) marked(inBase func(entry) bool) FileList {
-	c := FileList{slices.Clone(l.entries)}
-	for i, e := range c.entries {
-		c.entries[i].marks &^= isInBase
+// mark has inBase say which files the base has.
+func (l FileList) mark(inBase func(entry) bool) {
+	for i, e := range l.entries {
+		l.entries[i].marks &^= isInBase
 		if inBase(e) {
-			c.entries[i].marks |= isInBase
+			l.entries[i].marks |= isInBase
 		}
 	}
-	return c
 }
 
 func (e entry) file() File {

@@ -42,6 +42,11 @@ func (d *Draft) list(x *apk.Index, repository int) error {
 		if err != nil {
 			return err
 		}
+		if d.o.Since != nil {
+			if i, ok := d.o.Since.Files.find(e.path); ok {
+				e.path = d.o.Since.Files.entries[i].path // the same string, held once
+			}
+		}
 		all = append(all, listed{entry: e, repository: int32(repository), name: int32(len(q.Name))})
 	}
 	slices.SortFunc(all, func(a, b listed) int { return strings.Compare(a.path, b.path) })

@@ -138,14 +138,15 @@ func (m Manifest) whole() (Manifest, error) {
 	if m.Base == "" {
 		return m, nil
 	}
-	w := Manifest{Version: version, Platforms: m.Platforms, Files: m.Files.marked(func(entry) bool { return false })}
+	w := Manifest{Version: version, Platforms: m.Platforms, Files: FileList{slices.Clone(m.Files.entries)}}
+	w.Files.mark(func(entry) bool { return false })
 	return w, w.seal()
 }
 
-// since makes the manifest of a delta: files that base has as they are stay there.
+// since makes the manifest of a delta of m, whose list it takes: files that base has as they are stay there.
 func (m Manifest) since(base Manifest) (Manifest, error) {
-	d := Manifest{Version: version, Base: cmp.Or(base.Whole, base.ID), Whole: m.ID, Platforms: m.Platforms}
-	d.Files = m.Files.marked(func(e entry) bool {
+	d := Manifest{Version: version, Base: cmp.Or(base.Whole, base.ID), Whole: m.ID, Platforms: m.Platforms, Files: m.Files}
+	d.Files.mark(func(e entry) bool {
 		i, ok := base.Files.find(e.path)
 		return ok && base.Files.entries[i].sum == e.sum
 	})
