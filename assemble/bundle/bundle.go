@@ -190,11 +190,7 @@ func folderManifest(root *os.Root) (Manifest, error) {
 		return Manifest{}, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxManifest+1))
-	if err != nil {
-		return Manifest{}, err
-	}
-	return ParseManifest(data)
+	return ReadManifest(f)
 }
 
 func (d *folder) open(_ context.Context, f File) (io.ReadCloser, error) {

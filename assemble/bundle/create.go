@@ -10,8 +10,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/pyimg/pyimg/assemble"
 )
 
@@ -31,18 +29,14 @@ func (d *Draft) Create(ctx context.Context, progress assemble.Progress) (Created
 	if !d.Fits() {
 		return Created{}, &SpaceError{d.dir, d.Need, d.Free}
 	}
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(d.jobs())
-	for _, it := range d.items {
-		g.Go(func() error { return d.bring(gctx, it) })
-	}
-	if err := g.Wait(); err != nil {
+	if err := d.each(ctx, d.jobs(), d.bring); err != nil {
 		return Created{}, err
 	}
 	m, err := d.manifest()
 	if err != nil {
 		return Created{}, err
 	}
+	d.listed = nil // the manifest has them
 	if err := d.settle(m); err != nil {
 		return Created{}, err
 	}
@@ -158,10 +152,11 @@ func removeIfThere(name string) error { return ignoreMissing(os.Remove(name)) }
 
 // pack makes the tar, in one piece or in parts, and removes the folder that its files came together in.
 func (d *Draft) pack(ctx context.Context, m Manifest) error {
-	from, err := openFolder(d.dir)
+	root, err := os.OpenRoot(d.dir)
 	if err != nil {
 		return err
 	}
+	from := &Bundle{Manifest: m, Path: d.dir, src: &folder{root, m}}
 	defer from.Close()
 	s := &splitter{work: d.work, path: d.o.Output, limit: d.o.Split}
 	if d.o.Split == 0 {

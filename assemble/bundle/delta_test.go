@@ -79,7 +79,7 @@ func deltaHoldsWhatChanged(t *testing.T, h history) {
 // ownPaths are those of the files that a delta holds itself.
 func ownPaths(b *bundle.Bundle) []string {
 	var own []string
-	for _, f := range b.Files {
+	for f := range b.Files.All() {
 		if !f.InBase {
 			own = append(own, f.Path)
 		}

@@ -29,7 +29,7 @@ type Client interface {
 // Options say what bundle is to be made.
 type Options struct {
 	Inputs assemble.Inputs
-	All    bool          // all packages of the repositories, for the platforms
+	All    bool          // all packages that the repositories list, for the platforms, instead of those of Inputs
 	Images []LockedImage // whose inputs these are; none: the bundle has no lock
 
 	BaseImages []BaseImage
@@ -71,11 +71,14 @@ type Draft struct {
 	Unlisted []string
 
 	o      Options
-	dir    string  // where files come together: Output, or beside a tar
-	work   string  // what is not in its place yet
-	old    *Bundle // the tar that is at Output already; nil where none is
+	dir    string   // where files come together: Output, or beside a tar
+	work   string   // what is not in its place yet
+	old    *Bundle  // the tar that is at Output already; nil where none is
+	dirs   []string // by repository, see places
 	items  []*item
 	byPath map[string]*item
+	listed [][]listed // with All: by index, sorted by path
+	shared lister     // what they share
 	once   sync.Once
 	unlock func()
 	parse  sync.Mutex // one index in memory at a time
@@ -120,7 +123,7 @@ func (it *item) name() string {
 // Prepare finds out what the bundle will hold, which takes the indexes: they are fetched. The caller closes the draft.
 func Prepare(ctx context.Context, o Options) (*Draft, error) {
 	o.Inputs.Platforms = slices.Clone(o.Inputs.Platforms)
-	d := &Draft{o: o, dir: filepath.Clean(o.Output), byPath: make(map[string]*item), unlock: func() {}}
+	d := &Draft{o: o, dir: filepath.Clean(o.Output), dirs: places(o.Inputs.Repositories), byPath: make(map[string]*item), unlock: func() {}}
 	if o.Tar {
 		d.dir += workDir
 		d.old, _ = Open(o.Output) // what is no bundle is replaced

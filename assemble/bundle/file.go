@@ -1,7 +1,6 @@
 package bundle
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -22,13 +21,18 @@ const workDir = ".partial"
 
 // replace writes a file in the work folder and renames it into its place, whose folder is made where it is missing.
 func replace(work, name string, r io.Reader) error {
+	return replaceWith(work, name, func(w io.Writer) error {
+		_, err := io.Copy(w, r)
+		return err
+	})
+}
+
+// replaceWith is replace for what write writes.
+func replaceWith(work, name string, write func(io.Writer) error) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return err
 	}
-	return atomicfile.Write(work, name, func(f *os.File) error {
-		_, err := io.Copy(f, r)
-		return err
-	})
+	return atomicfile.Write(work, name, func(f *os.File) error { return write(f) })
 }
 
 // below is where a bundle's file lies in a folder.
@@ -36,7 +40,7 @@ func below(dir, path string) string { return filepath.Join(dir, filepath.FromSla
 
 // prune removes files of an earlier manifest that the new one has not, and folders that are empty then.
 func prune(dir string, old, now Manifest) error {
-	for _, f := range old.own() {
+	for f := range old.own() {
 		if g, ok := now.File(f.Path); ok && !g.InBase {
 			continue
 		}
@@ -52,11 +56,7 @@ func prune(dir string, old, now Manifest) error {
 
 // writeManifest puts the manifest in its place, which makes the folder a bundle.
 func writeManifest(dir string, m Manifest) error {
-	text, err := m.Encode()
-	if err != nil {
-		return err
-	}
-	return replace(below(dir, workDir), below(dir, ManifestName), bytes.NewReader(text))
+	return replaceWith(below(dir, workDir), below(dir, ManifestName), m.Encode)
 }
 
 // sumOf is a file's SHA-256 in hex.

@@ -1,6 +1,7 @@
 package bundle_test
 
 import (
+	"bytes"
 	"io"
 	"os"
 	"path/filepath"
@@ -10,21 +11,21 @@ import (
 	"github.com/pyimg/pyimg/assemble/bundle"
 )
 
-func FuzzParseManifest(f *testing.F) {
+func FuzzReadManifest(f *testing.F) {
 	dir := filepath.Join(f.TempDir(), "b")
 	tiny(f, dir, 0)
 	f.Add(read(f, dir, bundle.ManifestName))
 	f.Add([]byte(`{"version":1,"files":[{"path":"../x"}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		m, err := bundle.ParseManifest(data)
+		m, err := bundle.ReadManifest(bytes.NewReader(data))
 		if err != nil {
 			return
 		}
-		again, err := m.Encode()
-		if err != nil || string(again) != string(data) {
+		var again bytes.Buffer
+		if err := m.Encode(&again); err != nil || again.String() != string(data) {
 			t.Errorf("what was read is not what is written: %v", err)
 		}
-		for _, file := range m.Files {
+		for file := range m.Files.All() {
 			if !filepath.IsLocal(filepath.FromSlash(file.Path)) {
 				t.Errorf("path %q leads out of the bundle", file.Path)
 			}
@@ -48,7 +49,7 @@ func FuzzOpen(f *testing.F) {
 			return
 		}
 		defer b.Close()
-		for _, file := range b.Files {
+		for file := range b.Files.All() {
 			if r, err := b.Open(t.Context(), file); err == nil {
 				_, _ = io.Copy(io.Discard, r)
 				_ = r.Close()

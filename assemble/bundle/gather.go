@@ -83,19 +83,18 @@ func safeName(s string) string {
 
 // addIndexes fetches the index of each repository for each platform, and finds the packages in them.
 func (d *Draft) addIndexes(ctx context.Context) error {
-	dirs := places(d.o.Inputs.Repositories)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(d.jobs())
 	for i, r := range d.o.Inputs.Repositories {
 		for p := range d.o.Inputs.Platforms {
 			platform := &d.o.Inputs.Platforms[p]
 			arch := platform.Platform.Alpine()
-			it, err := d.add(&item{File: File{Path: path.Join(dirs[i], arch, indexName), Kind: Index, Size: -1}, at: ready})
+			it, err := d.add(&item{File: File{Path: path.Join(d.dirs[i], arch, indexName), Kind: Index, Size: -1}, at: ready})
 			if err != nil {
 				return err
 			}
 			it.locate(r, arch, indexName)
-			g.Go(func() error { return d.addIndex(ctx, it, r, platform) })
+			g.Go(func() error { return d.addIndex(ctx, it, i, platform) })
 		}
 	}
 	err := g.Wait()
@@ -119,8 +118,8 @@ func (it *item) locate(r assemble.InputRepository, arch, name string) {
 }
 
 // addIndex brings an index into the work folder, from the first mirror that has one to be trusted.
-func (d *Draft) addIndex(ctx context.Context, it *item, r assemble.InputRepository, p *assemble.PlatformInputs) error {
-	err := d.transfer(ctx, it, func(file string) error { return d.readIndex(ctx, file, it, r, p) })
+func (d *Draft) addIndex(ctx context.Context, it *item, repository int, p *assemble.PlatformInputs) error {
+	err := d.transfer(ctx, it, func(file string) error { return d.readIndex(ctx, file, it, repository, p) })
 	if err != nil {
 		return err
 	}
@@ -135,7 +134,7 @@ func (d *Draft) addIndex(ctx context.Context, it *item, r assemble.InputReposito
 }
 
 // readIndex checks an index's signature and notes what it says of the packages.
-func (d *Draft) readIndex(ctx context.Context, file string, it *item, r assemble.InputRepository, p *assemble.PlatformInputs) error {
+func (d *Draft) readIndex(ctx context.Context, file string, it *item, repository int, p *assemble.PlatformInputs) error {
 	d.parse.Lock()
 	defer d.parse.Unlock()
 	open := func(context.Context, string) (io.ReadCloser, error) { return os.Open(file) }
@@ -145,11 +144,7 @@ func (d *Draft) readIndex(ctx context.Context, file string, it *item, r assemble
 		return err
 	}
 	if d.o.All {
-		for q := range x.Packages() {
-			p.Packages = append(p.Packages, assemble.InputPackage{Package: &apk.Package{Name: strings.Clone(q.Name), Version: strings.Clone(q.Version),
-				Arch: strings.Clone(q.Arch), Checksum: q.Checksum, Size: q.Size, Repository: r.Repository}})
-		}
-		return nil
+		return d.list(x, repository)
 	}
 	versions := make(map[string][]string)
 	listed := make(map[apk.Checksum]bool)
@@ -158,7 +153,7 @@ func (d *Draft) readIndex(ctx context.Context, file string, it *item, r assemble
 		listed[q.Checksum] = true
 	}
 	for _, q := range p.Packages {
-		if q.Repository == r.Repository && !listed[q.Checksum] {
+		if q.Repository == d.o.Inputs.Repositories[repository].Repository && !listed[q.Checksum] {
 			d.Unlisted = append(d.Unlisted, q.String()+" "+q.Arch)
 			it.now = append(it.now, q.String()+" "+strings.Join(versions[q.Name], " "))
 		}
@@ -168,15 +163,16 @@ func (d *Draft) readIndex(ctx context.Context, file string, it *item, r assemble
 
 // addPackages adds the packages' files.
 func (d *Draft) addPackages(context.Context) error {
+	if d.o.All {
+		return d.joinListed()
+	}
 	slices.Sort(d.Unlisted)
-	dirs := places(d.o.Inputs.Repositories)
 	for _, p := range d.o.Inputs.Platforms {
 		for _, q := range p.Packages {
 			i := slices.IndexFunc(d.o.Inputs.Repositories, func(r assemble.InputRepository) bool { return r.Repository == q.Repository })
-			it := &item{File: File{Path: path.Join(dirs[i], q.Arch, q.String()+".apk"), Kind: Package, Size: q.Size, Checksum: q.Checksum.String()},
-				pkg: q.Package, data: q.Data}
-			it.locate(d.o.Inputs.Repositories[i], q.Arch, q.String()+".apk")
-			index := d.byPath[path.Join(dirs[i], p.Platform.Alpine(), indexName)]
+			it := packageItem(d.dirs[i], d.o.Inputs.Repositories[i], q.Package)
+			it.data = q.Data
+			index := d.byPath[path.Join(d.dirs[i], p.Platform.Alpine(), indexName)]
 			for _, line := range index.now {
 				if name, now, _ := strings.Cut(line, " "); name == q.String() {
 					it.Unlisted, it.now = true, strings.Fields(now)
@@ -326,7 +322,7 @@ func (d *Draft) addTexts(context.Context) error {
 		slices.Sort(it.From)
 		check := it.File
 		if check.SHA256 == "" {
-			check.SHA256 = strings.Repeat("0", 2*sha256.Size)
+			check.SHA256 = unknown
 		}
 		errs = append(errs, check.check())
 	}

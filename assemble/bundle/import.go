@@ -43,7 +43,7 @@ func (b *Bundle) Import(ctx context.Context, dir string) (Imported, error) {
 	var written, kept atomic.Int64
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
-	for _, f := range whole.Files {
+	for f := range whole.Files.All() {
 		g.Go(func() error {
 			there, err := b.importFile(gctx, dir, f)
 			if there {

@@ -3,16 +3,12 @@ package bundle
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
@@ -21,12 +17,7 @@ import (
 
 // examine finds out which files need not be fetched.
 func (d *Draft) examine(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(runtime.GOMAXPROCS(0))
-	for _, it := range d.items {
-		g.Go(func() error { return d.examineOne(ctx, it) })
-	}
-	return g.Wait()
+	return d.each(ctx, runtime.GOMAXPROCS(0), d.examineOne)
 }
 
 func (d *Draft) examineOne(ctx context.Context, it *item) error {
@@ -132,7 +123,7 @@ func (d *Draft) fromStore(it *item) (io.ReadCloser, error) {
 // measure sums up.
 func (d *Draft) measure(context.Context) error {
 	written := int64(0)
-	for _, it := range d.items {
+	for it := range d.all() {
 		if it.at == inBase {
 			d.InBase += it.Size
 			continue
@@ -169,7 +160,7 @@ func (d *Draft) measure(context.Context) error {
 	d.Bundle = m.Size() + text
 	d.Need = written + text
 	if d.o.Tar {
-		if _, d.Bundle, err = layout(m); err != nil {
+		if _, _, d.Bundle, err = layout(m); err != nil {
 			return err
 		}
 		if d.o.Split > 0 {
@@ -181,17 +172,32 @@ func (d *Draft) measure(context.Context) error {
 	return nil
 }
 
-// manifest is the one that the bundle will have. Digests that are not known yet are zeros, which are as long.
+// unknown stands for a digest that is not known yet, and is as long.
+const unknown = "0000000000000000000000000000000000000000000000000000000000000000"
+
+// manifest is the one that the bundle will have. It has unknown for digests that are not known yet.
 func (d *Draft) manifest() (Manifest, error) {
 	m := Manifest{Version: version}
 	for _, p := range d.o.Inputs.Platforms {
 		m.Platforms = append(m.Platforms, p.Platform.String())
 	}
+	n := len(d.items)
+	for _, ls := range d.listed {
+		n += len(ls)
+	}
+	files := lister{FileList: FileList{make([]entry, 0, n)}}
 	for _, it := range d.items {
 		f := it.File
-		f.SHA256 = cmp.Or(f.SHA256, strings.Repeat("0", 2*sha256.Size))
-		m.Files = append(m.Files, f)
+		f.SHA256 = cmp.Or(f.SHA256, unknown)
+		if err := files.add(f); err != nil {
+			return m, err
+		}
 	}
+	for l := range d.packages() {
+		files.entries = append(files.entries, l.entry)
+	}
+	files.sort()
+	m.Files = files.FileList
 	if err := m.seal(); err != nil || d.o.Since == nil {
 		return m, err
 	}

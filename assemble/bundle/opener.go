@@ -12,18 +12,14 @@ import (
 // Opener opens what a spec names out of a bundle.
 type Opener struct {
 	bundle *Bundle
-	files  map[string]File // by URL without credentials, or by path as it is opened
+	files  *sources // by URL without credentials, or by path as it is opened
 	next   assemble.Opener
 }
 
 // Opener is that of a complete bundle for a spec. What the bundle does not stand for, next opens, so with a next that
 // asks no host none is asked. The spec's URLs stay what they are, and so does what is made of them.
 func (b *Bundle) Opener(spec assemble.Spec, next assemble.Opener) *Opener {
-	o := &Opener{b, make(map[string]File), next}
-	for name, f := range b.sources() {
-		o.files[plain(spec.Path(name))] = f
-	}
-	return o
+	return &Opener{b, b.sources(func(from string) string { return plain(spec.Path(from)) }), next}
 }
 
 // plain is one name for a URL or path, however it is written.
@@ -36,7 +32,7 @@ func plain(location string) string {
 
 // Open implements assemble.Opener.
 func (o *Opener) Open(ctx context.Context, url string) (io.ReadCloser, error) {
-	if f, ok := o.files[plain(url)]; ok {
+	if f, ok := o.files.find(plain(url)); ok {
 		return o.bundle.Open(ctx, f)
 	}
 	r, err := o.next.Open(ctx, url)

@@ -19,11 +19,11 @@ func OpenURL(ctx context.Context, url string, from assemble.Opener) (*Bundle, er
 	if err != nil {
 		return nil, fmt.Errorf("opening bundle: %w", err)
 	}
-	data, err := io.ReadAll(io.LimitReader(r, maxManifest+1))
-	if err = errors.Join(err, r.Close()); err != nil {
+	defer r.Close()
+	m, err := ReadManifest(r)
+	if errors.As(err, new(unreadError)) {
 		return nil, fmt.Errorf("opening bundle: %w", err)
 	}
-	m, err := ParseManifest(data)
 	if err != nil {
 		return nil, &FaultError{Bundle: name, Err: err}
 	}
@@ -45,13 +45,20 @@ func (s *served) around(context.Context) []error { return nil }
 
 func (s *served) Close() error { return nil }
 
-// manifestText is the manifest of all that a complete bundle serves.
-func (b *Bundle) manifestText() func() ([]byte, error) {
-	return sync.OnceValues(func() ([]byte, error) {
-		m, err := b.whole()
-		if err != nil {
-			return nil, err
+// manifestText opens the manifest of all that a complete bundle serves.
+func (b *Bundle) manifestText() func() (io.ReadSeeker, error) {
+	type sized struct {
+		Manifest
+		size int64
+	}
+	made := sync.OnceValues(func() (m sized, err error) {
+		if m.Manifest, err = b.whole(); err == nil {
+			m.size, err = m.textSize()
 		}
-		return m.Encode()
+		return m, err
 	})
+	return func() (io.ReadSeeker, error) {
+		m, err := made()
+		return m.seekable(m.size), err
+	}
 }

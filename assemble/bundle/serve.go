@@ -1,7 +1,6 @@
 package bundle
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"net/http"
@@ -43,7 +42,7 @@ func (b *Bundle) Handler() http.Handler {
 				return
 			}
 			w.Header().Set("Content-Type", "application/json")
-			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(text))
+			http.ServeContent(w, r, "", time.Time{}, text)
 			return
 		}
 		f, ok := b.File(name)

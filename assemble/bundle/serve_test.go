@@ -2,6 +2,7 @@ package bundle_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"io/fs"
 	"net/http/httptest"
@@ -25,10 +26,7 @@ func TestHandler(t *testing.T) {
 	for _, path := range []string{"b", "p.tar"} {
 		b := open(t, filepath.Join(dir, path))
 		handler := b.Handler()
-		manifest, err := b.Encode()
-		if err != nil {
-			t.Fatal(err)
-		}
+		manifest := encode(t, b.Manifest)
 		for _, c := range []struct {
 			method, target, ranges string
 			status                 int
@@ -38,7 +36,9 @@ func TestHandler(t *testing.T) {
 			{"HEAD", "/" + index, "", 200, ""},
 			{"GET", "/" + index, "bytes=10-19", 206, content[10:20]},
 			{"GET", "/" + index, "bytes=100000-", 416, ""},
-			{"GET", "/manifest.json", "", 200, string(manifest)},
+			{"GET", "/manifest.json", "", 200, manifest},
+			{"GET", "/manifest.json", "bytes=5-", 206, manifest[5:]},
+			{"GET", "/manifest.json", fmt.Sprintf("bytes=%d-%d", len(manifest)-300, len(manifest)-2), 206, manifest[len(manifest)-300 : len(manifest)-1]},
 			{"GET", "/", "", 200, ""},
 			{"GET", "/alpine/main/x86_64/tiny-9-r0.apk", "", 404, ""},
 			{"GET", "/../../etc/passwd", "", 404, ""},

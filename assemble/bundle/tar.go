@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"time"
 )
 
@@ -30,43 +31,59 @@ func padding(size int64) int64 { return (tarBlock - size%tarBlock) % tarBlock }
 
 // A place is where one file lies in the tar.
 type place struct {
-	File
+	path  string
+	size  int64
 	start int64 // of its header
 	body  int64
 }
 
-func (p place) end() int64 { return p.body + p.Size + padding(p.Size) }
+func (p place) end() int64 { return p.body + p.size + padding(p.size) }
 
-// layout says where the files of a manifest lie, and how large the tar is.
-func layout(m Manifest) (places []place, size int64, err error) {
+// placeAt is the place of a file that begins at start.
+func placeAt(path string, size, start int64) (place, error) {
+	header, err := tarHeader(path, size)
+	if err != nil {
+		return place{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return place{path, size, start, start + int64(len(header))}, nil
+}
+
+// layout says where the files of a manifest lie: by their number in it where each begins, -1 for one of the base, and how
+// long the manifest and the tar are.
+func layout(m Manifest) (starts []int64, manifest place, size int64, err error) {
 	text, err := m.textSize()
 	if err != nil {
-		return nil, 0, err
+		return nil, place{}, 0, err
 	}
-	at := int64(0)
-	files := append([]File{{Path: ManifestName, Size: text}}, m.own()...)
-	for _, f := range files {
-		header, err := tarHeader(f.Path, f.Size)
-		if err != nil {
-			return nil, 0, fmt.Errorf("%s: %w", f.Path, err)
+	if manifest, err = placeAt(ManifestName, text, 0); err != nil {
+		return nil, place{}, 0, err
+	}
+	at := manifest.end()
+	starts = make([]int64, m.Files.Len())
+	for i, e := range m.Files.entries {
+		starts[i] = -1
+		if e.marks&isInBase != 0 {
+			continue
 		}
-		p := place{f, at, at + int64(len(header))}
-		at = p.end()
-		places = append(places, p)
+		p, err := placeAt(e.path, e.size, at)
+		if err != nil {
+			return nil, place{}, 0, err
+		}
+		starts[i], at = at, p.end()
 	}
-	return places, at + tarEnd, nil
+	return starts, manifest, at + tarEnd, nil
 }
 
 // writeTar writes the tar of a manifest, whose files open opens.
 func writeTar(ctx context.Context, w io.Writer, m Manifest, open func(File) (io.ReadCloser, error)) error {
-	text, err := m.Encode()
+	size, err := m.textSize()
 	if err != nil {
 		return err
 	}
-	if err := writeMember(w, File{Path: ManifestName, Size: int64(len(text))}, bytes.NewReader(text)); err != nil {
+	if err := writeMember(w, File{Path: ManifestName, Size: size}, m.seekable(size)); err != nil {
 		return err
 	}
-	for _, f := range m.own() {
+	for f := range m.own() {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -105,19 +122,17 @@ func writeMember(w io.Writer, f File, r io.Reader) error {
 // archive is a bundle as a tar.
 type archive struct {
 	*parts
-	places []place
-	byPath map[string]place
-	end    int64
+	files    FileList
+	starts   []int64 // by file
+	manifest place
+	end      int64
 }
 
 func openTar(path string, from *parts) (*Bundle, error) {
 	m, err := tarManifest(from)
 	if err == nil {
-		a := &archive{parts: from, byPath: make(map[string]place)}
-		if a.places, a.end, err = layout(m); err == nil {
-			for _, p := range a.places {
-				a.byPath[p.Path] = p
-			}
+		a := &archive{parts: from, files: m.Files}
+		if a.starts, a.manifest, a.end, err = layout(m); err == nil {
 			return &Bundle{Manifest: m, Path: path, src: a}, nil
 		}
 	}
@@ -133,35 +148,49 @@ func tarManifest(from *parts) (Manifest, error) {
 	case h.Name != ManifestName || h.Size > maxManifest:
 		return Manifest{}, fmt.Errorf("it is no bundle: the tar begins with %q, expected %s; if it was packed by hand, unpack it and name the folder", h.Name, ManifestName)
 	}
-	data, err := io.ReadAll(t)
-	if err != nil {
-		return Manifest{}, fmt.Errorf("%s: %w", ManifestName, err)
-	}
-	return ParseManifest(data)
+	return ReadManifest(t)
 }
 
 func (a *archive) open(_ context.Context, f File) (io.ReadCloser, error) {
-	p, ok := a.byPath[f.Path]
-	if !ok {
+	i, ok := a.files.find(f.Path)
+	if !ok || a.starts[i] < 0 {
 		return nil, errors.New("it is missing")
 	}
-	if p.body+p.Size > a.size {
-		return nil, fmt.Errorf("it is missing: the tar ends after %d bytes, expected %d", a.size, a.end)
-	}
-	header, err := tarHeader(p.Path, p.Size)
+	header, err := tarHeader(f.Path, f.Size)
 	if err != nil {
 		return nil, err
 	}
-	if same, err := sameBytes(a, p.start, header); err != nil || !same {
+	body := a.starts[i] + int64(len(header))
+	if body+f.Size > a.size {
+		return nil, fmt.Errorf("it is missing: the tar ends after %d bytes, expected %d", a.size, a.end)
+	}
+	if same, err := sameBytes(a, a.starts[i], header); err != nil || !same {
 		return nil, errors.Join(errors.New("the tar has something else in its place"), err)
 	}
-	return section{io.NewSectionReader(a, p.body, p.Size)}, nil
+	return section{io.NewSectionReader(a, body, f.Size)}, nil
 }
 
 // section is a part of a file that stays open.
 type section struct{ *io.SectionReader }
 
 func (section) Close() error { return nil }
+
+// places yields where the files lie, the manifest first.
+func (a *archive) places() iter.Seq[place] {
+	return func(yield func(place) bool) {
+		if !yield(a.manifest) {
+			return
+		}
+		for i, e := range a.files.entries {
+			if a.starts[i] < 0 {
+				continue
+			}
+			if p, err := placeAt(e.path, e.size, a.starts[i]); err == nil && !yield(p) { // layout made it before
+				return
+			}
+		}
+	}
+}
 
 // around looks at the zeros after each file, and at the tar's end.
 func (a *archive) around(ctx context.Context) []error {
@@ -170,16 +199,15 @@ func (a *archive) around(ctx context.Context) []error {
 		faults = append(faults, fmt.Errorf("the tar has %d bytes, expected %d: it was cut off, or something was added", a.size, a.end))
 	}
 	zeros := make([]byte, tarEnd)
-	for _, p := range a.places {
-		pad := padding(p.Size)
-		if same, err := sameBytes(a, p.body+p.Size, zeros[:pad]); err != nil || !same {
-			faults = append(faults, errors.Join(fmt.Errorf("the zeros after %s are none", p.Path), err))
+	for p := range a.places() {
+		if same, err := sameBytes(a, p.body+p.size, zeros[:padding(p.size)]); err != nil || !same {
+			faults = append(faults, errors.Join(fmt.Errorf("the zeros after %s are none", p.path), err))
 		}
 	}
 	if same, err := sameBytes(a, a.end-tarEnd, zeros); a.size == a.end && (err != nil || !same) {
 		faults = append(faults, errors.Join(errors.New("the zeros at the tar's end are none"), err))
 	}
-	header, err := tarHeader(ManifestName, a.places[0].Size)
+	header, err := tarHeader(ManifestName, a.manifest.size)
 	if same, readErr := sameBytes(a, 0, header); err != nil || readErr != nil || !same {
 		faults = append(faults, errors.Join(errors.New("the tar's first header was altered"), err, readErr))
 	}

@@ -1,12 +1,14 @@
 package bundle_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -224,25 +226,45 @@ func sum(data []byte) string {
 // forge rewrites a folder's manifest as one who alters a bundle would, so that all its digests are right.
 func forge(t testing.TB, dir string, change func(*bundle.Manifest)) {
 	t.Helper()
-	m, err := bundle.ParseManifest(read(t, dir, bundle.ManifestName))
+	m, err := bundle.ReadManifest(bytes.NewReader(read(t, dir, bundle.ManifestName)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	change(&m)
-	for i, f := range m.Files {
+	var files []bundle.File
+	for f := range m.Files.All() {
 		data := read(t, dir, f.Path)
-		m.Files[i].Size, m.Files[i].SHA256 = int64(len(data)), sum(data)
+		f.Size, f.SHA256 = int64(len(data)), sum(data)
+		files = append(files, f)
 	}
+	m.Files = list(t, files)
 	m.ID = ""
-	text, err := m.Encode()
+	m.ID = "sha256:" + sum([]byte(encode(t, m)))
+	write(t, []byte(encode(t, m)), dir, bundle.ManifestName)
+}
+
+// leaveOut takes files out of a manifest.
+func leaveOut(t testing.TB, m *bundle.Manifest, gone func(bundle.File) bool) {
+	t.Helper()
+	m.Files = list(t, slices.DeleteFunc(slices.Collect(m.Files.All()), gone))
+}
+
+func list(t testing.TB, files []bundle.File) bundle.FileList {
+	t.Helper()
+	l, err := bundle.List(slices.Values(files))
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.ID = "sha256:" + sum(text)
-	if text, err = m.Encode(); err != nil {
+	return l
+}
+
+func encode(t testing.TB, m bundle.Manifest) string {
+	t.Helper()
+	var text strings.Builder
+	if err := m.Encode(&text); err != nil {
 		t.Fatal(err)
 	}
-	write(t, text, dir, bundle.ManifestName)
+	return text.String()
 }
 
 // files are the paths of all files below a folder, with slashes.

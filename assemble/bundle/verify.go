@@ -64,9 +64,15 @@ func (b *Bundle) Verify(ctx context.Context, ring *apk.Keyring) (Verified, error
 		slices.SortFunc(v.faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 		return Verified{}, some(v.faults)
 	}
-	out := Verified{ID: b.ID, Whole: b.Whole, Files: len(b.Files), Packages: len(b.Of(Package)), Indexes: len(b.Of(Index)), Images: v.images}
-	for _, f := range b.Files {
+	out := Verified{ID: b.ID, Whole: b.Whole, Files: b.Files.Len(), Images: v.images}
+	for f := range b.Files.All() {
 		out.Bytes += f.Size
+		switch f.Kind {
+		case Package:
+			out.Packages++
+		case Index:
+			out.Indexes++
+		}
 	}
 	return out, nil
 }
@@ -108,7 +114,7 @@ func (v *verification) surroundings(ctx context.Context) {
 
 // readLocks reads the locks and what they take: all of that has to be in the bundle.
 func (v *verification) readLocks(ctx context.Context) {
-	from := v.bundle.sources()
+	from := v.bundle.sources(func(from string) string { return from })
 	for _, name := range v.bundle.Images() {
 		lock, err := v.bundle.ReadLock(ctx, name)
 		if err != nil {
@@ -127,7 +133,7 @@ func (v *verification) readLocks(ctx context.Context) {
 					v.fault(LockPath(name), v.needImage(r))
 					continue
 				}
-				if f, ok := from[r.URL]; !ok || "sha256:"+f.SHA256 != r.Digest {
+				if f, ok := from.find(r.URL); !ok || "sha256:"+f.SHA256 != r.Digest {
 					v.fault(LockPath(name), fmt.Errorf("it takes %s with the digest %s, and the bundle has it not", r.URL, r.Digest))
 				}
 			}
@@ -178,7 +184,7 @@ func (v *verification) needImage(r assemble.LockedRuntime) error {
 }
 
 // need notes a package that a lock takes, and misses it where the bundle has it not.
-func (v *verification) need(from map[string]File, q assemble.LockedPackage) error {
+func (v *verification) need(from *sources, q assemble.LockedPackage) error {
 	p := &apk.Package{Name: q.Name, Version: q.Version, Arch: q.Arch, Size: q.Size}
 	var err error
 	if p.Checksum, err = apk.ParseChecksum(q.Checksum); err != nil {
@@ -187,7 +193,7 @@ func (v *verification) need(from map[string]File, q assemble.LockedPackage) erro
 	key := p.String() + ".apk " + q.Checksum
 	v.known[key], v.data[key] = p, q.Data
 	for _, url := range q.URLs {
-		if f, ok := from[url]; ok && f.Checksum == q.Checksum {
+		if f, ok := from.find(url); ok && f.Checksum == q.Checksum {
 			return nil
 		}
 	}
@@ -197,8 +203,10 @@ func (v *verification) need(from map[string]File, q assemble.LockedPackage) erro
 // folders are the folders that files lie in: each has at most one index.
 func (v *verification) folders() []string {
 	var dirs []string
-	for _, f := range v.bundle.Files {
-		dirs = append(dirs, path.Dir(f.Path))
+	for _, e := range v.bundle.Files.entries {
+		if dir := path.Dir(e.path); len(dirs) == 0 || dirs[len(dirs)-1] != dir {
+			dirs = append(dirs, dir)
+		}
 	}
 	slices.Sort(dirs)
 	return slices.Compact(dirs)
@@ -214,8 +222,8 @@ func (v *verification) folder(ctx context.Context, dir string) error {
 	unread := err != nil
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
-	for _, f := range v.bundle.Files {
-		if path.Dir(f.Path) != dir || f.Kind == Index {
+	for f := range v.bundle.Files.in(dir) {
+		if f.Kind == Index {
 			continue
 		}
 		g.Go(func() error {
@@ -238,19 +246,19 @@ func (v *verification) index(ctx context.Context, dir string) (map[string]*apk.P
 	if err != nil {
 		return nil, err
 	}
-	wanted := make(map[string]bool)
-	for _, g := range v.bundle.Files {
-		if path.Dir(g.Path) == dir {
-			wanted[path.Base(g.Path)] = true
-		}
-	}
 	listed := make(map[string]*apk.Package)
 	for p := range x.Packages() {
-		if name := p.String() + ".apk"; wanted[name] {
-			listed[name] = p
+		name := p.String() + ".apk"
+		if _, ok := v.bundle.File(path.Join(dir, name)); ok {
+			listed[name] = bare(p)
 		}
 	}
 	return listed, nil
+}
+
+// bare is what tells one package from another. The rest is most of an index.
+func bare(p *apk.Package) *apk.Package {
+	return &apk.Package{Name: p.Name, Version: p.Version, Arch: p.Arch, Checksum: p.Checksum, Size: p.Size}
 }
 
 // openerFunc is a function that opens.
@@ -307,17 +315,6 @@ func (v *verification) archive(f File, r io.Reader, listed *apk.Package) error {
 		return fmt.Errorf("its data stream is sha256:%s, the lock says %s", a.Control.DataHash, data)
 	}
 	return nil
-}
-
-// sources finds files by what they stand for.
-func (m Manifest) sources() map[string]File {
-	from := make(map[string]File)
-	for _, f := range m.Files {
-		for _, s := range f.From {
-			from[s] = f
-		}
-	}
-	return from
 }
 
 // ReadLock reads an image's lock; fs.ErrNotExist where the bundle has none of that name.

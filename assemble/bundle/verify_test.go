@@ -155,7 +155,7 @@ func TestForgedBundles(t *testing.T) {
 			write(t, read(t, dir, main, "musl-1.2.5-r0.apk"), dir, main, "busybox-1.36.1-r29.apk")
 		}, "busybox-1.36.1-r29.apk"},
 		{"without a package", func(t *testing.T, dir string, m *bundle.Manifest) {
-			m.Files = slices.DeleteFunc(m.Files, func(f bundle.File) bool { return f.Path == main+"busybox-1.36.1-r29.apk" })
+			leaveOut(t, m, func(f bundle.File) bool { return f.Path == main+"busybox-1.36.1-r29.apk" })
 			remove(t, dir, main, "busybox-1.36.1-r29.apk")
 		}, "pyimg.lock: it takes busybox-1.36.1-r29 for x86_64"},
 		{"another runtime", func(t *testing.T, dir string, m *bundle.Manifest) {
@@ -175,20 +175,23 @@ func TestForgedBundles(t *testing.T) {
 			write(t, bytes.Repeat([]byte{1}, 1024), dir, filepath.FromSlash(bundle.FilesPath("pyimg")))
 		}, "files/pyimg.tar: unpacking files"},
 		{"without the files of the spec", func(t *testing.T, dir string, m *bundle.Manifest) {
-			m.Files = slices.DeleteFunc(m.Files, func(f bundle.File) bool { return f.Kind == bundle.Files })
+			leaveOut(t, m, func(f bundle.File) bool { return f.Kind == bundle.Files })
 			remove(t, dir, filepath.FromSlash(bundle.FilesPath("pyimg")))
 		}, "the bundle has no files/pyimg.tar"},
 		{"files that no spec takes", func(t *testing.T, dir string, m *bundle.Manifest) {
-			for i, f := range m.Files {
-				if f.Kind == bundle.Files {
-					m.Files[i].Path = bundle.FilesPath("qyimg")
-					write(t, read(t, dir, f.Path), dir, m.Files[i].Path)
-					remove(t, dir, f.Path)
+			was, now := bundle.FilesPath("pyimg"), bundle.FilesPath("qyimg")
+			write(t, read(t, dir, was), dir, now)
+			remove(t, dir, was)
+			all := slices.Collect(m.Files.All())
+			for i := range all {
+				if all[i].Path == was {
+					all[i].Path = now
 				}
 			}
+			m.Files = list(t, all)
 		}, "files/qyimg.tar: no spec of the bundle takes it"},
 		{"a lock that is not listed", func(t *testing.T, _ string, m *bundle.Manifest) {
-			m.Files = slices.DeleteFunc(m.Files, func(f bundle.File) bool { return f.Kind == bundle.Lock })
+			leaveOut(t, m, func(f bundle.File) bool { return f.Kind == bundle.Lock })
 		}, "pyimg.lock"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

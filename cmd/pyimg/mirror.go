@@ -122,11 +122,12 @@ func mirrorOptions(c *cli.Context) (bundle.Options, error) {
 // oldManifest is that of a bundle, or of what is kept of one.
 func oldManifest(name string) (*bundle.Manifest, error) {
 	if strings.HasSuffix(name, ".json") {
-		text, err := os.ReadFile(name)
+		f, err := os.Open(name)
 		if err != nil {
 			return nil, usageError{err}
 		}
-		m, err := bundle.ParseManifest(text)
+		defer f.Close()
+		m, err := bundle.ReadManifest(f)
 		if err != nil {
 			return nil, &bundle.FaultError{Bundle: name, Err: err}
 		}

@@ -156,8 +156,9 @@ func (p program) mirrorImport(c *cli.Context) error {
 		if err := p.importInto(c, b, dir); err != nil {
 			return err
 		}
-	}
-	if dir != "" {
+		if len(refs) == 0 && c.String("push-images") == "" {
+			return nil
+		}
 		whole, err := bundle.Open(dir) // a delta is whole there now
 		if err != nil {
 			return err

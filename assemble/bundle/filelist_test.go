@@ -1,0 +1,139 @@
+package bundle_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/internal/fetch"
+	"github.com/pyimg/pyimg/internal/fixture"
+)
+
+func TestListKeepsFiles(t *testing.T) {
+	t.Parallel()
+	digest := sum(nil)
+	want := []bundle.File{
+		{Path: "alpine/main/x86_64/a-1.apk", Kind: bundle.Package, Size: 1 << 39, SHA256: digest, Checksum: "Q1AAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+			From: []string{"https://a/main/x86_64/a-1.apk", "https://b/main/x86_64/a-1.apk"}},
+		{Path: "alpine/main/x86_64/b-1.apk", Kind: bundle.Package, SHA256: digest, Checksum: "Q1AAAAAAAAAAAAAAAAAAAAAAAAAAE=",
+			From: []string{"https://a/main/x86_64/b-1.apk", "https://b/main/x86_64/b-1.apk"}, Unlisted: true},
+		{Path: "pyimg.yaml", Kind: bundle.Spec, Size: 7, SHA256: sum([]byte("spec")), InBase: true},
+		{Path: "runtimes/abc-python.tar.gz", Kind: bundle.Runtime, SHA256: digest, From: []string{"https://c/3.14/python-x86_64.tar.gz", "python.tar.gz"}},
+	}
+	l := list(t, []bundle.File{want[3], want[1], want[0], want[2]})
+	if diff := cmp.Diff(want, slices.Collect(l.All())); diff != "" || l.Len() != len(want) {
+		t.Errorf("%d files, and they differ (-want +got):\n%s", l.Len(), diff)
+	}
+}
+
+func TestListRefuses(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*bundle.File){
+		"a path out of it": func(f *bundle.File) { f.Path = "../a" },
+		"a short digest":   func(f *bundle.File) { f.SHA256 = f.SHA256[1:] },
+		"capital hex":      func(f *bundle.File) { f.SHA256 = strings.ToUpper(sum([]byte("a"))) },
+		"no kind":          func(f *bundle.File) { f.Kind = "" },
+		"a checksum":       func(f *bundle.File) { f.Checksum = "Q1" },
+	} {
+		f := bundle.File{Path: "a", Kind: bundle.Spec, SHA256: sum(nil)}
+		if _, err := bundle.List(slices.Values([]bundle.File{f})); err != nil {
+			t.Fatal(err)
+		}
+		change(&f)
+		if _, err := bundle.List(slices.Values([]bundle.File{f})); err == nil {
+			t.Errorf("%s: %+v is taken, want an error", name, f)
+		}
+	}
+}
+
+func TestReadManifestRefuses(t *testing.T) {
+	t.Parallel()
+	file := func(path string) bundle.File { return bundle.File{Path: path, Kind: bundle.Spec, SHA256: sum(nil)} }
+	m := bundle.Manifest{Version: 1, Platforms: []string{"linux/amd64"}, Files: list(t, []bundle.File{file("a"), file("b")})}
+	m.ID = "sha256:" + sum([]byte(encode(t, m)))
+	good := encode(t, m)
+	if _, err := bundle.ReadManifest(strings.NewReader(good)); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(good, "\n")
+	for _, c := range []struct{ name, text, want string }{
+		{"nothing", "", "not JSON"},
+		{"a list", "[]", "not JSON"},
+		{"a later version, in another form", "{\n  \"version\" : 2,\n", "version 2"},
+		{"another form", strings.Replace(good, ":", ": ", 1), "not those that pyimg writes"},
+		{"an unknown field", strings.Replace(good, `"kind"`, `"x":1,"kind"`, 1), "not those that pyimg writes"},
+		{"cut off after a line", strings.Join(lines[:2], ""), "too early"},
+		{"cut off in a line", good[:len(good)-20], "too early"},
+		{"something behind", good + "\n", "follows it"},
+		{"without its last file", lines[0] + lines[1] + lines[3], "altered"},
+		{"a file behind the last", lines[0] + lines[2] + lines[1] + lines[3], "follows its last file"},
+		{"another digest", strings.Replace(good, "linux/amd64", "linux/arm64", 1), "digest"},
+		{"a file twice", lines[0] + lines[1] + lines[1] + lines[2] + lines[3], "out of order"},
+		{"a long line", lines[0] + strings.Repeat(" ", 2<<20), "a line of more than"},
+	} {
+		if _, err := bundle.ReadManifest(strings.NewReader(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: ReadManifest = %v, want %q", c.name, err, c.want)
+		}
+	}
+}
+
+// TestSharedPackage is one that the indexes of two architectures list for none.
+func TestSharedPackage(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, other string // what the second index says of it
+		want        string // of the error; "" for none
+	}{
+		{"the same", "1", ""},
+		{"another", "2", "differ"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			mirror := fixture.NewMirror()
+			for arch, content := range map[string]string{"x86_64": "1", "aarch64": c.other} {
+				a, err := fixture.Package{Name: "shared", Version: "1-r0", Files: []fixture.File{{Path: "etc/shared", Body: []byte(content)}}}.Build()
+				if err != nil {
+					t.Fatal(err)
+				}
+				noarch := func(text string) string { return strings.Replace(text, "A:"+arch, "A:noarch", 1) }
+				if err := mirror.Publish("main", fixture.Index{Arch: arch, Archives: []*fixture.Archive{a}, Edit: noarch}); err != nil {
+					t.Fatal(err)
+				}
+				mirror.Put("main/noarch/shared-1-r0.apk", a.Bytes())
+			}
+			url, err := mirror.Serve(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			spec, err := assemble.ParseSpec("t.yaml", fmt.Appendf(nil, "alpine: {repositories: ['%s/main']}\nplatforms: [linux/amd64, linux/arm64]\n", url))
+			if err != nil {
+				t.Fatal(err)
+			}
+			in, err := spec.Inputs()
+			if err != nil {
+				t.Fatal(err)
+			}
+			dir := filepath.Join(t.TempDir(), "b")
+			_, err = create(t, bundle.Options{Inputs: in, All: true, Client: &fetch.Client{}, Keyring: testKeys(t), Output: dir})
+			if c.want != "" {
+				if err == nil || !strings.Contains(err.Error(), c.want) {
+					t.Errorf("creating = %v, want %q", err, c.want)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := open(t, dir).Of(bundle.Package)
+			if len(got) != 1 || got[0].Path != "alpine/main/noarch/shared-1-r0.apk" || !slices.Equal(got[0].From, []string{url + "/main/noarch/shared-1-r0.apk"}) {
+				t.Errorf("the bundle has the packages %v, want one of %s", got, url)
+			}
+		})
+	}
+}
