@@ -29,7 +29,7 @@ type Bundle struct {
 
 // A source is where a bundle's own files lie.
 type source interface {
-	// open opens a file, whose size is checked and whose content is not.
+	// open opens a file, whose size is checked where it is known, and whose content is not.
 	open(ctx context.Context, f File) (io.ReadCloser, error)
 	// around says what is wrong with all that is none of the manifest's files.
 	around(ctx context.Context) []error
@@ -110,7 +110,7 @@ func (b *Bundle) Open(ctx context.Context, f File) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &checked{ReadCloser: &untilDone{ctx, r}, hash: sha256.New(), file: f, bundle: b.Path}, nil
+	return &checked{from: &untilDone{ctx, r}, hash: sha256.New(), file: f, bundle: b.Path}, nil
 }
 
 // Read reads a file of moderate size whole; fs.ErrNotExist where the bundle has none of that path.
@@ -130,35 +130,53 @@ func (b *Bundle) Read(ctx context.Context, path string) ([]byte, error) {
 	return io.ReadAll(r)
 }
 
-// checked holds what is read against the manifest.
+// checked holds what is read against the manifest, which says how much there is to read: a server may send without end.
 type checked struct {
-	io.ReadCloser
+	from   io.ReadCloser
 	hash   hash.Hash
+	count  int64 // bytes that were read
 	file   File
 	bundle string
+	err    error // the last word, once there is one
 }
 
 func (c *checked) Read(p []byte) (int, error) {
-	n, err := c.ReadCloser.Read(p)
-	c.hash.Write(p[:n]) // never fails, see hash.Hash
-	switch {
-	case err == nil:
-	case !errors.Is(err, io.EOF):
-		err = &FaultError{c.bundle, c.file.Path, err}
-	default:
-		if fault := c.judge(); fault != nil {
-			err = fault
-		}
+	if c.err != nil {
+		return 0, c.err
 	}
+	n, err := c.from.Read(p)
+	if left := c.file.Size - c.count; int64(n) > left {
+		n, err = int(left), c.fault("it goes on after the %d bytes that the manifest says", c.file.Size)
+	}
+	c.hash.Write(p[:n]) // never fails, see hash.Hash
+	c.count += int64(n)
+	switch {
+	case err == nil, errors.As(err, new(*FaultError)):
+	case errors.Is(err, io.EOF):
+		err = c.judge()
+	default:
+		err = &FaultError{c.bundle, c.file.Path, err}
+	}
+	c.err = err
 	return n, err
 }
 
+// judge is io.EOF at the end of what the manifest says.
 func (c *checked) judge() error {
-	if got := hex.EncodeToString(c.hash.Sum(nil)); got != c.file.SHA256 {
-		return &FaultError{c.bundle, c.file.Path, fmt.Errorf("its SHA-256 is %s, the manifest says %s: it was damaged or altered on its way", got, c.file.SHA256)}
+	if c.count < c.file.Size {
+		return c.fault("it ends after %d bytes, the manifest says %d", c.count, c.file.Size)
 	}
-	return nil
+	if got := hex.EncodeToString(c.hash.Sum(nil)); got != c.file.SHA256 {
+		return c.fault("its SHA-256 is %s, the manifest says %s: it was damaged or altered on its way", got, c.file.SHA256)
+	}
+	return io.EOF
 }
+
+func (c *checked) fault(format string, args ...any) error {
+	return &FaultError{c.bundle, c.file.Path, fmt.Errorf(format, args...)}
+}
+
+func (c *checked) Close() error { return c.from.Close() }
 
 // Size is the file's, in bytes.
 func (c *checked) Size() int64 { return c.file.Size }

@@ -37,7 +37,14 @@ type served struct {
 }
 
 func (s *served) open(ctx context.Context, f File) (io.ReadCloser, error) {
-	return s.from.Open(ctx, s.url+"/"+f.Path)
+	r, err := s.from.Open(ctx, s.url+"/"+f.Path)
+	if err != nil {
+		return nil, err
+	}
+	if sized, ok := r.(interface{ Size() int64 }); ok && sized.Size() >= 0 && sized.Size() != f.Size {
+		return nil, errors.Join(fmt.Errorf("its server says %d bytes, the manifest %d", sized.Size(), f.Size), r.Close())
+	}
+	return r, nil
 }
 
 // around cannot know what else a server has, and need not.

@@ -1,0 +1,100 @@
+package bundle_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/internal/fetch"
+)
+
+// liar serves a bundle, but for one file, which answer answers.
+func liar(t *testing.T, honest http.Handler, path string, answer http.HandlerFunc) *bundle.Bundle {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/"+path {
+			answer(w, r)
+			return
+		}
+		honest.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	b, err := bundle.OpenURL(t.Context(), server.URL, &fetch.Client{Retries: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// TestServersSizesCount has a server that sends other sizes than its manifest says, and one that never ends.
+func TestServersSizesCount(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.relock(t, "linux/amd64")
+	dir := filepath.Join(t.TempDir(), "b")
+	o := s.options(t, dir)
+	o.Store = s.store
+	mustCreate(t, o)
+	local := open(t, dir)
+	const apk = "alpine/v3.20/main/x86_64/busybox-1.36.1-r29.apk"
+	for _, path := range []string{"pyimg.yaml", "pyimg.lock", bundle.FilesPath("pyimg"), apk} {
+		f, ok := local.File(path)
+		if !ok {
+			t.Fatalf("no %s", path)
+		}
+		whole := read(t, dir, path)
+		for _, c := range []struct {
+			name   string
+			answer http.HandlerFunc
+			want   string
+		}{
+			{"without end", func(w http.ResponseWriter, r *http.Request) {
+				_, _ = w.Write(whole)
+				for err := error(nil); err == nil && r.Context().Err() == nil; {
+					_, err = w.Write(make([]byte, 4096))
+				}
+			}, fmt.Sprintf("it goes on after the %d bytes", f.Size)},
+			{"too short", func(w http.ResponseWriter, _ *http.Request) {
+				_, _ = w.Write(whole[:len(whole)-1])
+				w.(http.Flusher).Flush() // no Content-Length
+			}, fmt.Sprintf("it ends after %d bytes, the manifest says %d", f.Size-1, f.Size)},
+			{"announced too long", func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Length", fmt.Sprint(f.Size+1))
+			}, fmt.Sprintf("its server says %d bytes, the manifest %d", f.Size+1, f.Size)},
+		} {
+			b := liar(t, local.Handler(), path, c.answer)
+			r, err := b.Open(t.Context(), f)
+			n := int64(0)
+			if err == nil {
+				n, err = io.Copy(io.Discard, r)
+				if _, again := r.Read(make([]byte, 1)); !errors.Is(again, err) {
+					t.Errorf("%s, %s: the next Read = %v", path, c.name, again)
+				}
+				_ = r.Close()
+			}
+			if !errors.As(err, new(*bundle.FaultError)) || !strings.Contains(err.Error(), c.want) || n > f.Size {
+				t.Errorf("%s, %s: %d bytes and %v, want a FaultError with %q", path, c.name, n, err, c.want)
+			}
+			if _, err := b.Read(t.Context(), path); !errors.As(err, new(*bundle.FaultError)) {
+				t.Errorf("%s, %s: Read = %v", path, c.name, err)
+			}
+		}
+		// The folder that a spec's files make is no way around it.
+		if path == bundle.FilesPath("pyimg") {
+			b := liar(t, local.Handler(), path, func(w http.ResponseWriter, r *http.Request) {
+				for err := error(nil); err == nil && r.Context().Err() == nil; {
+					_, err = w.Write([]byte(strings.Repeat("no tar", 100)))
+				}
+			})
+			if _, err := b.Folder(t.Context(), "pyimg"); !errors.As(err, new(*bundle.FaultError)) {
+				t.Errorf("Folder = %v", err)
+			}
+		}
+	}
+}
