@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // Modes of packed files: of a file's own mode only what its owner may execute counts, see Files in package assemble.
@@ -94,11 +95,18 @@ func packedHeader(name string, h HostFile) *tar.Header {
 
 const ownerExecutes = 0o100
 
+// A PackedError says that a tar is none that Pack wrote, or that it could not be read.
+type PackedError struct{ Err error }
+
+func (e *PackedError) Error() string { return fmt.Sprintf("unpacking files: %v", e.Err) }
+func (e *PackedError) Unwrap() error { return e.Err }
+
 // UnpackFolder makes a folder of what Pack wrote, in a temporary place; closing it removes it. The tar is read to its end.
+// The error is a *PackedError but where the folder could not be written.
 func UnpackFolder(ctx context.Context, r io.Reader) (*Folder, error) {
 	dir, err := os.MkdirTemp("", "pyimg-folder-")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("making a folder for files that are unpacked: %w; name another place with TMPDIR", err)
 	}
 	f, err := OpenFolder(dir)
 	if err != nil {
@@ -119,19 +127,33 @@ func (f *Folder) unpack(ctx context.Context, r io.Reader) error {
 			_, err := io.Copy(io.Discard, r) // whoever checks its digest does so at the end
 			return err
 		}
-		if err == nil {
-			err = ctx.Err()
-		}
 		if err == nil && n >= maxEntries {
 			err = fmt.Errorf("the archive has more than %d members", maxEntries)
 		}
-		if err == nil {
+		if err != nil {
+			return &PackedError{err}
+		}
+		if err = ctx.Err(); err == nil {
 			err = f.unpackMember(h, tr)
 		}
-		if err != nil {
-			return fmt.Errorf("unpacking files: %w", err)
+		switch {
+		case err == nil:
+		case ctx.Err() != nil, unwritable(err):
+			return fmt.Errorf("writing files that are unpacked: %w", err)
+		default:
+			return &PackedError{err}
 		}
 	}
+}
+
+// unwritable tells an error of the place that files are written to from those that a hostile name or symlink leads to.
+func unwritable(err error) bool {
+	for _, of := range []error{fs.ErrPermission, syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM} {
+		if errors.Is(err, of) {
+			return true
+		}
+	}
+	return false
 }
 
 // unpackMember writes one member. Whatever its name says, os.Root keeps it in the folder.

@@ -3,6 +3,7 @@ package layers_test
 import (
 	"archive/tar"
 	"bytes"
+	"errors"
 	"io"
 	"io/fs"
 	"maps"
@@ -151,6 +152,9 @@ func TestUnpackFolderRefuses(t *testing.T) {
 			if err == nil {
 				t.Errorf("unpacking gave no error: %v", f.Close())
 			}
+			if !errors.As(err, new(*layers.PackedError)) {
+				t.Errorf("the error is %v, want a PackedError", err)
+			}
 			if _, err := os.Lstat(outside); err == nil {
 				t.Error("it wrote outside of its folder")
 			}
@@ -173,5 +177,9 @@ func TestUnpackedFolderGoesWhenClosed(t *testing.T) {
 	}
 	if left, err := os.ReadDir(os.Getenv("TMPDIR")); err != nil || len(left) > 0 {
 		t.Errorf("%v is left, %v", left, err)
+	}
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "nowhere"))
+	if _, err := layers.UnpackFolder(t.Context(), strings.NewReader("no tar")); err == nil || errors.As(err, new(*layers.PackedError)) {
+		t.Errorf("without a place to unpack the error is %v, want one that says nothing of the tar", err)
 	}
 }

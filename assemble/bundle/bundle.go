@@ -29,7 +29,8 @@ type Bundle struct {
 
 // A source is where a bundle's own files lie.
 type source interface {
-	// open opens a file, whose size is checked where it is known, and whose content is not.
+	// open opens a file, whose size is checked where it is known, and whose content is not. Errors that are not the bundle's
+	// fault are *ReadError.
 	open(ctx context.Context, f File) (io.ReadCloser, error)
 	// around says what is wrong with all that is none of the manifest's files.
 	around(ctx context.Context) []error
@@ -89,10 +90,7 @@ func (m Manifest) wholeID() string { return cmp.Or(m.Whole, m.ID) }
 func (b *Bundle) open(ctx context.Context, f File) (io.ReadCloser, error) {
 	if !f.InBase {
 		r, err := b.src.open(ctx, f)
-		if err != nil {
-			return nil, &FaultError{b.Path, f.Path, err}
-		}
-		return r, nil
+		return r, faulty(b.Path, f.Path, err)
 	}
 	if err := b.Complete(); err != nil {
 		return nil, err
@@ -104,7 +102,8 @@ func (b *Bundle) open(ctx context.Context, f File) (io.ReadCloser, error) {
 	return b.base.open(ctx, g)
 }
 
-// Open opens a file for reading. Where its end is reached its digest was right, else the error is a *FaultError.
+// Open opens a file for reading. Where its end is reached its size and digest were right, else the error is a *FaultError, or
+// a *ReadError where it could not be read.
 func (b *Bundle) Open(ctx context.Context, f File) (io.ReadCloser, error) {
 	r, err := b.open(ctx, f)
 	if err != nil {
@@ -152,10 +151,10 @@ func (c *checked) Read(p []byte) (int, error) {
 	c.count += int64(n)
 	switch {
 	case err == nil, errors.As(err, new(*FaultError)):
-	case errors.Is(err, io.EOF):
+	case err == io.EOF: //nolint:errorlint // a reader's end is io.EOF itself
 		err = c.judge()
 	default:
-		err = &FaultError{c.bundle, c.file.Path, err}
+		err = &ReadError{c.bundle, c.file.Path, err}
 	}
 	c.err = err
 	return n, err
@@ -194,18 +193,30 @@ func openFolder(path string) (*Bundle, error) {
 	}
 	m, err := folderManifest(root)
 	if err != nil {
-		return nil, errors.Join(&FaultError{Bundle: path, Err: err}, root.Close())
+		return nil, errors.Join(manifestFault(path, err), root.Close())
 	}
 	return &Bundle{Manifest: m, Path: path, src: &folder{root, m}}, nil
 }
 
-func folderManifest(root *os.Root) (Manifest, error) {
-	f, err := root.Open(ManifestName)
-	if errors.Is(err, fs.ErrNotExist) {
-		return Manifest{}, fmt.Errorf("it has no %s: this is no bundle, or one whose creation was interrupted and is to be run again", ManifestName)
+// manifestFault says of an error of reading a manifest that it is the bundle's fault, where it was read.
+func manifestFault(path string, err error) error {
+	if errors.As(err, new(unreadError)) {
+		return fmt.Errorf("opening bundle %q: %w", path, err)
 	}
+	return &FaultError{Bundle: path, Err: err}
+}
+
+func folderManifest(root *os.Root) (Manifest, error) {
+	info, err := root.Lstat(ManifestName)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return Manifest{}, fmt.Errorf("it has no %s: this is no bundle, or one whose creation was interrupted and is to be run again", ManifestName)
+	case err == nil && !info.Mode().IsRegular(): // opening a FIFO waits for whoever writes to it
+		return Manifest{}, fmt.Errorf("its %s is %v, expected a plain file", ManifestName, info.Mode().Type())
+	}
+	f, err := root.Open(ManifestName)
 	if err != nil {
-		return Manifest{}, err
+		return Manifest{}, unreadError{err}
 	}
 	defer f.Close()
 	return ReadManifest(f)
@@ -216,6 +227,8 @@ func (d *folder) open(_ context.Context, f File) (io.ReadCloser, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, errors.New("it is missing")
+	case errors.Is(err, fs.ErrPermission):
+		return nil, &ReadError{d.root.Name(), f.Path, err}
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
@@ -223,7 +236,11 @@ func (d *folder) open(_ context.Context, f File) (io.ReadCloser, error) {
 	case info.Size() != f.Size:
 		return nil, fmt.Errorf("it has %d bytes, the manifest says %d", info.Size(), f.Size)
 	}
-	return d.root.Open(filepath.FromSlash(f.Path))
+	file, err := d.root.Open(filepath.FromSlash(f.Path))
+	if err != nil {
+		return nil, &ReadError{d.root.Name(), f.Path, err}
+	}
+	return file, nil
 }
 
 // around finds files that the manifest does not name.

@@ -21,6 +21,24 @@ func (e *FaultError) Error() string {
 
 func (e *FaultError) Unwrap() error { return e.Err }
 
+// A ReadError says that a file of a bundle could not be read or unpacked, which says nothing against the bundle: its server
+// does not answer, or a disk is full.
+type ReadError struct {
+	Bundle, File string
+	Err          error
+}
+
+func (e *ReadError) Error() string { return fmt.Sprintf("bundle %q: %s: %v", e.Bundle, e.File, e.Err) }
+func (e *ReadError) Unwrap() error { return e.Err }
+
+// faulty says of an error that it is the bundle's fault, where it is not known to be none.
+func faulty(bundle, file string, err error) error {
+	if err == nil || errors.As(err, new(*FaultError)) || errors.As(err, new(*ReadError)) {
+		return err
+	}
+	return &FaultError{bundle, file, err}
+}
+
 // A BaseError says that a delta is without its base.
 type BaseError struct {
 	Bundle, Base string // the delta's path, the ID of its base

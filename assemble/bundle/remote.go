@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 	"sync"
 
@@ -21,25 +22,26 @@ func OpenURL(ctx context.Context, url string, from assemble.Opener) (*Bundle, er
 	}
 	defer r.Close()
 	m, err := ReadManifest(r)
-	if errors.As(err, new(unreadError)) {
-		return nil, fmt.Errorf("opening bundle: %w", err)
-	}
 	if err != nil {
-		return nil, &FaultError{Bundle: name, Err: err}
+		return nil, manifestFault(name, err)
 	}
-	return &Bundle{Manifest: m, Path: name, src: &served{url, from}}, nil
+	return &Bundle{Manifest: m, Path: name, src: &served{url, name, from}}, nil
 }
 
 // served is a bundle on a server.
 type served struct {
 	url  string
+	name string // without credentials
 	from assemble.Opener
 }
 
 func (s *served) open(ctx context.Context, f File) (io.ReadCloser, error) {
 	r, err := s.from.Open(ctx, s.url+"/"+f.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("its server has it not: %v", err) //nolint:errorlint // else it would pass for one that the bundle need not have
+	}
 	if err != nil {
-		return nil, err
+		return nil, &ReadError{s.name, f.Path, err}
 	}
 	if sized, ok := r.(interface{ Size() int64 }); ok && sized.Size() >= 0 && sized.Size() != f.Size {
 		return nil, errors.Join(fmt.Errorf("its server says %d bytes, the manifest %d", sized.Size(), f.Size), r.Close())

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -96,5 +97,31 @@ func TestServersSizesCount(t *testing.T) {
 				t.Errorf("Folder = %v", err)
 			}
 		}
+	}
+}
+
+// TestServersFailuresAreNoFaults has a server that fails, about which a bundle can do nothing.
+func TestServersFailuresAreNoFaults(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "b")
+	tiny(t, dir, 0)
+	local := open(t, dir)
+	f := local.Of(bundle.Index)[0]
+	for name, answer := range map[string]http.HandlerFunc{
+		"unavailable": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) },
+		"cut": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", fmt.Sprint(f.Size))
+			_, _ = w.Write(make([]byte, f.Size/2))
+			panic(http.ErrAbortHandler)
+		},
+	} {
+		_, err := liar(t, local.Handler(), f.Path, answer).Read(t.Context(), f.Path)
+		if !errors.As(err, new(*bundle.ReadError)) || errors.As(err, new(*bundle.FaultError)) || !errors.As(err, new(*fetch.Error)) {
+			t.Errorf("%s: Read = %v, want a ReadError with fetch's", name, err)
+		}
+	}
+	_, err := liar(t, local.Handler(), f.Path, http.NotFound).Read(t.Context(), f.Path)
+	if !errors.As(err, new(*bundle.FaultError)) || errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("missing: Read = %v, want a FaultError, and none of a file that need not be there", err)
 	}
 }

@@ -136,7 +136,7 @@ func openTar(path string, from *parts) (*Bundle, error) {
 			return &Bundle{Manifest: m, Path: path, src: a}, nil
 		}
 	}
-	return nil, errors.Join(&FaultError{Bundle: path, Err: err}, from.Close())
+	return nil, errors.Join(manifestFault(path, err), from.Close())
 }
 
 func tarManifest(from *parts) (Manifest, error) {

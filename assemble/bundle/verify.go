@@ -39,7 +39,7 @@ func keyPath(name string) string { return "keys/" + name }
 
 // Verify reads all of a bundle. It is whole if every file has the manifest's size and digest and nothing else is there; it
 // is genuine if ring trusts who signed its indexes, these list its packages, and the lock names the rest. A nil ring asks
-// for no signatures. All faults are said, as *FaultError; for a delta without its base a *BaseError.
+// for no signatures. All faults are said, as *FaultError, what could not be read as *ReadError; for a delta without its base a *BaseError.
 func (b *Bundle) Verify(ctx context.Context, ring *apk.Keyring) (Verified, error) {
 	if err := b.Complete(); err != nil {
 		return Verified{}, err
@@ -95,10 +95,7 @@ func (v *verification) fault(file string, err error) {
 	if err == nil {
 		return
 	}
-	var fault *FaultError
-	if !errors.As(err, &fault) {
-		err = &FaultError{v.bundle.Path, file, err}
-	}
+	err = faulty(v.bundle.Path, file, err)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.faults = append(v.faults, err)
@@ -353,7 +350,8 @@ func (b *Bundle) ReadSpec(ctx context.Context, name string) (assemble.Spec, erro
 }
 
 // Folder is a folder of the files that an image's spec takes, unpacked in a temporary place; fs.ErrNotExist where the
-// bundle has none. Closing it removes it.
+// bundle has none. Closing it removes it. The error is a *FaultError where the files are none that "mirror create" packs, and
+// a *ReadError where they could not be read or written.
 func (b *Bundle) Folder(ctx context.Context, name string) (*layers.Folder, error) {
 	f, ok := b.File(FilesPath(name))
 	if !ok {
@@ -368,10 +366,16 @@ func (b *Bundle) Folder(ctx context.Context, name string) (*layers.Folder, error
 	if err == nil {
 		return folder, nil
 	}
+	if !errors.As(err, new(*layers.PackedError)) {
+		if errors.As(err, new(*FaultError)) || errors.As(err, new(*ReadError)) {
+			return nil, err
+		}
+		return nil, &ReadError{b.Path, f.Path, err}
+	}
 	if _, readErr := io.Copy(io.Discard, r); readErr != nil {
 		return nil, readErr // damage says more than what came of it
 	}
-	return nil, fmt.Errorf("bundle %q: %s: %w", b.Path, f.Path, err)
+	return nil, &FaultError{b.Path, f.Path, err}
 }
 
 const indexName = "APKINDEX.tar.gz"

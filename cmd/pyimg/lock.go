@@ -125,7 +125,7 @@ func (p program) lockInForce(c *cli.Context, s assemble.Spec) (assemble.Lock, bo
 		err = lock.Fits(s)
 	}
 	if err == nil {
-		err = lock.FitsFiles(c.Context, s)
+		err = mirrorsFault(c, s, file, lock.FitsFiles(c.Context, s))
 	}
 	var fault *assemble.LockError
 	if errors.As(err, &fault) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -119,4 +120,18 @@ func mirrorsLock(c *cli.Context, file string, without error) (assemble.Lock, str
 		err = without
 	}
 	return lock, b.Path + "/" + bundle.LockPath(name), err
+}
+
+// mirrorsFault is what it says of the bundle of --mirror that a lock does not fit the files of its spec: all of it comes from
+// there where none lies here.
+func mirrorsFault(c *cli.Context, s assemble.Spec, file string, err error) error {
+	if err == nil || s.Folder == nil || file == lockFile(c) || c.Context.Err() != nil ||
+		errors.As(err, new(*bundle.FaultError)) || errors.As(err, new(*bundle.ReadError)) {
+		return err
+	}
+	if errors.As(err, new(*assemble.LockError)) {
+		err = errors.New("it holds other files than the lock was made of")
+	}
+	dir, name := path.Split(file)
+	return &bundle.FaultError{Bundle: strings.TrimSuffix(dir, "/"), File: bundle.FilesPath(strings.TrimSuffix(name, ".lock")), Err: err}
 }

@@ -80,7 +80,7 @@ func mirroredImages(b *bundle.Bundle, s assemble.Spec, next assemble.Images) ass
 
 func (b bundled) Image(ctx context.Context, ref, platform string) (v1.Image, error) {
 	img, err := b.find(ctx, ref, platform)
-	if err == nil || errors.As(err, new(*bundle.FaultError)) {
+	if err == nil || errors.As(err, new(*bundle.FaultError)) || errors.As(err, new(*bundle.ReadError)) {
 		return img, err
 	}
 	if img, err = b.next.Image(ctx, ref, platform); err != nil {
