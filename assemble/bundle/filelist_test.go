@@ -41,7 +41,7 @@ func TestListRefuses(t *testing.T) {
 		"no kind":          func(f *bundle.File) { f.Kind = "" },
 		"a checksum":       func(f *bundle.File) { f.Checksum = "Q1" },
 	} {
-		f := bundle.File{Path: "a", Kind: bundle.Spec, SHA256: sum(nil)}
+		f := bundle.File{Path: "a.yaml", Kind: bundle.Spec, SHA256: sum(nil)}
 		if _, err := bundle.List(slices.Values([]bundle.File{f})); err != nil {
 			t.Fatal(err)
 		}
@@ -52,9 +52,33 @@ func TestListRefuses(t *testing.T) {
 	}
 }
 
+// TestKindsHaveTheirPlaces lists files of each kind where they do not belong: there nothing would look at them.
+func TestKindsHaveTheirPlaces(t *testing.T) {
+	t.Parallel()
+	for kind, paths := range map[bundle.Kind][]string{ // the first one is right
+		bundle.Index:   {"alpine/v3.20/main/x86_64/APKINDEX.tar.gz", "alpine/v3.20/main/x86_64/EVIL", "bin/evil", "APKINDEX.tar.gz", "images/APKINDEX.tar.gz"},
+		bundle.Package: {"alpine/main/x86_64/a-1-r0.apk", "alpine/main/x86_64/APKINDEX.tar.gz", "a-1-r0.apk", "bin/a-1-r0.apk"},
+		bundle.Key:     {"keys/a@b.rsa.pub", "runtimes/abc", "keys/x86_64/a.pub", "a.pub"},
+		bundle.Runtime: {"runtimes/abc", "keys/abc", "runtimes/a/b", "abc"},
+		bundle.Spec:    {"app.yaml", "app.yml", "sub/app.yaml", "runtimes/abc"},
+		bundle.Lock:    {"app.lock", "app.json", "sub/app.lock"},
+		bundle.Files:   {"files/app.tar", "files/app", "files/sub/app.tar", "app.tar"},
+		bundle.Image:   {"images/index.json", "images/payload", "images/blobs/sha512/00", "whatever/payload", "runtimes/abc"},
+	} {
+		for i, path := range paths {
+			_, err := bundle.List(slices.Values([]bundle.File{{Path: path, Kind: kind, SHA256: sum(nil)}}))
+			if right := i == 0; right != (err == nil) {
+				t.Errorf("%s of kind %s: %v", path, kind, err)
+			}
+		}
+	}
+}
+
 func TestReadManifestRefuses(t *testing.T) {
 	t.Parallel()
-	file := func(path string) bundle.File { return bundle.File{Path: path, Kind: bundle.Spec, SHA256: sum(nil)} }
+	file := func(path string) bundle.File {
+		return bundle.File{Path: path + ".yaml", Kind: bundle.Spec, SHA256: sum(nil)}
+	}
 	m := bundle.Manifest{Version: 1, Platforms: []string{"linux/amd64"}, Files: list(t, []bundle.File{file("a"), file("b")})}
 	m.ID = "sha256:" + sum([]byte(encode(t, m)))
 	good := encode(t, m)

@@ -205,7 +205,7 @@ func (d *Draft) addRuntimes(ctx context.Context) error {
 					return fmt.Errorf("runtime %s has two digests, %s and %s: URLs that differ in their query alone cannot be told apart in a bundle", r.Public, other.SHA256, sum)
 				}
 			}
-			it, err := d.add(&item{File: File{Path: "runtimes/" + sum[:12] + "-" + safeName(path.Base(pathOf(r.Public))), Kind: Runtime, Size: -1,
+			it, err := d.add(&item{File: File{Path: runtimesDir + sum[:12] + "-" + safeName(path.Base(pathOf(r.Public))), Kind: Runtime, Size: -1,
 				SHA256: sum, From: []string{r.Public}}, urls: []string{r.URL}})
 			if err != nil {
 				return err

@@ -22,6 +22,7 @@ const (
 	LayoutDir   = "images"
 	layoutIndex = LayoutDir + "/index.json"
 	layoutFile  = LayoutDir + "/oci-layout"
+	layoutText  = `{"imageLayoutVersion":"1.0.0"}`
 	blobsDir    = LayoutDir + "/blobs/sha256/"
 
 	refName = "org.opencontainers.image.ref.name" // the annotation of index.json that names an image
@@ -53,7 +54,7 @@ func (d *Draft) addImages(context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, it := range []*item{text(layoutIndex, Image, raw), text(layoutFile, Image, []byte(`{"imageLayoutVersion":"1.0.0"}`))} {
+	for _, it := range []*item{text(layoutIndex, Image, raw), text(layoutFile, Image, []byte(layoutText))} {
 		if _, err := d.add(it); err != nil {
 			return err
 		}
@@ -192,6 +193,7 @@ func (v *verification) layout(ctx context.Context) {
 		return
 	}
 	if err != nil {
+		v.unread[Image] = true
 		v.fault(layoutIndex, err)
 		return
 	}
@@ -200,13 +202,19 @@ func (v *verification) layout(ctx context.Context) {
 			v.fault(f.Path, fmt.Errorf("its SHA-256 is %s", f.SHA256))
 		}
 	}
+	v.laid[layoutIndex], v.laid[layoutFile] = true, true
+	if f, ok := v.bundle.File(layoutFile); ok && f.SHA256 != text(layoutFile, Image, []byte(layoutText)).SHA256 {
+		v.fault(layoutFile, fmt.Errorf("expected %s", layoutText))
+	}
 	for _, desc := range top.Manifests {
 		if desc.MediaType.IsImage() {
 			v.fault(blobsDir+desc.Digest.Hex, v.imageBlobs(ctx, desc))
 			continue
 		}
+		v.laid[blobsDir+desc.Digest.Hex] = true
 		m, err := v.bundle.imageIndex(ctx, blobsDir+desc.Digest.Hex)
 		if err != nil {
+			v.unread[Image] = true
 			v.fault(layoutIndex, err)
 			continue
 		}
@@ -218,15 +226,18 @@ func (v *verification) layout(ctx context.Context) {
 
 // imageBlobs checks that what a manifest names is there.
 func (v *verification) imageBlobs(ctx context.Context, desc v1.Descriptor) error {
+	v.laid[blobsDir+desc.Digest.Hex] = true
+	var m *v1.Manifest
 	raw, err := v.bundle.Read(ctx, blobsDir+desc.Digest.Hex)
-	if err != nil {
-		return err
+	if err == nil {
+		m, err = v1.ParseManifest(strings.NewReader(string(raw)))
 	}
-	m, err := v1.ParseManifest(strings.NewReader(string(raw)))
 	if err != nil {
+		v.unread[Image] = true
 		return err
 	}
 	for _, b := range append(m.Layers, m.Config) {
+		v.laid[blobsDir+b.Digest.Hex] = true
 		if f, ok := v.bundle.File(blobsDir + b.Digest.Hex); !ok || f.Size != b.Size {
 			return fmt.Errorf("it takes %s with %d bytes, and the bundle has it not", b.Digest, b.Size)
 		}

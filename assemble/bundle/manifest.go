@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"path"
 	"slices"
 	"strings"
 	"unicode"
@@ -130,9 +131,42 @@ func (f File) check() error {
 		return fmt.Errorf("%q: %q is no SHA-256 in hex", f.Path, f.SHA256)
 	case !slices.Contains(kinds(), f.Kind):
 		return fmt.Errorf("%q is of unknown kind %q", f.Path, f.Kind)
+	case !f.inPlace():
+		return fmt.Errorf("%q is no place for a file of kind %q", f.Path, f.Kind)
 	}
 	return nil
 }
+
+// inPlace tells whether the file lies where those of its kind do: how it is verified depends on both.
+func (f File) inPlace() bool {
+	dir, name := path.Split(f.Path)
+	switch f.Kind {
+	case Index:
+		return strings.HasPrefix(dir, alpineDir) && name == indexName
+	case Package:
+		return strings.HasPrefix(dir, alpineDir) && strings.HasSuffix(name, ".apk")
+	case Key:
+		return dir == keysDir
+	case Runtime:
+		return dir == runtimesDir
+	case Spec:
+		return f.Path == SpecPath(strings.TrimSuffix(name, ".yaml"))
+	case Lock:
+		return f.Path == LockPath(strings.TrimSuffix(name, ".lock"))
+	case Files:
+		return f.Path == FilesPath(strings.TrimSuffix(name, ".tar"))
+	case Image:
+		return dir == blobsDir || f.Path == layoutIndex || f.Path == layoutFile
+	}
+	return false
+}
+
+// Where files lie, by kind. For the others see SpecPath, LockPath, FilesPath and LayoutDir.
+const (
+	alpineDir   = "alpine/"
+	keysDir     = "keys/"
+	runtimesDir = "runtimes/"
+)
 
 // whole is the manifest of base and delta together.
 func (m Manifest) whole() (Manifest, error) {

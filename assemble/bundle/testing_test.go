@@ -243,6 +243,14 @@ func forge(t testing.TB, dir string, change func(*bundle.Manifest)) {
 	write(t, []byte(encode(t, m)), dir, bundle.ManifestName)
 }
 
+// enlist puts a file into a bundle, and into its manifest.
+func enlist(t testing.TB, dir string, m *bundle.Manifest, f bundle.File, data []byte) {
+	t.Helper()
+	write(t, data, dir, f.Path)
+	f.Size, f.SHA256 = int64(len(data)), sum(data)
+	m.Files = list(t, append(slices.Collect(m.Files.All()), f))
+}
+
 // leaveOut takes files out of a manifest.
 func leaveOut(t testing.TB, m *bundle.Manifest, gone func(bundle.File) bool) {
 	t.Helper()

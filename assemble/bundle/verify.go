@@ -35,7 +35,7 @@ func (b *Bundle) KeyFinder() func(context.Context, apk.AlpineKey) ([]byte, error
 	return func(ctx context.Context, k apk.AlpineKey) ([]byte, error) { return b.Read(ctx, keyPath(k.Name())) }
 }
 
-func keyPath(name string) string { return "keys/" + name }
+func keyPath(name string) string { return keysDir + name }
 
 // Verify reads all of a bundle. It is whole if every file has the manifest's size and digest and nothing else is there; it
 // is genuine if ring trusts who signed its indexes, these list its packages, and the lock names the rest. A nil ring asks
@@ -44,7 +44,7 @@ func (b *Bundle) Verify(ctx context.Context, ring *apk.Keyring) (Verified, error
 	if err := b.Complete(); err != nil {
 		return Verified{}, err
 	}
-	v := &verification{bundle: b, ring: ring, known: make(map[string]*apk.Package), data: make(map[string]string), blobs: make(map[string]bool),
+	v := &verification{bundle: b, ring: ring, known: make(map[string]*apk.Package), data: make(map[string]string), blobs: make(map[string]bool), laid: make(map[string]bool), unread: make(map[Kind]bool),
 		files: make(map[string]takenFiles)}
 	v.surroundings(ctx)
 	v.readLocks(ctx)
@@ -85,6 +85,8 @@ type verification struct {
 	known  map[string]*apk.Package // what the lock says of a package, by the name of its file and its checksum
 	data   map[string]string       // the digest of its data stream, by the same
 	blobs  map[string]bool         // digests of the locks' runtimes
+	laid   map[string]bool         // files that the layout's images are made of
+	unread map[Kind]bool           // of which there is one that says what others are there for, and could not be read
 	files  map[string]takenFiles   // what the locks' specs take of their folders, by path
 
 	mu     sync.Mutex
@@ -115,6 +117,7 @@ func (v *verification) readLocks(ctx context.Context) {
 	for _, name := range v.bundle.Images() {
 		lock, err := v.bundle.ReadLock(ctx, name)
 		if err != nil {
+			v.unread[Lock] = true
 			v.fault(LockPath(name), err)
 			continue
 		}
@@ -279,11 +282,29 @@ func (v *verification) file(ctx context.Context, f File, listed map[string]*apk.
 	if err != nil || f.Kind == Package {
 		return err
 	}
-	if f.Kind == Runtime && !v.blobs["sha256:"+f.SHA256] {
-		return errors.New("no lock names it, so nothing vouches for it")
-	}
-	if _, taken := v.files[f.Path]; f.Kind == Files && !taken {
-		return errors.New("no spec of the bundle takes it, so nothing vouches for it")
+	return v.vouched(f)
+}
+
+// vouched misses what a file is there for, unless what could say so is unread: that has been said and is enough.
+func (v *verification) vouched(f File) error {
+	switch f.Kind {
+	case Runtime:
+		if !v.blobs["sha256:"+f.SHA256] && !v.unread[Lock] {
+			return errors.New("no lock names it, so nothing vouches for it")
+		}
+	case Files:
+		if _, taken := v.files[f.Path]; !taken && !v.unread[Lock] {
+			return errors.New("no spec of the bundle takes it, so nothing vouches for it")
+		}
+	case Spec:
+		lock := LockPath(strings.TrimSuffix(f.Path, ".yaml"))
+		if _, ok := v.bundle.File(lock); !ok {
+			return fmt.Errorf("there is no %s, so nothing vouches for it", lock)
+		}
+	case Image:
+		if !v.laid[f.Path] && !v.unread[Image] {
+			return fmt.Errorf("no image of %s has it, so nothing vouches for it", layoutIndex)
+		}
 	}
 	return nil
 }

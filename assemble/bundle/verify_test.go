@@ -72,8 +72,8 @@ func TestDamageIsNamed(t *testing.T) {
 			damage()
 			err := verify(t, dir)
 			var fault *bundle.FaultError
-			if !errors.As(err, &fault) || !strings.Contains(err.Error(), name) {
-				t.Errorf("%s %s: Verify = %v", what, name, err)
+			if !errors.As(err, &fault) || !strings.Contains(err.Error(), name) || strings.Contains(err.Error(), "nothing vouches for it") {
+				t.Errorf("%s %s: Verify = %v, want one that names it and no other", what, name, err)
 			}
 			if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 				t.Fatal(err)
@@ -190,6 +190,13 @@ func TestForgedBundles(t *testing.T) {
 			}
 			m.Files = list(t, all)
 		}, "files/qyimg.tar: no spec of the bundle takes it"},
+		{"a spec without its lock", func(t *testing.T, dir string, m *bundle.Manifest) {
+			enlist(t, dir, m, bundle.File{Path: "other.yaml", Kind: bundle.Spec}, []byte("platforms: [linux/amd64]\n"))
+		}, "other.yaml: there is no other.lock"},
+		{"a blob of no image", func(t *testing.T, dir string, m *bundle.Manifest) {
+			payload := []byte("payload")
+			enlist(t, dir, m, bundle.File{Path: "images/blobs/sha256/" + sum(payload), Kind: bundle.Image}, payload)
+		}, "no image of images/index.json has it"},
 		{"a lock that is not listed", func(t *testing.T, _ string, m *bundle.Manifest) {
 			leaveOut(t, m, func(f bundle.File) bool { return f.Kind == bundle.Lock })
 		}, "pyimg.lock"},
