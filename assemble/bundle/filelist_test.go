@@ -158,6 +158,19 @@ func TestSharedPackage(t *testing.T) {
 			if len(got) != 1 || got[0].Path != "alpine/main/noarch/shared-1-r0.apk" || !slices.Equal(got[0].From, []string{url + "/main/noarch/shared-1-r0.apk"}) {
 				t.Errorf("the bundle has the packages %v, want one of %s", got, url)
 			}
+			if err := verify(t, dir); err != nil {
+				t.Error(err)
+			}
+			forge(t, dir, func(m *bundle.Manifest) {
+				evil, err := fixture.Package{Name: "evil", Version: "1-r0"}.Build()
+				if err != nil {
+					t.Fatal(err)
+				}
+				enlist(t, dir, m, bundle.File{Path: "alpine/main/noarch/evil-1-r0.apk", Kind: bundle.Package, Checksum: got[0].Checksum}, evil.Bytes())
+			})
+			if err := verify(t, dir); err == nil || !strings.Contains(err.Error(), "evil-1-r0.apk: its index does not list it") {
+				t.Errorf("with a package that no index lists: Verify = %v", err)
+			}
 		})
 	}
 }

@@ -214,11 +214,15 @@ func (v *verification) folders() []string {
 
 // folder checks the files of one folder against its index, many at once. Of all indexes one is in memory at a time.
 func (v *verification) folder(ctx context.Context, dir string) error {
-	listed, err := v.index(ctx, dir)
+	listed := make(map[string]*apk.Package)
+	err := v.index(ctx, dir, dir, listed)
+	v.fault(path.Join(dir, indexName), err)
+	if _, ok := v.bundle.File(path.Join(dir, indexName)); !ok {
+		err = v.beside(ctx, dir, listed)
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	v.fault(path.Join(dir, indexName), err)
 	unread := err != nil
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
@@ -234,26 +238,43 @@ func (v *verification) folder(ctx context.Context, dir string) error {
 	return g.Wait()
 }
 
-// index reads a folder's index, whose signature ring must know, and returns what it lists: by file name.
-func (v *verification) index(ctx context.Context, dir string) (map[string]*apk.Package, error) {
-	f, ok := v.bundle.File(path.Join(dir, indexName))
+// beside notes what the indexes of a repository's architectures list of a folder without one, that of its packages for none.
+// What is wrong with these indexes is said elsewhere.
+func (v *verification) beside(ctx context.Context, dir string, listed map[string]*apk.Package) error {
+	if !strings.HasPrefix(dir, alpineDir) {
+		return nil
+	}
+	var errs []error
+	for _, of := range v.folders() {
+		if path.Dir(of) == path.Dir(dir) && of != dir {
+			errs = append(errs, v.index(ctx, of, dir, listed))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// index reads a folder's index, whose signature ring must know, and notes what it lists of the files in dir: by name. In
+// a folder that is not its own these are the files that it says are there.
+func (v *verification) index(ctx context.Context, of, dir string, listed map[string]*apk.Package) error {
+	f, ok := v.bundle.File(path.Join(of, indexName))
 	if !ok {
-		return nil, nil
+		return nil
 	}
-	arch := path.Base(dir)
 	opened := func(ctx context.Context, _ string) (io.ReadCloser, error) { return v.bundle.Open(ctx, f) }
-	x, err := apk.LoadIndex(ctx, openerFunc(opened), apk.IndexOptions{Arch: arch, Keyring: v.ring, Repository: &apk.Repository{Mirrors: []string{path.Dir(dir)}}})
+	x, err := apk.LoadIndex(ctx, openerFunc(opened), apk.IndexOptions{Arch: path.Base(of), Keyring: v.ring, Repository: &apk.Repository{Mirrors: []string{path.Dir(of)}}})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	listed := make(map[string]*apk.Package)
 	for p := range x.Packages() {
+		if of != dir && p.Arch != path.Base(dir) {
+			continue
+		}
 		name := p.String() + ".apk"
-		if _, ok := v.bundle.File(path.Join(dir, name)); ok {
+		if f, ok := v.bundle.File(path.Join(dir, name)); ok && (of == dir || f.Checksum == p.Checksum.String()) {
 			listed[name] = bare(p)
 		}
 	}
-	return listed, nil
+	return nil
 }
 
 // bare is what tells one package from another. The rest is most of an index.
