@@ -2,6 +2,8 @@ package bundle
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -163,15 +165,33 @@ func (v *verification) needFiles(ctx context.Context, name string, lock assemble
 	return nil
 }
 
-// fitFiles holds the files that the specs take against the locks.
+// fitFiles holds the files that the specs take against the locks, and against what is packed of them: nothing else may be
+// there.
 func (v *verification) fitFiles(ctx context.Context) {
 	for file, taken := range v.files {
 		err := taken.lock.FitsFiles(ctx, taken.spec)
 		if errors.As(err, new(*assemble.LockError)) {
 			err = errors.New("it holds other files than the lock was made of")
 		}
+		if err == nil {
+			err = v.repack(ctx, file, taken.spec)
+		}
 		v.fault(file, err)
 	}
+}
+
+// repack packs again what a spec takes of a file: the same has the same bytes.
+func (v *verification) repack(ctx context.Context, file string, spec assemble.Spec) error {
+	f, _ := v.bundle.File(file)
+	var size counter
+	h := sha256.New()
+	if err := spec.PackFiles(ctx, io.MultiWriter(h, &size)); err != nil {
+		return err
+	}
+	if int64(size) != f.Size || hex.EncodeToString(h.Sum(nil)) != f.SHA256 {
+		return fmt.Errorf("it holds more than the spec takes, or has another form: the same files are packed in %d bytes, and these are %d", size, f.Size)
+	}
+	return nil
 }
 
 // needImage misses the image that a runtime comes out of.

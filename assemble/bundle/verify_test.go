@@ -1,8 +1,10 @@
 package bundle_test
 
 import (
+	"archive/tar"
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -174,6 +176,23 @@ func TestForgedBundles(t *testing.T) {
 		{"files of the spec that are no tar", func(t *testing.T, dir string, _ *bundle.Manifest) {
 			write(t, bytes.Repeat([]byte{1}, 1024), dir, filepath.FromSlash(bundle.FilesPath("pyimg")))
 		}, "files/pyimg.tar: unpacking files"},
+		{"files that the spec does not take", func(t *testing.T, dir string, _ *bundle.Manifest) {
+			repack(t, dir, func(members []tar.Header) []tar.Header {
+				return append(members, tar.Header{Typeflag: tar.TypeReg, Name: "secret"})
+			})
+		}, "files/pyimg.tar: it holds more than the spec takes"},
+		{"files of the spec with other modes", func(t *testing.T, dir string, _ *bundle.Manifest) {
+			repack(t, dir, func(members []tar.Header) []tar.Header {
+				for i := range members {
+					members[i].Mode |= 0o4000
+				}
+				return members
+			})
+		}, "or has another form"},
+		{"something behind the files of the spec", func(t *testing.T, dir string, _ *bundle.Manifest) {
+			name := filepath.FromSlash(bundle.FilesPath("pyimg"))
+			write(t, append(read(t, dir, name), "payload"...), dir, name)
+		}, "or has another form"},
 		{"without the files of the spec", func(t *testing.T, dir string, m *bundle.Manifest) {
 			leaveOut(t, m, func(f bundle.File) bool { return f.Kind == bundle.Files })
 			remove(t, dir, filepath.FromSlash(bundle.FilesPath("pyimg")))
@@ -215,6 +234,41 @@ func TestForgedBundles(t *testing.T) {
 			}
 		})
 	}
+}
+
+// repack changes the headers in the tar of a spec's files, and adds some.
+func repack(t *testing.T, dir string, change func([]tar.Header) []tar.Header) {
+	t.Helper()
+	name := filepath.FromSlash(bundle.FilesPath("pyimg"))
+	var members []tar.Header
+	content := make(map[string][]byte)
+	for r := tar.NewReader(bytes.NewReader(read(t, dir, name))); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		members = append(members, *h)
+		if content[h.Name], err = io.ReadAll(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, h := range change(members) {
+		if err := w.WriteHeader(&h); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(content[h.Name]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	write(t, b.Bytes(), dir, name)
 }
 
 // TestKeysAreNotTheBundlesToTrust verifies with an empty keyring.
