@@ -86,6 +86,8 @@ func TestReadManifestRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.SplitAfter(good, "\n")
+	m.Platforms = []string{"linux/amd64\x1b[2J"}
+	odd := encode(t, m)
 	for _, c := range []struct{ name, text, want string }{
 		{"nothing", "", "not JSON"},
 		{"a list", "[]", "not JSON"},
@@ -98,6 +100,7 @@ func TestReadManifestRefuses(t *testing.T) {
 		{"without its last file", lines[0] + lines[1] + lines[3], "altered"},
 		{"a file behind the last", lines[0] + lines[2] + lines[1] + lines[3], "follows its last file"},
 		{"another digest", strings.Replace(good, "linux/amd64", "linux/arm64", 1), "digest"},
+		{"a platform that is none", odd, "is no platform"},
 		{"a file twice", lines[0] + lines[1] + lines[1] + lines[2] + lines[3], "out of order"},
 		{"a long line", lines[0] + strings.Repeat(" ", 2<<20), "a line of more than"},
 	} {

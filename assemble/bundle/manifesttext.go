@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/pyimg/pyimg/assemble"
 )
 
 // maxLine bounds a line of a manifest: a file with all the places that it stands for. Alpine's are below 1 KiB.
@@ -193,6 +195,11 @@ func (p *manifestReader) head() (Manifest, error) {
 		return m, errForm
 	case (m.Base == "") != (m.Whole == ""):
 		return m, errors.New("a delta names both its base and the whole")
+	}
+	for _, name := range m.Platforms {
+		if p, err := assemble.ParsePlatform(name); err != nil || p.String() != name {
+			return m, fmt.Errorf("%q is no platform", name)
+		}
 	}
 	return m, nil
 }

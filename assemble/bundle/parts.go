@@ -79,21 +79,21 @@ func readSums(name string) (names, digests []string, err error) {
 func openParts(names, sums []string) (*parts, error) {
 	p := &parts{sums: sums}
 	for _, name := range names {
-		f, err := os.Open(name)
+		info, err := os.Stat(name) // before it is opened, since opening a FIFO waits for whoever writes to it
 		if errors.Is(err, fs.ErrNotExist) && sums != nil {
-			return nil, errors.Join(&FaultError{Bundle: name, Err: fmt.Errorf("the part is missing: %w", fs.ErrNotExist)}, p.Close())
+			err = &FaultError{Bundle: name, Err: fmt.Errorf("the part is missing: %w", fs.ErrNotExist)}
+		}
+		if err == nil && !info.Mode().IsRegular() {
+			err = fmt.Errorf("%q is no plain file", name)
+		}
+		var f *os.File
+		if err == nil {
+			f, err = os.Open(name)
 		}
 		if err != nil {
 			return nil, errors.Join(err, p.Close())
 		}
 		p.files = append(p.files, f)
-		info, err := f.Stat()
-		if err == nil && !info.Mode().IsRegular() {
-			err = fmt.Errorf("%q is no plain file", name)
-		}
-		if err != nil {
-			return nil, errors.Join(err, p.Close())
-		}
 		p.starts = append(p.starts, p.size)
 		p.size += info.Size()
 	}

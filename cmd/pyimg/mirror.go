@@ -142,6 +142,9 @@ func oldManifest(name string) (*bundle.Manifest, error) {
 
 // openBundle opens a bundle that an argument names.
 func openBundle(name string) (*bundle.Bundle, error) {
+	if assemble.IsURL(name) {
+		return nil, usagef("opening bundle %q: expected a folder or a tar; a bundle that is served is for \"pyimg assemble --mirror URL\", lock and resolve", assemble.PublicURLs([]string{name})[0])
+	}
 	b, err := bundle.Open(name)
 	if errors.Is(err, fs.ErrNotExist) && !errors.As(err, new(*bundle.FaultError)) {
 		return nil, usageError{err}

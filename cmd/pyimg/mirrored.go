@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path"
 	"path/filepath"
@@ -72,6 +73,9 @@ func mirrorsSpec(c *cli.Context, name string) (assemble.Spec, error) {
 		return assemble.Spec{}, err
 	}
 	s, err := b.ReadSpec(c.Context, name)
+	if errors.Is(err, fs.ErrNotExist) && len(b.Images()) > 0 {
+		err = fmt.Errorf("%w; its images are %s", err, strings.Join(b.Images(), ", "))
+	}
 	s.Folder = func(ctx context.Context) (*layers.Folder, error) { return mirrorsFolder(ctx, c, name) }
 	return s, err
 }

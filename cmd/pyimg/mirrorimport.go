@@ -48,6 +48,9 @@ func openComplete(c *cli.Context) (*bundle.Bundle, error) {
 	if c.String("base") == "" {
 		return b, nil
 	}
+	if b.Base == "" {
+		return nil, errors.Join(usagef("--base is of a delta, and the bundle %s is whole: leave it out", b.Path), b.Close())
+	}
 	base, err := openBundle(c.String("base"))
 	if err != nil {
 		return nil, errors.Join(err, b.Close())

@@ -205,8 +205,12 @@ func spec(c *cli.Context, name string) (assemble.Spec, error) {
 	if name != "" {
 		s, err := assemble.ReadSpec(name)
 		if errors.Is(err, fs.ErrNotExist) {
-			if s, mirrorErr := mirrorsSpec(c, name); !errors.Is(mirrorErr, fs.ErrNotExist) {
+			s, mirrorErr := mirrorsSpec(c, name)
+			if !errors.Is(mirrorErr, fs.ErrNotExist) {
 				return s, mirrorErr
+			}
+			if c.String("mirror") != "" {
+				err = fmt.Errorf("%w; %w", err, mirrorErr)
 			}
 			err = usageError{err}
 		}
