@@ -148,7 +148,7 @@ func (f *Folder) unpack(ctx context.Context, r io.Reader) error {
 
 // unwritable tells an error of the place that files are written to from those that a hostile name or symlink leads to.
 func unwritable(err error) bool {
-	for _, of := range []error{fs.ErrPermission, syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM} {
+	for _, of := range []error{fs.ErrPermission, syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, syscall.EROFS, syscall.EIO, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM} {
 		if errors.Is(err, of) {
 			return true
 		}

@@ -129,7 +129,7 @@ func mirrorsLock(c *cli.Context, file string, without error) (assemble.Lock, str
 // mirrorsFault is what it says of the bundle of --mirror that a lock does not fit the files of its spec: all of it comes from
 // there where none lies here.
 func mirrorsFault(c *cli.Context, s assemble.Spec, file string, err error) error {
-	if err == nil || s.Folder == nil || file == lockFile(c) || c.Context.Err() != nil ||
+	if err == nil || s.Folder == nil || file == lockFile(c) || c.Err() != nil ||
 		errors.As(err, new(*bundle.FaultError)) || errors.As(err, new(*bundle.ReadError)) {
 		return err
 	}
