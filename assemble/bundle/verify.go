@@ -1,9 +1,12 @@
 package bundle
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/hex"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -323,7 +326,37 @@ func (v *verification) file(ctx context.Context, f File, listed map[string]*apk.
 	if err != nil || f.Kind == Package {
 		return err
 	}
+	if f.Kind == Key {
+		return v.key(ctx, f)
+	}
 	return v.vouched(f)
+}
+
+// key sees to it that a key is one and nothing else: whom it vouches for is the keyring's affair.
+func (v *verification) key(ctx context.Context, f File) error {
+	text, err := v.bundle.Read(ctx, f.Path)
+	if err != nil {
+		return err
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return errors.New("it is no public key in PEM")
+	}
+	public, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		return err
+	}
+	again, err := keyText(public)
+	if err == nil && !bytes.Equal(again, text) {
+		err = errors.New("it holds more than a public key, or has another form")
+	}
+	return err
+}
+
+// keyText is how a bundle has a key.
+func keyText(public any) ([]byte, error) {
+	der, err := x509.MarshalPKIXPublicKey(public)
+	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), err
 }
 
 // vouched misses what a file is there for, unless what could say so is unread: that has been said and is enough.

@@ -209,6 +209,12 @@ func TestForgedBundles(t *testing.T) {
 			}
 			m.Files = list(t, all)
 		}, "files/qyimg.tar: no spec of the bundle takes it"},
+		{"a key that is none", func(t *testing.T, dir string, m *bundle.Manifest) {
+			enlist(t, dir, m, bundle.File{Path: "keys/evil.pub", Kind: bundle.Key}, []byte("#!/bin/sh\n"))
+		}, "keys/evil.pub: it is no public key"},
+		{"a key with something behind it", func(t *testing.T, dir string, m *bundle.Manifest) {
+			enlist(t, dir, m, bundle.File{Path: "keys/evil.pub", Kind: bundle.Key}, append(other.PublicPEM(), "payload"...))
+		}, "keys/evil.pub: it holds more than a public key"},
 		{"a spec without its lock", func(t *testing.T, dir string, m *bundle.Manifest) {
 			enlist(t, dir, m, bundle.File{Path: "other.yaml", Kind: bundle.Spec}, []byte("platforms: [linux/amd64]\n"))
 		}, "other.yaml: there is no other.lock"},
