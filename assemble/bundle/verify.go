@@ -44,13 +44,14 @@ func keyPath(name string) string { return keysDir + name }
 
 // Verify reads all of a bundle. It is whole if every file has the manifest's size and digest and nothing else is there; it
 // is genuine if ring trusts who signed its indexes, these list its packages, and the lock names the rest. A nil ring asks
-// for no signatures. All faults are said, as *FaultError, what could not be read as *ReadError; for a delta without its base a *BaseError.
+// for no signatures. All faults are said, as *FaultError, and as *ReadError what could not be read; for a delta without its
+// base a *BaseError.
 func (b *Bundle) Verify(ctx context.Context, ring *apk.Keyring) (Verified, error) {
 	if err := b.Complete(); err != nil {
 		return Verified{}, err
 	}
-	v := &verification{bundle: b, ring: ring, known: make(map[string]*apk.Package), data: make(map[string]string), blobs: make(map[string]bool), laid: make(map[string]bool), unread: make(map[Kind]bool),
-		files: make(map[string]takenFiles)}
+	v := &verification{bundle: b, ring: ring, known: make(map[string]*apk.Package), data: make(map[string]string), blobs: make(map[string]bool),
+		laid: make(map[string]bool), unread: make(map[Kind]bool), files: make(map[string]takenFiles)}
 	v.surroundings(ctx)
 	v.readLocks(ctx)
 	v.layout(ctx)
