@@ -185,7 +185,7 @@ func (d *Draft) open() (err error) {
 func enter(dir string) (leave func(), err error) {
 	unlock, err := lockFolder(dir)
 	if err != nil {
-		return func() {}, err
+		return func() {}, fmt.Errorf("writing to the folder %q: %w", dir, err)
 	}
 	leave = func() {
 		defer unlock()

@@ -114,7 +114,7 @@ func (b *Bundle) target(dir string) (Manifest, error) {
 		}
 		return m, nil
 	case errors.As(err, &fault) && exists(below(dir, ManifestName)):
-		return Manifest{}, err
+		return Manifest{}, checkFolder(dir)
 	case !errors.As(err, &fault) && !errors.Is(err, fs.ErrNotExist):
 		return Manifest{}, err
 	case b.Base != "" && b.base == nil:

@@ -91,11 +91,11 @@ func checkFolder(dir string) error {
 	for {
 		names, err := namesIn(dir)
 		if err != nil {
-			return err
+			return fmt.Errorf("looking into the folder %q: %w", dir, err)
 		}
 		if exists(below(dir, ManifestName)) {
 			if _, err := manifestIn(dir); err != nil {
-				return fmt.Errorf("%w; name another folder, or remove this one if it is of no use", err)
+				return fmt.Errorf("the folder %q is not empty and no bundle that this pyimg knows; name another one: %v", dir, err) //nolint:errorlint // no bundle is at fault
 			}
 			return nil
 		}
