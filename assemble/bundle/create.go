@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/internal/atomicfile"
 )
 
 // Created says what was made.
@@ -29,6 +30,9 @@ func (d *Draft) Create(ctx context.Context, progress assemble.Progress) (Created
 	if !d.Fits() {
 		return Created{}, &SpaceError{d.dir, d.Need, d.Free}
 	}
+	if err := d.note(); err != nil {
+		return Created{}, err
+	}
 	if err := d.each(ctx, d.jobs(), d.bring); err != nil {
 		return Created{}, err
 	}
@@ -37,7 +41,7 @@ func (d *Draft) Create(ctx context.Context, progress assemble.Progress) (Created
 		return Created{}, err
 	}
 	d.listed = nil // the manifest has them
-	if err := d.settle(m); err != nil {
+	if err := d.settle(ctx, m); err != nil {
 		return Created{}, err
 	}
 	if d.o.Tar {
@@ -48,13 +52,37 @@ func (d *Draft) Create(ctx context.Context, progress assemble.Progress) (Created
 	return Created{ID: m.ID, Base: m.Base, Whole: m.Whole, Bundle: d.Bundle, Fetched: d.fetched.Load()}, err
 }
 
-// bring puts a file in its place, but for indexes, which come last.
+// note notes the files that are in the folder and those that will be.
+func (d *Draft) note() error {
+	there, err := manifestIn(d.dir)
+	if err != nil {
+		return err
+	}
+	return note(d.dir, func(yield func(string) bool) {
+		for f := range there.own() {
+			if !yield(f.Path) {
+				return
+			}
+		}
+		for it := range d.all() {
+			if it.at != inBase && !yield(it.Path) {
+				return
+			}
+		}
+	})
+}
+
+// bring puts a file in its place where that is free; else settle does, so that a bundle that is there stays whole as long
+// as it can.
 func (d *Draft) bring(ctx context.Context, it *item) error {
 	switch {
 	case it.at == inBase, it.at == kept, it.Kind == Index:
 		return ctx.Err()
 	case it.text != nil:
-		return replace(d.work, below(d.dir, it.Path), bytes.NewReader(it.text))
+		if err := replace(d.work, d.part(it), bytes.NewReader(it.text)); err != nil {
+			return err
+		}
+		return d.placeIfFree(it)
 	case it.at == local:
 		return d.copy(ctx, it)
 	case it.at == cached, it.at == earlier:
@@ -73,7 +101,7 @@ func (d *Draft) bring(ctx context.Context, it *item) error {
 	if err != nil {
 		return err
 	}
-	return d.place(it)
+	return d.placeIfFree(it)
 }
 
 func (d *Draft) copy(ctx context.Context, it *item) error {
@@ -88,7 +116,17 @@ func (d *Draft) copy(ctx context.Context, it *item) error {
 	if it.SHA256, err = d.inspect(ctx, it, d.part(it)); err != nil {
 		return errors.Join(err, os.Remove(d.part(it)))
 	}
-	return d.place(it)
+	return d.placeIfFree(it)
+}
+
+func (d *Draft) placeIfFree(it *item) error {
+	if !exists(below(d.dir, it.Path)) {
+		return d.place(it)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.late = append(d.late, it)
+	return nil
 }
 
 // place moves a file from the work folder to its place.
@@ -100,45 +138,26 @@ func (d *Draft) place(it *item) error {
 	return errors.Join(os.Rename(d.part(it), name), removeIfThere(d.part(it)+metaSuffix))
 }
 
-// settle puts indexes and manifest in their places and removes what earlier runs left that this bundle has not.
-func (d *Draft) settle(m Manifest) error {
+// settle puts what is to take the place of other files there, the indexes among it, and last the manifest. Then it removes
+// what earlier runs left that this bundle has not.
+func (d *Draft) settle(ctx context.Context, m Manifest) error {
 	for _, it := range d.items {
 		if it.Kind == Index && it.at != inBase {
-			if err := d.place(it); err != nil {
-				return err
-			}
+			d.late = append(d.late, it)
 		}
 	}
-	tops := []string{"alpine", "keys", "runtimes", filesDir, LayoutDir}
-	for _, pattern := range []string{LockPath("*"), SpecPath("*")} {
-		names, _ := filepath.Glob(below(d.dir, pattern)) // the pattern is sound
-		for _, name := range names {
-			tops = append(tops, filepath.Base(name))
-		}
+	if err := ctx.Err(); err != nil {
+		return err
 	}
-	for _, top := range tops {
-		if err := d.sweep(top, m); err != nil {
-			return fmt.Errorf("removing what an earlier run left: %w", err)
-		}
-	}
-	return writeManifest(d.dir, m)
-}
-
-// sweep removes files that the manifest does not name.
-func (d *Draft) sweep(top string, m Manifest) error {
-	return filepath.WalkDir(below(d.dir, top), func(name string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return ignoreMissing(err)
-		}
-		rel, err := filepath.Rel(d.dir, name)
-		if err != nil {
+	for _, it := range d.late {
+		if err := d.place(it); err != nil {
 			return err
 		}
-		if f, ok := m.File(filepath.ToSlash(rel)); ok && !f.InBase {
-			return nil
-		}
-		return os.Remove(name)
-	})
+	}
+	if err := writeManifest(d.dir, m); err != nil {
+		return err
+	}
+	return sweep(d.dir, m)
 }
 
 func ignoreMissing(err error) error {
@@ -174,7 +193,9 @@ func (d *Draft) pack(ctx context.Context, m Manifest) error {
 	if err != nil {
 		return fmt.Errorf("writing %q: %w", d.o.Output, err)
 	}
-	return os.RemoveAll(d.dir)
+	// Out of the way at once: a run that waits for this one would take half of it for somebody's folder.
+	away := filepath.Join(filepath.Dir(d.dir), atomicfile.Prefix+filepath.Base(d.dir))
+	return errors.Join(os.RemoveAll(away), os.Rename(d.dir, away), os.RemoveAll(away))
 }
 
 // sumsSize is the size of the file that names a tar's parts.

@@ -164,6 +164,21 @@ func TestInterruptedFetchesNothingTwice(t *testing.T) {
 	}
 	sent := bytesSent(s.mirror)
 	s.mirror.Heal()
+	left := make(map[bool]int64) // to be fetched, said by a dry run and by another
+	for _, dry := range []bool{true, false} {
+		o.DryRun = dry
+		d, err := bundle.Prepare(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		left[dry] = d.Fetch
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if left[true] != left[false] {
+		t.Errorf("a dry run says that %d bytes are to be fetched, another run %d", left[true], left[false])
+	}
 	s.mirror.Forget()
 	made := mustCreate(t, o)
 	again := bytesSent(s.mirror)

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -38,22 +37,6 @@ func replaceWith(work, name string, write func(io.Writer) error) error {
 // below is where a bundle's file lies in a folder.
 func below(dir, path string) string { return filepath.Join(dir, filepath.FromSlash(path)) }
 
-// prune removes files of an earlier manifest that the new one has not, and folders that are empty then.
-func prune(dir string, old, now Manifest) error {
-	for f := range old.own() {
-		if g, ok := now.File(f.Path); ok && !g.InBase {
-			continue
-		}
-		name := below(dir, f.Path)
-		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("removing what the bundle has no more: %w", err)
-		}
-		for p := filepath.Dir(name); p != filepath.Clean(dir) && os.Remove(p) == nil; p = filepath.Dir(p) {
-		}
-	}
-	return nil
-}
-
 // writeManifest puts the manifest in its place, which makes the folder a bundle.
 func writeManifest(dir string, m Manifest) error {
 	return replaceWith(below(dir, workDir), below(dir, ManifestName), m.Encode)
@@ -71,11 +54,40 @@ func sumOf(ctx context.Context, name string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), err
 }
 
+// lockName, in the work folder, is what runs of pyimg that work in one folder wait at.
+const lockName = "lock"
+
 // lockFolder makes a folder's work folder, and keeps other runs of pyimg from working in it until unlock is called or the
-// process ends.
+// process ends. Who removes the work folder does so before unlock.
 func lockFolder(dir string) (unlock func(), err error) {
-	if err := os.MkdirAll(below(dir, workDir), 0o755); err != nil {
-		return nil, err
+	work := below(dir, workDir)
+	for {
+		if err := os.MkdirAll(work, 0o755); err != nil {
+			return nil, err
+		}
+		f, err := lockedfile.OpenFile(filepath.Join(work, lockName), os.O_RDWR|os.O_CREATE, 0o644)
+		if gone(err) {
+			continue // the run before removed it between the two
+		}
+		if err != nil {
+			return nil, err
+		}
+		held, err := f.Stat()
+		if err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		if now, err := os.Stat(filepath.Join(work, lockName)); err == nil && os.SameFile(held, now) {
+			return func() { _ = f.Close() }, tidy(work)
+		}
+		_ = f.Close() // nobody else waits at what was removed
 	}
-	return lockedfile.MutexAt(filepath.Join(below(dir, workDir), "lock")).Lock()
+}
+
+// tidy removes files that a killed run did not finish, and that no run goes on with.
+func tidy(work string) error {
+	names, err := filepath.Glob(filepath.Join(work, atomicfile.Prefix+"*"))
+	for _, name := range names {
+		err = errors.Join(err, removeIfThere(name))
+	}
+	return err
 }

@@ -177,3 +177,44 @@ func TestSharedPackage(t *testing.T) {
 		})
 	}
 }
+
+// TestDeltaOfEverything leaves to the base the packages that an index lists still.
+func TestDeltaOfEverything(t *testing.T) {
+	t.Parallel()
+	var archives []*fixture.Archive
+	for _, name := range []string{"old", "new"} {
+		a, err := fixture.Package{Name: name, Version: "1-r0", Files: []fixture.File{{Path: "etc/" + name, Body: []byte(name)}}}.Build()
+		if err != nil {
+			t.Fatal(err)
+		}
+		archives = append(archives, a)
+	}
+	mirror := fixture.NewMirror()
+	publish := func(as []*fixture.Archive) {
+		if err := mirror.Publish("main", fixture.Index{Arch: "x86_64", Archives: as}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	publish(archives[:1])
+	url, err := mirror.Serve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	base, delta := filepath.Join(dir, "base"), filepath.Join(dir, "delta")
+	mustCreate(t, tinyOptions(t, url, base, 0))
+	publish(archives)
+	o := tinyOptions(t, url, delta, 0)
+	o.Since = &open(t, base).Manifest
+	made := mustCreate(t, o)
+	if got := files(t, filepath.Join(delta, "alpine")); !slices.Equal(got, []string{"main/x86_64/APKINDEX.tar.gz", "main/x86_64/new-1-r0.apk"}) {
+		t.Errorf("the delta holds %v, want the index and what is new", got)
+	}
+	d := open(t, delta)
+	if _, err := d.Import(t.Context(), base); err != nil {
+		t.Fatal(err)
+	}
+	if err := verify(t, base); err != nil || open(t, base).ID != made.Whole {
+		t.Errorf("the base with its delta: %v, and it is %s, want %s", err, open(t, base).ID, made.Whole)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -23,8 +24,7 @@ type Imported struct {
 // becomes the whole. Each file is held against its digest before it gets its place, and the manifest comes last: a run that
 // was interrupted is run again. The error is a *BaseError where the folder does not hold the delta's base.
 func (b *Bundle) Import(ctx context.Context, dir string) (Imported, error) {
-	old, err := b.target(dir)
-	if err != nil {
+	if _, err := b.target(dir); err != nil { // before anything is made there
 		return Imported{}, err
 	}
 	whole, err := b.whole()
@@ -34,37 +34,69 @@ func (b *Bundle) Import(ctx context.Context, dir string) (Imported, error) {
 	if err != nil {
 		return Imported{}, err
 	}
-	unlock, err := lockFolder(dir)
+	leave, err := enter(dir)
 	if err != nil {
 		return Imported{}, err
 	}
-	defer unlock()
-	out := Imported{ID: whole.ID}
-	var written, kept atomic.Int64
-	g, gctx := errgroup.WithContext(ctx)
+	defer leave()
+	old, err := b.target(dir) // now that no other run changes it
+	if err != nil {
+		return Imported{}, err
+	}
+	in := importing{from: b, dir: dir}
+	if err := in.bring(ctx, old, whole); err != nil {
+		return Imported{}, err
+	}
+	if err := in.settle(whole); err != nil {
+		return Imported{}, err
+	}
+	return Imported{whole.ID, in.written.Load(), in.kept.Load()}, os.RemoveAll(below(dir, workDir))
+}
+
+// importing is one run of Import.
+type importing struct {
+	from          *Bundle
+	dir           string
+	written, kept atomic.Int64 // bytes
+
+	mu   sync.Mutex
+	late []string // paths of files in the work folder until all is there, see settle
+}
+
+// bring brings all files, those into the work folder that are to take the place of others: a bundle that is there stays
+// whole as long as it can.
+func (in *importing) bring(ctx context.Context, old, whole Manifest) error {
+	err := note(in.dir, func(yield func(string) bool) {
+		for _, m := range []Manifest{old, whole} {
+			for f := range m.own() {
+				if !yield(f.Path) {
+					return
+				}
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for f := range whole.Files.All() {
-		g.Go(func() error {
-			there, err := b.importFile(gctx, dir, f)
-			if there {
-				kept.Add(f.Size)
-			} else {
-				written.Add(f.Size)
-			}
+		g.Go(func() error { return in.file(ctx, f) })
+	}
+	return g.Wait()
+}
+
+// settle puts files in the place of others, and last the manifest. Then it removes what the bundle has no more.
+func (in *importing) settle(whole Manifest) error {
+	for _, path := range in.late {
+		if err := os.Rename(partOf(below(in.dir, workDir), path), below(in.dir, path)); err != nil {
 			return err
-		})
+		}
 	}
-	if err := g.Wait(); err != nil {
-		return out, err
+	if err := writeManifest(in.dir, whole); err != nil {
+		return err
 	}
-	out.Written, out.Kept = written.Load(), kept.Load()
-	if err := writeManifest(dir, whole); err != nil {
-		return out, err
-	}
-	if err := prune(dir, old, whole); err != nil {
-		return out, err
-	}
-	return out, os.RemoveAll(below(dir, workDir))
+	return sweep(in.dir, whole)
 }
 
 // target is the manifest of the bundle in a folder that may be imported into; a zero one where there is none.
@@ -82,32 +114,44 @@ func (b *Bundle) target(dir string) (Manifest, error) {
 		}
 		return m, nil
 	case errors.As(err, &fault) && exists(below(dir, ManifestName)):
-		return Manifest{}, err
+		return Manifest{}, checkFolder(dir)
 	case !errors.As(err, &fault) && !errors.Is(err, fs.ErrNotExist):
 		return Manifest{}, err
 	case b.Base != "" && b.base == nil:
 		return Manifest{}, &BaseError{Bundle: b.Path, Base: b.Base}
 	}
-	return Manifest{}, checkEmpty(dir)
+	return Manifest{}, checkFolder(dir)
 }
 
-// importFile puts one file in its place, unless it is there with the right content; of a delta's base it has to be.
-func (b *Bundle) importFile(ctx context.Context, dir string, f File) (there bool, err error) {
-	name := below(dir, f.Path)
-	there, err = holds(ctx, name, f)
-	if there || err != nil {
-		return there, err
-	}
-	g, _ := b.File(f.Path)
-	if g.InBase && b.base == nil {
-		return false, &FaultError{dir, f.Path, errors.New("the base has it not, or it was damaged or altered; bring a whole bundle")}
-	}
-	r, err := b.Open(ctx, g)
+// file brings one file, unless it is there with the right content; of a delta's base it has to be.
+func (in *importing) file(ctx context.Context, f File) error {
+	name := below(in.dir, f.Path)
+	there, err := holds(ctx, name, f)
 	if err != nil {
-		return false, err
+		return err
+	}
+	if there {
+		in.kept.Add(f.Size)
+		return nil
+	}
+	g, _ := in.from.File(f.Path)
+	if g.InBase && in.from.base == nil {
+		return &FaultError{in.dir, f.Path, errors.New("the base has it not, or it was damaged or altered; bring a whole bundle")}
+	}
+	r, err := in.from.Open(ctx, g)
+	if err != nil {
+		return err
 	}
 	defer r.Close()
-	return false, replace(below(dir, workDir), name, r)
+	in.written.Add(f.Size)
+	work := below(in.dir, workDir)
+	if !exists(name) {
+		return replace(work, name, r)
+	}
+	in.mu.Lock()
+	in.late = append(in.late, f.Path)
+	in.mu.Unlock()
+	return replace(work, partOf(work, f.Path), r)
 }
 
 // holds tells whether a file is there with the content that the manifest says.
@@ -118,19 +162,4 @@ func holds(ctx context.Context, name string, want File) (bool, error) {
 	}
 	sum, err := sumOf(ctx, name)
 	return sum == want.SHA256, err
-}
-
-// checkEmpty refuses a folder that holds something else than a bundle in the making: the user meant another one.
-func checkEmpty(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if len(entries) > 0 && !exists(below(dir, workDir)) {
-		return fmt.Errorf("the folder %q is not empty and no bundle: it holds %q", dir, entries[0].Name())
-	}
-	return nil
 }

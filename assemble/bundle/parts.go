@@ -226,10 +226,11 @@ func (s *splitter) finish() error {
 			return err
 		}
 	}
-	for i := s.count; exists(fmt.Sprintf("%s.%03d", s.path, i)); i++ {
-		if err := os.Remove(fmt.Sprintf("%s.%03d", s.path, i)); err != nil {
-			return err
-		}
+	if err := s.removeParts(s.count); err != nil {
+		return err
+	}
+	if err := removeIfThere(s.path); err != nil { // an earlier one in one piece, which would be taken instead
+		return err
 	}
 	return replace(s.work, s.path+sumsSuffix, strings.NewReader(s.sums.String()))
 }
@@ -239,7 +240,23 @@ func (s *splitter) finishOne() error {
 	if err := s.endAs(s.path); err != nil {
 		return err
 	}
-	return removeIfThere(s.path + sumsSuffix) // of an earlier one in parts
+	if !exists(s.path + sumsSuffix) {
+		return nil
+	}
+	if err := s.removeParts(0); err != nil { // an earlier one in parts
+		return err
+	}
+	return removeIfThere(s.path + sumsSuffix)
+}
+
+// removeParts removes those of an earlier tar from one on.
+func (s *splitter) removeParts(from int) error {
+	for i := from; exists(fmt.Sprintf("%s.%03d", s.path, i)); i++ {
+		if err := os.Remove(fmt.Sprintf("%s.%03d", s.path, i)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // abort removes what is not finished.

@@ -14,6 +14,9 @@ import (
 	"slices"
 )
 
+// maxIndex bounds an index, whose size nothing says beforehand. Alpine's have some 3 MB.
+const maxIndex = 256 << 20
+
 const metaSuffix = ".json" // of the file beside a transfer that says what it takes to go on
 
 // meta is what is noted of a transfer when it begins.
@@ -24,27 +27,30 @@ type meta struct {
 }
 
 // part is where a file lies in the work folder until it is whole and checked.
-func (d *Draft) part(it *item) string {
-	sum := sha256.Sum256([]byte(it.Path))
-	return filepath.Join(d.work, hex.EncodeToString(sum[:16]))
+func (d *Draft) part(it *item) string { return partOf(d.work, it.Path) }
+
+func partOf(work, path string) string {
+	sum := sha256.Sum256([]byte(path))
+	return filepath.Join(work, hex.EncodeToString(sum[:16]))
 }
 
-// transferred is how much of a file an interrupted run fetched, of which the next one need not.
+// transferred is how much of a file an interrupted run fetched, of which the next one need not. A dry run looks where that
+// run was, and works elsewhere.
 func (d *Draft) transferred(it *item) int64 {
-	m, n := d.begun(it)
+	m, n := begun(partOf(below(d.dir, workDir), it.Path))
 	if slices.Contains(it.From, m.URL) && m.Validator != "" && n <= it.Size {
 		return n
 	}
 	return 0
 }
 
-// begun is what is known of a transfer in the work folder, and how many bytes of it are there.
-func (d *Draft) begun(it *item) (m meta, n int64) {
-	b, err := os.ReadFile(d.part(it) + metaSuffix)
+// begun is what is known of a transfer to a file in the work folder, and how many bytes of it are there.
+func begun(part string) (m meta, n int64) {
+	b, err := os.ReadFile(part + metaSuffix)
 	if err != nil || json.Unmarshal(b, &m) != nil {
 		return meta{}, 0
 	}
-	info, err := os.Stat(d.part(it))
+	info, err := os.Stat(part)
 	if err != nil || !info.Mode().IsRegular() {
 		return meta{}, 0
 	}
@@ -88,7 +94,7 @@ func (d *Draft) transferBlob(ctx context.Context, it *item, check func(file stri
 }
 
 func (d *Draft) transferFrom(ctx context.Context, it *item, url, public string) error {
-	m, n := d.begun(it)
+	m, n := begun(d.part(it))
 	if m.URL != public {
 		m, n = meta{}, 0
 	}
@@ -160,7 +166,11 @@ func (d *Draft) receive(ctx context.Context, it *item, r io.Reader, at int64) (e
 		add = task.Add
 		defer func() { task.Done(err) }()
 	}
-	_, err = io.Copy(f, readerFunc(func(p []byte) (int, error) {
+	most := it.Size
+	if most < 0 {
+		most = maxIndex
+	}
+	n, err := io.Copy(f, io.LimitReader(readerFunc(func(p []byte) (int, error) {
 		n, err := r.Read(p)
 		add(int64(n))
 		d.fetched.Add(int64(n))
@@ -168,7 +178,10 @@ func (d *Draft) receive(ctx context.Context, it *item, r io.Reader, at int64) (e
 			err = ctx.Err()
 		}
 		return n, err
-	}))
+	}), most-at+1))
+	if err == nil && at+n > most {
+		err = errors.Join(fmt.Errorf("fetching %q: it has more than %d bytes", it.name(), most), removeIfThere(d.part(it)))
+	}
 	return err
 }
 

@@ -1,0 +1,135 @@
+package bundle
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// journalName, in the work folder, lists the files that runs have put into a bundle's folder or may have, a path a line.
+// Those that the manifest does not name in the end are removed, also where an earlier run could not do so; nothing else is.
+const journalName = "paths"
+
+// note adds paths to the journal, before any of the files is written or removed.
+func note(dir string, paths iter.Seq[string]) error {
+	f, err := os.OpenFile(filepath.Join(below(dir, workDir), journalName), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriter(f)
+	for p := range paths {
+		_, _ = w.WriteString(p + "\n") // Flush says what went wrong
+	}
+	return errors.Join(w.Flush(), f.Close())
+}
+
+// noted yields the paths in the journal. One that was cut off has no end of line.
+func noted(dir string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		f, err := os.Open(filepath.Join(below(dir, workDir), journalName))
+		if err != nil {
+			yield("", err)
+			return
+		}
+		defer f.Close()
+		for r := bufio.NewReader(f); ; {
+			line, err := r.ReadString('\n')
+			if err != nil || !yield(strings.TrimSuffix(line, "\n"), nil) {
+				return
+			}
+		}
+	}
+}
+
+// sweep removes what the journal lists and a manifest does not, and folders that are empty then.
+func sweep(dir string, m Manifest) error {
+	root, err := os.OpenRoot(dir) // whatever the journal says, nothing outside is removed
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for name, err := range noted(dir) {
+		if err != nil {
+			return err
+		}
+		if f, ok := m.File(name); ok && !f.InBase || !fs.ValidPath(name) {
+			continue
+		}
+		if err := root.Remove(filepath.FromSlash(name)); err != nil && !gone(err) {
+			return fmt.Errorf("removing what the bundle has no more: %w", err)
+		}
+		for p := path.Dir(name); p != "." && root.Remove(filepath.FromSlash(p)) == nil; p = path.Dir(p) {
+		}
+	}
+	return nil
+}
+
+// gone tells whether a file is not there, nor perhaps its folder.
+func gone(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+
+// manifestIn is that of the bundle in a folder; a zero one where there is none.
+func manifestIn(dir string) (Manifest, error) {
+	if !exists(below(dir, ManifestName)) {
+		return Manifest{}, nil
+	}
+	b, err := openFolder(dir)
+	if err != nil {
+		return Manifest{}, err
+	}
+	return b.Manifest, b.Close()
+}
+
+// checkFolder refuses a folder that holds something else than a bundle, or one in the making: the user meant another one.
+func checkFolder(dir string) error {
+	for {
+		names, err := namesIn(dir)
+		if err != nil {
+			return fmt.Errorf("looking into the folder %q: %w", dir, err)
+		}
+		if exists(below(dir, ManifestName)) {
+			if _, err := manifestIn(dir); err != nil {
+				return fmt.Errorf("the folder %q is not empty and no bundle that this pyimg knows; name another one: %v", dir, err) //nolint:errorlint // no bundle is at fault
+			}
+			return nil
+		}
+		if len(names) == 0 || inTheMaking(dir, names) {
+			return nil
+		}
+		if now, err := namesIn(dir); err == nil && slices.Equal(now, names) { // no other run was at work meanwhile
+			return fmt.Errorf("the folder %q is not empty and no bundle: it holds %q", dir, names[0])
+		}
+	}
+}
+
+// inTheMaking tells whether what a folder holds is from a run of pyimg that is at work or was interrupted.
+func inTheMaking(dir string, names []string) bool {
+	work := below(dir, workDir)
+	if exists(filepath.Join(work, journalName)) {
+		return true
+	}
+	if !slices.Equal(names, []string{workDir}) {
+		return false
+	}
+	inWork, err := namesIn(work)
+	return err == nil && (len(inWork) == 0 || slices.Contains(inWork, lockName))
+}
+
+// namesIn lists a folder, sorted; nothing where it is not there.
+func namesIn(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if gone(err) {
+		return nil, nil
+	}
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
+	}
+	return names, err
+}
