@@ -24,13 +24,14 @@ type Created struct {
 }
 
 // Create makes the bundle. What it has fetched stays where it is interrupted, and the same call goes on from there.
-// progress is told of what is fetched, as Options.Progress was of the indexes. The error is a *SpaceError where there is no room for it; nothing is fetched then but the indexes.
+// progress is told of what is fetched, as Options.Progress was of the indexes. The error is a *SpaceError where there is no
+// room for it; nothing is fetched then but the indexes.
 func (d *Draft) Create(ctx context.Context, progress assemble.Progress) (Created, error) {
 	d.o.Progress = progress
 	if !d.Fits() {
 		return Created{}, &SpaceError{d.dir, d.Need, d.Free}
 	}
-	if err := d.note(); err != nil {
+	if err := d.into.note(d.planned); err != nil {
 		return Created{}, err
 	}
 	if err := d.each(ctx, d.jobs(), d.bring); err != nil {
@@ -41,7 +42,12 @@ func (d *Draft) Create(ctx context.Context, progress assemble.Progress) (Created
 		return Created{}, err
 	}
 	d.listed = nil // the manifest has them
-	if err := d.settle(ctx, m); err != nil {
+	for _, it := range d.items {
+		if it.Kind == Index && it.at != inBase {
+			d.into.late = append(d.into.late, it.Path)
+		}
+	}
+	if err := d.into.settle(ctx, m); err != nil {
 		return Created{}, err
 	}
 	if d.o.Tar {
@@ -52,28 +58,16 @@ func (d *Draft) Create(ctx context.Context, progress assemble.Progress) (Created
 	return Created{ID: m.ID, Base: m.Base, Whole: m.Whole, Bundle: d.Bundle, Fetched: d.fetched.Load()}, err
 }
 
-// note notes the files that are in the folder and those that will be.
-func (d *Draft) note() error {
-	there, err := manifestIn(d.dir)
-	if err != nil {
-		return err
+// planned are the paths of the files that will be in the folder.
+func (d *Draft) planned(yield func(string) bool) {
+	for it := range d.all() {
+		if it.at != inBase && !yield(it.Path) {
+			return
+		}
 	}
-	return note(d.dir, func(yield func(string) bool) {
-		for f := range there.own() {
-			if !yield(f.Path) {
-				return
-			}
-		}
-		for it := range d.all() {
-			if it.at != inBase && !yield(it.Path) {
-				return
-			}
-		}
-	})
 }
 
-// bring puts a file in its place where that is free; else settle does, so that a bundle that is there stays whole as long
-// as it can.
+// bring brings a file, but for indexes, which came before and go to their places last.
 func (d *Draft) bring(ctx context.Context, it *item) error {
 	switch {
 	case it.at == inBase, it.at == kept, it.Kind == Index:
@@ -82,7 +76,7 @@ func (d *Draft) bring(ctx context.Context, it *item) error {
 		if err := replace(d.work, d.part(it), bytes.NewReader(it.text)); err != nil {
 			return err
 		}
-		return d.placeIfFree(it)
+		return d.into.place(it.Path)
 	case it.at == local:
 		return d.copy(ctx, it)
 	case it.at == cached, it.at == earlier:
@@ -101,7 +95,7 @@ func (d *Draft) bring(ctx context.Context, it *item) error {
 	if err != nil {
 		return err
 	}
-	return d.placeIfFree(it)
+	return d.into.place(it.Path)
 }
 
 func (d *Draft) copy(ctx context.Context, it *item) error {
@@ -116,48 +110,7 @@ func (d *Draft) copy(ctx context.Context, it *item) error {
 	if it.SHA256, err = d.inspect(ctx, it, d.part(it)); err != nil {
 		return errors.Join(err, os.Remove(d.part(it)))
 	}
-	return d.placeIfFree(it)
-}
-
-func (d *Draft) placeIfFree(it *item) error {
-	if !exists(below(d.dir, it.Path)) {
-		return d.place(it)
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.late = append(d.late, it)
-	return nil
-}
-
-// place moves a file from the work folder to its place.
-func (d *Draft) place(it *item) error {
-	name := below(d.dir, it.Path)
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return err
-	}
-	return errors.Join(os.Rename(d.part(it), name), removeIfThere(d.part(it)+metaSuffix))
-}
-
-// settle puts what is to take the place of other files there, the indexes among it, and last the manifest. Then it removes
-// what earlier runs left that this bundle has not.
-func (d *Draft) settle(ctx context.Context, m Manifest) error {
-	for _, it := range d.items {
-		if it.Kind == Index && it.at != inBase {
-			d.late = append(d.late, it)
-		}
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	for _, it := range d.late {
-		if err := d.place(it); err != nil {
-			return err
-		}
-	}
-	if err := writeManifest(d.dir, m); err != nil {
-		return err
-	}
-	return sweep(d.dir, m)
+	return d.into.place(it.Path)
 }
 
 func ignoreMissing(err error) error {

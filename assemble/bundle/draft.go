@@ -81,13 +81,10 @@ type Draft struct {
 	listed [][]listed // with All: by index, sorted by path
 	shared lister     // what they share
 	once   sync.Once
-	leave  func()
+	into   *placing   // nil for a dry run
 	parse  sync.Mutex // one index in memory at a time
 
 	fetched atomic.Int64
-
-	mu   sync.Mutex
-	late []*item // in the work folder until all is there, see settle
 }
 
 // item is a file that the bundle is to hold.
@@ -127,7 +124,7 @@ func (it *item) name() string {
 // Prepare finds out what the bundle will hold, which takes the indexes: they are fetched. The caller closes the draft.
 func Prepare(ctx context.Context, o Options) (*Draft, error) {
 	o.Inputs.Platforms = slices.Clone(o.Inputs.Platforms)
-	d := &Draft{o: o, dir: filepath.Clean(o.Output), dirs: places(o.Inputs.Repositories), byPath: make(map[string]*item), leave: func() {}}
+	d := &Draft{o: o, dir: filepath.Clean(o.Output), dirs: places(o.Inputs.Repositories), byPath: make(map[string]*item)}
 	if o.Tar {
 		d.dir += workDir
 	}
@@ -152,7 +149,9 @@ func (d *Draft) Close() error {
 		if d.o.DryRun {
 			err = os.RemoveAll(d.work)
 		}
-		d.leave()
+		if d.into != nil {
+			d.into.leave()
+		}
 	})
 	return err
 }
@@ -161,46 +160,22 @@ func (d *Draft) open() (err error) {
 	if info, err := os.Stat(d.o.Output); d.o.Tar && err == nil && info.IsDir() {
 		return fmt.Errorf("%q is a folder, and a tar is to be there; name another file", d.o.Output)
 	}
-	if err := checkFolder(d.dir); err != nil {
-		return err
-	}
 	if d.o.DryRun {
-		if d.work, err = os.MkdirTemp("", "pyimg-mirror-"); err != nil {
+		if _, err := checkFolder(d.dir); err != nil {
 			return err
 		}
+		d.work, err = os.MkdirTemp("", "pyimg-mirror-")
 	} else {
 		d.work = below(d.dir, workDir)
-		if d.leave, err = enter(d.dir); err != nil {
-			return err
-		}
+		d.into, err = enter(d.dir)
+	}
+	if err != nil {
+		return err
 	}
 	if d.o.Tar {
 		d.old, _ = Open(d.o.Output) // what is no bundle is replaced
 	}
 	return nil
-}
-
-// enter locks a folder of a bundle, or of one in the making, and makes it where there is none. leave frees it; of a run
-// that put nothing there, nothing stays.
-func enter(dir string) (leave func(), err error) {
-	unlock, err := lockFolder(dir)
-	if err != nil {
-		return func() {}, fmt.Errorf("writing to the folder %q: %w", dir, err)
-	}
-	leave = func() {
-		defer unlock()
-		work := below(dir, workDir)
-		if e, err := os.ReadDir(work); err == nil && len(e) == 1 && e[0].Name() == lockName {
-			_ = os.Remove(filepath.Join(work, lockName))
-			_ = os.Remove(work)
-			_ = os.Remove(dir)
-		}
-	}
-	if err := checkFolder(dir); err != nil { // while it waited, another may have filled it
-		leave()
-		return func() {}, err
-	}
-	return leave, nil
 }
 
 func (d *Draft) jobs() int { return cmp.Or(d.o.Jobs, 8) }

@@ -77,7 +77,10 @@ func lockFolder(dir string) (unlock func(), err error) {
 			return nil, errors.Join(err, f.Close())
 		}
 		if now, err := os.Stat(filepath.Join(work, lockName)); err == nil && os.SameFile(held, now) {
-			return func() { _ = f.Close() }, tidy(work)
+			if err := tidy(work); err != nil {
+				return nil, errors.Join(err, f.Close())
+			}
+			return func() { _ = f.Close() }, nil
 		}
 		_ = f.Close() // nobody else waits at what was removed
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // journalName, in the work folder, lists the files that runs have put into a bundle's folder or may have, a path a line.
@@ -72,38 +73,28 @@ func sweep(dir string, m Manifest) error {
 }
 
 // gone tells whether a file is not there, nor perhaps its folder.
-func gone(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+func gone(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) }
 
-// manifestIn is that of the bundle in a folder; a zero one where there is none.
-func manifestIn(dir string) (Manifest, error) {
-	if !exists(below(dir, ManifestName)) {
-		return Manifest{}, nil
-	}
-	b, err := openFolder(dir)
-	if err != nil {
-		return Manifest{}, err
-	}
-	return b.Manifest, b.Close()
-}
-
-// checkFolder refuses a folder that holds something else than a bundle, or one in the making: the user meant another one.
-func checkFolder(dir string) error {
+// checkFolder is the manifest of the bundle in a folder, a zero one where there is none yet. It refuses a folder that holds
+// something else than a bundle, or one in the making: the user meant another one.
+func checkFolder(dir string) (Manifest, error) {
 	for {
 		names, err := namesIn(dir)
 		if err != nil {
-			return fmt.Errorf("looking into the folder %q: %w", dir, err)
+			return Manifest{}, fmt.Errorf("looking into the folder %q: %w", dir, err)
 		}
 		if exists(below(dir, ManifestName)) {
-			if _, err := manifestIn(dir); err != nil {
-				return fmt.Errorf("the folder %q is not empty and no bundle that this pyimg knows; name another one: %v", dir, err) //nolint:errorlint // no bundle is at fault
+			b, err := openFolder(dir)
+			if err != nil {
+				return Manifest{}, fmt.Errorf("the folder %q is not empty and no bundle that this pyimg knows; name another one: %v", dir, err) //nolint:errorlint // no bundle is at fault
 			}
-			return nil
+			return b.Manifest, b.Close()
 		}
 		if len(names) == 0 || inTheMaking(dir, names) {
-			return nil
+			return Manifest{}, nil
 		}
 		if now, err := namesIn(dir); err == nil && slices.Equal(now, names) { // no other run was at work meanwhile
-			return fmt.Errorf("the folder %q is not empty and no bundle: it holds %q", dir, names[0])
+			return Manifest{}, fmt.Errorf("the folder %q is not empty and no bundle: it holds %q; name another one", dir, names[0])
 		}
 	}
 }

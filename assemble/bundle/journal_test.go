@@ -157,7 +157,7 @@ func TestJournalStaysInTheFolder(t *testing.T) {
 	tiny(t, b, 0)
 	write(t, nil, dir, "outside")
 	if err := os.Symlink(dir, filepath.Join(b, "up")); err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	write(t, []byte("../outside\n"+filepath.Join(dir, "outside")+"\nup/outside\n"), b, ".partial", "paths")
 	whole := filepath.Join(t.TempDir(), "whole")

@@ -9,8 +9,8 @@ import (
 // Prefix begins the names of files that are not whole yet.
 const Prefix = ".pyimg-"
 
-// Write makes a file in dir, which has to be on the file system of name, has write fill it, and renames it to name. Anyone
-// may read it, as the umask does not say here. Where write or anything else fails, name stays as it was and nothing is left.
+// Write makes a file in dir, which has to be on the file system of name, has write fill it, and renames it to name, with
+// mode 0644 whatever the umask. Where write or anything else fails, name stays as it was and nothing is left.
 func Write(dir, name string, write func(*os.File) error) (err error) {
 	f, err := os.CreateTemp(dir, Prefix+"*")
 	if err != nil {
