@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"strings"
@@ -100,23 +99,6 @@ func (s Spec) openFolder(ctx context.Context) (*layers.Folder, error) {
 		return s.Folder(ctx)
 	}
 	return layers.OpenFolder(cmp.Or(s.Dir, "."))
-}
-
-// PackFiles writes the files that the spec names as a tar, for layers.UnpackFolder to make a folder of that the spec finds
-// them in again. The same files give the same bytes.
-func (s Spec) PackFiles(ctx context.Context, w io.Writer) error {
-	f, err := readFiles(ctx, s, time.Time{})
-	if err != nil {
-		return err
-	}
-	defer f.close()
-	var found []layers.HostFile
-	for _, i := range f.items {
-		if i.from.Info != nil { // not of dirs
-			found = append(found, i.from)
-		}
-	}
-	return f.folder.Pack(ctx, w, found)
 }
 
 // A filesReader reads one entry of files.

@@ -6,7 +6,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"time"
+
+	"github.com/pyimg/pyimg/layers"
 )
 
 // LockedFiles are the files of a spec's folder, which a spec's digest does not cover.
@@ -51,9 +54,33 @@ func (l Lock) FitsFiles(ctx context.Context, s Spec) error {
 		return err
 	}
 	defer f.close()
+	return l.fits(f)
+}
+
+func (l Lock) fits(f *hostFiles) error {
 	now := f.locked()
 	if now == nil && l.Files == nil || now != nil && l.Files != nil && now.Digest == l.Files.Digest {
 		return nil
 	}
 	return &LockError{Err: errors.New(`was written when the spec's files were others; take them as they are now with "pyimg lock --update files"`)}
+}
+
+// PackFiles is FitsFiles, and writes what the spec takes of its folder as a tar, for layers.UnpackFolder to make a folder of
+// that the spec finds it in again. The same files give the same bytes.
+func (l Lock) PackFiles(ctx context.Context, s Spec, w io.Writer) error {
+	f, err := readFiles(ctx, s, time.Time{})
+	if err != nil {
+		return err
+	}
+	defer f.close()
+	if err := l.fits(f); err != nil {
+		return err
+	}
+	var found []layers.HostFile
+	for _, i := range f.items {
+		if i.from.Info != nil { // not of dirs
+			found = append(found, i.from)
+		}
+	}
+	return f.folder.Pack(ctx, w, found)
 }

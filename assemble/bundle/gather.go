@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/hex"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -245,11 +243,11 @@ func (d *Draft) addKeys(context.Context) error {
 		}) {
 			continue
 		}
-		der, err := x509.MarshalPKIXPublicKey(k.Public)
+		pem, err := keyText(k.Public)
 		if err != nil {
 			return fmt.Errorf("key %q: %w", k.Name, err)
 		}
-		it := text(keyPath(safeKeyName(k.Name)), Key, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
+		it := text(keyPath(safeKeyName(k.Name)), Key, pem)
 		for _, a := range apk.AlpineKeys() {
 			if a.Fingerprint == k.Fingerprint {
 				it.Path, it.From = keyPath(a.Name()), []string{a.URL()}

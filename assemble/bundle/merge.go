@@ -16,7 +16,7 @@ import (
 type LockedImage struct {
 	Name       string // of the files, without .lock and .yaml
 	Spec, Lock []byte // their text; the spec is left out (nil) where it has credentials
-	// Pack writes the files that the spec takes, as Spec.PackFiles does; nil where it takes none, or is left out.
+	// Pack writes the files that the spec takes, as Lock.PackFiles does; nil where it takes none, or is left out.
 	Pack func(context.Context, io.Writer) error
 }
 
@@ -26,7 +26,7 @@ func LockPath(name string) string { return name + ".lock" }
 // SpecPath is LockPath for the spec.
 func SpecPath(name string) string { return name + ".yaml" }
 
-// FilesPath is LockPath for the files that the spec takes of its folder: a tar, see Spec.PackFiles in package assemble.
+// FilesPath is LockPath for the files that the spec takes of its folder: a tar, see Lock.PackFiles in package assemble.
 func FilesPath(name string) string { return filesDir + "/" + name + ".tar" }
 
 const filesDir = "files"

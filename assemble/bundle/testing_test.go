@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -105,7 +106,8 @@ func (s *site) options(t testing.TB, output string) bundle.Options {
 	}
 	image := bundle.LockedImage{Name: "pyimg", Spec: spec, Lock: lock}
 	if len(s.spec.Files) > 0 {
-		image.Pack = s.spec.PackFiles
+		locked, of := s.lock, s.spec
+		image.Pack = func(ctx context.Context, w io.Writer) error { return locked.PackFiles(ctx, of, w) }
 	}
 	return bundle.Options{Inputs: in, Images: []bundle.LockedImage{image},
 		Client: &fetch.Client{}, Keyring: testKeys(t), Output: output, Tar: strings.HasSuffix(output, ".tar")}

@@ -3,14 +3,11 @@ package bundle
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"path"
 	"runtime"
 	"slices"
@@ -20,8 +17,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pyimg/pyimg/apk"
-	"github.com/pyimg/pyimg/assemble"
-	"github.com/pyimg/pyimg/layers"
 )
 
 // Verified is what Verify found to be whole and genuine.
@@ -115,113 +110,6 @@ func (v *verification) surroundings(ctx context.Context) {
 	for _, err := range v.bundle.src.around(ctx) {
 		v.fault("", err)
 	}
-}
-
-// readLocks reads the locks and what they take: all of that has to be in the bundle.
-func (v *verification) readLocks(ctx context.Context) {
-	from := v.bundle.sources(func(from string) string { return from })
-	for _, name := range v.bundle.Images() {
-		lock, err := v.bundle.ReadLock(ctx, name)
-		if err != nil {
-			v.unread[Lock] = true
-			v.fault(LockPath(name), err)
-			continue
-		}
-		v.images = append(v.images, lock.Digest)
-		v.fault(LockPath(name), v.needFiles(ctx, name, lock))
-		for _, p := range lock.Platforms {
-			for _, q := range p.Packages {
-				v.fault(LockPath(name), v.need(from, q))
-			}
-			for _, r := range p.Runtimes {
-				v.blobs[r.Digest] = true
-				if strings.HasPrefix(r.URL, "image:") {
-					v.fault(LockPath(name), v.needImage(r))
-					continue
-				}
-				if f, ok := from.find(r.URL); !ok || "sha256:"+f.SHA256 != r.Digest {
-					v.fault(LockPath(name), fmt.Errorf("it takes %s with the digest %s, and the bundle has it not", r.URL, r.Digest))
-				}
-			}
-		}
-	}
-}
-
-// takenFiles are what a spec takes of its folder, and the lock that says what they are.
-type takenFiles struct {
-	spec assemble.Spec
-	lock assemble.Lock
-}
-
-// needFiles notes that a spec takes files, and misses them where the bundle has them not.
-func (v *verification) needFiles(ctx context.Context, name string, lock assemble.Lock) error {
-	spec, err := v.bundle.ReadSpec(ctx, name)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && len(spec.Files) == 0 {
-		return nil // a spec with credentials is left out, and its files with it
-	}
-	if err != nil {
-		return err
-	}
-	if _, ok := v.bundle.File(FilesPath(name)); !ok {
-		return fmt.Errorf("its spec takes files of its folder, and the bundle has no %s", FilesPath(name))
-	}
-	v.files[FilesPath(name)] = takenFiles{spec, lock}
-	return nil
-}
-
-// fitFiles holds the files that the specs take against the locks, and against what is packed of them: nothing else may be
-// there.
-func (v *verification) fitFiles(ctx context.Context) {
-	for file, taken := range v.files {
-		err := taken.lock.FitsFiles(ctx, taken.spec)
-		if errors.As(err, new(*assemble.LockError)) {
-			err = errors.New("it holds other files than the lock was made of")
-		}
-		if err == nil {
-			err = v.repack(ctx, file, taken.spec)
-		}
-		v.fault(file, err)
-	}
-}
-
-// repack packs again what a spec takes of a file: the same has the same bytes.
-func (v *verification) repack(ctx context.Context, file string, spec assemble.Spec) error {
-	f, _ := v.bundle.File(file)
-	var size counter
-	h := sha256.New()
-	if err := spec.PackFiles(ctx, io.MultiWriter(h, &size)); err != nil {
-		return err
-	}
-	if int64(size) != f.Size || hex.EncodeToString(h.Sum(nil)) != f.SHA256 {
-		return fmt.Errorf("it holds more than the spec takes, or has another form: the same files are packed in %d bytes, and these are %d", size, f.Size)
-	}
-	return nil
-}
-
-// needImage misses the image that a runtime comes out of.
-func (v *verification) needImage(r assemble.LockedRuntime) error {
-	manifest := blobsDir + strings.TrimPrefix(r.Digest, "sha256:")
-	if _, ok := v.bundle.File(manifest); ok {
-		return nil
-	}
-	return fmt.Errorf("it takes a part of %s with the digest %s, and the bundle has it not", r.URL, r.Digest)
-}
-
-// need notes a package that a lock takes, and misses it where the bundle has it not.
-func (v *verification) need(from *sources, q assemble.LockedPackage) error {
-	p := &apk.Package{Name: q.Name, Version: q.Version, Arch: q.Arch, Size: q.Size}
-	var err error
-	if p.Checksum, err = apk.ParseChecksum(q.Checksum); err != nil {
-		return err
-	}
-	key := p.String() + ".apk " + q.Checksum
-	v.known[key], v.data[key] = p, q.Data
-	for _, url := range q.URLs {
-		if f, ok := from.find(url); ok && f.Checksum == q.Checksum {
-			return nil
-		}
-	}
-	return fmt.Errorf("it takes %s for %s, and the bundle has it not", p, p.Arch)
 }
 
 // folders are the folders that files lie in: each has at most one index.
@@ -408,70 +296,6 @@ func (v *verification) archive(f File, r io.Reader, listed *apk.Package) error {
 		return fmt.Errorf("its data stream is sha256:%s, the lock says %s", a.Control.DataHash, data)
 	}
 	return nil
-}
-
-// ReadLock reads an image's lock; fs.ErrNotExist where the bundle has none of that name.
-func (b *Bundle) ReadLock(ctx context.Context, name string) (assemble.Lock, error) {
-	text, err := b.Read(ctx, LockPath(name))
-	if err != nil {
-		return assemble.Lock{}, err
-	}
-	lock, err := assemble.ParseLock(text)
-	if err != nil {
-		return lock, &FaultError{b.Path, LockPath(name), &assemble.LockError{Err: err}}
-	}
-	spec, err := b.ReadSpec(ctx, name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist): // left out, since it has credentials
-		return lock, nil
-	case err == nil && lock.Spec != spec.Digest():
-		err = fmt.Errorf("it was made from another spec than %s", SpecPath(name))
-	}
-	if err != nil {
-		return lock, &FaultError{b.Path, LockPath(name), err}
-	}
-	return lock, nil
-}
-
-// ReadSpec reads an image's spec; fs.ErrNotExist where the bundle has none of that name. Its relative paths name files of
-// the bundle, see Opener, and what it takes of its folder is read in the bundle as long as that is open.
-func (b *Bundle) ReadSpec(ctx context.Context, name string) (assemble.Spec, error) {
-	text, err := b.Read(ctx, SpecPath(name))
-	if err != nil {
-		return assemble.Spec{}, err
-	}
-	spec, err := assemble.ParseSpec(strings.TrimSuffix(b.Path, "/")+"/"+SpecPath(name), text)
-	spec.Folder = func(ctx context.Context) (*layers.Folder, error) { return b.Folder(ctx, name) }
-	return spec, err
-}
-
-// Folder is a folder of the files that an image's spec takes, unpacked in a temporary place; fs.ErrNotExist where the
-// bundle has none. Closing it removes it. The error is a *FaultError where the files are none that "mirror create" packs, and
-// a *ReadError where they could not be read or written.
-func (b *Bundle) Folder(ctx context.Context, name string) (*layers.Folder, error) {
-	f, ok := b.File(FilesPath(name))
-	if !ok {
-		return nil, fmt.Errorf("bundle %q has no %s: %w", b.Path, FilesPath(name), fs.ErrNotExist)
-	}
-	r, err := b.Open(ctx, f)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	folder, err := layers.UnpackFolder(ctx, r)
-	if err == nil {
-		return folder, nil
-	}
-	if !errors.As(err, new(*layers.PackedError)) {
-		if errors.As(err, new(*FaultError)) || errors.As(err, new(*ReadError)) {
-			return nil, err
-		}
-		return nil, &ReadError{b.Path, f.Path, err}
-	}
-	if _, readErr := io.Copy(io.Discard, r); readErr != nil {
-		return nil, readErr // damage says more than what came of it
-	}
-	return nil, &FaultError{b.Path, f.Path, err}
 }
 
 const indexName = "APKINDEX.tar.gz"

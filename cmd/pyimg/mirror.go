@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -211,7 +212,7 @@ func (p program) mirrorInputs(c *cli.Context, specs []lockedSpec, src assemble.S
 	}
 	var inputs []assemble.Inputs
 	for _, s := range specs {
-		image, in, err := s.image(c.Context)
+		image, in, err := s.image()
 		if err != nil {
 			return err
 		}
@@ -231,16 +232,13 @@ func (p program) mirrorInputs(c *cli.Context, specs []lockedSpec, src assemble.S
 }
 
 // image is the lock with its spec as a bundle holds them, and what it takes.
-func (s lockedSpec) image(ctx context.Context) (image bundle.LockedImage, in assemble.Inputs, err error) {
+func (s lockedSpec) image() (image bundle.LockedImage, in assemble.Inputs, err error) {
 	lock, err := assemble.ReadLock(s.file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return image, in, usagef("%w; write it with \"pyimg lock\", or say with --package or --all what is to be in the bundle", err)
 	}
 	if err == nil {
 		err = lock.Fits(s.spec)
-	}
-	if err == nil {
-		err = lock.FitsFiles(ctx, s.spec)
 	}
 	if err == nil {
 		lock, err = lock.Only(s.spec.Platforms)
@@ -260,7 +258,7 @@ func (s lockedSpec) image(ctx context.Context) (image bundle.LockedImage, in ass
 		return image, in, err
 	}
 	if image.Spec, err = bundledSpec(s.spec); image.Spec != nil && len(s.spec.Files) > 0 {
-		image.Pack = s.spec.PackFiles
+		image.Pack = func(ctx context.Context, w io.Writer) error { return lock.PackFiles(ctx, s.spec, w) }
 	}
 	return image, in, err
 }

@@ -1,0 +1,74 @@
+package bundle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+
+	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/layers"
+)
+
+// ReadLock reads an image's lock; fs.ErrNotExist where the bundle has none of that name.
+func (b *Bundle) ReadLock(ctx context.Context, name string) (assemble.Lock, error) {
+	text, err := b.Read(ctx, LockPath(name))
+	if err != nil {
+		return assemble.Lock{}, err
+	}
+	lock, err := assemble.ParseLock(text)
+	if err != nil {
+		return lock, &FaultError{b.Path, LockPath(name), &assemble.LockError{Err: err}}
+	}
+	spec, err := b.ReadSpec(ctx, name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // left out, since it has credentials
+		return lock, nil
+	case err == nil && lock.Spec != spec.Digest():
+		err = fmt.Errorf("it was made from another spec than %s", SpecPath(name))
+	}
+	return lock, faulty(b.Path, LockPath(name), err)
+}
+
+// ReadSpec reads an image's spec; fs.ErrNotExist where the bundle has none of that name. Its relative paths name files of
+// the bundle, see Opener, and what it takes of its folder is read in the bundle as long as that is open.
+func (b *Bundle) ReadSpec(ctx context.Context, name string) (assemble.Spec, error) {
+	text, err := b.Read(ctx, SpecPath(name))
+	if err != nil {
+		return assemble.Spec{}, err
+	}
+	spec, err := assemble.ParseSpec(strings.TrimSuffix(b.Path, "/")+"/"+SpecPath(name), text)
+	spec.Folder = func(ctx context.Context) (*layers.Folder, error) { return b.Folder(ctx, name) }
+	return spec, err
+}
+
+// Folder is a folder of the files that an image's spec takes, unpacked in a temporary place; fs.ErrNotExist where the
+// bundle has none. Closing it removes it. The error is a *FaultError where the files are none that "mirror create" packs, and
+// a *ReadError where they could not be read or written.
+func (b *Bundle) Folder(ctx context.Context, name string) (*layers.Folder, error) {
+	f, ok := b.File(FilesPath(name))
+	if !ok {
+		return nil, fmt.Errorf("bundle %q has no %s: %w", b.Path, FilesPath(name), fs.ErrNotExist)
+	}
+	r, err := b.Open(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	folder, err := layers.UnpackFolder(ctx, r)
+	if err == nil {
+		return folder, nil
+	}
+	if !errors.As(err, new(*layers.PackedError)) {
+		if errors.As(err, new(*FaultError)) || errors.As(err, new(*ReadError)) {
+			return nil, err
+		}
+		return nil, &ReadError{b.Path, f.Path, err}
+	}
+	if _, readErr := io.Copy(io.Discard, r); readErr != nil {
+		return nil, readErr // damage says more than what came of it
+	}
+	return nil, &FaultError{b.Path, f.Path, err}
+}

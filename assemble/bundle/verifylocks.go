@@ -1,0 +1,111 @@
+package bundle
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/assemble"
+)
+
+// readLocks reads the locks and what they take: all of that has to be in the bundle.
+func (v *verification) readLocks(ctx context.Context) {
+	from := v.bundle.sources(func(from string) string { return from })
+	for _, name := range v.bundle.Images() {
+		lock, err := v.bundle.ReadLock(ctx, name)
+		if err != nil {
+			v.unread[Lock] = true
+			v.fault(LockPath(name), err)
+			continue
+		}
+		v.images = append(v.images, lock.Digest)
+		v.fault(LockPath(name), v.needFiles(ctx, name, lock))
+		for _, p := range lock.Platforms {
+			for _, q := range p.Packages {
+				v.fault(LockPath(name), v.need(from, q))
+			}
+			for _, r := range p.Runtimes {
+				v.blobs[r.Digest] = true
+				if strings.HasPrefix(r.URL, "image:") {
+					v.fault(LockPath(name), v.needImage(r))
+					continue
+				}
+				if f, ok := from.find(r.URL); !ok || "sha256:"+f.SHA256 != r.Digest {
+					v.fault(LockPath(name), fmt.Errorf("it takes %s with the digest %s, and the bundle has it not", r.URL, r.Digest))
+				}
+			}
+		}
+	}
+}
+
+// takenFiles are what a spec takes of its folder, and the lock that says what they are.
+type takenFiles struct {
+	spec assemble.Spec
+	lock assemble.Lock
+}
+
+// needFiles notes that a spec takes files, and misses them where the bundle has them not.
+func (v *verification) needFiles(ctx context.Context, name string, lock assemble.Lock) error {
+	spec, err := v.bundle.ReadSpec(ctx, name)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(spec.Files) == 0 {
+		return nil // a spec with credentials is left out, and its files with it
+	}
+	if err != nil {
+		return err
+	}
+	if _, ok := v.bundle.File(FilesPath(name)); !ok {
+		return fmt.Errorf("its spec takes files of its folder, and the bundle has no %s", FilesPath(name))
+	}
+	v.files[FilesPath(name)] = takenFiles{spec, lock}
+	return nil
+}
+
+// fitFiles packs again what the specs take of their files, and holds it against the locks: nothing else may be there, and
+// the same has the same bytes.
+func (v *verification) fitFiles(ctx context.Context) {
+	for file, taken := range v.files {
+		f, _ := v.bundle.File(file)
+		var size counter
+		h := sha256.New()
+		err := taken.lock.PackFiles(ctx, taken.spec, io.MultiWriter(h, &size))
+		switch {
+		case errors.As(err, new(*assemble.LockError)):
+			err = errors.New("it holds other files than the lock was made of")
+		case err == nil && (int64(size) != f.Size || hex.EncodeToString(h.Sum(nil)) != f.SHA256):
+			err = fmt.Errorf("it holds more than the spec takes, or has another form: the same files are packed in %d bytes, and these are %d", size, f.Size)
+		}
+		v.fault(file, err)
+	}
+}
+
+// needImage misses the image that a runtime comes out of.
+func (v *verification) needImage(r assemble.LockedRuntime) error {
+	manifest := blobsDir + strings.TrimPrefix(r.Digest, "sha256:")
+	if _, ok := v.bundle.File(manifest); ok {
+		return nil
+	}
+	return fmt.Errorf("it takes a part of %s with the digest %s, and the bundle has it not", r.URL, r.Digest)
+}
+
+// need notes a package that a lock takes, and misses it where the bundle has it not.
+func (v *verification) need(from *sources, q assemble.LockedPackage) error {
+	p := &apk.Package{Name: q.Name, Version: q.Version, Arch: q.Arch, Size: q.Size}
+	var err error
+	if p.Checksum, err = apk.ParseChecksum(q.Checksum); err != nil {
+		return err
+	}
+	key := p.String() + ".apk " + q.Checksum
+	v.known[key], v.data[key] = p, q.Data
+	for _, url := range q.URLs {
+		if f, ok := from.find(url); ok && f.Checksum == q.Checksum {
+			return nil
+		}
+	}
+	return fmt.Errorf("it takes %s for %s, and the bundle has it not", p, p.Arch)
+}
