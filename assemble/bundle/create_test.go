@@ -215,12 +215,7 @@ func bytesSent(m *fixture.Mirror) map[string]int64 {
 // TestChangedWhileInterrupted starts anew where the server's file is another one now.
 func TestChangedWhileInterrupted(t *testing.T) {
 	t.Parallel()
-	mirror := fixture.NewMirror()
-	publish(t, mirror, "1-r0")
-	url, err := mirror.Serve(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	mirror, url := tinyMirror(t)
 	o := tinyOptions(t, url, filepath.Join(t.TempDir(), "b"), 0)
 	o.Client = &fetch.Client{Retries: -1}
 	mirror.Fail(fixture.Fault{Path: "APKINDEX", Truncate: 100})

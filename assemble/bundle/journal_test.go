@@ -20,9 +20,7 @@ func TestOtherPeoplesFoldersStay(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	whole := filepath.Join(t.TempDir(), "whole")
-	o := s.options(t, whole)
-	o.Store = s.store
-	mustCreate(t, o)
+	s.create(t, whole)
 	for name, there := range map[string][]string{
 		"a manifest of something else": {"manifest.json", "images/logo.png", "poetry.lock", "compose.yaml"},
 		"a work folder":                {".partial/mine", "keys/mine"},
@@ -56,9 +54,7 @@ func TestFilesBesideABundleStay(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	dir := filepath.Join(t.TempDir(), "b")
-	o := s.options(t, dir)
-	o.Store = s.store
-	mustCreate(t, o)
+	o := s.create(t, dir)
 	for _, f := range []string{"keys/mine", "mine.lock"} {
 		write(t, nil, dir, f)
 	}
@@ -91,9 +87,7 @@ func TestOneTarOfOneName(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	tar := filepath.Join(t.TempDir(), "b.tar")
-	o := s.options(t, tar)
-	o.Store = s.store
-	mustCreate(t, o)
+	s.create(t, tar)
 	s.relock(t, "linux/amd64")
 	for _, split := range []int64{1 << 20, 0} {
 		o := s.options(t, tar)
@@ -113,13 +107,9 @@ func TestImportAfterAnInterruptedOne(t *testing.T) {
 	s := newSite(t)
 	dir := t.TempDir()
 	first, second, closed := filepath.Join(dir, "first"), filepath.Join(dir, "second"), filepath.Join(dir, "closed")
-	o := s.options(t, first)
-	o.Store = s.store
-	mustCreate(t, o)
+	s.create(t, first)
 	s.relock(t, "linux/amd64")
-	o = s.options(t, second)
-	o.Store = s.store
-	mustCreate(t, o)
+	s.create(t, second)
 	b := open(t, first)
 	broken := files(t, filepath.Join(first, "runtimes"))[0]
 	remove(t, first, "runtimes", broken)
@@ -210,9 +200,7 @@ func TestBundleStaysWholeUntilTheNextIsThere(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.relock(t, "linux/amd64")
-	o := s.options(t, filepath.Join(t.TempDir(), "b"))
-	o.Store = s.store
-	mustCreate(t, o)
+	o := s.create(t, filepath.Join(t.TempDir(), "b"))
 	write(t, []byte("print('bye')\n"), s.dir, "app", "main.py")
 	s.update(t, "1.3.2-r0")
 	o = s.options(t, o.Output)
@@ -263,12 +251,7 @@ func TestTrashOfAKilledRun(t *testing.T) {
 // TestEndlessPackage ends at the size that its index says.
 func TestEndlessPackage(t *testing.T) {
 	t.Parallel()
-	mirror := fixture.NewMirror()
-	publish(t, mirror, "1-r0")
-	url, err := mirror.Serve(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	mirror, url := tinyMirror(t)
 	o := tinyOptions(t, url, filepath.Join(t.TempDir(), "b"), 0)
 	d, err := bundle.Prepare(t.Context(), o)
 	if err != nil {

@@ -39,9 +39,7 @@ func TestServersSizesCount(t *testing.T) {
 	s := newSite(t)
 	s.relock(t, "linux/amd64")
 	dir := filepath.Join(t.TempDir(), "b")
-	o := s.options(t, dir)
-	o.Store = s.store
-	mustCreate(t, o)
+	s.create(t, dir)
 	local := open(t, dir)
 	const apk = "alpine/v3.20/main/x86_64/busybox-1.36.1-r29.apk"
 	for _, path := range []string{"pyimg.yaml", "pyimg.lock", bundle.FilesPath("pyimg"), apk} {

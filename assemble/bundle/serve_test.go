@@ -73,9 +73,7 @@ func TestOpenerMakesTheLockedImage(t *testing.T) {
 	s := newSite(t)
 	dir := t.TempDir()
 	for _, output := range []string{"b", "b.tar"} {
-		o := s.options(t, filepath.Join(dir, output))
-		o.Store = s.store
-		mustCreate(t, o)
+		s.create(t, filepath.Join(dir, output))
 	}
 	server := httptest.NewServer(open(t, filepath.Join(dir, "b.tar")).Handler())
 	t.Cleanup(server.Close)

@@ -113,6 +113,15 @@ func (s *site) options(t testing.TB, output string) bundle.Options {
 		Client: &fetch.Client{}, Keyring: testKeys(t), Output: output, Tar: strings.HasSuffix(output, ".tar")}
 }
 
+// create makes the bundle of the site's lock, of what its build kept.
+func (s *site) create(t testing.TB, output string) bundle.Options {
+	t.Helper()
+	o := s.options(t, output)
+	o.Store = s.store
+	mustCreate(t, o)
+	return o
+}
+
 // create makes a bundle.
 func create(t testing.TB, o bundle.Options) (bundle.Created, error) {
 	t.Helper()
@@ -163,15 +172,22 @@ func verify(t testing.TB, path string) error {
 	return err
 }
 
-// tiny makes a bundle of one small package, without a lock.
-func tiny(t testing.TB, output string, split int64) {
+// tinyMirror serves one small package.
+func tinyMirror(t testing.TB) (mirror *fixture.Mirror, url string) {
 	t.Helper()
-	mirror := fixture.NewMirror()
+	mirror = fixture.NewMirror()
 	publish(t, mirror, "1-r0")
 	url, err := mirror.Serve(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
+	return mirror, url
+}
+
+// tiny makes a bundle of one small package, without a lock.
+func tiny(t testing.TB, output string, split int64) {
+	t.Helper()
+	_, url := tinyMirror(t)
 	mustCreate(t, tinyOptions(t, url, output, split))
 }
 

@@ -229,9 +229,7 @@ func TestForgedBundles(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			dir := filepath.Join(t.TempDir(), "b")
-			o := s.options(t, dir)
-			o.Store = s.store
-			mustCreate(t, o)
+			s.create(t, dir)
 			forge(t, dir, func(m *bundle.Manifest) { c.change(t, dir, m) })
 			err := verify(t, dir)
 			var fault *bundle.FaultError
