@@ -29,7 +29,8 @@ const (
 	maxKept = 256 << 10
 	// maxDatabase bounds the copy of apk's database; one of a thousand packages has some 8 MiB.
 	maxDatabase = 16 << 20
-	// maxOddities bounds what is told of layers that do not lie well over each other.
+	// maxOddities bounds what is told of layers that do not lie well over each other, kind by kind: many harmless ones do
+	// not hide a bad one.
 	maxOddities = 10_000
 	// maxChanged bounds a file whose content is changed; CPython's Makefile has some 200 KiB.
 	maxChanged = 1 << 20

@@ -34,6 +34,8 @@ const (
 	Escape
 	// Lost is an entry that has no place in the tree.
 	Lost
+	// Obeyed is an entry with an OverlayMark.
+	Obeyed
 )
 
 const (
@@ -44,9 +46,9 @@ const (
 
 // NewImageTree lays the layers of any image over each other as image-spec's layer.md has it: whiteouts and opaque folders
 // delete what lies below, and what stands later takes the place of what stood before. Only an error of Entries is one;
-// all else that is odd is told beside the tree, at most 10,000 of them.
+// all else that is odd is returned with the tree, at most 10,000 of each kind.
 func NewImageTree(ls []TreeLayer) (*Tree, []Oddity, error) {
-	o := &overlay{tree: &Tree{nodes: make(map[string]*node, treeSize)}}
+	o := &overlay{tree: &Tree{nodes: make(map[string]*node, treeSize)}, count: map[OddityKind]int{}}
 	for i, l := range ls {
 		o.tree.layers = append(o.tree.layers, l.Name)
 		o.layer, o.gone, o.opaque = i, map[string]int{}, map[string]bool{}
@@ -76,12 +78,14 @@ type overlay struct {
 	gone     map[string]int  // what this layer deletes, and how much that is
 	opaque   map[string]bool // folders that this layer begins anew
 	oddities []Oddity
+	count    map[OddityKind]int
 }
 
 func (o *overlay) odd(kind OddityKind, path string, format string, args ...any) *Oddity {
-	if len(o.oddities) >= maxOddities {
+	if o.count[kind] >= maxOddities {
 		return &Oddity{}
 	}
+	o.count[kind]++
 	o.oddities = append(o.oddities, Oddity{Kind: kind, Path: path, Layer: o.layer, Below: -1, Why: fmt.Sprintf(format, args...)})
 	return &o.oddities[len(o.oddities)-1]
 }
@@ -90,6 +94,9 @@ func (o *overlay) add(entry Entry) {
 	n := Node{Path: entry.Path(), Layer: o.layer, Entry: entry}
 	if name := entry.Header.Name; strings.HasPrefix(name, "/") || slices.Contains(strings.Split(name, "/"), "..") {
 		o.odd(Escape, n.Path, "its name in the layer is %q", name)
+	}
+	if mark := OverlayMark(entry.Header); mark != "" {
+		o.odd(Obeyed, n.Path, "%s", mark)
 	}
 	if n.Path == "" {
 		if root := o.tree.nodes[""]; root != nil {

@@ -32,6 +32,9 @@ func (c *checker) layering() {
 			c.find(severity, "layer-escape", at, "make the layer anew with names below its root", "%s: %s", at, o.Why)
 		case layers.Lost:
 			c.find(Error, "layer-conflict", at, "move or leave out one of the two", "%s cannot be unpacked: %s", at, o.Why)
+		case layers.Obeyed:
+			c.find(Error, "overlay-mark", at, "make the layer anew without it, with a whiteout (.wh.NAME) where files are to be deleted",
+				"%s has %s, which overlayfs obeys: docker and podman hide files that other tools show", at, o.Why)
 		}
 		for i := range c.findings[before:] {
 			c.findings[before+i].Layer = c.Tree.LayerName(o.Layer)
