@@ -9,12 +9,13 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/pyimg/pyimg/internal/regular"
 )
 
 const (
@@ -109,12 +110,7 @@ func (r *Keyring) AddPath(path string) error {
 }
 
 func (r *Keyring) addFile(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("reading key: %w", err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
+	data, err := regular.Read(path, maxKeyFile)
 	if err != nil {
 		return fmt.Errorf("reading key: %w", err)
 	}

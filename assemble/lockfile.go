@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/internal/atomicfile"
+	"github.com/pyimg/pyimg/internal/regular"
 )
 
 // maxLock bounds a lock: 9 platforms of a thousand packages take some 5 MB.
@@ -39,14 +39,12 @@ func (e *LockError) Unwrap() error { return e.Err }
 // ReadLock reads a lock and checks that it is whole: of a version that is known, as it was written, and with the digests
 // that follow from it. The error is a *LockError but where the file cannot be read; fs.ErrNotExist where there is none.
 func ReadLock(name string) (Lock, error) {
-	f, err := os.Open(name)
+	data, err := regular.Read(name, maxLock)
+	if errors.Is(err, regular.ErrTooLarge) {
+		return Lock{}, &LockError{name, fmt.Errorf("has more than %d bytes, which no lock has", maxLock)}
+	}
 	if err != nil {
 		return Lock{}, fmt.Errorf("reading lock: %w", err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxLock+1))
-	if err != nil {
-		return Lock{}, fmt.Errorf("reading lock %q: %w", name, err)
 	}
 	l, err := ParseLock(data)
 	if err != nil {

@@ -16,12 +16,13 @@ const module = "github.com/pyimg/pyimg/"
 func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
 	t.Parallel()
 	may := map[string][]string{
-		"apk":                 {"apk"},
-		"layers":              {"layers"},
-		"push":                {"push", "internal/atomicfile"},
-		"assemble":            {"apk", "layers", "internal/atomicfile"},
+		"apk":                 {"apk", "internal/regular"},
+		"layers":              {"layers", "internal/regular"},
+		"push":                {"push", "internal/atomicfile", "internal/regular"},
+		"assemble":            {"apk", "layers", "internal/atomicfile", "internal/regular"},
 		"internal/atomicfile": {},
-		"internal/fetch":      {},
+		"internal/fetch":      {"internal/regular"},
+		"internal/regular":    {},
 		"internal/progress":   {},
 		"internal/fixture":    {},
 	}

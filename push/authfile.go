@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/pyimg/pyimg/internal/regular"
 )
 
 // maxAuthFile bounds a config file; a thousand registries fit a tenth of it.
@@ -31,20 +31,7 @@ type authEntry struct {
 	RegistryToken string `json:"registrytoken"`
 }
 
-func readAuthFile(path string) ([]byte, error) { return readSmallFile(path, maxAuthFile) }
-
-func readSmallFile(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	content, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(content)) > limit {
-		err = fmt.Errorf("it is larger than %d bytes", limit)
-	}
-	return content, err
-}
+func readAuthFile(path string) ([]byte, error) { return regular.Read(path, maxAuthFile) }
 
 // parseAuthFile never repeats content in its errors: it may be a secret.
 func parseAuthFile(content []byte) (authFile, error) {

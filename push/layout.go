@@ -18,6 +18,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/rogpeppe/go-internal/lockedfile"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/pyimg/pyimg/internal/regular"
 )
 
 const (
@@ -81,7 +83,7 @@ func writeBlobs(ctx context.Context, dir string, blobs []blob) error {
 
 // checkLayout refuses a folder that holds other things: the user meant another one.
 func checkLayout(dir string) error {
-	raw, err := os.ReadFile(filepath.Join(dir, layoutFile))
+	raw, err := regular.Read(filepath.Join(dir, layoutFile), maxManifest)
 	if err == nil {
 		return checkVersion(raw)
 	}
@@ -181,7 +183,7 @@ func tagLayout(ctx context.Context, dir, tag string, desc v1.Descriptor) error {
 }
 
 func readIndexFile(path string) (*v1.IndexManifest, error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return nil, err
 	}

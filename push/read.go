@@ -14,6 +14,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/pyimg/pyimg/internal/regular"
 )
 
 // ReadLayout opens an image in an OCI layout directory or in a tar archive that holds one, OCI's or docker's, each
@@ -172,15 +174,15 @@ func (f *files) reader(name string) (io.ReadCloser, int64, error) {
 		return f.member(name)
 	}
 	path := filepath.Join(f.path, filepath.FromSlash(name))
-	fi, err := os.Stat(path)
+	file, err := regular.Open(path)
 	if err != nil {
 		return nil, 0, err
 	}
-	if !fi.Mode().IsRegular() { // to open a pipe would wait for its writer
-		return nil, 0, fmt.Errorf("%q is not a file", name)
+	fi, err := file.Stat()
+	if err != nil {
+		return nil, 0, errors.Join(err, file.Close())
 	}
-	file, err := os.Open(path)
-	return file, fi.Size(), err
+	return file, fi.Size(), nil
 }
 
 // small reads a file that must fit into memory.

@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path"
+
+	"github.com/pyimg/pyimg/internal/regular"
 )
 
 // maxMembers bounds an archive: a thousand images of a hundred layers.
@@ -19,7 +20,7 @@ type span struct{ offset, size int64 }
 // scanArchive reads the headers of a tar archive and skips its contents. Of two members of one name the later counts, as
 // when it is unpacked; links, sparse files and folders are passed over: no layout needs them.
 func scanArchive(file string) (map[string]span, error) {
-	f, err := os.Open(file)
+	f, err := regular.Open(file)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +54,7 @@ func (f *files) member(name string) (io.ReadCloser, int64, error) {
 	if !ok {
 		return nil, 0, fmt.Errorf("member %q: %w", name, fs.ErrNotExist)
 	}
-	file, err := os.Open(f.path)
+	file, err := regular.Open(f.path)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/pyimg/pyimg/internal/regular"
 )
 
 // A refusedError is a request that we did not send.
@@ -107,7 +109,7 @@ const maxCAFile = 8 << 20
 
 // trusting is a transport that takes the certificates in a file for as good as the system's.
 func trusting(file string) (http.RoundTripper, error) {
-	pem, err := readSmallFile(file, maxCAFile)
+	pem, err := regular.Read(file, maxCAFile)
 	if err != nil {
 		return nil, fmt.Errorf("reading CA certificates: %w", err)
 	}

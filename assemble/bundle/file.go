@@ -12,6 +12,7 @@ import (
 	"github.com/rogpeppe/go-internal/lockedfile"
 
 	"github.com/pyimg/pyimg/internal/atomicfile"
+	"github.com/pyimg/pyimg/internal/regular"
 )
 
 // workDir, in a bundle that is being made, holds what is not in its place yet: nobody removes what is not whole after a
@@ -44,7 +45,7 @@ func writeManifest(dir string, m Manifest) error {
 
 // sumOf is a file's SHA-256 in hex.
 func sumOf(ctx context.Context, name string) (string, error) {
-	f, err := os.Open(name)
+	f, err := regular.Open(name)
 	if err != nil {
 		return "", err
 	}

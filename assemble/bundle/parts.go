@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/internal/atomicfile"
+	"github.com/pyimg/pyimg/internal/regular"
 )
 
 const (
@@ -56,7 +57,7 @@ func exists(name string) bool {
 
 // readSums reads the parts' names, which lie in the same folder, and digests.
 func readSums(name string) (names, digests []string, err error) {
-	f, err := os.Open(name)
+	f, err := regular.Open(name)
 	if err != nil {
 		return nil, nil, fmt.Errorf("the parts of a tar are read together with their sums: %w", err)
 	}
@@ -76,19 +77,24 @@ func readSums(name string) (names, digests []string, err error) {
 	return names, digests, nil
 }
 
+func openPart(name string) (fs.FileInfo, *os.File, error) {
+	f, err := regular.Open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	return info, f, nil
+}
+
 func openParts(names, sums []string) (*parts, error) {
 	p := &parts{sums: sums}
 	for _, name := range names {
-		info, err := os.Stat(name) // before it is opened, since opening a FIFO waits for whoever writes to it
+		info, f, err := openPart(name)
 		if errors.Is(err, fs.ErrNotExist) && sums != nil {
 			err = &FaultError{Bundle: name, Err: fmt.Errorf("the part is missing: %w", fs.ErrNotExist)}
-		}
-		if err == nil && !info.Mode().IsRegular() {
-			err = fmt.Errorf("%q is no plain file", name)
-		}
-		var f *os.File
-		if err == nil {
-			f, err = os.Open(name)
 		}
 		if err != nil {
 			return nil, errors.Join(err, p.Close())

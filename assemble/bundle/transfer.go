@@ -12,12 +12,17 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+
+	"github.com/pyimg/pyimg/internal/regular"
 )
 
 // maxIndex bounds an index, whose size nothing says beforehand. Alpine's have some 3 MB.
 const maxIndex = 256 << 20
 
 const metaSuffix = ".json" // of the file beside a transfer that says what it takes to go on
+
+// maxMeta bounds that file: a URL and a validator.
+const maxMeta = 64 << 10
 
 // meta is what is noted of a transfer when it begins.
 type meta struct {
@@ -46,7 +51,7 @@ func (d *Draft) transferred(it *item) int64 {
 
 // begun is what is known of a transfer to a file in the work folder, and how many bytes of it are there.
 func begun(part string) (m meta, n int64) {
-	b, err := os.ReadFile(part + metaSuffix)
+	b, err := regular.Read(part+metaSuffix, maxMeta)
 	if err != nil || json.Unmarshal(b, &m) != nil {
 		return meta{}, 0
 	}

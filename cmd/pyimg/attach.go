@@ -3,12 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/urfave/cli/v2"
 
+	"github.com/pyimg/pyimg/internal/regular"
 	"github.com/pyimg/pyimg/push"
 )
 
@@ -55,7 +55,7 @@ func (p program) attach(c *cli.Context) error {
 	artifact := push.Artifact{Type: c.String("type"), Annotations: annotations}
 	for _, name := range c.Args().Tail() {
 		artifact.Files = append(artifact.Files, push.File{
-			Name: filepath.Base(name), Open: func() (io.ReadCloser, error) { return os.Open(name) },
+			Name: filepath.Base(name), Open: func() (io.ReadCloser, error) { return regular.Open(name) },
 		})
 	}
 	report, err := p.reporter(c)

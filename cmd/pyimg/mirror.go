@@ -15,6 +15,7 @@ import (
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle"
 	"github.com/pyimg/pyimg/internal/progress"
+	"github.com/pyimg/pyimg/internal/regular"
 	"github.com/pyimg/pyimg/push"
 )
 
@@ -123,7 +124,7 @@ func mirrorOptions(c *cli.Context) (bundle.Options, error) {
 // oldManifest is that of a bundle, or of what is kept of one.
 func oldManifest(name string) (*bundle.Manifest, error) {
 	if strings.HasSuffix(name, ".json") {
-		f, err := os.Open(name)
+		f, err := regular.Open(name)
 		if err != nil {
 			return nil, usageError{err}
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/internal/fetch"
+	"github.com/pyimg/pyimg/internal/regular"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -182,7 +183,7 @@ func alpineKey(ctx context.Context, k apk.AlpineKey, client assemble.Opener, sto
 			return b, nil
 		}
 	}
-	if b, err := os.ReadFile(filepath.Join("/etc/apk/keys", k.Name())); err == nil {
+	if b, err := regular.Read(filepath.Join("/etc/apk/keys", k.Name()), maxKey); err == nil {
 		return b, nil
 	}
 	f, err := client.Open(ctx, k.URL())

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/pyimg/pyimg/internal/regular"
 )
 
 // openFile opens a local file; name is what the caller called it.
@@ -15,13 +17,9 @@ func openFile(ctx context.Context, name, path string) (io.ReadCloser, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, &Error{URL: name, Err: err}
 	}
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return nil, &Error{URL: name, Err: explain(err, path)}
-	}
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		_ = f.Close()
-		return nil, &Error{URL: name, Err: errors.New("this is a folder, and a file is wanted")}
 	}
 	return &file{File: f, name: name, alive: func() error { return context.Cause(ctx) }}, nil
 }

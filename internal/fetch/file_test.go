@@ -40,7 +40,7 @@ func TestLocalMissing(t *testing.T) {
 		{filepath.Join(dir, "x86_64", "APKINDEX.tar.gz"), `the folder "` + dir + `" has no "x86_64"`},
 		{"file://" + filepath.Join(dir, "none"), `has no "none"`},
 		{filepath.Join(dir, "file", "below"), "not a directory"},
-		{dir, "this is a folder, and a file is wanted"},
+		{dir, "it is a folder, and a file is expected"},
 		{"file://host/path", `did you mean "file:///host/path"?`},
 		{"ftp://host/path", `no such scheme "ftp"`},
 		{"http:///path", "names no host"},
