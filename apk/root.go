@@ -77,8 +77,43 @@ type Dir struct {
 // Skip is a member that is not in the root.
 type Skip struct {
 	Member string // its name in the archive
-	Reason string
+	Reason SkipReason
 	By     int // index of the package whose file is there instead, or -1
+}
+
+// SkipReason says why a member is not in the root. The values are part of locks and images: they never change their meaning.
+type SkipReason string
+
+// What a member may be skipped for.
+const (
+	SkipDotName  SkipReason = "dot-name"  // its name begins with a dot
+	SkipType     SkipReason = "type-flag" // apk does not know its type
+	SkipKeep     SkipReason = "keep-file" // apk 2 does not install .keep_ files
+	SkipReplaced SkipReason = "replaced"  // another package's file is there
+	SkipSame     SkipReason = "same-file" // the same file is there under another name
+	SkipDevice   SkipReason = "device"    // a device node
+	SkipOwn      SkipReason = "apks-own"  // apk writes this file itself
+)
+
+// String is the sentence that people read.
+func (r SkipReason) String() string {
+	switch r {
+	case SkipDotName:
+		return "its name begins with a dot"
+	case SkipType:
+		return "its type flag is unknown"
+	case SkipKeep:
+		return "apk 2 leaves " + keepPrefix + " files out"
+	case SkipReplaced:
+		return "another package's file is there"
+	case SkipSame:
+		return "the same file is there under another name"
+	case SkipDevice:
+		return "it is a device node, and container runtimes make their own"
+	case SkipOwn:
+		return "apk writes this file itself"
+	}
+	return string(r)
 }
 
 // PendingScript is a script that apk would have run without --no-scripts.

@@ -52,15 +52,15 @@ func (f *ownedFile) finalHeader() *tar.Header {
 }
 
 // absent says why a file that the database lists is not among Root.Files, or "".
-func (f *ownedFile) absent(t *tree) string {
+func (f *ownedFile) absent(t *tree) SkipReason {
 	where, n, err := t.place(f.path())
 	switch {
 	case err != nil || n == nil || n.file != f:
 		return "" // noted when it was overwritten
 	case n.device():
-		return "a device node: runtimes make their own"
+		return SkipDevice
 	case reserved(where):
-		return "apk writes this file itself"
+		return SkipOwn
 	}
 	return ""
 }
@@ -144,7 +144,7 @@ func (in *installer) install(index int, p Installed) error {
 func (in *installer) add(m Member) {
 	name := m.Header.Name
 	if strings.HasPrefix(name, ".") {
-		in.current().skip(m, "apk installs nothing whose name begins with a dot", -1)
+		in.current().skip(m, SkipDotName, -1)
 		return
 	}
 	if m.Header.Typeflag == tar.TypeDir {
@@ -160,7 +160,7 @@ func (in *installer) add(m Member) {
 	case tar.TypeReg, tar.TypeCont, tar.TypeLink, tar.TypeSymlink, tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
 		in.addFile(name, m)
 	default:
-		in.current().skip(m, fmt.Sprintf("apk does not know the type flag %q", m.Header.Typeflag), -1)
+		in.current().skip(m, SkipType, -1)
 	}
 }
 
@@ -188,7 +188,7 @@ func (in *installer) addFile(name string, m Member) {
 	p := in.current()
 	dir, base := split(name)
 	if in.root.o.Dialect == Dialect2 && strings.HasPrefix(base, keepPrefix) && len(base) > len(keepPrefix) {
-		p.skip(m, "apk 2 installs no "+keepPrefix+" files", -1)
+		p.skip(m, SkipKeep, -1)
 		return
 	}
 	own := p.byName[dir]
@@ -207,7 +207,7 @@ func (in *installer) addFile(name string, m Member) {
 	if old := in.files[name]; old != nil {
 		switch in.replacesFile(old.pkg, p.index) {
 		case keepOld:
-			p.skip(m, fmt.Sprintf("%s replaces it", in.root.packages[old.pkg].Package), old.pkg)
+			p.skip(m, SkipReplaced, old.pkg)
 			return
 		case neither:
 			in.addFault(&ConflictError{Path: name, Package: p.Package.String(), Owner: in.root.packages[old.pkg].Package.String()})
@@ -301,14 +301,13 @@ func (in *installer) commit(f *ownedFile) {
 	case there == nil:
 	case f.dir.protected() && there.file != old:
 		if bytes.Equal(there.file.sum, f.sum) {
-			in.current().skip(Member{Header: f.header}, "the same file is there under another name", there.file.pkg)
+			in.current().skip(Member{Header: f.header}, SkipSame, there.file.pkg)
 			return
 		}
 		where += newSuffix
 	default:
 		// It may be there under another name, through a symlink: then the database keeps both.
-		in.root.packages[there.file.pkg].skip(Member{Header: there.file.header},
-			fmt.Sprintf("%s overwrites it", in.current().Package), f.pkg)
+		in.root.packages[there.file.pkg].skip(Member{Header: there.file.header}, SkipReplaced, f.pkg)
 	}
 	in.root.tree.nodes[where] = &node{file: f}
 	in.owners.committed(where, f.content)

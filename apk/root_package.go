@@ -57,7 +57,7 @@ func (p *rootPackage) scripts() []Script {
 }
 
 // skip notes that a member is not installed.
-func (p *rootPackage) skip(m Member, reason string, by int) {
+func (p *rootPackage) skip(m Member, reason SkipReason, by int) {
 	p.skips = append(p.skips, Skip{Member: m.Header.Name, Reason: reason, By: by})
 }
 

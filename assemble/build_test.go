@@ -121,8 +121,8 @@ func TestPackageThatNeedsNoChangeIsItsOwnLayer(t *testing.T) {
 	w := newWorld(t, fixture.Package{Name: "a", Files: []fixture.File{file("usr/a", "a")}})
 	got, _ := image(t, w.spec(t, "a", ""), w.sources(t))
 	l := got["apk a=1-r0"]
-	if want := "sha256:" + w.archives["a"].DataHash(); l.Digest != want || l.Reason != "" {
-		t.Errorf("layer %s (%s), want the data stream %s", l.Digest, l.Reason, want)
+	if want := "sha256:" + w.archives["a"].DataHash(); l.Digest != want || why(l) != "" {
+		t.Errorf("layer %s (%s), want the data stream %s", l.Digest, why(l), want)
 	}
 }
 
@@ -144,8 +144,8 @@ func TestPackageIsTranscodedOnlyWhereItMust(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, c.packages...)
 			got, tree := image(t, w.spec(t, "z", ""), w.sources(t))
-			if l := got["apk z=1-r0"]; !strings.Contains(l.Reason, c.reason) || l.Digest == "sha256:"+w.archives["z"].DataHash() {
-				t.Errorf("layer %s, reason %q, want a transcoded one because of %q", l.Digest, l.Reason, c.reason)
+			if l := got["apk z=1-r0"]; !strings.Contains(why(l), c.reason) || l.Digest == "sha256:"+w.archives["z"].DataHash() {
+				t.Errorf("layer %s, reason %q, want a transcoded one because of %q", l.Digest, why(l), c.reason)
 			}
 			if _, err := tree.Lstat(c.path); err != nil {
 				t.Errorf("Lstat(%q): %v", c.path, err)
@@ -180,8 +180,8 @@ func TestPathThatLostIsCoveredByOrder(t *testing.T) {
 		fixture.Package{Name: "new", Depends: []string{"old"}, Files: []fixture.File{file("etc/conf", "newer"), file("etc/more", "x")}})
 	got, tree := image(t, w.spec(t, "new", ""), w.sources(t))
 	for name, l := range got {
-		if strings.HasPrefix(name, "apk ") && name != "apk database" && l.Reason != "" {
-			t.Errorf("%s was transcoded: %s", name, l.Reason)
+		if strings.HasPrefix(name, "apk ") && name != "apk database" && why(l) != "" {
+			t.Errorf("%s was transcoded: %s", name, why(l))
 		}
 	}
 	n, err := tree.Lstat("etc/conf")

@@ -67,11 +67,7 @@ func configFile(p LockedPlatform) *v1.ConfigFile {
 	}
 	for _, l := range p.Layers {
 		f.RootFS.DiffIDs = append(f.RootFS.DiffIDs, hash(l.DiffID))
-		comment := "verbatim"
-		if l.Reason != "" {
-			comment = l.Reason
-		}
-		f.History = append(f.History, v1.History{Created: created, CreatedBy: historyPrefix + l.From, Comment: comment})
+		f.History = append(f.History, v1.History{Created: created, CreatedBy: historyPrefix + l.From, Comment: comment(l.Reasons)})
 	}
 	return f
 }

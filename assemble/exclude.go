@@ -120,7 +120,7 @@ func (e *exclusion) exclude(i int, members iter.Seq2[layers.Entry, error], to *e
 		dropped++
 	}
 	if dropped > 0 {
-		to.because("%d%s", dropped, excludedSuffix)
+		to.because(reason(ReasonExcluded, dropped))
 	}
 	e.empty[i] = dropped > 0 && kept == 0
 	return nil
@@ -148,8 +148,6 @@ func (e *exclusion) without(groups [][]int) [][]int {
 	return slices.DeleteFunc(groups, func(g []int) bool { return len(g) == 0 })
 }
 
-const excludedSuffix = " paths are excluded"
-
 // warnExcluded says what excluding paths costs, and which of it was in vain.
 func (b *platformBuild) warnExcluded(unused excludes) {
 	for _, glob := range unused {
@@ -157,8 +155,7 @@ func (b *platformBuild) warnExcluded(unused excludes) {
 	}
 	var names []string
 	for _, l := range b.layers {
-		number, only := strings.CutSuffix(l.Reason, excludedSuffix)
-		if only && !strings.ContainsFunc(number, func(r rune) bool { return r < '0' || r > '9' }) {
+		if len(l.Reasons) == 1 && l.Reasons[0].Code == ReasonExcluded {
 			names = append(names, strings.TrimPrefix(l.From, "apk "))
 		}
 	}

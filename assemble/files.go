@@ -211,7 +211,7 @@ func (b *platformBuild) addFiles(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("making the layer of the spec's files: %w", err)
 	}
-	b.layers = append(b.layers, Layer{Blob: blob, From: filesName, Reason: "generated"})
+	b.layers = append(b.layers, Layer{Blob: blob, From: filesName, Reasons: []Reason{reason(ReasonGenerated)}})
 	return b.tree.Add(layers.TreeLayer{Name: filesName, Entries: b.store.Entries(blob.Digest)})
 }
 

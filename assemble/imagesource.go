@@ -57,8 +57,7 @@ func (r Runtime) ingestImage(ctx context.Context, spec Spec, p Platform, pin Loc
 	if err != nil {
 		return plan, err
 	}
-	paths := "/" + strings.Join(recipe.Paths, ", /")
-	plan.Layer = Layer{Blob: blob, From: "runtime " + runtimeName(plan.Public), Reason: paths + " of the image", recipe: &Recipe{Image: &recipe}}
+	plan.Layer = Layer{Blob: blob, From: "runtime " + runtimeName(plan.Public), Reasons: []Reason{{ReasonImage, recipe.Paths}}, recipe: &Recipe{Image: &recipe}}
 	return plan, nil
 }
 

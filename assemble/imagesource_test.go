@@ -114,7 +114,7 @@ func TestRuntimeOutOfAnImageIsWhatAContainerWouldSee(t *testing.T) {
 		t.Errorf("the image holds %q, want %q", got, want)
 	}
 	l, ok := layer["runtime example.com/py:1"]
-	if !ok || l.Reason != "/usr/local of the image" || !strings.HasSuffix(l.MediaType, "zstd") {
+	if !ok || why(l) != "/usr/local of the image" || !strings.HasSuffix(l.MediaType, "zstd") {
 		t.Errorf("layers are %+v, want one out of the image, zstd as its own are", layer)
 	}
 	if n := images.read.Load(); n != 4 {

@@ -45,9 +45,11 @@ type LayerReport struct {
 	Digest    string `json:"digest"`
 	DiffID    string `json:"diffID,omitempty"`
 	MediaType string `json:"mediaType"`
-	Size      int64  `json:"size"`              // compressed, in bytes
-	From      string `json:"from,omitempty"`    // created_by of its history
-	Comment   string `json:"comment,omitempty"` // verbatim, or why not, where pyimg made it
+	Size      int64  `json:"size"`           // compressed, in bytes
+	From      string `json:"from,omitempty"` // created_by of its history
+	// Comment is the comment of its history. Where pyimg made the image it is "verbatim" or the sentences of Reasons.
+	Comment string   `json:"comment,omitempty"`
+	Reasons []Reason `json:"reasons,omitempty"` // why its bytes are not those of its source, where pyimg made it
 }
 
 // Inspect reads what an image says of itself, apk's database out of its layers and, in an image that was made here, how
@@ -119,6 +121,9 @@ func reportLayers(img v1.Image, f *v1.ConfigFile) ([]LayerReport, error) {
 		}
 		if i < len(history) {
 			layer.From, layer.Comment = history[i].CreatedBy, history[i].Comment
+			if reasons, ours := parseComment(layer.Comment); ours && strings.HasPrefix(layer.From, historyPrefix) {
+				layer.Reasons, layer.Comment = reasons, sentences(reasons)
+			}
 		}
 		report = append(report, layer)
 	}

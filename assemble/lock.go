@@ -13,7 +13,7 @@ import (
 )
 
 // LockVersion is the version of the lock's format.
-const LockVersion = 1
+const LockVersion = 2
 
 // Lock is a plan with its results: all that the image is made of, by digest. The image's configuration, manifests and
 // index follow from it alone, without reading a package.
@@ -63,13 +63,13 @@ type LockedRuntime struct {
 
 // LockedLayer is one layer, lowest first.
 type LockedLayer struct {
-	Digest    string  `json:"digest"`
-	DiffID    string  `json:"diffID"`
-	MediaType string  `json:"mediaType"`
-	Size      int64   `json:"size"` // compressed, in bytes
-	From      string  `json:"from"`
-	Reason    string  `json:"reason,omitempty"` // why it is not its source's own bytes
-	Recipe    *Recipe `json:"recipe,omitempty"` // how it is made of its sources
+	Digest    string   `json:"digest"`
+	DiffID    string   `json:"diffID"`
+	MediaType string   `json:"mediaType"`
+	Size      int64    `json:"size"` // compressed, in bytes
+	From      string   `json:"from"`
+	Reasons   []Reason `json:"reasons,omitempty"` // why it is not its source's own bytes
+	Recipe    *Recipe  `json:"recipe,omitempty"`  // how it is made of its sources
 }
 
 // Recipe says how a layer is made. The last layer has none: it follows from all that lies below it.
@@ -134,13 +134,13 @@ func (b *platformBuild) locked() LockedPlatform {
 		p.Runtimes = append(p.Runtimes, LockedRuntime{r.Public, r.Digest})
 	}
 	for _, l := range b.layers {
-		p.Layers = append(p.Layers, LockedLayer{l.Digest, l.DiffID, l.MediaType, l.Size, l.From, l.Reason, l.recipe})
+		p.Layers = append(p.Layers, LockedLayer{l.Digest, l.DiffID, l.MediaType, l.Size, l.From, l.Reasons, l.recipe})
 	}
 	return p
 }
 
-// made tells a layer that is made here from one that is its source's own bytes.
-func (l LockedLayer) made() bool { return l.Reason != "" }
+// made reports whether the layer is made here: it is not its source's own bytes.
+func (l LockedLayer) made() bool { return len(l.Reasons) > 0 }
 
 // blob is the layer as the store knows it, but for the size of its tar.
 func (l LockedLayer) blob() layers.Blob {

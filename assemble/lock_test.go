@@ -179,7 +179,7 @@ func TestSupplyBringsEachLayerAlone(t *testing.T) {
 			}
 			fetches, want := mirror.Count("GET", "."), 1
 			switch {
-			case l.Reason == "generated":
+			case why(l) == "generated":
 				want = len(p.Packages) + len(p.Runtimes)
 				kinds["last"]++
 			case l.Recipe != nil && l.Recipe.Packages != nil:

@@ -41,7 +41,7 @@ func metaLayer(ctx context.Context, b *platformBuild) (Layer, error) {
 	if err != nil {
 		return Layer{}, fmt.Errorf("making the layer of the %s: %w", metaName, err)
 	}
-	return Layer{Blob: blob, From: metaName, Reason: "generated"}, nil
+	return Layer{Blob: blob, From: metaName, Reasons: []Reason{reason(ReasonGenerated)}}, nil
 }
 
 // digestItems is the digest of the tar that the items make. They are small, and nothing that they depend on can be

@@ -21,7 +21,7 @@ type edits struct {
 	Drop   map[string]bool   `json:"drop,omitempty"`   // members by clean name
 	Rename map[string]string `json:"rename,omitempty"` // to where apk would have put them
 	Attr   map[string]attr   `json:"attr,omitempty"`   // owner and mode, as apk would have set them
-	Why    []string          `json:"-"`
+	Why    []Reason          `json:"-"`
 	lost   map[string]int    // paths lost to another package's: not to be dropped if that one's layer comes later
 }
 
@@ -31,8 +31,8 @@ type attr struct {
 	GID  int   `json:"gid"`
 }
 
-func (e *edits) because(format string, args ...any) {
-	if why := fmt.Sprintf(format, args...); !slices.Contains(e.Why, why) {
+func (e *edits) because(why Reason) {
+	if !slices.ContainsFunc(e.Why, why.equal) {
 		e.Why = append(e.Why, why)
 	}
 }
@@ -181,7 +181,7 @@ func orderGroups(groups [][]int, units []unit, all []*edits) [][]int {
 func (e *edits) dropLost(units []unit) {
 	for _, p := range sortedKeys(e.lost) {
 		e.Drop[p] = true
-		e.because("/%s belongs to %s", p, units[e.lost[p]].pkg.Name)
+		e.because(reason(ReasonLost, p, units[e.lost[p]].pkg.Name))
 	}
 	e.lost = nil
 }
@@ -189,7 +189,8 @@ func (e *edits) dropLost(units []unit) {
 // packageLayer makes the layer of one package, or of several merged.
 func packageLayer(ctx context.Context, l Layers, group []int, units []unit, all []*edits, store *layers.Store) (Layer, error) {
 	recipe := packageRecipe{Version: 1, Compression: l.Compression, Level: l.Level}
-	var names, why []string
+	var names []string
+	var why []Reason
 	for _, i := range group {
 		recipe.Sources = append(recipe.Sources, units[i].blob.Digest)
 		recipe.Edits = append(recipe.Edits, all[i])
@@ -199,13 +200,13 @@ func packageLayer(ctx context.Context, l Layers, group []int, units []unit, all 
 	blob := units[group[0]].blob
 	switch {
 	case len(group) > 1 && l.Strategy == "single":
-		why = append(why, "one layer for all packages was asked for")
+		why = append(why, reason(ReasonSingle))
 	case len(group) > 1:
-		why = append(why, fmt.Sprintf("the smallest packages are merged to stay within %d layers", l.Max))
+		why = append(why, reason(ReasonMerged, l.Max))
 	case l.Compression != "" && compressionOf(blob) != l.Compression:
-		why = append(why, l.Compression+" was asked for")
+		why = append(why, reason(ReasonCompression, l.Compression))
 	}
-	layer := Layer{Blob: blob, From: "apk " + strings.Join(names, " "), Reason: strings.Join(why, "; ")}
+	layer := Layer{Blob: blob, From: "apk " + strings.Join(names, " "), Reasons: why}
 	if len(why) == 0 {
 		return layer, nil
 	}
@@ -267,7 +268,7 @@ func editsOf(units []unit, root *apk.Root, store *layers.Store) ([]*edits, error
 			return nil, err
 		}
 		for _, f := range faults {
-			all[i].because("%s", f)
+			all[i].because(reason(ReasonFault, f.Code, f.Path, f.Detail))
 		}
 		for e, err := range store.Entries(u.blob.Digest) {
 			if err != nil {
@@ -288,7 +289,7 @@ func (e *edits) skip(s apk.Skip, links dirLinks) {
 		return
 	}
 	e.Drop[name] = true
-	e.because("%s: %s", s.Member, s.Reason)
+	e.because(reason(ReasonNotInstalled, s.Member, string(s.Reason)))
 }
 
 // compare notes where a member's place and attributes are not what apk gives it.
@@ -299,10 +300,10 @@ func (e *edits) compare(m layers.Entry, final map[string]apk.File, links dirLink
 		switch {
 		case name != "" && links.resolve(name) != name:
 			e.Drop[name] = true
-			e.because("/%s is a symlink", name)
+			e.because(reason(ReasonOnSymlink, name))
 		case files[name]:
 			e.Drop[name] = true
-			e.because("/%s is another package's file", name)
+			e.because(reason(ReasonOnFile, name))
 		}
 		return
 	}
@@ -312,11 +313,11 @@ func (e *edits) compare(m layers.Entry, final map[string]apk.File, links dirLink
 	}
 	if f.Path != name {
 		e.Rename[name] = f.Path
-		e.because("/%s leads to /%s", name, f.Path)
+		e.because(reason(ReasonMoved, name, f.Path))
 	}
 	if h := m.Header; h.Typeflag != tar.TypeSymlink && h.Mode != f.Header.Mode || h.Uid != f.Header.Uid || h.Gid != f.Header.Gid {
 		e.Attr[name] = attr{f.Header.Mode, f.Header.Uid, f.Header.Gid}
-		e.because("/%s is %d:%d with mode %04o in this root", name, f.Header.Uid, f.Header.Gid, f.Header.Mode)
+		e.because(reason(ReasonAttributes, name, f.Header.Uid, f.Header.Gid, fmt.Sprintf("%04o", f.Header.Mode)))
 	}
 }
 

@@ -107,8 +107,8 @@ type RuntimePlan struct {
 // Layer is one layer of an image.
 type Layer struct {
 	layers.Blob
-	From   string // what it holds, such as "apk busybox=1.36.1-r29"
-	Reason string // why its bytes are not those of its source; "" for a verbatim layer
+	From    string   // what it holds, such as "apk busybox=1.36.1-r29"
+	Reasons []Reason // why its bytes are not those of its source; none for a verbatim layer
 
 	recipe *Recipe // how it was made of its sources; nil for a verbatim layer and for the last one
 }

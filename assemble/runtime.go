@@ -181,24 +181,25 @@ func (r Runtime) layer(ctx context.Context, tarball layers.Source, raw layers.Bl
 		return Layer{Blob: raw}, err
 	}
 	blob, err := recipe.make(ctx, tarball, store)
-	return Layer{Blob: blob, Reason: strings.Join(reasons, "; "), recipe: &Recipe{Runtime: &recipe}}, err
+	return Layer{Blob: blob, Reasons: reasons, recipe: &Recipe{Runtime: &recipe}}, err
 }
 
 // reasons says why the tarball cannot be the layer as it is.
-func (r Runtime) reasons(raw layers.Blob, recipe runtimeRecipe, store *layers.Store) ([]string, error) {
-	var reasons []string
+func (r Runtime) reasons(raw layers.Blob, recipe runtimeRecipe, store *layers.Store) ([]Reason, error) {
+	var reasons []Reason
 	if recipe.From != recipe.To {
-		reasons = append(reasons, fmt.Sprintf("/%s becomes /%s", recipe.From, recipe.To))
+		reasons = append(reasons, reason(ReasonPrefix, recipe.From, recipe.To))
 	}
 	if recipe.Compression != "" && compressionOf(raw) != recipe.Compression {
-		reasons = append(reasons, fmt.Sprintf("%s was asked for", recipe.Compression))
+		reasons = append(reasons, reason(ReasonCompression, recipe.Compression))
 	}
 	faults, err := store.Faults(raw.Digest)
 	if err != nil {
 		return nil, err
 	}
 	if len(faults) > 0 {
-		reasons = append(reasons, faults[0].String())
+		f := faults[0]
+		reasons = append(reasons, reason(ReasonFault, f.Code, f.Path, f.Detail))
 	}
 	excluded, owned := 0, 0
 	for e, err := range store.Entries(raw.Digest) {
@@ -213,10 +214,10 @@ func (r Runtime) reasons(raw layers.Blob, recipe runtimeRecipe, store *layers.St
 		}
 	}
 	if excluded > 0 && len(recipe.Exclude) > 0 {
-		reasons = append(reasons, fmt.Sprintf("%d paths are excluded", excluded))
+		reasons = append(reasons, reason(ReasonExcluded, excluded))
 	}
 	if owned > 0 {
-		reasons = append(reasons, fmt.Sprintf("the owner becomes %d:%d", recipe.Owner.UID, recipe.Owner.GID))
+		reasons = append(reasons, reason(ReasonOwner, recipe.Owner.UID, recipe.Owner.GID))
 	}
 	return reasons, nil
 }

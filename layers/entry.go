@@ -42,13 +42,68 @@ func (e Entry) Path() string { return cleanName(e.Header.Name) }
 
 // A Fault is a reason for which bytes cannot serve as an OCI layer as they are, although all of their content can.
 type Fault struct {
+	Code   FaultCode
 	Path   string // the member's, as Entry.Path; "" where the archive as a whole is meant, or its root entry
-	Reason string
+	Detail string // what the code leaves open, see there; mostly ""
 }
 
+// FaultCode names a kind of Fault. Images and locks hold codes, so they never change their meaning.
+type FaultCode string
+
+// The codes, with what Detail holds.
+const (
+	FaultGlobalHeader FaultCode = "global-header" // a global PAX header
+	FaultForbidden    FaultCode = "forbidden"     // no layer may hold the member; Detail: why
+	FaultPadding      FaultCode = "padding"       // the tar does not end at a record's end
+	FaultRoot         FaultCode = "root"          // the root itself
+	FaultDotSlash     FaultCode = "dot-slash"     // a name that begins with "./"
+	FaultName         FaultCode = "name"          // Detail: the name as written
+	FaultDevice       FaultCode = "device"        // a device node
+	FaultType         FaultCode = "type"          // Detail: the type flag
+	FaultSparse       FaultCode = "sparse"        // a sparse file
+	FaultOwner        FaultCode = "owner"         // Detail: UID:GID
+	FaultNotFolder    FaultCode = "not-folder"    // earlier members are below it
+	FaultTwice        FaultCode = "twice"         // an earlier member has the same path
+	FaultBelow        FaultCode = "below"         // Detail: what is no folder above it
+)
+
+// String is the sentence that people read.
 func (f Fault) String() string {
+	text := f.Code.sentence(f.Detail)
 	if f.Path == "" {
-		return f.Reason
+		return text
 	}
-	return fmt.Sprintf("%q %s", f.Path, f.Reason)
+	return fmt.Sprintf("%q %s", f.Path, text)
+}
+
+func (c FaultCode) sentence(detail string) string {
+	switch c {
+	case FaultGlobalHeader:
+		return "has a global PAX header"
+	case FaultForbidden:
+		return detail
+	case FaultPadding:
+		return "does not end at a record's end"
+	case FaultRoot:
+		return "is the root itself and would set its mode and owner"
+	case FaultDotSlash:
+		return `has a name that begins with "./"`
+	case FaultName:
+		return fmt.Sprintf("is written as %q", detail)
+	case FaultDevice:
+		return "is a device, which rootless runtimes cannot make"
+	case FaultType:
+		return fmt.Sprintf("has the type flag %q", detail)
+	case FaultSparse:
+		return "is a sparse file"
+	case FaultOwner:
+		return fmt.Sprintf("belongs to %s, which no system has", detail)
+	case FaultNotFolder:
+		return "is no folder, but earlier members are below it"
+	case FaultTwice:
+		return "is in the archive twice"
+	case FaultBelow:
+		return fmt.Sprintf("is below %q, which is no folder in the same archive", detail)
+	}
+	return string(c) + " " + detail
 }

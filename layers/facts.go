@@ -15,14 +15,14 @@ import (
 //	magic, with the version of what is written and how
 //	CRC-32C of all that follows
 //	digest and diff ID, 32 bytes each; the media type, a byte
-//	size, tar size; the count of faults and each one's path and reason; the count of entries and each entry
+//	size, tar size; the count of faults and each one's code, path and detail; the count of entries and each entry
 //
 // Numbers are varints, strings a length and their bytes. Reading is for every start of the program: the file becomes
 // one string, and all strings of its entries are pieces of that.
 //
 // A new version makes the facts of older ones unreadable, and they are made again from their blobs. Raise it whenever a
 // scan would now write something else.
-const factsMagic = "pyimgF04"
+const factsMagic = "pyimgF05"
 
 const (
 	factsHead = len(factsMagic) + 4
@@ -67,8 +67,9 @@ func encodeFacts(b Blob, faults []Fault, count int, entries []byte) ([]byte, err
 	e.uint(uint64(b.TarSize))
 	e.uint(uint64(len(faults)))
 	for _, f := range faults {
+		e.text(string(f.Code))
 		e.text(f.Path)
-		e.text(f.Reason)
+		e.text(f.Detail)
 	}
 	e.uint(uint64(count))
 	e = append(e, entries...)
@@ -94,7 +95,7 @@ func decodeFacts(raw []byte, digest string) (facts, error) {
 	f.Size, f.TarSize = int64(d.uint()), int64(d.uint())
 	n := d.count(maxFaults)
 	for range n {
-		f.faults = append(f.faults, Fault{Path: d.text(), Reason: d.text()})
+		f.faults = append(f.faults, Fault{FaultCode(d.text()), d.text(), d.text()})
 	}
 	f.count, f.entries = d.count(maxEntries), d.rest
 	if d.bad {

@@ -118,7 +118,7 @@ func (s *Store) learn(ctx context.Context, src Source, r io.Reader, o learnOptio
 		return Blob{}, nil, &DigestError{Name: src.Name, Want: src.Digest, Got: b.Digest}
 	}
 	if b.TarSize%512 != 0 { // tar(5): an archive is a series of 512-byte records
-		scan.fault("", "does not end at a record's end")
+		scan.fault(FaultPadding, "", "")
 	}
 	return b, scan, nil
 }

@@ -62,14 +62,14 @@ func (s *scanner) scan(r io.Reader) error {
 
 func (s *scanner) member(h *tar.Header, content io.Reader) error {
 	if h.Typeflag == tar.TypeXGlobalHeader {
-		s.fault("", "has a global PAX header")
+		s.fault(FaultGlobalHeader, "", "")
 		return nil
 	}
 	if err := checkMember(h); err != nil {
 		if !s.foreign {
 			return &MemberError{err}
 		}
-		s.fault(cleanName(h.Name), err.Error())
+		s.fault(FaultForbidden, cleanName(h.Name), err.Error())
 	}
 	if s.count++; s.count > maxEntries {
 		return fmt.Errorf("the archive has more than %d members", maxEntries)
@@ -117,9 +117,9 @@ func checkMember(h *tar.Header) error {
 	return nil
 }
 
-func (s *scanner) fault(p, reason string) {
+func (s *scanner) fault(code FaultCode, p, detail string) {
 	if len(s.faults) < maxFaults {
-		s.faults = append(s.faults, Fault{Path: p, Reason: reason})
+		s.faults = append(s.faults, Fault{code, p, detail})
 	}
 }
 
@@ -127,24 +127,24 @@ func (s *scanner) fault(p, reason string) {
 func (s *scanner) faultsOf(p string, h *tar.Header) {
 	switch tidy := tidyName(p, h.Typeflag == tar.TypeDir); {
 	case p == "":
-		s.fault(p, "is the root itself and would set its mode and owner")
+		s.fault(FaultRoot, p, "")
 	case strings.HasPrefix(h.Name, "./"):
-		s.fault(p, `has a name that begins with "./"`)
+		s.fault(FaultDotSlash, p, "")
 	case h.Name != tidy && h.Name != p:
-		s.fault(p, fmt.Sprintf("is written as %q", h.Name))
+		s.fault(FaultName, p, h.Name)
 	}
 	switch h.Typeflag {
 	case tar.TypeReg, tar.TypeLink, tar.TypeSymlink, tar.TypeDir, tar.TypeFifo, tar.TypeGNUSparse:
 	case tar.TypeChar, tar.TypeBlock:
-		s.fault(p, "is a device, which rootless runtimes cannot make")
+		s.fault(FaultDevice, p, "")
 	default:
-		s.fault(p, fmt.Sprintf("has the type flag %q", h.Typeflag))
+		s.fault(FaultType, p, string(rune(h.Typeflag)))
 	}
 	if sparse(h) {
-		s.fault(p, "is a sparse file")
+		s.fault(FaultSparse, p, "")
 	}
 	if !validOwner(h.Uid) || !validOwner(h.Gid) {
-		s.fault(p, fmt.Sprintf("belongs to %d:%d, which no system has", h.Uid, h.Gid))
+		s.fault(FaultOwner, p, fmt.Sprintf("%d:%d", h.Uid, h.Gid))
 	}
 }
 
@@ -170,15 +170,15 @@ func (s *scanner) place(p string, m member) {
 	}
 	switch old := s.seen[p].kind; {
 	case old == implied && m.kind != directory:
-		s.fault(p, "is no folder, but earlier members lie below it")
+		s.fault(FaultNotFolder, p, "")
 	case old > implied:
-		s.fault(p, "stands twice in the archive")
+		s.fault(FaultTwice, p, "")
 	}
 	s.seen[p] = m
 	for dir := range parents(p) {
 		known, ok := s.seen[dir]
 		if known.kind > directory {
-			s.fault(p, fmt.Sprintf("lies below %q, which the same archive holds as something else than a folder", dir))
+			s.fault(FaultBelow, p, dir)
 		}
 		if ok {
 			return // its own parents have been seen to

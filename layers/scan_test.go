@@ -216,18 +216,18 @@ func TestFaults(t *testing.T) {
 		"root":                          {[]member{dir(".")}, []string{"root itself"}},
 		"dot slash":                     {[]member{dir("./usr"), file("./usr/x", "")}, []string{`"usr" has a name`, `"usr/x" has a name`}},
 		"double slash":                  {[]member{file("usr//x", "")}, []string{`"usr/x" is written as "usr//x"`}},
-		"twice":                         {[]member{file("x", "1"), file("x", "2")}, []string{`"x" stands twice`}},
-		"a folder twice":                {[]member{dir("x"), dir("x")}, []string{`"x" stands twice`}},
+		"twice":                         {[]member{file("x", "1"), file("x", "2")}, []string{`"x" is in the archive twice`}},
+		"a folder twice":                {[]member{dir("x"), dir("x")}, []string{`"x" is in the archive twice`}},
 		"below a symlink": {
-			[]member{symlink("var/run", "../run"), file("var/run/a/x", "")}, []string{`"var/run/a/x" lies below "var/run"`},
+			[]member{symlink("var/run", "../run"), file("var/run/a/x", "")}, []string{`"var/run/a/x" is below "var/run"`},
 		},
-		"below a file":         {[]member{file("x", ""), file("x/y", "")}, []string{`"x/y" lies below "x"`}},
+		"below a file":         {[]member{file("x", ""), file("x/y", "")}, []string{`"x/y" is below "x"`}},
 		"a file over a folder": {[]member{file("x/y", ""), symlink("x", "z")}, []string{`"x" is no folder`}},
 		"char device":          {[]member{odd(tar.TypeChar)}, []string{"device"}},
 		"block device":         {[]member{odd(tar.TypeBlock)}, []string{"device"}},
 		"pipe":                 {[]member{odd(tar.TypeFifo)}, nil},
-		"odd type":             {[]member{odd('V')}, []string{`type flag 'V'`}},
-		"contiguous file":      {[]member{odd(tar.TypeCont)}, []string{`type flag '7'`}},
+		"odd type":             {[]member{odd('V')}, []string{`type flag "V"`}},
+		"contiguous file":      {[]member{odd(tar.TypeCont)}, []string{`type flag "7"`}},
 		"global header":        {[]member{global, file("x", "")}, []string{"global PAX header"}},
 		"owner":                {[]member{owned}, []string{"-1:0"}},
 	} {
@@ -261,7 +261,7 @@ func TestSparseIsAFault(t *testing.T) {
 		t.Fatalf("Faults = %v, %v, want one for each format", got, err)
 	}
 	for _, f := range got {
-		if !strings.Contains(f.Reason, "sparse") {
+		if f.Code != layers.FaultSparse {
 			t.Errorf("Faults has %q, want the sparse file", f)
 		}
 	}

@@ -154,7 +154,7 @@ func (d *demo) assemble(ctx context.Context) (string, error) {
 		for _, l := range p.Layers {
 			all++
 			size += l.Size
-			if l.Reason == "" {
+			if len(l.Reasons) == 0 {
 				verbatim++
 			}
 		}
