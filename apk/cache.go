@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/pyimg/pyimg/internal/redact"
 )
 
 // Cache keeps notes by key from one run to the next. Nothing depends on it but time: a note that
@@ -39,7 +41,7 @@ type sighting struct {
 const maxSighting = 4 << 10
 
 func sightingKey(address string) string {
-	address = withoutUser(address)
+	address = redact.URL(address)
 	if !strings.Contains(address, "://") {
 		if absolute, err := filepath.Abs(address); err == nil {
 			address = absolute

@@ -6,8 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"strings"
+
+	"github.com/pyimg/pyimg/internal/redact"
 )
 
 const (
@@ -56,7 +57,7 @@ func LoadIndex(ctx context.Context, src Opener, o IndexOptions) (*Index, error) 
 }
 
 func loadFrom(ctx context.Context, src Opener, address string, o IndexOptions) (*Index, error) {
-	o.Name = withoutUser(address)
+	o.Name = redact.URL(address)
 	if o.Cache != nil {
 		return loadCached(ctx, src, address, o)
 	}
@@ -184,14 +185,4 @@ func drain(t *tap) error {
 		return err
 	}
 	return t.flush()
-}
-
-// withoutUser is a URL as it may be shown: without user name and password.
-func withoutUser(address string) string {
-	u, err := url.Parse(address)
-	if err != nil || u.User == nil {
-		return address
-	}
-	u.User = nil
-	return u.String()
 }

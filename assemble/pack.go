@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/pyimg/pyimg/assemble/cpython"
+	"github.com/pyimg/pyimg/internal/redact"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -67,7 +68,7 @@ func Pack(ctx context.Context, source string, src Sources, o PackOptions) (Packe
 	}
 	p, err := newPacking(ctx, raw, src.Store, o)
 	if err != nil {
-		return Packed{}, fmt.Errorf("packing %s: %w", publicURL(source), err)
+		return Packed{}, fmt.Errorf("packing %s: %w", redact.URL(source), err)
 	}
 	packed := Packed{Notes: p.notes}
 	if packed.Report, err = cpython.Read(p.entries()); err != nil {
@@ -81,7 +82,7 @@ func Pack(ctx context.Context, source string, src Sources, o PackOptions) (Packe
 	making := o.Layers.making()
 	packed.Blob, err = src.Store.Arrange(ctx, p.text+string(manifest.Body), making, raw.Digest, p.edit, p.contents, append(p.parents(manifest.Header.Name), manifest))
 	if err != nil {
-		err = fmt.Errorf("packing %s: %w", publicURL(source), err)
+		err = fmt.Errorf("packing %s: %w", redact.URL(source), err)
 	}
 	return packed, err
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/internal/redact"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -131,7 +132,7 @@ func fetchPackage(ctx context.Context, p *apk.Package, url string, src Sources) 
 func streamPackage(ctx context.Context, p *apk.Package, src Sources, digest string) (io.ReadCloser, error) {
 	var errs []error
 	for _, url := range p.URLs() {
-		r, err := src.Store.Through(ctx, layers.Source{Name: publicURL(url), Digest: digest,
+		r, err := src.Store.Through(ctx, layers.Source{Name: redact.URL(url), Digest: digest,
 			Open: func(ctx context.Context) (io.ReadCloser, error) {
 				f, err := openPackage(ctx, p, url, src)
 				if err != nil {
@@ -175,7 +176,7 @@ func openPackage(ctx context.Context, p *apk.Package, url string, src Sources) (
 	if err != nil {
 		return nil, err
 	}
-	name := publicURL(url)
+	name := redact.URL(url)
 	// The store holds the data against the hash that the control stream has, so it is hashed once.
 	a, err := apk.OpenArchive(f, apk.Expect{Package: p, Keyring: src.keyring(), Name: name, DataUnchecked: true})
 	if err == nil && a.Control.Info.InstalledSize != 0 && a.Control.DataHash == "" {

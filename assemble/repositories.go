@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/internal/redact"
 )
 
 // repositories are the spec's, in its order.
@@ -26,7 +27,7 @@ func (s Spec) repositories() (repositories, error) {
 		repo := repository{Repository: &apk.Repository{Tag: tag}}
 		add := func(base, rest string) {
 			repo.Mirrors = append(repo.Mirrors, strings.TrimRight(s.path(base), "/")+rest)
-			repo.public = append(repo.public, strings.TrimRight(publicURL(base), "/")+rest)
+			repo.public = append(repo.public, strings.TrimRight(redact.URL(base), "/")+rest)
 		}
 		if isPath(where) {
 			add(where, "")
@@ -59,7 +60,7 @@ func (rs repositories) publicURLs(p *apk.Package) []string {
 			return r.urls(p.Arch, p.String())
 		}
 	}
-	return PublicURLs(p.URLs())
+	return redact.URLs(p.URLs())
 }
 
 // urls are the public URLs of the package NAME-VERSION.

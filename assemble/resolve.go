@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/internal/redact"
 )
 
 // Resolve finds out what the spec comes to: it ingests the runtimes, reads the package indexes and solves for the
@@ -164,6 +165,5 @@ func dialect(a Alpine, indexes []*apk.Index) apk.Dialect {
 
 // baseName is the last element of a URL or path, without a query.
 func baseName(url string) string {
-	url, _, _ = strings.Cut(url, "?")
-	return path.Base(url)
+	return path.Base(redact.URL(url))
 }

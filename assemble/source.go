@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/pyimg/pyimg/assemble/standalone"
+	"github.com/pyimg/pyimg/internal/redact"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -137,7 +138,7 @@ func (r Runtime) locate(ctx context.Context, spec Spec, p Platform, pin LockedRu
 	if release, ok := strings.CutPrefix(source, fromStandalone); ok {
 		return r.standalone(ctx, spec, release, p, src)
 	}
-	to := place{url: spec.path(source), public: publicURL(source), pinned: len(r.SHA256) > 0}
+	to := place{url: spec.path(source), public: redact.URL(source), pinned: len(r.SHA256) > 0}
 	var err error
 	to.digest, err = r.digest(ctx, to.url, p, src)
 	return to, noSource(err, p)
@@ -146,15 +147,15 @@ func (r Runtime) locate(ctx context.Context, spec Spec, p Platform, pin LockedRu
 // locked is where a lock says that a runtime is. It must be below what the spec says.
 func (r Runtime) locked(spec Spec, p Platform, pin LockedRuntime) (place, error) {
 	source := r.at(p)
-	to := place{url: spec.path(source), public: publicURL(source), digest: pin.Digest, pinned: true}
+	to := place{url: spec.path(source), public: redact.URL(source), digest: pin.Digest, pinned: true}
 	switch {
 	case strings.HasPrefix(source, fromImage):
 		to.url, to.public = fromImage+spec.imagePath(source), source
 	case strings.HasPrefix(source, fromStandalone):
 		named := r.releases()
-		file, ok := strings.CutPrefix(pin.URL, publicURL(named)+"/")
+		file, ok := strings.CutPrefix(pin.URL, redact.URL(named)+"/")
 		if !ok || strings.Contains(file, "..") {
-			return to, fmt.Errorf("takes %s from %s, which is not below the spec's mirror, %s", source, pin.URL, publicURL(named))
+			return to, fmt.Errorf("takes %s from %s, which is not below the spec's mirror, %s", source, pin.URL, redact.URL(named))
 		}
 		to.url, to.public = spec.path(named)+"/"+file, pin.URL
 	}
@@ -172,7 +173,7 @@ func (s Spec) imagePath(source string) string {
 
 // source is the tarball for the store.
 func (l place) source(src Sources) layers.Source {
-	return layers.Source{Name: publicURL(l.url), Digest: l.digest,
+	return layers.Source{Name: redact.URL(l.url), Digest: l.digest,
 		Open: func(ctx context.Context) (io.ReadCloser, error) { return src.open(ctx, l.url, baseName(l.url), -1) }}
 }
 

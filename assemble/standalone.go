@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/assemble/standalone"
+	"github.com/pyimg/pyimg/internal/redact"
 )
 
 // Where python-build-standalone publishes, and where it says which release is the newest: no API key is needed for either.
@@ -60,7 +61,7 @@ func (r Runtime) standalone(ctx context.Context, spec Spec, name string, p Platf
 		file = strings.ReplaceAll(file, "+", "%2B") // object stores take a plus for a space
 	}
 	to.url = mirror + "/" + tag + "/" + file
-	to.public, to.digest = publicURL(named+"/"+tag+"/"+file), "sha256:"+sum
+	to.public, to.digest = redact.URL(named+"/"+tag+"/"+file), "sha256:"+sum
 	pinned, err := r.pinnedSum(p)
 	if err == nil && pinned != "" {
 		to.digest = pinned
@@ -80,7 +81,7 @@ func newestRelease(ctx context.Context, given, mirror string, src Sources) (stri
 	}
 	tag, err := standalone.Latest(raw)
 	if err != nil {
-		return "", fmt.Errorf("reading %s: %w", publicURL(url), err)
+		return "", fmt.Errorf("reading %s: %w", redact.URL(url), err)
 	}
 	return tag, nil
 }
@@ -97,7 +98,7 @@ func readSmall(ctx context.Context, url string, limit int64, src Sources) ([]byt
 		err = fmt.Errorf("more than %d bytes", limit)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", publicURL(url), err)
+		return nil, fmt.Errorf("reading %s: %w", redact.URL(url), err)
 	}
 	return raw, nil
 }

@@ -9,6 +9,8 @@ import (
 	"unicode"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/pyimg/pyimg/internal/redact"
 )
 
 // An Error is what a registry, or the way to it, did not do.
@@ -130,6 +132,7 @@ const maxAnswer = 1000
 
 // wash removes secrets that a registry might echo, and what a terminal might obey.
 func wash(s string, secrets []string) string {
+	s = redact.Text(s)
 	for _, secret := range secrets {
 		s = strings.ReplaceAll(s, secret, "[redacted]")
 	}

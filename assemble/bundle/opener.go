@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/internal/redact"
 )
 
 // Opener opens what a spec names out of a bundle.
@@ -25,7 +26,7 @@ func (b *Bundle) Opener(spec assemble.Spec, next assemble.Opener) *Opener {
 // plain is one name for a URL or path, however it is written.
 func plain(location string) string {
 	if assemble.IsURL(location) {
-		return assemble.PublicURLs([]string{location})[0]
+		return redact.URL(location)
 	}
 	return filepath.Clean(location)
 }

@@ -10,12 +10,13 @@ import (
 	"sync"
 
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/internal/redact"
 )
 
 // OpenURL opens a bundle that "pyimg mirror serve" serves at a URL, through from. Its files are fetched as they are opened.
 func OpenURL(ctx context.Context, url string, from assemble.Opener) (*Bundle, error) {
 	url = strings.TrimRight(url, "/")
-	name := assemble.PublicURLs([]string{url})[0]
+	name := redact.URL(url)
 	r, err := from.Open(ctx, url+"/"+ManifestName)
 	if err != nil {
 		return nil, fmt.Errorf("opening bundle: %w", err)

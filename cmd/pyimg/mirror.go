@@ -15,6 +15,7 @@ import (
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle"
 	"github.com/pyimg/pyimg/internal/progress"
+	"github.com/pyimg/pyimg/internal/redact"
 	"github.com/pyimg/pyimg/internal/regular"
 	"github.com/pyimg/pyimg/push"
 )
@@ -145,7 +146,7 @@ func oldManifest(name string) (*bundle.Manifest, error) {
 // openBundle opens a bundle that an argument names.
 func openBundle(name string) (*bundle.Bundle, error) {
 	if assemble.IsURL(name) {
-		return nil, usagef("opening bundle %q: expected a folder or a tar; a bundle that is served is for \"pyimg assemble --mirror URL\", lock and resolve", assemble.PublicURLs([]string{name})[0])
+		return nil, usagef("opening bundle %q: expected a folder or a tar; a bundle that is served is for \"pyimg assemble --mirror URL\", lock and resolve", redact.URL(name))
 	}
 	b, err := bundle.Open(name)
 	if errors.Is(err, fs.ErrNotExist) && !errors.As(err, new(*bundle.FaultError)) {

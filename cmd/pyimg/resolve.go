@@ -8,6 +8,7 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/internal/redact"
 )
 
 func (p program) resolveCommand() *cli.Command {
@@ -99,7 +100,7 @@ func (p program) printPlanJSON(plan assemble.Plan) error {
 		}
 		for _, pkg := range pp.Packages {
 			out[i].Packages = append(out[i].Packages, resolvedPackage{pkg.Name, pkg.Version, pkg.Arch, pkg.Checksum.String(),
-				pkg.Size, pkg.InstalledSize, assemble.PublicURLs(pkg.URLs())})
+				pkg.Size, pkg.InstalledSize, redact.URLs(pkg.URLs())})
 		}
 	}
 	return p.printJSON(out)

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pyimg/pyimg/internal/redact"
 )
 
 const (
@@ -151,11 +153,7 @@ func (d *download) request(ctx context.Context, offset int64) (*http.Response, e
 	}
 	d.client.counted.requests.Add(1)
 	resp, err := d.client.http.Do(req)
-	var ue *url.Error
-	if errors.As(err, &ue) {
-		err = ue.Err // its text has the URL, which may be that of a redirect with a token in it
-	}
-	return resp, err
+	return resp, redact.Cause(err) // the URL in its text may be that of a redirect
 }
 
 // accept decides whether an answer is the file from offset on.

@@ -4,13 +4,12 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
-	"net/url"
 	"strings"
 )
 
 // An Error says what could not be fetched and why.
 type Error struct {
-	URL    string // without user name and password
+	URL    string // redacted
 	Status int    // what the server answered; 0 where it did not come to that
 	Err    error
 }
@@ -31,9 +30,6 @@ type statusError int
 
 func (s statusError) Error() string {
 	text := strings.TrimSpace(fmt.Sprintf("the server answers %d %s", int(s), http.StatusText(int(s))))
-	if s == http.StatusUnauthorized {
-		text += "; credentials go before the host, as in https://USER:PASSWORD@HOST/"
-	}
 	return text
 }
 
@@ -46,21 +42,4 @@ func (s statusError) Is(target error) bool {
 		return target == fs.ErrPermission
 	}
 	return false
-}
-
-// Redact returns a URL without its user name and password, also where it is not valid. A path stays as it is.
-func Redact(location string) string {
-	scheme, rest, ok := strings.Cut(location, "://")
-	if !ok {
-		return location
-	}
-	if u, err := url.Parse(location); err == nil {
-		u.User = nil
-		return u.String()
-	}
-	// Nothing says where the host of an invalid URL ends, so everything up to the last @ goes.
-	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
-		rest = rest[at+1:]
-	}
-	return scheme + "://" + rest
 }

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/semaphore"
+
+	"github.com/pyimg/pyimg/internal/redact"
 )
 
 const (
@@ -80,7 +82,7 @@ func (c *Client) OpenIf(ctx context.Context, location, validator string) (r io.R
 		r, err = openFile(ctx, location, location)
 		return r, "", err
 	}
-	name := Redact(location)
+	name := redact.URL(location)
 	u, err := url.Parse(location)
 	if err != nil { // whose text has the URL as it is, password and all
 		return nil, "", &Error{URL: name, Err: errors.New("this is not a valid URL")}

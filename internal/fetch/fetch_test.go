@@ -110,7 +110,7 @@ func TestGivesUp(t *testing.T) {
 		"not found":     {fixture.Fault{Status: 404}, 1, 404, fs.ErrNotExist, "404 Not Found"},
 		"gone":          {fixture.Fault{Status: 410}, 1, 410, fs.ErrNotExist, "410 Gone"},
 		"forbidden":     {fixture.Fault{Status: 403}, 1, 403, fs.ErrPermission, "403 Forbidden"},
-		"unauthorized":  {fixture.Fault{Status: 401}, 1, 401, fs.ErrPermission, "USER:PASSWORD@"},
+		"unauthorized":  {fixture.Fault{Status: 401}, 1, 401, fs.ErrPermission, "401 Unauthorized"},
 		"always busy":   {fixture.Fault{Status: 503}, 5, 503, nil, "giving up after 5 tries: the server answers 503"},
 		"always breaks": {fixture.Fault{Truncate: 10}, 5, 0, io.ErrUnexpectedEOF, "giving up after 5 tries"},
 		"always stalls": {fixture.Fault{Stall: 10}, 5, 0, nil, "nothing came from the server for too long"},

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/pyimg/pyimg/internal/redact"
 )
 
 // errOtherFile says that a server has no such range of the same file.
@@ -22,13 +24,13 @@ func (c *Client) Stat(ctx context.Context, location string) (size int64, validat
 		return c.statFile(ctx, location)
 	}
 	if c.Offline {
-		return -1, "", &Error{URL: Redact(location), Err: ErrOffline}
+		return -1, "", &Error{URL: redact.URL(location), Err: ErrOffline}
 	}
 	c.once.Do(c.init)
 	if err := c.slots.Acquire(ctx, 1); err != nil {
-		return -1, "", &Error{URL: Redact(location), Err: context.Cause(ctx)}
+		return -1, "", &Error{URL: redact.URL(location), Err: context.Cause(ctx)}
 	}
-	d := newDownload(c, u, Redact(location))
+	d := newDownload(c, u, redact.URL(location))
 	d.method = http.MethodHead
 	a, err := d.connect(ctx, 0)
 	c.slots.Release(1)
@@ -72,7 +74,7 @@ func (c *Client) OpenAt(ctx context.Context, location string, offset, size int64
 		r, err = c.Open(ctx, location)
 		return r, 0, err
 	}
-	r, _, err = c.start(ctx, u, Redact(location), offset, func(d *download) { d.size, d.validator = size, validator })
+	r, _, err = c.start(ctx, u, redact.URL(location), offset, func(d *download) { d.size, d.validator = size, validator })
 	if errors.Is(err, errOtherFile) {
 		r, err = c.Open(ctx, location)
 		return r, 0, err

@@ -1,0 +1,107 @@
+// Package redact makes URLs fit to be printed and written down: without user name, password, query and fragment. A query is
+// often a signature that lets everybody who reads it fetch the file (presigned URLs). Every message, progress line, lock,
+// history entry and result takes its URLs through this package.
+//
+// It changes no path, and it cannot know a secret that is part of a URL's path.
+package redact
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+	"unicode"
+)
+
+// hidden replaces what cannot be taken apart safely.
+const hidden = "(hidden)"
+
+// URL returns a URL without user name, password, query and fragment, also where it is not valid. A path is returned as it is.
+func URL(location string) string {
+	before, rest, isURL := strings.Cut(location, "://")
+	if !isURL || rest == "" {
+		return location
+	}
+	u, err := url.Parse(location)
+	if err == nil && u.Opaque == "" && u.Scheme != "" {
+		u.User, u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = nil, "", false, "", ""
+		return u.String()
+	}
+	// In an invalid URL an @ may end a password or be part of a query, so what is shown must be safe either way.
+	tag, scheme := "", before
+	if space := strings.LastIndexByte(before, ' '); space >= 0 {
+		tag, scheme = before[:space+1], before[space+1:] // of a repository: "@TAG URL"
+	}
+	if strings.ContainsFunc(scheme, notOfScheme) || strings.ContainsAny(tag, ":?#") {
+		return hidden
+	}
+	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
+		if strings.ContainsAny(rest[:at], "?#") {
+			return tag + scheme + "://" + hidden
+		}
+		rest = rest[at+1:]
+	}
+	if end := strings.IndexAny(rest, "?#"); end >= 0 {
+		rest = rest[:end]
+	}
+	return tag + scheme + "://" + rest
+}
+
+// notOfScheme reports a character that no URL scheme has (RFC 3986, 3.1).
+func notOfScheme(r rune) bool {
+	return r >= unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("+-.", r)
+}
+
+// URLs returns each location as URL does.
+func URLs(locations []string) []string {
+	out := make([]string, len(locations))
+	for i, l := range locations {
+		out[i] = URL(l)
+	}
+	return out
+}
+
+// Text returns a text with each URL in it as URL returns it. A URL ends at white space, a quote, an angle bracket or the
+// text's end; punctuation at its end belongs to the text.
+func Text(text string) string {
+	var out strings.Builder
+	for {
+		mark := strings.Index(text, "://")
+		if mark < 0 {
+			out.WriteString(text)
+			return out.String()
+		}
+		start := schemeStart(text[:mark])
+		end := len(text)
+		if i := strings.IndexFunc(text[mark:], endsURL); i >= 0 {
+			end = mark + i
+		}
+		found := text[start:end]
+		trimmed := strings.TrimRight(found, ".,:;!)]}")
+		if len(trimmed) < mark-start+len("://") {
+			trimmed = found
+		}
+		out.WriteString(text[:start])
+		out.WriteString(URL(trimmed))
+		out.WriteString(found[len(trimmed):])
+		text = text[end:]
+	}
+}
+
+func endsURL(r rune) bool {
+	return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune("\"'`<>\\", r)
+}
+
+// Cause returns the cause in an error of net/http or net/url, whose text repeats the URL: the one that was asked for, or that of
+// a redirect. Other errors are returned as they are.
+func Cause(err error) error {
+	var ue *url.Error
+	for errors.As(err, &ue) {
+		err = ue.Err
+	}
+	return err
+}
+
+// schemeStart returns where the scheme begins that a text ends with.
+func schemeStart(text string) int {
+	return len(strings.TrimRightFunc(text, func(r rune) bool { return !notOfScheme(r) }))
+}
