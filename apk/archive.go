@@ -128,7 +128,7 @@ func (want Expect) verify(raw []byte, sigs []signature, info Info) error {
 	if p := want.Package; p != nil {
 		// The architecture may differ: a noarch package is listed under its repository's.
 		if info.Name != p.Name || info.Version != p.Version {
-			return fmt.Errorf("reading package %q: it is %s-%s, but the index says %s", want.Name, info.Name, info.Version, p)
+			return fmt.Errorf("reading package %q: %w: it is %s-%s, but the index says %s", want.Name, ErrDamaged, info.Name, info.Version, p)
 		}
 		arch = p.Arch
 	}
@@ -192,7 +192,7 @@ func (d *dataReader) judge() error {
 		if d.n == 0 {
 			return io.EOF
 		}
-		return fmt.Errorf("reading package %q: its .PKGINFO has no datahash, so nothing vouches for its files", d.name)
+		return fmt.Errorf("reading package %q: %w: its .PKGINFO has no datahash, so nothing vouches for its files", d.name, ErrDamaged)
 	}
 	got := hex.EncodeToString(d.hash.Sum(nil))
 	if got == d.want {

@@ -72,7 +72,7 @@ func ParseControl(raw []byte) (*Control, error) {
 		return nil, fmt.Errorf("control stream: %w", err)
 	}
 	if c.Info.Name == "" {
-		return nil, fmt.Errorf("control stream: no %s in it: it is no package of apk v2", infoFile)
+		return nil, fmt.Errorf("control stream: %w: no %s in it: it is no package of apk v2", ErrDamaged, infoFile)
 	}
 	return c, nil
 }

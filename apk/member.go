@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"
 )
 
@@ -152,16 +151,16 @@ func (t *tap) atEnd() bool { return t.r == t.w && t.fill() != nil && errors.Is(t
 func (t *tap) inflate(max int64, read func(io.Reader) error) error {
 	z, err := gzip.NewReader(t)
 	if err != nil {
-		return unexpected(err)
+		return t.fault(err)
 	}
 	defer z.Close()
 	z.Multistream(false)
 	limited := &limitedReader{r: z, left: max}
 	if err := read(limited); err != nil {
-		return unexpected(err)
+		return t.fault(err)
 	}
 	if _, err := io.Copy(io.Discard, limited); err != nil {
-		return unexpected(err)
+		return t.fault(err)
 	}
 	return t.flush()
 }
@@ -199,16 +198,13 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 // ErrDamaged is of bytes that are not what a package or an index can be, whoever signed them.
 var ErrDamaged = errors.New("damaged or altered")
 
-// unexpected says what a fault inside of a structure means.
-func unexpected(err error) error {
-	var corrupt flate.CorruptInputError
+// fault says what an error inside of a structure means: the source's own says more, all else is damage.
+func (t *tap) fault(err error) error {
 	switch {
-	case errors.Unwrap(err) != nil: // the source's own fault, which says more
+	case t.err != nil && !errors.Is(t.err, io.EOF), errors.Is(err, ErrDamaged):
 		return err
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("%w: truncated: %w", ErrDamaged, io.ErrUnexpectedEOF)
-	case errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) || errors.As(err, &corrupt):
-		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
-	return err
+	return fmt.Errorf("%w: %w", ErrDamaged, err)
 }

@@ -180,7 +180,7 @@ func openPackage(ctx context.Context, p *apk.Package, url string, src Sources) (
 	// The store holds the data against the hash that the control stream has, so it is hashed once.
 	a, err := apk.OpenArchive(f, apk.Expect{Package: p, Keyring: src.keyring(), Name: name, DataUnchecked: true})
 	if err == nil && a.Control.Info.InstalledSize != 0 && a.Control.DataHash == "" {
-		err = fmt.Errorf("reading package %q: its .PKGINFO has no datahash, so nothing vouches for its files", name)
+		err = fmt.Errorf("reading package %q: %w: its .PKGINFO has no datahash, so nothing vouches for its files", name, apk.ErrDamaged)
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())

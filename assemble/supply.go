@@ -150,7 +150,7 @@ func (s *Supply) bring(ctx context.Context, p int, digest string) error {
 // sameData refuses a package whose control stream names other data than the lock does: its checksum is only SHA-1.
 func sameData(p *apk.Package, got, want string) error {
 	if got != want {
-		return fmt.Errorf("package %s: its data stream is %s, the lock says %s", p, got, want)
+		return &apk.HashError{Name: p.String(), What: "data", Want: want, Got: got}
 	}
 	return nil
 }

@@ -20,8 +20,8 @@ type Edit func(h *tar.Header) (keep bool, err error)
 // returns the digest of the tarball, too. The recipe says what edit does and carries a version of it. Where the source's
 // digest is given, and a layer of that recipe and source is stored, the source is not opened.
 //
-// What Ingest refuses is refused here, before the edit and after it, but for whiteouts: the edit sees them, and drops or
-// renames them. Refused are also a hard link whose target was dropped, and a path that stands twice: which one is to win is
+// What Ingest refuses is refused here, before the edit and after it, but for whiteouts and what overlayfs
+// obeys like them: the edit sees these, and drops or renames them. Refused are also a hard link whose target was dropped, and a path that stands twice: which one is to win is
 // not known before the end. Ingest such an archive and Rewrite it.
 func (s *Store) Convert(ctx context.Context, src Source, recipe string, o MakeOptions, edit Edit) (Blob, string, error) {
 	o, err := o.fill()
@@ -96,10 +96,10 @@ func eachMember(r io.Reader, do func(i int, h *tar.Header, content io.Reader) er
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("after %d members: %w", i, err)
+			return &DamageError{fmt.Errorf("after %d members: %w", i, err)}
 		}
 		if i >= maxEntries {
-			return fmt.Errorf("the archive has more than %d members", maxEntries)
+			return &DamageError{fmt.Errorf("the archive has more than %d members", maxEntries)}
 		}
 		if err := do(i, h, tr); err != nil {
 			return fmt.Errorf("member %q: %w", h.Name, err)
@@ -116,8 +116,8 @@ type editor struct {
 
 // member returns the header to write, or nil.
 func (e *editor) member(h *tar.Header) (*tar.Header, error) {
-	if err := checkMember(h); err != nil && !errors.Is(err, errWhiteout) {
-		return nil, err
+	if err := checkMember(h); err != nil && !isDeletion(err) {
+		return nil, &MemberError{err}
 	}
 	from := cleanName(h.Name)
 	if from == "" {
@@ -128,7 +128,7 @@ func (e *editor) member(h *tar.Header) (*tar.Header, error) {
 	if h.Typeflag == tar.TypeLink {
 		was := h.Linkname
 		if target, known = e.renamed[cleanName(was)]; !known {
-			return nil, fmt.Errorf("hard link to %q, which is not an earlier member of the archive", was)
+			return nil, &MemberError{fmt.Errorf("hard link to %q, which is not an earlier member of the archive", was)}
 		}
 		h.Linkname = target
 	}
@@ -147,7 +147,7 @@ func (e *editor) member(h *tar.Header) (*tar.Header, error) {
 		h.Linkname = target
 	}
 	if e.written[to] {
-		return nil, fmt.Errorf("%q stands twice in what is left: ingest the archive and rewrite it, so that the last one wins", to)
+		return nil, &MemberError{fmt.Errorf("%q stands twice in what is left: ingest the archive and rewrite it, so that the last one wins", to)}
 	}
 	e.written[to] = true
 	return h, nil
@@ -162,7 +162,7 @@ func applyEdit(edit Edit, h *tar.Header) (string, error) {
 		return "", err
 	}
 	if err := checkMember(h); err != nil {
-		return "", fmt.Errorf("as %q: %w", h.Name, err)
+		return "", &MemberError{fmt.Errorf("as %q: %w", h.Name, err)}
 	}
 	to := cleanName(h.Name)
 	h.Name = tidyName(to, h.Typeflag == tar.TypeDir)

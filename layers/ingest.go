@@ -96,7 +96,10 @@ type learnOptions struct {
 
 // learn reads a tar to its end and learns all that is kept beside it.
 func (s *Store) learn(ctx context.Context, src Source, r io.Reader, o learnOptions) (Blob, *scanner, error) {
-	in, err := s.input(ctx, r, inputOptions{keep: o.keep, plain: o.foreign})
+	in, err := s.input(ctx, r, inputOptions{keep: o.keep, plain: o.foreign, source: src})
+	if other := (*DigestError)(nil); errors.As(err, &other) {
+		return Blob{}, nil, err
+	}
 	if err != nil {
 		return Blob{}, nil, fmt.Errorf("reading %q: %w", src.Name, err)
 	}

@@ -31,6 +31,7 @@ type inputOptions struct {
 	keep   io.Writer // where the compressed bytes go, too; may be nil
 	plain  bool      // a tar without compression will do
 	noDiff bool      // the digest of the tar is not wanted
+	source Source    // for errors, where its digest is known
 }
 
 // input starts to read r; release must be called at the end where there was no error.
@@ -43,7 +44,10 @@ func (s *Store) input(ctx context.Context, r io.Reader, o inputOptions) (*input,
 	}
 	if err != nil {
 		giveReader(&s.readers, compressed)
-		return nil, in.explain(err)
+		if other := in.otherDigest(o.source, err); other != nil {
+			return nil, other
+		}
+		return nil, in.explain(&DamageError{err})
 	}
 	in.mediaType = z.mediaType
 	in.inflated = &inflatedReader{r: z, raw: in.raw}
@@ -59,6 +63,12 @@ func (s *Store) input(ctx context.Context, r io.Reader, o inputOptions) (*input,
 	return in, nil
 }
 
+// A DamageError says that an archive is damaged, truncated, of a form that is not read, or larger than any is meant to be.
+type DamageError struct{ Err error }
+
+func (e *DamageError) Error() string { return e.Err.Error() }
+func (e *DamageError) Unwrap() error { return e.Err }
+
 var errTrailing = errors.New("bytes that are not zero follow the end of the archive")
 
 // finish reads on from the end of the archive to the end of the bytes. Padding may stand there, and belongs to both
@@ -67,7 +77,7 @@ func (in *input) finish() error {
 	for {
 		b, err := in.tar.Peek(in.tar.Size())
 		if len(bytes.TrimLeft(b, "\x00")) > 0 {
-			return errTrailing
+			return &DamageError{errTrailing}
 		}
 		_, _ = in.tar.Discard(len(b)) // they are there
 		if err == io.EOF {
@@ -105,6 +115,7 @@ func (in *input) otherDigest(src Source, fault error) error {
 // explain says what is wrong with the source, or with where it is kept.
 func (in *input) explain(err error) error {
 	var corrupt flate.CorruptInputError
+	damaged := func(format string, args ...any) error { return &DamageError{fmt.Errorf(format, args...)} }
 	switch {
 	case err == nil:
 		return nil
@@ -113,13 +124,13 @@ func (in *input) explain(err error) error {
 	case in.raw.err != nil:
 		return in.raw.err
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("it is truncated, after %d bytes: %w", in.raw.n, err)
+		return damaged("it is truncated, after %d bytes: %w", in.raw.n, err)
 	case errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt):
-		return fmt.Errorf("its gzip stream is damaged: %w", err)
+		return damaged("its gzip stream is damaged: %w", err)
 	case errors.Is(err, gzip.ErrHeader):
-		return fmt.Errorf("it is not gzip to its end: %w", err)
+		return damaged("it is not gzip to its end: %w", err)
 	case errors.Is(err, tar.ErrHeader):
-		return fmt.Errorf("it holds no sound tar archive: %w", err)
+		return damaged("it holds no sound tar archive: %w", err)
 	}
 	return err
 }
@@ -168,11 +179,14 @@ func (r *inflatedReader) Read(b []byte) (int, error) {
 	if r.hash != nil {
 		r.hash.Write(b[:n])
 	}
-	if r.n > maxTarSize {
-		return n, fmt.Errorf("it inflates to more than %d bytes", int64(maxTarSize))
+	switch {
+	case r.n > maxTarSize:
+		err = fmt.Errorf("it inflates to more than %d bytes", int64(maxTarSize))
+	case r.n > ratioFrom && r.n/maxRatio > r.raw.n:
+		err = fmt.Errorf("it inflates from %d to %d bytes, more than %d-fold", r.raw.n, r.n, maxRatio)
 	}
-	if r.n > ratioFrom && r.n/maxRatio > r.raw.n {
-		return n, fmt.Errorf("it inflates from %d to %d bytes, more than %d-fold", r.raw.n, r.n, maxRatio)
+	if err != nil && err != io.EOF {
+		err = &DamageError{err} // explain tells it from what is wrong with the source
 	}
 	return n, err
 }

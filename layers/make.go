@@ -162,8 +162,8 @@ func startScan(s *scanner) scanning {
 // wait ends the scan after all is written, or after err, and returns the error that came first.
 func (s scanning) wait(err error) error {
 	_ = s.CloseWithError(err) // never fails; nil is the end of the file
-	if scanned := <-s.done; scanned != nil {
-		return scanned // err itself, or the cause of err
+	if scanned := <-s.done; scanned != nil && !errors.Is(scanned, err) {
+		return scanned // the cause of err
 	}
 	return err
 }

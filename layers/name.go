@@ -25,6 +25,12 @@ func cleanName(name string) string {
 // sound name.
 var errWhiteout = errors.New("its name is that of a whiteout")
 
+// errMark is what is wrong with a member that overlayfs would obey.
+var errMark = errors.New("overlayfs obeys it, which hides or deletes files of the layers below in docker and podman alone")
+
+// isDeletion reports whether all that is wrong with a member is that it is a whiteout, or obeyed like one.
+func isDeletion(err error) bool { return errors.Is(err, errWhiteout) || errors.Is(err, errMark) }
+
 // checkName refuses what no layer may hold: names that lead out of the root, whiteouts and what could not be stored or
 // shown.
 func checkName(name string) error {

@@ -102,7 +102,7 @@ func TestRewriteRefuses(t *testing.T) {
 		"a name up": {
 			[][]member{{file("x", "")}}, func(_ int, h *tar.Header) (bool, error) { h.Name = "../x"; return true, nil }, `"../x"`,
 		},
-		"a device": {[][]member{{{header: tar.Header{Typeflag: tar.TypeChar, Name: "x"}}}}, keepEach, "device"},
+		"a device": {[][]member{{{header: tar.Header{Typeflag: tar.TypeChar, Name: "x", Devmajor: 1}}}}, keepEach, "device"},
 	} {
 		_, _, err := rewrite(t, test.edit, test.archives...)
 		if err == nil || !strings.Contains(err.Error(), test.want) {

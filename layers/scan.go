@@ -52,7 +52,7 @@ func (s *scanner) scan(r io.Reader) error {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("after %d members: %w", s.count, err)
+			return &DamageError{fmt.Errorf("after %d members: %w", s.count, err)}
 		}
 		if err := s.member(h, tr); err != nil {
 			return fmt.Errorf("member %q: %w", h.Name, err)
@@ -72,7 +72,7 @@ func (s *scanner) member(h *tar.Header, content io.Reader) error {
 		s.fault(FaultForbidden, cleanName(h.Name), err.Error())
 	}
 	if s.count++; s.count > maxEntries {
-		return fmt.Errorf("the archive has more than %d members", maxEntries)
+		return &DamageError{fmt.Errorf("the archive has more than %d members", maxEntries)}
 	}
 	p := cleanName(h.Name)
 	s.faultsOf(p, h)
@@ -84,7 +84,7 @@ func (s *scanner) member(h *tar.Header, content io.Reader) error {
 	s.place(p, m)
 	s.entries.entry(Entry{Header: h, Kept: m.kept, ELF: m.elf})
 	if len(s.entries) > maxFacts {
-		return fmt.Errorf("names, attributes and accounts of the archive take more than %d bytes", maxFacts)
+		return &DamageError{fmt.Errorf("names, attributes and accounts of the archive take more than %d bytes", maxFacts)}
 	}
 	return nil
 }
@@ -113,6 +113,9 @@ func checkMember(h *tar.Header) error {
 	}
 	if hasControl(h.Uname) || hasControl(h.Gname) {
 		return errors.New("its owner's name holds control characters")
+	}
+	if mark := OverlayMark(h); mark != "" {
+		return fmt.Errorf("it has %q: %w", mark, errMark)
 	}
 	return nil
 }
@@ -216,7 +219,7 @@ func (s *scanner) content(p string, h *tar.Header, r io.Reader) (member, error) 
 func (s *scanner) file(p string, h *tar.Header, r io.Reader) (member, error) {
 	m := member{kind: regular}
 	if h.Size > maxTarSize {
-		return m, fmt.Errorf("a file of %d bytes is more than %d", h.Size, int64(maxTarSize))
+		return m, &DamageError{fmt.Errorf("a file of %d bytes is more than %d", h.Size, int64(maxTarSize))}
 	}
 	head := s.head[:min(h.Size, int64(len(s.head)))]
 	if _, err := io.ReadFull(r, head); err != nil {

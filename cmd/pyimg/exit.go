@@ -44,6 +44,8 @@ func exitCode(err error) int {
 	var trust *apk.TrustError
 	var hash *apk.HashError
 	var digest *layers.DigestError
+	var damage *layers.DamageError
+	var blob *push.MismatchError
 	var fault *bundle.FaultError
 	var base *bundle.BaseError
 	var registry *push.Error
@@ -56,7 +58,7 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.Is(err, apk.ErrNoSolution):
 		return exitNoSolution
-	case errors.As(err, &verify), errors.As(err, &mismatch), errors.As(err, &required), errors.As(err, &trust), errors.As(err, &hash), errors.As(err, &digest), errors.Is(err, apk.ErrDamaged), isUnsound(err):
+	case errors.As(err, &verify), errors.As(err, &mismatch), errors.As(err, &required), errors.As(err, &trust), errors.As(err, &hash), errors.As(err, &digest), errors.As(err, &damage), errors.As(err, &blob), errors.Is(err, apk.ErrDamaged), isUnsound(err):
 		return exitUnverified
 	case errors.As(err, &registry):
 		if registry.Unauthorized() {
