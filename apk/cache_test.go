@@ -318,7 +318,7 @@ func TestIndexWhereAndNamed(t *testing.T) {
 	if got := fmt.Sprint(slices.Collect(held.Named("a")), slices.Collect(x.Named("a")), slices.Collect(x.Named("c"))); got != "[a-1] [a-1 a-2] []" {
 		t.Errorf("Named = %s", got)
 	}
-	got, err := apk.Solve(worldOf(t, "b"), []*apk.Index{held})
+	got, err := apk.Solve(worldOf(t, "b"), []*apk.Index{held}, apk.SolveOptions{})
 	if err != nil || solutionText(got) != "a=1 b=1" {
 		t.Errorf("Solve of the view = %q, %v, want the older ones", solutionText(got), err)
 	}
@@ -362,7 +362,7 @@ func TestSolveFromTheCache(t *testing.T) {
 	for seed := uint64(0); seed < seeds; seed += caseStep {
 		c := newRandomCase(seed)
 		world := worldOf(t, c.world)
-		want := answerText(apk.Solve(world, []*apk.Index{offers(t, "", c.main), offers(t, "edge", c.edge)}))
+		want := answerText(apk.Solve(world, []*apk.Index{offers(t, "", c.main), offers(t, "edge", c.edge)}, apk.SolveOptions{}))
 		m := newMemory()
 		for range 2 {
 			var indexes []*apk.Index
@@ -372,7 +372,7 @@ func TestSolveFromTheCache(t *testing.T) {
 				raw := buildIndex(t, fixture.Index{Archives: []*fixture.Archive{}, SignWith: []*fixture.Key{}, Edit: func(string) string { return indexTextOf(t, lines) }})
 				indexes = append(indexes, load(t, files{fmt.Sprintf("http://%d/x86_64/APKINDEX.tar.gz", i): raw}, o))
 			}
-			if got := answerText(apk.Solve(world, indexes)); got != want {
+			if got := answerText(apk.Solve(world, indexes, apk.SolveOptions{})); got != want {
 				t.Fatalf("seed %d, world %q:\n%s\nwant\n%s", seed, c.world, got, want)
 			}
 		}
@@ -429,6 +429,6 @@ func FuzzCompact(f *testing.F) {
 		for p := range x.Packages() {
 			_ = p.String()
 		}
-		_, _ = apk.Solve(worldOf(t, "hello docs"), []*apk.Index{x, x.Where(func(p *apk.Package) bool { return p.Name == "hello" })})
+		_, _ = apk.Solve(worldOf(t, "hello docs"), []*apk.Index{x, x.Where(func(p *apk.Package) bool { return p.Name == "hello" })}, apk.SolveOptions{})
 	})
 }

@@ -72,13 +72,16 @@ func parseOp(s string) Op {
 	return o
 }
 
-// accepts says whether a version satisfies the comparison. A name that is provided without a
-// version ("") satisfies every one.
-func (o Op) accepts(version, want string) bool {
-	if o == OpAny || version == "" {
+// accepts says whether a version satisfies the comparison. To apk-tools 3 a name that is provided without a version ("")
+// is older than each version; with apk-tools 2 it satisfies no comparison.
+func (o Op) accepts(d Dialect, version, want string) bool {
+	if o == OpAny {
 		return true
 	}
-	switch compareVersions(version, want, o&opFuzzy != 0) {
+	if version == "" && d == Dialect2 {
+		return false
+	}
+	switch d.compareVersions(version, want, o&opFuzzy != 0) {
 	case -1:
 		return o&OpLess != 0
 	case 1:
@@ -212,4 +215,6 @@ func readDependencies(ds []Dependency, s string) ([]Dependency, error) {
 const separators = " \n"
 
 // matchesVersion says whether a version satisfies the comparison, whatever Conflict says.
-func (d Dependency) matchesVersion(version string) bool { return d.Op.accepts(version, d.Version) }
+func (d Dependency) matchesVersion(of Dialect, version string) bool {
+	return d.Op.accepts(of, version, d.Version)
+}

@@ -105,7 +105,7 @@ func TestParseIndexUninstallable(t *testing.T) {
 			continue
 		}
 		ps[0].Depends = nil
-		_, err = apk.Solve(worldOf(t, "busybox"), []*apk.Index{indexOf(t, nil, "", ps)})
+		_, err = apk.Solve(worldOf(t, "busybox"), []*apk.Index{indexOf(t, nil, "", ps)}, apk.SolveOptions{})
 		if err == nil || !strings.Contains(err.Error(), "cannot be installed") {
 			t.Errorf("Solve with %q: %v, want an error that says it cannot be installed", field, err)
 		}
@@ -117,7 +117,7 @@ func TestParseIndexUninstallable(t *testing.T) {
 			continue
 		}
 		ps[0].Depends = nil
-		if _, err = apk.Solve(worldOf(t, "busybox"), []*apk.Index{indexOf(t, nil, "", ps)}); err != nil {
+		if _, err = apk.Solve(worldOf(t, "busybox"), []*apk.Index{indexOf(t, nil, "", ps)}, apk.SolveOptions{}); err != nil {
 			t.Errorf("Solve with %q: %v", field, err)
 		}
 	}
@@ -165,7 +165,7 @@ func FuzzIndex(f *testing.F) {
 		for _, p := range ps {
 			world = append(world, apk.Dependency{Name: p.Name})
 		}
-		_, err = apk.Solve(world, []*apk.Index{indexOf(t, nil, "", ps)})
+		_, err = apk.Solve(world, []*apk.Index{indexOf(t, nil, "", ps)}, apk.SolveOptions{})
 		if err != nil && !errors.Is(err, apk.ErrNoSolution) {
 			t.Error(err)
 		}

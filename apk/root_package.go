@@ -76,7 +76,7 @@ func (in *installer) replacesFile(old, new int) verdict {
 	if a.Package.Name == b.Package.Name || sameOrigin && in.root.o.Dialect == Dialect2 {
 		return takeNew
 	}
-	pa, pb := a.priorityOver(b), b.priorityOver(a)
+	pa, pb := a.priorityOver(b, in.root.o.Dialect), b.priorityOver(a, in.root.o.Dialect)
 	switch {
 	case cmp.Less(pb, pa):
 		return keepOld
@@ -87,9 +87,9 @@ func (in *installer) replacesFile(old, new int) verdict {
 }
 
 // priorityOver is the package's replaces_priority if it replaces the other one, else -1.
-func (p *rootPackage) priorityOver(other *rootPackage) int {
+func (p *rootPackage) priorityOver(other *rootPackage, dialect Dialect) int {
 	for _, d := range p.replaces() {
-		if d.Name == other.Package.Name && !d.Conflict && d.matchesVersion(other.Package.Version) {
+		if d.Name == other.Package.Name && !d.Conflict && d.matchesVersion(dialect, other.Package.Version) {
 			return p.replacesPriority()
 		}
 	}

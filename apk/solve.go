@@ -13,16 +13,25 @@ type Solution struct {
 	Notes    []string   // for the user: what real apk does not say, or where it would have given up
 }
 
+// SolveOptions say which apk's answer is wanted.
+type SolveOptions struct {
+	Dialect Dialect // 0 means Dialect3
+}
+
 // Solve finds the packages that satisfy a world, as apk-tools 3 would add it to an empty root:
 // the same packages in the same order wherever apk has an answer. The order of indexes counts:
 // of equal packages the one of the earlier index is taken. Where a name stands in world twice,
 // the later one counts.
 //
+// In Dialect2 the way is the same, but some rules are those of apk-tools 2: how versions compare, what a name that is
+// provided without a version satisfies and when it is preferred, an install_if with a conflict, a package in conflict
+// with itself, and fields of an index that no apk knows.
+//
 // Where apk's way, which never takes a decision back, leads nowhere, Solve looks for a solution
 // a little further and adds a note if there is one; that search is bounded. If none is found
 // the error is a *SolveError, for which errors.Is(err, ErrNoSolution) holds.
-func Solve(world []Dependency, indexes []*Index) (Solution, error) {
-	c, err := newCatalog(indexes)
+func Solve(world []Dependency, indexes []*Index, o SolveOptions) (Solution, error) {
+	c, err := newCatalog(indexes, cmp.Or(o.Dialect, Dialect3))
 	if err != nil {
 		return Solution{}, err
 	}

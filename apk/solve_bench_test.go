@@ -39,7 +39,7 @@ func BenchmarkSolve(b *testing.B) {
 	world := worldOf(b, "alpine-baselayout busybox ca-certificates-bundle python3 nginx postgresql14")
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := apk.Solve(world, []*apk.Index{index}); err != nil {
+		if _, err := apk.Solve(world, []*apk.Index{index}, apk.SolveOptions{}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -25,6 +25,7 @@ const maxProvides = 1 << 14
 // A catalog holds everything on offer in a form for the solver: names, packages and tags are
 // numbers. After newCatalog only the world's own names are added.
 type catalog struct {
+	dialect  Dialect
 	packages []catalogPackage
 	wants    []want           // of all packages, see dependsOf
 	offers   []offer          // so, too
@@ -95,11 +96,12 @@ func nobody() provider { return provider{pkg: none} }
 
 // newCatalog numbers what the indexes hold. apk identifies packages by their checksum: the same
 // one in two repositories is one package, of both.
-func newCatalog(indexes []*Index) (*catalog, error) {
+func newCatalog(indexes []*Index, dialect Dialect) (*catalog, error) {
 	if len(indexes) > maxRepositories {
 		return nil, fmt.Errorf("solving with %d indexes: at most %d are possible", len(indexes), maxRepositories)
 	}
 	c, total := roomFor(indexes)
+	c.dialect = dialect
 	c.addTag("")
 	c.bases = append(c.bases, 0)
 	known := newChecksumSet(total)
@@ -266,6 +268,10 @@ func (c *catalog) versionText(v versionID) string {
 		}
 	}
 	return c.versions[uint32(v)-c.bases[len(c.indexes)]-1]
+}
+
+func (c *catalog) compareVersions(a, b versionID) int {
+	return c.dialect.compareVersions(c.versionText(a), c.versionText(b), false)
 }
 
 // addVersion is for one of world's.
@@ -476,17 +482,17 @@ func (c *catalog) countingSort(names []int32) []int32 {
 }
 
 // provides says whether by satisfies w, which package self (or none) wants. A conflict is
-// satisfied by what it does not match, by nothing, and by the package that declares it.
+// satisfied by what it does not match, by nothing, and in Dialect3 by the package that declares it.
 func (c *catalog) provides(self int32, w want, by provider) bool {
 	switch {
 	case by.pkg == none:
 		return w.conflict
-	case w.conflict && by.pkg == self:
+	case w.conflict && by.pkg == self && c.dialect == Dialect3:
 		return true
 	case w.op == OpChecksum && !w.conflict:
 		return c.checksum(by.pkg).String() == c.versionText(w.version)
 	default:
-		return (w.op == OpAny || by.virtual() || w.op.accepts(c.versionText(by.version), c.versionText(w.version))) != w.conflict
+		return w.op.accepts(c.dialect, c.versionText(by.version), c.versionText(w.version)) != w.conflict
 	}
 }
 

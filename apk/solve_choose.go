@@ -84,14 +84,14 @@ func (s *solver) prefer(a, b provider) int {
 	); c != 0 {
 		return c
 	}
-	if !a.virtual() && !b.virtual() {
-		if c := CompareVersions(s.versionText(a.version), s.versionText(b.version)); c != 0 {
+	if s.dialect == Dialect3 || !a.virtual() && !b.virtual() { // in Dialect3 a version is preferred to none
+		if c := s.compareVersions(a.version, b.version); c != 0 {
 			return c
 		}
 	}
 	x, y := &s.catalog.packages[a.pkg], &s.catalog.packages[b.pkg]
 	if x.name == y.name {
-		if c := CompareVersions(s.versionText(x.version), s.versionText(y.version)); c != 0 {
+		if c := s.compareVersions(x.version, y.version); c != 0 {
 			return c
 		}
 	}

@@ -40,7 +40,7 @@ func TestSolveAsRealApk(t *testing.T) {
 
 func checkSolution(t *testing.T, index *apk.Index, world, want string) {
 	t.Helper()
-	got, err := apk.Solve(worldOf(t, world), []*apk.Index{index})
+	got, err := apk.Solve(worldOf(t, world), []*apk.Index{index}, apk.SolveOptions{})
 	switch {
 	case want == "ERROR" && err == nil && len(got.Notes) == 0:
 		t.Errorf("Solve(%q) = %s without a note; real apk gives up", world, solutionText(got))

@@ -67,7 +67,8 @@ func (s *solver) orderTriggered(out *[]int32, name int32) {
 
 func (s *solver) triggerOrdered(id int32) bool {
 	for _, w := range s.installIfOf(&s.catalog.packages[id]) {
-		if !w.conflict && !s.names[w.name].ordered || !s.provides(id, w, s.choice(w.name)) {
+		mayBeAbsent := w.conflict && s.dialect == Dialect3
+		if !mayBeAbsent && !s.names[w.name].ordered || !s.provides(id, w, s.choice(w.name)) {
 			return false
 		}
 	}

@@ -74,7 +74,7 @@ func (r *reconsideration) checkTrigger(id int32) {
 		for _, w := range r.installIfOf(q) {
 			n := &r.names[w.name]
 			if !n.locked {
-				if w.conflict {
+				if w.conflict && r.dialect == Dialect3 { // apk-tools 2 does not decide a name for that
 					n.triggerNeeded = true
 					r.enqueue(w.name, false)
 				}

@@ -111,8 +111,8 @@ func (a *attempt) sound() bool {
 		}
 		for _, o := range append([]offer{{q.name, q.version}}, a.offersOf(q)...) {
 			p := provider{id, o.version}
-			if other, taken := owner[o.name]; taken && other.pkg != id && !(other.virtual() && p.virtual()) {
-				return false
+			if other, taken := owner[o.name]; taken && !(other.virtual() && p.virtual()) {
+				return false // also where it is the package itself that provides a name twice
 			}
 			owner[o.name] = p
 			chosen[o.name] = append(chosen[o.name], p)

@@ -135,8 +135,8 @@ func (s *solver) triggeredBy(name int32) []int32 {
 	return list
 }
 
-// discover gives a name and all that it may bring in their places in the order: after what it depends on, asked for before
-// not asked for, merely provided before real. It comes by most of the indexes, and so looks at little of each.
+// discover gives a name and all that it may bring in their places in the order, after what it depends on. Marks in a place
+// put names that are asked for before others, see nameQueue, and then real ones before those that are merely provided. It comes by most of the indexes, and so looks at little of each.
 func (s *solver) discover(name int32) {
 	if s.placed[name] != 0 {
 		return
@@ -376,12 +376,13 @@ func (s *solver) nextName() int32 {
 	return name
 }
 
-// nameQueue holds names by their places; no two have the same.
+// nameQueue holds names by their places, the last place first; no two have the same. apk compares places as signed numbers,
+// so that those of names which are not asked for, whose highest bit is set, come after all others.
 type nameQueue []int32
 
 func (q nameQueue) search(placed []uint32, name int32) (int, bool) {
 	return slices.BinarySearchFunc(q, placed[name], func(o int32, place uint32) int {
-		return cmp.Compare(placed[o], place)
+		return cmp.Compare(int32(place), int32(placed[o]))
 	})
 }
 

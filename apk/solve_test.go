@@ -194,7 +194,7 @@ func TestSolve(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			indexes := []*apk.Index{offers(t, "", c.packages), offers(t, "edge", c.edge)}
-			got, err := apk.Solve(worldOf(t, c.world), indexes)
+			got, err := apk.Solve(worldOf(t, c.world), indexes, apk.SolveOptions{})
 			if c.want == "ERROR" {
 				if !errors.Is(err, apk.ErrNoSolution) {
 					t.Errorf("Solve(%q) = %q, %v, want ErrNoSolution", c.world, solutionText(got), err)
@@ -211,7 +211,7 @@ func TestSolve(t *testing.T) {
 func TestSolveTags(t *testing.T) {
 	t.Parallel()
 	indexes := []*apk.Index{offers(t, "", "b=1\nd=1"), offers(t, "edge", "a=2 | D:b c d\nc=2\nd=1")}
-	got, err := apk.Solve(worldOf(t, "a@edge"), indexes)
+	got, err := apk.Solve(worldOf(t, "a@edge"), indexes, apk.SolveOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +222,7 @@ func TestSolveTags(t *testing.T) {
 
 func TestSolveNotesWhatWorldNamesTwice(t *testing.T) {
 	t.Parallel()
-	got, err := apk.Solve(worldOf(t, "a a=1 a=1"), []*apk.Index{offers(t, "", "a=1")})
+	got, err := apk.Solve(worldOf(t, "a a=1 a=1"), []*apk.Index{offers(t, "", "a=1")}, apk.SolveOptions{})
 	want := []string{`world names "a" twice: "a=1" takes the place of "a", as with apk add`}
 	if diff := cmp.Diff(want, got.Notes); diff != "" || err != nil {
 		t.Errorf("Notes: %v (-want +got):\n%s", err, diff)
@@ -234,7 +234,7 @@ func TestSolveNotesWhatWorldNamesTwice(t *testing.T) {
 func TestSolveBeyondApk(t *testing.T) {
 	t.Parallel()
 	index := offers(t, "", "a=1\nb=1\nb=2 | D:y\ny=1 | D:!a")
-	got, err := apk.Solve(worldOf(t, "a b"), []*apk.Index{index})
+	got, err := apk.Solve(worldOf(t, "a b"), []*apk.Index{index}, apk.SolveOptions{})
 	if err != nil || solutionText(got) != "a=1 b=1" {
 		t.Fatalf("Solve = %q, %v, want %q", solutionText(got), err, "a=1 b=1")
 	}
@@ -252,7 +252,7 @@ func TestSolveEndsAtItsBound(t *testing.T) {
 		lines.WriteString("a" + strconv.Itoa(i) + "=2 | p:v=1 | D:y\n" + "a" + strconv.Itoa(i) + "=1 | p:v=1 | D:y\n")
 	}
 	lines.WriteString("y=2 | D:!z\ny=1 | D:!z\n")
-	_, err := apk.Solve(worldOf(t, "z a1 a2 a3 a4 a5 a6 a7"), []*apk.Index{offers(t, "", lines.String())})
+	_, err := apk.Solve(worldOf(t, "z a1 a2 a3 a4 a5 a6 a7"), []*apk.Index{offers(t, "", lines.String())}, apk.SolveOptions{})
 	var e *apk.SolveError
 	if !errors.As(err, &e) || e.Exhausted || !strings.Contains(err.Error(), "bound") {
 		t.Errorf("Solve: %v, want an error that says the search ended at its bound", err)
@@ -319,7 +319,7 @@ func TestSolveErrorExplains(t *testing.T) {
 			t.Parallel()
 			indexes := []*apk.Index{offers(t, "", c.packages), offers(t, "edge", c.edge)}
 			indexes[0].Arch = "x86_64"
-			_, err := apk.Solve(worldOf(t, c.world), indexes)
+			_, err := apk.Solve(worldOf(t, c.world), indexes, apk.SolveOptions{})
 			var e *apk.SolveError
 			if !errors.As(err, &e) || len(e.Problems) == 0 {
 				t.Fatalf("Solve(%q): %v, want a SolveError with problems", c.world, err)
@@ -333,7 +333,7 @@ func TestSolveErrorExplains(t *testing.T) {
 
 func TestSolveErrorNamesAllProblems(t *testing.T) {
 	t.Parallel()
-	_, err := apk.Solve(worldOf(t, "a nosuch c>1"), []*apk.Index{offers(t, "", "a=1 | D:gone\nb=1 | D:gone\nc=1")})
+	_, err := apk.Solve(worldOf(t, "a nosuch c>1"), []*apk.Index{offers(t, "", "a=1 | D:gone\nb=1 | D:gone\nc=1")}, apk.SolveOptions{})
 	for _, want := range []string{`"gone"`, `"nosuch"`, `"c>1"`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Solve: %v, want it to name %s", err, want)
@@ -347,7 +347,7 @@ func TestSolveBounds(t *testing.T) {
 	for i := range many {
 		many[i] = offers(t, "", "a=1")
 	}
-	if _, err := apk.Solve(worldOf(t, "a"), many); err == nil {
+	if _, err := apk.Solve(worldOf(t, "a"), many, apk.SolveOptions{}); err == nil {
 		t.Error("Solve with 100 indexes: no error")
 	}
 }

@@ -84,7 +84,7 @@ func holds(t *testing.T, a, op, b string) bool {
 		t.Fatalf("unknown operator %q", op)
 	}
 	x := indexOf(t, nil, "", []*apk.Package{{Name: "x", Version: a}})
-	_, err := apk.Solve([]apk.Dependency{d}, []*apk.Index{x})
+	_, err := apk.Solve([]apk.Dependency{d}, []*apk.Index{x}, apk.SolveOptions{})
 	return err == nil
 }
 

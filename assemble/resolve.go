@@ -76,7 +76,8 @@ func resolvePlatform(ctx context.Context, spec Spec, p Platform, repositories re
 	if plan.World, err = world(spec, p, needs, allocator); err != nil {
 		return plan, err
 	}
-	solution, err := held.solve(plan.World, indexes)
+	plan.Dialect = dialect(spec.Alpine, indexes)
+	solution, err := held.solve(plan.World, indexes, plan.Dialect)
 	if err != nil {
 		return plan, explainNeeds(err, plan.Runtimes, src.Store)
 	}
@@ -88,7 +89,6 @@ func resolvePlatform(ctx context.Context, spec Spec, p Platform, repositories re
 	for _, r := range plan.Runtimes {
 		plan.Notes = append(plan.Notes, r.notes()...)
 	}
-	plan.Dialect = dialect(spec.Alpine, indexes)
 	return plan, plan.checkMimalloc(spec)
 }
 
@@ -141,8 +141,8 @@ func world(spec Spec, p Platform, needs []string, allocator string) ([]apk.Depen
 	return w, nil
 }
 
-// dialect picks how the installed root is written: as the spec says, else by its branch, else by the apk-tools that the
-// index offers, else 3. Alpine ships apk-tools 3 from v3.23 on.
+// dialect picks the apk whose rules choose the packages and write the installed root: as the spec says, else by its
+// branch, else by the apk-tools that the index offers, else 3. Alpine ships apk-tools 3 from v3.23 on.
 func dialect(a Alpine, indexes []*apk.Index) apk.Dialect {
 	if a.Dialect != 0 {
 		return apk.Dialect(a.Dialect)

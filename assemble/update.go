@@ -54,14 +54,15 @@ func (l Lock) names() []string {
 }
 
 // solve finds the packages that satisfy the world, with what is held at its place.
-func (h hold) solve(world []apk.Dependency, indexes []*apk.Index) (apk.Solution, error) {
+func (h hold) solve(world []apk.Dependency, indexes []*apk.Index, dialect apk.Dialect) (apk.Solution, error) {
+	o := apk.SolveOptions{Dialect: dialect}
 	if h.packages == nil {
-		return apk.Solve(world, indexes)
+		return apk.Solve(world, indexes, o)
 	}
 	if err := h.missing(indexes); err != nil {
 		return apk.Solution{}, err
 	}
-	newest, err := apk.Solve(world, indexes)
+	newest, err := apk.Solve(world, indexes, o)
 	if err != nil {
 		return newest, err
 	}
@@ -69,7 +70,7 @@ func (h hold) solve(world []apk.Dependency, indexes []*apk.Index) (apk.Solution,
 	var held error
 	for _, free := range [][]string{h.free, h.siblings(indexes)} {
 		// Packages of one origin often want each other's exact version, so these come next.
-		solution, err = apk.Solve(world, h.held(indexes, free))
+		solution, err = apk.Solve(world, h.held(indexes, free), o)
 		if err == nil && len(h.behind(solution, newest)) == 0 {
 			return solution, nil
 		}
