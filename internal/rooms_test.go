@@ -19,6 +19,7 @@ func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
 		"apk":                 {"apk", "internal/redact", "internal/regular"},
 		"layers":              {"layers", "internal/regular"},
 		"push":                {"push", "internal/atomicfile", "internal/redact", "internal/regular"},
+		"wheel":               {"internal/fetch", "internal/redact", "internal/regular"},
 		"assemble":            {"apk", "layers", "internal/atomicfile", "internal/redact", "internal/regular"},
 		"internal/atomicfile": {},
 		"internal/fetch":      {"internal/redact", "internal/regular"},
