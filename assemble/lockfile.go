@@ -5,8 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io"
 	"regexp"
 	"slices"
 	"strings"
@@ -121,12 +120,12 @@ func (p LockedPlatform) check() error {
 	return nil
 }
 
-// WriteLock writes a lock, beside its place first.
+// WriteLock writes a lock next to its place and renames it. A link stays, and what it leads to is replaced.
 func WriteLock(name string, l Lock) error {
 	data, err := l.Encode()
 	if err == nil {
-		err = atomicfile.Write(filepath.Dir(name), name, func(f *os.File) error {
-			_, err := f.Write(data)
+		err = atomicfile.Replace(name, func(w io.Writer) error {
+			_, err := w.Write(data)
 			return err
 		})
 	}

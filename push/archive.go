@@ -9,50 +9,76 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/pyimg/pyimg/internal/atomicfile"
 )
 
 // WriteArchive writes what idx stands for as an OCI archive: an OCI layout in a tar file, under one tag ("" means
-// "latest"). The file's bytes depend on idx and tag alone.
+// "latest"). The file's bytes depend on idx and tag alone. A pipe or device is written to, not replaced.
 func WriteArchive(ctx context.Context, file, tag string, idx v1.ImageIndex) error {
-	tag, err := layoutTag(tag)
-	if err != nil {
-		return err
-	}
-	return writeArchive(ctx, "OCI archive", file, func() ([]member, error) {
-		g, err := newGraph(idx)
-		if err != nil {
-			return nil, err
-		}
-		return layoutMembers(g.blobs(), g.root.desc, map[string]string{refName: tag})
-	})
+	return writeArchive(ctx, "OCI archive", file, func() ([]member, error) { return archiveMembers(tag, idx) })
+}
+
+// StreamArchive is [WriteArchive] to w.
+func StreamArchive(ctx context.Context, w io.Writer, tag string, idx v1.ImageIndex) error {
+	return streamArchive(ctx, "OCI archive", w, func() ([]member, error) { return archiveMembers(tag, idx) })
 }
 
 // WriteDockerArchive writes an image so that "docker load" of any age takes it, and podman, skopeo and containerd too: an
 // OCI layout with a manifest.json that points into it. It holds one platform. image is its name, HOST/REPOSITORY:TAG or
-// short; "" leaves the image without a name, and then it is known by its digest.
+// short; "" leaves the image without a name, and then it is known by its digest. A pipe or device is written to, not
+// replaced.
 func WriteDockerArchive(ctx context.Context, file, image string, idx v1.ImageIndex) error {
 	return writeArchive(ctx, "docker archive", file, func() ([]member, error) { return dockerMembers(image, idx) })
 }
 
+// StreamDockerArchive is [WriteDockerArchive] to w.
+func StreamDockerArchive(ctx context.Context, w io.Writer, image string, idx v1.ImageIndex) error {
+	return streamArchive(ctx, "docker archive", w, func() ([]member, error) { return dockerMembers(image, idx) })
+}
+
 func writeArchive(ctx context.Context, kind, file string, list func() ([]member, error)) error {
+	into := func(write func(io.Writer) error) error { return atomicfile.Replace(file, write) }
+	return archive(ctx, fmt.Sprintf("%s %q", kind, file), list, into)
+}
+
+func streamArchive(ctx context.Context, kind string, w io.Writer, list func() ([]member, error)) error {
+	return archive(ctx, kind, list, func(write func(io.Writer) error) error { return write(w) })
+}
+
+// archive writes the members that list finds to where into has them written.
+func archive(ctx context.Context, what string, list func() ([]member, error), into func(func(io.Writer) error) error) error {
 	_, err := promptly(ctx, func() (struct{}, error) {
 		ms, err := list()
 		if err != nil {
 			return struct{}{}, err
 		}
-		return struct{}{}, replace(ctx, filepath.Dir(file), file, func(w io.Writer) error { return writeTar(w, ms) })
+		return struct{}{}, into(func(w io.Writer) error {
+			return buffered(ctx, w, func(w io.Writer) error { return writeTar(w, ms) })
+		})
 	})
 	if err != nil {
-		return fmt.Errorf("writing %s %q: %w", kind, file, err)
+		return fmt.Errorf("writing %s: %w", what, err)
 	}
 	return nil
+}
+
+func archiveMembers(tag string, idx v1.ImageIndex) ([]member, error) {
+	tag, err := layoutTag(tag)
+	if err != nil {
+		return nil, err
+	}
+	g, err := newGraph(idx)
+	if err != nil {
+		return nil, err
+	}
+	return layoutMembers(g.blobs(), g.root.desc, map[string]string{refName: tag})
 }
 
 // A member is a file of an archive.

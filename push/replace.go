@@ -18,15 +18,18 @@ const copyBuffer = 128 << 10
 
 func isTemporary(name string) bool { return strings.HasPrefix(name, atomicfile.Prefix) }
 
+// buffered has write fill w by large pieces, until ctx ends.
+func buffered(ctx context.Context, w io.Writer, write func(io.Writer) error) error {
+	b := bufio.NewWriterSize(cancellable(ctx, w), copyBuffer)
+	if err := write(b); err != nil {
+		return err
+	}
+	return b.Flush()
+}
+
 // replace writes a file beside path, in dir, and renames it when it is whole. Nothing is left of one that is not.
 func replace(ctx context.Context, dir, path string, write func(io.Writer) error) error {
-	return replaceFile(dir, path, func(f *os.File) error {
-		w := bufio.NewWriterSize(cancellable(ctx, f), copyBuffer)
-		if err := write(w); err != nil {
-			return err
-		}
-		return w.Flush()
-	})
+	return replaceFile(dir, path, func(f *os.File) error { return buffered(ctx, f, write) })
 }
 
 func replaceFile(dir, path string, write func(*os.File) error) error {

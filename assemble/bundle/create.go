@@ -130,25 +130,34 @@ func (d *Draft) pack(ctx context.Context, m Manifest) error {
 	}
 	from := &Bundle{Manifest: m, Path: d.dir, src: &folder{root, m}}
 	defer from.Close()
-	s := &splitter{work: d.work, path: d.o.Output, limit: d.o.Split}
-	if d.o.Split == 0 {
-		s.limit = maxSize
+	write := func(w io.Writer) error {
+		return writeTar(ctx, w, m, func(f File) (io.ReadCloser, error) { return from.Open(ctx, f) })
 	}
-	defer s.abort()
-	if err := writeTar(ctx, s, m, func(f File) (io.ReadCloser, error) { return from.Open(ctx, f) }); err != nil {
-		return fmt.Errorf("writing %q: %w", d.o.Output, err)
+	if d.o.Stream != nil {
+		return d.o.Stream(write) // which knows where; the folder is the caller's
 	}
-	if d.o.Split > 0 {
-		err = s.finish()
-	} else {
-		err = s.finishOne()
-	}
-	if err != nil {
+	if err := d.writeParts(write); err != nil {
 		return fmt.Errorf("writing %q: %w", d.o.Output, err)
 	}
 	// Out of the way at once: a run that waits for this one would take half of it for somebody's folder.
 	away := filepath.Join(filepath.Dir(d.dir), atomicfile.Prefix+filepath.Base(d.dir))
 	return errors.Join(os.RemoveAll(away), os.Rename(d.dir, away), os.RemoveAll(away))
+}
+
+// writeParts writes the tar to Output, in one piece or in parts.
+func (d *Draft) writeParts(write func(io.Writer) error) error {
+	s := &splitter{work: d.work, path: d.o.Output, limit: d.o.Split}
+	if d.o.Split == 0 {
+		s.limit = maxSize
+	}
+	defer s.abort()
+	if err := write(s); err != nil {
+		return err
+	}
+	if d.o.Split > 0 {
+		return s.finish()
+	}
+	return s.finishOne()
 }
 
 // sumsSize is the size of the file that names a tar's parts.

@@ -45,7 +45,9 @@ type Options struct {
 	Output string    // a folder, or with Tar the tar
 	Tar    bool
 	Split  int64 // of a tar: bytes a part; 0: one
-	DryRun bool  // nothing is written at Output
+	// Stream has a tar of one part written elsewhere than to Output, next to which its files still come together.
+	Stream func(write func(io.Writer) error) error
+	DryRun bool // nothing is written at Output
 }
 
 // Sizes say how large a bundle is and what making it takes, in bytes.

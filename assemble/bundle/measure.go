@@ -166,7 +166,9 @@ func (d *Draft) measure(context.Context) error {
 		if d.o.Split > 0 {
 			d.Bundle += sumsSize(filepath.Base(d.o.Output), d.Bundle, d.o.Split)
 		}
-		d.Need += d.Bundle
+		if d.o.Stream == nil {
+			d.Need += d.Bundle
+		}
 	}
 	d.Free = freeSpace(d.dir)
 	return nil

@@ -56,6 +56,7 @@ func noCommand(c *cli.Context) error {
 // command gives a command what all of them share.
 func command(c *cli.Command) *cli.Command {
 	c.HideHelpCommand = true
+	c.Before = oneOnStdout
 	for _, f := range c.Flags {
 		if b, ok := f.(*cli.BoolFlag); ok {
 			b.DisableDefaultText = true

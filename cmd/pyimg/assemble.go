@@ -1,12 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
-	"io"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"time"
@@ -16,7 +12,7 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
-	"github.com/pyimg/pyimg/internal/atomicfile"
+	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/push"
 )
 
@@ -69,7 +65,7 @@ func (p program) assemble(c *cli.Context) error {
 		_, err = p.stdout.Write(text)
 		return err
 	}
-	outputs, err := parseOutputs(c.StringSlice("output"), len(s.Platforms))
+	outputs, err := p.outputs(c, &s)
 	if err != nil {
 		return err
 	}
@@ -116,7 +112,7 @@ func assembleSpec(c *cli.Context) (assemble.Spec, error) {
 
 func assembleSpecNamed(c *cli.Context, name string) (assemble.Spec, error) {
 	if c.NArg() > 1 {
-		return assemble.Spec{}, usagef("%s takes one spec, found %d arguments", c.Command.Name, c.NArg())
+		return assemble.Spec{}, usagef("%s takes one spec, found %s", c.Command.Name, termtext.Count(c.NArg(), "argument"))
 	}
 	s, err := spec(c, name)
 	if err != nil {
@@ -227,7 +223,7 @@ func (p program) sourceDateEpoch() (time.Time, error) {
 // deliver writes and pushes the image, and says what came out.
 func (p program) deliver(c *cli.Context, index v1.ImageIndex, outputs []output, pushing *pushing) error {
 	for _, o := range outputs {
-		if err := o.write(c.Context, index); err != nil {
+		if err := p.write(c.Context, o, index); err != nil {
 			return err
 		}
 	}
@@ -242,32 +238,11 @@ func (p program) deliver(c *cli.Context, index v1.ImageIndex, outputs []output, 
 	if err != nil {
 		return err
 	}
-	return p.results(c, r)
-}
-
-// writeFile writes a file beside its place and renames it there, so that a reader never sees half of it. What is there
-// and is no plain file (a device, a pipe, a mount of a container runtime) is written to, not replaced.
-func writeFile(name string, data []byte) error {
-	if to, err := filepath.EvalSymlinks(name); err == nil {
-		name = to
-	}
-	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-		return os.WriteFile(name, data, 0o644)
-	}
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+	if err := p.results(c, r); err != nil {
 		return err
 	}
-	return copyFile(name, bytes.NewReader(data))
-}
-
-// copyFile writes all of from into a file, beside its place first.
-func copyFile(name string, from io.Reader) error {
-	err := atomicfile.Write(filepath.Dir(name), name, func(f *os.File) error {
-		_, err := io.Copy(f, from)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("writing %q: %w", name, err)
+	if len(outputs) == 0 && c.String("progress") != "quiet" {
+		fmt.Fprintln(p.stderr, "pyimg: the image was made, and nothing was written: add --push REF, or --output docker-archive:FILE, oci-archive:FILE or oci:DIR")
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/internal/regular"
+	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/push"
 )
 
@@ -89,7 +90,7 @@ func (p program) listAttached(c *cli.Context) error {
 		return p.printJSON(list)
 	}
 	for _, d := range list {
-		fmt.Fprintf(p.stdout, "%s  %s  %d  %s\n", d.Digest, plain(d.ArtifactType), d.Size, plain(d.Annotations["org.opencontainers.image.title"]))
+		fmt.Fprintf(p.stdout, "%s  %s  %d  %s\n", d.Digest, termtext.Line(d.ArtifactType), d.Size, termtext.Line(d.Annotations["org.opencontainers.image.title"]))
 	}
 	return nil
 }

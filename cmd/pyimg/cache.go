@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -43,13 +43,13 @@ func (p program) cacheStatCommand() *cli.Command {
 
 func (p program) printStat(c *cli.Context, stat layers.Stat) error {
 	if c.Bool("json") {
-		return json.NewEncoder(p.stdout).Encode(struct {
+		return p.encodeJSON(struct {
 			layers.Contents
 			Total  layers.Amount `json:"total"`
 			Oldest *time.Time    `json:"oldestUse,omitempty"`
 			Newest *time.Time    `json:"newestUse,omitempty"`
 			Runs   int           `json:"runs"`
-		}{stat.Contents, stat.Total(), jsonTime(stat.Oldest), jsonTime(stat.Newest), stat.Runs})
+		}{stat.Contents, stat.Total(), jsonTime(stat.Oldest), jsonTime(stat.Newest), stat.Runs}, "")
 	}
 	printContents(p.stdout, stat.Contents)
 	if !stat.Oldest.IsZero() {
@@ -72,7 +72,7 @@ func printContents(w io.Writer, c layers.Contents) {
 		name string
 		layers.Amount
 	}{{"blobs", c.Blobs}, {"facts", c.Facts}, {"records", c.Records}, {"temporary", c.Temporary}, {"total", c.Total()}} {
-		fmt.Fprintf(w, "%-10s  %6d files  %12s\n", line.name, line.Files, megabytes(line.Bytes))
+		fmt.Fprintf(w, "%-10s  %12s  %12s\n", line.name, termtext.Count(line.Files, "file"), termtext.Size(line.Bytes))
 	}
 }
 
@@ -120,7 +120,7 @@ func (p program) cachePrune(c *cli.Context) error {
 		return fmt.Errorf("pruning the cache: %w", err)
 	}
 	if c.Bool("json") {
-		return json.NewEncoder(p.stdout).Encode(map[string]layers.Contents{"removed": pruned.Removed, "left": pruned.Left, "spared": pruned.Spared})
+		return p.encodeJSON(map[string]layers.Contents{"removed": pruned.Removed, "left": pruned.Left, "spared": pruned.Spared}, "")
 	}
 	title := "removed"
 	if options.DryRun {
@@ -131,7 +131,7 @@ func (p program) cachePrune(c *cli.Context) error {
 	fmt.Fprintf(p.stdout, "\nleft\n")
 	printContents(p.stdout, pruned.Left)
 	if n := pruned.Spared.Total(); n.Files > 0 {
-		p.warn(fmt.Sprintf("%d files of %s are left although they are beyond the bounds: other runs may rely on them", n.Files, megabytes(n.Bytes)))
+		p.warn(fmt.Sprintf("%s of %s beyond the bounds are left: other runs may rely on them", termtext.Count(n.Files, "file"), termtext.Size(n.Bytes)))
 	}
 	return nil
 }

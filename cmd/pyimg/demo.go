@@ -16,6 +16,7 @@ import (
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/fixture"
+	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/push"
 )
@@ -159,8 +160,8 @@ func (d *demo) assemble(ctx context.Context) (string, error) {
 			}
 		}
 	}
-	return fmt.Sprintf("%d platforms, %d packages, %s; %d of %d layers are their source's own bytes", len(d.lock.Platforms), packages,
-		megabytes(size), verbatim, all), nil
+	return fmt.Sprintf("%s, %s, %s; %d of %s are their source's own bytes", termtext.Count(len(d.lock.Platforms), "platform"), termtext.Count(packages, "package"),
+		termtext.Size(size), verbatim, termtext.Count(all, "layer")), nil
 }
 
 // index is the image that was built, its layers read from the store.
@@ -177,7 +178,7 @@ func (d *demo) push(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s, %d blobs, %s", r.Refs[0], r.BlobsSent, megabytes(r.BytesSent)), nil
+	return fmt.Sprintf("%s, %s, %s", r.Refs[0], termtext.Count(r.BlobsSent, "blob"), termtext.Size(r.BytesSent)), nil
 }
 
 // pullBack reads the image from the registry, all bytes of it, and holds it against what was built.
@@ -210,7 +211,7 @@ func (d *demo) pullBack(ctx context.Context) (string, error) {
 		n += len(p.Layers)
 		size += read
 	}
-	return fmt.Sprintf("%s; %d layers, %s read and their digests checked", digest, n, megabytes(size)), nil
+	return fmt.Sprintf("%s; %s, %s read and their digests checked", digest, termtext.Count(n, "layer"), termtext.Size(size)), nil
 }
 
 // readLayers reads all layers; the client checks each digest as the bytes come.
@@ -242,7 +243,7 @@ func (d *demo) assembleAgain(ctx context.Context) (string, error) {
 	if again.Digest != d.lock.Digest {
 		return "", fmt.Errorf("got %s, the first time %s", again.Digest, d.lock.Digest)
 	}
-	return fmt.Sprintf("from the cache: the same digest, %d packages fetched", d.mirror.Count("GET", ".apk")), nil
+	return fmt.Sprintf("from the cache: the same digest, %s fetched", termtext.Count(d.mirror.Count("GET", ".apk"), "package")), nil
 }
 
 func (d *demo) pushAgain(ctx context.Context) (string, error) {
@@ -254,7 +255,7 @@ func (d *demo) pushAgain(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d blobs sent, %d requests", r.BlobsSent, r.Requests), nil
+	return fmt.Sprintf("%s sent, %s", termtext.Count(r.BlobsSent, "blob"), termtext.Count(r.Requests, "request")), nil
 }
 
 func (d *demo) write(ctx context.Context) (string, error) {

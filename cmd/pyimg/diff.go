@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/internal/termtext"
 )
 
 func (p program) diffCommand() *cli.Command {
@@ -68,14 +69,14 @@ func (p program) diff(c *cli.Context) error {
 func printDifference(w io.Writer, d assemble.Difference, all bool) {
 	switch {
 	case d.Only != "":
-		fmt.Fprintf(w, "%s  only in %s\n", plain(d.Platform), strings.ToUpper(d.Only))
+		fmt.Fprintf(w, "%s  only in %s\n", termtext.Line(d.Platform), strings.ToUpper(d.Only))
 		return
 	case d.Same:
-		fmt.Fprintf(w, "%s  the same image\n", plain(d.Platform))
+		fmt.Fprintf(w, "%s  the same image\n", termtext.Line(d.Platform))
 		return
 	}
-	fmt.Fprintf(w, "%s\n  size        %s -> %s compressed, %s -> %s unpacked\n", plain(d.Platform),
-		megabytes(d.Size[0]), megabytes(d.Size[1]), megabytes(d.Unpacked[0]), megabytes(d.Unpacked[1]))
+	fmt.Fprintf(w, "%s\n  size        %s -> %s compressed, %s -> %s unpacked\n", termtext.Line(d.Platform),
+		termtext.Size(d.Size[0]), termtext.Size(d.Size[1]), termtext.Size(d.Unpacked[0]), termtext.Size(d.Unpacked[1]))
 	printChanges(w, "config", d.Config)
 	printChanges(w, "package", d.Packages)
 	printLayers(w, d.Layers, all)
@@ -83,25 +84,25 @@ func printDifference(w io.Writer, d assemble.Difference, all bool) {
 	for _, f := range d.Files {
 		switch {
 		case f.A == nil:
-			l.print("  file        + %s (%s)", plain(f.Path), megabytes(f.B.Size))
+			l.print("  file        + %s (%s)", termtext.Line(f.Path), termtext.Size(f.B.Size))
 		case f.B == nil:
-			l.print("  file        - %s (%s)", plain(f.Path), megabytes(f.A.Size))
+			l.print("  file        - %s (%s)", termtext.Line(f.Path), termtext.Size(f.A.Size))
 		default:
-			l.print("  file        ~ %s: %s", plain(f.Path), plain(describe(f)))
+			l.print("  file        ~ %s: %s", termtext.Line(f.Path), termtext.Line(describe(f)))
 		}
 	}
-	l.end("files")
+	l.end("file")
 }
 
 func printChanges(w io.Writer, kind string, changes []assemble.Change) {
 	for _, c := range changes {
 		switch {
 		case c.A == nil:
-			fmt.Fprintf(w, "  %-10s  + %s %s\n", kind, plain(c.Name), plain(*c.B))
+			fmt.Fprintf(w, "  %-10s  + %s %s\n", kind, termtext.Line(c.Name), termtext.Line(*c.B))
 		case c.B == nil:
-			fmt.Fprintf(w, "  %-10s  - %s %s\n", kind, plain(c.Name), plain(*c.A))
+			fmt.Fprintf(w, "  %-10s  - %s %s\n", kind, termtext.Line(c.Name), termtext.Line(*c.A))
 		default:
-			fmt.Fprintf(w, "  %-10s  ~ %s %s -> %s\n", kind, plain(c.Name), plain(*c.A), plain(*c.B))
+			fmt.Fprintf(w, "  %-10s  ~ %s %s -> %s\n", kind, termtext.Line(c.Name), termtext.Line(*c.A), termtext.Line(*c.B))
 		}
 	}
 }
@@ -118,10 +119,10 @@ func printLayers(w io.Writer, ls []assemble.LayerChange, all bool) {
 			}
 			continue
 		}
-		l.print("  layer       %s %s  %s  %s", sign, layer.Digest, megabytes(layer.Size), plain(layer.From))
+		l.print("  layer       %s %s  %s  %s", sign, layer.Digest, termtext.Size(layer.Size), termtext.Line(layer.From))
 	}
-	l.end("layers")
-	fmt.Fprintf(w, "  layers      %d shared (%s) of %d", n, megabytes(size), len(ls))
+	l.end("layer")
+	fmt.Fprintf(w, "  layers      %d shared (%s) of %d", n, termtext.Size(size), len(ls))
 	if recompressed > 0 {
 		fmt.Fprintf(w, "; %d of them are the same tar, compressed anew", recompressed)
 	}
@@ -171,6 +172,6 @@ func (l *lines) print(format string, args ...any) {
 
 func (l *lines) end(what string) {
 	if !l.all && l.n > shownLines {
-		fmt.Fprintf(l.w, "              and %d more %s; --all lists them\n", l.n-shownLines, what)
+		fmt.Fprintf(l.w, "              and %s; --all lists them\n", termtext.Count(l.n-shownLines, "more "+what))
 	}
 }

@@ -23,6 +23,8 @@ const (
 	exitAuth       = 4
 	exitNetwork    = 5 // or registry
 	exitUnverified = 6
+
+	exitInterrupted = 130 // as shells say it of Ctrl-C
 )
 
 // usageError is a command line that cannot be meant.

@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/push"
 )
 
@@ -64,10 +65,10 @@ func (p program) inspectCommand() *cli.Command {
 }
 
 func printReport(w io.Writer, r assemble.Report) {
-	fmt.Fprintf(w, "digest      %s\nmedia type  %s\n", r.Digest, plain(r.MediaType))
+	fmt.Fprintf(w, "digest      %s\nmedia type  %s\n", r.Digest, termtext.Line(r.MediaType))
 	printTable(w, "annotation", r.Annotations)
 	for _, p := range r.Platforms {
-		fmt.Fprintf(w, "\n%s  %s  %s in %d layers\n", plain(p.Platform), p.Digest, megabytes(p.Size), len(p.Layers))
+		fmt.Fprintf(w, "\n%s  %s  %s in %s\n", termtext.Line(p.Platform), p.Digest, termtext.Size(p.Size), termtext.Count(len(p.Layers), "layer"))
 		for _, line := range []struct{ name, value string }{
 			{"created", p.Created},
 			{"entrypoint", quoted(p.Entrypoint)},
@@ -76,30 +77,30 @@ func printReport(w io.Writer, r assemble.Report) {
 			{"workdir", p.Workdir},
 		} {
 			if line.value != "" {
-				fmt.Fprintf(w, "  %-10s  %s\n", line.name, plain(line.value))
+				fmt.Fprintf(w, "  %-10s  %s\n", line.name, termtext.Line(line.value))
 			}
 		}
 		if b := p.Python; b != nil {
-			fmt.Fprintf(w, "  %-10s  %s, %s\n", "python", plain(b.Version), plain(b.Verdict))
+			fmt.Fprintf(w, "  %-10s  %s, %s\n", "python", termtext.Line(b.Version), termtext.Line(b.Verdict))
 		}
 		for _, e := range p.Env {
-			fmt.Fprintf(w, "  %-10s  %s\n", "env", plain(e))
+			fmt.Fprintf(w, "  %-10s  %s\n", "env", termtext.Line(e))
 		}
 		printTable(w, "  label", p.Labels)
 		for _, l := range p.Layers {
-			fmt.Fprintf(w, "  layer       %s  %9s  %s", l.Digest, megabytes(l.Size), plain(l.From))
+			fmt.Fprintf(w, "  layer       %s  %9s  %s", l.Digest, termtext.Size(l.Size), termtext.Line(l.From))
 			if l.Comment != "" {
-				fmt.Fprintf(w, " (%s)", plain(l.Comment))
+				fmt.Fprintf(w, " (%s)", termtext.Line(l.Comment))
 			}
 			fmt.Fprintln(w)
 		}
-		fmt.Fprintf(w, "  packages    %d: %s\n", len(p.Packages), plain(strings.Join(p.Packages, " ")))
+		fmt.Fprintf(w, "  packages    %d: %s\n", len(p.Packages), termtext.Line(strings.Join(p.Packages, " ")))
 	}
 }
 
 func printTable(w io.Writer, name string, m map[string]string) {
 	for _, k := range slices.Sorted(maps.Keys(m)) {
-		fmt.Fprintf(w, "%-12s%s=%s\n", name, plain(k), plain(m[k]))
+		fmt.Fprintf(w, "%-12s%s=%s\n", name, termtext.Line(k), termtext.Line(m[k]))
 	}
 }
 
@@ -112,16 +113,4 @@ func quoted(words []string) string {
 		return ""
 	}
 	return string(b)
-}
-
-func megabytes(n int64) string { return fmt.Sprintf("%.2f MB", float64(n)/1e6) }
-
-// plain keeps foreign text from steering the terminal.
-func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < 0x20 || r >= 0x7f && r < 0xa0 {
-			return '?'
-		}
-		return r
-	}, s)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/internal/termtext"
 )
 
 func (p program) lockCommand() *cli.Command {
@@ -48,10 +49,13 @@ func (p program) lock(c *cli.Context) error {
 		return err
 	}
 	file := lockFile(c)
+	if onStdout(file) && c.IsSet("update") {
+		return usagef("--update changes a lock that is there, and --lock %s names stdout; name the lock's file", file)
+	}
 	names := c.StringSlice("update")
 	update := len(names) > 0
 	names = slices.DeleteFunc(names, func(name string) bool { return name == "files" }) // they are never held
-	old, err := assemble.ReadLock(file)
+	old, err := p.oldLock(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && update:
 		return usagef("%w; without one there is nothing to update: write it with \"pyimg lock\"", err)
@@ -78,8 +82,16 @@ func (p program) lock(c *cli.Context) error {
 	if err := p.writeLock(file, lock, old); err != nil {
 		return err
 	}
-	fmt.Fprintln(p.stdout, lock.Digest)
+	fmt.Fprintln(p.resultWriter(c), lock.Digest)
 	return nil
+}
+
+// oldLock is the lock that a new one takes the place of; fs.ErrNotExist where there is none.
+func (p program) oldLock(file string) (assemble.Lock, error) {
+	if onStdout(file) {
+		return assemble.Lock{}, fs.ErrNotExist
+	}
+	return assemble.ReadLock(file)
 }
 
 // writeLock writes a lock where it says something else than the old one, and tells what.
@@ -87,6 +99,14 @@ func (p program) writeLock(file string, lock, old assemble.Lock) error {
 	if lock.Checksum == old.Checksum {
 		fmt.Fprintf(p.stderr, "pyimg: %s is up to date\n", file)
 		return nil
+	}
+	if onStdout(file) {
+		data, err := lock.Encode()
+		if err != nil {
+			return err
+		}
+		_, err = p.stdout.Write(termtext.JSON(data))
+		return err
 	}
 	if err := assemble.WriteLock(file, lock); err != nil {
 		return err

@@ -15,14 +15,16 @@ import (
 	"syscall"
 
 	"golang.org/x/term"
+
+	"github.com/pyimg/pyimg/internal/termtext"
 )
 
 func main() {
 	boundMemory()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilInterrupted()
 	p := program{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv,
-		terminal: term.IsTerminal(int(os.Stderr.Fd())), command: "pyimg",
+		terminal: term.IsTerminal(int(os.Stderr.Fd())), resultTerminal: term.IsTerminal(int(os.Stdout.Fd())), command: "pyimg",
 	}
 	if strings.Contains(os.Args[0], "go-build") {
 		p.command = "go run ./cmd/pyimg"
@@ -30,6 +32,15 @@ func main() {
 	code := p.run(ctx, os.Args)
 	stop()
 	os.Exit(code)
+}
+
+// untilInterrupted is a context that ends at the first interrupt. The second one ends the process as if nobody caught it.
+// A pipe that its reader closes is an error of the write, not the end of the process.
+func untilInterrupted() (context.Context, context.CancelFunc) {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // caught, not ignored: programs that this one starts would inherit that
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
 }
 
 // boundMemory has the garbage collected earlier where much is in use, rather than when it has doubled. GOMEMLIMIT sets
@@ -44,44 +55,39 @@ func boundMemory() {
 // program is what pyimg knows of the process it runs in.
 type program struct {
 	stdin          io.Reader // nil where there is none
-	stdout, stderr io.Writer
+	stdout, stderr io.Writer // run has them escape what a terminal would obey; all text goes there
+	rawOut, rawErr io.Writer // the same without that: for archives, and for the program's own bars
 	getenv         func(string) string
 	terminal       bool   // stderr is one
+	resultTerminal bool   // stdout is one
 	command        string // how a person starts this program
 }
 
 // run runs one command line and returns the exit code.
 func (p program) run(ctx context.Context, args []string) int {
-	out := &checkedWriter{w: p.stdout}
-	p.stdout = out
-	app := p.app()
-	args, err := flagsFirst(app, args)
-	if err == nil {
-		err = app.RunContext(ctx, args)
-	}
-	if err == nil && out.err != nil {
-		err = fmt.Errorf("writing to stdout: %w", out.err)
+	out, errs := termtext.NewWriter(p.stdout), termtext.NewWriter(p.stderr)
+	p.rawOut, p.rawErr, p.stdout, p.stderr = p.stdout, p.stderr, out, errs
+	defer errs.Close() // nobody could be told
+	err := p.runApp(ctx, args)
+	if closed := out.Close(); err == nil && closed != nil {
+		err = fmt.Errorf("writing to stdout: %w", closed)
 	}
 	if err == nil {
 		return exitDone
 	}
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		err = errors.New("interrupted")
+	code := exitCode(err)
+	if ctx.Err() != nil {
+		err, code = errors.New("interrupted"), exitInterrupted
 	}
 	fmt.Fprintf(p.stderr, "pyimg: %v\n", err)
-	return exitCode(err)
+	return code
 }
 
-// checkedWriter keeps the first error, so that a result that nobody got is not called done.
-type checkedWriter struct {
-	w   io.Writer
-	err error
-}
-
-func (c *checkedWriter) Write(b []byte) (int, error) {
-	n, err := c.w.Write(b)
-	if c.err == nil {
-		c.err = err
+func (p program) runApp(ctx context.Context, args []string) error {
+	app := p.app()
+	args, err := flagsFirst(app, args)
+	if err != nil {
+		return err
 	}
-	return n, err
+	return app.RunContext(ctx, args)
 }

@@ -14,9 +14,10 @@ import (
 
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle"
-	"github.com/pyimg/pyimg/internal/progress"
+	"github.com/pyimg/pyimg/internal/atomicfile"
 	"github.com/pyimg/pyimg/internal/redact"
 	"github.com/pyimg/pyimg/internal/regular"
+	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/push"
 )
 
@@ -56,6 +57,14 @@ func (p program) mirrorCreate(c *cli.Context) error {
 	o, err := mirrorOptions(c)
 	if err != nil {
 		return err
+	}
+	removeFiles, err := p.mirrorOutput(&o)
+	if err != nil {
+		return err
+	}
+	defer removeFiles()
+	if !o.DryRun {
+		p.stdout = p.resultWriter(c)
 	}
 	specs, err := mirrorSpecs(c)
 	if err != nil {
@@ -101,8 +110,10 @@ func mirrorOptions(c *cli.Context) (bundle.Options, error) {
 	if o.Output == "" {
 		return o, usagef("mirror create needs --output DIR or FILE.tar")
 	}
-	o.Tar = strings.HasSuffix(o.Output, ".tar")
 	var err error
+	if o.Output, o.Tar, err = mirrorTarget(o.Output); err != nil {
+		return o, err
+	}
 	if v := c.String("split"); v != "" {
 		if o.Split, err = parseSize(v); err == nil && o.Split < leastPart {
 			err = fmt.Errorf("%q is less than %d bytes", v, leastPart)
@@ -120,6 +131,40 @@ func mirrorOptions(c *cli.Context) (bundle.Options, error) {
 		}
 	}
 	return o, nil
+}
+
+// mirrorTarget is where an output leads to, and whether that is to be a tar. A link stays, and so does a pipe or a device.
+func mirrorTarget(output string) (target string, tar bool, err error) {
+	if output == stdoutName {
+		return output, true, nil
+	}
+	if info, err := os.Stat(output); err == nil && info.IsDir() {
+		return output, strings.HasSuffix(output, ".tar"), nil
+	}
+	target, special, err := atomicfile.Target(output)
+	return target, special || strings.HasSuffix(output, ".tar"), err
+}
+
+// mirrorOutput has a tar for stdout, a pipe or a device written there; its files come together in a temporary folder, which
+// done removes.
+func (p program) mirrorOutput(o *bundle.Options) (done func(), err error) {
+	name := o.Output
+	_, special, err := atomicfile.Target(name)
+	switch {
+	case name != stdoutName && (err != nil || !special):
+		return func() {}, nil
+	case o.Split > 0:
+		return nil, usagef("--split cuts a tar into files; name one with --output FILE.tar, not %q", name)
+	case onStdout(name) && p.resultTerminal && !o.DryRun:
+		return nil, usagef("--output %q: stdout is a terminal, and a tar is not for reading; pipe it into a program, or name a file", name)
+	}
+	dir, err := os.MkdirTemp("", "pyimg-mirror-")
+	if err != nil {
+		return nil, err
+	}
+	o.Output = filepath.Join(dir, "bundle.tar")
+	o.Stream = func(write func(io.Writer) error) error { return p.stream(name, write) }
+	return func() { _ = os.RemoveAll(dir) }, nil // what is left is in the temporary folder
 }
 
 // oldManifest is that of a bundle, or of what is kept of one.
@@ -336,7 +381,7 @@ func (p program) createBundle(c *cli.Context, o bundle.Options) error {
 		return err
 	}
 	if n := len(d.Unlisted); n > 0 {
-		p.warn(fmt.Sprintf("%d packages of the lock are in no index any more, so other apk clients cannot install them: %s", n, strings.Join(d.Unlisted, ", ")))
+		p.warn(fmt.Sprintf("packages of the lock that are in no index any more, so that other apk clients cannot install them: %s", strings.Join(d.Unlisted, ", ")))
 	}
 	if c.Bool("json") {
 		return p.printJSON(struct {
@@ -344,8 +389,8 @@ func (p program) createBundle(c *cli.Context, o bundle.Options) error {
 			Sizes bundle.Sizes `json:"sizes"`
 		}{made, d.Sizes})
 	}
-	fmt.Fprintf(p.stderr, "pyimg: %s is written, %d bytes were fetched\n", o.Output, made.Fetched)
-	fmt.Fprintln(p.stdout, made.ID)
+	fmt.Fprintf(p.stderr, "pyimg: %s is written, %s fetched\n", c.String("output"), termtext.Count(made.Fetched, "byte"))
+	fmt.Fprintln(p.resultWriter(c), made.ID)
 	return nil
 }
 
@@ -373,9 +418,9 @@ func (p program) printSizes(c *cli.Context, d *bundle.Draft) error {
 // sizesText says it in exact bytes, and so that a person can read them.
 func sizesText(s bundle.Sizes) string {
 	line := func(n int64, what string) string {
-		return fmt.Sprintf("%15d bytes  %9s  %s\n", n, progress.Bytes(n), what)
+		return fmt.Sprintf("%15d bytes  %9s  %s\n", n, termtext.Size(n), what)
 	}
-	text := line(s.Bundle, fmt.Sprintf("the bundle, of %d files", s.Files)) +
+	text := line(s.Bundle, fmt.Sprintf("the bundle, of %s", termtext.Count(s.Files, "file"))) +
 		line(s.Indexes, "of indexes are fetched") +
 		line(s.Fetch, "are to be fetched")
 	for _, reused := range []struct {

@@ -15,6 +15,7 @@ import (
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle"
 	"github.com/pyimg/pyimg/internal/fetch"
+	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/push"
 )
 
@@ -94,7 +95,7 @@ func (p program) mirrorVerifyCommand() *cli.Command {
 
 func (p program) mirrorVerify(c *cli.Context) error {
 	if c.NArg() != 1 {
-		return usagef("mirror verify takes one bundle, found %d arguments", c.NArg())
+		return usagef("mirror verify takes one bundle, found %s", termtext.Count(c.NArg(), "argument"))
 	}
 	b, err := openComplete(c)
 	if err != nil {
@@ -116,7 +117,7 @@ func (p program) mirrorVerify(c *cli.Context) error {
 	if ring == nil {
 		proven = "whole; no signature was asked for"
 	}
-	fmt.Fprintf(p.stderr, "pyimg: %s is %s: packages: %d, indexes: %d, files: %d with %d bytes\n", b.Path, proven, v.Packages, v.Indexes, v.Files, v.Bytes)
+	fmt.Fprintf(p.stderr, "pyimg: %s is %s: packages: %d, indexes: %d, files: %d with %s\n", b.Path, proven, v.Packages, v.Indexes, v.Files, termtext.Count(v.Bytes, "byte"))
 	fmt.Fprintln(p.stdout, b.ID)
 	return nil
 }
@@ -262,7 +263,7 @@ func (p program) importInto(c *cli.Context, b *bundle.Bundle, dir string) error 
 	if c.Bool("json") {
 		return p.printJSON(done)
 	}
-	fmt.Fprintf(p.stderr, "pyimg: %s holds the bundle: %d bytes written, %d were there\n", dir, done.Written, done.Kept)
+	fmt.Fprintf(p.stderr, "pyimg: %s holds the bundle: %s written, %d were there\n", dir, termtext.Count(done.Written, "byte"), done.Kept)
 	fmt.Fprintln(p.stdout, done.ID)
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/pyimg/pyimg/internal/termtext"
 )
 
 func (p program) mirrorServeCommand() *cli.Command {
@@ -30,7 +32,7 @@ func (p program) mirrorServeCommand() *cli.Command {
 
 func (p program) mirrorServe(c *cli.Context) error {
 	if c.NArg() != 1 {
-		return usagef("mirror serve takes one bundle, found %d arguments", c.NArg())
+		return usagef("mirror serve takes one bundle, found %s", termtext.Count(c.NArg(), "argument"))
 	}
 	b, err := openComplete(c)
 	if err != nil {

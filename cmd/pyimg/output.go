@@ -1,20 +1,32 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"regexp"
+	"runtime"
+	"slices"
 	"strings"
 
 	refname "github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/urfave/cli/v2"
 
+	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/internal/atomicfile"
+	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/push"
 )
 
 // output is a place on disk for an image.
 type output struct {
 	kind, path, name string // name: the tag, or the image's name in a docker archive
+	platform         string // of an image for several, the one that a docker archive on stdout holds; else ""
 }
 
 const (
@@ -23,52 +35,204 @@ const (
 	kindDockerArchive = "docker-archive"
 )
 
-// parseOutputs reads --output before anything is done for it.
-func parseOutputs(values []string, platforms int) ([]output, error) {
+// outputs reads --output before anything is done for it. A docker archive on stdout is for this machine, so it holds the
+// platform of this machine where the spec has several; where nothing else is to be made, no other one is made.
+func (p program) outputs(c *cli.Context, s *assemble.Spec) ([]output, error) {
 	var outputs []output
-	for _, v := range values {
-		kind, rest, ok := strings.Cut(v, ":")
-		path, name, _ := strings.Cut(rest, ":")
-		if !ok || path == "" {
-			return nil, usagef("--output %q: expected oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME]", v)
+	hostOnly := len(c.StringSlice("output")) > 0 && len(c.StringSlice("push")) == 0
+	for _, v := range c.StringSlice("output") {
+		o, err := parseOutput(v)
+		if err != nil {
+			return nil, err
 		}
-		switch kind {
-		case kindLayout, kindArchive:
-			if name != "" && !regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`).MatchString(name) {
-				return nil, usagef("--output %q: %q is no tag; expected %s:PATH[:TAG], PATH without a colon", v, name, kind)
-			}
-		case kindDockerArchive:
-			if platforms != 1 {
-				return nil, usagef("--output %q: a docker archive holds one platform, the spec has %d; choose one with --platform", v, platforms)
-			}
-			if _, err := refname.NewTag(name); name != "" && err != nil {
-				return nil, usagef("--output %q: %w", v, err)
-			}
-		default:
-			return nil, usagef("--output %q: unknown kind %q; known are oci, oci-archive and docker-archive", v, kind)
+		if onStdout(o.path) && p.resultTerminal {
+			return nil, usagef("--output %q: stdout is a terminal, and an archive is not for reading; pipe it into a program such as \"docker load\", or name a file", v)
 		}
-		outputs = append(outputs, output{kind, path, name})
+		several := o.kind == kindDockerArchive && len(s.Platforms) != 1
+		if several && onStdout(o.path) {
+			if o.platform, err = hostPlatform(s.Platforms); err != nil {
+				return nil, usageError{fmt.Errorf("--output %q: %w", v, err)}
+			}
+		} else if several {
+			return nil, usagef("--output %q: a docker archive holds one platform, the spec has %d; choose one with --platform", v, len(s.Platforms))
+		}
+		hostOnly = hostOnly && o.platform != ""
+		outputs = append(outputs, o)
+	}
+	if hostOnly {
+		var err error
+		s.Platforms, err = assemble.ParsePlatforms(outputs[0].platform)
+		return outputs, err
 	}
 	return outputs, nil
 }
 
-func (o output) write(ctx context.Context, index v1.ImageIndex) error {
+func parseOutput(v string) (output, error) {
+	kind, rest, ok := strings.Cut(v, ":")
+	path, name, _ := strings.Cut(rest, ":")
+	if !ok || path == "" {
+		return output{}, usagef("--output %q: expected oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME]", v)
+	}
+	switch kind {
+	case kindLayout, kindArchive:
+		if kind == kindLayout && path == stdoutName {
+			return output{}, usagef("--output %q: an OCI layout is a folder; an archive can be written to stdout: oci-archive:-", v)
+		}
+		if name != "" && !regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`).MatchString(name) {
+			return output{}, usagef("--output %q: %q is no tag; expected %s:PATH[:TAG], PATH without a colon", v, name, kind)
+		}
+	case kindDockerArchive:
+		if _, err := refname.NewTag(name); name != "" && err != nil {
+			return output{}, usagef("--output %q: %w", v, err)
+		}
+	default:
+		return output{}, usagef("--output %q: unknown kind %q; known are oci, oci-archive and docker-archive", v, kind)
+	}
+	return output{kind: kind, path: path, name: name}, nil
+}
+
+// hostPlatform is the platform of those that runs on this machine, whose containers are Linux's on every system.
+func hostPlatform(platforms []assemble.Platform) (string, error) {
+	host := "linux/" + runtime.GOARCH
+	for _, variant := range []string{"", "/v7", "/v6"} {
+		for _, p := range platforms {
+			if p.String() == host+variant {
+				return p.String(), nil
+			}
+		}
+	}
+	return "", fmt.Errorf("a docker archive holds one platform, the spec has %d, and %s of this machine is not among them; choose one with --platform",
+		len(platforms), host)
+}
+
+func (p program) write(ctx context.Context, o output, index v1.ImageIndex) error {
 	name := o.name
-	if name == "" {
+	if name == "" && o.kind != kindDockerArchive {
 		name = "latest"
 	}
-	switch o.kind {
-	case kindLayout:
-		return push.WriteLayout(ctx, o.path, name, index)
-	case kindArchive:
-		return push.WriteArchive(ctx, o.path, name, index)
+	if o.platform != "" {
+		img, err := push.ImageFor(index, o.path, o.platform)
+		if err != nil {
+			return err
+		}
+		if index, err = push.Wrap(img); err != nil {
+			return err
+		}
 	}
-	return push.WriteDockerArchive(ctx, o.path, o.name, index)
+	stdout := onStdout(o.path)
+	switch {
+	case o.kind == kindLayout:
+		return push.WriteLayout(ctx, o.path, name, index)
+	case o.kind == kindArchive && stdout:
+		return push.StreamArchive(ctx, p.rawOut, name, index)
+	case o.kind == kindArchive:
+		return push.WriteArchive(ctx, o.path, name, index)
+	case stdout:
+		return push.StreamDockerArchive(ctx, p.rawOut, name, index)
+	}
+	return push.WriteDockerArchive(ctx, o.path, name, index)
+}
+
+// stdoutName is what a user calls stdout where the name of a file is expected.
+const stdoutName = "-"
+
+// onStdout reports whether the name of an output is stdout's, by "-" or by what the system calls it.
+func onStdout(name string) bool {
+	if name == stdoutName {
+		return true
+	}
+	target, special, err := atomicfile.Target(name)
+	return err == nil && special && slices.Contains([]string{"/dev/fd/1", "/proc/self/fd/1", "/proc/thread-self/fd/1"}, target)
+}
+
+// outputFlags are those that name files to be written.
+func outputFlags() []string {
+	return []string{"output", "digest-file", "metadata-file", "image-refs"}
+}
+
+// stdoutOutputs are the flags of the command line that write a file to stdout.
+func stdoutOutputs(c *cli.Context) []string {
+	flags := outputFlags()
+	if c.Command.Name == "lock" { // other commands read it
+		flags = append(flags, "lock")
+	}
+	var found []string
+	for _, flag := range flags {
+		for _, v := range append(c.StringSlice(flag), c.String(flag)) {
+			for _, kind := range []string{kindArchive, kindDockerArchive} {
+				if rest, ok := strings.CutPrefix(v, kind+":"); ok && flag == "output" {
+					v, _, _ = strings.Cut(rest, ":")
+				}
+			}
+			if v != "" && onStdout(v) {
+				found = append(found, "--"+flag)
+			}
+		}
+	}
+	return found
+}
+
+// oneOnStdout refuses a command line of which several outputs would be mixed on stdout.
+func oneOnStdout(c *cli.Context) error {
+	if on := stdoutOutputs(c); len(on) > 1 {
+		return usagef("%s write to stdout, which can hold one of them; name a file for the others", strings.Join(on, " and "))
+	}
+	return nil
+}
+
+// resultWriter is where the lines go that a command prints as its result: stdout, unless an output has that to itself.
+func (p program) resultWriter(c *cli.Context) io.Writer {
+	if len(stdoutOutputs(c)) > 0 {
+		return p.stderr
+	}
+	return p.stdout
+}
+
+// writeFile writes a small file that the user named, and makes its folder where it is missing. See [atomicfile.Replace].
+func (p program) writeFile(name string, data []byte) error {
+	if onStdout(name) {
+		_, err := p.stdout.Write(data)
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	return p.copyFile(name, bytes.NewReader(data))
+}
+
+// copyFile writes all of from into a file that the user named.
+func (p program) copyFile(name string, from io.Reader) error {
+	return p.stream(name, func(w io.Writer) error {
+		_, err := io.Copy(w, from)
+		return err
+	})
+}
+
+// stream has write fill what the user named: stdout, or a file as [atomicfile.Replace] does it.
+func (p program) stream(name string, write func(io.Writer) error) error {
+	if onStdout(name) {
+		if err := write(p.rawOut); err != nil {
+			return fmt.Errorf("writing to stdout: %w", err)
+		}
+		return nil
+	}
+	if err := atomicfile.Replace(name, write); err != nil {
+		return fmt.Errorf("writing %q: %w", name, err)
+	}
+	return nil
 }
 
 // printJSON prints a result for machines.
-func (p program) printJSON(v any) error {
-	e := json.NewEncoder(p.stdout)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
+func (p program) printJSON(v any) error { return p.encodeJSON(v, "  ") }
+
+// encodeJSON writes JSON to stdout with what a terminal would obey escaped as JSON does it.
+func (p program) encodeJSON(v any, indent string) error {
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetIndent("", indent)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := p.stdout.Write(termtext.JSON(text.Bytes()))
+	return err
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -48,11 +50,22 @@ func (o offline) Image(ctx context.Context, ref, platform string) (v1.Image, err
 
 // reporter shows progress as --progress asks for.
 func (p program) reporter(c *cli.Context) (progress.Reporter, error) {
-	r, err := progress.New(c.String("progress"), p.stderr, p.terminal)
+	bars, w := p.drawsBars(), p.stderr
+	if bars && slices.Contains([]string{"", "auto"}, c.String("progress")) {
+		w = p.rawErr // a bar moves the cursor; names in it are escaped
+	}
+	r, err := progress.New(c.String("progress"), w, bars)
 	if err != nil {
 		return nil, usageError{err}
 	}
 	return r, nil
+}
+
+// drawsBars reports whether stderr is a terminal that shows bars well: one that moves its cursor, and that nobody records.
+func (p program) drawsBars() bool {
+	kind, ci := p.getenv("TERM"), p.getenv("CI")
+	return p.terminal && kind != "dumb" && (kind != "" || runtime.GOOS == "windows") &&
+		p.getenv("NO_COLOR") == "" && (ci == "" || ci == "false" || ci == "0")
 }
 
 // open reads the image that an argument names: a layout or archive on disk, else one in a registry.

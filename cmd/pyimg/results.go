@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/urfave/cli/v2"
 
+	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/push"
 )
 
@@ -107,7 +108,7 @@ func (p program) results(c *cli.Context, r push.Result) error {
 		lines = []string{r.Digest}
 	}
 	for _, l := range lines {
-		fmt.Fprintln(p.stdout, l)
+		fmt.Fprintln(p.resultWriter(c), l)
 	}
 	for _, tag := range r.Overtaken {
 		p.warn(fmt.Sprintf("%s names another image by now: another push came after this one", tag))
@@ -122,16 +123,16 @@ func (p program) results(c *cli.Context, r push.Result) error {
 	}
 	for _, f := range []struct{ flag, content string }{
 		{"digest-file", r.Digest + "\n"},
-		{"metadata-file", string(raw) + "\n"},
+		{"metadata-file", string(termtext.JSON(raw)) + "\n"},
 		{"image-refs", strings.Join(append(slices.Clone(r.Refs), ""), "\n")},
 	} {
 		if name := c.String(f.flag); name != "" {
-			if err := writeFile(name, []byte(f.content)); err != nil {
+			if err := p.writeFile(name, []byte(f.content)); err != nil {
 				return err
 			}
 		}
 	}
-	if err := writeTekton(c.String("tekton-results"), r); err != nil {
+	if err := p.writeTekton(c.String("tekton-results"), r); err != nil {
 		return err
 	}
 	return p.writeGitHub(r, m)
@@ -141,7 +142,7 @@ func (p program) results(c *cli.Context, r push.Result) error {
 const maxTektonImages = 2 << 10
 
 // writeTekton writes results under the names that Tekton Chains looks for. A result is a file without a line's end.
-func writeTekton(dir string, r push.Result) error {
+func (p program) writeTekton(dir string, r push.Result) error {
 	if dir == "" {
 		return nil
 	}
@@ -156,7 +157,7 @@ func writeTekton(dir string, r push.Result) error {
 	}
 	for _, name := range []string{"IMAGE_DIGEST", "IMAGE_URL", "IMAGES"} {
 		if text, ok := files[name]; ok {
-			if err := writeFile(filepath.Join(dir, name), []byte(text)); err != nil {
+			if err := p.writeFile(filepath.Join(dir, name), []byte(text)); err != nil {
 				return err
 			}
 		}
@@ -203,10 +204,10 @@ func summary(r push.Result) string {
 	}
 	b.WriteString("\n| platform | digest | layers | size |\n| --- | --- | ---: | ---: |\n")
 	for _, p := range r.Platforms {
-		fmt.Fprintf(&b, "| %s | `%s` | %d | %s |\n", strings.ReplaceAll(plain(platformName(p)), "|", "/"), p.Digest, len(p.Layers), megabytes(p.Size))
+		fmt.Fprintf(&b, "| %s | `%s` | %d | %s |\n", strings.ReplaceAll(termtext.Line(platformName(p)), "|", "/"), p.Digest, len(p.Layers), termtext.Size(p.Size))
 	}
 	if len(r.Refs) > 0 {
-		fmt.Fprintf(&b, "\n%d blobs sent (%s), %d mounted, %d present, %d requests\n", r.BlobsSent, megabytes(r.BytesSent), r.BlobsMounted, r.BlobsPresent, r.Requests)
+		fmt.Fprintf(&b, "\n%s sent (%s), %d mounted, %d present, %s\n", termtext.Count(r.BlobsSent, "blob"), termtext.Size(r.BytesSent), r.BlobsMounted, r.BlobsPresent, termtext.Count(r.Requests, "request"))
 	}
 	return b.String() + "\n"
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/internal/fetch"
+	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -127,7 +128,7 @@ func isRuntimeFile(arg string) bool {
 func printRuntime(w io.Writer, r assemble.RuntimeReport) {
 	const shownDirs = 10
 	line := func(name, format string, args ...any) {
-		if text := plain(fmt.Sprintf(format, args...)); text != "" {
+		if text := termtext.Line(fmt.Sprintf(format, args...)); text != "" {
 			fmt.Fprintf(w, "%-12s%s\n", name, text)
 		}
 	}
@@ -152,15 +153,15 @@ func printRuntime(w io.Writer, r assemble.RuntimeReport) {
 		line("allocator", "%s (%s)", a.Path, a.Name)
 	}
 	line("needs", "%s", strings.Join(r.Needs, " "))
-	line("size", "%s in %d files, %s", megabytes(r.Size), r.Files, map[bool]string{true: "stripped", false: "not stripped"}[r.Stripped])
-	line("tests", "%s in %d files", megabytes(r.Tests.Size), r.Tests.Files)
-	line("bytecode", "%s in %d files", megabytes(r.Bytecode.Size), r.Bytecode.Files)
+	line("size", "%s in %s, %s", termtext.Size(r.Size), termtext.Count(r.Files, "file"), map[bool]string{true: "stripped", false: "not stripped"}[r.Stripped])
+	line("tests", "%s in %s", termtext.Size(r.Tests.Size), termtext.Count(r.Tests.Files, "file"))
+	line("bytecode", "%s in %s", termtext.Size(r.Bytecode.Size), termtext.Count(r.Bytecode.Files, "file"))
 	for i, d := range r.Dirs {
 		if i == shownDirs {
-			line("", "  and %d more folders", len(r.Dirs)-i)
+			line("", "  and %s", termtext.Count(len(r.Dirs)-i, "more folder"))
 			break
 		}
-		line("", "%9s  %s", megabytes(d.Size), d.Path)
+		line("", "%9s  %s", termtext.Size(d.Size), d.Path)
 	}
 	for _, n := range r.Notes {
 		line("note", "%s", n)
@@ -225,13 +226,13 @@ func (p program) runtimePack(c *cli.Context) error {
 		return err
 	}
 	defer f.Close()
-	if err := copyFile(c.String("output"), f); err != nil {
+	if err := p.copyFile(c.String("output"), f); err != nil {
 		return err
 	}
 	for _, n := range packed.Notes {
 		fmt.Fprintf(p.stderr, "pyimg: %s\n", n)
 	}
-	fmt.Fprintln(p.stdout, packed.Digest)
+	fmt.Fprintln(p.resultWriter(c), packed.Digest)
 	return nil
 }
 

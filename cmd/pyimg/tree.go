@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/internal/termtext"
 )
 
 // treeFlags are those of inspect --tree.
@@ -62,9 +63,9 @@ func (p program) tree(c *cli.Context, index v1.ImageIndex) error {
 const lightest = 200
 
 func printWeight(w io.Writer, of assemble.Weight) {
-	fmt.Fprintf(w, "%s  %s  %s in %d files, %s compressed", plain(of.Platform), of.Digest, megabytes(of.Unpacked), of.Files, megabytes(of.Size))
+	fmt.Fprintf(w, "%s  %s  %s in %s, %s compressed", termtext.Line(of.Platform), of.Digest, termtext.Size(of.Unpacked), termtext.Count(of.Files, "file"), termtext.Size(of.Size))
 	if of.Hidden > 0 {
-		fmt.Fprintf(w, "; %s more are replaced or deleted by later layers", megabytes(of.Hidden))
+		fmt.Fprintf(w, "; %s more are replaced or deleted by later layers", termtext.Size(of.Hidden))
 	}
 	fmt.Fprintln(w)
 	children := map[string][]assemble.FolderWeight{}
@@ -81,10 +82,10 @@ func printWeight(w io.Writer, of assemble.Weight) {
 			small, rest = small+1, rest+p.Size
 			continue
 		}
-		fmt.Fprintf(w, "  %10s  %s (%d files)\n", megabytes(p.Size), plain(cmp.Or(p.Package, "of no package")), p.Files)
+		fmt.Fprintf(w, "  %10s  %s (%s)\n", termtext.Size(p.Size), termtext.Line(cmp.Or(p.Package, "of no package")), termtext.Count(p.Files, "file"))
 	}
 	if small > 0 {
-		fmt.Fprintf(w, "  %10s  %d smaller ones\n", megabytes(rest), small)
+		fmt.Fprintf(w, "  %10s  %s\n", termtext.Size(rest), termtext.Count(small, "smaller one"))
 	}
 }
 
@@ -96,7 +97,7 @@ func printFolders(w io.Writer, children map[string][]assemble.FolderWeight, dir 
 		if f.Size < least || f.Files == 0 {
 			continue
 		}
-		fmt.Fprintf(w, "  %10s  %s%s\n", megabytes(f.Size), strings.Repeat("  ", depth-1), plain(f.Path))
+		fmt.Fprintf(w, "  %10s  %s%s\n", termtext.Size(f.Size), strings.Repeat("  ", depth-1), termtext.Line(f.Path))
 		printFolders(w, children, f.Path, least, depth+1)
 	}
 }

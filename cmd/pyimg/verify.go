@@ -14,6 +14,7 @@ import (
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/sound"
+	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -56,7 +57,7 @@ func (p program) verify(c *cli.Context) error {
 		n += f.Errors()
 	}
 	if n > 0 {
-		return fmt.Errorf("verifying %s: %s: %w", c.Args().First(), count(n, "error"), errUnsound)
+		return fmt.Errorf("verifying %s: %s: %w", c.Args().First(), termtext.Count(n, "error"), errUnsound)
 	}
 	return nil
 }
@@ -166,8 +167,8 @@ func printFindings(w io.Writer, found []assemble.PlatformFindings, all bool) {
 		for _, f := range p.Findings {
 			n[f.Severity]++
 		}
-		fmt.Fprintf(w, "%s  %s: %s, %s, %s\n", plain(p.Platform), verdict(p), count(n[sound.Error], "error"),
-			count(n[sound.Warning], "warning"), count(n[sound.Note], "note"))
+		fmt.Fprintf(w, "%s  %s: %s, %s, %s\n", termtext.Line(p.Platform), verdict(p), termtext.Count(n[sound.Error], "error"),
+			termtext.Count(n[sound.Warning], "warning"), termtext.Count(n[sound.Note], "note"))
 		for _, f := range p.Findings {
 			if all || f.Severity != sound.Note {
 				printFinding(w, f)
@@ -179,7 +180,7 @@ func printFindings(w io.Writer, found []assemble.PlatformFindings, all bool) {
 func verdict(p assemble.PlatformFindings) string {
 	of := ""
 	if p.Layers > 0 {
-		of = fmt.Sprintf(" (%d layers, %d paths)", p.Layers, p.Files)
+		of = fmt.Sprintf(" (%s, %s)", termtext.Count(p.Layers, "layer"), termtext.Count(p.Files, "path"))
 	}
 	if p.Errors() > 0 {
 		return "not sound" + of
@@ -189,25 +190,18 @@ func verdict(p assemble.PlatformFindings) string {
 
 func printFinding(w io.Writer, f assemble.Finding) {
 	msg := strings.TrimPrefix(f.Msg, f.Check+": ")
-	fmt.Fprintf(w, "  %-7s  %s: %s\n", f.Severity, f.Check, plain(msg))
+	fmt.Fprintf(w, "  %-7s  %s: %s\n", f.Severity, f.Check, termtext.Line(msg))
 	var from []string
 	if f.Layer != "" {
-		from = append(from, "layer "+plain(f.Layer))
+		from = append(from, "layer "+termtext.Line(f.Layer))
 	}
 	if f.Package != "" {
-		from = append(from, "package "+plain(f.Package))
+		from = append(from, "package "+termtext.Line(f.Package))
 	}
 	if len(from) > 0 {
 		fmt.Fprintf(w, "           in %s\n", strings.Join(from, ", "))
 	}
 	if f.Fix != "" {
-		fmt.Fprintf(w, "           %s\n", plain(f.Fix))
+		fmt.Fprintf(w, "           %s\n", termtext.Line(f.Fix))
 	}
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -28,7 +27,7 @@ func (p program) versionCommand() *cli.Command {
 		Action: func(c *cli.Context) error {
 			v := readVersion()
 			if c.Bool("json") {
-				return json.NewEncoder(p.stdout).Encode(v)
+				return p.encodeJSON(v, "")
 			}
 			fmt.Fprintf(p.stdout, "pyimg %s (%s, %s)\n", v.Version, v.Go, v.Platform)
 			return nil

@@ -1,4 +1,4 @@
-// Package atomicfile writes files that are seen whole or not at all.
+// Package atomicfile writes files that are seen whole or not at all, and knows what must not be replaced by a file.
 package atomicfile
 
 import (

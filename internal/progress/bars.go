@@ -9,6 +9,8 @@ import (
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
+
+	"github.com/pyimg/pyimg/internal/termtext"
 )
 
 // nameWidth is the room for a name before its bar: kind and enough of a digest to know it by.
@@ -45,7 +47,7 @@ func (b *bars) Start(kind, name string, size int64) Task {
 	b.size += size
 	b.count++
 	b.total.SetTotal(b.size, false)
-	bar := b.add(safe(kind)+" "+short(name), b.count)
+	bar := b.add(termtext.Line(kind)+" "+short(name), b.count)
 	bar.SetTotal(size, false)
 	b.open[bar] = true
 	return &barTask{all: b, total: b.total, bar: bar}
@@ -61,8 +63,8 @@ func (b *bars) add(name string, priority int) *mpb.Bar {
 		mpb.BarPriority(priority),
 		mpb.PrependDecorators(decor.Name(fmt.Sprintf("%-*s", nameWidth, name))),
 		mpb.AppendDecorators(
-			decor.CountersKibiByte("% .1f / % .1f"),
-			decor.AverageSpeed(decor.SizeB1024(0), "  % .1f"),
+			decor.CountersKiloByte("% .1f / % .1f"),
+			decor.AverageSpeed(decor.SizeB1000(0), "  % .1f"),
 			decor.AverageETA(decor.ET_STYLE_GO, decor.WC{W: 6}),
 		),
 	)
@@ -70,7 +72,7 @@ func (b *bars) add(name string, priority int) *mpb.Bar {
 
 // short cuts a name to what has room, and leaves out what all digests begin with.
 func short(name string) string {
-	r := []rune(strings.TrimPrefix(safe(name), "sha256:"))
+	r := []rune(strings.TrimPrefix(termtext.Line(name), "sha256:"))
 	if room := nameWidth - len("download "); len(r) > room {
 		r = append(r[:room-1], '…')
 	}

@@ -5,6 +5,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"github.com/pyimg/pyimg/internal/termtext"
 )
 
 // jsonEvery is how often a transfer is reported at most.
@@ -29,7 +31,7 @@ type lines struct {
 
 func (l *lines) Start(kind, name string, size int64) Task {
 	now := l.now()
-	t := &jsonTask{out: l, event: Event{Kind: kind, Name: safe(name), Size: max(size, 0)}, start: now, last: now}
+	t := &jsonTask{out: l, event: Event{Kind: kind, Name: name, Size: max(size, 0)}, start: now, last: now}
 	t.write("start", now)
 	return t
 }
@@ -54,7 +56,7 @@ func (t *jsonTask) write(what string, now time.Time) {
 	}
 	t.out.mu.Lock()
 	defer t.out.mu.Unlock()
-	_, _ = t.out.w.Write(append(raw, '\n'))
+	_, _ = t.out.w.Write(append(termtext.JSON(raw), '\n'))
 }
 
 func (t *jsonTask) Add(n int64) {

@@ -5,6 +5,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"github.com/pyimg/pyimg/internal/termtext"
 )
 
 // plainEvery is how often a long transfer is mentioned: CI systems end jobs that are silent for minutes.
@@ -19,7 +21,7 @@ type plain struct {
 
 func (p *plain) Start(kind, name string, size int64) Task {
 	now := p.now()
-	return &plainTask{out: p, label: safe(kind) + " " + safe(name), size: size, start: now, last: now}
+	return &plainTask{out: p, label: termtext.Line(kind) + " " + termtext.Line(name), size: size, start: now, last: now}
 }
 
 func (p *plain) Close() {}
@@ -52,18 +54,18 @@ func (t *plainTask) Add(n int64) {
 	t.last = now
 	of := ""
 	if t.size > 0 {
-		of = fmt.Sprintf(" of %s (%d%%)", Bytes(t.size), t.done*100/t.size)
+		of = fmt.Sprintf(" of %s (%d%%)", termtext.Size(t.size), t.done*100/t.size)
 	}
-	t.out.line("%s: %s%s, %s", t.label, Bytes(t.done), of, rate(t.done, now.Sub(t.start)))
+	t.out.line("%s: %s%s, %s", t.label, termtext.Size(t.done), of, rate(t.done, now.Sub(t.start)))
 }
 
 func (t *plainTask) Done(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err != nil { // the error itself is told once, by who ends the program
-		t.out.line("%s: failed after %s", t.label, Bytes(t.done))
+		t.out.line("%s: failed after %s", t.label, termtext.Size(t.done))
 		return
 	}
 	took := t.out.now().Sub(t.start)
-	t.out.line("%s: done, %s in %.1f s", t.label, Bytes(t.done), took.Seconds())
+	t.out.line("%s: done, %s in %.1f s", t.label, termtext.Size(t.done), took.Seconds())
 }

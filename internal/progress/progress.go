@@ -10,7 +10,8 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode"
+
+	"github.com/pyimg/pyimg/internal/termtext"
 )
 
 // A Reporter is told of transfers.
@@ -54,33 +55,10 @@ func (quiet) Close()                           {}
 func (quiet) Add(int64)                        {}
 func (quiet) Done(error)                       {}
 
-// safe replaces what a terminal might obey or hide.
-func safe(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == unicode.ReplacementChar {
-			return '?'
-		}
-		return r
-	}, s)
-}
-
-// Bytes writes a size as people read it: 1.5 MiB.
-func Bytes(n int64) string {
-	const unit = 1024
-	if n < unit && n > -unit {
-		return fmt.Sprintf("%d B", n)
-	}
-	f, units := float64(n)/unit, "KMGTPE"
-	for (f >= unit || f <= -unit) && len(units) > 1 {
-		f, units = f/unit, units[1:]
-	}
-	return fmt.Sprintf("%.1f %ciB", f, units[0])
-}
-
 // rate is a speed as people read it.
 func rate(n int64, d time.Duration) string {
 	if d < time.Millisecond {
 		return ""
 	}
-	return Bytes(int64(float64(n)/d.Seconds())) + "/s"
+	return termtext.Size(int64(float64(n)/d.Seconds())) + "/s"
 }

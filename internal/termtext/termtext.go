@@ -1,0 +1,146 @@
+// Package termtext makes text fit for a terminal. Names, versions and messages come from packages, images and registries:
+// what a terminal would obey, or what would hide or reorder the text around it, is shown as an escape instead. It also
+// has the one way to write sizes and counts.
+package termtext
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+)
+
+// unsafe reports whether a terminal may obey a rune or hide or reorder text because of it: control characters (C0, DEL and
+// C1), format characters such as bidi overrides and zero-width ones, and the separators of lines and paragraphs.
+func unsafe(r rune) bool {
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
+}
+
+// Line is s for one line of text: everything unsafe is escaped, line ends and tabs too.
+func Line(s string) string { return escape(s, "") }
+
+// Text is s with everything unsafe escaped but line ends and tabs.
+func Text(s string) string { return escape(s, "\n\t") }
+
+// escape writes what is unsafe, and bytes that are no UTF-8, as Go's and YAML's quoted strings do: \x1b, \u202e. It keeps
+// the characters in keep.
+func escape(s, keep string) string {
+	var b *strings.Builder
+	from := 0
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		invalid := r == utf8.RuneError && n == 1
+		if invalid || unsafe(r) && !strings.ContainsRune(keep, r) {
+			if b == nil {
+				b = &strings.Builder{}
+			}
+			b.WriteString(s[from:i])
+			if invalid {
+				r = rune(s[i])
+			}
+			b.WriteString(escaped(r, invalid))
+			from = i + n
+		}
+		i += n
+	}
+	if b == nil {
+		return s
+	}
+	b.WriteString(s[from:])
+	return b.String()
+}
+
+func escaped(r rune, invalid bool) string {
+	switch {
+	case r == '\n':
+		return `\n`
+	case r == '\r':
+		return `\r`
+	case r == '\t':
+		return `\t`
+	case r < utf8.RuneSelf || invalid:
+		return fmt.Sprintf(`\x%02x`, r)
+	case r < 1<<16:
+		return fmt.Sprintf(`\u%04x`, r)
+	}
+	return fmt.Sprintf(`\U%08x`, r)
+}
+
+// JSON escapes what is unsafe in a JSON text so that it stays the same JSON. encoding/json leaves DEL, C1 and format
+// characters as they are; outside of strings no JSON has any.
+func JSON(text []byte) []byte {
+	out := make([]byte, 0, len(text))
+	for len(text) > 0 {
+		r, n := utf8.DecodeRune(text)
+		switch {
+		case !unsafe(r) || r == '\n' || r == '\t':
+			out = append(out, text[:n]...)
+		case r < 1<<16:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		default:
+			r -= 1 << 16
+			out = fmt.Appendf(out, `\u%04x\u%04x`, 0xd800+r>>10, 0xdc00+r&0x3ff)
+		}
+		text = text[n:]
+	}
+	return out
+}
+
+// A Writer passes [Text] of what is written on to another writer. It may be used concurrently.
+type Writer struct {
+	mu   sync.Mutex
+	w    io.Writer
+	rest []byte // the beginning of a character whose other bytes come with the next Write
+	err  error  // the first one
+}
+
+// NewWriter makes a Writer before w.
+func NewWriter(w io.Writer) *Writer { return &Writer{w: w} }
+
+// Write implements io.Writer.
+func (w *Writer) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	text := append(w.rest, p...)
+	whole := len(text) - partial(text)
+	w.rest = append([]byte(nil), text[whole:]...)
+	if err := w.put(text[:whole]); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// partial is how many bytes at the end of text begin a character and do not end it.
+func partial(text []byte) int {
+	for n := 1; n < utf8.UTFMax && n <= len(text); n++ {
+		if end := text[len(text)-n:]; utf8.RuneStart(end[0]) {
+			if utf8.FullRune(end) {
+				return 0
+			}
+			return n
+		}
+	}
+	return 0
+}
+
+func (w *Writer) put(text []byte) error {
+	_, err := io.WriteString(w.w, Text(string(text)))
+	if w.err == nil {
+		w.err = err
+	}
+	return err
+}
+
+// Close writes what is left of a character that has no end. The error is the first that any Write had, so that a result
+// that nobody got is not called done.
+func (w *Writer) Close() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if rest := w.rest; len(rest) > 0 {
+		w.rest = nil
+		_ = w.put(rest) // which keeps the error
+	}
+	return w.err
+}
