@@ -124,17 +124,26 @@ func (s Spec) Path(p string) string { return s.path(p) }
 // IsURL tells a URL from a path.
 func IsURL(s string) bool { return isURL(s) }
 
-// HasCredentials tells whether a URL of the spec holds a user name, a password or a query, which are written nowhere.
-func (s Spec) HasCredentials() bool {
-	urls := slices.Concat(s.Alpine.Mirrors, s.Alpine.Repositories)
+// Locations returns the mirrors, the repositories without their tags, and the runtimes' sources and mirrors, as they are
+// in force on the spec's platforms. Most are URLs.
+func (s Spec) Locations() []string {
+	all := slices.Clone(s.Alpine.Mirrors)
+	for _, r := range s.Alpine.Repositories {
+		_, where := cutTag(r)
+		all = append(all, where)
+	}
 	for _, r := range s.Runtimes {
-		urls = append(urls, r.Source, r.Mirror)
-		for _, p := range sortPlatforms(platformsOf(r.Sources)) {
-			urls = append(urls, r.Sources[p])
+		all = append(all, r.Mirror)
+		for _, p := range append(platformsOf(r.Sources), s.Platforms...) {
+			all = append(all, r.at(p))
 		}
 	}
-	return slices.ContainsFunc(urls, func(u string) bool {
-		_, u = cutTag(u)
+	return all
+}
+
+// HasCredentials tells whether a URL of the spec holds a user name, a password or a query, which are written nowhere.
+func (s Spec) HasCredentials() bool {
+	return slices.ContainsFunc(s.Locations(), func(u string) bool {
 		if !isURL(u) {
 			return false
 		}

@@ -70,7 +70,11 @@ func (p program) mirrorCreate(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	src, done, err := p.sources(c, specs[0].spec, true)
+	var others []assemble.Spec
+	for _, s := range specs[1:] {
+		others = append(others, s.spec)
+	}
+	src, done, err := p.sources(c, specs[0].spec, true, others...)
 	defer done()
 	if err != nil {
 		return err

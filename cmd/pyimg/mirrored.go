@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -29,7 +30,8 @@ func mirrorOf(c *cli.Context) (*bundle.Bundle, error) {
 	var b *bundle.Bundle
 	var err error
 	if name := c.String("mirror"); assemble.IsURL(name) {
-		b, err = bundle.OpenURL(c.Context, name, &fetch.Client{Offline: c.Bool("offline")})
+		client := &fetch.Client{Offline: c.Bool("offline"), Credentials: fetch.Environment(os.Getenv, name)}
+		b, err = bundle.OpenURL(c.Context, name, client)
 	} else {
 		b, err = openBundle(name)
 	}

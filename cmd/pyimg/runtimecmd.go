@@ -11,7 +11,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/assemble"
-	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/layers"
 )
@@ -85,7 +84,7 @@ func (p program) runtimeReports(c *cli.Context, arg string) ([]assemble.RuntimeR
 	if err != nil {
 		return nil, err
 	}
-	r, err := assemble.InspectRuntime(c.Context, arg, assemble.Sources{Fetch: &fetch.Client{Offline: c.Bool("offline")}, Store: store})
+	r, err := assemble.InspectRuntime(c.Context, arg, assemble.Sources{Fetch: p.client(c, arg), Store: store})
 	return []assemble.RuntimeReport{r}, err
 }
 
@@ -217,7 +216,7 @@ func (p program) runtimePack(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	packed, err := assemble.Pack(c.Context, c.Args().First(), assemble.Sources{Fetch: &fetch.Client{Offline: c.Bool("offline")}, Store: store}, o)
+	packed, err := assemble.Pack(c.Context, c.Args().First(), assemble.Sources{Fetch: p.client(c, c.Args().First()), Store: store}, o)
 	if err != nil {
 		return err
 	}

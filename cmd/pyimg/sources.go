@@ -62,12 +62,17 @@ func applySourceFlags(c *cli.Context, s *assemble.Spec) error {
 }
 
 // sources opens what a build reads from. The caller calls done when the build is over. Without needStore there may be no
-// store: what only reads indexes gains time by it and nothing else.
-func (p program) sources(c *cli.Context, s assemble.Spec, needStore bool) (src assemble.Sources, done func(), err error) {
+// store: what only reads indexes gains time by it and nothing else. Credentials go to hosts of s and of the other specs alone.
+func (p program) sources(c *cli.Context, s assemble.Spec, needStore bool, others ...assemble.Spec) (src assemble.Sources, done func(), err error) {
 	if c.Int("jobs") < 0 {
 		return src, func() {}, usagef("--jobs %d: expected a number from 0 on", c.Int("jobs"))
 	}
-	client := &fetch.Client{Offline: c.Bool("offline"), Jobs: c.Int("jobs")}
+	named := s.Locations()
+	for _, o := range others {
+		named = append(named, o.Locations()...)
+	}
+	client := p.client(c, named...)
+	client.Jobs = c.Int("jobs")
 	src = assemble.Sources{Fetch: client, Jobs: c.Int("jobs"), Images: p.images(c), Warn: p.warn, AllowUntrusted: c.Bool("allow-untrusted")}
 	closeMirror, err := mirrored(c, s, &src)
 	if err != nil {
@@ -88,6 +93,12 @@ func (p program) sources(c *cli.Context, s assemble.Spec, needStore bool) (src a
 	}
 	src.Keyring, err = p.keyring(c, s, src.Fetch, src.Store)
 	return src, done, err
+}
+
+// client fetches for a command. Servers that ask for credentials get those of the environment where a location in named is
+// theirs.
+func (p program) client(c *cli.Context, named ...string) *fetch.Client {
+	return &fetch.Client{Offline: c.Bool("offline"), Credentials: fetch.Environment(p.getenv, named...)}
 }
 
 func (p program) warn(text string) { fmt.Fprintf(p.stderr, "pyimg: warning: %s\n", text) }

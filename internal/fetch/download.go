@@ -32,6 +32,7 @@ type download struct {
 	method    string
 	url       *url.URL // without credentials
 	user      *url.Userinfo
+	source    string // where user comes from
 	name      string // for errors
 	failures  int    // in a row
 	size      int64  // -1 is unknown
@@ -43,7 +44,7 @@ type download struct {
 func newDownload(c *Client, u *url.URL, name string) *download {
 	plain := *u
 	plain.User, plain.Fragment = nil, ""
-	return &download{client: c, method: http.MethodGet, url: &plain, user: u.User, name: name, size: -1}
+	return &download{client: c, method: http.MethodGet, url: &plain, user: u.User, source: "its URL", name: name, size: -1}
 }
 
 // An attempt is the body of one answer.
@@ -63,6 +64,9 @@ func (d *download) connect(ctx context.Context, offset int64) (*attempt, error) 
 		a, wait, err := d.try(ctx, offset)
 		if err == nil {
 			return a, nil
+		}
+		if d.login(err) {
+			continue
 		}
 		if err := d.pause(ctx, err, wait); err != nil {
 			return nil, err
@@ -119,6 +123,9 @@ func (d *download) try(ctx context.Context, offset int64) (*attempt, time.Durati
 		return nil, 0, err
 	}
 	if err := d.accept(resp, offset); err != nil {
+		if resp.StatusCode == http.StatusUnauthorized {
+			err = d.newUnauthorized(resp)
+		}
 		dog.watch()
 		_, _ = io.CopyN(io.Discard, resp.Body, maxDrain)
 		(&attempt{ReadCloser: resp.Body, watchdog: dog}).close()

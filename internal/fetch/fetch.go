@@ -36,6 +36,9 @@ type Client struct {
 	Retries int           // tries after the first, anew after each megabyte that came; 0 is 4, below 0 none
 	Stall   time.Duration // how long to wait for headers or for the next byte; 0 is 30 s
 
+	// Credentials are asked after a server answered 401; what they give goes over https, or to this machine, and never to where a
+	// redirect leads. nil: only those inside URLs.
+	Credentials Credentials
 	// Observe is told of each piece of a body that came from the network, by several goroutines. The URL is redacted.
 	Observe func(url string, n int)
 	// Sleep waits between tries until ctx ends; nil is by the clock.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -68,7 +69,8 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 	}
 	req.URL.User = nil // the server's, not ours
 	req.Header.Del("Referer")
-	if !sameOrigin(first, req.URL) {
+	crossed := func(r *http.Request) bool { return !sameOrigin(first, r.URL) }
+	if crossed(req) || slices.ContainsFunc(via, crossed) { // also on the way back to the first host
 		req.Header.Del("Authorization")
 	}
 	return nil
