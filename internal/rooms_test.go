@@ -16,17 +16,18 @@ const module = "github.com/pyimg/pyimg/"
 func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
 	t.Parallel()
 	may := map[string][]string{
-		"apk":                 {"apk", "internal/redact", "internal/regular"},
+		"apk":                 {"apk", "internal/redact", "internal/regular", "internal/near"},
 		"layers":              {"layers", "internal/regular"},
-		"push":                {"push", "internal/atomicfile", "internal/redact", "internal/regular"},
+		"push":                {"push", "internal/atomicfile", "internal/redact", "internal/regular", "internal/termtext"},
 		"wheel":               {"internal/fetch", "internal/redact", "internal/regular"},
-		"assemble":            {"apk", "layers", "internal/atomicfile", "internal/redact", "internal/regular"},
+		"assemble":            {"apk", "layers", "internal/atomicfile", "internal/redact", "internal/regular", "internal/near", "internal/termtext"},
 		"internal/atomicfile": {},
 		"internal/fetch":      {"internal/redact", "internal/regular"},
 		"internal/regular":    {},
 		"internal/redact":     {},
 		"internal/progress":   {"internal/termtext"},
 		"internal/termtext":   {},
+		"internal/near":       {},
 		"internal/fixture":    {},
 	}
 	for room, allowed := range may {
