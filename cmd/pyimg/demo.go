@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/authn"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/urfave/cli/v2"
 
@@ -35,12 +36,18 @@ image:
   annotations: {org.opencontainers.image.description: what pyimg demo made}
 `
 
+// demoStart is what the demo says first.
+const demoStart = `Nothing below leaves this machine. Alpine's packages and Python are stand-ins: real names, relations and
+formats with made-up contents; a program only prints what it stands for. The rest is what pyimg does with real ones.
+
+`
+
 func (p program) demoCommand() *cli.Command {
 	return command(&cli.Command{
 		Name:  "demo",
 		Usage: "the whole pipeline with no network: assemble, push, pull back and verify an image for two platforms",
 		Description: "Serves a small signed mirror and a registry on loopback, works on them as on real ones, and leaves an OCI layout\n" +
-			"to look at. The packages are made up: the image is sound, but not worth running.\n\n" +
+			"to look at. Alpine's packages and Python are stand-ins: their programs start, print what they stand for, and end.\n\n" +
 			"Example: pyimg demo --output image",
 		Flags: []cli.Flag{&cli.StringFlag{Name: "output", Value: "pyimg-demo", Usage: "`DIR` of the OCI layout"}},
 		Action: func(c *cli.Context) error {
@@ -75,7 +82,11 @@ func (d *demo) close() {
 func (d *demo) run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx) // ends the servers
 	defer stop()
+	if err := checkLoopback(ctx); err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
 	start := time.Now()
+	fmt.Fprint(d.out, demoStart)
 	for _, step := range []struct {
 		name string
 		do   func(context.Context) (string, error)
@@ -87,6 +98,7 @@ func (d *demo) run(ctx context.Context) error {
 		{"assemble again", d.assembleAgain},
 		{"push again", d.pushAgain},
 		{"write", d.write},
+		{"start", d.start},
 	} {
 		from := time.Now()
 		said, err := step.do(ctx)
@@ -169,12 +181,15 @@ func (d *demo) index(ctx context.Context) (v1.ImageIndex, error) {
 	return d.lock.Index(ctx, assemble.FromStore(d.src.Store))
 }
 
+// demoRegistry asks without credentials, so that the logins of the user's docker and podman are not read.
+func demoRegistry() push.Registry { return push.Registry{Keychain: authn.NewMultiKeychain()} }
+
 func (d *demo) push(ctx context.Context) (string, error) {
 	index, err := d.index(ctx)
 	if err != nil {
 		return "", err
 	}
-	r, err := push.Registry{}.Push(ctx, index, []string{d.ref}, push.Options{})
+	r, err := demoRegistry().Push(ctx, index, []string{d.ref}, push.Options{})
 	if err != nil {
 		return "", err
 	}
@@ -183,7 +198,7 @@ func (d *demo) push(ctx context.Context) (string, error) {
 
 // pullBack reads the image from the registry, all bytes of it, and holds it against what was built.
 func (d *demo) pullBack(ctx context.Context) (string, error) {
-	index, err := push.Registry{}.Get(ctx, d.ref)
+	index, err := demoRegistry().Get(ctx, d.ref)
 	if err != nil {
 		return "", err
 	}
@@ -251,7 +266,7 @@ func (d *demo) pushAgain(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	r, err := push.Registry{}.Push(ctx, index, []string{d.ref}, push.Options{})
+	r, err := demoRegistry().Push(ctx, index, []string{d.ref}, push.Options{})
 	if err != nil {
 		return "", err
 	}
