@@ -2,7 +2,9 @@ package push
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -135,12 +137,16 @@ func (k keychain) docker(ctx context.Context, target authn.Resource) (credential
 
 func (k keychain) podman(ctx context.Context, target authn.Resource) (credential, error) {
 	runtime := k.getenv("XDG_RUNTIME_DIR")
-	if runtime == "" {
+	guessed := runtime == ""
+	if guessed {
 		runtime = filepath.Join("/run/containers", strconv.Itoa(os.Getuid()))
 	} else {
 		runtime = filepath.Join(runtime, "containers")
 	}
 	c, err := k.file(ctx, "podman auth file", filepath.Join(runtime, "auth.json"), target)
+	if guessed && errors.Is(err, fs.ErrPermission) {
+		err = nil // where root runs podman, /run/containers is root's alone and holds nothing of other users
+	}
 	if err != nil || c.source != "" {
 		return c, err
 	}
