@@ -15,11 +15,13 @@ import (
 
 // Where apk keeps what it knows of a root.
 const (
-	installedFile = "lib/apk/db/installed"
-	scriptsFile   = "lib/apk/db/scripts.tar"
-	triggersFile  = "lib/apk/db/triggers"
-	worldFile     = "etc/apk/world"
-	archFile      = "etc/apk/arch"
+	databaseDir   = "lib/apk/db"
+	configDir     = "etc/apk"
+	installedFile = databaseDir + "/installed"
+	scriptsFile   = databaseDir + "/scripts.tar"
+	triggersFile  = databaseDir + "/triggers"
+	worldFile     = configDir + "/world"
+	archFile      = configDir + "/arch"
 	gzipSuffix    = ".gz"
 )
 

@@ -50,6 +50,7 @@ type Root struct {
 	packages []*rootPackage
 	tree     *tree
 	dirs     map[string]*sharedDir // by the name that packages give them
+	own      map[string]bool       // where the files lie that apk writes itself
 }
 
 // File is a path of the root that is no directory.
@@ -156,10 +157,12 @@ func Install(packages []Installed, o RootOptions) (*Root, error) {
 			return nil, err
 		}
 	}
+	in.makeDatabaseDirs()
 	if len(in.faults) > 0 {
 		return nil, errors.Join(in.faults...)
 	}
 	in.settleDirs()
+	in.root.own = in.root.tree.ownFiles()
 	return in.root, nil
 }
 
@@ -169,7 +172,7 @@ func (r *Root) Files() iter.Seq[File] {
 	return func(yield func(File) bool) {
 		for _, name := range slices.Sorted(maps.Keys(r.tree.nodes)) {
 			n := r.tree.nodes[name]
-			if n.dir || n.device() || reserved(name) {
+			if n.dir || n.device() || r.own[name] {
 				continue
 			}
 			if !yield(File{Path: name, Package: n.file.pkg, Member: n.file.header.Name, Header: n.file.finalHeader()}) {
@@ -220,7 +223,7 @@ func (r *Root) Skipped(i int) []Skip {
 	skips := slices.Clone(p.skips)
 	for _, d := range p.dirs {
 		for _, f := range d.files {
-			if reason := f.absent(r.tree); reason != "" {
+			if reason := f.absent(r); reason != "" {
 				skips = append(skips, Skip{Member: f.header.Name, Reason: reason, By: -1})
 			}
 		}

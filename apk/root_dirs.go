@@ -2,6 +2,7 @@ package apk
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 )
@@ -21,17 +22,25 @@ func defaultFileACL() acl { return acl{mode: 0o644} }
 // initialDirs are what "apk add --initdb" makes before the first package. (It also mounts
 // proc while it works; that leaves a directory that no image wants.)
 func initialDirs(d Dialect) map[string]acl {
-	dirs := map[string]acl{"etc/apk": defaultDirACL(), "lib/apk/db": defaultDirACL()}
-	switch d {
-	case Dialect3:
-		dirs["var"] = defaultDirACL() // its log's folder, of which an image does not want the rest
-	case Dialect2:
-		dirs["tmp"] = acl{mode: 0o1777}
-		dirs["dev"] = defaultDirACL()
-		dirs["var/cache/apk"] = defaultDirACL()
-		dirs["var/cache/misc"] = defaultDirACL()
+	if d == Dialect3 {
+		return map[string]acl{"var": defaultDirACL()} // its log's folder, of which an image does not want the rest
 	}
-	return dirs
+	return map[string]acl{
+		"etc/apk": defaultDirACL(), "lib/apk/db": defaultDirACL(),
+		"tmp": {mode: 0o1777}, "dev": defaultDirACL(),
+		"var/cache/apk": defaultDirACL(), "var/cache/misc": defaultDirACL(),
+	}
+}
+
+// makeDatabaseDirs makes the folders of what apk writes after the last package. Apk 2 has made them before the first one;
+// apk 3 follows symlinks that packages have brought, such as lib -> usr/lib of a /usr-merged root.
+func (in *installer) makeDatabaseDirs() {
+	for _, name := range []string{databaseDir, configDir} {
+		if f, err := in.root.tree.makeThrough(name); err != nil {
+			in.addFault(&MemberError{Package: in.root.packages[f.pkg].Package.String(), Member: f.header.Name,
+				Reason: fmt.Sprintf("apk writes below %q: %v", name, err)})
+		}
+	}
 }
 
 // A sharedDir is a directory as the database knows it: by the name that packages use.

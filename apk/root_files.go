@@ -52,14 +52,14 @@ func (f *ownedFile) finalHeader() *tar.Header {
 }
 
 // absent says why a file that the database lists is not among Root.Files, or "".
-func (f *ownedFile) absent(t *tree) SkipReason {
-	where, n, err := t.place(f.path())
+func (f *ownedFile) absent(r *Root) SkipReason {
+	where, n, err := r.tree.place(f.path())
 	switch {
 	case err != nil || n == nil || n.file != f:
 		return "" // noted when it was overwritten
 	case n.device():
 		return SkipDevice
-	case reserved(where):
+	case r.own[where]:
 		return SkipOwn
 	}
 	return ""
@@ -69,13 +69,15 @@ func (n *node) device() bool {
 	return n.file.header.Typeflag == tar.TypeChar || n.file.header.Typeflag == tar.TypeBlock
 }
 
-// reserved says whether what lies there is apk's own, whatever a package brings.
-func reserved(where string) bool {
-	switch where {
-	case installedFile, scriptsFile, scriptsFile + gzipSuffix, triggersFile, worldFile, archFile:
-		return true
+// ownFiles is where the files lie that apk writes itself, whatever a package brings.
+func (t *tree) ownFiles() map[string]bool {
+	own := make(map[string]bool)
+	for _, name := range []string{installedFile, scriptsFile, scriptsFile + gzipSuffix, triggersFile, worldFile, archFile} {
+		if where, _, err := t.place(name); err == nil {
+			own[where] = true
+		}
 	}
-	return false
+	return own
 }
 
 // An installer makes a Root.
@@ -296,7 +298,7 @@ func (in *installer) commit(f *ownedFile) {
 	}
 	in.files[f.path()] = f
 	switch {
-	case f.dir.protected() && configured(where):
+	case f.dir.protected() && configured(in.root.o.Dialect, where):
 		where += newSuffix
 	case there == nil:
 	case f.dir.protected() && there.file != old:
@@ -317,8 +319,10 @@ func (in *installer) commit(f *ownedFile) {
 // and puts the package's beside it. These are apk's built-in protected paths.
 func (d *ownedDir) protected() bool { return d.name == "etc" || strings.HasPrefix(d.name, "etc/") }
 
-// configured says whether --initdb made a file there.
-func configured(where string) bool { return where == worldFile || where == archFile }
+// configured says whether --initdb made a file there before the packages come, as apk 2 does.
+func configured(d Dialect, where string) bool {
+	return d == Dialect2 && (where == worldFile || where == archFile)
+}
 
 // aclOf is what the database says of a member's attributes.
 func (in *installer) aclOf(h *tar.Header) acl {

@@ -201,11 +201,53 @@ func TestInstallDirsOfDialect3(t *testing.T) {
 	}
 }
 
+// merged is a package that makes a root /usr-merged.
+func merged() fixture.Package {
+	return verbatim("merged", link("bin", "usr/bin"), link("lib", "usr/lib"), link("sbin", "usr/bin"), dir("usr", 0), dir("usr/bin", 0), dir("usr/lib", 0))
+}
+
+func TestInstallOnAMergedRoot(t *testing.T) {
+	t.Parallel()
+	root := mustInstall(t, apk.Dialect3, merged(), pkg("z", file("lib/libz.so", "1"), file("sbin/z", "2"), file("lib/apk/db/installed", "3")))
+	var paths []string
+	for f := range root.Files() {
+		paths = append(paths, f.Path)
+	}
+	for d := range root.Dirs() {
+		paths = append(paths, d.Path+"/")
+	}
+	want := "[bin lib sbin usr/bin/z usr/lib/libz.so etc/ etc/apk/ usr/ usr/bin/ usr/lib/ usr/lib/apk/ usr/lib/apk/db/ var/]"
+	if got := fmt.Sprint(paths); got != want {
+		t.Errorf("the root is %s, want %s", got, want)
+	}
+}
+
+func TestInstallOnAMergedRootRefuses(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		dialect  apk.Dialect
+		packages []fixture.Package
+		want     string
+	}{
+		"a folder in another package": {apk.Dialect3, []fixture.Package{pkg("a", file("lib/x", "1")), merged()}, `"lib": a directory lies there`},
+		"a folder that apk 2 made":    {apk.Dialect2, []fixture.Package{merged()}, `"lib": a directory lies there`},
+		"a link to nothing":           {apk.Dialect3, []fixture.Package{verbatim("a", link("lib", "usr/lib"))}, `"lib": apk writes below "lib/apk/db"`},
+		"a link to itself":            {apk.Dialect3, []fixture.Package{verbatim("a", link("lib", "lib"))}, "too many symlinks"},
+		"a file":                      {apk.Dialect3, []fixture.Package{verbatim("a", file("lib", "1"))}, `"lib": apk writes below "lib/apk/db"`},
+	} {
+		var member *apk.MemberError
+		_, err := install(t, tt.dialect, tt.packages...)
+		if !errors.As(err, &member) || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: Install = %v, want a MemberError with %q", name, err, tt.want)
+		}
+	}
+}
+
 func TestInstallKeepsInitialDirs(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[apk.Dialect]string{
 		apk.Dialect2: "[dev 755 etc 755 etc/apk 755 lib 755 lib/apk 755 lib/apk/db 755 tmp 1777 var 755 var/cache 755 var/cache/apk 755 var/cache/misc 755]",
-		apk.Dialect3: "[etc 755 etc/apk 755 lib 755 lib/apk 755 lib/apk/db 755 tmp 700 var 755]",
+		apk.Dialect3: "[etc 700 etc/apk 755 lib 755 lib/apk 700 lib/apk/db 755 tmp 700 var 755]", // made after the packages
 	} {
 		var got []string
 		for dir := range mustInstall(t, d, pkg("a", dir("etc", 0o700), dir("lib/apk", 0o700), dir("tmp", 0o700))).Dirs() {

@@ -37,6 +37,24 @@ func (t *tree) makeDirs(name string, a acl) {
 	t.nodes[name] = &node{dir: true, acl: a}
 }
 
+// makeThrough makes a directory and its parents where nothing is, following symlinks. An error comes with the file that
+// is in the way.
+func (t *tree) makeThrough(name string) (*ownedFile, error) {
+	at := ""
+	for part := range strings.SplitSeq(name, "/") {
+		next := join(at, part)
+		if t.nodes[next] == nil {
+			t.nodes[next] = &node{dir: true, acl: defaultDirACL()}
+		}
+		real, err := t.directory(next)
+		if err != nil {
+			return t.nodes[next].file, err
+		}
+		at = real
+	}
+	return nil, nil
+}
+
 // directory finds where a directory lies, following symlinks. A symlink's absolute target is
 // taken from the root, never from the machine that apk runs on.
 func (t *tree) directory(name string) (string, error) {
