@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/bmatcuk/doublestar/v4"
 	"github.com/goccy/go-yaml/ast"
@@ -347,23 +349,42 @@ func ParseAllocator(v string) (string, error) {
 	return v, nil
 }
 
+// checkEnv takes a variable that programs and shells can be given. Dots and dashes are taken, which some programs want.
 func checkEnv(name, value string) error {
-	if name == "" || strings.ContainsAny(name, "=\x00") || strings.ContainsRune(value, 0) {
-		return fmt.Errorf("expected an environment variable NAME: VALUE, found %q", name)
+	if err := checkKey(name); err != nil || strings.ContainsRune(value, 0) {
+		return fmt.Errorf("expected an environment variable NAME: VALUE, its name without white space, = and control characters, found %q", name)
+	}
+	return nil
+}
+
+// CheckLabel takes the key of a label or an annotation. White space and = separate it from its value where tools list it.
+func CheckLabel(key, _ string) error {
+	if checkKey(key) != nil {
+		return fmt.Errorf("expected a key such as org.opencontainers.image.title, without white space, = and control characters, found %q", key)
+	}
+	return nil
+}
+
+// errKey is a key that cannot be meant.
+var errKey = errors.New("white space, = or a control character in a key")
+
+func checkKey(key string) error {
+	odd := func(r rune) bool { return r == '=' || unicode.IsSpace(r) || !unicode.IsPrint(r) }
+	if key == "" || !utf8.ValidString(key) || strings.ContainsFunc(key, odd) {
+		return errKey
 	}
 	return nil
 }
 
 func (d *decoder) image(i *Image, p string, n ast.Node) {
-	anything := func(string, string) error { return nil }
 	d.mapping(p, n, map[string]field{
-		"entrypoint":  d.strs(&i.Entrypoint),
-		"cmd":         d.strs(&i.Cmd),
+		"entrypoint":  d.words(&i.Entrypoint),
+		"cmd":         d.words(&i.Cmd),
 		"env":         d.table(&i.Env, checkEnv),
 		"user":        d.str(&i.User),
 		"workdir":     d.text(func(v string) error { i.Workdir = v; return checkAbsolute(v) }),
-		"labels":      d.table(&i.Labels, anything),
-		"annotations": d.table(&i.Annotations, anything),
+		"labels":      d.table(&i.Labels, CheckLabel),
+		"annotations": d.table(&i.Annotations, CheckLabel),
 		"ports":       d.list(func(v string) error { i.Ports = append(i.Ports, v); return checkPort(v) }),
 		"volumes":     d.list(func(v string) error { i.Volumes = append(i.Volumes, v); return checkAbsolute(v) }),
 		"stop_signal": d.str(&i.StopSignal),

@@ -113,12 +113,30 @@ func checkSource(v string) error {
 	}
 	if ref, ok := strings.CutPrefix(v, fromImage); ok && (ref == "" || strings.Contains(ref, "://")) {
 		return fmt.Errorf("expected image:HOST/REPOSITORY:TAG or image:oci:DIR[:TAG], found %q", v)
+	} else if ok && !strings.HasPrefix(ref, ociLayout) {
+		if lower := lowerCase(ref); lower != ref {
+			return fmt.Errorf("the repository of an image has no capital letters; did you mean %q? found %q", fromImage+lower, v)
+		}
 	}
 	if release, ok := strings.CutPrefix(v, fromStandalone); ok && !strings.Contains(release, "{") {
 		_, err := standalone.Parse(release)
 		return err
 	}
 	return nil
+}
+
+// lowerCase is a reference with its repository in lower case; host, tag, digest and templates stay.
+func lowerCase(ref string) string {
+	host, repository := "", ref
+	if first, rest, ok := strings.Cut(ref, "/"); ok && (strings.ContainsAny(first, ".:") || first == "localhost") {
+		host, repository = first+"/", rest
+	}
+	end := len(repository)
+	if i := strings.IndexAny(repository, ":@"); i >= 0 {
+		end = i
+	}
+	lower := regexp.MustCompile(`[^{}]+(\{|$)`).ReplaceAllStringFunc(repository[:end], strings.ToLower)
+	return host + lower + repository[end:]
 }
 
 // A place is where the bytes of a runtime lie.

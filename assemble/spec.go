@@ -6,14 +6,19 @@ import (
 	_ "embed" // the default spec
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/internal/regular"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -114,13 +119,38 @@ func DefaultSpec() (Spec, []byte) {
 
 // ReadSpec reads the spec in a file; its relative paths start from the file's folder.
 func ReadSpec(name string) (Spec, error) {
-	data, err := os.ReadFile(name)
+	data, err := readSpec(name)
+	if errors.Is(err, regular.ErrKind) {
+		return Spec{}, &SpecError{[]Fault{{File: name, Msg: err.Error()}}}
+	}
 	if err != nil {
 		return Spec{}, fmt.Errorf("reading spec: %w", err)
 	}
 	s, err := ParseSpec(name, data)
 	s.Dir = filepath.Dir(name)
 	return s, err
+}
+
+// pipeTime bounds the wait for what a program writes as a spec.
+const pipeTime = time.Minute
+
+// readSpec reads a file, or a pipe that the process was given, such as /dev/stdin. It reads no further than a spec may go.
+func readSpec(name string) ([]byte, error) {
+	open := regular.Open
+	if info, err := os.Lstat(name); err == nil && info.Mode()&fs.ModeSymlink != 0 && strings.HasPrefix(name, "/dev/") {
+		open = regular.OpenStream
+	}
+	f, err := open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	_ = f.SetReadDeadline(time.Now().Add(pipeTime)) // files know none, and need none
+	data, err := io.ReadAll(io.LimitReader(f, maxSpecBytes+1))
+	if info, statErr := f.Stat(); err == nil && statErr == nil && len(data) == 0 && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s %q is empty", regular.Kind(info.Mode()), name)
+	}
+	return data, err
 }
 
 // Digest names what the spec says, whatever file it stands in and however its YAML is written. The platforms are left

@@ -2,9 +2,11 @@ package assemble_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -95,6 +97,30 @@ func TestParseSpecRefuses(t *testing.T) {
 		"a bad sum":          {"runtime: {source: x, sha256: abc}\n", "64 lower-case hex"},
 		"prefix escapes":     {"runtime: {source: x, prefix: usr}\n", "absolute path"},
 		"a bad allocator":    {"allocator: tcmalloc\n", "expected jemalloc"},
+		"a near name":        {"packges: [a]\n", `packges: unknown field; did you mean "packages"? known here`},
+		"a near name inside": {"image: {entrypont: [a]}\n", `did you mean "entrypoint"?`},
+		"a far name":         {"zzzzzz: 1\n", "zzzzzz: unknown field; known here"},
+		"a command line":     {"image: {cmd: python3 -m app}\n", `expected a list of words, found "python3 -m app"; write ["python3", "-m", "app"]`},
+		"quoted words":       {"image: {entrypoint: \"python3 -c 'a b' x\"}\n", `write ["python3", "-c", "a b", "x"]`},
+		"a shell's line":     {"image: {cmd: \"a && b\"}\n", `write ["sh", "-c", "a && b"]`},
+		"a block as command": {"image:\n  cmd: |\n    a b\n", "expected a list of words"},
+		"packages in a row":  {"packages: musl busybox\n", `a list is written as ["musl", "busybox"]`},
+		"platforms in a row": {"platforms: amd64,arm64\n", `a list is written as ["amd64", "arm64"]`},
+		"ports in a row":     {"image: {ports: 80 443}\n", `a list is written as ["80", "443"]`},
+		"capital letters":    {"runtime: {source: \"image:ghcr.io/You/{version}/Ab:V1\", python: \"3\"}\n", `did you mean "image:ghcr.io/you/{version}/ab:V1"?`},
+		"a newline in env":   {"image: {env: {\"A\\nB\": c}}\n", `s.yaml:1:23: image.env."A\nB": expected an environment variable`},
+		"a tab in env":       {"image: {env: {\"A\\tB\": c}}\n", "expected an environment variable"},
+		"a space in env":     {"image: {env: {\"A B\": c}}\n", "expected an environment variable"},
+		"a wide space":       {"image: {env: {\"A\\u3000B\": c}}\n", "expected an environment variable"},
+		"an empty env":       {"image: {env: {\"\": c}}\n", "expected an environment variable"},
+		"a NUL in env":       {"image: {env: {\"A\\0\": c}}\n", "expected an environment variable"},
+		"allocator's env":    {"allocator: {preload: /x, env: {\"A B\": c}}\n", "expected an environment variable"},
+		"an escape in label": {"image: {labels: {\"a\\e[2J\": x}}\n", `image.labels."a\x1b[2J": expected a key`},
+		"a label's newline":  {"image: {labels: {\"a\\nb\": x}}\n", "expected a key"},
+		"no annotation":      {"image: {annotations: {\"\": x}}\n", "expected a key"},
+		"an escape in a key": {"\"\\e[31mfoo\": 1\n", `"\x1b[31mfoo": unknown field`},
+		"an override":        {"\"a\\u202eb\": 1\n", `"a\u202eb": unknown field`},
+		"C1 in a value":      {"image: {user: \"a\\x9b31m\"}\n", "control character '\\u009b'"},
 		"control in a key":   {"image: {env: {\"A=B\": c}}\n", "environment variable"},
 		"files from nowhere": {"files: {to: /a}\n", "from is missing"},
 		"files to nowhere":   {"files: {from: a}\n", "to is missing"},
@@ -129,6 +155,93 @@ func TestParseSpecRefuses(t *testing.T) {
 				t.Errorf("ParseSpec(%q) = %v, want a *SpecError with %q", c.text, err, c.want)
 			}
 		})
+	}
+}
+
+// TestSpecsAreBounded has what would take the parser long, or much memory.
+func TestSpecsAreBounded(t *testing.T) {
+	t.Parallel()
+	const n = 50_000
+	indented := func(key string) string {
+		var b strings.Builder
+		for i := range 300 {
+			b.WriteString(strings.Repeat(" ", i) + key + "\n")
+		}
+		return b.String()
+	}
+	numbered := func(n int, format string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, format, i)
+		}
+		return b.String()
+	}
+	long := "files: &f {from: a, to: /a, exclude: &e [" + strings.Repeat("b, ", 1000) + "]}\n"
+	for name, c := range map[string]struct{ text, want string }{
+		"lists":          {"packages: " + strings.Repeat("[", n), "s.yaml:1:42: nested more than 32 deep"},
+		"closed lists":   {strings.Repeat("[", n) + strings.Repeat("]", n), "s.yaml:1:33: nested more than 32 deep"},
+		"lists by line":  {strings.Repeat("[\n", n), "s.yaml:33:1: nested more than 32 deep"},
+		"mappings":       {strings.Repeat("{a: ", n), "nested more than 32 deep"},
+		"both":           {strings.Repeat("[{a: ", n), "nested more than 32 deep"},
+		"dashes":         {strings.Repeat("- ", n), "s.yaml:1:65: nested more than 32 deep"},
+		"question":       {strings.Repeat("? ", n), "nested more than 32 deep"},
+		"in a bracket":   {"[" + strings.Repeat("? ", n), "nested more than 32 deep"},
+		"keys in a row":  {"[" + strings.Repeat("a: ", n), "nested more than 32 deep"},
+		"tags":           {"a: " + strings.Repeat("!!str ", n), "nested more than 32 deep"},
+		"indented keys":  {indented("a:"), "s.yaml:33:33: nested more than 32 deep"},
+		"indented list":  {indented("-"), "nested more than 32 deep"},
+		"quoted keys":    {indented(`"a b":`), "nested more than 32 deep"},
+		"documents":      {strings.Repeat("a: b\n---\n", n), "one YAML document"},
+		"ends":           {strings.Repeat("a: b\n...\n", n), "one YAML document"},
+		"keys":           {numbered(n/10, "k%d: v\n"), "a mapping has more than 2000 keys"},
+		"equal keys":     {strings.Repeat("k: v\n", n/10), "a mapping has more than 2000 keys"},
+		"deeper keys":    {"a:\n" + numbered(n/10, " k%d: v\n"), "a mapping has more than 2000 keys"},
+		"odd keys":       {numbered(n/10, "? k%d\n: v\n"), "a mapping has more than 2000 keys"},
+		"merges":         {"a: &a {}\nb:\n" + strings.Repeat(" <<: *a\n", n/10), "a mapping has more than 2000 keys"},
+		"words":          {"packages:\n" + strings.Repeat("- a\n", n+1), "more than 100000 words and signs"},
+		"bytes":          {"#" + strings.Repeat("x", 1<<20), "s.yaml:1:1048577: the spec has more than 1048576 bytes"},
+		"bytes by line":  {strings.Repeat("# x\n", 1<<18+1), "s.yaml:262145:1: the spec has more than 1048576 bytes"},
+		"aliases":        {long + "exclude: [x]\nruntime: [" + strings.Repeat("{source: a, exclude: *e}, ", 1000) + "]\n", "more than 200000 values"},
+		"an alias in it": {"a: &a [" + strings.Repeat("*a, ", 1000) + "]\n", "unknown field"},
+		"faults":         {numbered(1000, "k%d: v\n"), "there are more faults"},
+		"a long key":     {strings.Repeat("k", 100_000) + ": v\n", "unknown field"},
+		"a long value":   {"packages: [\"" + strings.Repeat(" ", 100_000) + "\"]\n", "packages[0]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			began := time.Now()
+			_, err := assemble.ParseSpec("s.yaml", []byte(c.text))
+			var spec *assemble.SpecError
+			if !errors.As(err, &spec) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("ParseSpec = %.1000v, want a *SpecError with %q", err, c.want)
+			}
+			if err != nil && len(err.Error()) > 200_000 {
+				t.Errorf("the error has %d bytes", len(err.Error()))
+			}
+			if took := time.Since(began); took > 20*time.Second { // unbounded, they take minutes or all memory
+				t.Errorf("it took %v", took)
+			}
+		})
+	}
+}
+
+func TestSpecsWithinTheirBounds(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString("# [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\nplatforms: amd64\nimage:\n  env:\n")
+	for i := range 1900 {
+		fmt.Fprintf(&b, "    a.b-c%d: \"[[[[ {a: {b: - - - - %d\"\n", i, i)
+	}
+	fmt.Fprintf(&b, "  labels:\n    a: '%s'\n    b: |\n      %s\npackages:\n", strings.Repeat("{[", 100), strings.Repeat("- ", 100))
+	for i := range 20_000 {
+		fmt.Fprintf(&b, "  - p%d\n", i)
+	}
+	s, err := assemble.ParseSpec("s.yaml", []byte(b.String()))
+	if err != nil {
+		t.Fatalf("%.2000v", err)
+	}
+	if len(s.Image.Env) != 1900 || len(s.Packages) != 20_000 {
+		t.Errorf("%d variables and %d packages, want 1900 and 20000", len(s.Image.Env), len(s.Packages))
 	}
 }
 

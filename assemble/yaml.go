@@ -4,19 +4,18 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
-)
 
-const (
-	maxSpecBytes = 1 << 20 // a spec is written by people; a megabyte is a mistake
-	maxSpecDepth = 32      // bounds recursion, also through anchors that hold their own alias
+	"github.com/pyimg/pyimg/internal/near"
 )
 
 // Fault is one thing wrong in a spec.
@@ -58,6 +57,7 @@ type decoder struct {
 	faults  []Fault
 	anchors map[string]ast.Node
 	depth   int
+	values  int // seen so far
 }
 
 // field decodes the value of one mapping key.
@@ -66,16 +66,14 @@ type field func(path string, n ast.Node)
 // parseYAML returns the top node of the one document in data; nil for an empty one.
 func (d *decoder) parseYAML(data []byte) ast.Node {
 	if len(data) > maxSpecBytes {
-		d.faults = append(d.faults, Fault{File: d.file, Msg: fmt.Sprintf("the spec has %d bytes, more than the limit of %d", len(data), maxSpecBytes)})
+		d.tooLarge(data)
 		return nil
 	}
-	data = bytes.TrimPrefix(data, []byte("\ufeff")) // a byte order mark
-	if len(regexp.MustCompile(`(?m)^---(\s|$)`).FindAll(data, 2)) > 1 {
-		// The parser would drop a document that follows an empty one.
-		d.faults = append(d.faults, Fault{File: d.file, Msg: "a spec is one YAML document, and --- begins a second one"})
+	tokens := lexer.Tokenize(string(bytes.TrimPrefix(data, []byte("\ufeff")))) // a byte order mark
+	if !d.checkTokens(tokens) {
 		return nil
 	}
-	f, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
+	f, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		d.syntax(err)
 		return nil
@@ -107,7 +105,7 @@ func (d *decoder) syntax(err error) {
 			f.Line, f.Column = t.Position.Line, t.Position.Column
 		}
 	}
-	d.faults = append(d.faults, f)
+	d.note(f)
 }
 
 func (d *decoder) faultAt(n ast.Node, path, format string, args ...any) {
@@ -117,11 +115,17 @@ func (d *decoder) faultAt(n ast.Node, path, format string, args ...any) {
 			f.Line, f.Column = t.Position.Line, t.Position.Column
 		}
 	}
-	d.faults = append(d.faults, f)
+	d.note(f)
 }
 
 // follow steps through anchors, aliases and tags to the value itself; nil after a fault.
 func (d *decoder) follow(path string, n ast.Node) ast.Node {
+	if d.values++; d.values > maxSpecValues {
+		if d.values == maxSpecValues+1 {
+			d.faultAt(n, path, "the spec has more than %d values, its aliases followed", maxSpecValues)
+		}
+		return nil
+	}
 	for range maxSpecDepth {
 		switch v := n.(type) {
 		case *ast.AnchorNode:
@@ -131,7 +135,7 @@ func (d *decoder) follow(path string, n ast.Node) ast.Node {
 			name := v.Value.GetToken().Value
 			target, ok := d.anchors[name]
 			if !ok {
-				d.faultAt(v, path, "the alias *%s has no anchor before it", name)
+				d.faultAt(v, path, "the alias %q has no anchor before it", name)
 				return nil
 			}
 			n = target
@@ -199,7 +203,12 @@ func (d *decoder) mapping(path string, n ast.Node, fields map[string]field) {
 	d.pairs(path, n, func(key string, at, value ast.Node) {
 		decode, ok := fields[key]
 		if !ok {
-			d.faultAt(at, join(path, key), "unknown field; known here: %s", strings.Join(sortedKeys(fields), ", "))
+			known := sortedKeys(fields)
+			meant := ""
+			if name := near.Name(key, known); name != "" {
+				meant = fmt.Sprintf("did you mean %q? ", name)
+			}
+			d.faultAt(at, join(path, key), "unknown field; %sknown here: %s", meant, strings.Join(known, ", "))
 			return
 		}
 		if v := d.follow(join(path, key), value); v != nil && !isNull(v) {
@@ -259,7 +268,8 @@ func (d *decoder) lines(parse func(string) error) field {
 			return
 		}
 		if i := strings.IndexFunc(s, isControl); i >= 0 {
-			d.faultAt(n, path, "holds the control character %q", s[i])
+			r, _ := utf8.DecodeRuneInString(s[i:])
+			d.faultAt(n, path, "holds the control character %q", r)
 			return
 		}
 		if err := parse(s); err != nil {
@@ -293,23 +303,83 @@ func (d *decoder) oneOf(to *string, allowed ...string) field {
 	})
 }
 
-// list decodes a list of scalars through add; one scalar alone stands for a list of one.
+// list decodes a list of scalars through add; one scalar alone is a list of one. Where that is refused and looks like several,
+// the fault shows the list that was meant.
 func (d *decoder) list(add func(string) error) field {
 	one := d.text(add)
+	alone := d.text(func(s string) error {
+		err := add(s)
+		separators := func(r rune) bool { return r == ',' || unicode.IsSpace(r) }
+		if several := strings.FieldsFunc(s, separators); err != nil && len(several) > 1 {
+			err = fmt.Errorf("%w; a list is written as %s", err, listOf(several))
+		}
+		return err
+	})
 	return func(path string, n ast.Node) {
 		if _, isList := n.(*ast.SequenceNode); !isList {
-			one(path, n)
+			alone(path, n)
 			return
 		}
 		d.sequence(path, n, one)
 	}
 }
 
-func (d *decoder) strs(to *[]string) field {
+// words decodes a command: a list of words. A command line of several is none, since no shell splits it.
+func (d *decoder) words(to *[]string) field {
+	list := d.list(func(s string) error { *to = append(*to, s); return nil })
 	return func(path string, n ast.Node) {
 		*to = []string{}
-		d.list(func(s string) error { *to = append(*to, s); return nil })(path, n)
+		switch n.(type) {
+		case *ast.StringNode, *ast.LiteralNode:
+			if s, _ := d.scalar(path, n); len(strings.Fields(s)) > 1 {
+				d.faultAt(n, path, "expected a list of words, found %q; write %s", cut(s), listOf(commandLine(cut(s))))
+				return
+			}
+		}
+		list(path, n)
 	}
+}
+
+// listOf is a list as a spec has it. It shows the first words of a long one.
+func listOf(words []string) string {
+	const most = 8
+	quoted := make([]string, 0, most)
+	for i, w := range words {
+		if i == most {
+			return "[" + strings.Join(quoted, ", ") + ", ...]"
+		}
+		quoted = append(quoted, strconv.Quote(w))
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
+}
+
+// commandLine splits a command line as a shell would, or gives it to one where it needs a shell.
+func commandLine(s string) []string {
+	if strings.ContainsAny(s, "$|&;<>()`\\*?\n") {
+		return []string{"sh", "-c", s}
+	}
+	var words []string
+	var quote rune
+	in := false // a word
+	for _, r := range s {
+		switch {
+		case quote != 0 && r == quote:
+			quote = 0
+			continue
+		case quote == 0 && (r == '"' || r == '\''):
+			quote = r
+		case quote == 0 && unicode.IsSpace(r):
+			in = false
+			continue
+		}
+		if !in {
+			words, in = append(words, ""), true
+		}
+		if r != quote {
+			words[len(words)-1] += string(r)
+		}
+	}
+	return words
 }
 
 // table decodes a mapping of free keys to scalars.
@@ -333,13 +403,13 @@ func (d *decoder) table(to *map[string]string, check func(key, value string) err
 	}
 }
 
-func isControl(r rune) bool { return r < 0x20 && r != '\n' && r != '\t' || r == 0x7f }
+func isControl(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }
 
 func join(path, key string) string {
 	if path == "" {
-		return key
+		return shown(key)
 	}
-	return path + "." + key
+	return path + "." + shown(key)
 }
 
 // describe names a node as a person would.
@@ -352,7 +422,7 @@ func describe(n ast.Node) string {
 	case nil, *ast.NullNode:
 		return "nothing"
 	}
-	return strconv.Quote(n.GetToken().Value)
+	return strconv.Quote(cut(n.GetToken().Value))
 }
 
 func sortedKeys[V any](m map[string]V) []string {

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/push"
 )
 
@@ -65,6 +67,9 @@ func keyValues(c *cli.Context, flag string) (map[string]string, error) {
 		key, value, ok := strings.Cut(v, "=")
 		if !ok || key == "" {
 			return nil, usagef("--%s %q: expected KEY=VALUE", flag, v)
+		}
+		if err := assemble.CheckLabel(key, value); err != nil {
+			return nil, usageError{fmt.Errorf("--%s: %w", flag, err)}
 		}
 		if m == nil {
 			m = map[string]string{}
