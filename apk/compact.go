@@ -12,7 +12,7 @@ import (
 // then the parts of its table as they are. Its version is part of the magic: a form of another
 // one is not used, and made anew.
 const (
-	compactMagic = "pyimgX01"
+	compactMagic = "pyimgX02"
 	compactStart = len(compactMagic) + 4
 	compactHead  = 2*sha256.Size + 8 + 7*4
 )
@@ -93,7 +93,7 @@ func decodeCompact(b []byte) (compactIndex, error) {
 // sound says whether all numbers of the table lead to where something is. It counts the names.
 func (t *table) sound() bool {
 	if !ascend(t.ends, 4, 0, uint32(len(t.text))) || !ascend(t.detailEnds, 4, 0, uint32(len(t.details))) ||
-		!ascend(t.records, recordSize, 56, uint32(len(t.dependencies)/dependencySize)) {
+		!ascend(t.records, recordSize, endsOffset, uint32(len(t.dependencies)/dependencySize)) {
 		return false
 	}
 	t.names = 0
@@ -126,7 +126,7 @@ func (t *table) recordsSound() bool {
 		r := t.record(i)
 		depends, provides, end := r.listEnds()
 		if first > depends || depends > provides || provides > end || !t.isName(r.name()) ||
-			r.version() >= strings || r.arch() >= strings || r.refused() >= strings {
+			r.version() >= strings || r.arch() >= strings || r.refused() >= strings || r.tooNew() >= strings {
 			return false
 		}
 		first = end

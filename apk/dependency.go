@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Op says which versions a dependency accepts: a set of <, = and >, where = may be fuzzy.
@@ -143,9 +145,9 @@ func parseDependency(s string) (Dependency, error) {
 	d.Op = parseOp(operator)
 	switch {
 	case name == "", tagged && tag == "", strings.ContainsFunc(s, notInDependency):
-		return Dependency{}, fmt.Errorf("parsing dependency %q: %s", s, form)
+		return Dependency{}, fmt.Errorf("parsing dependency %.80q: %s", s, form)
 	case operator != "" && d.Version == "":
-		return Dependency{}, fmt.Errorf("parsing dependency %q: no version after %q", s, operator)
+		return Dependency{}, fmt.Errorf("parsing dependency %.80q: no version after %q", s, operator)
 	}
 	return d.checkVersion(s)
 }
@@ -166,13 +168,13 @@ func (d Dependency) checkVersion(s string) (Dependency, error) {
 	case d.Op&OpChecksum == OpChecksum && d.Op != OpChecksum: // "<>=": apk accepts every version then
 		d.Op, d.Version = OpAny, ""
 	case d.Op != OpChecksum && !ValidVersion(d.Version):
-		return d, fmt.Errorf("parsing dependency %q: %w %q", s, errBadVersion, d.Version)
+		return d, fmt.Errorf("parsing dependency %.80q: %w %.80q", s, errBadVersion, d.Version)
 	}
 	return d, nil
 }
 
 // notInDependency keeps white space and what could confuse a terminal out of names.
-func notInDependency(r rune) bool { return r <= ' ' || r == 0x7f }
+func notInDependency(r rune) bool { return r == ' ' || r == utf8.RuneError || !unicode.IsPrint(r) }
 
 // ParseDependencies reads dependencies that stand side by side, as in an index or a .PKGINFO.
 // Tags are not for these.
@@ -200,7 +202,7 @@ func readDependencies(ds []Dependency, s string) ([]Dependency, error) {
 		}
 		d, err := parseDependency(word)
 		if err == nil && d.Tag != "" {
-			err = fmt.Errorf("parsing dependency %q: a tag is only for world", word)
+			err = fmt.Errorf("parsing dependency %.80q: a tag is only for world", word)
 			return ds, cmp.Or(first, err)
 		}
 		if err != nil && !errors.Is(err, errBadVersion) {

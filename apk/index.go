@@ -82,7 +82,7 @@ func (x *Index) at(i int, d *detailReader) *Package {
 		Name: x.string(r.name()), Version: x.string(r.version()), Arch: x.string(r.arch()),
 		Checksum: r.checksum(), Size: r.size(), InstalledSize: r.installedSize(),
 		BuildTime: r.buildTime(), ProviderPriority: r.priority(),
-		Repository: x.Repository, refused: x.string(r.refused()),
+		Repository: x.Repository, refused: x.string(r.refused()), tooNew: x.string(r.tooNew()),
 	}
 	first, depends, provides, end := x.lists(i)
 	p.Depends = x.dependencyList(first, depends)
@@ -166,20 +166,24 @@ func le32(b []byte, i uint32) uint32 { return binary.LittleEndian.Uint32(b[4*int
 // of dependencies end.
 type record []byte
 
-const recordSize = 4*4 + 4*8 + 3*4 + len(Checksum{})
+const recordSize = 5*4 + 4*8 + 3*4 + len(Checksum{})
 
 func (r record) name() uint32         { return le32(r, 0) }
 func (r record) version() uint32      { return le32(r, 1) }
 func (r record) arch() uint32         { return le32(r, 2) }
 func (r record) refused() uint32      { return le32(r, 3) }
-func (r record) size() int64          { return int64(binary.LittleEndian.Uint64(r[16:])) }
-func (r record) installedSize() int64 { return int64(binary.LittleEndian.Uint64(r[24:])) }
-func (r record) buildTime() int64     { return int64(binary.LittleEndian.Uint64(r[32:])) }
-func (r record) priority() int        { return int(int64(binary.LittleEndian.Uint64(r[40:]))) }
+func (r record) tooNew() uint32       { return le32(r, 4) }
+func (r record) size() int64          { return int64(binary.LittleEndian.Uint64(r[20:])) }
+func (r record) installedSize() int64 { return int64(binary.LittleEndian.Uint64(r[28:])) }
+func (r record) buildTime() int64     { return int64(binary.LittleEndian.Uint64(r[36:])) }
+func (r record) priority() int        { return int(int64(binary.LittleEndian.Uint64(r[44:]))) }
 func (r record) listEnds() (depends, provides, end uint32) {
-	return le32(r, 12), le32(r, 13), le32(r, 14)
+	return le32(r, 13), le32(r, 14), le32(r, 15)
 }
-func (r record) checksum() Checksum { return Checksum(r[60:]) }
+func (r record) checksum() Checksum { return Checksum(r[64:]) }
+
+// endsOffset is where listEnds' end is in a record.
+const endsOffset = 15 * 4
 
 // detailsOf are the fields that the details hold, in their order.
 func detailsOf(p *Package) [6]*string {
@@ -276,7 +280,7 @@ func (b *indexBuilder) name(s string) uint32 {
 
 func (b *indexBuilder) add(p *Package) error {
 	r := make([]byte, 0, recordSize)
-	for _, n := range []uint32{b.name(p.Name), b.number(p.Version), b.number(p.Arch), b.number(p.refused)} {
+	for _, n := range []uint32{b.name(p.Name), b.number(p.Version), b.number(p.Arch), b.number(p.refused), b.number(p.tooNew)} {
 		r = binary.LittleEndian.AppendUint32(r, n)
 	}
 	for _, n := range []int64{p.Size, p.InstalledSize, p.BuildTime, int64(p.ProviderPriority)} {

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // Checksum identifies a package: the SHA-1 of its raw control stream.
@@ -52,10 +53,37 @@ type Package struct {
 	Repository *Repository // where it was listed; nil outside an index
 
 	refused string // why apk would never install it, "" for nearly all
+	tooNew  string // why apk-tools 3 would not; apk-tools 2 takes it
 }
 
 // String is the package's name and version as apk writes them, NAME-VERSION.
 func (p *Package) String() string { return p.Name + "-" + p.Version }
+
+// HasFileName reports whether the name, the version and the architecture are fit for the path of a file. An index may list
+// a package for which they are not; Solve never chooses it.
+func (p *Package) HasFileName() bool {
+	return validName(p.Name) && validName(p.Version) && validName(p.Arch)
+}
+
+// validName reports whether s may name a package, a version or an architecture: it has only the characters that these have
+// in Alpine, and leads out of no folder.
+func validName(s string) bool {
+	return s != "" && s != "." && !strings.Contains(s, "..") && !strings.ContainsFunc(s, notInName)
+}
+
+func notInName(r rune) bool {
+	return !(r < utf8.RuneSelf && (isDigit(byte(r)) || isLower(byte(r)) || 'A' <= r && r <= 'Z' || strings.ContainsRune("+-._~:", r)))
+}
+
+// harmless is s with "?" for each character that no name has.
+func harmless(s string) string {
+	return strings.ReplaceAll(strings.Map(func(r rune) rune {
+		if notInName(r) {
+			return '?'
+		}
+		return r
+	}, s), "..", "??")
+}
 
 // URLs says where the package can be had: MIRROR/ARCH/NAME-VERSION.apk for each mirror of
 // its repository, in the repository's order. It is empty for a package outside an index.

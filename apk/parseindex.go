@@ -21,8 +21,9 @@ const (
 // text. Package.Repository is for the caller to set. It stops at the first error, its own,
 // which name the line, or fn's.
 //
-// A package that apk would list but never install, because it needs a newer apk or because its
-// dependencies cannot be read, is given to fn too; Solve does not choose it.
+// A package that apk would list but never install is given to fn too, and Solve does not choose it: one that needs a newer
+// apk, or whose entry cannot be read or has a name that could do harm in a path or on a terminal. Such a name is given with
+// "?" in the place of what is wrong with it.
 func ParseIndex(r io.Reader, fn func(*Package) error) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 0, 64<<10), maxIndexLine)
@@ -65,8 +66,9 @@ func ParseIndex(r io.Reader, fn func(*Package) error) error {
 	return flush()
 }
 
-// parseRecord reads one package; all its strings are parts of text, so that a package costs
-// few allocations. Its lines, the first of which is number line, each end in '\n'.
+// parseRecord reads one package; all its strings are parts of text, so that a package costs few allocations. Its lines, the
+// first of which is number line, each end in '\n'. A field with a value that cannot be read makes the package one that is
+// not installed: the other packages of the index are none the worse for it.
 func parseRecord(text string, line int) (*Package, error) {
 	p := new(Package)
 	hasChecksum := false
@@ -75,28 +77,47 @@ func parseRecord(text string, line int) (*Package, error) {
 			return nil, fmt.Errorf("parsing index, line %d: want a letter, a colon and a value, have %.40q", line, field)
 		}
 		if err := p.setField(field[0], field[2:]); err != nil {
-			return nil, fmt.Errorf("parsing index, line %d, %q: %w", line, field[:2], err)
+			p.refuse("its index entry's %q: %v", field[:2], err)
 		}
 		hasChecksum = hasChecksum || field[0] == 'C'
 		line++
 	}
-	var err error
-	switch {
-	case p.Name == "":
-		err = errors.New("no name (P:)")
-	case p.Version == "":
-		err = fmt.Errorf("package %q: no version (V:)", p.Name)
-	case !hasChecksum:
-		err = fmt.Errorf("package %q: no checksum (C:)", p.Name)
-	default:
-		return p, nil
+	if !hasChecksum {
+		p.refuse("its index entry has no checksum (C:)")
 	}
-	return nil, fmt.Errorf("parsing index, the package that ends at line %d: %w", line-1, err)
+	p.checkNames(line - 1)
+	return p, nil
+}
+
+// refuse notes why apk would never install the package. The first reason stays.
+func (p *Package) refuse(format string, values ...any) {
+	if p.refused == "" {
+		p.refused = fmt.Sprintf(format, values...)
+	}
+}
+
+// checkNames refuses a package whose name, version or architecture could not be part of a path or of a message, and
+// replaces what they have of that kind. end is the package's last line.
+func (p *Package) checkNames(end int) {
+	for _, name := range []struct {
+		of    string
+		value *string
+	}{{"name (P:)", &p.Name}, {"version (V:)", &p.Version}, {"architecture (A:)", &p.Arch}} {
+		switch v := *name.value; {
+		case v == "" && name.value == &p.Arch: // the index's own
+		case v == "":
+			p.refuse("its index entry, which ends at line %d, has no %s", end, name.of)
+			*name.value = "?"
+		case !validName(v):
+			p.refuse("its index entry has the %s %.80q, which no package has", name.of, v)
+			*name.value = harmless(v)
+		}
+	}
 }
 
 // setField takes one field of apk-v2(5)'s index. The letters that only the installed database
 // has are passed over; so are unknown small ones, while an unknown capital marks a package
-// that an apk which does not know it must not install.
+// that an apk-tools 3 which does not know it must not install.
 func (p *Package) setField(letter byte, value string) (err error) {
 	switch letter {
 	case 'P':
@@ -120,11 +141,11 @@ func (p *Package) setField(letter byte, value string) (err error) {
 	case 'C':
 		p.Checksum, err = ParseChecksum(value)
 	case 'S':
-		p.Size, err = strconv.ParseInt(value, 10, 64)
+		p.Size, err = parseCount(value)
 	case 'I':
-		p.InstalledSize, err = strconv.ParseInt(value, 10, 64)
+		p.InstalledSize, err = parseCount(value)
 	case 't':
-		p.BuildTime, err = strconv.ParseInt(value, 10, 64)
+		p.BuildTime, err = parseCount(value)
 	case 'k':
 		p.ProviderPriority, err = strconv.Atoi(value)
 	case 'D':
@@ -137,17 +158,23 @@ func (p *Package) setField(letter byte, value string) (err error) {
 	case 'F', 'M', 'R', 'Z':
 	default:
 		if !isLower(letter) {
-			p.refused = fmt.Sprintf("its index entry has the field %q, which takes a newer apk", letter)
+			p.tooNew = fmt.Sprintf("its index entry has the field %q, which takes a newer apk", letter)
 		}
 	}
 	return err
+}
+
+// parseCount reads a number that is not negative.
+func parseCount(s string) (int64, error) {
+	n, err := strconv.ParseUint(s, 10, 63)
+	return int64(n), err
 }
 
 func (p *Package) setDepends(value string) {
 	var err error
 	p.Depends, err = readDependencies(growDependencies(p.Depends, value), value)
 	if err != nil {
-		p.refused = err.Error()
+		p.refuse("%v", err)
 	}
 }
 

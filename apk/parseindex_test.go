@@ -66,12 +66,6 @@ func TestParseIndexRefuses(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ old, new, want string }{
 		{"A:x86_64", "x86_64", "line 23"},
-		{"S:510049", "S:many", "line 24"},
-		{"k:100", "k:1e2", "line 33"},
-		{"C:Q1/se1", "C:Q2/se1", "line 20"},
-		{"C:Q1/se1PjO94hYXbfpNR1/61hVORIc=\n", "", "checksum"},
-		{"P:busybox\n", "", "line 35"},
-		{"V:1.36.1-r29\n", "", `"busybox"`},
 		{"T:Size", "T:" + strings.Repeat("x", 2<<20), "line 26"},
 	} {
 		bad := strings.Replace(indexEntry, c.old, c.new, 1)
@@ -79,6 +73,60 @@ func TestParseIndexRefuses(t *testing.T) {
 		if ps, err := parseAll(text); err == nil || !strings.Contains(err.Error(), c.want) || len(ps) != 1 {
 			t.Errorf("ParseIndex with %.20q: %d packages and %v, want one and an error with %q", c.new, len(ps), err, c.want)
 		}
+	}
+}
+
+// TestParseIndexOddRecord has one record that cannot be used: the others can, and an error about it says why.
+func TestParseIndexOddRecord(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ old, new, ask, want string }{
+		{"S:510049", "S:many", "busybox", `"S:": strconv.ParseUint: parsing "many"`},
+		{"S:510049", "S:-1", "busybox", `parsing "-1"`},
+		{"k:100", "k:1e2", "busybox", `"k:"`},
+		{"C:Q1/se1", "C:Q2/se1", "busybox", "parsing checksum"},
+		{"C:Q1/se1PjO94hYXbfpNR1/61hVORIc=\n", "", "busybox", "no checksum (C:)"},
+		{"P:busybox\n", "", "?", "which ends at line 34, has no name (P:)"},
+		{"V:1.36.1-r29\n", "", "busybox", "has no version (V:)"},
+		{"V:1.36.1-r29", "V:1\x1b[31m-r0", "busybox", `the version (V:) "1\x1b[31m-r0", which no package has`},
+		{"V:1.36.1-r29", "V:1/../2", "busybox", `version (V:) "1/../2"`},
+		{"V:1.36.1-r29", "V:1\u202e2", "busybox", `version (V:) "1\u202e2"`},
+		{"P:busybox", "P:busy/../box", "busy????box", `name (P:) "busy/../box"`},
+		{"P:busybox", "P:..", "??", `name (P:) ".."`},
+		{"P:busybox", "P:busy\x07box", "busy?box", `name (P:) "busy\abox"`},
+		{"A:x86_64", "A:../x86_64", "busybox", "it is for"},
+		{"A:x86_64", "A:riscv64", "busybox", "it is for riscv64, not for x86_64"},
+	} {
+		bad := strings.Replace(indexEntry, c.old, c.new, 1)
+		other := strings.NewReplacer("Q1/", "Q1+", "P:busybox", "P:good", "cmd:busybox=1.36.1-r29 /bin/sh", "").Replace(indexEntry)
+		ps, err := parseAll(other + "\n" + bad + "\n" + strings.Replace(other, "P:good", "P:last", 1))
+		if err != nil || len(ps) != 3 {
+			t.Errorf("ParseIndex with %q: %d packages, %v", c.new, len(ps), err)
+			continue
+		}
+		for _, p := range ps {
+			p.Depends, p.InstallIf = nil, nil
+		}
+		if strings.ContainsFunc(ps[1].String()+ps[1].Arch, func(r rune) bool { return r < ' ' || r == '/' || r > '~' }) {
+			t.Errorf("ParseIndex with %q gives the name %q", c.new, ps[1])
+		}
+		x := []*apk.Index{indexOf(t, nil, "x86_64", ps)}
+		if got, err := apk.Solve(worldOf(t, "good"), x, apk.SolveOptions{}); err != nil {
+			t.Errorf("Solve of the other package with %q: %v, %v", c.new, solutionText(got), err)
+		}
+		_, err = apk.Solve(worldOf(t, c.ask), x, apk.SolveOptions{})
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "cannot be installed") {
+			t.Errorf("Solve with %q: %v, want an error that says %s", c.new, err, c.want)
+		}
+	}
+}
+
+// TestPackagesWithoutChecksum are not taken for one package.
+func TestPackagesWithoutChecksum(t *testing.T) {
+	t.Parallel()
+	ps := []*apk.Package{{Name: "a", Version: "1"}, {Name: "b", Version: "1"}}
+	got, err := apk.Solve(worldOf(t, "a b"), []*apk.Index{indexOf(t, nil, "", ps)}, apk.SolveOptions{})
+	if err != nil || solutionText(got) != "a=1 b=1" {
+		t.Errorf("Solve = %q, %v, want both", solutionText(got), err)
 	}
 }
 
@@ -98,7 +146,7 @@ func TestParseIndexStopsWhenAsked(t *testing.T) {
 // TestParseIndexUninstallable reads packages that apk lists but does not install.
 func TestParseIndexUninstallable(t *testing.T) {
 	t.Parallel()
-	for _, field := range []string{"X:new", "D:musl=6.8.0p2", "D:a@tag", "D:musl>"} {
+	for _, field := range []string{"X:new", "D:musl=6.8.0p2", "D:a@tag", "D:musl>", "D:mu\u009bsl"} {
 		ps, err := parseAll(indexEntry + field + "\n")
 		if err != nil || len(ps) != 1 {
 			t.Errorf("ParseIndex with %q: %d packages, %v", field, len(ps), err)
@@ -109,6 +157,14 @@ func TestParseIndexUninstallable(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "cannot be installed") {
 			t.Errorf("Solve with %q: %v, want an error that says it cannot be installed", field, err)
 		}
+	}
+	ps, err := parseAll(indexEntry + "X:new\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ps[0].Depends = nil
+	if _, err := apk.Solve(worldOf(t, "busybox"), []*apk.Index{indexOf(t, nil, "", ps)}, apk.SolveOptions{Dialect: apk.Dialect2}); err != nil {
+		t.Errorf("Solve with a field that apk-tools 2 does not know: %v", err)
 	}
 	for _, field := range []string{"x:new", "p:musl=6.8.0p2", "i:musl=6.8.0p2", "q:1", "F:etc"} {
 		ps, err := parseAll(indexEntry + field + "\n")
@@ -165,9 +221,17 @@ func FuzzIndex(f *testing.F) {
 		for _, p := range ps {
 			world = append(world, apk.Dependency{Name: p.Name})
 		}
-		_, err = apk.Solve(world, []*apk.Index{indexOf(t, nil, "", ps)}, apk.SolveOptions{})
+		got, err := apk.Solve(world, []*apk.Index{indexOf(t, nil, "", ps)}, apk.SolveOptions{})
 		if err != nil && !errors.Is(err, apk.ErrNoSolution) {
 			t.Error(err)
+		}
+		for _, p := range got.Packages {
+			if p.Arch == "" {
+				p.Arch = "x86_64" // as an index's reader does
+			}
+			if !p.HasFileName() {
+				t.Errorf("Solve chooses %q", p)
+			}
 		}
 	})
 }

@@ -169,10 +169,10 @@ func (ir *indexReader) readDescription(r io.Reader) error {
 
 func (ir *indexReader) readPackages(r io.Reader) error {
 	return ParseIndex(r, func(p *Package) error {
-		// A mirror must not pass one architecture's packages off as another's, signed as
-		// they may be. A noarch package fits everywhere.
-		if ir.Arch != "" && p.Arch != ir.Arch && p.Arch != noarch {
-			return fmt.Errorf("package %q is for %q, but this is an index for %q", p, p.Arch, ir.Arch)
+		// Solve chooses no package of another architecture: a mirror must not pass one's packages off as another's,
+		// signed as they may be.
+		if p.Arch == "" {
+			p.Arch = ir.Arch
 		}
 		ir.made = max(ir.made, p.BuildTime)
 		return ir.packages.add(p)

@@ -2,8 +2,8 @@ package apk
 
 import (
 	"cmp"
-	"encoding/binary"
 	"fmt"
+	"hash/maphash"
 	"math/bits"
 	"slices"
 )
@@ -18,9 +18,13 @@ const maxRepositories = 64
 // recursion may go; all of Alpine's repositories of one branch have less than 300,000.
 const maxNames = 1 << 20
 
-// maxProvides bounds the names that one package provides, whose square counts in the solver;
-// Alpine's packages provide some hundreds at most.
-const maxProvides = 1 << 14
+// Bounds on the names that one package provides, and on that number times the number of names that it depends on: for
+// each of the latter the solver lists the former. Alpine's packages provide some hundreds at most, and those that do depend
+// on few.
+const (
+	maxProvides = 1 << 14
+	maxPairs    = 1 << 18
+)
 
 // A catalog holds everything on offer in a form for the solver: names, packages and tags are
 // numbers. After newCatalog only the world's own names are added.
@@ -35,6 +39,8 @@ type catalog struct {
 	bases    []uint32 // by index, and last of world: what the numbers of its versions begin after
 	names    []catalogName
 	buckets  [nameBuckets]int32  // the newest name of each, or none
+	filled   [nameBuckets]uint8  // how many each has, at most maxBucket
+	crowd    map[string]int32    // names for which there is no room in their buckets
 	lengths  [nameBuckets]uint64 // of the names in each, a bit for each length modulo 64
 	tags     []string            // tags[0] is no tag
 	tagRepos []uint64            // by tag: the repositories it opens
@@ -139,6 +145,7 @@ func roomFor(indexes []*Index) (c *catalog, packages int) {
 		offers:   make([]offer, 0, offers),
 		names:    make([]catalogName, 0, names),
 		refused:  make(map[int32]string),
+		crowd:    make(map[string]int32),
 		indexes:  indexes,
 	}
 	for i := range c.buckets {
@@ -187,11 +194,8 @@ type numbering struct {
 
 func (n *numbering) add(i int, repo uint64) {
 	x, r, id := n.index, n.index.record(i), int32(len(n.packages))
-	if text := x.string(r.refused()); text != "" {
+	if text := n.refusal(r); text != "" {
 		n.refused[id] = text
-	}
-	if arch := x.string(r.arch()); arch != "" && x.Arch != "" && arch != x.Arch && arch != noarch {
-		n.refused[id] = fmt.Sprintf("it is for %s, not for %s", arch, x.Arch)
 	}
 	q := catalogPackage{
 		repos: repo, priority: r.priority(), name: n.name(r.name()), version: n.version(r.version()),
@@ -200,8 +204,8 @@ func (n *numbering) add(i int, repo uint64) {
 	first, depends, provides, end := x.lists(i)
 	q.depends = n.want(first, depends)
 	q.provides = int32(len(n.offers))
-	if count := provides - depends; count > maxProvides {
-		n.refused[id] = fmt.Sprintf("it provides %d names, more than %d", count, maxProvides)
+	if count, wants := int(provides-depends), int(depends-first+end-provides); count > maxProvides || count*wants > maxPairs {
+		n.refused[id] = fmt.Sprintf("it provides %d names and depends on %d, which are too many", count, wants)
 	} else {
 		n.offer(depends, provides)
 	}
@@ -210,6 +214,18 @@ func (n *numbering) add(i int, repo uint64) {
 	q.wantsEnd = int32(len(n.wants))
 	_, q.refused = n.refused[id]
 	n.packages = append(n.packages, q)
+}
+
+// refusal is why apk would not install what a record lists, "" for nearly all. A noarch package fits everywhere.
+func (n *numbering) refusal(r record) string {
+	x := n.index
+	if arch := x.string(r.arch()); arch != "" && x.Arch != "" && arch != x.Arch && arch != noarch {
+		return fmt.Sprintf("it is for %s, not for %s", arch, x.Arch)
+	}
+	if text := x.string(r.refused()); text != "" || n.dialect == Dialect2 {
+		return text
+	}
+	return x.string(r.tooNew())
 }
 
 // name gives the number of a name in the catalog.
@@ -375,26 +391,34 @@ func (c *catalog) link() {
 	}
 }
 
-// A checksumSet finds a catalog's packages by their checksums. Those are as good as random, so that a part of one is its hash.
-type checksumSet []int32
+// A checksumSet finds a catalog's packages by their checksums, which an index may choose as it likes: hence the keyed hash.
+type checksumSet struct {
+	slots []int32
+	seed  maphash.Seed
+}
 
 func newChecksumSet(room int) checksumSet {
-	s := make(checksumSet, 1<<bits.Len(uint(2*room)))
-	for i := range s {
-		s[i] = none
+	s := checksumSet{slots: make([]int32, 1<<bits.Len(uint(2*room))), seed: maphash.MakeSeed()}
+	for i := range s.slots {
+		s.slots[i] = none
 	}
 	return s
 }
 
-// add returns the package of c that has the checksum, or notes that the next one of c has.
+// add returns the package of c that has the checksum, or notes that the next one of c has. A package without a checksum is
+// like no other.
 func (s checksumSet) add(sum Checksum, c *catalog) (id int32, found bool) {
-	for i := int(binary.LittleEndian.Uint32(sum[:])) & (len(s) - 1); ; i = (i + 1) & (len(s) - 1) {
-		if s[i] == none {
-			s[i] = int32(len(c.packages))
+	if sum == (Checksum{}) {
+		return 0, false
+	}
+	last := uint64(len(s.slots) - 1)
+	for i := maphash.Bytes(s.seed, sum[:]) & last; ; i = (i + 1) & last {
+		if s.slots[i] == none {
+			s.slots[i] = int32(len(c.packages))
 			return 0, false
 		}
-		if c.checksum(s[i]) == sum {
-			return s[i], true
+		if c.checksum(s.slots[i]) == sum {
+			return s.slots[i], true
 		}
 	}
 }
@@ -418,15 +442,29 @@ func (c *catalog) internIn(bucket uint32, text string) int32 {
 				return id
 			}
 		}
+		if id, known := c.crowd[text]; known {
+			return id
+		}
 	}
 	return c.addName(bucket, text)
 }
 
+// maxBucket bounds the way along a bucket: what hash a name has is no secret, so an index could have all of its names in
+// one. All of Alpine's repositories of one branch have some 15 in each.
+const maxBucket = 128
+
 // addName is internIn for a name that is new.
 func (c *catalog) addName(bucket uint32, text string) int32 {
 	id := int32(len(c.names))
-	c.names = append(c.names, catalogName{text: text, bucket: bucket, next: c.buckets[bucket]})
-	c.buckets[bucket] = id
+	name := catalogName{text: text, bucket: bucket, next: none}
+	if c.filled[bucket] < maxBucket {
+		c.filled[bucket]++
+		name.next = c.buckets[bucket]
+		c.buckets[bucket] = id
+	} else {
+		c.crowd[text] = id
+	}
+	c.names = append(c.names, name)
 	c.lengths[bucket] |= 1 << (len(text) % 64)
 	return id
 }

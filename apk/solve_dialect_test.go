@@ -85,8 +85,8 @@ func TestSolveDialects(t *testing.T) {
 			world:    "kv v", three: "v=8.0", two: "v=8.0",
 		},
 		"asked for before not asked for": {
-			packages: "a=1 | D:c\nb=1 | D:!c>1\nc=1\nc=2\nd=1 | D:b c",
-			world:    "a d", three: "c=1 a=1 b=1 d=1", two: "c=1 a=1 b=1 d=1",
+			packages: "d=3 | D:c>1 | p:b\nc=2 | D:b | p:a=2\nd=2 | p:b=2",
+			world:    "a d", three: "d=3 c=2", two: "d=3 c=2",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,7 +1,9 @@
 package apk_test
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto"
 	"errors"
@@ -149,17 +151,12 @@ func gzipEnd(t testing.TB, file []byte) int {
 
 func TestReadIndexRefuses(t *testing.T) {
 	t.Parallel()
-	foreign := fixture.Index{Archives: []*fixture.Archive{
-		buildPackage(t, fixture.Package{Name: "hello", Version: "1-r0", Arch: "x86_64"}),
-		buildPackage(t, fixture.Package{Name: "alien", Version: "1-r0", Arch: "aarch64"}),
-	}}
 	noIndex := buildPackage(t, fixture.Package{Name: "hello", Version: "1-r0"})
 	tests := []struct {
 		name  string
 		index []byte
 		want  []string
 	}{
-		{"another architecture's package", buildIndex(t, foreign), []string{"alien-1-r0", "aarch64", "x86_64"}},
 		{"apk v3", []byte("ADBd and so on"), []string{"v3", "not supported"}},
 		{"no index", append(noIndex.Control, noIndex.Data...), []string{"no APKINDEX in it"}},
 		{"no gzip", []byte("<html>404</html>"), []string{"gzip"}},
@@ -177,6 +174,36 @@ func TestReadIndexRefuses(t *testing.T) {
 		})
 	}
 }
+
+// TestReadIndexArchitectures has a package of another architecture, which cannot be chosen, and one that names none, which
+// is of the index's.
+func TestReadIndexArchitectures(t *testing.T) {
+	t.Parallel()
+	text := "C:Q1" + strings.Repeat("A", 27) + "=\nP:hello\nV:1-r0\nI:1\n\nC:Q1" + strings.Repeat("A", 26) + "E=\nP:alien\nV:1-r0\nA:aarch64\nI:1\n"
+	var file bytes.Buffer
+	zw := gzip.NewWriter(&file)
+	tw := tar.NewWriter(zw)
+	if err := errors.Join(tw.WriteHeader(&tar.Header{Name: "APKINDEX", Mode: 0o644, Size: int64(len(text))}),
+		second(io.WriteString(tw, text)), tw.Close(), zw.Close()); err != nil {
+		t.Fatal(err)
+	}
+	x, err := apk.ReadIndex(&file, apk.IndexOptions{Arch: "x86_64", Repository: &apk.Repository{Mirrors: []string{"/m"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := apk.Solve(worldOf(t, "hello"), []*apk.Index{x}, apk.SolveOptions{})
+	if err != nil || len(got.Packages) != 1 || got.Packages[0].URLs()[0] != "/m/x86_64/hello-1-r0.apk" {
+		t.Errorf("Solve = %v, %v, want hello of x86_64", got.Packages, err)
+	}
+	for _, d := range []apk.Dialect{apk.Dialect2, apk.Dialect3} {
+		_, err = apk.Solve(worldOf(t, "alien"), []*apk.Index{x}, apk.SolveOptions{Dialect: d})
+		if want := "alien-1-r0 cannot be installed: it is for aarch64, not for x86_64"; err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Solve = %v, want %q", err, want)
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
 
 // Alpine's own keys and the index that they signed.
 func TestAlpineKeysSignForTheirArchOnly(t *testing.T) {

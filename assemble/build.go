@@ -135,6 +135,7 @@ func (b *platformBuild) install(context.Context) error {
 		return err
 	}
 	b.warnScripts()
+	b.warnings = append(b.warnings, sizeWarnings(b.units)...)
 	return nil
 }
 

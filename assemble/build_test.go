@@ -497,6 +497,25 @@ func TestScriptsThatAreNotRunAreSaid(t *testing.T) {
 	}
 }
 
+// TestFilesThatAreLeftOutAreSaid has packages that say they install nothing: one brings a file all the same.
+func TestFilesThatAreLeftOutAreSaid(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fixture.Package{Name: "a", InstalledSize: new(int64), Files: []fixture.File{file("usr/a", "a")}},
+		fixture.Package{Name: "meta", InstalledSize: new(int64)})
+	src := w.sources(t)
+	var said []string
+	src.Warn = func(text string) { said = append(said, text) }
+	for _, when := range []string{"first", "again"} {
+		said = nil
+		if _, err := build(t, w.spec(t, "a, meta", ""), src); err != nil {
+			t.Fatal(err)
+		}
+		if len(said) != 1 || !strings.Contains(said[0], "package a-") || !strings.Contains(said[0], "left out") {
+			t.Errorf("%s build: warnings %q, want one that a's files are left out", when, said)
+		}
+	}
+}
+
 func TestCancelledBuildStops(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fixture.Package{Name: "a", Files: []fixture.File{file("usr/a", "a")}})

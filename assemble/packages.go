@@ -23,6 +23,7 @@ type unit struct {
 	control *apk.Control
 	blob    layers.Blob // the data stream; zero for a package that unpacks nothing
 	tag     string      // for the database
+	leftOut bool        // its archive has files all the same, see hasFiles
 }
 
 func (u unit) String() string { return "apk " + u.pkg.Name + "=" + u.pkg.Version }
@@ -105,6 +106,8 @@ func storedPackage(p *apk.Package, store *layers.Store) (unit, error) {
 	}
 	u := unit{pkg: p, control: c}
 	if c.Info.InstalledSize == 0 {
+		_, err := store.Record(leftOutKey(p))
+		u.leftOut = err == nil
 		return u, nil
 	}
 	u.blob, err = store.Blob("sha256:" + c.DataHash)
@@ -123,6 +126,8 @@ func fetchPackage(ctx context.Context, p *apk.Package, url string, src Sources) 
 		if u.blob, err = src.Store.Ingest(ctx, f.source()); err != nil {
 			return u, err
 		}
+	} else if err := u.noteLeftOut(f, src.Store); err != nil {
+		return u, err
 	}
 	return u, f.keep(p, src.Store)
 }

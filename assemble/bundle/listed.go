@@ -32,10 +32,17 @@ func packageItem(dir string, r assemble.InputRepository, q *apk.Package) *item {
 	return it
 }
 
-// list adds all packages of an index.
+// noarch is the architecture of packages that fit every one.
+const noarch = "noarch"
+
+// list adds all packages of an index but those that nobody can fetch: of another architecture, or with a name that is none
+// of a file.
 func (d *Draft) list(x *apk.Index, repository int) error {
 	var all []listed
 	for q := range x.Packages() {
+		if !q.HasFileName() || x.Arch != "" && q.Arch != x.Arch && q.Arch != noarch {
+			continue
+		}
 		f := packageItem(d.dirs[repository], d.o.Inputs.Repositories[repository], q).File
 		f.SHA256 = unknown
 		e, err := d.shared.shorten(f)

@@ -177,7 +177,13 @@ func (v *verification) index(ctx context.Context, of, dir string, listed map[str
 	if err != nil {
 		return err
 	}
+	fitting, foreign := 0, "" // an architecture that is not the folder's
 	for p := range x.Packages() {
+		if p.Arch != x.Arch && p.Arch != noarch {
+			foreign = p.Arch
+			continue
+		}
+		fitting++
 		if of != dir && p.Arch != path.Base(dir) {
 			continue
 		}
@@ -185,6 +191,9 @@ func (v *verification) index(ctx context.Context, of, dir string, listed map[str
 		if f, ok := v.bundle.File(path.Join(dir, name)); ok && (of == dir || f.Checksum == p.Checksum.String()) {
 			listed[name] = bare(p)
 		}
+	}
+	if fitting == 0 && foreign != "" {
+		return fmt.Errorf("it lists packages for %s and none for %s: it is the index of another architecture", foreign, x.Arch)
 	}
 	return nil
 }
