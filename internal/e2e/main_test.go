@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 // would skip.
 func runWithBinary(m *testing.M) (code int, err error) {
 	_, missing := findShared()
-	if os.Getenv(binaryVar) != "" || missing != nil || raceDetector() {
+	if os.Getenv(binaryVar) != "" || missing != nil || !wanted() || raceDetector() {
 		return m.Run(), nil
 	}
 	dir, err := os.MkdirTemp("", "pyimg-e2e-")

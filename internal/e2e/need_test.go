@@ -59,8 +59,15 @@ func raceDetector() bool {
 // shared is the folder of real packages and recorded answers.
 type shared string
 
+// wanted reports whether somebody asked for these tests, which take minutes and
+// run daemons: "go test ./..." alone does not.
+func wanted() bool { return os.Getenv("PYIMG_E2E") != "" || os.Getenv("PYIMG_E2E_REQUIRE") != "" }
+
 func needShared(t testing.TB) shared {
 	t.Helper()
+	if !wanted() {
+		t.Skip("this test runs real clients; set PYIMG_E2E=1 to run it, as make e2e does")
+	}
 	if raceDetector() {
 		t.Skip("the race detector sees nothing of a command that runs in a process of its own; run these tests without it")
 	}
