@@ -1,6 +1,8 @@
 package push_test
 
 import (
+	"bytes"
+	"errors"
 	"io"
 	"log"
 	"net/http"
@@ -17,6 +19,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/pyimg/pyimg/push"
 )
@@ -107,10 +110,23 @@ func anonymous() push.Registry {
 	return push.Registry{Keychain: authn.NewMultiKeychain(), Backoff: time.Millisecond}
 }
 
+// layer makes a layer of random bytes, compressed once and not at each read.
 func layer(t *testing.T, size int64) v1.Layer {
 	t.Helper()
 	l, err := random.Layer(size, types.OCILayer)
 	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := l.Compressed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := io.ReadAll(r)
+	if err := errors.Join(err, r.Close()); err != nil {
+		t.Fatal(err)
+	}
+	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil }
+	if l, err = tarball.LayerFromOpener(open, tarball.WithMediaType(types.OCILayer)); err != nil {
 		t.Fatal(err)
 	}
 	return l
