@@ -5,17 +5,22 @@ BENCH    ?= .
 # Of the whole-image scenarios: -rtt 50ms, -runs 9, -only 'cold|no-op', ...
 SCENARIOS ?=
 
-.PHONY: build test lint bench microbench fuzz e2e demo
+.PHONY: build test race lint bench microbench fuzz e2e demo
 
 # The product never needs cgo; only the race detector does.
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/pyimg ./cmd/pyimg
 
+# The README's command. It needs Go alone.
 test:
-	$(GO) vet ./...
-	CGO_ENABLED=1 $(GO) test -race ./...
+	$(GO) test ./...
+
+# The race detector needs a C compiler, and ten times as long.
+race:
+	CGO_ENABLED=1 $(GO) test -race -timeout 30m ./...
 
 lint:
+	$(GO) vet ./...
 	golangci-lint run ./...
 
 # Whole images, scenario by scenario, as the table of docs/PERFORMANCE.md; beside apko where that is on PATH.
@@ -37,10 +42,10 @@ fuzz:
 	done
 
 # Real clients on real packages: needs root, docker, podman, umoci, skopeo and
-# the folder shared beside the repository. Tests skip what is missing; set
+# the folder shared next to the repository. Tests skip what is missing; set
 # PYIMG_E2E_REQUIRE=1 to have them fail.
 e2e:
-	$(GO) test -count 1 -timeout 20m -parallel 4 -v ./internal/e2e
+	PYIMG_E2E=1 $(GO) test -count 1 -timeout 20m -parallel 4 -v ./internal/e2e
 
 demo:
 	$(GO) run ./cmd/pyimg demo
