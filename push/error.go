@@ -1,6 +1,7 @@
 package push
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
+	"github.com/pyimg/pyimg/internal/patience"
 	"github.com/pyimg/pyimg/internal/redact"
 )
 
@@ -56,6 +58,8 @@ func (e *Error) hint() string {
 		return fmt.Sprintf("no credentials for %s were found: log in with docker or podman, or set DOCKER_AUTH_CONFIG, REGISTRY_AUTH_FILE or, for ghcr.io, GITHUB_TOKEN", e.Host)
 	case e.Unauthorized():
 		return fmt.Sprintf("with the credentials for %s from %s: are they current, and may they do this there?", e.Host, e.Credentials)
+	case errors.As(e.Err, new(x509.UnknownAuthorityError)):
+		return "if the registry's own authority signed the certificate, name that authority's with --ca-file FILE"
 	case e.Status == http.StatusNotFound:
 		return "does it exist there? some registries want a repository created first"
 	case e.Status == http.StatusTooManyRequests:
@@ -93,8 +97,16 @@ func newError(op, ref, host string, who credential, err error) error {
 
 // plain is the text of an error from net/http without the URL that it puts before each: its query may be signed.
 func plain(err error, te *transport.Error) string {
+	var token *tokenError
+	if errors.As(err, &token) {
+		return token.Error()
+	}
+	var both *plainRefusedError
+	if errors.As(err, &both) {
+		return plain(both.error, te) + "; " + both.refused.reason
+	}
 	if te != nil {
-		return answer(te)
+		return "the registry " + answer(te)
 	}
 	var refused *refusedError
 	if errors.As(err, &refused) {
@@ -104,27 +116,31 @@ func plain(err error, te *transport.Error) string {
 	if !errors.As(err, &ue) {
 		return err.Error()
 	}
-	where := ""
-	if u, perr := url.Parse(ue.URL); perr == nil {
-		where = fmt.Sprintf("%s %s://%s: ", strings.ToUpper(ue.Op), u.Scheme, u.Host)
+	text := ue.Err.Error()
+	var gaveUp *patience.GaveUp
+	if errors.As(err, &gaveUp) && !errors.As(ue.Err, &gaveUp) {
+		text = (&patience.GaveUp{Tries: gaveUp.Tries, Err: ue.Err}).Error()
 	}
-	return where + ue.Err.Error()
+	if u, perr := url.Parse(ue.URL); perr == nil {
+		text = fmt.Sprintf("%s %s://%s: ", strings.ToUpper(ue.Op), u.Scheme, u.Host) + text
+	}
+	return text
 }
 
-// answer is what the registry said, with its status.
+// answer is what a server said, with its status.
 func answer(te *transport.Error) string {
 	status := strings.TrimSpace(fmt.Sprintf("%d %s", te.StatusCode, http.StatusText(te.StatusCode)))
 	if len(te.Errors) == 0 { // not a registry's words, but those of a proxy before it
 		if _, body, ok := strings.Cut(te.Error(), http.StatusText(te.StatusCode)+": "); ok {
 			status += ": " + body
 		}
-		return "the registry answered " + status
+		return "answered " + status
 	}
 	said := make([]string, len(te.Errors))
 	for i, d := range te.Errors {
 		said[i] = strings.TrimSuffix(fmt.Sprintf("%s: %s", d.Code, d.Message), ": ")
 	}
-	return "the registry answered " + status + ": " + strings.Join(said, "; ")
+	return "answered " + status + ": " + strings.Join(said, "; ")
 }
 
 // maxAnswer bounds how much of a registry's words an error repeats: error pages can be long.

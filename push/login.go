@@ -16,6 +16,8 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/pyimg/pyimg/internal/patience"
 )
 
 const (
@@ -40,7 +42,7 @@ type login struct {
 	scheme   string // http or https
 	who      credential
 	inner    http.RoundTripper
-	policy   policy
+	policy   patience.Policy
 
 	free     chan struct{} // holds one element while nobody works on what follows; to wait for it can be cancelled
 	way      challenge
@@ -52,26 +54,7 @@ type login struct {
 	seen atomic.Pointer[string] // the last token: what must not be seen in texts
 }
 
-// greeting is what a registry answers to who comes: its scheme and its challenge.
-type greeting struct {
-	scheme string
-	way    challenge
-}
-
-// greet asks a registry how it wants to be asked, by https and, where that is allowed, by http.
-func greet(ctx context.Context, registry name.Registry, inner http.RoundTripper) (greeting, error) {
-	pong, err := transport.Ping(ctx, registry, inner)
-	if err != nil {
-		return greeting{}, err
-	}
-	g := greeting{scheme: "https", way: challenge{scheme: strings.ToLower(pong.Scheme), params: pong.Parameters}}
-	if pong.Insecure {
-		g.scheme = "http"
-	}
-	return g, nil
-}
-
-func newLogin(g greeting, registry name.Registry, who credential, inner http.RoundTripper, p policy, scopes []string) *login {
+func newLogin(g greeting, registry name.Registry, who credential, inner http.RoundTripper, p patience.Policy, scopes []string) *login {
 	l := &login{registry: registry, scheme: g.scheme, who: who, inner: inner, policy: p, way: g.way, scopes: scopes, identity: who.IdentityToken}
 	l.free = make(chan struct{}, 1)
 	l.free <- struct{}{}
@@ -273,7 +256,7 @@ func (l *login) renew(ctx context.Context) error {
 		t, err = l.exchange(ctx, realm)
 	}
 	if err != nil {
-		return fmt.Errorf("asking %s for a token: %w", realm.Host, err)
+		return &tokenError{realm.Host, err}
 	}
 	life := min(time.Duration(t.ExpiresIn)*time.Second, 24*time.Hour)
 	if life <= 0 {
@@ -286,6 +269,23 @@ func (l *login) renew(ctx context.Context) error {
 	}
 	return nil
 }
+
+// A tokenError is what a token server did not do.
+type tokenError struct {
+	host string
+	err  error
+}
+
+func (e *tokenError) Error() string {
+	what := "asking token server " + e.host + " for a token: "
+	var te *transport.Error
+	if errors.As(e.err, &te) {
+		return what + "it " + answer(te)
+	}
+	return what + plain(e.err, nil)
+}
+
+func (e *tokenError) Unwrap() error { return e.err }
 
 // realm is the token server's address. It gets the credentials, so it must not be one to which only a lie could lead: not
 // plain http where the registry itself is https, nor an address of this network where the registry is none.
@@ -345,16 +345,13 @@ func (l *login) basicRequest(ctx context.Context, realm *url.URL) (*http.Request
 // ask sends a request to the token server. An answer that breaks off is asked for again.
 func (l *login) ask(ctx context.Context, request func(context.Context, *url.URL) (*http.Request, error), realm *url.URL) (token, error) {
 	client := http.Client{Transport: onlyTo{l.inner, realm, l.who.basic()}, CheckRedirect: checkRedirect}
-	for n := 1; ; n++ {
+	return whole(ctx, l.policy, realm.Host, func(ctx context.Context) (token, error) {
 		req, err := request(ctx, realm)
 		if err != nil {
 			return token{}, err
 		}
-		t, err := l.answer(client.Do(req))
-		if err == nil || !transientError(err) || !l.policy.pause(ctx, n, 0) {
-			return t, err
-		}
-	}
+		return l.answer(client.Do(req))
+	})
 }
 
 func (l *login) answer(resp *http.Response, err error) (token, error) {

@@ -27,7 +27,11 @@ type Registry struct {
 	Jobs          int               // concurrent uploads over all platforms and repositories; 0 means 4
 	Tries         int               // how often one request or upload is tried; 0 means 6
 	Backoff       time.Duration     // the first wait between tries, doubled each time; 0 means 500 ms
-	Stall         time.Duration     // how long nothing may move on a request; 0 means 30 s
+	Stall         time.Duration     // how long nothing may move on a request; 0 means 30 s, and less where an answer is small
+
+	// Notice is told of the first failure of something that is tried again, with the wait before the next try. nil: nobody
+	// is told. Calls may be concurrent.
+	Notice func(host string, cause error, wait time.Duration)
 }
 
 const defaultJobs = 4

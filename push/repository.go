@@ -16,6 +16,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/pyimg/pyimg/internal/patience"
 )
 
 // A repository speaks the distribution protocol. See the OCI distribution specification.
@@ -23,7 +25,7 @@ type repository struct {
 	repo   name.Repository
 	login  *login
 	client *http.Client
-	policy policy
+	policy patience.Policy
 	who    credential
 	chunk  atomic.Int64 // in bytes: what is sent at once, since more was refused; 0 is no limit
 }
@@ -52,7 +54,7 @@ func (r Registry) credentials(ctx context.Context, repo name.Repository) (authn.
 }
 
 // open readies a repository for requests of a kind, "pull" or "push,pull", and for reading the repositories to mount from.
-func (r Registry) open(ctx context.Context, repo name.Repository, greet func() (greeting, error), inner http.RoundTripper, actions string, from []name.Repository) (*repository, error) {
+func (r Registry) open(ctx context.Context, repo name.Repository, greet func() (greeting, error), inner retrying, actions string, from []name.Repository) (*repository, error) {
 	_, who, err := r.credentials(ctx, repo)
 	if err != nil {
 		return nil, err
@@ -171,12 +173,15 @@ func (s *repository) getManifest(ctx context.Context, identifier string) (v1.Des
 
 // get reads something small. An answer that breaks off is asked for again.
 func (s *repository) get(ctx context.Context, url string) (v1.Descriptor, []byte, error) {
-	for n := 1; ; n++ {
-		desc, raw, err := s.getOnce(ctx, url)
-		if err == nil || !transientError(err) || !s.policy.pause(ctx, n, 0) {
-			return desc, raw, err
-		}
+	type answer struct {
+		desc v1.Descriptor
+		raw  []byte
 	}
+	a, err := whole(ctx, s.policy, s.repo.RegistryStr(), func(ctx context.Context) (answer, error) {
+		desc, raw, err := s.getOnce(ctx, url)
+		return answer{desc, raw}, err
+	})
+	return a.desc, a.raw, err
 }
 
 func (s *repository) getOnce(ctx context.Context, url string) (v1.Descriptor, []byte, error) {
@@ -205,11 +210,18 @@ func (s *repository) getOnce(ctx context.Context, url string) (v1.Descriptor, []
 func (s *repository) putManifest(ctx context.Context, m manifest, identifier string) (*http.Response, error) {
 	op := fmt.Sprintf("pushing manifest %q", identifier)
 	h := http.Header{"Content-Type": {string(m.desc.MediaType)}}
-	resp, err := s.do(ctx, http.MethodPut, s.url("manifests", identifier), h, bytes.NewReader(m.raw), http.StatusCreated, http.StatusOK, http.StatusAccepted)
+	resp, err := s.do(s.storing().Context(ctx), http.MethodPut, s.url("manifests", identifier), h, bytes.NewReader(m.raw), http.StatusCreated, http.StatusOK, http.StatusAccepted)
 	if err == nil {
 		err = sameDigest(resp, m.desc.Digest)
 	}
 	return resp, s.fail(op, err)
+}
+
+// storing begins something that the registry has to store.
+func (s *repository) storing() *patience.Tries {
+	policy := s.policy
+	policy.Limit = uploadLimit
+	return policy.Start()
 }
 
 // sameDigest refuses an answer that names other bytes than those sent; many registries name none.

@@ -5,127 +5,43 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
-	"strconv"
-	"strings"
-	"syscall"
 	"time"
+
+	"github.com/pyimg/pyimg/internal/patience"
 )
 
-const (
-	// defaultTries and defaultBackoff bridge a registry's restart: some fifteen seconds in all.
-	defaultTries   = 6
-	defaultBackoff = 500 * time.Millisecond
-	// maxBackoff bounds a wait that we choose.
-	maxBackoff = 15 * time.Second
-	// maxRetryAfter bounds a wait that a registry asks for: beyond it, CI had better fail and say so.
-	maxRetryAfter = time.Minute
-	// maxDrained is what is read of an answer that is given up, to keep its connection.
-	maxDrained = 64 << 10
-)
-
-// A policy says whether and when to try again. Its waits end with the context.
-type policy struct {
-	tries int
-	first time.Duration // the first wait; each next one is twice as long
-}
-
-// pause waits before try number n+1. It says false where there is none left to make, or ctx has ended.
-func (p policy) pause(ctx context.Context, n int, atLeast time.Duration) bool {
-	if n >= p.tries || atLeast > maxRetryAfter {
-		return false
-	}
-	wait := min(p.first<<(n-1), maxBackoff)
-	wait = wait/2 + rand.N(wait/2+1) // jitter: the uploads that failed together shall not come back together
-	timer := time.NewTimer(max(wait, atLeast))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
-}
-
-// transient says whether an answer of this status may be another one next time.
-func transient(status int) bool {
-	switch status {
-	case http.StatusRequestTimeout, http.StatusTooManyRequests:
-		return true
-	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
-		return false
-	}
-	return status >= 500
-}
-
-// transientError says whether a request that got no answer may get one next time. What TLS refuses, a name that does not
-// exist and a context that has ended stay as they are.
-func transientError(err error) bool {
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return false
-	}
-	var refused *refusedError
-	var stalled *stalledError
-	var dns *net.DNSError
-	var op *net.OpError
-	switch {
-	case errors.As(err, &refused):
-		return false
-	case errors.As(err, &stalled):
-		return true
-	case errors.As(err, &dns):
-		return dns.IsTemporary || dns.IsTimeout
-	case errors.As(err, &op):
-		return op.Op != "remote error" && op.Op != "local error" // TLS alerts
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed),
-		errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return true
-	}
-	// net/http has no types for these: a connection that the server closed while idle, HTTP/2 streams and GOAWAY.
-	text := err.Error()
-	return strings.Contains(text, "server closed idle connection") || strings.Contains(text, "http2:") || strings.Contains(text, "stream error:")
-}
-
-// retryAfter is the wait that an answer asks for, in seconds or as a date (RFC 9110, 10.2.3).
-func retryAfter(h http.Header) time.Duration {
-	v := h.Get("Retry-After")
-	if s, err := strconv.Atoi(v); err == nil && s > 0 {
-		return time.Duration(min(s, 1<<20)) * time.Second
-	}
-	if at, err := http.ParseTime(v); err == nil {
-		return max(0, time.Until(at))
-	}
-	return 0
-}
+// maxDrained is what is read of an answer that is given up, to keep its connection.
+const maxDrained = 64 << 10
 
 // retrying repeats requests whose body can be sent again. The others come back with their first answer: an upload must
 // begin anew, with another location.
 type retrying struct {
-	inner http.RoundTripper
-	policy
+	inner  stalling
+	policy patience.Policy
 }
 
 func (t retrying) RoundTrip(req *http.Request) (*http.Response, error) {
+	tries, ctx := t.policy.Join(req.Context())
+	req = req.WithContext(ctx)
 	replayable := req.Body == nil || req.Body == http.NoBody || req.GetBody != nil
-	for n := 1; ; n++ {
+	for {
 		resp, err := t.inner.RoundTrip(req)
-		if !replayable || err != nil && !transientError(err) || err == nil && !transient(resp.StatusCode) {
+		if !replayable || err != nil && !patience.Temporary(err) || err == nil && !patience.TemporaryStatus(resp.StatusCode) {
 			return resp, err
 		}
-		var wait time.Duration
-		if resp != nil {
-			wait = retryAfter(resp.Header)
+		cause, wait := err, time.Duration(0)
+		if err == nil {
+			cause, wait = fmt.Errorf("it answers %d %s", resp.StatusCode, http.StatusText(resp.StatusCode)), patience.RetryAfter(resp.Header)
 		}
-		if t.pause(req.Context(), n, wait) {
-			discard(resp)
-		} else if cerr := req.Context().Err(); cerr != nil {
-			discard(resp)
-			return nil, cerr
-		} else {
-			return resp, err
+		if end := tries.Again(ctx, req.URL.Host, cause, wait); end != nil {
+			if err != nil || ctx.Err() != nil {
+				discard(resp)
+				return nil, end
+			}
+			return resp, nil // the caller knows what to make of it
 		}
+		discard(resp)
 		if req, err = again(req); err != nil {
 			return nil, err
 		}
@@ -151,4 +67,25 @@ func again(req *http.Request) (*http.Request, error) {
 		next.Body = body
 	}
 	return next, nil
+}
+
+// whole repeats what reads an answer to its end where that broke off. Its requests and those of the transport share their
+// tries.
+func whole[T any](ctx context.Context, p patience.Policy, host string, read func(context.Context) (T, error)) (T, error) {
+	tries, ctx := p.Join(ctx)
+	ctx = context.WithValue(ctx, small{}, true)
+	for {
+		out, err := read(ctx)
+		var busy *busyError
+		var wait time.Duration
+		switch {
+		case errors.As(err, &busy) && patience.TemporaryStatus(busy.status):
+			wait = busy.retryAfter
+		case err == nil, !patience.Temporary(err):
+			return out, err
+		}
+		if err := tries.Again(ctx, host, err, wait); err != nil {
+			return out, err
+		}
+	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -125,7 +124,7 @@ func (s *Session) group() error {
 }
 
 // greetOnce greets each registry once. What it returns for one waits for the answer.
-func greetOnce(ctx context.Context, targets []*target, inner http.RoundTripper) map[string]func() (greeting, error) {
+func greetOnce(ctx context.Context, targets []*target, inner retrying) map[string]func() (greeting, error) {
 	once := map[string]func() (greeting, error){}
 	for _, t := range targets {
 		if once[t.repo.RegistryStr()] != nil {
@@ -147,7 +146,7 @@ func greetOnce(ctx context.Context, targets []*target, inner http.RoundTripper) 
 }
 
 // prepare logs in to a repository and asks what its tags name.
-func (s *Session) prepare(ctx context.Context, t *target, greet func() (greeting, error), inner http.RoundTripper) (err error) {
+func (s *Session) prepare(ctx context.Context, t *target, greet func() (greeting, error), inner retrying) (err error) {
 	if t.repository, err = s.registry.open(ctx, t.repo, greet, inner, "push,pull", s.readable(t)); err != nil {
 		return err
 	}

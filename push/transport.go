@@ -1,20 +1,18 @@
 package push
 
 import (
-	"cmp"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
-	"github.com/google/go-containerregistry/pkg/v1/remote"
-
+	"github.com/pyimg/pyimg/internal/patience"
 	"github.com/pyimg/pyimg/internal/regular"
 )
 
@@ -83,21 +81,26 @@ func isInternal(host string) bool {
 }
 
 // transport is the way to all registries of one call.
-func (r Registry) transport(answered *atomic.Int64) (http.RoundTripper, error) {
+func (r Registry) transport(answered *atomic.Int64) (retrying, error) {
 	inner := r.Transport
 	if inner == nil && r.CAFile != "" {
 		t, err := trusting(r.CAFile)
 		if err != nil {
-			return nil, err
+			return retrying{}, err
 		}
 		inner = t
 	}
 	if inner == nil {
-		inner = remote.DefaultTransport
+		inner = shared()
 	}
 	guard := guarded{inner: inner, insecure: r.insecure, answered: answered}
-	return retrying{inner: stalling{inner: guard, patience: cmp.Or(r.Stall, defaultStall)}, policy: r.policy()}, nil
+	return retrying{inner: stalling{inner: guard, stall: r.Stall}, policy: r.policy()}, nil
 }
+
+// shared is the transport of all registries that trust the system's certificates: calls share its connections.
+//
+//nolint:gochecknoglobals // as net/http's own DefaultTransport
+var shared = sync.OnceValue(patience.NewTransport)
 
 // insecure says whether plain http to a host, HOST or HOST:PORT, was asked for.
 func (r Registry) insecure(host string) bool {
@@ -120,22 +123,11 @@ func trusting(file string) (http.RoundTripper, error) {
 	if !roots.AppendCertsFromPEM(pem) {
 		return nil, fmt.Errorf("reading CA certificates: %q holds none in PEM form", file)
 	}
-	def, ok := remote.DefaultTransport.(*http.Transport)
-	if !ok {
-		return nil, errors.New("reading CA certificates: the library's transport is of another kind")
-	}
-	t := def.Clone()
+	t := patience.NewTransport()
 	t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	return t, nil
 }
 
-func (r Registry) policy() policy {
-	p := policy{tries: r.Tries, first: r.Backoff}
-	if p.tries <= 0 {
-		p.tries = defaultTries
-	}
-	if p.first <= 0 {
-		p.first = defaultBackoff
-	}
-	return p
+func (r Registry) policy() patience.Policy {
+	return patience.Policy{Tries: max(r.Tries, 0), First: max(r.Backoff, 0), Notice: r.Notice}
 }

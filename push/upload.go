@@ -14,6 +14,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/pyimg/pyimg/internal/patience"
 )
 
 const (
@@ -43,7 +45,9 @@ func (s *repository) upload(ctx context.Context, b blob, from string, task Task)
 	up := &uploading{repository: s, blob: b, task: task}
 	op := fmt.Sprintf("uploading blob %q (%d bytes)", b.desc.Digest, b.desc.Size)
 	defer up.close()
-	for n, reached := 1, int64(0); ; n++ {
+	tries := s.storing()
+	ctx = tries.Context(ctx)
+	for reached := int64(0); ; {
 		mounted, wait, err := up.attempt(ctx, from)
 		if err == nil {
 			return mounted, nil
@@ -53,10 +57,14 @@ func (s *repository) upload(ctx context.Context, b blob, from string, task Task)
 			return false, fmt.Errorf("%s for %q: %w", op, s.repo.Name(), final.err)
 		}
 		if up.offset > reached {
-			n, reached = 1, up.offset
+			tries.Progress()
+			reached = up.offset
 		}
-		if !up.mayPass(ctx, err) || !s.policy.pause(ctx, n, wait) {
+		if !up.mayPass(ctx, err) {
 			return false, s.fail(op, cmp.Or(ctx.Err(), err))
+		}
+		if err := tries.Again(ctx, s.repo.RegistryStr(), err, wait); err != nil {
+			return false, s.fail(op, err)
 		}
 		if up.recover(ctx, err) {
 			return false, nil
@@ -92,7 +100,7 @@ func (up *uploading) attempt(ctx context.Context, from string) (mounted bool, re
 		}
 		if err != nil {
 			if resp != nil {
-				retryAt = retryAfter(resp.Header)
+				retryAt = patience.RetryAfter(resp.Header)
 			}
 			return false, retryAt, err
 		}
@@ -128,7 +136,7 @@ func (s *repository) shrink(refused int64) bool {
 func (up *uploading) mayPass(ctx context.Context, err error) bool {
 	var te *transport.Error
 	if !errors.As(err, &te) {
-		return transientError(err) || errors.Is(err, errSent) || strings.Contains(err.Error(), "with Body length") // net/http's
+		return patience.Temporary(err) || errors.Is(err, errSent) || strings.Contains(err.Error(), "with Body length") // net/http's
 	}
 	switch te.StatusCode {
 	case http.StatusUnauthorized:
@@ -143,7 +151,7 @@ func (up *uploading) mayPass(ctx context.Context, err error) bool {
 			}
 		}
 	}
-	return transient(te.StatusCode)
+	return patience.TemporaryStatus(te.StatusCode)
 }
 
 // recover finds out how far a failed upload came. It says true where it had come to its end, and only the answer was lost.

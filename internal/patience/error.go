@@ -1,0 +1,78 @@
+package patience
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// A GaveUp is the end of several tries. Trying on would not help.
+type GaveUp struct {
+	Tries int
+	Err   error // of the last one
+}
+
+func (e *GaveUp) Error() string { return fmt.Sprintf("giving up after %d tries: %v", e.Tries, e.Err) }
+
+// Unwrap returns the last try's error.
+func (e *GaveUp) Unwrap() error { return e.Err }
+
+// A StallError says that nothing moved on a request. Another try may help.
+type StallError struct{ After time.Duration }
+
+func (e *StallError) Error() string {
+	return fmt.Sprintf("nothing moved for %v", e.After.Round(100*time.Millisecond))
+}
+
+// ErrSlow says that an answer trickles in. It would take hours, so it is not tried again.
+var ErrSlow = fmt.Errorf("the server sends fewer than %d bytes a second", minRate)
+
+// TemporaryStatus reports whether an answer of this status may be another one next time.
+func TemporaryStatus(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusTooManyRequests:
+		return true
+	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
+		return false
+	}
+	return status >= 500
+}
+
+// Temporary reports whether a request that got no whole answer may get one next time. A certificate that is not trusted, what
+// else TLS refuses, a name that does not exist, a context that has ended and a *GaveUp stay as they are.
+func Temporary(err error) bool {
+	var gaveUp *GaveUp
+	var cert *tls.CertificateVerificationError
+	if err == nil || errors.As(err, &gaveUp) || errors.As(err, &cert) || errors.Is(err, ErrSlow) {
+		return false
+	}
+	var stall *StallError
+	var dns *net.DNSError
+	var op *net.OpError
+	var timeout net.Error
+	switch {
+	case errors.As(err, &stall):
+		return true
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return false
+	case errors.As(err, &dns):
+		return !dns.IsNotFound
+	case errors.As(err, &op):
+		return op.Op != "remote error" && op.Op != "local error" // TLS alerts
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed),
+		errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return true
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return true // of the TLS handshake, say
+	}
+	// net/http has no types for these: a connection that the server closed while idle, HTTP/2 streams and GOAWAY.
+	text := err.Error()
+	return strings.Contains(text, "server closed idle connection") || strings.Contains(text, "http2:") || strings.Contains(text, "stream error:")
+}
