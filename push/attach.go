@@ -10,9 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync/atomic"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
@@ -90,20 +88,11 @@ func (r Registry) subject(ctx context.Context, ref, actions string) (*repository
 	if err != nil {
 		return nil, v1.Descriptor{}, err
 	}
-	transport, err := r.transport(new(atomic.Int64))
+	s, err := r.connect(ctx, parsed.Context(), actions)
 	if err != nil {
 		return nil, v1.Descriptor{}, err
 	}
-	repo := parsed.Context()
-	s, err := r.open(ctx, repo, func() (greeting, error) { return greet(ctx, repo.Registry, transport) }, transport, actions, nil)
-	if err != nil {
-		return nil, v1.Descriptor{}, err
-	}
-	id := parsed.Identifier()
-	if tag, ok := parsed.(name.Tag); ok {
-		id = tag.TagStr()
-	}
-	desc, _, err := s.getManifest(ctx, id)
+	desc, _, err := s.getManifest(ctx, identifier(parsed))
 	return s, desc, err
 }
 

@@ -69,7 +69,7 @@ func (f *files) dockerImage(tag string) (v1.ImageIndex, error) {
 	if raw, err = json.Marshal(manifest); err != nil {
 		return nil, err
 	}
-	img, err := partial.CompressedToImage(&fileImage{files: f, raw: raw, manifest: manifest, mediaType: manifest.MediaType})
+	img, err := partial.CompressedToImage(&fileImage{from: f, raw: raw, manifest: manifest, mediaType: manifest.MediaType})
 	if err != nil {
 		return nil, err
 	}

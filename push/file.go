@@ -10,9 +10,40 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
+// A source is where the manifests and blobs of images are: a layout, an archive, a registry.
+type source interface {
+	// manifest reads a manifest, checked and bounded.
+	manifest(desc v1.Descriptor) ([]byte, error)
+	// blob opens a config or layer, unchecked.
+	blob(desc v1.Descriptor) (io.ReadCloser, error)
+}
+
+// openRoot makes an index of what a descriptor names, given its manifest.
+func openRoot(from source, desc v1.Descriptor, raw []byte) (v1.ImageIndex, error) {
+	switch {
+	case desc.MediaType.IsIndex():
+		return &fileIndex{from: from, raw: raw, mediaType: desc.MediaType}, nil
+	case desc.MediaType.IsImage():
+		img, err := newFileImage(from, raw, desc.MediaType)
+		if err != nil {
+			return nil, err
+		}
+		return Wrap(img)
+	}
+	return nil, fmt.Errorf("%q is of media type %q, which is neither an image nor an index", desc.Digest, desc.MediaType)
+}
+
+func newFileImage(from source, raw []byte, mediaType types.MediaType) (v1.Image, error) {
+	man, err := v1.ParseManifest(bytes.NewReader(raw))
+	if err != nil {
+		return nil, fmt.Errorf("reading image manifest %q: %w", sha256Of(raw), err)
+	}
+	return partial.CompressedToImage(&fileImage{from: from, raw: raw, manifest: man, mediaType: mediaType})
+}
+
 // fileIndex is an index whose manifest was read and whose children are read when they are asked for.
 type fileIndex struct {
-	files     *files
+	from      source
 	raw       []byte
 	mediaType types.MediaType
 }
@@ -31,7 +62,11 @@ func (i *fileIndex) Image(h v1.Hash) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	return i.files.image(desc)
+	raw, err := i.from.manifest(desc)
+	if err != nil {
+		return nil, err
+	}
+	return newFileImage(i.from, raw, desc.MediaType)
 }
 
 func (i *fileIndex) ImageIndex(h v1.Hash) (v1.ImageIndex, error) {
@@ -39,7 +74,11 @@ func (i *fileIndex) ImageIndex(h v1.Hash) (v1.ImageIndex, error) {
 	if err != nil {
 		return nil, err
 	}
-	return i.files.index(desc)
+	raw, err := i.from.manifest(desc)
+	if err != nil {
+		return nil, err
+	}
+	return &fileIndex{from: i.from, raw: raw, mediaType: desc.MediaType}, nil
 }
 
 func (i *fileIndex) child(h v1.Hash) (v1.Descriptor, error) {
@@ -57,7 +96,7 @@ func (i *fileIndex) child(h v1.Hash) (v1.Descriptor, error) {
 
 // fileImage is what [partial.CompressedToImage] makes an image of.
 type fileImage struct {
-	files     *files
+	from      source
 	raw       []byte
 	manifest  *v1.Manifest
 	mediaType types.MediaType
@@ -66,13 +105,29 @@ type fileImage struct {
 func (i *fileImage) MediaType() (types.MediaType, error) { return i.mediaType, nil }
 func (i *fileImage) RawManifest() ([]byte, error)        { return i.raw, nil }
 func (i *fileImage) RawConfigFile() ([]byte, error) {
-	return i.files.blob(i.manifest.Config, maxConfig)
+	desc := i.manifest.Config
+	if desc.Size > maxConfig {
+		return nil, fmt.Errorf("config %q has %d bytes, more than the %d that runtimes take", desc.Digest, desc.Size, maxConfig)
+	}
+	rc, err := i.from.blob(desc)
+	if err != nil {
+		return nil, fmt.Errorf("reading config %q: %w", desc.Digest, err)
+	}
+	defer rc.Close()
+	raw, err := readBounded(rc, maxConfig)
+	if err == nil {
+		err = checkBytes(raw, desc)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading config %q: %w", desc.Digest, err)
+	}
+	return raw, nil
 }
 
 func (i *fileImage) LayerByDigest(h v1.Hash) (partial.CompressedLayer, error) {
 	for _, d := range append([]v1.Descriptor{i.manifest.Config}, i.manifest.Layers...) {
 		if d.Digest == h {
-			return &fileLayer{files: i.files, desc: d}, nil
+			return &fileLayer{from: i.from, desc: d}, nil
 		}
 	}
 	return nil, fmt.Errorf("the image holds no layer %q", h)
@@ -80,8 +135,8 @@ func (i *fileImage) LayerByDigest(h v1.Hash) (partial.CompressedLayer, error) {
 
 // fileLayer checks what it reads against its descriptor.
 type fileLayer struct {
-	files *files
-	desc  v1.Descriptor
+	from source
+	desc v1.Descriptor
 }
 
 func (l *fileLayer) Digest() (v1.Hash, error)            { return l.desc.Digest, nil }
@@ -90,11 +145,7 @@ func (l *fileLayer) MediaType() (types.MediaType, error) { return l.desc.MediaTy
 func (l *fileLayer) Descriptor() (*v1.Descriptor, error) { d := l.desc; return &d, nil }
 
 func (l *fileLayer) Compressed() (io.ReadCloser, error) {
-	name, err := blobName(l.desc.Digest)
-	if err != nil {
-		return nil, err
-	}
-	rc, _, err := l.files.reader(name)
+	rc, err := l.from.blob(l.desc)
 	if err != nil {
 		return nil, err
 	}

@@ -2,12 +2,18 @@ package push
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
 	"sync/atomic"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 // Get reads what a reference names: an index, or a single image as an index of one (see [Root]). Configs and layers are
@@ -21,38 +27,114 @@ func (r Registry) get(ctx context.Context, s string) (v1.ImageIndex, error) {
 	if err != nil {
 		return nil, err
 	}
-	auth, who, err := r.credentials(ctx, ref.Context())
+	repo, err := r.connect(ctx, ref.Context(), transport.PullScope)
 	if err != nil {
 		return nil, err
 	}
-	desc, err := r.descriptor(ctx, ref, remote.WithAuth(auth))
-	if err != nil {
-		return nil, newError("reading the manifest", s, ref.Context().RegistryStr(), who, err)
-	}
-	idx, err := fromRemote(desc)
-	return idx, newError("reading the image", s, ref.Context().RegistryStr(), who, err)
-}
-
-func (r Registry) descriptor(ctx context.Context, ref name.Reference, auth remote.Option) (*remote.Descriptor, error) {
-	transport, err := r.transport(new(atomic.Int64))
+	desc, raw, err := repo.getManifest(ctx, identifier(ref))
 	if err != nil {
 		return nil, err
 	}
-	return remote.Get(ref, auth, remote.WithContext(ctx), remote.WithTransport(transport),
-		// The library's own retries sleep through a cancelled context; ours are in the transport.
-		remote.WithRetryBackoff(remote.Backoff{Steps: 1}), remote.WithRetryStatusCodes())
+	desc.MediaType = kindOf(desc.MediaType, raw)
+	idx, err := openRoot(repo.source(ctx), desc, raw)
+	return idx, repo.fail(fmt.Sprintf("reading image %q", identifier(ref)), err)
 }
 
-func fromRemote(desc *remote.Descriptor) (v1.ImageIndex, error) {
-	switch {
-	case desc.MediaType.IsIndex():
-		return desc.ImageIndex()
-	case desc.MediaType.IsImage():
-		img, err := desc.Image()
-		if err != nil {
-			return nil, err
+// kindOf is the media type of a manifest: that of the answer's header or, where a server of plain files says something
+// else there, the one that the manifest states.
+func kindOf(said types.MediaType, raw []byte) types.MediaType {
+	var m struct {
+		MediaType types.MediaType `json:"mediaType"`
+	}
+	if said.IsIndex() || said.IsImage() || json.Unmarshal(raw, &m) != nil || m.MediaType == "" {
+		return said
+	}
+	return m.MediaType
+}
+
+// connect opens a repository that is asked for one thing.
+func (r Registry) connect(ctx context.Context, repo name.Repository, actions string) (*repository, error) {
+	way, err := r.transport(new(atomic.Int64))
+	if err != nil {
+		return nil, err
+	}
+	return r.open(ctx, repo, func() (greeting, error) { return greet(ctx, repo.Registry, way) }, way, actions, nil)
+}
+
+// identifier is a reference's tag or digest.
+func identifier(ref name.Reference) string {
+	if tag, ok := ref.(name.Tag); ok {
+		return tag.TagStr()
+	}
+	return ref.Identifier()
+}
+
+// source reads from the repository as long as ctx lasts.
+func (s *repository) source(ctx context.Context) source {
+	return remoteSource{
+		readManifest: func(desc v1.Descriptor) ([]byte, error) {
+			_, raw, err := s.getManifest(ctx, desc.Digest.String())
+			if isMissing(err) {
+				return nil, &absentError{err}
+			}
+			return raw, err
+		},
+		openBlob: func(desc v1.Descriptor) (io.ReadCloser, error) { return s.openBlob(ctx, desc.Digest) },
+	}
+}
+
+type remoteSource struct {
+	readManifest func(v1.Descriptor) ([]byte, error)
+	openBlob     func(v1.Descriptor) (io.ReadCloser, error)
+}
+
+func (s remoteSource) manifest(desc v1.Descriptor) ([]byte, error) {
+	raw, err := s.readManifest(desc)
+	if err == nil {
+		err = checkBytes(raw, desc)
+	}
+	return raw, err
+}
+
+func (s remoteSource) blob(desc v1.Descriptor) (io.ReadCloser, error) { return s.openBlob(desc) }
+
+// An absentError is a manifest or blob that an index or a manifest of the registry names, and that is not there.
+type absentError struct{ error }
+
+func (e *absentError) Unwrap() error      { return e.error }
+func (*absentError) Is(target error) bool { return target == fs.ErrNotExist }
+
+// openBlob opens a blob, from where the registry sends us.
+func (s *repository) openBlob(ctx context.Context, digest v1.Hash) (io.ReadCloser, error) {
+	op := fmt.Sprintf("reading blob %q", digest)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url("blobs", digest.String()), nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return nil, s.fail(op, err)
+	}
+	if err := checkStatus(resp, http.StatusOK); err != nil {
+		_ = resp.Body.Close()
+		if err = s.fail(op, err); isMissing(err) {
+			err = &absentError{err}
 		}
-		return Wrap(img)
+		return nil, err
 	}
-	return nil, fmt.Errorf("its media type %q is neither an image nor an index", desc.MediaType)
+	return &blobBody{resp.Body, func(err error) error { return s.fail(op, err) }}, nil
+}
+
+// A blobBody says what was being read where that breaks off.
+type blobBody struct {
+	io.ReadCloser
+	fail func(error) error
+}
+
+func (b *blobBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = b.fail(err)
+	}
+	return n, err
 }

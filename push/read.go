@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/pyimg/pyimg/internal/regular"
@@ -83,7 +82,7 @@ func (f *files) layout(tag string) (v1.ImageIndex, error) {
 		return nil, fmt.Errorf("reading %q: %w", indexFile, err)
 	}
 	if tag == "" && isWholeIndex(im) {
-		return &fileIndex{files: f, raw: raw, mediaType: types.OCIImageIndex}, nil
+		return &fileIndex{from: f, raw: raw, mediaType: types.OCIImageIndex}, nil
 	}
 	desc, err := chooseImage(im.Manifests, tag)
 	if err != nil {
@@ -198,13 +197,13 @@ func (f *files) small(name string, limit int64) ([]byte, error) {
 	return readBounded(rc, limit)
 }
 
-// blob reads a manifest or config and checks it.
-func (f *files) blob(desc v1.Descriptor, limit int64) ([]byte, error) {
+// manifest implements source.
+func (f *files) manifest(desc v1.Descriptor) ([]byte, error) {
 	name, err := blobName(desc.Digest)
 	if err != nil {
 		return nil, err
 	}
-	raw, err := f.small(name, limit)
+	raw, err := f.small(name, maxManifest)
 	if err != nil {
 		return nil, err
 	}
@@ -212,6 +211,16 @@ func (f *files) blob(desc v1.Descriptor, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("%q: %w", name, err)
 	}
 	return raw, nil
+}
+
+// blob implements source.
+func (f *files) blob(desc v1.Descriptor) (io.ReadCloser, error) {
+	name, err := blobName(desc.Digest)
+	if err != nil {
+		return nil, err
+	}
+	rc, _, err := f.reader(name)
+	return rc, err
 }
 
 // blobName is a blob's path. A digest is foreign: only one of the usual form becomes a path.
@@ -224,35 +233,9 @@ func blobName(h v1.Hash) (string, error) {
 
 // open makes an index of what a descriptor names.
 func (f *files) open(desc v1.Descriptor) (v1.ImageIndex, error) {
-	switch {
-	case desc.MediaType.IsIndex():
-		return f.index(desc)
-	case desc.MediaType.IsImage():
-		img, err := f.image(desc)
-		if err != nil {
-			return nil, err
-		}
-		return Wrap(img)
-	}
-	return nil, fmt.Errorf("%q is of media type %q, which is neither an image nor an index", desc.Digest, desc.MediaType)
-}
-
-func (f *files) index(desc v1.Descriptor) (v1.ImageIndex, error) {
-	raw, err := f.blob(desc, maxManifest)
+	raw, err := f.manifest(desc)
 	if err != nil {
 		return nil, err
 	}
-	return &fileIndex{files: f, raw: raw, mediaType: desc.MediaType}, nil
-}
-
-func (f *files) image(desc v1.Descriptor) (v1.Image, error) {
-	raw, err := f.blob(desc, maxManifest)
-	if err != nil {
-		return nil, err
-	}
-	man, err := v1.ParseManifest(bytes.NewReader(raw))
-	if err != nil {
-		return nil, fmt.Errorf("reading image manifest %q: %w", desc.Digest, err)
-	}
-	return partial.CompressedToImage(&fileImage{files: f, raw: raw, manifest: man, mediaType: desc.MediaType})
+	return openRoot(f, desc, raw)
 }

@@ -30,7 +30,7 @@ func mirrorOf(c *cli.Context) (*bundle.Bundle, error) {
 	var b *bundle.Bundle
 	var err error
 	if name := c.String("mirror"); assemble.IsURL(name) {
-		client := &fetch.Client{Offline: c.Bool("offline"), Credentials: fetch.Environment(os.Getenv, name)}
+		client := &fetch.Client{Offline: c.Bool("offline"), Notice: program{stderr: c.App.ErrWriter}.notice(c), Credentials: fetch.Environment(os.Getenv, name)}
 		b, err = bundle.OpenURL(c.Context, name, client)
 	} else {
 		b, err = openBundle(name)

@@ -26,7 +26,7 @@ func progressFlag() cli.Flag {
 }
 
 func (p program) registry(c *cli.Context) push.Registry {
-	return push.Registry{Keychain: p.keychain(c), CAFile: c.String("ca-file"), InsecureHosts: c.StringSlice("insecure")}
+	return push.Registry{Keychain: p.keychain(c), CAFile: c.String("ca-file"), InsecureHosts: c.StringSlice("insecure"), Notice: p.notice(c)}
 }
 
 // images are where a runtime may be taken out of. Offline they are those on disk.

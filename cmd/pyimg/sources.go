@@ -98,7 +98,7 @@ func (p program) sources(c *cli.Context, s assemble.Spec, needStore bool, others
 // client fetches for a command. Servers that ask for credentials get those of the environment where a location in named is
 // theirs.
 func (p program) client(c *cli.Context, named ...string) *fetch.Client {
-	return &fetch.Client{Offline: c.Bool("offline"), Credentials: fetch.Environment(p.getenv, named...)}
+	return &fetch.Client{Offline: c.Bool("offline"), Notice: p.notice(c), Credentials: fetch.Environment(p.getenv, named...)}
 }
 
 func (p program) warn(text string) { fmt.Fprintf(p.stderr, "pyimg: warning: %s\n", text) }

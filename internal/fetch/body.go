@@ -12,8 +12,8 @@ const enoughProgress = 1 << 20
 // A body reads a download and goes on where an attempt broke.
 type body struct {
 	download *download
-	attempt  *attempt
-	connect  func(offset int64, after error) (*attempt, error)
+	attempt  io.ReadCloser
+	connect  func(offset int64, after error) (io.ReadCloser, error)
 	release  func() // gives back the slot; nil once it is
 	offset   int64
 	forgiven int64 // the offset up to which failures count no more
@@ -54,17 +54,12 @@ func (b *body) read(p []byte) (int, error) {
 		b.pending = nil
 		return 0, err
 	}
-	b.attempt.watchdog.watch()
 	n, err := b.attempt.Read(p)
-	b.attempt.watchdog.rest()
 	if left := b.download.size - b.offset; b.download.size >= 0 && int64(n) > left {
 		n, err = int(left), permanent{fmt.Errorf("the server sends more than the %d bytes that it announced", b.download.size)}
 	}
 	if n > 0 {
 		b.progress(n)
-	}
-	if err != nil && !errors.Is(err, io.EOF) && b.attempt.watchdog.barked.Load() {
-		err = errStalled
 	}
 	return n, err
 }
@@ -77,13 +72,14 @@ func (b *body) progress(n int) {
 		c.Observe(b.download.name, n)
 	}
 	if b.offset-b.forgiven >= enoughProgress {
-		b.download.failures, b.forgiven = 0, b.offset
+		b.download.tries.Progress()
+		b.forgiven = b.offset
 	}
 }
 
 // resume finds another attempt that goes on at the offset.
 func (b *body) resume(cause error) error {
-	b.attempt.close()
+	_ = b.attempt.Close() // broken
 	if b.offset > 0 && b.download.validator == "" {
 		cause = permanent{fmt.Errorf("the transfer broke after %d bytes, and the server gives neither ETag nor Last-Modified to go on with: %w",
 			b.offset, cause)}
@@ -101,7 +97,7 @@ func (b *body) finish(err error) {
 		b.err = err
 	}
 	if b.release != nil {
-		b.attempt.close()
+		_ = b.attempt.Close() // read or not wanted: nothing can be lost
 		b.release()
 		b.release = nil
 	}

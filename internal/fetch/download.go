@@ -2,29 +2,20 @@ package fetch
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/pyimg/pyimg/internal/patience"
 	"github.com/pyimg/pyimg/internal/redact"
 )
 
-const (
-	firstWait     = 500 * time.Millisecond
-	maxWait       = 30 * time.Second
-	maxRetryAfter = 2 * time.Minute // who asks for more is waited for this long
-	maxDrain      = 64 << 10        // of an error's text, so that the connection can be used again
-)
-
-var errStalled = errors.New("nothing came from the server for too long")
+// maxDrain is what is read of an error's text, so that the connection can be used again.
+const maxDrain = 64 << 10
 
 // A download is one file on its way, over as many requests as it takes.
 type download struct {
@@ -34,32 +25,21 @@ type download struct {
 	user      *url.Userinfo
 	source    string // where user comes from
 	name      string // for errors
-	failures  int    // in a row
 	size      int64  // -1 is unknown
 	validator string // for If-Range; "" where the server gives none
 	condition string // for If-None-Match or If-Modified-Since; so, too
+	tries     *patience.Tries
 	known     string // the condition of what the caller has; "" is nothing
 }
 
 func newDownload(c *Client, u *url.URL, name string) *download {
 	plain := *u
 	plain.User, plain.Fragment = nil, ""
-	return &download{client: c, method: http.MethodGet, url: &plain, user: u.User, source: "its URL", name: name, size: -1}
-}
-
-// An attempt is the body of one answer.
-type attempt struct {
-	io.ReadCloser
-	watchdog *watchdog
-}
-
-func (a *attempt) close() {
-	_ = a.Close() // an answer that was read or is not wanted: nothing can be lost
-	a.watchdog.close()
+	return &download{client: c, method: http.MethodGet, url: &plain, user: u.User, source: "its URL", name: name, size: -1, tries: c.policy().Start()}
 }
 
 // connect asks for the file from offset on until there is an answer, or no hope, or no patience.
-func (d *download) connect(ctx context.Context, offset int64) (*attempt, error) {
+func (d *download) connect(ctx context.Context, offset int64) (io.ReadCloser, error) {
 	for {
 		a, wait, err := d.try(ctx, offset)
 		if err == nil {
@@ -87,51 +67,54 @@ func (d *download) pause(ctx context.Context, cause error, atLeast time.Duration
 	if !temporary(cause) {
 		return &Error{URL: d.name, Status: status, Err: cause}
 	}
-	if d.failures >= d.client.retries() {
-		if d.failures > 0 {
-			cause = fmt.Errorf("giving up after %d tries: %w", d.failures+1, cause)
-		}
-		return &Error{URL: d.name, Status: status, Err: cause}
+	if err := d.tries.Again(ctx, d.url.Host, cause, atLeast); err != nil {
+		return &Error{URL: d.name, Status: status, Err: err}
 	}
 	d.client.counted.retries.Add(1)
-	wait := max(backoff(d.failures), min(atLeast, maxRetryAfter))
-	d.failures++
-	if err := d.client.sleep(ctx, wait); err != nil {
-		return &Error{URL: d.name, Err: err}
-	}
 	return nil
 }
 
-// backoff doubles with each failure; half of it is by chance, so that many clients do not come back as one.
-func backoff(failures int) time.Duration {
-	d := min(firstWait<<min(failures, 10), maxWait)
-	return d/2 + rand.N(d/2+1)
+// bodyStall is how long the first try waits for the next bytes of a body; a later one has what is left of the limit.
+const bodyStall = 10 * time.Second
+
+// quiet is how long the next try waits for an answer, and for the next bytes of its body.
+func (d *download) quiet() (answer, body time.Duration) {
+	if stall := d.client.Stall; stall > 0 {
+		return stall, stall
+	}
+	if d.tries.Failures() == 0 {
+		return d.tries.Quiet(), bodyStall
+	}
+	return d.tries.Quiet(), d.tries.Quiet()
 }
 
 // try makes one request. The duration is what the server asks to wait for.
-func (d *download) try(ctx context.Context, offset int64) (*attempt, time.Duration, error) {
+func (d *download) try(ctx context.Context, offset int64) (io.ReadCloser, time.Duration, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	dog := newWatchdog(d.client.stall(), cancel)
+	answer, rest := d.quiet()
+	dog := patience.NewWatchdog(answer, cancel)
 	resp, err := d.request(ctx, offset)
-	dog.rest()
+	dog.Rest()
 	if err != nil {
 		cause := context.Cause(ctx)
-		dog.close()
+		dog.End()
+		cancel(nil)
 		if cause != nil {
 			err = cause
 		}
 		return nil, 0, err
 	}
+	dog.SetQuiet(rest)
+	body := patience.Answer(resp.Body, dog, func(err error) error { return patience.Cause(ctx, err) })
 	if err := d.accept(resp, offset); err != nil {
 		if resp.StatusCode == http.StatusUnauthorized {
 			err = d.newUnauthorized(resp)
 		}
-		dog.watch()
-		_, _ = io.CopyN(io.Discard, resp.Body, maxDrain)
-		(&attempt{ReadCloser: resp.Body, watchdog: dog}).close()
-		return nil, retryAfter(resp.Header.Get("Retry-After"), time.Now()), err
+		_, _ = io.CopyN(io.Discard, body, maxDrain)
+		_ = body.Close() // an answer that is not wanted: nothing can be lost
+		return nil, patience.RetryAfter(resp.Header), err
 	}
-	return &attempt{ReadCloser: resp.Body, watchdog: dog}, 0, nil
+	return body, 0, nil
 }
 
 // request asks for the bytes as they are: net/http would otherwise ask for gzip and inflate it, and a range of that is
@@ -247,17 +230,6 @@ func contentRange(s string) (start, size int64, ok bool) {
 	return start, size, err == nil
 }
 
-// retryAfter reads the header of that name: seconds or a date. What it does not understand is 0.
-func retryAfter(s string, now time.Time) time.Duration {
-	if n, err := strconv.Atoi(s); err == nil {
-		return time.Duration(min(max(n, 0), int(maxRetryAfter/time.Second))) * time.Second
-	}
-	if t, err := http.ParseTime(s); err == nil {
-		return max(t.Sub(now), 0)
-	}
-	return 0
-}
-
 // permanent marks an error that would come again.
 type permanent struct{ error }
 
@@ -266,19 +238,13 @@ func (p permanent) Unwrap() error { return p.error }
 // temporary says whether a further try may go better. What the network does wrong may pass; what a server, a certificate
 // or a name says will not.
 func temporary(err error) bool {
-	var (
-		status statusError
-		fixed  permanent
-		cert   *tls.CertificateVerificationError
-		dns    *net.DNSError
-	)
+	var status statusError
+	var fixed permanent
 	switch {
 	case errors.As(err, &status):
-		return status == http.StatusRequestTimeout || status == http.StatusTooManyRequests || status >= 500
-	case errors.As(err, &fixed), errors.As(err, &cert), errors.Is(err, errRedirect), errors.Is(err, http.ErrSchemeMismatch):
+		return patience.TemporaryStatus(int(status))
+	case errors.As(err, &fixed), errors.Is(err, errRedirect):
 		return false
-	case errors.As(err, &dns):
-		return !dns.IsNotFound
 	}
-	return true
+	return patience.Temporary(err)
 }

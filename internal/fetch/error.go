@@ -1,6 +1,8 @@
 package fetch
 
 import (
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -19,7 +21,11 @@ func (e *Error) Error() string {
 	if strings.HasPrefix(e.URL, "http") && strings.Contains(e.URL, "://") {
 		verb = "fetching"
 	}
-	return fmt.Sprintf("%s %q: %v", verb, e.URL, e.Err)
+	text := fmt.Sprintf("%s %q: %v", verb, e.URL, e.Err)
+	if errors.As(e.Err, new(x509.UnknownAuthorityError)) {
+		text += " (the environment variable SSL_CERT_FILE may name a file of other certificates to trust)"
+	}
+	return text
 }
 
 // Unwrap returns the cause.

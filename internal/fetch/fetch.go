@@ -19,13 +19,13 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"github.com/pyimg/pyimg/internal/patience"
 	"github.com/pyimg/pyimg/internal/redact"
 )
 
 const (
 	defaultJobs    = 8
-	defaultRetries = 4                // waits of about 0.5, 1, 2 and 4 s
-	defaultStall   = 30 * time.Second // without a byte; longer than a busy CDN pauses
+	defaultRetries = 4 // waits of about 0.5, 1, 2 and 4 s
 )
 
 // A Client opens http and https URLs, file URLs and plain paths. The zero value works; it must not be copied once used.
@@ -34,7 +34,7 @@ type Client struct {
 	Offline bool          // http and https are refused
 	Jobs    int           // concurrent downloads, each from Open to its end or Close; 0 is 8
 	Retries int           // tries after the first, anew after each megabyte that came; 0 is 4, below 0 none
-	Stall   time.Duration // how long to wait for headers or for the next byte; 0 is 30 s
+	Stall   time.Duration // how long to wait for headers or for the next byte; 0 is 5 s and 10 s, and all tries in a row get nowhere for 16 s at most
 
 	// Credentials are asked after a server answered 401; what they give goes over https, or to this machine, and never to where a
 	// redirect leads. nil: only those inside URLs.
@@ -43,6 +43,9 @@ type Client struct {
 	Observe func(url string, n int)
 	// Sleep waits between tries until ctx ends; nil is by the clock.
 	Sleep func(ctx context.Context, d time.Duration) error
+
+	// Notice is told of the first failure of a file that is tried again. See [patience.Policy].
+	Notice func(host string, cause error, wait time.Duration)
 
 	once    sync.Once
 	http    *http.Client
@@ -131,7 +134,7 @@ func (c *Client) start(ctx context.Context, u *url.URL, name string, offset int6
 		}
 		return nil, "", err
 	}
-	connect := func(offset int64, after error) (*attempt, error) {
+	connect := func(offset int64, after error) (io.ReadCloser, error) {
 		if err := d.pause(ctx, after, 0); err != nil {
 			return nil, err
 		}
@@ -149,33 +152,13 @@ func (c *Client) init() {
 	c.http = newHTTPClient(c.HTTP)
 }
 
-func (c *Client) retries() int {
+func (c *Client) policy() patience.Policy {
+	p := patience.Policy{Tries: defaultRetries + 1, Sleep: c.Sleep, Notice: c.Notice}
 	switch {
 	case c.Retries < 0:
-		return 0
-	case c.Retries == 0:
-		return defaultRetries
+		p.Tries = 1
+	case c.Retries > 0:
+		p.Tries = c.Retries + 1
 	}
-	return c.Retries
-}
-
-func (c *Client) stall() time.Duration {
-	if c.Stall <= 0 {
-		return defaultStall
-	}
-	return c.Stall
-}
-
-func (c *Client) sleep(ctx context.Context, d time.Duration) error {
-	if c.Sleep != nil {
-		return c.Sleep(ctx, d)
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return p
 }

@@ -3,34 +3,22 @@ package fetch
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
-	"time"
+
+	"github.com/pyimg/pyimg/internal/patience"
 )
 
 const (
-	dialTimeout   = 15 * time.Second
-	tlsTimeout    = 15 * time.Second
-	idleTimeout   = 90 * time.Second
-	maxRedirects  = 10
-	userAgent     = "pyimg"
-	idlePerServer = 2 * defaultJobs
+	maxRedirects = 10
+	userAgent    = "pyimg"
 )
 
 // newHTTPClient returns base, or a client with time-outs, with our rules for redirects.
 func newHTTPClient(base *http.Client) *http.Client {
 	if base == nil {
-		base = &http.Client{Transport: &http.Transport{
-			Proxy:                 proxy,
-			DialContext:           (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext,
-			ForceAttemptHTTP2:     true,
-			TLSHandshakeTimeout:   tlsTimeout,
-			IdleConnTimeout:       idleTimeout,
-			MaxIdleConnsPerHost:   idlePerServer,
-			ExpectContinueTimeout: time.Second,
-		}}
+		base = &http.Client{Transport: patience.NewTransport()}
 	}
 	hc := *base
 	hc.CheckRedirect = func(req *http.Request, via []*http.Request) error {
@@ -40,15 +28,6 @@ func newHTTPClient(base *http.Client) *http.Client {
 		return base.CheckRedirect(req, via)
 	}
 	return &hc
-}
-
-// proxy is http.ProxyFromEnvironment, whose errors would show a proxy's password.
-func proxy(req *http.Request) (*url.URL, error) {
-	u, err := http.ProxyFromEnvironment(req)
-	if err != nil {
-		return nil, permanent{errors.New("the proxy that the environment names (HTTP_PROXY, HTTPS_PROXY) is not a valid URL")}
-	}
-	return u, nil
 }
 
 // errRedirect is a redirect that is not followed.

@@ -35,7 +35,7 @@ func (c *Client) Stat(ctx context.Context, location string) (size int64, validat
 	a, err := d.connect(ctx, 0)
 	c.slots.Release(1)
 	if err == nil {
-		a.close()
+		_ = a.Close()
 		return d.size, d.validator, nil
 	}
 	var status statusError

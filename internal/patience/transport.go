@@ -43,4 +43,3 @@ func proxy(req *http.Request) (*url.URL, error) {
 	}
 	return u, nil
 }
-

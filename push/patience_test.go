@@ -1,0 +1,226 @@
+package push_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/pyimg/pyimg/internal/fixture"
+	"github.com/pyimg/pyimg/push"
+)
+
+// faulty is a wire on which the requests that fault knows get its answer.
+type faulty struct {
+	wire
+	fault func(*http.Request) (*http.Response, error) // nil, nil for the others
+}
+
+func (f *faulty) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Scheme != "https" {
+		if resp, err := f.fault(req); resp != nil || err != nil {
+			return resp, err
+		}
+	}
+	return f.wire.RoundTrip(req)
+}
+
+// at faults the requests whose path holds a text.
+func at(path string, fault func(*http.Request) (*http.Response, error)) func(*http.Request) (*http.Response, error) {
+	return func(req *http.Request) (*http.Response, error) {
+		if strings.Contains(req.URL.Path, path) {
+			return fault(req)
+		}
+		return nil, nil
+	}
+}
+
+func refuse(*http.Request) (*http.Response, error) {
+	return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+}
+
+func hang(req *http.Request) (*http.Response, error) {
+	<-req.Context().Done()
+	return nil, req.Context().Err()
+}
+
+func busy(req *http.Request) (*http.Response, error) {
+	rec := httptest.NewRecorder()
+	rec.WriteHeader(http.StatusBadGateway)
+	resp := rec.Result()
+	resp.Request = req
+	return resp, nil
+}
+
+// trickle answers with a byte a second, without end.
+func trickle(req *http.Request) (*http.Response, error) {
+	resp := &http.Response{StatusCode: http.StatusOK, Request: req, ContentLength: -1, Header: http.Header{
+		"Content-Type": {"application/vnd.oci.image.index.v1+json"},
+	}, Body: io.NopCloser(trickling{req})}
+	return resp, nil
+}
+
+type trickling struct{ req *http.Request }
+
+func (t trickling) Read(p []byte) (int, error) {
+	select {
+	case <-time.After(time.Second):
+		p[0] = ' '
+		return 1, nil
+	case <-t.req.Context().Done():
+		return 0, t.req.Context().Err()
+	}
+}
+
+// TestWaitingEnds measures, in fake time, how long reading an image takes that cannot be read.
+func TestWaitingEnds(t *testing.T) {
+	t.Parallel()
+	idx := images(t, 1)
+	for what, fault := range map[string]func(*http.Request) (*http.Response, error){
+		"is refused": refuse, "is busy": busy, "hangs": hang, "trickles": trickle,
+	} {
+		for where, path := range map[string]string{"greeting": "/v2/", "token": "/token", "manifest": "/manifests/", "config or layer": "/blobs/"} {
+			if what == "trickles" && where == "greeting" {
+				continue // it is not read
+			}
+			t.Run(where+" "+what, func(t *testing.T) {
+				t.Parallel()
+				bubble(t, func(t *testing.T) {
+					reg := guardedRegistry()
+					push1(t, withPassword(&wire{handler: reg}), idx, host+"/a:1")
+					w := &faulty{wire: wire{handler: reg}, fault: at(path, fault)}
+					client := withPassword(&w.wire)
+					client.Transport = w
+					began := time.Now()
+					err := readAll(t, client, host+"/a:1")
+					var pe *push.Error
+					if took := time.Since(began); took > 17*time.Second || !errors.As(err, &pe) || pe.Unauthorized() {
+						t.Errorf("ends after %v with %v, want an Error within 17 s", took, err)
+					}
+					if where == "token" && !strings.Contains(err.Error(), "token server") {
+						t.Errorf("error %q does not name the token server", err)
+					}
+				})
+			})
+		}
+	}
+}
+
+// readAll reads an image's manifests, configs and layers.
+func readAll(t *testing.T, client push.Registry, ref string) error {
+	t.Helper()
+	idx, err := client.Get(t.Context(), ref)
+	if err != nil {
+		return err
+	}
+	im, err := idx.IndexManifest()
+	if err != nil {
+		return err
+	}
+	img, err := idx.Image(im.Manifests[0].Digest)
+	if err != nil {
+		return err
+	}
+	if _, err := img.RawConfigFile(); err != nil {
+		return err
+	}
+	ls, err := img.Layers()
+	if err != nil {
+		return err
+	}
+	return readLayer(ls[0])
+}
+
+func readLayer(l v1.Layer) error {
+	rc, err := l.Compressed()
+	if err != nil {
+		return err
+	}
+	defer rc.Close()
+	_, err = io.Copy(io.Discard, rc)
+	return err
+}
+
+// TestPushWaitsEnd: of a push to a registry that is gone half-way.
+func TestPushWaitsEnd(t *testing.T) {
+	t.Parallel()
+	idx := images(t, 3)
+	for what, fault := range map[string]func(*http.Request) (*http.Response, error){"is refused": refuse, "is busy": busy} {
+		for _, path := range []string{"/v2/", "/token", "/blobs/uploads/", "/manifests/"} {
+			t.Run(path+" "+what, func(t *testing.T) {
+				t.Parallel()
+				bubble(t, func(t *testing.T) {
+					w := &faulty{wire: wire{handler: guardedRegistry()}, fault: at(path, fault)}
+					client := withPassword(&w.wire)
+					client.Transport = w
+					began := time.Now()
+					_, err := client.Push(t.Context(), idx, []string{host + "/a:1"}, push.Options{})
+					if took := time.Since(began); err == nil || took > 16*time.Second {
+						t.Errorf("ends after %v with %v, want an error within 16 s", took, err)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestNotice: what is tried again is said at the first failure.
+func TestNotice(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T) {
+		w := &faulty{wire: wire{handler: fixture.NewRegistry()}, fault: at("/v2/", refuse)}
+		client := through(&w.wire)
+		client.Transport = w
+		began := time.Now()
+		var mu sync.Mutex
+		var said []string
+		client.Notice = func(host string, cause error, _ time.Duration) {
+			mu.Lock()
+			defer mu.Unlock()
+			said = append(said, fmt.Sprintf("%s: %v after %v", host, cause, time.Since(began)))
+		}
+		if _, err := client.Get(t.Context(), host+"/a:1"); err == nil {
+			t.Fatal("Get found a registry")
+		}
+		if len(said) != 1 || !strings.HasPrefix(said[0], host+": ") || !strings.HasSuffix(said[0], "connection refused after 0s") {
+			t.Errorf("said %q, want the refused connection once, at once", said)
+		}
+	})
+}
+
+// TestUntrustedCertificate: one request, and what to do about it.
+func TestUntrustedCertificate(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewUnstartedServer(http.NotFoundHandler())
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	var mu sync.Mutex
+	connections := 0
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		mu.Lock()
+		defer mu.Unlock()
+		if state == http.StateNew {
+			connections++
+		}
+	}
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	_, err := anonymous().Get(t.Context(), strings.TrimPrefix(s.URL, "https://")+"/a:1")
+	if err == nil || !strings.Contains(err.Error(), "certificate") || !strings.Contains(err.Error(), "--ca-file") {
+		t.Errorf("Get = %v, want an error of the certificate that names --ca-file", err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if connections != 1 {
+		t.Errorf("%d connections, want 1", connections)
+	}
+}
