@@ -11,8 +11,10 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/pyimg/pyimg/internal/patience"
+	"github.com/pyimg/pyimg/internal/redact"
 	"github.com/pyimg/pyimg/internal/regular"
 )
 
@@ -129,5 +131,9 @@ func trusting(file string) (http.RoundTripper, error) {
 }
 
 func (r Registry) policy() patience.Policy {
-	return patience.Policy{Tries: max(r.Tries, 0), First: max(r.Backoff, 0), Notice: r.Notice}
+	p := patience.Policy{Tries: max(r.Tries, 0), First: max(r.Backoff, 0)}
+	if r.Notice != nil {
+		p.Notice = func(host string, cause error, wait time.Duration) { r.Notice(host, redact.Cause(cause), wait) }
+	}
+	return p
 }
