@@ -21,7 +21,8 @@ const maxText = 64 << 20
 // A Bundle is one that was opened. It may be read by several goroutines at once.
 type Bundle struct {
 	Manifest
-	Path string
+	Path    string
+	Vouched bool // its ID was compared with one that came another way, so that all in it is what was meant, its keys too
 
 	src  source
 	base *Bundle // of a delta

@@ -41,6 +41,7 @@ func mirrorOf(c *cli.Context) (*bundle.Bundle, error) {
 	err = b.Complete()
 	if err == nil {
 		err = checkID(b, c.String("mirror-id"))
+		b.Vouched = err == nil && c.String("mirror-id") != ""
 	}
 	if err != nil {
 		return nil, errors.Join(err, b.Close())
@@ -49,14 +50,14 @@ func mirrorOf(c *cli.Context) (*bundle.Bundle, error) {
 }
 
 // mirrored has src take what a spec names out of the bundle of --mirror, and what that has not from where it took it
-// before. The caller calls done when the build is over.
-func mirrored(c *cli.Context, s assemble.Spec, src *assemble.Sources) (done func(), err error) {
-	b, err := mirrorOf(c)
+// before. b is nil without a bundle. The caller calls done when the build is over.
+func mirrored(c *cli.Context, s assemble.Spec, src *assemble.Sources) (b *bundle.Bundle, done func(), err error) {
+	b, err = mirrorOf(c)
 	if b == nil || err != nil {
-		return func() {}, err
+		return nil, func() {}, err
 	}
 	src.Fetch, src.Images = b.Opener(s, src.Fetch), mirroredImages(b, s, src.Images)
-	return func() { _ = b.Close() }, nil // it was only read
+	return b, func() { _ = b.Close() }, nil // it was only read
 }
 
 // mirrorsSpec is the spec of that file name in the bundle of --mirror, or its only one where no name is given;

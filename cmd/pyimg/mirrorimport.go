@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -46,6 +47,7 @@ func openComplete(c *cli.Context) (*bundle.Bundle, error) {
 	if err := checkID(b, c.String("id")); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
+	b.Vouched = c.String("id") != ""
 	if c.String("base") == "" {
 		return b, nil
 	}
@@ -62,7 +64,8 @@ func openComplete(c *cli.Context) (*bundle.Bundle, error) {
 	return b, nil
 }
 
-// bundleKeyring trusts the keys that the user named and Alpine's own, whose files the bundle has. No host is asked for any.
+// bundleKeyring trusts the keys that the user named and Alpine's own, whose files the bundle has, and those of its specs where
+// --id vouches for them. No host is asked for any.
 func bundleKeyring(c *cli.Context, b *bundle.Bundle) (*apk.Keyring, error) {
 	if c.Bool("allow-untrusted") {
 		return nil, nil
@@ -74,7 +77,10 @@ func bundleKeyring(c *cli.Context, b *bundle.Bundle) (*apk.Keyring, error) {
 		}
 	}
 	ring.Missing = b.KeyFinder()
-	return ring, nil
+	if !b.Vouched {
+		return ring, nil
+	}
+	return ring, b.AddKeys(c.Context, ring)
 }
 
 func (p program) mirrorVerifyCommand() *cli.Command {
@@ -84,7 +90,8 @@ func (p program) mirrorVerifyCommand() *cli.Command {
 		ArgsUsage: "BUNDLE",
 		Description: "BUNDLE is a folder, a tar, or one of its parts. All of it is read: sizes, digests, nothing that does not belong; indexes against\n" +
 			"Alpine's keys, which pyimg knows by fingerprint, or those of --keyring; packages against their index; all that the lock\n" +
-			"needs. Who wrote spec, lock and runtimes only the ID tells: carry it another way and give it with --id.\n\n" +
+			"needs. Nobody signs spec, lock and runtimes: carry the ID another way and give it with --id. The keys that the\n" +
+			"spec names count then, too.\n\n" +
 			"Example: pyimg mirror verify bundle.tar --id sha256:...\n" +
 			"         pyimg mirror verify update.tar --base bundle/ --keyring ./keys",
 		Flags: append(keyringFlags(),
@@ -168,6 +175,7 @@ func (p program) mirrorImport(c *cli.Context) error {
 			return err
 		}
 		defer whole.Close()
+		whole.Vouched = b.Vouched && whole.ID == cmp.Or(b.Whole, b.ID)
 		b = whole
 	}
 	if to := c.String("push-images"); to != "" {

@@ -74,7 +74,7 @@ func (p program) sources(c *cli.Context, s assemble.Spec, needStore bool, others
 	client := p.client(c, named...)
 	client.Jobs = c.Int("jobs")
 	src = assemble.Sources{Fetch: client, Jobs: c.Int("jobs"), Images: p.images(c), Warn: p.warn, AllowUntrusted: c.Bool("allow-untrusted")}
-	closeMirror, err := mirrored(c, s, &src)
+	b, closeMirror, err := mirrored(c, s, &src)
 	if err != nil {
 		return src, closeMirror, err
 	}
@@ -92,6 +92,9 @@ func (p program) sources(c *cli.Context, s assemble.Spec, needStore bool, others
 		done = func() { closeStore(); closeMirror() }
 	}
 	src.Keyring, err = p.keyring(c, s, src.Fetch, src.Store)
+	if err == nil && b != nil && b.Vouched {
+		err = b.AddKeys(c.Context, src.Keyring)
+	}
 	return src, done, err
 }
 
@@ -170,7 +173,7 @@ func (p program) keyring(c *cli.Context, s assemble.Spec, client assemble.Opener
 	for i, path := range slices.Concat(named, s.KeyPaths()) {
 		err := ring.AddPath(path)
 		if errors.Is(err, fs.ErrNotExist) && i >= len(named) && c.String("mirror") != "" {
-			continue // a bundle's spec comes without its keys: what they signed is not trusted, unless the lock vouches for it
+			continue // a bundle has its spec's keys elsewhere: they count where --mirror-id or the lock vouches for them
 		}
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, usageError{err}

@@ -1,0 +1,48 @@
+package bundle
+
+import (
+	"context"
+	"errors"
+	"path"
+	"strings"
+
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/assemble"
+)
+
+// AddKeys trusts the bundle's keys that its specs name (alpine.keys). The caller must know the bundle's ID from elsewhere:
+// who gave it vouches for all that the bundle holds. A spec that cannot be read names none; Verify says what is wrong with it.
+func (b *Bundle) AddKeys(ctx context.Context, ring *apk.Keyring) error {
+	var errs []error
+	for _, image := range b.Images() {
+		spec, err := b.ReadSpec(ctx, image)
+		if err != nil {
+			continue
+		}
+		for f := range b.Files.in(path.Clean(keysDir)) {
+			if f.Kind == Key && namesKey(spec, path.Base(f.Path)) {
+				errs = append(errs, b.addKey(ctx, ring, f))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (b *Bundle) addKey(ctx context.Context, ring *apk.Keyring, f File) error {
+	text, err := b.Read(ctx, f.Path)
+	if err != nil {
+		return err
+	}
+	return faulty(b.Path, f.Path, ring.Add(path.Base(f.Path), text))
+}
+
+// namesKey reports whether a spec names a key's file, by its name in the bundle, or a folder, which may have had it.
+func namesKey(spec assemble.Spec, key string) bool {
+	for _, p := range spec.Alpine.Keys {
+		name := safeKeyName(path.Base(strings.ReplaceAll(p, `\`, "/")))
+		if !strings.HasSuffix(name, ".pub") || key == name || strings.HasSuffix(key, "-"+name) {
+			return true
+		}
+	}
+	return false
+}
