@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -13,6 +14,26 @@ type InstalledPackage struct {
 	Name, Version string
 	Size          int64    // of its files, in bytes, as the index had it
 	Paths         []string // of its files, without a leading slash; folders are left out
+	Origin        string
+	Replaces      []Dependency // whose files it may overwrite, by name
+}
+
+// MayShare reports whether apk lets the two packages bring one file: one of them replaces the other, or they have one origin.
+// Which of them the file is from then depends on priorities and dialect.
+func (p InstalledPackage) MayShare(other InstalledPackage) bool {
+	sameOrigin := p.Origin != "" && p.Origin == other.Origin
+	return p.Name == other.Name || sameOrigin || p.mayReplace(other) || other.mayReplace(p)
+}
+
+func (p InstalledPackage) mayReplace(other InstalledPackage) bool {
+	const most = 16 // entries of one name; a database that lists more is made to cost time
+	i, _ := slices.BinarySearchFunc(p.Replaces, other.Name, func(d Dependency, name string) int { return strings.Compare(d.Name, name) })
+	for _, d := range p.Replaces[i:min(i+most, len(p.Replaces))] {
+		if d.Name == other.Name && !d.Conflict && d.matchesVersion(other.Version) {
+			return true
+		}
+	}
+	return false
 }
 
 // Bounds on the database of a root: Alpine's largest package has some 60,000 files, and a package may depend on
@@ -21,6 +42,7 @@ const (
 	maxInstalledLine     = 4 << 20
 	maxInstalledPackages = 100_000
 	maxInstalledPaths    = 2_000_000
+	maxInstalledReplaces = 1000 // of one package; Alpine's largest list has some 20
 )
 
 // ReadInstalled reads lib/apk/db/installed of a root: its packages in the order in which they stand there. See apk-v2(5)
@@ -73,6 +95,14 @@ func (in *installedReader) line(text string) error {
 		if _, err := fmt.Sscanf(value, "%d", &p.Size); err != nil || p.Size < 0 {
 			return fmt.Errorf("the size %.40q is not a number of bytes", value)
 		}
+	case "o":
+		p.Origin = value
+	case "r":
+		for word := range strings.FieldsSeq(value) {
+			if d, err := parseDependency(word); err == nil && len(p.Replaces) < maxInstalledReplaces {
+				p.Replaces = append(p.Replaces, d) // what is no dependency replaces nothing
+			}
+		}
 	case "F":
 		in.dir = value
 	case "R":
@@ -89,6 +119,7 @@ func (in *installedReader) end() []InstalledPackage {
 	named := in.packages[:0]
 	for _, p := range in.packages {
 		if p.Name != "" {
+			slices.SortStableFunc(p.Replaces, func(a, b Dependency) int { return strings.Compare(a.Name, b.Name) })
 			named = append(named, p)
 		}
 	}

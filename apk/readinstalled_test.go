@@ -23,6 +23,40 @@ func TestReadInstalled(t *testing.T) {
 	}
 }
 
+func TestMayShare(t *testing.T) {
+	t.Parallel()
+	read := func(text string) apk.InstalledPackage {
+		t.Helper()
+		ps, err := apk.ReadInstalled(strings.NewReader(text))
+		if err != nil || len(ps) != 1 {
+			t.Fatalf("ReadInstalled(%q) = %v, %v", text, ps, err)
+		}
+		return ps[0]
+	}
+	for _, test := range []struct {
+		a, b string
+		want bool
+	}{
+		{"P:a\nV:1-r0\n", "P:b\nV:1-r0\n", false},
+		{"P:a\nV:1-r0\n", "P:b\nV:1-r0\nr:a\n", true},
+		{"P:a\nV:1-r0\nr:x b y\n", "P:b\nV:1-r0\n", true},
+		{"P:a\nV:1-r0\n", "P:b\nV:1-r0\nr:a<2\n", true},
+		{"P:a\nV:2-r0\n", "P:b\nV:1-r0\nr:a<2\n", false},
+		{"P:a\nV:2-r0\n", "P:b\nV:1-r0\nr:a<2 a>=2\n", true},
+		{"P:a\nV:1-r0\n", "P:b\nV:1-r0\nr:!a\n", false},
+		{"P:a\nV:1-r0\n", "P:b\nV:1-r0\nr:aa\n", false},
+		{"P:a\nV:1-r0\n", "P:b\nV:1-r0\nr:<< =\n", false},
+		{"P:a\nV:1-r0\no:x\n", "P:b\nV:1-r0\no:x\n", true},
+		{"P:a\nV:1-r0\no:x\n", "P:b\nV:1-r0\no:y\n", false},
+		{"P:a\nV:1-r0\no:\n", "P:b\nV:1-r0\no:\n", false},
+	} {
+		a, b := read(test.a), read(test.b)
+		if got := a.MayShare(b); got != test.want || b.MayShare(a) != got {
+			t.Errorf("MayShare(%q, %q) = %v, want %v both ways", test.a, test.b, got, test.want)
+		}
+	}
+}
+
 func TestReadInstalledTellsTheLine(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

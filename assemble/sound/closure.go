@@ -8,6 +8,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/pyimg/pyimg/assemble/cpython"
 )
 
 // A want is a library that an object needs by name.
@@ -237,15 +239,17 @@ func (c *checker) ended(k want, programs []*object) {
 
 // missing tells of a library that cannot be loaded.
 func (c *checker) missing(k want) {
-	severity := Error
+	severity, after := Error, ""
 	switch there := c.elsewhere(k) != ""; {
+	case cpython.IsOptional(k.at):
+		severity, after = Warning, ": this optional module of Python cannot be imported"
 	case c.objects[k.at].preloaded && c.musl: // every process ends
 	case isMaterial(k.at), there && !c.inSystem(k.at) && !isExtension(k.at):
 		severity = Note
 	case !c.musl, there: // whoever loads it may have loaded that before
 		severity = Warning
 	}
-	c.find(severity, "elf-needed", "/"+k.at, c.provider(k), "/%s needs %s, which nothing in the image provides to it%s", k.at, k.name, c.elsewhere(k))
+	c.find(severity, "elf-needed", "/"+k.at, c.provider(k), "/%s needs %s, which nothing in the image provides to it%s%s", k.at, k.name, c.elsewhere(k), after)
 }
 
 // lent reports whether a program that loads the library at run time may bring what it needs: it has loaded one of that

@@ -186,7 +186,7 @@ func (c *checker) places(dirs []string) map[string]bool {
 // isExtension reports whether the file is a module that Python imports.
 func isExtension(at string) bool {
 	return strings.HasSuffix(at, ".so") && (strings.Contains(at, "/lib-dynload/") ||
-		strings.Contains(at, "/site-packages/") && (strings.Contains(at, ".cpython-") || strings.HasSuffix(at, ".abi3.so")))
+		strings.Contains(at, "-packages/") && (strings.Contains(at, ".cpython-") || strings.HasSuffix(at, ".abi3.so"))) // site-packages, dist-packages
 }
 
 // isMaterial reports whether the file lies where files are tested with, burnt into devices or handed on, and so is not
@@ -241,23 +241,4 @@ func Installed(t *layers.Tree) ([]apk.InstalledPackage, error) {
 		}
 	}
 	return nil, nil
-}
-
-// owners checks apk's database: a file has one owner.
-func (c *checker) owners() {
-	var err error
-	if c.packages, err = Installed(c.Tree); err != nil {
-		c.find(Warning, "apk-database", "/lib/apk/db/installed", "make the image anew", "apk's database cannot be read: %v", err)
-		return
-	}
-	seen := map[string]string{}
-	for _, p := range c.packages {
-		for _, at := range p.Paths {
-			if other, ok := seen[at]; ok && other != p.Name {
-				c.find(Error, "package-conflict", "/"+at, "leave one of them out",
-					"/%s belongs to the packages %s and %s: one has overwritten the other's file", at, other, p.Name)
-			}
-			seen[at] = p.Name
-		}
-	}
 }

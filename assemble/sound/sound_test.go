@@ -113,6 +113,11 @@ func withELF(e fixture.ELF, change func(*fixture.ELF)) fixture.ELF {
 	return e
 }
 
+// database is an image with what apk would have of these packages.
+func database(installed string) image {
+	return image{layers: [][]fixture.File{{dir("lib/apk"), dir("lib/apk/db"), text("lib/apk/db/installed", installed)}}}
+}
+
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	allocator := withELF(library("libjemalloc.so.2"), func(e *fixture.ELF) { e.Exports = []string{"malloc", "free"} })
@@ -196,6 +201,13 @@ func TestCheck(t *testing.T) {
 			PAX: map[string]string{"SCHILY.xattr.security.capability": "x"}})}, nil, ""},
 		"two owners": {image{layers: one(dir("lib/apk"), dir("lib/apk/db"), text("lib/apk/db/installed", db), script("usr/bin/x", "#!/bin/sh\n"))},
 			[]string{"error package-conflict /usr/bin/x"}, "a and b"},
+		"replaced file": {database("P:a\nV:1-r0\nF:usr/bin\nR:x\n\nP:b\nV:2-r0\nr:a\nF:usr/bin\nR:x\n\n"), nil, ""},
+		"file of another version than the replaced": {database("P:a\nV:3-r0\nF:usr/bin\nR:x\n\nP:b\nV:2-r0\nr:a<3\nF:usr/bin\nR:x\n\n"),
+			[]string{"error package-conflict /usr/bin/x"}, "neither replaces the other"},
+		"file of one origin": {database("P:a\nV:1-r0\no:s\nF:usr/bin\nR:x\n\nP:b\nV:2-r0\no:s\nF:usr/bin\nR:x\n\n"), nil, ""},
+		"one replaces two":   {database("P:a\nV:1-r0\nF:usr\nR:x\n\nP:b\nV:2-r0\nF:usr\nR:x\n\nP:c\nV:1-r0\nr:a b\nF:usr\nR:x\n\n"), nil, ""},
+		"one replaces one of two": {database("P:a\nV:1-r0\nF:usr\nR:x\n\nP:b\nV:2-r0\nF:usr\nR:x\n\nP:c\nV:1-r0\nr:b\nF:usr\nR:x\n\n"),
+			[]string{"error package-conflict /usr/x"}, "a and b"},
 		"library missing": {image{layers: one(run("usr/lib/x.so", library("x.so", "libssl.so.3")))}, []string{"error elf-needed /usr/lib/x.so"}, "libssl.so.3"},
 		"library of a program missing": {image{layers: one(run("usr/lib/x.so", library("x.so", "libssl.so.3")), run("usr/bin/a", program("x.so")), run("usr/bin/b", program("x.so")))},
 			[]string{"error elf-needed /usr/lib/x.so"}, "/usr/bin/a cannot start, nor can 1 others"},

@@ -1,0 +1,56 @@
+package cpython_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/pyimg/pyimg/assemble/cpython"
+)
+
+func TestParseArguments(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		line  string
+		minor int
+		want  cpython.Arguments
+		fails bool
+	}{
+		{line: ""},
+		{line: "app.py", want: cpython.Arguments{File: "app.py"}},
+		{line: "app.py -m x", want: cpython.Arguments{File: "app.py"}},
+		{line: "-u app.py", want: cpython.Arguments{File: "app.py"}},
+		{line: "-uBOO app.py", want: cpython.Arguments{File: "app.py", NoBytecode: true, Optimize: 2}},
+		{line: "-X dev -Xfaulthandler -W ignore -Werror app.py", want: cpython.Arguments{File: "app.py"}},
+		{line: "-uX dev -m app", want: cpython.Arguments{Module: "app"}},
+		{line: "-mapp.cli x", want: cpython.Arguments{Module: "app.cli"}},
+		{line: "-Im app", want: cpython.Arguments{Module: "app", IgnoreEnvironment: true, SafePath: true, NoUserSite: true}},
+		{line: "-EsSP app", want: cpython.Arguments{File: "app", IgnoreEnvironment: true, SafePath: true, NoUserSite: true, NoSite: true}},
+		{line: "-c print(1) app.py"},
+		{line: "-uc print(1)"},
+		{line: "-cprint(1)"},
+		{line: "-- -x.py", want: cpython.Arguments{File: "-x.py"}},
+		{line: "- app.py"},
+		{line: "-V app.py"},
+		{line: "--version -m app"},
+		{line: "--check-hash-based-pycs never app.py", want: cpython.Arguments{File: "app.py"}},
+		{line: "--help-all app.py"},
+		{line: "-P app.py", minor: 11, want: cpython.Arguments{File: "app.py", SafePath: true}},
+		{line: "-P app.py", minor: 10, fails: true},
+		{line: "-m", fails: true},
+		{line: "-c", fails: true},
+		{line: "-X", fails: true},
+		{line: "-uz app.py", fails: true},
+		{line: "-J", fails: true},
+		{line: "-: app.py", fails: true},
+		{line: "--check-hash-based-pycs", fails: true},
+		{line: "--unbuffered app.py", fails: true},
+	} {
+		got, err := cpython.ParseArguments(strings.Fields(test.line), test.minor)
+		if (err != nil) != test.fails {
+			t.Errorf("ParseArguments(%q) = %v, want an error: %v", test.line, err, test.fails)
+		}
+		if err == nil && got != test.want {
+			t.Errorf("ParseArguments(%q) = %+v, want %+v", test.line, got, test.want)
+		}
+	}
+}
