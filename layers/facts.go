@@ -22,7 +22,7 @@ import (
 //
 // A new version makes the facts of older ones unreadable, and they are made again from their blobs. Raise it whenever a
 // scan would now write something else.
-const factsMagic = "pyimgF06"
+const factsMagic = "pyimgF07"
 
 const (
 	factsHead = len(factsMagic) + 4

@@ -9,8 +9,8 @@ import (
 
 // keepsWhole reports whether later stages read the file at p: accounts decide owners, os-release names the
 // distribution, busybox-paths.d its links, ld-musl-*.path and ld.so.conf where libraries are searched, _sysconfigdata how
-// Python was built and patchlevel.h which one it is (a runtime has its own prefix before these two), apk's database who
-// owns a file.
+// Python was built and patchlevel.h which one it is (a runtime has its own prefix before these two), .pth files and
+// pyvenv.cfg where Python finds modules (site.py, PEP 405), apk's database who owns a file.
 func keepsWhole(p string) bool {
 	dir, base := path.Split(p)
 	switch {
@@ -24,6 +24,8 @@ func keepsWhole(p string) bool {
 		return true
 	case p == "usr/lib/os-release":
 		return true // where etc/os-release is a symlink, os-release(5)
+	case base == "pyvenv.cfg", strings.HasSuffix(base, ".pth") && strings.HasSuffix(dir, "-packages/"):
+		return true
 	}
 	in := "/" + dir
 	return strings.HasPrefix(base, "_sysconfigdata") && strings.HasSuffix(base, ".py") && strings.Contains(in, "/lib/python3.") ||

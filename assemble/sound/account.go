@@ -40,16 +40,29 @@ func (c *checker) records(at string, fields int) (rs []record, bad []string) {
 	return rs, bad
 }
 
-// readUser finds out whom image.user means: USER or UID, and perhaps :GROUP or :GID (image-spec, config.md).
-func (c *checker) readUser() account {
-	user, group, hasGroup := strings.Cut(c.Config.User, ":")
+// maxRuntimeID is the highest user or group number that container runtimes take (moby/sys/user, containerd's WithUser).
+const maxRuntimeID = 1<<31 - 1
+
+// accountNumber is the number that a part of image.user is; ok is false for a name.
+func accountNumber(part string) (n int64, ok bool) {
+	n, err := strconv.ParseInt(part, 10, 64)
+	return n, err == nil
+}
+
+func taken(id int64) bool { return id >= 0 && id <= maxRuntimeID }
+
+// readUser finds out whom a setting such as image.user means: USER or UID, and perhaps :GROUP or :GID (image-spec,
+// config.md).
+func (c *checker) readUser(setting string) account {
+	user, group, _ := strings.Cut(setting, ":")
+	hasGroup := group != ""
 	a := account{home: "/", known: true}
 	passwd, _ := c.records("etc/passwd", 7)
 	number, err := strconv.Atoi(user)
 	if user == "" {
 		number, err = 0, nil
 	}
-	a.uid, a.known = number, err == nil
+	a.uid, a.known = number, err == nil && taken(int64(number))
 	for _, r := range passwd {
 		uid, _ := strconv.Atoi(r[2])
 		if r[0] == user || err == nil && uid == number {
@@ -76,13 +89,7 @@ func (c *checker) readUser() account {
 
 // accounts checks the user of the configuration and the files that hold accounts.
 func (c *checker) accounts() {
-	user, group, hasGroup := strings.Cut(c.Config.User, ":")
-	if !c.user.known {
-		c.find(Error, "user", "/etc/passwd", "add the account, or give its number", "the image's user is %q, which /etc/passwd does not have", user)
-	}
-	if _, err := strconv.Atoi(group); hasGroup && err != nil && len(c.user.groups) == 0 {
-		c.find(Error, "user", "/etc/group", "add the group, or give its number", "the image's group is %q, which /etc/group does not have", group)
-	}
+	c.userAndGroup()
 	if home := c.user.home; c.user.name != "" && path.IsAbs(home) && home != "/dev/null" {
 		if _, err := c.Tree.Lookup(home); err != nil {
 			severity := Note // who is meant to be nobody in particular
@@ -112,6 +119,26 @@ func (c *checker) accounts() {
 	c.shadow()
 }
 
+// userAndGroup checks that the two parts of the image's user are names that the image has, or numbers that runtimes take.
+func (c *checker) userAndGroup() {
+	user, group, _ := strings.Cut(c.Config.User, ":")
+	const fix = "take a number from 0 to 2147483647"
+	switch number, ok := accountNumber(user); {
+	case c.user.known:
+	case ok && !taken(number):
+		c.find(Error, "user", "", fix, "the image's user is the number %d: container runtimes refuse to start it", number)
+	default:
+		c.find(Error, "user", "/etc/passwd", "add the account, or give its number", "the image's user is %q, which /etc/passwd does not have", user)
+	}
+	switch number, ok := accountNumber(group); {
+	case group == "":
+	case ok && !taken(number):
+		c.find(Error, "user", "", fix, "the image's group is the number %d: container runtimes refuse to start it", number)
+	case !ok && len(c.user.groups) == 0:
+		c.find(Error, "user", "/etc/group", "add the group, or give its number", "the image's group is %q, which /etc/group does not have", group)
+	}
+}
+
 func (c *checker) badLines(at string, bad []string) {
 	if len(bad) > 0 {
 		c.find(Warning, "accounts", at, "correct the line", "%s has %d lines that make no sense, such as %.60q", at, len(bad), bad[0])
@@ -135,31 +162,60 @@ func (c *checker) shadow() {
 // The permissions of a mode's lowest three bits.
 const (
 	mayExecute = 1
+	mayWrite   = 2
 	mayRead    = 4
 )
 
-// may reports whether the user has the permissions on a node itself. See path_resolution(7).
-func (c *checker) may(n layers.Node, want int64) bool {
+// may reports whether the account has the permissions on a node itself. See path_resolution(7).
+func (a account) may(n layers.Node, want int64) bool {
 	h := n.Entry.Header
 	switch {
-	case !c.user.known:
-		return true // told already
-	case c.user.uid == 0:
+	case !a.known:
+		return true // said already
+	case a.uid == 0:
 		return want&mayExecute == 0 || n.IsDir() || h.Mode&0o111 != 0
-	case h.Uid == c.user.uid:
+	case h.Uid == a.uid:
 		return h.Mode>>6&want == want
-	case slices.Contains(c.user.groups, h.Gid):
+	case slices.Contains(a.groups, h.Gid):
 		return h.Mode>>3&want == want
 	}
 	return h.Mode&want == want
 }
 
-// barrier is the folder on the way to a node that the user may not enter, "" where there is none.
-func (c *checker) barrier(n layers.Node) string {
-	for dir := path.Dir(n.Path); dir != "." && dir != "/"; dir = path.Dir(dir) {
-		if d, err := c.Tree.Lstat(dir); err == nil && !c.may(d, mayExecute) {
-			return "/" + dir
+// barrier is the folder on the way to a path that the account may not enter, "" where there is none. Symlinks are followed
+// as the kernel does: their own folders must be entered, too.
+func (c *checker) barrier(a account, name string) string {
+	const most = 40 // symlinks, as in Linux
+	at, links := "/", 0
+	for rest := strings.Split(name, "/"); len(rest) > 0; {
+		part := rest[0]
+		rest = rest[1:]
+		switch part {
+		case "", ".":
+			continue
+		case "..":
+			at = path.Dir(at)
+			continue
 		}
+		if d, err := c.Tree.Lstat(at); err == nil && !a.may(d, mayExecute) {
+			return at
+		}
+		next, err := c.Tree.Lstat(path.Join(at, part))
+		if err != nil {
+			return ""
+		}
+		if next.Entry.Header.Typeflag != tar.TypeSymlink {
+			at = path.Join(at, part)
+			continue
+		}
+		if links++; links > most {
+			return ""
+		}
+		to := next.Entry.Header.Linkname
+		if path.IsAbs(to) {
+			at = "/"
+		}
+		rest = append(strings.Split(to, "/"), rest...)
 	}
 	return ""
 }
@@ -188,9 +244,9 @@ func (c *checker) directories() {
 			"the image's workdir %s is not in the image: container runtimes make it, as root's", dir)
 	case n.Entry.Header.Typeflag != tar.TypeDir:
 		c.find(Error, "workdir", dir, "choose another workdir", "the image's workdir %s is not a folder", dir)
-	case c.barrier(n) != "":
-		c.find(Error, "workdir", dir, fix, "the user %s may not enter %s, in which the image's workdir %s is", c.user.who(), c.barrier(n), dir)
-	case !c.may(n, mayExecute|mayRead):
+	case c.barrier(c.user, dir) != "":
+		c.find(Error, "workdir", dir, fix, "the user %s may not enter %s, in which the image's workdir %s is", c.user.who(), c.barrier(c.user, dir), dir)
+	case !c.user.may(n, mayExecute|mayRead):
 		c.find(Error, "workdir", dir, fix, "the user %s may not enter and read the image's workdir %s (mode %04o, owner %d:%d)",
 			c.user.who(), dir, n.Entry.Header.Mode&0o7777, n.Entry.Header.Uid, n.Entry.Header.Gid)
 	}

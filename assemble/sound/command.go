@@ -2,6 +2,7 @@ package sound
 
 import (
 	"archive/tar"
+	"debug/elf"
 	"fmt"
 	"path"
 	"slices"
@@ -10,50 +11,91 @@ import (
 	"github.com/pyimg/pyimg/layers"
 )
 
-// command checks what a container runs: the first word of entrypoint, or of cmd where there is none.
-func (c *checker) command() {
-	field, argv := "entrypoint", c.Config.Entrypoint
-	if len(argv) == 0 {
-		field, argv = "cmd", c.Config.Cmd
-	}
-	if len(argv) > 0 {
-		c.executable(field, argv[0], 0)
-	}
+// A launch is a command line on its way to a program: the image's own, what a script's #! line makes of it, or what env,
+// tini and the like start in their place.
+type launch struct {
+	argv  []string
+	user  account
+	paths []string // PATH
+	depth int      // how many launches led here
+
+	check string // for findings on the program itself
+	where string // the field of the configuration, and the scripts that led here
+	at    string // where findings without a path of their own belong; "" is the configuration
 }
 
-// executable follows a command through PATH, symlinks and #! to a program that the platform runs. See execve(2).
-func (c *checker) executable(field, command string, depth int) {
-	const maxInterpreters = 5 // Linux gives up there
-	if depth > maxInterpreters {
-		c.find(Error, field, command, "let the script name a program", "%s: the #! lines lead on and on, up to %s", field, command)
+// maxLaunches bounds how far one command leads to the next; Linux gives up at five scripts.
+const maxLaunches = 12
+
+// command checks what a container runs: entrypoint, with cmd behind it, or cmd alone.
+func (c *checker) command() {
+	field := "entrypoint"
+	if len(c.Config.Entrypoint) == 0 {
+		field = "cmd"
+	}
+	l := launch{argv: slices.Concat(c.Config.Entrypoint, c.Config.Cmd), user: c.user, paths: c.runtimePaths(), check: field, where: field}
+	if len(l.argv) == 0 {
 		return
 	}
-	n, err := c.which(command)
+	c.launch(l)
+}
+
+// runtimePaths are the folders in which runc finds a bare command: it refuses those that are relative (Go's os/exec).
+func (c *checker) runtimePaths() []string {
+	list, set := c.lookupEnv("PATH")
+	if !set {
+		return c.paths
+	}
+	var dirs []string
+	for dir := range strings.SplitSeq(list, ":") {
+		if path.IsAbs(dir) {
+			dirs = append(dirs, path.Clean(dir))
+		}
+	}
+	return dirs
+}
+
+// launchFinding notes a finding about a launch.
+func (c *checker) launchFinding(l launch, severity Severity, check, at, fix, format string, args ...any) {
+	if at == "" {
+		at = l.at
+	}
+	c.find(severity, check, at, fix, "%s: %s", l.where, fmt.Sprintf(format, args...))
+}
+
+// launch follows a command through PATH, symlinks, #! and programs that start others to a program that the platform runs.
+// See execve(2).
+func (c *checker) launch(l launch) {
+	command := l.argv[0]
+	if l.depth > maxLaunches {
+		c.launchFinding(l, Error, l.check, l.at, "let the script name a program", "the #! lines lead on and on, up to %s", command)
+		return
+	}
+	called, n, err := c.which(command, l.paths)
 	if err != nil {
-		c.find(Error, field, absolute(command), "add the package, runtime or file that has it", "%s: %v", field, err)
+		c.launchFinding(l, Error, l.check, absolute(command), "add the package, runtime or file that has it", "%v", err)
 		return
 	}
-	at := "/" + n.Path
-	switch h := n.Entry.Header; {
+	at, h := "/"+n.Path, n.Entry.Header
+	barrier := c.barrier(l.user, called)
+	bad := func(fix, format string, args ...any) { c.launchFinding(l, Error, l.check, at, fix, format, args...) }
+	switch {
 	case h.Typeflag == tar.TypeDir:
-		c.find(Error, field, at, "name a program", "%s: %s is a folder", field, at)
+		bad("name a program", "%s is a folder", at)
 	case h.Mode&0o111 == 0:
-		c.find(Error, field, at, "give it the mode 0755", "%s: %s is not executable (mode %04o)", field, at, h.Mode&0o7777)
-	case c.barrier(n) != "":
-		c.find(Error, field, at, "give the folder another mode, or move the program",
-			"%s: the user %s may not enter %s, in which %s is", field, c.user.who(), c.barrier(n), at)
-	case !c.may(n, mayExecute):
-		c.find(Error, field, at, "give it another mode or owner", "%s: the user %s may not run %s (mode %04o, owner %d:%d)",
-			field, c.user.who(), at, h.Mode&0o7777, h.Uid, h.Gid)
+		bad("give it the mode 0755", "%s is not executable (mode %04o)", at, h.Mode&0o7777)
+	case barrier != "":
+		bad("give the folder another mode, or move the program", "the user %s may not enter %s, in which %s is", l.user.who(), barrier, called)
+	case !l.user.may(n, mayExecute):
+		bad("give it another mode or owner", "the user %s may not run %s (mode %04o, owner %d:%d)", l.user.who(), at, h.Mode&0o7777, h.Uid, h.Gid)
 	case n.Entry.ELF != nil:
-		c.program(field, n)
+		c.program(l, called, n)
 	case strings.HasPrefix(string(n.Entry.Kept), "#!"):
-		c.script(field, n, depth)
+		c.script(l, called, n)
 	case h.Size == 0 && h.Typeflag == tar.TypeReg:
-		c.find(Error, field, at, "ship the file with its content", "%s: %s is empty", field, at)
+		bad("ship the file with its content", "%s is empty", at)
 	default:
-		c.find(Error, field, at, "begin it with a #! line, or name its interpreter before it",
-			"%s: %s is neither an ELF program nor a script with a #! line", field, at)
+		bad("begin it with a #! line, or name its interpreter before it", "%s is neither an ELF program nor a script with a #! line", at)
 	}
 }
 
@@ -65,75 +107,55 @@ func absolute(command string) string {
 	return ""
 }
 
-// which finds a command as execvp(3) does, in the PATH and the working directory of the configuration.
-func (c *checker) which(command string) (layers.Node, error) {
+// which finds a command as execvp(3) does, in the folders and the working directory of the configuration. called is the
+// path by which it is run.
+func (c *checker) which(command string, paths []string) (called string, n layers.Node, err error) {
 	if strings.Contains(command, "/") {
-		if !path.IsAbs(command) {
-			command = path.Join("/", c.Config.WorkingDir, command)
+		called = c.absolute(command)
+		if n, err = c.Tree.Lookup(called); err != nil {
+			return "", n, fmt.Errorf("%s: %w", called, err)
 		}
-		n, err := c.Tree.Lookup(command)
-		if err != nil {
-			return n, fmt.Errorf("%s: %w", command, err)
-		}
-		return n, nil
+		return called, n, nil
 	}
 	var dangling error
-	for _, dir := range c.paths {
+	for _, dir := range paths {
 		at := path.Join(dir, command)
 		n, err := c.Tree.Lookup(at)
 		if err == nil && n.Entry.Header.Typeflag != tar.TypeDir && n.Entry.Header.Mode&0o111 != 0 {
-			return n, nil
+			return at, n, nil
 		}
 		if _, is := c.Tree.Lstat(at); err != nil && is == nil && dangling == nil {
 			dangling = err
 		}
 	}
-	err := fmt.Errorf("%q is not in the image's PATH (%s)", command, strings.Join(c.paths, ":"))
+	if len(paths) == 0 {
+		return "", n, fmt.Errorf("%q is looked up in PATH, which the image has empty: container runtimes find no command", command)
+	}
+	err = fmt.Errorf("%q is not in the image's PATH (%s)", command, strings.Join(paths, ":"))
 	if dangling != nil {
 		err = fmt.Errorf("%w: %w", err, dangling)
 	}
-	return layers.Node{}, err
+	return "", n, err
 }
 
-// program checks what the closure does not tell of the one program that must start.
-func (c *checker) program(field string, n layers.Node) {
-	at := "/" + n.Path
+// program checks what the closure does not find out of a program that must start, and goes on to what that starts.
+func (c *checker) program(l launch, called string, n layers.Node) {
 	o := c.objects[n.Path]
 	if o == nil {
 		return
 	}
 	if o.Err != "" {
-		c.find(Error, field, at, "replace the file", "%s: %s is damaged: %s", field, at, o.Err)
+		c.launchFinding(l, Error, l.check, "/"+n.Path, "replace the file", "/%s is damaged: %s", n.Path, o.Err)
 		return
 	}
-	o.started = field
+	o.started, c.runs = l.where, n
+	c.starts(l, called, n)
 }
 
-func (c *checker) script(field string, n layers.Node, depth int) {
-	line, _, _ := strings.Cut(string(n.Entry.Kept), "\n")
-	at := "/" + n.Path
-	if strings.HasSuffix(line, "\r") {
-		c.find(Error, field, at, "save it with Unix line ends", "%s: the #! line of %s ends in a carriage return, which is taken for part of the interpreter's name", field, at)
-		return
-	}
-	words := strings.Fields(strings.TrimPrefix(line, "#!"))
-	if len(words) == 0 {
-		c.find(Error, field, at, "name it", "%s: the #! line of %s names no interpreter", field, at)
-		return
-	}
-	field, before := fmt.Sprintf("%s: %s", field, at), len(c.findings)
-	c.executable(field, words[0], depth+1)
-	if path.Base(words[0]) == "env" {
-		// env(1) looks its first operand up in PATH.
-		i := slices.IndexFunc(words[1:], func(w string) bool { return !strings.HasPrefix(w, "-") && !strings.Contains(w, "=") })
-		if i >= 0 {
-			c.executable(field, words[1+i], depth+1)
-		}
-	}
-	for i := range c.findings[before:] {
-		c.findings[before+i].Check = "interpreter"
-		if c.findings[before+i].Path == "" {
-			c.findings[before+i].Path = at
-		}
-	}
+// static reports whether a program needs no loader, so that nothing is preloaded into it and it loads nothing itself. A
+// loader that is run as a program does both.
+func static(o *object) bool {
+	base := path.Base(o.at)
+	return o.Err == "" && o.Interp == "" && len(o.Needed) == 0 && (o.Type == elf.ET_EXEC || o.Type == elf.ET_DYN && o.Soname == "") &&
+		!strings.HasPrefix(base, "ld-") && !strings.HasPrefix(base, "libc.")
 }

@@ -82,7 +82,7 @@ type Image struct {
 
 // Check returns all that is not sound, the worst first, then by path.
 func Check(im Image) []Finding {
-	c := &checker{Image: im}
+	c := &checker{Image: im, followed: map[string]bool{}}
 	c.survey()
 	c.layering()
 	c.owners()
@@ -94,6 +94,7 @@ func Check(im Image) []Finding {
 	c.preload()
 	c.closure()
 	c.python()
+	c.scripts()
 	c.settings()
 	c.attribute()
 	slices.SortStableFunc(c.findings, func(a, b Finding) int {
@@ -113,6 +114,9 @@ type checker struct {
 	pathDirs, systemDirs map[string]bool    // these and those where the image's loader looks for libraries
 	packages             []apk.InstalledPackage
 	user                 account
+	libraries            []stdlib        // filled in on demand
+	followed             map[string]bool // scripts that the container's command leads to
+	runs                 layers.Node     // the program that the container's command leads to, if that was found
 	findings             []Finding
 	byName               map[string][]string // paths of libraries, by their last part; filled in on demand
 }
@@ -139,30 +143,53 @@ func (c *checker) survey() {
 	c.musl = musl || !glibc
 	c.paths = c.searchPath()
 	c.pathDirs, c.systemDirs = c.places(c.paths), c.places(c.rules("").system)
-	c.user = c.readUser()
+	c.user = c.readUser(c.Config.User)
 }
 
-// env is a variable of the configuration; the last one counts.
+// env is a variable of the configuration.
 func (c *checker) env(name string) string {
+	value, _ := c.lookupEnv(name)
+	return value
+}
+
+// lookupEnv is a variable of the configuration, and whether it is set; the last one counts.
+func (c *checker) lookupEnv(name string) (string, bool) {
 	for _, e := range slices.Backward(c.Config.Env) {
 		if value, ok := strings.CutPrefix(e, name+"="); ok {
-			return value
+			return value, true
 		}
 	}
-	return ""
+	return "", false
 }
 
-// searchPath are the folders of PATH, as they lie in the image.
+// searchPath are the folders of PATH, as they lie in the image. An empty PATH has none: container runtimes look nothing up.
 func (c *checker) searchPath() []string {
 	const usual = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" // what container runtimes set
+	value, set := c.lookupEnv("PATH")
+	if !set {
+		value = usual
+	}
+	return c.folders(value)
+}
+
+// folders are those of a list with colons, as they lie in the image.
+func (c *checker) folders(list string) []string {
+	if list == "" {
+		return nil
+	}
 	var dirs []string
-	for dir := range strings.SplitSeq(cmp.Or(c.env("PATH"), usual), ":") {
-		if !path.IsAbs(dir) { // it starts where the container does
-			dir = path.Join("/", c.Config.WorkingDir, dir)
-		}
-		dirs = append(dirs, path.Clean(dir))
+	for dir := range strings.SplitSeq(list, ":") {
+		dirs = append(dirs, c.absolute(dir))
 	}
 	return dirs
+}
+
+// absolute is a path as a container sees it that starts in the image's workdir.
+func (c *checker) absolute(name string) string {
+	if path.IsAbs(name) {
+		return path.Clean(name)
+	}
+	return path.Join("/", c.Config.WorkingDir, name)
 }
 
 // inPath reports whether the file is one that PATH finds.

@@ -25,7 +25,7 @@ func (c *checker) links() {
 		switch base := path.Base(n.Path); {
 		case c.inPath(n.Path) && interpreter.MatchString(base):
 			severity = Error
-			if _, err := c.which(base); err == nil {
+			if _, _, err := c.which(base, c.paths); err == nil {
 				severity = Warning // PATH goes on to another one
 			}
 		case c.inPath(n.Path), c.inSystem(n.Path):

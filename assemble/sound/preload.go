@@ -34,7 +34,7 @@ func (c *checker) preload() {
 			c.find(severity, check, at, "name a shared library", "LD_PRELOAD names %s, which is not a shared library", lib)
 			continue
 		}
-		if c.barrier(n) != "" || !c.may(n, mayRead) {
+		if c.barrier(c.user, at) != "" || !c.user.may(n, mayRead) {
 			c.find(severity, check, at, "let it be read by everyone", "LD_PRELOAD names %s, which the user %s may not read", lib, c.user.who())
 		}
 		o.preloaded = true

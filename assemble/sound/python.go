@@ -2,7 +2,6 @@ package sound
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,61 +9,94 @@ import (
 	"github.com/pyimg/pyimg/layers"
 )
 
-// A pythonVersion is major and minor.
-type pythonVersion struct{ major, minor int }
-
-// pythonName returns what a program's or library's name says of the Python in it: python3.13, libpython3.13.so.1.0.
-func pythonName(name string) (pythonVersion, bool) {
-	m := regexp.MustCompile(`^(?:lib)?python(\d+)\.(\d+)t?(?:$|\.so)`).FindStringSubmatch(name)
-	if m == nil {
-		return pythonVersion{}, false
-	}
-	major, _ := strconv.Atoi(m[1]) // digits; what overflows is no Python
-	minor, _ := strconv.Atoi(m[2])
-	return pythonVersion{major, minor}, true
+// A pythonVersion is major and minor, and whether it has no global lock.
+type pythonVersion struct {
+	major, minor int
+	free         bool
 }
 
-// python checks what the environment asks of Python, and that its library is there.
+// folder is the name of its folder in lib.
+func (v pythonVersion) folder() string {
+	name := "python" + strconv.Itoa(v.major) + "." + strconv.Itoa(v.minor)
+	if v.free {
+		name += "t"
+	}
+	return name
+}
+
+// pythonName returns what the name of a program, library or folder says of the Python in it: python3.13,
+// libpython3.13.so.1.0.
+func pythonName(name string) (pythonVersion, bool) {
+	rest, is := strings.CutPrefix(strings.TrimPrefix(name, "lib"), "python")
+	if !is {
+		return pythonVersion{}, false
+	}
+	rest, _, _ = strings.Cut(rest, ".so")
+	rest, free := strings.CutSuffix(rest, "t")
+	major, minor, dotted := strings.Cut(rest, ".")
+	a, err1 := strconv.ParseUint(major, 10, 16)
+	b, err2 := strconv.ParseUint(minor, 10, 16)
+	return pythonVersion{int(a), int(b), free}, dotted && err1 == nil && err2 == nil
+}
+
+// A pythonRun is an interpreter that is started, or the one of PATH.
+type pythonRun struct {
+	called  string // the path by which it is started
+	exe     layers.Node
+	version pythonVersion
+	known   bool // version is
+}
+
+// python checks what the environment asks of Python, that its library is there, and what it can import.
 func (c *checker) python() {
-	n, ok := c.interpreter()
+	libs := c.stdlibs()
+	run, ok := c.interpreter()
+	c.extensions(libs, run)
+	c.bytecode(libs, run)
 	if !ok {
 		return
 	}
-	v, ok := c.versionOf(n)
-	c.mallocOf(n, v, ok)
-	if !ok {
+	c.mallocOf(run.exe, run.version, run.known)
+	c.staticPython(run)
+	if !run.known {
 		return
 	}
-	dir := "python" + strconv.Itoa(v.major) + "." + strconv.Itoa(v.minor)
+	n, v, dir := run.exe, run.version, run.version.folder()
 	if home := c.env("PYTHONHOME"); home != "" {
 		home, _, _ = strings.Cut(home, ":")
 		if !c.hasLibrary(home, dir) {
 			c.find(Error, "python-env", absolute(home), "unset it: Python finds its own",
 				"PYTHONHOME is %s, which has no lib/%s/encodings: python3 ends at its start", home, dir)
 		}
-	} else if prefix := path.Dir(path.Dir("/" + n.Path)); !c.hasLibrary(prefix, dir) {
+	} else if prefix := path.Dir(path.Dir("/" + n.Path)); !c.hasLibrary(prefix, dir) && c.venv(run) == nil {
 		c.find(Warning, "python-library", "/"+n.Path, "ship the standard library beside it",
 			"/%s is a Python %d.%d, and %s/lib/%s/encodings is missing", n.Path, v.major, v.minor, strings.TrimSuffix(prefix, "/"), dir)
 	}
 }
 
-// interpreter is the Python that the container runs, else the one of PATH. A missing one is told where it is meant to run.
-func (c *checker) interpreter() (layers.Node, bool) {
+// interpreter is the Python that the container runs, else the one of PATH.
+func (c *checker) interpreter() (pythonRun, bool) {
 	names := []string{"python3", "python"}
 	for _, argv := range [][]string{c.Config.Cmd, c.Config.Entrypoint} {
-		if len(argv) > 0 && strings.HasPrefix(path.Base(argv[0]), "python") {
+		if len(argv) > 0 && isPythonName(path.Base(argv[0])) {
 			names = slices.Insert(names, 0, argv[0])
 		}
 	}
 	for _, name := range names {
-		if n, err := c.which(name); err == nil {
-			return n, true
+		if called, n, err := c.which(name, c.paths); err == nil {
+			return c.pythonRun(called, n), true
 		}
 	}
-	return layers.Node{}, false
+	return pythonRun{}, false
 }
 
-// versionOf finds out a Python's version from its own name or the library that it is linked to.
+func (c *checker) pythonRun(called string, n layers.Node) pythonRun {
+	v, known := c.versionOf(n)
+	return pythonRun{called, n, v, known}
+}
+
+// versionOf finds out a Python's version from its own name, the library that it is linked to, or the only standard library
+// under its prefix.
 func (c *checker) versionOf(n layers.Node) (pythonVersion, bool) {
 	if v, ok := pythonName(path.Base(n.Path)); ok {
 		return v, true
@@ -76,7 +108,38 @@ func (c *checker) versionOf(n layers.Node) (pythonVersion, bool) {
 			}
 		}
 	}
+	var only []pythonVersion
+	for _, lib := range c.stdlibs() {
+		if path.Dir(path.Dir(lib.dir)) == path.Dir(path.Dir(n.Path)) {
+			only = append(only, lib.version)
+		}
+	}
+	if len(only) == 1 {
+		return only[0], true
+	}
 	return pythonVersion{}, false
+}
+
+// staticPython warns of a Python without a loader: it cannot import extension modules, and nothing is preloaded into it.
+func (c *checker) staticPython(run pythonRun) {
+	o := c.objects[run.exe.Path]
+	if o == nil || !static(o) {
+		return
+	}
+	at, modules := "/"+run.exe.Path, 0
+	for _, n := range c.nodes {
+		if isExtension(n.Path) {
+			modules++
+		}
+	}
+	if modules > 0 {
+		c.find(Warning, "python-static", at, "take a Python that is linked dynamically",
+			"%s is linked statically: it imports none of the %d extension modules (.so) in the image", at, modules)
+	}
+	if preload := c.env("LD_PRELOAD"); preload != "" && c.runs.Path != run.exe.Path {
+		c.find(Warning, "preload", at, "take a Python that is linked dynamically, or unset LD_PRELOAD",
+			"%s is linked statically: LD_PRELOAD does nothing, and no allocator is loaded", at)
+	}
 }
 
 func (c *checker) hasLibrary(prefix, dir string) bool {
@@ -114,6 +177,7 @@ func (c *checker) settings() {
 		}
 	}
 	c.locale()
+	c.timezone()
 	c.certificates()
 }
 
