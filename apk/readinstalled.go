@@ -29,7 +29,10 @@ func (p InstalledPackage) mayReplace(other InstalledPackage) bool {
 	const most = 16 // entries of one name; a database that lists more is made to cost time
 	i, _ := slices.BinarySearchFunc(p.Replaces, other.Name, func(d Dependency, name string) int { return strings.Compare(d.Name, name) })
 	for _, d := range p.Replaces[i:min(i+most, len(p.Replaces))] {
-		if d.Name == other.Name && !d.Conflict && d.matchesVersion(other.Version) {
+		if d.Name != other.Name || d.Conflict {
+			continue
+		}
+		if d.matchesVersion(Dialect2, other.Version) || d.matchesVersion(Dialect3, other.Version) { // a root does not say which apk made it
 			return true
 		}
 	}
