@@ -37,8 +37,10 @@ image:
 `
 
 // demoStart is what the demo says first.
-const demoStart = `Nothing below leaves this machine. Alpine's packages and Python are stand-ins: real names, relations and
-formats with made-up contents; a program only prints what it stands for. The rest is what pyimg does with real ones.
+const demoStart = `The demo uses this machine's loopback network alone. Its packages and its
+Python are stand-ins: their names, relations and formats are those of Alpine,
+their contents are made up, and their programs only print what they stand for.
+pyimg treats them as it treats real ones.
 
 `
 

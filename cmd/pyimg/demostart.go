@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -81,14 +82,19 @@ func (d *demo) start(ctx context.Context) (string, error) {
 	cmd := exec.CommandContext(ctx, findProgram(root, args[0], config.Config.Env), args[1:]...)
 	cmd.Env, cmd.Dir, cmd.SysProcAttr = config.Config.Env, "/", inChroot(dir)
 	said, err := cmd.Output()
-	var ended *exec.ExitError
-	switch {
-	case errors.As(err, &ended):
-		return "", fmt.Errorf("%s of %s/%s ended with %w", args[0], config.OS, config.Architecture, err)
-	case err != nil: // it was not started
-		return fmt.Sprintf("left out: this machine does not allow a chroot for %s: %v", args[0], err), nil
+	if forbidden(err) {
+		return fmt.Sprintf("left out: this machine does not allow a chroot: %v", err), nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("running %q of %s/%s: %w", args[0], config.OS, config.Architecture, err)
 	}
 	return fmt.Sprintf("%s in a chroot of the layers for %s/%s prints %q", args[0], config.OS, config.Architecture, strings.TrimSpace(string(said))), nil
+}
+
+// forbidden reports whether the machine did not let the demo make a user namespace or a chroot.
+func forbidden(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, errors.ErrUnsupported) ||
+		errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EINVAL) // no namespace more, and none at all
 }
 
 // ownImage returns the image for this machine, nil where there is none.
