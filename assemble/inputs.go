@@ -75,11 +75,11 @@ func (l Lock) Inputs(spec Spec) (Inputs, error) {
 		}
 		for j, r := range spec.tarballs(p.Platform) {
 			if j >= len(p.Runtimes) {
-				return in, &LockError{Err: fmt.Errorf(`has %d runtimes for %s, the spec more; write it anew with "pyimg lock"`, len(p.Runtimes), p.Platform)}
+				return in, &LockError{l.Name, fmt.Errorf(`it has %d runtimes for %s, the spec more; write it anew with "pyimg lock"`, len(p.Runtimes), p.Platform)}
 			}
 			at, err := r.locked(spec, p.Platform, p.Runtimes[j])
 			if err != nil {
-				return in, &LockError{Err: err}
+				return in, l.named(err)
 			}
 			in.Platforms[i].Runtimes = append(in.Platforms[i].Runtimes, InputRuntime{at.url, at.public, at.digest})
 		}

@@ -18,6 +18,8 @@ const LockVersion = 2
 // Lock is a plan with its results: all that the image is made of, by digest. The image's configuration, manifests and
 // index follow from it alone, without reading a package.
 type Lock struct {
+	Name string `json:"-"` // the file that it was read from, for errors
+
 	Version     int               `json:"version"`
 	Checksum    string            `json:"checksum"` // SHA-256 of all else, so that a change by hand is noticed
 	Spec        string            `json:"spec"`     // digest of the spec that it was made from

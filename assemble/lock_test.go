@@ -266,8 +266,26 @@ func TestLockTakesNothingFromElsewhere(t *testing.T) {
 	t.Parallel()
 	_, spec, lock := alpineLock(t)
 	spec.Alpine.Mirrors = []string{"http://127.0.0.1:1/elsewhere"}
-	if _, err := lock.Supply(spec, world{}.sources(t)); err == nil || !strings.Contains(err.Error(), "none of the spec's repositories") {
-		t.Errorf("Supply: %v, want an error about the repositories", err)
+	lock.Name = "app.lock"
+	_, err := lock.Supply(spec, world{}.sources(t))
+	if !errors.As(err, new(*assemble.LockError)) || !strings.HasPrefix(err.Error(), "lock app.lock: linux/amd64: it takes ") ||
+		!strings.Contains(err.Error(), "none of the spec's repositories") {
+		t.Errorf("Supply: %v, want a sentence about the repositories", err)
+	}
+}
+
+func TestLocksAreBounded(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ text, want string }{
+		"depth":   {`{"version": 2, "platforms": ` + strings.Repeat("[", 10_000), "line 1, column 60: nested more than 32 deep"},
+		"closed":  {`{"a": "[[[\"[[", "platforms":` + strings.Repeat(`{"a":`, 40) + "1" + strings.Repeat("}", 41), "nested more than 32 deep"},
+		"objects": {"{\"version\": 2,\n\"platforms\": [" + strings.Repeat("{},", 1_000_000) + "{}]}", "line 2, column 600009: more than 200000 objects and lists"},
+		"quotes":  {`{"version": 2, "spec": "` + strings.Repeat(`[{\"`, 300_000) + `", "news": 1}`, "unknown field"},
+	} {
+		_, err := assemble.ParseLock([]byte(c.text))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: ParseLock: %.300v, want an error with %q", name, err, c.want)
+		}
 	}
 }
 

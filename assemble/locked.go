@@ -21,7 +21,7 @@ func (l Lock) Plan(ctx context.Context, spec Spec, src Sources) (Plan, error) {
 	err = eachPlatform(plan.Spec.Platforms, func(i int) (err error) {
 		p, locked := &plan.Platforms[i], l.Platforms[i]
 		if p.Runtimes, err = ingestRuntimes(ctx, spec, p.Platform, src, locked.Runtimes); err != nil {
-			return err
+			return l.named(err)
 		}
 		_, err = p.allocate(spec, nil)
 		return err
@@ -40,7 +40,7 @@ func (l Lock) packages(spec Spec) (Plan, error) {
 	for i, p := range l.Platforms {
 		plan.Spec.Platforms = append(plan.Spec.Platforms, p.Platform)
 		if plan.Platforms[i], err = p.plan(plan.repositories); err != nil {
-			return plan, &LockError{Err: fmt.Errorf("%s: %w", p.Platform, err)}
+			return plan, &LockError{l.Name, fmt.Errorf("%s: %w", p.Platform, err)}
 		}
 	}
 	return plan, nil
@@ -62,7 +62,7 @@ func (p LockedPlatform) plan(from repositories) (PlatformPlan, error) {
 	for _, name := range p.Install {
 		q, ok := byName[name]
 		if !ok {
-			return plan, fmt.Errorf("installs %q, which is not among its packages", name)
+			return plan, fmt.Errorf("it installs %q, which is not among its packages", name)
 		}
 		pkg, err := q.pkg(from)
 		if err != nil {
@@ -83,7 +83,7 @@ func (q LockedPackage) pkg(from repositories) (*apk.Package, error) {
 	}
 	r, ok := from.holding(q.URLs, q.Arch, p.String())
 	if !ok {
-		return nil, fmt.Errorf("takes %s from %s, which is none of the spec's repositories", p, strings.Join(q.URLs, ", "))
+		return nil, fmt.Errorf("it takes %s from %s, which is none of the spec's repositories", p, strings.Join(q.URLs, ", "))
 	}
 	p.Repository = r.Repository
 	return p, nil

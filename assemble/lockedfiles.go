@@ -62,7 +62,7 @@ func (l Lock) fits(f *hostFiles) error {
 	if now == nil && l.Files == nil || now != nil && l.Files != nil && now.Digest == l.Files.Digest {
 		return nil
 	}
-	return &LockError{Err: errors.New(`was written when the spec's files were others; take them as they are now with "pyimg lock --update files"`)}
+	return &LockError{l.Name, errors.New(`it was written when the spec's files were others; take them as they are now with "pyimg lock --update files"`)}
 }
 
 // PackFiles is FitsFiles, and writes what the spec takes of its folder as a tar, for layers.UnpackFolder to make a folder of

@@ -17,30 +17,44 @@ import (
 	"github.com/pyimg/pyimg/internal/regular"
 )
 
-// maxLock bounds a lock: 9 platforms of a thousand packages take some 5 MB.
-const maxLock = 64 << 20
+// The bounds of a lock: 9 platforms of a thousand packages take some 5 MB. An empty object of two bytes takes up to a kilobyte
+// in memory, so they are counted first.
+const (
+	maxLock        = 64 << 20
+	maxLockObjects = 200_000
+	maxLockDepth   = 32
+)
 
 // LockError says why a lock cannot be used.
 type LockError struct {
 	File string // "" where it is no file's
-	Err  error
+	Err  error  // a sentence about it: "it was made from another spec"
 }
 
 func (e *LockError) Error() string {
 	if e.File == "" {
-		return "the lock " + e.Err.Error()
+		return "the lock: " + e.Err.Error()
 	}
-	return fmt.Sprintf("lock %s: it %v", e.File, e.Err)
+	return fmt.Sprintf("lock %s: %v", e.File, e.Err)
 }
 
 func (e *LockError) Unwrap() error { return e.Err }
+
+// named names the lock in an error that is about it and does not yet.
+func (l Lock) named(err error) error {
+	var fault *LockError
+	if errors.As(err, &fault) && fault.File == "" {
+		fault.File = l.Name
+	}
+	return err
+}
 
 // ReadLock reads a lock and checks that it is whole: of a version that is known, as it was written, and with the digests
 // that follow from it. The error is a *LockError but where the file cannot be read; fs.ErrNotExist where there is none.
 func ReadLock(name string) (Lock, error) {
 	data, err := regular.Read(name, maxLock)
 	if errors.Is(err, regular.ErrTooLarge) {
-		return Lock{}, &LockError{name, fmt.Errorf("has more than %d bytes, which no lock has", maxLock)}
+		return Lock{}, &LockError{name, fmt.Errorf("it has more than %d bytes, which no lock has", maxLock)}
 	}
 	if err != nil {
 		return Lock{}, fmt.Errorf("reading lock: %w", err)
@@ -49,6 +63,7 @@ func ReadLock(name string) (Lock, error) {
 	if err != nil {
 		return Lock{}, &LockError{name, err}
 	}
+	l.Name = name
 	return l, nil
 }
 
@@ -56,25 +71,56 @@ func ReadLock(name string) (Lock, error) {
 func ParseLock(data []byte) (Lock, error) {
 	var l Lock
 	if len(data) > maxLock {
-		return l, fmt.Errorf("has more than %d bytes, which no lock has", maxLock)
+		return l, fmt.Errorf("it has more than %d bytes, which no lock has", maxLock)
+	}
+	if err := checkNesting(data, maxLockDepth, maxLockObjects); err != nil {
+		return l, fmt.Errorf(`it is no lock: %w; write it anew with "pyimg lock"`, err)
 	}
 	var head struct{ Version int }
 	if err := json.Unmarshal(data, &head); err != nil {
-		return l, fmt.Errorf(`is not JSON: %w; write it anew with "pyimg lock"`, err)
+		return l, fmt.Errorf(`it is not JSON: %w; write it anew with "pyimg lock"`, err)
 	}
 	if head.Version != LockVersion {
-		return l, fmt.Errorf(`is of version %d, this pyimg knows version %d; use the pyimg that wrote it, or write it anew with "pyimg lock"`,
+		return l, fmt.Errorf(`it is of version %d, this pyimg knows version %d; use the pyimg that wrote it, or write it anew with "pyimg lock"`,
 			head.Version, LockVersion)
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&l); err != nil {
-		return l, fmt.Errorf(`was changed by hand: %w; write it anew with "pyimg lock"`, err)
+		return l, fmt.Errorf(`it was changed by hand: %w; write it anew with "pyimg lock"`, err)
 	}
 	if err := l.check(); err != nil {
-		return l, fmt.Errorf(`was changed by hand or merged wrongly: %w; write it anew with "pyimg lock"`, err)
+		return l, fmt.Errorf(`it was changed by hand or merged wrongly: %w; write it anew with "pyimg lock"`, err)
 	}
 	return l, nil
+}
+
+// checkNesting bounds the depth and the number of objects and lists of a JSON text before it is decoded.
+func checkNesting(data []byte, depth, objects int) error {
+	open, count, quoted := 0, 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			open++
+			count++
+		case c == '}' || c == ']':
+			open--
+		}
+		if open <= depth && count <= objects {
+			continue
+		}
+		where := fmt.Sprintf("line %d, column %d", 1+bytes.Count(data[:i], []byte("\n")), i-bytes.LastIndexByte(data[:i], '\n'))
+		if open > depth {
+			return fmt.Errorf("%s: nested more than %d deep", where, depth)
+		}
+		return fmt.Errorf("%s: more than %d objects and lists", where, objects)
+	}
+	return nil
 }
 
 // check holds a lock against its own checksum and the digests that follow from it.
@@ -147,7 +193,7 @@ func LockName(spec string) string {
 // Fits tells whether the lock was made from this spec and has its platforms. The error is a *LockError.
 func (l Lock) Fits(s Spec) error {
 	if l.Spec != s.Digest() {
-		return &LockError{Err: errors.New(`was made from another spec, or with other flags; write it anew with "pyimg lock", or leave it aside with --no-lock`)}
+		return &LockError{l.Name, errors.New(`it was made from another spec, or with other flags; write it anew with "pyimg lock", or leave it aside with --no-lock`)}
 	}
 	var missing []string
 	for _, p := range s.Platforms {
@@ -156,7 +202,7 @@ func (l Lock) Fits(s Spec) error {
 		}
 	}
 	if len(missing) > 0 {
-		return &LockError{Err: fmt.Errorf(`has nothing for %s; write it anew with "pyimg lock"`, strings.Join(missing, ", "))}
+		return &LockError{l.Name, fmt.Errorf(`it has nothing for %s; write it anew with "pyimg lock"`, strings.Join(missing, ", "))}
 	}
 	return nil
 }

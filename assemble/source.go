@@ -173,7 +173,7 @@ func (r Runtime) locked(spec Spec, p Platform, pin LockedRuntime) (place, error)
 		named := r.releases()
 		file, ok := strings.CutPrefix(pin.URL, redact.URL(named)+"/")
 		if !ok || strings.Contains(file, "..") {
-			return to, fmt.Errorf("takes %s from %s, which is not below the spec's mirror, %s", source, pin.URL, redact.URL(named))
+			return to, &LockError{Err: fmt.Errorf("it takes %s from %s, which is not below the spec's mirror, %s", source, pin.URL, redact.URL(named))}
 		}
 		to.url, to.public = spec.path(named)+"/"+file, pin.URL
 	}

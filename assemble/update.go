@@ -23,7 +23,7 @@ type hold struct {
 func Update(ctx context.Context, spec Spec, lock Lock, names []string, src Sources) (Plan, error) {
 	for _, name := range names {
 		if !lock.has(name) {
-			return Plan{}, &LockError{Err: fmt.Errorf("has no package %q to update; it has %s", name, strings.Join(lock.names(), ", "))}
+			return Plan{}, &LockError{lock.Name, fmt.Errorf("it has no package %q to update; it has %s", name, strings.Join(lock.names(), ", "))}
 		}
 	}
 	return resolve(ctx, spec, src, func(p Platform) hold {

@@ -20,8 +20,9 @@ func (b *Bundle) ReadLock(ctx context.Context, name string) (assemble.Lock, erro
 	}
 	lock, err := assemble.ParseLock(text)
 	if err != nil {
-		return lock, &FaultError{b.Path, LockPath(name), &assemble.LockError{Err: err}}
+		return lock, &FaultError{b.Path, LockPath(name), err}
 	}
+	lock.Name = strings.TrimSuffix(b.Path, "/") + "/" + LockPath(name)
 	spec, err := b.ReadSpec(ctx, name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist): // left out, since it has credentials

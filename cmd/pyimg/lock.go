@@ -147,10 +147,6 @@ func (p program) lockInForce(c *cli.Context, s assemble.Spec) (assemble.Lock, bo
 	if err == nil {
 		err = mirrorsFault(c, s, file, lock.FitsFiles(c.Context, s))
 	}
-	var fault *assemble.LockError
-	if errors.As(err, &fault) {
-		fault.File = file
-	}
 	if err != nil {
 		return lock, false, err
 	}

@@ -294,10 +294,6 @@ func (s lockedSpec) image() (image bundle.LockedImage, in assemble.Inputs, err e
 	if err == nil {
 		lock, err = lock.Only(s.spec.Platforms)
 	}
-	var fault *assemble.LockError
-	if errors.As(err, &fault) {
-		fault.File = s.file
-	}
 	if err != nil {
 		return image, in, err
 	}
