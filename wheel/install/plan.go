@@ -162,7 +162,7 @@ func (t *tree) sorted() []File {
 // Installed are the paths, from the root of the image, that the RECORD of an
 // installed distribution lists, with the bytecode of its modules. lib is the
 // folder that holds its .dist-info folder; cacheTag is in the names of bytecode
-// ("cpython-313"). Paths out of the root are left out.
+// ("cpython-313"). A path that leads above the root ends at the root.
 func Installed(rows []distinfo.Row, lib, cacheTag string) []string {
 	var paths []string
 	for _, r := range rows {
