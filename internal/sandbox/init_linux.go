@@ -1,0 +1,382 @@
+package sandbox
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The files that the first process inherits.
+const (
+	controlFD = 3
+	planFD    = 4
+)
+
+// initialize is the first process of the namespaces: it makes the root, starts the command, passes signals on, collects
+// orphans, and watches the limits. When it ends, the kernel ends all that is in the namespaces.
+func initialize() int {
+	runtime.LockOSThread() // the kernel ends the command when the thread that started it ends
+	control := os.NewFile(controlFD, "control")
+	unix.CloseOnExec(controlFD)
+	return answer(control, func() (Exit, error) { return runInit(control) })
+}
+
+// answer does the sandbox's work and tells the caller how it ended.
+func answer(control *os.File, work func() (Exit, error)) int {
+	exit, err := work()
+	if err == nil {
+		err = send(control, message{Exit: &exit}, nil)
+	} else {
+		m := message{Error: err.Error()}
+		if start := (*StartError)(nil); errors.As(err, &start) {
+			m.Code = start.Code
+		} else if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
+			m.Error = forbidden + m.Error
+		}
+		err = send(control, m, nil)
+	}
+	if err != nil {
+		return 1
+	}
+	return 0
+}
+
+func runInit(control *os.File) (Exit, error) {
+	p, err := readPlan[plan](planFD)
+	if err != nil {
+		return Exit{}, err
+	}
+	if m, _, err := receive(control); err != nil || !m.Start {
+		return Exit{}, errors.New("the sandbox was not told to start")
+	}
+	if err := p.takeRoot(); err != nil {
+		return Exit{}, err
+	}
+	if err = p.makeRoot(func(text string) { _ = send(control, message{Notice: text}, nil) }); err != nil {
+		return Exit{}, err
+	}
+	// The command may have this process's number on the host, and must not trace it.
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return Exit{}, fmt.Errorf("forbidding to trace the sandbox: %w", err)
+	}
+	_, _ = unix.KeyctlJoinSessionKeyring("") // the caller's keys stay outside; a kernel may have no keyrings
+	return p.supervise(control)
+}
+
+// takeRoot becomes user 0 of the namespace where the numbers came after the start.
+func (p plan) takeRoot() error {
+	if !p.Wait {
+		return nil
+	}
+	if err := errors.Join(syscall.Setresgid(0, 0, 0), syscall.Setresuid(0, 0, 0)); err != nil {
+		return fmt.Errorf("becoming user 0 of the sandbox: %w", err)
+	}
+	return nil
+}
+
+func readPlan[T any](fd uintptr) (T, error) {
+	var p T
+	f := os.NewFile(fd, "plan")
+	defer f.Close()
+	if err := json.NewDecoder(f).Decode(&p); err != nil {
+		return p, fmt.Errorf("reading the sandbox's plan: %w", err)
+	}
+	return p, nil
+}
+
+// step is the plan of the process that becomes the command.
+type step struct {
+	Args, Env []string
+	Dir       string
+	Keep      bool // user 0 keeps the capabilities that a container's root has
+	Limits    Limits
+	// Root and User are what chroot(2) and setresuid(2) are to be called with; "" where namespaces have done both.
+	Root   string
+	User   User
+	NoInet bool // sockets of no other kind than AF_UNIX
+}
+
+// supervise starts the command and waits for it.
+func (p plan) supervise(control *os.File) (Exit, error) {
+	attr := &syscall.SysProcAttr{
+		Cloneflags: syscall.CLONE_NEWUSER, UidMappings: p.UID, GidMappings: p.GID, GidMappingsEnableSetgroups: p.Many,
+		Credential: &syscall.Credential{Uid: uint32(p.User.UID), Gid: uint32(p.User.GID), NoSetGroups: !p.Many},
+	}
+	for _, g := range p.User.Groups {
+		attr.Credential.Groups = append(attr.Credential.Groups, uint32(g))
+	}
+	s := step{Args: p.Args, Env: p.Env, Dir: p.Dir, Keep: p.Many && p.User.UID == 0, Limits: p.Limits}
+	w := &watch{limits: p.Limits, pids: allPIDs, kill: func(s syscall.Signal) { _ = syscall.Kill(-1, s) }, dirs: []string{"/", "/tmp", "/dev/shm"}}
+	return p.follow(control, s, attr, w)
+}
+
+// follow starts the command and waits for it, while w watches its limits.
+func (p plan) follow(control *os.File, s step, attr *syscall.SysProcAttr, w *watch) (Exit, error) {
+	process, failed, err := p.start(control, s, attr)
+	if err != nil {
+		return Exit{}, err
+	}
+	go w.run()
+	go p.passOn(control, process)
+	status, err := reap(process.Pid)
+	if err != nil {
+		return Exit{}, err
+	}
+	if err := failed(); err != nil {
+		return Exit{}, err
+	}
+	return Exit{Code: exitCode(status), Limit: w.exceeded()}, nil
+}
+
+func exitCode(s syscall.WaitStatus) int {
+	if s.Signaled() {
+		return 128 + int(s.Signal())
+	}
+	return s.ExitStatus()
+}
+
+// start starts the process that becomes the command, in a user namespace of its own. failed says, once it has ended,
+// whether it could not become the command.
+func (p plan) start(control *os.File, s step, attr *syscall.SysProcAttr) (process *os.Process, failed func() error, err error) {
+	in, err := memoryFile(s)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer in.Close()
+	report, write, err := os.Pipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer write.Close()
+	c := exec.Command("/proc/self/exe") //nolint:noctx // the caller's end ends this process, and with it the command
+	c.Args = []string{commandName}
+	c.Env = []string{"GOMAXPROCS=1"}
+	c.ExtraFiles = []*os.File{in, write}
+	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
+	attr.Setsid, attr.Pdeathsig = true, syscall.SIGKILL
+	c.SysProcAttr = attr
+	if p.Terminal {
+		slave, err := p.terminal(control)
+		if err != nil {
+			return nil, nil, err
+		}
+		defer slave.Close()
+		c.Stdin, c.Stdout, c.Stderr = slave, slave, slave
+		c.SysProcAttr.Setctty = true
+	}
+	if err := c.Start(); err != nil {
+		return nil, nil, fmt.Errorf("starting the command in the sandbox: %w", err)
+	}
+	return c.Process, func() error { return readReport(report) }, nil
+}
+
+// terminal makes the command's terminal and sends its other end to the caller.
+func (p plan) terminal(control *os.File) (*os.File, error) {
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		return nil, fmt.Errorf("making a terminal in the sandbox: %w", err)
+	}
+	defer master.Close()
+	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("making a terminal in the sandbox: %w", err)
+	}
+	name := fmt.Sprintf("/dev/pts/%d", number)
+	slave, err := os.OpenFile(name, os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		return nil, fmt.Errorf("opening the sandbox's terminal: %w", err)
+	}
+	if p.Many {
+		err = os.Chown(name, p.host(p.UID, p.User.UID), p.host(p.GID, p.User.GID))
+	}
+	return slave, errors.Join(err, send(control, message{Master: true}, master))
+}
+
+// host is what a number of the command's namespace is in that of the first process.
+func (p plan) host(maps []syscall.SysProcIDMap, id int) int {
+	for _, m := range maps {
+		if id >= m.ContainerID && id < m.ContainerID+m.Size {
+			return m.HostID + id - m.ContainerID
+		}
+	}
+	return -1
+}
+
+// passOn passes the caller's signals on. When the caller ends, so do this process and the command.
+func (p plan) passOn(control *os.File, command *os.Process) {
+	for {
+		m, _, err := receive(control)
+		if err != nil {
+			p.abandon()
+			os.Exit(1)
+		}
+		if m.Signal != 0 {
+			_ = command.Signal(syscall.Signal(m.Signal))
+		}
+	}
+}
+
+// reap waits for the command, and for every orphan until then.
+func reap(pid int) (syscall.WaitStatus, error) {
+	for {
+		var status syscall.WaitStatus
+		got, err := syscall.Wait4(-1, &status, 0, nil)
+		switch {
+		case errors.Is(err, syscall.EINTR):
+		case err != nil:
+			return 0, fmt.Errorf("waiting for the command: %w", err)
+		case got == pid:
+			return status, nil
+		}
+	}
+}
+
+// watch ends the command when it exceeds a limit.
+type watch struct {
+	limits Limits
+	pids   func() []string      // of the processes to be watched
+	kill   func(syscall.Signal) // all of them
+	dirs   []string             // what is written below them and is in memory counts
+	mu     sync.Mutex
+	limit  string
+}
+
+func (w *watch) exceeded() string { w.mu.Lock(); defer w.mu.Unlock(); return w.limit }
+
+// end ends all processes.
+func (w *watch) end(limit string) {
+	w.mu.Lock()
+	if w.limit == "" {
+		w.limit = limit
+	}
+	w.mu.Unlock()
+	w.kill(syscall.SIGKILL)
+}
+
+func (w *watch) run() {
+	if w.limits.Time > 0 {
+		time.AfterFunc(w.limits.Time, func() {
+			w.mu.Lock()
+			w.limit = "time"
+			w.mu.Unlock()
+			w.kill(syscall.SIGTERM)
+			time.AfterFunc(w.limits.Grace, func() { w.end("time") })
+		})
+	}
+	if w.limits.Memory == 0 && w.limits.Processes == 0 {
+		return
+	}
+	const often = 20 * time.Millisecond // a program fills some 100 MB in that time
+	for range time.Tick(often) {
+		processes, memory := w.usage()
+		switch {
+		case w.limits.Processes > 0 && processes >= w.limits.Processes:
+			w.end("processes")
+		case w.limits.Memory > 0 && memory > w.limits.Memory:
+			w.end("memory")
+		}
+	}
+}
+
+// allPIDs are those of all processes of the namespace but for this one.
+func allPIDs() []string {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil
+	}
+	var pids []string
+	for _, e := range entries {
+		if name := e.Name(); name[0] >= '0' && name[0] <= '9' && name != "1" {
+			pids = append(pids, name)
+		}
+	}
+	return pids
+}
+
+// usage is how many threads of processes there are, which RLIMIT_NPROC counts as well, and what memory they and the written files take. Shared pages are told apart only
+// where the sum is above the limit: that is slow.
+func (w *watch) usage() (processes int, memory int64) {
+	pids := w.pids()
+	for _, pid := range pids {
+		processes += threads(pid)
+		memory += resident(pid)
+	}
+	files := written(w.dirs)
+	if limit := w.limits.Memory; limit > 0 && memory+files > limit {
+		memory = 0
+		for _, pid := range pids {
+			memory += proportional(pid)
+		}
+	}
+	return processes, memory + files
+}
+
+// threads is how many threads a process has; see proc_pid_stat(5).
+func threads(pid string) int {
+	text, err := os.ReadFile("/proc/" + pid + "/stat")
+	if err != nil {
+		return 0
+	}
+	const field = 20 - 3 // num_threads; the fields after the name begin with the third
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	if len(fields) <= field {
+		return 1
+	}
+	n, _ := strconv.Atoi(fields[field])
+	return n
+}
+
+// written is what the files in memory take.
+func written(dirs []string) (size int64) {
+	for _, dir := range dirs {
+		var s unix.Statfs_t
+		if unix.Statfs(dir, &s) == nil && (s.Type == unix.TMPFS_MAGIC || s.Type == unix.OVERLAYFS_SUPER_MAGIC) {
+			size += int64(s.Blocks-s.Bfree) * int64(s.Bsize)
+		}
+	}
+	return size
+}
+
+// resident is the memory that a process has, shared pages included; see proc_pid_statm(5).
+func resident(pid string) int64 {
+	text, err := os.ReadFile("/proc/" + pid + "/statm")
+	if err != nil {
+		return 0
+	}
+	var size, pages int64
+	if _, err := fmt.Sscan(string(text), &size, &pages); err != nil {
+		return 0
+	}
+	return pages * int64(os.Getpagesize())
+}
+
+// proportional is the memory of a process, with its share of shared pages; see proc_pid_smaps(5).
+func proportional(pid string) int64 {
+	text, err := os.ReadFile("/proc/" + pid + "/smaps_rollup")
+	if err != nil {
+		return resident(pid)
+	}
+	for line := range strings.SplitSeq(string(text), "\n") {
+		if value, ok := strings.CutPrefix(line, "Pss:"); ok {
+			var kilobytes int64
+			if _, err := fmt.Sscan(value, &kilobytes); err == nil {
+				return kilobytes << 10
+			}
+		}
+	}
+	return resident(pid)
+}
