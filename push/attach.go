@@ -1,7 +1,6 @@
 package push
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,8 +19,6 @@ const (
 	emptyType = "application/vnd.oci.empty.v1+json"
 	// fileTitle is the annotation that holds a file's name.
 	fileTitle = "org.opencontainers.image.title"
-	// maxReferrers bounds how often the list under the tag is written anew, since another process wrote it at once.
-	maxReferrers = 5
 )
 
 // An Artifact is something to attach to an image: a bill of materials, a provenance statement, a signature.
@@ -145,93 +142,8 @@ func (f File) blob(defaultType string) (blob, error) {
 	return blob{desc, f.Open}, err
 }
 
-// referrersTag is where what is attached is listed without the API. See the OCI distribution-spec, "Referrers Tag Schema".
-func referrersTag(h v1.Hash) string { return h.Algorithm + "-" + h.Hex }
-
-// listReferrer adds an entry to the list under a tag. Nothing locks it: it is read again, until the entry stays.
-func (s *repository) listReferrer(ctx context.Context, tag string, entry v1.Descriptor) error {
-	for range maxReferrers {
-		list, err := s.taggedReferrers(ctx, tag)
-		if err != nil {
-			return err
-		}
-		if slices.ContainsFunc(list.Manifests, func(d v1.Descriptor) bool { return d.Digest == entry.Digest }) {
-			return nil
-		}
-		list.Manifests = append(list.Manifests, entry)
-		raw, err := json.Marshal(list)
-		if err != nil {
-			return err
-		}
-		desc := v1.Descriptor{MediaType: types.OCIImageIndex, Digest: sha256Of(raw), Size: int64(len(raw))}
-		if _, err := s.putManifest(ctx, manifest{desc, raw}, tag); err != nil {
-			return err
-		}
-	}
-	return s.fail(fmt.Sprintf("listing %q under tag %q", entry.Digest, tag), errors.New("others change the list all the time; try again"))
-}
-
-// taggedReferrers reads the list under a tag; an empty one where there is none.
-func (s *repository) taggedReferrers(ctx context.Context, tag string) (*v1.IndexManifest, error) {
-	desc, raw, err := s.getManifest(ctx, tag)
-	if isMissing(err) {
-		return &v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{}}, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	list, err := v1.ParseIndexManifest(bytes.NewReader(raw))
-	if err == nil && !desc.MediaType.IsIndex() {
-		err = fmt.Errorf("it is of media type %q, not an index", desc.MediaType)
-	}
-	return list, s.fail(fmt.Sprintf("reading the list of what is attached, tag %q", tag), err)
-}
-
 // isMissing says whether a registry answered that something is not there, or that it does not know how to tell.
 func isMissing(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && slices.Contains([]int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented}, e.Status)
-}
-
-// Referrers lists what is attached to the image that ref names, and describes that image. artifactType, where it is not
-// "", is the only type to list.
-func (r Registry) Referrers(ctx context.Context, ref, artifactType string) (subject v1.Descriptor, list []v1.Descriptor, err error) {
-	type listing struct {
-		subject v1.Descriptor
-		list    []v1.Descriptor
-	}
-	out, err := promptly(ctx, func() (listing, error) {
-		s, subject, err := r.subject(ctx, ref, "pull")
-		if err != nil {
-			return listing{}, err
-		}
-		list, err := s.referrers(ctx, subject.Digest)
-		return listing{subject, list}, err
-	})
-	for _, d := range out.list {
-		if artifactType == "" || d.ArtifactType == artifactType {
-			list = append(list, d)
-		}
-	}
-	return out.subject, list, err
-}
-
-func (s *repository) referrers(ctx context.Context, subject v1.Hash) ([]v1.Descriptor, error) {
-	_, raw, err := s.get(ctx, s.url("referrers", subject.String()))
-	err = s.fail(fmt.Sprintf("asking what is attached to %q", subject), err)
-	if isMissing(err) {
-		list, err := s.taggedReferrers(ctx, referrersTag(subject))
-		if err != nil {
-			return nil, err
-		}
-		return list.Manifests, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	list, err := v1.ParseIndexManifest(bytes.NewReader(raw))
-	if err != nil {
-		return nil, s.fail(fmt.Sprintf("reading what is attached to %q", subject), err)
-	}
-	return list.Manifests, nil
 }

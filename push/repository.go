@@ -164,53 +164,55 @@ func (s *repository) headManifest(ctx context.Context, identifier string) (strin
 
 // getManifest reads a manifest. Named by its digest, it is checked against it.
 func (s *repository) getManifest(ctx context.Context, identifier string) (v1.Descriptor, []byte, error) {
-	desc, raw, err := s.get(ctx, s.url("manifests", identifier))
+	desc, raw, _, err := s.get(ctx, s.url("manifests", identifier))
 	if err == nil && strings.Contains(identifier, ":") && desc.Digest.String() != identifier {
 		err = &MismatchError{Want: identifier, Got: desc.Digest.String(), Size: desc.Size, GotSize: desc.Size}
 	}
 	return desc, raw, s.fail(fmt.Sprintf("reading manifest %q", identifier), err)
 }
 
-// get reads something small. An answer that breaks off is asked for again.
-func (s *repository) get(ctx context.Context, url string) (v1.Descriptor, []byte, error) {
-	type answer struct {
-		desc v1.Descriptor
-		raw  []byte
-	}
-	a, err := whole(ctx, s.policy, s.repo.RegistryStr(), func(ctx context.Context) (answer, error) {
-		desc, raw, err := s.getOnce(ctx, url)
-		return answer{desc, raw}, err
+// get reads something small, with its ETag. An answer that breaks off is asked for again.
+func (s *repository) get(ctx context.Context, url string) (desc v1.Descriptor, raw []byte, etag string, err error) {
+	resp, err := whole(ctx, s.policy, s.repo.RegistryStr(), func(ctx context.Context) (h http.Header, err error) {
+		h, raw, err = s.getOnce(ctx, url)
+		return h, err
 	})
-	return a.desc, a.raw, err
+	if err != nil {
+		return v1.Descriptor{}, nil, "", err
+	}
+	mediaType, _, _ := strings.Cut(resp.Get("Content-Type"), ";")
+	desc = v1.Descriptor{MediaType: types.MediaType(mediaType), Digest: sha256Of(raw), Size: int64(len(raw))}
+	return desc, raw, resp.Get("ETag"), nil
 }
 
-func (s *repository) getOnce(ctx context.Context, url string) (v1.Descriptor, []byte, error) {
+func (s *repository) getOnce(ctx context.Context, url string) (http.Header, []byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return v1.Descriptor{}, nil, err
+		return nil, nil, err
 	}
 	req.Header = accepted()
 	resp, err := s.client.Do(req)
 	if err != nil {
-		return v1.Descriptor{}, nil, err
+		return nil, nil, err
 	}
 	defer resp.Body.Close()
 	if err := checkStatus(resp, http.StatusOK); err != nil {
-		return v1.Descriptor{}, nil, err
+		return nil, nil, err
 	}
 	raw, err := readBounded(resp.Body, maxManifest)
-	if err != nil {
-		return v1.Descriptor{}, nil, err
-	}
-	mediaType, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
-	return v1.Descriptor{MediaType: types.MediaType(mediaType), Digest: sha256Of(raw), Size: int64(len(raw))}, raw, nil
+	return resp.Header, raw, err
 }
 
 // putManifest stores a manifest under a tag or under its digest, and gives the answer.
 func (s *repository) putManifest(ctx context.Context, m manifest, identifier string) (*http.Response, error) {
+	return s.putManifestIf(s.storing().Context(ctx), m, identifier, http.Header{})
+}
+
+// putManifestIf is putManifest with a condition in the header, and with the tries of ctx.
+func (s *repository) putManifestIf(ctx context.Context, m manifest, identifier string, h http.Header) (*http.Response, error) {
 	op := fmt.Sprintf("pushing manifest %q", identifier)
-	h := http.Header{"Content-Type": {string(m.desc.MediaType)}}
-	resp, err := s.do(s.storing().Context(ctx), http.MethodPut, s.url("manifests", identifier), h, bytes.NewReader(m.raw), http.StatusCreated, http.StatusOK, http.StatusAccepted)
+	h.Set("Content-Type", string(m.desc.MediaType))
+	resp, err := s.do(ctx, http.MethodPut, s.url("manifests", identifier), h, bytes.NewReader(m.raw), http.StatusCreated, http.StatusOK, http.StatusAccepted)
 	if err == nil {
 		err = sameDigest(resp, m.desc.Digest)
 	}

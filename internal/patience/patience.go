@@ -115,7 +115,7 @@ func (t *Tries) Again(ctx context.Context, host string, cause error, retryAfter 
 	if t.policy.Sleep != nil {
 		return t.policy.Sleep(ctx, wait)
 	}
-	return sleep(ctx, wait)
+	return Sleep(ctx, wait)
 }
 
 // fail counts a failure and returns how long to wait after it.
@@ -148,7 +148,8 @@ func backoff(first time.Duration, failures int) time.Duration {
 	return d/2 + rand.N(d/2+1)
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
+// Sleep waits for d, or until ctx ends; its error is then ctx's.
+func Sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

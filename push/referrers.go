@@ -1,0 +1,248 @@
+package push
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pyimg/pyimg/internal/patience"
+)
+
+const (
+	// maxRounds bounds how often the list under the tag is written, since another process overwrote it.
+	maxRounds = 20
+	// minSettle and maxSettle bound how long an entry must stay in the list before that is believed: another process that
+	// read the list before we wrote it overwrites it when its own write arrives.
+	minSettle = time.Second
+	maxSettle = 20 * time.Second
+	// settleFactor is how many times as long as our own reads and writes those of another process may take.
+	settleFactor = 3
+	// minLook is how long to wait between two looks at the list.
+	minLook = 100 * time.Millisecond
+	// maxDescribed bounds how many entries of a list are asked for their artifact type.
+	maxDescribed = 1000
+)
+
+// referrersTag is where what is attached is listed without the API. See the OCI distribution-spec, "Referrers Tag Schema".
+func referrersTag(h v1.Hash) string { return h.Algorithm + "-" + h.Hex }
+
+// listReferrer adds an entry to the list under a tag. Registries have no lock for that, and few obey If-Match, so that
+// processes which do this at once overwrite each other. Each one therefore looks on until no write of another can be on its
+// way any more, and adds its entry again where that was overwritten, with what it saw the others add.
+func (s *repository) listReferrer(ctx context.Context, tag string, entry v1.Descriptor) error {
+	l := &referrers{repository: s, tag: tag, entry: entry, adding: []v1.Descriptor{entry}}
+	var lost error
+	for round := range maxRounds {
+		// By chance: those that collided shall not collide again.
+		if err := patience.Sleep(ctx, rand.N(time.Duration(round)*l.took+1)); err != nil {
+			return err
+		}
+		var wrote bool
+		if wrote, lost = l.add(ctx); lost != nil {
+			if !mayPass(lost) {
+				return lost
+			}
+			continue
+		}
+		if !wrote && round == 0 {
+			return nil // it was there before
+		}
+		if kept, err := l.stays(ctx); kept || err != nil {
+			return err
+		}
+	}
+	if lost == nil {
+		lost = errors.New("other processes change the list all the time; try again")
+	}
+	return s.fail(fmt.Sprintf("listing %q under tag %q", entry.Digest, tag), lost)
+}
+
+// mayPass says whether a list that could not be written may be writable when it has been read again.
+func mayPass(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && (e.Status == http.StatusPreconditionFailed || e.Status == http.StatusConflict ||
+		patience.TemporaryStatus(e.Status) || patience.Temporary(e.Err))
+}
+
+// referrers is the list under a tag while an entry is being added.
+type referrers struct {
+	*repository
+	tag   string
+	entry v1.Descriptor
+
+	first  *v1.IndexManifest // as it was before
+	adding []v1.Descriptor   // the entry, and what others added since
+	took   time.Duration     // the longest of our reads and writes
+}
+
+// read reads the list and notes what others added.
+func (l *referrers) read(ctx context.Context) (*v1.IndexManifest, string, error) {
+	list, etag, err := l.taggedReferrers(ctx, l.tag)
+	if err != nil {
+		return nil, "", err
+	}
+	if l.first == nil {
+		l.first = list
+	}
+	for _, d := range list.Manifests {
+		if !lists(l.first.Manifests, d) && !lists(l.adding, d) && len(l.adding) < maxManifests {
+			l.adding = append(l.adding, d)
+		}
+	}
+	return list, etag, nil
+}
+
+// add reads the list and writes it with what it lacks. The write is tried once: before a second try the list may have
+// changed.
+func (l *referrers) add(ctx context.Context) (wrote bool, err error) {
+	began := time.Now()
+	list, etag, err := l.read(ctx)
+	if err != nil || lists(list.Manifests, l.entry) {
+		return false, err
+	}
+	now := *list
+	now.Manifests = slices.Clone(list.Manifests)
+	for _, d := range l.adding {
+		if !lists(now.Manifests, d) {
+			now.Manifests = append(now.Manifests, d)
+		}
+	}
+	raw, err := json.Marshal(now)
+	if err != nil {
+		return false, err
+	}
+	m := manifest{v1.Descriptor{MediaType: types.OCIImageIndex, Digest: sha256Of(raw), Size: int64(len(raw))}, raw}
+	h := http.Header{}
+	if etag != "" {
+		h.Set("If-Match", etag)
+	}
+	_, err = l.putManifestIf(patience.Policy{Tries: 1}.Start().Context(ctx), m, l.tag, h)
+	l.took = max(l.took, time.Since(began))
+	return true, err
+}
+
+// stays looks on until all writes have arrived that began before ours had, and says whether the entry is still there.
+func (l *referrers) stays(ctx context.Context) (bool, error) {
+	settle := min(minSettle+settleFactor*l.took, maxSettle)
+	for end := time.Now().Add(settle); ; {
+		if err := patience.Sleep(ctx, max(minLook, l.took/4)); err != nil {
+			return false, err
+		}
+		over := !time.Now().Before(end)
+		list, _, err := l.read(ctx)
+		if err != nil || !lists(list.Manifests, l.entry) {
+			return false, err
+		}
+		if over {
+			return true, nil
+		}
+	}
+}
+
+func lists(ds []v1.Descriptor, entry v1.Descriptor) bool {
+	return slices.ContainsFunc(ds, func(d v1.Descriptor) bool { return d.Digest == entry.Digest })
+}
+
+// taggedReferrers reads the list under a tag, with its ETag if the registry gives one; an empty list where there is none.
+func (s *repository) taggedReferrers(ctx context.Context, tag string) (list *v1.IndexManifest, etag string, err error) {
+	desc, raw, etag, err := s.get(ctx, s.url("manifests", tag))
+	err = s.fail(fmt.Sprintf("reading the list of what is attached, tag %q", tag), err)
+	if isMissing(err) {
+		return &v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{}}, "", nil
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	list, err = v1.ParseIndexManifest(bytes.NewReader(raw))
+	if err == nil && !desc.MediaType.IsIndex() {
+		err = fmt.Errorf("it is of media type %q, not an index", desc.MediaType)
+	}
+	return list, etag, s.fail(fmt.Sprintf("reading the list of what is attached, tag %q", tag), err)
+}
+
+// Referrers lists what is attached to the image that ref names, and describes that image. artifactType, where it is not
+// "", is the only type to list.
+func (r Registry) Referrers(ctx context.Context, ref, artifactType string) (subject v1.Descriptor, list []v1.Descriptor, err error) {
+	type listing struct {
+		subject v1.Descriptor
+		list    []v1.Descriptor
+	}
+	out, err := promptly(ctx, func() (listing, error) {
+		s, subject, err := r.subject(ctx, ref, "pull")
+		if err != nil {
+			return listing{}, err
+		}
+		list, err := s.referrers(ctx, subject.Digest)
+		s.describe(ctx, list)
+		return listing{subject, list}, err
+	})
+	for _, d := range out.list {
+		if artifactType == "" || d.ArtifactType == artifactType {
+			list = append(list, d)
+		}
+	}
+	return out.subject, list, err
+}
+
+func (s *repository) referrers(ctx context.Context, subject v1.Hash) ([]v1.Descriptor, error) {
+	_, raw, _, err := s.get(ctx, s.url("referrers", subject.String()))
+	err = s.fail(fmt.Sprintf("asking what is attached to %q", subject), err)
+	if isMissing(err) {
+		list, _, err := s.taggedReferrers(ctx, referrersTag(subject))
+		if err != nil {
+			return nil, err
+		}
+		return list.Manifests, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	list, err := v1.ParseIndexManifest(bytes.NewReader(raw))
+	if err != nil {
+		return nil, s.fail(fmt.Sprintf("reading what is attached to %q", subject), err)
+	}
+	return list.Manifests, nil
+}
+
+// describe fills in the artifact types that a list lacks, or has as that of the empty config, from the manifests: some tools
+// write such lists. What cannot be read stays as it is.
+func (s *repository) describe(ctx context.Context, list []v1.Descriptor) {
+	var group errgroup.Group
+	group.SetLimit(maxAsking)
+	asked := 0
+	for i := range list {
+		if d := &list[i]; (d.ArtifactType == "" || d.ArtifactType == emptyType) && asked < maxDescribed {
+			asked++
+			group.Go(func() error {
+				if _, raw, err := s.getManifest(ctx, d.Digest.String()); err == nil {
+					d.ArtifactType = artifactType(raw, d.ArtifactType)
+				}
+				return nil
+			})
+		}
+	}
+	_ = group.Wait()
+}
+
+// artifactType is that of a manifest: what it says, or else the media type of its config, as images before OCI 1.1 have it.
+func artifactType(raw []byte, listed string) string {
+	var m struct {
+		ArtifactType string        `json:"artifactType"`
+		Config       v1.Descriptor `json:"config"`
+	}
+	if json.Unmarshal(raw, &m) != nil {
+		return listed
+	}
+	return cmp.Or(m.ArtifactType, string(m.Config.MediaType), listed)
+}
