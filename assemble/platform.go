@@ -66,7 +66,7 @@ func ParsePlatform(s string) (Platform, error) {
 		p.Variant = "v7"
 	}
 	if p.arch().alpine == "" {
-		return Platform{}, fmt.Errorf("platform %q: Alpine has no such architecture; it has %s", s, strings.Join(knownPlatforms(), ", "))
+		return Platform{}, fmt.Errorf("platform %q: Alpine has no such architecture; it has %s", s, strings.Join(Platforms(), ", "))
 	}
 	return p, nil
 }
@@ -84,7 +84,8 @@ func ParsePlatforms(list string) ([]Platform, error) {
 	return sortPlatforms(ps), nil
 }
 
-func knownPlatforms() []string {
+// Platforms are the names of all platforms that Alpine has an architecture for.
+func Platforms() []string {
 	var names []string
 	for _, a := range arches() {
 		names = append(names, a.platform.String())

@@ -18,17 +18,25 @@ func TestGroup(t *testing.T) {
 		{line: "pyimg box --with key open A", want: "A [key]"},
 		{line: "pyimg box open -- --with", want: "--with []"},
 		{line: "pyimg box open open", want: "open []"},
-		{line: "pyimg box open -h", want: "pyimg box open [command options] THING"},
+		{line: "pyimg box open -h", want: "pyimg box open [FLAG...] THING"},
 		{line: "pyimg box -h", want: "pyimg box COMMAND"},
 		{line: "pyimg box", fault: `box needs a command; its commands are open; see "pyimg box --help"`},
 		{line: "pyimg box shut A", fault: `box has no command "shut"; its commands are open; see "pyimg box --help"`},
-		{line: "pyimg box --nonsense", fault: `flag provided but not defined: -nonsense; see "pyimg box --help"`},
-		{line: "pyimg box open --nonsense", fault: `flag provided but not defined: -nonsense; see "pyimg box open --help"`},
+		{line: "pyimg box --nonsense", fault: `box has no flag --nonsense; see "pyimg box --help"`},
+		{line: "pyimg box open --nonsense", fault: `box open has no flag --nonsense; see "pyimg box open --help"`},
+		{line: "pyimg help box open", want: "pyimg box open [FLAG...] THING"},
+		{line: "pyimg box open A -- -h", want: "A -h []"},
+		{line: "pyimg box opne A", fault: `box has no command "opne"; did you mean "pyimg box open"?; its commands are open; see "pyimg box --help"`},
+		{line: "pyimg bxo", fault: `no command "bxo"; did you mean "pyimg box"?; "pyimg --help" lists them`},
+		{line: "pyimg open", fault: `no command "open"; did you mean "pyimg box open"?; "pyimg --help" lists them`},
+		{line: "pyimg nothing-like-it", fault: `no command "nothing-like-it"; "pyimg --help" lists them`},
+		{line: "pyimg box open --wiht=key", fault: `box open has no flag --wiht; did you mean --with?; see "pyimg box open --help"`},
+		{line: "pyimg --with box", fault: `flag --with comes before a command; flags follow it, as in "pyimg COMMAND --with"`},
 		{line: "pyimg box open A --with", fault: `flag --with needs a value; see "pyimg box open --help"`},
 	} {
 		var out, stderr bytes.Buffer
-		app := program{stdout: &out, stderr: &stderr}.app()
-		app.HelpName = "pyimg"
+		p := program{stdout: &out, stderr: &stderr}
+		app := p.app()
 		app.Commands = []*cli.Command{group("box", "hold things", command(&cli.Command{
 			Name: "open", Usage: "open it", ArgsUsage: "THING",
 			Flags: []cli.Flag{&cli.StringSliceFlag{Name: "with"}},
@@ -37,10 +45,7 @@ func TestGroup(t *testing.T) {
 				return nil
 			},
 		}))}
-		args, err := flagsFirst(app, strings.Fields(test.line))
-		if err == nil {
-			err = app.RunContext(t.Context(), args)
-		}
+		err := p.runCommand(t.Context(), app, strings.Fields(test.line))
 		if test.fault != "" {
 			if err == nil || err.Error() != test.fault || exitCode(err) != exitUsage {
 				t.Errorf("%q: error %v, want %q as wrong use", test.line, err, test.fault)

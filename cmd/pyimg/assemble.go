@@ -19,8 +19,8 @@ import (
 func (p program) assembleCommand() *cli.Command {
 	flags := slices.Concat(sourceFlags(), imageFlags(), registryFlags(), pushFlags(), resultFlags())
 	flags = append(flags,
-		&cli.StringSliceFlag{Name: "push", Usage: "push to the registry `REF` (repeatable)"},
-		&cli.StringSliceFlag{Name: "output", Usage: "write `oci:DIR[:TAG]`, oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME] (repeatable)"},
+		&cli.StringSliceFlag{Name: "push", Usage: "`REF` push the image to this reference in a registry"},
+		&cli.StringSliceFlag{Name: "output", Usage: "`KIND:PATH[:NAME]` write the image to oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME]; the file - is stdout"},
 		lockFlag(),
 		&cli.BoolFlag{Name: "locked", Usage: "demand a lock that fits the spec"},
 		&cli.BoolFlag{Name: "no-lock", Usage: "leave the lock aside"},
@@ -30,11 +30,13 @@ func (p program) assembleCommand() *cli.Command {
 		Name:      "assemble",
 		Usage:     "resolve, ingest, verify, then write or push an image",
 		ArgsUsage: "[SPEC]",
-		Description: "SPEC is pyimg.yaml where left out, else the embedded one. Prints REF@DIGEST for each --push, else the digest alone.\n" +
-			"A lock beside the spec (see \"pyimg lock\") decides what the image is, and has to fit the spec. With --push nothing is then\n" +
+		Description: "SPEC is pyimg.yaml where left out, else the embedded one. Prints REF@DIGEST for each --push, else the digest alone;\n" +
+			"an archive that is written to stdout has that to itself, and the digest goes to stderr.\n\n" +
+			"A lock next to the spec (see \"pyimg lock\") decides what the image is, and has to fit the spec. With --push nothing is then\n" +
 			"fetched but what the registry lacks; with neither --push nor --output the image is made, to see that it still comes out so.\n\n" +
 			"Example: pyimg assemble --push ghcr.io/you/python:3.14\n" +
-			"         pyimg assemble app.yaml --platform linux/amd64 --output docker-archive:app.tar:app:latest",
+			"         pyimg assemble app.yaml --platform linux/amd64 --output docker-archive:app.tar:app:latest\n" +
+			"         pyimg assemble app.yaml --output docker-archive:-:app:latest | docker load",
 		Flags:  flags,
 		Action: p.assemble,
 	})
@@ -43,12 +45,12 @@ func (p program) assembleCommand() *cli.Command {
 // imageFlags are the flags that put the command line's word over what the spec says of the image.
 func imageFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "package", Usage: "`PKG` to add to the spec's packages (repeatable)"},
-		&cli.StringSliceFlag{Name: "runtime", Usage: "`URL|FILE|image:REF|standalone:VERSION|apk` instead of the spec's runtimes; may hold {alpine_arch}, {oci_arch}, {triple} (repeatable)"},
-		&cli.StringFlag{Name: "allocator", Usage: "`NAME` of the malloc to preload: jemalloc, mimalloc or none"},
-		&cli.StringFlag{Name: "layers", Usage: "`auto|package|single`: merge only what exceeds the limit, never, or everything"},
-		&cli.StringFlag{Name: "compression", Usage: "`gzip|zstd[:LEVEL]` for all layers (default: as each one is); the level of those that are made, such as zstd:19 or gzip:9"},
-		&cli.StringSliceFlag{Name: "annotation", Usage: "`KEY=VALUE` on the index and on each manifest, beside the spec's (repeatable)"},
+		&cli.StringSliceFlag{Name: "package", Usage: "`PKG` add a package to the spec's"},
+		&cli.StringSliceFlag{Name: "runtime", Usage: "`SOURCE` use this runtime instead of the spec's: a URL, a file, image:REF, standalone:VERSION or apk; it may hold {alpine_arch}, {oci_arch}, {triple}"},
+		&cli.StringFlag{Name: "allocator", Usage: "`NAME` preload this malloc: jemalloc, mimalloc or none"},
+		&cli.StringFlag{Name: "layers", Usage: "`auto|package|single` merge only what exceeds the limit, nothing, or everything"},
+		&cli.StringFlag{Name: "compression", Usage: "`gzip|zstd[:LEVEL]` compress all layers so (default: as each one is); the level, such as zstd:19, is for layers that are made"},
+		&cli.StringSliceFlag{Name: "annotation", Usage: "`KEY=VALUE` put an annotation on the index and on each manifest, in addition to the spec's"},
 	}
 }
 

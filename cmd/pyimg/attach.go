@@ -24,8 +24,8 @@ func (p program) attachCommand() *cli.Command {
 			"Example: pyimg attach ghcr.io/you/python:3.14 --type application/spdx+json sbom.spdx.json\n" +
 			"         pyimg attach --list ghcr.io/you/python:3.14",
 		Flags: append(registryFlags(),
-			&cli.StringFlag{Name: "type", Usage: "`MEDIA-TYPE` of what is attached; with --list, list no others"},
-			&cli.StringSliceFlag{Name: "annotation", Usage: "`KEY=VALUE` on what is attached (repeatable)"},
+			&cli.StringFlag{Name: "type", Usage: "`MEDIA-TYPE` the type of what is attached; with --list, list no others"},
+			&cli.StringSliceFlag{Name: "annotation", Usage: "`KEY=VALUE` put an annotation on what is attached"},
 			&cli.BoolFlag{Name: "list", Usage: "list what is attached"},
 			&cli.BoolFlag{Name: "json", Usage: "with --list: as JSON"},
 		),

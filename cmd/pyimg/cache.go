@@ -85,8 +85,8 @@ func (p program) cachePruneCommand() *cli.Command {
 			"Example: pyimg cache prune --max-size 2GiB --older-than 30d",
 		Flags: []cli.Flag{
 			cacheFlag(),
-			&cli.StringFlag{Name: "max-size", Usage: "leave at most `SIZE`, such as 2GiB, 500MB or 0"},
-			&cli.StringFlag{Name: "older-than", Usage: "remove what was last used longer ago than `AGE`, such as 30d, 720h or 90m"},
+			&cli.StringFlag{Name: "max-size", Usage: "`SIZE` leave at most so much, such as 2GiB, 500MB or 0"},
+			&cli.StringFlag{Name: "older-than", Usage: "`AGE` remove what was last used longer ago, such as 30d, 720h or 90m"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "say what would go, and remove nothing"},
 			&cli.BoolFlag{Name: "json", Usage: "as JSON; sizes in bytes"},
 		},

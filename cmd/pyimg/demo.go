@@ -51,7 +51,7 @@ func (p program) demoCommand() *cli.Command {
 		Description: "Serves a small signed mirror and a registry on loopback, works on them as on real ones, and leaves an OCI layout\n" +
 			"to look at. Alpine's packages and Python are stand-ins: their programs start, print what they stand for, and end.\n\n" +
 			"Example: pyimg demo --output image",
-		Flags: []cli.Flag{&cli.StringFlag{Name: "output", Value: "pyimg-demo", Usage: "`DIR` of the OCI layout"}},
+		Flags: []cli.Flag{&cli.StringFlag{Name: "output", Value: "pyimg-demo", Usage: "`DIR` the folder of the OCI layout"}},
 		Action: func(c *cli.Context) error {
 			d := &demo{out: p.stdout, dir: c.String("output"), command: p.command}
 			defer d.close()

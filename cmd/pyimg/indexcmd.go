@@ -13,8 +13,8 @@ import (
 func (p program) indexCommand() *cli.Command {
 	flags := append(registryFlags(), resultFlags()...)
 	flags = append(flags,
-		&cli.StringSliceFlag{Name: "tag", Usage: "another `REF` for the index (repeatable)"},
-		&cli.StringSliceFlag{Name: "annotation", Usage: "`KEY=VALUE` on the index (repeatable)"},
+		&cli.StringSliceFlag{Name: "tag", Usage: "`REF` another reference for the index"},
+		&cli.StringSliceFlag{Name: "annotation", Usage: "`KEY=VALUE` put an annotation on the index"},
 	)
 	return group("index", "work on multi-platform indexes", command(&cli.Command{
 		Name:      "create",

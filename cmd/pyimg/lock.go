@@ -25,14 +25,14 @@ func (p program) lockCommand() *cli.Command {
 			"         pyimg lock --update openssl     # all else stays as it is",
 		Flags: append(flags,
 			lockFlag(),
-			&cli.StringSliceFlag{Name: "update", Usage: "move only the package `NAME` to what there is now, and what it cannot move without; \"files\" moves the spec's own files alone (repeatable)"},
+			&cli.StringSliceFlag{Name: "update", Usage: "`NAME` move only this package to what there is now, and what it cannot move without; \"files\" moves the spec's own files alone"},
 			progressFlag()),
 		Action: p.lock,
 	})
 }
 
 func lockFlag() cli.Flag {
-	return &cli.StringFlag{Name: "lock", Usage: "`FILE` of the lock (default: the spec's name with .lock, pyimg.lock for the embedded spec)"}
+	return &cli.StringFlag{Name: "lock", Usage: "`FILE` the lock (default: the spec's name with .lock, pyimg.lock for the embedded spec)"}
 }
 
 // lockFile is where the lock of the command line's spec lies.

@@ -14,7 +14,7 @@ import (
 
 func insecureFlag() cli.Flag {
 	return &cli.StringSliceFlag{
-		Name: "insecure", Usage: "ask the registry at `HOST` by plain http where https does not answer; on this machine that is always so (repeatable)",
+		Name: "insecure", Usage: "`HOST` ask the registry there by plain http where https does not answer; on this machine that is always so",
 		Action: func(_ *cli.Context, hosts []string) error {
 			for _, h := range hosts {
 				if h == "" || strings.ContainsAny(h, "/@ ") {
@@ -30,14 +30,14 @@ func insecureFlag() cli.Flag {
 func reachFlags() []cli.Flag {
 	return []cli.Flag{
 		insecureFlag(),
-		&cli.StringFlag{Name: "ca-file", Usage: "trust the certificates in `FILE` (PEM) beside the system's"},
+		&cli.StringFlag{Name: "ca-file", Usage: "`FILE` trust the certificates in it (PEM) in addition to the system's"},
 	}
 }
 
 // loginFlags are those that say how registries are reached and who asks.
 func loginFlags() []cli.Flag {
 	return append(reachFlags(),
-		&cli.StringFlag{Name: "username", Usage: "log in as `USER` to the registry of the command's references, with --password-stdin"},
+		&cli.StringFlag{Name: "username", Usage: "`USER` log in so to the registry of the command's references, with --password-stdin"},
 		&cli.BoolFlag{Name: "password-stdin", Usage: "read the password for --username from stdin"})
 }
 

@@ -82,12 +82,3 @@ func (p program) run(ctx context.Context, args []string) int {
 	fmt.Fprintf(p.stderr, "pyimg: %v\n", err)
 	return code
 }
-
-func (p program) runApp(ctx context.Context, args []string) error {
-	app := p.app()
-	args, err := flagsFirst(app, args)
-	if err != nil {
-		return err
-	}
-	return app.RunContext(ctx, args)
-}

@@ -23,10 +23,10 @@ import (
 // keyringFlags are the flags that say whose signatures count.
 func keyringFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "keyring", Usage: "`DIR` of *.pub keys, or a key, to trust beside Alpine's own (repeatable)"},
+		&cli.StringSliceFlag{Name: "keyring", Usage: "`DIR|FILE` trust a key, or the *.pub keys in a folder, in addition to Alpine's own"},
 		&cli.BoolFlag{Name: "allow-untrusted", Usage: "do not ask for signatures"},
-		&cli.StringFlag{Name: "base", Usage: "the bundle `OLD` that a delta was made since"},
-		&cli.StringFlag{Name: "id", Usage: "demand the bundle `ID` that \"mirror create\" printed"},
+		&cli.StringFlag{Name: "base", Usage: "`OLD` the bundle that a delta was made since"},
+		&cli.StringFlag{Name: "id", Usage: "`ID` demand the bundle that \"mirror create\" printed this of"},
 	}
 }
 
@@ -140,8 +140,8 @@ func (p program) mirrorImportCommand() *cli.Command {
 			"         pyimg mirror import update.tar ./bundle\n" +
 			"         pyimg mirror import ./bundle --push registry.local/team/python:3.13",
 		Flags: append(append(keyringFlags(), registryFlags()...),
-			&cli.StringSliceFlag{Name: "push", Usage: "push the image of the bundle's lock to the registry `REF` (repeatable)"},
-			&cli.StringFlag{Name: "push-images", Usage: "push the bundle's images to `REGISTRY[/PREFIX]`, under their own names and tags, or digests"},
+			&cli.StringSliceFlag{Name: "push", Usage: "`REF` push the image of the bundle's lock to this reference in a registry"},
+			&cli.StringFlag{Name: "push-images", Usage: "`REGISTRY[/PREFIX]` push the bundle's images there, under their own names and tags, or digests"},
 			cacheFlag(), jsonFlag()),
 		Action: p.mirrorImport,
 	})

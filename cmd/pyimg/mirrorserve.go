@@ -23,8 +23,8 @@ func (p program) mirrorServeCommand() *cli.Command {
 			"Example: pyimg mirror serve bundle.tar --addr 0.0.0.0:8080\n" +
 			"         apk --repository http://HOST:8080/alpine/v3.24/main add busybox",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "addr", Value: "127.0.0.1:8080", Usage: "`HOST:PORT` to listen on; port 0 is any that is free"},
-			&cli.StringFlag{Name: "base", Usage: "the bundle `OLD` that a delta was made since"},
+			&cli.StringFlag{Name: "addr", Value: "127.0.0.1:8080", Usage: "`HOST:PORT` listen there; port 0 is any that is free"},
+			&cli.StringFlag{Name: "base", Usage: "`OLD` the bundle that a delta was made since"},
 		},
 		Action: p.mirrorServe,
 	})

@@ -26,7 +26,7 @@ func (p program) pushCommand() *cli.Command {
 // pushFlags are the flags of the commands that push images.
 func pushFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "mount-from", Usage: "take blobs from `HOST/REPOSITORY` where the same registry has them there (repeatable)"},
+		&cli.StringSliceFlag{Name: "mount-from", Usage: "`REPOSITORY` take blobs from HOST/NAME where the same registry has them there"},
 		&cli.BoolFlag{Name: "by-digest", Usage: "put no tag: the references are HOST/REPOSITORY; \"pyimg index create\" joins what was pushed so"},
 	}
 }

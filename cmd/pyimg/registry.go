@@ -22,7 +22,7 @@ func registryFlags() []cli.Flag {
 }
 
 func progressFlag() cli.Flag {
-	return &cli.StringFlag{Name: "progress", Value: "auto", Usage: "`auto|plain|json|quiet` on stderr"}
+	return &cli.StringFlag{Name: "progress", Value: "auto", Usage: "`MODE` show progress on stderr: bars on a terminal (auto), lines (plain), JSON (json) or nothing (quiet)"}
 }
 
 func (p program) registry(c *cli.Context) push.Registry {

@@ -20,7 +20,7 @@ func (p program) resolveCommand() *cli.Command {
 			"With several platforms a line \"# PLATFORM\" comes before each.\n\n" +
 			"Example: pyimg resolve --platform linux/arm64 alpine-baselayout busybox 'python3>3.12'",
 		Flags: append(append(sourceFlags(), reachFlags()...),
-			&cli.StringFlag{Name: "spec", Usage: "`FILE` that says where packages come from"},
+			&cli.StringFlag{Name: "spec", Usage: "`FILE` the spec that says where packages come from"},
 			&cli.BoolFlag{Name: "json", Usage: "as JSON"}),
 		Action: p.resolve,
 	})

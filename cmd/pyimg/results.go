@@ -20,10 +20,10 @@ import (
 // resultFlags are the flags of the commands that make an image, for where its digest goes.
 func resultFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "digest-file", Usage: "write the image's digest to `FILE`"},
-		&cli.StringFlag{Name: "metadata-file", Usage: "write digests, sizes, tags and layers of all platforms to `FILE`, as JSON"},
-		&cli.StringFlag{Name: "image-refs", Usage: "write what was pushed to `FILE`, REF@DIGEST a line"},
-		&cli.StringFlag{Name: "tekton-results", Usage: "write the Tekton results IMAGE_URL, IMAGE_DIGEST and IMAGES into `DIR`, such as /tekton/results"},
+		&cli.StringFlag{Name: "digest-file", Usage: "`FILE` write the image's digest there"},
+		&cli.StringFlag{Name: "metadata-file", Usage: "`FILE` write digests, sizes, tags and layers of all platforms there, as JSON"},
+		&cli.StringFlag{Name: "image-refs", Usage: "`FILE` write what was pushed there, REF@DIGEST a line"},
+		&cli.StringFlag{Name: "tekton-results", Usage: "`DIR` write the Tekton results IMAGE_URL, IMAGE_DIGEST and IMAGES there, such as into /tekton/results"},
 	}
 }
 

@@ -195,10 +195,10 @@ func (p program) runtimePackCommand() *cli.Command {
 			"with a report of what it is at PREFIX/share/pyimg/NAME.json. Prints the digest; it is what a spec says in sha256.\n\n" +
 			"Example: pyimg runtime pack python/ -o cpython-3.13.5-x86_64.tar.zst --strip-tests",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "`FILE` to write"},
-			&cli.StringFlag{Name: "compression", Usage: "`gzip|zstd[:LEVEL]` (default: zstd for a FILE that ends in .zst, else gzip)"},
-			&cli.StringFlag{Name: "prefix", Usage: "`DIR` in the image where it is to lie (default: where a rooted one says, else /usr/local)"},
-			&cli.StringSliceFlag{Name: "exclude", Usage: "leave out what matches the `GLOB`, such as '**/__pycache__' (repeatable)"},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "`FILE` write the tarball there; - is stdout"},
+			&cli.StringFlag{Name: "compression", Usage: "`gzip|zstd[:LEVEL]` compress it so (default: zstd where the output's name ends in .zst, else gzip)"},
+			&cli.StringFlag{Name: "prefix", Usage: "`DIR` the folder in the image where it will be (default: where a rooted one says, else /usr/local)"},
+			&cli.StringSliceFlag{Name: "exclude", Usage: "`GLOB` leave out what matches, such as '**/__pycache__'"},
 			&cli.BoolFlag{Name: "strip-tests", Usage: "leave out CPython's own test suites"},
 			&cli.BoolFlag{Name: "offline", Usage: "read files and directories only, ask no host"},
 		},

@@ -23,20 +23,20 @@ import (
 // sourceFlags are the flags of the commands that read packages.
 func sourceFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "platform", Usage: "`OS/ARCH[,OS/ARCH...]` instead of the spec's platforms (repeatable)"},
-		&cli.StringSliceFlag{Name: "repository", Usage: "`URL|DIR` that holds ARCH/APKINDEX.tar.gz, instead of the spec's repositories; \"@TAG URL\" pins it (repeatable)"},
-		&cli.StringSliceFlag{Name: "keyring", Usage: "`DIR` of *.pub keys, or a key; nothing else is trusted then but the spec's keys (repeatable)"},
+		&cli.StringSliceFlag{Name: "platform", Usage: "`OS/ARCH[,...]` work on these platforms instead of the spec's"},
+		&cli.StringSliceFlag{Name: "repository", Usage: "`URL|DIR` take packages from here, where ARCH/APKINDEX.tar.gz is, instead of from the spec's repositories; \"@TAG URL\" pins it"},
+		&cli.StringSliceFlag{Name: "keyring", Usage: "`DIR|FILE` trust a key, or the *.pub keys in a folder, and nothing else but the spec's keys"},
 		&cli.BoolFlag{Name: "allow-untrusted", Usage: "do not ask for signatures"},
 		&cli.BoolFlag{Name: "offline", Usage: "read files and directories only, ask no host"},
-		&cli.StringFlag{Name: "mirror", Usage: "take what the bundle `DIR|TAR|URL` of \"pyimg mirror create\" has from there, spec and lock too where there are no others"},
-		&cli.StringFlag{Name: "mirror-id", Usage: "demand that the bundle of --mirror has the `ID` that \"mirror create\" printed"},
+		&cli.StringFlag{Name: "mirror", Usage: "`BUNDLE` take what this bundle of \"pyimg mirror create\" (a folder, a tar or a URL) has from there, spec and lock too where there are no others"},
+		&cli.StringFlag{Name: "mirror-id", Usage: "`ID` demand the bundle in --mirror that \"mirror create\" printed this of"},
 		cacheFlag(),
-		&cli.IntFlag{Name: "jobs", Usage: "fetch and ingest `N` packages at once, over all platforms", DefaultText: "twice the processors"},
+		&cli.IntFlag{Name: "jobs", Usage: "`N` fetch and ingest so many packages at once, over all platforms", DefaultText: "twice the processors"},
 	}
 }
 
 func cacheFlag() cli.Flag {
-	return &cli.StringFlag{Name: "cache-dir", Usage: "`DIR` for packages, layers and indexes, may be shared (default: $PYIMG_CACHE_DIR, else pyimg in the user's cache folder)"}
+	return &cli.StringFlag{Name: "cache-dir", Usage: "`DIR` keep packages, layers and indexes there; runs may share it (default: $PYIMG_CACHE_DIR, else pyimg in the user's cache folder)"}
 }
 
 // applySourceFlags puts the command line's word over the spec's.

@@ -19,14 +19,14 @@ import (
 func treeFlags() []cli.Flag {
 	return append(contentFlags(),
 		&cli.BoolFlag{Name: "tree", Usage: "show what makes the image big instead: sizes by folder and by package"},
-		&cli.IntFlag{Name: "depth", Value: 2, Usage: "with --tree, folders down to `N` levels"})
+		&cli.IntFlag{Name: "depth", Value: 2, Usage: "`N` with --tree, show folders down to this level"})
 }
 
 // contentFlags are those of the commands that read what an image holds.
 func contentFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "platform", Usage: "`OS/ARCH[,OS/ARCH...]` instead of all (repeatable)"},
-		&cli.StringFlag{Name: "cache-dir", Usage: "`DIR` for what is known of layers, may be shared (default: $PYIMG_CACHE_DIR, else pyimg in the user's cache folder)"},
+		&cli.StringSliceFlag{Name: "platform", Usage: "`OS/ARCH[,...]` work on these platforms instead of all"},
+		&cli.StringFlag{Name: "cache-dir", Usage: "`DIR` keep what is known of layers there; runs may share it (default: $PYIMG_CACHE_DIR, else pyimg in the user's cache folder)"},
 	}
 }
 

@@ -28,7 +28,7 @@ func (p program) verifyCommand() *cli.Command {
 			"Example: pyimg verify image/:latest\n" +
 			"         pyimg verify --platform linux/arm64 docker.io/library/python:3.13-alpine",
 		Flags: append(append(sourceFlags(), loginFlags()...),
-			&cli.BoolFlag{Name: "all", Usage: "list notes, too, which are counted else"},
+			&cli.BoolFlag{Name: "all", Usage: "list notes, too, which are only counted otherwise"},
 			&cli.BoolFlag{Name: "json", Usage: "as JSON, with all notes"}),
 		Action: p.verify,
 	})
