@@ -177,7 +177,7 @@ func (f *packageFile) keep(p *apk.Package, store *layers.Store) error {
 
 // openPackage opens a package: its signature and control stream are read and checked.
 func openPackage(ctx context.Context, p *apk.Package, url string, src Sources) (*packageFile, error) {
-	f, err := src.open(ctx, url, p.String(), p.Size)
+	f, err := src.open(ctx, url, TransferName(p.String(), p.Arch), p.Size)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,16 @@ type Progress interface {
 	}
 }
 
+// TransferName is what a person calls a transfer of what each architecture has its own of: its name and the platform.
+func TransferName(name, alpineArch string) string {
+	for _, a := range arches() {
+		if a.alpine == alpineArch {
+			return name + " " + a.platform.String()
+		}
+	}
+	return name
+}
+
 // open opens a URL or path, and reports what is read of it until it is closed. name is what a person calls it; size is
 // negative where only the source can tell.
 func (s Sources) open(ctx context.Context, url, name string, size int64) (io.ReadCloser, error) {

@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/term"
 
@@ -61,11 +62,13 @@ type program struct {
 	terminal       bool   // stderr is one
 	resultTerminal bool   // stdout is one
 	command        string // how a person starts this program
+	started        time.Time
 }
 
 // run runs one command line and returns the exit code.
 func (p program) run(ctx context.Context, args []string) int {
 	out, errs := termtext.NewWriter(p.stdout), termtext.NewWriter(p.stderr)
+	p.started = time.Now()
 	p.rawOut, p.rawErr, p.stdout, p.stderr = p.stdout, p.stderr, out, errs
 	defer errs.Close() // nobody could be told
 	err := p.runApp(ctx, args)
@@ -78,6 +81,9 @@ func (p program) run(ctx context.Context, args []string) int {
 	code := exitCode(err)
 	if ctx.Err() != nil {
 		err, code = errors.New("interrupted"), exitInterrupted
+		if p.drawsBars() {
+			fmt.Fprint(p.rawErr, "\r\x1b[K") // over the ^C that the terminal showed
+		}
 	}
 	fmt.Fprintf(p.stderr, "pyimg: %v\n", err)
 	return code

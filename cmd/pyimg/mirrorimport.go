@@ -245,6 +245,7 @@ func (p program) pushIndex(c *cli.Context, index v1.ImageIndex, refs []string) e
 	for _, ref := range r.Refs {
 		fmt.Fprintln(p.stdout, ref)
 	}
+	p.tell(c, r)
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -113,6 +114,7 @@ func (p program) results(c *cli.Context, r push.Result) error {
 	for _, tag := range r.Overtaken {
 		p.warn(fmt.Sprintf("%s names another image by now: another push came after this one", tag))
 	}
+	p.tell(c, r)
 	m, err := newMetadata(r)
 	if err != nil {
 		return err
@@ -136,6 +138,28 @@ func (p program) results(c *cli.Context, r push.Result) error {
 		return err
 	}
 	return p.writeGitHub(r, m)
+}
+
+// tell says on a terminal what was made, and what it took to push it. A log has the lines of each transfer instead.
+func (p program) tell(c *cli.Context, r push.Result) {
+	mode := c.String("progress")
+	made := len(r.Refs) > 0 || len(c.StringSlice("output")) > 0
+	if !p.terminal || !made || mode != "" && mode != "auto" {
+		return
+	}
+	for _, of := range r.Platforms {
+		fmt.Fprintf(p.stderr, "pyimg: %s: %s in %s\n", platformName(of), termtext.Size(of.Size), termtext.Count(len(of.Layers), "layer"))
+	}
+	took := fmt.Sprintf("%.1f s", time.Since(p.started).Seconds())
+	switch {
+	case len(r.Refs) == 0:
+		fmt.Fprintf(p.stderr, "pyimg: written in %s\n", took)
+	case r.BlobsSent+r.BlobsMounted+r.BlobsPresent == 0:
+		fmt.Fprintf(p.stderr, "pyimg: pushed in %s: the registry had the image already\n", took)
+	default:
+		fmt.Fprintf(p.stderr, "pyimg: pushed in %s: %s sent (%s), %d already there, %d mounted\n", took,
+			termtext.Count(r.BlobsSent, "blob"), termtext.Size(r.BytesSent), r.BlobsPresent, r.BlobsMounted)
+	}
 }
 
 // maxTektonImages bounds the result IMAGES: all results of a task share 4 KiB.

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"strings"
 	"sync"
 
+	"github.com/vbauerster/cupwriter"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
 
@@ -14,7 +16,7 @@ import (
 )
 
 // nameWidth is the room for a name before its bar: kind and enough of a digest to know it by.
-const nameWidth = 28
+const nameWidth = 32
 
 // bars draws a bar for each transfer under way and one for all; those that are done leave the screen.
 type bars struct {
@@ -30,8 +32,20 @@ type bars struct {
 }
 
 func newBars(w io.Writer) *bars {
-	// The caller knows that it is a terminal; mpb would not see it through a wrapped writer.
-	return &bars{open: map[*mpb.Bar]bool{}, out: mpb.New(mpb.WithOutput(w), mpb.ForceAutoRefresh(), mpb.WithWidth(40))}
+	// The caller knows that it is a terminal; mpb does not see it through a wrapped writer.
+	console := cupwriter.New(atLineStart{w}, true)
+	if f, ok := w.(*os.File); ok {
+		console.SetTermFd(int(f.Fd())) // for its width
+	}
+	return &bars{open: map[*mpb.Bar]bool{}, out: mpb.New(mpb.WithConsoleWriter(console), mpb.ForceAutoRefresh(), mpb.WithWidth(40))}
+}
+
+// atLineStart has each picture begin at the left: the terminal may have moved the cursor since the last one, by showing ^C.
+type atLineStart struct{ w io.Writer }
+
+func (a atLineStart) Write(p []byte) (int, error) {
+	n, err := a.w.Write(append([]byte("\r"), p...))
+	return max(0, n-1), err
 }
 
 func (b *bars) Start(kind, name string, size int64) Task {
@@ -70,13 +84,18 @@ func (b *bars) add(name string, priority int) *mpb.Bar {
 	)
 }
 
-// short cuts a name to what has room, and leaves out what all digests begin with.
+// short cuts a name to what has room, and leaves out what all digests and platforms begin with. A platform, which is
+// behind a space, stays: it may be all in which two names differ.
 func short(name string) string {
-	r := []rune(strings.TrimPrefix(termtext.Line(name), "sha256:"))
-	if room := nameWidth - len("download "); len(r) > room {
+	name, platform, found := strings.Cut(strings.TrimPrefix(termtext.Line(name), "sha256:"), " ")
+	if found {
+		platform = " " + strings.TrimPrefix(platform, "linux/")
+	}
+	r, tail := []rune(name), []rune(platform)
+	if room := max(1, nameWidth-len("upload ")-len(tail)); len(r) > room {
 		r = append(r[:room-1], '…')
 	}
-	return string(r)
+	return string(r) + string(tail)
 }
 
 // Close takes the bars off the screen.
