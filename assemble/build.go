@@ -26,6 +26,10 @@ type BuildOptions struct {
 // Build ingests what the plan names and makes what it lacks, for all platforms at once, and verifies the result. The
 // error is a *VerifyError (errors.As) for an image that could not start; nothing is written then but the store.
 func Build(ctx context.Context, plan Plan, src Sources, o BuildOptions) (Lock, error) {
+	return healing(func() (Lock, error) { return build(ctx, plan, src, o) })
+}
+
+func build(ctx context.Context, plan Plan, src Sources, o BuildOptions) (Lock, error) {
 	files, err := readFiles(ctx, plan.Spec, plan.filesTime(o))
 	if err != nil {
 		return Lock{}, err

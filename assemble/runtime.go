@@ -31,7 +31,7 @@ func ingestRuntimes(ctx context.Context, spec Spec, p Platform, src Sources, loc
 		if i < len(locked) {
 			pin = locked[i]
 		}
-		plan, err := ingestRuntime(ctx, spec, r, p, pin, src)
+		plan, err := healing(func() (RuntimePlan, error) { return ingestRuntime(ctx, spec, r, p, pin, src) })
 		if err != nil {
 			return rs, fmt.Errorf("runtime %s: %w", cmp.Or(plan.Public, r.at(p)), err)
 		}

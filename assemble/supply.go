@@ -187,7 +187,7 @@ func (s *Supply) tarball(ctx context.Context, p int, digest string) (layers.Sour
 
 // make makes a layer anew: from its own sources where its recipe says how, else from all of its platform.
 func (s *Supply) make(ctx context.Context, p int, l LockedLayer) error {
-	blob, err := s.remake(ctx, p, l)
+	blob, err := healing(func() (layers.Blob, error) { return s.remake(ctx, p, l) })
 	if err != nil {
 		return fmt.Errorf("making layer %s (%s) anew: %w", l.Digest, l.From, err)
 	}
@@ -200,7 +200,7 @@ func (s *Supply) make(ctx context.Context, p int, l LockedLayer) error {
 
 func (s *Supply) remake(ctx context.Context, p int, l LockedLayer) (layers.Blob, error) {
 	if l.Recipe == nil {
-		return l.blob(), s.build(ctx, p)
+		return l.blob(), s.build(ctx, p, l.Digest)
 	}
 	switch {
 	case l.Recipe.Packages != nil:
@@ -234,13 +234,16 @@ func (s *Supply) takeImage(ctx context.Context, p int, image string) (layers.Blo
 	return layers.Blob{}, fmt.Errorf("image %s is none of the lock's runtimes: write the lock anew with \"pyimg lock\"", image)
 }
 
-// build builds a platform from the lock's plan, once, and expects what the lock says.
-func (s *Supply) build(ctx context.Context, p int) error {
+// build builds a platform from the lock's plan and expects what the lock says. Once is enough, unless the layer that is
+// asked for was damaged in the store and is found so only now.
+func (s *Supply) build(ctx context.Context, p int, digest string) error {
 	once := s.builds[p]
 	once.Lock()
 	defer once.Unlock()
 	if once.built {
-		return nil
+		if _, err := s.src.Store.Blob(digest); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	want, err := s.lock.Only([]Platform{s.lock.Platforms[p].Platform})
 	if err != nil {

@@ -130,7 +130,7 @@ func (s *Store) learn(ctx context.Context, src Source, r io.Reader, o learnOptio
 // as where there is none.
 func (s *Store) rescan(ctx context.Context, digest string) (*remembered, error) {
 	path := s.blobPath(digest)
-	f, err := os.Open(path)
+	f, err := s.openFile(path)
 	if err == nil {
 		defer f.Close()
 		err = s.noteUse(path)
@@ -140,11 +140,13 @@ func (s *Store) rescan(ctx context.Context, digest string) (*remembered, error) 
 	}
 	b, scan, err := s.learn(ctx, Source{Name: path, Digest: digest}, f, learnOptions{})
 	if err != nil {
-		if damage := s.check(ctx, digest); damage != nil {
-			return nil, fmt.Errorf("%w: %w", damage, fs.ErrNotExist)
+		s.sound.set(digest, false)
+		if damage := s.ensure(digest); damage != nil && ctx.Err() == nil {
+			return nil, damage
 		}
 		return nil, err
 	}
+	s.sound.set(digest, true)
 	raw, err := encodeFacts(b, scan.faults, scan.count, scan.entries)
 	if err != nil {
 		return nil, err
@@ -159,22 +161,8 @@ func (s *Store) rescan(ctx context.Context, digest string) (*remembered, error) 
 	return s.memory.put(facts), nil
 }
 
-// check reads a stored blob for its digest alone.
-func (s *Store) check(ctx context.Context, digest string) error {
-	if err := ctx.Err(); err != nil {
-		return nil //nolint:nilerr // nothing is known against the blob
-	}
-	r, err := s.open(digest)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	_, err = io.Copy(io.Discard, r)
-	return err
-}
-
-// Open opens a stored blob's compressed bytes; fs.ErrNotExist if there is none. The reader checks them as it goes: where
-// they are not what was stored, it removes them and gives an error at their end. It has a method File() *os.File, which
+// Open opens a stored blob's compressed bytes; fs.ErrNotExist if there is none. Bytes that this store has not seen yet are
+// hashed before: damaged ones are removed, and a *LostError. The reader checks them again as it goes. It has a method File() *os.File, which
 // checks nothing.
 func (s *Store) Open(digest string) (io.ReadCloser, error) {
 	s.relied.on(digest)
@@ -186,7 +174,11 @@ func (s *Store) open(digest string) (io.ReadCloser, error) {
 	if _, err := digestHex(digest); err != nil {
 		return nil, err
 	}
-	f, err := os.Open(s.blobPath(digest))
+	err := s.ensure(digest)
+	var f *os.File
+	if err == nil {
+		f, err = s.openFile(s.blobPath(digest))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("opening layer %q in the cache: %w", digest, err)
 	}
@@ -210,18 +202,7 @@ func (r *checkedReader) Read(b []byte) (int, error) {
 	n, err := r.file.Read(b)
 	r.hash.Write(b[:n])
 	if err == io.EOF && formatDigest(r.hash.Sum(nil)) != r.digest {
-		return n, r.damaged()
+		return n, fmt.Errorf("reading a layer: %w", r.store.damaged(r.file, r.digest))
 	}
 	return n, err
-}
-
-// damaged removes the blob, unless another process has put a new one into its place.
-func (r *checkedReader) damaged() error {
-	mine, err1 := r.file.Stat()
-	there, err2 := os.Stat(r.file.Name())
-	if err1 == nil && err2 == nil && os.SameFile(mine, there) {
-		r.store.remove(r.digest)
-	}
-	return fmt.Errorf("reading %q: its bytes have changed since they were stored; "+
-		"it has been removed: run again to fetch it anew", r.file.Name())
 }

@@ -37,7 +37,7 @@ func (s *Store) RewriteSource(ctx context.Context, src Source, recipe string, o 
 // release removes a blob and keeps what is known of it, unless other runs use the folder.
 func (s *Store) release(digest string) error {
 	path := s.blobPath(digest)
-	if _, err := os.Stat(path); err != nil {
+	if _, err := os.Lstat(path); err != nil {
 		return nil //nolint:nilerr // it is gone already
 	}
 	unlock, err := s.lock(false)

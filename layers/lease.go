@@ -29,7 +29,11 @@ const (
 
 // lock takes DIR/v1/lock. Where the system or the file system has no locks, there is nothing to wait for.
 func (s *Store) lock(share bool) (unlock func(), err error) {
-	f, err := os.OpenFile(filepath.Join(s.dir, lockName), os.O_RDWR|os.O_CREATE, 0o600)
+	name := filepath.Join(s.dir, lockName)
+	if _, err := s.look(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, s.writeError(err)
 	}
@@ -60,7 +64,7 @@ func (s *Store) enlist() error {
 // hasEnded reports whether there is a lease of a process that has ended.
 func (s *Store) hasEnded() bool {
 	for _, name := range s.leases() {
-		if over, _ := ended(name); over {
+		if over, _ := s.ended(name); over {
 			return true
 		}
 	}
@@ -85,7 +89,7 @@ func (s *Store) running() []time.Time {
 		if s.lease != nil && name == s.lease.Name() {
 			continue
 		}
-		over, since := ended(name)
+		over, since := s.ended(name)
 		if over {
 			_ = os.Remove(name) // one that stays is seen again
 			continue
@@ -96,8 +100,8 @@ func (s *Store) running() []time.Time {
 }
 
 // ended reports whether the run with this lease is over, and when it began.
-func ended(lease string) (over bool, began time.Time) {
-	f, err := os.Open(lease)
+func (s *Store) ended(lease string) (over bool, began time.Time) {
+	f, err := s.openFile(lease)
 	if err != nil {
 		return errors.Is(err, os.ErrNotExist), time.Time{}
 	}
@@ -129,7 +133,7 @@ func (s *Store) Close() error {
 
 // readUsed reads a file of the store and notes that it is used.
 func (s *Store) readUsed(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := s.openFile(path)
 	if err != nil {
 		return nil, err
 	}

@@ -139,6 +139,7 @@ type pruning struct {
 	items     []item // what was not used for longest first
 	temporary []item
 	known     map[string]bool // digests that have a blob or facts
+	strange   []string        // what is no file: none of it is the store's
 	result    Pruned
 	faults    []error
 }
@@ -196,6 +197,10 @@ func (p *pruning) eachFile(kind string, do func(f prunable, used time.Time)) err
 		if err != nil {
 			return err
 		}
+		if !info.Mode().IsRegular() {
+			p.strange = append(p.strange, filepath.Join(dir, e.Name()))
+			continue
+		}
 		do(prunable{kind, filepath.Join(dir, e.Name()), info.Size()}, info.ModTime())
 	}
 	return nil
@@ -223,6 +228,11 @@ func namedDigest(f prunable) string {
 
 func (p *pruning) run() (Pruned, error) {
 	p.leftovers()
+	for _, name := range p.strange {
+		if !p.options.DryRun {
+			p.faults = append(p.faults, os.RemoveAll(name)) // which follows no symlink
+		}
+	}
 	left := int64(0)
 	for _, i := range p.items {
 		left += i.bytes()

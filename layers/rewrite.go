@@ -76,7 +76,7 @@ func nothing(out []*tar.Header) bool {
 func (s *Store) rewriteOne(ctx context.Context, tw *tar.Writer, digest string, out []*tar.Header, contents ContentEdit) error {
 	r, err := s.open(digest)
 	if err != nil {
-		return err
+		return lost(digest, err)
 	}
 	defer r.Close()
 	in, err := s.input(ctx, r, inputOptions{noDiff: true})
@@ -152,7 +152,7 @@ func (s *Store) planRewrite(ctx context.Context, digests []string, edit func(src
 		meant := map[string]place{} // by path in the blob; for its hard links
 		r, err := s.facts(ctx, digest, false)
 		if err != nil {
-			return nil, err
+			return nil, lost(digest, err)
 		}
 		for entry, err := range r.each {
 			if err == nil {

@@ -32,6 +32,7 @@ type Store struct {
 	flights flights
 	memory  memory
 	relied  relied
+	sound   sound
 	presses *semaphore.Weighted // see presses
 	zstd    zstdEncoder         // of who has all of presses
 
@@ -53,8 +54,15 @@ func OpenStore(dir string) (*Store, error) {
 }
 
 func (s *Store) prepare() error {
+	if err := os.MkdirAll(filepath.Dir(s.dir), 0o700); err != nil {
+		return err
+	}
 	for _, sub := range []string{"", "blobs", "facts", "records", "tmp", runningName} {
-		if err := os.MkdirAll(filepath.Join(s.dir, sub), 0o700); err != nil {
+		dir := filepath.Join(s.dir, sub)
+		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if err := checkFolder(dir); err != nil {
 			return err
 		}
 	}
@@ -105,7 +113,7 @@ func (s *Store) Blob(digest string) (Blob, error) {
 func (s *Store) Faults(digest string) ([]Fault, error) {
 	r, err := s.local(digest, false)
 	if err != nil {
-		return nil, err
+		return nil, lost(digest, err)
 	}
 	return r.faults, nil
 }
@@ -115,7 +123,7 @@ func (s *Store) Entries(digest string) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		r, err := s.local(digest, false)
 		if err != nil {
-			yield(Entry{}, err)
+			yield(Entry{}, lost(digest, err))
 			return
 		}
 		r.each(yield)
@@ -136,7 +144,7 @@ func (s *Store) facts(ctx context.Context, digest string, whole bool) (*remember
 	if err == nil || !errors.Is(err, errFacts) && !errors.Is(err, fs.ErrNotExist) {
 		return r, err
 	}
-	if _, err := os.Stat(s.blobPath(digest)); err != nil {
+	if _, err := s.look(s.blobPath(digest)); err != nil {
 		return nil, fmt.Errorf("looking for layer %q in the cache: %w", digest, err)
 	}
 	leave, err := s.flights.enter(ctx, digest)
@@ -189,7 +197,7 @@ func (s *Store) recall(digest string) (*remembered, error) {
 
 // checkSize gives fs.ErrNotExist for a blob that is not there in its full length.
 func (s *Store) checkSize(b Blob) error {
-	info, err := os.Stat(s.blobPath(b.Digest))
+	info, err := s.look(s.blobPath(b.Digest))
 	if err == nil && info.Size() != b.Size {
 		s.remove(b.Digest)
 		err = fs.ErrNotExist
@@ -206,10 +214,10 @@ func (s *Store) factsPath(digest string) string {
 	return filepath.Join(s.dir, "facts", digest[len(digestPrefix):])
 }
 
+// remove removes a blob. What is known of it stays true of what has its digest.
 func (s *Store) remove(digest string) {
-	s.memory.forget(digest)
+	s.sound.set(digest, false)
 	_ = os.Remove(s.blobPath(digest))
-	_ = os.Remove(s.factsPath(digest))
 }
 
 // temp makes a file that becomes visible by a rename only.
@@ -229,7 +237,16 @@ func discard(f *os.File) {
 
 // commit gives a file of temp its name.
 func (s *Store) commit(f *os.File, path string) error {
-	if err := errors.Join(f.Close(), os.Rename(f.Name(), path)); err != nil {
+	err := f.Close()
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil { // a folder may be in the way
+		if _, there := s.look(path); errors.Is(there, fs.ErrNotExist) {
+			err = os.Rename(f.Name(), path)
+		}
+	}
+	if err != nil {
 		discard(f)
 		return s.writeError(err)
 	}
@@ -251,6 +268,7 @@ func (s *Store) keep(f *os.File, b Blob, scan *scanner) (Blob, error) {
 	if err := s.commit(f, s.blobPath(b.Digest)); err != nil {
 		return Blob{}, err
 	}
+	s.sound.set(b.Digest, true)
 	return b, s.write(s.factsPath(b.Digest), raw)
 }
 

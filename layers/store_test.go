@@ -192,14 +192,13 @@ func TestDamagedBlobIsFetchedAgain(t *testing.T) {
 	for name, damage := range map[string]func(t *testing.T, dir string){
 		"read before": func(t *testing.T, dir string) {
 			flip(t, blobFile(dir, digest(raw)), -9)
-			r, err := openStoreIn(t, dir).Open(digest(raw))
-			if err != nil {
-				t.Fatal(err)
+			_, err := openStoreIn(t, dir).Open(digest(raw))
+			var lost *layers.LostError
+			if !errors.As(err, &lost) || !errors.Is(err, fs.ErrNotExist) || lost.Digest != digest(raw) {
+				t.Errorf("Open: %v, want a LostError before any byte is read", err)
 			}
-			defer r.Close()
-			_, err = io.Copy(io.Discard, r)
-			if err == nil || !strings.Contains(err.Error(), blobFile(dir, digest(raw))) || !strings.Contains(err.Error(), "again") {
-				t.Errorf("reading: %v, want an error that names the file and what to do", err)
+			if !strings.Contains(err.Error(), blobFile(dir, digest(raw))) || !strings.Contains(err.Error(), "again") {
+				t.Errorf("Open: %v, want an error that names the file and what to do", err)
 			}
 		},
 		"truncated": func(t *testing.T, dir string) { _ = os.Truncate(blobFile(dir, digest(raw)), 30) },

@@ -63,7 +63,7 @@ const lockName = "lock"
 func lockFolder(dir string) (unlock func(), err error) {
 	work := below(dir, workDir)
 	for {
-		if err := os.MkdirAll(work, 0o755); err != nil {
+		if err := makeFolder(dir, workDir+"/"+lockName); err != nil {
 			return nil, err
 		}
 		f, err := lockedfile.OpenFile(filepath.Join(work, lockName), os.O_RDWR|os.O_CREATE, 0o644)

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/pyimg/pyimg/internal/regular"
 )
 
 // journalName, in the work folder, lists the files that runs have put into a bundle's folder or may have, a path a line.
@@ -20,7 +22,11 @@ const journalName = "paths"
 
 // note adds paths to the journal, before any of the files is written or removed.
 func note(dir string, paths iter.Seq[string]) error {
-	f, err := os.OpenFile(filepath.Join(below(dir, workDir), journalName), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	name := filepath.Join(below(dir, workDir), journalName)
+	if info, err := os.Lstat(name); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%q is %s, and a file is expected; remove it", name, regular.Kind(info.Mode()))
+	}
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return err
 	}
@@ -34,7 +40,7 @@ func note(dir string, paths iter.Seq[string]) error {
 // noted yields the paths in the journal. One that was cut off has no end of line.
 func noted(dir string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		f, err := os.Open(filepath.Join(below(dir, workDir), journalName))
+		f, err := regular.Open(filepath.Join(below(dir, workDir), journalName))
 		if err != nil {
 			yield("", err)
 			return

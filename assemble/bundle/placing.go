@@ -51,6 +51,9 @@ func (p *placing) part(path string) string { return partOf(below(p.dir, workDir)
 // note notes the files that are in the folder and those that will be. The manifest of a large bundle is not held longer.
 func (p *placing) note(planned iter.Seq[string]) error {
 	defer func() { p.there = Manifest{} }()
+	if err := checkFolders(p.dir, planned); err != nil {
+		return err
+	}
 	return note(p.dir, func(yield func(string) bool) {
 		for f := range p.there.own() {
 			if !yield(f.Path) {
@@ -74,11 +77,10 @@ func (p *placing) place(path string) error {
 }
 
 func (p *placing) move(path string) error {
-	name := below(p.dir, path)
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+	if err := makeFolder(p.dir, path); err != nil {
 		return err
 	}
-	return errors.Join(os.Rename(p.part(path), name), removeIfThere(p.part(path)+metaSuffix))
+	return errors.Join(os.Rename(p.part(path), below(p.dir, path)), removeIfThere(p.part(path)+metaSuffix))
 }
 
 // settle puts files in the place of others, and last the manifest. Then it removes what the bundle has no more.

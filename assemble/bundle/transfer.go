@@ -56,7 +56,7 @@ func begun(part string) (m meta, n int64) {
 	if err != nil || json.Unmarshal(b, &m) != nil {
 		return meta{}, 0
 	}
-	info, err := os.Stat(part)
+	info, err := os.Lstat(part)
 	if err != nil || !info.Mode().IsRegular() {
 		return meta{}, 0
 	}
@@ -148,7 +148,7 @@ func (d *Draft) begin(it *item, r io.Reader, public string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(removeIfThere(d.part(it)), os.WriteFile(d.part(it)+metaSuffix, b, 0o644))
+	return errors.Join(removeIfThere(d.part(it)), removeIfThere(d.part(it)+metaSuffix), os.WriteFile(d.part(it)+metaSuffix, b, 0o644))
 }
 
 // receive appends what comes to what is there.

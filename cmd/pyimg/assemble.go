@@ -91,11 +91,11 @@ func (p program) assemble(c *cli.Context) error {
 		return err
 	}
 	defer pushing.close()
-	open := assemble.FromStore(src.Store)
+	var open assemble.OpenBlob
 	if locked {
 		open, err = p.supply(c, s, lock, src, outputs)
 	} else {
-		lock, err = p.build(c, src, func(src assemble.Sources) (assemble.Plan, error) { return assemble.Resolve(c.Context, s, src) })
+		lock, open, err = p.fresh(c, s, src)
 	}
 	if err != nil {
 		return pushing.cause(err)
@@ -174,6 +174,19 @@ func withAll(m, more map[string]string) map[string]string {
 	}
 	maps.Copy(out, more)
 	return out
+}
+
+// fresh makes the image without a lock. A layer that is found damaged when it is to be sent or written is made anew.
+func (p program) fresh(c *cli.Context, s assemble.Spec, src assemble.Sources) (assemble.Lock, assemble.OpenBlob, error) {
+	lock, err := p.build(c, src, func(src assemble.Sources) (assemble.Plan, error) { return assemble.Resolve(c.Context, s, src) })
+	if err != nil {
+		return lock, nil, err
+	}
+	supply, err := lock.Supply(s, src)
+	if err != nil {
+		return lock, nil, err
+	}
+	return lock, supply.Open, nil
 }
 
 // build builds what a plan is found for.

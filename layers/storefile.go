@@ -1,0 +1,154 @@
+package layers
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	regularfile "github.com/pyimg/pyimg/internal/regular"
+)
+
+// In a store's folder lie files and folders alone. A symlink among the folders would have the store write, and remove, what
+// lies elsewhere: it is refused. Anything but a file in the place of a file is put aside, as damage is.
+
+// checkFolder refuses a folder of the store that is none.
+func checkFolder(dir string) error {
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%q is %s, and a folder is expected: what it leads to is not the cache's; remove it", dir, regularfile.Kind(info.Mode()))
+	}
+	return nil
+}
+
+// look describes a file of the store; fs.ErrNotExist if there is none.
+func (s *Store) look(path string) (fs.FileInfo, error) {
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode().IsRegular() {
+		return info, err
+	}
+	if err := s.putAside(path); err != nil {
+		return nil, err
+	}
+	return nil, fmt.Errorf("%q was %s: %w", path, regularfile.Kind(info.Mode()), fs.ErrNotExist)
+}
+
+// openFile opens a file of the store; fs.ErrNotExist if there is none.
+func (s *Store) openFile(path string) (*os.File, error) {
+	found, err := s.look(path)
+	if err != nil {
+		return nil, err
+	}
+	f, err := regularfile.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !os.SameFile(found, info) && info.Mode().IsRegular() {
+		_, err = s.look(path) // replaced meanwhile, by another file as a rule
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// putAside removes what is in the place of a file. A folder that holds anything is moved away: nobody knows what it is.
+func (s *Store) putAside(path string) error {
+	err := os.Remove(path)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	aside, err := os.MkdirTemp(filepath.Join(s.dir, "tmp"), "aside-")
+	if err == nil {
+		err = os.Rename(path, filepath.Join(aside, filepath.Base(path)))
+	}
+	if err != nil {
+		return s.writeError(err)
+	}
+	return nil
+}
+
+// A LostError says that the bytes of a layer were damaged since they were stored, or are gone. They have been removed, and
+// can be stored anew. It is fs.ErrNotExist.
+type LostError struct {
+	Digest string
+	Why    string
+}
+
+func (e *LostError) Error() string {
+	return fmt.Sprintf("layer %q is not whole in the cache: %s; run again to have it anew", e.Digest, e.Why)
+}
+
+func (e *LostError) Unwrap() error { return fs.ErrNotExist }
+
+// lost says which layer is missing where that is what err means.
+func lost(digest string, err error) error {
+	var known *LostError
+	if !errors.Is(err, fs.ErrNotExist) || errors.As(err, &known) {
+		return err
+	}
+	return &LostError{digest, err.Error()}
+}
+
+// sound is which blobs a store has hashed, so that each is once.
+type sound struct {
+	mu    sync.Mutex
+	blobs map[string]bool
+}
+
+func (s *sound) has(digest string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.blobs[digest]
+}
+
+func (s *sound) set(digest string, is bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.blobs == nil {
+		s.blobs = map[string]bool{}
+	}
+	s.blobs[digest] = is
+}
+
+// ensure hashes a blob before its bytes go anywhere, unless this store has seen them already. What is damaged is removed
+// and a *LostError.
+func (s *Store) ensure(digest string) error {
+	if s.sound.has(digest) {
+		return nil
+	}
+	f, err := s.openFile(s.blobPath(digest))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	h := sha256.New()
+	buf := s.takeBuffer()
+	defer s.giveBuffer(buf)
+	if _, err := io.CopyBuffer(onlyWriter{h}, onlyReader{f}, *buf); err != nil {
+		return fmt.Errorf("reading %q: %w", f.Name(), err)
+	}
+	if formatDigest(h.Sum(nil)) != digest {
+		return s.damaged(f, digest)
+	}
+	s.sound.set(digest, true)
+	return nil
+}
+
+// damaged removes a blob that is open, unless another process has put a new one into its place.
+func (s *Store) damaged(f *os.File, digest string) error {
+	mine, err1 := f.Stat()
+	there, err2 := os.Lstat(f.Name())
+	if err1 == nil && err2 == nil && os.SameFile(mine, there) {
+		s.remove(digest)
+	}
+	return &LostError{digest, fmt.Sprintf("the bytes of %q have changed since they were stored", f.Name())}
+}
