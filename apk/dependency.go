@@ -162,12 +162,15 @@ func nameEnd(s string) int {
 	return len(s)
 }
 
+// maxVersion bounds the text of a version: the solver compares the same ones often. Alpine's longest has some 40 bytes.
+const maxVersion = 256
+
 func (d Dependency) checkVersion(s string) (Dependency, error) {
 	switch {
 	case d.Op == OpAny:
 	case d.Op&OpChecksum == OpChecksum && d.Op != OpChecksum: // "<>=": apk accepts every version then
 		d.Op, d.Version = OpAny, ""
-	case d.Op != OpChecksum && !ValidVersion(d.Version):
+	case d.Op != OpChecksum && (len(d.Version) > maxVersion || !ValidVersion(d.Version)):
 		return d, fmt.Errorf("parsing dependency %.80q: %w %.80q", s, errBadVersion, d.Version)
 	}
 	return d, nil

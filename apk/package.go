@@ -68,7 +68,7 @@ func (p *Package) HasFileName() bool {
 // validName reports whether s may name a package, a version or an architecture: it has only the characters that these have
 // in Alpine, and leads out of no folder.
 func validName(s string) bool {
-	return s != "" && s != "." && !strings.Contains(s, "..") && !strings.ContainsFunc(s, notInName)
+	return s != "" && len(s) <= maxVersion && s != "." && !strings.Contains(s, "..") && !strings.ContainsFunc(s, notInName)
 }
 
 func notInName(r rune) bool {

@@ -29,7 +29,8 @@ type SolveOptions struct {
 //
 // Where apk's way, which never takes a decision back, leads nowhere, Solve looks for a solution
 // a little further and adds a note if there is one; that search is bounded. If none is found
-// the error is a *SolveError, for which errors.Is(err, ErrNoSolution) holds.
+// the error is a *SolveError, for which errors.Is(err, ErrNoSolution) holds. It says whether
+// there is none to find.
 func Solve(world []Dependency, indexes []*Index, o SolveOptions) (Solution, error) {
 	c, err := newCatalog(indexes, cmp.Or(o.Dialect, Dialect3))
 	if err != nil {
@@ -43,9 +44,12 @@ func Solve(world []Dependency, indexes []*Index, o SolveOptions) (Solution, erro
 	a := c.attempt(w, nil)
 	if a.errors > 0 {
 		problems := a.explain()
-		better, tries, complete := c.search(w, a)
+		if c.impossible(w) {
+			return Solution{}, &SolveError{Problems: problems}
+		}
+		better, tries := c.search(w, a)
 		if better == nil {
-			return Solution{}, &SolveError{Problems: problems, Tries: tries, Exhausted: complete}
+			return Solution{}, &SolveError{Problems: problems, Undecided: true, Tries: tries}
 		}
 		notes = append(notes, better.note(problems))
 		a = better

@@ -14,8 +14,8 @@ var ErrNoSolution = errors.New("no solution")
 // candidate.
 type SolveError struct {
 	Problems  []Problem
+	Undecided bool // nothing was found, but it is not shown that there is nothing to find, see Solve
 	Tries     int  // attempts with other choices
-	Exhausted bool // whether those were all there were to make, see Solve
 }
 
 // Problem is one thing that is wanted and cannot be had.
@@ -39,7 +39,11 @@ func (e *SolveError) Is(target error) bool { return target == ErrNoSolution }
 
 func (e *SolveError) Error() string {
 	var b strings.Builder
-	b.WriteString("no solution:")
+	if e.Undecided {
+		b.WriteString("giving up, as apk would:")
+	} else {
+		b.WriteString("no solution:")
+	}
 	for i, p := range e.Problems {
 		if i == maxShown {
 			fmt.Fprintf(&b, "\n  and %d more", len(e.Problems)-i)
@@ -47,11 +51,8 @@ func (e *SolveError) Error() string {
 		}
 		fmt.Fprintf(&b, "\n  %s", p)
 	}
-	switch {
-	case e.Tries > 0 && !e.Exhausted:
-		fmt.Fprintf(&b, "\n  (other choices led no further; the search ended at its bound of %d attempts, so there may still be a solution)", e.Tries)
-	case e.Tries > 0:
-		b.WriteString("\n  (other choices, where there were any, led no further)")
+	if e.Undecided {
+		fmt.Fprintf(&b, "\n  (%d other choices led no further; there may still be one that works: name packages or versions in world to lead to it)", e.Tries)
 	}
 	return b.String()
 }

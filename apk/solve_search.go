@@ -12,11 +12,10 @@ const maxAttempts = 64
 
 // search looks for a solution where apk's first attempt failed: it runs the same algorithm
 // again without one of the packages that led into the fault, then without two, and so on,
-// fewest first. What it finds is checked from scratch. It says how many attempts it made, and
-// whether those were all that it knew to make.
-func (c *catalog) search(w worldWants, failed *attempt) (found *attempt, tries int, complete bool) {
+// fewest first. What it finds is checked from scratch. It says how many attempts it made.
+func (c *catalog) search(w worldWants, failed *attempt) (found *attempt, tries int) {
 	if failed.sound() { // the fault was in something that nothing needs after all
-		return failed, 0, true
+		return failed, 0
 	}
 	queue := withheldSets(nil, failed.suspects())
 	tried := make(map[string]bool)
@@ -28,17 +27,17 @@ func (c *catalog) search(w worldWants, failed *attempt) (found *attempt, tries i
 			continue
 		}
 		if tries == maxAttempts {
-			return nil, tries, false
+			return nil, tries
 		}
 		tried[key] = true
 		tries++
 		a := c.attempt(w, without)
 		if a.errors == 0 && a.sound() {
-			return a, tries, true
+			return a, tries
 		}
 		queue = append(queue, withheldSets(without, a.suspects())...)
 	}
-	return nil, tries, true
+	return nil, tries
 }
 
 // withheldSets adds each suspect in turn to a set of packages.

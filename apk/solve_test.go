@@ -243,19 +243,39 @@ func TestSolveBeyondApk(t *testing.T) {
 	}
 }
 
-// TestSolveEndsAtItsBound has more dead ends than Solve tries.
-func TestSolveEndsAtItsBound(t *testing.T) {
+// TestSolveUndecided has a world that cannot be satisfied, which shows only where each choice is tried: what was not shown
+// is not said.
+func TestSolveUndecided(t *testing.T) {
 	t.Parallel()
-	var lines strings.Builder
-	lines.WriteString("z=1\n")
-	for i := range 12 {
-		lines.WriteString("a" + strconv.Itoa(i) + "=2 | p:v=1 | D:y\n" + "a" + strconv.Itoa(i) + "=1 | p:v=1 | D:y\n")
-	}
-	lines.WriteString("y=2 | D:!z\ny=1 | D:!z\n")
-	_, err := apk.Solve(worldOf(t, "z a1 a2 a3 a4 a5 a6 a7"), []*apk.Index{offers(t, "", lines.String())}, apk.SolveOptions{})
+	index := offers(t, "", "a=1 | D:!b\na=2 | D:!b\nb=1\nb=2")
+	_, err := apk.Solve(worldOf(t, "a b"), []*apk.Index{index}, apk.SolveOptions{})
 	var e *apk.SolveError
-	if !errors.As(err, &e) || e.Exhausted || !strings.Contains(err.Error(), "bound") {
-		t.Errorf("Solve: %v, want an error that says the search ended at its bound", err)
+	if !errors.As(err, &e) || !e.Undecided || !errors.Is(err, apk.ErrNoSolution) {
+		t.Fatalf("Solve: %v, want a SolveError that is undecided", err)
+	}
+	if text := err.Error(); strings.Contains(text, "no solution") || !strings.Contains(text, "there may still be one") {
+		t.Errorf("Solve: %s, want it to leave hope", text)
+	}
+}
+
+// TestSolveLeavesNoFalseHope has worlds that cannot be satisfied, which a look at what they force shows.
+func TestSolveLeavesNoFalseHope(t *testing.T) {
+	t.Parallel()
+	var many strings.Builder
+	many.WriteString("z=1\n")
+	for i := range 100 {
+		n := strconv.Itoa(i)
+		many.WriteString("a" + n + "=2 | D:y\na" + n + "=1 | D:y\nc" + n + "=1 | D:c" + strconv.Itoa(i+1) + "\nc" + n + "=2 | D:c" + strconv.Itoa(i+1) + "\n")
+	}
+	many.WriteString("y=2 | D:!z\ny=1 | D:!z\np=1 | p:v=1\nq=1 | p:v=2\nr=1 | p:w w=2\ns=1 | p:sh\n")
+	for _, world := range []string{
+		"z nothere", "z a1 a2 a3 a4 a5 a6 a7", "c0", "p q", "p v=2", "r", "z>1", "y z", "sh", "a3 !y",
+	} {
+		_, err := apk.Solve(worldOf(t, world), []*apk.Index{offers(t, "", many.String())}, apk.SolveOptions{})
+		var e *apk.SolveError
+		if !errors.As(err, &e) || e.Undecided || !strings.Contains(err.Error(), "no solution") || strings.Contains(err.Error(), "may still") {
+			t.Errorf("Solve(%q): %v, want an error that leaves no hope", world, err)
+		}
 	}
 }
 
