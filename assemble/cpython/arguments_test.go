@@ -54,3 +54,16 @@ func TestParseArguments(t *testing.T) {
 		}
 	}
 }
+
+func FuzzParseArguments(f *testing.F) {
+	f.Add("-uBX dev -Im app", 13)
+	f.Add("-- -x.py", 0)
+	f.Add("--check-hash-based-pycs - -", 9)
+	f.Fuzz(func(t *testing.T, line string, minor int) {
+		words := strings.Split(line, " ")
+		a, err := cpython.ParseArguments(words, minor)
+		if a.File != "" && a.Module != "" || err == nil && len(a.File)+len(a.Module) > len(line) {
+			t.Errorf("ParseArguments(%q) = %+v, %v", words, a, err)
+		}
+	})
+}

@@ -16,6 +16,8 @@ import (
 type launch struct {
 	argv  []string
 	user  account
+	env   []string
+	dir   string   // where it starts
 	paths []string // PATH
 	depth int      // how many launches led here
 
@@ -33,7 +35,8 @@ func (c *checker) command() {
 	if len(c.Config.Entrypoint) == 0 {
 		field = "cmd"
 	}
-	l := launch{argv: slices.Concat(c.Config.Entrypoint, c.Config.Cmd), user: c.user, paths: c.runtimePaths(), check: field, where: field}
+	l := launch{argv: slices.Concat(c.Config.Entrypoint, c.Config.Cmd), user: c.user, env: c.Config.Env, dir: from("/", c.Config.WorkingDir), paths: c.runtimePaths(),
+		check: field, where: field}
 	if len(l.argv) == 0 {
 		return
 	}
@@ -42,17 +45,12 @@ func (c *checker) command() {
 
 // runtimePaths are the folders in which runc finds a bare command: it refuses those that are relative (Go's os/exec).
 func (c *checker) runtimePaths() []string {
-	list, set := c.lookupEnv("PATH")
+	list, set := lookupEnv(c.Config.Env, "PATH")
 	if !set {
 		return c.paths
 	}
-	var dirs []string
-	for dir := range strings.SplitSeq(list, ":") {
-		if path.IsAbs(dir) {
-			dirs = append(dirs, path.Clean(dir))
-		}
-	}
-	return dirs
+	absolute := slices.DeleteFunc(strings.Split(list, ":"), func(dir string) bool { return !path.IsAbs(dir) })
+	return folders("/", strings.Join(absolute, ":"))
 }
 
 // launchFinding notes a finding about a launch.
@@ -71,7 +69,7 @@ func (c *checker) launch(l launch) {
 		c.launchFinding(l, Error, l.check, l.at, "let the script name a program", "the #! lines lead on and on, up to %s", command)
 		return
 	}
-	called, n, err := c.which(command, l.paths)
+	called, n, err := c.whichFrom(l.dir, command, l.paths)
 	if err != nil {
 		c.launchFinding(l, Error, l.check, absolute(command), "add the package, runtime or file that has it", "%v", err)
 		return
@@ -110,8 +108,13 @@ func absolute(command string) string {
 // which finds a command as execvp(3) does, in the folders and the working directory of the configuration. called is the
 // path by which it is run.
 func (c *checker) which(command string, paths []string) (called string, n layers.Node, err error) {
+	return c.whichFrom(c.Config.WorkingDir, command, paths)
+}
+
+// whichFrom is which in another working directory.
+func (c *checker) whichFrom(dir, command string, paths []string) (called string, n layers.Node, err error) {
 	if strings.Contains(command, "/") {
-		called = c.absolute(command)
+		called = from(dir, command)
 		if n, err = c.Tree.Lookup(called); err != nil {
 			return "", n, fmt.Errorf("%s: %w", called, err)
 		}

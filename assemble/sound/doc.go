@@ -115,6 +115,7 @@ type checker struct {
 	packages             []apk.InstalledPackage
 	user                 account
 	libraries            []stdlib        // filled in on demand
+	started              *pythonRun      // what the container's command starts, where that is a Python
 	followed             map[string]bool // scripts that the container's command leads to
 	runs                 layers.Node     // the program that the container's command leads to, if that was found
 	findings             []Finding
@@ -148,13 +149,13 @@ func (c *checker) survey() {
 
 // env is a variable of the configuration.
 func (c *checker) env(name string) string {
-	value, _ := c.lookupEnv(name)
+	value, _ := lookupEnv(c.Config.Env, name)
 	return value
 }
 
-// lookupEnv is a variable of the configuration, and whether it is set; the last one counts.
-func (c *checker) lookupEnv(name string) (string, bool) {
-	for _, e := range slices.Backward(c.Config.Env) {
+// lookupEnv is a variable of an environment, and whether it is set; the last one counts.
+func lookupEnv(env []string, name string) (string, bool) {
+	for _, e := range slices.Backward(env) {
 		if value, ok := strings.CutPrefix(e, name+"="); ok {
 			return value, true
 		}
@@ -165,31 +166,36 @@ func (c *checker) lookupEnv(name string) (string, bool) {
 // searchPath are the folders of PATH, as they lie in the image. An empty PATH has none: container runtimes look nothing up.
 func (c *checker) searchPath() []string {
 	const usual = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" // what container runtimes set
-	value, set := c.lookupEnv("PATH")
+	value, set := lookupEnv(c.Config.Env, "PATH")
 	if !set {
 		value = usual
 	}
-	return c.folders(value)
+	return folders(c.Config.WorkingDir, value)
 }
 
-// folders are those of a list with colons, as they lie in the image.
-func (c *checker) folders(list string) []string {
+// maxFolders bounds lists such as PATH. Linux takes variables of 128 KiB, and each file is looked for in each folder.
+const maxFolders = 256
+
+// folders are those of a list with colons, for what starts in dir.
+func folders(dir, list string) []string {
 	if list == "" {
 		return nil
 	}
 	var dirs []string
-	for dir := range strings.SplitSeq(list, ":") {
-		dirs = append(dirs, c.absolute(dir))
+	for name := range strings.SplitSeq(list, ":") {
+		if len(dirs) < maxFolders {
+			dirs = append(dirs, from(dir, name))
+		}
 	}
 	return dirs
 }
 
-// absolute is a path as a container sees it that starts in the image's workdir.
-func (c *checker) absolute(name string) string {
+// from is a path as what starts in dir sees it.
+func from(dir, name string) string {
 	if path.IsAbs(name) {
 		return path.Clean(name)
 	}
-	return path.Join("/", c.Config.WorkingDir, name)
+	return path.Join("/", dir, name)
 }
 
 // inPath reports whether the file is one that PATH finds.

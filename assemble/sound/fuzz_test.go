@@ -24,6 +24,11 @@ func FuzzCheck(f *testing.F) {
 	add("PYTHONHOME=/usr", "1000:", "start", script("usr/bin/start", "#!/usr/bin/env -S A=1 start\n"), link("lib", "usr/lib"))
 	add("PATH=:.:/bin", ":", "/x", text(".wh.etc", ""), text("etc/.wh..wh..opq", ""), text("../x", ""), text("etc/ld.so.conf", "/opt\n"))
 	add("LD_LIBRARY_PATH=::/", "", "", run("x", withELF(program("$ORIGIN/../y", "libc.so"), func(e *fixture.ELF) { e.RPath = "$ORIGIN:$X" })))
+	add("PYTHONPATH=/app:x PYTHONHOME=", "-1:2147483648", "env -i A=1 -S -uX python3 -Im shop.cli", coreutils(), run("usr/bin/python3", program()),
+		text("usr/lib/python3.13/os.py", ""), text("usr/lib/python3.13/encodings/__init__.py", ""),
+		text("usr/lib/python3.13/site-packages/x.pth", "/app\nimport y\n"), text("app/shop/cli.py", ""), text("usr/pyvenv.cfg", "home = /x\n"))
+	add("TZ=:Europe/Berlin", "app", "tini -p x -- su-exec app:x start /x", run("sbin/tini", program()), run("sbin/su-exec", program()),
+		script("usr/bin/start", "#!/usr/bin/env -S -C/x A=1 PATH=/:x:/bin sh -e -o x /y\n"), link("usr/bin/env", "/bin/busybox"))
 	f.Fuzz(func(t *testing.T, raw []byte, env, user, command string) {
 		store, err := layers.OpenStore(t.TempDir())
 		if err != nil {
@@ -38,7 +43,7 @@ func FuzzCheck(f *testing.F) {
 		if err != nil {
 			t.Fatalf("NewImageTree of a layer that was surveyed: %v", err)
 		}
-		c := cmd(command)
+		c := cmd(strings.Fields(command)...)
 		c.User, c.WorkingDir, c.Env = user, command, strings.Split(env, " ")
 		for _, found := range sound.Check(sound.Image{Platform: "linux/amd64", Machine: elf.EM_X86_64, Bits: 64, Config: c, Tree: tree, Oddities: odd}) {
 			if found.Msg == "" || found.Check == "" {

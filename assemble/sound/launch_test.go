@@ -205,6 +205,11 @@ func TestCheckStatic(t *testing.T) {
 	py := []fixture.File{run("usr/bin/python3.13", static), link("usr/bin/python3", "python3.13"), dir("usr/lib/python3.13/encodings")}
 	judge(t, map[string]verdict{
 		"program":              {with([]string{"/app"}, run("app", static)), []string{"warning preload /app"}, "linked statically"},
+		"starts a program":     {with([]string{"/app", "-x", "sh"}, run("app", static)), nil, ""},
+		"shell":                {with([]string{"/usr/bin/ash", "-c", "x"}, run("usr/bin/ash", static)), nil, ""},
+		"script's interpreter": {with([]string{"/init"}, script("init", "#!/execline -S0\n"), run("execline", static)), nil, ""},
+		"preload by env":       {image{layers: [][]fixture.File{{run("app", static), coreutils()}}, config: cmd("env", "LD_PRELOAD=/usr/lib/x.so", "/app")}, []string{"warning preload /app"}, ""},
+		"preload taken away":   {with([]string{"env", "-i", "/app"}, run("app", static), coreutils()), nil, ""},
 		"behind a starter":     {with([]string{"/tini", "--", "sh"}, run("tini", static)), nil, ""},
 		"dynamic":              {with([]string{"sh"}), nil, ""},
 		"loader as program":    {with([]string{"/lib/ld-musl-x86_64.so.1", "/bin/sh"}), nil, ""},

@@ -52,6 +52,7 @@ func (c *checker) python() {
 	libs := c.stdlibs()
 	run, ok := c.interpreter()
 	c.extensions(libs, run)
+	c.abandoned(libs)
 	c.bytecode(libs, run)
 	if !ok {
 		return
@@ -76,6 +77,9 @@ func (c *checker) python() {
 
 // interpreter is the Python that the container runs, else the one of PATH.
 func (c *checker) interpreter() (pythonRun, bool) {
+	if c.started != nil {
+		return *c.started, true
+	}
 	names := []string{"python3", "python"}
 	for _, argv := range [][]string{c.Config.Cmd, c.Config.Entrypoint} {
 		if len(argv) > 0 && isPythonName(path.Base(argv[0])) {

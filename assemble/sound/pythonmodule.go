@@ -52,8 +52,9 @@ func (p *searchPath) find(name string) (foundModule, error) {
 
 // resolve finds a module by its full name.
 func (p *searchPath) resolve(name string) (foundModule, error) {
+	const most = 100 // parts; nobody nests packages so deep
 	parts := strings.Split(name, ".")
-	if slices.Contains(parts, "") || strings.Contains(name, "/") {
+	if len(parts) > most || slices.Contains(parts, "") || strings.Contains(name, "/") {
 		return foundModule{}, fmt.Errorf("%q is no module's name", name)
 	}
 	m := foundModule{kind: namespacePackage, dirs: p.dirs}
@@ -197,9 +198,9 @@ func readVenv(text string) venv {
 
 // bases are the prefixes in which a Python finds its standard library: PYTHONHOME, else the first folder above the program,
 // above the home of its virtual environment, or that it was built for. None where there is no such library.
-func (c *checker) bases(run pythonRun, a cpython.Arguments) []string {
-	if home := c.env("PYTHONHOME"); home != "" && !a.IgnoreEnvironment {
-		return c.folders(home)
+func (c *checker) bases(run pythonRun, home string) []string {
+	if home != "" {
+		return folders("/", home)
 	}
 	starts := []string{path.Dir("/" + run.exe.Path)}
 	if v := c.venv(run); v != nil && path.IsAbs(v.home) {

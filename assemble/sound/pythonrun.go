@@ -1,6 +1,7 @@
 package sound
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -13,6 +14,7 @@ import (
 // runsPython checks what a Python is told to run: python3 FILE and python3 -m MODULE.
 func (c *checker) runsPython(l launch, called string, n layers.Node) {
 	run := c.pythonRun(called, n)
+	c.started = &run
 	minor := 0
 	if run.known && run.version.major == 3 {
 		minor = run.version.minor
@@ -51,7 +53,7 @@ func (c *checker) has(at string) bool {
 // runsModule checks python3 -m MODULE as runpy does it.
 func (c *checker) runsModule(l launch, run pythonRun, a cpython.Arguments) {
 	const check, fix = "python-module", "add the module, or set workdir or PYTHONPATH to the folder that has it"
-	p := c.importPath(run, a, l.user)
+	p := c.importPath(run, a, l)
 	severity := Error
 	if p.open != "" {
 		severity = Warning
@@ -93,24 +95,28 @@ func (c *checker) elsewhereModule(module string) string {
 
 // A searchPath is sys.path of a Python.
 type searchPath struct {
-	c    *checker
-	dirs []string
-	abi  cpython.ABI
-	open string // why a module may be there that is not found here; ""
+	c     *checker
+	dirs  []string
+	abi   cpython.ABI
+	lines int    // of .pth files that were read
+	open  string // why a module may be there that is not found here; ""
 }
 
 // importPath is where a Python looks for modules. See site.py and Modules/getpath.py.
-func (c *checker) importPath(run pythonRun, a cpython.Arguments, user account) *searchPath {
+func (c *checker) importPath(run pythonRun, a cpython.Arguments, l launch) *searchPath {
+	env := func(name string) string { value, _ := lookupEnv(l.env, name); return value }
 	p := &searchPath{c: c, abi: c.abi(stdlib{version: run.version})}
-	if !a.SafePath && (a.IgnoreEnvironment || c.env("PYTHONSAFEPATH") == "") {
-		p.add(c.absolute(""))
+	if !a.SafePath && (a.IgnoreEnvironment || env("PYTHONSAFEPATH") == "") {
+		p.add(l.dir)
 	}
-	if list := c.env("PYTHONPATH"); list != "" && !a.IgnoreEnvironment {
-		for _, dir := range c.folders(list) {
+	home := ""
+	if !a.IgnoreEnvironment {
+		home = env("PYTHONHOME")
+		for _, dir := range folders(l.dir, env("PYTHONPATH")) {
 			p.add(dir)
 		}
 	}
-	bases := c.bases(run, a)
+	bases := c.bases(run, home)
 	folder := run.version.folder()
 	for _, base := range bases {
 		for _, lib := range []string{"lib", "lib64"} {
@@ -129,7 +135,11 @@ func (c *checker) importPath(run pythonRun, a cpython.Arguments, user account) *
 		p.open = "its standard library was not found"
 	}
 	if !a.NoSite {
-		p.site(run, a, user, bases)
+		user := cmp.Or(env("HOME"), l.user.home)
+		if a.NoUserSite || env("PYTHONNOUSERSITE") != "" && !a.IgnoreEnvironment {
+			user = ""
+		}
+		p.site(run, bases, user)
 	}
 	return p
 }
@@ -151,11 +161,15 @@ func (p *searchPath) add(dir string) {
 	}
 }
 
-// maxImportPath bounds sys.path; .pth files of real images have a few entries.
-const maxImportPath = 1000
+// maxImportPath and maxPthLines bound sys.path and what is read for it; the .pth files of real images have a few lines.
+const (
+	maxImportPath = 200
+	maxPthLines   = 10_000
+)
 
-// site adds what site.py does: site-packages of the virtual environment or the installation, and what .pth files name.
-func (p *searchPath) site(run pythonRun, a cpython.Arguments, user account, bases []string) {
+// site adds what site.py does: site-packages of the virtual environment or the installation, those in the home of the user
+// unless that is "", and what .pth files name.
+func (p *searchPath) site(run pythonRun, bases []string, home string) {
 	folder := run.version.folder()
 	var dirs []string
 	venv := p.c.venv(run)
@@ -176,10 +190,7 @@ func (p *searchPath) site(run pythonRun, a cpython.Arguments, user account, base
 	if (venv == nil || venv.system) && len(bases) > 0 {
 		dirs = append(dirs, "/usr/local/lib/"+folder+"/dist-packages") // Debian's
 	}
-	if home := p.c.env("HOME"); !a.NoUserSite {
-		if home == "" {
-			home = user.home
-		}
+	if home != "" {
 		dirs = append(dirs, path.Join("/", home, ".local/lib", folder, "site-packages"))
 	}
 	for _, dir := range dirs {
@@ -200,6 +211,10 @@ func (p *searchPath) pth(dir string) {
 			p.open = "/" + n.Path + " is too long to be read"
 		}
 		for line := range strings.Lines(string(n.Entry.Kept)) {
+			if p.lines++; p.lines > maxPthLines {
+				p.open = "its .pth files have too many lines to be read"
+				return
+			}
 			line = strings.TrimRight(line, " \t\r\n")
 			switch {
 			case line == "" || line[0] == '#':

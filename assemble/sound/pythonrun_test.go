@@ -116,7 +116,13 @@ func TestCheckPythonModule(t *testing.T) {
 		"volume":                      {pythonImage(v1.Config{Cmd: []string{"python3", "-m", "shop"}, WorkingDir: "/app", Volumes: map[string]struct{}{"/app": {}}}), []string{"warning python-module"}, "volume"},
 		"not readable": {pythonImage(v1.Config{Cmd: []string{"python3", "-m", "shop"}, WorkingDir: "/app", User: "app"}, fixture.File{Path: "app/shop.py", Mode: 0o600}),
 			[]string{"error python-module /app/shop.py"}, "may not read"},
-		"behind tini": {pythonImage(cmd("tini", "python3", "-m", "shop"), run("sbin/tini", program())), bad, ""},
+		"env PYTHONPATH":   {pythonImage(cmd("env", "PYTHONPATH=/app", "python3", "-m", "shop"), coreutils(), main), nil, ""},
+		"env -i":           {pythonImage(with("PYTHONPATH=/app", "env", "-i", "/usr/local/bin/python3", "-m", "shop"), coreutils(), main), bad, ""},
+		"env -C":           {pythonImage(cmd("env", "-C", "/app", "python3", "-m", "shop"), coreutils(), main), nil, ""},
+		"env --chdir":      {pythonImage(cmd("env", "--chdir", "app", "python3", "shop/__main__.py"), coreutils(), main), nil, ""},
+		"PYTHONNOUSERSITE": {pythonImage(with("PYTHONNOUSERSITE=1", "python3", "-m", "shop"), text("root/.local/lib/python3.13/site-packages/shop.py", "")), bad, ""},
+		"HOME":             {pythonImage(with("HOME=/srv", "python3", "-m", "shop"), text("srv/.local/lib/python3.13/site-packages/shop.py", "")), nil, ""},
+		"behind tini":      {pythonImage(cmd("tini", "python3", "-m", "shop"), run("sbin/tini", program())), bad, ""},
 	})
 }
 
@@ -151,6 +157,8 @@ func TestCheckConsoleScripts(t *testing.T) {
 		"of another version":    {pythonImage(cmd("python3"), script("usr/local/bin/flask", "#!/usr/local/bin/python3.12\n")), []string{"warning interpreter /usr/local/bin/flask"}, "python3.12"},
 		"of this version":       {pythonImage(cmd("python3"), script("usr/local/bin/flask", "#!/usr/local/bin/python3.13\n")), nil, ""},
 		"through env":           {pythonImage(cmd("python3"), script("usr/local/bin/flask", "#!/usr/bin/env python3.12\n")), []string{"warning interpreter /usr/local/bin/flask"}, ""},
+		"env -S of busybox":     {pythonImage(cmd("python3"), link("usr/bin/env", "/bin/busybox"), script("usr/local/bin/x", "#!/usr/bin/env -S python3 -u\n")), []string{"warning interpreter /usr/local/bin/x"}, "-S"},
+		"env -S of coreutils":   {pythonImage(cmd("python3"), coreutils(), script("usr/local/bin/x", "#!/usr/bin/env -S python3 -u\n")), nil, ""},
 		"where no Python is":    {image{layers: [][]fixture.File{{script("usr/bin/flask", "#!/usr/bin/python3\n")}}, config: cmd("sh")}, []string{"note interpreter /usr/bin/flask"}, ""},
 		"of another language":   {pythonImage(cmd("python3"), script("usr/local/bin/x", "#!/usr/bin/perl\n")), nil, ""},
 		"once where it is run":  {pythonImage(cmd("flask"), script("usr/local/bin/flask", "#!/usr/local/bin/python3.12\n")), []string{"error interpreter /usr/local/bin/python3.12"}, ""},
@@ -178,10 +186,10 @@ func TestCheckExtensions(t *testing.T) {
 		"another version": {site + "x.cpython-312-x86_64-linux-musl.so", true}, "another machine": {site + "x.cpython-313-aarch64-linux-musl.so", true},
 		"another C library": {site + "x.cpython-313-x86_64-linux-gnu.so", true}, "32 bits": {site + "x.cpython-313-i386-linux-musl.so", true},
 		"without the global lock": {site + "x.cpython-313t-x86_64-linux-musl.so", true}, "PyPy": {site + "p/x.pypy310-pp73-x86_64-linux-musl.so", true},
-		"standard library": {std + "lib-dynload/_x.cpython-312-x86_64-linux-musl.so", true}, "dist-packages": {"usr/lib/python3/dist-packages/x.cpython-312-x86_64-linux-musl.so", true},
+		"standard library": {std + "lib-dynload/_x.cpython-312-x86_64-linux-musl.so", true}, "dist-packages": {"usr/local/lib/python3/dist-packages/x.cpython-312-x86_64-linux-musl.so", true},
 		"macOS": {site + "x.cpython-313-darwin.so", true}, "library of a wheel": {site + "x.libs/libfoo-1234.so", false},
-		"Python that is not there": {"usr/lib/python3.12/site-packages/x.cpython-311-x86_64-linux-musl.so", false},
-		"test data":                {site + "a/tests/x.cpython-312-x86_64-linux-musl.so", false}, "another folder": {"srv/x.cpython-312-x86_64-linux-musl.so", false},
+		"of another Python's folder": {"usr/lib/python3/dist-packages/x.cpython-312-x86_64-linux-musl.so", false},
+		"test data":                  {site + "a/tests/x.cpython-312-x86_64-linux-musl.so", false}, "another folder": {"srv/x.cpython-312-x86_64-linux-musl.so", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -200,8 +208,29 @@ func TestCheckExtensions(t *testing.T) {
 	configured.layers[1] = append(configured.layers[1], compiled(std+"_sysconfigdata__linux_x86_64-linux-gnu", 13)[1:]...)
 	judge(t, map[string]verdict{
 		"one for each version":      {with(old, own), nil, ""},
+		"the source, too":           {pythonImage(cmd("python3"), append(compiled(site+"x", 13), run(old, library("")))...), nil, ""},
+		"folder of another Python":  {with("usr/local/lib/python3.12/site-packages/a/x.cpython-312-x86_64-linux-musl.so"), []string{"warning python-packages /usr/local/lib/python3.12/site-packages"}, "1 modules"},
+		"folder without modules":    {pythonImage(cmd("python3"), text("usr/local/lib/python3.12/site-packages/README.txt", "")), nil, ""},
 		"PYTHONPATH":                {onPath, warn("srv/lib/x.cpython-312-x86_64-linux-musl.so"), ""},
 		"as sysconfig has the name": {configured, nil, ""},
+	})
+}
+
+func TestCheckExtensionsOfTwoPythons(t *testing.T) {
+	t.Parallel()
+	const packages = "usr/lib/python3/dist-packages/"
+	with := func(paths ...string) image {
+		files := []fixture.File{dir("app")}
+		for _, p := range paths {
+			files = append(files, run(p, library("")))
+		}
+		return image{layers: [][]fixture.File{install("usr/local", 13), install("usr", 11), install("usr", 12), files}, config: cmd("/usr/local/bin/python3")}
+	}
+	bad := packages + "x.cpython-313-x86_64-linux-musl.so"
+	judge(t, map[string]verdict{
+		"for both":            {with(packages+"x.cpython-311-x86_64-linux-musl.so", packages+"x.cpython-312-x86_64-linux-musl.so"), nil, ""},
+		"for one":             {with(packages + "x.cpython-311-x86_64-linux-musl.so"), nil, ""},
+		"for the one outside": {with(bad), []string{"warning python-extension /" + bad}, ""},
 	})
 }
 

@@ -64,30 +64,19 @@ func (c *checker) script(l launch, called string, n layers.Node) {
 	c.launch(next)
 }
 
-// env1 checks what env(1) starts. It looks its operand up in PATH.
-func (c *checker) env1(l launch, n layers.Node) {
+// startsEnv checks what env(1) starts. It looks its operand up in PATH.
+func (c *checker) startsEnv(l launch, n layers.Node) {
 	e := envCommand{busybox: c.isBusybox(n)}
 	if err := e.parse(l.argv[1:]); err != nil {
-		fix := "leave the option out"
-		if e.busybox {
-			fix = "leave the option out, name the interpreter itself, or add coreutils: busybox's env knows -i, -0 and -u alone"
-		}
-		c.launchFinding(l, Error, l.check, "", fix, "%v", err)
+		c.launchFinding(l, Error, l.check, "", e.fix(), "%v", err)
 		return
 	}
-	next := l
-	next.argv, next.depth = e.argv, l.depth+1
-	if e.paths != "" {
-		next.paths = c.folders(e.paths)
-	}
-	if e.clear {
-		next.paths = append(slices.Clip(next.paths), "/usr/local/bin", "/bin", "/usr/bin") // of execvp(3) without PATH
-	}
+	next := e.apply(c, l)
 	if len(next.argv) == 0 {
 		return // it prints the environment
 	}
 	if name := next.argv[0]; strings.ContainsAny(name, " \t") && l.check == "interpreter" {
-		if _, _, err := c.which(name, next.paths); err != nil {
+		if _, _, err := c.whichFrom(next.dir, name, next.paths); err != nil {
 			c.launchFinding(l, Error, l.check, "", "name one program, or split the words with env -S where coreutils is in the image",
 				"env looks for a program named %q: a #! line passes all after the first space as one argument", name)
 			return
@@ -99,13 +88,38 @@ func (c *checker) env1(l launch, n layers.Node) {
 // An envCommand is a command line of env(1), coreutils' or busybox's.
 type envCommand struct {
 	busybox bool
+	opaque  bool     // there is a string for -S with quotes, variables or comments: what is started is not known
 	argv    []string // what is started
-	paths   string   // PATH where it is set for that
-	clear   bool     // the environment is empty but for what is set
+	vars    []string // that are set for it
+	clear   bool     // the environment is empty but for these
+	dir     string   // where it starts; "" is where env does
+	splits  int
 }
 
-// parse reads env's own options and assignments. Quotes and variables in the string of -S are not understood: argv is
-// empty then.
+// apply is the launch that a command line of env makes of its own.
+func (e *envCommand) apply(c *checker, l launch) launch {
+	l.argv, l.depth = e.argv, l.depth+1
+	if e.dir != "" {
+		l.dir = from(l.dir, e.dir)
+	}
+	if e.clear {
+		l.env, l.paths = nil, []string{"/usr/local/bin", "/bin", "/usr/bin"} // of execvp(3) without PATH
+	}
+	l.env = slices.Concat(l.env, e.vars)
+	if paths, set := lookupEnv(e.vars, "PATH"); set {
+		l.paths = folders(l.dir, paths)
+	}
+	return l
+}
+
+func (e *envCommand) fix() string {
+	if e.busybox {
+		return "leave the option out, name the interpreter itself, or add coreutils: busybox's env knows -i, -0 and -u alone"
+	}
+	return "leave the option out"
+}
+
+// parse reads env's own options and assignments.
 func (e *envCommand) parse(words []string) error {
 	for len(words) > 0 && strings.HasPrefix(words[0], "-") {
 		word := words[0]
@@ -121,7 +135,7 @@ func (e *envCommand) parse(words []string) error {
 		default:
 			words, err = e.short(word, words)
 		}
-		if err != nil || words == nil {
+		if err != nil || e.opaque {
 			return err
 		}
 	}
@@ -129,13 +143,11 @@ func (e *envCommand) parse(words []string) error {
 }
 
 func (e *envCommand) assign(words []string) error {
-	for len(words) > 0 && strings.Contains(words[0], "=") {
-		if paths, is := strings.CutPrefix(words[0], "PATH="); is {
-			e.paths = paths
-		}
-		words = words[1:]
+	i := 0
+	for i < len(words) && strings.Contains(words[i], "=") {
+		i++
 	}
-	e.argv = words
+	e.vars, e.argv = words[:i], words[i:]
 	return nil
 }
 
@@ -151,17 +163,14 @@ func (e *envCommand) short(word string, words []string) ([]string, error) {
 			if value == "" && len(words) > 0 {
 				value, words = words[0], words[1:]
 			}
-			if letter == 'S' {
-				return splitString(value, words), nil
-			}
-			return append([]string{}, words...), nil
+			return e.valued(string(letter), value, words), nil
 		case e.busybox:
 			return nil, fmt.Errorf("env is busybox's, which does not know the option -%c in %q", letter, word)
 		default:
 			return nil, fmt.Errorf("env does not know the option -%c in %q", letter, word)
 		}
 	}
-	return append([]string{}, words...), nil
+	return words, nil
 }
 
 func (e *envCommand) long(word string, words []string) ([]string, error) {
@@ -170,25 +179,36 @@ func (e *envCommand) long(word string, words []string) ([]string, error) {
 	if !e.busybox {
 		known = append(known, "chdir", "split-string", "debug", "argv0", "block-signal", "default-signal", "ignore-signal", "list-signal-handling", "help", "version")
 	}
-	if !slices.ContainsFunc(known, func(k string) bool { return strings.HasPrefix(k, name) }) {
+	i := slices.IndexFunc(known, func(k string) bool { return strings.HasPrefix(k, name) }) // getopt_long(3) takes what begins one
+	if i < 0 {
 		return nil, fmt.Errorf("env does not know the option --%s", name)
 	}
-	e.clear = e.clear || strings.HasPrefix("ignore-environment", name)
-	if slices.Contains([]string{"unset", "chdir", "split-string", "argv0"}, name) && !attached && len(words) > 0 {
-		value, words = words[0], words[1:]
+	switch name = known[i]; name {
+	case "ignore-environment":
+		e.clear = true
+	case "unset", "chdir", "split-string", "argv0":
+		if !attached && len(words) > 0 {
+			value, words = words[0], words[1:]
+		}
+		return e.valued(name, value, words), nil
 	}
-	if name == "split-string" {
-		return splitString(value, words), nil
-	}
-	return append([]string{}, words...), nil
+	return words, nil
 }
 
-// splitString puts the words of -S before the others; nil where quotes, variables or comments are in it.
-func splitString(value string, words []string) []string {
-	if strings.ContainsAny(value, `'"\$#`) {
-		return nil
+// valued takes an option with its value. It returns the words to come.
+func (e *envCommand) valued(option, value string, words []string) []string {
+	const most = 16 // strings to split; each copies the words
+	switch option {
+	case "C", "chdir":
+		e.dir = value
+	case "S", "split-string":
+		if e.splits++; strings.ContainsAny(value, `'"\$#`) || e.splits > most {
+			e.opaque = true
+			return nil
+		}
+		return append(strings.Fields(value), words...)
 	}
-	return append(strings.Fields(value), words...)
+	return words
 }
 
 // isBusybox reports whether a program is busybox, under its own name or as a link.

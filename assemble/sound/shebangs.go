@@ -5,34 +5,35 @@ import (
 	"strings"
 )
 
-// scripts warns of scripts whose Python is not in the image, such as those that pip and uv write for console_scripts: they
-// name the interpreter of the machine, image or virtual environment that they were installed in. Packages also bring scripts
-// of which nobody wants the Python: without any in the image it is a note.
+// scripts warns of scripts that cannot start because of their #! line, such as those that pip and uv write for
+// console_scripts: they name the interpreter of the machine, image or virtual environment that they were installed in.
+// Packages also bring scripts of which nobody wants the Python: without any in the image it is a note.
 func (c *checker) scripts() {
 	severity := Note
 	if len(c.stdlibs()) > 0 {
 		severity = Warning
 	}
 	for _, n := range c.nodes {
-		if n.IsDir() || !strings.HasPrefix(string(n.Entry.Kept), "#!") || isMaterial(n.Path) || !c.inPath(n.Path) && !c.inVenv(n.Path) {
+		if n.IsDir() || !strings.HasPrefix(string(n.Entry.Kept), "#!") || isMaterial(n.Path) || c.followed[n.Path] || !c.inPath(n.Path) && !c.inVenv(n.Path) {
 			continue
 		}
 		words, err := shebang(n)
 		if err != nil {
 			continue
 		}
-		name := words[0]
-		if path.Base(name) == "env" && len(words) > 1 {
-			e := envCommand{}
-			if e.parse(words[1:]) != nil || len(e.argv) == 0 {
+		e := envCommand{argv: words}
+		if path.Base(words[0]) == "env" {
+			program, err := c.Tree.Lookup(words[0])
+			e.busybox = err == nil && c.isBusybox(program)
+			if err := e.parse(append(words[1:], "/"+n.Path)); err != nil {
+				c.find(Warning, "interpreter", "/"+n.Path, e.fix(), "/%s cannot start: %v", n.Path, err)
 				continue
 			}
-			name = e.argv[0]
 		}
-		if !isPythonName(path.Base(name)) {
+		if len(e.argv) == 0 || !isPythonName(path.Base(e.argv[0])) {
 			continue
 		}
-		if _, _, err := c.which(name, c.paths); err != nil && !c.followed[n.Path] {
+		if _, _, err := c.which(e.argv[0], c.paths); err != nil {
 			c.find(severity, "interpreter", "/"+n.Path, "install it for the Python of the image, or leave it out", "/%s cannot start: its interpreter %v", n.Path, err)
 		}
 	}

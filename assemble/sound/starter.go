@@ -2,7 +2,6 @@ package sound
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -73,21 +72,40 @@ func (c *checker) starts(l launch, called string, n layers.Node) {
 	}
 	switch {
 	case name == "env":
-		c.env1(l, n)
+		c.startsEnv(l, n)
 		return
 	case isPythonName(name):
 		c.runsPython(l, called, n)
-	case slices.Contains([]string{"sh", "ash", "dash", "bash"}, name):
+	case isShell(name):
 		c.runsShell(l)
 	}
-	if o := c.objects[n.Path]; c.env("LD_PRELOAD") != "" && static(o) {
+	preload, _ := lookupEnv(l.env, "LD_PRELOAD")
+	if preload != "" && static(c.objects[n.Path]) && (isPythonName(name) || l.check != "interpreter" && !c.startsAnother(l)) {
 		c.launchFinding(l, Warning, "preload", "/"+n.Path, "take a build that is linked dynamically, or unset LD_PRELOAD",
 			"/%s is linked statically: LD_PRELOAD does nothing, and no allocator is loaded", n.Path)
 	}
 }
 
+// startsAnother reports whether a program seems to be a shell or to start another one, which it is given as an operand: what
+// is preloaded is meant for that.
+func (c *checker) startsAnother(l launch) bool {
+	if isShell(path.Base(l.argv[0])) {
+		return true
+	}
+	const most = 16 // operands
+	return slices.ContainsFunc(l.argv[1:min(len(l.argv), most)], func(word string) bool {
+		_, n, err := c.whichFrom(l.dir, word, l.paths)
+		return err == nil && !n.IsDir() && n.Entry.Header.Mode&0o111 != 0
+	})
+}
+
+func isShell(name string) bool { return slices.Contains([]string{"sh", "ash", "dash", "bash"}, name) }
+
 // isPythonName knows python, python3, python3.13 and python3.13t.
-func isPythonName(name string) bool { return regexp.MustCompile(`^python[0-9.]*t?$`).MatchString(name) }
+func isPythonName(name string) bool {
+	rest, is := strings.CutPrefix(name, "python")
+	return is && strings.Trim(strings.TrimSuffix(rest, "t"), "0123456789.") == ""
+}
 
 // runsShell checks that the script that a shell is told to run is there. What follows -c is not looked into.
 func (c *checker) runsShell(l launch) {
@@ -115,7 +133,7 @@ func (c *checker) runsShell(l launch) {
 
 // readsFile checks that an interpreter finds the file that it is told to run, and may read it. It returns the file if so.
 func (c *checker) readsFile(l launch, check, interpreter, name string) (n layers.Node, ok bool) {
-	at := c.absolute(name)
+	at := from(l.dir, name)
 	if c.filledLater(at) {
 		return n, false
 	}

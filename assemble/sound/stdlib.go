@@ -58,39 +58,34 @@ const maxMisnamed = 20
 // version, machine or C library. importlib goes by the name alone.
 func (c *checker) extensions(libs []stdlib, run pythonRun) {
 	importable, misnamed := map[string]bool{}, map[string][]string{}
-	abis, roots := map[string]cpython.ABI{}, c.importRoots(libs, run)
+	roots, found := c.importRoots(libs, run), map[string][]cpython.ABI{}
 	var order []string
 	for _, n := range c.nodes {
-		dir, base := path.Dir(n.Path), path.Base(n.Path)
-		if n.IsDir() {
+		module, tag, is := cpython.ExtensionTag(path.Base(n.Path))
+		if !is || n.IsDir() || isMaterial(n.Path) {
 			continue
 		}
-		if module, is := strings.CutSuffix(base, ".py"); is {
-			importable[path.Join(dir, module)] = true
+		root, owners := roots.of(n.Path)
+		if len(owners) == 0 {
 			continue
 		}
-		module, tag, is := cpython.ExtensionTag(base)
-		if !is || isMaterial(n.Path) {
-			continue
-		}
-		root, lib, ok := roots.of(n.Path)
-		if !ok {
-			continue
-		}
-		if _, known := abis[root]; !known {
-			abis[root] = c.abi(lib)
+		if found[root] == nil {
 			order = append(order, root)
+			for _, lib := range owners {
+				found[root] = append(found[root], c.abi(lib))
+			}
 		}
-		if abis[root].Imports(tag) {
-			importable[path.Join(dir, module)] = true
+		if slices.ContainsFunc(found[root], func(a cpython.ABI) bool { return a.Imports(tag) }) {
+			importable[path.Join(path.Dir(n.Path), module)] = true
 		} else {
 			misnamed[root] = append(misnamed[root], n.Path)
 		}
 	}
 	for _, root := range order {
-		c.misnamed(root, abis[root], slices.DeleteFunc(misnamed[root], func(at string) bool {
+		c.misnamed(root, found[root][0], slices.DeleteFunc(misnamed[root], func(at string) bool {
 			module, _, _ := cpython.ExtensionTag(path.Base(at))
-			return importable[path.Join(path.Dir(at), module)] // one for each Python, as Debian ships them
+			stem := path.Join(path.Dir(at), module)
+			return importable[stem] || c.has(stem+".py") // Debian has one for each Python, and some have the source, too
 		}))
 	}
 }
@@ -118,7 +113,7 @@ type importRoots struct {
 
 func (c *checker) importRoots(libs []stdlib, run pythonRun) importRoots {
 	r := importRoots{libs, run, map[string]bool{}}
-	for _, dir := range c.folders(c.env("PYTHONPATH")) {
+	for _, dir := range folders(c.Config.WorkingDir, c.env("PYTHONPATH")) {
 		if n, err := c.Tree.Lookup(dir); err == nil && n.Path != "" && run.known {
 			r.extra[n.Path] = true
 		}
@@ -126,44 +121,93 @@ func (c *checker) importRoots(libs []stdlib, run pythonRun) importRoots {
 	return r
 }
 
-// of finds the folder of the import path that a module is in, and the Python that it belongs to: site-packages and the like
-// below pythonX.Y say it themselves; Debian's python3 and PYTHONPATH belong to the container's Python.
-func (r importRoots) of(at string) (root string, lib stdlib, ok bool) {
+// of finds the folder of the import path that a module is in, and the Pythons that it belongs to: site-packages and the like
+// below pythonX.Y say it themselves; Debian's python3 is next to the libraries of its Pythons; PYTHONPATH belongs to the
+// container's Python.
+func (r importRoots) of(at string) (root string, owners []stdlib) {
 	parts := strings.Split(at, "/")
 	for i := 1; i < len(parts)-1; i++ {
-		if kind := parts[i]; kind != "site-packages" && kind != "dist-packages" && kind != "lib-dynload" {
+		if !isPackages(parts[i]) && parts[i] != "lib-dynload" {
 			continue
 		}
 		root = strings.Join(parts[:i+1], "/")
 		if v, versioned := pythonName(parts[i-1]); versioned {
-			lib, ok = r.lib(v, path.Dir(root))
-			return root, lib, ok
-		} else if parts[i-1] == "python3" && r.run.known {
-			lib, ok = r.lib(r.run.version, "")
-			return root, lib, ok
+			return root, r.versioned(v, path.Dir(root))
+		} else if parts[i-1] == "python3" {
+			return root, r.owners(func(l stdlib) bool { return path.Dir(l.dir) == path.Dir(path.Dir(root)) })
 		}
 	}
 	for dir := path.Dir(at); dir != "."; dir = path.Dir(dir) {
 		if r.extra[dir] {
-			lib, ok = r.lib(r.run.version, "")
-			return dir, lib, ok
+			return dir, r.versioned(r.run.version, "")
 		}
 	}
-	return "", stdlib{}, false
+	return "", nil
 }
 
-// lib is the standard library in a folder, else one of the version: a virtual environment has the library of another folder.
-func (r importRoots) lib(v pythonVersion, dir string) (stdlib, bool) {
-	i := slices.IndexFunc(r.libs, func(l stdlib) bool { return l.dir == dir })
-	if i < 0 {
-		i = slices.IndexFunc(r.libs, func(l stdlib) bool {
-			return l.version.major == v.major && l.version.minor == v.minor && (!v.free || l.version.free)
-		})
+func isPackages(name string) bool { return name == "site-packages" || name == "dist-packages" }
+
+// versioned is the standard library in a folder, else those of the version: a virtual environment has the library of another
+// folder.
+func (r importRoots) versioned(v pythonVersion, dir string) []stdlib {
+	if own := r.owners(func(l stdlib) bool { return l.dir == dir }); len(own) > 0 {
+		return own
 	}
-	if i < 0 {
-		return stdlib{}, false
+	return r.owners(func(l stdlib) bool {
+		return l.version.major == v.major && l.version.minor == v.minor && (!v.free || l.version.free)
+	})
+}
+
+func (r importRoots) owners(is func(stdlib) bool) []stdlib {
+	var libs []stdlib
+	for _, l := range r.libs {
+		if is(l) {
+			libs = append(libs, l)
+		}
 	}
-	return r.libs[i], true
+	return libs
+}
+
+// abandoned warns of packages for a Python that the image does not have, such as those copied from an image with another
+// version.
+func (c *checker) abandoned(libs []stdlib) {
+	if len(libs) == 0 {
+		return
+	}
+	count := map[string]int{}
+	var order []string
+	for _, n := range c.nodes {
+		if n.IsDir() || !strings.HasSuffix(n.Path, ".py") && !strings.HasSuffix(n.Path, ".so") || isMaterial(n.Path) {
+			continue
+		}
+		parts := strings.Split(n.Path, "/")
+		for i := 1; i < len(parts)-1; i++ {
+			v, versioned := pythonName(parts[i-1])
+			if !versioned || !isPackages(parts[i]) {
+				continue
+			}
+			if !slices.ContainsFunc(libs, func(l stdlib) bool { return l.version.major == v.major && l.version.minor == v.minor }) {
+				root := strings.Join(parts[:i+1], "/")
+				if count[root]++; count[root] == 1 {
+					order = append(order, root)
+				}
+			}
+			break
+		}
+	}
+	for _, root := range order[:min(len(order), maxMisnamed)] {
+		c.find(Warning, "python-packages", "/"+root, "install them for the Python of the image",
+			"/%s has %d modules that no Python of the image imports: it has %s", root, count[root], versions(libs))
+	}
+}
+
+// versions lists standard libraries for a person.
+func versions(libs []stdlib) string {
+	var names []string
+	for _, l := range libs {
+		names = append(names, fmt.Sprintf("/%s", l.dir))
+	}
+	return strings.Join(names[:min(len(names), 4)], ", ")
 }
 
 // bytecode warns of a Python that compiles what it imports, at its start.
