@@ -1,0 +1,231 @@
+//go:build unix
+
+// Package unpack writes a layer's files into a folder, in the form that overlayfs stacks: a deleted path is a character device
+// 0:0, and a folder that hides what lower layers have in it has the attribute user.overlay.opaque. See the OCI image-spec's
+// layer.md, "Whiteouts", and the kernel's Documentation/filesystems/overlayfs.rst. Nothing is written outside the folder,
+// whatever the layer holds.
+package unpack
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Options change what Layer does. The zero value is for an ordinary user.
+type Options struct {
+	// Owner maps a user or group number of the layer to the number that its files get; false leaves them to the caller. nil:
+	// all files belong to the caller.
+	Owner func(id int) (int, bool)
+}
+
+const (
+	whiteout = ".wh."
+	opaque   = ".wh..wh..opq"
+	// maxMembers is as many as a layer may have elsewhere, too.
+	maxMembers = 10_000_000
+	maxName    = 4096     // bytes of a path, as PATH_MAX of Linux
+	maxSize    = 64 << 30 // of all files, in bytes: a sparse file of a few bytes may claim any size
+	maxLinks   = 40       // symlinks that one path leads through, as in Linux; see path_resolution(7)
+)
+
+// Layer writes the members of a tar into a folder that is empty, and returns the sum of their sizes. Devices are left
+// out, as are attributes but user.* ones. Folders can always be entered and emptied by their owner.
+func Layer(archive io.Reader, dir string, o Options) (size int64, err error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return 0, err
+	}
+	defer root.Close()
+	w := &writer{root: root, options: o, links: make(map[string]string)}
+	t := tar.NewReader(archive)
+	for n := 0; ; n++ {
+		h, err := t.Next()
+		if errors.Is(err, io.EOF) {
+			return w.size, w.finish()
+		}
+		if err != nil {
+			return w.size, fmt.Errorf("reading the layer: %w", err)
+		}
+		if n == maxMembers {
+			return w.size, fmt.Errorf("the layer has more than %d members", maxMembers)
+		}
+		if err := w.member(h, t); err != nil {
+			return w.size, fmt.Errorf("unpacking %q: %w", h.Name, err)
+		}
+	}
+}
+
+// writer writes one layer.
+type writer struct {
+	root    *os.Root
+	options Options
+	links   map[string]string // symlinks of this layer, by path
+	dirs    []*tar.Header     // whose times are set at the end; Name is where they are
+	size    int64
+	last    string // the folder that was made last
+}
+
+func (w *writer) member(h *tar.Header, content io.Reader) error {
+	name := strings.TrimPrefix(path.Clean("/"+h.Name), "/")
+	if name == "" {
+		return nil // the root's own attributes are nothing to go by
+	}
+	dir, base := path.Split(name)
+	dir, err := w.resolve(path.Clean("/" + dir))
+	if err != nil {
+		return err
+	}
+	if len(name) > maxName {
+		return fmt.Errorf("its path has %d bytes, more than %d", len(name), maxName)
+	}
+	if dir != w.last {
+		if err := w.root.MkdirAll(orDot(dir), 0o755); err != nil {
+			return err
+		}
+		w.last = dir
+	}
+	at := path.Join(dir, base)
+	switch {
+	case base == opaque:
+		return w.hide(dir)
+	case strings.HasPrefix(base, whiteout):
+		return w.delete(path.Join(dir, strings.TrimPrefix(base, whiteout)))
+	}
+	return w.write(at, h, content)
+}
+
+func orDot(dir string) string {
+	if dir == "" {
+		return "."
+	}
+	return dir
+}
+
+// resolve follows the layer's own symlinks on the way to a folder. "" is the root.
+func (w *writer) resolve(dir string) (string, error) {
+	rest := strings.Split(strings.Trim(dir, "/"), "/")
+	done := ""
+	for followed := 0; len(rest) > 0; {
+		at := path.Join(done, rest[0])
+		rest = rest[1:]
+		target, isLink := w.links[at]
+		if !isLink {
+			done = at
+			continue
+		}
+		if followed++; followed > maxLinks {
+			return "", errors.New("its path leads through too many symlinks")
+		}
+		if !strings.HasPrefix(target, "/") {
+			target = path.Join("/", done, target)
+		}
+		rest = append(strings.Split(strings.Trim(path.Clean(target), "/"), "/"), rest...)
+		done = ""
+	}
+	return strings.Trim(path.Clean("/"+done), "/"), nil
+}
+
+// write writes what is no whiteout. What was at the path goes, but for a folder where a folder comes.
+func (w *writer) write(at string, h *tar.Header, content io.Reader) error {
+	if old, err := w.root.Lstat(at); err == nil && !(old.IsDir() && h.Typeflag == tar.TypeDir) {
+		if err := w.root.RemoveAll(at); err != nil {
+			return err
+		}
+		w.last = ""
+		delete(w.links, at)
+	}
+	mode := h.FileInfo().Mode()
+	switch h.Typeflag {
+	case tar.TypeDir:
+		if err := w.root.Mkdir(at, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		entry := *h
+		entry.Name = at
+		w.dirs = append(w.dirs, &entry)
+		mode |= 0o700
+	case tar.TypeReg, tar.TypeGNUSparse:
+		if err := w.file(at, content); err != nil {
+			return err
+		}
+	case tar.TypeSymlink:
+		w.links[at] = h.Linkname
+		if err := w.root.Symlink(h.Linkname, at); err != nil {
+			return err
+		}
+		return w.own(at, h)
+	case tar.TypeLink:
+		target, err := w.resolve(path.Dir(path.Clean("/" + h.Linkname)))
+		if err != nil {
+			return err
+		}
+		return w.root.Link(path.Join(target, path.Base(h.Linkname)), at)
+	default:
+		return nil // devices do not belong in an image, and FIFOs serve nobody
+	}
+	if err := w.attributes(at, h); err != nil {
+		return err
+	}
+	// The owner first: chown(2) takes setuid away.
+	if err := errors.Join(w.own(at, h), w.root.Chmod(at, mode&(fs.ModePerm|fs.ModeSetuid|fs.ModeSetgid|fs.ModeSticky))); err != nil {
+		return err
+	}
+	return w.root.Chtimes(at, time.Time{}, h.ModTime)
+}
+
+func (w *writer) file(at string, content io.Reader) error {
+	f, err := w.root.OpenFile(at, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	n, err := io.Copy(f, io.LimitReader(content, maxSize+1-w.size))
+	if w.size += n; w.size > maxSize {
+		err = fmt.Errorf("the layer's files have more than %d bytes", maxSize)
+	}
+	return errors.Join(err, f.Close())
+}
+
+func (w *writer) own(at string, h *tar.Header) error {
+	if w.options.Owner == nil {
+		return nil
+	}
+	uid, okUID := w.options.Owner(h.Uid)
+	gid, okGID := w.options.Owner(h.Gid)
+	if !okUID || !okGID {
+		return nil
+	}
+	return w.root.Lchown(at, uid, gid)
+}
+
+// attributes sets user.* attributes, but for those that overlayfs obeys.
+func (w *writer) attributes(at string, h *tar.Header) error {
+	for key, value := range h.PAXRecords {
+		name, ok := strings.CutPrefix(key, "SCHILY.xattr.")
+		if !ok || !strings.HasPrefix(name, "user.") || strings.HasPrefix(name, "user.overlay.") {
+			continue
+		}
+		if err := w.setAttribute(at, name, value); err != nil && !errors.Is(err, syscall.ENOTSUP) {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish sets the times of the folders, which writing into them has changed.
+func (w *writer) finish() error {
+	for i := len(w.dirs) - 1; i >= 0; i-- {
+		h := w.dirs[i]
+		if err := w.root.Chtimes(h.Name, time.Time{}, h.ModTime); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("unpacking %q: %w", h.Name, err)
+		}
+	}
+	return nil
+}
