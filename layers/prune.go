@@ -16,6 +16,7 @@ type Contents struct {
 	Blobs     Amount `json:"blobs"`     // layers' compressed bytes
 	Facts     Amount `json:"facts"`     // what is known of a layer, one file each
 	Records   Amount `json:"records"`   // notes: made layers by recipe, control streams, indexes
+	Folders   Amount `json:"folders"`   // unpacked layers
 	Temporary Amount `json:"temporary"` // being written, or left by a process that was killed
 }
 
@@ -29,7 +30,7 @@ func (a *Amount) add(bytes int64) { a.Files, a.Bytes = a.Files+1, a.Bytes+bytes 
 
 // Total is the amount of all kinds.
 func (c Contents) Total() (t Amount) {
-	for _, a := range []Amount{c.Blobs, c.Facts, c.Records, c.Temporary} {
+	for _, a := range []Amount{c.Blobs, c.Facts, c.Records, c.Folders, c.Temporary} {
 		t.Files, t.Bytes = t.Files+a.Files, t.Bytes+a.Bytes
 	}
 	return t
@@ -125,7 +126,7 @@ func (i item) bytes() (n int64) {
 
 func (i item) count(c *Contents) {
 	for _, f := range i.files {
-		to := map[string]*Amount{"blobs": &c.Blobs, "facts": &c.Facts, "records": &c.Records, "tmp": &c.Temporary}[f.kind]
+		to := map[string]*Amount{"blobs": &c.Blobs, "facts": &c.Facts, "records": &c.Records, foldersName: &c.Folders, "tmp": &c.Temporary}[f.kind]
 		to.add(f.bytes)
 	}
 }
@@ -171,6 +172,16 @@ func (p *pruning) list() error {
 	}
 	err := p.eachFile("records", func(f prunable, used time.Time) {
 		p.items = append(p.items, item{digest: namedDigest(f), files: []prunable{f}, used: used})
+	})
+	if err != nil {
+		return err
+	}
+	err = p.eachFolder(func(f prunable, used time.Time, whole bool) {
+		if !whole {
+			p.temporary = append(p.temporary, item{files: []prunable{f}, used: used})
+			return
+		}
+		p.items = append(p.items, item{files: []prunable{f}, used: used})
 	})
 	if err != nil {
 		return err
@@ -277,14 +288,19 @@ func (p *pruning) leftovers() {
 }
 
 func (p *pruning) inUse(i item) bool {
-	return !p.began.IsZero() && !i.used.Before(inUseSince(p.began)) || p.store.relied.holds(i.digest)
+	return !p.began.IsZero() && !i.used.Before(inUseSince(p.began)) || p.store.relied.holds(i.digest) ||
+		i.files[0].kind == foldersName && p.store.relied.holds(filepath.Base(i.files[0].path))
 }
 
 // remove removes an item. Facts go before their blob: what has facts is whole.
 func (p *pruning) remove(i item) {
 	for _, f := range i.files {
 		if !p.options.DryRun {
-			if err := os.Remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			remove := os.Remove
+			if f.kind == foldersName {
+				remove = removeFolder
+			}
+			if err := remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				p.faults = append(p.faults, err)
 				continue
 			}

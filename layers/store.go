@@ -22,6 +22,7 @@ import (
 //	DIR/v1/blobs/<hex>     a layer's compressed bytes, named by their SHA-256
 //	DIR/v1/facts/<hex>     what is known of that blob, see facts.go
 //	DIR/v1/records/<hex>   notes, named by the SHA-256 of their key
+//	DIR/v1/folders/<hex>/  unpacked layers, see folder.go
 //	DIR/v1/tmp/            being written
 //	DIR/v1/running/, lock  who uses it, see lease.go
 //
@@ -57,7 +58,7 @@ func (s *Store) prepare() error {
 	if err := os.MkdirAll(filepath.Dir(s.dir), 0o700); err != nil {
 		return err
 	}
-	for _, sub := range []string{"", "blobs", "facts", "records", "tmp", runningName} {
+	for _, sub := range []string{"", "blobs", "facts", "records", foldersName, "tmp", runningName} {
 		dir := filepath.Join(s.dir, sub)
 		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err

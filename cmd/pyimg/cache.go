@@ -23,7 +23,8 @@ func (p program) cacheStatCommand() *cli.Command {
 	return command(&cli.Command{
 		Name:  "stat",
 		Usage: "show what the cache holds and when it was used",
-		Description: "Blobs are layers' bytes, facts what is known of them, records what was made of what, temporary is being written.\n\n" +
+		Description: "Blobs are layers' bytes, facts what is known of them, records what was made of what,\n" +
+			"folders unpacked layers, temporary is being written.\n\n" +
 			"Example: pyimg cache stat --json",
 		Flags: []cli.Flag{cacheFlag(), &cli.BoolFlag{Name: "json", Usage: "as JSON; sizes in bytes"}},
 		Action: func(c *cli.Context) error {
@@ -71,7 +72,7 @@ func printContents(w io.Writer, c layers.Contents) {
 	for _, line := range []struct {
 		name string
 		layers.Amount
-	}{{"blobs", c.Blobs}, {"facts", c.Facts}, {"records", c.Records}, {"temporary", c.Temporary}, {"total", c.Total()}} {
+	}{{"blobs", c.Blobs}, {"facts", c.Facts}, {"records", c.Records}, {"folders", c.Folders}, {"temporary", c.Temporary}, {"total", c.Total()}} {
 		fmt.Fprintf(w, "%-10s  %12s  %12s\n", line.name, termtext.Count(line.Files, "file"), termtext.Size(line.Bytes))
 	}
 }

@@ -1,0 +1,142 @@
+package layers
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The store also keeps folders: layers as they are when unpacked.
+//
+//	DIR/v1/folders/<hex>/tree  the folder, named by the SHA-256 of its key
+//	DIR/v1/folders/<hex>/size  the size of its files in bytes, in decimal
+//	DIR/v1/folders/new-*       being filled, or left by a process that was killed
+//
+// The time of <hex> says when it was last used. A folder is renamed into place when it is whole.
+const (
+	foldersName = "folders"
+	unfinished  = "new-"
+)
+
+// Folder returns the folder that is kept under a key. Where there is none, fill fills an empty one and says how many bytes
+// its files have. While the store is open the folder stays. It must not be written to.
+func (s *Store) Folder(ctx context.Context, key string, fill func(dir string) (size int64, err error)) (string, error) {
+	sum := sha256.Sum256([]byte(key))
+	name := hex.EncodeToString(sum[:])
+	s.relied.on(name)
+	leave, err := s.flights.enter(ctx, foldersName+" "+name)
+	if err != nil {
+		return "", err
+	}
+	defer leave()
+	at := filepath.Join(s.dir, foldersName, name)
+	info, err := os.Lstat(at)
+	switch {
+	case err == nil && info.IsDir():
+		if time.Since(info.ModTime()) > noteEvery {
+			err = s.noteUse(at)
+		}
+	case err == nil:
+		if err = os.Remove(at); err == nil { // whatever came there, it is no folder
+			err = s.fillFolder(at, fill)
+		}
+	case errors.Is(err, fs.ErrNotExist):
+		err = s.fillFolder(at, fill)
+	}
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(at, "tree"), nil
+}
+
+func (s *Store) fillFolder(at string, fill func(dir string) (int64, error)) (err error) {
+	dir, err := os.MkdirTemp(filepath.Dir(at), unfinished)
+	if err != nil {
+		return s.writeError(err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(dir))
+		}
+	}()
+	// The tree may belong to another user than this folder: a sandbox's root.
+	tree := filepath.Join(dir, "tree")
+	if err := errors.Join(os.Mkdir(tree, 0o755), os.Chmod(tree, 0o755)); err != nil { //nolint:gosec // an image's root, in a folder that nobody else can enter
+		return s.writeError(err)
+	}
+	size, err := fill(tree)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "size"), strconv.AppendInt(nil, size, 10), 0o600); err != nil {
+		return s.writeError(err)
+	}
+	if err := os.Rename(dir, at); err != nil {
+		if info, e := os.Lstat(at); e != nil || !info.IsDir() {
+			return s.writeError(err)
+		}
+		return os.RemoveAll(dir) // another process was faster
+	}
+	return nil
+}
+
+// folderSize is what was noted of a folder's size; one that is damaged counts as empty.
+func folderSize(dir string) int64 {
+	text, err := os.ReadFile(filepath.Join(dir, "size"))
+	if err != nil {
+		return 0
+	}
+	n, err := strconv.ParseInt(string(text), 10, 64)
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}
+
+// eachFolder is eachFile for folders.
+func (p *pruning) eachFolder(do func(f prunable, used time.Time, whole bool)) error {
+	dir := filepath.Join(p.store.dir, foldersName)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		at := filepath.Join(dir, e.Name())
+		if !info.IsDir() {
+			p.strange = append(p.strange, at)
+			continue
+		}
+		do(prunable{foldersName, at, folderSize(at)}, info.ModTime(), !strings.HasPrefix(e.Name(), unfinished))
+	}
+	return nil
+}
+
+// removeFolder removes a folder at once for those that look for it, and then what is in it.
+func removeFolder(at string) error {
+	away := at
+	if !strings.HasPrefix(filepath.Base(at), unfinished) {
+		away = filepath.Join(filepath.Dir(at), unfinished+filepath.Base(at))
+		if err := os.Rename(at, away); err != nil {
+			return err
+		}
+	}
+	if err := os.RemoveAll(away); err != nil {
+		return fmt.Errorf("removing an unpacked layer: %w", err)
+	}
+	return nil
+}
