@@ -99,7 +99,7 @@ func checkPath(name string) error {
 	for part := range strings.SplitSeq(name, "/") {
 		switch {
 		case part == "" || part == "." || part == "..":
-			return fmt.Errorf("its path is not canonical: it has an empty part, . or ..")
+			return fmt.Errorf("its path is not canonical: it has a part that is empty or made of dots")
 		case strings.HasPrefix(part, ".wh."):
 			return fmt.Errorf("its path is a whiteout, which would delete a file in a layer")
 		case len(part) > maxPart:

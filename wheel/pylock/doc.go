@@ -1,0 +1,8 @@
+// Package pylock reads pylock.toml (PEP 751), what pip, uv and pdm lock, and selects
+// the wheels that each platform of an image takes from it.
+//
+// Everything that stands against an installation is found at once, and each fault
+// names the way out: packages without wheels, directories, version control, markers
+// that nobody can answer, platforms that the lock does not cover. No file is opened
+// and no hash is computed here; the Files say what they must be.
+package pylock

@@ -1,0 +1,266 @@
+package requirements
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/pyimg/pyimg/wheel/dependency"
+	"github.com/pyimg/pyimg/wheel/source"
+	"github.com/pyimg/pyimg/wheel/tag"
+	"github.com/pyimg/pyimg/wheel/target"
+	"github.com/pyimg/pyimg/wheel/version"
+)
+
+// Finder lists the wheels of a project: the caller asks its indexes in turn. The
+// name is normalised. No wheels is no error.
+type Finder interface {
+	Files(ctx context.Context, project string) ([]source.File, error)
+}
+
+// Selection is what one platform takes.
+type Selection struct {
+	Files  []source.File       // sorted by file name
+	Extras map[string][]string // that are asked for, by normalised name; for distinfo.Check
+}
+
+// Select returns what each target takes, or one error with all faults. The error
+// is source.ErrNoFit where a platform has no wheel. Pins without a hash are warnings.
+func (s *Set) Select(ctx context.Context, targets []target.Target, finder Finder) ([]Selection, []string, error) {
+	x := selector{set: s, finder: finder, listed: make(map[string]listing), said: make(map[string]bool)}
+	selections := make([]Selection, len(targets))
+	for i, t := range targets {
+		selections[i] = x.run(ctx, t)
+	}
+	if len(x.faults) > maxFaults {
+		x.faults = append(x.faults[:maxFaults], fmt.Errorf("and %d more", len(x.faults)-maxFaults))
+	}
+	if err := errors.Join(x.faults...); err != nil {
+		return nil, nil, fmt.Errorf("selecting wheels of requirements: %w", err)
+	}
+	return selections, x.warnings, nil
+}
+
+type selector struct {
+	set      *Set
+	finder   Finder
+	listed   map[string]listing
+	said     map[string]bool // faults and warnings
+	faults   []error
+	warnings []string
+}
+
+// listing is what the finder said of a project.
+type listing struct {
+	files []source.File
+	err   error
+}
+
+// fault adds an error unless another platform had the same.
+func (x *selector) fault(err error) {
+	if text := err.Error(); !x.said[text] {
+		x.said[text] = true
+		x.faults = append(x.faults, err)
+	}
+}
+
+func (x *selector) warn(format string, args ...any) {
+	if text := fmt.Sprintf(format, args...); !x.said[text] {
+		x.said[text] = true
+		x.warnings = append(x.warnings, text)
+	}
+}
+
+// project is what the files ask of one project on one platform.
+type project struct {
+	name       string
+	at         string // of its first requirement
+	asked      bool   // by a requirement, not a constraint alone
+	extras     []string
+	specifiers []version.Specifiers
+	seen       map[string]bool // specifiers as text
+	hashes     []source.Hash
+	unhashed   string // the first requirement without a hash
+}
+
+func (x *selector) run(ctx context.Context, t target.Target) Selection {
+	selection := Selection{Extras: make(map[string][]string)}
+	projects := x.collect(t)
+	for _, name := range slices.Sorted(maps.Keys(projects)) {
+		p := projects[name]
+		if !p.asked {
+			continue
+		}
+		f, err := x.choose(ctx, p, t)
+		if err != nil {
+			x.fault(err)
+			continue
+		}
+		selection.Files = append(selection.Files, f)
+		if len(p.extras) > 0 {
+			selection.Extras[name] = p.extras
+		}
+	}
+	slices.SortFunc(selection.Files, func(a, b source.File) int { return cmp.Compare(a.Filename.Text, b.Filename.Text) })
+	return selection
+}
+
+// maxSpecifiers bounds the different requirements of one project: each file of the
+// project is held against all of them.
+const maxSpecifiers = 100
+
+// collect joins the entries that apply to a platform by project.
+func (x *selector) collect(t target.Target) map[string]*project {
+	projects := make(map[string]*project)
+	for _, e := range x.set.entries {
+		applies, err := e.requirement.Marker.Applies(t.Environment.WithExtra(""))
+		if err != nil {
+			x.fault(fmt.Errorf("%s: %w", e.at, err))
+			continue
+		}
+		if !applies {
+			continue
+		}
+		name := dependency.Normalize(e.requirement.Name)
+		p, ok := projects[name]
+		if !ok {
+			p = &project{name: name, at: e.at, seen: make(map[string]bool)}
+			projects[name] = p
+		}
+		if !e.constraint {
+			if !p.asked {
+				p.at = e.at
+			}
+			p.asked = true
+			p.extras = append(p.extras, e.requirement.Extras...)
+			if len(e.hashes) == 0 {
+				p.unhashed = cmp.Or(p.unhashed, e.at)
+			}
+		}
+		p.hashes = append(p.hashes, e.hashes...)
+		if text := e.requirement.Specifiers.String(); text != "" && !p.seen[text] {
+			p.seen[text] = true
+			p.specifiers = append(p.specifiers, e.requirement.Specifiers)
+		}
+		if len(p.specifiers) > maxSpecifiers {
+			x.fault(fmt.Errorf("%s: %s has more than %d different requirements", e.at, name, maxSpecifiers))
+			return nil
+		}
+	}
+	return projects
+}
+
+// needsHashes reports pip's hash mode: one hash makes all requirements need one.
+func (s *Set) needsHashes() bool {
+	return s.requireHashes || slices.ContainsFunc(s.entries, func(e entry) bool { return !e.constraint && len(e.hashes) > 0 })
+}
+
+// choose is the wheel that a project's pin takes.
+func (x *selector) choose(ctx context.Context, p *project, t target.Target) (source.File, error) {
+	pin, err := p.pin()
+	switch {
+	case err != nil:
+		return source.File{}, fmt.Errorf("%s: %w", p.at, err)
+	case x.set.needsHashes() && len(p.hashes) == 0:
+		return source.File{}, fmt.Errorf("%s: %s has no --hash, and others have one: lock with hashes (uv export, pip-compile --generate-hashes)", cmp.Or(p.unhashed, p.at), p.name)
+	case len(p.hashes) == 0:
+		x.warn("%s: %s has no --hash: its wheel is taken as it is found, and pyimg.lock keeps its hash", p.at, p.name)
+	}
+	l, ok := x.listed[p.name]
+	if !ok {
+		l.files, l.err = x.finder.Files(ctx, p.name)
+		x.listed[p.name] = l
+	}
+	if l.err != nil {
+		return source.File{}, l.err
+	}
+	return p.best(l.files, pin, t)
+}
+
+// pin is the one version that the requirements and constraints name.
+func (p *project) pin() (version.Version, error) {
+	for _, s := range p.specifiers {
+		pin, ok := s.Pin()
+		if !ok {
+			continue
+		}
+		for _, other := range p.specifiers {
+			if !other.Contains(pin) {
+				return pin, fmt.Errorf("%s is asked for as %s and as %s, which exclude each other", p.name, s, other)
+			}
+		}
+		return pin, nil
+	}
+	var all []string
+	for _, s := range p.specifiers {
+		all = append(all, s.String())
+	}
+	return version.Version{}, fmt.Errorf("%s%s names no version by ==: lock it first (uv export, or pip-compile --generate-hashes)", p.name, strings.Join(all, " and "))
+}
+
+// best is the best wheel among the files of a project.
+func (p *project) best(files []source.File, pin version.Version, t target.Target) (source.File, error) {
+	fitting, others := p.fitting(files, t)
+	if len(fitting) == 0 {
+		return source.File{}, fmt.Errorf("%s: no wheel of %s %s for %s (%d for others): name an index under wheels: that has one, or make one with \"pyimg wheels build\" (%w)",
+			p.at, p.name, pin, t.Platform, others, source.ErrNoFit)
+	}
+	allowed := fitting
+	if len(p.hashes) > 0 {
+		allowed = slices.DeleteFunc(slices.Clone(fitting), func(f source.File) bool { return !p.allows(f) })
+	}
+	if len(allowed) == 0 {
+		return source.File{}, fmt.Errorf("%s: no wheel of %s %s for %s has a hash that is allowed: %q has sha256:%s", p.at, p.name, pin, t.Platform, fitting[0].Filename.Text, fitting[0].Hashes["sha256"])
+	}
+	names := make([]tag.Filename, len(allowed))
+	for i, f := range allowed {
+		names[i] = f.Filename
+	}
+	f := allowed[t.Tags.Best(names)]
+	f.AnyOf = p.hashes
+	return f, nil
+}
+
+// fitting are the wheels of the newest version that is asked for; ==1.0 also takes
+// 1.0+local. others is how many the platform does not take.
+func (p *project) fitting(files []source.File, t target.Target) (fitting []source.File, others int) {
+	for _, f := range files {
+		switch {
+		case !p.contains(f.Filename.Version):
+			continue
+		case !t.Tags.Fits(f.Filename):
+			others++
+			continue
+		case len(fitting) > 0:
+			newer := f.Filename.Version.Compare(fitting[0].Filename.Version)
+			if newer < 0 {
+				continue
+			}
+			if newer > 0 {
+				fitting = fitting[:0]
+			}
+		}
+		fitting = append(fitting, f)
+	}
+	return fitting, others
+}
+
+func (p *project) contains(v version.Version) bool {
+	return !slices.ContainsFunc(p.specifiers, func(s version.Specifiers) bool { return !s.Contains(v) })
+}
+
+// allows reports whether a file's hash is allowed, or not known before it is read.
+func (p *project) allows(f source.File) bool {
+	known := false
+	for _, h := range p.hashes {
+		digest, ok := f.Hashes[h.Name]
+		if known = known || ok; ok && digest == h.Digest {
+			return true
+		}
+	}
+	return !known
+}
