@@ -160,7 +160,7 @@ func (b *platformBuild) warnExcluded(unused excludes) {
 		}
 	}
 	if len(names) > 0 {
-		b.warnings = append(b.warnings, fmt.Sprintf("%d of the packages' %d layers are no longer the distribution's own bytes, since paths of theirs are excluded: %s",
+		b.warnings = append(b.warnings, fmt.Sprintf("packages' layers that are no longer the distribution's own bytes, since paths of theirs are excluded (%d of %d): %s",
 			len(names), len(b.layers), strings.Join(names, ", ")))
 	}
 }

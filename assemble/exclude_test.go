@@ -115,7 +115,7 @@ func TestExcludeWarns(t *testing.T) {
 	w := excludeWorld(t)
 	got := warnings(t, w.spec(t, "prog, lib", "exclude: [usr/share/man/**, usr/share/doc/**]\n"), w.sources(t))
 	want := []string{`linux/amd64: exclude "usr/share/doc/**" matches no path of a package`,
-		"linux/amd64: 1 of the packages' 2 layers are no longer the distribution's own bytes, since paths of theirs are excluded: prog=1-r0"}
+		"linux/amd64: packages' layers that are no longer the distribution's own bytes, since paths of theirs are excluded (1 of 2): prog=1-r0"}
 	if len(got) != len(want) {
 		t.Fatalf("warnings %q, want %q", got, want)
 	}

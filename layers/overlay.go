@@ -220,7 +220,7 @@ func (o *overlay) sweep() {
 	o.tree.added = slices.DeleteFunc(o.tree.added, func(p string) bool { return o.tree.nodes[p] == nil })
 	for _, p := range sortedPaths(o.gone) {
 		if n := o.tree.nodes[p]; n == nil || n.Layer != o.layer {
-			o.odd(Whiteout, p, "deletes %d entries of the layers below", o.gone[p]).Hides = o.gone[p]
+			o.odd(Whiteout, p, "deletes entries of the layers below: %d", o.gone[p]).Hides = o.gone[p]
 		}
 	}
 }

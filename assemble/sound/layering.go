@@ -53,7 +53,7 @@ func (c *checker) whiteout(o layers.Oddity, own bool) {
 	switch {
 	case own:
 		c.find(Error, "whiteout", at, "rename the file in what the layer was made of, or leave it out",
-			"the layer has a file with the name of a whiteout, .wh.: it deletes %s of the layers below (%d entries)", at, o.Hides)
+			"the layer has a file with the name of a whiteout, .wh.: it deletes %s of the layers below (entries: %d)", at, o.Hides)
 	case o.Hides == 0:
 		c.find(Warning, "whiteout", at, "make the layer anew without it", "the layer has a whiteout of %s, which no layer below has", at)
 	}
@@ -75,5 +75,5 @@ func (c *checker) clash(o layers.Oddity, own bool) {
 		is, was = was, is
 	}
 	c.find(severity, "layer-conflict", at, "let both layers agree on what the path is",
-		"%s is %s in %q and %s in %q, which lies over it: %d entries are hidden", at, was, c.Tree.LayerName(o.Below), is, c.Tree.LayerName(o.Layer), o.Hides)
+		"%s is %s in %q and %s in %q, which lies over it; entries hidden: %d", at, was, c.Tree.LayerName(o.Below), is, c.Tree.LayerName(o.Layer), o.Hides)
 }

@@ -191,7 +191,7 @@ func TestCheck(t *testing.T) {
 		"below a symlink":              {image{layers: [][]fixture.File{{dir("srv"), text("srv/x", ""), link("opt", "srv")}, {text("opt/y", "")}}}, []string{"error layer-symlink /srv/y"}, ""},
 		"whiteout that deletes":        {image{layers: [][]fixture.File{{text("x", "")}, {text(".wh.x", "")}}}, nil, ""},
 		"whiteout of nothing":          {image{layers: one(text(".wh.x", ""))}, []string{"warning whiteout /x"}, ""},
-		"own whiteout":                 {image{own: true, layers: [][]fixture.File{{text("x", "")}, {text(".wh.x", "")}}}, []string{"error whiteout /x"}, "1 entries"},
+		"own whiteout":                 {image{own: true, layers: [][]fixture.File{{text("x", "")}, {text(".wh.x", "")}}}, []string{"error whiteout /x"}, "entries: 1"},
 		"name that leads out":          {image{layers: one(text("../x", ""))}, []string{"error layer-escape /x"}, ""},
 		"attribute that overlayfs obeys": {image{layers: [][]fixture.File{{dir("srv"), text("srv/x", "")},
 			{{Path: "srv", Dir: true, PAX: map[string]string{"SCHILY.xattr.trusted.overlay.opaque": "y"}}}, {dir("srv")}}},

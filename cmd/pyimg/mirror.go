@@ -58,7 +58,7 @@ func (p program) mirrorCreate(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	removeFiles, err := p.mirrorOutput(&o)
+	removeFiles, err := p.mirrorOutput(c, &o)
 	if err != nil {
 		return err
 	}
@@ -142,20 +142,30 @@ func mirrorTarget(output string) (target string, tar bool, err error) {
 	if output == stdoutName {
 		return output, true, nil
 	}
-	if info, err := os.Stat(output); err == nil && info.IsDir() {
+	if isFolder(output) {
 		return output, strings.HasSuffix(output, ".tar"), nil
 	}
 	target, special, err := atomicfile.Target(output)
 	return target, special || strings.HasSuffix(output, ".tar"), err
 }
 
+func isFolder(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir()
+}
+
 // mirrorOutput has a tar for stdout, a pipe or a device written there; its files come together in a temporary folder, which
 // done removes.
-func (p program) mirrorOutput(o *bundle.Options) (done func(), err error) {
+func (p program) mirrorOutput(c *cli.Context, o *bundle.Options) (done func(), err error) {
 	name := o.Output
-	_, special, err := atomicfile.Target(name)
+	special := name == stdoutName
+	if !special && o.Tar && !isFolder(name) {
+		if _, special, err = atomicfile.Target(name); err != nil {
+			return nil, err
+		}
+	}
 	switch {
-	case name != stdoutName && (err != nil || !special):
+	case !special:
 		return func() {}, nil
 	case o.Split > 0:
 		return nil, usagef("--split cuts a tar into files; name one with --output FILE.tar, not %q", name)
@@ -167,7 +177,7 @@ func (p program) mirrorOutput(o *bundle.Options) (done func(), err error) {
 		return nil, err
 	}
 	o.Output = filepath.Join(dir, "bundle.tar")
-	o.Stream = func(write func(io.Writer) error) error { return p.stream(name, write) }
+	o.Stream = func(write func(io.Writer) error) error { return p.stream(c.Context, name, write) }
 	return func() { _ = os.RemoveAll(dir) }, nil // what is left is in the temporary folder
 }
 

@@ -189,7 +189,7 @@ func (p program) resultWriter(c *cli.Context) io.Writer {
 }
 
 // writeFile writes a small file that the user named, and makes its folder where it is missing. See [atomicfile.Replace].
-func (p program) writeFile(name string, data []byte) error {
+func (p program) writeFile(ctx context.Context, name string, data []byte) error {
 	if onStdout(name) {
 		_, err := p.stdout.Write(data)
 		return err
@@ -197,26 +197,38 @@ func (p program) writeFile(name string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return err
 	}
-	return p.copyFile(name, bytes.NewReader(data))
+	return p.copyFile(ctx, name, bytes.NewReader(data))
 }
 
 // copyFile writes all of from into a file that the user named.
-func (p program) copyFile(name string, from io.Reader) error {
-	return p.stream(name, func(w io.Writer) error {
+func (p program) copyFile(ctx context.Context, name string, from io.Reader) error {
+	return p.stream(ctx, name, func(w io.Writer) error {
 		_, err := io.Copy(w, from)
 		return err
 	})
 }
 
-// stream has write fill what the user named: stdout, or a file as [atomicfile.Replace] does it.
-func (p program) stream(name string, write func(io.Writer) error) error {
-	if onStdout(name) {
-		if err := write(p.rawOut); err != nil {
-			return fmt.Errorf("writing to stdout: %w", err)
+// stream has write fill what the user named: stdout, or a file as [atomicfile.Replace] does it. A pipe that nobody reads
+// is waited for until ctx ends.
+func (p program) stream(ctx context.Context, name string, write func(io.Writer) error) error {
+	ended := make(chan error, 1)
+	go func() {
+		if onStdout(name) {
+			ended <- write(p.rawOut)
+		} else {
+			ended <- atomicfile.Replace(name, write)
 		}
-		return nil
+	}()
+	var err error
+	select {
+	case err = <-ended:
+	case <-ctx.Done():
+		if _, special, _ := atomicfile.Target(name); special || name == stdoutName {
+			return ctx.Err()
+		}
+		err = <-ended // leaves nothing half
 	}
-	if err := atomicfile.Replace(name, write); err != nil {
+	if err != nil {
 		return fmt.Errorf("writing %q: %w", name, err)
 	}
 	return nil

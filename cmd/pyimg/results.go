@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -129,12 +130,12 @@ func (p program) results(c *cli.Context, r push.Result) error {
 		{"image-refs", strings.Join(append(slices.Clone(r.Refs), ""), "\n")},
 	} {
 		if name := c.String(f.flag); name != "" {
-			if err := p.writeFile(name, []byte(f.content)); err != nil {
+			if err := p.writeFile(c.Context, name, []byte(f.content)); err != nil {
 				return err
 			}
 		}
 	}
-	if err := p.writeTekton(c.String("tekton-results"), r); err != nil {
+	if err := p.writeTekton(c.Context, c.String("tekton-results"), r); err != nil {
 		return err
 	}
 	return p.writeGitHub(r, m)
@@ -166,7 +167,7 @@ func (p program) tell(c *cli.Context, r push.Result) {
 const maxTektonImages = 2 << 10
 
 // writeTekton writes results under the names that Tekton Chains looks for. A result is a file without a line's end.
-func (p program) writeTekton(dir string, r push.Result) error {
+func (p program) writeTekton(ctx context.Context, dir string, r push.Result) error {
 	if dir == "" {
 		return nil
 	}
@@ -181,7 +182,7 @@ func (p program) writeTekton(dir string, r push.Result) error {
 	}
 	for _, name := range []string{"IMAGE_DIGEST", "IMAGE_URL", "IMAGES"} {
 		if text, ok := files[name]; ok {
-			if err := p.writeFile(filepath.Join(dir, name), []byte(text)); err != nil {
+			if err := p.writeFile(ctx, filepath.Join(dir, name), []byte(text)); err != nil {
 				return err
 			}
 		}

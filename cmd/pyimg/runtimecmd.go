@@ -225,7 +225,7 @@ func (p program) runtimePack(c *cli.Context) error {
 		return err
 	}
 	defer f.Close()
-	if err := p.copyFile(c.String("output"), f); err != nil {
+	if err := p.copyFile(c.Context, c.String("output"), f); err != nil {
 		return err
 	}
 	for _, n := range packed.Notes {

@@ -11,8 +11,8 @@ func TestName(t *testing.T) {
 	t.Parallel()
 	known := []string{"assemble", "lock", "resolve", "inspect", "verify", "version", "push", "cache", "mirror-id", "mirror"}
 	for name, want := range map[string]string{
-		"assmeble": "assemble", "asemble": "assemble", "assembel": "assemble", "ASSEMBLE": "assemble", "assem": "assemble",
-		"lcok": "lock", "insepct": "inspect", "verfiy": "verify", "pussh": "push", "miror": "mirror", "mirror_id": "mirror-id",
+		"assembble": "assemble", "asemble": "assemble", "assembel": "assemble", "ASSEMBLE": "assemble", "assem": "assemble",
+		"lcok": "lock", "insspect": "inspect", "verfiy": "verify", "pussh": "push", "miror": "mirror", "mirror_id": "mirror-id",
 		"resol": "resolve", "ver": "", "x": "", "": "", "run": "", "deploy": "", "platform": "",
 		strings.Repeat("assemble", 100): "",
 	} {

@@ -1,0 +1,53 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/pyimg/pyimg/internal/fixture"
+)
+
+// TestInterruptedAtAPipe interrupts a run that waits for a reader of what it writes.
+func TestInterruptedAtAPipe(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	hostileImage(t, filepath.Join(dir, "layout"), "")
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	url, err := fixture.NewRegistry().Serve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	pushed := make(chan bool)
+	var stderr bytes.Buffer
+	p := program{stdout: notify(pushed), stderr: &stderr, getenv: func(string) string { return "" }}
+	go func() {
+		<-pushed // the result is printed before files are written
+		time.Sleep(100 * time.Millisecond)
+		cancel()
+	}()
+	ref := strings.TrimPrefix(url, "http://") + "/a:1"
+	code := p.run(ctx, []string{"pyimg", "push", filepath.Join(dir, "layout"), ref, "--digest-file", pipe, "--progress", "quiet"})
+	if code != exitInterrupted || stderr.String() != "pyimg: interrupted\n" {
+		t.Errorf("code %d and %q, want %d", code, stderr.String(), exitInterrupted)
+	}
+}
+
+// notify is a writer that reports its first write.
+type notify chan bool
+
+func (n notify) Write(p []byte) (int, error) {
+	n <- true
+	return len(p), nil
+}
