@@ -25,6 +25,6 @@ func (p program) notice(c *cli.Context) func(host string, cause error, wait time
 		if wait >= 5*time.Second { // the server's wish, or a late try
 			how += " in " + wait.Round(time.Second).String()
 		}
-		fmt.Fprintf(p.stderr, "pyimg: %s: %s; %s\n", termtext.Line(host), termtext.Line(cause.Error()), how)
+		fmt.Fprintf(p.stderr, "pyimg: note: %s: %s; %s\n", termtext.Line(host), termtext.Line(cause.Error()), how)
 	}
 }

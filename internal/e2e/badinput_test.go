@@ -161,7 +161,7 @@ func badPackages(s shared) []badInput {
 		{"missing package", 3, []string{"no-such-package"}, func(*testing.T, string, *string) []string {
 			return []string{"--package", "no-such-package"}
 		}},
-		{"index of another arch", 1, []string{indexName, "aarch64", "x86_64"}, func(t *testing.T, repository string, _ *string) []string {
+		{"index of another arch", 3, []string{"aarch64", "x86_64"}, func(t *testing.T, repository string, _ *string) []string {
 			edit(t, repository, indexName, func([]byte) []byte {
 				return []byte(readFile(t, filepath.Join(repository, "aarch64", indexName)))
 			})
