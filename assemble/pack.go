@@ -62,17 +62,20 @@ const manifestDir = "/share/pyimg/"
 // path, owned by 0:0, all of one time, with a report of what it is. Files of Python keep their times where there is
 // bytecode, which is valid for these alone (PEP 552).
 func Pack(ctx context.Context, source string, src Sources, o PackOptions) (Packed, error) {
-	raw, err := ingestAny(ctx, source, src)
+	raw, folder, err := ingestAny(ctx, source, src)
 	if err != nil {
 		return Packed{}, err
 	}
-	p, err := newPacking(ctx, raw, src.Store, o)
+	p, err := newPacking(ctx, raw, folder, src.Store, o)
 	if err != nil {
 		return Packed{}, fmt.Errorf("packing %s: %w", redact.URL(source), err)
 	}
 	packed := Packed{Notes: p.notes}
 	if packed.Report, err = cpython.Read(p.entries()); err != nil {
 		return packed, err
+	}
+	if packed.Report.Prefix == "/" { // nothing in it says
+		packed.Report.Prefix = "/" + p.recipe.To
 	}
 	manifest, err := p.manifest(packed.Report)
 	if err != nil {
@@ -87,12 +90,14 @@ func Pack(ctx context.Context, source string, src Sources, o PackOptions) (Packe
 	return packed, err
 }
 
-// ingestAny stores a runtime as it is.
-func ingestAny(ctx context.Context, source string, src Sources) (layers.Blob, error) {
+// ingestAny stores a runtime as it is, and says whether it is a folder.
+func ingestAny(ctx context.Context, source string, src Sources) (raw layers.Blob, folder bool, err error) {
 	if info, err := os.Stat(source); err == nil && info.IsDir() {
-		return ingestFolder(ctx, source, src.Store)
+		raw, err := ingestFolder(ctx, source, src.Store)
+		return raw, true, err
 	}
-	return src.Store.Ingest(ctx, place{url: source}.source(src))
+	raw, err = src.Store.Ingest(ctx, place{url: source}.source(src))
+	return raw, false, err
 }
 
 // ingestFolder stores a folder as a layer.
@@ -145,8 +150,8 @@ type packing struct {
 	notes    []string
 }
 
-func newPacking(ctx context.Context, raw layers.Blob, store *layers.Store, o PackOptions) (*packing, error) {
-	shape, err := shapeOf(raw.Digest, store)
+func newPacking(ctx context.Context, raw layers.Blob, folder bool, store *layers.Store, o PackOptions) (*packing, error) {
+	shape, err := shapeOf(raw.Digest, bundling{placed: o.Prefix != "", folder: folder}, store)
 	if err != nil {
 		return nil, err
 	}
@@ -211,9 +216,10 @@ func (p *packing) lies(at string, dir bool) {
 		p.dirs[at] = true
 	}
 	for at = path.Dir(at); at != "."; at = path.Dir(at) {
-		if !p.dirs[at] {
-			p.dirs[at] = false // it is to be there
+		if _, known := p.dirs[at]; known {
+			return // and so are those above it
 		}
+		p.dirs[at] = false // it is to be there
 	}
 }
 

@@ -161,7 +161,7 @@ func (r runtimeRecipe) make(ctx context.Context, tarball layers.Source, store *l
 // layer is the tarball's own bytes where they are a layer as they stand, else a transcoded one: then only what is known of
 // the tarball is kept.
 func (r Runtime) layer(ctx context.Context, tarball layers.Source, raw layers.Blob, l Layers, store *layers.Store) (Layer, error) {
-	shape, err := shapeOf(raw.Digest, store)
+	shape, err := shapeOf(raw.Digest, bundling{placed: r.Prefix != ""}, store)
 	if err != nil {
 		return Layer{}, err
 	}
@@ -282,10 +282,19 @@ type shape struct {
 	rooted bool   // the paths start at the image's root
 }
 
-// shapeOf finds out what a tarball's own prefix is: usr/local (or usr) of a rooted one, the one folder that all lies in
-// (python/, as python-build-standalone has it), or none (bin/ and lib/ at the top).
-func shapeOf(digest string, store *layers.Store) (shape, error) {
+// A bundling is what is known of a runtime's files from outside: where they are to go, and what they come in.
+type bundling struct {
+	placed bool // their prefix in the image is given
+	folder bool // they are those of a folder on this machine, which the user named
+}
+
+// shapeOf finds out what a tarball's own prefix is: usr/local (or usr) of a rooted one, the one folder that everything is in
+// (python/, as python-build-standalone has it), or none (bin/ and lib/ at the top). Where the prefix in the image is given,
+// anything else has none either, and all of it goes there: one folder is only left out where it has bin/ or lib/ of its own,
+// and never out of a folder that the user named.
+func shapeOf(digest string, how bundling, store *layers.Store) (shape, error) {
 	tops := make(map[string]bool)
+	inner := make(map[string]bool) // what the tops hold
 	underLocal, underUsr := true, true
 	for e, err := range store.Entries(digest) {
 		if err != nil {
@@ -295,8 +304,9 @@ func shapeOf(digest string, store *layers.Store) (shape, error) {
 		if p == "" {
 			continue
 		}
-		top, _, _ := strings.Cut(p, "/")
-		tops[top] = true
+		top, rest, _ := strings.Cut(p, "/")
+		second, _, _ := strings.Cut(rest, "/")
+		tops[top], inner[second] = true, true
 		if e.Header.Typeflag != tar.TypeDir {
 			underLocal = underLocal && strings.HasPrefix(p, "usr/local/")
 			underUsr = underUsr && strings.HasPrefix(p, "usr/")
@@ -313,15 +323,17 @@ func shapeOf(digest string, store *layers.Store) (shape, error) {
 		return shape{"", true}, nil
 	case tops["bin"] || tops["lib"]:
 		return shape{"", false}, nil
-	case tops["etc"] || tops["opt"]:
+	case (tops["etc"] || tops["opt"]) && !(how.placed && how.folder):
 		return shape{"", true}, nil
-	case len(tops) == 1:
+	case len(tops) == 1 && !how.placed && (len(inner) > 1 || !inner[""]), len(tops) == 1 && !how.folder && (inner["bin"] || inner["lib"]):
 		for top := range tops {
 			return shape{top, false}, nil
 		}
+	case how.placed:
+		return shape{"", false}, nil
 	}
 	names := sortedKeys(tops)
-	return shape{}, fmt.Errorf("cannot tell the tarball's prefix: at its top it has %s; expected usr/, or bin/ and lib/, or one folder with these",
+	return shape{}, fmt.Errorf("cannot tell the tarball's prefix: at its top it has %s; expected usr/, or bin/ and lib/, or one folder with these; say with prefix where it goes",
 		strings.Join(names[:min(len(names), 10)], ", "))
 }
 
@@ -333,7 +345,7 @@ func (r Runtime) mapping(s shape) (from, to string, err error) {
 		return s.prefix, s.prefix, nil
 	case r.Prefix == "":
 		return s.prefix, strings.Trim(defaultPrefix, "/"), nil
-	case s.rooted && s.prefix == "":
+	case s.rooted && s.prefix == "" && to != "":
 		return "", "", fmt.Errorf("the tarball is rooted and has more than one prefix, so it cannot be moved to %s", r.Prefix)
 	}
 	return s.prefix, to, nil

@@ -191,7 +191,7 @@ func (s Spec) imagePath(source string) string {
 
 // source is the tarball for the store.
 func (l place) source(src Sources) layers.Source {
-	return layers.Source{Name: redact.URL(l.url), Digest: l.digest,
+	return layers.Source{Name: redact.URL(l.url), Digest: l.digest, Tarball: true,
 		Open: func(ctx context.Context) (io.ReadCloser, error) { return src.open(ctx, l.url, baseName(l.url), -1) }}
 }
 

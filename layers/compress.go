@@ -3,6 +3,7 @@ package layers
 import (
 	"bufio"
 	"bytes"
+	"compress/bzip2"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/klauspost/pgzip"
+	"github.com/therootcompany/xz"
 )
 
 // What compressed streams begin with: RFC 1952, RFC 8878 (also its skippable frames, 0x184D2A50 to 5F).
@@ -19,7 +21,7 @@ const (
 	zstdMagic = "\x28\xb5\x2f\xfd"
 )
 
-// errPlain says that bytes are in neither of the compressions that layers have.
+// errPlain says that bytes are in no compression that is read.
 var errPlain = errors.New("neither gzip nor zstd")
 
 // An inflater turns a compressed stream into what it holds.
@@ -44,12 +46,26 @@ func (s *Store) inflate(r *bufio.Reader) (inflater, error) {
 	case string(head) == zstdMagic,
 		len(head) == 4 && head[0]&0xf0 == 0x50 && string(head[1:]) == "\x2a\x4d\x18":
 		return s.unzstd(r)
-	case bytes.HasPrefix(head, []byte("\xfd7zX")):
-		return inflater{}, fmt.Errorf("it is xz: %w", errPlain)
-	case bytes.HasPrefix(head, []byte("BZh")):
-		return inflater{}, fmt.Errorf("it is bzip2: %w", errPlain)
+	case string(head) == xzMagic:
+		z, err := xz.NewReader(r, maxDictionary)
+		return inflater{z, mediaTypeXZ, func() {}}, err
+	case bytes.HasPrefix(head, []byte(bzip2Magic)):
+		return inflater{bzip2.NewReader(r), mediaTypeBzip2, func() {}}, nil
 	}
 	return inflater{}, errPlain
+}
+
+// What tarballs are also compressed with, and layers never. The media types are the store's own.
+const (
+	xzMagic        = "\xfd7zX"
+	bzip2Magic     = "BZh"
+	mediaTypeXZ    = "application/x-xz"
+	mediaTypeBzip2 = "application/x-bzip2"
+)
+
+// isLayerType reports whether a layer may be compressed so.
+func isLayerType(mediaType string) bool {
+	return mediaType == MediaTypeGzip || mediaType == MediaTypeZstd
 }
 
 func (s *Store) gunzip(r io.Reader) (inflater, error) {

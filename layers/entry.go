@@ -55,6 +55,7 @@ const (
 	FaultGlobalHeader FaultCode = "global-header" // a global PAX header
 	FaultForbidden    FaultCode = "forbidden"     // no layer may hold the member; Detail: why
 	FaultPadding      FaultCode = "padding"       // the tar does not end at a record's end
+	FaultCompression  FaultCode = "compression"   // Detail: the compression, which no layer has
 	FaultRoot         FaultCode = "root"          // the root itself
 	FaultDotSlash     FaultCode = "dot-slash"     // a name that begins with "./"
 	FaultName         FaultCode = "name"          // Detail: the name as written
@@ -84,6 +85,8 @@ func (c FaultCode) sentence(detail string) string {
 		return detail
 	case FaultPadding:
 		return "does not end at a record's end"
+	case FaultCompression:
+		return "is compressed with " + detail + ", as no layer is"
 	case FaultRoot:
 		return "is the root itself and would set its mode and owner"
 	case FaultDotSlash:

@@ -43,8 +43,10 @@ type facts struct {
 	entries string
 }
 
-// mediaTypes maps the byte in the file to the media type; "" is a tar without compression, which is surveyed, not stored.
-func mediaTypes() []string { return []string{MediaTypeGzip, MediaTypeZstd, ""} }
+// mediaTypes maps the byte in the file to the media type; "" is a tar without compression, which is surveyed, not stored; the last two are tarballs that are no layers.
+func mediaTypes() []string {
+	return []string{MediaTypeGzip, MediaTypeZstd, "", mediaTypeXZ, mediaTypeBzip2}
+}
 
 func encodeFacts(b Blob, faults []Fault, count int, entries []byte) ([]byte, error) {
 	e := encoder(make([]byte, factsHead, factsHead+256+len(entries)))

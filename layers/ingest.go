@@ -9,13 +9,16 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 )
 
 // A Source is where foreign bytes come from.
 type Source struct {
 	Name   string // URL or path, for errors
 	Digest string // "sha256:<hex>" of the bytes; "" where it is not known
-	Open   func(ctx context.Context) (io.ReadCloser, error)
+	// Tarball takes xz and bzip2, too, with which no layer may be compressed: that is a fault.
+	Tarball bool
+	Open    func(ctx context.Context) (io.ReadCloser, error)
 }
 
 // A DigestError says that a source had other bytes than were asked for.
@@ -96,7 +99,7 @@ type learnOptions struct {
 
 // learn reads a tar to its end and learns all that is kept beside it.
 func (s *Store) learn(ctx context.Context, src Source, r io.Reader, o learnOptions) (Blob, *scanner, error) {
-	in, err := s.input(ctx, r, inputOptions{keep: o.keep, plain: o.foreign, source: src})
+	in, err := s.input(ctx, r, inputOptions{keep: o.keep, plain: o.foreign, packed: src.Tarball, source: src})
 	if other := (*DigestError)(nil); errors.As(err, &other) {
 		return Blob{}, nil, err
 	}
@@ -123,6 +126,9 @@ func (s *Store) learn(ctx context.Context, src Source, r io.Reader, o learnOptio
 	if b.TarSize%512 != 0 { // tar(5): an archive is a series of 512-byte records
 		scan.fault(FaultPadding, "", "")
 	}
+	if !isLayerType(b.MediaType) && !o.foreign {
+		scan.fault(FaultCompression, "", strings.TrimPrefix(b.MediaType, "application/x-"))
+	}
 	return b, scan, nil
 }
 
@@ -138,7 +144,7 @@ func (s *Store) rescan(ctx context.Context, digest string) (*remembered, error) 
 	if err != nil {
 		return nil, fmt.Errorf("looking for layer %q in the cache: %w", digest, err)
 	}
-	b, scan, err := s.learn(ctx, Source{Name: path, Digest: digest}, f, learnOptions{})
+	b, scan, err := s.learn(ctx, Source{Name: path, Digest: digest, Tarball: true}, f, learnOptions{})
 	if err != nil {
 		s.sound.set(digest, false)
 		if damage := s.ensure(digest); damage != nil && ctx.Err() == nil {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"strings"
 
 	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"
@@ -31,6 +32,7 @@ type inputOptions struct {
 	keep   io.Writer // where the compressed bytes go, too; may be nil
 	plain  bool      // a tar without compression will do
 	noDiff bool      // the digest of the tar is not wanted
+	packed bool      // a compression that no layer has will do
 	source Source    // for errors, where its digest is known
 }
 
@@ -41,6 +43,10 @@ func (s *Store) input(ctx context.Context, r io.Reader, o inputOptions) (*input,
 	z, err := s.inflate(compressed)
 	if errors.Is(err, errPlain) && o.plain {
 		z, err = inflater{Reader: compressed, release: func() {}}, nil
+	}
+	if err == nil && !o.packed && z.mediaType != "" && !isLayerType(z.mediaType) {
+		z.release()
+		err = fmt.Errorf("it is %s: %w", strings.TrimPrefix(z.mediaType, "application/x-"), errPlain)
 	}
 	if err != nil {
 		giveReader(&s.readers, compressed)

@@ -38,6 +38,8 @@ const (
 	maxInterpreterLine = 256
 	// maxWindow is the largest zstd window taken, the default of the zstd tool (--long=27).
 	maxWindow = 128 << 20
+	// maxDictionary is the largest dictionary of xz taken, that of its highest level. It is memory.
+	maxDictionary = 64 << 20
 	// elfBuffer is how much of an ELF file is held in memory; the rest goes through a spool file.
 	elfBuffer = 4 << 20
 	// maxSpool bounds the spool file of one ELF file; larger ones are listed as not understood.

@@ -79,7 +79,7 @@ func (s *Store) rewriteOne(ctx context.Context, tw *tar.Writer, digest string, o
 		return lost(digest, err)
 	}
 	defer r.Close()
-	in, err := s.input(ctx, r, inputOptions{noDiff: true})
+	in, err := s.input(ctx, r, inputOptions{noDiff: true, packed: true})
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", digest, err)
 	}
