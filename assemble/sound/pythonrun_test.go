@@ -9,11 +9,11 @@ import (
 	"github.com/pyimg/pyimg/internal/fixture"
 )
 
-// install is a Python below a prefix, with some modules and the bytecode of all.
-func install(prefix string, minor int, modules ...string) []fixture.File {
+// install is a Python below a prefix, with some modules and their bytecode.
+func install(prefix string, minor int) []fixture.File {
 	v, lib := fmt.Sprintf("3.%d", minor), fmt.Sprintf("%s/lib/python3.%d/", prefix, minor)
 	files := []fixture.File{run(prefix+"/bin/python"+v, program()), link(prefix+"/bin/python3", "python"+v)}
-	for _, m := range append([]string{"os", "encodings/__init__", "runpy", "this", "http/__init__", "http/server", "json/__init__", "json/tool"}, modules...) {
+	for _, m := range []string{"os", "encodings/__init__", "runpy", "this", "http/__init__", "http/server", "json/__init__", "json/tool"} {
 		files = append(files, compiled(lib+m, minor)...)
 	}
 	return files

@@ -71,7 +71,7 @@ func (c *checker) startsEnv(l launch, n layers.Node) {
 		c.launchFinding(l, Error, l.check, "", e.fix(), "%v", err)
 		return
 	}
-	next := e.apply(c, l)
+	next := e.apply(l)
 	if len(next.argv) == 0 {
 		return // it prints the environment
 	}
@@ -97,7 +97,7 @@ type envCommand struct {
 }
 
 // apply is the launch that a command line of env makes of its own.
-func (e *envCommand) apply(c *checker, l launch) launch {
+func (e *envCommand) apply(l launch) launch {
 	l.argv, l.depth = e.argv, l.depth+1
 	if e.dir != "" {
 		l.dir = from(l.dir, e.dir)

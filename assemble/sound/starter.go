@@ -54,6 +54,11 @@ func (s starter) rest(words []string) (operands, rest []string) {
 // starts goes on to what a program is told to start or to run.
 func (c *checker) starts(l launch, called string, n layers.Node) {
 	name := path.Base(called)
+	if isShell(name) || strings.HasPrefix(name, "busybox") {
+		if c.oneArgument(l) {
+			return
+		}
+	}
 	if strings.HasPrefix(name, "busybox") && len(l.argv) > 1 {
 		name, l.argv = path.Base(l.argv[1]), l.argv[1:]
 	}
@@ -84,6 +89,16 @@ func (c *checker) starts(l launch, called string, n layers.Node) {
 		c.launchFinding(l, Warning, "preload", "/"+n.Path, "take a build that is linked dynamically, or unset LD_PRELOAD",
 			"/%s is linked statically: LD_PRELOAD does nothing, and no allocator is loaded", n.Path)
 	}
+}
+
+// oneArgument reports a shell, or busybox, that a #! line gives several words: it takes them for one option or applet.
+func (c *checker) oneArgument(l launch) bool {
+	if l.check != "interpreter" || len(l.argv) < 3 || !strings.ContainsAny(l.argv[1], " \t") {
+		return false
+	}
+	c.launchFinding(l, Error, l.check, "", "join the options (-eu), or set them in the script (set -e -u)",
+		"%s does not know %q: a #! line passes all after the first space as one argument", l.argv[0], l.argv[1])
+	return true
 }
 
 // startsAnother reports whether a program seems to be a shell or to start another one, which it is given as an operand: what
