@@ -124,7 +124,7 @@ func TestGivesUp(t *testing.T) {
 			m, location := start(t, fixture.Bulk(name, 1000), tt.fault)
 			c := fetch.Client{Sleep: new(waits).sleep}
 			if tt.fault.Stall > 0 {
-				c.Stall = 20 * time.Millisecond
+				c.Stall = 300 * time.Millisecond // long enough for a busy machine to see each request
 			}
 			_, err := read(t.Context(), &c, location)
 			var fe *fetch.Error
