@@ -220,16 +220,22 @@ func (p program) writeGitHub(r push.Result, m metadata) error {
 	return nil
 }
 
+// code is a text of anybody as inline code in a cell of a table in GitHub's Markdown, where neither Markdown nor HTML has a
+// meaning.
+func code(s string) string {
+	return "`" + strings.NewReplacer("`", "'", "|", "/").Replace(termtext.Line(s)) + "`"
+}
+
 // summary is a table in GitHub's Markdown.
 func summary(r push.Result) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "### pyimg: `%s`\n\n", r.Digest)
+	fmt.Fprintf(&b, "### pyimg: %s\n\n", code(r.Digest))
 	for _, ref := range r.Refs {
-		fmt.Fprintf(&b, "- `%s`\n", ref)
+		fmt.Fprintf(&b, "- %s\n", code(ref))
 	}
 	b.WriteString("\n| platform | digest | layers | size |\n| --- | --- | ---: | ---: |\n")
 	for _, p := range r.Platforms {
-		fmt.Fprintf(&b, "| %s | `%s` | %d | %s |\n", strings.ReplaceAll(termtext.Line(platformName(p)), "|", "/"), p.Digest, len(p.Layers), termtext.Size(p.Size))
+		fmt.Fprintf(&b, "| %s | %s | %d | %s |\n", code(platformName(p)), code(p.Digest), len(p.Layers), termtext.Size(p.Size))
 	}
 	if len(r.Refs) > 0 {
 		fmt.Fprintf(&b, "\n%s sent (%s), %d mounted, %d present, %s\n", termtext.Count(r.BlobsSent, "blob"), termtext.Size(r.BytesSent), r.BlobsMounted, r.BlobsPresent, termtext.Count(r.Requests, "request"))
