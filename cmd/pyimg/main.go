@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/pyimg/pyimg/internal/redact"
 	"github.com/pyimg/pyimg/internal/termtext"
 )
 
@@ -87,6 +88,6 @@ func (p program) run(ctx context.Context, args []string) int {
 			fmt.Fprint(p.rawErr, "\r\x1b[K") // over the ^C that the terminal showed
 		}
 	}
-	fmt.Fprintf(p.stderr, "pyimg: %v\n", err)
+	fmt.Fprintf(p.stderr, "pyimg: %s\n", redact.Text(err.Error()))
 	return code
 }

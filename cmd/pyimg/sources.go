@@ -16,6 +16,7 @@ import (
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/internal/fetch"
+	"github.com/pyimg/pyimg/internal/redact"
 	"github.com/pyimg/pyimg/internal/regular"
 	"github.com/pyimg/pyimg/layers"
 )
@@ -104,7 +105,7 @@ func (p program) client(c *cli.Context, named ...string) *fetch.Client {
 	return &fetch.Client{Offline: c.Bool("offline"), Notice: p.notice(c), Credentials: fetch.Environment(p.getenv, named...)}
 }
 
-func (p program) warn(text string) { fmt.Fprintf(p.stderr, "pyimg: warning: %s\n", text) }
+func (p program) warn(text string) { fmt.Fprintf(p.stderr, "pyimg: warning: %s\n", redact.Text(text)) }
 
 // lastingStore opens the cache where it is kept from run to run. A folder that the user named must work; the usual one may
 // be missing, and why says so.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pyimg/pyimg/internal/redact"
 	"github.com/pyimg/pyimg/internal/termtext"
 )
 
@@ -25,6 +26,6 @@ func (p program) notice(c *cli.Context) func(host string, cause error, wait time
 		if wait >= 5*time.Second { // the server's wish, or a late try
 			how += " in " + wait.Round(time.Second).String()
 		}
-		fmt.Fprintf(p.stderr, "pyimg: note: %s: %s; %s\n", termtext.Line(host), termtext.Line(cause.Error()), how)
+		fmt.Fprintf(p.stderr, "pyimg: note: %s: %s; %s\n", termtext.Line(host), termtext.Line(redact.Text(cause.Error())), how)
 	}
 }

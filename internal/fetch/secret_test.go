@@ -68,6 +68,9 @@ func TestRedirects(t *testing.T) {
 			http.Redirect(w, r, strings.Replace(target.URL, "://", "://evil:evil@", 1)+"/end?token=1", http.StatusFound)
 		case "/loop":
 			http.Redirect(w, r, "/loop", http.StatusFound)
+		case "/broken":
+			w.Header().Set("Location", "http://evil:evil@127.0.0.1:1:2/?token=evil")
+			w.WriteHeader(http.StatusFound)
 		case "/scheme":
 			http.Redirect(w, r, "ftp://host/file", http.StatusFound)
 		}
@@ -80,6 +83,7 @@ func TestRedirects(t *testing.T) {
 		{"/same", "Basic c29tZW9uZTpzZWNyZXQ=", ""},
 		{"/other", "", ""},
 		{"/loop", "Basic c29tZW9uZTpzZWNyZXQ=", "refusing a redirect"},
+		{"/broken", "Basic c29tZW9uZTpzZWNyZXQ=", `failed to parse Location header "http://127.0.0.1:1:2/"`},
 		{"/scheme", "Basic c29tZW9uZTpzZWNyZXQ=", `redirect to scheme "ftp"`},
 	} {
 		var w waits

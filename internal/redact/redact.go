@@ -92,14 +92,29 @@ func endsURL(r rune) bool {
 }
 
 // Cause returns the cause in an error of net/http or net/url, whose text repeats the URL: the one that was asked for, or that of
-// a redirect. Other errors are returned as they are.
+// a redirect. URLs in the text of the cause itself are shown as URL returns them.
 func Cause(err error) error {
 	var ue *url.Error
 	for errors.As(err, &ue) {
 		err = ue.Err
 	}
+	if err == nil {
+		return nil
+	}
+	if text := Text(err.Error()); text != err.Error() {
+		return &redacted{text, err}
+	}
 	return err
 }
+
+// redacted is an error with another text.
+type redacted struct {
+	text string
+	err  error
+}
+
+func (r *redacted) Error() string { return r.text }
+func (r *redacted) Unwrap() error { return r.err }
 
 // schemeStart returns where the scheme begins that a text ends with.
 func schemeStart(text string) int {

@@ -64,6 +64,11 @@ func TestCause(t *testing.T) {
 			t.Errorf("Cause(%v) = %v, want %v", err, got, cause)
 		}
 	}
+	location := fmt.Errorf("failed to parse Location header %q: %w", "http://h:1:2/?sig=abc", cause)
+	got := redact.Cause(&url.Error{Op: "Get", URL: "https://host/", Err: location})
+	if !errors.Is(got, cause) || got.Error() != `failed to parse Location header "http://h:1:2/": refused` {
+		t.Errorf("Cause of a bad redirect = %v", got)
+	}
 	if redact.Cause(nil) != nil {
 		t.Error("Cause(nil) is an error")
 	}
