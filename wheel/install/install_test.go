@@ -154,6 +154,13 @@ func TestWheelOfAnotherPlatformIsRefused(t *testing.T) {
 	}
 }
 
+func TestWheelForAnotherPythonIsRefused(t *testing.T) {
+	t.Parallel()
+	if _, err := planOf(t, wheeltest.Wheel{Name: "foo", Metadata: "Requires-Python: >=3.14\n"}); err == nil || !strings.Contains(err.Error(), "Requires-Python") {
+		t.Errorf("%v, want an error about Requires-Python", err)
+	}
+}
+
 func merge(t *testing.T, owned func(string) bool, wheels ...wheeltest.Wheel) ([]install.Plan, error) {
 	t.Helper()
 	var plans []install.Plan

@@ -77,6 +77,9 @@ func newPlan(w *wheel.Wheel, sums []wheel.Sum, o Options) (Plan, error) {
 	if !o.Target.Tags.Fits(w.Filename) {
 		return Plan{}, fmt.Errorf("it is not made for %s: none of its tags fits (%s)", o.Target.Platform, strings.Join(w.Filename.Tags, ", "))
 	}
+	if requires := w.Metadata.RequiresPython; !requires.Contains(o.Target.Python) {
+		return Plan{}, fmt.Errorf("its Requires-Python is %s, and the Python of %s is %s", requires, o.Target.Platform, o.Target.Python)
+	}
 	if err := checkExtensions(w.Archive.Members, o.Target.ExtSuffix); err != nil {
 		return Plan{}, err
 	}

@@ -1,0 +1,102 @@
+package index
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/pyimg/pyimg/internal/regular"
+	"github.com/pyimg/pyimg/wheel/dependency"
+	"github.com/pyimg/pyimg/wheel/source"
+	"github.com/pyimg/pyimg/wheel/tag"
+)
+
+// Folder is an index in a folder: static files of the simple API (NAME/index.json
+// or NAME/index.html, in the folder or in its folder simple), and any wheels that
+// are directly in it.
+type Folder struct {
+	path string
+	flat map[string][]File // by normalised name
+}
+
+// OpenFolder lists the wheels that are directly in the folder.
+func OpenFolder(path string) (*Folder, error) {
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening the folder of wheels %q: %w", path, err)
+	}
+	if len(entries) > maxFiles {
+		return nil, fmt.Errorf("opening the folder of wheels %q: it has more than %d files", path, maxFiles)
+	}
+	f := &Folder{path, make(map[string][]File)}
+	for _, e := range entries {
+		name, err := tag.ParseFilename(e.Name())
+		if err != nil || e.IsDir() {
+			continue
+		}
+		f.flat[name.Name] = append(f.flat[name.Name], File{File: source.File{Filename: name, Path: filepath.Join(path, e.Name())}})
+	}
+	return f, nil
+}
+
+// Project lists the wheels of a project.
+func (f *Folder) Project(_ context.Context, name string) (files []File, found bool, err error) {
+	if err := dependency.CheckName(name); err != nil {
+		return nil, false, err
+	}
+	name = dependency.Normalize(name)
+	files, found = f.flat[name]
+	if found {
+		return files, true, nil
+	}
+	for _, page := range []string{"simple/%s/index.json", "simple/%s/index.html", "%s/index.json", "%s/index.html"} {
+		at := filepath.Join(f.path, filepath.FromSlash(fmt.Sprintf(page, name)))
+		files, err := f.page(at)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, false, fmt.Errorf("reading %q: %w", at, err)
+		}
+		return files, true, nil
+	}
+	return nil, false, nil
+}
+
+// page reads a static page. Its links to files must stay in the folder.
+func (f *Folder) page(at string) ([]File, error) {
+	file, err := regular.Open(at)
+	if err != nil {
+		return nil, err
+	}
+	data, err := readBounded(file, maxPage)
+	if err != nil {
+		return nil, err
+	}
+	media := "text/html"
+	if strings.HasSuffix(at, ".json") {
+		media = "application/json"
+	}
+	inside, err := filepath.Rel(f.path, at)
+	if err != nil {
+		return nil, err
+	}
+	// URLs of the scheme folder are paths below the folder: ".." ends at it.
+	base := url.URL{Scheme: "folder", Host: "x", Path: "/" + filepath.ToSlash(inside)}
+	files, err := parsePage(data, media, base.String())
+	if err != nil {
+		return nil, err
+	}
+	for i := range files {
+		u, err := url.Parse(files[i].URL)
+		if err == nil && u.Scheme == base.Scheme {
+			files[i].URL, files[i].Path = "", filepath.Join(f.path, filepath.FromSlash(strings.TrimPrefix(u.Path, "/")))
+		}
+	}
+	return files, nil
+}
