@@ -18,7 +18,7 @@ func (p program) lockCommand() *cli.Command {
 		Name:      "lock",
 		Usage:     "write down all that the image is made of, by digest",
 		ArgsUsage: "[SPEC]",
-		Description: "Builds the image, verifies it and writes its lock beside the spec: pyimg.lock, or app.lock for app.yaml. Commit it: assemble\n" +
+		Description: "Builds the image, verifies it and writes its lock next to the spec: pyimg.lock, or app.lock for app.yaml. Commit it: assemble\n" +
 			"then makes this very image, and needs no package for it where the registry has the layers. Prints the image's digest,\n" +
 			"and on stderr what has changed.\n\n" +
 			"Example: pyimg lock\n" +

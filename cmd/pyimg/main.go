@@ -74,6 +74,9 @@ func (p program) run(ctx context.Context, args []string) int {
 	p.started = time.Now()
 	p.rawOut, p.rawErr, p.stdout, p.stderr = p.stdout, p.stderr, out, errs
 	defer errs.Close() // nobody could be told
+	if p.terminal && !p.drawsBars() {
+		defer context.AfterFunc(ctx, func() { fmt.Fprintln(p.stderr) })() // ends the line of the ^C that the terminal showed
+	}
 	err := p.runApp(ctx, args)
 	if closed := out.Close(); err == nil && closed != nil {
 		err = fmt.Errorf("writing to stdout: %w", closed)

@@ -32,7 +32,7 @@ func (p program) mirrorCreateCommand() *cli.Command {
 		Name:      "create",
 		Usage:     "put all that a lock needs into a folder or a tar",
 		ArgsUsage: "[SPEC]",
-		Description: "Packages lie as on Alpine's mirrors, below their own signed indexes, beside keys, runtimes, spec and lock. Says beforehand\n" +
+		Description: "Packages have the places that they have on Alpine's mirrors, below their own signed indexes; keys, runtimes, spec and lock come with them. Says beforehand\n" +
 			"how large the bundle will be, takes what the cache has, and goes on where it was interrupted. Prints the bundle's ID.\n" +
 			"Without a lock, --package or --all say what is to be in it; SPEC says where packages come from.\n\n" +
 			"Example: pyimg mirror create --lock pyimg.lock --output bundle.tar\n" +
@@ -228,7 +228,7 @@ func mirrorSpecs(c *cli.Context) ([]lockedSpec, error) {
 		return []lockedSpec{{s, assemble.LockName(c.Args().First())}}, err
 	}
 	if len(locks) > 1 && c.NArg() > 0 {
-		return nil, usagef("mirror create takes a spec for one lock; of several each has its own beside it")
+		return nil, usagef("with several --lock, leave SPEC out: each lock's spec is read from its folder")
 	}
 	var specs []lockedSpec
 	for _, lock := range locks {

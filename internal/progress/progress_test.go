@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/pyimg/pyimg/internal/progress"
 )
@@ -79,6 +80,19 @@ func TestJSONLines(t *testing.T) {
 		if err := json.Unmarshal([]byte(line), &e); err != nil {
 			t.Errorf("line %q: %v", line, err)
 		}
+	}
+}
+
+// TestBarsSayThePlatform wants of a name that is cut the platform, which may be all in which it differs from another.
+func TestBarsSayThePlatform(t *testing.T) {
+	t.Parallel()
+	got := run(t, "auto", true, func(r progress.Reporter) {
+		task := r.Start("fetch", "a-package-with-a-rather-long-name-1.2.3-r0 linux/arm64", 2048)
+		task.Add(2048)
+		time.Sleep(300 * time.Millisecond) // a picture is drawn now and then
+	})
+	if !strings.Contains(got, "fetch a-package-") || !strings.Contains(got, "… arm64 ") {
+		t.Errorf("bars wrote %q, want the name cut and its platform", got)
 	}
 }
 
