@@ -42,6 +42,10 @@ func Solve(world []Dependency, indexes []*Index, o SolveOptions) (Solution, erro
 		return Solution{}, &SolveError{Problems: problems}
 	}
 	a := c.attempt(w, nil)
+	if a.spend(0) {
+		return Solution{}, fmt.Errorf("solving: apk's way takes more than %d steps with these indexes, which list very many providers of some names and very many packages that want them; "+
+			"name versions in world, or take repositories with fewer", a.steps)
+	}
 	if a.errors > 0 {
 		problems := a.explain()
 		if c.impossible(w) {
@@ -95,7 +99,11 @@ func (c *catalog) attempt(w worldWants, without []int32) *attempt {
 		s.withhold(id)
 	}
 	s.run(w)
-	return &attempt{solver: s, world: w, chain: s.order(w.wants), without: without}
+	a := &attempt{solver: s, world: w, without: without}
+	if !s.spend(0) {
+		a.chain = s.order(w.wants)
+	}
+	return a
 }
 
 func (a *attempt) solution(notes []string) Solution {

@@ -47,6 +47,7 @@ type catalog struct {
 
 	// By name, in the order of the indexes. A name that world alone has is past their end.
 	providers lists[provider]
+	versioned []bool       // whether one of its providers has a version
 	wantedBy  lists[int32] // packages that depend on it
 	triggers  lists[int32] // packages that have it in install_if
 }
@@ -60,6 +61,7 @@ type catalogPackage struct {
 	index    uint8
 	empty    bool // it installs nothing
 	refused  bool // see catalog.refused
+	virtual  bool // it provides something without a version
 
 	depends, installIf, wantsEnd int32 // in catalog.wants: where these begin, side by side, and end
 	provides, offersEnd          int32 // in catalog.offers
@@ -376,11 +378,15 @@ func (c *catalog) link() {
 	c.providers.carve(providers)
 	c.wantedBy.carve(wantedBy)
 	c.triggers.carve(triggers)
+	c.versioned = make([]bool, len(c.names))
 	for i := range c.packages {
 		p, id := &c.packages[i], int32(i)
 		c.providers.add(p.name, provider{id, p.version})
+		c.versioned[p.name] = true
 		for _, o := range c.offersOf(p) {
 			c.providers.add(o.name, provider{id, o.version})
+			c.versioned[o.name] = c.versioned[o.name] || o.version != 0
+			p.virtual = p.virtual || o.version == 0
 		}
 		for _, w := range c.dependsOf(p) {
 			c.wantedBy.add(w.name, id)

@@ -15,8 +15,8 @@ func (s *solver) run(world worldWants) {
 		s.apply(none, w)
 	}
 	s.worldPinning = 0
-	for {
-		for name, ok := s.nextDirty(); ok; name, ok = s.nextDirty() {
+	for !s.spend(0) {
+		for name, ok := s.nextDirty(); ok && !s.spend(1); name, ok = s.nextDirty() {
 			s.reconsider(name)
 		}
 		name := s.nextName()
@@ -131,7 +131,11 @@ func (s *solver) lock(name int32, by provider) {
 			}
 		}
 	}
+	s.batch++
 	for _, p := range s.providers.of(name) {
+		if s.spend(1) {
+			return
+		}
 		if p.pkg != by.pkg && !(p.virtual() && by.virtual()) {
 			s.disqualify(p.pkg, ruledByLock, want{name: name}, by.pkg)
 		}

@@ -5,14 +5,15 @@ package apk
 // out more. What it cannot show may still be so.
 type proof struct {
 	*catalog
-	state    []fate             // by package
-	clauses  []clause           // of the world, and of the packages that it may bring
-	byOwner  map[int32][]int32  // by package: its clauses
-	watching map[int32][]int32  // by package: clauses that count on it
-	owners   map[int32]provider // by name: a forced package that provides it
-	asked    map[int32]bool     // names of the world
-	steps    int
-	failed   bool // the contradiction was found
+	state     []fate             // by package
+	clauses   []clause           // of the world, and of the packages that it may bring
+	byOwner   map[int32][]int32  // by package: its clauses
+	watching  map[int32][]int32  // by package: clauses that count on it
+	owners    map[int32]provider // by name: a forced package that provides it
+	asked     map[int32]bool     // names of the world
+	conflicts map[int32][]clause // by name: of all packages
+	steps     int
+	failed    bool // the contradiction was found
 
 	forced, dead, unchecked []int32 // to be worked through: packages, packages, clauses
 }
@@ -41,7 +42,14 @@ const maxProofSteps = 32
 func (c *catalog) impossible(w worldWants) bool {
 	p := &proof{
 		catalog: c, state: make([]fate, len(c.packages)), byOwner: make(map[int32][]int32), watching: make(map[int32][]int32),
-		owners: make(map[int32]provider), asked: make(map[int32]bool),
+		owners: make(map[int32]provider), asked: make(map[int32]bool), conflicts: make(map[int32][]clause),
+	}
+	for id := range c.packages {
+		for _, w := range c.dependsOf(&c.packages[id]) {
+			if w.conflict {
+				p.conflicts[w.name] = append(p.conflicts[w.name], clause{owner: int32(id), want: w})
+			}
+		}
 	}
 	for _, want := range w.wants {
 		p.asked[want.name] = p.asked[want.name] || !want.conflict
@@ -58,9 +66,8 @@ func (c *catalog) impossible(w worldWants) bool {
 // step works through one thing that is new, if there is one.
 func (p *proof) step() bool {
 	pop := func(list *[]int32) int32 {
-		last := len(*list) - 1
-		id := (*list)[last]
-		*list = (*list)[:last]
+		id := (*list)[0]
+		*list = (*list)[1:]
 		return id
 	}
 	p.steps++
@@ -140,20 +147,20 @@ func (p *proof) check(id int32) {
 		by := list[i]
 		return p.state[by.pkg] != fateDead && p.provides(none, c.want, by) && p.choosable(by)
 	}
-	at := max(c.at[0], 0)
-	for k := range c.at {
-		was := c.at[k]
-		for ; at < len(list) && !satisfies(at); at++ {
+	at := 0
+	for k, was := range c.at {
+		// The dead stay dead, so that no provider is passed twice.
+		for at = max(at, was); at < len(list) && !satisfies(at); at++ {
 			p.steps++
 		}
-		c.at[k] = at
+		p.clauses[id].at[k] = at
 		if at < len(list) && at != was {
 			p.see(list[at].pkg)
 			p.watching[list[at].pkg] = append(p.watching[list[at].pkg], id)
 		}
 		at++
-		c = &p.clauses[id] // see may have moved it
 	}
+	c = &p.clauses[id] // see may have moved it
 	first, second := c.at[0], c.at[1]
 	switch owned := c.owner == none || p.state[c.owner] == fateForced; {
 	case first >= len(list) && c.owner == none:
@@ -238,18 +245,10 @@ func (p *proof) take(id int32, o offer) {
 			}
 		}
 	}
-	last := int32(none)
-	for _, by := range p.wantedBy.of(o.name) {
+	for _, c := range p.conflicts[o.name] {
 		p.steps++
-		if by == last || p.state[by] == fateDead {
-			continue
-		}
-		last = by
-		for _, w := range p.dependsOf(&p.catalog.packages[by]) {
-			p.steps++
-			if w.conflict && w.name == o.name && !p.provides(by, w, mine) {
-				p.kill(by)
-			}
+		if !p.provides(c.owner, c.want, mine) {
+			p.kill(c.owner)
 		}
 	}
 }

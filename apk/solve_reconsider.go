@@ -10,6 +10,9 @@ func (s *solver) reconsider(name int32) {
 	r := reconsideration{solver: s, name: name, depends: n.recheckDepends, trigger: n.recheckTrigger, untriggerable: true, first: none}
 	n.recheckDepends, n.recheckTrigger = false, false
 	for _, p := range s.providers.of(name) {
+		if s.spend(1) {
+			return
+		}
 		r.provider(p)
 	}
 	n.hasOptions = r.options > 1 || r.tagNotOK
@@ -20,7 +23,7 @@ func (s *solver) reconsider(name int32) {
 		r.propagate()
 	}
 	n.settledAbove = !slices.ContainsFunc(s.dependentsOf(name), func(d int32) bool {
-		return s.placed[d] != 0 && !s.names[d].locked
+		return s.spend(1) || s.placed[d] != 0 && !s.names[d].locked
 	})
 	s.enqueue(name, again)
 }
@@ -37,6 +40,7 @@ type reconsideration struct {
 	triggered     bool
 	untriggerable bool
 	unasked       bool
+	among         map[int32]bool // see isProvider
 }
 
 func (r *reconsideration) provider(p provider) {
@@ -45,6 +49,7 @@ func (r *reconsideration) provider(p provider) {
 	if r.depends && state.selectable {
 		for _, w := range r.dependsOf(q) {
 			if !r.satisfiable(p.pkg, w) {
+				r.batch++
 				r.disqualify(p.pkg, ruledByDepends, w, none)
 				break
 			}
@@ -97,6 +102,7 @@ func (r *reconsideration) checkTrigger(id int32) {
 // merge counts what this candidate shares with all before it.
 func (r *reconsideration) merge(p provider) {
 	state, q := &r.packages[p.pkg], &r.catalog.packages[p.pkg]
+	r.spend(len(r.dependsOf(q)) + len(r.offersOf(q)))
 	state.merged = true
 	if r.first == none {
 		r.first = p.pkg
@@ -165,20 +171,31 @@ func (r *reconsideration) excludeOthers(name int32) {
 	n := &r.names[name]
 	common := n.mergeProvides == r.options
 	n.mergeProvides = 0
-	if !common || name == r.name {
+	if !common || name == r.name || n.virtualProvide && !r.versioned[name] {
 		return
 	}
+	r.batch++
 	for _, p := range r.providers.of(name) {
+		if r.spend(1) {
+			return
+		}
 		q := &r.catalog.packages[p.pkg]
-		if q.name == r.name || !r.packages[p.pkg].selectable || n.virtualProvide && p.virtual() {
+		if q.name == r.name || !r.packages[p.pkg].selectable || n.virtualProvide && (p.virtual() || q.virtual) || r.isProvider(p.pkg) {
 			continue
 		}
-		if !slices.ContainsFunc(r.offersOf(q), func(o offer) bool {
-			return o.name == r.name || n.virtualProvide && o.version == 0
-		}) {
-			r.disqualify(p.pkg, ruledByExclusive, want{name: name}, r.first)
+		r.disqualify(p.pkg, ruledByExclusive, want{name: name}, r.first)
+	}
+}
+
+// isProvider reports whether a package provides the name.
+func (r *reconsideration) isProvider(id int32) bool {
+	if r.among == nil {
+		r.among = make(map[int32]bool)
+		for _, p := range r.providers.of(r.name) {
+			r.among[p.pkg] = true
 		}
 	}
+	return r.among[id]
 }
 
 // choosableUnasked says whether a provider may be chosen for a name by itself: not if it

@@ -19,6 +19,7 @@ func (c *catalog) search(w worldWants, failed *attempt) (found *attempt, tries i
 	}
 	queue := withheldSets(nil, failed.suspects())
 	tried := make(map[string]bool)
+	steps := 0 // of all attempts, which together may take as many as one alone
 	for len(queue) > 0 {
 		without := queue[0]
 		queue = queue[1:]
@@ -32,6 +33,10 @@ func (c *catalog) search(w worldWants, failed *attempt) (found *attempt, tries i
 		tried[key] = true
 		tries++
 		a := c.attempt(w, without)
+		a.steps, steps = a.steps+steps, a.steps+steps
+		if a.spend(0) {
+			return nil, tries
+		}
 		if a.errors == 0 && a.sound() {
 			return a, tries
 		}

@@ -18,6 +18,10 @@ type solver struct {
 	met      []bool         // by package: discover has
 	errors   int
 	clashes  []clash
+	steps    int // see spend
+
+	batch                           uint32   // of packages that are disqualified at once
+	dependentsBatch, triggeredBatch []uint32 // by name: the batch that last rechecked its dependents, or what it triggers
 
 	worldPinning uint64 // the tags of the world's dependency that is being applied
 	lastPlace    uint32
@@ -80,6 +84,9 @@ func newSolver(c *catalog) *solver {
 		met:        make([]bool, len(c.packages)),
 		dependents: make(map[int32][]int32),
 		triggersOf: make(map[int32][]int32),
+
+		dependentsBatch: make([]uint32, len(c.names)),
+		triggeredBatch:  make([]uint32, len(c.names)),
 	}
 	for id := range c.packages {
 		p, q := &s.packages[id], &c.packages[id]
@@ -92,6 +99,20 @@ func newSolver(c *catalog) *solver {
 		p.tagOK = p.tagWanted
 	}
 	return s
+}
+
+// maxSteps bounds an attempt by what is on offer, the world included. apk's algorithm grows with the square of what depends
+// on one name and provides it; worlds of all kinds from Alpine's own indexes take at most a twentieth of this.
+const (
+	maxSteps     = 12 << 20
+	stepsPerItem = 64
+)
+
+// spend counts n steps, looks at one package or name, and reports whether there are none left. What was made so far is then
+// of no use.
+func (s *solver) spend(n int) (spent bool) {
+	s.steps += n
+	return s.steps > maxSteps+stepsPerItem*(len(s.catalog.packages)+len(s.wants)+len(s.offers))
 }
 
 // withhold takes a package from the choice before anything is decided.
@@ -154,6 +175,9 @@ func (s *solver) discover(name int32) {
 	s.discoverAll(s.triggeredBy(name))
 	for _, p := range providers {
 		q := &s.catalog.packages[p.pkg]
+		if s.spend(len(s.offersOf(q))) {
+			break
+		}
 		if q.name != name {
 			s.discoverAll(s.triggeredBy(q.name))
 		}
@@ -179,6 +203,9 @@ func (s *solver) discover(name int32) {
 }
 
 func (s *solver) discoverAll(names []int32) {
+	if s.spend(len(names)) {
+		return
+	}
 	for _, n := range names {
 		s.discover(n)
 	}
@@ -203,7 +230,14 @@ func (s *solver) apply(by int32, w want) {
 			s.requirersChanged(w.name)
 		}
 	}
+	if by != none && !w.conflict && w.op == OpAny && s.packages[by].pinning == defaultPinning {
+		return // every provider will do, and there is no tag to hand down
+	}
+	s.batch++
 	for _, p := range s.providers.of(w.name) {
+		if s.spend(1) {
+			return
+		}
 		if s.provides(by, w, p) {
 			s.inherit(p.pkg, by)
 			continue
@@ -241,15 +275,38 @@ func (s *solver) disqualify(id int32, why ruledBy, w want, by int32) {
 		p.why, p.whyWant, p.whyBy = why, w, by
 	}
 	p.selectable = false
-	s.recheckDependents(q.name)
+	s.recheckAfter(q.name)
 	for _, o := range s.offersOf(q) {
-		s.recheckDependents(o.name)
+		s.recheckAfter(o.name)
 	}
-	s.recheckTriggersOf(id)
+	s.recheckTriggersAfter(q.name)
+	for _, o := range s.offersOf(q) {
+		s.recheckTriggersAfter(o.name)
+	}
+}
+
+// recheckAfter and recheckTriggersAfter recheck once in a batch: nothing that they mark is looked at before its end, and
+// there may be many providers of a name that much depends on.
+func (s *solver) recheckAfter(name int32) {
+	if s.dependentsBatch[name] != s.batch {
+		s.dependentsBatch[name] = s.batch
+		s.recheckDependents(name)
+	}
+}
+
+func (s *solver) recheckTriggersAfter(name int32) {
+	if s.triggeredBatch[name] != s.batch {
+		s.triggeredBatch[name] = s.batch
+		s.recheckTriggers(name)
+	}
 }
 
 func (s *solver) recheckDependents(name int32) {
-	for _, d := range s.dependentsOf(name) {
+	dependents := s.dependentsOf(name)
+	if s.spend(len(dependents)) {
+		return
+	}
+	for _, d := range dependents {
 		if s.placed[d] != 0 {
 			s.names[d].recheckDepends = true
 			s.markDirty(d)
@@ -258,7 +315,11 @@ func (s *solver) recheckDependents(name int32) {
 }
 
 func (s *solver) recheckTriggers(name int32) {
-	for _, d := range s.triggeredBy(name) {
+	triggered := s.triggeredBy(name)
+	if s.spend(len(triggered)) {
+		return
+	}
+	for _, d := range triggered {
 		if n := &s.names[d]; s.placed[d] != 0 && !n.untriggerable {
 			n.recheckTrigger = true
 			s.markDirty(d)
@@ -284,7 +345,7 @@ func (s *solver) satisfiable(self int32, w want) bool {
 		return true
 	}
 	return slices.ContainsFunc(s.providers.of(w.name), func(p provider) bool {
-		return s.packages[p.pkg].selectable && s.provides(self, w, p)
+		return s.spend(1) || s.packages[p.pkg].selectable && s.provides(self, w, p)
 	})
 }
 

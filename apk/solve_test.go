@@ -279,6 +279,25 @@ func TestSolveLeavesNoFalseHope(t *testing.T) {
 	}
 }
 
+// TestSolveEnds has indexes that apk's algorithm needs the square of their size for.
+func TestSolveEnds(t *testing.T) {
+	t.Parallel()
+	const n = 4000
+	var versions, wants strings.Builder
+	meta := make([]string, n)
+	for i := range n {
+		s := strconv.Itoa(i)
+		versions.WriteString("x=" + s + "\n")
+		wants.WriteString("p" + s + "=1 | D:x>" + s + "\n")
+		meta[i] = "p" + s
+	}
+	text := versions.String() + wants.String() + "x=9999\nm=1 | D:" + strings.Join(meta, " ")
+	_, err := apk.Solve(worldOf(t, "m"), []*apk.Index{offers(t, "", text)}, apk.SolveOptions{})
+	if err == nil || errors.Is(err, apk.ErrNoSolution) || !strings.Contains(err.Error(), "steps") {
+		t.Errorf("Solve: %v, want an error that says how many steps it took", err)
+	}
+}
+
 func TestSolveErrorExplains(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ packages, edge, world, want string }{
