@@ -30,7 +30,7 @@ func TestGroup(t *testing.T) {
 		{line: "pyimg bxo", fault: `no command "bxo"; did you mean "pyimg box"?; "pyimg --help" lists them`},
 		{line: "pyimg open", fault: `no command "open"; did you mean "pyimg box open"?; "pyimg --help" lists them`},
 		{line: "pyimg nothing-like-it", fault: `no command "nothing-like-it"; "pyimg --help" lists them`},
-		{line: "pyimg box open --wih=key", fault: `box open has no flag --wih; did you mean --with?; see "pyimg box open --help"`},
+		{line: "pyimg box open --widh=key", fault: `box open has no flag --widh; did you mean --with?; see "pyimg box open --help"`},
 		{line: "pyimg --with box", fault: `flag --with comes before a command; flags follow it, as in "pyimg COMMAND --with"`},
 		{line: "pyimg box open A --with", fault: `flag --with needs a value; see "pyimg box open --help"`},
 	} {
