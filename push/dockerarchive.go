@@ -1,11 +1,13 @@
 package push
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"path"
-	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -13,33 +15,46 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// ReadImage is [ReadLayout] for who only reads: archives in docker's old form, as "docker save" and "podman save" write
-// them, will do, too. Their layers are tars without compression, and the manifest is made up: nobody has it by its digest.
+// ReadImage is [ReadLayout] for who only reads: what "docker save" and "podman save" wrote in docker's own form will do, too,
+// also unpacked. Where index.json names no image, docker's manifest.json counts. The layers of that form are mostly tars
+// without compression, and the manifest is made up: nobody has it by its digest.
 func ReadImage(path string) (v1.ImageIndex, error) {
 	place, tag, err := splitLayout(path)
 	if err != nil {
 		return nil, err
 	}
-	files, err := openFiles(place)
-	_, layout := files.has(indexFile)
-	_, docker := files.has(dockerFile)
-	if err != nil || layout || !docker {
-		return ReadLayout(path)
-	}
-	idx, err := files.dockerImage(tag)
+	idx, err := readImage(place, tag)
 	if err != nil {
-		return nil, fmt.Errorf("reading docker archive %q: %w", place, err)
+		return nil, fmt.Errorf("reading image %q: %w", place, err)
 	}
 	return idx, nil
 }
 
-// has tells of an archive's member.
-func (f *files) has(name string) (span, bool) {
-	if f == nil {
-		return span{}, false
+func readImage(place, tag string) (v1.ImageIndex, error) {
+	files, err := openFiles(place)
+	if err != nil {
+		return nil, err
 	}
-	at, ok := f.members[name]
-	return at, ok
+	im, raw, err := files.entries()
+	switch none := errors.Is(err, fs.ErrNotExist) || err == nil && len(im.Manifests) == 0; {
+	case none && files.has(dockerFile):
+		return files.dockerImage(tag)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, files.noIndex()
+	case err != nil:
+		return nil, err
+	}
+	return files.chosen(im, raw, tag)
+}
+
+// has says whether a file is there.
+func (f *files) has(name string) bool {
+	rc, _, err := f.reader(name)
+	if err != nil {
+		return false
+	}
+	_ = rc.Close() // nothing was read
+	return true
 }
 
 // A dockerEntry is an image in manifest.json (moby, image/spec: "Combined Image JSON + Filesystem Changeset Format").
@@ -58,10 +73,15 @@ func (f *files) dockerImage(tag string) (v1.ImageIndex, error) {
 	if err := json.Unmarshal(raw, &entries); err != nil {
 		return nil, fmt.Errorf("reading %q: %w", dockerFile, err)
 	}
-	entry, err := chooseEntry(entries, tag)
+	items := make([]named, len(entries))
+	for i, e := range entries {
+		items[i] = named{e.RepoTags, strings.Join(append([]string{e.Config}, e.Layers...), " ")}
+	}
+	chosen, err := choose(items, tag)
 	if err != nil {
 		return nil, err
 	}
+	entry := entries[chosen]
 	manifest, err := f.dockerManifest(entry)
 	if err != nil {
 		return nil, err
@@ -74,28 +94,6 @@ func (f *files) dockerImage(tag string) (v1.ImageIndex, error) {
 		return nil, err
 	}
 	return Wrap(img)
-}
-
-func chooseEntry(entries []dockerEntry, tag string) (dockerEntry, error) {
-	var names []string
-	for _, e := range entries {
-		names = append(names, e.RepoTags...)
-	}
-	if tag == "" && len(entries) == 1 {
-		return entries[0], nil
-	}
-	i := slices.IndexFunc(entries, func(e dockerEntry) bool {
-		return slices.ContainsFunc(e.RepoTags, func(name string) bool { return name == tag || strings.HasSuffix(name, ":"+tag) })
-	})
-	switch {
-	case len(entries) == 0:
-		return dockerEntry{}, errors.New("it holds no image")
-	case tag == "":
-		return dockerEntry{}, fmt.Errorf("it holds several images, add :TAG; their names are %q", names)
-	case i < 0:
-		return dockerEntry{}, fmt.Errorf("it holds no image %q; the names are %q", tag, names)
-	}
-	return entries[i], nil
 }
 
 // dockerManifest makes the manifest that the archive does not have, and lets blobs be found under their digests: a layer
@@ -117,28 +115,49 @@ func (f *files) dockerManifest(e dockerEntry) (*v1.Manifest, error) {
 	f.alias = map[string]string{blobsDir + "/" + digest.Hex: path.Clean(e.Config)}
 	m := &v1.Manifest{SchemaVersion: 2, MediaType: types.DockerManifestSchema2,
 		Config: v1.Descriptor{MediaType: types.DockerConfigJSON, Digest: digest, Size: int64(len(raw))}}
-	known := map[v1.Hash]v1.Descriptor{} // docker has links for layers that stand twice
+	known := map[v1.Hash]v1.Descriptor{} // a layer that stands twice may be there once
 	for i, name := range e.Layers {
-		if at, ok := f.has(path.Clean(name)); ok {
-			known[ids[i]] = f.dockerLayer(path.Clean(name), ids[i], at.size)
+		desc, err := f.dockerLayer(path.Clean(name), ids[i])
+		if same, ok := known[ids[i]]; ok && errors.Is(err, fs.ErrNotExist) {
+			m.Layers = append(m.Layers, same)
+			continue
 		}
-	}
-	for i, id := range ids {
-		desc, ok := known[id]
-		if !ok {
-			return nil, fmt.Errorf("it holds no layer %q", e.Layers[i])
+		if err != nil {
+			return nil, fmt.Errorf("reading layer %q: %w", name, err)
 		}
+		f.alias[blobsDir+"/"+desc.Digest.Hex] = path.Clean(name)
 		m.Layers = append(m.Layers, desc)
+		known[ids[i]] = desc
 	}
 	return m, nil
 }
 
-// dockerLayer describes a layer. One that is compressed has its digest for a name, as some tools write them.
-func (f *files) dockerLayer(name string, id v1.Hash, size int64) v1.Descriptor {
-	desc := v1.Descriptor{MediaType: types.DockerUncompressedLayer, Digest: id, Size: size}
-	if sum, is := strings.CutSuffix(path.Base(name), ".tar.gz"); is {
-		desc.MediaType, desc.Digest = types.DockerLayer, v1.Hash{Algorithm: "sha256", Hex: strings.TrimPrefix(sum, "sha256:")}
+// dockerLayer describes a layer: a tar, whose digest is its diff ID, or a compressed one.
+func (f *files) dockerLayer(name string, id v1.Hash) (v1.Descriptor, error) {
+	rc, size, err := f.reader(name)
+	if err != nil {
+		return v1.Descriptor{}, err
 	}
-	f.alias[blobsDir+"/"+desc.Digest.Hex] = name
-	return desc
+	defer rc.Close()
+	head := make([]byte, maxMagic)
+	n, err := io.ReadFull(rc, head)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return v1.Descriptor{}, err
+	}
+	desc := v1.Descriptor{MediaType: types.DockerUncompressedLayer, Digest: id, Size: size}
+	switch compression(head[:n]) {
+	case "gzip":
+		desc.MediaType = types.DockerLayer
+	case "zstd":
+		desc.MediaType = types.OCILayerZStd
+	default:
+		return desc, nil
+	}
+	// Its name is mostly its digest, which is checked where the layer is read.
+	hex, _, _ := strings.Cut(strings.TrimPrefix(path.Base(name), "sha256:"), ".")
+	if desc.Digest, err = v1.NewHash("sha256:" + hex); err == nil {
+		return desc, nil
+	}
+	desc.Digest, _, err = v1.SHA256(io.MultiReader(bytes.NewReader(head[:n]), rc))
+	return desc, err
 }

@@ -2,7 +2,10 @@ package push_test
 
 import (
 	"archive/tar"
+	"crypto/sha256"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -12,8 +15,11 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/pyimg/pyimg/push"
 )
@@ -98,7 +104,10 @@ func TestReadImageTakesOldDockerArchives(t *testing.T) {
 	if err := tarball.WriteToFile(gz, ref, img); err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range []string{plain, plain + ":1", plain + ":example.org/a:1", gz} {
+	folder := filepath.Join(dir, "folder")
+	unpack(t, plain, folder)
+	for _, file := range []string{plain, plain + ":1", plain + ":example.org/a:1", plain + ":a:1", gz, folder,
+		compressed(t, plain, "gzip"), compressed(t, plain, "zstd") + ":1"} {
 		idx, err := push.ReadImage(file)
 		if err != nil {
 			t.Errorf("ReadImage(%s): %v", file, err)
@@ -113,6 +122,228 @@ func TestReadImageTakesOldDockerArchives(t *testing.T) {
 			t.Fatal(err)
 		}
 		sameLayers(t, file, got, img)
+	}
+}
+
+// compressed is a compressed copy of a file.
+func compressed(t *testing.T, file, kind string) string {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := file + "." + kind
+	f, err := os.Create(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var w io.WriteCloser = gzip.NewWriter(f)
+	if kind == "zstd" {
+		if w, err = zstd.NewWriter(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.Write(raw); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// unpack writes what is in an archive into a folder.
+func unpack(t *testing.T, file, dir string) {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for r := tar.NewReader(f); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := filepath.Join(dir, h.Name)
+		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if h.Typeflag == tar.TypeSymlink {
+			err = os.Symlink(h.Linkname, at)
+		} else if h.Typeflag == tar.TypeReg {
+			var raw []byte
+			if raw, err = io.ReadAll(r); err == nil {
+				err = os.WriteFile(at, raw, 0o600)
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// saved writes what "docker save" writes: an archive of index.json and manifest.json, with their blobs.
+func saved(t *testing.T, index, manifest string, blobs ...[]byte) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "saved.tar")
+	f, err := os.Create(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	w := tar.NewWriter(f)
+	add := func(name string, body []byte) {
+		if body == nil {
+			return
+		}
+		if err := w.WriteHeader(&tar.Header{Name: name, Size: int64(len(body)), Mode: 0o644}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add("oci-layout", []byte(`{"imageLayoutVersion":"1.0.0"}`))
+	add("index.json", []byte(index))
+	if manifest != "" {
+		add("manifest.json", []byte(manifest))
+	}
+	for _, b := range blobs {
+		add(blobOf(b), b)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func blobOf(raw []byte) string { return fmt.Sprintf("blobs/sha256/%x", sha256.Sum256(raw)) }
+
+// TestReadImageTakesSavesWithoutIndex: docker 25 saves an image by its ID with "manifests": null; its layers are tars, or
+// gzip'ed where containerd keeps them.
+func TestReadImageTakesSavesWithoutIndex(t *testing.T) {
+	t.Parallel()
+	img := oldImage(t)
+	config, err := img.RawConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ls, err := img.Layers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for kind, read := range map[string]func(v1.Layer) (io.ReadCloser, error){"plain": v1.Layer.Uncompressed, "gzip": v1.Layer.Compressed} {
+		var blobs [][]byte
+		var names []string
+		for _, l := range ls {
+			r, err := read(l)
+			if err != nil {
+				t.Fatal(err)
+			}
+			raw, err := io.ReadAll(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			blobs, names = append(blobs, raw), append(names, blobOf(raw))
+		}
+		manifest, err := json.Marshal([]any{map[string]any{"Config": blobOf(config), "RepoTags": nil, "Layers": names}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, index := range []string{`{"schemaVersion":2,"manifests":null}`, `{"schemaVersion":2,"manifests":[]}`} {
+			idx, err := push.ReadImage(saved(t, index, string(manifest), append(blobs, config)...))
+			if err != nil {
+				t.Fatalf("%s, %s: %v", kind, index, err)
+			}
+			m, err := idx.IndexManifest()
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := idx.Image(m.Manifests[0].Digest)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sameLayers(t, kind, got, img)
+		}
+	}
+}
+
+// TestNamesInIndex: by which names an image of a layout is found, and that one name of two images is refused.
+func TestNamesInIndex(t *testing.T) {
+	t.Parallel()
+	type entry struct{ image, ref, full string }
+	for _, tt := range []struct {
+		name    string
+		entries []entry
+		tag     string
+		want    string // the image, or a part of the error
+	}{
+		{"two tags of one image", []entry{{"x", "latest", ""}, {"x", "1", ""}}, "", "x"},
+		{"one of two tags", []entry{{"x", "latest", ""}, {"x", "1", ""}}, "1", "x"},
+		{"a full name", []entry{{"x", "team/name:1", ""}}, "team/name:1", "x"},
+		{"its tag", []entry{{"x", "team/name:1", ""}, {"y", "team/name:2", ""}}, "2", "y"},
+		{"its end", []entry{{"x", "example.org/team/name:1", ""}, {"y", "other:1", ""}}, "name:1", "x"},
+		{"containerd's name", []entry{{"x", "1", "docker.io/library/a:1"}, {"y", "1", "docker.io/library/b:1"}}, "b:1", "y"},
+		{"a name without its tag", []entry{{"x", "latest", "docker.io/library/a:latest"}, {"y", "latest", "docker.io/you/b:latest"}}, "you/b", "y"},
+		{"a tag of two images", []entry{{"x", "a:1", ""}, {"y", "b:1", ""}}, "1", "give the full name"},
+		{"no tag", []entry{{"x", "1", ""}, {"y", "2", ""}}, "", "several images, add :TAG"},
+		{"another tag", []entry{{"x", "1", ""}}, "2", `no image "2"`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			images := map[string]v1.Image{"x": image(t, "amd64", layer(t, 10)), "y": image(t, "arm64", layer(t, 20))}
+			var blobs [][]byte
+			im := v1.IndexManifest{SchemaVersion: 2}
+			for _, img := range images {
+				m, err := img.RawManifest()
+				if err != nil {
+					t.Fatal(err)
+				}
+				config, err := img.RawConfigFile()
+				if err != nil {
+					t.Fatal(err)
+				}
+				blobs = append(blobs, m, config)
+			}
+			for _, e := range tt.entries {
+				d, err := partial.Descriptor(images[e.image])
+				if err != nil {
+					t.Fatal(err)
+				}
+				d.Annotations = map[string]string{"org.opencontainers.image.ref.name": e.ref}
+				if e.full != "" {
+					d.Annotations["io.containerd.image.name"] = e.full
+				}
+				im.Manifests = append(im.Manifests, *d)
+			}
+			raw, err := json.Marshal(im)
+			if err != nil {
+				t.Fatal(err)
+			}
+			path := saved(t, string(raw), "", blobs...)
+			if tt.tag != "" {
+				path += ":" + tt.tag
+			}
+			idx, err := push.ReadImage(path)
+			if images[tt.want] == nil {
+				if err == nil || !strings.Contains(err.Error(), tt.want) {
+					t.Errorf("ReadImage = %v, want an error that says %q", err, tt.want)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			root, err := push.Root(idx)
+			if err != nil || root.Digest.String() != digest(t, images[tt.want]) {
+				t.Errorf("found %s, %v, want image %s", root.Digest, err, tt.want)
+			}
+		})
 	}
 }
 
@@ -154,10 +385,10 @@ func TestReadImageRefusesBrokenDockerArchives(t *testing.T) {
 	for manifest, want := range map[string]string{
 		`[]`: "no image",
 		`{}`: "manifest.json",
-		`[{"Config": "../../etc/passwd", "Layers": []}]`:                          "configuration",
-		`[{"Config": "c", "Layers": ["x"]}]`:                                      "0 layers",
-		`[{"Config": "one", "Layers": ["x"]}]`:                                    `no layer "x"`,
-		`[{"Config": "c", "RepoTags": ["a:1"]}, {"Config": "c", "RepoTags": []}]`: "several images",
+		`[{"Config": "../../etc/passwd", "Layers": []}]`:                            "configuration",
+		`[{"Config": "c", "Layers": ["x"]}]`:                                        "0 layers",
+		`[{"Config": "one", "Layers": ["x"]}]`:                                      `layer "x": member "x": file does not exist`,
+		`[{"Config": "c", "RepoTags": ["a:1"]}, {"Config": "one", "RepoTags": []}]`: "several images",
 	} {
 		file := filepath.Join(t.TempDir(), "x.tar")
 		f, err := os.Create(file)

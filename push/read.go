@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -69,65 +68,62 @@ func readLayout(place, tag string) (v1.ImageIndex, error) {
 	return files.layout(tag)
 }
 
-func (f *files) layout(tag string) (v1.ImageIndex, error) {
+// entries reads index.json.
+func (f *files) entries() (*v1.IndexManifest, []byte, error) {
 	raw, err := f.small(indexFile, maxManifest)
+	if err != nil {
+		return nil, nil, err
+	}
+	im, err := v1.ParseIndexManifest(bytes.NewReader(raw))
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading %q: %w", indexFile, err)
+	}
+	return im, raw, nil
+}
+
+func (f *files) layout(tag string) (v1.ImageIndex, error) {
+	im, raw, err := f.entries()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, f.noIndex()
 	}
 	if err != nil {
 		return nil, err
 	}
-	im, err := v1.ParseIndexManifest(bytes.NewReader(raw))
-	if err != nil {
-		return nil, fmt.Errorf("reading %q: %w", indexFile, err)
-	}
-	if tag == "" && isWholeIndex(im) {
+	return f.chosen(im, raw, tag)
+}
+
+// chosen opens the image that a tag names in index.json.
+func (f *files) chosen(im *v1.IndexManifest, raw []byte, tag string) (v1.ImageIndex, error) {
+	if isWholeIndex(im, tag) {
 		return &fileIndex{from: f, raw: raw, mediaType: types.OCIImageIndex}, nil
 	}
-	desc, err := chooseImage(im.Manifests, tag)
+	items := make([]named, len(im.Manifests))
+	for i, d := range im.Manifests {
+		items[i] = named{namesOf(d), d.Digest.String()}
+	}
+	i, err := choose(items, tag)
 	if err != nil {
 		return nil, err
 	}
-	return f.open(desc)
+	return f.open(im.Manifests[i])
 }
 
-// isWholeIndex says that index.json is itself the multi-platform image, as some tools write it: several entries, none of
-// which has a name of its own.
-func isWholeIndex(im *v1.IndexManifest) bool {
-	return len(im.Manifests) > 1 && !slices.ContainsFunc(im.Manifests, func(d v1.Descriptor) bool {
-		return d.Annotations[refName] != "" || d.Platform == nil
-	})
-}
-
-// chooseImage finds the entry of index.json that a tag, the tag of a full name, or a digest names.
-func chooseImage(ds []v1.Descriptor, tag string) (v1.Descriptor, error) {
-	if tag == "" && len(ds) == 1 {
-		return ds[0], nil
+// isWholeIndex says that index.json is itself the multi-platform image, as some tools write it: several entries, each for
+// a platform, without a name or all of the same one, which the tag means.
+func isWholeIndex(im *v1.IndexManifest, tag string) bool {
+	if len(im.Manifests) < 2 {
+		return false
 	}
-	var names []string
-	for _, match := range []func(d v1.Descriptor) bool{
-		func(d v1.Descriptor) bool { return d.Annotations[refName] == tag },
-		func(d v1.Descriptor) bool { return strings.HasSuffix(d.Annotations[refName], ":"+tag) },
-		func(d v1.Descriptor) bool { return d.Digest.String() == tag },
-	} {
-		if i := slices.IndexFunc(ds, match); tag != "" && i >= 0 {
-			return ds[i], nil
+	platforms := map[string]bool{}
+	for _, d := range im.Manifests {
+		if d.Platform == nil || !slices.Equal(namesOf(d), namesOf(im.Manifests[0])) {
+			return false
 		}
+		platforms[d.Platform.String()] = true
 	}
-	for _, d := range ds {
-		if n := d.Annotations[refName]; n != "" {
-			names = append(names, n)
-		} else {
-			names = append(names, d.Digest.String())
-		}
-	}
-	switch {
-	case len(ds) == 0:
-		return v1.Descriptor{}, errors.New("it holds no image")
-	case tag == "":
-		return v1.Descriptor{}, fmt.Errorf("it holds several images, add :TAG; the tags are %q", names)
-	}
-	return v1.Descriptor{}, fmt.Errorf("it holds no image %q; the tags are %q", tag, names)
+	names := namesOf(im.Manifests[0])
+	named := tag == "" || slices.ContainsFunc(names, func(n string) bool { return means(n, tag) })
+	return named && (len(names) == 0 || len(platforms) == len(im.Manifests))
 }
 
 // files is where a layout's files lie: a folder, or an archive with the places of its members.
@@ -135,6 +131,7 @@ type files struct {
 	path    string
 	opener  OpenFile          // nil for a folder and an archive
 	members map[string]span   // nil for a folder
+	archive io.ReaderAt       // nil for a folder
 	alias   map[string]string // members under the names that a layout would have for them
 }
 
@@ -146,16 +143,20 @@ func openFiles(path string) (*files, error) {
 	if fi.IsDir() {
 		return &files{path: path}, nil
 	}
-	members, err := scanArchive(path)
+	archive, err := openArchive(path)
 	if err != nil {
 		return nil, err
 	}
-	return &files{path: path, members: members}, nil
+	members, err := scanArchive(archive)
+	if err != nil {
+		return nil, err
+	}
+	return &files{path: path, archive: archive, members: members}, nil
 }
 
 // noIndex says what this is if not a layout.
 func (f *files) noIndex() error {
-	if _, ok := f.members[dockerFile]; ok {
+	if f.has(dockerFile) {
 		return errors.New(`it is a docker archive of the old form, without index.json: "skopeo copy docker-archive:FILE oci:DIR" brings it into this one`)
 	}
 	return fmt.Errorf("it holds no %q: is it an OCI layout?", indexFile)
@@ -171,6 +172,9 @@ func (f *files) reader(name string) (io.ReadCloser, int64, error) {
 	}
 	if f.members != nil {
 		return f.member(name)
+	}
+	if !fs.ValidPath(name) { // docker's manifest.json is foreign
+		return nil, 0, fmt.Errorf("file %q: %w", name, fs.ErrNotExist)
 	}
 	path := filepath.Join(f.path, filepath.FromSlash(name))
 	file, err := regular.Open(path)
@@ -236,6 +240,9 @@ func (f *files) open(desc v1.Descriptor) (v1.ImageIndex, error) {
 	raw, err := f.manifest(desc)
 	if err != nil {
 		return nil, err
+	}
+	if desc.MediaType == "" {
+		desc.MediaType = kindOf("", raw)
 	}
 	return openRoot(f, desc, raw)
 }

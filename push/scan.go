@@ -2,33 +2,114 @@ package push
 
 import (
 	"archive/tar"
+	"bufio"
+	"compress/bzip2"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/pyimg/pyimg/internal/regular"
 )
 
-// maxMembers bounds an archive: a thousand images of a hundred layers.
-const maxMembers = 100_000
+const (
+	// maxMembers bounds an archive: a thousand images of a hundred layers.
+	maxMembers = 100_000
+	// maxInflated bounds what a compressed archive becomes on disk: more than the largest images of machine learning.
+	maxInflated = 64 << 30
+	// maxLinks bounds how many links lead to a layer; docker makes one.
+	maxLinks = 8
+)
+
+// openArchive opens an archive for reading at any place. One that is compressed is inflated into a temporary file, which is
+// removed at once and so ends with the process.
+func openArchive(file string) (*os.File, error) {
+	f, err := regular.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	in, err := inflated(f)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	if in == nil {
+		return f, nil
+	}
+	defer f.Close()
+	out, err := os.CreateTemp("", "pyimg-archive-")
+	if err != nil {
+		return nil, err
+	}
+	_ = os.Remove(out.Name()) // some systems refuse that of an open file; their temporary folder keeps it
+	n, err := io.Copy(out, io.LimitReader(in, maxInflated+1))
+	if err == nil && n > maxInflated {
+		err = fmt.Errorf("it has more than %d bytes", int64(maxInflated))
+	}
+	if err == nil {
+		_, err = out.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("inflating it: %w", err), out.Close())
+	}
+	return out, nil
+}
+
+// inflated reads what a compressed file becomes; nil where it is not compressed.
+func inflated(f *os.File) (io.Reader, error) {
+	in := bufio.NewReaderSize(f, copyBuffer)
+	head, err := in.Peek(maxMagic)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	switch compression(head) {
+	case "gzip":
+		return gzip.NewReader(in)
+	case "zstd":
+		return zstd.NewReader(in, zstd.WithDecoderMaxMemory(maxWindow), zstd.WithDecoderConcurrency(1))
+	case "bzip2":
+		return bzip2.NewReader(in), nil
+	case "xz":
+		return nil, errors.New(`it is compressed by xz: "xz -d FILE" makes it readable here`)
+	}
+	_, err = f.Seek(0, io.SeekStart)
+	return nil, err
+}
+
+// maxWindow is how much memory a zstd frame may ask for; "zstd --ultra -22" asks for 128 MiB.
+const maxWindow = 256 << 20
+
+// maxMagic is how many bytes compression looks at.
+const maxMagic = 6
+
+// compression tells by the first bytes how something is compressed: gzip, zstd, bzip2, xz, or "" for none of these.
+func compression(head []byte) string {
+	for _, k := range []struct{ magic, kind string }{
+		{"\x1f\x8b", "gzip"}, {"\x28\xb5\x2f\xfd", "zstd"}, {"BZh", "bzip2"}, {"\xfd7zXZ\x00", "xz"},
+	} {
+		if strings.HasPrefix(string(head), k.magic) {
+			return k.kind
+		}
+	}
+	return ""
+}
 
 // A span is where a member's bytes lie in an archive.
 type span struct{ offset, size int64 }
 
 // scanArchive reads the headers of a tar archive and skips its contents. Of two members of one name the later counts, as
-// when it is unpacked; links, sparse files and folders are passed over: no layout needs them.
-func scanArchive(file string) (map[string]span, error) {
-	f, err := regular.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	members := map[string]span{}
+// when it is unpacked; sparse files and folders are passed over: no layout needs them. A link is the member that it leads to.
+func scanArchive(f *os.File) (map[string]span, error) {
+	members, links := map[string]span{}, map[string]string{}
 	for tr, n := tar.NewReader(f), 0; ; n++ {
 		h, err := tr.Next()
 		if errors.Is(err, io.EOF) {
+			follow(members, links)
 			return members, nil
 		}
 		if err != nil {
@@ -37,31 +118,48 @@ func scanArchive(file string) (map[string]span, error) {
 		if n >= maxMembers {
 			return nil, fmt.Errorf("it has more than %d members", maxMembers)
 		}
-		if h.Typeflag != tar.TypeReg || h.PAXRecords["GNU.sparse.major"] != "" || h.PAXRecords["GNU.sparse.map"] != "" {
-			continue
+		name := path.Clean(h.Name)
+		switch {
+		case h.Typeflag == tar.TypeSymlink:
+			links[name] = path.Join(path.Dir(name), h.Linkname)
+		case h.Typeflag == tar.TypeLink:
+			links[name] = path.Clean(h.Linkname)
+		case h.Typeflag == tar.TypeReg && h.PAXRecords["GNU.sparse.major"] == "" && h.PAXRecords["GNU.sparse.map"] == "":
+			at, err := f.Seek(0, io.SeekCurrent) // tar.Reader reads headers only, and no further
+			if err != nil {
+				return nil, err
+			}
+			delete(links, name)
+			members[name] = span{at, h.Size}
 		}
-		at, err := f.Seek(0, io.SeekCurrent) // tar.Reader reads headers only, and no further
-		if err != nil {
-			return nil, err
-		}
-		members[path.Clean(h.Name)] = span{at, h.Size}
 	}
 }
 
-// member opens a part of the archive. Its file is opened anew: a layer may be read long after, or never.
+// follow makes members of the links that lead to one.
+func follow(members map[string]span, links map[string]string) {
+	found := map[string]span{}
+	for name, to := range links {
+		for range maxLinks {
+			next, isLink := links[to]
+			if !isLink {
+				break
+			}
+			to = next
+		}
+		if at, ok := members[to]; ok && links[to] == "" {
+			found[name] = at
+		}
+	}
+	for name, at := range found {
+		members[name] = at
+	}
+}
+
+// member opens a part of the archive.
 func (f *files) member(name string) (io.ReadCloser, int64, error) {
 	at, ok := f.members[name]
 	if !ok {
 		return nil, 0, fmt.Errorf("member %q: %w", name, fs.ErrNotExist)
 	}
-	file, err := regular.Open(f.path)
-	if err != nil {
-		return nil, 0, err
-	}
-	return &part{io.NewSectionReader(file, at.offset, at.size), file}, at.size, nil
-}
-
-type part struct {
-	*io.SectionReader
-	io.Closer
+	return io.NopCloser(io.NewSectionReader(f.archive, at.offset, at.size)), at.size, nil
 }
