@@ -159,7 +159,7 @@ func TestVerifyFindsBrokenImages(t *testing.T) {
 				t.Fatal(err)
 			}
 			index := b.finished(t)
-			found, err := assemble.VerifyIndex(t.Context(), index, store, nil)
+			found, _, err := assemble.VerifyIndex(t.Context(), index, store, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

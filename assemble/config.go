@@ -67,7 +67,7 @@ func configFile(p LockedPlatform) *v1.ConfigFile {
 	}
 	for _, l := range p.Layers {
 		f.RootFS.DiffIDs = append(f.RootFS.DiffIDs, hash(l.DiffID))
-		f.History = append(f.History, v1.History{Created: created, CreatedBy: historyPrefix + l.From, Comment: comment(l.Reasons)})
+		f.History = append(f.History, v1.History{Created: created, CreatedBy: historyPrefix + l.From, Comment: comment(l.Reasons, l.Digest)})
 	}
 	return f
 }

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"runtime"
-	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -27,79 +27,31 @@ type Contents struct {
 	brought  int64 // bytes of the files in all layers
 }
 
-// eachContents reads the platforms of an image one after the other, so that one root at a time is in memory. With only,
-// those are read and all must be there.
-func eachContents(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []Platform, do func(Contents) error) error {
-	all, err := platformImages(index, only)
+// eachContents reads the platforms of an image one after the other, so that one root at a time is in memory, and returns
+// what it left aside. With only, those are read and all must be there.
+func eachContents(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []Platform, do func(Contents) error) ([]LeftAside, error) {
+	all, aside, err := platformImages(index, only)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	left := 0
 	for _, p := range all {
 		c, err := p.read(ctx, store)
-		if err != nil {
-			return err
-		}
-		if err := do(c); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// A platformImage is one platform of an image, of which the configuration has been read and no layer.
-type platformImage struct {
-	Contents
-	image v1.Image
-}
-
-func platformImages(index v1.ImageIndex, only []Platform) ([]platformImage, error) {
-	m, err := index.IndexManifest()
-	if err != nil {
-		return nil, fmt.Errorf("reading the index: %w", err)
-	}
-	var all []platformImage
-	var have []string
-	for _, d := range m.Manifests {
-		if !isRunnable(d) {
+		if errors.Is(err, fs.ErrNotExist) && len(only) == 0 {
+			aside, left = append(aside, p.aside(err)), left+1
 			continue
 		}
-		p, err := newPlatformImage(index, d)
 		if err != nil {
-			return nil, fmt.Errorf("reading image %s: %w", d.Digest, err)
+			return aside, err
 		}
-		have = append(have, p.Platform.String())
-		if len(only) == 0 || slices.Contains(only, p.Platform) {
-			all = append(all, p)
-		}
-	}
-	for _, p := range only {
-		if !slices.Contains(have, p.String()) {
-			return nil, fmt.Errorf("the image has no %s; it has %s", p, strings.Join(have, ", "))
+		if err := do(c); err != nil {
+			return aside, err
 		}
 	}
-	if len(have) == 0 {
-		return nil, errors.New("the index holds no image that could be run")
+	if left == len(all) {
+		return nil, nothing(aside)
 	}
-	return all, nil
-}
-
-func newPlatformImage(index v1.ImageIndex, d v1.Descriptor) (p platformImage, err error) {
-	if p.image, err = index.Image(d.Digest); err != nil {
-		return p, err
-	}
-	if p.Config, err = p.image.ConfigFile(); err != nil {
-		return p, err
-	}
-	p.Digest, p.Platform = d.Digest.String(), Platform{p.Config.OS, p.Config.Architecture, p.Config.Variant}
-	if known, err := ParsePlatform(p.Platform.String()); err == nil {
-		p.Platform = known // arm64/v8 is arm64
-	}
-	return p, nil
-}
-
-// isRunnable tells an image from what buildkit attaches to it, manifests of unknown/unknown.
-func isRunnable(d v1.Descriptor) bool {
-	return d.MediaType.IsImage() && (d.Platform == nil || d.Platform.OS != "unknown")
+	return aside, nil
 }
 
 // read surveys the layers and lays them over each other.
@@ -135,9 +87,6 @@ func (c *Contents) counted(s layers.Survey) iter.Seq2[layers.Entry, error] {
 
 // survey learns what the layers hold. Those that the store knows are not opened.
 func (c *Contents) survey(ctx context.Context, img v1.Image, store *layers.Store) ([]layers.Survey, error) {
-	if c.Platform.OS != "linux" {
-		return nil, errors.New("only images for linux can be read")
-	}
 	var err error
 	if c.Layers, err = reportLayers(img, c.Config); err != nil {
 		return nil, err

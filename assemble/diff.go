@@ -4,7 +4,9 @@ import (
 	"archive/tar"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -64,16 +66,17 @@ type LayerChange struct {
 	Recompressed bool `json:"recompressed,omitempty"`
 }
 
-// Diff compares two images, platform by platform.
-func Diff(ctx context.Context, a, b v1.ImageIndex, store *layers.Store, only []Platform) ([]Difference, error) {
-	as, err := platformImages(a, only)
+// Diff compares two images, platform by platform, and returns what of them it left aside.
+func Diff(ctx context.Context, a, b v1.ImageIndex, store *layers.Store, only []Platform) ([]Difference, []LeftAside, error) {
+	as, aside, err := platformImages(a, only)
 	if err != nil {
-		return nil, fmt.Errorf("the first image: %w", err)
+		return nil, nil, fmt.Errorf("the first image: %w", err)
 	}
-	bs, err := platformImages(b, only)
+	bs, more, err := platformImages(b, only)
 	if err != nil {
-		return nil, fmt.Errorf("the second image: %w", err)
+		return nil, nil, fmt.Errorf("the second image: %w", err)
 	}
+	aside = append(aside, more...)
 	diffs := []Difference{}
 	for _, x := range as {
 		i := slices.IndexFunc(bs, func(y platformImage) bool { return y.Platform == x.Platform })
@@ -82,8 +85,12 @@ func Diff(ctx context.Context, a, b v1.ImageIndex, store *layers.Store, only []P
 			continue
 		}
 		d, err := diffPlatform(ctx, x, bs[i], store)
+		if errors.Is(err, fs.ErrNotExist) && len(as) > 1 {
+			aside = append(aside, x.aside(err))
+			continue
+		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		diffs = append(diffs, d)
 	}
@@ -92,7 +99,7 @@ func Diff(ctx context.Context, a, b v1.ImageIndex, store *layers.Store, only []P
 			diffs = append(diffs, Difference{Platform: y.Platform.String(), Only: "b"})
 		}
 	}
-	return diffs, nil
+	return diffs, aside, nil
 }
 
 func diffPlatform(ctx context.Context, x, y platformImage, store *layers.Store) (Difference, error) {

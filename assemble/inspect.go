@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -21,6 +22,7 @@ type Report struct {
 	MediaType   string            `json:"mediaType"`
 	Annotations map[string]string `json:"annotations,omitempty"`
 	Platforms   []PlatformReport  `json:"platforms"`
+	LeftAside   []LeftAside       `json:"leftAside,omitempty"`
 }
 
 // PlatformReport is one platform of a report.
@@ -47,14 +49,16 @@ type LayerReport struct {
 	MediaType string `json:"mediaType"`
 	Size      int64  `json:"size"`           // compressed, in bytes
 	From      string `json:"from,omitempty"` // created_by of its history
-	// Comment is the comment of its history. Where pyimg made the image it is "verbatim" or the sentences of Reasons.
+	// Comment is the comment of its history. Where pyimg made the image it is the sentences of Reasons, or "verbatim" if the
+	// layer still has the bytes that it was made with.
 	Comment string   `json:"comment,omitempty"`
 	Reasons []Reason `json:"reasons,omitempty"` // why its bytes are not those of its source, where pyimg made it
 }
 
 // Inspect reads what an image says of itself, apk's database out of its layers and, in an image that was made here, how
-// its Python was built. The store keeps what is learnt of layers; without one (nil) nothing is told of Python.
-func Inspect(ctx context.Context, index v1.ImageIndex, store *layers.Store) (Report, error) {
+// its Python was built; only of the platforms asked for where there are any. The store keeps what is learnt of layers;
+// without one (nil) nothing is told of Python.
+func Inspect(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []Platform) (Report, error) {
 	m, err := index.IndexManifest()
 	if err != nil {
 		return Report{}, fmt.Errorf("reading the index: %w", err)
@@ -64,32 +68,35 @@ func Inspect(ctx context.Context, index v1.ImageIndex, store *layers.Store) (Rep
 		return Report{}, err
 	}
 	r := Report{Digest: digest.String(), MediaType: string(m.MediaType), Annotations: m.Annotations, Platforms: []PlatformReport{}}
-	for _, d := range m.Manifests {
-		if !isRunnable(d) {
+	all, aside, err := platformImages(index, only)
+	if err != nil {
+		return r, err
+	}
+	r.LeftAside = aside
+	for _, p := range all {
+		report, err := p.inspect(ctx, store)
+		if errors.Is(err, fs.ErrNotExist) && len(only) == 0 {
+			r.LeftAside = append(r.LeftAside, p.aside(err))
 			continue
 		}
-		img, err := index.Image(d.Digest)
 		if err != nil {
-			return r, fmt.Errorf("reading image %s: %w", d.Digest, err)
+			return r, fmt.Errorf("reading image %s: %w", p.Digest, err)
 		}
-		p, err := inspectImage(ctx, img, d, store)
-		if err != nil {
-			return r, fmt.Errorf("reading image %s: %w", d.Digest, err)
-		}
-		r.Platforms = append(r.Platforms, p)
+		r.Platforms = append(r.Platforms, report)
+	}
+	if len(r.Platforms) == 0 {
+		return r, nothing(r.LeftAside)
 	}
 	return r, nil
 }
 
-func inspectImage(ctx context.Context, img v1.Image, d v1.Descriptor, store *layers.Store) (PlatformReport, error) {
-	f, err := img.ConfigFile()
-	if err != nil {
-		return PlatformReport{}, err
-	}
+func (p platformImage) inspect(ctx context.Context, store *layers.Store) (PlatformReport, error) {
+	img, f := p.image, p.Config
 	c := f.Config
-	r := PlatformReport{Platform: Platform{f.OS, f.Architecture, f.Variant}.String(), Digest: d.Digest.String(),
+	r := PlatformReport{Platform: p.Platform.String(), Digest: p.Digest,
 		Entrypoint: c.Entrypoint, Cmd: c.Cmd, User: c.User, Workdir: c.WorkingDir, Env: c.Env, Labels: c.Labels,
 		Packages: []string{}}
+	var err error
 	if !f.Created.IsZero() {
 		r.Created = f.Created.UTC().Format("2006-01-02T15:04:05Z")
 	}
@@ -120,10 +127,8 @@ func reportLayers(img v1.Image, f *v1.ConfigFile) ([]LayerReport, error) {
 			layer.DiffID = f.RootFS.DiffIDs[i].String()
 		}
 		if i < len(history) {
-			layer.From, layer.Comment = history[i].CreatedBy, history[i].Comment
-			if reasons, ours := parseComment(layer.Comment); ours && strings.HasPrefix(layer.From, historyPrefix) {
-				layer.Reasons, layer.Comment = reasons, sentences(reasons)
-			}
+			layer.From = history[i].CreatedBy
+			layer.Reasons, layer.Comment = readComment(layer.From, history[i].Comment, layer.Digest)
 		}
 		report = append(report, layer)
 	}

@@ -175,13 +175,17 @@ func cutArgument(text string) (arg, rest string, err error) {
 	return arg, strings.TrimPrefix(text[len(quoted):], " "), nil
 }
 
-// verbatim is the history comment of a layer that is its source's own bytes.
+// verbatim begins the history comment of a layer that is its source's own bytes; the layer's digest follows. Tools that pack
+// layers anew leave the history as it is, so that the word alone would say too much.
 const verbatim = "verbatim"
 
-// comment is the history comment of a layer that was made for these reasons.
-func comment(reasons []Reason) string {
+// packedAnew is said of a layer that was verbatim and is not any more.
+const packedAnew = "packed anew since pyimg made it"
+
+// comment is the history comment of a layer that was made for these reasons, or is verbatim with this digest.
+func comment(reasons []Reason, digest string) string {
 	if len(reasons) == 0 {
-		return verbatim
+		return verbatim + " " + digest
 	}
 	texts := make([]string, len(reasons))
 	for i, r := range reasons {
@@ -191,20 +195,29 @@ func comment(reasons []Reason) string {
 	return strings.Join(texts, "; ")
 }
 
-// parseComment reads what comment writes; false for the comment of somebody else's layer.
-func parseComment(text string) ([]Reason, bool) {
-	if text == verbatim {
-		return nil, true
+// readComment reads what comment writes, for the layer of a digest: the reasons, and what people read. The comment of
+// somebody else's layer is returned as it is, unless it says what only pyimg can know.
+func readComment(createdBy, text, digest string) (reasons []Reason, said string) {
+	claim, of, _ := strings.Cut(text, " ")
+	ours := strings.HasPrefix(createdBy, historyPrefix)
+	switch {
+	case claim == verbatim && ours && of == digest:
+		return nil, verbatim
+	case claim == verbatim && ours && of != "":
+		return nil, packedAnew
+	case claim == verbatim:
+		return nil, ""
+	case !ours:
+		return nil, text
 	}
-	var reasons []Reason
 	for part := range strings.SplitSeq(text, "; ") { // no argument holds a ";": MarshalText escapes it
 		var r Reason
 		if r.UnmarshalText([]byte(part)) != nil {
-			return nil, false
+			return nil, text
 		}
 		reasons = append(reasons, r)
 	}
-	return reasons, true
+	return reasons, sentences(reasons)
 }
 
 // sentences is what people read of why a layer was made.

@@ -38,15 +38,16 @@ func InspectRuntime(ctx context.Context, source string, src Sources) (RuntimeRep
 	return out, err
 }
 
-// InspectRuntimes tells what is in each platform of an image; only those asked for where there are any.
-func InspectRuntimes(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []Platform) ([]RuntimeReport, error) {
+// InspectRuntimes tells what is in each platform of an image, and what it left aside; only those asked for where there are
+// any.
+func InspectRuntimes(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []Platform) ([]RuntimeReport, []LeftAside, error) {
 	var all []RuntimeReport
-	err := eachContents(ctx, index, store, only, func(c Contents) error {
+	aside, err := eachContents(ctx, index, store, only, func(c Contents) error {
 		report, err := cpython.Read(treeEntries(c.Tree))
 		all = append(all, RuntimeReport{c.Platform.String(), c.Digest, report})
 		return err
 	})
-	return all, err
+	return all, aside, err
 }
 
 // treeEntries are the entries of a tree, each at its place.

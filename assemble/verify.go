@@ -84,14 +84,15 @@ func (p PlatformFindings) Errors() int {
 	return n
 }
 
-// VerifyIndex checks each platform of an image, whoever made it; only those asked for where there are any.
-func VerifyIndex(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []Platform) ([]PlatformFindings, error) {
+// VerifyIndex checks each platform of an image, whoever made it, and returns what it left aside; only those asked for where
+// there are any.
+func VerifyIndex(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []Platform) ([]PlatformFindings, []LeftAside, error) {
 	var all []PlatformFindings
-	err := eachContents(ctx, index, store, only, func(c Contents) error {
+	aside, err := eachContents(ctx, index, store, only, func(c Contents) error {
 		all = append(all, c.verify())
 		return nil
 	})
-	return all, err
+	return all, aside, err
 }
 
 func (c Contents) verify() PlatformFindings {

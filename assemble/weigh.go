@@ -41,25 +41,16 @@ type PackageWeight struct {
 	Files   int    `json:"files"`
 }
 
-// Weigh tells what makes an image big: by folder, down to depth, and by package as apk's database has them.
-func Weigh(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []Platform, depth int) ([]Weight, error) {
-	all, err := platformImages(index, only)
-	if err != nil {
-		return nil, err
-	}
-	weights := make([]Weight, 0, len(all))
-	for _, p := range all {
-		c, err := p.read(ctx, store)
-		if err != nil {
-			return nil, err
-		}
+// Weigh tells what makes an image big: by folder, down to depth, and by package as apk's database has them. It returns what
+// it left aside.
+func Weigh(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []Platform, depth int) ([]Weight, []LeftAside, error) {
+	weights := []Weight{}
+	aside, err := eachContents(ctx, index, store, only, func(c Contents) error {
 		w, err := c.weigh(depth)
-		if err != nil {
-			return nil, err
-		}
 		weights = append(weights, w)
-	}
-	return weights, nil
+		return err
+	})
+	return weights, aside, err
 }
 
 func (c Contents) weigh(depth int) (Weight, error) {

@@ -112,7 +112,7 @@ func dockerMembers(image string, idx v1.ImageIndex) ([]member, error) {
 	if image != "" {
 		tag, err := name.NewTag(image)
 		if err != nil {
-			return nil, fmt.Errorf("image name %q is not of the form HOST/REPOSITORY:TAG: %w", image, err)
+			return nil, fmt.Errorf("image name %q is not of the form HOST/REPOSITORY:TAG: %w", image, whyNot(image, err))
 		}
 		repo, _ := strings.CutSuffix(tag.String(), ":"+tag.TagStr()) // as given: docker knows short names
 		names = []string{repo + ":" + tag.TagStr()}

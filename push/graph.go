@@ -2,6 +2,7 @@ package push
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 
@@ -260,11 +261,14 @@ func checkBytes(raw []byte, desc v1.Descriptor) error {
 	return nil
 }
 
+// defaultOS is what docker and containerd take an image for that states no OS.
+const defaultOS = "linux"
+
 // configPlatform is the platform that an image config states, or nil where it states none, as artifacts' configs do.
 func configPlatform(raw []byte) *v1.Platform {
 	cf, err := v1.ParseConfigFile(bytes.NewReader(raw))
-	if err != nil || cf.OS == "" || cf.Architecture == "" {
+	if err != nil || cf.Architecture == "" {
 		return nil
 	}
-	return &v1.Platform{OS: cf.OS, Architecture: cf.Architecture, Variant: cf.Variant, OSVersion: cf.OSVersion}
+	return &v1.Platform{OS: cmp.Or(cf.OS, defaultOS), Architecture: cf.Architecture, Variant: cf.Variant, OSVersion: cf.OSVersion}
 }

@@ -1,12 +1,15 @@
 package push
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/pyimg/pyimg/internal/imageindex"
 )
 
 // Images finds single images: "oci:DIR[:TAG]" and "oci:FILE[:TAG]" on disk (see [ReadLayout]), all else in registries.
@@ -22,30 +25,51 @@ func (i Images) Image(ctx context.Context, ref, platform string) (v1.Image, erro
 	return ImageFor(idx, ref, platform)
 }
 
-// ImageFor is the image for a platform that an index holds, ref being what the index is called. See [Images.Image].
+// ImageFor is the image for a platform that an index leads to, ref being what the index is called. See [Images.Image].
 func ImageFor(idx v1.ImageIndex, ref, platform string) (v1.Image, error) {
-	m, err := idx.IndexManifest()
+	entries, err := imageindex.Entries(idx)
 	if err != nil {
-		return nil, fmt.Errorf("reading the index of image %q: %w", ref, err)
+		return nil, fmt.Errorf("reading image %q: %w", ref, err)
 	}
 	var has []string
-	for _, d := range m.Manifests {
-		if !d.MediaType.IsImage() || d.Platform == nil {
+	for _, e := range entries {
+		if !e.IsImage() || e.IsAttestation() {
 			continue
 		}
-		name := platformOf(*d.Platform)
+		stated, err := platformOfEntry(e)
+		if err != nil {
+			return nil, fmt.Errorf("reading image %q: %w", ref, err)
+		}
+		if stated == nil {
+			continue
+		}
+		name := platformOf(*stated)
 		if name == platformOf(splitPlatform(platform)) {
-			img, err := idx.Image(d.Digest)
+			img, err := e.Open()
 			if err != nil {
 				return nil, fmt.Errorf("reading image %q for %s: %w", ref, platform, err)
 			}
 			return img, nil
 		}
-		if d.Platform.OS != "unknown" { // an attestation of BuildKit's
-			has = append(has, name)
-		}
+		has = append(has, name)
 	}
 	return nil, &platformError{ref, platform, has}
+}
+
+// platformOfEntry is the platform that the index states or, where it states none, the image's config; nil where neither does.
+func platformOfEntry(e imageindex.Entry) (*v1.Platform, error) {
+	if e.Platform != nil && e.Platform.Architecture != "" {
+		return e.Platform, nil
+	}
+	img, err := e.Open()
+	if err != nil {
+		return nil, err
+	}
+	raw, err := img.RawConfigFile()
+	if err != nil {
+		return nil, err
+	}
+	return configPlatform(raw), nil
 }
 
 // platformError says that an image is not made for a platform.
@@ -55,6 +79,9 @@ type platformError struct {
 }
 
 func (e *platformError) Error() string {
+	if len(e.has) == 0 {
+		return fmt.Sprintf("image %q has none for %s, and says of no other platform that it is for that", e.ref, e.platform)
+	}
 	return fmt.Sprintf("image %q has none for %s, only for %s", e.ref, e.platform, strings.Join(e.has, ", "))
 }
 
@@ -75,7 +102,7 @@ func splitPlatform(s string) v1.Platform {
 
 // platformOf is a platform as it is written: v8 is the only variant of arm64 that there is, and often left out.
 func platformOf(p v1.Platform) string {
-	name := p.OS + "/" + p.Architecture
+	name := cmp.Or(p.OS, defaultOS) + "/" + p.Architecture
 	if p.Variant != "" && (p.Architecture != "arm64" || p.Variant != "v8") {
 		name += "/" + p.Variant
 	}

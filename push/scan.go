@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"regexp"
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
@@ -162,4 +163,45 @@ func (f *files) member(name string) (io.ReadCloser, int64, error) {
 		return nil, 0, fmt.Errorf("member %q: %w", name, fs.ErrNotExist)
 	}
 	return io.NopCloser(io.NewSectionReader(f.archive, at.offset, at.size)), at.size, nil
+}
+
+// maxLooked is how many members of an archive are looked at to see what it is.
+const maxLooked = 8
+
+// imageMember is what the first member of an image's archive is called: a layout's, or those of "docker save".
+var imageMember = regexp.MustCompile(`^(oci-layout|index\.json|manifest\.json|repositories|blobs(/sha256(/.*)?)?|(sha256:)?[0-9a-f]{64}(\.json|\.tar(\.gz)?|/.*)?)$`)
+
+// IsImage reports whether a path is that of an image: a layout, or an archive that begins as images' archives do.
+func IsImage(place string) bool {
+	info, err := os.Stat(place)
+	if err != nil {
+		return false
+	}
+	if info.IsDir() {
+		folder := &files{path: place}
+		return folder.has(indexFile) || folder.has(dockerFile) || folder.has(layoutFile)
+	}
+	f, err := regular.Open(place)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	in, err := inflated(f)
+	if err != nil {
+		return false
+	}
+	if in == nil {
+		in = f
+	}
+	tr := tar.NewReader(in)
+	for range maxLooked {
+		h, err := tr.Next()
+		if err != nil {
+			return false
+		}
+		if name := path.Clean(h.Name); name != "." {
+			return imageMember.MatchString(name)
+		}
+	}
+	return false
 }

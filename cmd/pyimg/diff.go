@@ -50,10 +50,11 @@ func (p program) diff(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	diffs, err := assemble.Diff(c.Context, a, b, store, only)
+	diffs, aside, err := assemble.Diff(c.Context, a, b, store, only)
 	if err != nil {
 		return err
 	}
+	p.leftAside(aside)
 	if c.Bool("json") {
 		return p.printJSON(diffs)
 	}

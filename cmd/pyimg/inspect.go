@@ -28,8 +28,12 @@ func (p program) inspectCommand() *cli.Command {
 			if c.NArg() != 1 {
 				return usagef("inspect takes one image reference or layout; see \"pyimg inspect --help\"")
 			}
-			if (c.IsSet("platform") || c.IsSet("depth")) && !c.Bool("tree") {
-				return usagef("--platform and --depth are for --tree")
+			if c.IsSet("depth") && !c.Bool("tree") {
+				return usagef("--depth is for --tree")
+			}
+			only, err := platformFlag(c)
+			if err != nil {
+				return err
 			}
 			if err := p.readLogin(c); err != nil {
 				return err
@@ -46,7 +50,7 @@ func (p program) inspectCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			report, err := assemble.Inspect(c.Context, index, store)
+			report, err := assemble.Inspect(c.Context, index, store, only)
 			if err != nil {
 				return err
 			}
@@ -59,6 +63,7 @@ func (p program) inspectCommand() *cli.Command {
 				return p.printJSON(report)
 			}
 			printReport(p.stdout, report)
+			p.leftAside(report.LeftAside)
 			return nil
 		},
 	})

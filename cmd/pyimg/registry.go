@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -66,30 +65,4 @@ func (p program) drawsBars() bool {
 	kind, ci := p.getenv("TERM"), p.getenv("CI")
 	return p.terminal && kind != "dumb" && (kind != "" || runtime.GOOS == "windows") &&
 		p.getenv("NO_COLOR") == "" && (ci == "" || ci == "false" || ci == "0")
-}
-
-// open reads the image that an argument names: a layout or archive on disk, else one in a registry.
-func (p program) open(ctx context.Context, c *cli.Context, arg string) (v1.ImageIndex, error) {
-	if path, ok := onDisk(arg); ok {
-		return push.ReadImage(path)
-	}
-	return p.registry(c).Get(ctx, arg)
-}
-
-// onDisk tells a layout or archive, DIR[:TAG], FILE, oci:DIR[:TAG] and so on, from an image reference.
-func onDisk(arg string) (string, bool) {
-	for _, kind := range []string{kindLayout, kindArchive, kindDockerArchive} {
-		if path, ok := strings.CutPrefix(arg, kind+":"); ok {
-			return path, true
-		}
-	}
-	if _, err := os.Stat(arg); err == nil {
-		return arg, true
-	}
-	if i := strings.LastIndex(arg, ":"); i > 0 {
-		if _, err := os.Stat(arg[:i]); err == nil {
-			return arg, true
-		}
-	}
-	return arg, strings.HasPrefix(arg, ".") || strings.HasPrefix(arg, "/")
 }

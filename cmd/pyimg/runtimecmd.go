@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/push"
 )
 
 func (p program) runtimeCommand() *cli.Command {
@@ -74,7 +74,9 @@ func (p program) runtimeReports(c *cli.Context, arg string) ([]assemble.RuntimeR
 		if err != nil {
 			return nil, err
 		}
-		return assemble.InspectRuntimes(c.Context, index, store, only)
+		reports, aside, err := assemble.InspectRuntimes(c.Context, index, store, only)
+		p.leftAside(aside)
+		return reports, err
 	}
 	if len(only) > 0 {
 		return nil, usagef("--platform is for images, and %s is none", arg)
@@ -117,7 +119,7 @@ func isRuntimeFile(arg string) bool {
 			return false
 		}
 	}
-	if _, err := os.Stat(filepath.Join(arg, "oci-layout")); err == nil {
+	if push.IsImage(arg) {
 		return false
 	}
 	_, err := os.Stat(arg)

@@ -43,10 +43,11 @@ func (p program) tree(c *cli.Context, index v1.ImageIndex) error {
 	if err != nil {
 		return err
 	}
-	weights, err := assemble.Weigh(c.Context, index, store, only, c.Int("depth"))
+	weights, aside, err := assemble.Weigh(c.Context, index, store, only, c.Int("depth"))
 	if err != nil {
 		return err
 	}
+	p.leftAside(aside)
 	if c.Bool("json") {
 		return p.printJSON(weights)
 	}

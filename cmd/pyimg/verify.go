@@ -95,7 +95,9 @@ func (p program) findings(c *cli.Context, arg string) ([]assemble.PlatformFindin
 	if err != nil {
 		return nil, err
 	}
-	return assemble.VerifyIndex(c.Context, index, store, only)
+	found, aside, err := assemble.VerifyIndex(c.Context, index, store, only)
+	p.leftAside(aside)
+	return found, err
 }
 
 // platformFlag are the platforms asked for; none means all.

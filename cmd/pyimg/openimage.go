@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/urfave/cli/v2"
+
+	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/internal/termtext"
+	"github.com/pyimg/pyimg/push"
+)
+
+// open reads the image that an argument names: a layout or archive on disk, else one in a registry.
+func (p program) open(ctx context.Context, c *cli.Context, arg string) (v1.ImageIndex, error) {
+	if path, ok := onDisk(arg); ok {
+		return push.ReadImage(path)
+	}
+	return p.registry(c).Get(ctx, arg)
+}
+
+// onDisk tells a layout or archive, DIR[:TAG], FILE[:TAG], oci:DIR[:TAG] and so on, from an image reference. What is written
+// as a path only is one also where nothing is there: no registry is asked for a file that somebody forgot to copy.
+func onDisk(arg string) (string, bool) {
+	for _, kind := range []string{kindLayout, kindArchive, kindDockerArchive} {
+		if path, ok := strings.CutPrefix(arg, kind+":"); ok {
+			return path, true
+		}
+	}
+	if _, err := os.Stat(arg); err == nil {
+		return arg, true
+	}
+	for i, c := range arg {
+		if c == ':' && i > 0 && isFileOrImage(arg[:i]) {
+			return arg, true
+		}
+	}
+	return arg, isPath(arg)
+}
+
+// isFileOrImage says whether a tag may follow a path. Any folder will not do: "localhost:5000/x" is a reference where there
+// is a folder "localhost", too.
+func isFileOrImage(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && (!info.IsDir() || push.IsImage(path))
+}
+
+// fileNames are endings of files; a repository may be called so and hardly ever is.
+var fileNames = regexp.MustCompile(`\.(tar|tgz|tzst|tbz2|txz|gz|zst|bz2|xz|zip|oci|ya?ml|json)(:|$)`)
+
+// isPath says whether an argument is written as no image reference is: "./x", "/x", "..", "~/x", `C:\x`, "x/", "x/:TAG",
+// "x.tar".
+func isPath(arg string) bool {
+	drive := len(arg) > 2 && arg[1] == ':' && (arg[2] == '\\' || arg[2] == '/')
+	if strings.HasPrefix(arg, ".") || strings.HasPrefix(arg, "/") || strings.HasPrefix(arg, "~") || drive ||
+		strings.ContainsRune(arg, '\\') || strings.HasSuffix(arg, "/") || strings.Contains(arg, "/:") {
+		return true
+	}
+	host, rest, _ := strings.Cut(arg, "/")
+	inRegistry := strings.ContainsAny(host, ".:") && strings.ContainsAny(rest, ":@") // HOST/x.tar:TAG
+	return !strings.Contains(arg, "@") && !inRegistry && fileNames.MatchString(arg)
+}
+
+// leftAside says on stderr what of an image was not read.
+func (p program) leftAside(aside []assemble.LeftAside) {
+	for _, a := range aside {
+		what := termtext.Line(strings.TrimSpace(a.Platform + " " + a.Digest))
+		fmt.Fprintf(p.stderr, "pyimg: left aside %s: %s\n", what, termtext.Line(a.Reason))
+	}
+}
