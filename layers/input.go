@@ -165,7 +165,7 @@ func (r *rawReader) Read(b []byte) (int, error) {
 			return n, r.keepErr
 		}
 	}
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		r.err = err
 	}
 	return n, err
@@ -191,7 +191,7 @@ func (r *inflatedReader) Read(b []byte) (int, error) {
 	case r.n > ratioFrom && r.n/maxRatio > r.raw.n:
 		err = fmt.Errorf("it inflates from %d to %d bytes, more than %d-fold", r.raw.n, r.n, maxRatio)
 	}
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = &DamageError{err} // explain tells it from what is wrong with the source
 	}
 	return n, err
