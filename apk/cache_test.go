@@ -376,7 +376,7 @@ func TestSolveFromTheCache(t *testing.T) {
 				t.Fatalf("seed %d, world %q:\n%s\nwant\n%s", seed, c.world, got, want)
 			}
 		}
-		if !strings.HasPrefix(want, "no solution") {
+		if !strings.HasPrefix(want, "no solution") && !strings.HasPrefix(want, "giving up") {
 			solved++
 		}
 	}

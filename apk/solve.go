@@ -49,11 +49,11 @@ func Solve(world []Dependency, indexes []*Index, o SolveOptions) (Solution, erro
 	if a.errors > 0 {
 		problems := a.explain()
 		if c.impossible(w) {
-			return Solution{}, &SolveError{Problems: problems}
+			return Solution{}, &SolveError{Problems: problems, Searched: c.searched()}
 		}
 		better, tries := c.search(w, a)
 		if better == nil {
-			return Solution{}, &SolveError{Problems: problems, Undecided: true, Tries: tries}
+			return Solution{}, &SolveError{Problems: problems, Undecided: true, Tries: tries, Searched: c.searched()}
 		}
 		notes = append(notes, better.note(problems))
 		a = better

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/pyimg/pyimg/internal/near"
+	"github.com/pyimg/pyimg/internal/redact"
 )
 
 // ErrNoSolution is what errors.Is finds in a SolveError.
@@ -14,8 +17,9 @@ var ErrNoSolution = errors.New("no solution")
 // candidate.
 type SolveError struct {
 	Problems  []Problem
-	Undecided bool // nothing was found, but it is not shown that there is nothing to find, see Solve
-	Tries     int  // attempts with other choices
+	Undecided bool     // nothing was found, but it is not shown that there is nothing to find, see Solve
+	Tries     int      // attempts with other choices
+	Searched  []string // where packages were looked for: a URL or folder of each repository, without credentials
 }
 
 // Problem is one thing that is wanted and cannot be had.
@@ -26,6 +30,7 @@ type Problem struct {
 	Clash      bool        // Candidates are all wanted but provide the name Want.Name, which only one may
 	Candidates []Candidate // what was on offer
 	Reason     string      // where there is more to say than of the candidates
+	Near       string      // where nothing provides the name: one that is alike and provided, "" if there is none
 }
 
 // Candidate is a package that provides a wanted name, and why it could not be taken.
@@ -50,6 +55,9 @@ func (e *SolveError) Error() string {
 			break
 		}
 		fmt.Fprintf(&b, "\n  %s", p)
+	}
+	if len(e.Searched) > 0 && slices.ContainsFunc(e.Problems, func(p Problem) bool { return len(p.Candidates) == 0 && p.Reason == "" }) {
+		fmt.Fprintf(&b, "\n  searched: %s", shorten(e.Searched))
 	}
 	if e.Undecided {
 		fmt.Fprintf(&b, "\n  (%d other choices led no further; there may still be one that works: name packages or versions in world to lead to it)", e.Tries)
@@ -93,7 +101,11 @@ func (p Problem) summary() string {
 	case p.Want.Conflict:
 		return fmt.Sprintf("%q is wanted by %s, but it is needed", p.Want, by)
 	case len(p.Candidates) == 0:
-		return fmt.Sprintf("%q is wanted by %s, but nothing provides it", p.Want, by)
+		text := fmt.Sprintf("%q is wanted by %s, but nothing provides it", p.Want, by)
+		if p.Near != "" {
+			text += fmt.Sprintf("; did you mean %q?", p.Near)
+		}
+		return text
 	default:
 		return fmt.Sprintf("%q is wanted by %s, but none can be taken", p.Want, by)
 	}
@@ -173,7 +185,33 @@ func (a *attempt) unmetProblems() []Problem {
 			continue
 		}
 		place[wanted] = len(out)
-		out = append(out, Problem{Want: wanted, By: a.path(u.by), Candidates: a.candidates(u.want)})
+		p := Problem{Want: wanted, By: a.path(u.by), Candidates: a.candidates(u.want)}
+		if len(p.Candidates) == 0 && !u.want.conflict && len(out) < maxShown {
+			p.Near = a.near(wanted.Name)
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// near is a provided name that is like one which nothing provides.
+func (c *catalog) near(name string) string {
+	known := make([]string, 0, len(c.names))
+	for i, n := range c.names {
+		if len(c.providers.of(int32(i))) > 0 && strings.Contains(n.text, ":") == strings.Contains(name, ":") {
+			known = append(known, n.text)
+		}
+	}
+	return near.Name(name, known)
+}
+
+// searched names the repositories.
+func (c *catalog) searched() []string {
+	var out []string
+	for _, x := range c.indexes {
+		if x.Repository != nil && len(x.Repository.Mirrors) > 0 {
+			out = append(out, redact.URL(x.Repository.Mirrors[0]))
+		}
 	}
 	return out
 }

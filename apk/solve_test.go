@@ -306,6 +306,11 @@ func TestSolveErrorExplains(t *testing.T) {
 			world:    "a",
 			want:     `"so:x" is wanted by b-1, for a-1, for world, but nothing provides it`,
 		},
+		"a name that is nearly right": {
+			packages: "requests=1\nother=1",
+			world:    "reqeusts",
+			want:     `"reqeusts" is wanted by world, but nothing provides it; did you mean "requests"?`,
+		},
 		"version": {
 			packages: "a=1\na=2",
 			world:    "a>2",
