@@ -27,6 +27,7 @@ func (p program) app() *cli.App {
 		Commands: []*cli.Command{
 			p.assembleCommand(),
 			p.lockCommand(),
+			p.runImageCommand(),
 			p.resolveCommand(),
 			p.inspectCommand(),
 			p.diffCommand(),

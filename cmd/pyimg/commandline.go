@@ -72,6 +72,9 @@ func (in *invocation) read(args []string) error {
 		case a == "--":
 			in.args = append(in.args, args[1:]...)
 			return nil
+		case in.names[0] == "run" && !strings.HasPrefix(a, "-"): // what follows the image is another program's
+			in.args = append(in.args, args...)
+			return nil
 		case a == "-" || !strings.HasPrefix(a, "-"):
 			in.args = append(in.args, a)
 			continue

@@ -19,10 +19,12 @@ import (
 	"golang.org/x/term"
 
 	"github.com/pyimg/pyimg/internal/redact"
+	"github.com/pyimg/pyimg/internal/sandbox"
 	"github.com/pyimg/pyimg/internal/termtext"
 )
 
 func main() {
+	sandbox.Main()
 	boundMemory()
 	log.SetOutput(termtext.NewWriter(os.Stderr)) // what net/http says of a peer
 	ctx, stop := untilInterrupted()
@@ -83,6 +85,12 @@ func (p program) run(ctx context.Context, args []string) int {
 	}
 	if err == nil {
 		return exitDone
+	}
+	if ran := (*ranError)(nil); errors.As(err, &ran) {
+		if ran.err != nil {
+			fmt.Fprintf(p.stderr, "pyimg: %v\n", ran.err)
+		}
+		return ran.code
 	}
 	code := exitCode(err)
 	if ctx.Err() != nil {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,10 +16,12 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/pyimg/pyimg/internal/fixture"
+	"github.com/pyimg/pyimg/internal/sandbox"
 	"github.com/pyimg/pyimg/push"
 )
 
 func TestMain(m *testing.M) {
+	sandbox.Main()
 	testscript.Main(m, map[string]func(){"pyimg": main})
 }
 
@@ -52,6 +56,7 @@ func TestScripts(t *testing.T) {
 		Dir:                 filepath.Join("..", "..", "testdata", "script"),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Condition:           condition,
 		Setup:               func(e *testscript.Env) error { return setup(e, mirror, shared) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code":    exitsWith,
@@ -60,6 +65,20 @@ func TestScripts(t *testing.T) {
 			"append":  appendLayer,
 		},
 	})
+}
+
+// condition is [sandbox]: this machine can run an image.
+func condition(name string) (bool, error) {
+	if name != "sandbox" {
+		return false, fmt.Errorf("unknown condition %q", name)
+	}
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		return false, err
+	}
+	defer os.RemoveAll(dir)
+	_, err = sandbox.Run(context.Background(), sandbox.Command{Lower: []string{dir}, Args: []string{"/nothing"}})
+	return errors.As(err, new(*sandbox.StartError)), nil
 }
 
 func setup(e *testscript.Env, mirror *fixture.Mirror, shared string) error {

@@ -1,3 +1,5 @@
+//go:build unix
+
 // Command bench measures whole images: it serves a mirror and a registry on loopback with a chosen round-trip time, runs
 // pyimg on them as a process of its own, scenario by scenario, and prints a table of medians. Where apko is on PATH it
 // does the same work beside it. See docs/PERFORMANCE.md.

@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// nobody is the user of a chroot where the numbers from Base on are not to be had.
+// nobody is the user of a chroot where the numbers from base on are not to be had.
 const nobody = 65534
 
 // runInChroot runs the command with chroot(2), as a user without rights. The root is a copy on disk.
@@ -86,7 +86,7 @@ func becomeInChroot() int {
 		if m, _, err := receive(control); err != nil || !m.Start {
 			return Exit{}, errors.New("the sandbox was not told to start")
 		}
-		s := &supervisor{plan: p, owner: func(id int) int { return Base + id }}
+		s := &supervisor{plan: p, owner: func(id int) int { return base + id }}
 		if !isRoot() {
 			s.owner = func(int) int { return nobody }
 		}

@@ -70,6 +70,9 @@ func (p plan) openEmulator() (*os.File, error) {
 	if p.Emulator == "" {
 		return nil, nil
 	}
+	if p.HostRoot { // the rules are the whole host's then, and not this sandbox's to change
+		return nil, nil
+	}
 	f, err := os.Open(p.Emulator)
 	if err != nil {
 		return nil, fmt.Errorf("opening the emulator: %w", err)
@@ -111,6 +114,11 @@ func (p plan) registerEmulator(emulator *os.File) error {
 	}
 	if err := os.Remove(program); err != nil {
 		return err
+	}
+	// The rule lasts as long as the file system, and that as long as a file of it is open: in this process, to its end. The
+	// command does not see it.
+	if _, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
+		return fmt.Errorf("keeping the rule for the emulator: %w", err)
 	}
 	return unix.Unmount(dir, unix.MNT_DETACH)
 }

@@ -25,23 +25,24 @@ type ids struct {
 // many reports whether there is more than one number.
 func (m ids) many() bool { return m.root || m.helper }
 
-// Base is the host's number of the root's user 0 where the caller is root. The 65,536 numbers from there on belong to no
+// base is the host's number of the root's user 0 where the caller is root. The 65,536 numbers from there on belong to no
 // account: systemd's containers end below it (uids.conf, systemd's UIDS-GIDS.md), /etc/subuid begins far below.
 const (
-	Base  = 1_900_000_000
+	base  = 1_900_000_000
 	count = 1 << 16
 )
 
-// Owner is the host's number for a user or group number of a root that this process unpacks, and whether such a file can be
-// given that owner.
-func Owner(id int) (int, bool) {
-	if !isRoot() || id < 0 || id >= count {
-		return 0, false
+// Owners says which owners the files of a root must have that this process unpacks for the sandbox: owner maps numbers of the
+// root to numbers of the host, false for one that no file can have; it is nil where all files belong to the caller. name tells
+// roots apart that were unpacked with different owners.
+func Owners() (owner func(id int) (int, bool), name string) {
+	if !isRoot() {
+		return nil, ""
 	}
-	return Base + id, true
+	return func(id int) (int, bool) { return base + id, id >= 0 && id < count }, fmt.Sprintf("from %d", base)
 }
 
-// isRoot reports whether the caller is a root to whom the numbers from Base on belong: root of the host, or of a container
+// isRoot reports whether the caller is a root to whom the numbers from base on belong: root of the host, or of a container
 // that has them all.
 func isRoot() bool {
 	if os.Geteuid() != 0 {
@@ -53,7 +54,7 @@ func isRoot() bool {
 	}
 	for line := range strings.Lines(string(text)) {
 		var inside, outside, size int64
-		if _, err := fmt.Sscan(line, &inside, &outside, &size); err == nil && inside <= Base && inside+size >= Base+count {
+		if _, err := fmt.Sscan(line, &inside, &outside, &size); err == nil && inside <= base && inside+size >= base+count {
 			return true
 		}
 	}
@@ -64,7 +65,7 @@ func isRoot() bool {
 func hostIDs() ids {
 	uid, gid := os.Geteuid(), os.Getegid()
 	if isRoot() {
-		whole := []syscall.SysProcIDMap{{ContainerID: 0, HostID: Base, Size: count}}
+		whole := []syscall.SysProcIDMap{{ContainerID: 0, HostID: base, Size: count}}
 		return ids{uid: whole, gid: whole, root: true}
 	}
 	one := ids{

@@ -46,6 +46,7 @@ type plan struct {
 	User        User
 	UID, GID    []syscall.SysProcIDMap // of the command's user namespace
 	Many        bool                   // more than one number is mapped
+	HostRoot    bool                   // the first process is root of the host, in no user namespace of its own
 	Wait        bool                   // the numbers are mapped once the first message arrives
 	Hostname    string
 	Mounts      []Mount
@@ -110,6 +111,9 @@ func runInNamespaces(ctx context.Context, c Command) (Exit, error) {
 	if !m.many() {
 		c.notify(false, "there is one user number to be had, so all files belong to the command's user; /etc/subuid with newuidmap would give more")
 	}
+	if m.root && c.Emulator != "" {
+		c.notify(true, "only an ordinary user's sandbox has rules of its own for an emulator; as root the host's rules in binfmt_misc serve")
+	}
 	ours, theirs, err := socketpair()
 	if err != nil {
 		return Exit{}, err
@@ -173,7 +177,7 @@ func ignoreExit(err error) error {
 
 // plan is what the first process needs of the command.
 func (c Command) plan(m ids) plan {
-	p := plan{Lower: c.Lower, Args: c.Args, Env: c.Env, Dir: c.Dir, User: c.User, Many: m.many(), Wait: m.helper, Hostname: c.Hostname,
+	p := plan{Lower: c.Lower, Args: c.Args, Env: c.Env, Dir: c.Dir, User: c.User, Many: m.many(), Wait: m.helper, HostRoot: m.root, Hostname: c.Hostname,
 		Mounts: c.Mounts, Network: c.Network, ReadOnly: c.ReadOnly, Terminal: c.Terminal != nil, Limits: c.Limits,
 		Emulator: c.Emulator, EmulatorFor: c.EmulatorFor}
 	p.UID, p.GID = m.inner(c.User)

@@ -89,20 +89,20 @@ func (p plan) stack(notice func(string)) error {
 		defer unix.Close(fd)
 		lower = append(lower, fmt.Sprintf("/proc/self/fd/%d", fd))
 	}
-	base := p.Lower[0]
-	if err := unix.Mount("tmpfs", base, "tmpfs", unix.MS_NODEV|unix.MS_NOSUID, p.tmpfs("0755")); err != nil {
+	bottom := p.Lower[0]
+	if err := unix.Mount("tmpfs", bottom, "tmpfs", unix.MS_NODEV|unix.MS_NOSUID, p.tmpfs("0755")); err != nil {
 		return fmt.Errorf("mounting memory for the root: %w", err)
 	}
 	for _, dir := range []string{"upper", "work", "root"} {
-		if err := os.Mkdir(filepath.Join(base, dir), 0o755); err != nil {
+		if err := os.Mkdir(filepath.Join(bottom, dir), 0o755); err != nil {
 			return fmt.Errorf("preparing the root: %w", err)
 		}
 	}
-	root, upper := filepath.Join(base, "root"), filepath.Join(base, "upper")
+	root, upper := filepath.Join(bottom, "root"), filepath.Join(bottom, "upper")
 	if err := p.own(upper); err != nil {
 		return err
 	}
-	up, err := unix.Open(base, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	up, err := unix.Open(bottom, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("preparing the root: %w", err)
 	}

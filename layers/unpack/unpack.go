@@ -1,5 +1,3 @@
-//go:build unix
-
 // Package unpack writes a layer's files into a folder, in the form that overlayfs stacks: a deleted path is a character device
 // 0:0, and a folder that hides what lower layers have in it has the attribute user.overlay.opaque. See the OCI image-spec's
 // layer.md, "Whiteouts", and the kernel's Documentation/filesystems/overlayfs.rst. Nothing is written outside the folder,
@@ -87,7 +85,7 @@ func (w *writer) member(h *tar.Header, content io.Reader) error {
 		return fmt.Errorf("its path has %d bytes, more than %d", len(name), maxName)
 	}
 	if dir != w.last {
-		if err := w.root.MkdirAll(orDot(dir), 0o755); err != nil {
+		if err := w.parents(dir); err != nil {
 			return err
 		}
 		w.last = dir
@@ -100,6 +98,20 @@ func (w *writer) member(h *tar.Header, content io.Reader) error {
 		return w.delete(path.Join(dir, strings.TrimPrefix(base, whiteout)))
 	}
 	return w.write(at, h, content)
+}
+
+// parents makes the folders that the layer does not list.
+func (w *writer) parents(dir string) error {
+	if info, err := w.root.Lstat(orDot(dir)); err == nil && info.IsDir() {
+		return nil
+	}
+	if err := w.parents(strings.TrimPrefix(path.Dir("/"+dir), "/")); err != nil {
+		return err
+	}
+	if err := w.root.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	return w.own(dir, &tar.Header{})
 }
 
 func orDot(dir string) string {

@@ -1,0 +1,12 @@
+package assemble
+
+import v1 "github.com/google/go-containerregistry/pkg/v1"
+
+// ImageFor is the image of an index for one platform. The error says which platforms it has where that is not among them.
+func ImageFor(index v1.ImageIndex, p Platform) (v1.Image, error) {
+	all, _, err := platformImages(index, []Platform{p})
+	if err != nil {
+		return nil, err
+	}
+	return all[0].image, nil
+}

@@ -1,0 +1,139 @@
+// Package passwd reads the files in which a root has its accounts, passwd(5) and group(5), and finds out whom a setting such as
+// an image's user means.
+package passwd
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A User is a line of passwd(5).
+type User struct {
+	Name     string
+	UID, GID int
+	Home     string
+	Shell    string
+}
+
+// A Group is a line of group(5).
+type Group struct {
+	Name    string
+	GID     int
+	Members []string
+}
+
+// MaxID is the highest number that container runtimes take.
+const MaxID = 1<<31 - 1
+
+// Users are the lines of passwd(5). bad are those that make no sense.
+func Users(text string) (users []User, bad []string) {
+	for _, fields := range lines(text) {
+		if len(fields) == 7 && fields[0] != "" {
+			uid, errUID := strconv.Atoi(fields[2])
+			gid, errGID := strconv.Atoi(fields[3])
+			if errUID == nil && errGID == nil {
+				users = append(users, User{fields[0], uid, gid, fields[5], fields[6]})
+				continue
+			}
+		}
+		bad = append(bad, strings.Join(fields, ":"))
+	}
+	return users, bad
+}
+
+// Groups are the lines of group(5). bad are those that make no sense.
+func Groups(text string) (groups []Group, bad []string) {
+	for _, fields := range lines(text) {
+		if len(fields) == 4 && fields[0] != "" {
+			if gid, err := strconv.Atoi(fields[2]); err == nil {
+				g := Group{Name: fields[0], GID: gid}
+				if fields[3] != "" {
+					g.Members = strings.Split(fields[3], ",")
+				}
+				groups = append(groups, g)
+				continue
+			}
+		}
+		bad = append(bad, strings.Join(fields, ":"))
+	}
+	return groups, bad
+}
+
+// lines are the fields of each line, without comments and what glibc has of NIS.
+func lines(text string) [][]string {
+	var all [][]string
+	for line := range strings.SplitSeq(text, "\n") {
+		if line != "" && !strings.ContainsRune("#+-", rune(line[0])) {
+			all = append(all, strings.Split(line, ":"))
+		}
+	}
+	return all
+}
+
+// An Account is whom a process runs as.
+type Account struct {
+	User           // Name is "" for a number that has no line; Home is "/" then
+	Groups   []int // supplementary groups
+	Explicit bool  // the setting names a group, so that there are no supplementary ones
+}
+
+// Find returns the account that a setting means: USER or UID, and perhaps :GROUP or :GID; "" is user 0. See the OCI
+// image-spec, config.md, "User".
+func Find(users []User, groups []Group, setting string) (Account, error) {
+	user, group, explicit := strings.Cut(setting, ":")
+	a := Account{User: User{Home: "/"}, Explicit: explicit && group != ""}
+	number, numeric, err := number(cmp.Or(user, "0"))
+	if err != nil {
+		return a, fmt.Errorf("user %q: %w", user, err)
+	}
+	a.UID = number
+	at := slices.IndexFunc(users, func(u User) bool { return u.Name == user || numeric && u.UID == number })
+	switch {
+	case at >= 0:
+		a.User = users[at]
+	case !numeric:
+		return a, fmt.Errorf("user %q is not in the image's /etc/passwd; add the account, or give its number", user)
+	}
+	if a.Explicit {
+		return a, a.setGroup(groups, group)
+	}
+	for _, g := range groups {
+		if a.Name != "" && g.GID != a.GID && slices.Contains(g.Members, a.Name) {
+			a.Groups = append(a.Groups, g.GID)
+		}
+	}
+	return a, nil
+}
+
+func (a *Account) setGroup(groups []Group, setting string) error {
+	n, numeric, err := number(setting)
+	if err != nil {
+		return fmt.Errorf("group %q: %w", setting, err)
+	}
+	for _, g := range groups {
+		if g.Name == setting {
+			a.GID = g.GID
+			return nil
+		}
+	}
+	if !numeric {
+		return fmt.Errorf("group %q is not in the image's /etc/group; add the group, or give its number", setting)
+	}
+	a.GID = n
+	return nil
+}
+
+// number reads a setting that is a number. A name is none, and no error.
+func number(text string) (n int, numeric bool, err error) {
+	wide, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, false, nil //nolint:nilerr // a name
+	}
+	if wide < 0 || wide > MaxID {
+		return 0, true, fmt.Errorf("container runtimes take numbers from 0 to %d", MaxID)
+	}
+	return int(wide), true, nil
+}
