@@ -100,10 +100,14 @@ func (h hold) behind(solution, newest apk.Solution) []string {
 // held are the indexes without other versions of the packages that may not move.
 func (h hold) held(indexes []*apk.Index, free []string) []*apk.Index {
 	out := make([]*apk.Index, len(indexes))
+	moves := make(map[string]bool, len(free)) // an origin may have very many packages
+	for _, name := range free {
+		moves[name] = true
+	}
 	for i, x := range indexes {
 		out[i] = x.Where(func(p *apk.Package) bool {
 			q, locked := h.packages[p.Name]
-			return !locked || slices.Contains(free, p.Name) || p.Checksum.String() == q.Checksum
+			return !locked || moves[p.Name] || p.Checksum.String() == q.Checksum
 		})
 	}
 	return out
