@@ -142,6 +142,9 @@ func (d *ownedDir) write(b *bytes.Buffer) {
 		d.acl.write(b, 'M')
 	}
 	for _, f := range d.files {
+		if f.replaced {
+			continue
+		}
 		fmt.Fprintf(b, "R:%s\n", f.name)
 		if f.acl != defaultFileACL() {
 			f.acl.write(b, 'a')

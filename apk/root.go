@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"maps"
 	"path"
 	"slices"
 )
@@ -50,7 +49,7 @@ type Root struct {
 	packages []*rootPackage
 	tree     *tree
 	dirs     map[string]*sharedDir // by the name that packages give them
-	own      map[string]bool       // where the files lie that apk writes itself
+	own      map[*node]bool        // in the place of files that apk writes itself
 }
 
 // File is a path of the root that is no directory.
@@ -170,9 +169,8 @@ func Install(packages []Installed, o RootOptions) (*Root, error) {
 // they do not belong in an image, since runtimes make their own and rootless ones cannot.
 func (r *Root) Files() iter.Seq[File] {
 	return func(yield func(File) bool) {
-		for _, name := range slices.Sorted(maps.Keys(r.tree.nodes)) {
-			n := r.tree.nodes[name]
-			if n.dir || n.device() || r.own[name] {
+		for name, n := range r.tree.all() {
+			if n.dir || n.device() || r.own[n] {
 				continue
 			}
 			if !yield(File{Path: name, Package: n.file.pkg, Member: n.file.header.Name, Header: n.file.finalHeader()}) {
@@ -186,33 +184,32 @@ func (r *Root) Files() iter.Seq[File] {
 func (r *Root) Dirs() iter.Seq[Dir] {
 	return func(yield func(Dir) bool) {
 		owners := r.dirOwners()
-		for _, name := range slices.Sorted(maps.Keys(r.tree.nodes)) {
-			n := r.tree.nodes[name]
+		for name, n := range r.tree.all() {
 			if !n.dir {
 				continue
 			}
-			if !yield(Dir{Path: name, Mode: n.acl.mode, UID: n.acl.uid, GID: n.acl.gid, Packages: owners[name]}) {
+			if !yield(Dir{Path: name, Mode: n.acl.mode, UID: n.acl.uid, GID: n.acl.gid, Packages: owners[n]}) {
 				return
 			}
 		}
 	}
 }
 
-// dirOwners maps where directories lie to the packages that list them, under any name.
-func (r *Root) dirOwners() map[string][]int {
-	owners := make(map[string][]int)
+// dirOwners maps directories to the packages that list them, under any name.
+func (r *Root) dirOwners() map[*node][]int {
+	owners := make(map[*node][]int)
 	for name, d := range r.dirs {
-		where, err := r.tree.directory(name)
+		dir, err := r.tree.directory(name)
 		if err != nil {
 			continue // its name is another package's file
 		}
 		for _, o := range d.instances {
-			owners[where] = append(owners[where], o.pkg)
+			owners[dir] = append(owners[dir], o.pkg)
 		}
 	}
-	for name, list := range owners {
+	for dir, list := range owners {
 		slices.Sort(list)
-		owners[name] = slices.Compact(list)
+		owners[dir] = slices.Compact(list)
 	}
 	return owners
 }

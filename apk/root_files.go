@@ -32,6 +32,8 @@ type ownedFile struct {
 	acl     acl    // as the database says
 	sum     []byte // SHA-1; nil where the archive has none
 	inode   *inode
+	// replaced says that another package owns its path now, and the database does not list it.
+	replaced bool
 }
 
 // An inode is what hard links share.
@@ -53,13 +55,14 @@ func (f *ownedFile) finalHeader() *tar.Header {
 
 // absent says why a file that the database lists is not among Root.Files, or "".
 func (f *ownedFile) absent(r *Root) SkipReason {
-	where, n, err := r.tree.place(f.path())
+	at, err := r.tree.place(f.path())
+	n := at.there
 	switch {
 	case err != nil || n == nil || n.file != f:
 		return "" // noted when it was overwritten
 	case n.device():
 		return SkipDevice
-	case r.own[where]:
+	case r.own[n]:
 		return SkipOwn
 	}
 	return ""
@@ -69,12 +72,12 @@ func (n *node) device() bool {
 	return n.file.header.Typeflag == tar.TypeChar || n.file.header.Typeflag == tar.TypeBlock
 }
 
-// ownFiles is where the files lie that apk writes itself, whatever a package brings.
-func (t *tree) ownFiles() map[string]bool {
-	own := make(map[string]bool)
+// ownFiles are what packages bring in the place of files that apk writes itself.
+func (t *tree) ownFiles() map[*node]bool {
+	own := make(map[*node]bool)
 	for _, name := range []string{installedFile, scriptsFile, scriptsFile + gzipSuffix, triggersFile, worldFile, archFile} {
-		if where, _, err := t.place(name); err == nil {
-			own[where] = true
+		if at, err := t.place(name); err == nil && at.there != nil {
+			own[at.there] = true
 		}
 	}
 	return own
@@ -283,7 +286,8 @@ func (i *inode) link(a acl, modTime time.Time) {
 
 // commit puts a file in place and makes its package the owner of its path.
 func (in *installer) commit(f *ownedFile) {
-	where, there, err := in.root.tree.place(f.path())
+	at, err := in.root.tree.place(f.path())
+	there, name := at.there, at.name
 	if err != nil || there != nil && there.dir {
 		reason := "a directory lies there"
 		if err != nil {
@@ -294,25 +298,25 @@ func (in *installer) commit(f *ownedFile) {
 	}
 	old := in.files[f.path()]
 	if old != nil {
-		old.dir.files = slices.DeleteFunc(old.dir.files, func(o *ownedFile) bool { return o == old })
+		old.replaced = true
 	}
 	in.files[f.path()] = f
 	switch {
-	case f.dir.protected() && configured(in.root.o.Dialect, where):
-		where += newSuffix
+	case f.dir.protected() && configured(in.root.o.Dialect, at.path()):
+		name += newSuffix
 	case there == nil:
 	case f.dir.protected() && there.file != old:
 		if bytes.Equal(there.file.sum, f.sum) {
 			in.current().skip(Member{Header: f.header}, SkipSame, there.file.pkg)
 			return
 		}
-		where += newSuffix
+		name += newSuffix
 	default:
 		// It may be there under another name, through a symlink: then the database keeps both.
 		in.root.packages[there.file.pkg].skip(Member{Header: there.file.header}, SkipReplaced, f.pkg)
 	}
-	in.root.tree.nodes[where] = &node{file: f}
-	in.owners.committed(where, f.content)
+	at.in.put(name, &node{file: f})
+	in.owners.committed(join(at.in.path(), name), f.content)
 }
 
 // protected says whether apk takes a file that it does not know there for the administrator's,

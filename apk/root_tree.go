@@ -2,22 +2,28 @@ package apk
 
 import (
 	"fmt"
-	"path"
+	"iter"
+	"maps"
+	"slices"
 	"strings"
 )
 
 const maxLinks = 40 // symlinks followed in one path, as Linux does
 
-// A tree is the file system that apk writes to.
-type tree struct {
-	nodes map[string]*node // by where they lie; the root itself is not among them
-}
+// maxTargets bounds the targets of the symlinks in one path together, in bytes: real ones have some hundred.
+const maxTargets = 16 << 10
+
+// A tree is the file system that apk writes to. To walk a path costs what its length is.
+type tree struct{ root *node }
 
 // A node is a directory or a file.
 type node struct {
-	dir  bool
-	acl  acl        // of a directory
-	file *ownedFile // of a file
+	dir   bool
+	acl   acl        // of a directory
+	file  *ownedFile // of a file
+	name  string
+	above *node            // the directory that it is in; nil for the root
+	below map[string]*node // of a directory, by name
 }
 
 // An acl is what apk calls so: mode, owner and a checksum over extended attributes.
@@ -27,38 +33,83 @@ type acl struct {
 	xattrs   string
 }
 
-func newTree() *tree { return &tree{nodes: make(map[string]*node)} }
+func newTree() *tree { return &tree{root: &node{dir: true, acl: defaultDirACL()}} }
+
+// put makes an entry of a directory, in place of what is there.
+func (n *node) put(name string, entry *node) *node {
+	if n.below == nil {
+		n.below = make(map[string]*node)
+	}
+	entry.name, entry.above = name, n
+	n.below[name] = entry
+	return entry
+}
+
+// all yields the nodes but the root, sorted by path.
+func (t *tree) all() iter.Seq2[string, *node] {
+	return func(yield func(string, *node) bool) {
+		nodes := make(map[string]*node)
+		for todo := []placed{{"", t.root}}; len(todo) > 0; {
+			at := todo[len(todo)-1]
+			todo = todo[:len(todo)-1]
+			for name, n := range at.node.below {
+				p := join(at.path, name)
+				nodes[p] = n
+				todo = append(todo, placed{p, n})
+			}
+		}
+		for _, p := range slices.Sorted(maps.Keys(nodes)) {
+			if !yield(p, nodes[p]) {
+				return
+			}
+		}
+	}
+}
+
+// placed is a node and where it is.
+type placed struct {
+	path string
+	node *node
+}
 
 // makeDirs makes a directory and its parents, as --initdb does.
 func (t *tree) makeDirs(name string, a acl) {
-	if parent := path.Dir(name); parent != "." && t.nodes[parent] == nil {
-		t.makeDirs(parent, defaultDirACL())
+	n := t.root
+	for part := range strings.SplitSeq(name, "/") {
+		next := n.below[part]
+		if next == nil {
+			next = n.put(part, &node{dir: true, acl: defaultDirACL()})
+		}
+		n = next
 	}
-	t.nodes[name] = &node{dir: true, acl: a}
+	n.acl = a
 }
 
 // makeThrough makes a directory and its parents where nothing is, following symlinks. An error comes with the file that
 // is in the way.
 func (t *tree) makeThrough(name string) (*ownedFile, error) {
-	at := ""
+	at := t.root
 	for part := range strings.SplitSeq(name, "/") {
-		next := join(at, part)
-		if t.nodes[next] == nil {
-			t.nodes[next] = &node{dir: true, acl: defaultDirACL()}
+		next := at.below[part]
+		if next == nil {
+			next = at.put(part, &node{dir: true, acl: defaultDirACL()})
 		}
-		real, err := t.directory(next)
+		real, err := t.walk(at, part)
 		if err != nil {
-			return t.nodes[next].file, err
+			return next.file, err
 		}
 		at = real
 	}
 	return nil, nil
 }
 
-// directory finds where a directory lies, following symlinks. A symlink's absolute target is
-// taken from the root, never from the machine that apk runs on.
-func (t *tree) directory(name string) (string, error) {
-	at, rest, links := "", name, 0
+// directory finds a directory, following symlinks. A symlink's absolute target is taken from the root, never from the
+// machine that apk runs on.
+func (t *tree) directory(name string) (*node, error) { return t.walk(t.root, name) }
+
+// walk is directory for a path that starts at a directory.
+func (t *tree) walk(at *node, name string) (*node, error) {
+	rest, links, targets := name, 0, 0
 	for rest != "" {
 		var part string
 		part, rest, _ = strings.Cut(rest, "/")
@@ -66,27 +117,27 @@ func (t *tree) directory(name string) (string, error) {
 		case "", ".":
 			continue
 		case "..":
-			if at = path.Dir(at); at == "." {
-				at = ""
+			if at.above != nil {
+				at = at.above
 			}
 			continue
 		}
-		next := join(at, part)
-		n := t.nodes[next]
+		next := at.below[part]
 		switch {
-		case n == nil:
-			return "", fmt.Errorf("no directory %q", next)
-		case n.dir:
+		case next == nil:
+			return nil, fmt.Errorf("no directory %q", join(at.path(), part))
+		case next.dir:
 			at = next
-		case !n.file.isSymlink():
-			return "", fmt.Errorf("%q is no directory", next)
+		case !next.file.isSymlink():
+			return nil, fmt.Errorf("%q is no directory", join(at.path(), part))
 		default:
-			if links++; links > maxLinks {
-				return "", fmt.Errorf("too many symlinks on the way to %q", name)
+			target := next.file.header.Linkname
+			links, targets = links+1, targets+len(target)
+			if links > maxLinks || targets > maxTargets {
+				return nil, fmt.Errorf("too many symlinks on the way to %q", name)
 			}
-			target := n.file.header.Linkname
 			if strings.HasPrefix(target, "/") {
-				at = ""
+				at = t.root
 			}
 			rest = target + "/" + rest
 		}
@@ -94,35 +145,48 @@ func (t *tree) directory(name string) (string, error) {
 	return at, nil
 }
 
-// place finds where a new entry of a directory would lie, and what lies there.
-func (t *tree) place(name string) (string, *node, error) {
+// path is where a node is.
+func (n *node) path() string {
+	var parts []string
+	for ; n.above != nil; n = n.above {
+		parts = append(parts, n.name)
+	}
+	slices.Reverse(parts)
+	return strings.Join(parts, "/")
+}
+
+// place finds where a new entry of a directory would be, and what is there.
+func (t *tree) place(name string) (place, error) {
 	dir, base := split(name)
 	at, err := t.directory(dir)
 	if err != nil {
-		return "", nil, err
+		return place{}, err
 	}
-	where := join(at, base)
-	return where, t.nodes[where], nil
+	return place{at, base, at.below[base]}, nil
 }
+
+// A place is an entry of a directory.
+type place struct {
+	in    *node
+	name  string
+	there *node // nil where nothing is
+}
+
+func (p place) path() string { return join(p.in.path(), p.name) }
 
 // mkdir makes a directory as mkdir(2) and chown(2) do: the setuid and setgid bits are not taken
 // from the mode, and the latter is inherited.
 func (t *tree) mkdir(name string, a acl) (*node, error) {
-	where, there, err := t.place(name)
+	at, err := t.place(name)
 	if err != nil {
 		return nil, err
 	}
-	if there != nil {
-		return nil, fmt.Errorf("%q exists", where)
+	if at.there != nil {
+		return nil, fmt.Errorf("%q exists", at.path())
 	}
 	a.mode &= modePermissions | modeSticky
-	dir, _ := split(where)
-	if parent := t.nodes[dir]; parent != nil {
-		a.mode |= parent.acl.mode & modeSetgid
-	}
-	n := &node{dir: true, acl: a}
-	t.nodes[where] = n
-	return n, nil
+	a.mode |= at.in.acl.mode & modeSetgid
+	return at.in.put(at.name, &node{dir: true, acl: a}), nil
 }
 
 // split divides a path at its last slash; the directory of a path without one is "".

@@ -59,7 +59,7 @@ func covers(glob, p string) bool {
 type exclusion struct {
 	excludes
 	at    []map[string]string // by package and member: where it lies, but for folders
-	links dirLinks
+	links *dirLinks
 	used  map[string]bool // globs that match a path
 	empty []bool          // by package: nothing but folders is left of it
 }
@@ -68,7 +68,7 @@ type exclusion struct {
 // apk's database says of them stays: it is what "apk add" and then rm(1) leave, and apk audit, which lists them, and
 // scanners, which ask what was installed, are right.
 func excludePaths(x excludes, units []unit, all []*edits, root *apk.Root, store *layers.Store) (exclusion, error) {
-	e := exclusion{excludes: x, at: make([]map[string]string, len(units)), links: make(dirLinks),
+	e := exclusion{excludes: x, at: make([]map[string]string, len(units)), links: new(dirLinks),
 		used: make(map[string]bool), empty: make([]bool, len(units))}
 	if len(x) == 0 {
 		return e, nil
@@ -79,7 +79,7 @@ func excludePaths(x excludes, units []unit, all []*edits, root *apk.Root, store 
 	for f := range root.Files() {
 		e.at[f.Package][clean(f.Member)] = f.Path
 		if f.Header.Typeflag == tar.TypeSymlink {
-			e.links[f.Path] = f.Header.Linkname
+			e.links.set(f.Path, f.Header.Linkname)
 		}
 	}
 	for i, u := range units {

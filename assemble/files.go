@@ -201,7 +201,7 @@ func (b *platformBuild) addFiles(ctx context.Context) error {
 	if len(b.files.items) == 0 {
 		return nil
 	}
-	p := placing{build: b, under: b.tree, links: make(dirLinks), at: make(map[string]fileItem)}
+	p := placing{build: b, under: b.tree, links: new(dirLinks), at: make(map[string]fileItem)}
 	members, err := p.place(b.files.items)
 	if err != nil {
 		return err
@@ -219,7 +219,7 @@ func (b *platformBuild) addFiles(ctx context.Context) error {
 type placing struct {
 	build *platformBuild
 	under *layers.Tree // of the layers below
-	links dirLinks     // symlinks of these, and of the files
+	links *dirLinks    // symlinks of these, and of the files
 	at    map[string]fileItem
 	errs  []error
 }
@@ -229,13 +229,13 @@ type placing struct {
 func (p *placing) place(items []fileItem) ([]layers.FileMember, error) {
 	for n := range p.under.All() {
 		if h := n.Entry.Header; h.Typeflag == tar.TypeSymlink {
-			p.links[n.Path] = h.Linkname
+			p.links.set(n.Path, h.Linkname)
 		}
 	}
 	isLink := func(i fileItem) bool { return i.header.Typeflag == tar.TypeSymlink }
 	for _, i := range items {
 		if isLink(i) {
-			p.links[p.resolve(i)] = i.header.Linkname
+			p.links.set(p.resolve(i), i.header.Linkname)
 		}
 	}
 	for _, i := range items {

@@ -245,13 +245,13 @@ func editsOf(units []unit, root *apk.Root, store *layers.Store) ([]*edits, error
 	for i := range final {
 		final[i] = make(map[string]apk.File)
 	}
-	links := make(dirLinks)
+	links := new(dirLinks)
 	files := make(map[string]bool) // what is not a folder
 	for f := range root.Files() {
 		final[f.Package][clean(f.Member)] = f
 		files[f.Path] = true
 		if f.Header.Typeflag == tar.TypeSymlink {
-			links[f.Path] = f.Header.Linkname
+			links.set(f.Path, f.Header.Linkname)
 		}
 	}
 	all := make([]*edits, len(units))
@@ -282,7 +282,7 @@ func editsOf(units []unit, root *apk.Root, store *layers.Store) ([]*edits, error
 
 // skip notes a member that apk does not install. One that lost to another package may stay if that one's layer covers
 // it, which it does only at the same path: below a symlink it would replace the symlink.
-func (e *edits) skip(s apk.Skip, links dirLinks) {
+func (e *edits) skip(s apk.Skip, links *dirLinks) {
 	name := clean(s.Member)
 	if s.By >= 0 && links.resolve(path.Dir(name)) == clean(path.Dir(name)) {
 		e.lost[name] = s.By
@@ -293,7 +293,7 @@ func (e *edits) skip(s apk.Skip, links dirLinks) {
 }
 
 // compare notes where a member's place and attributes are not what apk gives it.
-func (e *edits) compare(m layers.Entry, final map[string]apk.File, links dirLinks, files map[string]bool) {
+func (e *edits) compare(m layers.Entry, final map[string]apk.File, links *dirLinks, files map[string]bool) {
 	name := m.Path()
 	if m.Header.Typeflag == tar.TypeDir {
 		// A folder entry over another package's symlink or file would replace that in docker and podman.
@@ -319,30 +319,4 @@ func (e *edits) compare(m layers.Entry, final map[string]apk.File, links dirLink
 		e.Attr[name] = attr{f.Header.Mode, f.Header.Uid, f.Header.Gid}
 		e.because(reason(ReasonAttributes, name, f.Header.Uid, f.Header.Gid, fmt.Sprintf("%04o", f.Header.Mode)))
 	}
-}
-
-// dirLinks are the symlinks of a root: path to target.
-type dirLinks map[string]string
-
-// resolve follows the symlinks among the elements of a path, the last one included.
-func (l dirLinks) resolve(p string) string {
-	const maxLinks = 40 // as Linux, see path_resolution(7)
-	rest := strings.Split(p, "/")
-	done := ""
-	for followed := 0; len(rest) > 0; {
-		at := path.Join(done, rest[0])
-		rest = rest[1:]
-		target, isLink := l[at]
-		if !isLink || followed == maxLinks {
-			done = at
-			continue
-		}
-		followed++
-		if !strings.HasPrefix(target, "/") {
-			target = path.Join("/", done, target)
-		}
-		rest = append(strings.Split(clean(target), "/"), rest...)
-		done = ""
-	}
-	return clean(done)
 }
