@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"path"
@@ -12,64 +13,92 @@ type walk struct {
 	tree    *Tree
 	missing bool // what is not there is taken for a folder that will be made, and the path must be a folder's
 
-	at    string   // where it is
-	rest  []string // the parts still to go
-	links int      // symlinks followed
-	first string   // the first of them
-	via   string   // the last of them, for errors
+	in    *node  // where it is
+	lost  []byte // and what it went on through that is not there
+	rest  string // the path still to go
+	more  bool   // there is some, be it empty
+	links int    // symlinks followed
+	first string // the first of them
+	via   string // the last of them, for errors
 }
 
 // follow returns the real path of name; last is whether a symlink at its end is followed, too.
 func (w *walk) follow(name string, last bool) (string, error) {
-	w.rest = strings.Split(strings.Trim(name, "/"), "/")
-	for len(w.rest) > 0 {
-		part := w.rest[0]
-		w.rest = w.rest[1:]
+	w.in, w.rest, w.more = &w.tree.root, strings.Trim(name, "/"), true
+	for w.more {
+		var part string
+		part, w.rest, w.more = strings.Cut(w.rest, "/")
 		switch part {
 		case "", ".":
 		case "..":
-			w.at = parent(w.at)
+			w.up()
 		default:
-			if err := w.step(path.Join(w.at, part), last); err != nil {
+			if err := w.step(part, last); err != nil {
 				return "", err
 			}
 		}
 	}
-	return w.at, nil
+	return w.at(), nil
 }
 
-// step goes on to next, a path below a real one.
-func (w *walk) step(next string, last bool) error {
-	n := w.tree.nodes[next]
-	end := len(w.rest) == 0
+// at is the path where it is.
+func (w *walk) at() string {
+	if len(w.lost) == 0 {
+		return w.in.Path
+	}
+	return path.Join(w.in.Path, string(w.lost))
+}
+
+func (w *walk) up() {
 	switch {
-	case n == nil && w.missing, n != nil && n.IsDir():
-		w.at = next
+	case len(w.lost) > 0:
+		w.lost = w.lost[:max(bytes.LastIndexByte(w.lost, '/'), 0)]
+	case w.in.above != nil:
+		w.in = w.in.above
+	}
+}
+
+// step goes on to what a folder has by that name.
+func (w *walk) step(name string, last bool) error {
+	var n *node
+	if len(w.lost) == 0 {
+		n = w.in.below[name]
+	}
+	switch {
+	case n == nil && w.missing:
+		if len(w.lost) > 0 {
+			w.lost = append(w.lost, '/')
+		}
+		w.lost = append(w.lost, name...)
 	case n == nil:
-		return w.stuck(fmt.Sprintf("%q is not there", next))
-	case n.isLink() && (last || !end):
-		return w.jump(next, n.Entry.Header.Linkname)
-	case end && !w.missing:
-		w.at = next
+		return w.stuck(fmt.Sprintf("%q is not there", path.Join(w.in.Path, name)))
+	case n.IsDir(), !n.isLink() && !w.more && !w.missing, n.isLink() && !last && !w.more && !w.missing:
+		w.in = n
+	case n.isLink() && (last || w.more):
+		return w.jump(n)
 	default:
-		return w.stuck(fmt.Sprintf("%q of %q is not a folder", next, w.tree.layers[n.Layer]))
+		return w.stuck(fmt.Sprintf("%q of %q is not a folder", n.Path, w.tree.layers[n.Layer]))
 	}
 	return nil
 }
 
 // jump follows a symlink.
-func (w *walk) jump(link, target string) error {
+func (w *walk) jump(n *node) error {
+	target := n.Entry.Header.Linkname
 	if w.links++; w.links > maxLinks {
-		return w.stuck(fmt.Sprintf("%q is the symlink after %d others, a loop", link, maxLinks))
+		return w.stuck(fmt.Sprintf("%q is the symlink after %d others, a loop", n.Path, maxLinks))
 	}
 	if w.first == "" {
-		w.first = link
+		w.first = n.Path
 	}
-	w.via = fmt.Sprintf("%q -> %q", link, target)
+	w.via = fmt.Sprintf("%q -> %q", n.Path, target)
 	if strings.HasPrefix(target, "/") {
-		w.at = ""
+		w.in = &w.tree.root
 	}
-	w.rest = append(strings.Split(target, "/"), w.rest...)
+	if w.more {
+		target += "/" + w.rest
+	}
+	w.rest, w.more = target, true
 	return nil
 }
 

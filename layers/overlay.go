@@ -151,7 +151,7 @@ func (o *overlay) hidden(link string) int {
 		return 0
 	}
 	if in := o.tree.nodes[to.Path]; in != nil && in.IsDir() {
-		return in.children
+		return len(in.below)
 	}
 	return 0
 }
@@ -180,7 +180,7 @@ func (o *overlay) place(n Node) {
 }
 
 func (o *overlay) clash(old *node, n Node) {
-	hides := old.children
+	hides := len(old.below)
 	if n.IsDir() {
 		hides = o.hidden(n.Path)
 	} else {
@@ -208,14 +208,11 @@ func (o *overlay) sweep() {
 	slices.Reverse(victims) // what is in a folder before the folder
 	for _, p := range victims {
 		n := o.tree.nodes[p]
-		if n.children > 0 { // this layer has something in it
+		if len(n.below) > 0 { // this layer has something in it
 			n.Node = impliedNode(p, o.layer)
 			continue
 		}
-		delete(o.tree.nodes, p)
-		if in := o.tree.nodes[parent(p)]; in != nil {
-			in.children--
-		}
+		o.tree.remove(n)
 	}
 	o.tree.added = slices.DeleteFunc(o.tree.added, func(p string) bool { return o.tree.nodes[p] == nil })
 	for _, p := range sortedPaths(o.gone) {

@@ -11,8 +11,9 @@ import (
 // A Tree is what a container sees of layers that lie over each other: for each path the entry of the last layer that
 // has it. It needs memory for paths, not for contents.
 type Tree struct {
-	layers []string // names
-	nodes  map[string]*node
+	layers []string         // names
+	nodes  map[string]*node // by path
+	root   node             // also where no layer has an entry for it
 	decide func(path string, old, new int) (bool, error)
 
 	sorted []string // paths, as they were when All was last called
@@ -53,9 +54,11 @@ type ConflictError struct {
 func (e *ConflictError) Error() string { return e.Err.Error() }
 func (e *ConflictError) Unwrap() error { return e.Err }
 
+// A node is what is at a path, with its place among the others: to walk a path costs what its length is.
 type node struct {
 	Node
-	children int
+	above *node            // the folder that it is in; nil for the root
+	below map[string]*node // what is in it, by name
 }
 
 // NewTree lays layers over each other, the first lowest.
@@ -140,7 +143,7 @@ func (t *Tree) replaces(old *node, n Node) (bool, error) {
 			return false, err
 		}
 	}
-	if old.children > 0 {
+	if len(old.below) > 0 {
 		return false, &ConflictError{n.Path, fmt.Errorf("%q of %q cannot replace the folder of %q, which is not empty",
 			n.Path, t.layers[n.Layer], t.layers[old.Layer])}
 	}
@@ -182,6 +185,12 @@ func impliedNode(dir string, layer int) Node {
 
 // put adds a node whose parent is there.
 func (t *Tree) put(n Node) {
+	if n.Path == "" {
+		t.root.Node = n
+		t.nodes[""] = &t.root
+		t.added = append(t.added, "")
+		return
+	}
 	if len(t.slab) == 0 {
 		t.slab = make([]node, 256)
 	}
@@ -190,12 +199,21 @@ func (t *Tree) put(n Node) {
 	at.Node = n
 	t.nodes[n.Path] = at
 	t.added = append(t.added, n.Path)
-	if n.Path == "" {
-		return
+	in := &t.root
+	if dir := parent(n.Path); dir != "" {
+		in = t.nodes[dir]
 	}
-	if in := t.nodes[parent(n.Path)]; in != nil {
-		in.children++
+	if in.below == nil {
+		in.below = make(map[string]*node)
 	}
+	at.above = in
+	in.below[path.Base(n.Path)] = at
+}
+
+// remove removes a node that nothing is in.
+func (t *Tree) remove(n *node) {
+	delete(t.nodes, n.Path)
+	delete(n.above.below, path.Base(n.Path))
 }
 
 // Len is how many nodes there are.
