@@ -85,10 +85,11 @@ func (t *tree) ownFiles() map[*node]bool {
 
 // An installer makes a Root.
 type installer struct {
-	root   *Root
-	files  map[string]*ownedFile // who owns a path, by the name that packages give it
-	owners owners
-	faults []error
+	root     *Root
+	files    map[string]*ownedFile // who owns a path, by the name that packages give it
+	owners   owners
+	verdicts map[[2]int]verdict // by packages, the older first
+	faults   []error
 }
 
 func newInstaller(o RootOptions) *installer {
@@ -97,7 +98,7 @@ func newInstaller(o RootOptions) *installer {
 	return &installer{
 		root:   &Root{o: o, tree: t, dirs: make(map[string]*sharedDir)},
 		files:  make(map[string]*ownedFile),
-		owners: newOwners(o),
+		owners: newOwners(o), verdicts: make(map[[2]int]verdict),
 	}
 }
 

@@ -18,8 +18,8 @@ type owners struct {
 
 func newOwners(o RootOptions) owners {
 	return owners{
-		users:  &idCache{dialect: o.Dialect, fields: 7, more: o.Passwd, known: make(map[string]int)},
-		groups: &idCache{dialect: o.Dialect, fields: 4, more: o.Group, known: make(map[string]int)},
+		users:  newIDCache(o.Dialect, 7, o.Passwd),
+		groups: newIDCache(o.Dialect, 4, o.Group),
 	}
 }
 
@@ -30,9 +30,9 @@ func (o owners) group(name string, id int) int { return o.groups.lookup(name, id
 func (o owners) committed(where string, content []byte) {
 	switch where {
 	case passwdFile:
-		o.users.file = string(content)
+		o.users.file = o.users.read(string(content))
 	case groupFile:
-		o.groups.file = string(content)
+		o.groups.file = o.groups.read(string(content))
 	default:
 		return
 	}
@@ -46,9 +46,9 @@ const unknownID = -1
 // not even for one that it did not find before there was a passwd.
 type idCache struct {
 	dialect Dialect
-	fields  int    // of a line
-	file    string // the root's passwd or group
-	more    string // lines that the root has beside these
+	fields  int            // of a line
+	file    map[string]int // the root's passwd or group
+	more    map[string]int // lines that the root has beside these
 	known   map[string]int
 }
 
@@ -73,28 +73,36 @@ func (c *idCache) lookup(name string, id int) int {
 	return id
 }
 
-func (c *idCache) find(name string) int {
-	if found := c.findIn(c.file, name); found != unknownID {
-		return found
-	}
-	return c.findIn(c.more, name)
+func newIDCache(d Dialect, fields int, more string) *idCache {
+	c := &idCache{dialect: d, fields: fields, known: make(map[string]int)}
+	c.more = c.read(more)
+	return c
 }
 
-// findIn reads the number of a name. apk 2 takes the first line of that name, apk 3 the last.
-func (c *idCache) findIn(file, name string) int {
-	found := unknownID
+func (c *idCache) find(name string) int {
+	for _, file := range []map[string]int{c.file, c.more} {
+		if id, found := file[name]; found {
+			return id
+		}
+	}
+	return unknownID
+}
+
+// read reads the numbers of all names. apk 2 takes the first line of a name, apk 3 the last.
+func (c *idCache) read(file string) map[string]int {
+	ids := make(map[string]int)
 	for line := range strings.SplitSeq(file, "\n") {
 		parts := strings.Split(line, ":")
-		if len(parts) < c.fields || parts[0] != name {
+		if len(parts) < c.fields {
 			continue
 		}
 		id, err := strconv.ParseUint(parts[2], 10, 31)
 		if err != nil {
 			continue
 		}
-		if found = int(id); c.dialect == Dialect2 {
-			break
+		if _, taken := ids[parts[0]]; !taken || c.dialect == Dialect3 {
+			ids[parts[0]] = int(id)
 		}
 	}
-	return found
+	return ids
 }

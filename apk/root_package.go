@@ -69,8 +69,18 @@ const (
 	takeNew
 )
 
-// replacesFile says which package's file stays where both have one of the same name.
+// replacesFile says which package's file stays where both have one of the same name. It is the same for all their files.
 func (in *installer) replacesFile(old, new int) verdict {
+	pair := [2]int{old, new}
+	v, known := in.verdicts[pair]
+	if !known {
+		v = in.replacesAny(old, new)
+		in.verdicts[pair] = v
+	}
+	return v
+}
+
+func (in *installer) replacesAny(old, new int) verdict {
 	a, b := in.root.packages[old], in.root.packages[new]
 	sameOrigin := a.Package.Origin != "" && a.Package.Origin == b.Package.Origin
 	if a.Package.Name == b.Package.Name || sameOrigin && in.root.o.Dialect == Dialect2 {

@@ -22,6 +22,7 @@ type edits struct {
 	Rename map[string]string `json:"rename,omitempty"` // to where apk would have put them
 	Attr   map[string]attr   `json:"attr,omitempty"`   // owner and mode, as apk would have set them
 	Why    []Reason          `json:"-"`
+	said   map[string]bool   // what is in Why
 	lost   map[string]int    // paths lost to another package's: not to be dropped if that one's layer comes later
 }
 
@@ -32,9 +33,15 @@ type attr struct {
 }
 
 func (e *edits) because(why Reason) {
-	if !slices.ContainsFunc(e.Why, why.equal) {
-		e.Why = append(e.Why, why)
+	key := string(why.Code) + "\x00" + strings.Join(why.Args, "\x00")
+	if e.said[key] {
+		return
 	}
+	if e.said == nil {
+		e.said = make(map[string]bool)
+	}
+	e.said[key] = true
+	e.Why = append(e.Why, why)
 }
 
 // packageRecipe is what the bytes of a transcoded or merged layer depend on.

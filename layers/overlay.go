@@ -198,23 +198,24 @@ func (o *overlay) sweep() {
 	if len(o.gone) == 0 && len(o.opaque) == 0 {
 		return
 	}
-	var victims []string
-	for p, n := range o.tree.nodes {
-		if n.Layer < o.layer && p != "" && o.deletes(p) {
-			victims = append(victims, p)
+	done := make(map[*node]bool)
+	for _, p := range sortedPaths(o.gone) {
+		if n := o.tree.nodes[p]; n != nil && p != "" {
+			o.clear(n, "", done)
 		}
 	}
-	slices.Sort(victims)
-	slices.Reverse(victims) // what is in a folder before the folder
-	for _, p := range victims {
+	for p := range o.opaque {
 		n := o.tree.nodes[p]
-		if len(n.below) > 0 { // this layer has something in it
-			n.Node = impliedNode(p, o.layer)
+		if p == "" {
+			n = &o.tree.root
+		}
+		if n == nil {
 			continue
 		}
-		o.tree.remove(n)
+		for _, below := range n.below {
+			o.clear(below, "", done)
+		}
 	}
-	o.tree.added = slices.DeleteFunc(o.tree.added, func(p string) bool { return o.tree.nodes[p] == nil })
 	for _, p := range sortedPaths(o.gone) {
 		if n := o.tree.nodes[p]; n == nil || n.Layer != o.layer {
 			o.odd(Whiteout, p, "deletes entries of the layers below: %d", o.gone[p]).Hides = o.gone[p]
@@ -222,18 +223,34 @@ func (o *overlay) sweep() {
 	}
 }
 
-// deletes reports whether the layer deletes p from those below it.
-func (o *overlay) deletes(p string) bool {
-	for at := p; at != ""; at = parent(at) {
-		if _, gone := o.gone[at]; gone {
-			o.gone[at]++
-			return true
-		}
-		if at != p && o.opaque[at] {
-			return true
-		}
+// clear deletes what the layers below have at a node and in it, for the whiteout at cause, or none for an opaque folder. A
+// whiteout or an opaque folder that is nearer counts for what is in it.
+func (o *overlay) clear(n *node, cause string, done map[*node]bool) {
+	if done[n] {
+		return
 	}
-	return o.opaque[""]
+	done[n] = true
+	_, gone := o.gone[n.Path]
+	if gone {
+		cause = n.Path
+	}
+	victim := n.Layer < o.layer
+	if victim && cause != "" {
+		o.gone[cause]++
+	}
+	if o.opaque[n.Path] && !gone {
+		cause = ""
+	}
+	for _, below := range n.below {
+		o.clear(below, cause, done)
+	}
+	switch {
+	case !victim:
+	case len(n.below) > 0: // this layer has something in it
+		n.Node = impliedNode(n.Path, o.layer)
+	default:
+		o.tree.remove(n)
+	}
 }
 
 func sortedPaths(m map[string]int) []string {

@@ -17,6 +17,7 @@ type scanner struct {
 	store   *Store
 	entries encoder
 	count   int
+	implied int // folders that no member makes
 	faults  []Fault
 	seen    map[string]member // by path
 	head    [maxInterpreterLine]byte
@@ -82,6 +83,9 @@ func (s *scanner) member(h *tar.Header, content io.Reader) error {
 		return err
 	}
 	s.place(p, m)
+	if s.count+s.implied > maxEntries {
+		return &DamageError{fmt.Errorf("the archive has more than %d members, with the folders that their names imply", maxEntries)}
+	}
 	s.entries.entry(Entry{Header: h, Kept: m.kept, ELF: m.elf})
 	if len(s.entries) > maxFacts {
 		return &DamageError{fmt.Errorf("names, attributes and accounts of the archive take more than %d bytes", maxFacts)}
@@ -187,6 +191,7 @@ func (s *scanner) place(p string, m member) {
 			return // its own parents have been seen to
 		}
 		s.seen[dir] = member{kind: implied}
+		s.implied++
 	}
 }
 

@@ -237,7 +237,9 @@ func (t *Tree) sort() {
 	if len(t.added) == 0 {
 		return
 	}
+	t.added = slices.DeleteFunc(t.added, func(p string) bool { return t.nodes[p] == nil }) // a whiteout's
 	slices.Sort(t.added)
+	t.added = slices.Compact(t.added)
 	merged := make([]string, 0, len(t.sorted)+len(t.added))
 	for old, added := t.sorted, t.added; len(old)+len(added) > 0; {
 		if len(added) == 0 || len(old) > 0 && old[0] < added[0] {
