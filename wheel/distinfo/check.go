@@ -61,7 +61,27 @@ type checker struct {
 // wanted is a distribution with the extras of it that were asked for.
 type wanted struct {
 	metadata *Metadata
+	requires []dependency.Requirement // parsed on the first visit
 	seen     map[string]bool
+}
+
+// maxExtras bounds the extras of one distribution that are asked for: each asks
+// for all of its dependencies again.
+const maxExtras = 500
+
+// parse reads the dependencies once.
+func (w *wanted) parse() error {
+	for len(w.requires) < len(w.metadata.RequiresDist) {
+		r, err := dependency.ParseRequirement(w.metadata.RequiresDist[len(w.requires)])
+		if err != nil {
+			return err
+		}
+		w.requires = append(w.requires, r)
+	}
+	if len(w.seen) > maxExtras {
+		return fmt.Errorf("more than %d of its extras are asked for", maxExtras)
+	}
+	return nil
 }
 
 type visit struct{ name, extra string }
@@ -75,13 +95,13 @@ func (c *checker) want(name, extra string) {
 }
 
 func (c *checker) visit(v visit) error {
-	m := c.dists[v.name].metadata
-	by := m.Name + " " + m.Version.String()
-	for _, text := range m.RequiresDist {
-		r, err := dependency.ParseRequirement(text)
-		if err != nil {
-			return fmt.Errorf("checking the dependencies of %s: %w", by, err)
-		}
+	d := c.dists[v.name]
+	by := d.metadata.Name + " " + d.metadata.Version.String()
+	if err := d.parse(); err != nil {
+		return fmt.Errorf("checking the dependencies of %s: %w", by, err)
+	}
+	for i, r := range d.requires {
+		text := d.metadata.RequiresDist[i]
 		applies, err := r.Marker.Applies(c.env.WithExtra(v.extra))
 		if err != nil {
 			return fmt.Errorf("checking the dependencies of %s: %w", by, err)

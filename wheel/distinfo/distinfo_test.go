@@ -1,6 +1,7 @@
 package distinfo_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -163,6 +164,28 @@ func TestCheckEndsWhereDistributionsNeedEachOther(t *testing.T) {
 	got, err := distinfo.Check([]distinfo.Metadata{metadata(t, "a", "1", "b[x]", "a[x]"), metadata(t, "b", "1", "a[y]; extra == 'x'")}, dependency.Environment{}, nil)
 	if err != nil || len(got) > 0 {
 		t.Errorf("Check = %v, %v, want nothing", got, err)
+	}
+}
+
+// TestWorkIsBounded has files that ask for far more work than their size.
+func TestWorkIsBounded(t *testing.T) {
+	t.Parallel()
+	if _, err := distinfo.ParseMetadata([]byte("Name: a\nVersion: 1\nSummary: b\n" + strings.Repeat(" c\n", 2_000_000))); err != nil {
+		t.Errorf("a long field: %v", err)
+	}
+	wide := "Tag: " + strings.Repeat("a.", 30) + "a-" + strings.Repeat("b.", 29) + "b-c\n"
+	if _, err := distinfo.ParseWheel([]byte("Wheel-Version: 1.0\n" + strings.Repeat(wide, 1000))); err == nil {
+		t.Error("a million tags are taken")
+	}
+	if _, err := distinfo.ParseEntryPoints([]byte("[a]\n" + strings.Repeat("b=c\n", 30_000))); err == nil {
+		t.Error("30,000 entry points are taken")
+	}
+	var extras []string
+	for i := range 1000 {
+		extras = append(extras, fmt.Sprintf("a[x%d]", i))
+	}
+	if _, err := distinfo.Check([]distinfo.Metadata{metadata(t, "a", "1", extras...)}, dependency.Environment{}, nil); err == nil {
+		t.Error("1,000 extras of one distribution are taken")
 	}
 }
 

@@ -6,6 +6,9 @@ import (
 	"unicode/utf8"
 )
 
+// maxEntryPoints bounds the scripts that a wheel can have made.
+const maxEntryPoints = 20_000
+
 // EntryPoint is one line of entry_points.txt.
 type EntryPoint struct {
 	Group string // "console_scripts"
@@ -39,6 +42,9 @@ func ParseEntryPoints(data []byte) ([]EntryPoint, error) {
 			return nil, fmt.Errorf("reading entry_points.txt: line %d: expected an entry point NAME = VALUE, not %.100q", number, line)
 		}
 		points = append(points, EntryPoint{group, strings.TrimSpace(name), strings.TrimSpace(value)})
+		if len(points) > maxEntryPoints {
+			return nil, fmt.Errorf("reading entry_points.txt: more than %d entry points", maxEntryPoints)
+		}
 	}
 	return points, nil
 }

@@ -19,6 +19,13 @@ func parseHeader(data []byte) (header, error) {
 		return h, fmt.Errorf("it is not UTF-8")
 	}
 	last, number := "", 0
+	var value strings.Builder // of the field named last
+	flush := func() {
+		if last != "" {
+			h.fields[last] = append(h.fields[last], strings.TrimSpace(value.String()))
+		}
+		value.Reset()
+	}
 	for line := range strings.Lines(string(data)) {
 		number++
 		line = strings.TrimRight(line, "\r\n")
@@ -26,18 +33,18 @@ func parseHeader(data []byte) (header, error) {
 			break
 		}
 		if line[0] == ' ' || line[0] == '\t' {
-			if values := h.fields[last]; len(values) > 0 {
-				values[len(values)-1] += "\n" + line
-			}
+			value.WriteString("\n" + line)
 			continue
 		}
-		name, value, ok := strings.Cut(line, ":")
-		if !ok || strings.ContainsAny(name, " \t") {
+		name, text, ok := strings.Cut(line, ":")
+		if !ok || name == "" || strings.ContainsAny(name, " \t") {
 			return h, fmt.Errorf("line %d: expected NAME: VALUE, not %.100q", number, line)
 		}
+		flush()
 		last = strings.ToLower(name)
-		h.fields[last] = append(h.fields[last], strings.TrimSpace(value))
+		value.WriteString(text)
 	}
+	flush()
 	return h, nil
 }
 

@@ -8,6 +8,9 @@ import (
 	"github.com/pyimg/pyimg/wheel/tag"
 )
 
+// maxTags bounds the tags of a WHEEL file, which compressed sets multiply.
+const maxTags = 10_000
+
 // Wheel is what a WHEEL file says.
 type Wheel struct {
 	Minor         int  // of Wheel-Version 1.MINOR; tools know 1.0
@@ -52,7 +55,9 @@ func parseWheel(data []byte) (w Wheel, err error) {
 		if err != nil {
 			return w, err
 		}
-		w.Tags = append(w.Tags, tags...)
+		if w.Tags = append(w.Tags, tags...); len(w.Tags) > maxTags {
+			return w, fmt.Errorf("it has more than %d tags", maxTags)
+		}
 	}
 	return w, nil
 }

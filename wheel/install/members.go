@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/pyimg/pyimg/wheel"
@@ -29,11 +28,12 @@ func (t *tree) addMembers(sums []wheel.Sum, points []distinfo.EntryPoint) error 
 		}
 		passes[pass] = append(passes[pass], i)
 	}
+	names := scriptNames(points)
 	for pass, indexes := range passes {
 		for _, i := range indexes {
 			m := t.members[i]
 			at := t.destination(m.Name)
-			if pass == scriptPass && replaced(path.Base(at), points) {
+			if pass == scriptPass && replaced(path.Base(at), names) {
 				continue // RECORD keeps its row
 			}
 			if err := t.addMember(i, at, sums[i], pass == scriptPass); err != nil {
@@ -114,19 +114,28 @@ func (t *tree) rewrite(m archive.Member) ([]byte, error) {
 	return append([]byte("#!"+t.options.Interpreter+"\n"), rest...), nil
 }
 
+// scriptNames are the names of the entry points that become scripts, as the wheel
+// has them.
+func scriptNames(points []distinfo.EntryPoint) map[string]bool {
+	names := make(map[string]bool)
+	for _, p := range points {
+		if p.Group == "console_scripts" || p.Group == "gui_scripts" {
+			names[p.Name] = true
+		}
+	}
+	return names
+}
+
 // replaced reports whether a script of the wheel gives way to an entry point's.
 // Old tools put NAME.exe, NAME-script.py and NAME.pya next to NAME.
-func replaced(base string, points []distinfo.EntryPoint) bool {
+func replaced(base string, names map[string]bool) bool {
 	lower := strings.ToLower(base)
 	for _, suffix := range []string{".exe", "-script.py", ".pya"} {
 		if strings.HasSuffix(lower, suffix) {
-			base = base[:len(base)-len(suffix)]
-			break
+			return names[base[:len(base)-len(suffix)]]
 		}
 	}
-	return slices.ContainsFunc(points, func(p distinfo.EntryPoint) bool {
-		return p.Name == base && (p.Group == "console_scripts" || p.Group == "gui_scripts")
-	})
+	return names[base]
 }
 
 // checkExtensions refuses modules that this Python would never import because of

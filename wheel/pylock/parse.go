@@ -20,6 +20,9 @@ const maxDepth = 32
 // maxPackages bounds the work for one platform.
 const maxPackages = 20_000
 
+// maxGroups bounds the default groups: each marker is held against all of them.
+const maxGroups = 1000
+
 // Lock is a parsed pylock.toml. Markers and wheels are read when they are selected,
 // since a fault in what no platform takes does no harm.
 type Lock struct {
@@ -69,6 +72,9 @@ func Parse(data []byte, name string) (*Lock, error) {
 	}
 	if n := len(l.document.Packages); n > maxPackages {
 		return nil, fmt.Errorf("reading lock %s: it has %d packages; at most %d are taken", name, n, maxPackages)
+	}
+	if n := len(l.document.DefaultGroups); n > maxGroups {
+		return nil, fmt.Errorf("reading lock %s: it has %d default-groups; at most %d are taken", name, n, maxGroups)
 	}
 	return l, nil
 }
