@@ -231,6 +231,7 @@ func overlay(parts []string, store *layers.Store) ([]map[string]bool, error) {
 	for i := len(parts) - 1; i >= 0; i-- {
 		gone[i] = make(map[string]bool)
 		above := make(map[string]hiding)
+		below := make(map[string]bool)
 		for e, err := range store.Entries(parts[i]) {
 			if err != nil {
 				return nil, err
@@ -248,7 +249,7 @@ func overlay(parts []string, store *layers.Store) ([]map[string]bool, error) {
 			default:
 				above[p] |= hidesAll | hidesBelow
 			}
-			gone[i][p] = isWhiteout || isHidden(p, e.Header.Typeflag == tar.TypeDir, hides)
+			gone[i][p] = isWhiteout || isHidden(p, e.Header.Typeflag == tar.TypeDir, hides, below)
 		}
 		for p, h := range above {
 			hides[p] |= h
@@ -266,14 +267,20 @@ const (
 	hidesBelow                    // what lies below it
 )
 
-func isHidden(p string, dir bool, hides map[string]hiding) bool {
-	if h := hides[p]; h&hidesAll != 0 || !dir && h&hidesFiles != 0 {
-		return true
+// isHidden reports whether a path is hidden. below keeps what is known of the folders above it.
+func isHidden(p string, dir bool, hides map[string]hiding, below map[string]bool) bool {
+	h := hides[p]
+	return h&hidesAll != 0 || !dir && h&hidesFiles != 0 || hidesIn(path.Dir(p), hides, below)
+}
+
+func hidesIn(dir string, hides map[string]hiding, known map[string]bool) bool {
+	if dir == "." {
+		return false
 	}
-	for p = path.Dir(p); p != "."; p = path.Dir(p) {
-		if hides[p]&hidesBelow != 0 {
-			return true
-		}
+	hidden, asked := known[dir]
+	if !asked {
+		hidden = hides[dir]&hidesBelow != 0 || hidesIn(path.Dir(dir), hides, known)
+		known[dir] = hidden
 	}
-	return false
+	return hidden
 }
