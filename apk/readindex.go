@@ -88,6 +88,9 @@ func readIndex(ctx context.Context, r io.Reader, o IndexOptions) (compactIndex, 
 		return compactIndex{}, fmt.Errorf("reading index %q: %w", o.Name, err)
 	}
 	v := newVerifier(o.Name, sigs)
+	if t.err != nil && !errors.Is(t.err, io.EOF) { // what broke off says nothing of signatures
+		return compactIndex{}, fmt.Errorf("reading index %q: %w", o.Name, t.err)
+	}
 	if o.Keyring != nil && len(sigs) == 0 {
 		return compactIndex{}, v.verify(ctx, o.Keyring, o.Arch)
 	}

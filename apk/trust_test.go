@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/internal/fixture"
@@ -172,6 +173,19 @@ func TestReadIndexRefuses(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestReadIndexThatBreaksOff: what the network did is no fault of a signature.
+func TestReadIndexThatBreaksOff(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("the line broke")
+	for _, text := range []string{"", "  ", "\x1f\x8b"} {
+		r := io.MultiReader(strings.NewReader(text), iotest.ErrReader(broken))
+		_, err := apk.ReadIndex(r, apk.IndexOptions{Arch: "x86_64", Name: "NAME", Keyring: apk.NewKeyring()})
+		if !errors.Is(err, broken) || errors.Is(err, apk.ErrNotSigned) {
+			t.Errorf("after %q: ReadIndex = %v, want %v", text, err, broken)
+		}
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/pyimg/pyimg/internal/imageindex"
 )
 
-// Images finds single images: "oci:DIR[:TAG]" and "oci:FILE[:TAG]" on disk (see [ReadLayout]), all else in registries.
+// Images finds single images: "oci:DIR[:TAG]" and "oci:FILE[:TAG]" on disk (see [ReadImage]), all else in registries.
 type Images struct{ Registry Registry }
 
 // Image is the image for a platform, OS/ARCH[/VARIANT]. The error is fs.ErrNotExist where the reference names an image and
@@ -89,7 +89,7 @@ func (*platformError) Is(target error) bool { return target == fs.ErrNotExist }
 
 func (i Images) open(ctx context.Context, ref string) (v1.ImageIndex, error) {
 	if path, ok := strings.CutPrefix(ref, "oci:"); ok {
-		return ReadLayout(path)
+		return ReadImage(path)
 	}
 	return i.Registry.Get(ctx, ref)
 }

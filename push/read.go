@@ -83,7 +83,7 @@ func (f *files) entries() (*v1.IndexManifest, []byte, error) {
 
 func (f *files) layout(tag string) (v1.ImageIndex, error) {
 	im, raw, err := f.entries()
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(im.Manifests) == 0 && f.has(dockerFile) {
 		return nil, f.noIndex()
 	}
 	if err != nil {
@@ -157,7 +157,7 @@ func openFiles(path string) (*files, error) {
 // noIndex says what this is if not a layout.
 func (f *files) noIndex() error {
 	if f.has(dockerFile) {
-		return errors.New(`it is a docker archive of the old form, without index.json: "skopeo copy docker-archive:FILE oci:DIR" brings it into this one`)
+		return errors.New(`it is an image in docker's own form, which index.json does not name: "skopeo copy docker-archive:FILE oci:DIR" brings it into this one`)
 	}
 	return fmt.Errorf("it holds no %q: is it an OCI layout?", indexFile)
 }

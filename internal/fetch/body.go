@@ -80,7 +80,7 @@ func (b *body) progress(n int) {
 // resume finds another attempt that goes on at the offset.
 func (b *body) resume(cause error) error {
 	_ = b.attempt.Close() // broken
-	if b.offset > 0 && b.download.validator == "" {
+	if b.offset > 0 && b.download.validator == "" && temporary(cause) {
 		cause = permanent{fmt.Errorf("the transfer broke after %d bytes, and the server gives neither ETag nor Last-Modified to go on with: %w",
 			b.offset, cause)}
 	}
