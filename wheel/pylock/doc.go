@@ -1,5 +1,7 @@
 // Package pylock reads pylock.toml (PEP 751), what pip, uv and pdm lock, and selects
-// the wheels that each platform of an image takes from it.
+// the wheels that each platform of an image takes from it. ParseUV does the same
+// with uv's own uv.lock, where the packages that a platform takes are found by
+// following the dependencies of the project.
 //
 // Everything that stands against an installation is found at once, and each fault
 // names the way out: packages without wheels, directories, version control, markers

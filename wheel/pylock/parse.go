@@ -28,6 +28,7 @@ const maxGroups = 1000
 type Lock struct {
 	name     string // for messages
 	document document
+	graph    *graph // of a uv.lock; nil where markers say which packages apply
 	Warnings []string
 }
 
@@ -79,7 +80,7 @@ func Parse(data []byte, name string) (*Lock, error) {
 	return l, nil
 }
 
-func decode(data []byte, into *document) error {
+func decode(data []byte, into any) error {
 	if len(data) > MaxSize {
 		return fmt.Errorf("it has more than %d bytes", MaxSize)
 	}

@@ -17,7 +17,7 @@ import (
 // Options are what is wanted of a lock.
 type Options struct {
 	Extras []string
-	Groups []string // dependency groups; nil means the lock's default groups
+	Groups []string // dependency groups; nil means the lock's default groups, which a uv.lock does not have
 	// Completer is asked for a wheel where the lock has none for a platform; nil asks nobody.
 	Completer Completer
 }
@@ -90,13 +90,7 @@ func (s *selector) run(ctx context.Context) []source.File {
 	}
 	var files []source.File
 	seen := make(map[string]bool)
-	for i := range d.Packages {
-		p := &d.Packages[i]
-		applies, err := s.applies(p)
-		if err != nil || !applies {
-			s.faults.add(err)
-			continue
-		}
+	for _, p := range s.packages() {
 		if name := dependency.Normalize(p.Name); seen[name] {
 			s.faults.add(fmt.Errorf("package %q is there twice for %s: their markers must exclude each other", p.Name, s.target.Platform))
 			continue
@@ -112,6 +106,23 @@ func (s *selector) run(ctx context.Context) []source.File {
 	}
 	slices.SortFunc(files, func(a, b source.File) int { return strings.Compare(a.Filename.Text, b.Filename.Text) })
 	return files
+}
+
+// packages are those that apply to the platform, each with a sound name.
+func (s *selector) packages() []*pkg {
+	if g := s.lock.graph; g != nil {
+		return g.reach(s.target.Environment.WithExtra(""), s.options, s.faults)
+	}
+	var found []*pkg
+	for i := range s.lock.document.Packages {
+		p := &s.lock.document.Packages[i]
+		applies, err := s.applies(p)
+		s.faults.add(err)
+		if applies {
+			found = append(found, p)
+		}
+	}
+	return found
 }
 
 func (s *selector) checkPython(requires, whose string) error {
