@@ -16,6 +16,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
+	"github.com/klauspost/compress/gzip"
+
 	"github.com/pyimg/pyimg/push"
 )
 
@@ -204,11 +206,20 @@ func FuzzReadArchive(f *testing.F) {
 		}
 		f.Add(raw)
 		f.Add(raw[:len(raw)/2])
+		var zipped bytes.Buffer
+		z := gzip.NewWriter(&zipped)
+		if _, err := z.Write(raw); err != nil || z.Close() != nil {
+			f.Fatal(err)
+		}
+		f.Add(zipped.Bytes())
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		path := filepath.Join(t.TempDir(), "f.tar")
 		if err := os.WriteFile(path, raw, 0o600); err != nil {
 			t.Fatal(err)
+		}
+		if idx, err := push.ReadImage(path); err == nil {
+			_, _ = push.ImageFor(idx, "x", "linux/amd64")
 		}
 		idx, err := push.ReadLayout(path)
 		if err != nil {

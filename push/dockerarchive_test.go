@@ -173,9 +173,10 @@ func unpack(t *testing.T, file, dir string) {
 		if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if h.Typeflag == tar.TypeSymlink {
+		switch h.Typeflag {
+		case tar.TypeSymlink:
 			err = os.Symlink(h.Linkname, at)
-		} else if h.Typeflag == tar.TypeReg {
+		case tar.TypeReg:
 			var raw []byte
 			if raw, err = io.ReadAll(r); err == nil {
 				err = os.WriteFile(at, raw, 0o600)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+	"github.com/therootcompany/xz"
 
 	"github.com/pyimg/pyimg/internal/regular"
 )
@@ -76,13 +77,13 @@ func inflated(f *os.File) (io.Reader, error) {
 	case "bzip2":
 		return bzip2.NewReader(in), nil
 	case "xz":
-		return nil, errors.New(`it is compressed by xz: "xz -d FILE" makes it readable here`)
+		return xz.NewReader(in, maxWindow)
 	}
 	_, err = f.Seek(0, io.SeekStart)
 	return nil, err
 }
 
-// maxWindow is how much memory a zstd frame may ask for; "zstd --ultra -22" asks for 128 MiB.
+// maxWindow is how much memory a zstd or xz stream may ask for; "zstd --ultra -22" asks for 128 MiB, "xz -9" for 64.
 const maxWindow = 256 << 20
 
 // maxMagic is how many bytes compression looks at.
