@@ -10,7 +10,6 @@ import (
 	"github.com/pyimg/pyimg/wheel/dependency"
 	"github.com/pyimg/pyimg/wheel/distinfo"
 	"github.com/pyimg/pyimg/wheel/tag"
-	"github.com/pyimg/pyimg/wheel/version"
 )
 
 // Wheel is an open wheel whose headers and .dist-info folder are sound. What its
@@ -128,7 +127,7 @@ func (w *Wheel) compareNames() error {
 	if dash < 0 {
 		return fmt.Errorf("the folder %q is not named NAME-VERSION.dist-info", w.DistInfo)
 	}
-	v, err := version.Parse(stem[dash+1:])
+	v, err := tag.ParseVersion(stem[dash+1:])
 	switch {
 	case dependency.Normalize(stem[:dash]) != f.Name:
 		return fmt.Errorf("the folder %q has another name than the file", w.DistInfo)

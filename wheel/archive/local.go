@@ -14,6 +14,7 @@ const (
 	flagDescriptor = 1 << 3
 	flagPatch      = 1 << 5
 	flagUTF8       = 1 << 11
+	flagsRead      = flagEncrypted | flagDescriptor | flagPatch | flagUTF8 // the others are hints
 )
 
 // locate reads the local header of each member, compares it with the central
@@ -59,13 +60,13 @@ func (m *Member) locate(data io.ReaderAt, end int64) error {
 		return fmt.Errorf("there is no local header where the directory says")
 	case int(le.Uint16(head[26:])) != len(m.rawName) || string(head[localSize:]) != m.rawName:
 		return fmt.Errorf("its local header has another name")
-	case le.Uint16(head[6:]) != m.flags || le.Uint16(head[8:]) != m.Method:
+	case (le.Uint16(head[6:])^m.flags)&flagsRead != 0 || le.Uint16(head[8:]) != m.Method:
 		return fmt.Errorf("its local header has other flags or another method")
 	}
 	extra := make([]byte, le.Uint16(head[28:]))
 	start := m.header + int64(len(head)+len(extra))
 	if end-start < m.Packed {
-		return fmt.Errorf("its local header and packed bytes reach into the next member")
+		return fmt.Errorf("its local header and packed bytes overlap the next member")
 	}
 	if _, err := data.ReadAt(extra, start-int64(len(extra))); err != nil {
 		return err

@@ -33,7 +33,7 @@ type Lock struct {
 }
 
 type document struct {
-	Version        string   `toml:"lock-version"`
+	Version        any      `toml:"lock-version"` // a string; a number is a fault to name
 	Environments   []string `toml:"environments"`
 	RequiresPython string   `toml:"requires-python"`
 	Extras         []string `toml:"extras"`
@@ -97,11 +97,16 @@ func decode(data []byte, into any) error {
 }
 
 func (l *Lock) checkVersion() error {
-	text := l.document.Version
+	text, isText := l.document.Version.(string)
 	major, minor, ok := strings.Cut(text, ".")
 	n, err := strconv.Atoi(minor)
-	if !ok || err != nil || major != "1" || n < 0 {
-		return fmt.Errorf("lock-version %.20q: pyimg knows 1.0", text)
+	switch {
+	case l.document.Version == nil:
+		return fmt.Errorf("it has no lock-version: expected \"1.0\"")
+	case !isText:
+		return fmt.Errorf("its lock-version is no string: expected \"1.0\"")
+	case !ok || err != nil || major != "1" || n < 0:
+		return fmt.Errorf("its lock-version is %.20q: pyimg knows 1.0", text)
 	}
 	if n > 0 {
 		l.Warnings = append(l.Warnings, fmt.Sprintf("%s has lock-version %s, which is newer than 1.0: what is new in it is not heeded", l.name, text))

@@ -166,6 +166,7 @@ func TestParseRefuses(t *testing.T) {
 		"":                                    "lock-version",
 		"lock-version = '2.0'":                "lock-version",
 		"lock-version = 'x'":                  "lock-version",
+		"lock-version = 1.0":                  "lock-version",
 		"lock-version = '1.0'\nx = ":          "line 2",
 		"lock-version = '1.0'\nextras = 'a'":  "line 2",
 		"lock-version = '1.0'\npackages = 1":  "line 2",

@@ -148,6 +148,10 @@ func (p *parser) options(options []option, at, name string, within []string) err
 			p.set.requireHashes = true
 		case "--hash":
 			faults = append(faults, fmt.Errorf("--hash without a requirement"))
+		case "--no-binary":
+			if o.value != ":none:" {
+				faults = append(faults, fmt.Errorf("--no-binary %.100s: pyimg installs wheels alone: make a wheel with \"pyimg wheels build\", and leave the option out", o.value))
+			}
 		default:
 			p.set.Warnings = append(p.set.Warnings, fmt.Sprintf("%s: %s is not heeded: where wheels are is said under wheels:", at, o.name))
 		}

@@ -152,7 +152,7 @@ func TestParseReportsAllFaultsAtOnce(t *testing.T) {
 	t.Parallel()
 	text := "-e .\n--editable=git+https://u:secret@x/y\n.\n./pkg\n../w/a-1-py3-none-any.whl\ngit+https://u:secret@x/y@v1#egg=z\nv @ git+ssh://git@x/y\n" +
 		"u @ https://u:secret@x/y.whl\nhttps://u:secret@x/y.whl\nfile:///y\n--frobnicate\n-z\na==${SECRET}\n-r ${DIR}/x.txt\n-r r.txt\n-r nowhere.txt\na==1 --hash=md5:00\n" +
-		"a==1 --hash=sha256:00\n--hash=sha256:00\na b\na==1 --pre\n-r\n-r https://u:secret@x/y.txt\na==1 --hash=\"x\n--pre=1\n--pre a\n"
+		"a==1 --hash=sha256:00\n--hash=sha256:00\na b\na==1 --pre\n-r\n-r https://u:secret@x/y.txt\na==1 --hash=\"x\n--pre=1\n--pre a\n--no-binary :all:\n"
 	_, err := requirements.Parse([]string{"r.txt", "gone.txt"}, files(map[string]string{"r.txt": text}))
 	if err == nil {
 		t.Fatal("no error")
@@ -195,11 +195,15 @@ func TestSelectReportsAllFaultsAtOnce(t *testing.T) {
 
 func TestOneHashMakesAllNeedOne(t *testing.T) {
 	t.Parallel()
+	two := func(a, b string) string { return " --hash=sha256:" + hashOf(a) + " --hash=sha256:" + hashOf(b) }
 	for text, want := range map[string]string{
 		"a==1.0 --hash=sha256:" + hashOf(a1) + "\nb==1.0":  "r.txt:2: b has no --hash",
 		"--require-hashes\nb==1.0":                         "b has no --hash",
 		"a==1.0 --hash=sha256:" + hashOf(a2):               "hash that is allowed",
 		"a>=1.0 --hash=sha256:" + hashOf(a1):               "==",
+		"a==1.0" + two(a1, a2) + "\na==1.0" + two(a2, b1):  "hash",
+		"a==1.0" + two(a1, a2) + "\na==1.0" + two(b1, a1):  "",
+		"a==1.0" + two(a1, a2) + "\na==1.0" + two(b1, b1):  "in common",
 		"a==1.0 --hash=sha512:" + strings.Repeat("00", 64): "",
 	} {
 		if _, _, err := choose(t, map[string]string{"r.txt": text}, "linux/amd64"); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {

@@ -83,8 +83,9 @@ type project struct {
 	extras     []string
 	specifiers []version.Specifiers
 	seen       map[string]bool // specifiers as text
-	hashes     []source.Hash
-	unhashed   string // the first requirement without a hash
+	hashes     []source.Hash   // that all lines with hashes allow
+	hashed     bool            // a line has hashes
+	unhashed   string          // the first requirement without a hash
 }
 
 func (x *selector) run(ctx context.Context, t target.Target) Selection {
@@ -141,7 +142,7 @@ func (x *selector) collect(t target.Target) map[string]*project {
 				p.unhashed = cmp.Or(p.unhashed, e.at)
 			}
 		}
-		p.hashes = append(p.hashes, e.hashes...)
+		p.allow(e.hashes)
 		if text := e.requirement.Specifiers.String(); text != "" && !p.seen[text] {
 			p.seen[text] = true
 			p.specifiers = append(p.specifiers, e.requirement.Specifiers)
@@ -152,6 +153,22 @@ func (x *selector) collect(t target.Target) map[string]*project {
 		}
 	}
 	return projects
+}
+
+// allow narrows the hashes to those that more has, too, as pip does.
+func (p *project) allow(more []source.Hash) {
+	if len(more) == 0 {
+		return
+	}
+	if !p.hashed {
+		p.hashes, p.hashed = more, true
+		return
+	}
+	both := make(map[source.Hash]bool, len(more))
+	for _, h := range more {
+		both[h] = true
+	}
+	p.hashes = slices.DeleteFunc(slices.Clone(p.hashes), func(h source.Hash) bool { return !both[h] })
 }
 
 // needsHashes reports pip's hash mode: one hash makes all requirements need one.
@@ -165,7 +182,9 @@ func (x *selector) choose(ctx context.Context, p *project, t target.Target) (sou
 	switch {
 	case err != nil:
 		return source.File{}, fmt.Errorf("%s: %w", p.at, err)
-	case x.set.needsHashes() && len(p.hashes) == 0:
+	case p.hashed && len(p.hashes) == 0:
+		return source.File{}, fmt.Errorf("%s: the lines of %s have no --hash in common", p.at, p.name)
+	case x.set.needsHashes() && !p.hashed:
 		return source.File{}, fmt.Errorf("%s: %s has no --hash, and others have one: lock with hashes (uv export, pip-compile --generate-hashes)", cmp.Or(p.unhashed, p.at), p.name)
 	case len(p.hashes) == 0:
 		x.warn("%s: %s has no --hash: its wheel is taken as it is found, and pyimg.lock keeps its hash", p.at, p.name)

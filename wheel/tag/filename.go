@@ -39,14 +39,14 @@ func (b Build) compare(o Build) int {
 }
 
 // isDistribution reports whether text is a project's name with "_" for "-". Old
-// tools left dots in it.
+// tools left dots in it, and runs of "_", which pip takes with a warning.
 func isDistribution(text string) bool {
 	for _, r := range text {
 		if r != '_' && r != '.' && !unicode.IsLetter(r) && !unicode.IsDigit(r) {
 			return false
 		}
 	}
-	return text != "" && !strings.Contains(text, "__")
+	return text != ""
 }
 
 // ParseFilename reads the name of a wheel file: NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM.whl.
@@ -76,7 +76,7 @@ func parseFilename(text string) (Filename, error) {
 		return f, fmt.Errorf("%q is no name of a project", parts[0])
 	}
 	var err error
-	if f.Version, err = version.Parse(parts[1]); err != nil {
+	if f.Version, err = ParseVersion(parts[1]); err != nil {
 		return f, err
 	}
 	if len(parts) == 6 {
@@ -86,6 +86,16 @@ func parseFilename(text string) (Filename, error) {
 	}
 	f.Tags, err = Expand(strings.Join(parts[len(parts)-3:], "-"))
 	return f, err
+}
+
+// ParseVersion reads the version in the name of a wheel or a .dist-info folder,
+// where old tools wrote "_" for "-": 1.0_1 is 1.0-1.
+func ParseVersion(text string) (version.Version, error) {
+	v, err := version.Parse(text)
+	if err != nil && strings.Contains(text, "_") {
+		return version.Parse(strings.ReplaceAll(text, "_", "-"))
+	}
+	return v, err
 }
 
 func parseBuild(text string) (Build, bool) {

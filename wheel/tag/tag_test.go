@@ -20,11 +20,23 @@ func TestParseFilename(t *testing.T) {
 	}
 }
 
+func TestNamesOfOldToolsAreRead(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"foo__bar-1.0-py3-none-any.whl": "foo-bar 1.0", "foo-1.0_1-py3-none-any.whl": "foo 1.0.post1", "foo-1.0+a_b-py3-none-any.whl": "foo 1.0+a.b", "Foo.Bar-1-py3-none-any.whl": "foo-bar 1",
+	} {
+		f, err := tag.ParseFilename(name)
+		if got := f.Name + " " + f.Version.String(); err != nil || got != want {
+			t.Errorf("ParseFilename(%q) = %q, %v, want %q", name, got, err, want)
+		}
+	}
+}
+
 func TestParseFilenameRefuses(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{
 		"", ".whl", "foo.whl", "bad_name.whl", "foo-1.0-py3-none.whl", "foo-1.0-1-2-py3-none-any.whl", "foo-1.0-py3-none-any.zip", "foo-x-py3-none-any.whl",
-		"foo__bar-1.0-py3-none-any.whl", "fo o-1.0-py3-none-any.whl", "../foo-1.0-py3-none-any.whl", "foo-1.0-b1-py3-none-any.whl", "foo-1.0-py3..py2-none-any.whl",
+		"fo o-1.0-py3-none-any.whl", "../foo-1.0-py3-none-any.whl", "foo-1.0-b1-py3-none-any.whl", "foo-1.0-py3..py2-none-any.whl",
 		"foo-1.0-py3--any.whl", "-1.0-py3-none-any.whl", "foo-1.0-" + strings.Repeat("a.", 20) + "a-" + strings.Repeat("a.", 20) + "a-" + strings.Repeat("a.", 20) + "a.whl",
 		"foo-1.0-py3-none-any" + strings.Repeat("y", 300) + ".whl",
 	} {
