@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/apk"
-	"github.com/pyimg/pyimg/assemble/cpython"
+	"github.com/pyimg/pyimg/assemble/python"
 )
 
 // Where mimalloc is taken from.
@@ -44,7 +44,7 @@ func (a Allocator) ofPython() bool { return a.Name == "mimalloc" && a.Use == use
 
 // settled is the allocator with the place of mimalloc decided: Python's own copy where the image's Python has one, else
 // the library.
-func (a Allocator) settled(python string, known *cpython.Build) Allocator {
+func (a Allocator) settled(python string, known *python.Build) Allocator {
 	if a.Name == "mimalloc" && a.Use == "" {
 		a.Use = usePreload
 		if atLeast(python, 13) && (known == nil || known.Flags == "" || known.Mimalloc) {
@@ -124,7 +124,7 @@ const fromRuntime = "runtime"
 func (p *PlatformPlan) held(known library) string {
 	for _, file := range known.files {
 		for _, r := range p.Runtimes {
-			i := slices.IndexFunc(r.Report.Allocators, func(a cpython.Allocator) bool { return strings.HasSuffix(a.Path, "/"+file) })
+			i := slices.IndexFunc(r.Report.Allocators, func(a python.Allocator) bool { return strings.HasSuffix(a.Path, "/"+file) })
 			if i >= 0 {
 				return r.Report.Allocators[i].Path
 			}
@@ -154,7 +154,7 @@ func (p *PlatformPlan) checkMimalloc(spec Spec) error {
 
 // python is the version of the image's Python, and what is known of its build where a runtime brings it. Alpine's is
 // seen only where it was asked for by name.
-func (p *PlatformPlan) python(spec Spec, indexes []*apk.Index) (version string, known *cpython.Build) {
+func (p *PlatformPlan) python(spec Spec, indexes []*apk.Index) (version string, known *python.Build) {
 	for _, r := range p.Runtimes {
 		if r.Report.Python != nil {
 			return r.Report.Python.Version, r.Report.Python

@@ -17,7 +17,7 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
-	"github.com/pyimg/pyimg/assemble/sound"
+	"github.com/pyimg/pyimg/assemble/check"
 	"github.com/pyimg/pyimg/internal/fixture"
 	"github.com/pyimg/pyimg/layers"
 )
@@ -170,7 +170,7 @@ func TestVerifyFindsBrokenImages(t *testing.T) {
 				t.Errorf("VerifyIndex of a sound image = %v", found[0].Findings)
 			}
 			if b.check != "" && !slices.ContainsFunc(found[0].Findings, func(f assemble.Finding) bool {
-				return f.Severity == sound.Error && f.Check == b.check && strings.Contains(f.String(), b.want)
+				return f.Severity == check.Error && f.Check == b.check && strings.Contains(f.String(), b.want)
 			}) {
 				t.Errorf("VerifyIndex = %v, want an error of %q with %q", found[0].Findings, b.check, b.want)
 			}

@@ -12,7 +12,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/pyimg/pyimg/assemble/sound"
+	"github.com/pyimg/pyimg/assemble/check"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -194,7 +194,7 @@ func (c Contents) settings() (map[string]string, error) {
 
 // versions are the packages by name.
 func (c Contents) versions() (map[string]string, error) {
-	packages, err := sound.Installed(c.Tree)
+	packages, err := check.Installed(c.Tree)
 	m := make(map[string]string, len(packages))
 	for _, p := range packages {
 		m[p.Name] = p.Version

@@ -12,7 +12,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/pyimg/pyimg/assemble/cpython"
+	"github.com/pyimg/pyimg/assemble/python"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -39,7 +39,7 @@ type PlatformReport struct {
 	Labels     map[string]string `json:"labels,omitempty"`
 	Layers     []LayerReport     `json:"layers"`
 	Packages   []string          `json:"packages"` // name=version as apk's database has them
-	Python     *cpython.Build    `json:"python,omitempty"`
+	Python     *python.Build     `json:"python,omitempty"`
 }
 
 // LayerReport is one layer, lowest first.

@@ -15,7 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pyimg/pyimg/assemble/cpython"
+	"github.com/pyimg/pyimg/assemble/python"
 	"github.com/pyimg/pyimg/internal/redact"
 	"github.com/pyimg/pyimg/layers"
 )
@@ -47,7 +47,7 @@ func (o PackOptions) Check() error {
 // Packed is a runtime that is a layer as it stands.
 type Packed struct {
 	layers.Blob
-	Report   cpython.Report
+	Report   python.Report
 	Manifest string // path of the report in it
 	Notes    []string
 }
@@ -71,7 +71,7 @@ func Pack(ctx context.Context, source string, src Sources, o PackOptions) (Packe
 		return Packed{}, fmt.Errorf("packing %s: %w", redact.URL(source), err)
 	}
 	packed := Packed{Notes: p.notes}
-	if packed.Report, err = cpython.Read(p.entries()); err != nil {
+	if packed.Report, err = python.Read(p.entries()); err != nil {
 		return packed, err
 	}
 	if packed.Report.Prefix == "/" { // nothing in it says
@@ -193,7 +193,7 @@ func (p *packing) look() error {
 			return err
 		case keep && h.Typeflag != tar.TypeDir:
 			left++
-			p.bytecode = p.bytecode || cpython.IsBytecode(h.Name)
+			p.bytecode = p.bytecode || python.IsBytecode(h.Name)
 		case p.o.StripTests && isTest(&h):
 			stripped++
 		}
@@ -240,7 +240,7 @@ func (p *packing) edit(h *tar.Header) (bool, error) {
 	if !p.recipe.edit(h) || isManifest(h.Name) || p.o.StripTests && isTest(h) {
 		return false, nil
 	}
-	if !p.bytecode || !strings.HasSuffix(h.Name, ".py") && !cpython.IsBytecode(h.Name) {
+	if !p.bytecode || !strings.HasSuffix(h.Name, ".py") && !python.IsBytecode(h.Name) {
 		h.ModTime = p.o.Created
 	}
 	return true, nil
@@ -255,9 +255,9 @@ func isManifest(p string) bool {
 // isTest tells the test suites, with their folders.
 func isTest(h *tar.Header) bool {
 	if h.Typeflag == tar.TypeDir {
-		return cpython.IsTest(path.Join(h.Name, "any"))
+		return python.IsTest(path.Join(h.Name, "any"))
 	}
-	return cpython.IsTest(h.Name)
+	return python.IsTest(h.Name)
 }
 
 // entries are what is left, as it will lie in the image.
@@ -287,19 +287,19 @@ func (p *packing) entries() iter.Seq2[layers.Entry, error] {
 
 // packedManifest is what a packed runtime says of itself: nothing that can be seen from outside.
 type packedManifest struct {
-	Version    int                 `json:"version"`
-	Prefix     string              `json:"prefix"`
-	Arch       string              `json:"arch,omitempty"`
-	Libc       string              `json:"libc,omitempty"`
-	Python     *cpython.Build      `json:"python,omitempty"`
-	Allocators []cpython.Allocator `json:"allocators,omitempty"`
-	Needs      []string            `json:"needs,omitempty"`
-	Stripped   bool                `json:"stripped"`
-	Files      int                 `json:"files"` // without this one
+	Version    int                `json:"version"`
+	Prefix     string             `json:"prefix"`
+	Arch       string             `json:"arch,omitempty"`
+	Libc       string             `json:"libc,omitempty"`
+	Python     *python.Build      `json:"python,omitempty"`
+	Allocators []python.Allocator `json:"allocators,omitempty"`
+	Needs      []string           `json:"needs,omitempty"`
+	Stripped   bool               `json:"stripped"`
+	Files      int                `json:"files"` // without this one
 }
 
 // manifest is the report as it lies in the runtime. Its name is one that two runtimes in an image do not share.
-func (p *packing) manifest(r cpython.Report) (layers.Member, error) {
+func (p *packing) manifest(r python.Report) (layers.Member, error) {
 	body, err := json.MarshalIndent(packedManifest{manifestVersion, r.Prefix, r.Arch, r.Libc, r.Python, r.Allocators, r.Needs, r.Stripped, r.Files}, "", "  ")
 	if err != nil {
 		return layers.Member{}, err

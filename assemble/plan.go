@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/pyimg/pyimg/apk"
-	"github.com/pyimg/pyimg/assemble/cpython"
+	"github.com/pyimg/pyimg/assemble/python"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -99,7 +99,7 @@ type RuntimePlan struct {
 	Digest string // of the tarball, or of an image's manifest for the platform
 	Pinned bool   // something vouches for the digest: the spec, a lock, a release's sums
 	Layer  Layer
-	Report cpython.Report    // what it is
+	Report python.Report     // what it is
 	Env    map[string]string // that it needs in the image
 	Notes  []string          // what a person should know
 }

@@ -6,18 +6,18 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pyimg/pyimg/assemble/cpython"
+	"github.com/pyimg/pyimg/assemble/python"
 	"github.com/pyimg/pyimg/layers"
 )
 
 // moves are the prefixes to write anew in a runtime that does not stay where its own files say that it is: what its
 // sysconfig was configured for (python-build-standalone's is /install), and where its tarball has it. /usr is left: it
 // names the build machine's own tools as well.
-func (r runtimeRecipe) moves(store *layers.Store) ([]cpython.Move, error) {
+func (r runtimeRecipe) moves(store *layers.Store) ([]python.Move, error) {
 	if r.From == r.To {
 		return nil, nil
 	}
-	report, err := cpython.Read(store.Entries(r.Source))
+	report, err := python.Read(store.Entries(r.Source))
 	if err != nil {
 		return nil, err
 	}
@@ -25,9 +25,9 @@ func (r runtimeRecipe) moves(store *layers.Store) ([]cpython.Move, error) {
 	if report.Python != nil {
 		prefixes = append(prefixes, path.Clean(report.Python.Prefix))
 	}
-	var ms []cpython.Move
+	var ms []python.Move
 	for _, from := range prefixes {
-		m := cpython.Move{From: from, To: "/" + r.To}
+		m := python.Move{From: from, To: "/" + r.To}
 		if path.IsAbs(from) && from != "/" && from != "/usr" && from != m.To && !slices.Contains(ms, m) {
 			ms = append(ms, m)
 		}
@@ -44,7 +44,7 @@ func (r runtimeRecipe) contents(ctx context.Context, tarball layers.Source, stor
 	if _, err := store.Learn(ctx, tarball); err != nil {
 		return nil, err
 	}
-	change := func(old []byte) []byte { return []byte(cpython.Relocate(string(old), r.Moves)) }
+	change := func(old []byte) []byte { return []byte(python.Relocate(string(old), r.Moves)) }
 	texts := make(map[string]bool)
 	for e, err := range store.Entries(r.Source) {
 		if err != nil {
@@ -52,7 +52,7 @@ func (r runtimeRecipe) contents(ctx context.Context, tarball layers.Source, stor
 		}
 		name, ok := remap(e.Header.Name, r.From, r.To)
 		rest, below := strings.CutPrefix(name, prefixed(r.To))
-		if ok && below && cpython.NamesPrefix(rest, string(e.Kept)) {
+		if ok && below && python.NamesPrefix(rest, string(e.Kept)) {
 			texts[name] = true
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pyimg/pyimg/assemble/cpython"
+	"github.com/pyimg/pyimg/assemble/python"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -22,12 +22,12 @@ func (e *RequireError) Error() string { return e.Who + ": " + e.Msg }
 // A quality is what runtime.require can ask for.
 type quality struct {
 	word string
-	has  func(b cpython.Build, r cpython.Report) bool
+	has  func(b python.Build, r python.Report) bool
 }
 
 func qualities() []quality {
-	type build = cpython.Build
-	type report = cpython.Report
+	type build = python.Build
+	type report = python.Report
 	return []quality{
 		{"pgo", func(b build, _ report) bool { return b.PGO }},
 		{"lto", func(b build, _ report) bool { return b.LTO }},
@@ -44,8 +44,8 @@ func qualities() []quality {
 	}
 }
 
-func holds(r cpython.Report, allocator string) bool {
-	return slices.ContainsFunc(r.Allocators, func(a cpython.Allocator) bool { return a.Name == allocator })
+func holds(r python.Report, allocator string) bool {
+	return slices.ContainsFunc(r.Allocators, func(a python.Allocator) bool { return a.Name == allocator })
 }
 
 // checkRequire refuses a word that nothing can be held against.
@@ -63,7 +63,7 @@ func checkRequire(word string) error {
 // checkRequired holds each runtime that is a layer against what the spec requires of it. An allocator may also come from
 // another of the runtimes.
 func (s Spec) checkRequired(p Platform, rs []RuntimePlan) error {
-	var all []cpython.Allocator
+	var all []python.Allocator
 	for _, r := range rs {
 		all = append(all, r.Report.Allocators...)
 	}
@@ -78,13 +78,13 @@ func (s Spec) checkRequired(p Platform, rs []RuntimePlan) error {
 }
 
 // required is a *RequireError if a runtime is not what is required of it.
-func (r Runtime) required(who string, report cpython.Report) error {
+func (r Runtime) required(who string, report python.Report) error {
 	if len(r.Require) == 0 {
 		return nil
 	}
 	build := report.Python
 	if build == nil {
-		build = &cpython.Build{Verdict: "no CPython"}
+		build = &python.Build{Verdict: "no CPython"}
 	}
 	var lacks []string
 	for _, q := range qualities() {
@@ -109,12 +109,12 @@ func (b *platformBuild) require(context.Context) error {
 		if len(r.Require) == 0 || r.at(b.plan.Platform) != fromAPK {
 			continue
 		}
-		report, err := cpython.Read(b.pythonEntries())
+		report, err := python.Read(b.pythonEntries())
 		if err != nil {
 			return err
 		}
 		if b.plan.Preload != "" {
-			report.Allocators = append(report.Allocators, cpython.Allocator{Name: b.plan.allocator.library().name, Path: b.plan.Preload})
+			report.Allocators = append(report.Allocators, python.Allocator{Name: b.plan.allocator.library().name, Path: b.plan.Preload})
 		}
 		if err := r.required("Alpine's python3", report); err != nil {
 			return err

@@ -16,7 +16,7 @@ import (
 
 	"github.com/bmatcuk/doublestar/v4"
 
-	"github.com/pyimg/pyimg/assemble/cpython"
+	"github.com/pyimg/pyimg/assemble/python"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -55,7 +55,7 @@ func ingestRuntime(ctx context.Context, spec Spec, r Runtime, p Platform, pin Lo
 	if err != nil {
 		return plan, err
 	}
-	plan.Report, err = cpython.Read(src.Store.Entries(plan.Layer.Digest))
+	plan.Report, err = python.Read(src.Store.Entries(plan.Layer.Digest))
 	if strings.HasPrefix(r.at(p), fromStandalone) {
 		plan.Env = standaloneEnv(plan.Report.Prefix)
 	}
@@ -133,15 +133,15 @@ func digestFile(ctx context.Context, url string, from Opener) (string, error) {
 
 // runtimeRecipe is what a transcoded runtime depends on.
 type runtimeRecipe struct {
-	Version     int            `json:"version"` // to be raised when the same inputs give other bytes
-	Source      string         `json:"source"`  // the tarball, by digest
-	From        string         `json:"from"`
-	To          string         `json:"to"`
-	Exclude     []string       `json:"exclude,omitempty"`
-	Owner       *Owner         `json:"owner,omitempty"`
-	Compression string         `json:"compression,omitempty"`
-	Level       int            `json:"level,omitempty"`
-	Moves       []cpython.Move `json:"moves,omitempty"` // in the contents of files
+	Version     int           `json:"version"` // to be raised when the same inputs give other bytes
+	Source      string        `json:"source"`  // the tarball, by digest
+	From        string        `json:"from"`
+	To          string        `json:"to"`
+	Exclude     []string      `json:"exclude,omitempty"`
+	Owner       *Owner        `json:"owner,omitempty"`
+	Compression string        `json:"compression,omitempty"`
+	Level       int           `json:"level,omitempty"`
+	Moves       []python.Move `json:"moves,omitempty"` // in the contents of files
 }
 
 // make makes the layer. The tarball need not be in the store, and is not there afterwards: what is made of it is.

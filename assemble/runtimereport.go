@@ -9,7 +9,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/pyimg/pyimg/assemble/cpython"
+	"github.com/pyimg/pyimg/assemble/python"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -17,7 +17,7 @@ import (
 type RuntimeReport struct {
 	Platform string `json:"platform,omitempty"` // of an image
 	Digest   string `json:"digest,omitempty"`   // of the tarball, or of the image's manifest; none for a folder
-	cpython.Report
+	python.Report
 }
 
 // InspectRuntime tells what is in a folder or a tarball (file or URL). Nothing of it runs.
@@ -34,7 +34,7 @@ func InspectRuntime(ctx context.Context, source string, src Sources) (RuntimeRep
 	if err != nil {
 		return out, err
 	}
-	out.Report, err = cpython.Read(src.Store.Entries(raw.Digest))
+	out.Report, err = python.Read(src.Store.Entries(raw.Digest))
 	return out, err
 }
 
@@ -43,7 +43,7 @@ func InspectRuntime(ctx context.Context, source string, src Sources) (RuntimeRep
 func InspectRuntimes(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []Platform) ([]RuntimeReport, []LeftAside, error) {
 	var all []RuntimeReport
 	aside, err := eachContents(ctx, index, store, only, func(c Contents) error {
-		report, err := cpython.Read(treeEntries(c.Tree))
+		report, err := python.Read(treeEntries(c.Tree))
 		all = append(all, RuntimeReport{c.Platform.String(), c.Digest, report})
 		return err
 	})
@@ -66,7 +66,7 @@ func treeEntries(t *layers.Tree) iter.Seq2[layers.Entry, error] {
 
 // runtimeIn tells which CPython an image that was made here has, from the layers that brought one; nil where that cannot
 // be told from their names. Other layers are not read.
-func runtimeIn(ctx context.Context, img v1.Image, report []LayerReport, store *layers.Store) (*cpython.Build, error) {
+func runtimeIn(ctx context.Context, img v1.Image, report []LayerReport, store *layers.Store) (*python.Build, error) {
 	ls, err := img.Layers()
 	if err != nil || store == nil {
 		return nil, err
@@ -81,7 +81,7 @@ func runtimeIn(ctx context.Context, img v1.Image, report []LayerReport, store *l
 		if err != nil {
 			return nil, err
 		}
-		r, err := cpython.Read(s.Entries())
+		r, err := python.Read(s.Entries())
 		if err != nil || r.Python != nil {
 			return r.Python, err
 		}

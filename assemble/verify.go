@@ -8,12 +8,12 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/pyimg/pyimg/assemble/sound"
+	"github.com/pyimg/pyimg/assemble/check"
 	"github.com/pyimg/pyimg/layers"
 )
 
 // Finding is something in which an image is not sound.
-type Finding = sound.Finding
+type Finding = check.Finding
 
 // VerifyError holds the findings for one platform, of which one is an error at least. Such an image is not written.
 type VerifyError struct{ Findings []Finding }
@@ -21,7 +21,7 @@ type VerifyError struct{ Findings []Finding }
 func (e *VerifyError) Error() string {
 	var lines []string
 	for _, f := range e.Findings {
-		if f.Severity == sound.Error {
+		if f.Severity == check.Error {
 			lines = append(lines, f.String())
 		}
 	}
@@ -35,12 +35,12 @@ func unsound(check, at, fix, format string, args ...any) error {
 
 // Verify checks, without running anything, that a container of the image could start, and that what is in it could work.
 func Verify(t *layers.Tree, p Platform, c v1.Config) []Finding {
-	return sound.Check(p.image(t, c))
+	return check.Check(p.image(t, c))
 }
 
 // image is what the checks go by. A platform that Alpine does not have is one of any machine.
-func (p Platform) image(t *layers.Tree, c v1.Config) sound.Image {
-	im := sound.Image{Platform: p.String(), Config: c, Tree: t, Machine: elf.EM_NONE}
+func (p Platform) image(t *layers.Tree, c v1.Config) check.Image {
+	im := check.Image{Platform: p.String(), Config: c, Tree: t, Machine: elf.EM_NONE}
 	for _, a := range arches() {
 		if a.platform.Architecture == p.Architecture {
 			im.Machine, im.Bits = a.machine, a.bits
@@ -55,9 +55,9 @@ func (b *platformBuild) verify(context.Context) error {
 	b.found = newFindings(b.plan.Platform, len(b.layers)+1, b.tree, findings) // the last layer is made once this has passed
 	for _, f := range findings {
 		switch f.Severity {
-		case sound.Error:
+		case check.Error:
 			return &VerifyError{findings}
-		case sound.Warning:
+		case check.Warning:
 			b.warnings = append(b.warnings, f.String())
 		}
 	}
@@ -77,7 +77,7 @@ type PlatformFindings struct {
 func (p PlatformFindings) Errors() int {
 	n := 0
 	for _, f := range p.Findings {
-		if f.Severity == sound.Error {
+		if f.Severity == check.Error {
 			n++
 		}
 	}
@@ -98,7 +98,7 @@ func VerifyIndex(ctx context.Context, index v1.ImageIndex, store *layers.Store, 
 func (c Contents) verify() PlatformFindings {
 	im := c.Platform.image(c.Tree, c.Config.Config)
 	im.Oddities, im.Own = c.oddities, c.own
-	r := newFindings(c.Platform, len(c.Layers), c.Tree, sound.Check(im))
+	r := newFindings(c.Platform, len(c.Layers), c.Tree, check.Check(im))
 	r.Digest = c.Digest
 	return *r
 }

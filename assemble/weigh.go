@@ -10,7 +10,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/pyimg/pyimg/assemble/sound"
+	"github.com/pyimg/pyimg/assemble/check"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -58,11 +58,11 @@ func (c Contents) weigh(depth int) (Weight, error) {
 	for _, l := range c.Layers {
 		w.Size += l.Size
 	}
-	packages, err := sound.Installed(c.Tree)
+	packages, err := check.Installed(c.Tree)
 	if err != nil {
 		return w, err
 	}
-	owner := sound.Owners(packages)
+	owner := check.Owners(packages)
 	folders, owned := map[string]*FolderWeight{}, map[string]*PackageWeight{}
 	for n := range c.Tree.All() {
 		if n.IsDir() {

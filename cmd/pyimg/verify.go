@@ -13,7 +13,7 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
-	"github.com/pyimg/pyimg/assemble/sound"
+	"github.com/pyimg/pyimg/assemble/check"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/layers"
 )
@@ -165,14 +165,14 @@ func printFindings(w io.Writer, found []assemble.PlatformFindings, all bool) {
 		if i > 0 {
 			fmt.Fprintln(w)
 		}
-		n := map[sound.Severity]int{}
+		n := map[check.Severity]int{}
 		for _, f := range p.Findings {
 			n[f.Severity]++
 		}
-		fmt.Fprintf(w, "%s  %s: %s, %s, %s\n", termtext.Line(p.Platform), verdict(p), termtext.Count(n[sound.Error], "error"),
-			termtext.Count(n[sound.Warning], "warning"), termtext.Count(n[sound.Note], "note"))
+		fmt.Fprintf(w, "%s  %s: %s, %s, %s\n", termtext.Line(p.Platform), verdict(p), termtext.Count(n[check.Error], "error"),
+			termtext.Count(n[check.Warning], "warning"), termtext.Count(n[check.Note], "note"))
 		for _, f := range p.Findings {
-			if all || f.Severity != sound.Note {
+			if all || f.Severity != check.Note {
 				printFinding(w, f)
 			}
 		}

@@ -66,7 +66,7 @@ func TestParseWheel(t *testing.T) {
 func TestParseEntryPoints(t *testing.T) {
 	t.Parallel()
 	points, err := distinfo.ParseEntryPoints([]byte("; before any section\n[console_scripts]\n# c\n  A.b-c =  m:f [x]  \r\n\n[gui_scripts]\nd=m:g=h\n[]\ne = f\n"))
-	want := []distinfo.EntryPoint{{"console_scripts", "A.b-c", "m:f [x]"}, {"gui_scripts", "d", "m:g=h"}, {"", "e", "f"}}
+	want := []distinfo.EntryPoint{{Group: "console_scripts", Name: "A.b-c", Value: "m:f [x]"}, {Group: "gui_scripts", Name: "d", Value: "m:g=h"}, {Group: "", Name: "e", Value: "f"}}
 	if diff := cmp.Diff(want, points); diff != "" || err != nil {
 		t.Error(err, diff)
 	}
@@ -83,8 +83,8 @@ func TestParseRecord(t *testing.T) {
 	t.Parallel()
 	rows, err := distinfo.ParseRecord([]byte("a.py,"+emptySum+",0\r\n\"b,\"\"c\"\".py\",,\nd.py\n"+`"e.py",sha384=OLBgp1GsljhM2TJ-sbHjaiH9txEUvgdDTAzHv2P24donTt6_529l-9Ua0vFImLlb,`), false)
 	want := []distinfo.Row{
-		{"a.py", emptySum, "0"}, {`b,"c".py`, "", ""}, {"d.py", "", ""},
-		{"e.py", "sha384=OLBgp1GsljhM2TJ-sbHjaiH9txEUvgdDTAzHv2P24donTt6_529l-9Ua0vFImLlb", ""},
+		{Path: "a.py", Hash: emptySum, Size: "0"}, {Path: `b,"c".py`, Hash: "", Size: ""}, {Path: "d.py", Hash: "", Size: ""},
+		{Path: "e.py", Hash: "sha384=OLBgp1GsljhM2TJ-sbHjaiH9txEUvgdDTAzHv2P24donTt6_529l-9Ua0vFImLlb", Size: ""},
 	}
 	if diff := cmp.Diff(want, rows); diff != "" || err != nil {
 		t.Error(err, diff)
@@ -141,16 +141,16 @@ func TestCheck(t *testing.T) {
 	}
 	env := dependency.Environment{SysPlatform: "linux"}
 	base := []distinfo.Unmet{
-		{"Top 1.0", "base>=2", "1.9"},
-		{"With 1", "crypto>=3; extra == 'TLS'", ""},
-		{"rc 1.0rc1", "url @ https://x.example/u.whl", ""},
+		{By: "Top 1.0", Requirement: "base>=2", Have: "1.9"},
+		{By: "With 1", Requirement: "crypto>=3; extra == 'TLS'", Have: ""},
+		{By: "rc 1.0rc1", Requirement: "url @ https://x.example/u.whl", Have: ""},
 	}
 	got, err := distinfo.Check(dists, env, nil)
 	if diff := cmp.Diff(base, got); diff != "" || err != nil {
 		t.Error(err, diff)
 	}
 	got, err = distinfo.Check(dists, env, map[string][]string{"TOP": {"Fast"}})
-	withSpeed := []distinfo.Unmet{base[0], {"Top 1.0", "speed; extra == 'fast'", ""}, base[1], base[2]}
+	withSpeed := []distinfo.Unmet{base[0], {By: "Top 1.0", Requirement: "speed; extra == 'fast'", Have: ""}, base[1], base[2]}
 	if diff := cmp.Diff(withSpeed, got); diff != "" || err != nil {
 		t.Error(err, diff)
 	}

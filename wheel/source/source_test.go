@@ -24,8 +24,8 @@ func TestCheck(t *testing.T) {
 		"size":          {source.File{Size: 4}, "size"},
 		"hash":          {source.File{Hashes: source.Hashes{"sha256": wrong}}, "hash"},
 		"one of two":    {source.File{Hashes: source.Hashes{"sha256": wrong, "sha384": fooSHA384}}, "hash"},
-		"any of":        {source.File{AnyOf: []source.Hash{{"sha256", wrong}, {"sha384", fooSHA384}}}, ""},
-		"none of":       {source.File{AnyOf: []source.Hash{{"sha256", wrong}}}, "hash"},
+		"any of":        {source.File{AnyOf: []source.Hash{{Name: "sha256", Digest: wrong}, {Name: "sha384", Digest: fooSHA384}}}, ""},
+		"none of":       {source.File{AnyOf: []source.Hash{{Name: "sha256", Digest: wrong}}}, "hash"},
 	} {
 		checker := c.file.Checker()
 		for _, part := range []string{"f", "oo"} {

@@ -1,0 +1,253 @@
+package check
+
+import (
+	"archive/tar"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pyimg/pyimg/layers"
+)
+
+// An account is whom a container runs as.
+type account struct {
+	uid    int
+	groups []int
+	name   string // "" for a number that /etc/passwd does not have
+	home   string
+	known  bool // uid is what the configuration means
+}
+
+// A record is a line of passwd(5), group(5) or shadow(5).
+type record []string
+
+func (c *checker) records(at string, fields int) (rs []record, bad []string) {
+	n, err := c.Tree.Lookup(at)
+	if err != nil || n.Entry.Kept == nil {
+		return nil, nil
+	}
+	for line := range strings.SplitSeq(string(n.Entry.Kept), "\n") {
+		if line == "" || line[0] == '#' || line[0] == '+' || line[0] == '-' { // comments, and NIS of glibc
+			continue
+		}
+		if r := record(strings.Split(line, ":")); len(r) == fields && r[0] != "" {
+			rs = append(rs, r)
+		} else {
+			bad = append(bad, line)
+		}
+	}
+	return rs, bad
+}
+
+// maxRuntimeID is the highest user or group number that container runtimes take (moby/sys/user, containerd's WithUser).
+const maxRuntimeID = 1<<31 - 1
+
+// accountNumber is the number that a part of image.user is; ok is false for a name.
+func accountNumber(part string) (n int64, ok bool) {
+	n, err := strconv.ParseInt(part, 10, 64)
+	return n, err == nil
+}
+
+func taken(id int64) bool { return id >= 0 && id <= maxRuntimeID }
+
+// readUser finds out whom a setting such as image.user means: USER or UID, and perhaps :GROUP or :GID (image-spec,
+// config.md).
+func (c *checker) readUser(setting string) account {
+	user, group, _ := strings.Cut(setting, ":")
+	hasGroup := group != ""
+	a := account{home: "/", known: true}
+	passwd, _ := c.records("etc/passwd", 7)
+	number, err := strconv.Atoi(user)
+	if user == "" {
+		number, err = 0, nil
+	}
+	a.uid, a.known = number, err == nil && taken(int64(number))
+	for _, r := range passwd {
+		uid, _ := strconv.Atoi(r[2])
+		if r[0] == user || err == nil && uid == number {
+			gid, _ := strconv.Atoi(r[3])
+			a = account{uid: uid, groups: []int{gid}, name: r[0], home: r[5], known: true}
+			break
+		}
+	}
+	if hasGroup {
+		a.groups = nil
+	}
+	groups, _ := c.records("etc/group", 4)
+	for _, r := range groups {
+		gid, _ := strconv.Atoi(r[2])
+		if hasGroup && r[0] == group || !hasGroup && a.name != "" && slices.Contains(strings.Split(r[3], ","), a.name) {
+			a.groups = append(a.groups, gid)
+		}
+	}
+	if gid, err := strconv.Atoi(group); hasGroup && err == nil {
+		a.groups = append(a.groups, gid)
+	}
+	return a
+}
+
+// accounts checks the user of the configuration and the files that hold accounts.
+func (c *checker) accounts() {
+	c.userAndGroup()
+	if home := c.user.home; c.user.name != "" && path.IsAbs(home) && home != "/dev/null" {
+		if _, err := c.Tree.Lookup(home); err != nil {
+			severity := Note // who is meant to be nobody in particular
+			if c.Config.User != "" {
+				severity = Warning
+			}
+			c.find(severity, "home", home, "make the folder, or give the account another home", "the home of %s, %s, is not in the image", c.user.name, home)
+		}
+	}
+	names := map[string]bool{}
+	passwd, bad := c.records("etc/passwd", 7)
+	for _, r := range passwd {
+		if names[r[0]] {
+			c.find(Warning, "accounts", "/etc/passwd", "leave one of the lines out", "/etc/passwd has the account %q twice", r[0])
+		}
+		names[r[0]] = true
+		if _, err := strconv.Atoi(r[2]); err != nil {
+			bad = append(bad, strings.Join(r, ":"))
+		}
+		if r[2] == "0" && r[0] != "root" {
+			c.find(Warning, "accounts", "/etc/passwd", "give it another number if that is not meant", "the account %q has the number 0: it is root", r[0])
+		}
+	}
+	c.badLines("/etc/passwd", bad)
+	_, bad = c.records("etc/group", 4)
+	c.badLines("/etc/group", bad)
+	c.shadow()
+}
+
+// userAndGroup checks that the two parts of the image's user are names that the image has, or numbers that runtimes take.
+func (c *checker) userAndGroup() {
+	user, group, _ := strings.Cut(c.Config.User, ":")
+	const fix = "take a number from 0 to 2147483647"
+	switch number, ok := accountNumber(user); {
+	case c.user.known:
+	case ok && !taken(number):
+		c.find(Error, "user", "", fix, "the image's user is the number %d: container runtimes refuse to start it", number)
+	default:
+		c.find(Error, "user", "/etc/passwd", "add the account, or give its number", "the image's user is %q, which /etc/passwd does not have", user)
+	}
+	switch number, ok := accountNumber(group); {
+	case group == "":
+	case ok && !taken(number):
+		c.find(Error, "user", "", fix, "the image's group is the number %d: container runtimes refuse to start it", number)
+	case !ok && len(c.user.groups) == 0:
+		c.find(Error, "user", "/etc/group", "add the group, or give its number", "the image's group is %q, which /etc/group does not have", group)
+	}
+}
+
+func (c *checker) badLines(at string, bad []string) {
+	if len(bad) > 0 {
+		c.find(Warning, "accounts", at, "correct the line", "%s has %d lines that make no sense, such as %.60q", at, len(bad), bad[0])
+	}
+}
+
+func (c *checker) shadow() {
+	shadow, bad := c.records("etc/shadow", 9)
+	c.badLines("/etc/shadow", bad)
+	for _, r := range shadow {
+		if r[1] == "" {
+			// Alpine's own root is one. It matters to what asks for passwords: login, su, sshd.
+			c.find(Note, "accounts", "/etc/shadow", "put * or ! for the password", "the account %q has an empty password", r[0])
+		}
+	}
+	if n, err := c.Tree.Lookup("etc/shadow"); err == nil && n.Entry.Header.Mode&0o004 != 0 {
+		c.find(Warning, "accounts", "/etc/shadow", "give it the mode 0640", "/etc/shadow can be read by everyone (mode %04o)", n.Entry.Header.Mode)
+	}
+}
+
+// The permissions of a mode's lowest three bits.
+const (
+	mayExecute = 1
+	mayWrite   = 2
+	mayRead    = 4
+)
+
+// may reports whether the account has the permissions on a node itself. See path_resolution(7).
+func (a account) may(n layers.Node, want int64) bool {
+	h := n.Entry.Header
+	switch {
+	case !a.known:
+		return true // said already
+	case a.uid == 0:
+		return want&mayExecute == 0 || n.IsDir() || h.Mode&0o111 != 0
+	case h.Uid == a.uid:
+		return h.Mode>>6&want == want
+	case slices.Contains(a.groups, h.Gid):
+		return h.Mode>>3&want == want
+	}
+	return h.Mode&want == want
+}
+
+// barrier is the folder on the way to a path that the account may not enter, "" where there is none. Symlinks are followed
+// as the kernel does: their own folders must be entered, too.
+func (c *checker) barrier(a account, name string) string {
+	const most = 40 // symlinks, as in Linux
+	at, links := "/", 0
+	for rest := strings.Split(name, "/"); len(rest) > 0; {
+		part := rest[0]
+		rest = rest[1:]
+		switch part {
+		case "", ".":
+			continue
+		case "..":
+			at = path.Dir(at)
+			continue
+		}
+		if d, err := c.Tree.Lstat(at); err == nil && !a.may(d, mayExecute) {
+			return at
+		}
+		next, err := c.Tree.Lstat(path.Join(at, part))
+		if err != nil {
+			return ""
+		}
+		if next.Entry.Header.Typeflag != tar.TypeSymlink {
+			at = path.Join(at, part)
+			continue
+		}
+		if links++; links > most {
+			return ""
+		}
+		to := next.Entry.Header.Linkname
+		if path.IsAbs(to) {
+			at = "/"
+		}
+		rest = append(strings.Split(to, "/"), rest...)
+	}
+	return ""
+}
+
+// who is the user for a person.
+func (a account) who() string {
+	if a.name != "" {
+		return a.name
+	}
+	return strconv.Itoa(a.uid)
+}
+
+// directories checks where the container starts.
+func (c *checker) directories() {
+	dir := c.Config.WorkingDir
+	if dir == "" {
+		return
+	}
+	const fix = "give it another mode or owner, or choose another workdir"
+	n, err := c.Tree.Lookup(dir)
+	switch {
+	case !path.IsAbs(dir):
+		c.find(Error, "workdir", dir, "give an absolute path", "the image's workdir is %q", dir)
+	case err != nil:
+		c.find(Warning, "workdir", dir, "make the folder, with the owner that it is to have",
+			"the image's workdir %s is not in the image: container runtimes make it, as root's", dir)
+	case n.Entry.Header.Typeflag != tar.TypeDir:
+		c.find(Error, "workdir", dir, "choose another workdir", "the image's workdir %s is not a folder", dir)
+	case c.barrier(c.user, dir) != "":
+		c.find(Error, "workdir", dir, fix, "the user %s may not enter %s, in which the image's workdir %s is", c.user.who(), c.barrier(c.user, dir), dir)
+	case !c.user.may(n, mayExecute|mayRead):
+		c.find(Error, "workdir", dir, fix, "the user %s may not enter and read the image's workdir %s (mode %04o, owner %d:%d)",
+			c.user.who(), dir, n.Entry.Header.Mode&0o7777, n.Entry.Header.Uid, n.Entry.Header.Gid)
+	}
+}

@@ -1,0 +1,293 @@
+package check
+
+import (
+	"cmp"
+	"debug/elf"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/pyimg/pyimg/assemble/python"
+)
+
+// A want is a library that an object needs by name.
+type want struct {
+	at   string // the object's path
+	name string
+}
+
+// wants are what simulated loaders came to.
+type wants struct {
+	met     map[want]bool      // by some process
+	unmet   map[want][]*object // and the programs whose start that ends
+	names   map[string]bool    // that programs have loaded
+	origins map[string]bool    // folders that programs' own rpaths name: dlopen(3) searches them, too
+}
+
+// closure checks each ELF file: its machine, its C library, its loader and the libraries that it needs, as the loader of
+// the program would search them.
+func (c *checker) closure() {
+	w := wants{map[want]bool{}, map[want][]*object{}, map[string]bool{}, map[string]bool{}}
+	var programs, libraries []*object
+	for _, at := range slices.Sorted(maps.Keys(c.objects)) {
+		o := c.objects[at]
+		switch {
+		case !c.usable(o):
+		case o.Interp != "":
+			programs = append(programs, o)
+		case o.Dynamic && o.Type == elf.ET_DYN:
+			libraries = append(libraries, o)
+		}
+	}
+	byInterp := map[string]rules{}
+	for _, o := range programs {
+		if _, err := c.Tree.Lookup(o.Interp); err != nil {
+			c.noLoader(o, err)
+			continue
+		}
+		r, ok := byInterp[o.Interp]
+		if !ok {
+			r = c.rules(o.Interp)
+			byInterp[o.Interp] = r
+		}
+		r.like = o
+		w.simulate(r, o, o)
+	}
+	for _, o := range libraries {
+		if !o.loaded {
+			r := byInterp[""]
+			if r.c == nil {
+				r = c.rules("")
+				byInterp[""] = r
+			}
+			r.like = o
+			w.simulate(r, o, nil)
+		}
+	}
+	c.report(w)
+}
+
+// usable checks what needs no search: an object that is not for this image has no libraries to look for.
+func (c *checker) usable(o *object) bool {
+	at := "/" + o.at
+	if o.Type == elf.ET_REL || o.Type == elf.ET_CORE || strings.HasSuffix(o.at, ".debug") || strings.HasPrefix(o.at, "usr/lib/debug/") {
+		return false // to be linked, or looked at
+	}
+	exposed := c.inPath(o.at) && o.executable || c.inSystem(o.at) || isExtension(o.at) || o.started != ""
+	severity := Note
+	if exposed {
+		severity = Error
+	}
+	switch {
+	case o.Err != "":
+		c.find(max(severity, Warning), "elf-damaged", at, "replace the file", "%s cannot be read as the ELF file that it begins as: %s", at, o.Err)
+		return false
+	case !c.fits(o):
+		if o.Interp != "" && c.compatible(o) {
+			severity = Note
+		}
+		c.find(severity, "elf-machine", at, "take a build for "+c.Platform, "%s is for %s with %d bits, %s needs %s with %d",
+			at, o.Machine, o.Class, c.Platform, c.Machine, c.Bits)
+		return false
+	case c.musl && o.GLIBC() && !c.bridged(o):
+		if !exposed && !isMaterial(o.at) {
+			severity = Warning
+		}
+		c.find(severity, "elf-glibc", at, "take a build for musl (a musllinux wheel, an Alpine package)",
+			"%s is built for glibc (%s), and the image has musl", at, glibcSign(o))
+		return false
+	}
+	return true
+}
+
+// compatible reports whether an object for another machine has all that its own kind needs: 32-bit programs run on most
+// 64-bit kernels.
+func (c *checker) compatible(o *object) bool {
+	_, err := c.Tree.Lookup(o.Interp)
+	return err == nil && o.Class == 32 && c.Bits == 64
+}
+
+// bridged reports whether the image has what glibc's programs start with, gcompat's or glibc's own.
+func (c *checker) bridged(o *object) bool {
+	if o.Interp != "" {
+		_, err := c.Tree.Lookup(o.Interp)
+		return err == nil
+	}
+	for at := range c.objects {
+		if base := path.Base(at); strings.HasPrefix(base, "ld-linux") || strings.HasPrefix(base, "libgcompat.so") {
+			return true
+		}
+	}
+	return false
+}
+
+func glibcSign(o *object) string {
+	if i := path.Base(o.Interp); strings.HasPrefix(i, "ld-linux") || strings.HasPrefix(i, "ld64.so.") || i == "ld.so.1" {
+		return "its loader is " + o.Interp
+	}
+	return "it needs libc.so.6"
+}
+
+// noLoader tells of a program that execve(2) refuses with the misleading "no such file or directory".
+func (c *checker) noLoader(o *object, err error) {
+	severity := Warning
+	if o.started != "" || c.inPath(o.at) {
+		severity = Error
+	}
+	if isMaterial(o.at) {
+		severity = Note
+	}
+	fix := "add the C library that it was built for"
+	if strings.HasPrefix(path.Base(o.Interp), "ld-musl-") {
+		fix = "add musl, or take a build whose loader is musl's own path"
+	}
+	c.find(severity, "elf-interpreter", "/"+o.at, fix, "/%s cannot start: its loader %s is missing: %v", o.at, o.Interp, err)
+}
+
+// simulate loads what root needs, breadth first as both loaders do. program is nil for a library that nothing loads at
+// its start: dlopen(3) does, from a program that is not known.
+func (w *wants) simulate(r rules, root, program *object) {
+	interp := ""
+	first := &loading{object: root, origin: path.Dir("/" + root.at)}
+	if program != nil {
+		interp = program.Interp
+		for _, dir := range r.rpaths(first) {
+			w.origins[dir] = true
+		}
+	}
+	names := map[string]bool{}
+	in := map[*object]bool{root: true}
+	for queue := []*loading{first}; len(queue) > 0; queue = queue[1:] {
+		l := queue[0]
+		for _, name := range l.Needed {
+			if names[name] || r.itself(name, interp) {
+				w.met[want{l.at, name}] = true
+				continue
+			}
+			o, origin := w.load(r, name, l)
+			if o == nil {
+				w.miss(want{l.at, name}, program)
+				continue
+			}
+			w.met[want{l.at, name}], names[name] = true, true
+			if program != nil {
+				w.names[name], o.loaded = true, true
+			}
+			if !in[o] {
+				in[o] = true
+				queue = append(queue, &loading{object: o, origin: origin, by: l})
+			}
+		}
+	}
+}
+
+// load finds the library that a needed name means; a name with a slash is a path.
+func (w *wants) load(r rules, name string, by *loading) (*object, string) {
+	if strings.Contains(name, "/") {
+		if !r.musl { // which takes it as it is
+			name = strings.Join(r.expand([]string{name}, by.origin), "")
+		}
+		return r.open(name), path.Dir(name)
+	}
+	return r.search(name, by)
+}
+
+func (w *wants) miss(k want, program *object) {
+	programs := w.unmet[k]
+	if program != nil {
+		programs = append(programs, program)
+	}
+	w.unmet[k] = programs // the key counts also where there are none
+}
+
+// report judges what was not found.
+func (c *checker) report(w wants) {
+	keys := slices.SortedFunc(maps.Keys(w.unmet), func(a, b want) int {
+		return cmp.Or(strings.Compare(a.at, b.at), strings.Compare(a.name, b.name))
+	})
+	for _, k := range keys {
+		if programs := w.unmet[k]; len(programs) > 0 {
+			c.ended(k, programs)
+		} else if !w.met[k] && !w.lent(k, c) {
+			c.missing(k)
+		}
+	}
+}
+
+// ended tells of programs that end at their start.
+func (c *checker) ended(k want, programs []*object) {
+	severity := Note
+	for _, p := range programs {
+		switch s := Warning; {
+		case p.started != "" || c.musl && !isMaterial(p.at):
+			severity = Error
+		case !isMaterial(p.at):
+			severity = min(severity, s)
+		}
+	}
+	who := ""
+	if p := programs[0]; p.at != k.at || len(programs) > 1 {
+		who = fmt.Sprintf(": /%s cannot start", p.at)
+		if more := len(programs) - 1; more > 0 {
+			who += fmt.Sprintf(", nor can %d others", more)
+		}
+	}
+	c.find(severity, "elf-needed", "/"+k.at, c.provider(k), "/%s needs %s, which its loader does not find%s%s", k.at, k.name, c.elsewhere(k), who)
+}
+
+// missing tells of a library that cannot be loaded.
+func (c *checker) missing(k want) {
+	severity, after := Error, ""
+	switch there := c.elsewhere(k) != ""; {
+	case python.IsOptional(k.at):
+		severity, after = Warning, ": this optional module of Python cannot be imported"
+	case c.objects[k.at].preloaded && c.musl: // every process ends
+	case isMaterial(k.at), there && !c.inSystem(k.at) && !isExtension(k.at):
+		severity = Note
+	case !c.musl, there: // whoever loads it may have loaded that before
+		severity = Warning
+	}
+	c.find(severity, "elf-needed", "/"+k.at, c.provider(k), "/%s needs %s, which nothing in the image provides to it%s%s", k.at, k.name, c.elsewhere(k), after)
+}
+
+// lent reports whether a program that loads the library at run time may bring what it needs: it has loaded one of that
+// name itself, or its own rpath finds it.
+func (w wants) lent(k want, c *checker) bool {
+	if w.names[k.name] {
+		return true
+	}
+	r := rules{c: c, like: c.objects[k.at]}
+	for dir := range w.origins {
+		if r.open(path.Join("/", dir, k.name)) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// elsewhere says where a file of that name lies, for a person; "" where none does.
+func (c *checker) elsewhere(k want) string {
+	if c.byName == nil {
+		c.byName = map[string][]string{}
+		for _, n := range c.nodes {
+			if base := path.Base(n.Path); strings.Contains(base, ".so") && !n.IsDir() {
+				c.byName[base] = append(c.byName[base], n.Path)
+			}
+		}
+	}
+	for _, at := range c.byName[k.name] {
+		if t, err := c.Tree.Lookup(at); err == nil && c.objects[t.Path] != nil && c.objects[t.Path].Machine == c.objects[k.at].Machine {
+			return fmt.Sprintf(" (there is /%s, where it does not search)", at)
+		}
+	}
+	return ""
+}
+
+func (c *checker) provider(k want) string {
+	if c.musl {
+		return "add the package that provides so:" + k.name + ", or exclude the file"
+	}
+	return "add the package that has " + k.name + ", or leave the file out"
+}

@@ -1,0 +1,164 @@
+package check
+
+import (
+	"archive/tar"
+	"debug/elf"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/pyimg/pyimg/layers"
+)
+
+// A launch is a command line on its way to a program: the image's own, what a script's #! line makes of it, or what env,
+// tini and the like start in their place.
+type launch struct {
+	argv  []string
+	user  account
+	env   []string
+	dir   string   // where it starts
+	paths []string // PATH
+	depth int      // how many launches led here
+
+	check string // for findings on the program itself
+	where string // the field of the configuration, and the scripts that led here
+	at    string // where findings without a path of their own belong; "" is the configuration
+}
+
+// maxLaunches bounds how far one command leads to the next; Linux gives up at five scripts.
+const maxLaunches = 12
+
+// command checks what a container runs: entrypoint, with cmd behind it, or cmd alone.
+func (c *checker) command() {
+	field := "entrypoint"
+	if len(c.Config.Entrypoint) == 0 {
+		field = "cmd"
+	}
+	l := launch{argv: slices.Concat(c.Config.Entrypoint, c.Config.Cmd), user: c.user, env: c.Config.Env, dir: from("/", c.Config.WorkingDir), paths: c.runtimePaths(),
+		check: field, where: field}
+	if len(l.argv) == 0 {
+		return
+	}
+	c.launch(l)
+}
+
+// runtimePaths are the folders in which runc finds a bare command: it refuses those that are relative (Go's os/exec).
+func (c *checker) runtimePaths() []string {
+	list, set := lookupEnv(c.Config.Env, "PATH")
+	if !set {
+		return c.paths
+	}
+	absolute := slices.DeleteFunc(strings.Split(list, ":"), func(dir string) bool { return !path.IsAbs(dir) })
+	return folders("/", strings.Join(absolute, ":"))
+}
+
+// launchFinding notes a finding about a launch.
+func (c *checker) launchFinding(l launch, severity Severity, check, at, fix, format string, args ...any) {
+	if at == "" {
+		at = l.at
+	}
+	c.find(severity, check, at, fix, "%s: %s", l.where, fmt.Sprintf(format, args...))
+}
+
+// launch follows a command through PATH, symlinks, #! and programs that start others to a program that the platform runs.
+// See execve(2).
+func (c *checker) launch(l launch) {
+	command := l.argv[0]
+	if l.depth > maxLaunches {
+		c.launchFinding(l, Error, l.check, l.at, "let the script name a program", "the #! lines lead on and on, up to %s", command)
+		return
+	}
+	called, n, err := c.whichFrom(l.dir, command, l.paths)
+	if err != nil {
+		c.launchFinding(l, Error, l.check, absolute(command), "add the package, runtime or file that has it", "%v", err)
+		return
+	}
+	at, h := "/"+n.Path, n.Entry.Header
+	barrier := c.barrier(l.user, called)
+	bad := func(fix, format string, args ...any) { c.launchFinding(l, Error, l.check, at, fix, format, args...) }
+	switch {
+	case h.Typeflag == tar.TypeDir:
+		bad("name a program", "%s is a folder", at)
+	case h.Mode&0o111 == 0:
+		bad("give it the mode 0755", "%s is not executable (mode %04o)", at, h.Mode&0o7777)
+	case barrier != "":
+		bad("give the folder another mode, or move the program", "the user %s may not enter %s, in which %s is", l.user.who(), barrier, called)
+	case !l.user.may(n, mayExecute):
+		bad("give it another mode or owner", "the user %s may not run %s (mode %04o, owner %d:%d)", l.user.who(), at, h.Mode&0o7777, h.Uid, h.Gid)
+	case n.Entry.ELF != nil:
+		c.program(l, called, n)
+	case strings.HasPrefix(string(n.Entry.Kept), "#!"):
+		c.script(l, called, n)
+	case h.Size == 0 && h.Typeflag == tar.TypeReg:
+		bad("ship the file with its content", "%s is empty", at)
+	default:
+		bad("begin it with a #! line, or name its interpreter before it", "%s is neither an ELF program nor a script with a #! line", at)
+	}
+}
+
+// absolute is a command that is a path, or "".
+func absolute(command string) string {
+	if path.IsAbs(command) {
+		return command
+	}
+	return ""
+}
+
+// which finds a command as execvp(3) does, in the folders and the working directory of the configuration. called is the
+// path by which it is run.
+func (c *checker) which(command string, paths []string) (called string, n layers.Node, err error) {
+	return c.whichFrom(c.Config.WorkingDir, command, paths)
+}
+
+// whichFrom is which in another working directory.
+func (c *checker) whichFrom(dir, command string, paths []string) (called string, n layers.Node, err error) {
+	if strings.Contains(command, "/") {
+		called = from(dir, command)
+		if n, err = c.Tree.Lookup(called); err != nil {
+			return "", n, fmt.Errorf("%s: %w", called, err)
+		}
+		return called, n, nil
+	}
+	var dangling error
+	for _, dir := range paths {
+		at := path.Join(dir, command)
+		n, err := c.Tree.Lookup(at)
+		if err == nil && n.Entry.Header.Typeflag != tar.TypeDir && n.Entry.Header.Mode&0o111 != 0 {
+			return at, n, nil
+		}
+		if _, is := c.Tree.Lstat(at); err != nil && is == nil && dangling == nil {
+			dangling = err
+		}
+	}
+	if len(paths) == 0 {
+		return "", n, fmt.Errorf("%q is looked up in PATH, which the image has empty: container runtimes find no command", command)
+	}
+	err = fmt.Errorf("%q is not in the image's PATH (%s)", command, strings.Join(paths, ":"))
+	if dangling != nil {
+		err = fmt.Errorf("%w: %w", err, dangling)
+	}
+	return "", n, err
+}
+
+// program checks what the closure does not find out of a program that must start, and goes on to what that starts.
+func (c *checker) program(l launch, called string, n layers.Node) {
+	o := c.objects[n.Path]
+	if o == nil {
+		return
+	}
+	if o.Err != "" {
+		c.launchFinding(l, Error, l.check, "/"+n.Path, "replace the file", "/%s is damaged: %s", n.Path, o.Err)
+		return
+	}
+	o.started, c.runs = l.where, n
+	c.starts(l, called, n)
+}
+
+// static reports whether a program needs no loader, so that nothing is preloaded into it and it loads nothing itself. A
+// loader that is run as a program does both.
+func static(o *object) bool {
+	base := path.Base(o.at)
+	return o.Err == "" && o.Interp == "" && len(o.Needed) == 0 && (o.Type == elf.ET_EXEC || o.Type == elf.ET_DYN && o.Soname == "") &&
+		!strings.HasPrefix(base, "ld-") && !strings.HasPrefix(base, "libc.")
+}

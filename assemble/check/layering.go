@@ -1,0 +1,79 @@
+package check
+
+import (
+	"archive/tar"
+	"strings"
+
+	"github.com/pyimg/pyimg/layers"
+)
+
+// layering judges how the layers lie over each other.
+func (c *checker) layering() {
+	for _, o := range c.Oddities {
+		own := c.Own != nil && c.Own(o.Layer)
+		before := len(c.findings)
+		switch at := "/" + o.Path; o.Kind {
+		case layers.Whiteout:
+			c.whiteout(o, own)
+		case layers.Clash:
+			c.clash(o, own)
+		case layers.Through:
+			severity := Warning
+			if own || o.Hides > 0 {
+				severity = Error
+			}
+			c.find(severity, "layer-symlink", at, "put the path where the symlink leads",
+				"%s lies below a symlink: %s; some clients replace that by a folder, and what it led to is lost", at, o.Why)
+		case layers.Escape:
+			severity := Warning // absolute names are taken for relative ones
+			if strings.Contains(o.Why, "..") {
+				severity = Error
+			}
+			c.find(severity, "layer-escape", at, "make the layer anew with names below its root", "%s: %s", at, o.Why)
+		case layers.Lost:
+			c.find(Error, "layer-conflict", at, "move or leave out one of the two", "%s cannot be unpacked: %s", at, o.Why)
+		case layers.Obeyed:
+			c.find(Error, "overlay-mark", at, "make the layer anew without it, with a whiteout (.wh.NAME) where files are to be deleted",
+				"%s has %s, which overlayfs obeys: docker and podman hide files that other tools show", at, o.Why)
+		}
+		for i := range c.findings[before:] {
+			c.findings[before+i].Layer = c.Tree.LayerName(o.Layer)
+		}
+	}
+	for _, n := range c.nodes {
+		if h := n.Entry.Header; h.Typeflag == tar.TypeChar || h.Typeflag == tar.TypeBlock {
+			c.find(Note, "device", "/"+n.Path, "leave it out: container runtimes make /dev themselves", "/%s is a device, which rootless clients cannot make", n.Path)
+		}
+	}
+}
+
+// whiteout judges an entry that deletes: usual in images that were built by running commands, nowhere else.
+func (c *checker) whiteout(o layers.Oddity, own bool) {
+	at := "/" + o.Path
+	switch {
+	case own:
+		c.find(Error, "whiteout", at, "rename the file in what the layer was made of, or leave it out",
+			"the layer has a file with the name of a whiteout, .wh.: it deletes %s of the layers below (entries: %d)", at, o.Hides)
+	case o.Hides == 0:
+		c.find(Warning, "whiteout", at, "make the layer anew without it", "the layer has a whiteout of %s, which no layer below has", at)
+	}
+}
+
+func (c *checker) clash(o layers.Oddity, own bool) {
+	at := "/" + o.Path
+	n, err := c.Tree.Lstat(o.Path)
+	folder := err == nil && n.IsDir()
+	severity := Note
+	switch {
+	case own, folder && o.Hides > 0:
+		severity = Error
+	case o.Hides > 0:
+		severity = Warning
+	}
+	is, was := "a folder", "something else"
+	if !folder {
+		is, was = was, is
+	}
+	c.find(severity, "layer-conflict", at, "let both layers agree on what the path is",
+		"%s is %s in %q and %s in %q, which lies over it; entries hidden: %d", at, was, c.Tree.LayerName(o.Below), is, c.Tree.LayerName(o.Layer), o.Hides)
+}

@@ -1,0 +1,179 @@
+package check
+
+import (
+	"debug/elf"
+	"path"
+	"strings"
+
+	"github.com/pyimg/pyimg/layers"
+)
+
+// An object is an ELF file of the image.
+type object struct {
+	*layers.ELF
+	at         string // its path, without a leading slash
+	executable bool
+	started    string // the field of the configuration that starts it, or ""
+	preloaded  bool   // LD_PRELOAD names it
+	loaded     bool   // some program loads it at its start
+}
+
+// rules are how one loader finds libraries.
+type rules struct {
+	c      *checker
+	musl   bool
+	like   *object  // what a library must fit, by machine and class; may be nil
+	env    []string // LD_LIBRARY_PATH
+	system []string
+}
+
+// rules returns those of the loader that a program names as its interpreter, for "" those of the image's C library.
+func (c *checker) rules(interp string) rules {
+	r := rules{c: c, musl: c.musl, env: strings.FieldsFunc(c.env("LD_LIBRARY_PATH"), func(r rune) bool { return r == ':' || r == ';' })}
+	if interp != "" {
+		r.musl = strings.HasPrefix(path.Base(interp), "ld-musl-")
+	}
+	if r.musl {
+		r.system = c.muslPath(interp)
+	} else {
+		r.system = c.glibcPath()
+	}
+	return r
+}
+
+// muslPath is where musl searches what no rpath finds: /etc/ld-musl-ARCH.path, beside the loader's own prefix, or its
+// default (ldso/dynlink.c, load_library).
+func (c *checker) muslPath(interp string) []string {
+	if interp == "" {
+		for _, n := range c.nodes {
+			if strings.HasPrefix(path.Base(n.Path), "ld-musl-") && n.Entry.ELF != nil {
+				interp = "/" + n.Path
+				break
+			}
+		}
+	}
+	arch, _ := strings.CutSuffix(path.Base(interp), ".so.1")
+	prefix := path.Dir(path.Dir(interp))
+	n, err := c.Tree.Lookup(path.Join("/", prefix, "etc", arch+".path"))
+	if err != nil || n.Entry.Header.Typeflag == '5' {
+		return []string{"/lib", "/usr/local/lib", "/usr/lib"}
+	}
+	return strings.FieldsFunc(string(n.Entry.Kept), func(r rune) bool { return r == ':' || r == '\n' })
+}
+
+// glibcPath is what ldconfig(8) would have put into its cache, as far as the image shows: the folders of ld.so.conf, the
+// usual ones and those of multiarch.
+func (c *checker) glibcPath() []string {
+	dirs := []string{"/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib", "/lib32", "/usr/lib32"}
+	for _, n := range c.nodes {
+		dir, base := path.Split(n.Path)
+		switch {
+		case n.Path == "etc/ld.so.conf", dir == "etc/ld.so.conf.d/" && strings.HasSuffix(base, ".conf"):
+			for line := range strings.Lines(string(n.Entry.Kept)) {
+				if line = strings.TrimSpace(line); path.IsAbs(line) {
+					dirs = append(dirs, line)
+				}
+			}
+		case n.IsDir() && (dir == "lib/" || dir == "usr/lib/") && strings.Contains(base, "-linux-gnu"):
+			dirs = append(dirs, "/"+n.Path)
+		}
+	}
+	return dirs
+}
+
+// A loading is an object in a process.
+type loading struct {
+	*object
+	origin string   // the folder of the path by which it was found
+	by     *loading // what loaded it; nil for the program
+}
+
+// open returns the library at a path; nil where there is none that fits.
+func (r rules) open(at string) *object {
+	o, known := r.c.opened[at]
+	if !known {
+		if n, err := r.c.Tree.Lookup(at); err == nil {
+			o = r.c.objects[n.Path]
+		}
+		r.c.opened[at] = o
+	}
+	if o != nil && r.like != nil && (o.Machine != r.like.Machine || o.Class != r.like.Class) {
+		return nil
+	}
+	return o
+}
+
+// search finds a library for what needs it, and the folder in which it was found.
+func (r rules) search(name string, by *loading) (*object, string) {
+	for _, dirs := range [][]string{r.env, r.rpaths(by), r.system} {
+		for _, dir := range dirs {
+			if o := r.open(path.Join("/", dir, name)); o != nil {
+				return o, dir
+			}
+		}
+	}
+	return nil, ""
+}
+
+// rpaths are the folders that objects name themselves. musl takes RUNPATH for RPATH, and both for all that the object
+// leads to; glibc has RUNPATH for the object alone, and then no RPATH.
+func (r rules) rpaths(by *loading) []string {
+	var dirs []string
+	for l := by; l != nil; l = l.by {
+		list := l.RunPath
+		switch {
+		case len(list) == 0:
+			list = l.RPath
+		case !r.musl && l != by:
+			continue
+		}
+		dirs = append(dirs, r.expand(list, l.origin)...)
+		if !r.musl && l == by && len(l.RunPath) > 0 {
+			break
+		}
+	}
+	return dirs
+}
+
+// expand fills in $ORIGIN. musl drops the whole list for any other variable (fixup_rpath).
+func (r rules) expand(list []string, origin string) []string {
+	var dirs []string
+	for _, dir := range list {
+		dir = strings.NewReplacer("${ORIGIN}", origin, "$ORIGIN", origin).Replace(dir)
+		switch {
+		case strings.Contains(dir, "$") && r.musl:
+			return nil
+		case strings.Contains(dir, "$"):
+			for _, lib := range []string{"lib", "lib64"} {
+				dirs = append(dirs, strings.NewReplacer("${LIB}", lib, "$LIB", lib).Replace(dir))
+			}
+		case dir != "":
+			dirs = append(dirs, dir)
+		}
+	}
+	return dirs
+}
+
+// itself reports whether the loader takes the name for its own: it is in the process already.
+func (r rules) itself(name string, interp string) bool {
+	if interp != "" && path.Base(interp) == name {
+		return true
+	}
+	if !r.musl {
+		return strings.HasPrefix(name, "ld-linux") || strings.HasPrefix(name, "ld64.so.") || strings.HasPrefix(name, "linux-vdso")
+	}
+	if strings.HasPrefix(name, "ld-musl-") {
+		return true
+	}
+	for _, own := range []string{"c", "pthread", "rt", "m", "dl", "util", "xnet"} { // ldso/dynlink.c, load_library
+		if strings.HasPrefix(name, "lib"+own+".") {
+			return true
+		}
+	}
+	return false
+}
+
+// fits reports whether the object is for the image's machine, or one of its own that the machine may run, too.
+func (c *checker) fits(o *object) bool {
+	return c.Machine == elf.EM_NONE || o.Machine == c.Machine && o.Class == c.Bits
+}

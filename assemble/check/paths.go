@@ -1,0 +1,71 @@
+package check
+
+import (
+	"archive/tar"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/pyimg/pyimg/layers"
+)
+
+// links checks that symlinks lead somewhere.
+func (c *checker) links() {
+	interpreter := regexp.MustCompile(`^python[0-9.]*$`)
+	for _, n := range c.nodes {
+		if n.Entry.Header.Typeflag != tar.TypeSymlink || isRuntimes(n) {
+			continue
+		}
+		_, err := c.Tree.Lookup(n.Path)
+		if err == nil {
+			continue
+		}
+		severity := Note
+		switch base := path.Base(n.Path); {
+		case c.inPath(n.Path) && interpreter.MatchString(base):
+			severity = Error
+			if _, _, err := c.which(base, c.paths); err == nil {
+				severity = Warning // PATH goes on to another one
+			}
+		case c.inPath(n.Path), c.inSystem(n.Path):
+			severity = Warning
+		}
+		c.find(severity, "dangling-link", "/"+n.Path, "add what it leads to, or leave it out",
+			"/%s is a symlink to %s, and leads nowhere: %v", n.Path, n.Entry.Header.Linkname, err)
+	}
+}
+
+// isRuntimes reports whether a symlink leads to where the container's runtime mounts something, or programs make things
+// as they run.
+func isRuntimes(n layers.Node) bool {
+	to := n.Entry.Header.Linkname
+	if !path.IsAbs(to) {
+		to = path.Join("/", path.Dir(n.Path), to)
+	}
+	return slices.ContainsFunc([]string{"/proc", "/dev", "/sys", "/run", "/var/run", "/tmp", "/etc/mtab"}, func(dir string) bool {
+		return to == dir || strings.HasPrefix(to, dir+"/")
+	})
+}
+
+// modes lists what runs with another's rights, and what everyone may change.
+func (c *checker) modes() {
+	const (
+		setuid, setgid, sticky = 0o4000, 0o2000, 0o1000
+		everyone               = 0o002
+	)
+	for _, n := range c.nodes {
+		h, at := n.Entry.Header, "/"+n.Path
+		regular := h.Typeflag == tar.TypeReg || h.Typeflag == tar.TypeLink
+		switch {
+		case regular && h.Mode&(setuid|setgid) != 0 && h.Mode&0o111 != 0:
+			c.find(Note, "setuid", at, "take the bit away, or leave the program out, if nobody needs it",
+				"%s runs with the rights of %d:%d (mode %04o)", at, h.Uid, h.Gid, h.Mode)
+		case regular && h.Mode&everyone != 0:
+			c.find(Warning, "world-writable", at, "take the bit away", "%s can be changed by everyone (mode %04o)", at, h.Mode)
+		case n.IsDir() && h.Mode&everyone != 0 && h.Mode&sticky == 0 && n.Path != "":
+			c.find(Warning, "world-writable", at, "give it the sticky bit (mode 1777)",
+				"in %s everyone may remove the files of others (mode %04o)", at, h.Mode)
+		}
+	}
+}

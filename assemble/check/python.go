@@ -1,0 +1,237 @@
+package check
+
+import (
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pyimg/pyimg/layers"
+)
+
+// A pythonVersion is major and minor, and whether it has no global lock.
+type pythonVersion struct {
+	major, minor int
+	free         bool
+}
+
+// folder is the name of its folder in lib.
+func (v pythonVersion) folder() string {
+	name := "python" + strconv.Itoa(v.major) + "." + strconv.Itoa(v.minor)
+	if v.free {
+		name += "t"
+	}
+	return name
+}
+
+// pythonName returns what the name of a program, library or folder says of the Python in it: python3.13,
+// libpython3.13.so.1.0.
+func pythonName(name string) (pythonVersion, bool) {
+	rest, is := strings.CutPrefix(strings.TrimPrefix(name, "lib"), "python")
+	if !is {
+		return pythonVersion{}, false
+	}
+	rest, _, _ = strings.Cut(rest, ".so")
+	rest, free := strings.CutSuffix(rest, "t")
+	major, minor, dotted := strings.Cut(rest, ".")
+	a, err1 := strconv.ParseUint(major, 10, 16)
+	b, err2 := strconv.ParseUint(minor, 10, 16)
+	return pythonVersion{int(a), int(b), free}, dotted && err1 == nil && err2 == nil
+}
+
+// A pythonRun is an interpreter that is started, or the one of PATH.
+type pythonRun struct {
+	called  string // the path by which it is started
+	exe     layers.Node
+	version pythonVersion
+	known   bool // version is
+}
+
+// python checks what the environment asks of Python, that its library is there, and what it can import.
+func (c *checker) python() {
+	libs := c.stdlibs()
+	run, ok := c.interpreter()
+	c.extensions(libs, run)
+	c.abandoned(libs)
+	c.bytecode(libs, run)
+	if !ok {
+		return
+	}
+	c.mallocOf(run.exe, run.version, run.known)
+	c.staticPython(run)
+	if !run.known {
+		return
+	}
+	n, v, dir := run.exe, run.version, run.version.folder()
+	if home := c.env("PYTHONHOME"); home != "" {
+		home, _, _ = strings.Cut(home, ":")
+		if !c.hasLibrary(home, dir) {
+			c.find(Error, "python-env", absolute(home), "unset it: Python finds its own",
+				"PYTHONHOME is %s, which has no lib/%s/encodings: python3 ends at its start", home, dir)
+		}
+	} else if prefix := path.Dir(path.Dir("/" + n.Path)); !c.hasLibrary(prefix, dir) && c.venv(run) == nil {
+		c.find(Warning, "python-library", "/"+n.Path, "ship the standard library beside it",
+			"/%s is a Python %d.%d, and %s/lib/%s/encodings is missing", n.Path, v.major, v.minor, strings.TrimSuffix(prefix, "/"), dir)
+	}
+}
+
+// interpreter is the Python that the container runs, else the one of PATH.
+func (c *checker) interpreter() (pythonRun, bool) {
+	if c.started != nil {
+		return *c.started, true
+	}
+	names := []string{"python3", "python"}
+	for _, argv := range [][]string{c.Config.Cmd, c.Config.Entrypoint} {
+		if len(argv) > 0 && isPythonName(path.Base(argv[0])) {
+			names = slices.Insert(names, 0, argv[0])
+		}
+	}
+	for _, name := range names {
+		if called, n, err := c.which(name, c.paths); err == nil {
+			return c.pythonRun(called, n), true
+		}
+	}
+	return pythonRun{}, false
+}
+
+func (c *checker) pythonRun(called string, n layers.Node) pythonRun {
+	v, known := c.versionOf(n)
+	return pythonRun{called, n, v, known}
+}
+
+// versionOf finds out a Python's version from its own name, the library that it is linked to, or the only standard library
+// under its prefix.
+func (c *checker) versionOf(n layers.Node) (pythonVersion, bool) {
+	if v, ok := pythonName(path.Base(n.Path)); ok {
+		return v, true
+	}
+	if o := c.objects[n.Path]; o != nil {
+		for _, name := range o.Needed {
+			if v, ok := pythonName(name); ok {
+				return v, true
+			}
+		}
+	}
+	var only []pythonVersion
+	for _, lib := range c.stdlibs() {
+		if path.Dir(path.Dir(lib.dir)) == path.Dir(path.Dir(n.Path)) {
+			only = append(only, lib.version)
+		}
+	}
+	if len(only) == 1 {
+		return only[0], true
+	}
+	return pythonVersion{}, false
+}
+
+// staticPython warns of a Python without a loader: it cannot import extension modules, and nothing is preloaded into it.
+func (c *checker) staticPython(run pythonRun) {
+	o := c.objects[run.exe.Path]
+	if o == nil || !static(o) {
+		return
+	}
+	at, modules := "/"+run.exe.Path, 0
+	for _, n := range c.nodes {
+		if isExtension(n.Path) {
+			modules++
+		}
+	}
+	if modules > 0 {
+		c.find(Warning, "python-static", at, "take a Python that is linked dynamically",
+			"%s is linked statically: it imports none of the %d extension modules (.so) in the image", at, modules)
+	}
+	if preload := c.env("LD_PRELOAD"); preload != "" && c.runs.Path != run.exe.Path {
+		c.find(Warning, "preload", at, "take a Python that is linked dynamically, or unset LD_PRELOAD",
+			"%s is linked statically: LD_PRELOAD does nothing, and no allocator is loaded", at)
+	}
+}
+
+func (c *checker) hasLibrary(prefix, dir string) bool {
+	for _, lib := range []string{"lib", "lib64"} {
+		if _, err := c.Tree.Lookup(path.Join("/", prefix, lib, dir, "encodings")); err == nil {
+			return true
+		}
+	}
+	zip := strings.Replace(dir, ".", "", 1) + ".zip" // python313.zip
+	_, err := c.Tree.Lookup(path.Join("/", prefix, "lib", zip))
+	return err == nil
+}
+
+// mallocOf checks PYTHONMALLOC: a name that this Python does not know ends it at its start (Python/preconfig.c).
+func (c *checker) mallocOf(n layers.Node, v pythonVersion, known bool) {
+	value := c.env("PYTHONMALLOC")
+	name := strings.TrimSuffix(value, "_debug")
+	switch {
+	case value == "":
+	case name == "mimalloc" && known && v.major == 3 && v.minor < 13:
+		c.find(Error, "python-malloc", "/"+n.Path, "take CPython 3.13 or newer, or choose another allocator",
+			"PYTHONMALLOC is %s, which CPython knows from 3.13 on; /%s is %d.%d and ends at its start", value, n.Path, v.major, v.minor)
+	case !slices.Contains([]string{"default", "debug", "malloc", "pymalloc", "mimalloc"}, name):
+		c.find(Error, "python-malloc", "/"+n.Path, "leave it out", "PYTHONMALLOC is %q, which no CPython knows: it ends at its start", value)
+	}
+}
+
+// settings checks what other variables name.
+func (c *checker) settings() {
+	for _, name := range []string{"PYTHONPATH", "LD_LIBRARY_PATH"} {
+		for dir := range strings.SplitSeq(c.env(name), ":") {
+			if _, err := c.Tree.Lookup(dir); path.IsAbs(dir) && err != nil {
+				c.find(Note, "environment", dir, "leave it out, or mount it", "%s names %s, which is not in the image", name, dir)
+			}
+		}
+	}
+	c.locale()
+	c.timezone()
+	c.certificates()
+}
+
+// locale checks that glibc has the locale that is asked for; musl has but one and takes any name.
+func (c *checker) locale() {
+	for _, name := range []string{"LC_ALL", "LANG"} {
+		value := c.env(name)
+		language, _, _ := strings.Cut(value, ".")
+		if c.musl || value == "" || language == "C" || language == "POSIX" {
+			continue
+		}
+		for _, dir := range []string{"usr/lib/locale/locale-archive", "usr/lib/locale/" + value, "usr/lib/locale/" + language + ".utf8"} {
+			if _, err := c.Tree.Lookup(dir); err == nil {
+				return
+			}
+		}
+		c.find(Warning, "locale", "", "set it to C.UTF-8, or generate the locale", "%s is %s, which /usr/lib/locale does not have", name, value)
+		return
+	}
+}
+
+// certificates checks that what can speak TLS has somebody to trust.
+func (c *checker) certificates() {
+	for _, name := range []string{"SSL_CERT_FILE", "SSL_CERT_DIR"} {
+		if at := c.env(name); at != "" {
+			if _, err := c.Tree.Lookup(at); err != nil {
+				c.find(Warning, "ca-bundle", absolute(at), "add ca-certificates-bundle, or leave the variable out", "%s names %s: %v", name, at, err)
+			}
+			return
+		}
+	}
+	user := ""
+	for _, n := range c.nodes {
+		base := path.Base(n.Path)
+		if strings.HasPrefix(base, "libssl.so") || strings.HasPrefix(base, "_ssl.") && isExtension(n.Path) {
+			user = "/" + n.Path
+		}
+		if n.Path == "etc/ssl/certs" || strings.HasPrefix(n.Path, "etc/ssl/certs/") && n.IsDir() {
+			continue
+		}
+		if strings.HasPrefix(n.Path, "etc/ssl/certs/") || strings.HasSuffix(n.Path, "-packages/certifi/cacert.pem") {
+			return
+		}
+	}
+	for _, at := range []string{"etc/ssl/cert.pem", "etc/pki/tls/certs/ca-bundle.crt", "etc/ssl/ca-bundle.pem", "usr/lib/ssl/cert.pem"} {
+		if _, err := c.Tree.Lookup(at); err == nil {
+			return
+		}
+	}
+	if user != "" {
+		c.find(Warning, "ca-bundle", user, "add ca-certificates-bundle", "%s is there, and no certificates to trust: verified connections will fail", user)
+	}
+}

@@ -1,0 +1,253 @@
+package check
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/pyimg/pyimg/assemble/python"
+	"github.com/pyimg/pyimg/layers"
+)
+
+// runsPython checks what a Python is told to run: python3 FILE and python3 -m MODULE.
+func (c *checker) runsPython(l launch, called string, n layers.Node) {
+	run := c.pythonRun(called, n)
+	c.started = &run
+	minor := 0
+	if run.known && run.version.major == 3 {
+		minor = run.version.minor
+	}
+	name := path.Base(l.argv[0])
+	a, err := python.ParseArguments(l.argv[1:], minor)
+	switch {
+	case err != nil:
+		c.launchFinding(l, Error, "python-arguments", "", "see python3 --help", "%s ends at its start: %v", name, err)
+	case a.File != "":
+		c.runsFile(l, name, a.File)
+	case a.Module != "" && run.known:
+		c.runsModule(l, run, a)
+	}
+}
+
+func (c *checker) runsFile(l launch, name, file string) {
+	const check = "python-file"
+	n, ok := c.readsFile(l, check, name, file)
+	if !ok {
+		return
+	}
+	if n.Entry.ELF != nil {
+		c.launchFinding(l, Error, check, "/"+n.Path, "name the program itself", "%s is to run /%s, which is a program or library and no script", name, n.Path)
+	}
+	if n.IsDir() && !c.has(path.Join(n.Path, "__main__.py")) && !c.has(path.Join(n.Path, "__main__.pyc")) {
+		c.launchFinding(l, Error, check, "/"+n.Path, "name the script in it", "%s is to run /%s, which is a folder without __main__.py", name, n.Path)
+	}
+}
+
+func (c *checker) has(at string) bool {
+	n, err := c.Tree.Lookup(at)
+	return err == nil && !n.IsDir()
+}
+
+// runsModule checks python3 -m MODULE as runpy does it.
+func (c *checker) runsModule(l launch, run pythonRun, a python.Arguments) {
+	const check, fix = "python-module", "add the module, or set workdir or PYTHONPATH to the folder that has it"
+	p := c.importPath(run, a, l)
+	severity := Error
+	if p.open != "" {
+		severity = Warning
+	}
+	m, err := p.find(a.Module)
+	if err != nil {
+		if p.open != "" {
+			err = fmt.Errorf("%w; %s", err, p.open)
+		}
+		c.launchFinding(l, severity, check, "", fix, "%s cannot run -m %s: %v%s", path.Base(l.argv[0]), a.Module, err, c.elsewhereModule(a.Module))
+		return
+	}
+	if m.at == "" {
+		return
+	}
+	n, err := c.Tree.Lookup(m.at)
+	if err != nil {
+		return
+	}
+	h := n.Entry.Header
+	if dir := c.barrier(l.user, m.at); dir != "" || !l.user.may(n, mayRead) {
+		c.launchFinding(l, Error, check, "/"+n.Path, "give it another mode or owner", "the user %s may not read /%s (mode %04o, owner %d:%d), which -m %s means",
+			l.user.who(), n.Path, h.Mode&0o7777, h.Uid, h.Gid, a.Module)
+	}
+}
+
+// elsewhereModule names a file of that module that is not on the import path, for a person.
+func (c *checker) elsewhereModule(module string) string {
+	stem := "/" + strings.ReplaceAll(strings.TrimSuffix(module, ".py"), ".", "/")
+	for _, n := range c.nodes {
+		for _, end := range []string{".py", "/__main__.py", "/__init__.py"} {
+			if !n.IsDir() && strings.HasSuffix("/"+n.Path, stem+end) {
+				return " (there is /" + n.Path + ")"
+			}
+		}
+	}
+	return ""
+}
+
+// A searchPath is sys.path of a Python.
+type searchPath struct {
+	c     *checker
+	dirs  []string
+	abi   python.ABI
+	lines int    // of .pth files that were read
+	open  string // why a module may be there that is not found here; ""
+}
+
+// importPath is where a Python looks for modules. See site.py and Modules/getpath.py.
+func (c *checker) importPath(run pythonRun, a python.Arguments, l launch) *searchPath {
+	env := func(name string) string { value, _ := lookupEnv(l.env, name); return value }
+	p := &searchPath{c: c, abi: c.abi(stdlib{version: run.version})}
+	if !a.SafePath && (a.IgnoreEnvironment || env("PYTHONSAFEPATH") == "") {
+		p.add(l.dir)
+	}
+	home := ""
+	if !a.IgnoreEnvironment {
+		home = env("PYTHONHOME")
+		for _, dir := range folders(l.dir, env("PYTHONPATH")) {
+			p.add(dir)
+		}
+	}
+	bases := c.bases(run, home)
+	folder := run.version.folder()
+	for _, base := range bases {
+		for _, lib := range []string{"lib", "lib64"} {
+			std := path.Join(base, lib, folder)
+			p.add(std)
+			p.add(path.Join(std, "lib-dynload"))
+			for _, known := range c.stdlibs() {
+				if "/"+known.dir == std {
+					p.abi = c.abi(known)
+				}
+			}
+		}
+		p.add(path.Join(base, "lib", strings.Replace(folder, ".", "", 1)+".zip"))
+	}
+	if len(bases) == 0 {
+		p.open = "its standard library was not found"
+	}
+	if !a.NoSite {
+		user := cmp.Or(env("HOME"), l.user.home)
+		if a.NoUserSite || env("PYTHONNOUSERSITE") != "" && !a.IgnoreEnvironment {
+			user = ""
+		}
+		p.site(run, bases, user)
+	}
+	return p
+}
+
+// add puts a folder on the path; a zip file is one that cannot be looked into.
+func (p *searchPath) add(dir string) {
+	n, err := p.c.Tree.Lookup(dir)
+	switch {
+	case p.c.inVolume(dir):
+		p.open = dir + " is in a volume"
+	case err != nil:
+		return
+	case !n.IsDir():
+		p.open = dir + " is an archive, which is not looked into"
+		return
+	}
+	if at := "/" + n.Path; err == nil && !slices.Contains(p.dirs, at) && len(p.dirs) < maxImportPath {
+		p.dirs = append(p.dirs, at)
+	}
+}
+
+// maxImportPath and maxPthLines bound sys.path and what is read for it; the .pth files of real images have a few lines.
+const (
+	maxImportPath = 200
+	maxPthLines   = 10_000
+)
+
+// site adds what site.py does: site-packages of the virtual environment or the installation, those in the home of the user
+// unless that is "", and what .pth files name.
+func (p *searchPath) site(run pythonRun, bases []string, home string) {
+	folder := run.version.folder()
+	var dirs []string
+	venv := p.c.venv(run)
+	if venv != nil {
+		bases = slices.Clip(bases)
+		if !venv.system {
+			bases = nil
+		}
+		bases = append([]string{venv.prefix}, bases...)
+	}
+	for _, base := range bases {
+		for _, packages := range []string{"site-packages", "dist-packages"} {
+			for _, lib := range []string{"lib/" + folder, "lib64/" + folder, "local/lib/" + folder, "lib/python3"} {
+				dirs = append(dirs, path.Join(base, lib, packages))
+			}
+		}
+	}
+	if (venv == nil || venv.system) && len(bases) > 0 {
+		dirs = append(dirs, "/usr/local/lib/"+folder+"/dist-packages") // Debian's
+	}
+	if home != "" {
+		dirs = append(dirs, path.Join("/", home, ".local/lib", folder, "site-packages"))
+	}
+	for _, dir := range dirs {
+		if n, err := p.c.Tree.Lookup(dir); err == nil && n.IsDir() {
+			p.add(dir)
+			p.pth(n.Path)
+		}
+	}
+}
+
+// pth adds what the .pth files of a folder name.
+func (p *searchPath) pth(dir string) {
+	for _, n := range p.c.children(dir) {
+		if !strings.HasSuffix(n.Path, ".pth") || n.IsDir() {
+			continue
+		}
+		if n.Entry.Kept == nil && n.Entry.Header.Size > 0 {
+			p.open = "/" + n.Path + " is too long to be read"
+		}
+		for line := range strings.Lines(string(n.Entry.Kept)) {
+			if p.lines++; p.lines > maxPthLines {
+				p.open = "its .pth files have too many lines to be read"
+				return
+			}
+			line = strings.TrimRight(line, " \t\r\n")
+			switch {
+			case line == "" || line[0] == '#':
+			case strings.HasPrefix(line, "import ") || strings.HasPrefix(line, "import\t"):
+				if !isHarmlessHook(path.Base(n.Path)) {
+					p.open = "/" + n.Path + " runs code that may add modules"
+				}
+			case path.IsAbs(line):
+				p.add(line)
+			default:
+				p.add(path.Join("/", dir, line))
+			}
+		}
+	}
+}
+
+// isHarmlessHook knows the .pth files of widely used packages whose code adds no modules.
+func isHarmlessHook(base string) bool {
+	return base == "distutils-precedence.pth" || base == "_virtualenv.pth" || strings.HasSuffix(base, "-nspkg.pth") || strings.Contains(base, "coverage")
+}
+
+// children are the nodes in a folder, not those below them.
+func (c *checker) children(dir string) []layers.Node {
+	in := dir + "/"
+	if dir == "" {
+		in = ""
+	}
+	i, _ := slices.BinarySearchFunc(c.nodes, in, func(n layers.Node, in string) int { return strings.Compare(n.Path, in) })
+	var found []layers.Node
+	for ; i < len(c.nodes) && strings.HasPrefix(c.nodes[i].Path, in); i++ {
+		if !strings.Contains(c.nodes[i].Path[len(in):], "/") {
+			found = append(found, c.nodes[i])
+		}
+	}
+	return found
+}
