@@ -149,7 +149,7 @@ func (c *compilation) pass(ctx context.Context, p *pass, contents []content, out
 		if err == nil {
 			continue
 		}
-		if ctx.Err() != nil || !p.started || stops == maxStops || len(contents) == 0 {
+		if ctx.Err() != nil || errors.As(err, new(forgedError)) || !p.started || stops == maxStops || len(contents) == 0 {
 			return fmt.Errorf("compiling Python modules with %s: %w", c.python.Program, err)
 		}
 		at := contents[0].source.Path
@@ -185,6 +185,9 @@ func (c *compilation) interpret(ctx context.Context, p *pass, contents []content
 	}
 	return done, err
 }
+
+// A forgedError says that an interpreter answered what the driver does not.
+type forgedError struct{ error }
 
 // feed writes the records that the driver reads.
 func (c *compilation) feed(w io.Writer, contents []content) error {
@@ -225,7 +228,7 @@ func (c *compilation) read(r *bufio.Reader, p *pass, contents []content, out io.
 			continue
 		}
 		if err := c.check(magic, kind, data, s); err != nil {
-			return i, fmt.Errorf("what Python made of /%s is no bytecode of it: %w", name, err)
+			return i, forgedError{fmt.Errorf("what Python made of /%s is no bytecode of it: %w", name, err)}
 		}
 		p.sums[name] = sha256.Sum256(data)
 		if out != nil {
