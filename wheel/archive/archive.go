@@ -40,7 +40,7 @@ type Member struct {
 	rawName string
 }
 
-// Executable reports whether the member is a file that somebody may execute, as
+// Executable reports whether the member is a file with a bit of execution set, as
 // pip decides it.
 func (m Member) Executable() bool {
 	return m.Unix&typeMask == typeFile && m.Unix&0o111 != 0

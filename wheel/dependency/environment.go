@@ -5,8 +5,8 @@ import (
 )
 
 // Environment is what markers are evaluated for: the Python of an image. Its
-// platform_release and platform_version are the kernel's; nobody knows them
-// before the image runs, so it has none.
+// platform_release and platform_version are the kernel's, which is not known
+// before the image runs: it has none.
 type Environment struct {
 	ImplementationName    string // "cpython"
 	ImplementationVersion string // "3.13.5"
@@ -34,7 +34,7 @@ const (
 )
 
 // WithExtra is the environment for markers of a package's metadata while extra
-// is wanted; "" stands for no extra.
+// is wanted; "" means no extra.
 func (e Environment) WithExtra(extra string) Environment {
 	e.scope, e.extra = inMetadata, Normalize(extra)
 	return e

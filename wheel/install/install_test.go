@@ -220,6 +220,27 @@ func TestMergeRefusesToReplaceTheRuntime(t *testing.T) {
 	}
 }
 
+func TestMissingModules(t *testing.T) {
+	t.Parallel()
+	plans, err := merge(t, nil,
+		wheeltest.Wheel{Name: "a", Files: []wheeltest.File{{Name: "a/__init__.py"}, {Name: "a/cli.py"}, {Name: "a/fast.cpython-313-x86_64-linux-musl.so"}, {Name: "a/space/x.py"}},
+			EntryPoints: "[console_scripts]\none = a:x\ntwo = a.cli:x\nthree = a.fast:x\nfour = a.gone:x\nfive = b.other:x\nsix = json.tool:main\n[gui_scripts]\nseven = a.space:x\n"},
+		wheeltest.Wheel{Name: "b", Files: []wheeltest.File{{Name: "b-1.0.data/platlib/b/other.py"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var missing []string
+	for _, m := range install.MissingModules(plans, func(at string) bool { return at == "usr/local/lib/python3.13/json/tool.py" }) {
+		missing = append(missing, path.Base(m.Path)+" "+m.Module+" "+m.Wheel)
+	}
+	if diff := cmp.Diff([]string{"four a.gone a-1.0-py3-none-any.whl", "seven a.space a-1.0-py3-none-any.whl"}, missing); diff != "" {
+		t.Error(diff)
+	}
+	if n := len(install.MissingModules(plans, nil)); n != 3 {
+		t.Errorf("%d scripts without the standard library, want 3", n)
+	}
+}
+
 func TestInstalled(t *testing.T) {
 	t.Parallel()
 	rows := []distinfo.Row{{Path: "foo/a.py"}, {Path: "../../../bin/foo"}, {Path: "/etc/foo"}, {Path: "foo/a.py"}, {Path: "../../../../../../etc/passwd"}}

@@ -31,7 +31,8 @@ func Merge(plans []Plan, owned func(path string) bool) ([]Plan, error) {
 	})
 	merged := make([]Plan, len(plans))
 	for i, p := range plans {
-		merged[i].Wheel = p.Wheel
+		merged[i] = p
+		merged[i].Files = nil
 	}
 	var faults []error
 	var before placed

@@ -31,7 +31,12 @@ func NewScheme(prefix, python string) Scheme {
 	return Scheme{Purelib: site, Platlib: site, Headers: path.Join(prefix, "include", python), Scripts: path.Join(prefix, "bin"), Data: prefix}
 }
 
-// Options are what a plan depends on beside the wheel.
+// modules are the folders of modules: those of wheels, and that of the standard library.
+func (s Scheme) modules() []string {
+	return []string{s.Purelib, s.Platlib, path.Dir(s.Purelib)}
+}
+
+// Options are what a plan depends on in addition to the wheel.
 type Options struct {
 	Scheme      Scheme
 	Interpreter string        // for first lines of scripts: "/usr/local/bin/python3.13"
@@ -54,8 +59,12 @@ type File struct {
 
 // Plan is what one wheel leaves.
 type Plan struct {
-	Wheel string // its file name
-	Files []File // sorted by path, each path once
+	Wheel   string   // its file name
+	Files   []File   // sorted by path, each path once
+	Scripts []Script // of entry points
+
+	folders   []string // where Python looks for modules
+	extSuffix string
 }
 
 // The kinds of files that installers add.
@@ -100,7 +109,11 @@ func newPlan(w *wheel.Wheel, sums []wheel.Sum, o Options) (Plan, error) {
 		t.request(path.Join(info, "REQUESTED"))
 	}
 	t.put(generated(path.Join(info, "RECORD"), plain, t.record(w.Record), "RECORD"))
-	return Plan{Wheel: w.Filename.Text, Files: t.sorted()}, nil
+	p := Plan{Wheel: w.Filename.Text, Files: t.sorted(), folders: o.Scheme.modules(), extSuffix: o.Target.ExtSuffix}
+	for _, s := range scripts {
+		p.Scripts = append(p.Scripts, Script{path.Join(o.Scheme.Scripts, s.name), s.module})
+	}
+	return p, nil
 }
 
 // tree is the files so far, with what RECORD needs to know of them.

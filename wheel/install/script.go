@@ -10,8 +10,9 @@ import (
 
 // script is what an entry point becomes.
 type script struct {
-	name string
-	text []byte
+	name   string
+	module string
+	text   []byte
 }
 
 // entryPointScripts are the scripts of console_scripts, then those of gui_scripts:
@@ -113,7 +114,7 @@ if __name__ == '__main__':
     sys.argv[0] = re.sub(r'(-script\.pyw|\.exe)?$', '', sys.argv[0])
     sys.exit(` + object + `())
 `
-	return script{p.Name, []byte(text)}, nil
+	return script{p.Name, module, []byte(text)}, nil
 }
 
 // checkScriptName refuses what is no file name, what pip mangles, and the names

@@ -18,7 +18,7 @@ import (
 type Options struct {
 	Extras []string
 	Groups []string // dependency groups; nil means the lock's default groups, which a uv.lock does not have
-	// Completer is asked for a wheel where the lock has none for a platform; nil asks nobody.
+	// Completer is asked for a wheel where the lock has none for a platform; nil means that such a platform is a fault.
 	Completer Completer
 }
 

@@ -95,6 +95,9 @@ func Name(location string) string {
 	if u, err := url.Parse(location); err == nil && u.Scheme != "" {
 		return path.Base(u.Path)
 	}
+	if strings.Contains(location, "://") {
+		location, _, _ = strings.Cut(location, "?") // a URL that is not valid may still hold a secret
+	}
 	return location[strings.LastIndexAny(location, `/\`)+1:]
 }
 
