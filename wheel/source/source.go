@@ -92,7 +92,7 @@ func ParseHashes(table map[string]string) (Hashes, error) {
 
 // Name is the file's name at the end of a URL or path.
 func Name(location string) string {
-	if u, err := url.Parse(location); err == nil && u.Scheme != "" {
+	if u, err := url.Parse(location); err == nil && len(u.Scheme) > 1 { // one letter is a drive
 		return path.Base(u.Path)
 	}
 	if strings.Contains(location, "://") {
