@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/apktest"
 	"github.com/pyimg/pyimg/internal/fixture"
 )
 
@@ -26,23 +25,13 @@ func hello() fixture.Package {
 	}
 }
 
-// listed is the package as an index lists the archive.
-func listed(t testing.TB, a *fixture.Archive) *apk.Package {
-	t.Helper()
-	index, err := apk.ReadIndex(bytes.NewReader(buildIndex(t, fixture.Index{Archives: []*fixture.Archive{a}})), apk.IndexOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return slices.Collect(index.Packages())[0]
-}
-
 func TestOpenArchive(t *testing.T) {
 	t.Parallel()
 	for _, split := range []int{1, 3} {
 		p := hello()
 		p.SplitData = split
-		a := buildPackage(t, p)
-		want := apk.Expect{Package: listed(t, a), Keyring: ringOf(t, fixture.TestKey()), Name: "NAME"}
+		a := apktest.Build(t, p)
+		want := apk.Expect{Package: apktest.Listed(t, a), Keyring: apktest.Ring(t, fixture.TestKey()), Name: "NAME"}
 		got, err := apk.OpenArchive(iotest.HalfReader(bytes.NewReader(a.Bytes())), want)
 		if err != nil {
 			t.Fatal(err)
@@ -59,7 +48,7 @@ func TestOpenArchive(t *testing.T) {
 
 func TestParseControl(t *testing.T) {
 	t.Parallel()
-	c, err := apk.ParseControl(buildPackage(t, hello()).Control)
+	c, err := apk.ParseControl(apktest.Build(t, hello()).Control)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,8 +69,8 @@ func TestParseControl(t *testing.T) {
 
 func TestOpenArchiveRefuses(t *testing.T) {
 	t.Parallel()
-	a := buildPackage(t, hello())
-	p := listed(t, a)
+	a := apktest.Build(t, hello())
+	p := apktest.Listed(t, a)
 	renamed := *p
 	renamed.Version = "2-r0"
 	flipped := fixture.Archive{Signature: a.Signature, Control: fixture.FlipByte(a.Control, 30), Data: a.Data}
@@ -89,7 +78,7 @@ func TestOpenArchiveRefuses(t *testing.T) {
 	more.Depends = append(more.Depends, "evil")
 	unsigned := hello()
 	unsigned.SignWith = []*fixture.Key{}
-	control := buildPackage(t, fixture.Package{Name: "hello", Version: "1-r0", Info: []string{"pkgdesc = bell\a"}})
+	control := apktest.Build(t, fixture.Package{Name: "hello", Version: "1-r0", Info: []string{"pkgdesc = bell\a"}})
 	tests := []struct {
 		name string
 		file []byte
@@ -98,7 +87,7 @@ func TestOpenArchiveRefuses(t *testing.T) {
 		text []string
 	}{
 		{"damaged control", flipped.Bytes(), apk.Expect{Package: p}, nil, []string{"control stream", "damaged or altered"}},
-		{"another control", buildPackage(t, more).Bytes(), apk.Expect{Package: p}, nil, []string{"control stream", p.Checksum.String(), "altered"}},
+		{"another control", apktest.Build(t, more).Bytes(), apk.Expect{Package: p}, nil, []string{"control stream", p.Checksum.String(), "altered"}},
 		{"another version inside", a.Bytes(), apk.Expect{Package: &renamed}, nil, []string{"hello-1-r0", "hello-2-r0"}},
 		{"truncated signature", a.Bytes()[:50], apk.Expect{Package: p}, io.ErrUnexpectedEOF, []string{"truncated"}},
 		{"truncated control", a.Bytes()[:len(a.Signature)+50], apk.Expect{Package: p}, io.ErrUnexpectedEOF, []string{"truncated", "control"}},
@@ -106,11 +95,11 @@ func TestOpenArchiveRefuses(t *testing.T) {
 		{"apk v3", []byte("ADB.pckg"), apk.Expect{Package: p}, nil, []string{"v3", "not supported"}},
 		{"no apk", buildIndex(t, fixture.Index{}), apk.Expect{}, nil, []string{"no .PKGINFO"}},
 		{"control character", control.Bytes(), apk.Expect{}, nil, []string{".PKGINFO line", "control character"}},
-		{"no index, unknown key", a.Bytes(), apk.Expect{Keyring: ringOf(t, fixture.OtherKey())}, apk.ErrUnknownKey, nil},
-		{"no index, not signed", buildPackage(t, unsigned).Bytes(), apk.Expect{Keyring: ringOf(t, fixture.TestKey())}, apk.ErrNotSigned, nil},
-		{"no index, altered", flipped.Bytes(), apk.Expect{Keyring: ringOf(t, fixture.TestKey())}, nil, nil},
+		{"no index, unknown key", a.Bytes(), apk.Expect{Keyring: apktest.Ring(t, fixture.OtherKey())}, apk.ErrUnknownKey, nil},
+		{"no index, not signed", apktest.Build(t, unsigned).Bytes(), apk.Expect{Keyring: apktest.Ring(t, fixture.TestKey())}, apk.ErrNotSigned, nil},
+		{"no index, altered", flipped.Bytes(), apk.Expect{Keyring: apktest.Ring(t, fixture.TestKey())}, nil, nil},
 		{"own signature does not match", append(signatureOf(t, "other"), append(bytes.Clone(a.Control), a.Data...)...),
-			apk.Expect{Package: p, Keyring: ringOf(t, fixture.TestKey())}, apk.ErrAltered, nil},
+			apk.Expect{Package: p, Keyring: apktest.Ring(t, fixture.TestKey())}, apk.ErrAltered, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -132,7 +121,7 @@ func TestOpenArchiveRefuses(t *testing.T) {
 // signatureOf is the signature stream of another package.
 func signatureOf(t testing.TB, name string) []byte {
 	t.Helper()
-	return buildPackage(t, fixture.Package{Name: name, Version: "1-r0"}).Signature
+	return apktest.Build(t, fixture.Package{Name: name, Version: "1-r0"}).Signature
 }
 
 func TestOpenArchiveThatTheIndexVouchesFor(t *testing.T) {
@@ -142,8 +131,8 @@ func TestOpenArchiveThatTheIndexVouchesFor(t *testing.T) {
 	unsigned := hello()
 	unsigned.SignWith = []*fixture.Key{}
 	for _, p := range []fixture.Package{stranger, unsigned} {
-		a := buildPackage(t, p)
-		want := apk.Expect{Package: listed(t, a), Keyring: ringOf(t, fixture.TestKey())}
+		a := apktest.Build(t, p)
+		want := apk.Expect{Package: apktest.Listed(t, a), Keyring: apktest.Ring(t, fixture.TestKey())}
 		if _, err := apk.OpenArchive(bytes.NewReader(a.Bytes()), want); err != nil {
 			t.Errorf("OpenArchive = %v, want no fault: the checksum is the index's", err)
 		}
@@ -152,11 +141,11 @@ func TestOpenArchiveThatTheIndexVouchesFor(t *testing.T) {
 
 func TestArchiveDataIsJudgedAtItsEnd(t *testing.T) {
 	t.Parallel()
-	a := buildPackage(t, hello())
-	p := listed(t, a)
+	a := apktest.Build(t, hello())
+	p := apktest.Listed(t, a)
 	noHash := hello()
 	noHash.DataHash = strings.Repeat("0", 64)
-	other := buildPackage(t, noHash)
+	other := apktest.Build(t, noHash)
 	tests := []struct {
 		name string
 		file []byte
@@ -190,12 +179,12 @@ func TestArchiveDataIsJudgedAtItsEnd(t *testing.T) {
 
 func FuzzArchive(f *testing.F) {
 	p := hello()
-	f.Add(buildPackage(f, p).Bytes())
+	f.Add(apktest.Build(f, p).Bytes())
 	p.SignWith, p.SplitData = []*fixture.Key{}, 2
-	f.Add(buildPackage(f, p).Bytes())
+	f.Add(apktest.Build(f, p).Bytes())
 	f.Add([]byte("ADB."))
 	f.Add(buildIndex(f, fixture.Index{}))
-	ring := ringOf(f, fixture.TestKey())
+	ring := apktest.Ring(f, fixture.TestKey())
 	f.Fuzz(func(t *testing.T, file []byte) {
 		for _, keyring := range []*apk.Keyring{nil, ring} {
 			a, err := apk.OpenArchive(bytes.NewReader(file), apk.Expect{Keyring: keyring})
@@ -214,7 +203,7 @@ func FuzzArchive(f *testing.F) {
 }
 
 func FuzzControl(f *testing.F) {
-	a := buildPackage(f, hello())
+	a := apktest.Build(f, hello())
 	f.Add(a.Control)
 	f.Add(a.Signature)
 	f.Add(a.Data)
@@ -234,7 +223,7 @@ func FuzzReadIndex(f *testing.F) {
 	f.Add(buildIndex(f, fixture.Index{}))
 	f.Add(buildIndex(f, fixture.Index{SignWith: []*fixture.Key{}}))
 	f.Add([]byte("ADB."))
-	ring := ringOf(f, fixture.OtherKey())
+	ring := apktest.Ring(f, fixture.OtherKey())
 	f.Fuzz(func(t *testing.T, file []byte) {
 		if _, err := apk.ReadIndex(bytes.NewReader(file), apk.IndexOptions{Arch: "x86_64", Keyring: ring}); err == nil {
 			t.Error("an index that the key did not sign was trusted")
@@ -244,15 +233,3 @@ func FuzzReadIndex(f *testing.F) {
 }
 
 // All packages of the mirror, whatever built them.
-func TestOpenArchiveOfTheMirror(t *testing.T) {
-	t.Parallel()
-	mirror := oracle(t, "alpine-mirror/v3.20")
-	for _, repository := range []string{"main", "community"} {
-		r := openRepo(t, filepath.Join(mirror, repository), "x86_64")
-		for name := range r.packages {
-			if got := r.open(t, name, make(contents)); got.Control.Info.Name != got.Package.Name {
-				t.Errorf("%s is named %q inside", name, got.Control.Info.Name)
-			}
-		}
-	}
-}

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/apktest"
 	"github.com/pyimg/pyimg/internal/fixture"
 )
 
@@ -102,7 +103,7 @@ func packagesText(x *apk.Index) string { return fmt.Sprint(slices.Collect(x.Pack
 func TestLoadIndexUnchanged(t *testing.T) {
 	t.Parallel()
 	m, src := newMemory(), &server{files{cachedAt: buildIndex(t, fixture.Index{Description: "a test"})}, "v1", nil}
-	o := cachedOptions(m, ringOf(t, fixture.TestKey()))
+	o := cachedOptions(m, apktest.Ring(t, fixture.TestKey()))
 	first := load(t, src, o)
 	delete(src.files, cachedAt) // so that it cannot be read again
 	second := load(t, src, o)
@@ -123,11 +124,11 @@ func TestLoadIndexUnchanged(t *testing.T) {
 func TestLoadIndexChanged(t *testing.T) {
 	t.Parallel()
 	m, src := newMemory(), &server{files{cachedAt: buildIndex(t, fixture.Index{})}, "v1", nil}
-	o := cachedOptions(m, ringOf(t, fixture.TestKey()))
+	o := cachedOptions(m, apktest.Ring(t, fixture.TestKey()))
 	load(t, src, o)
 	before, _ := m.compact(t)
 	src.version = "v2"
-	src.files[cachedAt] = buildIndex(t, fixture.Index{Archives: []*fixture.Archive{buildPackage(t, fixture.Package{Name: "new", Version: "3-r0"})}})
+	src.files[cachedAt] = buildIndex(t, fixture.Index{Archives: []*fixture.Archive{apktest.Build(t, fixture.Package{Name: "new", Version: "3-r0"})}})
 	if got := packagesText(load(t, src, o)); got != "[new-3-r0]" {
 		t.Errorf("packages %s, want the new one", got)
 	}
@@ -140,7 +141,7 @@ func TestLoadIndexChanged(t *testing.T) {
 func TestLoadIndexWithoutValidators(t *testing.T) {
 	t.Parallel()
 	m, src := newMemory(), files{cachedAt: buildIndex(t, fixture.Index{})}
-	o := cachedOptions(m, ringOf(t, fixture.TestKey()))
+	o := cachedOptions(m, apktest.Ring(t, fixture.TestKey()))
 	want := packagesText(load(t, src, o))
 	key, data := m.compact(t)
 	if got := packagesText(load(t, src, o)); got != want {
@@ -165,15 +166,15 @@ func TestLoadIndexAsksTheKeyringAgain(t *testing.T) {
 		before, after *apk.Keyring
 		want          error
 	}{
-		"another key":                    {fixture.Index{}, ringOf(t, test), ringOf(t, other), apk.ErrUnknownKey},
-		"no key":                         {fixture.Index{}, ringOf(t, test), ringOf(t), apk.ErrUnknownKey},
-		"nobody asked before":            {fixture.Index{}, nil, ringOf(t, other), apk.ErrUnknownKey},
-		"unsigned, nobody asked before":  {fixture.Index{SignWith: []*fixture.Key{}}, nil, ringOf(t, test), apk.ErrNotSigned},
-		"the key under another name":     {fixture.Index{}, ringOf(t, test), ringOf(t, test.Named("mine.pub")), nil},
-		"nobody asked, now a key fits":   {fixture.Index{}, nil, ringOf(t, test), nil},
-		"nobody asks now":                {fixture.Index{}, ringOf(t, test), nil, nil},
-		"two signatures, the other key":  {both, ringOf(t, test), ringOf(t, other), nil},
-		"two signatures, an unknown key": {both, ringOf(t, test), ringOf(t), apk.ErrUnknownKey},
+		"another key":                    {fixture.Index{}, apktest.Ring(t, test), apktest.Ring(t, other), apk.ErrUnknownKey},
+		"no key":                         {fixture.Index{}, apktest.Ring(t, test), apktest.Ring(t), apk.ErrUnknownKey},
+		"nobody asked before":            {fixture.Index{}, nil, apktest.Ring(t, other), apk.ErrUnknownKey},
+		"unsigned, nobody asked before":  {fixture.Index{SignWith: []*fixture.Key{}}, nil, apktest.Ring(t, test), apk.ErrNotSigned},
+		"the key under another name":     {fixture.Index{}, apktest.Ring(t, test), apktest.Ring(t, test.Named("mine.pub")), nil},
+		"nobody asked, now a key fits":   {fixture.Index{}, nil, apktest.Ring(t, test), nil},
+		"nobody asks now":                {fixture.Index{}, apktest.Ring(t, test), nil, nil},
+		"two signatures, the other key":  {both, apktest.Ring(t, test), apktest.Ring(t, other), nil},
+		"two signatures, an unknown key": {both, apktest.Ring(t, test), apktest.Ring(t), apk.ErrUnknownKey},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -193,7 +194,7 @@ func TestLoadIndexAsksTheKeyringAgain(t *testing.T) {
 func TestLoadIndexUntrustedKeepsWhatIsVouchedFor(t *testing.T) {
 	t.Parallel()
 	m, src := newMemory(), &server{files{cachedAt: buildIndex(t, fixture.Index{})}, "v1", nil}
-	trusting := cachedOptions(m, ringOf(t, fixture.TestKey()))
+	trusting := cachedOptions(m, apktest.Ring(t, fixture.TestKey()))
 	load(t, src, trusting)
 	load(t, src.files, cachedOptions(m, nil))
 	load(t, src, trusting) // whose validator the run before has dropped
@@ -207,7 +208,7 @@ func TestLoadIndexOfAnotherArch(t *testing.T) {
 	raw := buildIndex(t, fixture.Index{Edit: func(s string) string { return strings.ReplaceAll(s, "A:x86_64", "A:noarch") }})
 	m := newMemory()
 	src := files{cachedAt: raw, "http://a/aarch64/APKINDEX.tar.gz": raw}
-	o := cachedOptions(m, ringOf(t, fixture.TestKey()))
+	o := cachedOptions(m, apktest.Ring(t, fixture.TestKey()))
 	for range 2 {
 		for _, arch := range []string{"x86_64", "aarch64"} {
 			o.Arch = arch
@@ -224,7 +225,7 @@ func TestLoadIndexIntoAFullCache(t *testing.T) {
 	m.full = true
 	src := files{cachedAt: buildIndex(t, fixture.Index{})}
 	for range 2 {
-		load(t, src, cachedOptions(m, ringOf(t, fixture.TestKey())))
+		load(t, src, cachedOptions(m, apktest.Ring(t, fixture.TestKey())))
 	}
 }
 
@@ -232,7 +233,7 @@ func TestLoadIndexOfADamagedCache(t *testing.T) {
 	t.Parallel()
 	good := newMemory()
 	src := &server{files{cachedAt: buildIndex(t, fixture.Index{})}, "v1", nil}
-	ring := ringOf(t, fixture.TestKey())
+	ring := apktest.Ring(t, fixture.TestKey())
 	want := packagesText(load(t, src, cachedOptions(good, ring)))
 	for key, data := range good.records {
 		step := max(len(data)/60, 1)
@@ -259,7 +260,7 @@ func TestLoadIndexNotesAge(t *testing.T) {
 			return strings.ReplaceAll(s, fmt.Sprintf("t:%d", fixture.BuildTime), fmt.Sprintf("t:%d", (year-1970)*31_557_600))
 		}})
 	}
-	ring := ringOf(t, fixture.TestKey())
+	ring := apktest.Ring(t, fixture.TestKey())
 	for name, tt := range map[string]struct {
 		mirrors       []string
 		first, second files

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/apktest"
 	"github.com/pyimg/pyimg/internal/fixture"
 )
 
@@ -28,9 +29,9 @@ func isDamage(err error) bool {
 
 func TestEachDamageOfAPackageIsToldAsDamage(t *testing.T) {
 	t.Parallel()
-	a := buildPackage(t, fixture.Package{Name: "hello", Version: "1-r0", Files: []fixture.File{{Path: "x", Body: []byte("1")}}})
-	file, p := a.Bytes(), listed(t, a)
-	ring := ringOf(t, fixture.TestKey())
+	a := apktest.Build(t, fixture.Package{Name: "hello", Version: "1-r0", Files: []fixture.File{{Path: "x", Body: []byte("1")}}})
+	file, p := a.Bytes(), apktest.Listed(t, a)
+	ring := apktest.Ring(t, fixture.TestKey())
 	for _, want := range []apk.Expect{{Package: p, Keyring: ring}, {Package: p}, {Keyring: ring}} {
 		want.Name = "NAME"
 		for i := range file {
@@ -47,13 +48,13 @@ func TestEachDamageOfAPackageIsToldAsDamage(t *testing.T) {
 
 func TestPackageThatIsAnotherIsDamage(t *testing.T) {
 	t.Parallel()
-	a := buildPackage(t, hello())
+	a := apktest.Build(t, hello())
 	for name, change := range map[string]func(*apk.Package){
 		"name":     func(p *apk.Package) { p.Name = "other" },
 		"version":  func(p *apk.Package) { p.Version = "2-r0" },
 		"checksum": func(p *apk.Package) { p.Checksum[0] ^= 1 },
 	} {
-		p := *listed(t, a)
+		p := *apktest.Listed(t, a)
 		change(&p)
 		if err := faultOf(a.Bytes(), apk.Expect{Package: &p}); !isDamage(err) {
 			t.Errorf("another %s: %v is no damage", name, err)
@@ -64,7 +65,7 @@ func TestPackageThatIsAnotherIsDamage(t *testing.T) {
 // The error of where the bytes come from is not blamed on the bytes.
 func TestSourcesErrorIsNoDamage(t *testing.T) {
 	t.Parallel()
-	file := buildPackage(t, hello()).Bytes()
+	file := apktest.Build(t, hello()).Bytes()
 	cause := errors.New("the mirror went away")
 	for _, n := range []int{0, 20, len(file) / 2} {
 		r := io.MultiReader(bytes.NewReader(file[:n]), brokenReader{cause})

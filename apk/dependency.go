@@ -220,6 +220,6 @@ func readDependencies(ds []Dependency, s string) ([]Dependency, error) {
 const separators = " \n"
 
 // matchesVersion says whether a version satisfies the comparison, whatever Conflict says.
-func (d Dependency) matchesVersion(of Dialect, version string) bool {
+func (d Dependency) MatchesVersion(of Dialect, version string) bool {
 	return d.Op.accepts(of, version, d.Version)
 }

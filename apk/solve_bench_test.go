@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/apktest"
 )
 
 func BenchmarkParseIndex(b *testing.B) {
@@ -47,7 +48,7 @@ func BenchmarkSolve(b *testing.B) {
 
 func benchIndexText(b *testing.B) []byte {
 	b.Helper()
-	text, err := io.ReadAll(indexText(b, sharedPath(b, "conformance/v3.16/main/x86_64/APKINDEX.tar.gz")))
+	text, err := io.ReadAll(indexText(b, apktest.Shared(b, "conformance/v3.16/main/x86_64/APKINDEX.tar.gz")))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/apktest"
 )
 
 // TestSolveAsRealApk holds Solve against what real apk answered, worlds of all kinds from
@@ -19,10 +20,10 @@ import (
 func TestSolveAsRealApk(t *testing.T) {
 	t.Parallel()
 	for _, branch := range []string{"v3.16", "v3.17"} {
-		cases, _ := filepath.Glob(sharedPath(t, "conformance/resolve-"+branch+"-*.tsv"))
+		cases, _ := filepath.Glob(apktest.Shared(t, "conformance/resolve-"+branch+"-*.tsv"))
 		for _, file := range cases {
 			arch := strings.TrimSuffix(filepath.Base(file)[len("resolve-"+branch+"-"):], ".tsv")
-			index := readIndexFile(t, sharedPath(t, "conformance/"+branch+"/main/"+arch+"/APKINDEX.tar.gz"), arch)
+			index := readIndexFile(t, apktest.Shared(t, "conformance/"+branch+"/main/"+arch+"/APKINDEX.tar.gz"), arch)
 			t.Run(branch+"/"+arch, func(t *testing.T) {
 				t.Parallel()
 				n := 0
@@ -72,28 +73,6 @@ func worldOf(t testing.TB, s string) []apk.Dependency {
 		ds = append(ds, d)
 	}
 	return ds
-}
-
-// sharedPath finds a file of the folder of real data that stands beside the repository.
-func sharedPath(t testing.TB, name string) string {
-	t.Helper()
-	dir := os.Getenv("PYIMG_SHARED")
-	if dir == "" {
-		wd, err := os.Getwd()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for dir = wd; ; dir = filepath.Dir(dir) {
-			if _, err := os.Stat(filepath.Join(dir, "shared")); err == nil {
-				dir = filepath.Join(dir, "shared")
-				break
-			}
-			if dir == filepath.Dir(dir) {
-				t.Skip("no folder \"shared\" with real data beside the repository, and PYIMG_SHARED is not set")
-			}
-		}
-	}
-	return filepath.Join(dir, name)
 }
 
 // caseLines gives a file's lines without comments and blank ones.
@@ -162,13 +141,13 @@ func indexText(t testing.TB, file string) io.Reader {
 func TestSolveMirror(t *testing.T) {
 	t.Parallel()
 	const world = "alpine-baselayout alpine-keys apk-tools busybox libc-utils"
-	logs, _ := filepath.Glob(sharedPath(t, "alpine-mirror/reference/*.noscripts.apk-add.log"))
+	logs, _ := filepath.Glob(apktest.Shared(t, "alpine-mirror/reference/*.noscripts.apk-add.log"))
 	if len(logs) == 0 {
 		t.Skip("no reference logs beside the mirror")
 	}
 	for _, file := range logs {
 		arch, _, _ := strings.Cut(filepath.Base(file), ".")
-		index := readIndexFile(t, sharedPath(t, "alpine-mirror/v3.20/main/"+arch+"/APKINDEX.tar.gz"), arch)
+		index := readIndexFile(t, apktest.Shared(t, "alpine-mirror/v3.20/main/"+arch+"/APKINDEX.tar.gz"), arch)
 		var want []string
 		for line := range caseLines(t, file) { // (1/14) Installing NAME (VERSION)
 			if words := strings.Fields(line); len(words) == 4 && words[1] == "Installing" {

@@ -18,31 +18,12 @@ import (
 	"testing/iotest"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/apktest"
 	"github.com/pyimg/pyimg/internal/fixture"
 )
 
 // x86Key is one of Alpine's keys by name, not by content.
 const x86Key = "alpine-devel@lists.alpinelinux.org-6165ee59.rsa.pub"
-
-func ringOf(t testing.TB, keys ...*fixture.Key) *apk.Keyring {
-	t.Helper()
-	ring := apk.NewKeyring()
-	for _, k := range keys {
-		if err := ring.Add(k.Name, k.PublicPEM()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return ring
-}
-
-func buildPackage(t testing.TB, p fixture.Package) *fixture.Archive {
-	t.Helper()
-	a, err := p.Build()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
-}
 
 func buildIndex(t testing.TB, ix fixture.Index) []byte {
 	t.Helper()
@@ -51,8 +32,8 @@ func buildIndex(t testing.TB, ix fixture.Index) []byte {
 	}
 	if ix.Archives == nil {
 		ix.Archives = []*fixture.Archive{
-			buildPackage(t, fixture.Package{Name: "hello", Version: "1-r0", Arch: ix.Arch}),
-			buildPackage(t, fixture.Package{Name: "docs", Version: "2-r0"}),
+			apktest.Build(t, fixture.Package{Name: "hello", Version: "1-r0", Arch: ix.Arch}),
+			apktest.Build(t, fixture.Package{Name: "docs", Version: "2-r0"}),
 		}
 	}
 	b, err := ix.Bytes()
@@ -70,13 +51,13 @@ func TestReadIndexOfTrustedSigners(t *testing.T) {
 		ix   fixture.Index
 		ring *apk.Keyring
 	}{
-		{"SHA-1", fixture.Index{SignHash: crypto.SHA1}, ringOf(t, test)},
-		{"SHA-256", fixture.Index{SignHash: crypto.SHA256}, ringOf(t, test)},
-		{"SHA-512", fixture.Index{SignHash: crypto.SHA512}, ringOf(t, test)},
-		{"second signature", fixture.Index{SignWith: []*fixture.Key{other, test}}, ringOf(t, test)},
-		{"key file renamed", fixture.Index{}, ringOf(t, test.Named("mine.pub"))},
-		{"another key has that name", fixture.Index{}, ringOf(t, other.Named(test.Name), test.Named("mine.pub"))},
-		{"name with a path in it", fixture.Index{SignWith: []*fixture.Key{test.Named("../../etc/passwd")}}, ringOf(t, test)},
+		{"SHA-1", fixture.Index{SignHash: crypto.SHA1}, apktest.Ring(t, test)},
+		{"SHA-256", fixture.Index{SignHash: crypto.SHA256}, apktest.Ring(t, test)},
+		{"SHA-512", fixture.Index{SignHash: crypto.SHA512}, apktest.Ring(t, test)},
+		{"second signature", fixture.Index{SignWith: []*fixture.Key{other, test}}, apktest.Ring(t, test)},
+		{"key file renamed", fixture.Index{}, apktest.Ring(t, test.Named("mine.pub"))},
+		{"another key has that name", fixture.Index{}, apktest.Ring(t, other.Named(test.Name), test.Named("mine.pub"))},
+		{"name with a path in it", fixture.Index{SignWith: []*fixture.Key{test.Named("../../etc/passwd")}}, apktest.Ring(t, test)},
 		{"unsigned, anything goes", fixture.Index{SignWith: []*fixture.Key{}}, nil},
 		{"signed by anyone, anything goes", fixture.Index{SignWith: []*fixture.Key{other}}, nil},
 	}
@@ -111,17 +92,17 @@ func TestReadIndexOfUntrustedSigners(t *testing.T) {
 		want  error
 		text  []string
 	}{
-		{"not signed", buildIndex(t, fixture.Index{SignWith: []*fixture.Key{}}), ringOf(t, test), apk.ErrNotSigned,
+		{"not signed", buildIndex(t, fixture.Index{SignWith: []*fixture.Key{}}), apktest.Ring(t, test), apk.ErrNotSigned,
 			[]string{"--allow-untrusted"}},
-		{"unknown key", good, ringOf(t, other), apk.ErrUnknownKey,
+		{"unknown key", good, apktest.Ring(t, other), apk.ErrUnknownKey,
 			[]string{test.Name, other.Name, "--keyring DIR", "alpine.keys"}},
-		{"empty keyring", good, ringOf(t), apk.ErrUnknownKey, []string{test.Name, "keyring is empty"}},
-		{"altered", fixture.FlipByte(good, -40), ringOf(t, test), apk.ErrAltered, []string{test.Name}},
-		{"altered trailer", append(bytes.Clone(good), good[len(good)-600:]...), ringOf(t, test), apk.ErrAltered, nil},
+		{"empty keyring", good, apktest.Ring(t), apk.ErrUnknownKey, []string{test.Name, "keyring is empty"}},
+		{"altered", fixture.FlipByte(good, -40), apktest.Ring(t, test), apk.ErrAltered, []string{test.Name}},
+		{"altered trailer", append(bytes.Clone(good), good[len(good)-600:]...), apktest.Ring(t, test), apk.ErrAltered, nil},
 		{"signature of something else", append(bytes.Clone(good[:gzipEnd(t, good)]),
-			buildIndex(t, fixture.Index{SignWith: []*fixture.Key{}, Description: "x"})...), ringOf(t, test), apk.ErrAltered, nil},
-		{"truncated", fixture.Cut(good, -100), ringOf(t, test), io.ErrUnexpectedEOF, []string{"truncated"}},
-		{"truncated signature", fixture.Cut(good, 60), ringOf(t, test), io.ErrUnexpectedEOF, []string{"truncated"}},
+			buildIndex(t, fixture.Index{SignWith: []*fixture.Key{}, Description: "x"})...), apktest.Ring(t, test), apk.ErrAltered, nil},
+		{"truncated", fixture.Cut(good, -100), apktest.Ring(t, test), io.ErrUnexpectedEOF, []string{"truncated"}},
+		{"truncated signature", fixture.Cut(good, 60), apktest.Ring(t, test), io.ErrUnexpectedEOF, []string{"truncated"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -152,7 +133,7 @@ func gzipEnd(t testing.TB, file []byte) int {
 
 func TestReadIndexRefuses(t *testing.T) {
 	t.Parallel()
-	noIndex := buildPackage(t, fixture.Package{Name: "hello", Version: "1-r0"})
+	noIndex := apktest.Build(t, fixture.Package{Name: "hello", Version: "1-r0"})
 	tests := []struct {
 		name  string
 		index []byte
@@ -222,9 +203,9 @@ func second[T any](_ T, err error) error { return err }
 // Alpine's own keys and the index that they signed.
 func TestAlpineKeysSignForTheirArchOnly(t *testing.T) {
 	t.Parallel()
-	file := readFile(t, oracle(t, "conformance/v3.17/main/aarch64/APKINDEX.tar.gz"))
+	file := readFile(t, apktest.Shared(t, "conformance/v3.17/main/aarch64/APKINDEX.tar.gz"))
 	ring := apk.NewKeyring()
-	if err := ring.AddPath(oracle(t, "alpine-keys")); err != nil {
+	if err := ring.AddPath(apktest.Shared(t, "alpine-keys")); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := apk.ReadIndex(bytes.NewReader(file), apk.IndexOptions{Arch: "aarch64", Keyring: ring}); err != nil {
@@ -238,7 +219,7 @@ func TestAlpineKeysSignForTheirArchOnly(t *testing.T) {
 
 func TestAlpineKeysAreRecognised(t *testing.T) {
 	t.Parallel()
-	dir := oracle(t, "alpine-keys")
+	dir := apktest.Shared(t, "alpine-keys")
 	for _, k := range apk.AlpineKeys() {
 		ring := apk.NewKeyring()
 		// Under another name: what binds a key is its fingerprint.
@@ -269,8 +250,8 @@ func TestAlpineKeysTable(t *testing.T) {
 
 func TestMissingKeyIsAskedForOnce(t *testing.T) {
 	t.Parallel()
-	file := readFile(t, oracle(t, "conformance/v3.17/main/aarch64/APKINDEX.tar.gz"))
-	dir := oracle(t, "alpine-keys")
+	file := readFile(t, apktest.Shared(t, "conformance/v3.17/main/aarch64/APKINDEX.tar.gz"))
+	dir := apktest.Shared(t, "alpine-keys")
 	var asked atomic.Int32
 	ring := apk.NewKeyring()
 	ring.Missing = func(_ context.Context, k apk.AlpineKey) ([]byte, error) {
@@ -311,7 +292,7 @@ func TestMissingKeyMustBeTheOneWanted(t *testing.T) {
 
 func TestMissingIsNotAskedForStrangers(t *testing.T) {
 	t.Parallel()
-	ring := ringOf(t, fixture.OtherKey())
+	ring := apktest.Ring(t, fixture.OtherKey())
 	ring.Missing = func(_ context.Context, k apk.AlpineKey) ([]byte, error) {
 		t.Errorf("asked for %q", k.Name())
 		return nil, errors.New("unexpected")
@@ -396,7 +377,7 @@ func TestLoadIndexTriesMirrorsInTurn(t *testing.T) {
 		"http://c/x86_64/APKINDEX.tar.gz": good,
 	}
 	o := apk.IndexOptions{
-		Arch: "x86_64", Keyring: ringOf(t, fixture.TestKey()),
+		Arch: "x86_64", Keyring: apktest.Ring(t, fixture.TestKey()),
 		Repository: &apk.Repository{Mirrors: []string{"http://a", "http://b", "http://c"}},
 	}
 	index, err := apk.LoadIndex(t.Context(), src, o)
@@ -428,4 +409,13 @@ func TestLoadIndexStopsWhenCancelled(t *testing.T) {
 	if _, err := apk.LoadIndex(ctx, files{}, o); err == nil || strings.Contains(err.Error(), "http://b") {
 		t.Errorf("LoadIndex = %v, want no second mirror tried", err)
 	}
+}
+
+func readFile(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }

@@ -160,14 +160,6 @@ func ValidVersion(s string) bool {
 // orders them. Malformed versions compare by their well-formed beginnings.
 func CompareVersions(a, b string) int { return compareVersions(a, b, false) }
 
-// compareVersions orders versions as the dialect's apk does, see the functions that it calls.
-func (d Dialect) compareVersions(a, b string, fuzzy bool) int {
-	if d == Dialect2 {
-		return compareVersions2(a, b, fuzzy)
-	}
-	return compareVersions(a, b, fuzzy)
-}
-
 // compareVersions with fuzzy set takes a for equal to b where a only goes on after b ends.
 func compareVersions(a, b string, fuzzy bool) int {
 	x, y := readVersion(a), readVersion(b)

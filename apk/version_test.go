@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/apktest"
 )
 
 func TestCompareVersions(t *testing.T) {
@@ -53,7 +54,7 @@ func TestValidVersion(t *testing.T) {
 func TestVersionsAsRealApk(t *testing.T) {
 	t.Parallel()
 	lines := 0
-	for line := range caseLines(t, sharedPath(t, "conformance/version.txt")) {
+	for line := range caseLines(t, apktest.Shared(t, "conformance/version.txt")) {
 		lines++
 		words := strings.Fields(line)
 		if len(words) == 1 {

@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
-	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/root"
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/check"
 	"github.com/pyimg/pyimg/internal/fixture"
@@ -101,7 +101,7 @@ func TestBrokenImagesAreRefused(t *testing.T) {
 			_, err := build(t, w.spec(t, names, more), w.sources(t))
 			// What cmd takes for a failed verification.
 			var verify *assemble.VerifyError
-			var conflict *apk.ConflictError
+			var conflict *root.ConflictError
 			var member *layers.MemberError
 			if !errors.As(err, &verify) && !errors.As(err, &conflict) && !errors.As(err, &member) || !strings.Contains(err.Error(), b.want) {
 				t.Errorf("build: %v, want it refused with %q", err, b.want)

@@ -10,7 +10,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/root"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -73,7 +73,7 @@ type platformBuild struct {
 	repositories repositories
 	files        *hostFiles
 
-	root     *apk.Root
+	root     *root.Root
 	layers   []Layer
 	tree     *layers.Tree    // of the layers but for the last; with it, once generate has run
 	stated   map[string]bool // folders whose owner and mode the spec says
@@ -128,12 +128,12 @@ func (b *platformBuild) date(context.Context) error {
 
 // install works out what apk would make of the packages.
 func (b *platformBuild) install(context.Context) error {
-	installed := make([]apk.Installed, len(b.units))
+	installed := make([]root.Installed, len(b.units))
 	for i, u := range b.units {
 		installed[i] = u.installed(b.store)
 	}
 	var err error
-	b.root, err = apk.Install(installed, apk.RootOptions{Dialect: b.plan.Dialect, Arch: b.plan.Platform.Alpine(),
+	b.root, err = root.Install(installed, root.Options{Dialect: b.plan.Dialect, Arch: b.plan.Platform.Alpine(),
 		Passwd: b.spec.Accounts.passwdText(), Group: b.spec.Accounts.groupText()})
 	if err != nil {
 		return err

@@ -11,7 +11,7 @@ import (
 
 	"github.com/bmatcuk/doublestar/v4"
 
-	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/root"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -67,7 +67,7 @@ type exclusion struct {
 // excludePaths drops the paths that x excludes from the packages. They are meant as they lie in the image, and what
 // apk's database says of them stays: it is what "apk add" and then rm(1) leave, and apk audit, which lists them, and
 // scanners, which ask what was installed, are right.
-func excludePaths(x excludes, units []unit, all []*edits, root *apk.Root, store *layers.Store) (exclusion, error) {
+func excludePaths(x excludes, units []unit, all []*edits, root *root.Root, store *layers.Store) (exclusion, error) {
 	e := exclusion{excludes: x, at: make([]map[string]string, len(units)), links: new(dirLinks),
 		used: make(map[string]bool), empty: make([]bool, len(units))}
 	if len(x) == 0 {

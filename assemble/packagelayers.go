@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/root"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -68,7 +68,7 @@ func (r packageRecipe) make(ctx context.Context, store *layers.Store) (layers.Bl
 
 // packageLayers says, for each package, whether its data stream is a layer as it stands, and makes those that are not.
 // It returns the globs of x that match nothing, too.
-func packageLayers(ctx context.Context, l Layers, x excludes, others int, units []unit, root *apk.Root, store *layers.Store,
+func packageLayers(ctx context.Context, l Layers, x excludes, others int, units []unit, root *root.Root, store *layers.Store,
 ) ([]Layer, excludes, error) {
 	all, err := editsOf(units, root, store)
 	if err != nil {
@@ -247,14 +247,14 @@ func (e *edits) apply(h *tar.Header) bool {
 func clean(name string) string { return strings.TrimPrefix(path.Clean("/"+name), "/") }
 
 // editsOf compares what each package's stream says with what apk makes of it.
-func editsOf(units []unit, root *apk.Root, store *layers.Store) ([]*edits, error) {
-	final := make([]map[string]apk.File, len(units))
+func editsOf(units []unit, installed *root.Root, store *layers.Store) ([]*edits, error) {
+	final := make([]map[string]root.File, len(units))
 	for i := range final {
-		final[i] = make(map[string]apk.File)
+		final[i] = make(map[string]root.File)
 	}
 	links := new(dirLinks)
 	files := make(map[string]bool) // what is not a folder
-	for f := range root.Files() {
+	for f := range installed.Files() {
 		final[f.Package][clean(f.Member)] = f
 		files[f.Path] = true
 		if f.Header.Typeflag == tar.TypeSymlink {
@@ -267,7 +267,7 @@ func editsOf(units []unit, root *apk.Root, store *layers.Store) ([]*edits, error
 		if !u.unpacks() {
 			continue
 		}
-		for _, s := range root.Skipped(i) {
+		for _, s := range installed.Skipped(i) {
 			all[i].skip(s, links)
 		}
 		faults, err := store.Faults(u.blob.Digest)
@@ -289,7 +289,7 @@ func editsOf(units []unit, root *apk.Root, store *layers.Store) ([]*edits, error
 
 // skip notes a member that apk does not install. One that lost to another package may stay if that one's layer covers
 // it, which it does only at the same path: below a symlink it would replace the symlink.
-func (e *edits) skip(s apk.Skip, links *dirLinks) {
+func (e *edits) skip(s root.Skip, links *dirLinks) {
 	name := clean(s.Member)
 	if s.By >= 0 && links.resolve(path.Dir(name)) == clean(path.Dir(name)) {
 		e.lost[name] = s.By
@@ -300,7 +300,7 @@ func (e *edits) skip(s apk.Skip, links *dirLinks) {
 }
 
 // compare notes where a member's place and attributes are not what apk gives it.
-func (e *edits) compare(m layers.Entry, final map[string]apk.File, links *dirLinks, files map[string]bool) {
+func (e *edits) compare(m layers.Entry, final map[string]root.File, links *dirLinks, files map[string]bool) {
 	name := m.Path()
 	if m.Header.Typeflag == tar.TypeDir {
 		// A folder entry over another package's symlink or file would replace that in docker and podman.

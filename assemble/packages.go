@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/root"
 	"github.com/pyimg/pyimg/internal/redact"
 	"github.com/pyimg/pyimg/layers"
 )
@@ -204,16 +205,16 @@ func (f *packageFile) source() layers.Source {
 }
 
 // installed hands a unit to apk's install rules.
-func (u unit) installed(store *layers.Store) apk.Installed {
-	members := iter.Seq2[apk.Member, error](func(func(apk.Member, error) bool) {})
+func (u unit) installed(store *layers.Store) root.Installed {
+	members := iter.Seq2[root.Member, error](func(func(root.Member, error) bool) {})
 	if u.unpacks() {
-		members = func(yield func(apk.Member, error) bool) {
+		members = func(yield func(root.Member, error) bool) {
 			for e, err := range store.Entries(u.blob.Digest) {
-				if !yield(apk.Member{Header: e.Header, Content: e.Kept}, err) || err != nil {
+				if !yield(root.Member{Header: e.Header, Content: e.Kept}, err) || err != nil {
 					return
 				}
 			}
 		}
 	}
-	return apk.Installed{Package: u.pkg, Control: u.control, Members: members, Tag: u.tag}
+	return root.Installed{Package: u.pkg, Control: u.control, Members: members, Tag: u.tag}
 }

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/root"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -120,7 +120,7 @@ func (r Reason) ofPath() string {
 	case ReasonOnFile:
 		return at + " is another package's file"
 	default: // ReasonNotInstalled
-		return fmt.Sprintf("apk does not install %s: %s", at, apk.SkipReason(a[1]))
+		return fmt.Sprintf("apk does not install %s: %s", at, root.SkipReason(a[1]))
 	}
 }
 

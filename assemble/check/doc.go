@@ -16,7 +16,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/root"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -112,7 +112,7 @@ type checker struct {
 	musl                 bool               // the image's C library is musl
 	paths                []string           // PATH's folders
 	pathDirs, systemDirs map[string]bool    // these and those where the image's loader looks for libraries
-	packages             []apk.InstalledPackage
+	packages             []root.InstalledPackage
 	user                 account
 	libraries            []stdlib        // filled in on demand
 	started              *pythonRun      // what the container's command starts, where that is a Python
@@ -256,7 +256,7 @@ func (c *checker) attribute() {
 }
 
 // Owners maps paths, without a leading slash, to the packages that own them, as name-version.
-func Owners(packages []apk.InstalledPackage) map[string]string {
+func Owners(packages []root.InstalledPackage) map[string]string {
 	owner := map[string]string{}
 	for _, p := range packages {
 		for _, at := range p.Paths {
@@ -267,10 +267,10 @@ func Owners(packages []apk.InstalledPackage) map[string]string {
 }
 
 // Installed reads apk's database out of a root; nil where it has none.
-func Installed(t *layers.Tree) ([]apk.InstalledPackage, error) {
+func Installed(t *layers.Tree) ([]root.InstalledPackage, error) {
 	for _, at := range []string{"lib/apk/db/installed", "usr/lib/apk/db/installed"} {
 		if n, err := t.Lookup(at); err == nil && n.Entry.Kept != nil {
-			return apk.ReadInstalled(bytes.NewReader(n.Entry.Kept))
+			return root.ReadInstalled(bytes.NewReader(n.Entry.Kept))
 		}
 	}
 	return nil, nil

@@ -3,7 +3,7 @@ package check
 import (
 	"slices"
 
-	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/root"
 )
 
 // maxOwners bounds how many owners of one path are compared with each other; apk itself leaves one.
@@ -42,7 +42,7 @@ func (c *checker) owners() {
 
 // strangers finds two owners of a path that apk would not have let share it. Where one package may share it with each of
 // the others, it had the file when the others came, or has taken it from them.
-func (c *checker) strangers(owners []int) (a, b apk.InstalledPackage, conflict bool) {
+func (c *checker) strangers(owners []int) (a, b root.InstalledPackage, conflict bool) {
 	for _, i := range owners {
 		alien := slices.IndexFunc(owners, func(j int) bool { return !c.packages[i].MayShare(c.packages[j]) })
 		if alien < 0 {

@@ -11,7 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/root"
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/check"
 	"github.com/pyimg/pyimg/internal/termtext"
@@ -67,8 +67,8 @@ var errUnsound = errors.New("the image is not sound")
 
 // isUnsound reports whether an error says that an image would not be sound, or that what it is made of cannot become one.
 func isUnsound(err error) bool {
-	var conflict *apk.ConflictError
-	var installed *apk.MemberError
+	var conflict *root.ConflictError
+	var installed *root.MemberError
 	var member *layers.MemberError
 	var layout *layers.ConflictError
 	return errors.Is(err, errUnsound) || errors.As(err, &conflict) || errors.As(err, &installed) ||

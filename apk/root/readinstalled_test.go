@@ -1,4 +1,4 @@
-package apk_test
+package root_test
 
 import (
 	"strings"
@@ -6,18 +6,18 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/root"
 )
 
 const installedSample = "C:Q1xx=\nP:a\nV:1-r0\nI:4096\nT:\nF:\nR:top\nF:usr/bin\nM:0:0:700\nR:a\na:0:0:755\nZ:Q1yy=\n\nP:b\nV:2-r1\n\n"
 
 func TestReadInstalled(t *testing.T) {
 	t.Parallel()
-	got, err := apk.ReadInstalled(strings.NewReader(installedSample))
+	got, err := root.ReadInstalled(strings.NewReader(installedSample))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []apk.InstalledPackage{{Name: "a", Version: "1-r0", Size: 4096, Paths: []string{"top", "usr/bin/a"}}, {Name: "b", Version: "2-r1"}}
+	want := []root.InstalledPackage{{Name: "a", Version: "1-r0", Size: 4096, Paths: []string{"top", "usr/bin/a"}}, {Name: "b", Version: "2-r1"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("ReadInstalled (-want +got):\n%s", diff)
 	}
@@ -25,9 +25,9 @@ func TestReadInstalled(t *testing.T) {
 
 func TestMayShare(t *testing.T) {
 	t.Parallel()
-	read := func(text string) apk.InstalledPackage {
+	read := func(text string) root.InstalledPackage {
 		t.Helper()
-		ps, err := apk.ReadInstalled(strings.NewReader(text))
+		ps, err := root.ReadInstalled(strings.NewReader(text))
 		if err != nil || len(ps) != 1 {
 			t.Fatalf("ReadInstalled(%q) = %v, %v", text, ps, err)
 		}
@@ -64,7 +64,7 @@ func TestReadInstalledTellsTheLine(t *testing.T) {
 		"P:a\nV:1\nI:many\n": "line 3",
 		"P:a\nI:-1\n":        "line 2",
 	} {
-		if _, err := apk.ReadInstalled(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := root.ReadInstalled(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("ReadInstalled(%q): %v, want %q", text, err, want)
 		}
 	}
@@ -74,7 +74,7 @@ func FuzzReadInstalled(f *testing.F) {
 	f.Add(installedSample)
 	f.Add("F:../../etc\nR:passwd\nP:x\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		packages, err := apk.ReadInstalled(strings.NewReader(text))
+		packages, err := root.ReadInstalled(strings.NewReader(text))
 		if err != nil {
 			return
 		}

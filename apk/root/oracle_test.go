@@ -1,4 +1,4 @@
-package apk_test
+package root_test
 
 import (
 	"archive/tar"
@@ -22,25 +22,9 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/apktest"
+	"github.com/pyimg/pyimg/apk/root"
 )
-
-// oracle finds a file of the folder with what real apk answered: beside the repository, or
-// where PYIMG_SHARED says.
-func oracle(t testing.TB, name string) string {
-	t.Helper()
-	candidates := []string{os.Getenv("PYIMG_SHARED")}
-	for dir, _ := os.Getwd(); dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		candidates = append(candidates, filepath.Join(dir, "shared"))
-	}
-	for _, c := range candidates {
-		path := filepath.Join(c, name)
-		if _, err := os.Stat(path); c != "" && err == nil {
-			return path
-		}
-	}
-	t.Skipf("no %s beside the repository (set PYIMG_SHARED)", name)
-	return ""
-}
 
 // An answer is what real apk made of a world.
 type answer struct {
@@ -99,7 +83,7 @@ type repo struct {
 func openRepo(t *testing.T, dir, arch string) repo {
 	t.Helper()
 	keyring := apk.NewKeyring()
-	if err := keyring.AddPath(oracle(t, "alpine-mirror/keys")); err != nil {
+	if err := keyring.AddPath(apktest.Shared(t, "alpine-mirror/keys")); err != nil {
 		t.Fatal(err)
 	}
 	dir = filepath.Join(dir, arch)
@@ -123,7 +107,7 @@ func openRepo(t *testing.T, dir, arch string) repo {
 type contents map[string]string
 
 // open reads a package whole: a test may. It notes what its files hold.
-func (r repo) open(t *testing.T, nameVersion string, sums contents) apk.Installed {
+func (r repo) open(t *testing.T, nameVersion string, sums contents) root.Installed {
 	t.Helper()
 	p := r.packages[nameVersion]
 	if p == nil {
@@ -142,18 +126,18 @@ func (r repo) open(t *testing.T, nameVersion string, sums contents) apk.Installe
 	if err != nil {
 		t.Fatal(err)
 	}
-	return apk.Installed{Package: p, Control: archive.Control, Members: members(data, nameVersion, sums)}
+	return root.Installed{Package: p, Control: archive.Control, Members: members(data, nameVersion, sums)}
 }
 
 // members lists a data stream.
-func members(data []byte, nameVersion string, sums contents) iter.Seq2[apk.Member, error] {
-	return func(yield func(apk.Member, error) bool) {
+func members(data []byte, nameVersion string, sums contents) iter.Seq2[root.Member, error] {
+	return func(yield func(root.Member, error) bool) {
 		if len(data) == 0 {
 			return
 		}
 		z, err := gzip.NewReader(bytes.NewReader(data))
 		if err != nil {
-			yield(apk.Member{}, err)
+			yield(root.Member{}, err)
 			return
 		}
 		tr := tar.NewReader(z)
@@ -162,7 +146,7 @@ func members(data []byte, nameVersion string, sums contents) iter.Seq2[apk.Membe
 			if errors.Is(err, io.EOF) {
 				return
 			}
-			m := apk.Member{Header: h}
+			m := root.Member{Header: h}
 			if err == nil && h.Typeflag == tar.TypeLink {
 				sums[nameVersion+" "+h.Name] = sums[nameVersion+" "+h.Linkname]
 			}
@@ -184,7 +168,7 @@ func members(data []byte, nameVersion string, sums contents) iter.Seq2[apk.Membe
 
 // listing is a root as the oracles list it, but for what cannot be compared: device nodes,
 // proc, and the times of all but packages' files.
-func listing(t *testing.T, root *apk.Root, names []string, sums contents, world []apk.Dependency) []entry {
+func listing(t *testing.T, root *root.Root, names []string, sums contents, world []apk.Dependency) []entry {
 	t.Helper()
 	var list []entry
 	for d := range root.Dirs() {
@@ -239,7 +223,7 @@ func withoutDatabase(list []entry) []entry {
 	return slices.DeleteFunc(slices.Clone(list), func(e entry) bool { return strings.HasPrefix(e.Path, "lib/apk/db/") })
 }
 
-func database(root *apk.Root, world []apk.Dependency) map[string]string {
+func database(root *root.Root, world []apk.Dependency) map[string]string {
 	files := make(map[string]string)
 	for h, content := range root.Database(world) {
 		files[h.Name] = string(content)
@@ -264,7 +248,7 @@ func TestInstallAgreesWithApk(t *testing.T) {
 		Apk2        answer `json:"apk-2.14.4"`
 		Apk3        answer `json:"apk-3.0.6"`
 	}
-	dir := oracle(t, "conformance/install")
+	dir := apktest.Shared(t, "conformance/install")
 	readJSON(t, filepath.Join(dir, "cases.json"), &cases)
 	for _, c := range cases {
 		r := openRepo(t, filepath.Join(dir, c.Repo), "x86_64")
@@ -282,11 +266,11 @@ func compareWithApk(t *testing.T, r repo, world []apk.Dependency, dialect apk.Di
 	t.Helper()
 	sums := make(contents)
 	names := installLines(want.Log)
-	packages := make([]apk.Installed, len(names))
+	packages := make([]root.Installed, len(names))
 	for i, n := range names {
 		packages[i] = r.open(t, n, sums)
 	}
-	root, err := apk.Install(packages, apk.RootOptions{Dialect: dialect, Arch: arch})
+	root, err := root.Install(packages, root.Options{Dialect: dialect, Arch: arch})
 	if want.Exit != 0 {
 		wantRefusal(t, err, want.Log)
 		return
@@ -370,7 +354,7 @@ func wantRefusal(t *testing.T, err error, log []string) {
 // The mirror's root of each architecture, as apk 2 and apk 3 made it.
 func TestInstallAgreesWithReferences(t *testing.T) {
 	t.Parallel()
-	mirror := oracle(t, "alpine-mirror")
+	mirror := apktest.Shared(t, "alpine-mirror")
 	for _, arch := range []string{"x86_64", "aarch64", "armv7", "armhf", "x86", "ppc64le", "s390x", "riscv64"} {
 		t.Run(arch, func(t *testing.T) {
 			t.Parallel()
@@ -426,4 +410,17 @@ func readFile(t *testing.T, path string) []byte {
 		t.Fatal(err)
 	}
 	return data
+}
+
+func TestOpenArchiveOfTheMirror(t *testing.T) {
+	t.Parallel()
+	mirror := apktest.Shared(t, "alpine-mirror/v3.20")
+	for _, repository := range []string{"main", "community"} {
+		r := openRepo(t, filepath.Join(mirror, repository), "x86_64")
+		for name := range r.packages {
+			if got := r.open(t, name, make(contents)); got.Control.Info.Name != got.Package.Name {
+				t.Errorf("%s is named %q inside", name, got.Control.Info.Name)
+			}
+		}
+	}
 }

@@ -1,9 +1,11 @@
-package apk
+package root
 
 import (
 	"bytes"
 	"encoding/hex"
 	"fmt"
+
+	"github.com/pyimg/pyimg/apk"
 )
 
 const (
@@ -16,7 +18,7 @@ const (
 func (r *Root) scriptsTar() []byte {
 	var b bytes.Buffer
 	packages := r.packages
-	if r.o.Dialect == Dialect3 {
+	if r.o.Dialect == apk.Dialect3 {
 		packages = r.byName()
 	}
 	for _, p := range packages {
@@ -28,8 +30,8 @@ func (r *Root) scriptsTar() []byte {
 	return b.Bytes()
 }
 
-func (r *Root) writeScript(b *bytes.Buffer, p *Package, s Script) {
-	if r.o.Dialect == Dialect2 {
+func (r *Root) writeScript(b *bytes.Buffer, p *apk.Package, s apk.Script) {
+	if r.o.Dialect == apk.Dialect2 {
 		name := fmt.Sprintf("%s.%s.%s", p, p.Checksum, s.Type)
 		writeTarEntry(b, '0', name, p.BuildTime, s.Content, len(s.Content))
 		return

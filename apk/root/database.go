@@ -1,4 +1,4 @@
-package apk
+package root
 
 import (
 	"archive/tar"
@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
+
+	"github.com/pyimg/pyimg/apk"
 )
 
 // Where apk keeps what it knows of a root.
@@ -28,10 +30,10 @@ const (
 // Database is what apk writes of a root: its installed packages, their scripts and triggers, the
 // world that was asked for and the architecture. The headers have a name, a size and a mode;
 // they are regular files of root, without a time. The directories are among Root.Dirs.
-func (r *Root) Database(world []Dependency) iter.Seq2[*tar.Header, []byte] {
+func (r *Root) Database(world []apk.Dependency) iter.Seq2[*tar.Header, []byte] {
 	return func(yield func(*tar.Header, []byte) bool) {
 		scripts, scriptsName := r.scriptsTar(), scriptsFile
-		if r.o.Dialect == Dialect3 {
+		if r.o.Dialect == apk.Dialect3 {
 			scripts, scriptsName = compressed(scripts), scriptsFile+gzipSuffix
 		}
 		for _, f := range []struct {
@@ -89,7 +91,7 @@ func (r *Root) installed() []byte {
 }
 
 // writePackage writes what the index says of a package, as apk writes it.
-func writePackage(b *bytes.Buffer, p *Package) {
+func writePackage(b *bytes.Buffer, p *apk.Package) {
 	always := func(field byte, value any) { fmt.Fprintf(b, "%c:%v\n", field, value) }
 	ifAny := func(field byte, value string) {
 		if value != "" && value != "0" {
@@ -127,7 +129,7 @@ func (p *rootPackage) writeReplaces(b *bytes.Buffer) {
 	}
 }
 
-func dependencyText(ds []Dependency) string {
+func dependencyText(ds []apk.Dependency) string {
 	texts := make([]string, len(ds))
 	for i, d := range ds {
 		texts[i] = d.String()
@@ -150,7 +152,7 @@ func (d *ownedDir) write(b *bytes.Buffer) {
 			f.acl.write(b, 'a')
 		}
 		if f.sum != nil {
-			fmt.Fprintf(b, "Z:%s\n", Checksum(f.sum))
+			fmt.Fprintf(b, "Z:%s\n", apk.Checksum(f.sum))
 		}
 	}
 }
@@ -176,8 +178,8 @@ func (r *Root) triggersText() []byte {
 
 // worldText is etc/apk/world: one constraint a name, the last one, "!" not counting in the
 // order. See apk-world(5).
-func worldText(world []Dependency) []byte {
-	last := make(map[string]Dependency)
+func worldText(world []apk.Dependency) []byte {
+	last := make(map[string]apk.Dependency)
 	for _, d := range world {
 		last[d.Name] = d
 	}

@@ -1,10 +1,12 @@
-package apk
+package root
 
 import (
 	"cmp"
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/pyimg/pyimg/apk"
 )
 
 // Permission bits of a tar header's mode, see tar(5).
@@ -21,8 +23,8 @@ func defaultFileACL() acl { return acl{mode: 0o644} }
 
 // initialDirs are what "apk add --initdb" makes before the first package. (It also mounts
 // proc while it works; that leaves a directory that no image wants.)
-func initialDirs(d Dialect) map[string]acl {
-	if d == Dialect3 {
+func initialDirs(d apk.Dialect) map[string]acl {
+	if d == apk.Dialect3 {
 		return map[string]acl{"var": defaultDirACL()} // its log's folder, of which an image does not want the rest
 	}
 	return map[string]acl{
@@ -62,7 +64,7 @@ type ownedDir struct {
 // addDir installs a directory member.
 func (in *installer) addDir(name string, m Member) {
 	a := in.aclOf(m.Header)
-	if in.root.o.Dialect == Dialect2 {
+	if in.root.o.Dialect == apk.Dialect2 {
 		in.addDir2(name, a)
 	} else {
 		in.addDir3(name, a)
@@ -88,7 +90,7 @@ func (in *installer) addDir2(name string, a acl) {
 // lowest gid wins with its mode; where owners are equal the modes are ANDed. Directories that
 // were there before (of --initdb, or another package's under a symlink) keep theirs.
 func (in *installer) settleDirs() {
-	if in.root.o.Dialect != Dialect2 {
+	if in.root.o.Dialect != apk.Dialect2 {
 		return
 	}
 	for _, shared := range in.root.dirs {
@@ -181,7 +183,7 @@ func (r *Root) shared(name string) *sharedDir {
 	return d
 }
 
-func makeInitialDirs(t *tree, d Dialect) {
+func makeInitialDirs(t *tree, d apk.Dialect) {
 	dirs := initialDirs(d)
 	for _, name := range slices.Sorted(maps.Keys(dirs)) {
 		t.makeDirs(name, dirs[name])

@@ -1,8 +1,10 @@
-package apk
+package root
 
 import (
 	"cmp"
 	"slices"
+
+	"github.com/pyimg/pyimg/apk"
 )
 
 // A rootPackage is a package and what it owns.
@@ -25,7 +27,7 @@ func (p *rootPackage) replacesPriority() int {
 	return p.Control.Info.ReplacesPriority
 }
 
-func (p *rootPackage) replaces() []Dependency {
+func (p *rootPackage) replaces() []apk.Dependency {
 	if !p.unpacked() {
 		return nil
 	}
@@ -40,12 +42,12 @@ func (p *rootPackage) triggers() []string {
 }
 
 // scripts are the package's scripts in the database's order, the last one of each type.
-func (p *rootPackage) scripts() []Script {
+func (p *rootPackage) scripts() []apk.Script {
 	if !p.unpacked() {
 		return nil
 	}
-	var sorted []Script
-	for _, kind := range ScriptTypes() {
+	var sorted []apk.Script
+	for _, kind := range apk.ScriptTypes() {
 		for _, s := range slices.Backward(p.Control.Scripts) {
 			if s.Type == kind {
 				sorted = append(sorted, s)
@@ -83,7 +85,7 @@ func (in *installer) replacesFile(old, new int) verdict {
 func (in *installer) replacesAny(old, new int) verdict {
 	a, b := in.root.packages[old], in.root.packages[new]
 	sameOrigin := a.Package.Origin != "" && a.Package.Origin == b.Package.Origin
-	if a.Package.Name == b.Package.Name || sameOrigin && in.root.o.Dialect == Dialect2 {
+	if a.Package.Name == b.Package.Name || sameOrigin && in.root.o.Dialect == apk.Dialect2 {
 		return takeNew
 	}
 	pa, pb := a.priorityOver(b, in.root.o.Dialect), b.priorityOver(a, in.root.o.Dialect)
@@ -97,9 +99,9 @@ func (in *installer) replacesAny(old, new int) verdict {
 }
 
 // priorityOver is the package's replaces_priority if it replaces the other one, else -1.
-func (p *rootPackage) priorityOver(other *rootPackage, dialect Dialect) int {
+func (p *rootPackage) priorityOver(other *rootPackage, dialect apk.Dialect) int {
 	for _, d := range p.replaces() {
-		if d.Name == other.Package.Name && !d.Conflict && d.matchesVersion(dialect, other.Package.Version) {
+		if d.Name == other.Package.Name && !d.Conflict && d.MatchesVersion(dialect, other.Package.Version) {
 			return p.replacesPriority()
 		}
 	}

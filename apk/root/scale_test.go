@@ -1,4 +1,4 @@
-package apk_test
+package root_test
 
 import (
 	"runtime"
@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/apktest"
+	"github.com/pyimg/pyimg/apk/root"
 	"github.com/pyimg/pyimg/internal/fixture"
 )
 
@@ -27,14 +29,14 @@ func TestInstallOfDeepFolders(t *testing.T) { //nolint:paralleltest // see alloc
 			files = append(files, dir("d"+strings.Repeat("/d", i), 0o755))
 		}
 		p := verbatim("deep", files...)
-		a := buildPackage(t, p)
+		a := apktest.Build(t, p)
 		control, err := apk.ParseControl(a.Control)
 		if err != nil {
 			t.Fatal(err)
 		}
-		in := []apk.Installed{{Package: listed(t, a), Control: control, Members: members(a.Data, p.Name, make(contents))}}
+		in := []root.Installed{{Package: apktest.Listed(t, a), Control: control, Members: members(a.Data, p.Name, make(contents))}}
 		return allocated(func() {
-			root, err := apk.Install(in, apk.RootOptions{Dialect: dialect, Arch: "x86_64"})
+			root, err := root.Install(in, root.Options{Dialect: dialect, Arch: "x86_64"})
 			if err != nil {
 				t.Fatal(err)
 			}

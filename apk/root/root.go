@@ -1,4 +1,4 @@
-package apk
+package root
 
 import (
 	"archive/tar"
@@ -8,15 +8,8 @@ import (
 	"iter"
 	"path"
 	"slices"
-)
 
-// Dialect is the generation of apk-tools whose behaviour is wanted.
-type Dialect int
-
-// The dialects. What differs between them is told where it matters.
-const (
-	Dialect2 Dialect = 2 // apk-tools 2.14, of Alpine up to v3.22
-	Dialect3 Dialect = 3 // apk-tools 3, from Alpine v3.23 on
+	"github.com/pyimg/pyimg/apk"
 )
 
 // Member is one entry of a package's data tar.
@@ -27,15 +20,15 @@ type Member struct {
 
 // Installed is a package that is to be in the root, with what its archive holds.
 type Installed struct {
-	Package *Package
-	Control *Control
+	Package *apk.Package
+	Control *apk.Control
 	Members iter.Seq2[Member, error] // in the order of the archive; nil for none
 	Tag     string                   // that opened its repository, see Solution.Tags; "" for most
 }
 
-// RootOptions say which apk and which architecture.
-type RootOptions struct {
-	Dialect Dialect
+// Options say which apk and which architecture.
+type Options struct {
+	Dialect apk.Dialect
 	Arch    string // for etc/apk/arch
 	// Passwd and Group are lines of passwd(5) and group(5) for accounts that the root has beside those of its packages.
 	// Owners' names that the packages' own files lack are looked up in them.
@@ -45,7 +38,7 @@ type RootOptions struct {
 // Root is the tree of files that apk would have made. It holds headers, not contents: its
 // memory is proportional to the number of paths.
 type Root struct {
-	o        RootOptions
+	o        Options
 	packages []*rootPackage
 	tree     *tree
 	dirs     map[string]*sharedDir // by the name that packages give them
@@ -146,8 +139,8 @@ func (e *MemberError) Error() string {
 // Install makes the root that "apk add --initdb --no-scripts" makes of packages, in their order,
 // of an empty directory. Where apk would report an error, so does Install: a *ConflictError or
 // a *MemberError for each fault, joined.
-func Install(packages []Installed, o RootOptions) (*Root, error) {
-	if o.Dialect != Dialect2 && o.Dialect != Dialect3 {
+func Install(packages []Installed, o Options) (*Root, error) {
+	if o.Dialect != apk.Dialect2 && o.Dialect != apk.Dialect3 {
 		return nil, fmt.Errorf("installing: unknown dialect %d of apk (want 2 or 3)", o.Dialect)
 	}
 	in := newInstaller(o)

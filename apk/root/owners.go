@@ -1,8 +1,10 @@
-package apk
+package root
 
 import (
 	"strconv"
 	"strings"
+
+	"github.com/pyimg/pyimg/apk"
 )
 
 const (
@@ -16,7 +18,7 @@ type owners struct {
 	users, groups *idCache
 }
 
-func newOwners(o RootOptions) owners {
+func newOwners(o Options) owners {
 	return owners{
 		users:  newIDCache(o.Dialect, 7, o.Passwd),
 		groups: newIDCache(o.Dialect, 4, o.Group),
@@ -45,7 +47,7 @@ const unknownID = -1
 // An idCache remembers what names mean. With --no-scripts, apk 2 never asks twice for a name,
 // not even for one that it did not find before there was a passwd.
 type idCache struct {
-	dialect Dialect
+	dialect apk.Dialect
 	fields  int            // of a line
 	file    map[string]int // the root's passwd or group
 	more    map[string]int // lines that the root has beside these
@@ -53,7 +55,7 @@ type idCache struct {
 }
 
 func (c *idCache) reset() {
-	if c.dialect == Dialect3 {
+	if c.dialect == apk.Dialect3 {
 		clear(c.known)
 	}
 }
@@ -67,13 +69,13 @@ func (c *idCache) lookup(name string, id int) int {
 	switch {
 	case found != unknownID:
 		return found
-	case c.dialect == Dialect3 && name == "root":
+	case c.dialect == apk.Dialect3 && name == "root":
 		return 0
 	}
 	return id
 }
 
-func newIDCache(d Dialect, fields int, more string) *idCache {
+func newIDCache(d apk.Dialect, fields int, more string) *idCache {
 	c := &idCache{dialect: d, fields: fields, known: make(map[string]int)}
 	c.more = c.read(more)
 	return c
@@ -100,7 +102,7 @@ func (c *idCache) read(file string) map[string]int {
 		if err != nil {
 			continue
 		}
-		if _, taken := ids[parts[0]]; !taken || c.dialect == Dialect3 {
+		if _, taken := ids[parts[0]]; !taken || c.dialect == apk.Dialect3 {
 			ids[parts[0]] = int(id)
 		}
 	}

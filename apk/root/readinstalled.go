@@ -1,4 +1,4 @@
-package apk
+package root
 
 import (
 	"bufio"
@@ -7,6 +7,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/pyimg/pyimg/apk"
 )
 
 // An InstalledPackage is a package as the database of a root has it.
@@ -15,7 +17,7 @@ type InstalledPackage struct {
 	Size          int64    // of its files, in bytes, as the index had it
 	Paths         []string // of its files, without a leading slash; folders are left out
 	Origin        string
-	Replaces      []Dependency // whose files it may overwrite, by name
+	Replaces      []apk.Dependency // whose files it may overwrite, by name
 }
 
 // MayShare reports whether apk lets the two packages bring one file: one of them replaces the other, or they have one origin.
@@ -27,12 +29,12 @@ func (p InstalledPackage) MayShare(other InstalledPackage) bool {
 
 func (p InstalledPackage) mayReplace(other InstalledPackage) bool {
 	const most = 16 // entries of one name; a database that lists more is made to cost time
-	i, _ := slices.BinarySearchFunc(p.Replaces, other.Name, func(d Dependency, name string) int { return strings.Compare(d.Name, name) })
+	i, _ := slices.BinarySearchFunc(p.Replaces, other.Name, func(d apk.Dependency, name string) int { return strings.Compare(d.Name, name) })
 	for _, d := range p.Replaces[i:min(i+most, len(p.Replaces))] {
 		if d.Name != other.Name || d.Conflict {
 			continue
 		}
-		if d.matchesVersion(Dialect2, other.Version) || d.matchesVersion(Dialect3, other.Version) { // a root does not say which apk made it
+		if d.MatchesVersion(apk.Dialect2, other.Version) || d.MatchesVersion(apk.Dialect3, other.Version) { // a root does not say which apk made it
 			return true
 		}
 	}
@@ -102,7 +104,7 @@ func (in *installedReader) line(text string) error {
 		p.Origin = value
 	case "r":
 		for word := range strings.FieldsSeq(value) {
-			if d, err := parseDependency(word); err == nil && len(p.Replaces) < maxInstalledReplaces {
+			if d, err := apk.ParseDependency(word); err == nil && len(p.Replaces) < maxInstalledReplaces {
 				p.Replaces = append(p.Replaces, d) // what is no dependency replaces nothing
 			}
 		}
@@ -122,7 +124,7 @@ func (in *installedReader) end() []InstalledPackage {
 	named := in.packages[:0]
 	for _, p := range in.packages {
 		if p.Name != "" {
-			slices.SortStableFunc(p.Replaces, func(a, b Dependency) int { return strings.Compare(a.Name, b.Name) })
+			slices.SortStableFunc(p.Replaces, func(a, b apk.Dependency) int { return strings.Compare(a.Name, b.Name) })
 			named = append(named, p)
 		}
 	}

@@ -1,4 +1,4 @@
-package apk_test
+package root_test
 
 import (
 	"archive/tar"
@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/apktest"
+	"github.com/pyimg/pyimg/apk/root"
 	"github.com/pyimg/pyimg/internal/fixture"
 )
 
@@ -44,21 +46,21 @@ func from(origin string, p fixture.Package) fixture.Package {
 	return p
 }
 
-func install(t testing.TB, dialect apk.Dialect, packages ...fixture.Package) (*apk.Root, error) {
+func install(t testing.TB, dialect apk.Dialect, packages ...fixture.Package) (*root.Root, error) {
 	t.Helper()
-	installed := make([]apk.Installed, len(packages))
+	installed := make([]root.Installed, len(packages))
 	for i, p := range packages {
-		a := buildPackage(t, p)
+		a := apktest.Build(t, p)
 		control, err := apk.ParseControl(a.Control)
 		if err != nil {
 			t.Fatal(err)
 		}
-		installed[i] = apk.Installed{Package: listed(t, a), Control: control, Members: members(a.Data, p.Name, make(contents))}
+		installed[i] = root.Installed{Package: apktest.Listed(t, a), Control: control, Members: members(a.Data, p.Name, make(contents))}
 	}
-	return apk.Install(installed, apk.RootOptions{Dialect: dialect, Arch: "x86_64"})
+	return root.Install(installed, root.Options{Dialect: dialect, Arch: "x86_64"})
 }
 
-func mustInstall(t testing.TB, dialect apk.Dialect, packages ...fixture.Package) *apk.Root {
+func mustInstall(t testing.TB, dialect apk.Dialect, packages ...fixture.Package) *root.Root {
 	t.Helper()
 	root, err := install(t, dialect, packages...)
 	if err != nil {
@@ -75,7 +77,7 @@ func bothDialects(t *testing.T, test func(*testing.T, apk.Dialect)) {
 }
 
 // describe lists a root's files and those directories that packages own.
-func describe(root *apk.Root) string {
+func describe(root *root.Root) string {
 	var b strings.Builder
 	for d := range root.Dirs() {
 		if len(d.Packages) > 0 {
@@ -88,7 +90,7 @@ func describe(root *apk.Root) string {
 	return b.String()
 }
 
-func wantRoot(t *testing.T, root *apk.Root, want ...string) {
+func wantRoot(t *testing.T, root *root.Root, want ...string) {
 	t.Helper()
 	if got, want := describe(root), strings.Join(want, "\n")+"\n"; got != want {
 		t.Errorf("the root is\n%s, want\n%s", got, want)
@@ -122,7 +124,7 @@ func TestInstallRefusesMembers(t *testing.T) {
 			t.Parallel()
 			bothDialects(t, func(t *testing.T, d apk.Dialect) {
 				_, err := install(t, d, tt.p)
-				var member *apk.MemberError
+				var member *root.MemberError
 				if !errors.As(err, &member) || !strings.Contains(member.Reason, tt.want) || member.Package != "a-1-r0" {
 					t.Errorf("Install = %v, want a *MemberError with %q", err, tt.want)
 				}
@@ -139,7 +141,7 @@ func TestInstallTellsAllConflicts(t *testing.T) {
 			t.Errorf("Install = %v, want a conflict about %s", err, path)
 		}
 	}
-	var conflict *apk.ConflictError
+	var conflict *root.ConflictError
 	if !errors.As(err, &conflict) || conflict.Path != "x/1" {
 		t.Errorf("Install = %v, want a *ConflictError", err)
 	}
@@ -235,7 +237,7 @@ func TestInstallOnAMergedRootRefuses(t *testing.T) {
 		"a link to itself":            {apk.Dialect3, []fixture.Package{verbatim("a", link("lib", "lib"))}, "too many symlinks"},
 		"a file":                      {apk.Dialect3, []fixture.Package{verbatim("a", file("lib", "1"))}, `"lib": apk writes below "lib/apk/db"`},
 	} {
-		var member *apk.MemberError
+		var member *root.MemberError
 		_, err := install(t, tt.dialect, tt.packages...)
 		if !errors.As(err, &member) || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: Install = %v, want a MemberError with %q", name, err, tt.want)
@@ -339,13 +341,13 @@ func TestInstallPackageWithoutSize(t *testing.T) {
 
 func TestDatabaseNamesTags(t *testing.T) {
 	t.Parallel()
-	a := buildPackage(t, pkg("a", file("x", "")))
+	a := apktest.Build(t, pkg("a", file("x", "")))
 	control, err := apk.ParseControl(a.Control)
 	if err != nil {
 		t.Fatal(err)
 	}
-	root, err := apk.Install([]apk.Installed{{Package: listed(t, a), Control: control, Members: members(a.Data, "a", make(contents)), Tag: "edge"}},
-		apk.RootOptions{Dialect: apk.Dialect3, Arch: "x86_64"})
+	root, err := root.Install([]root.Installed{{Package: apktest.Listed(t, a), Control: control, Members: members(a.Data, "a", make(contents)), Tag: "edge"}},
+		root.Options{Dialect: apk.Dialect3, Arch: "x86_64"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -375,7 +377,7 @@ func TestDatabaseScripts(t *testing.T) {
 	t.Parallel()
 	p := pkg(strings.Repeat("long", 20), file("x/y", ""))
 	p.Scripts = map[string]string{"post-install": "1", "pre-install": "2"}
-	checksum := listed(t, buildPackage(t, p)).Checksum
+	checksum := apktest.Listed(t, apktest.Build(t, p)).Checksum
 	stem := p.Name + "-1-r0."
 	for d, want := range map[apk.Dialect][]string{
 		// Names are cut at 99 bytes by apk 2, and long ones have an entry of their own in apk 3.
@@ -416,14 +418,14 @@ func TestPendingScripts(t *testing.T) {
 
 func TestInstallReportsMembersErrors(t *testing.T) {
 	t.Parallel()
-	a := buildPackage(t, pkg("a", file("x", "")))
+	a := apktest.Build(t, pkg("a", file("x", "")))
 	control, err := apk.ParseControl(a.Control)
 	if err != nil {
 		t.Fatal(err)
 	}
 	broken := errors.New("broken")
-	var seq iter.Seq2[apk.Member, error] = func(yield func(apk.Member, error) bool) { yield(apk.Member{}, broken) }
-	_, err = apk.Install([]apk.Installed{{Package: listed(t, a), Control: control, Members: seq}}, apk.RootOptions{Dialect: apk.Dialect2})
+	var seq iter.Seq2[root.Member, error] = func(yield func(root.Member, error) bool) { yield(root.Member{}, broken) }
+	_, err = root.Install([]root.Installed{{Package: apktest.Listed(t, a), Control: control, Members: seq}}, root.Options{Dialect: apk.Dialect2})
 	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "a-1-r0") {
 		t.Errorf("Install = %v, want the members' error and the package", err)
 	}
@@ -436,13 +438,13 @@ func FuzzInstall(f *testing.F) {
 		verbatim("a", dir("x", 0), file("x/../y", "1"), file("/y", "2"), file("x/\nR:z", "3")),
 		verbatim("a", dir("x", 0), file("x/a", "1"), fixture.File{Path: "x/b", Hardlink: "x/a"}),
 	} {
-		f.Add(gunzipAll(f, buildPackage(f, p).Data))
+		f.Add(gunzipAll(f, apktest.Build(f, p).Data))
 	}
 	p := &apk.Package{Name: "a", Version: "1-r0", InstalledSize: 1}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, d := range []apk.Dialect{apk.Dialect2, apk.Dialect3} {
-			root, err := apk.Install([]apk.Installed{{Package: p, Control: &apk.Control{}, Members: tarMembers(data)}},
-				apk.RootOptions{Dialect: d})
+			root, err := root.Install([]root.Installed{{Package: p, Control: &apk.Control{}, Members: tarMembers(data)}},
+				root.Options{Dialect: d})
 			if err != nil {
 				continue
 			}
@@ -482,12 +484,12 @@ func gunzipAll(t testing.TB, data []byte) []byte {
 	return b.Bytes()
 }
 
-func tarMembers(data []byte) iter.Seq2[apk.Member, error] {
-	return func(yield func(apk.Member, error) bool) {
+func tarMembers(data []byte) iter.Seq2[root.Member, error] {
+	return func(yield func(root.Member, error) bool) {
 		tr := tar.NewReader(bytes.NewReader(data))
 		for {
 			h, err := tr.Next()
-			if errors.Is(err, io.EOF) || !yield(apk.Member{Header: h}, err) || err != nil {
+			if errors.Is(err, io.EOF) || !yield(root.Member{Header: h}, err) || err != nil {
 				return
 			}
 		}
@@ -500,16 +502,16 @@ func TestOwnersNamesOfOtherAccounts(t *testing.T) {
 		accounts := pkg("accounts", file("etc/passwd", "own:x:10:10::/:/bin/sh\n"), file("etc/group", "own:x:10:\n"))
 		files := pkg("files", fixture.File{Path: "usr/own", Uname: "own", Gname: "own", UID: 1, GID: 1},
 			fixture.File{Path: "usr/other", Uname: "other", Gname: "other", UID: 1, GID: 1})
-		installed := make([]apk.Installed, 0, 2)
+		installed := make([]root.Installed, 0, 2)
 		for _, p := range []fixture.Package{accounts, files} {
-			a := buildPackage(t, p)
+			a := apktest.Build(t, p)
 			control, err := apk.ParseControl(a.Control)
 			if err != nil {
 				t.Fatal(err)
 			}
-			installed = append(installed, apk.Installed{Package: listed(t, a), Control: control, Members: members(a.Data, p.Name, make(contents))})
+			installed = append(installed, root.Installed{Package: apktest.Listed(t, a), Control: control, Members: members(a.Data, p.Name, make(contents))})
 		}
-		root, err := apk.Install(installed, apk.RootOptions{Dialect: dialect, Arch: "x86_64",
+		root, err := root.Install(installed, root.Options{Dialect: dialect, Arch: "x86_64",
 			Passwd: "own:x:20:20:::\nother:x:30:40:::\n", Group: "own:x:20:\nother:x:40:\n"})
 		if err != nil {
 			t.Fatal(err)

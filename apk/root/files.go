@@ -1,4 +1,4 @@
-package apk
+package root
 
 import (
 	"archive/tar"
@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/pyimg/pyimg/apk"
 )
 
 const (
@@ -92,7 +94,7 @@ type installer struct {
 	faults   []error
 }
 
-func newInstaller(o RootOptions) *installer {
+func newInstaller(o Options) *installer {
 	t := newTree()
 	makeInitialDirs(t, o.Dialect)
 	return &installer{
@@ -135,7 +137,7 @@ func (in *installer) install(index int, p Installed) error {
 		in.add(m)
 	}
 	for _, d := range rp.dirs {
-		if in.root.o.Dialect == Dialect3 {
+		if in.root.o.Dialect == apk.Dialect3 {
 			slices.SortStableFunc(d.files, func(a, b *ownedFile) int { return strings.Compare(a.name, b.name) })
 		}
 		for _, f := range d.files {
@@ -193,7 +195,7 @@ func unsafeName(name string) string {
 func (in *installer) addFile(name string, m Member) {
 	p := in.current()
 	dir, base := split(name)
-	if in.root.o.Dialect == Dialect2 && strings.HasPrefix(base, keepPrefix) && len(base) > len(keepPrefix) {
+	if in.root.o.Dialect == apk.Dialect2 && strings.HasPrefix(base, keepPrefix) && len(base) > len(keepPrefix) {
 		p.skip(m, SkipKeep, -1)
 		return
 	}
@@ -248,7 +250,7 @@ func (in *installer) prepareFile(f *ownedFile) string {
 			f.sum = sum
 		}
 	}
-	hashed := h.Typeflag == tar.TypeReg || h.Typeflag == tar.TypeCont || f.isSymlink() && in.root.o.Dialect == Dialect2
+	hashed := h.Typeflag == tar.TypeReg || h.Typeflag == tar.TypeCont || f.isSymlink() && in.root.o.Dialect == apk.Dialect2
 	if f.sum == nil && hashed {
 		return "no checksum for it in the archive (" + checksumRecord + ", which abuild adds)"
 	}
@@ -260,7 +262,7 @@ func (in *installer) prepareFile(f *ownedFile) string {
 func (in *installer) prepareLink(f *ownedFile) string {
 	target := in.current().files[f.header.Linkname]
 	// apk 2 does not find a target that lies in the root directory.
-	rooted := in.root.o.Dialect == Dialect3 || strings.Contains(f.header.Linkname, "/")
+	rooted := in.root.o.Dialect == apk.Dialect3 || strings.Contains(f.header.Linkname, "/")
 	if target == nil || !rooted {
 		return fmt.Sprintf("no hard link target %q in the archive before it", f.header.Linkname)
 	}
@@ -325,8 +327,8 @@ func (in *installer) commit(f *ownedFile) {
 func (d *ownedDir) protected() bool { return d.name == "etc" || strings.HasPrefix(d.name, "etc/") }
 
 // configured says whether --initdb made a file there before the packages come, as apk 2 does.
-func configured(d Dialect, where string) bool {
-	return d == Dialect2 && (where == worldFile || where == archFile)
+func configured(d apk.Dialect, where string) bool {
+	return d == apk.Dialect2 && (where == worldFile || where == archFile)
 }
 
 // aclOf is what the database says of a member's attributes.
@@ -354,5 +356,8 @@ func xattrChecksum(records map[string]string) string {
 	if hashed == nil {
 		return ""
 	}
-	return Checksum(sha1.Sum(hashed)).String()
+	return apk.Checksum(sha1.Sum(hashed)).String()
 }
+
+// isControlRune says what apk does not accept in names either, and no terminal should see.
+func isControl(r rune) bool { return r < 0x20 || r == 0x7f }

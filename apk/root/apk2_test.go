@@ -1,4 +1,4 @@
-package apk_test
+package root_test
 
 import (
 	"archive/tar"
@@ -16,6 +16,8 @@ import (
 	"testing"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/apktest"
+	"github.com/pyimg/pyimg/apk/root"
 	"github.com/pyimg/pyimg/internal/fixture"
 )
 
@@ -23,7 +25,7 @@ import (
 // mounts proc in the root that it works on.
 func realApk(t *testing.T) (command []string) {
 	t.Helper()
-	main := oracle(t, "alpine-mirror/v3.20/main")
+	main := apktest.Shared(t, "alpine-mirror/v3.20/main")
 	if runtime.GOARCH != "amd64" || os.Getuid() != 0 {
 		t.Skip("running the mirror's apk-tools needs root on amd64")
 	}
@@ -157,7 +159,7 @@ func compareWithRunningApk(t *testing.T, command []string, world string, package
 	out, applyErr := exec.CommandContext(t.Context(), command[0], append(args, strings.Fields(world)...)...).CombinedOutput()
 
 	key := fixture.TestKey()
-	r := repo{dir: filepath.Join(at, "x86_64"), keyring: ringOf(t, key), packages: make(map[string]*apk.Package)}
+	r := repo{dir: filepath.Join(at, "x86_64"), keyring: apktest.Ring(t, key), packages: make(map[string]*apk.Package)}
 	index, err := apk.ReadIndex(strings.NewReader(string(readFile(t, r.dir+"/APKINDEX.tar.gz"))), apk.IndexOptions{Keyring: r.keyring})
 	if err != nil {
 		t.Fatal(err)
@@ -182,7 +184,7 @@ func publish(t *testing.T, at string, packages []fixture.Package) {
 	t.Helper()
 	key, mirror, index := fixture.TestKey(), fixture.NewMirror(), fixture.Index{Arch: "x86_64"}
 	for _, p := range packages {
-		index.Archives = append(index.Archives, buildPackage(t, p))
+		index.Archives = append(index.Archives, apktest.Build(t, p))
 	}
 	if err := mirror.Publish("", index); err != nil {
 		t.Fatal(err)
@@ -202,14 +204,14 @@ func publish(t *testing.T, at string, packages []fixture.Package) {
 
 func wantNoRoot(t *testing.T, r repo, log []string, out []byte) {
 	t.Helper()
-	var packages []apk.Installed
+	var packages []root.Installed
 	for _, name := range installLines(log) {
 		packages = append(packages, r.open(t, name, make(contents)))
 	}
 	if len(packages) == 0 {
 		t.Fatalf("apk installed nothing: %s", out)
 	}
-	if _, err := apk.Install(packages, apk.RootOptions{Dialect: apk.Dialect2}); err == nil {
+	if _, err := root.Install(packages, root.Options{Dialect: apk.Dialect2}); err == nil {
 		t.Errorf("Install succeeded, but apk said %s", out)
 	}
 }
