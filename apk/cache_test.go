@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/pyimg/pyimg/apk"
-	"github.com/pyimg/pyimg/apk/apktest"
+	"github.com/pyimg/pyimg/internal/apktest"
 	"github.com/pyimg/pyimg/internal/fixture"
 )
 

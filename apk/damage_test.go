@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/pyimg/pyimg/apk"
-	"github.com/pyimg/pyimg/apk/apktest"
+	"github.com/pyimg/pyimg/internal/apktest"
 	"github.com/pyimg/pyimg/internal/fixture"
 )
 

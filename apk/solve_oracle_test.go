@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/pyimg/pyimg/apk"
-	"github.com/pyimg/pyimg/apk/apktest"
+	"github.com/pyimg/pyimg/internal/apktest"
 )
 
 // TestSolveAsRealApk holds Solve against what real apk answered, worlds of all kinds from

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/pyimg/pyimg/apk"
-	"github.com/pyimg/pyimg/apk/apktest"
+	"github.com/pyimg/pyimg/internal/apktest"
 )
 
 func TestCompareVersions(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -39,6 +40,33 @@ func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
 			for _, path := range imported {
 				if !within(path, append(allowed, room)) {
 					t.Errorf("%s imports %s, which %s must not know", file, path, room)
+				}
+			}
+		}
+	}
+}
+
+// TestFoldersImportOnlyWhatTheyMay is the same for each folder of rooms that have several: what is listed is one folder, without
+// those below it.
+func TestFoldersImportOnlyWhatTheyMay(t *testing.T) {
+	t.Parallel()
+	may := map[string][]string{
+		"apk":           {"internal/near", "internal/redact", "internal/regular"},
+		"apk/root":      {"apk"},
+		"layers":        {"internal/regular", "layers/elf"},
+		"layers/elf":    {},
+		"layers/unpack": {"layers"},
+	}
+	for _, room := range []string{"apk", "layers"} {
+		for file, imported := range imports(t, filepath.Join("..", room)) {
+			folder := filepath.ToSlash(strings.TrimPrefix(filepath.Dir(file), ".."+string(filepath.Separator)))
+			allowed, listed := may[folder]
+			if !listed {
+				t.Errorf("%s is in the folder %s, for which this test does not list what it may import", file, folder)
+			}
+			for _, path := range imported {
+				if listed && !slices.Contains(allowed, path) {
+					t.Errorf("%s imports %s, which %s must not know", file, path, folder)
 				}
 			}
 		}

@@ -16,8 +16,8 @@ import (
 	"testing"
 
 	"github.com/pyimg/pyimg/apk"
-	"github.com/pyimg/pyimg/apk/apktest"
 	"github.com/pyimg/pyimg/apk/root"
+	"github.com/pyimg/pyimg/internal/apktest"
 	"github.com/pyimg/pyimg/internal/fixture"
 )
 

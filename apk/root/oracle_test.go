@@ -22,8 +22,8 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/pyimg/pyimg/apk"
-	"github.com/pyimg/pyimg/apk/apktest"
 	"github.com/pyimg/pyimg/apk/root"
+	"github.com/pyimg/pyimg/internal/apktest"
 )
 
 // An answer is what real apk made of a world.
