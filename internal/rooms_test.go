@@ -20,6 +20,7 @@ func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
 		"apk":                 {"apk", "internal/redact", "internal/regular", "internal/near"},
 		"layers":              {"layers", "internal/regular"},
 		"push":                {"push", "internal/atomicfile", "internal/imageindex", "internal/patience", "internal/redact", "internal/regular", "internal/termtext"},
+		"push/auth":           {"internal/regular"},
 		"wheel":               {"internal/fetch", "internal/redact", "internal/regular"},
 		"assemble":            {"apk", "layers", "internal/passwd", "internal/atomicfile", "internal/imageindex", "internal/redact", "internal/regular", "internal/near", "internal/termtext"},
 		"internal/atomicfile": {},

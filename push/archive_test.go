@@ -246,21 +246,3 @@ func sameDigest(t *testing.T, path, want string) {
 		t.Errorf("the root came back as %s, %v, was %s", root.Digest, err, want)
 	}
 }
-
-func FuzzAuthFile(f *testing.F) {
-	f.Add(`{"auths":{"https://index.docker.io/v1/":{"auth":"bWU6cHc="},"ghcr.io/a":{"identitytoken":"x"}}}`)
-	f.Add(`{"auths":{"ghcr.io":{}},"credHelpers":{"quay.io":"none"}}`)
-	f.Add(`{"auths":{"":{"username":"u","password":"p"}}}`)
-	f.Fuzz(func(t *testing.T, content string) {
-		if strings.Contains(content, "cred") || strings.Contains(content, `\`) || strings.Contains(strings.ToLower(content), "cred") {
-			t.Skip("would run a helper")
-		}
-		// A key without a host must not lend its credentials to every registry.
-		for _, repo := range []string{"ghcr.io/a/b", "docker.io/a/b"} {
-			got, err := user(t, map[string]string{"DOCKER_AUTH_CONFIG": content}, repo)
-			if err == nil && got != "" && !strings.Contains(content, "ghcr.io") && !strings.Contains(content, "docker.io") {
-				t.Errorf("%q gives %q for %s", content, got, repo)
-			}
-		}
-	})
-}

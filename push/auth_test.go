@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/push/auth"
 )
 
 const password = "correct-horse"
@@ -22,7 +23,7 @@ const password = "correct-horse"
 // login is a keychain that has one password for one host.
 func login(host string) authn.Keychain {
 	content := fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, host, base64.StdEncoding.EncodeToString([]byte("me:"+password)))
-	return push.Keychain(func(key string) string { return map[string]string{"DOCKER_AUTH_CONFIG": content}[key] })
+	return auth.Keychain(func(key string) string { return map[string]string{"DOCKER_AUTH_CONFIG": content}[key] })
 }
 
 // basic demands the password.
@@ -230,7 +231,7 @@ func TestIdentityTokenStaysWithItsTokenServer(t *testing.T) {
 	})
 	r := anonymous()
 	content := fmt.Sprintf(`{"auths":{%q:{"identitytoken":%q}}}`, s.host(), password)
-	r.Keychain = push.Keychain(func(key string) string { return map[string]string{"DOCKER_AUTH_CONFIG": content}[key] })
+	r.Keychain = auth.Keychain(func(key string) string { return map[string]string{"DOCKER_AUTH_CONFIG": content}[key] })
 	_, err := r.Push(t.Context(), sample(t), []string{s.host() + "/a:1"}, push.Options{})
 	if err == nil || th.calls.Load() != 0 || strings.Contains(err.Error(), password) {
 		t.Errorf("Push = %v; the other host saw %d requests", err, th.calls.Load())
@@ -255,5 +256,15 @@ func TestNoDowngrade(t *testing.T) {
 		if err == nil || th.calls.Load() != 0 {
 			t.Errorf("insecure %t: Push = %v; plain http saw %d requests", insecure, err, th.calls.Load())
 		}
+	}
+}
+
+func TestBrokenAuthFileIsAnAuthError(t *testing.T) {
+	t.Parallel()
+	r := push.Registry{Keychain: auth.Keychain(func(k string) string { return map[string]string{"DOCKER_AUTH_CONFIG": "{"}[k] })}
+	_, err := r.Push(t.Context(), sample(t), []string{"127.0.0.1:1/a:1"}, push.Options{})
+	var pe *push.Error
+	if !errors.As(err, &pe) || !pe.Unauthorized() || !strings.Contains(err.Error(), "DOCKER_AUTH_CONFIG") {
+		t.Errorf("Push = %v, want an authentication error that names DOCKER_AUTH_CONFIG", err)
 	}
 }

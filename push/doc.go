@@ -13,7 +13,7 @@
 //   - [WriteLayout], [WriteArchive] and [WriteDockerArchive] write beside the target and rename; two processes may write
 //     one layout.
 //   - [Registry.Get] and [ReadLayout] read. What they return is lazy: layers are read when they are asked for.
-//   - [Keychain] finds credentials. They go to the host that they belong to (and to the token server that this host
+//   - [github.com/pyimg/pyimg/push/auth] finds credentials. They go to the host that they belong to (and to the token server that this host
 //     names), never along a redirect, and over plain http only where that was asked for.
 //
 // Whatever passes through is hashed on its way: a manifest, config or layer whose bytes are not those of its digest is an

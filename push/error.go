@@ -13,6 +13,7 @@ import (
 
 	"github.com/pyimg/pyimg/internal/patience"
 	"github.com/pyimg/pyimg/internal/redact"
+	"github.com/pyimg/pyimg/push/auth"
 )
 
 // An Error is what a registry, or the way to it, did not do.
@@ -44,13 +45,13 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Unauthorized says that it was for the lack of credentials, or of their rights.
 func (e *Error) Unauthorized() bool {
-	var ce *CredentialError
+	var ce *auth.Error
 	return e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden || errors.As(e.Err, &ce)
 }
 
 // hint says what to do.
 func (e *Error) hint() string {
-	var ce *CredentialError
+	var ce *auth.Error
 	switch {
 	case errors.As(e.Err, &ce): // names its file
 		return ""
@@ -68,30 +69,18 @@ func (e *Error) hint() string {
 	return ""
 }
 
-// A CredentialError is a source of credentials that is there and cannot be used.
-type CredentialError struct {
-	Source string // which one, with the file's or the helper's name
-	Err    error
-}
-
-func (e *CredentialError) Error() string {
-	return fmt.Sprintf("reading credentials from %s: %v", e.Source, e.Err)
-}
-
-func (e *CredentialError) Unwrap() error { return e.Err }
-
 // newError says what went wrong in op. It keeps an *Error that already says so.
-func newError(op, ref, host string, who credential, err error) error {
+func newError(op, ref, host string, who auth.Credential, err error) error {
 	var own *Error
 	if err == nil || errors.As(err, &own) {
 		return err
 	}
-	e := &Error{Op: op, Ref: ref, Host: host, Credentials: who.source, Err: err}
+	e := &Error{Op: op, Ref: ref, Host: host, Credentials: who.Source, Err: err}
 	var te *transport.Error
 	if errors.As(err, &te) {
 		e.Status = te.StatusCode
 	}
-	e.text = wash(plain(err, te), who.secrets())
+	e.text = wash(plain(err, te), who.Secrets())
 	return e
 }
 

@@ -2,7 +2,6 @@ package push
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/pyimg/pyimg/internal/patience"
+	"github.com/pyimg/pyimg/push/auth"
 )
 
 const (
@@ -40,7 +40,7 @@ const (
 type login struct {
 	registry name.Registry
 	scheme   string // http or https
-	who      credential
+	who      auth.Credential
 	inner    http.RoundTripper
 	policy   patience.Policy
 
@@ -54,7 +54,7 @@ type login struct {
 	seen atomic.Pointer[string] // the last token: what must not be seen in texts
 }
 
-func newLogin(g greeting, registry name.Registry, who credential, inner http.RoundTripper, p patience.Policy, scopes []string) *login {
+func newLogin(g greeting, registry name.Registry, who auth.Credential, inner http.RoundTripper, p patience.Policy, scopes []string) *login {
 	l := &login{registry: registry, scheme: g.scheme, who: who, inner: inner, policy: p, way: g.way, scopes: scopes, identity: who.IdentityToken}
 	l.free = make(chan struct{}, 1)
 	l.free <- struct{}{}
@@ -150,7 +150,7 @@ func (l *login) learn(ctx context.Context, h http.Header, refused string) bool {
 		l.way = way
 	}
 	if l.way.scheme == "basic" {
-		return was != "basic" && l.who.source != ""
+		return was != "basic" && l.who.Source != ""
 	}
 	if s := way.params["scope"]; s != "" && !slices.Contains(l.scopes, s) {
 		l.scopes = append([]string{s}, l.scopes...) // some token servers look at the first alone
@@ -169,7 +169,7 @@ func (l *login) authorization(ctx context.Context, refused string) (string, erro
 	defer l.unlock()
 	switch {
 	case l.way.scheme == "basic":
-		return l.who.basic(), nil
+		return l.who.Basic(), nil
 	case l.way.scheme != "bearer":
 		return "", nil
 	case l.who.RegistryToken != "":
@@ -212,17 +212,6 @@ func (l *login) untilRenewal(ctx context.Context) (time.Duration, bool) {
 	}
 	defer l.unlock()
 	return time.Until(l.renewAt), l.token != ""
-}
-
-// basic is the header for user and password, "" where there are none.
-func (c credential) basic() string {
-	switch {
-	case c.Auth != "":
-		return "Basic " + c.Auth
-	case c.Username != "" || c.Password != "":
-		return "Basic " + base64.StdEncoding.EncodeToString([]byte(c.Username+":"+c.Password))
-	}
-	return ""
 }
 
 // bearer says whether the registry wants tokens.
@@ -344,7 +333,7 @@ func (l *login) basicRequest(ctx context.Context, realm *url.URL) (*http.Request
 
 // ask sends a request to the token server. An answer that breaks off is asked for again.
 func (l *login) ask(ctx context.Context, request func(context.Context, *url.URL) (*http.Request, error), realm *url.URL) (token, error) {
-	client := http.Client{Transport: onlyTo{l.inner, realm, l.who.basic()}, CheckRedirect: checkRedirect}
+	client := http.Client{Transport: onlyTo{l.inner, realm, l.who.Basic()}, CheckRedirect: checkRedirect}
 	return whole(ctx, l.policy, realm.Host, func(ctx context.Context) (token, error) {
 		req, err := request(ctx, realm)
 		if err != nil {

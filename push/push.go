@@ -19,7 +19,7 @@ import (
 
 // A Registry is how registries are reached. The zero value works. The host stands in each reference.
 type Registry struct {
-	Keychain      authn.Keychain    // nil means Keychain(os.Getenv)
+	Keychain      authn.Keychain    // nil means auth.Keychain(os.Getenv)
 	Transport     http.RoundTripper // nil means one that honours the proxies of the environment, and CAFile
 	CAFile        string            // of certificates in PEM form that are trusted beside the system's
 	Insecure      bool              // plain http is allowed where https does not answer; to this machine it always is

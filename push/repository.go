@@ -11,13 +11,13 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/pyimg/pyimg/internal/patience"
+	"github.com/pyimg/pyimg/push/auth"
 )
 
 // A repository speaks the distribution protocol. See the OCI distribution specification.
@@ -26,36 +26,23 @@ type repository struct {
 	login  *login
 	client *http.Client
 	policy patience.Policy
-	who    credential
+	who    auth.Credential
 	chunk  atomic.Int64 // in bytes: what is sent at once, since more was refused; 0 is no limit
 }
 
 // credentials finds those for a repository, and where they came from.
-func (r Registry) credentials(ctx context.Context, repo name.Repository) (authn.Authenticator, credential, error) {
+func (r Registry) credentials(ctx context.Context, repo name.Repository) (auth.Credential, error) {
 	keys := r.Keychain
 	if keys == nil {
-		keys = Keychain(os.Getenv)
+		keys = auth.Keychain(os.Getenv)
 	}
-	auth, err := authn.Resolve(ctx, keys, repo)
-	if err != nil {
-		return nil, credential{}, newError("finding credentials", repo.Name(), repo.RegistryStr(), credential{}, err)
-	}
-	if c, ok := auth.(credential); ok {
-		return auth, c, nil
-	}
-	if auth == authn.Anonymous {
-		return auth, credential{}, nil
-	}
-	cfg, err := authn.Authorization(ctx, auth) // of a caller's own keychain
-	if err != nil {
-		return nil, credential{}, newError("finding credentials", repo.Name(), repo.RegistryStr(), credential{}, &CredentialError{Source: "the keychain", Err: err})
-	}
-	return auth, credential{AuthConfig: *cfg, source: "the keychain"}, nil
+	who, err := auth.Find(ctx, keys, repo)
+	return who, newError("finding credentials", repo.Name(), repo.RegistryStr(), auth.Credential{}, err)
 }
 
 // open readies a repository for requests of a kind, "pull" or "push,pull", and for reading the repositories to mount from.
 func (r Registry) open(ctx context.Context, repo name.Repository, greet func() (greeting, error), inner retrying, actions string, from []name.Repository) (*repository, error) {
-	_, who, err := r.credentials(ctx, repo)
+	who, err := r.credentials(ctx, repo)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/push/auth"
 )
 
 // The exit codes that the README documents.
@@ -51,7 +52,7 @@ func exitCode(err error) int {
 	var fault *bundle.FaultError
 	var base *bundle.BaseError
 	var registry *push.Error
-	var credential *push.CredentialError
+	var credential *auth.Error
 	var source *fetch.Error
 	switch {
 	case errors.As(err, &fault):

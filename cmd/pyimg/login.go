@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/urfave/cli/v2"
 
-	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/push/auth"
 )
 
 func insecureFlag() cli.Flag {
@@ -98,11 +98,11 @@ func loginHosts(c *cli.Context) []string {
 
 // keychain is where credentials come from: the command line for its registry, else the environment.
 func (p program) keychain(c *cli.Context) authn.Keychain {
-	keys := push.Keychain(p.getenv)
+	keys := auth.Keychain(p.getenv)
 	password, ok := c.App.Metadata[passwordKey].(string)
 	hosts := loginHosts(c)
 	if !ok || len(hosts) != 1 {
 		return keys
 	}
-	return push.Login(hosts[0], c.String("username"), password, keys)
+	return auth.Login(hosts[0], c.String("username"), password, keys)
 }

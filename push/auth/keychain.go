@@ -1,7 +1,10 @@
-package push
+// Package auth finds the credentials for a registry where docker, podman and CI systems keep them. It asks no registry, and no
+// error of it holds a credential.
+package auth
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,19 +28,19 @@ import (
 //
 // Within a file: the credential helper of credHelpers for this registry, else the one of credsStore, else the most
 // specific entry of auths (host/namespace/repository, ..., host). A source without an entry for the registry is passed
-// over; one that is broken is a [*CredentialError]. No home directory is needed. getenv is [os.Getenv] or a stand-in.
+// over; one that is broken is a [*Error]. No home directory is needed. getenv is [os.Getenv] or a stand-in.
 func Keychain(getenv func(string) string) authn.Keychain {
 	return keychain{getenv: getenv}
 }
 
 // Login is a keychain that has a user and a password for one host, given by hand, and asks others for all other hosts.
 func Login(host, user, password string, others authn.Keychain) authn.Keychain {
-	return given{host, credential{AuthConfig: authn.AuthConfig{Username: user, Password: password}, source: "the command line"}, others}
+	return given{host, Credential{AuthConfig: authn.AuthConfig{Username: user, Password: password}, Source: "the command line"}, others}
 }
 
 type given struct {
 	host   string
-	who    credential
+	who    Credential
 	others authn.Keychain
 }
 
@@ -54,26 +57,60 @@ func (g given) ResolveContext(ctx context.Context, target authn.Resource) (authn
 	return authn.Resolve(ctx, g.others, target)
 }
 
-type keychain struct{ getenv func(string) string }
-
-// A credential knows where it was found.
-type credential struct {
-	authn.AuthConfig
-	source string // "" for none
+// Find returns the credential that a keychain has for a repository, the zero one where it has none.
+func Find(ctx context.Context, keys authn.Keychain, repo authn.Resource) (Credential, error) {
+	found, err := authn.Resolve(ctx, keys, repo)
+	if err != nil {
+		return Credential{}, err
+	}
+	if c, ok := found.(Credential); ok {
+		return c, nil
+	}
+	if found == authn.Anonymous {
+		return Credential{}, nil
+	}
+	cfg, err := authn.Authorization(ctx, found) // of a caller's own keychain
+	if err != nil {
+		return Credential{}, &Error{Source: ownKeychain, Err: err}
+	}
+	return Credential{AuthConfig: *cfg, Source: ownKeychain}, nil
 }
 
-func (c credential) Authorization() (*authn.AuthConfig, error) {
+// ownKeychain is what a caller's own keychain is called.
+const ownKeychain = "the keychain"
+
+type keychain struct{ getenv func(string) string }
+
+// A Credential knows where it was found.
+type Credential struct {
+	authn.AuthConfig
+	Source string // the name of where it was found; "" for none
+}
+
+// Authorization implements [authn.Authenticator].
+func (c Credential) Authorization() (*authn.AuthConfig, error) {
 	cfg := c.AuthConfig
 	return &cfg, nil
+}
+
+// Basic is the header for user and password, "" where there are none.
+func (c Credential) Basic() string {
+	switch {
+	case c.Auth != "":
+		return "Basic " + c.Auth
+	case c.Username != "" || c.Password != "":
+		return "Basic " + base64.StdEncoding.EncodeToString([]byte(c.Username+":"+c.Password))
+	}
+	return ""
 }
 
 // minSecret is how long a secret must be to be looked for in texts; shorter ones would only garble them.
 const minSecret = 4
 
-// secrets are the strings that must never be seen.
-func (c credential) secrets() []string {
+// Secrets are the strings that must never be seen.
+func (c Credential) Secrets() []string {
 	var out []string
-	_, header, _ := strings.Cut(c.basic(), " ")
+	_, header, _ := strings.Cut(c.Basic(), " ")
 	for _, s := range []string{c.Password, c.Auth, header, c.IdentityToken, c.RegistryToken} {
 		if len(s) >= minSecret {
 			out = append(out, s)
@@ -89,53 +126,53 @@ func (k keychain) Resolve(target authn.Resource) (authn.Authenticator, error) {
 
 // ResolveContext implements [authn.ContextKeychain]: a helper is ended with ctx.
 func (k keychain) ResolveContext(ctx context.Context, target authn.Resource) (authn.Authenticator, error) {
-	for _, find := range []func(context.Context, authn.Resource) (credential, error){
+	for _, find := range []func(context.Context, authn.Resource) (Credential, error){
 		k.environment, k.registryAuthFile, k.docker, k.podman, k.github,
 	} {
 		c, err := find(ctx, target)
 		if err != nil {
 			return nil, err
 		}
-		if c.source != "" {
+		if c.Source != "" {
 			return c, nil
 		}
 	}
 	return authn.Anonymous, nil
 }
 
-func (k keychain) environment(ctx context.Context, target authn.Resource) (credential, error) {
+func (k keychain) environment(ctx context.Context, target authn.Resource) (Credential, error) {
 	content := k.getenv("DOCKER_AUTH_CONFIG")
 	if content == "" {
-		return credential{}, nil
+		return Credential{}, nil
 	}
 	return k.lookup(ctx, "DOCKER_AUTH_CONFIG", []byte(content), target)
 }
 
-func (k keychain) registryAuthFile(ctx context.Context, target authn.Resource) (credential, error) {
+func (k keychain) registryAuthFile(ctx context.Context, target authn.Resource) (Credential, error) {
 	path := k.getenv("REGISTRY_AUTH_FILE")
 	if path == "" {
-		return credential{}, nil
+		return Credential{}, nil
 	}
 	source := fmt.Sprintf("REGISTRY_AUTH_FILE %q", path)
 	content, err := readAuthFile(path)
 	if err != nil {
-		return credential{}, &CredentialError{Source: source, Err: err}
+		return Credential{}, &Error{Source: source, Err: err}
 	}
 	return k.lookup(ctx, source, content, target)
 }
 
-func (k keychain) docker(ctx context.Context, target authn.Resource) (credential, error) {
+func (k keychain) docker(ctx context.Context, target authn.Resource) (Credential, error) {
 	dir := k.getenv("DOCKER_CONFIG")
 	if dir == "" && k.getenv("HOME") != "" {
 		dir = filepath.Join(k.getenv("HOME"), ".docker")
 	}
 	if dir == "" {
-		return credential{}, nil
+		return Credential{}, nil
 	}
 	return k.file(ctx, "docker config", filepath.Join(dir, "config.json"), target)
 }
 
-func (k keychain) podman(ctx context.Context, target authn.Resource) (credential, error) {
+func (k keychain) podman(ctx context.Context, target authn.Resource) (Credential, error) {
 	runtime := k.getenv("XDG_RUNTIME_DIR")
 	guessed := runtime == ""
 	if guessed {
@@ -147,7 +184,7 @@ func (k keychain) podman(ctx context.Context, target authn.Resource) (credential
 	if guessed && errors.Is(err, fs.ErrPermission) {
 		err = nil // where root runs podman, /run/containers is root's alone and holds nothing of other users
 	}
-	if err != nil || c.source != "" {
+	if err != nil || c.Source != "" {
 		return c, err
 	}
 	config := k.getenv("XDG_CONFIG_HOME")
@@ -155,57 +192,69 @@ func (k keychain) podman(ctx context.Context, target authn.Resource) (credential
 		config = filepath.Join(k.getenv("HOME"), ".config")
 	}
 	if config == "" {
-		return credential{}, nil
+		return Credential{}, nil
 	}
 	return k.file(ctx, "podman auth file", filepath.Join(config, "containers", "auth.json"), target)
 }
 
-func (k keychain) github(_ context.Context, target authn.Resource) (credential, error) {
+func (k keychain) github(_ context.Context, target authn.Resource) (Credential, error) {
 	token := k.getenv("GITHUB_TOKEN")
 	if token == "" || target.RegistryStr() != "ghcr.io" {
-		return credential{}, nil
+		return Credential{}, nil
 	}
 	user := k.getenv("GITHUB_ACTOR")
 	if user == "" {
 		user = "github" // GHCR looks at the token alone, but wants a name
 	}
-	return credential{AuthConfig: authn.AuthConfig{Username: user, Password: token}, source: "GITHUB_TOKEN"}, nil
+	return Credential{AuthConfig: authn.AuthConfig{Username: user, Password: token}, Source: "GITHUB_TOKEN"}, nil
 }
 
 // file looks into a file that need not exist.
-func (k keychain) file(ctx context.Context, kind, path string, target authn.Resource) (credential, error) {
+func (k keychain) file(ctx context.Context, kind, path string, target authn.Resource) (Credential, error) {
 	source := fmt.Sprintf("%s %q", kind, path)
 	content, err := readAuthFile(path)
 	if os.IsNotExist(err) {
-		return credential{}, nil
+		return Credential{}, nil
 	}
 	if err != nil {
-		return credential{}, &CredentialError{Source: source, Err: err}
+		return Credential{}, &Error{Source: source, Err: err}
 	}
 	return k.lookup(ctx, source, content, target)
 }
 
 // lookup finds target in the content of a config file.
-func (k keychain) lookup(ctx context.Context, source string, content []byte, target authn.Resource) (credential, error) {
+func (k keychain) lookup(ctx context.Context, source string, content []byte, target authn.Resource) (Credential, error) {
 	f, err := parseAuthFile(content)
 	if err != nil {
-		return credential{}, &CredentialError{Source: source, Err: err}
+		return Credential{}, &Error{Source: source, Err: err}
 	}
 	if helper := f.helper(target.RegistryStr()); helper != "" {
 		cfg, found, err := runHelper(ctx, helper, serverURL(target.RegistryStr()))
 		if err != nil {
-			return credential{}, &CredentialError{Source: source, Err: err}
+			return Credential{}, &Error{Source: source, Err: err}
 		}
 		if found {
-			return credential{AuthConfig: cfg, source: fmt.Sprintf("helper %q of %s", helperPrefix+helper, source)}, nil
+			return Credential{AuthConfig: cfg, Source: fmt.Sprintf("helper %q of %s", helperPrefix+helper, source)}, nil
 		}
 	}
 	cfg, found, err := f.entry(target)
 	if err != nil {
-		return credential{}, &CredentialError{Source: source, Err: err}
+		return Credential{}, &Error{Source: source, Err: err}
 	}
 	if !found {
-		return credential{}, nil
+		return Credential{}, nil
 	}
-	return credential{AuthConfig: cfg, source: source}, nil
+	return Credential{AuthConfig: cfg, Source: source}, nil
 }
+
+// An Error is a source of credentials that is there and cannot be used.
+type Error struct {
+	Source string // which one, with the file's or the helper's name
+	Err    error
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("reading credentials from %s: %v", e.Source, e.Err)
+}
+
+func (e *Error) Unwrap() error { return e.Err }
