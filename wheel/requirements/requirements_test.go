@@ -121,6 +121,7 @@ func TestSelect(t *testing.T) {
 		"a==1.0\na == 1":                    a1,
 		"a==1.0; sys_platform == 'win32'":   "",
 		"a==1.0; sys_platform == 'linux'":   a1,
+		"d==1.0\nd==1.0+cpu":                local,
 		"c==1.0":                            cAMD,
 		"d==1.0":                            local,
 		"-r more.txt\n-c pins.txt\n":        a2 + " " + b1,

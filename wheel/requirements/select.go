@@ -200,19 +200,25 @@ func (x *selector) choose(ctx context.Context, p *project, t target.Target) (sou
 	return p.best(l.files, pin, t)
 }
 
-// pin is the one version that the requirements and constraints name.
+// pin is the one version that the requirements and constraints name. Of ==1.0 and
+// ==1.0+local it is the latter.
 func (p *project) pin() (version.Version, error) {
+	var conflict error
 	for _, s := range p.specifiers {
 		pin, ok := s.Pin()
 		if !ok {
 			continue
 		}
-		for _, other := range p.specifiers {
-			if !other.Contains(pin) {
-				return pin, fmt.Errorf("%s is asked for as %s and as %s, which exclude each other", p.name, s, other)
-			}
+		other := slices.IndexFunc(p.specifiers, func(o version.Specifiers) bool { return !o.Contains(pin) })
+		if other < 0 {
+			return pin, nil
 		}
-		return pin, nil
+		if conflict == nil {
+			conflict = fmt.Errorf("%s is asked for as %s and as %s, which exclude each other", p.name, s, p.specifiers[other])
+		}
+	}
+	if conflict != nil {
+		return version.Version{}, conflict
 	}
 	var all []string
 	for _, s := range p.specifiers {
