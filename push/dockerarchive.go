@@ -15,8 +15,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// ReadImage is [ReadLayout] for who only reads: what "docker save" and "podman save" wrote in docker's own form will do, too,
-// also unpacked. Where index.json names no image, docker's manifest.json counts. The layers of that form are mostly tars
+// ReadImage is [ReadLayout] for callers that only read. It also reads docker's own form, as "docker save" and "podman save"
+// write it, packed or unpacked. Where index.json names no image, docker's manifest.json counts. The layers of that form are mostly tars
 // without compression, and the manifest is made up: nobody has it by its digest.
 func ReadImage(path string) (v1.ImageIndex, error) {
 	place, tag, err := splitLayout(path)

@@ -16,7 +16,7 @@ import (
 // httpAfter is how long https may be silent before http is tried, too, where that is allowed.
 const httpAfter = 300 * time.Millisecond
 
-// A greeting is what a registry answers to who comes: its scheme and its challenge.
+// A greeting is a registry's answer to the first request: its scheme, and how it wants to be asked.
 type greeting struct {
 	scheme string
 	way    challenge
@@ -75,7 +75,8 @@ func pingBoth(ctx context.Context, client *http.Client, registry name.Registry) 
 	}
 }
 
-// neither is the error of both ways: that of https alone where http says nothing new.
+// neither is the error of a registry that neither https nor http reaches. The error of https counts where it may pass, or
+// where http was not sent.
 func neither(secure, plain error) error {
 	var refused *refusedError
 	var busy *busyError
@@ -108,7 +109,7 @@ func hasPort(registry name.Registry) bool {
 	return err == nil
 }
 
-// A busyError is an answer that is no answer to a greeting.
+// A busyError is an answer to the first request that is neither 200 nor 401.
 type busyError struct {
 	error
 	status     int

@@ -38,8 +38,8 @@ const (
 func referrersTag(h v1.Hash) string { return h.Algorithm + "-" + h.Hex }
 
 // listReferrer adds an entry to the list under a tag. Registries have no lock for that, and few obey If-Match, so that
-// processes which do this at once overwrite each other. Each one therefore looks on until no write of another can be on its
-// way any more, and adds its entry again where that was overwritten, with what it saw the others add.
+// processes which do this at once overwrite each other. Each one therefore watches the list until no other write can be on its way
+// any more. It adds its entry again where another process overwrote it, with the entries that it saw the others add.
 func (s *repository) listReferrer(ctx context.Context, tag string, entry v1.Descriptor) error {
 	l := &referrers{repository: s, tag: tag, entry: entry, adding: []v1.Descriptor{entry}}
 	var lost error
@@ -132,7 +132,8 @@ func (l *referrers) add(ctx context.Context) (wrote bool, err error) {
 	return true, err
 }
 
-// stays looks on until all writes have arrived that began before ours had, and says whether the entry is still there.
+// stays watches the list until every write has arrived that began before ours, and reports whether the entry is still
+// there.
 func (l *referrers) stays(ctx context.Context) (bool, error) {
 	settle := min(minSettle+settleFactor*l.took, maxSettle)
 	for end := time.Now().Add(settle); ; {

@@ -69,8 +69,8 @@ func again(req *http.Request) (*http.Request, error) {
 	return next, nil
 }
 
-// whole repeats what reads an answer to its end where that broke off. Its requests and those of the transport share their
-// tries.
+// whole calls read again where an answer broke off before its end. The requests of read and the retries of the transport
+// share one count of tries.
 func whole[T any](ctx context.Context, p patience.Policy, host string, read func(context.Context) (T, error)) (T, error) {
 	tries, ctx := p.Join(ctx)
 	ctx = context.WithValue(ctx, small{}, true)

@@ -62,7 +62,7 @@ func openArchive(file string) (*os.File, error) {
 	return out, nil
 }
 
-// inflated reads what a compressed file becomes; nil where it is not compressed.
+// inflated returns a reader of what a compressed file holds; nil where the file is not compressed.
 func inflated(f *os.File) (io.Reader, error) {
 	in := bufio.NewReaderSize(f, copyBuffer)
 	head, err := in.Peek(maxMagic)
@@ -89,7 +89,7 @@ const maxWindow = 256 << 20
 // maxMagic is how many bytes compression looks at.
 const maxMagic = 6
 
-// compression tells by the first bytes how something is compressed: gzip, zstd, bzip2, xz, or "" for none of these.
+// compression names the format of compressed bytes by the first of them: gzip, zstd, bzip2, xz, or "" for none of these.
 func compression(head []byte) string {
 	for _, k := range []struct{ magic, kind string }{
 		{"\x1f\x8b", "gzip"}, {"\x28\xb5\x2f\xfd", "zstd"}, {"BZh", "bzip2"}, {"\xfd7zXZ\x00", "xz"},

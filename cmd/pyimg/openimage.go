@@ -23,8 +23,9 @@ func (p program) open(ctx context.Context, c *cli.Context, arg string) (v1.Image
 	return p.registry(c).Get(ctx, arg)
 }
 
-// onDisk tells a layout or archive, DIR[:TAG], FILE[:TAG], oci:DIR[:TAG] and so on, from an image reference. What is written
-// as a path only is one also where nothing is there: no registry is asked for a file that somebody forgot to copy.
+// onDisk reports whether an argument is a layout or an archive, DIR[:TAG], FILE[:TAG], oci:DIR[:TAG] and so on, and not an
+// image reference. An argument that can only be a path counts also where nothing is there: no registry is asked for a
+// file that somebody forgot to copy.
 func onDisk(arg string) (string, bool) {
 	for _, kind := range []string{kindLayout, kindArchive, kindDockerArchive} {
 		if path, ok := strings.CutPrefix(arg, kind+":"); ok {
@@ -52,7 +53,7 @@ func isFileOrImage(path string) bool {
 // fileNames are endings of files; a repository may be called so and hardly ever is.
 var fileNames = regexp.MustCompile(`\.(tar|tgz|tzst|tbz2|txz|gz|zst|bz2|xz|zip|oci|ya?ml|json)(:|$)`)
 
-// isPath says whether an argument is written as no image reference is: "./x", "/x", "..", "~/x", `C:\x`, "x/", "x/:TAG",
+// isPath reports whether an argument is written as a path, not as an image reference: "./x", "/x", "..", "~/x", `C:\x`, "x/", "x/:TAG",
 // "x.tar".
 func isPath(arg string) bool {
 	drive := len(arg) > 2 && arg[1] == ':' && (arg[2] == '\\' || arg[2] == '/')
