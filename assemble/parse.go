@@ -70,7 +70,7 @@ func (d *decoder) spec(s *Spec, n ast.Node) {
 	d.mapping("", n, map[string]field{
 		"alpine":    func(p string, n ast.Node) { d.alpine(&s.Alpine, p, n) },
 		"platforms": d.list(func(v string) error { return appendParsed(&s.Platforms, v, ParsePlatform) }),
-		"packages":  d.list(func(v string) error { return appendParsed(&s.Packages, v, apk.ParseDependency) }),
+		"packages":  d.listAt(func(n ast.Node, v string) error { return d.pkg(s, n, v) }),
 		"runtime":   func(p string, n ast.Node) { d.runtimes(&s.Runtimes, p, n) },
 		"allocator": func(p string, n ast.Node) { d.allocator(&s.Allocator, p, n) },
 		"files":     d.files(&s.Files),
@@ -80,6 +80,16 @@ func (d *decoder) spec(s *Spec, n ast.Node) {
 		"image":     func(p string, n ast.Node) { d.image(&s.Image, p, n) },
 		"layers":    func(p string, n ast.Node) { d.layers(&s.Layers, p, n) },
 	})
+}
+
+func (d *decoder) pkg(s *Spec, n ast.Node, v string) error {
+	dependency, err := apk.ParseDependency(v)
+	if err != nil {
+		return err
+	}
+	s.Packages = append(s.Packages, dependency)
+	s.Asked = append(s.Asked, Asked{dependency.Name, d.place(n)})
+	return nil
 }
 
 func appendParsed[T any](to *[]T, s string, parse func(string) (T, error)) error {

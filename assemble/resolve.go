@@ -79,6 +79,7 @@ func resolvePlatform(ctx context.Context, spec Spec, p Platform, repositories re
 	plan.Dialect = dialect(spec.Alpine, indexes)
 	solution, err := held.solve(plan.World, indexes, plan.Dialect)
 	if err != nil {
+		err = explainAsked(err, spec.asked(allocator), indexes)
 		return plan, explainNeeds(err, plan.Runtimes, src.Store)
 	}
 	plan.Packages, plan.Tags = solution.Packages, solution.Tags

@@ -28,6 +28,8 @@ type Spec struct {
 	Name, Dir string `json:"-"`
 	// Folder opens what Files are read from; nil: the folder Dir.
 	Folder func(context.Context) (*layers.Folder, error) `json:"-"`
+	// Asked says where packages are asked for, for errors of the solver.
+	Asked []Asked `json:"-"`
 
 	Alpine    Alpine
 	Platforms []Platform // in the order of the image index, without repeats
@@ -41,6 +43,9 @@ type Spec struct {
 	Image     Image
 	Layers    Layers
 }
+
+// Asked is where one package is asked for: FILE:LINE:COLUMN of a spec, or the flag that names it.
+type Asked struct{ Name, At string }
 
 // Alpine says where packages come from and who signs them.
 type Alpine struct {
@@ -109,11 +114,10 @@ var defaultSpec []byte
 
 // DefaultSpec returns the embedded spec that is in force where none is given, and its text.
 func DefaultSpec() (Spec, []byte) {
-	s, err := ParseSpec("default.yaml", defaultSpec)
+	s, err := ParseSpec("the default spec", defaultSpec)
 	if err != nil {
 		panic("assemble: the embedded spec: " + err.Error()) // a test parses it
 	}
-	s.Name = "the default spec"
 	return s, defaultSpec
 }
 

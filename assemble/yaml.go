@@ -27,16 +27,18 @@ type Fault struct {
 }
 
 func (f Fault) Error() string {
-	var b strings.Builder
-	b.WriteString(f.File)
-	if f.Line > 0 {
-		fmt.Fprintf(&b, ":%d:%d", f.Line, f.Column)
-	}
-	b.WriteString(": ")
+	text := f.place() + ": "
 	if f.Field != "" {
-		b.WriteString(f.Field + ": ")
+		text += f.Field + ": "
 	}
-	return b.String() + f.Msg
+	return text + f.Msg
+}
+
+func (f Fault) place() string {
+	if f.Line == 0 {
+		return f.File
+	}
+	return fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Column)
 }
 
 // SpecError is all that is wrong with a spec, in the order in which it stands there.
@@ -109,14 +111,24 @@ func (d *decoder) syntax(err error) {
 }
 
 func (d *decoder) faultAt(n ast.Node, path, format string, args ...any) {
-	f := Fault{File: d.file, Field: path, Msg: fmt.Sprintf(format, args...)}
+	f := d.at(n)
+	f.Field, f.Msg = path, fmt.Sprintf(format, args...)
+	d.note(f)
+}
+
+// at is a fault at the place of a node, which may be nil.
+func (d *decoder) at(n ast.Node) Fault {
+	f := Fault{File: d.file}
 	if n != nil {
 		if t := n.GetToken(); t != nil && t.Position != nil {
 			f.Line, f.Column = t.Position.Line, t.Position.Column
 		}
 	}
-	d.note(f)
+	return f
 }
+
+// place is FILE:LINE:COLUMN of a node.
+func (d *decoder) place(n ast.Node) string { return d.at(n).place() }
 
 // follow steps through anchors, aliases and tags to the value itself; nil after a fault.
 func (d *decoder) follow(path string, n ast.Node) ast.Node {
@@ -306,15 +318,17 @@ func (d *decoder) oneOf(to *string, allowed ...string) field {
 // list decodes a list of scalars through add; one scalar alone is a list of one. Where that is refused and looks like several,
 // the fault shows the list that was meant.
 func (d *decoder) list(add func(string) error) field {
-	one := d.text(add)
-	alone := d.text(func(s string) error {
-		err := add(s)
-		separators := func(r rune) bool { return r == ',' || unicode.IsSpace(r) }
-		if several := strings.FieldsFunc(s, separators); err != nil && len(several) > 1 {
-			err = fmt.Errorf("%w; a list is written as %s", err, listOf(several))
-		}
-		return err
-	})
+	return d.listAt(func(_ ast.Node, s string) error { return add(s) })
+}
+
+// listAt is list for an add that notes where the scalar is.
+func (d *decoder) listAt(add func(ast.Node, string) error) field {
+	one := func(path string, n ast.Node) {
+		d.text(func(s string) error { return add(n, s) })(path, n)
+	}
+	alone := func(path string, n ast.Node) {
+		d.text(func(s string) error { return hintList(s, add(n, s)) })(path, n)
+	}
 	return func(path string, n ast.Node) {
 		if _, isList := n.(*ast.SequenceNode); !isList {
 			alone(path, n)
@@ -322,6 +336,15 @@ func (d *decoder) list(add func(string) error) field {
 		}
 		d.sequence(path, n, one)
 	}
+}
+
+// hintList adds to the error of one scalar how a list is written, where it looks like one.
+func hintList(s string, err error) error {
+	separators := func(r rune) bool { return r == ',' || unicode.IsSpace(r) }
+	if several := strings.FieldsFunc(s, separators); err != nil && len(several) > 1 {
+		return fmt.Errorf("%w; a list is written as %s", err, listOf(several))
+	}
+	return err
 }
 
 // words decodes a command: a list of words. A command line of several is none, since no shell splits it.

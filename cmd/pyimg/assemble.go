@@ -129,6 +129,7 @@ func assembleSpecNamed(c *cli.Context, name string) (assemble.Spec, error) {
 			return s, usageError{fmt.Errorf("--package: %w", err)}
 		}
 		s.Packages = append(s.Packages, d)
+		s.Asked = append(s.Asked, assemble.Asked{Name: d.Name, At: "--package"})
 	}
 	if err := applyImageFlags(c, &s); err != nil {
 		return s, usageError{err}

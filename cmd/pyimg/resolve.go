@@ -64,13 +64,14 @@ func (p program) resolve(c *cli.Context) error {
 
 // onlyPackages makes the spec ask for these packages and nothing else.
 func onlyPackages(s *assemble.Spec, names []string) error {
-	s.Packages, s.Runtimes, s.Allocator = nil, nil, assemble.Allocator{}
+	s.Packages, s.Asked, s.Runtimes, s.Allocator = nil, nil, nil, assemble.Allocator{}
 	for _, name := range names {
 		d, err := apk.ParseDependency(name)
 		if err != nil {
 			return usageError{err}
 		}
 		s.Packages = append(s.Packages, d)
+		s.Asked = append(s.Asked, assemble.Asked{Name: d.Name, At: "the command line"})
 	}
 	return nil
 }
