@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/solve"
 	"github.com/pyimg/pyimg/internal/apktest"
 	"github.com/pyimg/pyimg/internal/fixture"
 )
@@ -311,7 +312,7 @@ func TestCacheHoldsNoPassword(t *testing.T) {
 
 func TestIndexWhereAndNamed(t *testing.T) {
 	t.Parallel()
-	x := offers(t, "", "a=1\na=2\nb=1 | D:a\nb=2 | D:a>1")
+	x := apktest.Offers(t, "", "a=1\na=2\nb=1 | D:a\nb=2 | D:a>1")
 	held := x.Where(func(p *apk.Package) bool { return p.Name != "a" || p.Version == "1" })
 	if got := packagesText(held); got != "[a-1 b-1 b-2]" {
 		t.Errorf("Packages = %s", got)
@@ -319,9 +320,9 @@ func TestIndexWhereAndNamed(t *testing.T) {
 	if got := fmt.Sprint(slices.Collect(held.Named("a")), slices.Collect(x.Named("a")), slices.Collect(x.Named("c"))); got != "[a-1] [a-1 a-2] []" {
 		t.Errorf("Named = %s", got)
 	}
-	got, err := apk.Solve(worldOf(t, "b"), []*apk.Index{held}, apk.SolveOptions{})
-	if err != nil || solutionText(got) != "a=1 b=1" {
-		t.Errorf("Solve of the view = %q, %v, want the older ones", solutionText(got), err)
+	got, err := solve.Solve(apktest.World(t, "b"), []*apk.Index{held}, solve.Options{})
+	if err != nil || apktest.SolutionText(got) != "a=1 b=1" {
+		t.Errorf("Solve of the view = %q, %v, want the older ones", apktest.SolutionText(got), err)
 	}
 	if again := held.Where(func(p *apk.Package) bool { return p.Name == "a" }); packagesText(again) != "[a-1]" || packagesText(x) != "[a-1 a-2 b-1 b-2]" {
 		t.Errorf("a view of the view has %s, the index %s", packagesText(again), packagesText(x))
@@ -335,7 +336,7 @@ func TestIndexDetails(t *testing.T) {
 	for i := range 200 {
 		want = append(want, &apk.Package{Name: fmt.Sprintf("p%d", i), Version: "1", Description: fmt.Sprintf("number %d", i), Origin: "o", Commit: strings.Repeat("c", i)})
 	}
-	x := indexOf(t, nil, "", want)
+	x := apktest.IndexOf(t, nil, "", want)
 	ignore := cmpopts.IgnoreUnexported(apk.Package{})
 	if diff := cmp.Diff(want, slices.Collect(x.Packages()), ignore); diff != "" {
 		t.Errorf("Packages (-want +got):\n%s", diff)
@@ -360,36 +361,36 @@ func TestSolveFromTheCache(t *testing.T) {
 	t.Parallel()
 	const seeds = 200
 	solved := 0
-	for seed := uint64(0); seed < seeds; seed += caseStep {
-		c := newRandomCase(seed)
-		world := worldOf(t, c.world)
-		want := answerText(apk.Solve(world, []*apk.Index{offers(t, "", c.main), offers(t, "edge", c.edge)}, apk.SolveOptions{}))
+	for seed := uint64(0); seed < seeds; seed += apktest.CaseStep {
+		c := apktest.NewRandomCase(seed)
+		world := apktest.World(t, c.World)
+		want := apktest.AnswerText(solve.Solve(world, []*apk.Index{apktest.Offers(t, "", c.Main), apktest.Offers(t, "edge", c.Edge)}, solve.Options{}))
 		m := newMemory()
 		for range 2 {
 			var indexes []*apk.Index
-			for i, lines := range []string{c.main, c.edge} {
+			for i, lines := range []string{c.Main, c.Edge} {
 				o := cachedOptions(m, nil)
 				o.Repository = &apk.Repository{Mirrors: []string{fmt.Sprintf("http://%d", i)}, Tag: []string{"", "edge"}[i]}
 				raw := buildIndex(t, fixture.Index{Archives: []*fixture.Archive{}, SignWith: []*fixture.Key{}, Edit: func(string) string { return indexTextOf(t, lines) }})
 				indexes = append(indexes, load(t, files{fmt.Sprintf("http://%d/x86_64/APKINDEX.tar.gz", i): raw}, o))
 			}
-			if got := answerText(apk.Solve(world, indexes, apk.SolveOptions{})); got != want {
-				t.Fatalf("seed %d, world %q:\n%s\nwant\n%s", seed, c.world, got, want)
+			if got := apktest.AnswerText(solve.Solve(world, indexes, solve.Options{})); got != want {
+				t.Fatalf("seed %d, world %q:\n%s\nwant\n%s", seed, c.World, got, want)
 			}
 		}
 		if !strings.HasPrefix(want, "no solution") && !strings.HasPrefix(want, "giving up") {
 			solved++
 		}
 	}
-	if solved < seeds/caseStep/10 || solved > seeds/caseStep*9/10 {
-		t.Errorf("%d of %d worlds have a solution; of both kinds there should be many", solved, seeds/caseStep)
+	if solved < seeds/apktest.CaseStep/10 || solved > seeds/apktest.CaseStep*9/10 {
+		t.Errorf("%d of %d worlds have a solution; of both kinds there should be many", solved, seeds/apktest.CaseStep)
 	}
 }
 
 // indexTextOf is the text of an index of what offers reads.
 func indexTextOf(t *testing.T, lines string) string {
 	var b strings.Builder
-	for p := range offers(t, "", lines).Packages() {
+	for p := range apktest.Offers(t, "", lines).Packages() {
 		fmt.Fprintf(&b, "C:%s\nP:%s\nV:%s\nA:x86_64\nI:1\nk:%d\n", p.Checksum, p.Name, p.Version, p.ProviderPriority)
 		for letter, ds := range map[string][]apk.Dependency{"D": p.Depends, "p": p.Provides, "i": p.InstallIf} {
 			words := make([]string, len(ds))
@@ -430,6 +431,6 @@ func FuzzCompact(f *testing.F) {
 		for p := range x.Packages() {
 			_ = p.String()
 		}
-		_, _ = apk.Solve(worldOf(t, "hello docs"), []*apk.Index{x, x.Where(func(p *apk.Package) bool { return p.Name == "hello" })}, apk.SolveOptions{})
+		_, _ = solve.Solve(apktest.World(t, "hello docs"), []*apk.Index{x, x.Where(func(p *apk.Package) bool { return p.Name == "hello" })}, solve.Options{})
 	})
 }

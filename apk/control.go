@@ -29,16 +29,11 @@ type Control struct {
 	Scripts  []Script
 }
 
-// Info is a package's .PKGINFO. See apk-package(5).
+// Info is a package's .PKGINFO. See apk-package(5). Of the Package it has what an index says too, but for what an index
+// alone knows: the architecture that it is listed under, the checksum, the size and the repository.
 type Info struct {
-	Name, Version, Arch                                             string
-	Description, URL, License, Origin, Maintainer, Packager, Commit string
-
-	BuildTime     int64 // seconds since 1970
-	InstalledSize int64 // of its files, in bytes
-
-	Depends, Provides, InstallIf []Dependency
-	ProviderPriority             int
+	Package
+	Packager string
 
 	Replaces         []Dependency // whose files it may overwrite
 	ReplacesPriority int          // who wins among those that replace each other
@@ -139,56 +134,23 @@ func (c *Control) readInfo(r io.Reader) error {
 func (c *Control) set(key, value string) (err error) {
 	info := &c.Info
 	switch key {
-	case "pkgname":
-		info.Name = value
-	case "pkgver":
-		info.Version = value
-	case "arch":
-		info.Arch = value
-	case "pkgdesc":
-		info.Description = value
-	case "url":
-		info.URL = value
-	case "license":
-		info.License = value
-	case "origin":
-		info.Origin = value
-	case "maintainer":
-		info.Maintainer = value
 	case "packager":
 		info.Packager = value
-	case "commit":
-		info.Commit = value
 	case "triggers":
 		info.Triggers = strings.Fields(value)
 	case "datahash":
 		c.DataHash, err = parseDataHash(value)
-	case "builddate":
-		info.BuildTime, err = strconv.ParseInt(value, 10, 64)
-	case "size":
-		info.InstalledSize, err = strconv.ParseInt(value, 10, 64)
-	case "provider_priority":
-		info.ProviderPriority, err = strconv.Atoi(value)
 	case "replaces_priority":
 		info.ReplacesPriority, err = strconv.Atoi(value)
-	case "depend":
-		info.Depends, err = appendDependencies(info.Depends, value)
-	case "provides":
-		info.Provides, err = appendDependencies(info.Provides, value)
-	case "install_if":
-		info.InstallIf, err = appendDependencies(info.InstallIf, value)
 	case "replaces":
 		info.Replaces, err = appendDependencies(info.Replaces, value)
+	default:
+		all := fields()
+		if i := slices.IndexFunc(all[:], func(f field) bool { return f.key == key }); i >= 0 && key != "" {
+			err = all[i].setFromInfo(&info.Package, value)
+		}
 	}
 	return err
-}
-
-func appendDependencies(to []Dependency, s string) ([]Dependency, error) {
-	ds, err := readDependencies(to, s)
-	if errors.Is(err, errBadVersion) {
-		err = nil // apk installs such a package all the same: what counts is the index
-	}
-	return ds, err
 }
 
 func parseDataHash(s string) (string, error) {
@@ -201,14 +163,3 @@ func parseDataHash(s string) (string, error) {
 
 // isControl says what apk does not accept in names either, and no terminal should see.
 func isControl(r rune) bool { return r < 0x20 || r == 0x7f }
-
-// Package is what an index says of a package that has this .PKGINFO, but for what an index alone knows: the
-// architecture that it is listed under, the checksum, the size and the repository.
-func (i Info) Package() *Package {
-	return &Package{
-		Name: i.Name, Version: i.Version, Arch: i.Arch, InstalledSize: i.InstalledSize,
-		Description: i.Description, URL: i.URL, License: i.License, Origin: i.Origin, Maintainer: i.Maintainer, Commit: i.Commit,
-		BuildTime: i.BuildTime, ProviderPriority: i.ProviderPriority,
-		Depends: i.Depends, Provides: i.Provides, InstallIf: i.InstallIf,
-	}
-}

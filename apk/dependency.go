@@ -74,9 +74,9 @@ func parseOp(s string) Op {
 	return o
 }
 
-// accepts says whether a version satisfies the comparison. To apk-tools 3 a name that is provided without a version ("")
+// Accepts reports whether a version satisfies the comparison. To apk-tools 3 a name that is provided without a version ("")
 // is older than each version; with apk-tools 2 it satisfies no comparison.
-func (o Op) accepts(d Dialect, version, want string) bool {
+func (o Op) Accepts(d Dialect, version, want string) bool {
 	if o == OpAny {
 		return true
 	}
@@ -221,5 +221,5 @@ const separators = " \n"
 
 // matchesVersion says whether a version satisfies the comparison, whatever Conflict says.
 func (d Dependency) MatchesVersion(of Dialect, version string) bool {
-	return d.Op.accepts(of, version, d.Version)
+	return d.Op.Accepts(of, version, d.Version)
 }

@@ -9,6 +9,10 @@ const (
 	Dialect3 Dialect = 3 // apk-tools 3, from Alpine v3.23 on
 )
 
+// CompareVersions is -1 where a is older than b to the dialect's apk, 1 where it is newer, else 0. Malformed versions compare
+// by their well-formed beginnings.
+func (d Dialect) CompareVersions(a, b string) int { return d.compareVersions(a, b, false) }
+
 // compareVersions orders versions as the dialect's apk does, see the functions that it calls.
 func (d Dialect) compareVersions(a, b string, fuzzy bool) int {
 	if d == Dialect2 {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 )
 
@@ -27,13 +26,14 @@ const (
 func ParseIndex(r io.Reader, fn func(*Package) error) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 0, 64<<10), maxIndexLine)
+	parser := newRecordParser()
 	var record []byte
 	number, total := 0, 0
 	flush := func() error {
 		if len(record) == 0 {
 			return nil
 		}
-		p, err := parseRecord(string(record), number-bytes.Count(record, []byte{'\n'}))
+		p, err := parser.parse(string(record), number-bytes.Count(record, []byte{'\n'}))
 		if err != nil {
 			return err
 		}
@@ -66,19 +66,17 @@ func ParseIndex(r io.Reader, fn func(*Package) error) error {
 	return flush()
 }
 
-// parseRecord reads one package; all its strings are parts of text, so that a package costs few allocations. Its lines, the
+// parse reads one package; all its strings are parts of text, so that a package costs few allocations. Its lines, the
 // first of which is number line, each end in '\n'. A field with a value that cannot be read makes the package one that is
 // not installed: the other packages of the index are none the worse for it.
-func parseRecord(text string, line int) (*Package, error) {
+func (r *recordParser) parse(text string, line int) (*Package, error) {
 	p := new(Package)
 	hasChecksum := false
 	for field := range strings.SplitSeq(text[:len(text)-1], "\n") {
 		if len(field) < 2 || field[1] != ':' {
 			return nil, fmt.Errorf("parsing index, line %d: want a letter, a colon and a value, have %.40q", line, field)
 		}
-		if err := p.setField(field[0], field[2:]); err != nil {
-			p.refuse("its index entry's %q: %v", field[:2], err)
-		}
+		r.set(p, field[0], field[2:])
 		hasChecksum = hasChecksum || field[0] == 'C'
 		line++
 	}
@@ -115,81 +113,30 @@ func (p *Package) checkNames(end int) {
 	}
 }
 
-// setField takes one field of apk-v2(5)'s index. The letters that only the installed database
-// has are passed over; so are unknown small ones, while an unknown capital marks a package
-// that an apk-tools 3 which does not know it must not install.
-func (p *Package) setField(letter byte, value string) (err error) {
+// A recordParser has the fields by their letters.
+type recordParser struct{ byLetter [128]*field }
+
+func newRecordParser() *recordParser {
+	r := new(recordParser)
+	all := fields()
+	for i := range all {
+		r.byLetter[all[i].letter] = &all[i]
+	}
+	return r
+}
+
+// set takes one field of an entry. The letters that only the installed database has are passed over; so are unknown small
+// ones, while an unknown capital marks a package that an apk-tools 3 which does not know it must not install.
+func (r *recordParser) set(p *Package, letter byte, value string) {
+	if int(letter) < len(r.byLetter) && r.byLetter[letter] != nil {
+		r.byLetter[letter].setListed(p, value)
+		return
+	}
 	switch letter {
-	case 'P':
-		p.Name = value
-	case 'V':
-		p.Version = value
-	case 'A':
-		p.Arch = value
-	case 'T':
-		p.Description = value
-	case 'U':
-		p.URL = value
-	case 'L':
-		p.License = value
-	case 'o':
-		p.Origin = value
-	case 'm':
-		p.Maintainer = value
-	case 'c':
-		p.Commit = value
-	case 'C':
-		p.Checksum, err = ParseChecksum(value)
-	case 'S':
-		p.Size, err = parseCount(value)
-	case 'I':
-		p.InstalledSize, err = parseCount(value)
-	case 't':
-		p.BuildTime, err = parseCount(value)
-	case 'k':
-		p.ProviderPriority, err = strconv.Atoi(value)
-	case 'D':
-		p.setDepends(value)
-	case 'p':
-		// What cannot be read is not provided; the rest is.
-		p.Provides, _ = readDependencies(growDependencies(p.Provides, value), value)
-	case 'i':
-		p.setInstallIf(value)
 	case 'F', 'M', 'R', 'Z':
 	default:
 		if !isLower(letter) {
 			p.tooNew = fmt.Sprintf("its index entry has the field %q, which takes a newer apk", letter)
 		}
 	}
-	return err
-}
-
-// parseCount reads a number that is not negative.
-func parseCount(s string) (int64, error) {
-	n, err := strconv.ParseUint(s, 10, 63)
-	return int64(n), err
-}
-
-func (p *Package) setDepends(value string) {
-	var err error
-	p.Depends, err = readDependencies(growDependencies(p.Depends, value), value)
-	if err != nil {
-		p.refuse("%v", err)
-	}
-}
-
-// setInstallIf drops a rule that cannot be read whole: a part of it would hold too often.
-func (p *Package) setInstallIf(value string) {
-	var err error
-	p.InstallIf, err = readDependencies(growDependencies(p.InstallIf, value), value)
-	if err != nil {
-		p.InstallIf = nil
-	}
-}
-
-// growDependencies makes room for all of value's at once.
-func growDependencies(ds []Dependency, value string) []Dependency {
-	grown := make([]Dependency, len(ds), len(ds)+strings.Count(value, " ")+1)
-	copy(grown, ds)
-	return grown
 }

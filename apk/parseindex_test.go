@@ -9,6 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/solve"
+	"github.com/pyimg/pyimg/internal/apktest"
 )
 
 const indexEntry = `C:Q1/se1PjO94hYXbfpNR1/61hVORIc=
@@ -109,11 +111,11 @@ func TestParseIndexOddRecord(t *testing.T) {
 		if strings.ContainsFunc(ps[1].String()+ps[1].Arch, func(r rune) bool { return r < ' ' || r == '/' || r > '~' }) {
 			t.Errorf("ParseIndex with %q gives the name %q", c.new, ps[1])
 		}
-		x := []*apk.Index{indexOf(t, nil, "x86_64", ps)}
-		if got, err := apk.Solve(worldOf(t, "good"), x, apk.SolveOptions{}); err != nil {
-			t.Errorf("Solve of the other package with %q: %v, %v", c.new, solutionText(got), err)
+		x := []*apk.Index{apktest.IndexOf(t, nil, "x86_64", ps)}
+		if got, err := solve.Solve(apktest.World(t, "good"), x, solve.Options{}); err != nil {
+			t.Errorf("Solve of the other package with %q: %v, %v", c.new, apktest.SolutionText(got), err)
 		}
-		_, err = apk.Solve(worldOf(t, c.ask), x, apk.SolveOptions{})
+		_, err = solve.Solve(apktest.World(t, c.ask), x, solve.Options{})
 		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "cannot be installed") {
 			t.Errorf("Solve with %q: %v, want an error that says %s", c.new, err, c.want)
 		}
@@ -124,9 +126,9 @@ func TestParseIndexOddRecord(t *testing.T) {
 func TestPackagesWithoutChecksum(t *testing.T) {
 	t.Parallel()
 	ps := []*apk.Package{{Name: "a", Version: "1"}, {Name: "b", Version: "1"}}
-	got, err := apk.Solve(worldOf(t, "a b"), []*apk.Index{indexOf(t, nil, "", ps)}, apk.SolveOptions{})
-	if err != nil || solutionText(got) != "a=1 b=1" {
-		t.Errorf("Solve = %q, %v, want both", solutionText(got), err)
+	got, err := solve.Solve(apktest.World(t, "a b"), []*apk.Index{apktest.IndexOf(t, nil, "", ps)}, solve.Options{})
+	if err != nil || apktest.SolutionText(got) != "a=1 b=1" {
+		t.Errorf("Solve = %q, %v, want both", apktest.SolutionText(got), err)
 	}
 }
 
@@ -153,7 +155,7 @@ func TestParseIndexUninstallable(t *testing.T) {
 			continue
 		}
 		ps[0].Depends = nil
-		_, err = apk.Solve(worldOf(t, "busybox"), []*apk.Index{indexOf(t, nil, "", ps)}, apk.SolveOptions{})
+		_, err = solve.Solve(apktest.World(t, "busybox"), []*apk.Index{apktest.IndexOf(t, nil, "", ps)}, solve.Options{})
 		if err == nil || !strings.Contains(err.Error(), "cannot be installed") {
 			t.Errorf("Solve with %q: %v, want an error that says it cannot be installed", field, err)
 		}
@@ -163,7 +165,7 @@ func TestParseIndexUninstallable(t *testing.T) {
 		t.Fatal(err)
 	}
 	ps[0].Depends = nil
-	if _, err := apk.Solve(worldOf(t, "busybox"), []*apk.Index{indexOf(t, nil, "", ps)}, apk.SolveOptions{Dialect: apk.Dialect2}); err != nil {
+	if _, err := solve.Solve(apktest.World(t, "busybox"), []*apk.Index{apktest.IndexOf(t, nil, "", ps)}, solve.Options{Dialect: apk.Dialect2}); err != nil {
 		t.Errorf("Solve with a field that apk-tools 2 does not know: %v", err)
 	}
 	for _, field := range []string{"x:new", "p:musl=6.8.0p2", "i:musl=6.8.0p2", "q:1", "F:etc"} {
@@ -173,7 +175,7 @@ func TestParseIndexUninstallable(t *testing.T) {
 			continue
 		}
 		ps[0].Depends = nil
-		if _, err = apk.Solve(worldOf(t, "busybox"), []*apk.Index{indexOf(t, nil, "", ps)}, apk.SolveOptions{}); err != nil {
+		if _, err = solve.Solve(apktest.World(t, "busybox"), []*apk.Index{apktest.IndexOf(t, nil, "", ps)}, solve.Options{}); err != nil {
 			t.Errorf("Solve with %q: %v", field, err)
 		}
 	}
@@ -221,8 +223,8 @@ func FuzzIndex(f *testing.F) {
 		for _, p := range ps {
 			world = append(world, apk.Dependency{Name: p.Name})
 		}
-		got, err := apk.Solve(world, []*apk.Index{indexOf(t, nil, "", ps)}, apk.SolveOptions{})
-		if err != nil && !errors.Is(err, apk.ErrNoSolution) {
+		got, err := solve.Solve(world, []*apk.Index{apktest.IndexOf(t, nil, "", ps)}, solve.Options{})
+		if err != nil && !errors.Is(err, solve.ErrNoSolution) {
 			t.Error(err)
 		}
 		for _, p := range got.Packages {

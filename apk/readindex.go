@@ -126,7 +126,7 @@ func readIndexStreams(t *tap, o IndexOptions) (x *Index, made int64, err error) 
 	if !ir.listed {
 		return nil, 0, fmt.Errorf("%w: no %s in it: it is no index of apk v2", ErrDamaged, indexTextMember)
 	}
-	x.table = ir.packages.finish()
+	x.table = ir.packages.Finish()
 	return x, ir.made, nil
 }
 

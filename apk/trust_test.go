@@ -18,6 +18,7 @@ import (
 	"testing/iotest"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/solve"
 	"github.com/pyimg/pyimg/internal/apktest"
 	"github.com/pyimg/pyimg/internal/fixture"
 )
@@ -186,12 +187,12 @@ func TestReadIndexArchitectures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := apk.Solve(worldOf(t, "hello"), []*apk.Index{x}, apk.SolveOptions{})
+	got, err := solve.Solve(apktest.World(t, "hello"), []*apk.Index{x}, solve.Options{})
 	if err != nil || len(got.Packages) != 1 || got.Packages[0].URLs()[0] != "/m/x86_64/hello-1-r0.apk" {
 		t.Errorf("Solve = %v, %v, want hello of x86_64", got.Packages, err)
 	}
 	for _, d := range []apk.Dialect{apk.Dialect2, apk.Dialect3} {
-		_, err = apk.Solve(worldOf(t, "alien"), []*apk.Index{x}, apk.SolveOptions{Dialect: d})
+		_, err = solve.Solve(apktest.World(t, "alien"), []*apk.Index{x}, solve.Options{Dialect: d})
 		if want := "alien-1-r0 cannot be installed: it is for aarch64, not for x86_64"; err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Solve = %v, want %q", err, want)
 		}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/solve"
 	"github.com/pyimg/pyimg/internal/apktest"
 )
 
@@ -54,7 +55,7 @@ func TestValidVersion(t *testing.T) {
 func TestVersionsAsRealApk(t *testing.T) {
 	t.Parallel()
 	lines := 0
-	for line := range caseLines(t, apktest.Shared(t, "conformance/version.txt")) {
+	for line := range apktest.CaseLines(t, apktest.Shared(t, "conformance/version.txt")) {
 		lines++
 		words := strings.Fields(line)
 		if len(words) == 1 {
@@ -84,8 +85,8 @@ func holds(t *testing.T, a, op, b string) bool {
 	if d.Op == apk.OpAny {
 		t.Fatalf("unknown operator %q", op)
 	}
-	x := indexOf(t, nil, "", []*apk.Package{{Name: "x", Version: a}})
-	_, err := apk.Solve([]apk.Dependency{d}, []*apk.Index{x}, apk.SolveOptions{})
+	x := apktest.IndexOf(t, nil, "", []*apk.Package{{Name: "x", Version: a}})
+	_, err := solve.Solve([]apk.Dependency{d}, []*apk.Index{x}, solve.Options{})
 	return err == nil
 }
 

@@ -91,9 +91,9 @@ func (q LockedPackage) pkg(from repositories) (*apk.Package, error) {
 
 // complete fills in what the index would have said of a locked package, from its own control stream.
 func complete(p *apk.Package, c *apk.Control) *apk.Package {
-	full := c.Info.Package()
+	full := c.Info.Package
 	full.Arch, full.Checksum, full.Size, full.Repository = p.Arch, p.Checksum, p.Size, p.Repository
-	return full
+	return &full
 }
 
 // A MismatchError says that a build made something else than its lock promises.

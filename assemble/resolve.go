@@ -18,7 +18,7 @@ import (
 )
 
 // Resolve finds out what the spec comes to: it ingests the runtimes, reads the package indexes and solves for the
-// packages, for all platforms at once. The error is an *apk.SolveError (errors.Is apk.ErrNoSolution) where the packages
+// packages, for all platforms at once. The error is a *solve.Error (errors.Is solve.ErrNoSolution) where the packages
 // cannot be had together.
 func Resolve(ctx context.Context, spec Spec, src Sources) (Plan, error) {
 	return resolve(ctx, spec, src, func(Platform) hold { return hold{} })

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/solve"
 )
 
 // A hold keeps what a lock has where the rest is resolved anew. The zero value holds nothing.
@@ -19,7 +20,7 @@ type hold struct {
 }
 
 // Update resolves the spec with all packages held at what the lock has, but for those named and, where they cannot move
-// alone, those of the same origin. Runtimes are held. The error is an *apk.SolveError where they cannot move so.
+// alone, those of the same origin. Runtimes are held. The error is a *solve.Error where they cannot move so.
 func Update(ctx context.Context, spec Spec, lock Lock, names []string, src Sources) (Plan, error) {
 	for _, name := range names {
 		if !lock.has(name) {
@@ -54,23 +55,23 @@ func (l Lock) names() []string {
 }
 
 // solve finds the packages that satisfy the world, with what is held at its place.
-func (h hold) solve(world []apk.Dependency, indexes []*apk.Index, dialect apk.Dialect) (apk.Solution, error) {
-	o := apk.SolveOptions{Dialect: dialect}
+func (h hold) solve(world []apk.Dependency, indexes []*apk.Index, dialect apk.Dialect) (solve.Solution, error) {
+	o := solve.Options{Dialect: dialect}
 	if h.packages == nil {
-		return apk.Solve(world, indexes, o)
+		return solve.Solve(world, indexes, o)
 	}
 	if err := h.missing(indexes); err != nil {
-		return apk.Solution{}, err
+		return solve.Solution{}, err
 	}
-	newest, err := apk.Solve(world, indexes, o)
+	newest, err := solve.Solve(world, indexes, o)
 	if err != nil {
 		return newest, err
 	}
-	var solution apk.Solution
+	var solution solve.Solution
 	var held error
 	for _, free := range [][]string{h.free, h.siblings(indexes)} {
 		// Packages of one origin often want each other's exact version, so these come next.
-		solution, err = apk.Solve(world, h.held(indexes, free), o)
+		solution, err = solve.Solve(world, h.held(indexes, free), o)
 		if err == nil && len(h.behind(solution, newest)) == 0 {
 			return solution, nil
 		}
@@ -86,7 +87,7 @@ func (h hold) solve(world []apk.Dependency, indexes []*apk.Index, dialect apk.Di
 }
 
 // behind are the packages that may move and are not at what they would be if all moved.
-func (h hold) behind(solution, newest apk.Solution) []string {
+func (h hold) behind(solution, newest solve.Solution) []string {
 	var behind []string
 	for _, p := range newest.Packages {
 		at := slices.IndexFunc(solution.Packages, func(q *apk.Package) bool { return q.Name == p.Name })

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/solve"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -14,7 +14,7 @@ import (
 // asked for these by name.
 func explainNeeds(err error, rs []RuntimePlan, store *layers.Store) error {
 	const shown = 3 // files a library
-	var solve *apk.SolveError
+	var solve *solve.Error
 	if !errors.As(err, &solve) {
 		return err
 	}

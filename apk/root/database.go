@@ -80,7 +80,7 @@ func lowerASCII(s string) string {
 func (r *Root) installed() []byte {
 	var b bytes.Buffer
 	for _, p := range r.byName() {
-		writePackage(&b, p.Package)
+		b.Write(p.Package.AppendDatabase(nil))
 		p.writeReplaces(&b)
 		for _, d := range p.dirs {
 			d.write(&b)
@@ -90,36 +90,9 @@ func (r *Root) installed() []byte {
 	return b.Bytes()
 }
 
-// writePackage writes what the index says of a package, as apk writes it.
-func writePackage(b *bytes.Buffer, p *apk.Package) {
-	always := func(field byte, value any) { fmt.Fprintf(b, "%c:%v\n", field, value) }
-	ifAny := func(field byte, value string) {
-		if value != "" && value != "0" {
-			always(field, value)
-		}
-	}
-	always('C', p.Checksum)
-	always('P', p.Name)
-	always('V', p.Version)
-	ifAny('A', p.Arch)
-	always('S', p.Size)
-	always('I', p.InstalledSize)
-	always('T', p.Description)
-	always('U', p.URL)
-	always('L', p.License)
-	ifAny('o', p.Origin)
-	ifAny('m', p.Maintainer)
-	ifAny('t', fmt.Sprint(p.BuildTime))
-	ifAny('c', p.Commit)
-	ifAny('k', fmt.Sprint(p.ProviderPriority))
-	ifAny('D', dependencyText(p.Depends))
-	ifAny('p', dependencyText(p.Provides))
-	ifAny('i', dependencyText(p.InstallIf))
-}
-
 func (p *rootPackage) writeReplaces(b *bytes.Buffer) {
 	if replaces := p.replaces(); len(replaces) > 0 {
-		fmt.Fprintf(b, "r:%s\n", dependencyText(replaces))
+		fmt.Fprintf(b, "r:%s\n", apk.DependencyText(replaces))
 	}
 	if priority := p.replacesPriority(); priority != 0 {
 		fmt.Fprintf(b, "q:%d\n", priority)
@@ -127,14 +100,6 @@ func (p *rootPackage) writeReplaces(b *bytes.Buffer) {
 	if p.Tag != "" {
 		fmt.Fprintf(b, "s:%s\n", p.Tag)
 	}
-}
-
-func dependencyText(ds []apk.Dependency) string {
-	texts := make([]string, len(ds))
-	for i, d := range ds {
-		texts[i] = d.String()
-	}
-	return strings.Join(texts, " ")
 }
 
 // write writes a directory and its files.

@@ -13,11 +13,9 @@ import (
 
 // An InstalledPackage is a package as the database of a root has it.
 type InstalledPackage struct {
-	Name, Version string
-	Size          int64    // of its files, in bytes, as the index had it
-	Paths         []string // of its files, without a leading slash; folders are left out
-	Origin        string
-	Replaces      []apk.Dependency // whose files it may overwrite, by name
+	apk.Package
+	Paths    []string         // of its files, without a leading slash; folders are left out
+	Replaces []apk.Dependency // whose files it may overwrite, by name
 }
 
 // MayShare reports whether apk lets the two packages bring one file: one of them replaces the other, or they have one origin.
@@ -92,16 +90,6 @@ func (in *installedReader) line(text string) error {
 	}
 	p := &in.packages[len(in.packages)-1]
 	switch field {
-	case "P":
-		p.Name = value
-	case "V":
-		p.Version = value
-	case "I":
-		if _, err := fmt.Sscanf(value, "%d", &p.Size); err != nil || p.Size < 0 {
-			return fmt.Errorf("the size %.40q is not a number of bytes", value)
-		}
-	case "o":
-		p.Origin = value
 	case "r":
 		for word := range strings.FieldsSeq(value) {
 			if d, err := apk.ParseDependency(word); err == nil && len(p.Replaces) < maxInstalledReplaces {
@@ -115,6 +103,12 @@ func (in *installedReader) line(text string) error {
 			return fmt.Errorf("more than %d files", maxInstalledPaths)
 		}
 		p.Paths = append(p.Paths, strings.TrimPrefix(path.Join("/", in.dir, value), "/"))
+	case "I":
+		if err := p.SetField('I', value); err != nil {
+			return fmt.Errorf("the size %.40q is not a number of bytes", value)
+		}
+	default:
+		_ = p.SetField(field[0], value) // what cannot be read matters to nobody who reads a root
 	}
 	return nil
 }

@@ -5,7 +5,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/apk/root"
 )
 
@@ -17,8 +19,11 @@ func TestReadInstalled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []root.InstalledPackage{{Name: "a", Version: "1-r0", Size: 4096, Paths: []string{"top", "usr/bin/a"}}, {Name: "b", Version: "2-r1"}}
-	if diff := cmp.Diff(want, got); diff != "" {
+	want := []root.InstalledPackage{
+		{Package: apk.Package{Name: "a", Version: "1-r0", InstalledSize: 4096}, Paths: []string{"top", "usr/bin/a"}},
+		{Package: apk.Package{Name: "b", Version: "2-r1"}},
+	}
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(apk.Package{})); diff != "" {
 		t.Errorf("ReadInstalled (-want +got):\n%s", diff)
 	}
 }

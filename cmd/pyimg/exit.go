@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/solve"
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle"
 	"github.com/pyimg/pyimg/internal/fetch"
@@ -59,7 +60,7 @@ func exitCode(err error) int {
 		return exitUnverified
 	case errors.As(err, &usage), errors.As(err, &spec), errors.As(err, &lock), errors.As(err, &base):
 		return exitUsage
-	case errors.Is(err, apk.ErrNoSolution):
+	case errors.Is(err, solve.ErrNoSolution):
 		return exitNoSolution
 	case errors.As(err, &verify), errors.As(err, &mismatch), errors.As(err, &required), errors.As(err, &trust), errors.As(err, &hash), errors.As(err, &digest), errors.As(err, &damage), errors.As(err, &blob), errors.Is(err, apk.ErrDamaged), isUnsound(err):
 		return exitUnverified

@@ -1,4 +1,4 @@
-package apk_test
+package solve_test
 
 import (
 	"archive/tar"
@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/solve"
 	"github.com/pyimg/pyimg/internal/apktest"
 )
 
@@ -20,15 +21,15 @@ import (
 func TestSolveAsRealApk(t *testing.T) {
 	t.Parallel()
 	for _, branch := range []string{"v3.16", "v3.17"} {
-		cases, _ := filepath.Glob(apktest.Shared(t, "conformance/resolve-"+branch+"-*.tsv"))
+		cases, _ := filepath.Glob(filepath.Join(apktest.Shared(t, "conformance"), "resolve-"+branch+"-*.tsv"))
 		for _, file := range cases {
 			arch := strings.TrimSuffix(filepath.Base(file)[len("resolve-"+branch+"-"):], ".tsv")
 			index := readIndexFile(t, apktest.Shared(t, "conformance/"+branch+"/main/"+arch+"/APKINDEX.tar.gz"), arch)
 			t.Run(branch+"/"+arch, func(t *testing.T) {
 				t.Parallel()
 				n := 0
-				for line := range caseLines(t, file) {
-					if n++; n%caseStep != 0 {
+				for line := range apktest.CaseLines(t, file) {
+					if n++; n%apktest.CaseStep != 0 {
 						continue
 					}
 					world, want, _ := strings.Cut(line, "\t")
@@ -41,54 +42,16 @@ func TestSolveAsRealApk(t *testing.T) {
 
 func checkSolution(t *testing.T, index *apk.Index, world, want string) {
 	t.Helper()
-	got, err := apk.Solve(worldOf(t, world), []*apk.Index{index}, apk.SolveOptions{})
+	got, err := solve.Solve(apktest.World(t, world), []*apk.Index{index}, solve.Options{})
 	switch {
 	case want == "ERROR" && err == nil && len(got.Notes) == 0:
-		t.Errorf("Solve(%q) = %s without a note; real apk gives up", world, solutionText(got))
-	case want == "ERROR" && err != nil && !errors.Is(err, apk.ErrNoSolution):
+		t.Errorf("Solve(%q) = %s without a note; real apk gives up", world, apktest.SolutionText(got))
+	case want == "ERROR" && err != nil && !errors.Is(err, solve.ErrNoSolution):
 		t.Errorf("Solve(%q): %v, want ErrNoSolution", world, err)
 	case want != "ERROR" && err != nil:
 		t.Errorf("Solve(%q): %v, want %s", world, err, want)
-	case want != "ERROR" && solutionText(got) != want:
-		t.Errorf("Solve(%q)\n = %s\nwant %s", world, solutionText(got), want)
-	}
-}
-
-func solutionText(s apk.Solution) string {
-	words := make([]string, len(s.Packages))
-	for i, p := range s.Packages {
-		words[i] = p.Name + "=" + p.Version
-	}
-	return strings.Join(words, " ")
-}
-
-func worldOf(t testing.TB, s string) []apk.Dependency {
-	t.Helper()
-	var ds []apk.Dependency
-	for _, word := range strings.Fields(s) {
-		d, err := apk.ParseDependency(word)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ds = append(ds, d)
-	}
-	return ds
-}
-
-// caseLines gives a file's lines without comments and blank ones.
-func caseLines(t testing.TB, file string) func(func(string) bool) {
-	t.Helper()
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return func(yield func(string) bool) {
-		for line := range strings.Lines(string(data)) {
-			line = strings.TrimRight(line, "\n")
-			if line != "" && !strings.HasPrefix(line, "#") && !yield(line) {
-				return
-			}
-		}
+	case want != "ERROR" && apktest.SolutionText(got) != want:
+		t.Errorf("Solve(%q)\n = %s\nwant %s", world, apktest.SolutionText(got), want)
 	}
 }
 
@@ -108,7 +71,7 @@ func parseIndexText(t testing.TB, r io.Reader, arch string) *apk.Index {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return indexOf(t, &apk.Repository{Mirrors: []string{"https://example.com/main"}}, arch, ps)
+	return apktest.IndexOf(t, &apk.Repository{Mirrors: []string{"https://example.com/main"}}, arch, ps)
 }
 
 func indexText(t testing.TB, file string) io.Reader {
@@ -141,7 +104,7 @@ func indexText(t testing.TB, file string) io.Reader {
 func TestSolveMirror(t *testing.T) {
 	t.Parallel()
 	const world = "alpine-baselayout alpine-keys apk-tools busybox libc-utils"
-	logs, _ := filepath.Glob(apktest.Shared(t, "alpine-mirror/reference/*.noscripts.apk-add.log"))
+	logs, _ := filepath.Glob(filepath.Join(apktest.Shared(t, "alpine-mirror/reference"), "*.noscripts.apk-add.log"))
 	if len(logs) == 0 {
 		t.Skip("no reference logs beside the mirror")
 	}
@@ -149,7 +112,7 @@ func TestSolveMirror(t *testing.T) {
 		arch, _, _ := strings.Cut(filepath.Base(file), ".")
 		index := readIndexFile(t, apktest.Shared(t, "alpine-mirror/v3.20/main/"+arch+"/APKINDEX.tar.gz"), arch)
 		var want []string
-		for line := range caseLines(t, file) { // (1/14) Installing NAME (VERSION)
+		for line := range apktest.CaseLines(t, file) { // (1/14) Installing NAME (VERSION)
 			if words := strings.Fields(line); len(words) == 4 && words[1] == "Installing" {
 				want = append(want, words[2]+"="+strings.Trim(words[3], "()"))
 			}

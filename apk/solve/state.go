@@ -1,8 +1,10 @@
-package apk
+package solve
 
 import (
 	"cmp"
 	"slices"
+
+	"github.com/pyimg/pyimg/apk"
 )
 
 // A solver carries out apk's algorithm: constraints go down from the world; every name keeps
@@ -230,7 +232,7 @@ func (s *solver) apply(by int32, w want) {
 			s.requirersChanged(w.name)
 		}
 	}
-	if by != none && !w.conflict && w.op == OpAny && s.packages[by].pinning == defaultPinning {
+	if by != none && !w.conflict && w.op == apk.OpAny && s.packages[by].pinning == defaultPinning {
 		return // every provider will do, and there is no tag to hand down
 	}
 	s.batch++

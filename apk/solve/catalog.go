@@ -1,4 +1,4 @@
-package apk
+package solve
 
 import (
 	"cmp"
@@ -6,10 +6,16 @@ import (
 	"hash/maphash"
 	"math/bits"
 	"slices"
+
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/internal/table"
 )
 
 // none stands for no name and no package where an index into a catalog's tables is meant.
 const none = -1
+
+// noarchPackages is the architecture of packages that fit every one.
+const noarch = "noarch"
 
 // maxRepositories bounds the indexes (apk has 32) and the tags: both are kept as bit sets.
 const maxRepositories = 64
@@ -29,21 +35,21 @@ const (
 // A catalog holds everything on offer in a form for the solver: names, packages and tags are
 // numbers. After newCatalog only the world's own names are added.
 type catalog struct {
-	dialect  Dialect
+	dialect  apk.Dialect
 	packages []catalogPackage
 	wants    []want           // of all packages, see dependsOf
 	offers   []offer          // so, too
 	refused  map[int32]string // by package: why apk would never install it; nearly all are not in it
-	indexes  []*Index
+	indexes  []*apk.Index
 	versions []string // of world, see versionText
 	bases    []uint32 // by index, and last of world: what the numbers of its versions begin after
 	names    []catalogName
-	buckets  [nameBuckets]int32  // the newest name of each, or none
-	filled   [nameBuckets]uint8  // how many each has, at most maxBucket
-	crowd    map[string]int32    // names for which there is no room in their buckets
-	lengths  [nameBuckets]uint64 // of the names in each, a bit for each length modulo 64
-	tags     []string            // tags[0] is no tag
-	tagRepos []uint64            // by tag: the repositories it opens
+	buckets  [table.Buckets]int32  // the newest name of each, or none
+	filled   [table.Buckets]uint8  // how many each has, at most maxBucket
+	crowd    map[string]int32      // names for which there is no room in their buckets
+	lengths  [table.Buckets]uint64 // of the names in each, a bit for each length modulo 64
+	tags     []string              // tags[0] is no tag
+	tagRepos []uint64              // by tag: the repositories it opens
 
 	// By name, in the order of the indexes. A name that world alone has is past their end.
 	providers lists[provider]
@@ -80,7 +86,7 @@ type catalogName struct {
 type want struct {
 	name     int32
 	version  versionID
-	op       Op
+	op       apk.Op
 	conflict bool
 	tag      uint8 // in catalog.tags; only of world's
 }
@@ -104,7 +110,7 @@ func nobody() provider { return provider{pkg: none} }
 
 // newCatalog numbers what the indexes hold. apk identifies packages by their checksum: the same
 // one in two repositories is one package, of both.
-func newCatalog(indexes []*Index, dialect Dialect) (*catalog, error) {
+func newCatalog(indexes []*apk.Index, dialect apk.Dialect) (*catalog, error) {
 	if len(indexes) > maxRepositories {
 		return nil, fmt.Errorf("solving with %d indexes: at most %d are possible", len(indexes), maxRepositories)
 	}
@@ -130,13 +136,13 @@ func newCatalog(indexes []*Index, dialect Dialect) (*catalog, error) {
 }
 
 // roomFor makes an empty catalog with room for so many packages.
-func roomFor(indexes []*Index) (c *catalog, packages int) {
+func roomFor(indexes []*apk.Index) (c *catalog, packages int) {
 	wants, offers, names := 0, 0, 0
 	for _, x := range indexes {
-		packages += x.count()
-		names += x.names
-		for i := range x.count() {
-			first, depends, provides, end := x.lists(i)
+		packages += x.Table().Len()
+		names += x.Table().Names()
+		for i := range x.Table().Len() {
+			first, depends, provides, end := x.Table().Lists(i)
 			wants += int(depends - first + end - provides)
 			offers += int(provides - depends)
 		}
@@ -167,16 +173,20 @@ func (c *catalog) addTag(tag string) int {
 
 // addAll numbers an index's packages that are new, and their names in the order of its entries,
 // which apk's order of names within a bucket depends on.
-func (c *catalog) addAll(x *Index, repo uint64, known checksumSet) {
-	n := numbering{catalog: c, index: x, number: uint8(bits.TrailingZeros64(repo)), base: c.base(x.strings()), names: make([]int32, x.strings()), alone: len(c.names) == 0}
+func (c *catalog) addAll(x *apk.Index, repo uint64, known checksumSet) {
+	t := x.Table()
+	n := numbering{
+		catalog: c, index: t, arch: x.Arch, number: uint8(bits.TrailingZeros64(repo)),
+		base: c.base(t.Strings()), names: make([]int32, t.Strings()), alone: len(c.names) == 0,
+	}
 	for i := range n.names {
 		n.names[i] = none
 	}
-	for i := range x.count() {
-		if x.isHidden(i) {
+	for i := range t.Len() {
+		if x.Hidden(i) {
 			continue
 		}
-		if id, dup := known.add(x.record(i).checksum(), c); dup {
+		if id, dup := known.add(t.Record(i).Checksum(), c); dup {
 			c.packages[id].repos |= repo
 			continue
 		}
@@ -187,7 +197,8 @@ func (c *catalog) addAll(x *Index, repo uint64, known checksumSet) {
 // A numbering is how an index's strings are numbered in the catalog as names.
 type numbering struct {
 	*catalog
-	index  *Index
+	index  *table.Table
+	arch   string
 	number uint8
 	base   versionID
 	names  []int32 // by string of the index; none: not yet
@@ -195,15 +206,15 @@ type numbering struct {
 }
 
 func (n *numbering) add(i int, repo uint64) {
-	x, r, id := n.index, n.index.record(i), int32(len(n.packages))
+	r, id := n.index.Record(i), int32(len(n.packages))
 	if text := n.refusal(r); text != "" {
 		n.refused[id] = text
 	}
 	q := catalogPackage{
-		repos: repo, priority: r.priority(), name: n.name(r.name()), version: n.version(r.version()),
-		place: int32(i), index: n.number, empty: r.installedSize() == 0,
+		repos: repo, priority: r.Priority(), name: n.name(r.Name()), version: n.version(r.Version()),
+		place: int32(i), index: n.number, empty: r.InstalledSize() == 0,
 	}
-	first, depends, provides, end := x.lists(i)
+	first, depends, provides, end := n.index.Lists(i)
 	q.depends = n.want(first, depends)
 	q.provides = int32(len(n.offers))
 	if count, wants := int(provides-depends), int(depends-first+end-provides); count > maxProvides || count*wants > maxPairs {
@@ -219,22 +230,22 @@ func (n *numbering) add(i int, repo uint64) {
 }
 
 // refusal is why apk would not install what a record lists, "" for nearly all. A noarch package fits everywhere.
-func (n *numbering) refusal(r record) string {
+func (n *numbering) refusal(r table.Record) string {
 	x := n.index
-	if arch := x.string(r.arch()); arch != "" && x.Arch != "" && arch != x.Arch && arch != noarch {
-		return fmt.Sprintf("it is for %s, not for %s", arch, x.Arch)
+	if arch := x.String(r.Arch()); arch != "" && n.arch != "" && arch != n.arch && arch != noarch {
+		return fmt.Sprintf("it is for %s, not for %s", arch, n.arch)
 	}
-	if text := x.string(r.refused()); text != "" || n.dialect == Dialect2 {
+	if text := x.String(r.Refused()); text != "" || n.dialect == apk.Dialect2 {
 		return text
 	}
-	return x.string(r.tooNew())
+	return x.String(r.TooNew())
 }
 
 // name gives the number of a name in the catalog.
 func (n *numbering) name(local uint32) int32 {
 	id := n.names[local]
 	if id == none {
-		bucket, text := n.index.bucket(local), n.index.string(local)
+		bucket, text := n.index.Bucket(local), n.index.String(local)
 		if n.alone {
 			id = n.addName(bucket, text)
 		} else {
@@ -256,15 +267,15 @@ func (n *numbering) version(local uint32) versionID {
 func (n *numbering) want(from, to uint32) (first int32) {
 	first = int32(len(n.wants))
 	for i := from; i < to; i++ {
-		name, version, op, conflict := n.index.dependency(i)
-		n.wants = append(n.wants, want{name: n.name(name), version: n.version(version), op: op, conflict: conflict})
+		name, version, op, conflict := n.index.Dependency(i)
+		n.wants = append(n.wants, want{name: n.name(name), version: n.version(version), op: apk.Op(op), conflict: conflict})
 	}
 	return first
 }
 
 func (n *numbering) offer(from, to uint32) {
 	for i := from; i < to; i++ {
-		name, version, _, _ := n.index.dependency(i)
+		name, version, _, _ := n.index.Dependency(i)
 		n.offers = append(n.offers, offer{n.name(name), n.version(version)})
 	}
 }
@@ -282,14 +293,14 @@ func (c *catalog) versionText(v versionID) string {
 	}
 	for i, x := range c.indexes {
 		if uint32(v) <= c.bases[i+1] {
-			return x.string(uint32(v) - c.bases[i])
+			return x.Table().String(uint32(v) - c.bases[i])
 		}
 	}
 	return c.versions[uint32(v)-c.bases[len(c.indexes)]-1]
 }
 
 func (c *catalog) compareVersions(a, b versionID) int {
-	return c.dialect.compareVersions(c.versionText(a), c.versionText(b), false)
+	return c.dialect.CompareVersions(c.versionText(a), c.versionText(b))
 }
 
 // addVersion is for one of world's.
@@ -306,14 +317,14 @@ func (c *catalog) installIfOf(q *catalogPackage) []want { return c.wants[q.insta
 func (c *catalog) offersOf(q *catalogPackage) []offer   { return c.offers[q.provides:q.offersEnd] }
 
 // packageOf makes the package that an index lists.
-func (c *catalog) packageOf(id int32) *Package {
+func (c *catalog) packageOf(id int32) *apk.Package {
 	q := &c.packages[id]
-	return c.indexes[q.index].at(int(q.place), new(detailReader))
+	return c.indexes[q.index].At(int(q.place))
 }
 
-func (c *catalog) checksum(id int32) Checksum {
+func (c *catalog) checksum(id int32) apk.Checksum {
 	q := &c.packages[id]
-	return c.indexes[q.index].record(int(q.place)).checksum()
+	return c.indexes[q.index].Table().Record(int(q.place)).Checksum()
 }
 
 // packageText is the package's name and version as apk writes them.
@@ -323,8 +334,8 @@ func (c *catalog) packageText(id int32) string {
 }
 
 // dependency is what a want says.
-func (c *catalog) dependency(w want) Dependency {
-	return Dependency{Name: c.names[w.name].text, Version: c.versionText(w.version), Tag: c.tags[w.tag], Op: w.op, Conflict: w.conflict}
+func (c *catalog) dependency(w want) apk.Dependency {
+	return apk.Dependency{Name: c.names[w.name].text, Version: c.versionText(w.version), Tag: c.tags[w.tag], Op: w.op, Conflict: w.conflict}
 }
 
 // lists holds a list of T for each of many, all in one array.
@@ -413,8 +424,8 @@ func newChecksumSet(room int) checksumSet {
 
 // add returns the package of c that has the checksum, or notes that the next one of c has. A package without a checksum is
 // like no other.
-func (s checksumSet) add(sum Checksum, c *catalog) (id int32, found bool) {
-	if sum == (Checksum{}) {
+func (s checksumSet) add(sum apk.Checksum, c *catalog) (id int32, found bool) {
+	if sum == (apk.Checksum{}) {
 		return 0, false
 	}
 	last := uint64(len(s.slots) - 1)
@@ -429,17 +440,7 @@ func (s checksumSet) add(sum Checksum, c *catalog) (id int32, found bool) {
 	}
 }
 
-// nameBuckets is the size of apk's hash table of names. The order in which apk walks that table
-// decides, by way of reverse dependencies, which of several names it considers first, and so
-// the install order; hence the same table here. See apk-tools, src/database.c and src/blob.c.
-const nameBuckets = 20000
-
-const nameHashSeed = 5381
-
-// nameBucket is where a name is in that table.
-func nameBucket(text string) uint32 { return murmur3(text, nameHashSeed) % nameBuckets }
-
-func (c *catalog) intern(text string) int32 { return c.internIn(nameBucket(text), text) }
+func (c *catalog) intern(text string) int32 { return c.internIn(table.Bucket(text), text) }
 
 func (c *catalog) internIn(bucket uint32, text string) int32 {
 	if c.lengths[bucket]&(1<<(len(text)%64)) != 0 { // else it is new: most are, and the way along a bucket is slow
@@ -505,16 +506,16 @@ func (c *catalog) countingSort(names []int32) []int32 {
 	for _, n := range names {
 		among[n] = true
 	}
-	begins := make([]int32, nameBuckets+1) // by bucket, one later
+	begins := make([]int32, table.Buckets+1) // by bucket, one later
 	for n, is := range among {
 		if is {
 			begins[c.names[n].bucket+1]++
 		}
 	}
-	for i := range nameBuckets {
+	for i := range table.Buckets {
 		begins[i+1] += begins[i]
 	}
-	sorted := make([]int32, begins[nameBuckets])
+	sorted := make([]int32, begins[table.Buckets])
 	for n := len(among) - 1; n >= 0; n-- {
 		if among[n] {
 			at := &begins[c.names[n].bucket]
@@ -531,37 +532,14 @@ func (c *catalog) provides(self int32, w want, by provider) bool {
 	switch {
 	case by.pkg == none:
 		return w.conflict
-	case w.conflict && by.pkg == self && c.dialect == Dialect3:
+	case w.conflict && by.pkg == self && c.dialect == apk.Dialect3:
 		return true
-	case w.op == OpChecksum && !w.conflict:
+	case w.op == apk.OpChecksum && !w.conflict:
 		return c.checksum(by.pkg).String() == c.versionText(w.version)
 	default:
-		return w.op.accepts(c.dialect, c.versionText(by.version), c.versionText(w.version)) != w.conflict
+		return w.op.Accepts(c.dialect, c.versionText(by.version), c.versionText(w.version)) != w.conflict
 	}
 }
 
 // firstRepo orders packages by the first repository that lists them.
 func (p *catalogPackage) firstRepo() int { return bits.TrailingZeros64(p.repos) }
-
-// murmur3 is the 32-bit MurmurHash3, which apk-tools 3 hashes names with.
-func murmur3(s string, seed uint32) uint32 {
-	const c1, c2 = 0xcc9e2d51, 0x1b873593
-	h := seed
-	mix := func(k uint32) uint32 { return bits.RotateLeft32(k*c1, 15) * c2 }
-	rest := s
-	for ; len(rest) >= 4; rest = rest[4:] {
-		k := uint32(rest[0]) | uint32(rest[1])<<8 | uint32(rest[2])<<16 | uint32(rest[3])<<24
-		h = bits.RotateLeft32(h^mix(k), 13)*5 + 0xe6546b64
-	}
-	if len(rest) > 0 {
-		k := uint32(0)
-		for i := range len(rest) {
-			k |= uint32(rest[i]) << (8 * i)
-		}
-		h ^= mix(k)
-	}
-	h ^= uint32(len(s))
-	h = (h ^ h>>16) * 0x85ebca6b
-	h = (h ^ h>>13) * 0xc2b2ae35
-	return h ^ h>>16
-}

@@ -1,6 +1,10 @@
-package apk
+package solve
 
-import "cmp"
+import (
+	"cmp"
+
+	"github.com/pyimg/pyimg/apk"
+)
 
 // run decides every name that the world needs.
 func (s *solver) run(world worldWants) {
@@ -84,7 +88,7 @@ func (s *solver) prefer(a, b provider) int {
 	); c != 0 {
 		return c
 	}
-	if s.dialect == Dialect3 || !a.virtual() && !b.virtual() { // in Dialect3 a version is preferred to none
+	if s.dialect == apk.Dialect3 || !a.virtual() && !b.virtual() { // in Dialect3 a version is preferred to none
 		if c := s.compareVersions(a.version, b.version); c != 0 {
 			return c
 		}

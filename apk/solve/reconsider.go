@@ -1,6 +1,10 @@
-package apk
+package solve
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/pyimg/pyimg/apk"
+)
 
 // reconsider looks at a name's providers again after something around them changed: which are
 // still possible, whether an install_if holds, and what all that remain have in common, which
@@ -79,7 +83,7 @@ func (r *reconsideration) checkTrigger(id int32) {
 		for _, w := range r.installIfOf(q) {
 			n := &r.names[w.name]
 			if !n.locked {
-				if w.conflict && r.dialect == Dialect3 { // apk-tools 2 does not decide a name for that
+				if w.conflict && r.dialect == apk.Dialect3 { // apk-tools 2 does not decide a name for that
 					n.triggerNeeded = true
 					r.enqueue(w.name, false)
 				}

@@ -1,4 +1,4 @@
-package apk
+package solve
 
 import (
 	"errors"
@@ -6,16 +6,17 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/internal/near"
 	"github.com/pyimg/pyimg/internal/redact"
 )
 
-// ErrNoSolution is what errors.Is finds in a SolveError.
+// ErrNoSolution is what errors.Is finds in a Error.
 var ErrNoSolution = errors.New("no solution")
 
-// SolveError says why nothing satisfies a world. Its text has a line for each problem and each
+// Error says why nothing satisfies a world. Its text has a line for each problem and each
 // candidate.
-type SolveError struct {
+type Error struct {
 	Problems  []Problem
 	Undecided bool     // nothing was found, but it is not shown that there is nothing to find, see Solve
 	Tries     int      // attempts with other choices
@@ -24,7 +25,7 @@ type SolveError struct {
 
 // Problem is one thing that is wanted and cannot be had.
 type Problem struct {
-	Want       Dependency
+	Want       apk.Dependency
 	By         []string    // who wants it, NAME-VERSION, and who wants that one, up to a package that world names; empty: world itself
 	Others     []string    // the other packages that want the same
 	Clash      bool        // Candidates are all wanted but provide the name Want.Name, which only one may
@@ -35,14 +36,14 @@ type Problem struct {
 
 // Candidate is a package that provides a wanted name, and why it could not be taken.
 type Candidate struct {
-	Package *Package
+	Package *apk.Package
 	Reason  string
 }
 
 // Is makes errors.Is(err, ErrNoSolution) hold.
-func (e *SolveError) Is(target error) bool { return target == ErrNoSolution }
+func (e *Error) Is(target error) bool { return target == ErrNoSolution }
 
-func (e *SolveError) Error() string {
+func (e *Error) Error() string {
 	var b strings.Builder
 	if e.Undecided {
 		b.WriteString("giving up, as apk would:")
@@ -163,7 +164,7 @@ func (a *attempt) unmet() []unmet {
 func (a *attempt) explain() []Problem {
 	out := a.unmetProblems()
 	for _, c := range a.clashes {
-		p := Problem{Want: Dependency{Name: a.catalog.names[c.name].text}, Clash: true}
+		p := Problem{Want: apk.Dependency{Name: a.catalog.names[c.name].text}, Clash: true}
 		for _, id := range []int32{c.first, c.second} {
 			p.Candidates = append(p.Candidates, Candidate{a.packageOf(id), a.wantedText(id)})
 		}
@@ -177,7 +178,7 @@ func (a *attempt) explain() []Problem {
 
 func (a *attempt) unmetProblems() []Problem {
 	var out []Problem
-	place := make(map[Dependency]int)
+	place := make(map[apk.Dependency]int)
 	for _, u := range a.unmet() {
 		wanted := a.dependency(u.want)
 		if i, again := place[wanted]; again && u.by != none {
@@ -229,7 +230,7 @@ func (a *attempt) strayProblems() []Problem {
 				by = a.path(a.wanter(id))
 			}
 			only := Candidate{a.packageOf(id), a.ruledOut(id, maxNesting)}
-			out = append(out, Problem{Want: Dependency{Name: a.catalog.names[q.name].text}, By: by, Candidates: []Candidate{only}})
+			out = append(out, Problem{Want: apk.Dependency{Name: a.catalog.names[q.name].text}, By: by, Candidates: []Candidate{only}})
 		}
 	}
 	for i := range a.names {
@@ -265,7 +266,7 @@ func (a *attempt) refusal(w want, p provider, depth int) string {
 		return a.wantedText(id)
 	case q.refused:
 		return "cannot be installed: " + a.refused[id]
-	case !a.provides(none, w, p) && w.op == OpChecksum:
+	case !a.provides(none, w, p) && w.op == apk.OpChecksum:
 		return fmt.Sprintf("has the checksum %s", a.checksum(id))
 	case !a.provides(none, w, p) && q.name != w.name:
 		return fmt.Sprintf("provides %s=%s", a.catalog.names[w.name].text, a.versionText(p.version))

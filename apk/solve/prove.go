@@ -1,4 +1,4 @@
-package apk
+package solve
 
 // A proof tries to show that no choice of packages satisfies a world: it takes what the world forces and what that rules
 // out, over and over, until a contradiction or nothing new comes of it. It ignores tags and triggers, which could only rule

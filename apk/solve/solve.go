@@ -1,21 +1,23 @@
-package apk
+package solve
 
 import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"github.com/pyimg/pyimg/apk"
 )
 
 // Solution is what installs a world.
 type Solution struct {
-	Packages []*Package // in install order
-	Tags     []string   // by package: the tag that opened its repository for it, "" for most
-	Notes    []string   // for the user: what real apk does not say, or where it would have given up
+	Packages []*apk.Package // in install order
+	Tags     []string       // by package: the tag that opened its repository for it, "" for most
+	Notes    []string       // for the user: what real apk does not say, or where it would have given up
 }
 
-// SolveOptions say which apk's answer is wanted.
-type SolveOptions struct {
-	Dialect Dialect // 0 means Dialect3
+// Options say which apk's answer is wanted.
+type Options struct {
+	Dialect apk.Dialect // 0 means Dialect3
 }
 
 // Solve finds the packages that satisfy a world, as apk-tools 3 would add it to an empty root:
@@ -29,17 +31,17 @@ type SolveOptions struct {
 //
 // Where apk's way, which never takes a decision back, leads nowhere, Solve looks for a solution
 // a little further and adds a note if there is one; that search is bounded. If none is found
-// the error is a *SolveError, for which errors.Is(err, ErrNoSolution) holds. It says whether
+// the error is a *Error, for which errors.Is(err, ErrNoSolution) holds. It says whether
 // there is none to find.
-func Solve(world []Dependency, indexes []*Index, o SolveOptions) (Solution, error) {
-	c, err := newCatalog(indexes, cmp.Or(o.Dialect, Dialect3))
+func Solve(world []apk.Dependency, indexes []*apk.Index, o Options) (Solution, error) {
+	c, err := newCatalog(indexes, cmp.Or(o.Dialect, apk.Dialect3))
 	if err != nil {
 		return Solution{}, err
 	}
 	wanted, notes := normalizeWorld(world)
 	w, problems := c.world(wanted)
 	if len(problems) > 0 {
-		return Solution{}, &SolveError{Problems: problems}
+		return Solution{}, &Error{Problems: problems}
 	}
 	a := c.attempt(w, nil)
 	if a.spend(0) {
@@ -49,11 +51,11 @@ func Solve(world []Dependency, indexes []*Index, o SolveOptions) (Solution, erro
 	if a.errors > 0 {
 		problems := a.explain()
 		if c.impossible(w) {
-			return Solution{}, &SolveError{Problems: problems, Searched: c.searched()}
+			return Solution{}, &Error{Problems: problems, Searched: c.searched()}
 		}
 		better, tries := c.search(w, a)
 		if better == nil {
-			return Solution{}, &SolveError{Problems: problems, Undecided: true, Tries: tries, Searched: c.searched()}
+			return Solution{}, &Error{Problems: problems, Undecided: true, Tries: tries, Searched: c.searched()}
 		}
 		notes = append(notes, better.note(problems))
 		a = better
@@ -68,7 +70,7 @@ type worldWants struct {
 }
 
 // world looks a world's names up. The catalog takes names that are new, which nothing provides.
-func (c *catalog) world(ds []Dependency) (w worldWants, problems []Problem) {
+func (c *catalog) world(ds []apk.Dependency) (w worldWants, problems []Problem) {
 	for i := range ds {
 		tag := slices.Index(c.tags, ds[i].Tag)
 		if tag < 0 {
@@ -127,7 +129,7 @@ func (a *attempt) tagOf(id int32) string {
 
 // normalizeWorld is what apk add makes of its arguments: one entry a name, the last one that
 // was given, sorted by name without regard to case. It says what it dropped.
-func normalizeWorld(world []Dependency) (out []Dependency, notes []string) {
+func normalizeWorld(world []apk.Dependency) (out []apk.Dependency, notes []string) {
 	place := make(map[string]int, len(world))
 	for _, d := range world {
 		i, twice := place[d.Name]
@@ -141,7 +143,7 @@ func normalizeWorld(world []Dependency) (out []Dependency, notes []string) {
 		}
 		out[i] = d
 	}
-	slices.SortFunc(out, func(a, b Dependency) int {
+	slices.SortFunc(out, func(a, b apk.Dependency) int {
 		return cmp.Or(compareFold(a.Name, b.Name), cmp.Compare(a.Name, b.Name))
 	})
 	return out, notes

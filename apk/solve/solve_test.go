@@ -1,9 +1,8 @@
-package apk_test
+package solve_test
 
 import (
 	"crypto/sha1"
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -11,58 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/solve"
+	"github.com/pyimg/pyimg/internal/apktest"
 )
-
-// offers makes an index from a line a package, "NAME=VERSION | D:depends | p:provides | ...",
-// with the letters of an APKINDEX. Equal lines are the same package.
-func offers(t testing.TB, tag, lines string) *apk.Index {
-	t.Helper()
-	var ps []*apk.Package
-	for line := range strings.Lines(lines) {
-		fields := strings.Split(strings.TrimSpace(line), " | ")
-		if fields[0] == "" {
-			continue
-		}
-		p := &apk.Package{InstalledSize: 1, Checksum: sha1.Sum([]byte(line))}
-		p.Name, p.Version, _ = strings.Cut(fields[0], "=")
-		for _, field := range fields[1:] {
-			setField(t, p, field[0], field[2:])
-		}
-		ps = append(ps, p)
-	}
-	return indexOf(t, &apk.Repository{Tag: tag}, "", ps)
-}
-
-func indexOf(t testing.TB, r *apk.Repository, arch string, ps []*apk.Package) *apk.Index {
-	t.Helper()
-	x, err := apk.NewIndex(r, arch, slices.Values(ps))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return x
-}
-
-func setField(t testing.TB, p *apk.Package, letter byte, value string) {
-	t.Helper()
-	var err error
-	switch letter {
-	case 'D':
-		p.Depends, err = apk.ParseDependencies(value)
-	case 'p':
-		p.Provides, err = apk.ParseDependencies(value)
-	case 'i':
-		p.InstallIf, err = apk.ParseDependencies(value)
-	case 'k':
-		p.ProviderPriority, err = strconv.Atoi(value)
-	case 'I':
-		p.InstalledSize, err = strconv.ParseInt(value, 10, 64)
-	case 'A':
-		p.Arch = value
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-}
 
 // The answers are apk-tools 3's.
 func TestSolve(t *testing.T) {
@@ -193,16 +143,16 @@ func TestSolve(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			indexes := []*apk.Index{offers(t, "", c.packages), offers(t, "edge", c.edge)}
-			got, err := apk.Solve(worldOf(t, c.world), indexes, apk.SolveOptions{})
+			indexes := []*apk.Index{apktest.Offers(t, "", c.packages), apktest.Offers(t, "edge", c.edge)}
+			got, err := solve.Solve(apktest.World(t, c.world), indexes, solve.Options{})
 			if c.want == "ERROR" {
-				if !errors.Is(err, apk.ErrNoSolution) {
-					t.Errorf("Solve(%q) = %q, %v, want ErrNoSolution", c.world, solutionText(got), err)
+				if !errors.Is(err, solve.ErrNoSolution) {
+					t.Errorf("Solve(%q) = %q, %v, want ErrNoSolution", c.world, apktest.SolutionText(got), err)
 				}
 				return
 			}
-			if err != nil || solutionText(got) != c.want {
-				t.Errorf("Solve(%q) = %q, %v, want %q", c.world, solutionText(got), err, c.want)
+			if err != nil || apktest.SolutionText(got) != c.want {
+				t.Errorf("Solve(%q) = %q, %v, want %q", c.world, apktest.SolutionText(got), err, c.want)
 			}
 		})
 	}
@@ -210,19 +160,19 @@ func TestSolve(t *testing.T) {
 
 func TestSolveTags(t *testing.T) {
 	t.Parallel()
-	indexes := []*apk.Index{offers(t, "", "b=1\nd=1"), offers(t, "edge", "a=2 | D:b c d\nc=2\nd=1")}
-	got, err := apk.Solve(worldOf(t, "a@edge"), indexes, apk.SolveOptions{})
+	indexes := []*apk.Index{apktest.Offers(t, "", "b=1\nd=1"), apktest.Offers(t, "edge", "a=2 | D:b c d\nc=2\nd=1")}
+	got, err := solve.Solve(apktest.World(t, "a@edge"), indexes, solve.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"", "edge", "", "edge"}, got.Tags); diff != "" {
-		t.Errorf("Tags of %s (-want +got):\n%s", solutionText(got), diff)
+		t.Errorf("Tags of %s (-want +got):\n%s", apktest.SolutionText(got), diff)
 	}
 }
 
 func TestSolveNotesWhatWorldNamesTwice(t *testing.T) {
 	t.Parallel()
-	got, err := apk.Solve(worldOf(t, "a a=1 a=1"), []*apk.Index{offers(t, "", "a=1")}, apk.SolveOptions{})
+	got, err := solve.Solve(apktest.World(t, "a a=1 a=1"), []*apk.Index{apktest.Offers(t, "", "a=1")}, solve.Options{})
 	want := []string{`world names "a" twice: "a=1" takes the place of "a", as with apk add`}
 	if diff := cmp.Diff(want, got.Notes); diff != "" || err != nil {
 		t.Errorf("Notes: %v (-want +got):\n%s", err, diff)
@@ -233,10 +183,10 @@ func TestSolveNotesWhatWorldNamesTwice(t *testing.T) {
 // at y, which cannot live with a.
 func TestSolveBeyondApk(t *testing.T) {
 	t.Parallel()
-	index := offers(t, "", "a=1\nb=1\nb=2 | D:y\ny=1 | D:!a")
-	got, err := apk.Solve(worldOf(t, "a b"), []*apk.Index{index}, apk.SolveOptions{})
-	if err != nil || solutionText(got) != "a=1 b=1" {
-		t.Fatalf("Solve = %q, %v, want %q", solutionText(got), err, "a=1 b=1")
+	index := apktest.Offers(t, "", "a=1\nb=1\nb=2 | D:y\ny=1 | D:!a")
+	got, err := solve.Solve(apktest.World(t, "a b"), []*apk.Index{index}, solve.Options{})
+	if err != nil || apktest.SolutionText(got) != "a=1 b=1" {
+		t.Fatalf("Solve = %q, %v, want %q", apktest.SolutionText(got), err, "a=1 b=1")
 	}
 	if len(got.Notes) != 1 || !strings.Contains(got.Notes[0], "real apk gives up") || !strings.Contains(got.Notes[0], "b-2") {
 		t.Errorf("Notes = %q, want one that real apk gives up, and without what there is a solution", got.Notes)
@@ -247,11 +197,11 @@ func TestSolveBeyondApk(t *testing.T) {
 // is not said.
 func TestSolveUndecided(t *testing.T) {
 	t.Parallel()
-	index := offers(t, "", "a=1 | D:!b\na=2 | D:!b\nb=1\nb=2")
-	_, err := apk.Solve(worldOf(t, "a b"), []*apk.Index{index}, apk.SolveOptions{})
-	var e *apk.SolveError
-	if !errors.As(err, &e) || !e.Undecided || !errors.Is(err, apk.ErrNoSolution) {
-		t.Fatalf("Solve: %v, want a SolveError that is undecided", err)
+	index := apktest.Offers(t, "", "a=1 | D:!b\na=2 | D:!b\nb=1\nb=2")
+	_, err := solve.Solve(apktest.World(t, "a b"), []*apk.Index{index}, solve.Options{})
+	var e *solve.Error
+	if !errors.As(err, &e) || !e.Undecided || !errors.Is(err, solve.ErrNoSolution) {
+		t.Fatalf("Solve: %v, want a Error that is undecided", err)
 	}
 	if text := err.Error(); strings.Contains(text, "no solution") || !strings.Contains(text, "there may still be one") {
 		t.Errorf("Solve: %s, want it to leave hope", text)
@@ -271,8 +221,8 @@ func TestSolveLeavesNoFalseHope(t *testing.T) {
 	for _, world := range []string{
 		"z nothere", "z a1 a2 a3 a4 a5 a6 a7", "c0", "p q", "p v=2", "r", "z>1", "y z", "sh", "a3 !y",
 	} {
-		_, err := apk.Solve(worldOf(t, world), []*apk.Index{offers(t, "", many.String())}, apk.SolveOptions{})
-		var e *apk.SolveError
+		_, err := solve.Solve(apktest.World(t, world), []*apk.Index{apktest.Offers(t, "", many.String())}, solve.Options{})
+		var e *solve.Error
 		if !errors.As(err, &e) || e.Undecided || !strings.Contains(err.Error(), "no solution") || strings.Contains(err.Error(), "may still") {
 			t.Errorf("Solve(%q): %v, want an error that leaves no hope", world, err)
 		}
@@ -292,8 +242,8 @@ func TestSolveEnds(t *testing.T) {
 		meta[i] = "p" + s
 	}
 	text := versions.String() + wants.String() + "x=9999\nm=1 | D:" + strings.Join(meta, " ")
-	_, err := apk.Solve(worldOf(t, "m"), []*apk.Index{offers(t, "", text)}, apk.SolveOptions{})
-	if err == nil || errors.Is(err, apk.ErrNoSolution) || !strings.Contains(err.Error(), "steps") {
+	_, err := solve.Solve(apktest.World(t, "m"), []*apk.Index{apktest.Offers(t, "", text)}, solve.Options{})
+	if err == nil || errors.Is(err, solve.ErrNoSolution) || !strings.Contains(err.Error(), "steps") {
 		t.Errorf("Solve: %v, want an error that says how many steps it took", err)
 	}
 }
@@ -361,12 +311,12 @@ func TestSolveErrorExplains(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			indexes := []*apk.Index{offers(t, "", c.packages), offers(t, "edge", c.edge)}
+			indexes := []*apk.Index{apktest.Offers(t, "", c.packages), apktest.Offers(t, "edge", c.edge)}
 			indexes[0].Arch = "x86_64"
-			_, err := apk.Solve(worldOf(t, c.world), indexes, apk.SolveOptions{})
-			var e *apk.SolveError
+			_, err := solve.Solve(apktest.World(t, c.world), indexes, solve.Options{})
+			var e *solve.Error
 			if !errors.As(err, &e) || len(e.Problems) == 0 {
-				t.Fatalf("Solve(%q): %v, want a SolveError with problems", c.world, err)
+				t.Fatalf("Solve(%q): %v, want a Error with problems", c.world, err)
 			}
 			if got := strings.Join(strings.Fields(strings.ReplaceAll(err.Error(), "\n    ", " / ")), " "); !strings.Contains(got, c.want) {
 				t.Errorf("Solve(%q): %s\nwant it to say\n%s", c.world, got, c.want)
@@ -377,7 +327,7 @@ func TestSolveErrorExplains(t *testing.T) {
 
 func TestSolveErrorNamesAllProblems(t *testing.T) {
 	t.Parallel()
-	_, err := apk.Solve(worldOf(t, "a nosuch c>1"), []*apk.Index{offers(t, "", "a=1 | D:gone\nb=1 | D:gone\nc=1")}, apk.SolveOptions{})
+	_, err := solve.Solve(apktest.World(t, "a nosuch c>1"), []*apk.Index{apktest.Offers(t, "", "a=1 | D:gone\nb=1 | D:gone\nc=1")}, solve.Options{})
 	for _, want := range []string{`"gone"`, `"nosuch"`, `"c>1"`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Solve: %v, want it to name %s", err, want)
@@ -389,9 +339,9 @@ func TestSolveBounds(t *testing.T) {
 	t.Parallel()
 	many := make([]*apk.Index, 100)
 	for i := range many {
-		many[i] = offers(t, "", "a=1")
+		many[i] = apktest.Offers(t, "", "a=1")
 	}
-	if _, err := apk.Solve(worldOf(t, "a"), many, apk.SolveOptions{}); err == nil {
+	if _, err := solve.Solve(apktest.World(t, "a"), many, solve.Options{}); err == nil {
 		t.Error("Solve with 100 indexes: no error")
 	}
 }

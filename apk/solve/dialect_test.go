@@ -1,10 +1,12 @@
-package apk_test
+package solve_test
 
 import (
 	"errors"
 	"testing"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/solve"
+	"github.com/pyimg/pyimg/internal/apktest"
 )
 
 // TestSolveDialects has what apk-tools 3.0.6 and 2.14.4 answered, which differs in places.
@@ -91,13 +93,13 @@ func TestSolveDialects(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			index := offers(t, "", c.packages)
+			index := apktest.Offers(t, "", c.packages)
 			for dialect, want := range map[apk.Dialect]string{apk.Dialect3: c.three, apk.Dialect2: c.two} {
-				got, err := apk.Solve(worldOf(t, c.world), []*apk.Index{index}, apk.SolveOptions{Dialect: dialect})
-				if err != nil && !errors.Is(err, apk.ErrNoSolution) {
+				got, err := solve.Solve(apktest.World(t, c.world), []*apk.Index{index}, solve.Options{Dialect: dialect})
+				if err != nil && !errors.Is(err, solve.ErrNoSolution) {
 					t.Errorf("dialect %d: Solve(%q): %v, want ErrNoSolution", dialect, c.world, err)
 				}
-				text := solutionText(got)
+				text := apktest.SolutionText(got)
 				if err != nil {
 					text = refused
 				}

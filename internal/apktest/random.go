@@ -1,4 +1,4 @@
-package apk_test
+package apktest
 
 import (
 	"errors"
@@ -6,18 +6,18 @@ import (
 	"math/rand/v2"
 	"strings"
 
-	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/solve"
 )
 
-// A randomCase is a world and what is on offer for it, as the lines that offers reads.
-type randomCase struct {
-	main, edge string
-	world      string
+// A RandomCase is a world and what is on offer for it, as the lines that Offers reads.
+type RandomCase struct {
+	Main, Edge string
+	World      string
 }
 
-// newRandomCase draws packages that depend on, conflict with, provide and trigger each other. The same seed is the same
+// NewRandomCase draws packages that depend on, conflict with, provide and trigger each other. The same seed is the same
 // case.
-func newRandomCase(seed uint64) randomCase {
+func NewRandomCase(seed uint64) RandomCase {
 	r := rand.New(rand.NewPCG(seed, 1))
 	name := func() string { return fmt.Sprintf("n%d", r.IntN(24)) }
 	want := func() string {
@@ -54,11 +54,11 @@ func newRandomCase(seed uint64) randomCase {
 		}
 		return b.String()
 	}
-	c := randomCase{main: lines(10 + r.IntN(40)), edge: lines(r.IntN(15))}
-	if cut := strings.IndexByte(c.main, '\n'); r.IntN(2) == 0 {
-		c.edge += c.main[:cut+1] // one package in both
+	c := RandomCase{Main: lines(10 + r.IntN(40)), Edge: lines(r.IntN(15))}
+	if cut := strings.IndexByte(c.Main, '\n'); r.IntN(2) == 0 {
+		c.Edge += c.Main[:cut+1] // one package in both
 	}
-	c.world = list(1+r.IntN(4), func() string {
+	c.World = list(1+r.IntN(4), func() string {
 		if r.IntN(6) == 0 {
 			return name() + "@edge"
 		}
@@ -67,14 +67,14 @@ func newRandomCase(seed uint64) randomCase {
 	return c
 }
 
-// answerText is all that Solve says, but for where it searched.
-func answerText(s apk.Solution, err error) string {
-	var none *apk.SolveError
+// AnswerText is all that Solve says, but for where it searched.
+func AnswerText(s solve.Solution, err error) string {
+	var none *solve.Error
 	if errors.As(err, &none) {
 		none.Searched = nil
 	}
 	if err != nil {
 		return err.Error()
 	}
-	return fmt.Sprintf("%s\ntags %q\nnotes %q", solutionText(s), s.Tags, s.Notes)
+	return fmt.Sprintf("%s\ntags %q\nnotes %q", SolutionText(s), s.Tags, s.Notes)
 }

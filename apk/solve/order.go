@@ -1,4 +1,6 @@
-package apk
+package solve
+
+import "github.com/pyimg/pyimg/apk"
 
 // choice is what was decided for a name, nobody where nothing was.
 func (s *solver) choice(name int32) provider {
@@ -67,7 +69,7 @@ func (s *solver) orderTriggered(out *[]int32, name int32) {
 
 func (s *solver) triggerOrdered(id int32) bool {
 	for _, w := range s.installIfOf(&s.catalog.packages[id]) {
-		mayBeAbsent := w.conflict && s.dialect == Dialect3
+		mayBeAbsent := w.conflict && s.dialect == apk.Dialect3
 		if !mayBeAbsent && !s.names[w.name].ordered || !s.provides(id, w, s.choice(w.name)) {
 			return false
 		}

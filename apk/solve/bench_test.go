@@ -1,4 +1,4 @@
-package apk_test
+package solve_test
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/solve"
 	"github.com/pyimg/pyimg/internal/apktest"
 )
 
@@ -36,11 +37,11 @@ func BenchmarkSolve(b *testing.B) {
 		p.Provides = nil
 		packages = append(packages, &p)
 	}
-	index := indexOf(b, nil, "x86_64", packages)
-	world := worldOf(b, "alpine-baselayout busybox ca-certificates-bundle python3 nginx postgresql14")
+	index := apktest.IndexOf(b, nil, "x86_64", packages)
+	world := apktest.World(b, "alpine-baselayout busybox ca-certificates-bundle python3 nginx postgresql14")
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := apk.Solve(world, []*apk.Index{index}, apk.SolveOptions{}); err != nil {
+		if _, err := solve.Solve(world, []*apk.Index{index}, solve.Options{}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,0 +1,36 @@
+package table
+
+import "math/bits"
+
+// Buckets is the size of apk's hash table of names. The order in which apk walks that table
+// decides, by way of reverse dependencies, which of several names it considers first, and so
+// the install order; hence the same table here. See apk-tools, src/database.c and src/blob.c.
+const Buckets = 20000
+
+const nameHashSeed = 5381
+
+// Bucket is where a name is in that table.
+func Bucket(name string) uint32 { return murmur3(name, nameHashSeed) % Buckets }
+
+// murmur3 is the 32-bit MurmurHash3, which apk-tools 3 hashes names with.
+func murmur3(s string, seed uint32) uint32 {
+	const c1, c2 = 0xcc9e2d51, 0x1b873593
+	h := seed
+	mix := func(k uint32) uint32 { return bits.RotateLeft32(k*c1, 15) * c2 }
+	rest := s
+	for ; len(rest) >= 4; rest = rest[4:] {
+		k := uint32(rest[0]) | uint32(rest[1])<<8 | uint32(rest[2])<<16 | uint32(rest[3])<<24
+		h = bits.RotateLeft32(h^mix(k), 13)*5 + 0xe6546b64
+	}
+	if len(rest) > 0 {
+		k := uint32(0)
+		for i := range len(rest) {
+			k |= uint32(rest[i]) << (8 * i)
+		}
+		h ^= mix(k)
+	}
+	h ^= uint32(len(s))
+	h = (h ^ h>>16) * 0x85ebca6b
+	h = (h ^ h>>13) * 0xc2b2ae35
+	return h ^ h>>16
+}

@@ -1,5 +1,0 @@
-//go:build !race
-
-package apk_test
-
-const caseStep = 1

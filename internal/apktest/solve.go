@@ -1,0 +1,84 @@
+package apktest
+
+import (
+	"crypto/sha1"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/solve"
+)
+
+// Offers makes an index from a line a package, "NAME=VERSION | D:depends | p:provides | ...",
+// with the letters of an APKINDEX. Equal lines are the same package.
+func Offers(t testing.TB, tag, lines string) *apk.Index {
+	t.Helper()
+	var ps []*apk.Package
+	for line := range strings.Lines(lines) {
+		fields := strings.Split(strings.TrimSpace(line), " | ")
+		if fields[0] == "" {
+			continue
+		}
+		p := &apk.Package{InstalledSize: 1, Checksum: sha1.Sum([]byte(line))}
+		p.Name, p.Version, _ = strings.Cut(fields[0], "=")
+		for _, field := range fields[1:] {
+			if err := p.SetField(field[0], field[2:]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ps = append(ps, p)
+	}
+	return IndexOf(t, &apk.Repository{Tag: tag}, "", ps)
+}
+
+// IndexOf makes an index of packages.
+func IndexOf(t testing.TB, r *apk.Repository, arch string, ps []*apk.Package) *apk.Index {
+	t.Helper()
+	x, err := apk.NewIndex(r, arch, slices.Values(ps))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+// SolutionText is the packages of a solution, each NAME=VERSION.
+func SolutionText(s solve.Solution) string {
+	words := make([]string, len(s.Packages))
+	for i, p := range s.Packages {
+		words[i] = p.Name + "=" + p.Version
+	}
+	return strings.Join(words, " ")
+}
+
+// World reads the entries of a world.
+func World(t testing.TB, s string) []apk.Dependency {
+	t.Helper()
+	var ds []apk.Dependency
+	for _, word := range strings.Fields(s) {
+		d, err := apk.ParseDependency(word)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ds = append(ds, d)
+	}
+	return ds
+}
+
+// CaseLines gives a file's lines without comments and blank ones.
+func CaseLines(t testing.TB, file string) func(func(string) bool) {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(yield func(string) bool) {
+		for line := range strings.Lines(string(data)) {
+			line = strings.TrimRight(line, "\n")
+			if line != "" && !strings.HasPrefix(line, "#") && !yield(line) {
+				return
+			}
+		}
+	}
+}
