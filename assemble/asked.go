@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/solve"
 )
 
 // asked is where each package of the world is asked for: in the spec, by a flag, or by what the spec's fields imply.
@@ -28,14 +29,14 @@ func (s Spec) asked(allocator string) []Asked {
 // explainAsked adds to an error of the solver where the packages are asked for that cannot be had, or that need what
 // cannot be had.
 func explainAsked(err error, asked []Asked, indexes []*apk.Index) error {
-	var solve *apk.SolveError
-	if !errors.As(err, &solve) {
+	var unsolved *solve.Error
+	if !errors.As(err, &unsolved) {
 		return err
 	}
 	const shown = 20 // as many as the solver shows problems
 	var text strings.Builder
 	n := 0
-	guilty := guiltyNames(solve.Problems, indexes)
+	guilty := guiltyNames(unsolved.Problems, indexes)
 	for _, a := range asked {
 		if !guilty[a.Name] {
 			continue
@@ -49,7 +50,7 @@ func explainAsked(err error, asked []Asked, indexes []*apk.Index) error {
 }
 
 // guiltyNames are the names in world that cannot be had, or that want what cannot be had, at first or last hand.
-func guiltyNames(problems []apk.Problem, indexes []*apk.Index) map[string]bool {
+func guiltyNames(problems []solve.Problem, indexes []*apk.Index) map[string]bool {
 	names := make(map[string]bool)
 	add := func(p *apk.Package) {
 		names[p.Name] = true

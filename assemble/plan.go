@@ -81,7 +81,7 @@ type PlatformPlan struct {
 	Dialect  apk.Dialect
 	World    []apk.Dependency // what was asked for, by the spec and by what the runtimes need
 	Packages []*apk.Package   // in install order
-	Tags     []string         // by package: the tag that opened its repository, see apk.Solution
+	Tags     []string         // by package: the tag that opened its repository, see solve.Solution
 	Runtimes []RuntimePlan
 	Preload  string            // path of the allocator's library in the image; "" without one
 	Env      map[string]string // that the runtimes and the allocator ask for

@@ -35,7 +35,7 @@ const (
 	ReasonLost         ReasonCode = "lost"          // PATH PACKAGE: another package's file is at the path
 	ReasonOnSymlink    ReasonCode = "on-symlink"    // PATH: a folder entry where the root has a symlink
 	ReasonOnFile       ReasonCode = "on-file"       // PATH: a folder entry where the root has a file
-	ReasonNotInstalled ReasonCode = "not-installed" // MEMBER WHY: apk does not install it; WHY is an apk.SkipReason
+	ReasonNotInstalled ReasonCode = "not-installed" // MEMBER WHY: apk does not install it; WHY is a root.SkipReason
 	ReasonFault        ReasonCode = "fault"         // CODE PATH DETAIL: see layers.Fault
 	ReasonImage        ReasonCode = "image"         // PATH...: the layer is a part of another image
 )
