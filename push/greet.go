@@ -128,7 +128,7 @@ func ping(ctx context.Context, client *http.Client, scheme string, registry name
 	if err != nil {
 		return greeting{}, err
 	}
-	defer discard(resp)
+	defer func() { _ = discard(resp) }()
 	if err := checkStatus(resp, http.StatusOK, http.StatusUnauthorized); err != nil {
 		return greeting{}, &busyError{err, resp.StatusCode, patience.RetryAfter(resp.Header)}
 	}

@@ -112,7 +112,9 @@ func (l *login) RoundTrip(req *http.Request) (*http.Response, error) {
 		if err != nil {
 			return resp, nil //nolint:nilerr // the answer says more
 		}
-		discard(resp)
+		if err := discard(resp); errors.Is(err, patience.ErrSlow) {
+			return nil, err
+		}
 		req, refused = next, header
 	}
 }
@@ -382,24 +384,31 @@ func (t onlyTo) RoundTrip(req *http.Request) (*http.Response, error) {
 	return t.inner.RoundTrip(req)
 }
 
-// checkStatus is an error where an answer has none of the wanted statuses. What it says is read as far as it came.
+// checkStatus is an error where an answer has none of the wanted statuses. What it says is read as far as it came; that it
+// trickled in is part of the error.
 func checkStatus(resp *http.Response, want ...int) error {
-	if !slices.Contains(want, resp.StatusCode) {
-		resp.Body = struct {
-			io.Reader
-			io.Closer
-		}{forgiving{resp.Body}, resp.Body}
+	if slices.Contains(want, resp.StatusCode) {
+		return nil
 	}
-	return transport.CheckError(resp, want...)
+	body := &forgiving{ReadCloser: resp.Body}
+	resp.Body = body
+	err := transport.CheckError(resp, want...)
+	if errors.Is(body.err, patience.ErrSlow) {
+		return fmt.Errorf("%w; %w", err, body.err)
+	}
+	return err
 }
 
-// forgiving ends where its reader fails.
-type forgiving struct{ r io.Reader }
+// forgiving ends where its reader fails, and keeps why.
+type forgiving struct {
+	io.ReadCloser
+	err error
+}
 
-func (f forgiving) Read(p []byte) (int, error) {
-	n, err := f.r.Read(p)
+func (f *forgiving) Read(p []byte) (int, error) {
+	n, err := f.ReadCloser.Read(p)
 	if err != nil {
-		err = io.EOF
+		f.err, err = err, io.EOF
 	}
 	return n, err
 }

@@ -17,6 +17,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/pyimg/pyimg/internal/fixture"
+	"github.com/pyimg/pyimg/internal/patience"
 	"github.com/pyimg/pyimg/push"
 )
 
@@ -70,6 +71,13 @@ func trickle(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
+// trickleFault is trickle of what an error page says.
+func trickleFault(req *http.Request) (*http.Response, error) {
+	resp, err := trickle(req)
+	resp.StatusCode = http.StatusBadGateway
+	return resp, err
+}
+
 type trickling struct{ req *http.Request }
 
 func (t trickling) Read(p []byte) (int, error) {
@@ -87,7 +95,7 @@ func TestWaitingEnds(t *testing.T) {
 	t.Parallel()
 	idx := images(t, 1)
 	for what, fault := range map[string]func(*http.Request) (*http.Response, error){
-		"is refused": refuse, "is busy": busy, "hangs": hang, "trickles": trickle,
+		"is refused": refuse, "is busy": busy, "hangs": hang, "trickles": trickle, "trickles its error": trickleFault,
 	} {
 		for where, path := range map[string]string{"greeting": "/v2/", "token": "/token", "manifest": "/manifests/", "config or layer": "/blobs/"} {
 			if what == "trickles" && where == "greeting" {
@@ -113,6 +121,33 @@ func TestWaitingEnds(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// TestTricklingAnswersToAnUpload: the bodies of answers to an upload are not needed. They hold nothing up.
+func TestTricklingAnswersToAnUpload(t *testing.T) {
+	t.Parallel()
+	idx := images(t, 1)
+	for what, status := range map[string]int{"accepted": http.StatusAccepted, "failed": http.StatusInternalServerError} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T) {
+				reg := guardedRegistry()
+				w := &faulty{wire: wire{handler: reg}, fault: at("/blobs/uploads/", func(req *http.Request) (*http.Response, error) {
+					resp, err := trickle(req)
+					resp.StatusCode = status
+					resp.Header.Set("Location", "/v2/a/blobs/uploads/1")
+					return resp, err
+				})}
+				client := withPassword(&w.wire)
+				client.Transport = w
+				began := time.Now()
+				_, err := client.Push(t.Context(), idx, []string{host + "/a:1"}, push.Options{})
+				if took := time.Since(began); took > 17*time.Second || !errors.Is(err, patience.ErrSlow) {
+					t.Errorf("ends after %v with %v, want ErrSlow within 17 s", took, err)
+				}
+			})
+		})
 	}
 }
 

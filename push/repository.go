@@ -3,6 +3,7 @@ package push
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -111,7 +112,9 @@ func (s *repository) answer(req *http.Request, want ...int) (*http.Response, err
 	if err := checkStatus(resp, want...); err != nil {
 		return resp, err
 	}
-	_, _ = io.CopyN(io.Discard, resp.Body, maxDrained) // keeps the connection
+	if err := discard(resp); errors.Is(err, patience.ErrSlow) {
+		return resp, err
+	}
 	return resp, nil
 }
 

@@ -36,24 +36,28 @@ func (t retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		if end := tries.Again(ctx, req.URL.Host, cause, wait); end != nil {
 			if err != nil || ctx.Err() != nil {
-				discard(resp)
+				_ = discard(resp)
 				return nil, end
 			}
 			return resp, nil // the caller knows what to make of it
 		}
-		discard(resp)
+		if err := discard(resp); errors.Is(err, patience.ErrSlow) {
+			return nil, err
+		}
 		if req, err = again(req); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// discard gives up an answer, if there is one.
-func discard(resp *http.Response) {
-	if resp != nil {
-		_, _ = io.CopyN(io.Discard, resp.Body, maxDrained)
-		_ = resp.Body.Close()
+// discard gives up an answer, if there is one. The error is that of reading it to its end.
+func discard(resp *http.Response) error {
+	if resp == nil {
+		return nil
 	}
+	defer resp.Body.Close()
+	_, err := io.CopyN(io.Discard, resp.Body, maxDrained) // keeps the connection
+	return err
 }
 
 // again copies a request with a fresh body.
@@ -79,7 +83,7 @@ func whole[T any](ctx context.Context, p patience.Policy, host string, read func
 		var busy *busyError
 		var wait time.Duration
 		switch {
-		case errors.As(err, &busy) && patience.TemporaryStatus(busy.status):
+		case errors.As(err, &busy) && patience.TemporaryStatus(busy.status) && !errors.Is(err, patience.ErrSlow):
 			wait = busy.retryAfter
 		case err == nil, !patience.Temporary(err):
 			return out, err

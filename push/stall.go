@@ -18,6 +18,13 @@ const defaultStall = 30 * time.Second
 // restarted while it stores a layer needs more time than one that is asked something.
 const uploadLimit = 90 * time.Second
 
+// messageTime is how long the message of an answer may trickle, messagePause how long it may pause: it says nothing that is
+// needed.
+const (
+	messageTime  = 3 * time.Second
+	messagePause = 2 * time.Second
+)
+
 // commitRate is how fast a registry is taken to write away what it was sent, in bytes a second, where it answers only
 // when it has done so.
 const commitRate = 10 << 20
@@ -54,9 +61,19 @@ func (t stalling) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, patience.Cause(ctx, err)
 	}
 	dog.Rest()
+	if !asksFor(req, resp) {
+		body = min(body, messagePause)
+		dog.SetCredit(messageTime)
+	}
 	dog.SetQuiet(body)
 	resp.Body = patience.Answer(resp.Body, dog, func(err error) error { return patience.Cause(ctx, err) })
 	return resp, nil
+}
+
+// asksFor reports whether an answer's body is what was asked for. Of others only the message is of interest, if at all.
+func asksFor(req *http.Request, resp *http.Response) bool {
+	asked := req.Method == http.MethodGet || req.Context().Value(small{}) != nil
+	return asked && resp.StatusCode < http.StatusMultipleChoices
 }
 
 // patience is how long nothing may move before the answer, and then on its body.

@@ -135,6 +135,9 @@ func (s *repository) shrink(refused int64) bool {
 // which finds it wrong was sent something else by what lies between.
 func (up *uploading) mayPass(ctx context.Context, err error) bool {
 	var te *transport.Error
+	if errors.Is(err, patience.ErrSlow) {
+		return false
+	}
 	if !errors.As(err, &te) {
 		return patience.Temporary(err) || errors.Is(err, errSent) || strings.Contains(err.Error(), "with Body length") // net/http's
 	}

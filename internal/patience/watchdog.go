@@ -53,6 +53,13 @@ func (w *Watchdog) SetQuiet(quiet time.Duration) {
 	w.quiet = quiet
 }
 
+// SetCredit changes how long what comes from now on may be slower than allowed.
+func (w *Watchdog) SetCredit(credit time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.credit = credit
+}
+
 // Watch begins the other side's turn.
 func (w *Watchdog) Watch() {
 	w.mu.Lock()
