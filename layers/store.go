@@ -37,7 +37,7 @@ type Store struct {
 	presses *semaphore.Weighted // see presses
 	zstd    zstdEncoder         // of who has all of presses
 
-	readers, plains, buffers, fronts, gzips, zstds sync.Pool
+	readers, plains, buffers, fronts, gzips, zstds, members sync.Pool
 }
 
 const storeVersion = "v1"

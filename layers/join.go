@@ -1,0 +1,173 @@
+package layers
+
+import (
+	"archive/tar"
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+)
+
+// joinVersion is raised when the same fragments come out as other bytes.
+const joinVersion = 1
+
+// Join stores the layer of fragments that Splice made, one after the other, with the folders that their files are in (0755,
+// 0:0) and an end mark. Nothing is compressed but these folders. The fragments must be of this compression, and each path in
+// one of them.
+func (s *Store) Join(ctx context.Context, o MakeOptions, fragments []string) (Blob, error) {
+	o, err := o.fill()
+	if err != nil {
+		return Blob{}, fmt.Errorf("joining %s: %w", strings.Join(fragments, ", "), err)
+	}
+	key := o.key(fmt.Sprintf("join v%d", joinVersion), strings.Join(fragments, " "))
+	b, err := s.made(ctx, key, func() (Blob, error) {
+		f, err := s.temp()
+		if err != nil {
+			return Blob{}, err
+		}
+		b, scan, err := s.join(ctx, o, f, fragments)
+		if err != nil {
+			discard(f)
+			return Blob{}, err
+		}
+		return s.keep(f, b, scan)
+	})
+	if err != nil {
+		return Blob{}, fmt.Errorf("joining %s: %w", strings.Join(fragments, ", "), err)
+	}
+	return b, nil
+}
+
+func (s *Store) join(ctx context.Context, o MakeOptions, f *os.File, fragments []string) (Blob, *scanner, error) {
+	scan := newScanner(s)
+	out := &countedWriter{ctx: ctx, w: f, hash: sha256.New(), explain: s.writeError}
+	plain := &countedWriter{ctx: ctx, w: io.Discard, hash: sha256.New()}
+	for i, digest := range fragments {
+		if err := s.learnFragment(ctx, o, scan, digest); err != nil {
+			return Blob{}, nil, err
+		}
+		if err := s.appendFragment(ctx, out, plain, digest, i == 0); err != nil {
+			return Blob{}, nil, err
+		}
+	}
+	folders, err := scan.impliedFolders()
+	if err == nil {
+		err = scan.scan(bytes.NewReader(folders))
+	}
+	if err == nil && len(scan.faults) > 0 {
+		err = &MemberError{fmt.Errorf("it would be no sound layer: %s", scan.faults[0])}
+	}
+	if err == nil {
+		_, err = plain.Write(folders)
+	}
+	if err == nil {
+		err = s.compressTo(ctx, out, o, folders)
+	}
+	return Blob{
+		Digest: formatDigest(out.hash.Sum(nil)), DiffID: formatDigest(plain.hash.Sum(nil)),
+		MediaType: o.mediaType(), Size: out.n, TarSize: plain.n,
+	}, scan, err
+}
+
+// learnFragment notes the entries of a fragment.
+func (s *Store) learnFragment(ctx context.Context, o MakeOptions, scan *scanner, digest string) error {
+	known, err := s.facts(ctx, digest, true)
+	if err != nil {
+		return lost(digest, err)
+	}
+	if known.MediaType != o.mediaType() {
+		return fmt.Errorf("fragment %s is %s, and the layer is %s", digest, known.MediaType, o.mediaType())
+	}
+	if scan.count += known.count; scan.count > maxEntries {
+		return fmt.Errorf("the layer has more than %d files", maxEntries)
+	}
+	if scan.entries = append(scan.entries, known.entries...); len(scan.entries) > maxFacts {
+		return fmt.Errorf("names and attributes of the layer's files take more than %d bytes", maxFacts)
+	}
+	for entry, err := range known.each {
+		if err != nil {
+			return err
+		}
+		scan.place(entry.Path(), member{kind: regular})
+	}
+	return nil
+}
+
+// appendFragment writes a fragment's compressed bytes to out, and its tar to plain. The hash of the first one's tar is known.
+func (s *Store) appendFragment(ctx context.Context, out, plain *countedWriter, digest string, first bool) error {
+	r, err := s.open(digest)
+	if err != nil {
+		return lost(digest, err)
+	}
+	defer r.Close()
+	if first {
+		if known, err := s.facts(ctx, digest, true); err == nil && s.resume(plain.hash, digest) {
+			plain.n = known.TarSize
+			_, err := io.Copy(onlyWriter{out}, onlyReader{r})
+			return err
+		}
+	}
+	in, err := s.input(ctx, r, inputOptions{noDiff: true, keep: out})
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", digest, err)
+	}
+	defer in.release()
+	if _, err := io.Copy(onlyWriter{plain}, onlyReader{in.tar}); err != nil {
+		return fmt.Errorf("reading %s: %w", digest, in.explain(err))
+	}
+	return nil
+}
+
+// resume has h go on after a fragment's tar, where its state is known.
+func (s *Store) resume(h hash.Hash, digest string) bool {
+	state, err := s.Record(stateKey(digest))
+	if err != nil {
+		return false
+	}
+	if err := h.(encoding.BinaryUnmarshaler).UnmarshalBinary(state); err != nil {
+		h.Reset() // it is another version's: the fragment is inflated
+		return false
+	}
+	return true
+}
+
+// impliedFolders is a tar of the folders that members are in, and that are no members.
+func (s *scanner) impliedFolders() ([]byte, error) {
+	var b bytes.Buffer
+	tw := tar.NewWriter(&b)
+	for _, p := range slices.Sorted(maps.Keys(s.seen)) {
+		if s.seen[p].kind != implied {
+			continue
+		}
+		h := tar.Header{Typeflag: tar.TypeDir, Name: tidyName(p, true), Mode: 0o755, ModTime: spliceTime()}
+		if err := tw.WriteHeader(&h); err != nil {
+			return nil, err
+		}
+	}
+	err := tw.Close()
+	return b.Bytes(), err
+}
+
+// compressTo writes bytes that are in memory to w, compressed.
+func (s *Store) compressTo(ctx context.Context, w io.Writer, o MakeOptions, b []byte) error {
+	if err := s.presses.Acquire(ctx, o.weight()); err != nil {
+		return err
+	}
+	defer s.presses.Release(o.weight())
+	packed := bufio.NewWriterSize(w, chunk)
+	z, err := s.compressor(packed, o)
+	if err != nil {
+		return err
+	}
+	_, err = z.Write(b)
+	return errors.Join(err, z.Close(), packed.Flush())
+}
