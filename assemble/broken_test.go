@@ -169,7 +169,7 @@ func TestVerifyFindsBrokenImages(t *testing.T) {
 			if b.check == "" && found[0].Errors() > 0 {
 				t.Errorf("VerifyIndex of a sound image = %v", found[0].Findings)
 			}
-			if b.check != "" && !slices.ContainsFunc(found[0].Findings, func(f assemble.Finding) bool {
+			if b.check != "" && !slices.ContainsFunc(found[0].Findings, func(f check.Finding) bool {
 				return f.Severity == check.Error && f.Check == b.check && strings.Contains(f.String(), b.want)
 			}) {
 				t.Errorf("VerifyIndex = %v, want an error of %q with %q", found[0].Findings, b.check, b.want)

@@ -26,7 +26,7 @@ type BuildOptions struct {
 // Build ingests what the plan names and makes what it lacks, for all platforms at once, and verifies the result. The
 // error is a *VerifyError (errors.As) for an image that could not start; nothing is written then but the store.
 func Build(ctx context.Context, plan Plan, src Sources, o BuildOptions) (Lock, error) {
-	return healing(func() (Lock, error) { return build(ctx, plan, src, o) })
+	return layers.Healing(func() (Lock, error) { return build(ctx, plan, src, o) })
 }
 
 func build(ctx context.Context, plan Plan, src Sources, o BuildOptions) (Lock, error) {
@@ -74,7 +74,7 @@ type platformBuild struct {
 	files        *hostFiles
 
 	root     *root.Root
-	layers   []Layer
+	layers   []LockedLayer
 	tree     *layers.Tree    // of the layers but for the last; with it, once generate has run
 	stated   map[string]bool // folders whose owner and mode the spec says
 	accounts []metaItem      // what the spec's accounts add to the last layer

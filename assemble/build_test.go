@@ -530,3 +530,12 @@ func TestCancelledBuildStops(t *testing.T) {
 		t.Errorf("Build with a cancelled context: %v", err)
 	}
 }
+
+// why is what people read of why a layer was made; "" for a verbatim one.
+func why(l assemble.LockedLayer) string {
+	var texts []string
+	for _, r := range l.Reasons {
+		texts = append(texts, r.String())
+	}
+	return strings.Join(texts, "; ")
+}

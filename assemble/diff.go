@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 
@@ -157,7 +158,7 @@ func diffTexts(a, b func() (map[string]string, error)) ([]Change, error) {
 }
 
 func bothKeys[V any](a, b map[string]V) []string {
-	keys := append(sortedKeys(a), sortedKeys(b)...)
+	keys := append(slices.Sorted(maps.Keys(a)), slices.Sorted(maps.Keys(b))...)
 	slices.Sort(keys)
 	return slices.Compact(keys)
 }
@@ -179,7 +180,7 @@ func (c Contents) settings() (map[string]string, error) {
 		}
 	}
 	for name, words := range map[string][]string{"entrypoint": f.Entrypoint, "cmd": f.Cmd,
-		"ports": sortedKeys(f.ExposedPorts), "volumes": sortedKeys(f.Volumes)} {
+		"ports": slices.Sorted(maps.Keys(f.ExposedPorts)), "volumes": slices.Sorted(maps.Keys(f.Volumes))} {
 		if len(words) == 0 {
 			continue
 		}

@@ -2,58 +2,14 @@ package assemble
 
 import (
 	"archive/tar"
-	"errors"
 	"fmt"
 	"iter"
-	"path"
 	"slices"
 	"strings"
-
-	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/pyimg/pyimg/apk/root"
 	"github.com/pyimg/pyimg/layers"
 )
-
-// excludes are globs over paths, as doublestar has them. A folder that one matches takes what is below it along. With "!"
-// before it a glob takes paths back in; the last one that matches a path decides.
-type excludes []string
-
-// checkExclude is checkGlob for globs that may begin with "!".
-func checkExclude(v string) error {
-	glob := strings.TrimPrefix(v, "!")
-	if glob == "" {
-		return errors.New("expected a glob, found nothing")
-	}
-	return checkGlob(glob)
-}
-
-// has tells whether a path without slashes at its ends is excluded.
-func (x excludes) has(p string) bool {
-	out := false
-	for _, glob := range x {
-		glob, back := strings.CutPrefix(glob, "!")
-		if out == back && covers(glob, p) {
-			out = !back
-		}
-	}
-	return out
-}
-
-// takesBack tells whether something below an excluded folder may be in nevertheless.
-func (x excludes) takesBack() bool {
-	return slices.ContainsFunc(x, func(glob string) bool { return strings.HasPrefix(glob, "!") })
-}
-
-// covers tells whether a glob matches a path or a folder above it.
-func covers(glob, p string) bool {
-	for ; p != "." && p != ""; p = path.Dir(p) {
-		if matched, _ := doublestar.Match(glob, p); matched {
-			return true
-		}
-	}
-	return false
-}
 
 // An exclusion is the work of excludePaths.
 type exclusion struct {

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,24 +17,6 @@ import (
 
 	"github.com/pyimg/pyimg/layers"
 )
-
-// Files are files of the spec's folder that come into the image.
-type Files struct {
-	From     string   // a file, a folder or a glob, below the spec's folder
-	To       string   // where to in the image; a file or glob goes into it where it ends with a slash
-	UID, GID int      `json:",omitempty"`
-	Mode     int64    `json:",omitempty"` // of files; 0: 0755 for those that their owner may execute, else 0644
-	DirMode  int64    `json:",omitempty"` // of folders; 0: 0755
-	Exclude  []string `json:",omitempty"` // globs over paths below From, "!" before one takes back
-	Replace  bool     `json:",omitempty"` // it may take the place of files of packages and runtimes
-}
-
-// Dir is a folder of the image with its owner and mode, made where it is not there.
-type Dir struct {
-	Path     string
-	UID, GID int   `json:",omitempty"`
-	Mode     int64 `json:",omitempty"` // 0: 0755
-}
 
 // filesName is what the layer of the spec's own files is called.
 const filesName = "files"
@@ -151,19 +135,6 @@ func below(base, name string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(name, base), "/")
 }
 
-// mayLead tells whether a folder may hold what a glob matches.
-func mayLead(glob, dir string) bool {
-	if dir == "" || strings.Contains(glob, "**") || strings.ContainsAny(glob, `{[\`) {
-		return true
-	}
-	parts, depth := strings.Split(glob, "/"), strings.Count(dir, "/")+1
-	if depth >= len(parts) {
-		return false
-	}
-	matched, _ := doublestar.Match(strings.Join(parts[:depth], "/"), dir)
-	return matched
-}
-
 // add looks at one path and notes where it goes to. Modes are not taken as they are on this machine: they depend on its
 // umask, and on how the folder was checked out.
 func (r *filesReader) add(ctx context.Context, name, rel string, info fs.FileInfo) error {
@@ -211,7 +182,7 @@ func (b *platformBuild) addFiles(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("making the layer of the spec's files: %w", err)
 	}
-	b.layers = append(b.layers, Layer{Blob: blob, From: filesName, Reasons: []Reason{reason(ReasonGenerated)}})
+	b.layers = append(b.layers, newLayer(blob, filesName, []Reason{reason(ReasonGenerated)}, nil))
 	return b.tree.Add(layers.TreeLayer{Name: filesName, Entries: b.store.Entries(blob.Digest)})
 }
 
@@ -243,7 +214,7 @@ func (p *placing) place(items []fileItem) ([]layers.FileMember, error) {
 	}
 	p.addParents()
 	var members []layers.FileMember
-	for _, name := range sortedKeys(p.at) {
+	for _, name := range slices.Sorted(maps.Keys(p.at)) {
 		i := p.at[name]
 		if !p.settle(name, i) {
 			continue
@@ -294,7 +265,7 @@ func (p *placing) put(name string, i fileItem) {
 
 // addParents adds the folders that nothing else makes.
 func (p *placing) addParents() {
-	for _, name := range sortedKeys(p.at) {
+	for _, name := range slices.Sorted(maps.Keys(p.at)) {
 		i := p.at[name]
 		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
 			if _, made := p.at[dir]; made {

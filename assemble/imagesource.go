@@ -17,28 +17,8 @@ import (
 	"github.com/pyimg/pyimg/layers"
 )
 
-// Images finds the image that a reference names, HOST/REPOSITORY:TAG or oci:DIR[:TAG], for the platform
-// (OS/ARCH[/VARIANT]). The error is fs.ErrNotExist where it has none for that platform, and says which it has. What is
-// read of the image is checked against its digests.
-type Images interface {
-	Image(ctx context.Context, ref, platform string) (v1.Image, error)
-}
-
 // defaultPaths are what is taken of an image that holds a whole root.
 func defaultPaths() []string { return []string{"usr/local"} }
-
-// imageRecipe is what a layer out of an image depends on.
-type imageRecipe struct {
-	Version     int      `json:"version"` // to be raised when the same inputs give other bytes
-	Image       string   `json:"image"`   // REF@DIGEST of the platform's manifest
-	Layers      []string `json:"layers"`  // of the image, lowest first
-	Paths       []string `json:"paths"`
-	To          string   `json:"to"` // where the one path lands; "" leaves all where they are
-	Exclude     []string `json:"exclude,omitempty"`
-	Owner       *Owner   `json:"owner,omitempty"`
-	Compression string   `json:"compression"`
-	Level       int      `json:"level,omitempty"`
-}
 
 // ingestImage takes the paths of a runtime out of an image.
 func (r Runtime) ingestImage(ctx context.Context, spec Spec, p Platform, pin LockedRuntime, src Sources) (RuntimePlan, error) {
@@ -57,7 +37,7 @@ func (r Runtime) ingestImage(ctx context.Context, spec Spec, p Platform, pin Loc
 	if err != nil {
 		return plan, err
 	}
-	plan.Layer = Layer{Blob: blob, From: "runtime " + runtimeName(plan.Public), Reasons: []Reason{{ReasonImage, recipe.Paths}}, recipe: &Recipe{Image: &recipe}}
+	plan.Layer = newLayer(blob, "runtime "+runtimeName(plan.Public), []Reason{{ReasonImage, recipe.Paths}}, &Recipe{Image: &recipe})
 	return plan, nil
 }
 

@@ -15,14 +15,8 @@ import (
 
 // Inputs are the files that an image is made of: where they are and what they must be. Nothing of them is read.
 type Inputs struct {
-	Repositories []InputRepository
+	Repositories []Repository
 	Platforms    []PlatformInputs
-}
-
-// InputRepository is a repository and how its mirrors may be written down.
-type InputRepository struct {
-	*apk.Repository          // Mirrors are ready to be opened
-	Public          []string // by mirror: without credentials, a directory as the spec names it
 }
 
 // PlatformInputs are the files of one platform.
@@ -53,14 +47,6 @@ func (r InputRuntime) Image() string {
 	return ""
 }
 
-// Image is InputRuntime.Image of what a lock has for a spec.
-func (r LockedRuntime) Image(spec Spec) string {
-	if !strings.HasPrefix(r.URL, fromImage) {
-		return ""
-	}
-	return spec.imagePath(r.URL)
-}
-
 // Inputs are the files that a lock names, for the spec that it fits.
 func (l Lock) Inputs(spec Spec) (Inputs, error) {
 	plan, err := l.packages(spec)
@@ -89,10 +75,7 @@ func (l Lock) Inputs(spec Spec) (Inputs, error) {
 
 // Inputs are the packages and runtimes of a plan.
 func (p Plan) Inputs() Inputs {
-	in := Inputs{Repositories: make([]InputRepository, len(p.repositories)), Platforms: make([]PlatformInputs, len(p.Platforms))}
-	for i, r := range p.repositories {
-		in.Repositories[i] = InputRepository{r.Repository, r.public}
-	}
+	in := Inputs{Repositories: p.repositories, Platforms: make([]PlatformInputs, len(p.Platforms))}
 	for i, pp := range p.Platforms {
 		in.Platforms[i].Platform = pp.Platform
 		for _, pkg := range pp.Packages {
@@ -116,41 +99,6 @@ func (s Spec) Inputs() (Inputs, error) {
 		p.Platforms[i].Platform = s.Platforms[i]
 	}
 	return p.Inputs(), nil
-}
-
-// Path is a path that the spec names, ready to be opened; URLs stay.
-func (s Spec) Path(p string) string { return s.path(p) }
-
-// IsURL tells a URL from a path.
-func IsURL(s string) bool { return isURL(s) }
-
-// Locations returns the mirrors, the repositories without their tags, and the runtimes' sources and mirrors, as they are
-// in force on the spec's platforms. Most are URLs.
-func (s Spec) Locations() []string {
-	all := slices.Clone(s.Alpine.Mirrors)
-	for _, r := range s.Alpine.Repositories {
-		_, where := cutTag(r)
-		all = append(all, where)
-	}
-	for _, r := range s.Runtimes {
-		all = append(all, r.Mirror)
-		for _, p := range append(platformsOf(r.Sources), s.Platforms...) {
-			all = append(all, r.at(p))
-		}
-	}
-	return all
-}
-
-// HasCredentials tells whether a URL of the spec holds a user name, a password or a query, which are written nowhere.
-func (s Spec) HasCredentials() bool {
-	return slices.ContainsFunc(s.Locations(), func(u string) bool {
-		if !isURL(u) {
-			return false
-		}
-		_, rest, _ := strings.Cut(u, "://")
-		host, _, _ := strings.Cut(rest, "/")
-		return strings.Contains(host, "@") || strings.Contains(rest, "?")
-	})
 }
 
 // signatureKey names the record of a package's signature stream.

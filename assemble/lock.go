@@ -2,7 +2,6 @@ package assemble
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"slices"
 	"time"
@@ -68,17 +67,10 @@ type LockedLayer struct {
 	Digest    string   `json:"digest"`
 	DiffID    string   `json:"diffID"`
 	MediaType string   `json:"mediaType"`
-	Size      int64    `json:"size"` // compressed, in bytes
-	From      string   `json:"from"`
-	Reasons   []Reason `json:"reasons,omitempty"` // why it is not its source's own bytes
-	Recipe    *Recipe  `json:"recipe,omitempty"`  // how it is made of its sources
-}
-
-// Recipe says how a layer is made. The last layer has none: it follows from all that lies below it.
-type Recipe struct {
-	Packages *packageRecipe `json:"packages,omitempty"`
-	Runtime  *runtimeRecipe `json:"runtime,omitempty"`
-	Image    *imageRecipe   `json:"image,omitempty"`
+	Size      int64    `json:"size"`              // compressed, in bytes
+	From      string   `json:"from"`              // what it holds, such as "apk busybox=1.36.1-r29"
+	Reasons   []Reason `json:"reasons,omitempty"` // why it is not its source's own bytes; none for a verbatim layer
+	Recipe    *Recipe  `json:"recipe,omitempty"`  // how it is made of its sources; nil for a verbatim layer and for the last one
 }
 
 // Encode writes the lock as it stands in its file: the same bytes for the same lock, a value a line.
@@ -118,27 +110,6 @@ func (l Lock) Only(platforms []Platform) (Lock, error) {
 		return !slices.Contains(platforms, p.Platform)
 	})
 	return l, l.seal()
-}
-
-// locked is the result as it stands in the lock.
-func (b *platformBuild) locked() LockedPlatform {
-	p := LockedPlatform{Platform: b.plan.Platform, Dialect: int(b.plan.Dialect), Created: b.created, Config: b.config}
-	for _, d := range b.plan.World {
-		p.World = append(p.World, d.String())
-	}
-	for _, u := range b.units {
-		p.Install = append(p.Install, u.pkg.Name)
-		p.Packages = append(p.Packages, LockedPackage{Name: u.pkg.Name, Version: u.pkg.Version, Arch: u.pkg.Arch, Tag: u.tag,
-			URLs: b.repositories.publicURLs(u.pkg), Size: u.pkg.Size, Checksum: u.pkg.Checksum.String(), Data: u.blob.Digest})
-	}
-	slices.SortFunc(p.Packages, func(a, b LockedPackage) int { return cmp.Compare(a.Name, b.Name) })
-	for _, r := range b.plan.Runtimes {
-		p.Runtimes = append(p.Runtimes, LockedRuntime{r.Public, r.Digest})
-	}
-	for _, l := range b.layers {
-		p.Layers = append(p.Layers, LockedLayer{l.Digest, l.DiffID, l.MediaType, l.Size, l.From, l.Reasons, l.recipe})
-	}
-	return p
 }
 
 // made reports whether the layer is made here: it is not its source's own bytes.

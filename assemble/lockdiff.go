@@ -2,6 +2,7 @@ package assemble
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -86,7 +87,7 @@ func compareBy[T any](old, now []T, name, value func(T) string) []string {
 		names[name(v)] = true
 	}
 	var lines []string
-	for _, n := range sortedKeys(names) {
+	for _, n := range slices.Sorted(maps.Keys(names)) {
 		before, had := was[n]
 		after, has := is[n]
 		switch {

@@ -1,6 +1,7 @@
 package assemble
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -96,22 +97,6 @@ func complete(p *apk.Package, c *apk.Control) *apk.Package {
 	return &full
 }
 
-// A MismatchError says that a build made something else than its lock promises.
-type MismatchError struct{ Changes []string }
-
-func (e *MismatchError) Error() string {
-	return "the image is not the one that the lock promises: " + strings.Join(e.Changes, "; ") +
-		`; find out why, or write the lock anew with "pyimg lock"`
-}
-
-// Expect is a *MismatchError where a build came out as another image than the lock says.
-func (l Lock) Expect(got Lock) error {
-	if l.Digest == got.Digest {
-		return nil
-	}
-	return &MismatchError{got.Changes(l)}
-}
-
 // A GoneError is a package that the lock names and its mirror has no more, as Alpine removes old versions within days of
 // an update.
 type GoneError struct {
@@ -150,4 +135,23 @@ func gone(ctx context.Context, p *apk.Package, src Sources, err error) error {
 		}
 	}
 	return e
+}
+
+// locked is the result as it stands in the lock.
+func (b *platformBuild) locked() LockedPlatform {
+	p := LockedPlatform{Platform: b.plan.Platform, Dialect: int(b.plan.Dialect), Created: b.created, Config: b.config}
+	for _, d := range b.plan.World {
+		p.World = append(p.World, d.String())
+	}
+	for _, u := range b.units {
+		p.Install = append(p.Install, u.pkg.Name)
+		p.Packages = append(p.Packages, LockedPackage{Name: u.pkg.Name, Version: u.pkg.Version, Arch: u.pkg.Arch, Tag: u.tag,
+			URLs: b.repositories.publicURLs(u.pkg), Size: u.pkg.Size, Checksum: u.pkg.Checksum.String(), Data: u.blob.Digest})
+	}
+	slices.SortFunc(p.Packages, func(a, b LockedPackage) int { return cmp.Compare(a.Name, b.Name) })
+	for _, r := range b.plan.Runtimes {
+		p.Runtimes = append(p.Runtimes, LockedRuntime{r.Public, r.Digest})
+	}
+	p.Layers = append(p.Layers, b.layers...)
+	return p
 }

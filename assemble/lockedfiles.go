@@ -12,12 +12,6 @@ import (
 	"github.com/pyimg/pyimg/layers"
 )
 
-// LockedFiles are the files of a spec's folder, which a spec's digest does not cover.
-type LockedFiles struct {
-	Digest string    `json:"digest"` // of names, kinds, owners, modes and contents
-	Time   time.Time `json:"time"`   // that all of them have in the image
-}
-
 // plainTime is the time of files where SOURCE_DATE_EPOCH sets none: their layer then depends on contents alone, and is
 // the same whatever packages lie below it. zip, and so Python's wheels, knows no earlier one.
 const plainTime = 315532800 // 1980-01-01T00:00:00Z, in seconds since 1970

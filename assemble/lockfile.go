@@ -25,30 +25,6 @@ const (
 	maxLockDepth   = 32
 )
 
-// LockError says why a lock cannot be used.
-type LockError struct {
-	File string // "" where it is no file's
-	Err  error  // a sentence about it: "it was made from another spec"
-}
-
-func (e *LockError) Error() string {
-	if e.File == "" {
-		return "the lock: " + e.Err.Error()
-	}
-	return fmt.Sprintf("lock %s: %v", e.File, e.Err)
-}
-
-func (e *LockError) Unwrap() error { return e.Err }
-
-// named names the lock in an error that is about it and does not yet.
-func (l Lock) named(err error) error {
-	var fault *LockError
-	if errors.As(err, &fault) && fault.File == "" {
-		fault.File = l.Name
-	}
-	return err
-}
-
 // ReadLock reads a lock and checks that it is whole: of a version that is known, as it was written, and with the digests
 // that follow from it. The error is a *LockError but where the file cannot be read; fs.ErrNotExist where there is none.
 func ReadLock(name string) (Lock, error) {

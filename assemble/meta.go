@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"iter"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -30,18 +31,18 @@ const metaVersion = 2
 
 // metaLayer makes the last layer: what apk itself would have written, the links that busybox's scripts would have made,
 // and the folders whose attributes the layers below do not state as apk would.
-func metaLayer(ctx context.Context, b *platformBuild) (Layer, error) {
+func metaLayer(ctx context.Context, b *platformBuild) (LockedLayer, error) {
 	recipe, err := digestItems(b.items)
 	if err != nil {
-		return Layer{}, err
+		return LockedLayer{}, err
 	}
 	o := b.spec.Layers.making()
 	blob, err := b.store.Make(ctx, fmt.Sprintf("meta %d %q %d %s", metaVersion, o.Compression, o.Level, recipe), o,
 		func(w *tar.Writer) error { return writeItems(w, b.items) })
 	if err != nil {
-		return Layer{}, fmt.Errorf("making the layer of the %s: %w", metaName, err)
+		return LockedLayer{}, fmt.Errorf("making the layer of the %s: %w", metaName, err)
 	}
-	return Layer{Blob: blob, From: metaName, Reasons: []Reason{reason(ReasonGenerated)}}, nil
+	return newLayer(blob, metaName, []Reason{reason(ReasonGenerated)}, nil), nil
 }
 
 // digestItems is the digest of the tar that the items make. They are small, and nothing that they depend on can be
@@ -185,7 +186,7 @@ func (b *platformBuild) busyboxLinks() []metaItem {
 				Mode: 0o777, ModTime: b.created}})
 		}
 	}
-	for _, d := range sortedKeys(made) {
+	for _, d := range slices.Sorted(maps.Keys(made)) {
 		items = append(items, b.dirItem(d, 0o755, 0, 0))
 	}
 	return items

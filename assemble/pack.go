@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -227,7 +228,7 @@ func (p *packing) lies(at string, dir bool) {
 func (p *packing) parents(file string) []layers.Member {
 	p.lies(file, false)
 	var ms []layers.Member
-	for _, dir := range sortedKeys(p.dirs) {
+	for _, dir := range slices.Sorted(maps.Keys(p.dirs)) {
 		if !p.dirs[dir] {
 			ms = append(ms, layers.Member{Header: &tar.Header{Typeflag: tar.TypeDir, Name: dir + "/", Mode: 0o755, ModTime: p.o.Created}})
 		}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/bits"
 	"path"
 	"slices"
@@ -18,18 +19,10 @@ import (
 // edits are what must change in a package's data stream before it can be a layer. The zero value changes nothing, and
 // then the layer is the data stream itself.
 type edits struct {
-	Drop   map[string]bool   `json:"drop,omitempty"`   // members by clean name
-	Rename map[string]string `json:"rename,omitempty"` // to where apk would have put them
-	Attr   map[string]attr   `json:"attr,omitempty"`   // owner and mode, as apk would have set them
-	Why    []Reason          `json:"-"`
-	said   map[string]bool   // what is in Why
-	lost   map[string]int    // paths lost to another package's: not to be dropped if that one's layer comes later
-}
-
-type attr struct {
-	Mode int64 `json:"mode"`
-	UID  int   `json:"uid"`
-	GID  int   `json:"gid"`
+	MemberEdits
+	why  []Reason
+	said map[string]bool // what is in why
+	lost map[string]int  // paths lost to another package's: not to be dropped if that one's layer comes later
 }
 
 func (e *edits) because(why Reason) {
@@ -41,16 +34,7 @@ func (e *edits) because(why Reason) {
 		e.said = make(map[string]bool)
 	}
 	e.said[key] = true
-	e.Why = append(e.Why, why)
-}
-
-// packageRecipe is what the bytes of a transcoded or merged layer depend on.
-type packageRecipe struct {
-	Version     int      `json:"version"` // to be raised when the same inputs give other bytes
-	Sources     []string `json:"sources"` // data streams, by digest
-	Edits       []*edits `json:"edits"`   // one a source
-	Compression string   `json:"compression,omitempty"`
-	Level       int      `json:"level,omitempty"`
+	e.why = append(e.why, why)
 }
 
 // make makes the layer. All sources are in the store.
@@ -69,7 +53,7 @@ func (r packageRecipe) make(ctx context.Context, store *layers.Store) (layers.Bl
 // packageLayers says, for each package, whether its data stream is a layer as it stands, and makes those that are not.
 // It returns the globs of x that match nothing, too.
 func packageLayers(ctx context.Context, l Layers, x excludes, others int, units []unit, root *root.Root, store *layers.Store,
-) ([]Layer, excludes, error) {
+) ([]LockedLayer, excludes, error) {
 	all, err := editsOf(units, root, store)
 	if err != nil {
 		return nil, nil, err
@@ -83,7 +67,7 @@ func packageLayers(ctx context.Context, l Layers, x excludes, others int, units 
 		return nil, nil, err
 	}
 	groups = orderGroups(gone.without(groups), units, all)
-	out := make([]Layer, len(groups))
+	out := make([]LockedLayer, len(groups))
 	for i, g := range groups {
 		if out[i], err = packageLayer(ctx, l, g, units, all, store); err != nil {
 			return nil, nil, err
@@ -151,7 +135,7 @@ func orderGroups(groups [][]int, units []unit, all []*edits) [][]int {
 	}
 	losers := make(map[int][]int) // groups, by the group of the winner
 	for i, e := range all {
-		for _, p := range sortedKeys(e.lost) {
+		for _, p := range slices.Sorted(maps.Keys(e.lost)) {
 			losers[of[e.lost[p]]] = append(losers[of[e.lost[p]]], of[i])
 		}
 	}
@@ -186,7 +170,7 @@ func orderGroups(groups [][]int, units []unit, all []*edits) [][]int {
 
 // dropLost drops the paths that another package's layer will not cover.
 func (e *edits) dropLost(units []unit) {
-	for _, p := range sortedKeys(e.lost) {
+	for _, p := range slices.Sorted(maps.Keys(e.lost)) {
 		e.Drop[p] = true
 		e.because(reason(ReasonLost, p, units[e.lost[p]].pkg.Name))
 	}
@@ -194,15 +178,15 @@ func (e *edits) dropLost(units []unit) {
 }
 
 // packageLayer makes the layer of one package, or of several merged.
-func packageLayer(ctx context.Context, l Layers, group []int, units []unit, all []*edits, store *layers.Store) (Layer, error) {
+func packageLayer(ctx context.Context, l Layers, group []int, units []unit, all []*edits, store *layers.Store) (LockedLayer, error) {
 	recipe := packageRecipe{Version: 1, Compression: l.Compression, Level: l.Level}
 	var names []string
 	var why []Reason
 	for _, i := range group {
 		recipe.Sources = append(recipe.Sources, units[i].blob.Digest)
-		recipe.Edits = append(recipe.Edits, all[i])
+		recipe.Edits = append(recipe.Edits, &all[i].MemberEdits)
 		names = append(names, units[i].pkg.Name+"="+units[i].pkg.Version)
-		why = append(why, all[i].Why...)
+		why = append(why, all[i].why...)
 	}
 	blob := units[group[0]].blob
 	switch {
@@ -213,20 +197,19 @@ func packageLayer(ctx context.Context, l Layers, group []int, units []unit, all 
 	case l.Compression != "" && compressionOf(blob) != l.Compression:
 		why = append(why, reason(ReasonCompression, l.Compression))
 	}
-	layer := Layer{Blob: blob, From: "apk " + strings.Join(names, " "), Reasons: why}
+	from := "apk " + strings.Join(names, " ")
 	if len(why) == 0 {
-		return layer, nil
+		return newLayer(blob, from, nil, nil), nil
 	}
-	layer.recipe = &Recipe{Packages: &recipe}
-	var err error
-	if layer.Blob, err = recipe.make(ctx, store); err != nil {
-		return layer, fmt.Errorf("making the layer of %s: %w", strings.Join(names, ", "), err)
+	blob, err := recipe.make(ctx, store)
+	if err != nil {
+		return LockedLayer{}, fmt.Errorf("making the layer of %s: %w", strings.Join(names, ", "), err)
 	}
-	return layer, nil
+	return newLayer(blob, from, why, &Recipe{Packages: &recipe}), nil
 }
 
 // apply changes one member; false drops it.
-func (e *edits) apply(h *tar.Header) bool {
+func (e *MemberEdits) apply(h *tar.Header) bool {
 	name := clean(h.Name)
 	if name == "" || e.Drop[name] {
 		return false
@@ -242,9 +225,6 @@ func (e *edits) apply(h *tar.Header) bool {
 	}
 	return true
 }
-
-// clean is a member's path in the image, without slashes at its ends; "" for the root.
-func clean(name string) string { return strings.TrimPrefix(path.Clean("/"+name), "/") }
 
 // editsOf compares what each package's stream says with what apk makes of it.
 func editsOf(units []unit, installed *root.Root, store *layers.Store) ([]*edits, error) {
@@ -263,7 +243,7 @@ func editsOf(units []unit, installed *root.Root, store *layers.Store) ([]*edits,
 	}
 	all := make([]*edits, len(units))
 	for i, u := range units {
-		all[i] = &edits{Drop: make(map[string]bool), Rename: make(map[string]string), Attr: make(map[string]attr), lost: make(map[string]int)}
+		all[i] = &edits{MemberEdits: MemberEdits{Drop: make(map[string]bool), Rename: make(map[string]string), Attr: make(map[string]attr)}, lost: make(map[string]int)}
 		if !u.unpacks() {
 			continue
 		}

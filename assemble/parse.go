@@ -12,7 +12,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/bmatcuk/doublestar/v4"
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/pyimg/pyimg/apk"
@@ -135,20 +134,6 @@ func checkRepository(v string) error {
 	}
 	return nil
 }
-
-// cutTag takes "@tag URL" apart; without a tag all of s is the place.
-func cutTag(s string) (tag, where string) {
-	if !strings.HasPrefix(s, "@") {
-		return "", s
-	}
-	tag, where, _ = strings.Cut(s[1:], " ")
-	return tag, strings.TrimSpace(where)
-}
-
-// isPath tells a repository given by URL or directory from a name on the mirrors.
-func isPath(s string) bool { return isURL(s) || strings.Contains(s, "/") || s == "." || s == ".." }
-
-func isURL(s string) bool { return strings.Contains(s, "://") }
 
 func (d *decoder) runtimes(to *[]Runtime, p string, n ast.Node) {
 	one := func(p string, n ast.Node) {
@@ -280,13 +265,6 @@ func checkSHA256(v string) error {
 func checkAbsolute(v string) error {
 	if !strings.HasPrefix(v, "/") || strings.Contains(v, "/../") || strings.HasSuffix(v, "/..") {
 		return fmt.Errorf("expected an absolute path in the image without \"..\", found %q", v)
-	}
-	return nil
-}
-
-func checkGlob(v string) error {
-	if !doublestar.ValidatePattern(v) || strings.HasPrefix(v, "/") {
-		return fmt.Errorf("expected a glob over paths without a leading slash, such as **/test/**, found %q", v)
 	}
 	return nil
 }

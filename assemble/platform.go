@@ -22,7 +22,6 @@ type arch struct {
 	platform Platform
 	machine  elf.Machine
 	bits     int    // of a pointer
-	loader   string // musl's dynamic loader, below lib/
 	triple   string // as compilers and release files name it
 }
 
@@ -34,15 +33,15 @@ type arch struct {
 func arches() []arch {
 	p := func(architecture, variant string) Platform { return Platform{"linux", architecture, variant} }
 	return []arch{
-		{"x86_64", p("amd64", ""), elf.EM_X86_64, 64, "ld-musl-x86_64.so.1", "x86_64-linux-musl"},
-		{"aarch64", p("arm64", ""), elf.EM_AARCH64, 64, "ld-musl-aarch64.so.1", "aarch64-linux-musl"},
-		{"armv7", p("arm", "v7"), elf.EM_ARM, 32, "ld-musl-armhf.so.1", "armv7-linux-musleabihf"},
-		{"armhf", p("arm", "v6"), elf.EM_ARM, 32, "ld-musl-armhf.so.1", "armv6-linux-musleabihf"},
-		{"x86", p("386", ""), elf.EM_386, 32, "ld-musl-i386.so.1", "i586-linux-musl"},
-		{"ppc64le", p("ppc64le", ""), elf.EM_PPC64, 64, "ld-musl-powerpc64le.so.1", "powerpc64le-linux-musl"},
-		{"s390x", p("s390x", ""), elf.EM_S390, 64, "ld-musl-s390x.so.1", "s390x-linux-musl"},
-		{"riscv64", p("riscv64", ""), elf.EM_RISCV, 64, "ld-musl-riscv64.so.1", "riscv64-linux-musl"},
-		{"loongarch64", p("loong64", ""), elf.EM_LOONGARCH, 64, "ld-musl-loongarch64.so.1", "loongarch64-linux-musl"},
+		{"x86_64", p("amd64", ""), elf.EM_X86_64, 64, "x86_64-linux-musl"},
+		{"aarch64", p("arm64", ""), elf.EM_AARCH64, 64, "aarch64-linux-musl"},
+		{"armv7", p("arm", "v7"), elf.EM_ARM, 32, "armv7-linux-musleabihf"},
+		{"armhf", p("arm", "v6"), elf.EM_ARM, 32, "armv6-linux-musleabihf"},
+		{"x86", p("386", ""), elf.EM_386, 32, "i586-linux-musl"},
+		{"ppc64le", p("ppc64le", ""), elf.EM_PPC64, 64, "powerpc64le-linux-musl"},
+		{"s390x", p("s390x", ""), elf.EM_S390, 64, "s390x-linux-musl"},
+		{"riscv64", p("riscv64", ""), elf.EM_RISCV, 64, "riscv64-linux-musl"},
+		{"loongarch64", p("loong64", ""), elf.EM_LOONGARCH, 64, "loongarch64-linux-musl"},
 	}
 }
 
@@ -104,6 +103,17 @@ func (p Platform) arch() arch {
 
 // Alpine is the platform's name in Alpine's repositories, such as x86_64.
 func (p Platform) Alpine() string { return p.arch().alpine }
+
+// Machine is the machine of the platform's ELF files, and the bits of its pointers. A platform that Alpine does not have is
+// one of any machine: elf.EM_NONE.
+func (p Platform) Machine() (machine elf.Machine, bits int) {
+	for _, a := range arches() {
+		if a.platform.Architecture == p.Architecture {
+			return a.machine, a.bits
+		}
+	}
+	return elf.EM_NONE, 0
+}
 
 // String is the platform as OCI tools write it, such as linux/arm/v7.
 func (p Platform) String() string {

@@ -16,10 +16,8 @@ type Progress interface {
 
 // TransferName is what a person calls a transfer of what each architecture has its own of: its name and the platform.
 func TransferName(name, alpineArch string) string {
-	for _, a := range arches() {
-		if a.alpine == alpineArch {
-			return name + " " + a.platform.String()
-		}
+	if p, err := ParsePlatform(alpineArch); err == nil {
+		return name + " " + p.String()
 	}
 	return name
 }

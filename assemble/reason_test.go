@@ -4,20 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"strings"
 	"testing"
 
 	"github.com/pyimg/pyimg/assemble"
 )
-
-// why is what people read of why a layer was made; "" for a verbatim one.
-func why(l assemble.LockedLayer) string {
-	var texts []string
-	for _, r := range l.Reasons {
-		texts = append(texts, r.String())
-	}
-	return strings.Join(texts, "; ")
-}
 
 func TestReasonText(t *testing.T) {
 	t.Parallel()

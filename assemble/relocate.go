@@ -13,7 +13,7 @@ import (
 // moves are the prefixes to write anew in a runtime that does not stay where its own files say that it is: what its
 // sysconfig was configured for (python-build-standalone's is /install), and where its tarball has it. /usr is left: it
 // names the build machine's own tools as well.
-func (r runtimeRecipe) moves(store *layers.Store) ([]python.Move, error) {
+func (r runtimeRecipe) moves(store *layers.Store) ([]Move, error) {
 	if r.From == r.To {
 		return nil, nil
 	}
@@ -25,9 +25,9 @@ func (r runtimeRecipe) moves(store *layers.Store) ([]python.Move, error) {
 	if report.Python != nil {
 		prefixes = append(prefixes, path.Clean(report.Python.Prefix))
 	}
-	var ms []python.Move
+	var ms []Move
 	for _, from := range prefixes {
-		m := python.Move{From: from, To: "/" + r.To}
+		m := Move{From: from, To: "/" + r.To}
 		if path.IsAbs(from) && from != "/" && from != "/usr" && from != m.To && !slices.Contains(ms, m) {
 			ms = append(ms, m)
 		}
@@ -44,7 +44,11 @@ func (r runtimeRecipe) contents(ctx context.Context, tarball layers.Source, stor
 	if _, err := store.Learn(ctx, tarball); err != nil {
 		return nil, err
 	}
-	change := func(old []byte) []byte { return []byte(python.Relocate(string(old), r.Moves)) }
+	moves := make([]python.Move, len(r.Moves))
+	for i, m := range r.Moves {
+		moves[i] = python.Move(m)
+	}
+	change := func(old []byte) []byte { return []byte(python.Relocate(string(old), moves)) }
 	texts := make(map[string]bool)
 	for e, err := range store.Entries(r.Source) {
 		if err != nil {

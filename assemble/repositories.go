@@ -11,12 +11,12 @@ import (
 )
 
 // repositories are the spec's, in its order.
-type repositories []repository
+type repositories []Repository
 
-// A repository is one that packages come from.
-type repository struct {
+// A Repository is one that packages come from. Its Mirrors are ready to be opened.
+type Repository struct {
 	*apk.Repository
-	public []string // by mirror, as it may be written down: without credentials, and a directory as the spec names it
+	Public []string // by mirror, as it may be written down: without credentials, and a directory as the spec names it
 }
 
 // repositories turns the spec's names, URLs and directories into places to read.
@@ -24,10 +24,10 @@ func (s Spec) repositories() (repositories, error) {
 	var rs repositories
 	for _, r := range s.Alpine.Repositories {
 		tag, where := cutTag(r)
-		repo := repository{Repository: &apk.Repository{Tag: tag}}
+		repo := Repository{Repository: &apk.Repository{Tag: tag}}
 		add := func(base, rest string) {
-			repo.Mirrors = append(repo.Mirrors, strings.TrimRight(s.path(base), "/")+rest)
-			repo.public = append(repo.public, strings.TrimRight(redact.URL(base), "/")+rest)
+			repo.Mirrors = append(repo.Mirrors, strings.TrimRight(s.Path(base), "/")+rest)
+			repo.Public = append(repo.Public, strings.TrimRight(redact.URL(base), "/")+rest)
 		}
 		if isPath(where) {
 			add(where, "")
@@ -64,20 +64,20 @@ func (rs repositories) publicURLs(p *apk.Package) []string {
 }
 
 // urls are the public URLs of the package NAME-VERSION.
-func (r repository) urls(arch, nameVersion string) []string {
-	urls := make([]string, len(r.public))
-	for i, m := range r.public {
+func (r Repository) urls(arch, nameVersion string) []string {
+	urls := make([]string, len(r.Public))
+	for i, m := range r.Public {
 		urls[i] = m + "/" + path.Join(arch, nameVersion+".apk")
 	}
 	return urls
 }
 
 // holding finds the repository that has a package at these public URLs.
-func (rs repositories) holding(urls []string, arch, nameVersion string) (repository, bool) {
+func (rs repositories) holding(urls []string, arch, nameVersion string) (Repository, bool) {
 	for _, r := range rs {
 		if slices.Equal(r.urls(arch, nameVersion), urls) {
 			return r, true
 		}
 	}
-	return repository{}, false
+	return Repository{}, false
 }

@@ -1,14 +1,11 @@
 package assemble
 
 import (
-	"context"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 
 	"github.com/pyimg/pyimg/assemble/python"
-	"github.com/pyimg/pyimg/layers"
 )
 
 // A RequireError says that a runtime is not what the spec requires of it.
@@ -46,18 +43,6 @@ func qualities() []quality {
 
 func holds(r python.Report, allocator string) bool {
 	return slices.ContainsFunc(r.Allocators, func(a python.Allocator) bool { return a.Name == allocator })
-}
-
-// checkRequire refuses a word that nothing can be held against.
-func checkRequire(word string) error {
-	var known []string
-	for _, q := range qualities() {
-		known = append(known, q.word)
-	}
-	if !slices.Contains(known, word) {
-		return fmt.Errorf("unknown %q; known are %s", word, strings.Join(known, ", "))
-	}
-	return nil
 }
 
 // checkRequired holds each runtime that is a layer against what the spec requires of it. An allocator may also come from
@@ -101,40 +86,4 @@ func (r Runtime) required(who string, report python.Report) error {
 	}
 	return &RequireError{who, fmt.Sprintf("the spec requires %s; it is %s; take another build, or leave these words out of runtime.require",
 		strings.Join(lacks, ", "), is)}
-}
-
-// require holds Alpine's own Python against what the spec requires of it, now that its package is in the store.
-func (b *platformBuild) require(context.Context) error {
-	for _, r := range b.spec.Runtimes {
-		if len(r.Require) == 0 || r.at(b.plan.Platform) != fromAPK {
-			continue
-		}
-		report, err := python.Read(b.pythonEntries())
-		if err != nil {
-			return err
-		}
-		if b.plan.Preload != "" {
-			report.Allocators = append(report.Allocators, python.Allocator{Name: b.plan.allocator.library().name, Path: b.plan.Preload})
-		}
-		if err := r.required("Alpine's python3", report); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// pythonEntries are those of the packages that hold Alpine's Python.
-func (b *platformBuild) pythonEntries() iter.Seq2[layers.Entry, error] {
-	return func(yield func(layers.Entry, error) bool) {
-		for _, u := range b.units {
-			if !u.unpacks() || u.pkg.Name != "python3" && u.pkg.Origin != "python3" {
-				continue
-			}
-			for e, err := range b.store.Entries(u.blob.Digest) {
-				if !yield(e, err) || err != nil {
-					return
-				}
-			}
-		}
-	}
 }

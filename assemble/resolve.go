@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -14,7 +13,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pyimg/pyimg/apk"
-	"github.com/pyimg/pyimg/internal/redact"
 )
 
 // Resolve finds out what the spec comes to: it ingests the runtimes, reads the package indexes and solves for the
@@ -164,7 +162,22 @@ func dialect(a Alpine, indexes []*apk.Index) apk.Dialect {
 	return apk.Dialect3
 }
 
-// baseName is the last element of a URL or path, without a query.
-func baseName(url string) string {
-	return path.Base(redact.URL(url))
+// withSources adds to the error of a platform without a source which platforms have one.
+func withSources(err error, plan Plan) error {
+	if !errors.Is(err, errNoSource) {
+		return err
+	}
+	var have []string
+	for _, p := range plan.Platforms {
+		if len(p.Runtimes) > 0 && len(p.Runtimes) == len(plan.Spec.tarballs(p.Platform)) {
+			have = append(have, p.Platform.String())
+		}
+	}
+	if have == nil {
+		return err
+	}
+	if len(have) > 1 {
+		return fmt.Errorf("%w; %s have one", err, strings.Join(have, ", "))
+	}
+	return fmt.Errorf("%w; %s has one", err, have[0])
 }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -31,18 +32,13 @@ func ingestRuntimes(ctx context.Context, spec Spec, p Platform, src Sources, loc
 		if i < len(locked) {
 			pin = locked[i]
 		}
-		plan, err := healing(func() (RuntimePlan, error) { return ingestRuntime(ctx, spec, r, p, pin, src) })
+		plan, err := layers.Healing(func() (RuntimePlan, error) { return ingestRuntime(ctx, spec, r, p, pin, src) })
 		if err != nil {
 			return rs, fmt.Errorf("runtime %s: %w", cmp.Or(plan.Public, r.at(p)), err)
 		}
 		rs = append(rs, plan)
 	}
 	return rs, spec.checkRequired(p, rs)
-}
-
-// tarballs are the runtimes that are layers; Alpine's own is a package like any other, see world.
-func (s Spec) tarballs(p Platform) []Runtime {
-	return slices.DeleteFunc(slices.Clone(s.Runtimes), func(r Runtime) bool { return r.at(p) == fromAPK })
 }
 
 // ingestRuntime ingests one, and learns what it is. pin is what a lock says of it.
@@ -79,43 +75,13 @@ func (r Runtime) ingestTarball(ctx context.Context, spec Spec, p Platform, pin L
 	return plan, err
 }
 
-// notes are what a person should know of a runtime.
-func (p RuntimePlan) notes() []string {
-	var notes []string
-	switch {
-	case p.Pinned:
-	case strings.HasPrefix(p.URL, fromImage):
-		notes = append(notes, fmt.Sprintf("runtime %s is a tag that may move; it names %s now, which a lock keeps", p.Public, p.Digest))
-	case isURL(p.URL):
-		notes = append(notes, fmt.Sprintf("runtime %s is not pinned, so nothing vouches for its bytes; they have sha256: %s",
-			p.Public, strings.TrimPrefix(p.Digest, "sha256:")))
-	}
-	if python := p.Report.Python; python != nil && python.ThreadStackSize == 0 && strings.HasPrefix(p.Source, fromStandalone) {
-		notes = append(notes, fmt.Sprintf("%s sets no stack size for threads, so they have musl's 128 KiB; threading.stack_size() sets another", p.Public))
-	}
-	return notes
-}
-
 // digest is what the source must have: what the spec pins, and for a file what it has, so that the store can be asked
 // before the file is inflated. "" where only reading it can tell.
 func (r Runtime) digest(ctx context.Context, url string, p Platform, src Sources) (string, error) {
-	if pinned, err := r.pinnedSum(p); pinned != "" || err != nil || isURL(url) {
+	if pinned, err := r.pinnedSum(p); pinned != "" || err != nil || IsURL(url) {
 		return pinned, err
 	}
 	return src.Store.FileDigest(url, func() (string, error) { return digestFile(ctx, url, src.Fetch) })
-}
-
-// pinnedSum is the digest that the spec says; "" where it says none.
-func (r Runtime) pinnedSum(p Platform) (string, error) {
-	switch {
-	case r.SHA256[p] != "":
-		return "sha256:" + r.SHA256[p], nil
-	case r.SHA256[Platform{}] != "":
-		return "sha256:" + r.SHA256[Platform{}], nil
-	case len(r.SHA256) > 0:
-		return "", fmt.Errorf("the spec's sha256 has no digest for %s", p)
-	}
-	return "", nil
 }
 
 func digestFile(ctx context.Context, url string, from Opener) (string, error) {
@@ -129,19 +95,6 @@ func digestFile(ctx context.Context, url string, from Opener) (string, error) {
 		return "", fmt.Errorf("reading %s: %w", url, err)
 	}
 	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
-}
-
-// runtimeRecipe is what a transcoded runtime depends on.
-type runtimeRecipe struct {
-	Version     int           `json:"version"` // to be raised when the same inputs give other bytes
-	Source      string        `json:"source"`  // the tarball, by digest
-	From        string        `json:"from"`
-	To          string        `json:"to"`
-	Exclude     []string      `json:"exclude,omitempty"`
-	Owner       *Owner        `json:"owner,omitempty"`
-	Compression string        `json:"compression,omitempty"`
-	Level       int           `json:"level,omitempty"`
-	Moves       []python.Move `json:"moves,omitempty"` // in the contents of files
 }
 
 // make makes the layer. The tarball need not be in the store, and is not there afterwards: what is made of it is.
@@ -160,28 +113,28 @@ func (r runtimeRecipe) make(ctx context.Context, tarball layers.Source, store *l
 
 // layer is the tarball's own bytes where they are a layer as they stand, else a transcoded one: then only what is known of
 // the tarball is kept.
-func (r Runtime) layer(ctx context.Context, tarball layers.Source, raw layers.Blob, l Layers, store *layers.Store) (Layer, error) {
+func (r Runtime) layer(ctx context.Context, tarball layers.Source, raw layers.Blob, l Layers, store *layers.Store) (LockedLayer, error) {
 	shape, err := shapeOf(raw.Digest, bundling{placed: r.Prefix != ""}, store)
 	if err != nil {
-		return Layer{}, err
+		return LockedLayer{}, err
 	}
 	recipe := runtimeRecipe{Version: 3, Source: raw.Digest, Exclude: r.Exclude, Owner: r.Owner, Compression: l.Compression, Level: l.Level}
 	if recipe.From, recipe.To, err = r.mapping(shape); err != nil {
-		return Layer{}, err
+		return LockedLayer{}, err
 	}
 	if recipe.Moves, err = recipe.moves(store); err != nil {
-		return Layer{}, err
+		return LockedLayer{}, err
 	}
 	reasons, err := r.reasons(raw, recipe, store)
 	if err != nil {
-		return Layer{}, err
+		return LockedLayer{}, err
 	}
 	if len(reasons) == 0 {
 		raw, err = store.Ingest(ctx, tarball)
-		return Layer{Blob: raw}, err
+		return newLayer(raw, "", nil, nil), err
 	}
 	blob, err := recipe.make(ctx, tarball, store)
-	return Layer{Blob: blob, Reasons: reasons, recipe: &Recipe{Runtime: &recipe}}, err
+	return newLayer(blob, "", reasons, &Recipe{Runtime: &recipe}), err
 }
 
 // reasons says why the tarball cannot be the layer as it is.
@@ -332,7 +285,7 @@ func shapeOf(digest string, how bundling, store *layers.Store) (shape, error) {
 	case how.placed:
 		return shape{"", false}, nil
 	}
-	names := sortedKeys(tops)
+	names := slices.Sorted(maps.Keys(tops))
 	return shape{}, fmt.Errorf("cannot tell the tarball's prefix: at its top it has %s; expected usr/, or bin/ and lib/, or one folder with these; say with prefix where it goes",
 		strings.Join(names[:min(len(names), 10)], ", "))
 }
@@ -408,10 +361,10 @@ func searchPath(e layers.Entry) []string {
 
 // checkMachine refuses an executable or library that this platform cannot run.
 func checkMachine(e layers.Entry, p Platform) error {
-	a := p.arch()
+	machine, bits := p.Machine()
 	switch {
-	case e.ELF.Machine != a.machine || e.ELF.Class != a.bits:
-		return unsound("elf-machine", "/"+e.Path(), "take a build for "+p.String(), "/%s is for %s, %s needs %s", e.Path(), e.ELF.Machine, p, a.machine)
+	case e.ELF.Machine != machine || e.ELF.Class != bits:
+		return unsound("elf-machine", "/"+e.Path(), "take a build for "+p.String(), "/%s is for %s, %s needs %s", e.Path(), e.ELF.Machine, p, machine)
 	case e.ELF.GLIBC():
 		return unsound("elf-glibc", "/"+e.Path(), "take a build for musl", "/%s is built for glibc (it needs libc.so.6); Alpine has musl", e.Path())
 	}

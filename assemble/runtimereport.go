@@ -2,23 +2,11 @@ package assemble
 
 import (
 	"context"
-	"io"
-	"iter"
 	"os"
-	"strings"
-
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/pyimg/pyimg/assemble/python"
 	"github.com/pyimg/pyimg/layers"
 )
-
-// RuntimeReport is what a runtime is, in a tarball, a folder or a platform of an image.
-type RuntimeReport struct {
-	Platform string `json:"platform,omitempty"` // of an image
-	Digest   string `json:"digest,omitempty"`   // of the tarball, or of the image's manifest; none for a folder
-	python.Report
-}
 
 // InspectRuntime tells what is in a folder or a tarball (file or URL). Nothing of it runs.
 func InspectRuntime(ctx context.Context, source string, src Sources) (RuntimeReport, error) {
@@ -36,55 +24,4 @@ func InspectRuntime(ctx context.Context, source string, src Sources) (RuntimeRep
 	}
 	out.Report, err = python.Read(src.Store.Entries(raw.Digest))
 	return out, err
-}
-
-// InspectRuntimes tells what is in each platform of an image, and what it left aside; only those asked for where there are
-// any.
-func InspectRuntimes(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []Platform) ([]RuntimeReport, []LeftAside, error) {
-	var all []RuntimeReport
-	aside, err := eachContents(ctx, index, store, only, func(c Contents) error {
-		report, err := python.Read(treeEntries(c.Tree))
-		all = append(all, RuntimeReport{c.Platform.String(), c.Digest, report})
-		return err
-	})
-	return all, aside, err
-}
-
-// treeEntries are the entries of a tree, each at its place.
-func treeEntries(t *layers.Tree) iter.Seq2[layers.Entry, error] {
-	return func(yield func(layers.Entry, error) bool) {
-		for n := range t.All() {
-			h := *n.Entry.Header
-			h.Name = n.Path
-			n.Entry.Header = &h
-			if !yield(n.Entry, nil) {
-				return
-			}
-		}
-	}
-}
-
-// runtimeIn tells which CPython an image that was made here has, from the layers that brought one; nil where that cannot
-// be told from their names. Other layers are not read.
-func runtimeIn(ctx context.Context, img v1.Image, report []LayerReport, store *layers.Store) (*python.Build, error) {
-	ls, err := img.Layers()
-	if err != nil || store == nil {
-		return nil, err
-	}
-	for i, l := range ls {
-		from, ours := strings.CutPrefix(report[i].From, historyPrefix)
-		if !ours || !strings.HasPrefix(from, "runtime ") && !strings.HasPrefix(from, "apk python3=") {
-			continue
-		}
-		s, err := store.Survey(ctx, layers.Source{Name: "layer " + report[i].Digest, Digest: report[i].Digest,
-			Open: func(context.Context) (io.ReadCloser, error) { return l.Compressed() }})
-		if err != nil {
-			return nil, err
-		}
-		r, err := python.Read(s.Entries())
-		if err != nil || r.Python != nil {
-			return r.Python, err
-		}
-	}
-	return nil, nil
 }

@@ -178,7 +178,7 @@ func (s *Spec) SetRepositories(rs []string) error {
 			return err
 		}
 		tag, where := cutTag(r)
-		if isURL(where) {
+		if IsURL(where) {
 			continue
 		}
 		abs, err := filepath.Abs(where)
@@ -217,7 +217,7 @@ func fromHere(source string) (string, error) {
 	before, file := "", source
 	if dir, ok := strings.CutPrefix(source, fromImage+ociLayout); ok {
 		before, file = fromImage+ociLayout, dir
-	} else if source == fromAPK || isURL(source) || strings.HasPrefix(source, fromImage) || strings.HasPrefix(source, fromStandalone) {
+	} else if source == fromAPK || IsURL(source) || strings.HasPrefix(source, fromImage) || strings.HasPrefix(source, fromStandalone) {
 		return source, nil
 	}
 	abs, err := filepath.Abs(file)
@@ -255,9 +255,9 @@ func (l Layers) making() layers.MakeOptions {
 	return layers.MakeOptions{Compression: l.Compression, Level: l.Level}
 }
 
-// path makes a relative path of the spec one that can be opened; URLs stay.
-func (s Spec) path(p string) string {
-	if isURL(p) || filepath.IsAbs(p) || s.Dir == "" {
+// Path is a path that the spec names, ready to be opened; URLs stay.
+func (s Spec) Path(p string) string {
+	if IsURL(p) || filepath.IsAbs(p) || s.Dir == "" {
 		return p
 	}
 	return filepath.Join(s.Dir, p)
@@ -267,7 +267,7 @@ func (s Spec) path(p string) string {
 func (s Spec) KeyPaths() []string {
 	paths := make([]string, len(s.Alpine.Keys))
 	for i, k := range s.Alpine.Keys {
-		paths[i] = s.path(k)
+		paths[i] = s.Path(k)
 	}
 	return paths
 }

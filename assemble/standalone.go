@@ -34,7 +34,7 @@ func (r Runtime) standalone(ctx context.Context, spec Spec, name string, p Platf
 		return place{}, err
 	}
 	named := r.releases()
-	mirror := spec.path(named)
+	mirror := spec.Path(named)
 	to := place{public: fromStandalone + name, pinned: true}
 	triple := map[string]string{"x86_64": "x86_64-unknown-linux-musl", "aarch64": "aarch64-unknown-linux-musl"}[p.Alpine()]
 	if triple == "" {
@@ -57,7 +57,7 @@ func (r Runtime) standalone(ctx context.Context, spec Spec, name string, p Platf
 	if err != nil {
 		return to, fmt.Errorf("release %s of python-build-standalone: %w", tag, err)
 	}
-	if isURL(mirror) {
+	if IsURL(mirror) {
 		file = strings.ReplaceAll(file, "+", "%2B") // object stores take a plus for a space
 	}
 	to.url = mirror + "/" + tag + "/" + file

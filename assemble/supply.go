@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -187,7 +186,7 @@ func (s *Supply) tarball(ctx context.Context, p int, digest string) (layers.Sour
 
 // make makes a layer anew: from its own sources where its recipe says how, else from all of its platform.
 func (s *Supply) make(ctx context.Context, p int, l LockedLayer) error {
-	blob, err := healing(func() (layers.Blob, error) { return s.remake(ctx, p, l) })
+	blob, err := layers.Healing(func() (layers.Blob, error) { return s.remake(ctx, p, l) })
 	if err != nil {
 		return fmt.Errorf("making layer %s (%s) anew: %w", l.Digest, l.From, err)
 	}
@@ -228,7 +227,7 @@ func (s *Supply) takeImage(ctx context.Context, p int, image string) (layers.Blo
 	for i, r := range s.spec.tarballs(platform.Platform) {
 		if i < len(platform.Runtimes) && strings.HasSuffix(image, "@"+platform.Runtimes[i].Digest) {
 			plan, err := r.ingestImage(ctx, s.spec, platform.Platform, platform.Runtimes[i], s.src)
-			return plan.Layer.Blob, err
+			return plan.Layer.blob(), err
 		}
 	}
 	return layers.Blob{}, fmt.Errorf("image %s is none of the lock's runtimes: write the lock anew with \"pyimg lock\"", image)
@@ -261,12 +260,4 @@ func (s *Supply) build(ctx context.Context, p int, digest string) error {
 	}
 	once.built = true
 	return want.Expect(got)
-}
-
-// jobs is how much is fetched and ingested at once.
-func (s Sources) jobs() int {
-	if s.Jobs > 0 {
-		return s.Jobs
-	}
-	return 2 * runtime.GOMAXPROCS(0) // half of them wait for the network
 }

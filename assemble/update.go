@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -40,18 +41,6 @@ func Update(ctx context.Context, spec Spec, lock Lock, names []string, src Sourc
 		}
 		return h
 	})
-}
-
-func (l Lock) has(name string) bool { return slices.Contains(l.names(), name) }
-
-// names are those of the packages of all platforms, sorted.
-func (l Lock) names() []string {
-	var names []string
-	for _, p := range l.Platforms {
-		names = append(names, p.Install...)
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
 }
 
 // solve finds the packages that satisfy the world, with what is held at its place.
@@ -141,7 +130,7 @@ func (h hold) siblings(indexes []*apk.Index) []string {
 // missing names the packages that are to stay as they are and that no index lists so any more.
 func (h hold) missing(indexes []*apk.Index) error {
 	var errs []error
-	for _, name := range sortedKeys(h.packages) {
+	for _, name := range slices.Sorted(maps.Keys(h.packages)) {
 		if slices.Contains(h.free, name) {
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"cmp"
 	"context"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -86,10 +87,10 @@ func (c Contents) weigh(depth int) (Weight, error) {
 		owned[by].Size, owned[by].Files = owned[by].Size+size, owned[by].Files+1
 	}
 	w.Hidden -= w.Unpacked
-	for _, at := range sortedKeys(folders) {
+	for _, at := range slices.Sorted(maps.Keys(folders)) {
 		w.Folders = append(w.Folders, *folders[at])
 	}
-	for _, name := range sortedKeys(owned) {
+	for _, name := range slices.Sorted(maps.Keys(owned)) {
 		w.Packages = append(w.Packages, *owned[name])
 	}
 	slices.SortStableFunc(w.Packages, func(a, b PackageWeight) int { return cmp.Compare(b.Size, a.Size) })

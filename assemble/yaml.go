@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -215,7 +216,7 @@ func (d *decoder) mapping(path string, n ast.Node, fields map[string]field) {
 	d.pairs(path, n, func(key string, at, value ast.Node) {
 		decode, ok := fields[key]
 		if !ok {
-			known := sortedKeys(fields)
+			known := slices.Sorted(maps.Keys(fields))
 			meant := ""
 			if name := near.Name(key, known); name != "" {
 				meant = fmt.Sprintf("did you mean %q? ", name)
@@ -446,13 +447,4 @@ func describe(n ast.Node) string {
 		return "nothing"
 	}
 	return strconv.Quote(cut(n.GetToken().Value))
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -41,7 +41,7 @@ func (d *Draft) add(it *item) (*item, error) {
 }
 
 // places are the folders of the repositories: Alpine's own BRANCH/NAME where their URL ends so, else its last element.
-func places(rs []assemble.InputRepository) []string {
+func places(rs []assemble.Repository) []string {
 	out := make([]string, len(rs))
 	for i, r := range rs {
 		elements := strings.Split(strings.TrimRight(filepath.ToSlash(pathOf(r.Public[0])), "/"), "/")
@@ -101,7 +101,7 @@ func (d *Draft) addIndexes(ctx context.Context) error {
 }
 
 // locate says where a file of a repository is.
-func (it *item) locate(r assemble.InputRepository, arch, name string) {
+func (it *item) locate(r assemble.Repository, arch, name string) {
 	for i, m := range r.Mirrors {
 		url := m + "/" + arch + "/" + name
 		public := url // one string, where they are the same
@@ -167,7 +167,7 @@ func (d *Draft) addPackages(context.Context) error {
 	slices.Sort(d.Unlisted)
 	for _, p := range d.o.Inputs.Platforms {
 		for _, q := range p.Packages {
-			i := slices.IndexFunc(d.o.Inputs.Repositories, func(r assemble.InputRepository) bool { return r.Repository == q.Repository })
+			i := slices.IndexFunc(d.o.Inputs.Repositories, func(r assemble.Repository) bool { return r.Repository == q.Repository })
 			it := packageItem(d.dirs[i], d.o.Inputs.Repositories[i], q.Package)
 			it.data = q.Data
 			index := d.byPath[path.Join(d.dirs[i], p.Platform.Alpine(), indexName)]

@@ -46,7 +46,7 @@ func Merge(inputs ...assemble.Inputs) (assemble.Inputs, error) {
 	for _, in := range inputs {
 		same := make(map[*apk.Repository]*apk.Repository)
 		for _, r := range in.Repositories {
-			i := slices.IndexFunc(out.Repositories, func(o assemble.InputRepository) bool { return slices.Equal(o.Public, r.Public) })
+			i := slices.IndexFunc(out.Repositories, func(o assemble.Repository) bool { return slices.Equal(o.Public, r.Public) })
 			if i < 0 {
 				out.Repositories = append(out.Repositories, r)
 				i = len(out.Repositories) - 1

@@ -190,7 +190,7 @@ func verdict(p assemble.PlatformFindings) string {
 	return "sound" + of
 }
 
-func printFinding(w io.Writer, f assemble.Finding) {
+func printFinding(w io.Writer, f check.Finding) {
 	msg := strings.TrimPrefix(f.Msg, f.Check+": ")
 	fmt.Fprintf(w, "  %-7s  %s: %s\n", f.Severity, f.Check, termtext.Line(msg))
 	var from []string

@@ -65,3 +65,6 @@ func (l *dirLinks) first(p string) (at, rest, target string) {
 	}
 	return p, "", ""
 }
+
+// clean is a member's path in the image, without slashes at its ends; "" for the root.
+func clean(name string) string { return strings.TrimPrefix(path.Clean("/"+name), "/") }

@@ -1,0 +1,38 @@
+package assemble
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// eachPlatform runs do for all platforms at once. It returns all their errors, each with the platforms it concerns.
+func eachPlatform(platforms []Platform, do func(i int) error) error {
+	errs := make([]error, len(platforms))
+	var wg sync.WaitGroup
+	for i := range platforms {
+		wg.Go(func() { errs[i] = do(i) })
+	}
+	wg.Wait()
+	return joinByPlatform(platforms, errs)
+}
+
+// joinByPlatform joins the errors of the platforms; one that several share is said once.
+func joinByPlatform(platforms []Platform, errs []error) error {
+	texts := make([][]string, len(errs))
+	byText := make(map[string]error)
+	for i, err := range errs {
+		if err != nil {
+			texts[i] = []string{err.Error()}
+			byText[err.Error()] = err
+		}
+	}
+	var joined []error
+	for _, n := range byPlatforms(platforms, texts) {
+		joined = append(joined, fmt.Errorf("%s: %w", n.where, byText[n.text]))
+	}
+	if len(joined) == 1 {
+		return joined[0]
+	}
+	return errors.Join(joined...)
+}

@@ -1,0 +1,45 @@
+package assemble
+
+import (
+	"context"
+	"iter"
+
+	"github.com/pyimg/pyimg/assemble/python"
+	"github.com/pyimg/pyimg/layers"
+)
+
+// require holds Alpine's own Python against what the spec requires of it, now that its package is in the store.
+func (b *platformBuild) require(context.Context) error {
+	for _, r := range b.spec.Runtimes {
+		if len(r.Require) == 0 || r.at(b.plan.Platform) != fromAPK {
+			continue
+		}
+		report, err := python.Read(b.pythonEntries())
+		if err != nil {
+			return err
+		}
+		if b.plan.Preload != "" {
+			report.Allocators = append(report.Allocators, python.Allocator{Name: b.plan.allocator.library().name, Path: b.plan.Preload})
+		}
+		if err := r.required("Alpine's python3", report); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pythonEntries are those of the packages that hold Alpine's Python.
+func (b *platformBuild) pythonEntries() iter.Seq2[layers.Entry, error] {
+	return func(yield func(layers.Entry, error) bool) {
+		for _, u := range b.units {
+			if !u.unpacks() || u.pkg.Name != "python3" && u.pkg.Origin != "python3" {
+				continue
+			}
+			for e, err := range b.store.Entries(u.blob.Digest) {
+				if !yield(e, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
