@@ -9,6 +9,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/rootpath"
 )
 
 // AccountFiles are the contents of etc/passwd, etc/group and etc/shadow; nil where there is none.
@@ -17,10 +20,10 @@ type AccountFiles struct{ Passwd, Group, Shadow []byte }
 // noShell is what system accounts get from Alpine's packages: nobody logs into a container.
 const noShell = "/sbin/nologin"
 
-// Add appends the accounts to the files of a root; what is there stays byte by byte, but for groups that get members. It
+// AddAccounts appends the accounts to the files of a root; what is there stays byte by byte, but for groups that get members. It
 // returns the users that it added, all filled in. An account that is there with what is asked for is left alone; one of
 // the same name or number with anything else is an error, and all of them are told at once.
-func (a Accounts) Add(to AccountFiles) (AccountFiles, []User, error) {
+func AddAccounts(a spec.Accounts, to AccountFiles) (AccountFiles, []spec.User, error) {
 	m := merge{passwd: parseAccounts(to.Passwd), group: parseAccounts(to.Group), shadow: parseAccounts(to.Shadow), shadowed: to.Shadow != nil}
 	for _, g := range a.Groups {
 		m.addGroup(g)
@@ -105,7 +108,7 @@ func isID(field string, id int) bool {
 type merge struct {
 	passwd, group, shadow accountLines
 	shadowed              bool
-	added                 []User
+	added                 []spec.User
 	faults                []error
 }
 
@@ -113,7 +116,7 @@ func (m *merge) fault(format string, args ...any) {
 	m.faults = append(m.faults, fmt.Errorf(format, args...))
 }
 
-func (m *merge) addGroup(g Group) {
+func (m *merge) addGroup(g spec.Group) {
 	id := strconv.Itoa(g.GID)
 	if old := m.group.byName(g.Name, groupFields); old != nil {
 		if !isID(old[idField], g.GID) {
@@ -128,10 +131,10 @@ func (m *merge) addGroup(g Group) {
 	m.group = append(m.group, []string{g.Name, passwordElsewhere, id, ""})
 }
 
-func (m *merge) addUser(u User) {
+func (m *merge) addUser(u spec.User) {
 	id := strconv.Itoa(u.UID)
 	if old := m.passwd.byName(u.Name, passwdFields); old != nil {
-		if !u.is(old) {
+		if !is(u, old) {
 			m.fault("user %q with uid %s: etc/passwd has it already, as %q; say the same, or take another name", u.Name, id, strings.Join(old, ":"))
 		}
 		return
@@ -158,14 +161,14 @@ func (m *merge) addUser(u User) {
 }
 
 // is tells whether a line of etc/passwd says all that the spec says of the user.
-func (u User) is(line []string) bool {
+func is(u spec.User, line []string) bool {
 	says := func(field int, text string) bool { return text == "" || line[field] == text }
 	return isID(line[idField], u.UID) && (u.GID == nil || isID(line[gidField], *u.GID)) &&
 		says(gecosField, u.Gecos) && says(homeField, u.Home) && says(shellField, u.Shell)
 }
 
 // primaryGroup is the number of a user's own group, which is made where there is none, as adduser(8) does.
-func (m *merge) primaryGroup(u User) int {
+func (m *merge) primaryGroup(u spec.User) int {
 	gid := u.UID
 	if u.GID != nil {
 		gid = *u.GID
@@ -177,7 +180,7 @@ func (m *merge) primaryGroup(u User) int {
 			return int(n)
 		}
 	}
-	m.addGroup(Group{Name: u.Name, GID: gid})
+	m.addGroup(spec.Group{Name: u.Name, GID: gid})
 	return gid
 }
 
@@ -215,29 +218,29 @@ func (m *merge) join(user, group string) {
 }
 
 // passwdText and groupText are what the spec itself says, for apk to find owners' names in.
-func (a Accounts) passwdText() string {
+func passwdText(a spec.Accounts) string {
 	var b strings.Builder
 	for _, u := range a.Users {
-		fmt.Fprintf(&b, "%s:x:%d:%d:::\n", u.Name, u.UID, u.gid())
+		fmt.Fprintf(&b, "%s:x:%d:%d:::\n", u.Name, u.UID, gid(u))
 	}
 	return b.String()
 }
 
-func (a Accounts) groupText() string {
+func groupText(a spec.Accounts) string {
 	var b strings.Builder
 	for _, g := range a.Groups {
 		fmt.Fprintf(&b, "%s:x:%d:\n", g.Name, g.GID)
 	}
 	for _, u := range a.Users {
-		if !slices.ContainsFunc(a.Groups, func(g Group) bool { return g.Name == u.Name || u.GID != nil && g.GID == *u.GID }) {
-			fmt.Fprintf(&b, "%s:x:%d:\n", u.Name, u.gid())
+		if !slices.ContainsFunc(a.Groups, func(g spec.Group) bool { return g.Name == u.Name || u.GID != nil && g.GID == *u.GID }) {
+			fmt.Fprintf(&b, "%s:x:%d:\n", u.Name, gid(u))
 		}
 	}
 	return b.String()
 }
 
 // gid is the number of the user's own group where nothing but the spec is known.
-func (u User) gid() int {
+func gid(u spec.User) int {
 	if u.GID != nil {
 		return *u.GID
 	}
@@ -257,7 +260,7 @@ func (b *platformBuild) addAccounts(context.Context) error {
 			return fmt.Errorf("adding accounts: %w", err)
 		}
 	}
-	done, added, err := a.Add(old)
+	done, added, err := AddAccounts(a, old)
 	if err != nil {
 		return fmt.Errorf("adding accounts: %w%s", err, origins(files))
 	}
@@ -318,10 +321,10 @@ func (f accountFile) item(content []byte, b *platformBuild) metaItem {
 
 // homeItems are the users' home folders, and then the folders above them, that are not there. Their mode is what
 // adduser(8) gives them, without the setgid bit of busybox's: the files in it get the user's own group anyway.
-func (b *platformBuild) homeItems(users []User) []metaItem {
+func (b *platformBuild) homeItems(users []spec.User) []metaItem {
 	var homes, above []metaItem
 	for _, u := range users {
-		home := clean(u.Home)
+		home := rootpath.Clean(u.Home)
 		top, _, _ := strings.Cut(home, "/")
 		if b.has(home) || slices.Contains([]string{"dev", "proc", "sys"}, top) {
 			continue // /dev/null stands for no home

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fixture"
 )
 
@@ -18,9 +19,9 @@ const (
 )
 
 // accounts reads the accounts of a spec.
-func accounts(t testing.TB, text string) assemble.Accounts {
+func accounts(t testing.TB, text string) spec.Accounts {
 	t.Helper()
-	s, err := assemble.ParseSpec("s.yaml", []byte("accounts: "+text+"\n"))
+	s, err := spec.Parse("s.yaml", []byte("accounts: "+text+"\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +56,7 @@ func TestAccountsAreAppended(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, _, err := accounts(t, c.accounts).Add(alpineAccounts())
+			got, _, err := assemble.AddAccounts(accounts(t, c.accounts), alpineAccounts())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -72,7 +73,7 @@ func TestAccountsAreAppended(t *testing.T) {
 
 func TestAccountWithoutShadowIsLockedInPasswd(t *testing.T) {
 	t.Parallel()
-	got, added, err := accounts(t, "{users: {name: app, uid: 1000}}").Add(assemble.AccountFiles{})
+	got, added, err := assemble.AddAccounts(accounts(t, "{users: {name: app, uid: 1000}}"), assemble.AccountFiles{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +101,7 @@ func TestAccountsThatClashAreAllTold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, _, err := accounts(t, c.accounts).Add(alpineAccounts())
+			_, _, err := assemble.AddAccounts(accounts(t, c.accounts), alpineAccounts())
 			for _, want := range c.want {
 				if err == nil || !strings.Contains(err.Error(), want) {
 					t.Errorf("Add = %v, want it to hold %q", err, want)
@@ -121,7 +122,7 @@ func accountWorld(t *testing.T) world {
 func TestAccountsStandInTheImage(t *testing.T) {
 	t.Parallel()
 	w := accountWorld(t)
-	got, tree := image(t, w.spec(t, "daemon", "accounts: {users: {name: app, uid: 1000, home: /srv/app}}\n"), w.sources(t))
+	got, tree := builtImage(t, w.spec(t, "daemon", "accounts: {users: {name: app, uid: 1000, home: /srv/app}}\n"), w.sources(t))
 	for path, want := range map[string]struct {
 		mode     int64
 		uid, gid int
@@ -152,7 +153,7 @@ func TestAccountsDecideWhoOwnsPackagesFiles(t *testing.T) {
 		w := accountWorld(t)
 		s := w.spec(t, "daemon", "accounts: {users: {name: app, uid: 1000}}\n")
 		s.Alpine.Dialect = int(dialect[0] - '0')
-		_, tree := image(t, s, w.sources(t))
+		_, tree := builtImage(t, s, w.sources(t))
 		for _, path := range []string{"var/daemon", "var/daemon/x"} {
 			n, err := tree.Lstat(path)
 			if err != nil {
@@ -168,7 +169,7 @@ func TestAccountsDecideWhoOwnsPackagesFiles(t *testing.T) {
 func TestHomeThatIsThereStaysAsItIs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fixture.Package{Name: "a", Files: []fixture.File{{Path: "srv", Dir: true, Mode: 0o711}}})
-	_, tree := image(t, w.spec(t, "a", "accounts: {users: [{name: app, uid: 1000, home: /srv}, {name: none, uid: 1001, home: /dev/null}]}\n"), w.sources(t))
+	_, tree := builtImage(t, w.spec(t, "a", "accounts: {users: [{name: app, uid: 1000, home: /srv}, {name: none, uid: 1001, home: /dev/null}]}\n"), w.sources(t))
 	n, err := tree.Lstat("srv")
 	if err != nil {
 		t.Fatal(err)
@@ -197,14 +198,14 @@ func FuzzAccounts(f *testing.F) {
 	f.Add([]byte{}, []byte("\x00"), []byte("app"))
 	a := accounts(f, "{users: [{name: app, uid: 1000, groups: [team]}, {name: two, uid: 1001, gid: 18}], groups: [{name: team, gid: 100, members: [two]}]}")
 	f.Fuzz(func(t *testing.T, passwd, group, shadow []byte) {
-		once, _, err := a.Add(assemble.AccountFiles{Passwd: passwd, Group: group, Shadow: shadow})
+		once, _, err := assemble.AddAccounts(a, assemble.AccountFiles{Passwd: passwd, Group: group, Shadow: shadow})
 		if err != nil {
 			return
 		}
 		if !bytes.HasPrefix(append(once.Passwd, '\n'), passwd) {
 			t.Errorf("passwd %q became %q", passwd, once.Passwd)
 		}
-		again, added, err := a.Add(once)
+		again, added, err := assemble.AddAccounts(a, once)
 		if err != nil || len(added) > 0 || !cmp.Equal(once, again) {
 			t.Errorf("added again: %v, %v\n%s", added, err, cmp.Diff(once, again))
 		}

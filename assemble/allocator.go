@@ -9,15 +9,17 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble/python"
+	"github.com/pyimg/pyimg/assemble/runtime"
+	"github.com/pyimg/pyimg/assemble/spec"
 )
 
 // settled is the allocator with the place of mimalloc decided: Python's own copy where the image's Python has one, else
 // the library.
-func (a Allocator) settled(python string, known *python.Build) Allocator {
+func settled(a spec.Allocator, python string, known *python.Build) spec.Allocator {
 	if a.Name == "mimalloc" && a.Use == "" {
-		a.Use = usePreload
+		a.Use = spec.UsePreload
 		if atLeast(python, 13) && (known == nil || known.Flags == "" || known.Mimalloc) {
-			a.Use = usePython
+			a.Use = spec.UsePython
 		}
 	}
 	return a
@@ -26,34 +28,34 @@ func (a Allocator) settled(python string, known *python.Build) Allocator {
 // allocate settles which allocator it is, what is preloaded and the environment, and returns the package to ask for; ""
 // where a runtime brings the allocator or none is needed. A runtime's own build is preferred over Alpine's, since it was
 // made for that Python. Where the packages are not known yet, the indexes tell which Python is to come.
-func (p *PlatformPlan) allocate(spec Spec, indexes []*apk.Index) (string, error) {
-	version, build := p.python(spec, indexes)
-	p.allocator = spec.Allocator.settled(version, build)
+func (p *PlatformPlan) allocate(s spec.Spec, indexes []*apk.Index) (string, error) {
+	version, build := p.python(s, indexes)
+	p.allocator = settled(s.Allocator, version, build)
 	a := p.allocator
-	known := a.library()
+	known := a.Library()
 	p.Preload = a.Preload
 	ask := ""
-	if known.name != "" {
+	if known.Name != "" {
 		p.Preload = p.held(known)
 		switch {
-		case a.From == fromRuntime && p.Preload == "":
-			return "", &RequireError{"allocator " + known.name, fmt.Sprintf("no runtime holds %s; leave out \"from: runtime\" and Alpine's package %s is taken",
-				known.files[0], known.apk)}
-		case p.Preload == "" || a.From == fromAPK:
-			p.Preload, ask = known.apkPath, known.apk
+		case a.From == spec.FromRuntime && p.Preload == "":
+			return "", &runtime.RequireError{Who: "allocator " + known.Name, Msg: fmt.Sprintf("no runtime holds %s; leave out \"from: runtime\" and Alpine's package %s is taken",
+				known.Files[0], known.Apk)}
+		case p.Preload == "" || a.From == spec.FromAPK:
+			p.Preload, ask = known.ApkPath, known.Apk
 		}
 	}
 	p.Env = make(map[string]string)
 	for _, r := range p.Runtimes {
 		maps.Copy(p.Env, r.Env)
 	}
-	maps.Copy(p.Env, a.env(p.Preload))
+	maps.Copy(p.Env, a.Environment(p.Preload))
 	return ask, nil
 }
 
 // held finds the allocator's library in the runtimes; "" where none has it.
-func (p *PlatformPlan) held(known library) string {
-	for _, file := range known.files {
+func (p *PlatformPlan) held(known spec.Library) string {
+	for _, file := range known.Files {
 		for _, r := range p.Runtimes {
 			i := slices.IndexFunc(r.Report.Allocators, func(a python.Allocator) bool { return strings.HasSuffix(a.Path, "/"+file) })
 			if i >= 0 {
@@ -66,8 +68,8 @@ func (p *PlatformPlan) held(known library) string {
 
 // checkMimalloc refuses Python's own mimalloc where Python has none: it would end every start with "unknown allocator".
 // See the CPython documentation, PYTHONMALLOC.
-func (p *PlatformPlan) checkMimalloc(spec Spec) error {
-	if !p.allocator.ofPython() {
+func (p *PlatformPlan) checkMimalloc(spec spec.Spec) error {
+	if !p.allocator.OfPython() {
 		return nil
 	}
 	const do = "take a newer Python, or preload the library with allocator: {name: mimalloc, use: preload}"
@@ -76,22 +78,22 @@ func (p *PlatformPlan) checkMimalloc(spec Spec) error {
 	case version == "":
 		p.Notes = append(p.Notes, "allocator mimalloc is Python's own, and there is no Python in the image whose version can be read; "+do)
 	case !atLeast(version, 13):
-		return &RequireError{"allocator mimalloc", fmt.Sprintf("Python %s knows no PYTHONMALLOC=mimalloc and would not start; it came with 3.13; %s", version, do)}
+		return &runtime.RequireError{Who: "allocator mimalloc", Msg: fmt.Sprintf("Python %s knows no PYTHONMALLOC=mimalloc and would not start; it came with 3.13; %s", version, do)}
 	case known != nil && known.Flags != "" && !known.Mimalloc:
-		return &RequireError{"allocator mimalloc", fmt.Sprintf("Python %s was built --without-mimalloc and would not start; %s", version, do)}
+		return &runtime.RequireError{Who: "allocator mimalloc", Msg: fmt.Sprintf("Python %s was built --without-mimalloc and would not start; %s", version, do)}
 	}
 	return nil
 }
 
 // python is the version of the image's Python, and what is known of its build where a runtime brings it. Alpine's is
 // seen only where it was asked for by name.
-func (p *PlatformPlan) python(spec Spec, indexes []*apk.Index) (version string, known *python.Build) {
+func (p *PlatformPlan) python(spec spec.Spec, indexes []*apk.Index) (version string, known *python.Build) {
 	for _, r := range p.Runtimes {
 		if r.Report.Python != nil {
 			return r.Report.Python.Version, r.Report.Python
 		}
 	}
-	if !spec.asksForPython(p.Platform) {
+	if !asksForPython(spec, p.Platform) {
 		return "", nil
 	}
 	for _, pkg := range p.Packages {
@@ -109,9 +111,9 @@ func (p *PlatformPlan) python(spec Spec, indexes []*apk.Index) (version string, 
 	return version, nil
 }
 
-func (s Spec) asksForPython(p Platform) bool {
+func asksForPython(s spec.Spec, p spec.Platform) bool {
 	return slices.ContainsFunc(s.Packages, func(d apk.Dependency) bool { return d.Name == "python3" && !d.Conflict }) ||
-		slices.ContainsFunc(s.Runtimes, func(r Runtime) bool { return r.at(p) == fromAPK })
+		slices.ContainsFunc(s.Runtimes, func(r spec.Runtime) bool { return r.At(p) == spec.FromAPK })
 }
 
 // atLeast tells whether a version is 3.minor or later.

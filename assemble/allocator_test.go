@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/runtime"
 	"github.com/pyimg/pyimg/internal/fixture"
 )
 
@@ -98,7 +99,7 @@ func TestAllocators(t *testing.T) {
 					t.Errorf("world %q, want of the allocators %q", p.World, c.asked)
 				}
 			}
-			plan, err := lock.Plan(t.Context(), s, src)
+			plan, err := assemble.PlanOf(t.Context(), lock, s, src)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -118,7 +119,7 @@ func TestAllocatorThatCannotBe(t *testing.T) {
 	} {
 		w := newWorld(t, allocators("3.12.7")...)
 		_, err := build(t, w.spec(t, "musl", "runtime: {source: apk}\nallocator: "+allocator+"\n"), w.sources(t))
-		var required *assemble.RequireError
+		var required *runtime.RequireError
 		if err == nil || !strings.Contains(err.Error(), want) || !errors.As(err, &required) {
 			t.Errorf("%s: %v, want a *RequireError with %q", allocator, err, want)
 		}
@@ -147,7 +148,7 @@ func TestRequire(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err := build(t, w.spec(t, "musl", "runtime: {source: "+source+", require: ["+c.require+"]}\n"), w.sources(t))
-			var required *assemble.RequireError
+			var required *runtime.RequireError
 			if c.lacks == "" && err != nil || c.lacks != "" && (!errors.As(err, &required) || !strings.Contains(err.Error(), c.lacks)) {
 				t.Errorf("%v, want %q", err, c.lacks)
 			}
@@ -169,7 +170,7 @@ func TestRequireOfAlpinesPython(t *testing.T) {
 		t.Error(err)
 	}
 	_, err := build(t, w.spec(t, "musl", "runtime: {source: apk, require: o3}\n"), w.sources(t))
-	var required *assemble.RequireError
+	var required *runtime.RequireError
 	if !errors.As(err, &required) || !strings.Contains(err.Error(), "-O2") {
 		t.Errorf("%v, want a *RequireError that says -O2", err)
 	}

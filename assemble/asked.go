@@ -9,26 +9,27 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/apk/solve"
+	"github.com/pyimg/pyimg/assemble/spec"
 )
 
 // asked is where each package of the world is asked for: in the spec, by a flag, or by what the spec's fields imply.
 // allocator is the package that brings the allocator; "" where none does.
-func (s Spec) asked(allocator string) []Asked {
+func asked(s spec.Spec, allocator string) []spec.Asked {
 	asked := slices.Clone(s.Asked)
 	for _, r := range s.Runtimes {
-		if r.Source == fromAPK || slices.Contains(slices.Collect(maps.Values(r.Sources)), fromAPK) {
-			asked = append(asked, Asked{"python3", "the runtime " + fromAPK})
+		if r.Source == spec.FromAPK || slices.Contains(slices.Collect(maps.Values(r.Sources)), spec.FromAPK) {
+			asked = append(asked, spec.Asked{Name: "python3", At: "the runtime " + spec.FromAPK})
 		}
 	}
 	if allocator != "" {
-		asked = append(asked, Asked{allocator, "the allocator"})
+		asked = append(asked, spec.Asked{Name: allocator, At: "the allocator"})
 	}
 	return asked
 }
 
 // explainAsked adds to an error of the solver where the packages are asked for that cannot be had, or that need what
 // cannot be had.
-func explainAsked(err error, asked []Asked, indexes []*apk.Index) error {
+func explainAsked(err error, asked []spec.Asked, indexes []*apk.Index) error {
 	var unsolved *solve.Error
 	if !errors.As(err, &unsolved) {
 		return err

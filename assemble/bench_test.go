@@ -15,6 +15,8 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/fixture"
 	"github.com/pyimg/pyimg/layers"
@@ -56,7 +58,7 @@ func BenchmarkAssembleWarm(b *testing.B) {
 	b.Run("python", func(b *testing.B) {
 		s := sharedFolder(b)
 		runtimes := filepath.Join(s, "runtimes")
-		spec, err := assemble.ParseSpec("python.yaml", fmt.Appendf(nil, `alpine: {branch: v3.20, mirrors: [%q], repositories: [main, community], keys: [%q]}
+		spec, err := spec.Parse("python.yaml", fmt.Appendf(nil, `alpine: {branch: v3.20, mirrors: [%q], repositories: [main, community], keys: [%q]}
 packages: [alpine-baselayout, alpine-release, apk-tools, busybox]
 runtime:
   - {python: "3.13", source: %q, prefix: /usr/local}
@@ -73,7 +75,7 @@ image: {cmd: [python3]}
 	})
 }
 
-func benchWarm(b *testing.B, spec assemble.Spec, trust func(*apk.Keyring) error) {
+func benchWarm(b *testing.B, spec spec.Spec, trust func(*apk.Keyring) error) {
 	b.Helper()
 	dir := b.TempDir()
 	run := func() {
@@ -113,7 +115,7 @@ func sharedFolder(b *testing.B) string {
 	return dir
 }
 
-func benchWorld(b *testing.B) (assemble.Spec, []*fixture.Archive) {
+func benchWorld(b *testing.B) (spec.Spec, []*fixture.Archive) {
 	b.Helper()
 	ix := fixture.Index{Arch: "x86_64"}
 	for i := range 20 {
@@ -139,16 +141,16 @@ func benchWorld(b *testing.B) (assemble.Spec, []*fixture.Archive) {
 	for _, a := range ix.Archives {
 		text += a.Package.Name + ", "
 	}
-	spec, err := assemble.ParseSpec("bench.yaml", []byte(text+"]\n"))
+	spec, err := spec.Parse("bench.yaml", []byte(text+"]\n"))
 	if err != nil {
 		b.Fatal(err)
 	}
 	return spec, ix.Archives
 }
 
-func benchBuild(b *testing.B, spec assemble.Spec, store *layers.Store, trust func(*apk.Keyring) error) {
+func benchBuild(b *testing.B, spec spec.Spec, store *layers.Store, trust func(*apk.Keyring) error) {
 	b.Helper()
-	src := assemble.Sources{Fetch: &fetch.Client{}, Keyring: apk.NewKeyring(), Store: store}
+	src := input.Access{Fetch: &fetch.Client{}, Keyring: apk.NewKeyring(), Store: store}
 	if err := trust(src.Keyring); err != nil {
 		b.Fatal(err)
 	}

@@ -16,8 +16,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/pyimg/pyimg/apk/root"
-	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/check"
+	"github.com/pyimg/pyimg/assemble/image"
 	"github.com/pyimg/pyimg/internal/fixture"
 	"github.com/pyimg/pyimg/layers"
 )
@@ -100,7 +100,7 @@ func TestBrokenImagesAreRefused(t *testing.T) {
 			}
 			_, err := build(t, w.spec(t, names, more), w.sources(t))
 			// What cmd takes for a failed verification.
-			var verify *assemble.VerifyError
+			var verify *check.UnsoundError
 			var conflict *root.ConflictError
 			var member *layers.MemberError
 			if !errors.As(err, &verify) && !errors.As(err, &conflict) && !errors.As(err, &member) || !strings.Contains(err.Error(), b.want) {
@@ -159,7 +159,7 @@ func TestVerifyFindsBrokenImages(t *testing.T) {
 				t.Fatal(err)
 			}
 			index := b.finished(t)
-			found, _, err := assemble.VerifyIndex(t.Context(), index, store, nil)
+			found, _, err := image.Verify(t.Context(), index, store, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

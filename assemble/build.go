@@ -11,6 +11,11 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/pyimg/pyimg/apk/root"
+	"github.com/pyimg/pyimg/assemble/check"
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/glob"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -20,24 +25,24 @@ type BuildOptions struct {
 	// among the inputs. SOURCE_DATE_EPOCH is meant to come in here.
 	Created time.Time
 	// Verified is told what verifying found, platform by platform in the spec's order, also where Build fails then; nil: nobody.
-	Verified func(PlatformFindings)
+	Verified func(check.Report)
 }
 
 // Build ingests what the plan names and makes what it lacks, for all platforms at once, and verifies the result. The
 // error is a *VerifyError (errors.As) for an image that could not start; nothing is written then but the store.
-func Build(ctx context.Context, plan Plan, src Sources, o BuildOptions) (Lock, error) {
-	return layers.Healing(func() (Lock, error) { return build(ctx, plan, src, o) })
+func Build(ctx context.Context, plan Plan, src input.Access, o BuildOptions) (lock.Lock, error) {
+	return layers.Healing(func() (lock.Lock, error) { return build(ctx, plan, src, o) })
 }
 
-func build(ctx context.Context, plan Plan, src Sources, o BuildOptions) (Lock, error) {
+func build(ctx context.Context, plan Plan, src input.Access, o BuildOptions) (lock.Lock, error) {
 	files, err := readFiles(ctx, plan.Spec, plan.filesTime(o))
 	if err != nil {
-		return Lock{}, err
+		return lock.Lock{}, err
 	}
 	defer files.close()
 	units, err := ingestPackages(ctx, plan, src)
 	if err != nil {
-		return Lock{}, err
+		return lock.Lock{}, err
 	}
 	builds := make([]*platformBuild, len(plan.Platforms))
 	err = eachPlatform(plan.Spec.Platforms, func(i int) error {
@@ -51,36 +56,36 @@ func build(ctx context.Context, plan Plan, src Sources, o BuildOptions) (Lock, e
 		}
 	}
 	if err != nil {
-		return Lock{}, err
+		return lock.Lock{}, err
 	}
-	lock := Lock{Version: LockVersion, Spec: plan.Spec.Digest(), Untrusted: src.AllowUntrusted, Annotations: plan.Spec.Image.Annotations, Files: files.locked()}
+	lock := lock.Lock{Version: lock.Version, Spec: plan.Spec.Digest(), Untrusted: src.AllowUntrusted, Annotations: plan.Spec.Image.Annotations, Files: files.locked()}
 	warnings := make([][]string, len(builds))
 	for i, b := range builds {
 		warnings[i] = b.warnings
 		lock.Platforms = append(lock.Platforms, b.locked())
 	}
-	src.warn(plan.Spec.Platforms, warnings)
-	return lock, lock.seal()
+	src.WarnAll(plan.Spec.Platforms, warnings)
+	return lock, lock.Seal()
 }
 
 // platformBuild is the build of one platform. Its steps fill it in, in the order of run.
 type platformBuild struct {
-	spec         Spec
+	spec         spec.Spec
 	plan         PlatformPlan
 	units        []unit
 	store        *layers.Store
 	created      time.Time
-	repositories repositories
+	repositories spec.Repositories
 	files        *hostFiles
 
 	root     *root.Root
-	layers   []LockedLayer
+	layers   []lock.Layer
 	tree     *layers.Tree    // of the layers but for the last; with it, once generate has run
 	stated   map[string]bool // folders whose owner and mode the spec says
 	accounts []metaItem      // what the spec's accounts add to the last layer
 	items    []metaItem      // the last layer
 	config   v1.Config
-	found    *PlatformFindings // once verify has run
+	found    *check.Report // once verify has run
 	warnings []string
 }
 
@@ -134,7 +139,7 @@ func (b *platformBuild) install(context.Context) error {
 	}
 	var err error
 	b.root, err = root.Install(installed, root.Options{Dialect: b.plan.Dialect, Arch: b.plan.Platform.Alpine(),
-		Passwd: b.spec.Accounts.passwdText(), Group: b.spec.Accounts.groupText()})
+		Passwd: passwdText(b.spec.Accounts), Group: groupText(b.spec.Accounts)})
 	if err != nil {
 		return err
 	}
@@ -165,7 +170,7 @@ func (b *platformBuild) cut(ctx context.Context) (err error) {
 	if len(b.files.items) > 0 {
 		others++
 	}
-	var unused excludes
+	var unused glob.List
 	b.layers, unused, err = packageLayers(ctx, b.spec.Layers, b.spec.Exclude, others, b.units, b.root, b.store)
 	b.warnExcluded(unused)
 	for _, r := range b.plan.Runtimes {
@@ -212,21 +217,21 @@ func (b *platformBuild) decide(path string, old, new int) (bool, error) {
 	case new < len(b.layers) && b.layerName(new) == filesName:
 		return true, nil // addFiles has seen that it may
 	case new < len(b.layers):
-		return false, unsound("layer-conflict", "/"+path, "keep one out with the exclude of a runtime", "/%s is in %s and in %s",
+		return false, check.Unsound("layer-conflict", "/"+path, "keep one out with the exclude of a runtime", "/%s is in %s and in %s",
 			path, b.layerName(old), b.layerName(new))
 	case old < packages:
 		return true, nil // a package's own copy of what apk writes
 	case slices.ContainsFunc(b.accounts, func(i metaItem) bool { return i.header.Name == path }):
 		return true, nil // what is there, and more
 	}
-	return false, unsound("layer-conflict", "/"+path, "keep it out with the exclude of the runtime or of files", "/%s is in %s, but it is apk's own", path, b.layerName(old))
+	return false, check.Unsound("layer-conflict", "/"+path, "keep it out with the exclude of the runtime or of files", "/%s is in %s, but it is apk's own", path, b.layerName(old))
 }
 
 // throughSymlink refuses a tree in which a layer's path leads through another layer's symlink.
 func (b *platformBuild) throughSymlink() error {
 	for n := range b.tree.All() {
 		if n.Through != "" {
-			return unsound("layer-symlink", "/"+n.Path, "move it with prefix or exclude it",
+			return check.Unsound("layer-symlink", "/"+n.Path, "move it with prefix or exclude it",
 				"%s has a path below /%s, which is a symlink in another layer", b.layerName(n.Layer), n.Through)
 		}
 	}

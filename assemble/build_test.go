@@ -15,6 +15,10 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/check"
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/fixture"
 	"github.com/pyimg/pyimg/layers"
@@ -60,7 +64,7 @@ func (w world) publish(t *testing.T, packages ...fixture.Package) {
 	}
 }
 
-func (w world) sources(t *testing.T) assemble.Sources {
+func (w world) sources(t *testing.T) input.Access {
 	t.Helper()
 	store, err := layers.OpenStore(t.TempDir())
 	if err != nil {
@@ -71,13 +75,13 @@ func (w world) sources(t *testing.T) assemble.Sources {
 	if err := ring.Add(key.Name, key.PublicPEM()); err != nil {
 		t.Fatal(err)
 	}
-	return assemble.Sources{Fetch: &fetch.Client{}, Keyring: ring, Store: store}
+	return input.Access{Fetch: &fetch.Client{}, Keyring: ring, Store: store}
 }
 
 // spec asks for packages of the world; more is YAML to add.
-func (w world) spec(t *testing.T, packages, more string) assemble.Spec {
+func (w world) spec(t *testing.T, packages, more string) spec.Spec {
 	t.Helper()
-	s, err := assemble.ParseSpec("test.yaml", fmt.Appendf(nil, "alpine: {repositories: [%s/main], dialect: 2}\nplatforms: [linux/amd64]\npackages: [%s]\n%s",
+	s, err := spec.Parse("test.yaml", fmt.Appendf(nil, "alpine: {repositories: [%s/main], dialect: 2}\nplatforms: [linux/amd64]\npackages: [%s]\n%s",
 		w.dir, packages, more))
 	if err != nil {
 		t.Fatal(err)
@@ -85,25 +89,25 @@ func (w world) spec(t *testing.T, packages, more string) assemble.Spec {
 	return s
 }
 
-func build(t *testing.T, s assemble.Spec, src assemble.Sources) (assemble.Lock, error) {
+func build(t *testing.T, s spec.Spec, src input.Access) (lock.Lock, error) {
 	t.Helper()
 	plan, err := assemble.Resolve(t.Context(), s, src)
 	if err != nil {
-		return assemble.Lock{}, err
+		return lock.Lock{}, err
 	}
 	return assemble.Build(t.Context(), plan, src, assemble.BuildOptions{})
 }
 
-// image builds a spec for one platform, and returns the layers by what they hold, and the tree that they make.
-func image(t *testing.T, s assemble.Spec, src assemble.Sources) (map[string]assemble.LockedLayer, *layers.Tree) {
+// builtImage builds a spec for one platform, and returns the layers by what they hold, and the tree that they make.
+func builtImage(t *testing.T, s spec.Spec, src input.Access) (map[string]lock.Layer, *layers.Tree) {
 	t.Helper()
-	lock, err := build(t, s, src)
+	locked, err := build(t, s, src)
 	if err != nil {
 		t.Fatal(err)
 	}
-	byFrom := make(map[string]assemble.LockedLayer)
+	byFrom := make(map[string]lock.Layer)
 	var ls []layers.TreeLayer
-	for _, l := range lock.Platforms[0].Layers {
+	for _, l := range locked.Platforms[0].Layers {
 		byFrom[l.From] = l
 		ls = append(ls, layers.TreeLayer{Name: l.From, Entries: src.Store.Entries(l.Digest)})
 	}
@@ -119,7 +123,7 @@ func file(path, body string) fixture.File { return fixture.File{Path: path, Body
 func TestPackageThatNeedsNoChangeIsItsOwnLayer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fixture.Package{Name: "a", Files: []fixture.File{file("usr/a", "a")}})
-	got, _ := image(t, w.spec(t, "a", ""), w.sources(t))
+	got, _ := builtImage(t, w.spec(t, "a", ""), w.sources(t))
 	l := got["apk a=1-r0"]
 	if want := "sha256:" + w.archives["a"].DataHash(); l.Digest != want || why(l) != "" {
 		t.Errorf("layer %s (%s), want the data stream %s", l.Digest, why(l), want)
@@ -143,7 +147,7 @@ func TestPackageIsTranscodedOnlyWhereItMust(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, c.packages...)
-			got, tree := image(t, w.spec(t, "z", ""), w.sources(t))
+			got, tree := builtImage(t, w.spec(t, "z", ""), w.sources(t))
 			if l := got["apk z=1-r0"]; !strings.Contains(why(l), c.reason) || l.Digest == "sha256:"+w.archives["z"].DataHash() {
 				t.Errorf("layer %s, reason %q, want a transcoded one because of %q", l.Digest, why(l), c.reason)
 			}
@@ -162,7 +166,7 @@ func TestTranscodedOwnerIsTheRootsOwn(t *testing.T) {
 	w := newWorld(t,
 		fixture.Package{Name: "acct", Files: []fixture.File{file("etc/passwd", "app:x:77:88::/:/bin/sh\n"), file("etc/group", "app:x:88:\n")}},
 		fixture.Package{Name: "z", Depends: []string{"acct"}, Files: []fixture.File{{Path: "usr/z", Body: []byte("z"), Uname: "app", Gname: "app"}}})
-	_, tree := image(t, w.spec(t, "z", ""), w.sources(t))
+	_, tree := builtImage(t, w.spec(t, "z", ""), w.sources(t))
 	n, err := tree.Lstat("usr/z")
 	if err != nil {
 		t.Fatal(err)
@@ -178,7 +182,7 @@ func TestPathThatLostIsCoveredByOrder(t *testing.T) {
 	w := newWorld(t,
 		fixture.Package{Name: "old", Replaces: []string{"new"}, ReplacesPriority: 9, Files: []fixture.File{file("etc/conf", "old")}},
 		fixture.Package{Name: "new", Depends: []string{"old"}, Files: []fixture.File{file("etc/conf", "newer"), file("etc/more", "x")}})
-	got, tree := image(t, w.spec(t, "new", ""), w.sources(t))
+	got, tree := builtImage(t, w.spec(t, "new", ""), w.sources(t))
 	for name, l := range got {
 		if strings.HasPrefix(name, "apk ") && name != "apk database" && why(l) != "" {
 			t.Errorf("%s was transcoded: %s", name, why(l))
@@ -200,7 +204,7 @@ func TestPathThatLostBelowASymlinkIsDropped(t *testing.T) {
 		fixture.Package{Name: "b", Depends: []string{"a"}, Files: []fixture.File{file("opt/link/x", "lost")}},
 		fixture.Package{Name: "c", Depends: []string{"b"}, Replaces: []string{"b"}, Files: []fixture.File{file("opt/dir/x", "won")}})
 	for _, strategy := range []string{"package", "single"} {
-		_, tree := image(t, w.spec(t, "c", "layers: {strategy: "+strategy+"}"), w.sources(t))
+		_, tree := builtImage(t, w.spec(t, "c", "layers: {strategy: "+strategy+"}"), w.sources(t))
 		n, err := tree.Lstat("opt/link")
 		if err != nil {
 			t.Fatal(err)
@@ -221,7 +225,7 @@ func TestHardLinkOutlivesItsLostTarget(t *testing.T) {
 	w := newWorld(t, fixture.Package{Name: "a", Files: []fixture.File{file("usr/one", "a's"), {Path: "usr/two", Hardlink: "usr/one"}}},
 		fixture.Package{Name: "b", Depends: []string{"a"}, Replaces: []string{"a"}, Files: []fixture.File{file("usr/one", "from b")}})
 	for _, strategy := range []string{"package", "single"} {
-		_, tree := image(t, w.spec(t, "b", "layers: {strategy: "+strategy+"}"), w.sources(t))
+		_, tree := builtImage(t, w.spec(t, "b", "layers: {strategy: "+strategy+"}"), w.sources(t))
 		for name, size := range map[string]int{"usr/one": len("from b"), "usr/two": len("a's")} {
 			n, err := tree.Lstat(name)
 			if err != nil {
@@ -238,7 +242,7 @@ func TestFolderOverAnothersFileIsDropped(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fixture.Package{Name: "a", Files: []fixture.File{file("usr/x", "file")}},
 		fixture.Package{Name: "b", Depends: []string{"a"}, Files: []fixture.File{{Path: "usr/x", Dir: true}, file("usr/y", "y")}})
-	_, tree := image(t, w.spec(t, "b", ""), w.sources(t))
+	_, tree := builtImage(t, w.spec(t, "b", ""), w.sources(t))
 	if n, err := tree.Lstat("usr/x"); err != nil || n.IsDir() {
 		t.Errorf("usr/x is %+v, %v; want the file, as apk keeps it", n, err)
 	}
@@ -275,9 +279,9 @@ func TestDatabaseFollowsTheIndexOnAWarmCache(t *testing.T) {
 		t.Fatal(err)
 	}
 	src := one.sources(t)
-	got := make(map[string]assemble.LockedLayer)
+	got := make(map[string]lock.Layer)
 	for name, w := range map[string]world{"one": one, "other": other} {
-		layers, _ := image(t, w.spec(t, "a", ""), src)
+		layers, _ := builtImage(t, w.spec(t, "a", ""), src)
 		got[name] = layers["apk database"]
 	}
 	if got["one"].Digest == got["other"].Digest {
@@ -352,9 +356,9 @@ func TestMergedLayersHoldTheSameTree(t *testing.T) {
 	}
 }
 
-func paths(t *testing.T, w world, src assemble.Sources, names []string, more string, want int) []string {
+func paths(t *testing.T, w world, src input.Access, names []string, more string, want int) []string {
 	t.Helper()
-	byFrom, tree := image(t, w.spec(t, strings.Join(names, ", "), more), src)
+	byFrom, tree := builtImage(t, w.spec(t, strings.Join(names, ", "), more), src)
 	if len(byFrom) != want {
 		t.Errorf("with %q there are %d layers, want %d", more, len(byFrom), want)
 	}
@@ -378,7 +382,7 @@ func TestIndexIsTheSameOnAnyCache(t *testing.T) {
 	w := world{dir: dir}
 	digests := make(map[string]bool)
 	for jobs, platforms := range map[int]string{1: "[amd64, arm64]", 4: "[arm64, amd64]", 16: "[aarch64, x86_64]"} {
-		s, err := assemble.ParseSpec("t.yaml", fmt.Appendf(nil,
+		s, err := spec.Parse("t.yaml", fmt.Appendf(nil,
 			"alpine: {branch: v3.20, mirrors: [%s]}\nplatforms: %s\npackages: [alpine-baselayout, busybox]\nruntime: {source: apk}\nallocator: jemalloc\nimage: {cmd: [python3]}\n", dir, platforms))
 		if err != nil {
 			t.Fatal(err)
@@ -398,16 +402,16 @@ func TestIndexIsTheSameOnAnyCache(t *testing.T) {
 }
 
 // checkIndex holds the index against its lock: digests, and a history entry and a diff ID for each layer.
-func checkIndex(t *testing.T, lock assemble.Lock, src assemble.Sources) {
+func checkIndex(t *testing.T, l lock.Lock, src input.Access) {
 	t.Helper()
-	index, err := lock.Index(t.Context(), assemble.FromStore(src.Store))
+	index, err := l.Index(t.Context(), lock.FromStore(src.Store))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d, err := index.Digest(); err != nil || d.String() != lock.Digest {
-		t.Errorf("index digest %s, %v; the lock has %s", d, err, lock.Digest)
+	if d, err := index.Digest(); err != nil || d.String() != l.Digest {
+		t.Errorf("index digest %s, %v; the lock has %s", d, err, l.Digest)
 	}
-	for _, p := range lock.Platforms {
+	for _, p := range l.Platforms {
 		h, err := v1.NewHash(p.Manifest)
 		if err != nil {
 			t.Fatal(err)
@@ -471,7 +475,7 @@ func TestVerifyFindsWhatCannotStart(t *testing.T) {
 		t.Run(more, func(t *testing.T) {
 			t.Parallel()
 			_, err := build(t, w.spec(t, "musl, app, bad", more), w.sources(t))
-			var verify *assemble.VerifyError
+			var verify *check.UnsoundError
 			switch {
 			case want == "" && err != nil:
 				t.Errorf("build: %v, want it to pass", err)
@@ -532,7 +536,7 @@ func TestCancelledBuildStops(t *testing.T) {
 }
 
 // why is what people read of why a layer was made; "" for a verbatim one.
-func why(l assemble.LockedLayer) string {
+func why(l lock.Layer) string {
 	var texts []string
 	for _, r := range l.Reasons {
 		texts = append(texts, r.String())

@@ -6,13 +6,15 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/pyimg/pyimg/assemble/spec"
 )
 
 // defaultPath is what a container runtime would set, stated so that the image does not depend on it.
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // imageConfig is the configuration of a container of this platform's image.
-func imageConfig(s Spec, plan PlatformPlan) v1.Config {
+func imageConfig(s spec.Spec, plan PlatformPlan) v1.Config {
 	i := s.Image
 	return v1.Config{
 		User:         i.User,
@@ -28,7 +30,7 @@ func imageConfig(s Spec, plan PlatformPlan) v1.Config {
 }
 
 // environment is PATH first and the rest by name; what the spec sets wins over what runtimes and allocator ask for.
-func environment(s Spec, plan PlatformPlan) []string {
+func environment(s spec.Spec, plan PlatformPlan) []string {
 	env := map[string]string{"PATH": defaultPath}
 	maps.Copy(env, plan.Env)
 	maps.Copy(env, s.Image.Env)

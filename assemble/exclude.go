@@ -8,14 +8,17 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/apk/root"
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/internal/glob"
+	"github.com/pyimg/pyimg/internal/rootpath"
 	"github.com/pyimg/pyimg/layers"
 )
 
 // An exclusion is the work of excludePaths.
 type exclusion struct {
-	excludes
+	glob.List
 	at    []map[string]string // by package and member: where it lies, but for folders
-	links *dirLinks
+	links *rootpath.Links
 	used  map[string]bool // globs that match a path
 	empty []bool          // by package: nothing but folders is left of it
 }
@@ -23,8 +26,8 @@ type exclusion struct {
 // excludePaths drops the paths that x excludes from the packages. They are meant as they lie in the image, and what
 // apk's database says of them stays: it is what "apk add" and then rm(1) leave, and apk audit, which lists them, and
 // scanners, which ask what was installed, are right.
-func excludePaths(x excludes, units []unit, all []*edits, root *root.Root, store *layers.Store) (exclusion, error) {
-	e := exclusion{excludes: x, at: make([]map[string]string, len(units)), links: new(dirLinks),
+func excludePaths(x glob.List, units []unit, all []*edits, root *root.Root, store *layers.Store) (exclusion, error) {
+	e := exclusion{List: x, at: make([]map[string]string, len(units)), links: new(rootpath.Links),
 		used: make(map[string]bool), empty: make([]bool, len(units))}
 	if len(x) == 0 {
 		return e, nil
@@ -33,9 +36,9 @@ func excludePaths(x excludes, units []unit, all []*edits, root *root.Root, store
 		e.at[i] = make(map[string]string)
 	}
 	for f := range root.Files() {
-		e.at[f.Package][clean(f.Member)] = f.Path
+		e.at[f.Package][rootpath.Clean(f.Member)] = f.Path
 		if f.Header.Typeflag == tar.TypeSymlink {
-			e.links.set(f.Path, f.Header.Linkname)
+			e.links.Set(f.Path, f.Header.Linkname)
 		}
 	}
 	for i, u := range units {
@@ -62,10 +65,10 @@ func (e *exclusion) exclude(i int, members iter.Seq2[layers.Entry, error], to *e
 		}
 		at, ok := e.at[i][name]
 		if !ok {
-			at = e.links.resolve(name)
+			at = e.links.Resolve(name)
 		}
 		e.mark(at)
-		if !e.has(at) {
+		if !e.Has(at) {
 			if m.Header.Typeflag != tar.TypeDir { // folders that no layer states are the last one's, see dirItems
 				kept++
 			}
@@ -76,7 +79,7 @@ func (e *exclusion) exclude(i int, members iter.Seq2[layers.Entry, error], to *e
 		dropped++
 	}
 	if dropped > 0 {
-		to.because(reason(ReasonExcluded, dropped))
+		to.because(lock.NewReason(lock.ReasonExcluded, dropped))
 	}
 	e.empty[i] = dropped > 0 && kept == 0
 	return nil
@@ -84,16 +87,16 @@ func (e *exclusion) exclude(i int, members iter.Seq2[layers.Entry, error], to *e
 
 // mark notes which globs match a path.
 func (e *exclusion) mark(p string) {
-	for _, glob := range e.excludes {
-		if !e.used[glob] && covers(strings.TrimPrefix(glob, "!"), p) {
-			e.used[glob] = true
+	for _, pattern := range e.List {
+		if !e.used[pattern] && glob.Covers(strings.TrimPrefix(pattern, "!"), p) {
+			e.used[pattern] = true
 		}
 	}
 }
 
 // unused are the globs that match no path.
-func (e *exclusion) unused() excludes {
-	return slices.DeleteFunc(slices.Clone(e.excludes), func(glob string) bool { return e.used[glob] })
+func (e *exclusion) unused() glob.List {
+	return slices.DeleteFunc(slices.Clone(e.List), func(glob string) bool { return e.used[glob] })
 }
 
 // without leaves out the packages of which nothing but folders is left.
@@ -105,13 +108,13 @@ func (e *exclusion) without(groups [][]int) [][]int {
 }
 
 // warnExcluded says what excluding paths costs, and which of it was in vain.
-func (b *platformBuild) warnExcluded(unused excludes) {
+func (b *platformBuild) warnExcluded(unused glob.List) {
 	for _, glob := range unused {
 		b.warnings = append(b.warnings, fmt.Sprintf("exclude %q matches no path of a package; a runtime and files have an exclude of their own", glob))
 	}
 	var names []string
 	for _, l := range b.layers {
-		if len(l.Reasons) == 1 && l.Reasons[0].Code == ReasonExcluded {
+		if len(l.Reasons) == 1 && l.Reasons[0].Code == lock.ReasonExcluded {
 			names = append(names, strings.TrimPrefix(l.From, "apk "))
 		}
 	}

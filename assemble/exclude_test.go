@@ -5,7 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fixture"
 	"github.com/pyimg/pyimg/layers"
 )
@@ -20,7 +21,7 @@ func excludeWorld(t *testing.T) world {
 }
 
 // warnings builds a spec and returns what a person is told.
-func warnings(t *testing.T, s assemble.Spec, src assemble.Sources) []string {
+func warnings(t *testing.T, s spec.Spec, src input.Access) []string {
 	t.Helper()
 	var got []string
 	src.Warn = func(text string) { got = append(got, text) }
@@ -42,7 +43,7 @@ func TestExcludedPathsAreNotInTheImage(t *testing.T) {
 	t.Parallel()
 	for _, strategy := range []string{"package", "single"} {
 		w := excludeWorld(t)
-		got, tree := image(t, w.spec(t, "prog, manuals, lib", "exclude: [usr/share/man/**]\nlayers: {strategy: "+strategy+"}\n"), w.sources(t))
+		got, tree := builtImage(t, w.spec(t, "prog, manuals, lib", "exclude: [usr/share/man/**]\nlayers: {strategy: "+strategy+"}\n"), w.sources(t))
 		for _, p := range treePaths(tree) {
 			if strings.HasPrefix(p, "usr/share/man") {
 				t.Errorf("%s: %s is in the image", strategy, p)
@@ -60,7 +61,7 @@ func TestExcludedPathsAreNotInTheImage(t *testing.T) {
 func TestExcludeTranscodesOnlyTheLayersConcerned(t *testing.T) {
 	t.Parallel()
 	w := excludeWorld(t)
-	got, _ := image(t, w.spec(t, "prog, lib", "exclude: usr/share/man\n"), w.sources(t))
+	got, _ := builtImage(t, w.spec(t, "prog, lib", "exclude: usr/share/man\n"), w.sources(t))
 	if l := got["apk prog=1-r0"]; why(l) != "5 paths are excluded" {
 		t.Errorf("the reason of prog's layer is %q", why(l))
 	}
@@ -72,7 +73,7 @@ func TestExcludeTranscodesOnlyTheLayersConcerned(t *testing.T) {
 func TestExcludeTakesBack(t *testing.T) {
 	t.Parallel()
 	w := excludeWorld(t)
-	_, tree := image(t, w.spec(t, "prog", "exclude: [usr/share/man/**, \"!usr/share/man/de/**\"]\n"), w.sources(t))
+	_, tree := builtImage(t, w.spec(t, "prog", "exclude: [usr/share/man/**, \"!usr/share/man/de/**\"]\n"), w.sources(t))
 	if _, err := tree.Lstat("usr/share/man/de/prog.1"); err != nil {
 		t.Error(err)
 	}
@@ -93,7 +94,7 @@ func TestExcludeMeansPathsOfTheImage(t *testing.T) {
 	w := newWorld(t,
 		fixture.Package{Name: "base", Files: []fixture.File{{Path: "run", Dir: true}, {Path: "var/run", Link: "../run"}}},
 		fixture.Package{Name: "z", Depends: []string{"base"}, Files: []fixture.File{file("var/run/z/pid", "1"), file("usr/z", "z")}})
-	_, tree := image(t, w.spec(t, "z", "exclude: run/z\n"), w.sources(t))
+	_, tree := builtImage(t, w.spec(t, "z", "exclude: run/z\n"), w.sources(t))
 	if slices.ContainsFunc(treePaths(tree), func(p string) bool { return strings.Contains(p, "run/z") }) {
 		t.Errorf("run/z is in the image: %q", treePaths(tree))
 	}
@@ -104,7 +105,7 @@ func TestExcludedPathShowsNoOtherPackages(t *testing.T) {
 	w := newWorld(t,
 		fixture.Package{Name: "old", Files: []fixture.File{file("etc/conf", "old"), file("usr/old", "x")}},
 		fixture.Package{Name: "new", Depends: []string{"old"}, Replaces: []string{"old"}, Files: []fixture.File{file("etc/conf", "newer"), file("usr/new", "x")}})
-	_, tree := image(t, w.spec(t, "new", "exclude: etc/conf\n"), w.sources(t))
+	_, tree := builtImage(t, w.spec(t, "new", "exclude: etc/conf\n"), w.sources(t))
 	if n, err := tree.Lstat("etc/conf"); err == nil {
 		t.Errorf("etc/conf is in the image, with %d bytes", n.Entry.Header.Size)
 	}

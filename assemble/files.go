@@ -15,6 +15,10 @@ import (
 
 	"github.com/bmatcuk/doublestar/v4"
 
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/glob"
+	"github.com/pyimg/pyimg/internal/rootpath"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -51,18 +55,18 @@ func (f *hostFiles) close() {
 }
 
 // readFiles finds the files of the spec and reads each once, for its digest. All get the same time.
-func readFiles(ctx context.Context, s Spec, at time.Time) (*hostFiles, error) {
+func readFiles(ctx context.Context, s spec.Spec, at time.Time) (*hostFiles, error) {
 	f := &hostFiles{time: at}
 	var errs []error
 	if len(s.Files) > 0 {
 		var err error
-		if f.folder, err = s.openFolder(ctx); err != nil {
+		if f.folder, err = openFolder(ctx, s); err != nil {
 			return nil, err
 		}
 	}
 	for i, d := range s.Dirs {
 		f.items = append(f.items, fileItem{by: fmt.Sprintf("dirs[%d]", i), stated: true, header: tar.Header{
-			Typeflag: tar.TypeDir, Name: clean(d.Path), Mode: cmp.Or(d.Mode, defaultDirMode), Uid: d.UID, Gid: d.GID, ModTime: at}})
+			Typeflag: tar.TypeDir, Name: rootpath.Clean(d.Path), Mode: cmp.Or(d.Mode, defaultDirMode), Uid: d.UID, Gid: d.GID, ModTime: at}})
 	}
 	for i, e := range s.Files {
 		r := filesReader{entry: e, by: fmt.Sprintf("files[%d] (%s)", i, e.From), folder: f.folder, time: at}
@@ -78,7 +82,7 @@ func readFiles(ctx context.Context, s Spec, at time.Time) (*hostFiles, error) {
 	return f, nil
 }
 
-func (s Spec) openFolder(ctx context.Context) (*layers.Folder, error) {
+func openFolder(ctx context.Context, s spec.Spec) (*layers.Folder, error) {
 	if s.Folder != nil {
 		return s.Folder(ctx)
 	}
@@ -87,7 +91,7 @@ func (s Spec) openFolder(ctx context.Context) (*layers.Folder, error) {
 
 // A filesReader reads one entry of files.
 type filesReader struct {
-	entry  Files
+	entry  spec.Files
 	by     string
 	folder *layers.Folder
 	time   time.Time
@@ -95,23 +99,23 @@ type filesReader struct {
 }
 
 func (r *filesReader) read(ctx context.Context) error {
-	base, glob := path.Clean(r.entry.From), ""
+	base, pattern := path.Clean(r.entry.From), ""
 	if strings.ContainsAny(r.entry.From, `*?[{\`) {
-		base, glob = doublestar.SplitPattern(base)
+		base, pattern = doublestar.SplitPattern(base)
 	}
 	err := r.folder.Walk(ctx, base, func(name string, info fs.FileInfo) error {
 		rel := below(base, name)
 		switch {
-		case glob == "" || rel != "" && covers(glob, rel):
-		case info.IsDir() && mayLead(glob, rel):
+		case pattern == "" || rel != "" && glob.Covers(pattern, rel):
+		case info.IsDir() && glob.MayLead(pattern, rel):
 			return nil
 		case info.IsDir():
 			return fs.SkipDir
 		default:
 			return nil
 		}
-		if rel != "" && excludes(r.entry.Exclude).has(rel) {
-			if info.IsDir() && !excludes(r.entry.Exclude).takesBack() {
+		if rel != "" && glob.List(r.entry.Exclude).Has(rel) {
+			if info.IsDir() && !glob.List(r.entry.Exclude).TakesBack() {
 				return fs.SkipDir
 			}
 			return nil
@@ -147,7 +151,7 @@ func (r *filesReader) add(ctx context.Context, name, rel string, info fs.FileInf
 		to = path.Join(to, path.Base(name))
 	}
 	item := fileItem{by: r.by, from: file, replace: r.entry.Replace, header: tar.Header{
-		Name: clean(to), Uid: r.entry.UID, Gid: r.entry.GID, ModTime: r.time}}
+		Name: rootpath.Clean(to), Uid: r.entry.UID, Gid: r.entry.GID, ModTime: r.time}}
 	switch h := &item.header; {
 	case info.IsDir():
 		h.Typeflag, h.Mode = tar.TypeDir, cmp.Or(r.entry.DirMode, defaultDirMode)
@@ -172,25 +176,25 @@ func (b *platformBuild) addFiles(ctx context.Context) error {
 	if len(b.files.items) == 0 {
 		return nil
 	}
-	p := placing{build: b, under: b.tree, links: new(dirLinks), at: make(map[string]fileItem)}
+	p := placing{build: b, under: b.tree, links: new(rootpath.Links), at: make(map[string]fileItem)}
 	members, err := p.place(b.files.items)
 	if err != nil {
 		return err
 	}
 	b.stated = p.stated()
-	blob, err := b.store.MakeFiles(ctx, b.files.folder, members, b.spec.Layers.making())
+	blob, err := b.store.MakeFiles(ctx, b.files.folder, members, b.spec.Layers.MakeOptions())
 	if err != nil {
 		return fmt.Errorf("making the layer of the spec's files: %w", err)
 	}
-	b.layers = append(b.layers, newLayer(blob, filesName, []Reason{reason(ReasonGenerated)}, nil))
+	b.layers = append(b.layers, lock.NewLayer(blob, filesName, []lock.Reason{lock.NewReason(lock.ReasonGenerated)}, nil))
 	return b.tree.Add(layers.TreeLayer{Name: filesName, Entries: b.store.Entries(blob.Digest)})
 }
 
 // A placing finds out where files lie in one platform's image.
 type placing struct {
 	build *platformBuild
-	under *layers.Tree // of the layers below
-	links *dirLinks    // symlinks of these, and of the files
+	under *layers.Tree    // of the layers below
+	links *rootpath.Links // symlinks of these, and of the files
 	at    map[string]fileItem
 	errs  []error
 }
@@ -200,13 +204,13 @@ type placing struct {
 func (p *placing) place(items []fileItem) ([]layers.FileMember, error) {
 	for n := range p.under.All() {
 		if h := n.Entry.Header; h.Typeflag == tar.TypeSymlink {
-			p.links.set(n.Path, h.Linkname)
+			p.links.Set(n.Path, h.Linkname)
 		}
 	}
 	isLink := func(i fileItem) bool { return i.header.Typeflag == tar.TypeSymlink }
 	for _, i := range items {
 		if isLink(i) {
-			p.links.set(p.resolve(i), i.header.Linkname)
+			p.links.Set(p.resolve(i), i.header.Linkname)
 		}
 	}
 	for _, i := range items {
@@ -232,9 +236,9 @@ func (p *placing) place(items []fileItem) ([]layers.FileMember, error) {
 func (p *placing) resolve(i fileItem) string {
 	name := i.header.Name
 	if i.header.Typeflag == tar.TypeDir {
-		return p.links.resolve(name)
+		return p.links.Resolve(name)
 	}
-	return path.Join(p.links.resolve(path.Dir(name)), path.Base(name))
+	return path.Join(p.links.Resolve(path.Dir(name)), path.Base(name))
 }
 
 func (p *placing) fault(format string, args ...any) {

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/internal/fixture"
 	"github.com/pyimg/pyimg/layers"
 )
@@ -58,7 +59,7 @@ func fileWorld(t *testing.T) world {
 }
 
 // buildFiles builds base with files of a folder, and returns what their layer holds.
-func buildFiles(t *testing.T, dir, more string, created time.Time) (map[string]string, assemble.LockedLayer, error) {
+func buildFiles(t *testing.T, dir, more string, created time.Time) (map[string]string, lock.Layer, error) {
 	t.Helper()
 	w := fileWorld(t)
 	s, src := w.spec(t, "base", more), w.sources(t)
@@ -67,12 +68,12 @@ func buildFiles(t *testing.T, dir, more string, created time.Time) (map[string]s
 	if err != nil {
 		t.Fatal(err)
 	}
-	lock, err := assemble.Build(t.Context(), plan, src, assemble.BuildOptions{Created: created})
+	locked, err := assemble.Build(t.Context(), plan, src, assemble.BuildOptions{Created: created})
 	if err != nil {
-		return nil, assemble.LockedLayer{}, err
+		return nil, lock.Layer{}, err
 	}
-	ls := lock.Platforms[0].Layers
-	i := slices.IndexFunc(ls, func(l assemble.LockedLayer) bool { return l.From == "files" })
+	ls := locked.Platforms[0].Layers
+	i := slices.IndexFunc(ls, func(l lock.Layer) bool { return l.From == "files" })
 	if i != len(ls)-2 {
 		t.Fatalf("the layer of files is number %d of %d, want it below the last", i, len(ls))
 	}
@@ -198,7 +199,7 @@ func TestDirsChangeAPackagesFolder(t *testing.T) {
 	t.Parallel()
 	w := fileWorld(t)
 	s := w.spec(t, "base", "dirs: [{path: /var/run, mode: 1777}, {path: /tmp, mode: 0700, uid: 9}]\n")
-	_, tree := image(t, s, w.sources(t))
+	_, tree := builtImage(t, s, w.sources(t))
 	for path, want := range map[string]int64{"run": 0o1777, "tmp": 0o700} {
 		n, err := tree.Lstat(path)
 		if err != nil {
@@ -215,7 +216,7 @@ func TestFilesDoNotChangeFoldersThatAreThere(t *testing.T) {
 	w := fileWorld(t)
 	s := w.spec(t, "base", "files: {from: r, to: /, uid: 7}\n")
 	s.Dir = onDisk(t, map[string]string{"r/tmp/x": "x"})
-	_, tree := image(t, s, w.sources(t))
+	_, tree := builtImage(t, s, w.sources(t))
 	n, err := tree.Lstat("tmp")
 	if err != nil {
 		t.Fatal(err)
@@ -232,7 +233,7 @@ func TestFilesMayBeTheCommandAndTheAccounts(t *testing.T) {
 		"accounts: {users: {name: app, uid: 1000}}\nimage: {entrypoint: [/run.sh]}\n")
 	s.Dir = onDisk(t, map[string]string{"passwd": "root:x:0:0:::\n", "run.sh": "#!/bin/sh\n",
 		"sh": string(fixture.ELF{Arch: "x86_64"}.Bytes())})
-	_, tree := image(t, s, w.sources(t))
+	_, tree := builtImage(t, s, w.sources(t))
 	n, err := tree.Lstat("etc/passwd")
 	if err != nil {
 		t.Fatal(err)

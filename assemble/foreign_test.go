@@ -16,7 +16,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
-	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/image"
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fixture"
 	"github.com/pyimg/pyimg/layers"
 )
@@ -85,7 +87,7 @@ func TestForeignIndexes(t *testing.T) {
 	}
 	for name, tt := range map[string]struct {
 		index v1.ImageIndex
-		only  []assemble.Platform
+		only  []spec.Platform
 		read  string // platforms
 		aside string // platforms
 	}{
@@ -93,7 +95,7 @@ func TestForeignIndexes(t *testing.T) {
 			"linux/amd64", "windows/amd64 10.0.20348.1, unknown/unknown"},
 		"windows by its config alone":  {of(entry(x86, nil), entry(win, nil)), nil, "linux/amd64", "windows/amd64"},
 		"a platform that is not there": {partOf{of(entry(x86, &amd64), entry(arm, &arm64)), lost}, nil, "linux/amd64", "linux/arm64"},
-		"one asked for":                {partOf{of(entry(x86, &amd64), entry(arm, &arm64)), lost}, []assemble.Platform{{OS: "linux", Architecture: "amd64"}}, "linux/amd64", ""},
+		"one asked for":                {partOf{of(entry(x86, &amd64), entry(arm, &arm64)), lost}, []spec.Platform{{OS: "linux", Architecture: "amd64"}}, "linux/amd64", ""},
 		"an index in an index":         {of(entry(of(entry(of(entry(x86, &amd64)), nil)), nil), entry(arm, &arm64)), nil, "linux/amd64, linux/arm64", ""},
 		"no OS":                        {of(entry(foreignImage(t, v1.Platform{Architecture: "amd64"}), nil)), nil, "linux/amd64", ""},
 		"no platform":                  {of(entry(foreignImage(t, v1.Platform{}), nil)), nil, "linux/unknown", ""},
@@ -105,37 +107,37 @@ func TestForeignIndexes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for what, read := range map[string]func() ([]string, []assemble.LeftAside, error){
-				"VerifyIndex": func() (got []string, aside []assemble.LeftAside, err error) {
-					found, aside, err := assemble.VerifyIndex(t.Context(), tt.index, store, tt.only)
+			for what, read := range map[string]func() ([]string, []image.LeftAside, error){
+				"VerifyIndex": func() (got []string, aside []image.LeftAside, err error) {
+					found, aside, err := image.Verify(t.Context(), tt.index, store, tt.only)
 					for _, f := range found {
 						got = append(got, f.Platform)
 					}
 					return got, aside, err
 				},
-				"Inspect": func() (got []string, aside []assemble.LeftAside, err error) {
-					r, err := assemble.Inspect(t.Context(), tt.index, store, tt.only)
+				"Inspect": func() (got []string, aside []image.LeftAside, err error) {
+					r, err := image.Inspect(t.Context(), tt.index, store, tt.only)
 					for _, p := range r.Platforms {
 						got = append(got, p.Platform)
 					}
 					return got, r.LeftAside, err
 				},
-				"Weigh": func() (got []string, aside []assemble.LeftAside, err error) {
-					weights, aside, err := assemble.Weigh(t.Context(), tt.index, store, tt.only, 1)
+				"Weigh": func() (got []string, aside []image.LeftAside, err error) {
+					weights, aside, err := image.Weigh(t.Context(), tt.index, store, tt.only, 1)
 					for _, w := range weights {
 						got = append(got, w.Platform)
 					}
 					return got, aside, err
 				},
-				"Diff": func() (got []string, aside []assemble.LeftAside, err error) {
-					diffs, aside, err := assemble.Diff(t.Context(), tt.index, tt.index, store, tt.only)
+				"Diff": func() (got []string, aside []image.LeftAside, err error) {
+					diffs, aside, err := image.Diff(t.Context(), tt.index, tt.index, store, tt.only)
 					for _, d := range diffs {
 						got = append(got, d.Platform)
 					}
 					return got, aside[:len(aside)/2], err // of both images
 				},
-				"InspectRuntimes": func() (got []string, aside []assemble.LeftAside, err error) {
-					reports, aside, err := assemble.InspectRuntimes(t.Context(), tt.index, store, tt.only)
+				"InspectRuntimes": func() (got []string, aside []image.LeftAside, err error) {
+					reports, aside, err := image.Runtimes(t.Context(), tt.index, store, tt.only)
 					for _, r := range reports {
 						got = append(got, r.Platform)
 					}
@@ -170,24 +172,24 @@ func TestNothingToRead(t *testing.T) {
 	}
 	for name, tt := range map[string]struct {
 		index v1.ImageIndex
-		only  []assemble.Platform
+		only  []spec.Platform
 		want  string
 	}{
 		"absent":            {partOf{mutate.AppendManifests(empty.Index, entry(img, &amd64)), lost}, nil, "file does not exist"},
-		"absent, asked for": {partOf{mutate.AppendManifests(empty.Index, entry(img, &amd64)), lost}, []assemble.Platform{{OS: "linux", Architecture: "amd64"}}, "file does not exist"},
+		"absent, asked for": {partOf{mutate.AppendManifests(empty.Index, entry(img, &amd64)), lost}, []spec.Platform{{OS: "linux", Architecture: "amd64"}}, "file does not exist"},
 		"windows":           {mutate.AppendManifests(empty.Index, entry(foreignImage(t, windows), nil)), nil, "only images for linux"},
 		"empty":             {empty.Index, nil, "no image that could be run"},
-		"another platform":  {mutate.AppendManifests(empty.Index, entry(img, &amd64)), []assemble.Platform{{OS: "linux", Architecture: "arm64"}}, "the image has no linux/arm64; it has linux/amd64"},
+		"another platform":  {mutate.AppendManifests(empty.Index, entry(img, &amd64)), []spec.Platform{{OS: "linux", Architecture: "arm64"}}, "the image has no linux/arm64; it has linux/amd64"},
 	} {
-		if _, _, err := assemble.VerifyIndex(t.Context(), tt.index, nil, tt.only); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if _, _, err := image.Verify(t.Context(), tt.index, nil, tt.only); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: VerifyIndex = %v, want an error that says %q", name, err, tt.want)
 		}
-		if _, err := assemble.Inspect(t.Context(), tt.index, nil, tt.only); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if _, err := image.Inspect(t.Context(), tt.index, nil, tt.only); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: Inspect = %v, want an error that says %q", name, err, tt.want)
 		}
 	}
 	absent := partOf{mutate.AppendManifests(empty.Index, entry(img, &amd64)), lost}
-	if _, err := assemble.Inspect(t.Context(), absent, nil, nil); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := image.Inspect(t.Context(), absent, nil, nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Inspect = %v, want fs.ErrNotExist", err)
 	}
 }
@@ -211,14 +213,14 @@ func TestVerbatimIsSaidOfSuchBytes(t *testing.T) {
 		{"pyimg: apk database", "generated", "pyimg"},
 	} {
 		img := foreignImage(t, amd64, v1.History{CreatedBy: tt.from, Comment: tt.comment})
-		r, err := assemble.Inspect(t.Context(), mutate.AppendManifests(empty.Index, entry(img, &amd64)), nil, nil)
+		r, err := image.Inspect(t.Context(), mutate.AppendManifests(empty.Index, entry(img, &amd64)), nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		got := r.Platforms[0].Layers[0]
 		switch tt.want {
 		case "pyimg":
-			if !slices.ContainsFunc(got.Reasons, func(r assemble.Reason) bool { return r.Code == assemble.ReasonGenerated }) {
+			if !slices.ContainsFunc(got.Reasons, func(r lock.Reason) bool { return r.Code == lock.ReasonGenerated }) {
 				t.Errorf("%q %q: reasons %v, want generated", tt.from, tt.comment, got.Reasons)
 			}
 		default:

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/internal/fixture"
 )
 
@@ -102,7 +103,7 @@ func TestRuntimeOutOfAnImageIsWhatAContainerWouldSee(t *testing.T) {
 	src := w.sources(t)
 	images := &shelf{images: map[string]v1.Image{"example.com/py:1": layered(t)}}
 	src.Images = images
-	layer, tree := image(t, w.spec(t, "a", "runtime: {source: \"image:example.com/py:1\"}\n"), src)
+	layer, tree := builtImage(t, w.spec(t, "a", "runtime: {source: \"image:example.com/py:1\"}\n"), src)
 	var got []string
 	for n := range tree.All() {
 		if strings.HasPrefix(n.Path, "usr") && !n.IsDir() {
@@ -137,7 +138,7 @@ func TestOtherPathsOfAnImage(t *testing.T) {
 		"paths: [usr/bin, /usr/local/bin/]":    "usr/bin/other usr/local/bin/kept",
 		"paths: usr/local/bin, prefix: /opt/b": "opt/b/kept",
 	} {
-		_, tree := image(t, w.spec(t, "a", "runtime: {source: \"image:example.com/py:1\", "+more+"}\n"), src)
+		_, tree := builtImage(t, w.spec(t, "a", "runtime: {source: \"image:example.com/py:1\", "+more+"}\n"), src)
 		var got []string
 		for n := range tree.All() {
 			if !n.IsDir() && (strings.HasPrefix(n.Path, "usr") || strings.HasPrefix(n.Path, "opt")) {
@@ -182,22 +183,22 @@ func TestLockHoldsAnImageThatMoves(t *testing.T) {
 	src := w.sources(t)
 	src.Images = images
 	s := w.spec(t, "a", "runtime: {source: \"image:example.com/py:1\"}\n")
-	lock, err := build(t, s, src)
+	locked, err := build(t, s, src)
 	if err != nil {
 		t.Fatal(err)
 	}
 	digest := digestOfImage(t, old)
-	if r := lock.Platforms[0].Runtimes; len(r) != 1 || r[0] != (assemble.LockedRuntime{URL: "image:example.com/py:1", Digest: digest}) {
+	if r := locked.Platforms[0].Runtimes; len(r) != 1 || r[0] != (lock.Runtime{URL: "image:example.com/py:1", Digest: digest}) {
 		t.Errorf("the lock has the runtimes %+v, want the image's manifest %s", r, digest)
 	}
 	// The tag leads elsewhere; the old image is there by its digest.
 	images.images = map[string]v1.Image{"example.com/py:1": imageOf(t, []fixture.File{file("usr/local/new", "1")}), "example.com/py:1@" + digest: old}
 	src.Store = w.sources(t).Store
-	supply, err := lock.Supply(s, src)
+	supply, err := assemble.NewSupply(locked, s, src)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, l := range lock.Platforms[0].Layers {
+	for _, l := range locked.Platforms[0].Layers {
 		r, err := supply.Open(t.Context(), l.Digest)
 		if err != nil {
 			t.Fatalf("layer %s: %v", l.From, err)
@@ -215,7 +216,7 @@ func TestLockHoldsAnImageThatMoves(t *testing.T) {
 	}
 	images.images = nil
 	src.Store = w.sources(t).Store
-	if _, err := lock.Plan(t.Context(), s, src); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := assemble.PlanOf(t.Context(), locked, s, src); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("with the image gone: %v, want fs.ErrNotExist", err)
 	}
 }

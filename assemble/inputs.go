@@ -10,18 +10,21 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/runtime"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/layers"
 )
 
 // Inputs are the files that an image is made of: where they are and what they must be. Nothing of them is read.
 type Inputs struct {
-	Repositories []Repository
+	Repositories []spec.Repository
 	Platforms    []PlatformInputs
 }
 
 // PlatformInputs are the files of one platform.
 type PlatformInputs struct {
-	Platform Platform
+	Platform spec.Platform
 	Packages []InputPackage // their Repository is one of Inputs.Repositories
 	Runtimes []InputRuntime
 }
@@ -41,15 +44,15 @@ type InputRuntime struct {
 
 // Image is the reference of the image that the runtime comes out of; "" for a tarball.
 func (r InputRuntime) Image() string {
-	if ref, ok := strings.CutPrefix(r.URL, fromImage); ok {
+	if ref, ok := strings.CutPrefix(r.URL, spec.FromImage); ok {
 		return ref
 	}
 	return ""
 }
 
 // Inputs are the files that a lock names, for the spec that it fits.
-func (l Lock) Inputs(spec Spec) (Inputs, error) {
-	plan, err := l.packages(spec)
+func LockInputs(l lock.Lock, spec spec.Spec) (Inputs, error) {
+	plan, err := lockedPackages(l, spec)
 	if err != nil {
 		return Inputs{}, err
 	}
@@ -57,17 +60,17 @@ func (l Lock) Inputs(spec Spec) (Inputs, error) {
 	for i, p := range l.Platforms {
 		for j := range in.Platforms[i].Packages {
 			q := &in.Platforms[i].Packages[j]
-			q.Data = p.Packages[slices.IndexFunc(p.Packages, func(o LockedPackage) bool { return o.Name == q.Name })].Data
+			q.Data = p.Packages[slices.IndexFunc(p.Packages, func(o lock.Package) bool { return o.Name == q.Name })].Data
 		}
-		for j, r := range spec.tarballs(p.Platform) {
+		for j, r := range spec.Tarballs(p.Platform) {
 			if j >= len(p.Runtimes) {
-				return in, &LockError{l.Name, fmt.Errorf(`it has %d runtimes for %s, the spec more; write it anew with "pyimg lock"`, len(p.Runtimes), p.Platform)}
+				return in, &lock.Error{File: l.Name, Err: fmt.Errorf(`it has %d runtimes for %s, the spec more; write it anew with "pyimg lock"`, len(p.Runtimes), p.Platform)}
 			}
-			at, err := r.locked(spec, p.Platform, p.Runtimes[j])
+			at, err := runtime.Locked(r, spec, p.Platform, p.Runtimes[j])
 			if err != nil {
-				return in, l.named(err)
+				return in, l.Named(err)
 			}
-			in.Platforms[i].Runtimes = append(in.Platforms[i].Runtimes, InputRuntime{at.url, at.public, at.digest})
+			in.Platforms[i].Runtimes = append(in.Platforms[i].Runtimes, InputRuntime{at.Url, at.Public, at.Digest})
 		}
 	}
 	return in, nil
@@ -88,9 +91,9 @@ func (p Plan) Inputs() Inputs {
 	return in
 }
 
-// Inputs are the spec's repositories and platforms, and no packages yet.
-func (s Spec) Inputs() (Inputs, error) {
-	rs, err := s.repositories()
+// SpecInputs are the spec's repositories and platforms, and no packages yet.
+func SpecInputs(s spec.Spec) (Inputs, error) {
+	rs, err := s.SourceRepositories()
 	if err != nil {
 		return Inputs{}, err
 	}

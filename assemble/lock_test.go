@@ -16,13 +16,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/fixture"
 )
 
 // alpineLock is the lock of a Python image for two platforms on a mirror of its own, with layers of each kind: verbatim,
 // merged, a runtime that moved, and the last one.
-func alpineLock(t *testing.T) (*fixture.Mirror, assemble.Spec, assemble.Lock) {
+func alpineLock(t *testing.T) (*fixture.Mirror, spec.Spec, lock.Lock) {
 	t.Helper()
 	mirror, err := fixture.Alpine("x86_64", "aarch64")
 	if err != nil {
@@ -36,7 +38,7 @@ func alpineLock(t *testing.T) (*fixture.Mirror, assemble.Spec, assemble.Lock) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec, err := assemble.ParseSpec("test.yaml", fmt.Appendf(nil, `
+	spec, err := spec.Parse("test.yaml", fmt.Appendf(nil, `
 alpine: {branch: v3.20, mirrors: ["%[1]s"]}
 packages: [alpine-baselayout, busybox, ca-certificates-bundle]
 runtime:
@@ -56,16 +58,16 @@ layers: {max: 8}
 
 func TestLockSurvivesItsFile(t *testing.T) {
 	t.Parallel()
-	_, spec, lock := alpineLock(t)
+	_, spec, l := alpineLock(t)
 	name := filepath.Join(t.TempDir(), "a.lock")
-	if err := assemble.WriteLock(name, lock); err != nil {
+	if err := lock.Write(name, l); err != nil {
 		t.Fatal(err)
 	}
-	got, err := assemble.ReadLock(name)
+	got, err := lock.Read(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(encoded(t, lock), encoded(t, got)); diff != "" {
+	if diff := cmp.Diff(encoded(t, l), encoded(t, got)); diff != "" {
 		t.Errorf("the lock that was read differs from the one that was written:\n%s", diff)
 	}
 	if err := got.Fits(spec); err != nil {
@@ -73,7 +75,7 @@ func TestLockSurvivesItsFile(t *testing.T) {
 	}
 }
 
-func encoded(t *testing.T, l assemble.Lock) string {
+func encoded(t *testing.T, l lock.Lock) string {
 	t.Helper()
 	b, err := l.Encode()
 	if err != nil {
@@ -85,8 +87,8 @@ func encoded(t *testing.T, l assemble.Lock) string {
 // TestLockChangedByHandIsRefused changes each line of a lock, one at a time.
 func TestLockChangedByHandIsRefused(t *testing.T) {
 	t.Parallel()
-	_, _, lock := alpineLock(t)
-	lines := strings.SplitAfter(encoded(t, lock), "\n")
+	_, _, l := alpineLock(t)
+	lines := strings.SplitAfter(encoded(t, l), "\n")
 	for i, line := range lines {
 		at := strings.LastIndexFunc(line, func(r rune) bool { return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' })
 		if at < 0 {
@@ -95,18 +97,18 @@ func TestLockChangedByHandIsRefused(t *testing.T) {
 		changed := []byte(line)
 		changed[at] ^= 1
 		text := strings.Join(slices.Concat(lines[:i], []string{string(changed)}, lines[i+1:]), "")
-		if _, err := assemble.ParseLock([]byte(text)); err == nil {
+		if _, err := lock.Parse([]byte(text)); err == nil {
 			t.Errorf("line %d: %q for %q was not noticed", i+1, changed, line)
 		}
 	}
-	if _, err := assemble.ParseLock([]byte(strings.Join(lines[:len(lines)/2], ""))); err == nil {
+	if _, err := lock.Parse([]byte(strings.Join(lines[:len(lines)/2], ""))); err == nil {
 		t.Error("half a lock was not noticed")
 	}
 }
 
 func TestLockOfAnotherVersionSaysSo(t *testing.T) {
 	t.Parallel()
-	_, err := assemble.ParseLock([]byte(`{"version": 99, "news": true}`))
+	_, err := lock.Parse([]byte(`{"version": 99, "news": true}`))
 	if err == nil || !strings.Contains(err.Error(), "version 99") {
 		t.Errorf("ParseLock: %v, want an error that names version 99", err)
 	}
@@ -114,19 +116,19 @@ func TestLockOfAnotherVersionSaysSo(t *testing.T) {
 
 func TestLockFitsItsSpecAlone(t *testing.T) {
 	t.Parallel()
-	_, spec, lock := alpineLock(t)
-	other := spec
-	other.Packages = slices.Clone(spec.Packages)[1:]
-	more := spec
-	more.Platforms = append(slices.Clone(spec.Platforms), assemble.Platform{OS: "linux", Architecture: "s390x"})
-	fewer := spec
-	fewer.Platforms = spec.Platforms[:1]
+	_, s, lock := alpineLock(t)
+	other := s
+	other.Packages = slices.Clone(s.Packages)[1:]
+	more := s
+	more.Platforms = append(slices.Clone(s.Platforms), spec.Platform{OS: "linux", Architecture: "s390x"})
+	fewer := s
+	fewer.Platforms = s.Platforms[:1]
 	for _, test := range []struct {
 		name string
-		spec assemble.Spec
+		spec spec.Spec
 		want string
 	}{
-		{"the same", spec, ""},
+		{"the same", s, ""},
 		{"fewer platforms", fewer, ""},
 		{"other packages", other, "another spec"},
 		{"a platform more", more, "linux/s390x"},
@@ -143,7 +145,7 @@ func TestBuildOfALockMakesTheSame(t *testing.T) {
 	mirror, spec, lock := alpineLock(t)
 	mirror.Forget()
 	src := world{}.sources(t)
-	plan, err := lock.Plan(t.Context(), spec, src)
+	plan, err := assemble.PlanOf(t.Context(), lock, spec, src)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +170,7 @@ func TestSupplyBringsEachLayerAlone(t *testing.T) {
 	for _, p := range lock.Platforms {
 		for _, l := range p.Layers {
 			mirror.Forget()
-			supply, err := lock.Supply(spec, world{}.sources(t))
+			supply, err := assemble.NewSupply(lock, spec, world{}.sources(t))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -234,7 +236,7 @@ func TestSupplySurvivesAnUnsteadyMirror(t *testing.T) {
 		waited <- d
 		return nil
 	}}
-	supply, err := lock.Supply(spec, src)
+	supply, err := assemble.NewSupply(lock, spec, src)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +254,7 @@ func TestSupplyFetchesAllAtOnce(t *testing.T) {
 	t.Parallel()
 	_, spec, lock := alpineLock(t)
 	src := world{}.sources(t)
-	supply, err := lock.Supply(spec, src)
+	supply, err := assemble.NewSupply(lock, spec, src)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,11 +266,11 @@ func TestSupplyFetchesAllAtOnce(t *testing.T) {
 
 func TestLockTakesNothingFromElsewhere(t *testing.T) {
 	t.Parallel()
-	_, spec, lock := alpineLock(t)
+	_, spec, l := alpineLock(t)
 	spec.Alpine.Mirrors = []string{"http://127.0.0.1:1/elsewhere"}
-	lock.Name = "app.lock"
-	_, err := lock.Supply(spec, world{}.sources(t))
-	if !errors.As(err, new(*assemble.LockError)) || !strings.HasPrefix(err.Error(), "lock app.lock: linux/amd64: it takes ") ||
+	l.Name = "app.lock"
+	_, err := assemble.NewSupply(l, spec, world{}.sources(t))
+	if !errors.As(err, new(*lock.Error)) || !strings.HasPrefix(err.Error(), "lock app.lock: linux/amd64: it takes ") ||
 		!strings.Contains(err.Error(), "none of the spec's repositories") {
 		t.Errorf("Supply: %v, want a sentence about the repositories", err)
 	}
@@ -282,7 +284,7 @@ func TestLocksAreBounded(t *testing.T) {
 		"objects": {"{\"version\": 2,\n\"platforms\": [" + strings.Repeat("{},", 1_000_000) + "{}]}", "line 2, column 600009: more than 200000 objects and lists"},
 		"quotes":  {`{"version": 2, "spec": "` + strings.Repeat(`[{\"`, 300_000) + `", "news": 1}`, "unknown field"},
 	} {
-		_, err := assemble.ParseLock([]byte(c.text))
+		_, err := lock.Parse([]byte(c.text))
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: ParseLock: %.300v, want an error with %q", name, err, c.want)
 		}
@@ -298,7 +300,7 @@ func TestGonePackageIsNamedWithWhatIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.publish(t, fixture.Package{Name: "a", Version: "2-r0", Files: []fixture.File{file("usr/a", "b")}})
-	supply, err := lock.Supply(spec, w.sources(t))
+	supply, err := assemble.NewSupply(lock, spec, w.sources(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -389,7 +391,7 @@ func TestChangesNameWhatMoved(t *testing.T) {
 	if got := now.Changes(now); got != nil {
 		t.Errorf("a lock differs from itself by %q", got)
 	}
-	var mismatch *assemble.MismatchError
+	var mismatch *lock.MismatchError
 	if err := old.Expect(now); !errors.As(err, &mismatch) {
 		t.Errorf("Expect: %v, want a *MismatchError", err)
 	}
@@ -413,9 +415,9 @@ func TestOneChangedPackageMovesItsLayerAndTheLast(t *testing.T) {
 	w := newWorld(t, packages("1-r0")...)
 	src := w.sources(t)
 	spec := w.spec(t, "p0, p1, p2, p3, p4, p5", "")
-	old, _ := image(t, spec, src)
+	old, _ := builtImage(t, spec, src)
 	w.publish(t, packages("2-r0")...)
-	now, _ := image(t, spec, src)
+	now, _ := builtImage(t, spec, src)
 	var moved []string
 	for from, l := range now {
 		if old[from].Digest != l.Digest {
@@ -433,15 +435,15 @@ func FuzzLock(f *testing.F) {
 	f.Add([]byte(`{"version": 1, "platforms": [{"platform": "linux/amd64", "layers": [{"digest": "sha256:00", "recipe": {"packages": {"edits": [null]}}}]}]}`))
 	f.Add([]byte(`{"version": 1}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		lock, err := assemble.ParseLock(data)
+		l, err := lock.Parse(data)
 		if err != nil {
 			return
 		}
-		b, err := lock.Encode()
+		b, err := l.Encode()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again, err := assemble.ParseLock(b); err != nil || again.Checksum != lock.Checksum {
+		if again, err := lock.Parse(b); err != nil || again.Checksum != l.Checksum {
 			t.Errorf("a lock that was read does not survive being written: %v", err)
 		}
 	})

@@ -9,20 +9,24 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/runtime"
+	"github.com/pyimg/pyimg/assemble/spec"
 )
 
-// Plan is the plan that the lock was made from, for the spec that it fits: the same packages and runtimes, with nothing
+// PlanOf is the plan that the lock was made from, for the spec that it fits: the same packages and runtimes, with nothing
 // resolved. Build of it makes what the lock says, or the error of Lock.Expect tells what differs. The runtimes are
 // ingested.
-func (l Lock) Plan(ctx context.Context, spec Spec, src Sources) (Plan, error) {
-	plan, err := l.packages(spec)
+func PlanOf(ctx context.Context, l lock.Lock, spec spec.Spec, src input.Access) (Plan, error) {
+	plan, err := lockedPackages(l, spec)
 	if err != nil {
 		return Plan{}, err
 	}
 	err = eachPlatform(plan.Spec.Platforms, func(i int) (err error) {
 		p, locked := &plan.Platforms[i], l.Platforms[i]
-		if p.Runtimes, err = ingestRuntimes(ctx, spec, p.Platform, src, locked.Runtimes); err != nil {
-			return l.named(err)
+		if p.Runtimes, err = runtime.Ingest(ctx, spec, p.Platform, src, locked.Runtimes); err != nil {
+			return l.Named(err)
 		}
 		_, err = p.allocate(spec, nil)
 		return err
@@ -30,24 +34,24 @@ func (l Lock) Plan(ctx context.Context, spec Spec, src Sources) (Plan, error) {
 	return plan, err
 }
 
-// packages is the plan without its runtimes.
-func (l Lock) packages(spec Spec) (Plan, error) {
+// lockedPackages is the plan without its runtimes.
+func lockedPackages(l lock.Lock, spec spec.Spec) (Plan, error) {
 	plan := Plan{Spec: spec, Platforms: make([]PlatformPlan, len(l.Platforms)), locked: true, files: l.Files}
 	var err error
-	if plan.repositories, err = spec.repositories(); err != nil {
+	if plan.repositories, err = spec.SourceRepositories(); err != nil {
 		return plan, err
 	}
 	plan.Spec.Platforms = nil
 	for i, p := range l.Platforms {
 		plan.Spec.Platforms = append(plan.Spec.Platforms, p.Platform)
-		if plan.Platforms[i], err = p.plan(plan.repositories); err != nil {
-			return plan, &LockError{l.Name, fmt.Errorf("%s: %w", p.Platform, err)}
+		if plan.Platforms[i], err = platformPlan(p, plan.repositories); err != nil {
+			return plan, &lock.Error{File: l.Name, Err: fmt.Errorf("%s: %w", p.Platform, err)}
 		}
 	}
 	return plan, nil
 }
 
-func (p LockedPlatform) plan(from repositories) (PlatformPlan, error) {
+func platformPlan(p lock.Platform, from spec.Repositories) (PlatformPlan, error) {
 	plan := PlatformPlan{Platform: p.Platform, Dialect: apk.Dialect(p.Dialect), Created: p.Created}
 	for _, w := range p.World {
 		d, err := apk.ParseDependency(w)
@@ -56,7 +60,7 @@ func (p LockedPlatform) plan(from repositories) (PlatformPlan, error) {
 		}
 		plan.World = append(plan.World, d)
 	}
-	byName := make(map[string]LockedPackage)
+	byName := make(map[string]lock.Package)
 	for _, q := range p.Packages {
 		byName[q.Name] = q
 	}
@@ -65,7 +69,7 @@ func (p LockedPlatform) plan(from repositories) (PlatformPlan, error) {
 		if !ok {
 			return plan, fmt.Errorf("it installs %q, which is not among its packages", name)
 		}
-		pkg, err := q.pkg(from)
+		pkg, err := lockedPackage(q, from)
 		if err != nil {
 			return plan, err
 		}
@@ -74,15 +78,15 @@ func (p LockedPlatform) plan(from repositories) (PlatformPlan, error) {
 	return plan, nil
 }
 
-// pkg is the package as far as the lock knows it. It is fetched from the spec's own repositories alone, wherever the
+// lockedPackage is the package as far as the lock knows it. It is fetched from the spec's own repositories alone, wherever the
 // lock says that it was.
-func (q LockedPackage) pkg(from repositories) (*apk.Package, error) {
+func lockedPackage(q lock.Package, from spec.Repositories) (*apk.Package, error) {
 	p := &apk.Package{Name: q.Name, Version: q.Version, Arch: q.Arch, Size: q.Size}
 	var err error
 	if p.Checksum, err = apk.ParseChecksum(q.Checksum); err != nil {
 		return nil, fmt.Errorf("package %s: %w", p, err)
 	}
-	r, ok := from.holding(q.URLs, q.Arch, p.String())
+	r, ok := from.Holding(q.URLs, q.Arch, p.String())
 	if !ok {
 		return nil, fmt.Errorf("it takes %s from %s, which is none of the spec's repositories", p, strings.Join(q.URLs, ", "))
 	}
@@ -118,12 +122,12 @@ func (e *GoneError) Error() string {
 func (e *GoneError) Unwrap() error { return e.Err }
 
 // gone explains why a locked package cannot be fetched, if it is because its mirror removed it.
-func gone(ctx context.Context, p *apk.Package, src Sources, err error) error {
+func gone(ctx context.Context, p *apk.Package, src input.Access, err error) error {
 	if absent := (absentError{}); !errors.As(err, &absent) || ctx.Err() != nil {
 		return err
 	}
 	e := &GoneError{Package: p.String(), Name: p.Name, Err: err}
-	o := src.indexOptions(p.Arch)
+	o := indexOptions(src, p.Arch)
 	o.Repository = p.Repository
 	index, indexErr := apk.LoadIndex(ctx, src.Fetch, o)
 	if indexErr != nil {
@@ -138,19 +142,19 @@ func gone(ctx context.Context, p *apk.Package, src Sources, err error) error {
 }
 
 // locked is the result as it stands in the lock.
-func (b *platformBuild) locked() LockedPlatform {
-	p := LockedPlatform{Platform: b.plan.Platform, Dialect: int(b.plan.Dialect), Created: b.created, Config: b.config}
+func (b *platformBuild) locked() lock.Platform {
+	p := lock.Platform{Platform: b.plan.Platform, Dialect: int(b.plan.Dialect), Created: b.created, Config: b.config}
 	for _, d := range b.plan.World {
 		p.World = append(p.World, d.String())
 	}
 	for _, u := range b.units {
 		p.Install = append(p.Install, u.pkg.Name)
-		p.Packages = append(p.Packages, LockedPackage{Name: u.pkg.Name, Version: u.pkg.Version, Arch: u.pkg.Arch, Tag: u.tag,
-			URLs: b.repositories.publicURLs(u.pkg), Size: u.pkg.Size, Checksum: u.pkg.Checksum.String(), Data: u.blob.Digest})
+		p.Packages = append(p.Packages, lock.Package{Name: u.pkg.Name, Version: u.pkg.Version, Arch: u.pkg.Arch, Tag: u.tag,
+			URLs: b.repositories.PublicURLs(u.pkg), Size: u.pkg.Size, Checksum: u.pkg.Checksum.String(), Data: u.blob.Digest})
 	}
-	slices.SortFunc(p.Packages, func(a, b LockedPackage) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(p.Packages, func(a, b lock.Package) int { return cmp.Compare(a.Name, b.Name) })
 	for _, r := range b.plan.Runtimes {
-		p.Runtimes = append(p.Runtimes, LockedRuntime{r.Public, r.Digest})
+		p.Runtimes = append(p.Runtimes, lock.Runtime{URL: r.Public, Digest: r.Digest})
 	}
 	p.Layers = append(p.Layers, b.layers...)
 	return p

@@ -9,6 +9,8 @@ import (
 	"io"
 	"time"
 
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -28,7 +30,7 @@ func (p Plan) filesTime(o BuildOptions) time.Time {
 }
 
 // locked is what the lock says of the files; nil where there are none.
-func (f *hostFiles) locked() *LockedFiles {
+func (f *hostFiles) locked() *lock.Files {
 	if len(f.items) == 0 {
 		return nil
 	}
@@ -37,37 +39,37 @@ func (f *hostFiles) locked() *LockedFiles {
 		h := i.header
 		fmt.Fprintf(all, "%q %c %o %d:%d %q %s\n", h.Name, h.Typeflag, h.Mode, h.Uid, h.Gid, h.Linkname, i.from.Digest)
 	}
-	return &LockedFiles{Digest: "sha256:" + hex.EncodeToString(all.Sum(nil)), Time: f.time}
+	return &lock.Files{Digest: "sha256:" + hex.EncodeToString(all.Sum(nil)), Time: f.time}
 }
 
 // FitsFiles reads the files of a spec that the lock fits, and tells whether they are those that it was made of. The error
 // is a *LockError where they are not.
-func (l Lock) FitsFiles(ctx context.Context, s Spec) error {
+func FitsFiles(ctx context.Context, l lock.Lock, s spec.Spec) error {
 	f, err := readFiles(ctx, s, time.Time{})
 	if err != nil {
 		return err
 	}
 	defer f.close()
-	return l.fits(f)
+	return fitsFiles(l, f)
 }
 
-func (l Lock) fits(f *hostFiles) error {
+func fitsFiles(l lock.Lock, f *hostFiles) error {
 	now := f.locked()
 	if now == nil && l.Files == nil || now != nil && l.Files != nil && now.Digest == l.Files.Digest {
 		return nil
 	}
-	return &LockError{l.Name, errors.New(`it was written when the spec's files were others; take them as they are now with "pyimg lock --update files"`)}
+	return &lock.Error{File: l.Name, Err: errors.New(`it was written when the spec's files were others; take them as they are now with "pyimg lock --update files"`)}
 }
 
 // PackFiles is FitsFiles, and writes what the spec takes of its folder as a tar, for layers.UnpackFolder to make a folder of
 // that the spec finds it in again. The same files give the same bytes.
-func (l Lock) PackFiles(ctx context.Context, s Spec, w io.Writer) error {
+func PackFiles(ctx context.Context, l lock.Lock, s spec.Spec, w io.Writer) error {
 	f, err := readFiles(ctx, s, time.Time{})
 	if err != nil {
 		return err
 	}
 	defer f.close()
-	if err := l.fits(f); err != nil {
+	if err := fitsFiles(l, f); err != nil {
 		return err
 	}
 	var found []layers.HostFile

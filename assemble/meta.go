@@ -14,6 +14,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/glob"
+	"github.com/pyimg/pyimg/internal/rootpath"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -31,18 +35,18 @@ const metaVersion = 2
 
 // metaLayer makes the last layer: what apk itself would have written, the links that busybox's scripts would have made,
 // and the folders whose attributes the layers below do not state as apk would.
-func metaLayer(ctx context.Context, b *platformBuild) (LockedLayer, error) {
+func metaLayer(ctx context.Context, b *platformBuild) (lock.Layer, error) {
 	recipe, err := digestItems(b.items)
 	if err != nil {
-		return LockedLayer{}, err
+		return lock.Layer{}, err
 	}
-	o := b.spec.Layers.making()
+	o := b.spec.Layers.MakeOptions()
 	blob, err := b.store.Make(ctx, fmt.Sprintf("meta %d %q %d %s", metaVersion, o.Compression, o.Level, recipe), o,
 		func(w *tar.Writer) error { return writeItems(w, b.items) })
 	if err != nil {
-		return LockedLayer{}, fmt.Errorf("making the layer of the %s: %w", metaName, err)
+		return lock.Layer{}, fmt.Errorf("making the layer of the %s: %w", metaName, err)
 	}
-	return newLayer(blob, metaName, []Reason{reason(ReasonGenerated)}, nil), nil
+	return lock.NewLayer(blob, metaName, []lock.Reason{lock.NewReason(lock.ReasonGenerated)}, nil), nil
 }
 
 // digestItems is the digest of the tar that the items make. They are small, and nothing that they depend on can be
@@ -72,8 +76,8 @@ func (b *platformBuild) metaItems() []metaItem {
 	items := b.dirItems()
 	items = append(items, b.busyboxLinks()...)
 	items = slices.DeleteFunc(items, func(i metaItem) bool { // folders may be there with what was taken back in
-		name := clean(i.header.Name)
-		return excludes(b.spec.Exclude).has(name) && !b.has(name)
+		name := rootpath.Clean(i.header.Name)
+		return glob.List(b.spec.Exclude).Has(name) && !b.has(name)
 	})
 	items = append(items, b.accounts...)
 	for h, body := range b.root.Database(b.plan.World) {
@@ -87,14 +91,16 @@ func (b *platformBuild) metaItems() []metaItem {
 	}
 	for i, item := range items {
 		h := *item.header
-		h.Name = b.place(clean(h.Name))
+		h.Name = b.place(rootpath.Clean(h.Name))
 		if h.Typeflag == tar.TypeDir {
 			h.Name += "/"
 		}
 		items[i].header = &h
 	}
-	slices.SortStableFunc(items, func(x, y metaItem) int { return strings.Compare(clean(x.header.Name), clean(y.header.Name)) })
-	return slices.CompactFunc(items, func(x, y metaItem) bool { return clean(x.header.Name) == clean(y.header.Name) })
+	slices.SortStableFunc(items, func(x, y metaItem) int {
+		return strings.Compare(rootpath.Clean(x.header.Name), rootpath.Clean(y.header.Name))
+	})
+	return slices.CompactFunc(items, func(x, y metaItem) bool { return rootpath.Clean(x.header.Name) == rootpath.Clean(y.header.Name) })
 }
 
 // place is where a path really lies, once the symlinks among the folders above it are followed: lib may lead to usr/lib,
@@ -172,7 +178,7 @@ func (b *platformBuild) busyboxLinks() []metaItem {
 			continue
 		}
 		for lines := bufio.NewScanner(bytes.NewReader(list.Entry.Kept)); lines.Scan(); {
-			link := clean(lines.Text())
+			link := rootpath.Clean(lines.Text())
 			parent, ok := b.linkDir(path.Dir(link), made)
 			if !ok {
 				continue
@@ -206,7 +212,7 @@ func (b *platformBuild) linkDir(dir string, made map[string]bool) (string, bool)
 
 // publicRepositories is etc/apk/repositories: what apk in a container can fetch from, so no directories of this machine
 // and no credentials.
-func publicRepositories(rs repositories) string {
+func publicRepositories(rs spec.Repositories) string {
 	var b strings.Builder
 	for _, r := range rs {
 		for _, m := range r.Mirrors {

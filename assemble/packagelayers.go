@@ -13,19 +13,23 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/apk/root"
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/glob"
+	"github.com/pyimg/pyimg/internal/rootpath"
 	"github.com/pyimg/pyimg/layers"
 )
 
 // edits are what must change in a package's data stream before it can be a layer. The zero value changes nothing, and
 // then the layer is the data stream itself.
 type edits struct {
-	MemberEdits
-	why  []Reason
+	lock.MemberEdits
+	why  []lock.Reason
 	said map[string]bool // what is in why
 	lost map[string]int  // paths lost to another package's: not to be dropped if that one's layer comes later
 }
 
-func (e *edits) because(why Reason) {
+func (e *edits) because(why lock.Reason) {
 	key := string(why.Code) + "\x00" + strings.Join(why.Args, "\x00")
 	if e.said[key] {
 		return
@@ -38,7 +42,7 @@ func (e *edits) because(why Reason) {
 }
 
 // make makes the layer. All sources are in the store.
-func (r packageRecipe) make(ctx context.Context, store *layers.Store) (layers.Blob, error) {
+func MakePackages(ctx context.Context, r lock.PackageRecipe, store *layers.Store) (layers.Blob, error) {
 	if len(r.Edits) != len(r.Sources) || slices.Contains(r.Edits, nil) {
 		return layers.Blob{}, fmt.Errorf("the recipe has %d sources and %d edits", len(r.Sources), len(r.Edits))
 	}
@@ -47,13 +51,13 @@ func (r packageRecipe) make(ctx context.Context, store *layers.Store) (layers.Bl
 		return layers.Blob{}, err
 	}
 	return store.Rewrite(ctx, "apk "+string(text), layers.MakeOptions{Compression: r.Compression, Level: r.Level}, r.Sources,
-		func(src int, h *tar.Header) (bool, error) { return r.Edits[src].apply(h), nil })
+		func(src int, h *tar.Header) (bool, error) { return applyEdits(r.Edits[src], h), nil })
 }
 
 // packageLayers says, for each package, whether its data stream is a layer as it stands, and makes those that are not.
 // It returns the globs of x that match nothing, too.
-func packageLayers(ctx context.Context, l Layers, x excludes, others int, units []unit, root *root.Root, store *layers.Store,
-) ([]LockedLayer, excludes, error) {
+func packageLayers(ctx context.Context, l spec.Layers, x glob.List, others int, units []unit, root *root.Root, store *layers.Store,
+) ([]lock.Layer, glob.List, error) {
 	all, err := editsOf(units, root, store)
 	if err != nil {
 		return nil, nil, err
@@ -67,7 +71,7 @@ func packageLayers(ctx context.Context, l Layers, x excludes, others int, units 
 		return nil, nil, err
 	}
 	groups = orderGroups(gone.without(groups), units, all)
-	out := make([]LockedLayer, len(groups))
+	out := make([]lock.Layer, len(groups))
 	for i, g := range groups {
 		if out[i], err = packageLayer(ctx, l, g, units, all, store); err != nil {
 			return nil, nil, err
@@ -78,7 +82,7 @@ func packageLayers(ctx context.Context, l Layers, x excludes, others int, units 
 
 // group cuts the packages into layers: one each, but for the smallest that exceed the limit, which share one. Only the
 // order of magnitude of a size counts, and then the name, so that the groups stay when versions change.
-func group(l Layers, others int, units []unit) ([][]int, error) {
+func group(l spec.Layers, others int, units []unit) ([][]int, error) {
 	var bySize, single []int
 	for i, u := range units {
 		if u.unpacks() {
@@ -172,16 +176,16 @@ func orderGroups(groups [][]int, units []unit, all []*edits) [][]int {
 func (e *edits) dropLost(units []unit) {
 	for _, p := range slices.Sorted(maps.Keys(e.lost)) {
 		e.Drop[p] = true
-		e.because(reason(ReasonLost, p, units[e.lost[p]].pkg.Name))
+		e.because(lock.NewReason(lock.ReasonLost, p, units[e.lost[p]].pkg.Name))
 	}
 	e.lost = nil
 }
 
 // packageLayer makes the layer of one package, or of several merged.
-func packageLayer(ctx context.Context, l Layers, group []int, units []unit, all []*edits, store *layers.Store) (LockedLayer, error) {
-	recipe := packageRecipe{Version: 1, Compression: l.Compression, Level: l.Level}
+func packageLayer(ctx context.Context, l spec.Layers, group []int, units []unit, all []*edits, store *layers.Store) (lock.Layer, error) {
+	recipe := lock.PackageRecipe{Version: 1, Compression: l.Compression, Level: l.Level}
 	var names []string
-	var why []Reason
+	var why []lock.Reason
 	for _, i := range group {
 		recipe.Sources = append(recipe.Sources, units[i].blob.Digest)
 		recipe.Edits = append(recipe.Edits, &all[i].MemberEdits)
@@ -191,26 +195,26 @@ func packageLayer(ctx context.Context, l Layers, group []int, units []unit, all 
 	blob := units[group[0]].blob
 	switch {
 	case len(group) > 1 && l.Strategy == "single":
-		why = append(why, reason(ReasonSingle))
+		why = append(why, lock.NewReason(lock.ReasonSingle))
 	case len(group) > 1:
-		why = append(why, reason(ReasonMerged, l.Max))
-	case l.Compression != "" && compressionOf(blob) != l.Compression:
-		why = append(why, reason(ReasonCompression, l.Compression))
+		why = append(why, lock.NewReason(lock.ReasonMerged, l.Max))
+	case l.Compression != "" && lock.CompressionOf(blob) != l.Compression:
+		why = append(why, lock.NewReason(lock.ReasonCompression, l.Compression))
 	}
 	from := "apk " + strings.Join(names, " ")
 	if len(why) == 0 {
-		return newLayer(blob, from, nil, nil), nil
+		return lock.NewLayer(blob, from, nil, nil), nil
 	}
-	blob, err := recipe.make(ctx, store)
+	blob, err := MakePackages(ctx, recipe, store)
 	if err != nil {
-		return LockedLayer{}, fmt.Errorf("making the layer of %s: %w", strings.Join(names, ", "), err)
+		return lock.Layer{}, fmt.Errorf("making the layer of %s: %w", strings.Join(names, ", "), err)
 	}
-	return newLayer(blob, from, why, &Recipe{Packages: &recipe}), nil
+	return lock.NewLayer(blob, from, why, &lock.Recipe{Packages: &recipe}), nil
 }
 
-// apply changes one member; false drops it.
-func (e *MemberEdits) apply(h *tar.Header) bool {
-	name := clean(h.Name)
+// applyEdits changes one member; false drops it.
+func applyEdits(e *lock.MemberEdits, h *tar.Header) bool {
+	name := rootpath.Clean(h.Name)
 	if name == "" || e.Drop[name] {
 		return false
 	}
@@ -220,7 +224,7 @@ func (e *MemberEdits) apply(h *tar.Header) bool {
 	if to, ok := e.Rename[name]; ok {
 		h.Name = to
 	}
-	if to, ok := e.Rename[clean(h.Linkname)]; ok && h.Typeflag == tar.TypeLink {
+	if to, ok := e.Rename[rootpath.Clean(h.Linkname)]; ok && h.Typeflag == tar.TypeLink {
 		h.Linkname = to
 	}
 	return true
@@ -232,18 +236,18 @@ func editsOf(units []unit, installed *root.Root, store *layers.Store) ([]*edits,
 	for i := range final {
 		final[i] = make(map[string]root.File)
 	}
-	links := new(dirLinks)
+	links := new(rootpath.Links)
 	files := make(map[string]bool) // what is not a folder
 	for f := range installed.Files() {
-		final[f.Package][clean(f.Member)] = f
+		final[f.Package][rootpath.Clean(f.Member)] = f
 		files[f.Path] = true
 		if f.Header.Typeflag == tar.TypeSymlink {
-			links.set(f.Path, f.Header.Linkname)
+			links.Set(f.Path, f.Header.Linkname)
 		}
 	}
 	all := make([]*edits, len(units))
 	for i, u := range units {
-		all[i] = &edits{MemberEdits: MemberEdits{Drop: make(map[string]bool), Rename: make(map[string]string), Attr: make(map[string]attr)}, lost: make(map[string]int)}
+		all[i] = &edits{MemberEdits: lock.MemberEdits{Drop: make(map[string]bool), Rename: make(map[string]string), Attr: make(map[string]lock.Attributes)}, lost: make(map[string]int)}
 		if !u.unpacks() {
 			continue
 		}
@@ -255,7 +259,7 @@ func editsOf(units []unit, installed *root.Root, store *layers.Store) ([]*edits,
 			return nil, err
 		}
 		for _, f := range faults {
-			all[i].because(reason(ReasonFault, f.Code, f.Path, f.Detail))
+			all[i].because(lock.NewReason(lock.ReasonFault, f.Code, f.Path, f.Detail))
 		}
 		for e, err := range store.Entries(u.blob.Digest) {
 			if err != nil {
@@ -269,28 +273,28 @@ func editsOf(units []unit, installed *root.Root, store *layers.Store) ([]*edits,
 
 // skip notes a member that apk does not install. One that lost to another package may stay if that one's layer covers
 // it, which it does only at the same path: below a symlink it would replace the symlink.
-func (e *edits) skip(s root.Skip, links *dirLinks) {
-	name := clean(s.Member)
-	if s.By >= 0 && links.resolve(path.Dir(name)) == clean(path.Dir(name)) {
+func (e *edits) skip(s root.Skip, links *rootpath.Links) {
+	name := rootpath.Clean(s.Member)
+	if s.By >= 0 && links.Resolve(path.Dir(name)) == rootpath.Clean(path.Dir(name)) {
 		e.lost[name] = s.By
 		return
 	}
 	e.Drop[name] = true
-	e.because(reason(ReasonNotInstalled, s.Member, string(s.Reason)))
+	e.because(lock.NewReason(lock.ReasonNotInstalled, s.Member, string(s.Reason)))
 }
 
 // compare notes where a member's place and attributes are not what apk gives it.
-func (e *edits) compare(m layers.Entry, final map[string]root.File, links *dirLinks, files map[string]bool) {
+func (e *edits) compare(m layers.Entry, final map[string]root.File, links *rootpath.Links, files map[string]bool) {
 	name := m.Path()
 	if m.Header.Typeflag == tar.TypeDir {
 		// A folder entry over another package's symlink or file would replace that in docker and podman.
 		switch {
-		case name != "" && links.resolve(name) != name:
+		case name != "" && links.Resolve(name) != name:
 			e.Drop[name] = true
-			e.because(reason(ReasonOnSymlink, name))
+			e.because(lock.NewReason(lock.ReasonOnSymlink, name))
 		case files[name]:
 			e.Drop[name] = true
-			e.because(reason(ReasonOnFile, name))
+			e.because(lock.NewReason(lock.ReasonOnFile, name))
 		}
 		return
 	}
@@ -300,10 +304,10 @@ func (e *edits) compare(m layers.Entry, final map[string]root.File, links *dirLi
 	}
 	if f.Path != name {
 		e.Rename[name] = f.Path
-		e.because(reason(ReasonMoved, name, f.Path))
+		e.because(lock.NewReason(lock.ReasonMoved, name, f.Path))
 	}
 	if h := m.Header; h.Typeflag != tar.TypeSymlink && h.Mode != f.Header.Mode || h.Uid != f.Header.Uid || h.Gid != f.Header.Gid {
-		e.Attr[name] = attr{f.Header.Mode, f.Header.Uid, f.Header.Gid}
-		e.because(reason(ReasonAttributes, name, f.Header.Uid, f.Header.Gid, fmt.Sprintf("%04o", f.Header.Mode)))
+		e.Attr[name] = lock.Attributes{Mode: f.Header.Mode, UID: f.Header.Uid, GID: f.Header.Gid}
+		e.because(lock.NewReason(lock.ReasonAttributes, name, f.Header.Uid, f.Header.Gid, fmt.Sprintf("%04o", f.Header.Mode)))
 	}
 }

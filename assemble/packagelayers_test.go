@@ -40,7 +40,7 @@ func TestBumpedPackageMovesItsOwnLayerAlone(t *testing.T) {
 	}
 	digests := func(bumped string) (map[string]string, string) {
 		w := newWorld(t, manyPackages(bumped)...)
-		got, _ := image(t, w.spec(t, strings.Join(names, ", "), "layers: {max: 7}"), w.sources(t))
+		got, _ := builtImage(t, w.spec(t, strings.Join(names, ", "), "layers: {max: 7}"), w.sources(t))
 		byNames, merged := make(map[string]string), ""
 		for from, l := range got {
 			from = strings.NewReplacer("=1-r0", "", "=2-r0", "").Replace(from)

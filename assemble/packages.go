@@ -14,6 +14,7 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/apk/root"
+	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/internal/redact"
 	"github.com/pyimg/pyimg/layers"
 )
@@ -33,9 +34,9 @@ func (u unit) String() string { return "apk " + u.pkg.Name + "=" + u.pkg.Version
 func (u unit) unpacks() bool { return u.blob.Digest != "" }
 
 // ingestPackages ingests the packages of all platforms under one limit. The result is in the order of the plan.
-func ingestPackages(ctx context.Context, plan Plan, src Sources) ([][]unit, error) {
+func ingestPackages(ctx context.Context, plan Plan, src input.Access) ([][]unit, error) {
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(src.jobs())
+	g.SetLimit(src.Limit())
 	units := make([][]unit, len(plan.Platforms))
 	for i, p := range plan.Platforms {
 		units[i] = make([]unit, len(p.Packages))
@@ -60,7 +61,7 @@ func ingestPackages(ctx context.Context, plan Plan, src Sources) ([][]unit, erro
 
 // ingestPackage brings a package's data stream into the store. Where the store has it, nothing is fetched: the control
 // stream that was kept is checked against the index, and names the data stream by its digest.
-func ingestPackage(ctx context.Context, p *apk.Package, src Sources) (unit, error) {
+func ingestPackage(ctx context.Context, p *apk.Package, src input.Access) (unit, error) {
 	if u, err := storedPackage(p, src.Store); err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return u, err
 	}
@@ -116,7 +117,7 @@ func storedPackage(p *apk.Package, store *layers.Store) (unit, error) {
 }
 
 // fetchPackage reads a package in one pass: signature, control, and the data stream into the store.
-func fetchPackage(ctx context.Context, p *apk.Package, url string, src Sources) (unit, error) {
+func fetchPackage(ctx context.Context, p *apk.Package, url string, src input.Access) (unit, error) {
 	f, err := openPackage(ctx, p, url, src)
 	if err != nil {
 		return unit{}, err
@@ -135,7 +136,7 @@ func fetchPackage(ctx context.Context, p *apk.Package, url string, src Sources) 
 
 // streamPackage reads a package whose data stream is known to have this digest: from the store, or from a mirror and
 // into the store in one pass.
-func streamPackage(ctx context.Context, p *apk.Package, src Sources, digest string) (io.ReadCloser, error) {
+func streamPackage(ctx context.Context, p *apk.Package, src input.Access, digest string) (io.ReadCloser, error) {
 	var errs []error
 	for _, url := range p.URLs() {
 		r, err := src.Store.Through(ctx, layers.Source{Name: redact.URL(url), Digest: digest,
@@ -177,14 +178,14 @@ func (f *packageFile) keep(p *apk.Package, store *layers.Store) error {
 }
 
 // openPackage opens a package: its signature and control stream are read and checked.
-func openPackage(ctx context.Context, p *apk.Package, url string, src Sources) (*packageFile, error) {
-	f, err := src.open(ctx, url, TransferName(p.String(), p.Arch), p.Size)
+func openPackage(ctx context.Context, p *apk.Package, url string, src input.Access) (*packageFile, error) {
+	f, err := src.Open(ctx, url, input.TransferName(p.String(), p.Arch), p.Size)
 	if err != nil {
 		return nil, err
 	}
 	name := redact.URL(url)
 	// The store holds the data against the hash that the control stream has, so it is hashed once.
-	a, err := apk.OpenArchive(f, apk.Expect{Package: p, Keyring: src.keyring(), Name: name, DataUnchecked: true})
+	a, err := apk.OpenArchive(f, apk.Expect{Package: p, Keyring: keyring(src), Name: name, DataUnchecked: true})
 	if err == nil && a.Control.Info.InstalledSize != 0 && a.Control.DataHash == "" {
 		err = fmt.Errorf("reading package %q: %w: its .PKGINFO has no datahash, so nothing vouches for its files", name, apk.ErrDamaged)
 	}

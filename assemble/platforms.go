@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"github.com/pyimg/pyimg/assemble/spec"
 )
 
 // eachPlatform runs do for all platforms at once. It returns all their errors, each with the platforms it concerns.
-func eachPlatform(platforms []Platform, do func(i int) error) error {
+func eachPlatform(platforms []spec.Platform, do func(i int) error) error {
 	errs := make([]error, len(platforms))
 	var wg sync.WaitGroup
 	for i := range platforms {
@@ -18,7 +20,7 @@ func eachPlatform(platforms []Platform, do func(i int) error) error {
 }
 
 // joinByPlatform joins the errors of the platforms; one that several share is said once.
-func joinByPlatform(platforms []Platform, errs []error) error {
+func joinByPlatform(platforms []spec.Platform, errs []error) error {
 	texts := make([][]string, len(errs))
 	byText := make(map[string]error)
 	for i, err := range errs {
@@ -28,8 +30,8 @@ func joinByPlatform(platforms []Platform, errs []error) error {
 		}
 	}
 	var joined []error
-	for _, n := range byPlatforms(platforms, texts) {
-		joined = append(joined, fmt.Errorf("%s: %w", n.where, byText[n.text]))
+	for _, n := range spec.ByPlatform(platforms, texts) {
+		joined = append(joined, fmt.Errorf("%s: %w", n.Where, byText[n.Text]))
 	}
 	if len(joined) == 1 {
 		return joined[0]

@@ -5,13 +5,15 @@ import (
 	"iter"
 
 	"github.com/pyimg/pyimg/assemble/python"
+	"github.com/pyimg/pyimg/assemble/runtime"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/layers"
 )
 
 // require holds Alpine's own Python against what the spec requires of it, now that its package is in the store.
 func (b *platformBuild) require(context.Context) error {
 	for _, r := range b.spec.Runtimes {
-		if len(r.Require) == 0 || r.at(b.plan.Platform) != fromAPK {
+		if len(r.Require) == 0 || r.At(b.plan.Platform) != spec.FromAPK {
 			continue
 		}
 		report, err := python.Read(b.pythonEntries())
@@ -19,9 +21,9 @@ func (b *platformBuild) require(context.Context) error {
 			return err
 		}
 		if b.plan.Preload != "" {
-			report.Allocators = append(report.Allocators, python.Allocator{Name: b.plan.allocator.library().name, Path: b.plan.Preload})
+			report.Allocators = append(report.Allocators, python.Allocator{Name: b.plan.allocator.Library().Name, Path: b.plan.Preload})
 		}
-		if err := r.required("Alpine's python3", report); err != nil {
+		if err := runtime.Required(r, "Alpine's python3", report); err != nil {
 			return err
 		}
 	}

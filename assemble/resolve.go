@@ -13,24 +13,27 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/runtime"
+	"github.com/pyimg/pyimg/assemble/spec"
 )
 
 // Resolve finds out what the spec comes to: it ingests the runtimes, reads the package indexes and solves for the
 // packages, for all platforms at once. The error is a *solve.Error (errors.Is solve.ErrNoSolution) where the packages
 // cannot be had together.
-func Resolve(ctx context.Context, spec Spec, src Sources) (Plan, error) {
-	return resolve(ctx, spec, src, func(Platform) hold { return hold{} })
+func Resolve(ctx context.Context, s spec.Spec, src input.Access) (Plan, error) {
+	return resolve(ctx, s, src, func(spec.Platform) hold { return hold{} })
 }
 
-func resolve(ctx context.Context, spec Spec, src Sources, held func(Platform) hold) (Plan, error) {
-	if err := spec.checkPlatforms(); err != nil {
+func resolve(ctx context.Context, spec spec.Spec, src input.Access, held func(spec.Platform) hold) (Plan, error) {
+	if err := spec.CheckPlatforms(); err != nil {
 		return Plan{}, err
 	}
-	repositories, err := spec.repositories()
+	repositories, err := spec.SourceRepositories()
 	if err != nil {
 		return Plan{}, err
 	}
-	src.releases = new(releases)
+	src.Releases = new(input.Releases)
 	plan := Plan{Spec: spec, repositories: repositories, Platforms: make([]PlatformPlan, len(spec.Platforms))}
 	err = eachPlatform(spec.Platforms, func(i int) (err error) {
 		p := spec.Platforms[i]
@@ -44,24 +47,24 @@ func resolve(ctx context.Context, spec Spec, src Sources, held func(Platform) ho
 	for i, p := range plan.Platforms {
 		notes[i] = p.Notes
 	}
-	src.warn(spec.Platforms, notes)
+	src.WarnAll(spec.Platforms, notes)
 	return plan, nil
 }
 
-func resolvePlatform(ctx context.Context, spec Spec, p Platform, repositories repositories, src Sources, held hold) (PlatformPlan, error) {
+func resolvePlatform(ctx context.Context, spec spec.Spec, p spec.Platform, repositories spec.Repositories, src input.Access, held hold) (PlatformPlan, error) {
 	plan := PlatformPlan{Platform: p}
 	var indexes []*apk.Index
 	var needs []string
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		indexes, err = loadIndexes(gctx, repositories.apk(), p.Alpine(), src)
+		indexes, err = loadIndexes(gctx, repositories.APK(), p.Alpine(), src)
 		return err
 	})
 	g.Go(func() (err error) {
-		if plan.Runtimes, err = ingestRuntimes(gctx, spec, p, src, held.runtimes); err != nil {
+		if plan.Runtimes, err = runtime.Ingest(gctx, spec, p, src, held.runtimes); err != nil {
 			return err
 		}
-		needs, err = librariesNeeded(plan.Runtimes, p, src.Store)
+		needs, err = runtime.LibrariesNeeded(plan.Runtimes, p, src.Store)
 		return err
 	})
 	if err := g.Wait(); err != nil {
@@ -77,7 +80,7 @@ func resolvePlatform(ctx context.Context, spec Spec, p Platform, repositories re
 	plan.Dialect = dialect(spec.Alpine, indexes)
 	solution, err := held.solve(plan.World, indexes, plan.Dialect)
 	if err != nil {
-		err = explainAsked(err, spec.asked(allocator), indexes)
+		err = explainAsked(err, asked(spec, allocator), indexes)
 		return plan, explainNeeds(err, plan.Runtimes, src.Store)
 	}
 	plan.Packages, plan.Tags = solution.Packages, solution.Tags
@@ -86,15 +89,15 @@ func resolvePlatform(ctx context.Context, spec Spec, p Platform, repositories re
 	}
 	plan.Notes = append(plan.Notes, solution.Notes...)
 	for _, r := range plan.Runtimes {
-		plan.Notes = append(plan.Notes, r.notes()...)
+		plan.Notes = append(plan.Notes, r.Notes()...)
 	}
 	return plan, plan.checkMimalloc(spec)
 }
 
 // loadIndexes reads the index of each repository. A repository that lacks the arch altogether is an error: apk would go
 // on without it, and the image would miss what only that repository has.
-func loadIndexes(ctx context.Context, repositories []*apk.Repository, arch string, src Sources) ([]*apk.Index, error) {
-	o := src.indexOptions(arch)
+func loadIndexes(ctx context.Context, repositories []*apk.Repository, arch string, src input.Access) ([]*apk.Index, error) {
+	o := indexOptions(src, arch)
 	indexes := make([]*apk.Index, len(repositories))
 	errs := make([]error, len(repositories))
 	var wg sync.WaitGroup
@@ -112,8 +115,8 @@ func loadIndexes(ctx context.Context, repositories []*apk.Repository, arch strin
 // world is what the solver is asked for: the spec's packages, what its allocator and runtimes stand for, and the
 // libraries that the runtimes' files need. The latter stay in the image's world, else a later "apk add" in a container
 // would purge them. allocator is the package that brings it; "" where none does.
-func world(spec Spec, p Platform, needs []string, allocator string) ([]apk.Dependency, error) {
-	w := slices.Clone(spec.Packages)
+func world(asked spec.Spec, p spec.Platform, needs []string, allocator string) ([]apk.Dependency, error) {
+	w := slices.Clone(asked.Packages)
 	add := func(s string) error {
 		d, err := apk.ParseDependency(s)
 		if err != nil {
@@ -124,8 +127,8 @@ func world(spec Spec, p Platform, needs []string, allocator string) ([]apk.Depen
 		}
 		return nil
 	}
-	for _, r := range spec.Runtimes {
-		if r.at(p) == fromAPK {
+	for _, r := range asked.Runtimes {
+		if r.At(p) == spec.FromAPK {
 			needs = append(needs, "python3")
 		}
 	}
@@ -142,7 +145,7 @@ func world(spec Spec, p Platform, needs []string, allocator string) ([]apk.Depen
 
 // dialect picks the apk whose rules choose the packages and write the installed root: as the spec says, else by its
 // branch, else by the apk-tools that the index offers, else 3. Alpine ships apk-tools 3 from v3.23 on.
-func dialect(a Alpine, indexes []*apk.Index) apk.Dialect {
+func dialect(a spec.Alpine, indexes []*apk.Index) apk.Dialect {
 	if a.Dialect != 0 {
 		return apk.Dialect(a.Dialect)
 	}
@@ -164,12 +167,12 @@ func dialect(a Alpine, indexes []*apk.Index) apk.Dialect {
 
 // withSources adds to the error of a platform without a source which platforms have one.
 func withSources(err error, plan Plan) error {
-	if !errors.Is(err, errNoSource) {
+	if !errors.Is(err, runtime.ErrNoSource) {
 		return err
 	}
 	var have []string
 	for _, p := range plan.Platforms {
-		if len(p.Runtimes) > 0 && len(p.Runtimes) == len(plan.Spec.tarballs(p.Platform)) {
+		if len(p.Runtimes) > 0 && len(p.Runtimes) == len(plan.Spec.Tarballs(p.Platform)) {
 			have = append(have, p.Platform.String())
 		}
 	}

@@ -20,6 +20,8 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/fixture"
 	"github.com/pyimg/pyimg/layers"
@@ -65,7 +67,7 @@ func benchResolve(b *testing.B, packages string, texts func(arch string) []strin
 			files = append(files, file)
 		}
 	}
-	spec, err := assemble.ParseSpec("bench.yaml", fmt.Appendf(nil,
+	spec, err := spec.Parse("bench.yaml", fmt.Appendf(nil,
 		"alpine: {repositories: [%s/main, %[1]s/community]}\nplatforms: [amd64, arm64]\npackages: %s\n", dir, packages))
 	if err != nil {
 		b.Fatal(err)
@@ -97,9 +99,9 @@ func benchResolve(b *testing.B, packages string, texts func(arch string) []strin
 	b.ReportMetric(cold.Seconds()*1000, "cold-cpu-ms")
 }
 
-func resolveWith(b *testing.B, spec assemble.Spec, store *layers.Store) {
+func resolveWith(b *testing.B, spec spec.Spec, store *layers.Store) {
 	key := fixture.TestKey()
-	src := assemble.Sources{Fetch: &fetch.Client{}, Keyring: apk.NewKeyring(), Store: store}
+	src := input.Access{Fetch: &fetch.Client{}, Keyring: apk.NewKeyring(), Store: store}
 	if err := src.Keyring.Add(key.Name, key.PublicPEM()); err != nil {
 		b.Fatal(err)
 	}

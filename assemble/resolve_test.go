@@ -11,6 +11,8 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/fixture"
 	"github.com/pyimg/pyimg/layers"
@@ -19,7 +21,7 @@ import (
 // indexMirror serves hello for two architectures, and resolves it with the store in dir.
 type indexMirror struct {
 	*fixture.Mirror
-	spec assemble.Spec
+	spec spec.Spec
 	dir  string
 }
 
@@ -31,7 +33,7 @@ func newIndexMirror(t *testing.T) indexMirror {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.spec, err = assemble.ParseSpec("test.yaml", []byte("alpine: {repositories: [\""+url+"/main\"]}\nplatforms: [amd64, arm64]\npackages: [hello]\n"))
+	m.spec, err = spec.Parse("test.yaml", []byte("alpine: {repositories: [\""+url+"/main\"]}\nplatforms: [amd64, arm64]\npackages: [hello]\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +62,7 @@ func (m indexMirror) resolve(t *testing.T) (versions string, warnings []string) 
 		return "", nil
 	}
 	key := fixture.TestKey()
-	src := assemble.Sources{Fetch: &fetch.Client{}, Keyring: apk.NewKeyring(), Store: store}
+	src := input.Access{Fetch: &fetch.Client{}, Keyring: apk.NewKeyring(), Store: store}
 	src.Warn = func(text string) { warnings = append(warnings, text) }
 	if err := src.Keyring.Add(key.Name, key.PublicPEM()); err != nil {
 		t.Error(err)

@@ -13,15 +13,19 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/runtime"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/layers"
 )
 
 // Supply brings the layers of a lock: out of the store, else from where the lock says that they come from, else made
 // anew from their sources. Nothing is done before a layer is asked for.
 type Supply struct {
-	lock   Lock
-	spec   Spec
-	src    Sources
+	lock   lock.Lock
+	spec   spec.Spec
+	src    input.Access
 	plan   Plan
 	builds []*platformOnce
 }
@@ -31,9 +35,9 @@ type platformOnce struct {
 	built bool
 }
 
-// Supply is that of a lock that fits the spec.
-func (l Lock) Supply(spec Spec, src Sources) (*Supply, error) {
-	plan, err := l.packages(spec)
+// NewSupply is that of a lock that fits the spec.
+func NewSupply(l lock.Lock, spec spec.Spec, src input.Access) (*Supply, error) {
+	plan, err := lockedPackages(l, spec)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +59,7 @@ func (s *Supply) Open(ctx context.Context, digest string) (io.ReadCloser, error)
 	if err != nil {
 		return nil, err
 	}
-	if l.made() {
+	if l.Made() {
 		if err := s.make(ctx, p, l); err != nil {
 			return nil, err
 		}
@@ -68,7 +72,7 @@ func (s *Supply) Open(ctx context.Context, digest string) (io.ReadCloser, error)
 }
 
 // Fetch brings all layers into the store, many at once, and reports to progress (or nobody, if it is nil).
-func (s *Supply) Fetch(ctx context.Context, progress Progress) error {
+func (s *Supply) Fetch(ctx context.Context, progress input.Progress) error {
 	reported := *s
 	reported.src.Progress = progress
 	return reported.fetch(ctx)
@@ -80,7 +84,7 @@ func (s *Supply) fetch(ctx context.Context) error {
 	}
 	return eachPlatform(s.plan.Spec.Platforms, func(p int) error {
 		for _, l := range s.lock.Platforms[p].Layers {
-			if _, err := s.src.Store.Blob(l.Digest); err == nil || !l.made() {
+			if _, err := s.src.Store.Blob(l.Digest); err == nil || !l.Made() {
 				continue
 			}
 			if err := s.make(ctx, p, l); err != nil {
@@ -94,10 +98,10 @@ func (s *Supply) fetch(ctx context.Context) error {
 // bringAll stores the layers that are their sources' own bytes.
 func (s *Supply) bringAll(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(s.src.jobs())
+	g.SetLimit(s.src.Limit())
 	for p, platform := range s.lock.Platforms {
 		for _, l := range platform.Layers {
-			if !l.made() {
+			if !l.Made() {
 				g.Go(func() error { return s.bring(ctx, p, l.Digest) })
 			}
 		}
@@ -106,7 +110,7 @@ func (s *Supply) bringAll(ctx context.Context) error {
 }
 
 // find finds the layer, and the platform that has it.
-func (s *Supply) find(digest string) (platform int, l LockedLayer, err error) {
+func (s *Supply) find(digest string) (platform int, l lock.Layer, err error) {
 	for p, platform := range s.lock.Platforms {
 		for _, l := range platform.Layers {
 			if l.Digest == digest {
@@ -114,12 +118,12 @@ func (s *Supply) find(digest string) (platform int, l LockedLayer, err error) {
 			}
 		}
 	}
-	return 0, LockedLayer{}, fmt.Errorf("the lock has no layer %s", digest)
+	return 0, lock.Layer{}, fmt.Errorf("the lock has no layer %s", digest)
 }
 
 // unpacking is the package whose data stream has this digest; nil where none has.
-func (p PlatformPlan) unpacking(locked LockedPlatform, digest string) *apk.Package {
-	i := slices.IndexFunc(locked.Packages, func(q LockedPackage) bool { return q.Data == digest })
+func (p PlatformPlan) unpacking(locked lock.Platform, digest string) *apk.Package {
+	i := slices.IndexFunc(locked.Packages, func(q lock.Package) bool { return q.Data == digest })
 	if i < 0 {
 		return nil
 	}
@@ -174,32 +178,32 @@ func (s *Supply) streamRuntime(ctx context.Context, p int, digest string) (io.Re
 // tarball is the runtime with this digest.
 func (s *Supply) tarball(ctx context.Context, p int, digest string) (layers.Source, error) {
 	platform := s.lock.Platforms[p]
-	for i, r := range s.spec.tarballs(platform.Platform) {
+	for i, r := range s.spec.Tarballs(platform.Platform) {
 		if i >= len(platform.Runtimes) || platform.Runtimes[i].Digest != digest {
 			continue
 		}
-		from, err := r.locate(ctx, s.spec, platform.Platform, platform.Runtimes[i], s.src)
-		return from.source(s.src), err
+		from, err := runtime.Locate(ctx, r, s.spec, platform.Platform, platform.Runtimes[i], s.src)
+		return from.Source(s.src), err
 	}
 	return layers.Source{}, fmt.Errorf("layer %s is neither a package's nor a runtime's: write the lock anew with \"pyimg lock\"", digest)
 }
 
 // make makes a layer anew: from its own sources where its recipe says how, else from all of its platform.
-func (s *Supply) make(ctx context.Context, p int, l LockedLayer) error {
+func (s *Supply) make(ctx context.Context, p int, l lock.Layer) error {
 	blob, err := layers.Healing(func() (layers.Blob, error) { return s.remake(ctx, p, l) })
 	if err != nil {
 		return fmt.Errorf("making layer %s (%s) anew: %w", l.Digest, l.From, err)
 	}
 	if blob.Digest != l.Digest {
-		return &MismatchError{[]string{fmt.Sprintf("layer %s comes out as %s, not as %s, which another version of pyimg may have made",
+		return &lock.MismatchError{Changes: []string{fmt.Sprintf("layer %s comes out as %s, not as %s, which another version of pyimg may have made",
 			l.From, blob.Digest, l.Digest)}}
 	}
 	return nil
 }
 
-func (s *Supply) remake(ctx context.Context, p int, l LockedLayer) (layers.Blob, error) {
+func (s *Supply) remake(ctx context.Context, p int, l lock.Layer) (layers.Blob, error) {
 	if l.Recipe == nil {
-		return l.blob(), s.build(ctx, p, l.Digest)
+		return l.Blob(), s.build(ctx, p, l.Digest)
 	}
 	switch {
 	case l.Recipe.Packages != nil:
@@ -208,7 +212,7 @@ func (s *Supply) remake(ctx context.Context, p int, l LockedLayer) (layers.Blob,
 				return layers.Blob{}, err
 			}
 		}
-		return l.Recipe.Packages.make(ctx, s.src.Store)
+		return MakePackages(ctx, *l.Recipe.Packages, s.src.Store)
 	case l.Recipe.Image != nil:
 		return s.takeImage(ctx, p, l.Recipe.Image.Image)
 	case l.Recipe.Runtime != nil:
@@ -216,7 +220,7 @@ func (s *Supply) remake(ctx context.Context, p int, l LockedLayer) (layers.Blob,
 		if err != nil {
 			return layers.Blob{}, err
 		}
-		return l.Recipe.Runtime.make(ctx, tarball, s.src.Store)
+		return runtime.MakeRuntime(ctx, *l.Recipe.Runtime, tarball, s.src.Store)
 	}
 	return layers.Blob{}, errors.New("its recipe is empty")
 }
@@ -224,10 +228,10 @@ func (s *Supply) remake(ctx context.Context, p int, l LockedLayer) (layers.Blob,
 // takeImage makes the layer of a runtime out of an image, REF@DIGEST.
 func (s *Supply) takeImage(ctx context.Context, p int, image string) (layers.Blob, error) {
 	platform := s.lock.Platforms[p]
-	for i, r := range s.spec.tarballs(platform.Platform) {
+	for i, r := range s.spec.Tarballs(platform.Platform) {
 		if i < len(platform.Runtimes) && strings.HasSuffix(image, "@"+platform.Runtimes[i].Digest) {
-			plan, err := r.ingestImage(ctx, s.spec, platform.Platform, platform.Runtimes[i], s.src)
-			return plan.Layer.blob(), err
+			plan, err := runtime.IngestImage(ctx, r, s.spec, platform.Platform, platform.Runtimes[i], s.src)
+			return plan.Layer.Blob(), err
 		}
 	}
 	return layers.Blob{}, fmt.Errorf("image %s is none of the lock's runtimes: write the lock anew with \"pyimg lock\"", image)
@@ -244,13 +248,13 @@ func (s *Supply) build(ctx context.Context, p int, digest string) error {
 			return err
 		}
 	}
-	want, err := s.lock.Only([]Platform{s.lock.Platforms[p].Platform})
+	want, err := s.lock.Only([]spec.Platform{s.lock.Platforms[p].Platform})
 	if err != nil {
 		return err
 	}
 	quiet := s.src
 	quiet.Warn = nil // said when the lock was made
-	plan, err := want.Plan(ctx, s.spec, quiet)
+	plan, err := PlanOf(ctx, want, s.spec, quiet)
 	if err != nil {
 		return err
 	}

@@ -10,27 +10,30 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/apk/solve"
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/spec"
 )
 
 // A hold keeps what a lock has where the rest is resolved anew. The zero value holds nothing.
 type hold struct {
-	platform Platform
-	packages map[string]LockedPackage // by name
-	free     []string                 // names of packages that may move
-	runtimes []LockedRuntime
+	platform spec.Platform
+	packages map[string]lock.Package // by name
+	free     []string                // names of packages that may move
+	runtimes []lock.Runtime
 }
 
 // Update resolves the spec with all packages held at what the lock has, but for those named and, where they cannot move
-// alone, those of the same origin. Runtimes are held. The error is a *solve.Error where they cannot move so.
-func Update(ctx context.Context, spec Spec, lock Lock, names []string, src Sources) (Plan, error) {
+// alone, those of the same origin. Runtimes are held. The error is an *solve.Error where they cannot move so.
+func Update(ctx context.Context, s spec.Spec, locked lock.Lock, names []string, src input.Access) (Plan, error) {
 	for _, name := range names {
-		if !lock.has(name) {
-			return Plan{}, &LockError{lock.Name, fmt.Errorf("it has no package %q to update; it has %s", name, strings.Join(lock.names(), ", "))}
+		if !locked.Has(name) {
+			return Plan{}, &lock.Error{File: locked.Name, Err: fmt.Errorf("it has no package %q to update; it has %s", name, strings.Join(locked.Names(), ", "))}
 		}
 	}
-	return resolve(ctx, spec, src, func(p Platform) hold {
-		h := hold{platform: p, packages: make(map[string]LockedPackage), free: names}
-		for _, l := range lock.Platforms {
+	return resolve(ctx, s, src, func(p spec.Platform) hold {
+		h := hold{platform: p, packages: make(map[string]lock.Package), free: names}
+		for _, l := range locked.Platforms {
 			if l.Platform != p {
 				continue
 			}

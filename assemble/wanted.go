@@ -7,12 +7,13 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/apk/solve"
+	"github.com/pyimg/pyimg/assemble/runtime"
 	"github.com/pyimg/pyimg/layers"
 )
 
 // explainNeeds adds to an error of the solver which files of the runtimes want the libraries that cannot be had: nobody
 // asked for these by name.
-func explainNeeds(err error, rs []RuntimePlan, store *layers.Store) error {
+func explainNeeds(err error, rs []runtime.Ingested, store *layers.Store) error {
 	const shown = 3 // files a library
 	var solve *solve.Error
 	if !errors.As(err, &solve) {
@@ -42,7 +43,7 @@ func explainNeeds(err error, rs []RuntimePlan, store *layers.Store) error {
 }
 
 // filesNeeding are the runtimes' files that need a library by name.
-func filesNeeding(soname string, rs []RuntimePlan, store *layers.Store) ([]string, error) {
+func filesNeeding(soname string, rs []runtime.Ingested, store *layers.Store) ([]string, error) {
 	var files []string
 	for _, r := range rs {
 		for e, err := range store.Entries(r.Layer.Digest) {

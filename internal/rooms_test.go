@@ -22,14 +22,16 @@ func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
 		"push":                {"push", "internal/atomicfile", "internal/imageindex", "internal/patience", "internal/redact", "internal/regular", "internal/termtext"},
 		"push/auth":           {"internal/regular"},
 		"wheel":               {"internal/fetch", "internal/redact", "internal/regular"},
-		"assemble":            {"apk", "layers", "internal/passwd", "internal/atomicfile", "internal/imageindex", "internal/redact", "internal/regular", "internal/near", "internal/termtext"},
+		"assemble":            {"apk", "layers", "internal/glob", "internal/passwd", "internal/rootpath", "internal/atomicfile", "internal/imageindex", "internal/redact", "internal/regular", "internal/near", "internal/termtext"},
 		"internal/atomicfile": {},
 		"internal/fetch":      {"internal/patience", "internal/redact", "internal/regular"},
+		"internal/glob":       {},
 		"internal/imageindex": {},
 		"internal/patience":   {},
 		"internal/regular":    {},
 		"internal/passwd":     {},
 		"internal/redact":     {},
+		"internal/rootpath":   {},
 		"internal/progress":   {"internal/termtext"},
 		"internal/termtext":   {},
 		"internal/near":       {},
@@ -59,8 +61,23 @@ func TestFoldersImportOnlyWhatTheyMay(t *testing.T) {
 		"layers":             {"internal/regular", "layers/elf"},
 		"layers/elf":         {},
 		"layers/unpack":      {"layers"},
+
+		"assemble/standalone": {},
+		"assemble/spec":       {"apk", "layers", "assemble/standalone", "internal/glob", "internal/near", "internal/redact", "internal/regular", "internal/termtext"},
+		"assemble/lock":       {"apk", "apk/root", "layers", "assemble/spec", "internal/atomicfile", "internal/regular"},
+		"assemble/python":     {"layers"},
+		"assemble/bytecode":   {"layers"},
+		"assemble/check":      {"apk/root", "layers", "assemble/python"},
+		"assemble/input":      {"apk", "layers", "assemble/spec"},
+		"assemble/runtime": {"layers", "assemble/check", "assemble/input", "assemble/lock", "assemble/python", "assemble/spec", "assemble/standalone",
+			"internal/glob", "internal/redact", "internal/rootpath"},
+		"assemble/image":     {"layers", "assemble/check", "assemble/lock", "assemble/python", "assemble/spec", "internal/imageindex", "internal/rootpath"},
+		"assemble/container": {"layers", "layers/unpack", "internal/passwd"},
+		"assemble": {"apk", "apk/root", "apk/solve", "layers", "assemble/check", "assemble/input", "assemble/lock", "assemble/python", "assemble/runtime", "assemble/spec",
+			"internal/glob", "internal/redact", "internal/rootpath"},
+		"assemble/bundle": {"apk", "layers", "assemble", "assemble/input", "assemble/lock", "assemble/spec", "internal/atomicfile", "internal/redact", "internal/regular"},
 	}
-	for _, room := range []string{"apk", "layers"} {
+	for _, room := range []string{"apk", "layers", "assemble"} {
 		for file, imported := range imports(t, filepath.Join("..", room)) {
 			folder := filepath.ToSlash(strings.TrimPrefix(filepath.Dir(file), ".."+string(filepath.Separator)))
 			allowed, listed := may[folder]

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/internal/atomicfile"
 )
 
@@ -26,7 +27,7 @@ type Created struct {
 // Create makes the bundle. What it has fetched stays where it is interrupted, and the same call goes on from there.
 // progress is told of what is fetched, as Options.Progress was of the indexes. The error is a *SpaceError where there is no
 // room for it; nothing is fetched then but the indexes.
-func (d *Draft) Create(ctx context.Context, progress assemble.Progress) (Created, error) {
+func (d *Draft) Create(ctx context.Context, progress input.Progress) (Created, error) {
 	d.o.Progress = progress
 	if !d.Fits() {
 		return Created{}, &SpaceError{d.dir, d.Need, d.Free}

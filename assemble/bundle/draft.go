@@ -14,6 +14,7 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -36,10 +37,10 @@ type Options struct {
 	BaseImages []BaseImage
 
 	Client   Client
-	Keyring  *apk.Keyring      // nil: indexes need no signature
-	Store    *layers.Store     // what a build kept is not fetched; may be nil
-	Progress assemble.Progress // nil: nobody is told of what is fetched
-	Jobs     int               // transfers at once; 0: 8
+	Keyring  *apk.Keyring   // nil: indexes need no signature
+	Store    *layers.Store  // what a build kept is not fetched; may be nil
+	Progress input.Progress // nil: nobody is told of what is fetched
+	Jobs     int            // transfers at once; 0: 8
 
 	Since  *Manifest // of the bundle that this one is to be a delta to
 	Output string    // a folder, or with Tar the tar

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/fixture"
 )
@@ -138,11 +139,11 @@ func TestSharedPackage(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			spec, err := assemble.ParseSpec("t.yaml", fmt.Appendf(nil, "alpine: {repositories: ['%s/main']}\nplatforms: [linux/amd64, linux/arm64]\n", url))
+			spec, err := spec.Parse("t.yaml", fmt.Appendf(nil, "alpine: {repositories: ['%s/main']}\nplatforms: [linux/amd64, linux/arm64]\n", url))
 			if err != nil {
 				t.Fatal(err)
 			}
-			in, err := spec.Inputs()
+			in, err := assemble.SpecInputs(spec)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/spec"
 )
 
 // add adds a file; one that is there already stands for more URLs from then on.
@@ -41,7 +42,7 @@ func (d *Draft) add(it *item) (*item, error) {
 }
 
 // places are the folders of the repositories: Alpine's own BRANCH/NAME where their URL ends so, else its last element.
-func places(rs []assemble.Repository) []string {
+func places(rs []spec.Repository) []string {
 	out := make([]string, len(rs))
 	for i, r := range rs {
 		elements := strings.Split(strings.TrimRight(filepath.ToSlash(pathOf(r.Public[0])), "/"), "/")
@@ -62,7 +63,7 @@ func places(rs []assemble.Repository) []string {
 
 // pathOf is a URL's path; a path stays.
 func pathOf(location string) string {
-	if u, err := url.Parse(location); err == nil && assemble.IsURL(location) {
+	if u, err := url.Parse(location); err == nil && spec.IsURL(location) {
 		return u.Path
 	}
 	return location
@@ -101,7 +102,7 @@ func (d *Draft) addIndexes(ctx context.Context) error {
 }
 
 // locate says where a file of a repository is.
-func (it *item) locate(r assemble.Repository, arch, name string) {
+func (it *item) locate(r spec.Repository, arch, name string) {
 	for i, m := range r.Mirrors {
 		url := m + "/" + arch + "/" + name
 		public := url // one string, where they are the same
@@ -167,7 +168,7 @@ func (d *Draft) addPackages(context.Context) error {
 	slices.Sort(d.Unlisted)
 	for _, p := range d.o.Inputs.Platforms {
 		for _, q := range p.Packages {
-			i := slices.IndexFunc(d.o.Inputs.Repositories, func(r assemble.Repository) bool { return r.Repository == q.Repository })
+			i := slices.IndexFunc(d.o.Inputs.Repositories, func(r spec.Repository) bool { return r.Repository == q.Repository })
 			it := packageItem(d.dirs[i], d.o.Inputs.Repositories[i], q.Package)
 			it.data = q.Data
 			index := d.byPath[path.Join(d.dirs[i], p.Platform.Alpine(), indexName)]

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/spec"
 )
 
 // onDisk begins what the layout calls an image that lay in another layout on disk, and not in a registry.
@@ -47,7 +48,7 @@ func tagOf(name string) string {
 // ImageDigest is the digest of the image that the bundle's locks take for what a spec names, HOST/REPOSITORY:TAG or
 // oci:DIR[:TAG] ready to be opened, on a platform. It is "" where they take none, or several: a tag may have moved between
 // two locks.
-func (b *Bundle) ImageDigest(ctx context.Context, spec assemble.Spec, ref, platform string) (string, error) {
+func (b *Bundle) ImageDigest(ctx context.Context, spec spec.Spec, ref, platform string) (string, error) {
 	digest := ""
 	for _, name := range b.Images() {
 		lock, err := b.ReadLock(ctx, name)

@@ -15,6 +15,8 @@ import (
 
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/fixture"
 	"github.com/pyimg/pyimg/layers"
@@ -56,7 +58,7 @@ type oneImage struct{ img v1.Image }
 func (o oneImage) Image(context.Context, string, string) (v1.Image, error) { return o.img, nil }
 
 // aLayout is options of a bundle whose lock takes a runtime out of a layout on disk, and the image in it.
-func aLayout(t *testing.T, output string) (bundle.Options, assemble.Spec) {
+func aLayout(t *testing.T, output string) (bundle.Options, spec.Spec) {
 	t.Helper()
 	s := newSite(t)
 	text := fixture.Tarball{Files: []fixture.File{{Path: "usr/local/share/hello", Body: []byte("hello\n")}}}.Bytes()
@@ -76,7 +78,7 @@ func aLayout(t *testing.T, output string) (bundle.Options, assemble.Spec) {
 	if img, err = mutate.AppendLayers(img, layer); err != nil {
 		t.Fatal(err)
 	}
-	if s.spec, err = assemble.ParseSpec("app/pyimg.yaml", []byte(`
+	if s.spec, err = spec.Parse("app/pyimg.yaml", []byte(`
 alpine: {branch: v3.20, mirrors: ["`+s.url+`"]}
 platforms: [linux/amd64]
 packages: [alpine-baselayout, busybox]
@@ -88,7 +90,7 @@ allocator: none
 	if s.store, err = layers.OpenStore(t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
-	src := assemble.Sources{Fetch: &fetch.Client{}, Keyring: testKeys(t), Store: s.store, Images: oneImage{img}}
+	src := input.Access{Fetch: &fetch.Client{}, Keyring: testKeys(t), Store: s.store, Images: oneImage{img}}
 	plan, err := assemble.Resolve(t.Context(), s.spec, src)
 	if err != nil {
 		t.Fatal(err)
@@ -105,7 +107,7 @@ allocator: none
 // TestLayoutOfARuntime is in the bundle by the lock's digest, under a name without a path.
 func TestLayoutOfARuntime(t *testing.T) {
 	t.Parallel()
-	o, spec := aLayout(t, filepath.Join(t.TempDir(), "b.tar"))
+	o, s := aLayout(t, filepath.Join(t.TempDir(), "b.tar"))
 	mustCreate(t, o)
 	if err := verify(t, o.Output); err != nil {
 		t.Fatal(err)
@@ -116,17 +118,17 @@ func TestLayoutOfARuntime(t *testing.T) {
 	if err != nil || len(refs) != 1 || refs[0] != "oci:base:v1@"+want {
 		t.Errorf("BaseRefs = %q, %v, want oci:base:v1@%s", refs, err, want)
 	}
-	elsewhere := spec
-	spec.Dir, elsewhere.Dir = "app", "/else/where"
+	elsewhere := s
+	s.Dir, elsewhere.Dir = "app", "/else/where"
 	for _, c := range []struct {
-		spec                assemble.Spec
+		spec                spec.Spec
 		ref, platform, want string
 	}{
-		{spec, "oci:some where/base:v1", "linux/amd64", want},
+		{s, "oci:some where/base:v1", "linux/amd64", want},
 		{elsewhere, "oci:/else/some where/base:v1", "linux/amd64", want},
-		{spec, "oci:some where/base:v1", "linux/arm64", ""},
-		{spec, "oci:some where/base:v2", "linux/amd64", ""},
-		{spec, "some where/base:v1", "linux/amd64", ""},
+		{s, "oci:some where/base:v1", "linux/arm64", ""},
+		{s, "oci:some where/base:v2", "linux/amd64", ""},
+		{s, "some where/base:v1", "linux/amd64", ""},
 	} {
 		if got, err := b.ImageDigest(t.Context(), c.spec, c.ref, c.platform); got != c.want || err != nil {
 			t.Errorf("ImageDigest(%q, %s) = %q, %v, want %q", c.ref, c.platform, got, err, c.want)

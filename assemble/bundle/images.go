@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/spec"
 )
 
 // Where a bundle has its OCI layout, see the OCI image-spec, image-layout.md.
@@ -110,7 +111,7 @@ func (d *Draft) addBaseImage(b BaseImage) (v1.Descriptor, error) {
 // wants tells whether a platform is one of the bundle's. What has none that Alpine knows, such as an attestation, is not.
 func (d *Draft) wants(p v1.Platform) bool {
 	name := strings.TrimSuffix(strings.Join([]string{p.OS, p.Architecture, p.Variant}, "/"), "/")
-	q, err := assemble.ParsePlatform(name)
+	q, err := spec.ParsePlatform(name)
 	return err == nil && slices.ContainsFunc(d.o.Inputs.Platforms, func(in assemble.PlatformInputs) bool { return in.Platform == q })
 }
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/apk"
-	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/spec"
 )
 
 // AddKeys trusts the bundle's keys that its specs name (alpine.keys). The caller must know the bundle's ID from elsewhere:
@@ -37,7 +37,7 @@ func (b *Bundle) addKey(ctx context.Context, ring *apk.Keyring, f File) error {
 }
 
 // namesKey reports whether a spec names a key's file, by its name in the bundle, or a folder, which may have had it.
-func namesKey(spec assemble.Spec, key string) bool {
+func namesKey(spec spec.Spec, key string) bool {
 	for _, p := range spec.Alpine.Keys {
 		name := safeKeyName(path.Base(strings.ReplaceAll(p, `\`, "/")))
 		if !strings.HasSuffix(name, ".pub") || key == name || strings.HasSuffix(key, "-"+name) {

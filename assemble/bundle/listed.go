@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pyimg/pyimg/apk"
-	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/spec"
 )
 
 // listed is the item of a package that is there because an index lists it. There are so many that they are held in short:
@@ -24,7 +24,7 @@ type listed struct {
 }
 
 // packageItem is the file of a repository's package, in the repository's folder dir.
-func packageItem(dir string, r assemble.Repository, q *apk.Package) *item {
+func packageItem(dir string, r spec.Repository, q *apk.Package) *item {
 	file := q.String() + ".apk"
 	it := &item{File: File{Path: dir + "/" + q.Arch + "/" + file, Kind: Package, Size: q.Size, Checksum: q.Checksum.String()}, pkg: q}
 	it.locate(r, q.Arch, file)

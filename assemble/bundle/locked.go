@@ -8,17 +8,18 @@ import (
 	"io/fs"
 	"strings"
 
-	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/layers"
 )
 
 // ReadLock reads an image's lock; fs.ErrNotExist where the bundle has none of that name.
-func (b *Bundle) ReadLock(ctx context.Context, name string) (assemble.Lock, error) {
+func (b *Bundle) ReadLock(ctx context.Context, name string) (lock.Lock, error) {
 	text, err := b.Read(ctx, LockPath(name))
 	if err != nil {
-		return assemble.Lock{}, err
+		return lock.Lock{}, err
 	}
-	lock, err := assemble.ParseLock(text)
+	lock, err := lock.Parse(text)
 	if err != nil {
 		return lock, &FaultError{b.Path, LockPath(name), err}
 	}
@@ -35,12 +36,12 @@ func (b *Bundle) ReadLock(ctx context.Context, name string) (assemble.Lock, erro
 
 // ReadSpec reads an image's spec; fs.ErrNotExist where the bundle has none of that name. Its relative paths name files of
 // the bundle, see Opener, and what it takes of its folder is read in the bundle as long as that is open.
-func (b *Bundle) ReadSpec(ctx context.Context, name string) (assemble.Spec, error) {
+func (b *Bundle) ReadSpec(ctx context.Context, name string) (spec.Spec, error) {
 	text, err := b.Read(ctx, SpecPath(name))
 	if err != nil {
-		return assemble.Spec{}, err
+		return spec.Spec{}, err
 	}
-	spec, err := assemble.ParseSpec(strings.TrimSuffix(b.Path, "/")+"/"+SpecPath(name), text)
+	spec, err := spec.Parse(strings.TrimSuffix(b.Path, "/")+"/"+SpecPath(name), text)
 	spec.Folder = func(ctx context.Context) (*layers.Folder, error) { return b.Folder(ctx, name) }
 	return spec, err
 }

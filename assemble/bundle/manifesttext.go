@@ -10,7 +10,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/spec"
 )
 
 // maxLine bounds a line of a manifest: a file with all the places that it stands for. Alpine's are below 1 KiB.
@@ -197,7 +197,7 @@ func (p *manifestReader) head() (Manifest, error) {
 		return m, errors.New("a delta names both its base and the whole")
 	}
 	for _, name := range m.Platforms {
-		if p, err := assemble.ParsePlatform(name); err != nil || p.String() != name {
+		if p, err := spec.ParsePlatform(name); err != nil || p.String() != name {
 			return m, fmt.Errorf("%q is no platform", name)
 		}
 	}

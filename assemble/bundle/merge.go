@@ -10,6 +10,7 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/spec"
 )
 
 // A LockedImage is a lock that a bundle holds, and the spec that it was made from.
@@ -46,7 +47,7 @@ func Merge(inputs ...assemble.Inputs) (assemble.Inputs, error) {
 	for _, in := range inputs {
 		same := make(map[*apk.Repository]*apk.Repository)
 		for _, r := range in.Repositories {
-			i := slices.IndexFunc(out.Repositories, func(o assemble.Repository) bool { return slices.Equal(o.Public, r.Public) })
+			i := slices.IndexFunc(out.Repositories, func(o spec.Repository) bool { return slices.Equal(o.Public, r.Public) })
 			if i < 0 {
 				out.Repositories = append(out.Repositories, r)
 				i = len(out.Repositories) - 1

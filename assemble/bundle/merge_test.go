@@ -7,6 +7,7 @@ import (
 
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/assemble/spec"
 )
 
 // TestMergeSharesWhatIsTheSame makes one bundle of two locks of one site, which is larger for the second by lock, spec and its files.
@@ -39,12 +40,12 @@ func TestMergeRefusesTwoPlacesOfOneName(t *testing.T) {
 	t.Parallel()
 	var inputs []assemble.Inputs
 	for _, dir := range []string{"a", "b"} {
-		spec, err := assemble.ParseSpec("t.yaml", fmt.Append(nil, "alpine: {branch: v3.20, mirrors: [./here]}"))
+		spec, err := spec.Parse("t.yaml", fmt.Append(nil, "alpine: {branch: v3.20, mirrors: [./here]}"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		spec.Dir = dir
-		in, err := spec.Inputs()
+		in, err := assemble.SpecInputs(spec)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,7 +6,8 @@ import (
 	"io"
 	"path/filepath"
 
-	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/redact"
 )
 
@@ -14,18 +15,18 @@ import (
 type Opener struct {
 	bundle *Bundle
 	files  *sources // by URL without credentials, or by path as it is opened
-	next   assemble.Opener
+	next   input.Opener
 }
 
 // Opener is that of a complete bundle for a spec. What the bundle does not stand for, next opens, so with a next that
 // asks no host none is asked. The spec's URLs stay what they are, and so does what is made of them.
-func (b *Bundle) Opener(spec assemble.Spec, next assemble.Opener) *Opener {
+func (b *Bundle) Opener(spec spec.Spec, next input.Opener) *Opener {
 	return &Opener{b, b.sources(func(from string) string { return plain(spec.Path(from)) }), next}
 }
 
 // plain is one name for a URL or path, however it is written.
 func plain(location string) string {
-	if assemble.IsURL(location) {
+	if spec.IsURL(location) {
 		return redact.URL(location)
 	}
 	return filepath.Clean(location)

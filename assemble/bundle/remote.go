@@ -9,12 +9,12 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/internal/redact"
 )
 
 // OpenURL opens a bundle that "pyimg mirror serve" serves at a URL, through from. Its files are fetched as they are opened.
-func OpenURL(ctx context.Context, url string, from assemble.Opener) (*Bundle, error) {
+func OpenURL(ctx context.Context, url string, from input.Opener) (*Bundle, error) {
 	url = strings.TrimRight(url, "/")
 	name := redact.URL(url)
 	r, err := from.Open(ctx, url+"/"+ManifestName)
@@ -33,7 +33,7 @@ func OpenURL(ctx context.Context, url string, from assemble.Opener) (*Bundle, er
 type served struct {
 	url  string
 	name string // without credentials
-	from assemble.Opener
+	from input.Opener
 }
 
 func (s *served) open(ctx context.Context, f File) (io.ReadCloser, error) {

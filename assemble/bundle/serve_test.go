@@ -12,6 +12,8 @@ import (
 
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/layers"
 )
@@ -86,16 +88,19 @@ func TestOpenerMakesTheLockedImage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		spec, err := b.ReadSpec(t.Context(), "pyimg")
+		asked, err := b.ReadSpec(t.Context(), "pyimg")
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, plan := range []func(context.Context, assemble.Spec, assemble.Sources) (assemble.Plan, error){lock.Plan, assemble.Resolve} {
-			src := assemble.Sources{Fetch: b.Opener(spec, nobody{t}), Keyring: testKeys(t)}
+		for _, plan := range []func(context.Context, spec.Spec, input.Access) (assemble.Plan, error){
+			func(ctx context.Context, s spec.Spec, src input.Access) (assemble.Plan, error) {
+				return assemble.PlanOf(ctx, lock, s, src)
+			}, assemble.Resolve} {
+			src := input.Access{Fetch: b.Opener(asked, nobody{t}), Keyring: testKeys(t)}
 			if src.Store, err = layers.OpenStore(t.TempDir()); err != nil {
 				t.Fatal(err)
 			}
-			p, err := plan(t.Context(), spec, src)
+			p, err := plan(t.Context(), asked, src)
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
@@ -115,8 +120,8 @@ func TestOpenerMapsPaths(t *testing.T) {
 	if err := s.mirror.Write(filepath.Join(dir, "here")); err != nil {
 		t.Fatal(err)
 	}
-	spec := func(in string) assemble.Spec {
-		spec, err := assemble.ParseSpec("pyimg.yaml", []byte(`
+	spec := func(in string) spec.Spec {
+		spec, err := spec.Parse("pyimg.yaml", []byte(`
 alpine: {branch: v3.20, mirrors: [./here/]}
 platforms: [linux/amd64]
 runtime: {source: "here/../here/python-{alpine_arch}.tar.gz"}
@@ -128,7 +133,7 @@ runtime: {source: "here/../here/python-{alpine_arch}.tar.gz"}
 		return spec
 	}
 	s.spec = spec(dir)
-	src := assemble.Sources{Fetch: &fetch.Client{}, Keyring: testKeys(t), Store: s.store}
+	src := input.Access{Fetch: &fetch.Client{}, Keyring: testKeys(t), Store: s.store}
 	plan, err := assemble.Resolve(t.Context(), s.spec, src)
 	if err != nil {
 		t.Fatal(err)
@@ -139,11 +144,11 @@ runtime: {source: "here/../here/python-{alpine_arch}.tar.gz"}
 	mustCreate(t, s.options(t, filepath.Join(dir, "b")))
 	for _, in := range []string{"", ".", "elsewhere"} {
 		there := spec(in)
-		src := assemble.Sources{Fetch: open(t, filepath.Join(dir, "b")).Opener(there, nobody{t}), Keyring: testKeys(t)}
+		src := input.Access{Fetch: open(t, filepath.Join(dir, "b")).Opener(there, nobody{t}), Keyring: testKeys(t)}
 		if src.Store, err = layers.OpenStore(t.TempDir()); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.lock.Plan(t.Context(), there, src); err != nil {
+		if _, err := assemble.PlanOf(t.Context(), s.lock, there, src); err != nil {
 			t.Errorf("in %q: %v", in, err)
 		}
 	}
@@ -153,7 +158,7 @@ func TestOpenerSaysWhatTheBundleLacks(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "b")
 	tiny(t, dir, 0)
-	_, err := open(t, dir).Opener(assemble.Spec{}, &fetch.Client{Offline: true}).Open(t.Context(), "https://user:secret@example.com/x.apk")
+	_, err := open(t, dir).Opener(spec.Spec{}, &fetch.Client{Offline: true}).Open(t.Context(), "https://user:secret@example.com/x.apk")
 	if err == nil || !strings.Contains(err.Error(), `has nothing for "https://example.com/x.apk"`) || strings.Contains(err.Error(), "secret") {
 		t.Errorf("Open = %v", err)
 	}

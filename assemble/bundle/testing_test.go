@@ -16,6 +16,9 @@ import (
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/fixture"
 	"github.com/pyimg/pyimg/layers"
@@ -26,8 +29,8 @@ type site struct {
 	mirror *fixture.Mirror
 	url    string
 	dir    string // of the spec, with the files that it takes
-	spec   assemble.Spec
-	lock   assemble.Lock
+	spec   spec.Spec
+	lock   lock.Lock
 	store  *layers.Store
 }
 
@@ -54,7 +57,7 @@ func newSite(t testing.TB) *site {
 func (s *site) relock(t testing.TB, platforms string) {
 	t.Helper()
 	var err error
-	s.spec, err = assemble.ParseSpec("pyimg.yaml", fmt.Appendf(nil, `
+	s.spec, err = spec.Parse("pyimg.yaml", fmt.Appendf(nil, `
 alpine: {branch: v3.20, mirrors: ["%[1]s"]}
 platforms: [%[2]s]
 packages: [alpine-baselayout, busybox]
@@ -69,7 +72,7 @@ files: [{from: app, to: /srv}]
 	if s.store, err = layers.OpenStore(t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
-	src := assemble.Sources{Fetch: &fetch.Client{}, Keyring: testKeys(t), Store: s.store}
+	src := input.Access{Fetch: &fetch.Client{}, Keyring: testKeys(t), Store: s.store}
 	plan, err := assemble.Resolve(t.Context(), s.spec, src)
 	if err != nil {
 		t.Fatal(err)
@@ -92,7 +95,7 @@ func testKeys(t testing.TB) *apk.Keyring {
 // options are those of a bundle of the site's lock, with nothing taken from its store.
 func (s *site) options(t testing.TB, output string) bundle.Options {
 	t.Helper()
-	in, err := s.lock.Inputs(s.spec)
+	in, err := assemble.LockInputs(s.lock, s.spec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +110,7 @@ func (s *site) options(t testing.TB, output string) bundle.Options {
 	image := bundle.LockedImage{Name: "pyimg", Spec: spec, Lock: lock}
 	if len(s.spec.Files) > 0 {
 		locked, of := s.lock, s.spec
-		image.Pack = func(ctx context.Context, w io.Writer) error { return locked.PackFiles(ctx, of, w) }
+		image.Pack = func(ctx context.Context, w io.Writer) error { return assemble.PackFiles(ctx, locked, of, w) }
 	}
 	return bundle.Options{Inputs: in, Images: []bundle.LockedImage{image},
 		Client: &fetch.Client{}, Keyring: testKeys(t), Output: output, Tar: strings.HasSuffix(output, ".tar")}
@@ -193,11 +196,11 @@ func tiny(t testing.TB, output string, split int64) {
 
 func tinyOptions(t testing.TB, url, output string, split int64) bundle.Options {
 	t.Helper()
-	spec, err := assemble.ParseSpec("t.yaml", fmt.Appendf(nil, "alpine: {repositories: ['%s/main']}\nplatforms: [linux/amd64]\n", url))
+	spec, err := spec.Parse("t.yaml", fmt.Appendf(nil, "alpine: {repositories: ['%s/main']}\nplatforms: [linux/amd64]\n", url))
 	if err != nil {
 		t.Fatal(err)
 	}
-	in, err := spec.Inputs()
+	in, err := assemble.SpecInputs(spec)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/internal/regular"
 )
 
@@ -167,7 +167,7 @@ func (d *Draft) receive(ctx context.Context, it *item, r io.Reader, at int64) (e
 		if s, ok := r.(interface{ Size() int64 }); ok && size < 0 {
 			size = s.Size()
 		}
-		task := d.o.Progress.Start("fetch", assemble.TransferName(path.Base(it.Path), path.Base(path.Dir(it.Path))), size)
+		task := d.o.Progress.Start("fetch", input.TransferName(path.Base(it.Path), path.Base(path.Dir(it.Path))), size)
 		task.Add(at)
 		add = task.Add
 		defer func() { task.Done(err) }()

@@ -12,6 +12,8 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/spec"
 )
 
 // readLocks reads the locks and what they take: all of that has to be in the bundle.
@@ -46,12 +48,12 @@ func (v *verification) readLocks(ctx context.Context) {
 
 // takenFiles are what a spec takes of its folder, and the lock that says what they are.
 type takenFiles struct {
-	spec assemble.Spec
-	lock assemble.Lock
+	spec spec.Spec
+	lock lock.Lock
 }
 
 // needFiles notes that a spec takes files, and misses them where the bundle has them not.
-func (v *verification) needFiles(ctx context.Context, name string, lock assemble.Lock) error {
+func (v *verification) needFiles(ctx context.Context, name string, lock lock.Lock) error {
 	spec, err := v.bundle.ReadSpec(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(spec.Files) == 0 {
 		return nil // a spec with credentials is left out, and its files with it
@@ -73,9 +75,9 @@ func (v *verification) fitFiles(ctx context.Context) {
 		f, _ := v.bundle.File(file)
 		var size counter
 		h := sha256.New()
-		err := taken.lock.PackFiles(ctx, taken.spec, io.MultiWriter(h, &size))
+		err := assemble.PackFiles(ctx, taken.lock, taken.spec, io.MultiWriter(h, &size))
 		switch {
-		case errors.As(err, new(*assemble.LockError)):
+		case errors.As(err, new(*lock.Error)):
 			err = errors.New("it holds other files than the lock was made of")
 		case err == nil && (int64(size) != f.Size || hex.EncodeToString(h.Sum(nil)) != f.SHA256):
 			err = fmt.Errorf("it holds more than the spec takes, or has another form: the same files are packed in %d bytes, and these are %d", size, f.Size)
@@ -85,7 +87,7 @@ func (v *verification) fitFiles(ctx context.Context) {
 }
 
 // needImage misses the image that a runtime comes out of.
-func (v *verification) needImage(r assemble.LockedRuntime) error {
+func (v *verification) needImage(r lock.Runtime) error {
 	manifest := blobsDir + strings.TrimPrefix(r.Digest, "sha256:")
 	if _, ok := v.bundle.File(manifest); ok {
 		return nil
@@ -94,7 +96,7 @@ func (v *verification) needImage(r assemble.LockedRuntime) error {
 }
 
 // need notes a package that a lock takes, and misses it where the bundle has it not.
-func (v *verification) need(from *sources, q assemble.LockedPackage) error {
+func (v *verification) need(from *sources, q lock.Package) error {
 	p := &apk.Package{Name: q.Name, Version: q.Version, Arch: q.Arch, Size: q.Size}
 	var err error
 	if p.Checksum, err = apk.ParseChecksum(q.Checksum); err != nil {

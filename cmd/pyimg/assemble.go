@@ -12,6 +12,9 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/push"
 )
@@ -77,7 +80,7 @@ func (p program) assemble(c *cli.Context) error {
 	if err := p.registry(c).CheckRefs(c.StringSlice("push"), pushOptions(c)); err != nil {
 		return usageError{err}
 	}
-	lock, locked, err := p.lockInForce(c, s)
+	l, locked, err := p.lockInForce(c, s)
 	if err != nil {
 		return err
 	}
@@ -91,16 +94,16 @@ func (p program) assemble(c *cli.Context) error {
 		return err
 	}
 	defer pushing.close()
-	var open assemble.OpenBlob
+	var open lock.OpenBlob
 	if locked {
-		open, err = p.supply(c, s, lock, src, outputs)
+		open, err = p.supply(c, s, l, src, outputs)
 	} else {
-		lock, open, err = p.fresh(c, s, src)
+		l, open, err = p.fresh(c, s, src)
 	}
 	if err != nil {
 		return pushing.cause(err)
 	}
-	index, err := lock.Index(c.Context, open)
+	index, err := l.Index(c.Context, open)
 	if err != nil {
 		return err
 	}
@@ -108,15 +111,15 @@ func (p program) assemble(c *cli.Context) error {
 }
 
 // assembleSpec is the spec in force, with the flags' word over the file's.
-func assembleSpec(c *cli.Context) (assemble.Spec, error) {
+func assembleSpec(c *cli.Context) (spec.Spec, error) {
 	return assembleSpecNamed(c, c.Args().First())
 }
 
-func assembleSpecNamed(c *cli.Context, name string) (assemble.Spec, error) {
+func assembleSpecNamed(c *cli.Context, name string) (spec.Spec, error) {
 	if c.NArg() > 1 {
-		return assemble.Spec{}, usagef("%s takes one spec, found %s", c.Command.Name, termtext.Count(c.NArg(), "argument"))
+		return spec.Spec{}, usagef("%s takes one spec, found %s", c.Command.Name, termtext.Count(c.NArg(), "argument"))
 	}
-	s, err := spec(c, name)
+	s, err := openSpec(c, name)
 	if err != nil {
 		return s, err
 	}
@@ -129,7 +132,7 @@ func assembleSpecNamed(c *cli.Context, name string) (assemble.Spec, error) {
 			return s, usageError{fmt.Errorf("--package: %w", err)}
 		}
 		s.Packages = append(s.Packages, d)
-		s.Asked = append(s.Asked, assemble.Asked{Name: d.Name, At: "--package"})
+		s.Asked = append(s.Asked, spec.Asked{Name: d.Name, At: "--package"})
 	}
 	if err := applyImageFlags(c, &s); err != nil {
 		return s, usageError{err}
@@ -137,15 +140,15 @@ func assembleSpecNamed(c *cli.Context, name string) (assemble.Spec, error) {
 	return s, nil
 }
 
-func applyImageFlags(c *cli.Context, s *assemble.Spec) (err error) {
+func applyImageFlags(c *cli.Context, s *spec.Spec) (err error) {
 	if v := c.StringSlice("runtime"); len(v) > 0 {
 		if err := s.SetRuntimes(v); err != nil {
 			return fmt.Errorf("--runtime: %w", err)
 		}
 	}
 	if v := c.String("allocator"); v != "" {
-		s.Allocator = assemble.Allocator{}
-		if s.Allocator.Name, err = assemble.ParseAllocator(v); err != nil {
+		s.Allocator = spec.Allocator{}
+		if s.Allocator.Name, err = spec.ParseAllocator(v); err != nil {
 			return fmt.Errorf("--allocator: %w", err)
 		}
 	}
@@ -178,12 +181,12 @@ func withAll(m, more map[string]string) map[string]string {
 }
 
 // fresh makes the image without a lock. A layer that is found damaged when it is to be sent or written is made anew.
-func (p program) fresh(c *cli.Context, s assemble.Spec, src assemble.Sources) (assemble.Lock, assemble.OpenBlob, error) {
-	lock, err := p.build(c, src, func(src assemble.Sources) (assemble.Plan, error) { return assemble.Resolve(c.Context, s, src) })
+func (p program) fresh(c *cli.Context, s spec.Spec, src input.Access) (lock.Lock, lock.OpenBlob, error) {
+	lock, err := p.build(c, src, func(src input.Access) (assemble.Plan, error) { return assemble.Resolve(c.Context, s, src) })
 	if err != nil {
 		return lock, nil, err
 	}
-	supply, err := lock.Supply(s, src)
+	supply, err := assemble.NewSupply(lock, s, src)
 	if err != nil {
 		return lock, nil, err
 	}
@@ -191,12 +194,12 @@ func (p program) fresh(c *cli.Context, s assemble.Spec, src assemble.Sources) (a
 }
 
 // build builds what a plan is found for.
-func (p program) build(c *cli.Context, src assemble.Sources, resolve func(assemble.Sources) (assemble.Plan, error)) (lock assemble.Lock, err error) {
+func (p program) build(c *cli.Context, src input.Access, resolve func(input.Access) (assemble.Plan, error)) (lock lock.Lock, err error) {
 	created, err := p.sourceDateEpoch()
 	if err != nil {
 		return lock, err
 	}
-	err = p.reporting(c, src, func(src assemble.Sources) error {
+	err = p.reporting(c, src, func(src input.Access) error {
 		plan, err := resolve(src)
 		if err != nil {
 			return err
@@ -208,7 +211,7 @@ func (p program) build(c *cli.Context, src assemble.Sources, resolve func(assemb
 }
 
 // reporting shows what is fetched. Warnings wait until the display of progress has ended, which would overwrite them.
-func (p program) reporting(c *cli.Context, src assemble.Sources, do func(assemble.Sources) error) error {
+func (p program) reporting(c *cli.Context, src input.Access, do func(input.Access) error) error {
 	report, err := p.reporter(c)
 	if err != nil {
 		return err

@@ -8,7 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/progress"
 )
 
@@ -199,7 +199,7 @@ func values(f cli.Flag, before, typed string) []candidate {
 	switch f.Names()[0] {
 	case "platform":
 		list := typed[:strings.LastIndexByte(typed, ',')+1]
-		return plainCandidates(before+list, assemble.Platforms()...)
+		return plainCandidates(before+list, spec.Platforms()...)
 	case "progress":
 		return plainCandidates(before, progress.Modes()...)
 	case "layers":

@@ -15,6 +15,9 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/fixture"
 	"github.com/pyimg/pyimg/internal/termtext"
@@ -68,11 +71,11 @@ type demo struct {
 
 	mirror   *fixture.Mirror
 	registry *fixture.Registry
-	spec     assemble.Spec
-	src      assemble.Sources
+	spec     spec.Spec
+	src      input.Access
 	cache    string
 	ref      string
-	lock     assemble.Lock
+	lock     lock.Lock
 }
 
 func (d *demo) close() {
@@ -135,14 +138,14 @@ func (d *demo) serve(ctx context.Context) (string, error) {
 		return "", err
 	}
 	d.ref = strings.TrimPrefix(registry, "http://") + "/demo/python:3.13"
-	if d.spec, err = assemble.ParseSpec("demo.yaml", fmt.Appendf(nil, demoSpec, mirror, fixture.AlpineBranch)); err != nil {
+	if d.spec, err = spec.Parse("demo.yaml", fmt.Appendf(nil, demoSpec, mirror, fixture.AlpineBranch)); err != nil {
 		return "", err
 	}
 	d.cache, err = os.MkdirTemp("", "pyimg-demo-")
 	if err != nil {
 		return "", err
 	}
-	d.src = assemble.Sources{Fetch: &fetch.Client{}, Keyring: apk.NewKeyring()}
+	d.src = input.Access{Fetch: &fetch.Client{}, Keyring: apk.NewKeyring()}
 	if d.src.Store, err = layers.OpenStore(d.cache); err != nil {
 		return "", err
 	}
@@ -150,10 +153,10 @@ func (d *demo) serve(ctx context.Context) (string, error) {
 	return "a signed mirror at " + mirror + ", a registry at " + registry, d.src.Keyring.Add(key.Name, key.PublicPEM())
 }
 
-func (d *demo) build(ctx context.Context) (assemble.Lock, error) {
+func (d *demo) build(ctx context.Context) (lock.Lock, error) {
 	plan, err := assemble.Resolve(ctx, d.spec, d.src)
 	if err != nil {
-		return assemble.Lock{}, err
+		return lock.Lock{}, err
 	}
 	return assemble.Build(ctx, plan, d.src, assemble.BuildOptions{})
 }
@@ -180,7 +183,7 @@ func (d *demo) assemble(ctx context.Context) (string, error) {
 
 // index is the image that was built, its layers read from the store.
 func (d *demo) index(ctx context.Context) (v1.ImageIndex, error) {
-	return d.lock.Index(ctx, assemble.FromStore(d.src.Store))
+	return d.lock.Index(ctx, lock.FromStore(d.src.Store))
 }
 
 // demoRegistry asks without credentials, so that the logins of the user's docker and podman are not read.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/image"
 	"github.com/pyimg/pyimg/internal/termtext"
 )
 
@@ -50,7 +50,7 @@ func (p program) diff(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	diffs, aside, err := assemble.Diff(c.Context, a, b, store, only)
+	diffs, aside, err := image.Diff(c.Context, a, b, store, only)
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (p program) diff(c *cli.Context) error {
 	return nil
 }
 
-func printDifference(w io.Writer, d assemble.Difference, all bool) {
+func printDifference(w io.Writer, d image.Difference, all bool) {
 	switch {
 	case d.Only != "":
 		fmt.Fprintf(w, "%s  only in %s\n", termtext.Line(d.Platform), strings.ToUpper(d.Only))
@@ -95,7 +95,7 @@ func printDifference(w io.Writer, d assemble.Difference, all bool) {
 	l.end("file")
 }
 
-func printChanges(w io.Writer, kind string, changes []assemble.Change) {
+func printChanges(w io.Writer, kind string, changes []image.Change) {
 	for _, c := range changes {
 		switch {
 		case c.A == nil:
@@ -108,7 +108,7 @@ func printChanges(w io.Writer, kind string, changes []assemble.Change) {
 	}
 }
 
-func printLayers(w io.Writer, ls []assemble.LayerChange, all bool) {
+func printLayers(w io.Writer, ls []image.LayerChange, all bool) {
 	n, recompressed, size := 0, 0, int64(0)
 	l := lines{w: w, all: all}
 	for _, layer := range ls {
@@ -131,7 +131,7 @@ func printLayers(w io.Writer, ls []assemble.LayerChange, all bool) {
 }
 
 // describe says in what a path differs.
-func describe(f assemble.FileChange) string {
+func describe(f image.FileChange) string {
 	var parts []string
 	for _, what := range f.What {
 		a, b := "", ""

@@ -10,6 +10,10 @@ import (
 	"github.com/pyimg/pyimg/apk/solve"
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/assemble/check"
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/runtime"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/push"
@@ -39,11 +43,11 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 // exitCode tells scripts what kind of failure it was.
 func exitCode(err error) int {
 	var usage usageError
-	var spec *assemble.SpecError
-	var lock *assemble.LockError
-	var verify *assemble.VerifyError
-	var mismatch *assemble.MismatchError
-	var required *assemble.RequireError
+	var spec *spec.Error
+	var l *lock.Error
+	var verify *check.UnsoundError
+	var mismatch *lock.MismatchError
+	var required *runtime.RequireError
 	var gone *assemble.GoneError
 	var trust *apk.TrustError
 	var hash *apk.HashError
@@ -58,7 +62,7 @@ func exitCode(err error) int {
 	switch {
 	case errors.As(err, &fault):
 		return exitUnverified
-	case errors.As(err, &usage), errors.As(err, &spec), errors.As(err, &lock), errors.As(err, &base):
+	case errors.As(err, &usage), errors.As(err, &spec), errors.As(err, &l), errors.As(err, &base):
 		return exitUsage
 	case errors.Is(err, solve.ErrNoSolution):
 		return exitNoSolution

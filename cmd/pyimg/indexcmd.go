@@ -6,7 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/push"
 )
 
@@ -68,7 +68,7 @@ func keyValues(c *cli.Context, flag string) (map[string]string, error) {
 		if !ok || key == "" {
 			return nil, usagef("--%s %q: expected KEY=VALUE", flag, v)
 		}
-		if err := assemble.CheckLabel(key, value); err != nil {
+		if err := spec.CheckLabel(key, value); err != nil {
 			return nil, usageError{fmt.Errorf("--%s: %w", flag, err)}
 		}
 		if m == nil {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/image"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/push"
 )
@@ -50,7 +50,7 @@ func (p program) inspectCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			report, err := assemble.Inspect(c.Context, index, store, only)
+			report, err := image.Inspect(c.Context, index, store, only)
 			if err != nil {
 				return err
 			}
@@ -69,7 +69,7 @@ func (p program) inspectCommand() *cli.Command {
 	})
 }
 
-func printReport(w io.Writer, r assemble.Report) {
+func printReport(w io.Writer, r image.Report) {
 	fmt.Fprintf(w, "digest      %s\nmedia type  %s\n", r.Digest, termtext.Line(r.MediaType))
 	printTable(w, "annotation", r.Annotations)
 	for _, p := range r.Platforms {

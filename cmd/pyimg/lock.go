@@ -9,6 +9,9 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/termtext"
 )
 
@@ -40,7 +43,7 @@ func lockFile(c *cli.Context) string {
 	if file := c.String("lock"); file != "" {
 		return file
 	}
-	return assemble.LockName(c.Args().First())
+	return lock.FileFor(c.Args().First())
 }
 
 func (p program) lock(c *cli.Context) error {
@@ -70,7 +73,7 @@ func (p program) lock(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	lock, err := p.build(c, src, func(src assemble.Sources) (assemble.Plan, error) {
+	lock, err := p.build(c, src, func(src input.Access) (assemble.Plan, error) {
 		if update {
 			return assemble.Update(c.Context, s, old, names, src)
 		}
@@ -87,35 +90,35 @@ func (p program) lock(c *cli.Context) error {
 }
 
 // oldLock is the lock that a new one takes the place of; fs.ErrNotExist where there is none.
-func (p program) oldLock(file string) (assemble.Lock, error) {
+func (p program) oldLock(file string) (lock.Lock, error) {
 	if onStdout(file) {
-		return assemble.Lock{}, fs.ErrNotExist
+		return lock.Lock{}, fs.ErrNotExist
 	}
-	return assemble.ReadLock(file)
+	return lock.Read(file)
 }
 
 // writeLock writes a lock where it says something else than the old one, and tells what.
-func (p program) writeLock(file string, lock, old assemble.Lock) error {
-	if lock.Checksum == old.Checksum {
+func (p program) writeLock(file string, l, old lock.Lock) error {
+	if l.Checksum == old.Checksum {
 		fmt.Fprintf(p.stderr, "pyimg: %s is up to date\n", file)
 		return nil
 	}
 	if onStdout(file) {
-		data, err := lock.Encode()
+		data, err := l.Encode()
 		if err != nil {
 			return err
 		}
 		_, err = p.stdout.Write(termtext.JSON(data))
 		return err
 	}
-	if err := assemble.WriteLock(file, lock); err != nil {
+	if err := lock.Write(file, l); err != nil {
 		return err
 	}
 	if old.Version == 0 {
 		fmt.Fprintf(p.stderr, "pyimg: %s is new\n", file)
 		return nil
 	}
-	for _, line := range lock.Changes(old) {
+	for _, line := range l.Changes(old) {
 		fmt.Fprintf(p.stderr, "pyimg: %s\n", line)
 	}
 	fmt.Fprintf(p.stderr, "pyimg: %s is written\n", file)
@@ -123,15 +126,15 @@ func (p program) writeLock(file string, lock, old assemble.Lock) error {
 }
 
 // lockInForce is the lock that decides what the image is, for the spec's platforms; false where there is none.
-func (p program) lockInForce(c *cli.Context, s assemble.Spec) (assemble.Lock, bool, error) {
+func (p program) lockInForce(c *cli.Context, s spec.Spec) (lock.Lock, bool, error) {
 	if c.Bool("no-lock") {
 		if c.Bool("locked") || c.String("lock") != "" {
-			return assemble.Lock{}, false, usagef("--no-lock says to leave the lock aside, --locked and --lock to take it")
+			return lock.Lock{}, false, usagef("--no-lock says to leave the lock aside, --locked and --lock to take it")
 		}
-		return assemble.Lock{}, false, nil
+		return lock.Lock{}, false, nil
 	}
 	file := lockFile(c)
-	lock, err := assemble.ReadLock(file)
+	lock, err := lock.Read(file)
 	if errors.Is(err, fs.ErrNotExist) && c.String("lock") == "" {
 		lock, file, err = mirrorsLock(c, file, err)
 	}
@@ -145,7 +148,7 @@ func (p program) lockInForce(c *cli.Context, s assemble.Spec) (assemble.Lock, bo
 		err = lock.Fits(s)
 	}
 	if err == nil {
-		err = mirrorsFault(c, s, file, lock.FitsFiles(c.Context, s))
+		err = mirrorsFault(c, s, file, assemble.FitsFiles(c.Context, lock, s))
 	}
 	if err != nil {
 		return lock, false, err
@@ -159,19 +162,19 @@ func (p program) lockInForce(c *cli.Context, s assemble.Spec) (assemble.Lock, bo
 
 // supply brings what the lock names. Where nothing is to be delivered the image is made from it, to see that it still
 // can be.
-func (p program) supply(c *cli.Context, s assemble.Spec, lock assemble.Lock, src assemble.Sources, outputs []output) (assemble.OpenBlob, error) {
-	supply, err := lock.Supply(s, src)
+func (p program) supply(c *cli.Context, s spec.Spec, l lock.Lock, src input.Access, outputs []output) (lock.OpenBlob, error) {
+	supply, err := assemble.NewSupply(l, s, src)
 	if err != nil {
 		return nil, err
 	}
 	switch {
 	case len(outputs) > 0:
-		err = p.reporting(c, src, func(src assemble.Sources) error { return supply.Fetch(c.Context, src.Progress) })
+		err = p.reporting(c, src, func(src input.Access) error { return supply.Fetch(c.Context, src.Progress) })
 	case len(c.StringSlice("push")) == 0:
-		var got assemble.Lock
-		got, err = p.build(c, src, func(src assemble.Sources) (assemble.Plan, error) { return lock.Plan(c.Context, s, src) })
+		var got lock.Lock
+		got, err = p.build(c, src, func(src input.Access) (assemble.Plan, error) { return assemble.PlanOf(c.Context, l, s, src) })
 		if err == nil {
-			err = lock.Expect(got)
+			err = l.Expect(got)
 		}
 	}
 	return supply.Open, err

@@ -14,6 +14,9 @@ import (
 
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/atomicfile"
 	"github.com/pyimg/pyimg/internal/redact"
 	"github.com/pyimg/pyimg/internal/regular"
@@ -70,7 +73,7 @@ func (p program) mirrorCreate(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	var others []assemble.Spec
+	var others []spec.Spec
 	for _, s := range specs[1:] {
 		others = append(others, s.spec)
 	}
@@ -204,7 +207,7 @@ func oldManifest(name string) (*bundle.Manifest, error) {
 
 // openBundle opens a bundle that an argument names.
 func openBundle(name string) (*bundle.Bundle, error) {
-	if assemble.IsURL(name) {
+	if spec.IsURL(name) {
 		return nil, usagef("opening bundle %q: expected a folder or a tar; a bundle that is served is for \"pyimg assemble --mirror URL\", lock and resolve", redact.URL(name))
 	}
 	b, err := bundle.Open(name)
@@ -216,7 +219,7 @@ func openBundle(name string) (*bundle.Bundle, error) {
 
 // A lockedSpec is a spec and the file of its lock.
 type lockedSpec struct {
-	spec assemble.Spec
+	spec spec.Spec
 	file string
 }
 
@@ -225,7 +228,7 @@ func mirrorSpecs(c *cli.Context) ([]lockedSpec, error) {
 	locks := c.StringSlice("lock")
 	if len(locks) == 0 {
 		s, err := assembleSpec(c)
-		return []lockedSpec{{s, assemble.LockName(c.Args().First())}}, err
+		return []lockedSpec{{s, lock.FileFor(c.Args().First())}}, err
 	}
 	if len(locks) > 1 && c.NArg() > 0 {
 		return nil, usagef("with several --lock, leave SPEC out: each lock's spec is read from its folder")
@@ -249,13 +252,13 @@ func mirrorSpecs(c *cli.Context) ([]lockedSpec, error) {
 }
 
 // mirrorInputs fills in what is to be in the bundle: what the locks name, what the packages come to, or everything.
-func (p program) mirrorInputs(c *cli.Context, specs []lockedSpec, src assemble.Sources, o *bundle.Options) (err error) {
+func (p program) mirrorInputs(c *cli.Context, specs []lockedSpec, src input.Access, o *bundle.Options) (err error) {
 	packages, locks := c.StringSlice("package"), c.StringSlice("lock")
 	switch {
 	case o.All && (len(packages) > 0 || len(locks) > 0):
 		return usagef("--all is every package; it goes with neither --package nor --lock")
 	case o.All:
-		o.Inputs, err = specs[0].spec.Inputs()
+		o.Inputs, err = assemble.SpecInputs(specs[0].spec)
 		return err
 	case len(packages) > 0 && len(locks) == 0:
 		s := specs[0].spec
@@ -267,7 +270,7 @@ func (p program) mirrorInputs(c *cli.Context, specs []lockedSpec, src assemble.S
 		return err
 	}
 	if len(locks) == 0 && len(c.StringSlice("image")) > 0 && !isFile(specs[0].file) {
-		o.Inputs, err = specs[0].spec.Inputs()
+		o.Inputs, err = assemble.SpecInputs(specs[0].spec)
 		o.Inputs.Repositories = nil
 		return err
 	}
@@ -294,7 +297,7 @@ func (p program) mirrorInputs(c *cli.Context, specs []lockedSpec, src assemble.S
 
 // image is the lock with its spec as a bundle holds them, and what it takes.
 func (s lockedSpec) image() (image bundle.LockedImage, in assemble.Inputs, err error) {
-	lock, err := assemble.ReadLock(s.file)
+	lock, err := lock.Read(s.file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return image, in, usagef("%w; write it with \"pyimg lock\", or say with --package or --all what is to be in the bundle", err)
 	}
@@ -307,7 +310,7 @@ func (s lockedSpec) image() (image bundle.LockedImage, in assemble.Inputs, err e
 	if err != nil {
 		return image, in, err
 	}
-	if in, err = lock.Inputs(s.spec); err != nil {
+	if in, err = assemble.LockInputs(lock, s.spec); err != nil {
 		return image, in, err
 	}
 	image.Name = strings.TrimSuffix(filepath.Base(s.file), ".lock")
@@ -315,7 +318,7 @@ func (s lockedSpec) image() (image bundle.LockedImage, in assemble.Inputs, err e
 		return image, in, err
 	}
 	if image.Spec, err = bundledSpec(s.spec); image.Spec != nil && len(s.spec.Files) > 0 {
-		image.Pack = func(ctx context.Context, w io.Writer) error { return lock.PackFiles(ctx, s.spec, w) }
+		image.Pack = func(ctx context.Context, w io.Writer) error { return assemble.PackFiles(ctx, lock, s.spec, w) }
 	}
 	return image, in, err
 }
@@ -351,7 +354,7 @@ func (p program) baseImages(c *cli.Context, o *bundle.Options) error {
 }
 
 // bundledSpec is the text of the spec in force, flags and all; nil where it has credentials, which are written nowhere.
-func bundledSpec(s assemble.Spec) ([]byte, error) {
+func bundledSpec(s spec.Spec) ([]byte, error) {
 	if s.HasCredentials() {
 		return nil, nil
 	}
@@ -359,7 +362,7 @@ func bundledSpec(s assemble.Spec) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	again, err := assemble.ParseSpec(s.Name, text)
+	again, err := spec.Parse(s.Name, text)
 	if err == nil && again.Digest() != s.Digest() {
 		err = errors.New("what is written of it reads as another spec")
 	}
@@ -369,7 +372,7 @@ func bundledSpec(s assemble.Spec) ([]byte, error) {
 // createBundle says how large the bundle will be, makes it, and prints what came out.
 func (p program) createBundle(c *cli.Context, o bundle.Options) error {
 	var d *bundle.Draft
-	err := p.progressing(c, func(report assemble.Progress) (err error) {
+	err := p.progressing(c, func(report input.Progress) (err error) {
 		o.Progress = report
 		d, err = bundle.Prepare(c.Context, o)
 		return err
@@ -383,7 +386,7 @@ func (p program) createBundle(c *cli.Context, o bundle.Options) error {
 	}
 	fmt.Fprint(p.stderr, sizesText(d.Sizes))
 	var made bundle.Created
-	err = p.progressing(c, func(report assemble.Progress) (err error) {
+	err = p.progressing(c, func(report input.Progress) (err error) {
 		made, err = d.Create(c.Context, report)
 		return err
 	})
@@ -405,7 +408,7 @@ func (p program) createBundle(c *cli.Context, o bundle.Options) error {
 }
 
 // progressing shows what is fetched; the display has ended when it returns.
-func (p program) progressing(c *cli.Context, do func(assemble.Progress) error) error {
+func (p program) progressing(c *cli.Context, do func(input.Progress) error) error {
 	report, err := p.reporter(c)
 	if err != nil {
 		return err

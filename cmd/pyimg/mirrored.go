@@ -13,8 +13,10 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/layers"
 )
@@ -29,7 +31,7 @@ func mirrorOf(c *cli.Context) (*bundle.Bundle, error) {
 	}
 	var b *bundle.Bundle
 	var err error
-	if name := c.String("mirror"); assemble.IsURL(name) {
+	if name := c.String("mirror"); spec.IsURL(name) {
 		client := &fetch.Client{Offline: c.Bool("offline"), Notice: program{stderr: c.App.ErrWriter}.notice(c), Credentials: fetch.Environment(os.Getenv, name)}
 		b, err = bundle.OpenURL(c.Context, name, client)
 	} else {
@@ -51,7 +53,7 @@ func mirrorOf(c *cli.Context) (*bundle.Bundle, error) {
 
 // mirrored has src take what a spec names out of the bundle of --mirror, and what that has not from where it took it
 // before. b is nil without a bundle. The caller calls done when the build is over.
-func mirrored(c *cli.Context, s assemble.Spec, src *assemble.Sources) (b *bundle.Bundle, done func(), err error) {
+func mirrored(c *cli.Context, s spec.Spec, src *input.Access) (b *bundle.Bundle, done func(), err error) {
 	b, err = mirrorOf(c)
 	if b == nil || err != nil {
 		return nil, func() {}, err
@@ -62,18 +64,18 @@ func mirrored(c *cli.Context, s assemble.Spec, src *assemble.Sources) (b *bundle
 
 // mirrorsSpec is the spec of that file name in the bundle of --mirror, or its only one where no name is given;
 // fs.ErrNotExist where there is none.
-func mirrorsSpec(c *cli.Context, name string) (assemble.Spec, error) {
+func mirrorsSpec(c *cli.Context, name string) (spec.Spec, error) {
 	b, err := mirrorOf(c)
 	if err != nil {
-		return assemble.Spec{}, err
+		return spec.Spec{}, err
 	}
 	if b == nil {
-		return assemble.Spec{}, fs.ErrNotExist
+		return spec.Spec{}, fs.ErrNotExist
 	}
 	defer b.Close()
 	name, err = imageIn(b, name)
 	if err != nil {
-		return assemble.Spec{}, err
+		return spec.Spec{}, err
 	}
 	s, err := b.ReadSpec(c.Context, name)
 	if errors.Is(err, fs.ErrNotExist) && len(b.Images()) > 0 {
@@ -98,7 +100,7 @@ func imageIn(b *bundle.Bundle, spec string) (string, error) {
 	images := b.Images()
 	switch {
 	case spec != "":
-		return strings.TrimSuffix(assemble.LockName(filepath.Base(spec)), ".lock"), nil
+		return strings.TrimSuffix(lock.FileFor(filepath.Base(spec)), ".lock"), nil
 	case len(images) == 1:
 		return images[0], nil
 	case len(images) == 0 || slices.Contains(images, "pyimg"):
@@ -109,18 +111,18 @@ func imageIn(b *bundle.Bundle, spec string) (string, error) {
 
 // mirrorsLock is the lock of the spec in the bundle of --mirror, where there is none at its usual place. without is the
 // error that stands where there is none there either.
-func mirrorsLock(c *cli.Context, file string, without error) (assemble.Lock, string, error) {
+func mirrorsLock(c *cli.Context, file string, without error) (lock.Lock, string, error) {
 	b, err := mirrorOf(c)
 	if err != nil {
-		return assemble.Lock{}, file, err
+		return lock.Lock{}, file, err
 	}
 	if b == nil {
-		return assemble.Lock{}, file, without
+		return lock.Lock{}, file, without
 	}
 	defer b.Close()
 	name, err := imageIn(b, c.Args().First())
 	if err != nil {
-		return assemble.Lock{}, file, err
+		return lock.Lock{}, file, err
 	}
 	lock, err := b.ReadLock(c.Context, name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -131,12 +133,12 @@ func mirrorsLock(c *cli.Context, file string, without error) (assemble.Lock, str
 
 // mirrorsFault is what it says of the bundle of --mirror that a lock does not fit the files of its spec: all of it comes from
 // there where none lies here.
-func mirrorsFault(c *cli.Context, s assemble.Spec, file string, err error) error {
+func mirrorsFault(c *cli.Context, s spec.Spec, file string, err error) error {
 	if err == nil || s.Folder == nil || file == lockFile(c) || c.Err() != nil ||
 		errors.As(err, new(*bundle.FaultError)) || errors.As(err, new(*bundle.ReadError)) {
 		return err
 	}
-	if errors.As(err, new(*assemble.LockError)) {
+	if errors.As(err, new(*lock.Error)) {
 		err = errors.New("it holds other files than the lock was made of")
 	}
 	dir, name := path.Split(file)

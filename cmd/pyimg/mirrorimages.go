@@ -14,6 +14,8 @@ import (
 
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/push"
 )
@@ -38,7 +40,7 @@ func (p program) runtimeImages(c *cli.Context, o *bundle.Options) error {
 
 // runtimeImage opens the image that a runtime comes out of. A layout on disk has it at the spec's path, and may have
 // changed since the lock was written.
-func (p program) runtimeImage(c *cli.Context, r assemble.InputRuntime, ref string, platform assemble.Platform) (bundle.BaseImage, error) {
+func (p program) runtimeImage(c *cli.Context, r assemble.InputRuntime, ref string, platform spec.Platform) (bundle.BaseImage, error) {
 	base := bundle.BaseImage{Ref: ref}
 	ask := ref
 	if !bundle.InRegistry(ref) {
@@ -63,12 +65,12 @@ func (p program) runtimeImage(c *cli.Context, r assemble.InputRuntime, ref strin
 // bundled is images of which a bundle has some, by their digests.
 type bundled struct {
 	bundle *bundle.Bundle
-	spec   assemble.Spec
-	next   assemble.Images
+	spec   spec.Spec
+	next   input.Images
 }
 
 // mirroredImages are those of the bundle of --mirror for a spec, if there is one and it holds any, and of next.
-func mirroredImages(b *bundle.Bundle, s assemble.Spec, next assemble.Images) assemble.Images {
+func mirroredImages(b *bundle.Bundle, s spec.Spec, next input.Images) input.Images {
 	if b == nil {
 		return next
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/push"
@@ -316,9 +317,9 @@ func (p program) pushBundle(c *cli.Context, b *bundle.Bundle, refs []string) err
 	if err != nil {
 		return err
 	}
-	src := assemble.Sources{Fetch: b.Opener(s, &fetch.Client{Offline: true}), Keyring: ring, Store: store, Warn: p.warn, AllowUntrusted: ring == nil,
+	src := input.Access{Fetch: b.Opener(s, &fetch.Client{Offline: true}), Keyring: ring, Store: store, Warn: p.warn, AllowUntrusted: ring == nil,
 		Images: mirroredImages(b, s, offline{})}
-	supply, err := lock.Supply(s, src)
+	supply, err := assemble.NewSupply(lock, s, src)
 	if err != nil {
 		return err
 	}

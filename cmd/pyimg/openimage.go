@@ -10,7 +10,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/urfave/cli/v2"
 
-	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/image"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/push"
 )
@@ -67,7 +67,7 @@ func isPath(arg string) bool {
 }
 
 // leftAside says on stderr what of an image was not read.
-func (p program) leftAside(aside []assemble.LeftAside) {
+func (p program) leftAside(aside []image.LeftAside) {
 	for _, a := range aside {
 		what := termtext.Line(strings.TrimSpace(a.Platform + " " + a.Digest))
 		fmt.Fprintf(p.stderr, "pyimg: left aside %s: %s\n", what, termtext.Line(a.Reason))

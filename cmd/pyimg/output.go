@@ -17,7 +17,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/urfave/cli/v2"
 
-	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/atomicfile"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/push"
@@ -37,7 +37,7 @@ const (
 
 // outputs reads --output before anything is done for it. A docker archive on stdout is for this machine, so it holds the
 // platform of this machine where the spec has several; where nothing else is to be made, no other one is made.
-func (p program) outputs(c *cli.Context, s *assemble.Spec) ([]output, error) {
+func (p program) outputs(c *cli.Context, s *spec.Spec) ([]output, error) {
 	var outputs []output
 	hostOnly := len(c.StringSlice("output")) > 0 && len(c.StringSlice("push")) == 0
 	for _, v := range c.StringSlice("output") {
@@ -61,7 +61,7 @@ func (p program) outputs(c *cli.Context, s *assemble.Spec) ([]output, error) {
 	}
 	if hostOnly {
 		var err error
-		s.Platforms, err = assemble.ParsePlatforms(outputs[0].platform)
+		s.Platforms, err = spec.ParsePlatforms(outputs[0].platform)
 		return outputs, err
 	}
 	return outputs, nil
@@ -92,7 +92,7 @@ func parseOutput(v string) (output, error) {
 }
 
 // hostPlatform is the platform of those that runs on this machine, whose containers are Linux's on every system.
-func hostPlatform(platforms []assemble.Platform) (string, error) {
+func hostPlatform(platforms []spec.Platform) (string, error) {
 	host := "linux/" + runtime.GOARCH
 	for _, variant := range []string{"", "/v7", "/v6"} {
 		for _, p := range platforms {

@@ -10,7 +10,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/urfave/cli/v2"
 
-	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/internal/progress"
 	"github.com/pyimg/pyimg/push"
 )
@@ -29,7 +29,7 @@ func (p program) registry(c *cli.Context) push.Registry {
 }
 
 // images are where a runtime may be taken out of. Offline they are those on disk.
-func (p program) images(c *cli.Context) assemble.Images {
+func (p program) images(c *cli.Context) input.Images {
 	images := push.Images{Registry: p.registry(c)}
 	if c.Bool("offline") {
 		return offline{images}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/redact"
 )
 
@@ -27,7 +28,7 @@ func (p program) resolveCommand() *cli.Command {
 }
 
 func (p program) resolve(c *cli.Context) error {
-	s, err := spec(c, c.String("spec"))
+	s, err := openSpec(c, c.String("spec"))
 	if err != nil {
 		return err
 	}
@@ -39,7 +40,7 @@ func (p program) resolve(c *cli.Context) error {
 			return err
 		}
 	}
-	src, done, err := p.sources(c, s, slices.ContainsFunc(s.Runtimes, func(r assemble.Runtime) bool { return r.Source != "apk" }))
+	src, done, err := p.sources(c, s, slices.ContainsFunc(s.Runtimes, func(r spec.Runtime) bool { return r.Source != "apk" }))
 	defer done()
 	if err != nil {
 		return err
@@ -63,21 +64,21 @@ func (p program) resolve(c *cli.Context) error {
 }
 
 // onlyPackages makes the spec ask for these packages and nothing else.
-func onlyPackages(s *assemble.Spec, names []string) error {
-	s.Packages, s.Asked, s.Runtimes, s.Allocator = nil, nil, nil, assemble.Allocator{}
+func onlyPackages(s *spec.Spec, names []string) error {
+	s.Packages, s.Asked, s.Runtimes, s.Allocator = nil, nil, nil, spec.Allocator{}
 	for _, name := range names {
 		d, err := apk.ParseDependency(name)
 		if err != nil {
 			return usageError{err}
 		}
 		s.Packages = append(s.Packages, d)
-		s.Asked = append(s.Asked, assemble.Asked{Name: d.Name, At: "the command line"})
+		s.Asked = append(s.Asked, spec.Asked{Name: d.Name, At: "the command line"})
 	}
 	return nil
 }
 
 type resolvedPlatform struct {
-	Platform assemble.Platform `json:"platform"`
+	Platform spec.Platform     `json:"platform"`
 	World    []string          `json:"world"`
 	Packages []resolvedPackage `json:"packages"`
 }

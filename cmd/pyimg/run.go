@@ -19,6 +19,10 @@ import (
 
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/container"
+	"github.com/pyimg/pyimg/assemble/image"
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/sandbox"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/layers"
@@ -118,17 +122,17 @@ func (p program) runImage(c *cli.Context) error {
 }
 
 // runPlatform is the platform to run; the host's own where none is asked for.
-func runPlatform(c *cli.Context) (assemble.Platform, error) {
+func runPlatform(c *cli.Context) (spec.Platform, error) {
 	only, err := platformFlag(c)
 	switch {
 	case err != nil:
-		return assemble.Platform{}, err
+		return spec.Platform{}, err
 	case len(only) > 1:
-		return assemble.Platform{}, usagef("run takes one platform, found %s", termtext.Count(len(only), "platform"))
+		return spec.Platform{}, usagef("run takes one platform, found %s", termtext.Count(len(only), "platform"))
 	case len(only) == 1:
 		return only[0], nil
 	}
-	return assemble.ParsePlatform("linux/" + hostArchitecture())
+	return spec.ParsePlatform("linux/" + hostArchitecture())
 }
 
 func hostArchitecture() string {
@@ -209,7 +213,7 @@ func parseMount(text string) (sandbox.Mount, error) {
 }
 
 // imageToRun opens the image that an argument names, for one platform.
-func (p program) imageToRun(c *cli.Context, arg string, platform assemble.Platform) (v1.Image, error) {
+func (p program) imageToRun(c *cli.Context, arg string, platform spec.Platform) (v1.Image, error) {
 	var index v1.ImageIndex
 	var err error
 	if isSpec(arg) {
@@ -222,20 +226,20 @@ func (p program) imageToRun(c *cli.Context, arg string, platform assemble.Platfo
 	if err != nil {
 		return nil, err
 	}
-	return assemble.ImageFor(index, platform)
+	return image.For(index, platform)
 }
 
 // assembledForRun assembles a spec for one platform, by its lock where there is one.
-func (p program) assembledForRun(c *cli.Context, name string, platform assemble.Platform) (v1.ImageIndex, error) {
-	s, err := spec(c, name)
+func (p program) assembledForRun(c *cli.Context, name string, platform spec.Platform) (v1.ImageIndex, error) {
+	s, err := openSpec(c, name)
 	if err != nil {
 		return nil, err
 	}
 	if err := applySourceFlags(c, &s); err != nil {
 		return nil, err
 	}
-	s.Platforms = []assemble.Platform{platform}
-	lock, locked, err := p.lockInForce(c, s)
+	s.Platforms = []spec.Platform{platform}
+	l, locked, err := p.lockInForce(c, s)
 	if err != nil {
 		return nil, err
 	}
@@ -245,18 +249,18 @@ func (p program) assembledForRun(c *cli.Context, name string, platform assemble.
 		return nil, err
 	}
 	defer done()
-	plan := func(src assemble.Sources) (assemble.Plan, error) { return assemble.Resolve(c.Context, s, src) }
+	plan := func(src input.Access) (assemble.Plan, error) { return assemble.Resolve(c.Context, s, src) }
 	if locked {
-		plan = func(src assemble.Sources) (assemble.Plan, error) { return lock.Plan(c.Context, s, src) }
+		plan = func(src input.Access) (assemble.Plan, error) { return assemble.PlanOf(c.Context, l, s, src) }
 	}
 	built, err := p.build(c, src, plan)
 	if err == nil && locked {
-		err = lock.Expect(built)
+		err = l.Expect(built)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return built.Index(c.Context, assemble.FromStore(src.Store))
+	return built.Index(c.Context, lock.FromStore(src.Store))
 }
 
 // prepareRun unpacks the image and works out what is to be started.

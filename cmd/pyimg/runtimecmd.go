@@ -9,7 +9,10 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/image"
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/python"
+	"github.com/pyimg/pyimg/assemble/runtime"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/push"
@@ -56,7 +59,7 @@ func (p program) runtimeInspect(c *cli.Context) error {
 	return nil
 }
 
-func (p program) runtimeReports(c *cli.Context, arg string) ([]assemble.RuntimeReport, error) {
+func (p program) runtimeReports(c *cli.Context, arg string) ([]python.Inspection, error) {
 	only, err := platformFlag(c)
 	if err != nil {
 		return nil, err
@@ -74,7 +77,7 @@ func (p program) runtimeReports(c *cli.Context, arg string) ([]assemble.RuntimeR
 		if err != nil {
 			return nil, err
 		}
-		reports, aside, err := assemble.InspectRuntimes(c.Context, index, store, only)
+		reports, aside, err := image.Runtimes(c.Context, index, store, only)
 		p.leftAside(aside)
 		return reports, err
 	}
@@ -86,8 +89,8 @@ func (p program) runtimeReports(c *cli.Context, arg string) ([]assemble.RuntimeR
 	if err != nil {
 		return nil, err
 	}
-	r, err := assemble.InspectRuntime(c.Context, arg, assemble.Sources{Fetch: p.client(c, arg), Store: store})
-	return []assemble.RuntimeReport{r}, err
+	r, err := runtime.Inspect(c.Context, arg, input.Access{Fetch: p.client(c, arg), Store: store})
+	return []python.Inspection{r}, err
 }
 
 // storeFor is the cache, but a temporary one for a folder, whose files need not be kept.
@@ -126,7 +129,7 @@ func isRuntimeFile(arg string) bool {
 	return err == nil || strings.HasPrefix(arg, ".") || strings.HasPrefix(arg, "/")
 }
 
-func printRuntime(w io.Writer, r assemble.RuntimeReport) {
+func printRuntime(w io.Writer, r python.Inspection) {
 	const shownDirs = 10
 	line := func(name, format string, args ...any) {
 		if text := termtext.Line(fmt.Sprintf(format, args...)); text != "" {
@@ -169,7 +172,7 @@ func printRuntime(w io.Writer, r assemble.RuntimeReport) {
 	}
 }
 
-func mallocText(r assemble.RuntimeReport) string {
+func mallocText(r python.Inspection) string {
 	var words []string
 	for _, has := range []struct {
 		it   bool
@@ -218,7 +221,7 @@ func (p program) runtimePack(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	packed, err := assemble.Pack(c.Context, c.Args().First(), assemble.Sources{Fetch: p.client(c, c.Args().First()), Store: store}, o)
+	packed, err := runtime.Pack(c.Context, c.Args().First(), input.Access{Fetch: p.client(c, c.Args().First()), Store: store}, o)
 	if err != nil {
 		return err
 	}
@@ -237,8 +240,8 @@ func (p program) runtimePack(c *cli.Context) error {
 	return nil
 }
 
-func (p program) packOptions(c *cli.Context) (assemble.PackOptions, error) {
-	var o assemble.PackOptions
+func (p program) packOptions(c *cli.Context) (runtime.PackOptions, error) {
+	var o runtime.PackOptions
 	if c.NArg() != 1 || c.String("output") == "" {
 		return o, usagef("runtime pack takes one folder or tarball, and -o FILE; see \"pyimg runtime pack --help\"")
 	}
@@ -246,7 +249,7 @@ func (p program) packOptions(c *cli.Context) (assemble.PackOptions, error) {
 	if err != nil {
 		return o, err
 	}
-	o = assemble.PackOptions{Prefix: c.String("prefix"), Exclude: c.StringSlice("exclude"), StripTests: c.Bool("strip-tests"), Created: created.Truncate(time.Second)}
+	o = runtime.PackOptions{Prefix: c.String("prefix"), Exclude: c.StringSlice("exclude"), StripTests: c.Bool("strip-tests"), Created: created.Truncate(time.Second)}
 	o.Layers.Strategy, o.Layers.Compression = "auto", "gzip"
 	if strings.HasSuffix(c.String("output"), ".zst") {
 		o.Layers.Compression = "zstd"

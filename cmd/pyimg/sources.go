@@ -14,7 +14,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/apk"
-	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/redact"
 	"github.com/pyimg/pyimg/internal/regular"
@@ -41,14 +42,14 @@ func cacheFlag() cli.Flag {
 }
 
 // applySourceFlags puts the command line's word over the spec's.
-func applySourceFlags(c *cli.Context, s *assemble.Spec) error {
+func applySourceFlags(c *cli.Context, s *spec.Spec) error {
 	for _, name := range []string{"cache-dir", "mirror", "mirror-id", "spec", "allocator", "layers", "compression"} {
 		if c.IsSet(name) && c.String(name) == "" {
 			return usagef("--%s is given without a value; leave it out, or is a variable not set?", name)
 		}
 	}
 	if c.IsSet("platform") {
-		ps, err := assemble.ParsePlatforms(strings.Join(c.StringSlice("platform"), ","))
+		ps, err := spec.ParsePlatforms(strings.Join(c.StringSlice("platform"), ","))
 		if err != nil {
 			return usageError{err}
 		}
@@ -64,7 +65,7 @@ func applySourceFlags(c *cli.Context, s *assemble.Spec) error {
 
 // sources opens what a build reads from. The caller calls done when the build is over. Without needStore there may be no
 // store: what only reads indexes gains time by it and nothing else. Credentials go to hosts of s and of the other specs alone.
-func (p program) sources(c *cli.Context, s assemble.Spec, needStore bool, others ...assemble.Spec) (src assemble.Sources, done func(), err error) {
+func (p program) sources(c *cli.Context, s spec.Spec, needStore bool, others ...spec.Spec) (src input.Access, done func(), err error) {
 	if c.Int("jobs") < 0 {
 		return src, func() {}, usagef("--jobs %d: expected a number from 0 on", c.Int("jobs"))
 	}
@@ -74,7 +75,7 @@ func (p program) sources(c *cli.Context, s assemble.Spec, needStore bool, others
 	}
 	client := p.client(c, named...)
 	client.Jobs = c.Int("jobs")
-	src = assemble.Sources{Fetch: client, Jobs: c.Int("jobs"), Images: p.images(c), Warn: p.warn, AllowUntrusted: c.Bool("allow-untrusted")}
+	src = input.Access{Fetch: client, Jobs: c.Int("jobs"), Images: p.images(c), Warn: p.warn, AllowUntrusted: c.Bool("allow-untrusted")}
 	b, closeMirror, err := mirrored(c, s, &src)
 	if err != nil {
 		return src, closeMirror, err
@@ -168,7 +169,7 @@ func (p program) userCacheDir() string {
 
 // keyring trusts the keys of the command line and the spec and, where the command line names none, Alpine's own: these
 // by fingerprint, wherever the file comes from.
-func (p program) keyring(c *cli.Context, s assemble.Spec, client assemble.Opener, store *layers.Store) (*apk.Keyring, error) {
+func (p program) keyring(c *cli.Context, s spec.Spec, client input.Opener, store *layers.Store) (*apk.Keyring, error) {
 	ring := apk.NewKeyring()
 	named := c.StringSlice("keyring")
 	for i, path := range slices.Concat(named, s.KeyPaths()) {
@@ -190,7 +191,7 @@ func (p program) keyring(c *cli.Context, s assemble.Spec, client assemble.Opener
 
 // alpineKey finds one of Alpine's keys: in the cache, on an Alpine host, else at Alpine's site. The keyring checks its
 // fingerprint.
-func alpineKey(ctx context.Context, k apk.AlpineKey, client assemble.Opener, store *layers.Store) ([]byte, error) {
+func alpineKey(ctx context.Context, k apk.AlpineKey, client input.Opener, store *layers.Store) ([]byte, error) {
 	const maxKey = 64 << 10
 	record := "alpine-key-" + k.ID
 	if store != nil {
@@ -216,10 +217,10 @@ func alpineKey(ctx context.Context, k apk.AlpineKey, client assemble.Opener, sto
 	return b, nil
 }
 
-// spec reads the spec that is in force: the file given, else pyimg.yaml here, else that of --mirror, else the embedded one.
-func spec(c *cli.Context, name string) (assemble.Spec, error) {
+// openSpec reads the spec that is in force: the file given, else pyimg.yaml here, else that of --mirror, else the embedded one.
+func openSpec(c *cli.Context, name string) (spec.Spec, error) {
 	if name != "" {
-		s, err := assemble.ReadSpec(name)
+		s, err := spec.Read(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			s, mirrorErr := mirrorsSpec(c, name)
 			if !errors.Is(mirrorErr, fs.ErrNotExist) {
@@ -232,12 +233,12 @@ func spec(c *cli.Context, name string) (assemble.Spec, error) {
 		}
 		return s, err
 	}
-	s, err := assemble.ReadSpec("pyimg.yaml")
+	s, err := spec.Read("pyimg.yaml")
 	if errors.Is(err, fs.ErrNotExist) {
 		s, err = mirrorsSpec(c, "")
 	}
 	if errors.Is(err, fs.ErrNotExist) && !errors.As(err, new(usageError)) {
-		s, _ = assemble.DefaultSpec()
+		s, _ = spec.Default()
 		return s, nil
 	}
 	return s, err

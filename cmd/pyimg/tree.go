@@ -11,7 +11,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/urfave/cli/v2"
 
-	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/image"
 	"github.com/pyimg/pyimg/internal/termtext"
 )
 
@@ -43,7 +43,7 @@ func (p program) tree(c *cli.Context, index v1.ImageIndex) error {
 	if err != nil {
 		return err
 	}
-	weights, aside, err := assemble.Weigh(c.Context, index, store, only, c.Int("depth"))
+	weights, aside, err := image.Weigh(c.Context, index, store, only, c.Int("depth"))
 	if err != nil {
 		return err
 	}
@@ -63,13 +63,13 @@ func (p program) tree(c *cli.Context, index v1.ImageIndex) error {
 // lightest is which part of the whole a folder or package must be to be shown to a person.
 const lightest = 200
 
-func printWeight(w io.Writer, of assemble.Weight) {
+func printWeight(w io.Writer, of image.Weight) {
 	fmt.Fprintf(w, "%s  %s  %s in %s, %s compressed", termtext.Line(of.Platform), of.Digest, termtext.Size(of.Unpacked), termtext.Count(of.Files, "file"), termtext.Size(of.Size))
 	if of.Hidden > 0 {
 		fmt.Fprintf(w, "; %s more are replaced or deleted by later layers", termtext.Size(of.Hidden))
 	}
 	fmt.Fprintln(w)
-	children := map[string][]assemble.FolderWeight{}
+	children := map[string][]image.FolderWeight{}
 	for _, f := range of.Folders {
 		if f.Path != "/" {
 			children[path.Dir(f.Path)] = append(children[path.Dir(f.Path)], f)
@@ -91,9 +91,9 @@ func printWeight(w io.Writer, of assemble.Weight) {
 }
 
 // printFolders shows what is in dir, the heaviest first.
-func printFolders(w io.Writer, children map[string][]assemble.FolderWeight, dir string, least int64, depth int) {
+func printFolders(w io.Writer, children map[string][]image.FolderWeight, dir string, least int64, depth int) {
 	in := slices.Clone(children[dir])
-	slices.SortStableFunc(in, func(a, b assemble.FolderWeight) int { return cmp.Compare(b.Size, a.Size) })
+	slices.SortStableFunc(in, func(a, b image.FolderWeight) int { return cmp.Compare(b.Size, a.Size) })
 	for _, f := range in {
 		if f.Size < least || f.Files == 0 {
 			continue

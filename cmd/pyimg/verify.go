@@ -14,6 +14,8 @@ import (
 	"github.com/pyimg/pyimg/apk/root"
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/check"
+	"github.com/pyimg/pyimg/assemble/image"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/layers"
 )
@@ -75,7 +77,7 @@ func isUnsound(err error) bool {
 		errors.As(err, &member) || errors.As(err, &layout)
 }
 
-func (p program) findings(c *cli.Context, arg string) ([]assemble.PlatformFindings, error) {
+func (p program) findings(c *cli.Context, arg string) ([]check.Report, error) {
 	if isSpec(arg) {
 		return p.specFindings(c, arg)
 	}
@@ -95,17 +97,17 @@ func (p program) findings(c *cli.Context, arg string) ([]assemble.PlatformFindin
 	if err != nil {
 		return nil, err
 	}
-	found, aside, err := assemble.VerifyIndex(c.Context, index, store, only)
+	found, aside, err := image.Verify(c.Context, index, store, only)
 	p.leftAside(aside)
 	return found, err
 }
 
 // platformFlag are the platforms asked for; none means all.
-func platformFlag(c *cli.Context) ([]assemble.Platform, error) {
+func platformFlag(c *cli.Context) ([]spec.Platform, error) {
 	if !c.IsSet("platform") {
 		return nil, nil
 	}
-	only, err := assemble.ParsePlatforms(strings.Join(c.StringSlice("platform"), ","))
+	only, err := spec.ParsePlatforms(strings.Join(c.StringSlice("platform"), ","))
 	if err != nil {
 		return nil, usageError{err}
 	}
@@ -120,8 +122,8 @@ func isSpec(arg string) bool {
 }
 
 // specFindings assembles a spec, by its lock where there is one, and writes nothing.
-func (p program) specFindings(c *cli.Context, name string) ([]assemble.PlatformFindings, error) {
-	s, err := spec(c, name)
+func (p program) specFindings(c *cli.Context, name string) ([]check.Report, error) {
+	s, err := openSpec(c, name)
 	if err != nil {
 		return nil, err
 	}
@@ -144,23 +146,23 @@ func (p program) specFindings(c *cli.Context, name string) ([]assemble.PlatformF
 	src.Warn = func(string) {} // what counts of them is among the findings
 	var plan assemble.Plan
 	if locked {
-		plan, err = lock.Plan(c.Context, s, src)
+		plan, err = assemble.PlanOf(c.Context, lock, s, src)
 	} else {
 		plan, err = assemble.Resolve(c.Context, s, src)
 	}
 	if err != nil {
 		return nil, err
 	}
-	var found []assemble.PlatformFindings
+	var found []check.Report
 	_, err = assemble.Build(c.Context, plan, src, assemble.BuildOptions{Created: created,
-		Verified: func(p assemble.PlatformFindings) { found = append(found, p) }})
-	if len(found) == len(s.Platforms) && slices.ContainsFunc(found, func(p assemble.PlatformFindings) bool { return p.Errors() > 0 }) {
+		Verified: func(p check.Report) { found = append(found, p) }})
+	if len(found) == len(s.Platforms) && slices.ContainsFunc(found, func(p check.Report) bool { return p.Errors() > 0 }) {
 		err = nil // it says the same
 	}
 	return found, err
 }
 
-func printFindings(w io.Writer, found []assemble.PlatformFindings, all bool) {
+func printFindings(w io.Writer, found []check.Report, all bool) {
 	for i, p := range found {
 		if i > 0 {
 			fmt.Fprintln(w)
@@ -179,7 +181,7 @@ func printFindings(w io.Writer, found []assemble.PlatformFindings, all bool) {
 	}
 }
 
-func verdict(p assemble.PlatformFindings) string {
+func verdict(p check.Report) string {
 	of := ""
 	if p.Layers > 0 {
 		of = fmt.Sprintf(" (%s, %s)", termtext.Count(p.Layers, "layer"), termtext.Count(p.Files, "path"))

@@ -1,0 +1,130 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"runtime"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/layers"
+)
+
+// Contents is what is in one platform of an image, whoever made it.
+type Contents struct {
+	Platform spec.Platform
+	Digest   string // of its manifest
+	Config   *v1.ConfigFile
+	Layers   []LayerReport // lowest first
+	Tree     *layers.Tree
+	oddities []layers.Oddity
+	brought  int64 // bytes of the files in all layers
+}
+
+// eachContents reads the platforms of an image one after the other, so that one root at a time is in memory, and returns
+// what it left aside. With only, those are read and all must be there.
+func eachContents(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []spec.Platform, do func(Contents) error) ([]LeftAside, error) {
+	all, aside, err := platformImages(index, only)
+	if err != nil {
+		return nil, err
+	}
+	left := 0
+	for _, p := range all {
+		c, err := p.read(ctx, store)
+		if errors.Is(err, fs.ErrNotExist) && len(only) == 0 {
+			aside, left = append(aside, p.aside(err)), left+1
+			continue
+		}
+		if err != nil {
+			return aside, err
+		}
+		if err := do(c); err != nil {
+			return aside, err
+		}
+	}
+	if left == len(all) {
+		return nil, nothing(aside)
+	}
+	return aside, nil
+}
+
+// read surveys the layers and lays them over each other.
+func (p platformImage) read(ctx context.Context, store *layers.Store) (Contents, error) {
+	c := p.Contents
+	surveys, err := c.survey(ctx, p.image, store)
+	if err == nil {
+		tree := make([]layers.TreeLayer, len(surveys))
+		for i, s := range surveys {
+			tree[i] = layers.TreeLayer{Name: c.Layers[i].name(), Entries: c.counted(s)}
+		}
+		c.Tree, c.oddities, err = layers.NewImageTree(tree)
+	}
+	if err != nil {
+		return c, fmt.Errorf("reading image %s (%s): %w", c.Digest, c.Platform, err)
+	}
+	return c, nil
+}
+
+// counted yields a layer's entries and adds up what their files have.
+func (c *Contents) counted(s layers.Survey) iter.Seq2[layers.Entry, error] {
+	return func(yield func(layers.Entry, error) bool) {
+		for e, err := range s.Entries() {
+			if err == nil {
+				c.brought += fileSize(e.Header)
+			}
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+// survey learns what the layers hold. Those that the store knows are not opened.
+func (c *Contents) survey(ctx context.Context, img v1.Image, store *layers.Store) ([]layers.Survey, error) {
+	var err error
+	if c.Layers, err = reportLayers(img, c.Config); err != nil {
+		return nil, err
+	}
+	ls, err := img.Layers()
+	if err != nil {
+		return nil, err
+	}
+	surveys := make([]layers.Survey, len(ls))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(2 * runtime.GOMAXPROCS(0))
+	for i, l := range ls {
+		group.Go(func() (err error) {
+			digest := c.Layers[i].Digest
+			surveys[i], err = store.Survey(ctx, layers.Source{Name: "layer " + digest, Digest: digest,
+				Open: func(context.Context) (io.ReadCloser, error) { return l.Compressed() }})
+			return err
+		})
+	}
+	return surveys, group.Wait()
+}
+
+// name is what a layer is called in findings: what pyimg made it from, else its digest.
+func (l LayerReport) name() string {
+	if from, ok := strings.CutPrefix(l.From, lock.HistoryPrefix); ok {
+		return from
+	}
+	return l.Digest
+}
+
+// own reports whether a layer is pyimg's: its history says so, or it has none and stands on one that is.
+func (c Contents) own(layer int) bool {
+	for i := layer; i >= 0; i-- {
+		if from := c.Layers[i].From; from != "" {
+			return strings.HasPrefix(from, lock.HistoryPrefix)
+		}
+	}
+	return false
+}

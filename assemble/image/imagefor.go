@@ -1,0 +1,16 @@
+package image
+
+import (
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/pyimg/pyimg/assemble/spec"
+)
+
+// For is the image of an index for one platform. The error says which platforms it has where that is not among them.
+func For(index v1.ImageIndex, p spec.Platform) (v1.Image, error) {
+	all, _, err := platformImages(index, []spec.Platform{p})
+	if err != nil {
+		return nil, err
+	}
+	return all[0].image, nil
+}

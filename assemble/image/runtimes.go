@@ -1,0 +1,66 @@
+package image
+
+import (
+	"context"
+	"io"
+	"iter"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/python"
+	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/layers"
+)
+
+// Runtimes tells what is in each platform of an image, and what it left aside; only those asked for where there are
+// any.
+func Runtimes(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []spec.Platform) ([]python.Inspection, []LeftAside, error) {
+	var all []python.Inspection
+	aside, err := eachContents(ctx, index, store, only, func(c Contents) error {
+		report, err := python.Read(treeEntries(c.Tree))
+		all = append(all, python.Inspection{Platform: c.Platform.String(), Digest: c.Digest, Report: report})
+		return err
+	})
+	return all, aside, err
+}
+
+// treeEntries are the entries of a tree, each at its place.
+func treeEntries(t *layers.Tree) iter.Seq2[layers.Entry, error] {
+	return func(yield func(layers.Entry, error) bool) {
+		for n := range t.All() {
+			h := *n.Entry.Header
+			h.Name = n.Path
+			n.Entry.Header = &h
+			if !yield(n.Entry, nil) {
+				return
+			}
+		}
+	}
+}
+
+// runtimeIn tells which CPython an image that was made here has, from the layers that brought one; nil where that cannot
+// be told from their names. Other layers are not read.
+func runtimeIn(ctx context.Context, img v1.Image, report []LayerReport, store *layers.Store) (*python.Build, error) {
+	ls, err := img.Layers()
+	if err != nil || store == nil {
+		return nil, err
+	}
+	for i, l := range ls {
+		from, ours := strings.CutPrefix(report[i].From, lock.HistoryPrefix)
+		if !ours || !strings.HasPrefix(from, "runtime ") && !strings.HasPrefix(from, "apk python3=") {
+			continue
+		}
+		s, err := store.Survey(ctx, layers.Source{Name: "layer " + report[i].Digest, Digest: report[i].Digest,
+			Open: func(context.Context) (io.ReadCloser, error) { return l.Compressed() }})
+		if err != nil {
+			return nil, err
+		}
+		r, err := python.Read(s.Entries())
+		if err != nil || r.Python != nil {
+			return r.Python, err
+		}
+	}
+	return nil, nil
+}

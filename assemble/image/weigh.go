@@ -1,0 +1,122 @@
+package image
+
+import (
+	"archive/tar"
+	"cmp"
+	"context"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/pyimg/pyimg/assemble/check"
+	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/layers"
+)
+
+// Weight is what one platform of an image weighs, and where.
+type Weight struct {
+	Platform string `json:"platform"`
+	Digest   string `json:"digest"`
+	Size     int64  `json:"size"`     // of the layers, compressed, in bytes
+	Unpacked int64  `json:"unpacked"` // of the files that a container sees, in bytes
+	// Hidden are bytes of files that layers bring and no container sees, since later layers replace or delete them.
+	Hidden   int64           `json:"hidden"`
+	Files    int             `json:"files"`
+	Folders  []FolderWeight  `json:"folders"`  // by path
+	Packages []PackageWeight `json:"packages"` // the heaviest first
+}
+
+// FolderWeight is a folder with all that is below it.
+type FolderWeight struct {
+	Path  string `json:"path"` // absolute
+	Size  int64  `json:"size"` // of the files, unpacked, in bytes
+	Files int    `json:"files"`
+}
+
+// PackageWeight is a package with its files, or those that belong to none.
+type PackageWeight struct {
+	Package string `json:"package,omitempty"` // name-version; "" for what no package owns
+	Size    int64  `json:"size"`              // unpacked, in bytes
+	Files   int    `json:"files"`
+}
+
+// Weigh tells what makes an image big: by folder, down to depth, and by package as apk's database has them. It returns what
+// it left aside.
+func Weigh(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []spec.Platform, depth int) ([]Weight, []LeftAside, error) {
+	weights := []Weight{}
+	aside, err := eachContents(ctx, index, store, only, func(c Contents) error {
+		w, err := c.weigh(depth)
+		weights = append(weights, w)
+		return err
+	})
+	return weights, aside, err
+}
+
+func (c Contents) weigh(depth int) (Weight, error) {
+	w := Weight{Platform: c.Platform.String(), Digest: c.Digest, Hidden: c.brought}
+	for _, l := range c.Layers {
+		w.Size += l.Size
+	}
+	packages, err := check.Installed(c.Tree)
+	if err != nil {
+		return w, err
+	}
+	owner := check.Owners(packages)
+	folders, owned := map[string]*FolderWeight{}, map[string]*PackageWeight{}
+	for n := range c.Tree.All() {
+		if n.IsDir() {
+			folder(folders, n.Path, depth)
+			continue
+		}
+		size := fileSize(n.Entry.Header)
+		w.Files, w.Unpacked = w.Files+1, w.Unpacked+size
+		for dir := path.Dir(n.Path); ; dir = path.Dir(dir) {
+			if f := folder(folders, dir, depth); f != nil {
+				f.Size, f.Files = f.Size+size, f.Files+1
+			}
+			if dir == "." {
+				break
+			}
+		}
+		by := owner[n.Path]
+		if owned[by] == nil {
+			owned[by] = &PackageWeight{Package: by}
+		}
+		owned[by].Size, owned[by].Files = owned[by].Size+size, owned[by].Files+1
+	}
+	w.Hidden -= w.Unpacked
+	for _, at := range slices.Sorted(maps.Keys(folders)) {
+		w.Folders = append(w.Folders, *folders[at])
+	}
+	for _, name := range slices.Sorted(maps.Keys(owned)) {
+		w.Packages = append(w.Packages, *owned[name])
+	}
+	slices.SortStableFunc(w.Packages, func(a, b PackageWeight) int { return cmp.Compare(b.Size, a.Size) })
+	return w, nil
+}
+
+// folder is the weight of dir, nil where that is deeper than depth. The root is at depth 0.
+func folder(folders map[string]*FolderWeight, dir string, depth int) *FolderWeight {
+	if dir == "." {
+		dir = ""
+	}
+	if dir != "" && strings.Count(dir, "/")+1 > depth {
+		return nil
+	}
+	at := "/" + dir
+	if folders[at] == nil {
+		folders[at] = &FolderWeight{Path: at}
+	}
+	return folders[at]
+}
+
+// fileSize is what a member unpacks to: a hard link is no file of its own.
+func fileSize(h *tar.Header) int64 {
+	if h.Typeflag == tar.TypeReg {
+		return h.Size
+	}
+	return 0
+}

@@ -1,0 +1,71 @@
+package input
+
+import (
+	"context"
+	"io"
+
+	"github.com/pyimg/pyimg/assemble/spec"
+)
+
+// Progress is told of what is fetched. Calls may overlap.
+type Progress interface {
+	// Start begins a transfer of size bytes; a negative size is not known.
+	Start(kind, name string, size int64) interface {
+		Add(bytes int64)
+		Done(err error)
+	}
+}
+
+// TransferName is what a person calls a transfer of what each architecture has its own of: its name and the platform.
+func TransferName(name, alpineArch string) string {
+	if p, err := spec.ParsePlatform(alpineArch); err == nil {
+		return name + " " + p.String()
+	}
+	return name
+}
+
+// Open opens a URL or path, and reports what is read of it until it is closed. name is what a person calls it; size is
+// negative where only the source can tell.
+func (s Access) Open(ctx context.Context, url, name string, size int64) (io.ReadCloser, error) {
+	f, err := s.Fetch.Open(ctx, url)
+	if err != nil || s.Progress == nil { // whose size nobody asks for
+		return f, err
+	}
+	if sized, ok := f.(interface{ Size() int64 }); ok && size < 0 {
+		size = sized.Size()
+	}
+	return s.Reported(f, name, size), nil
+}
+
+// Reported reports what is read of a body.
+func (s Access) Reported(f io.ReadCloser, name string, size int64) io.ReadCloser {
+	if s.Progress == nil {
+		return f
+	}
+	return &reported{ReadCloser: f, task: s.Progress.Start("fetch", name, size)}
+}
+
+// reported is a body whose reading is reported.
+type reported struct {
+	io.ReadCloser
+	task interface {
+		Add(bytes int64)
+		Done(err error)
+	}
+	err error // what ended the reading before its end
+}
+
+func (r *reported) Read(p []byte) (int, error) {
+	n, err := r.ReadCloser.Read(p)
+	r.task.Add(int64(n))
+	if err != nil && err != io.EOF {
+		r.err = err
+	}
+	return n, err
+}
+
+func (r *reported) Close() error {
+	err := r.ReadCloser.Close()
+	r.task.Done(r.err)
+	return err
+}

@@ -1,0 +1,85 @@
+package input
+
+import (
+	"context"
+	"io"
+	"runtime"
+	"sync"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/layers"
+)
+
+// Images finds the image that a reference names, HOST/REPOSITORY:TAG or oci:DIR[:TAG], for the platform
+// (OS/ARCH[/VARIANT]). The error is fs.ErrNotExist where it has none for that platform, and says which it has. What is
+// read of the image is checked against its digests.
+type Images interface {
+	Image(ctx context.Context, ref, platform string) (v1.Image, error)
+}
+
+// Access is where a build reads from and what it works with.
+type Access struct {
+	Fetch   Opener        // where it is an apk.ConditionalOpener, indexes are asked for only if they changed
+	Keyring *apk.Keyring  // nil: signatures are not asked for
+	Images  Images        // nil: a runtime cannot come out of an image
+	Store   *layers.Store // where indexes are kept, too; may be nil where only packages are resolved
+	Jobs    int           // packages ingested at once, over all platforms; 0: twice GOMAXPROCS
+	// AllowUntrusted asks for no signatures. It is noted in the lock.
+	AllowUntrusted bool
+	Progress       Progress // nil: nobody is told of what is fetched
+	// Warn is told what a person should know though it stops nothing; nil: nobody is. Calls do not overlap.
+	Warn func(string)
+
+	Releases *Releases // of python-build-standalone, as they were found in this run
+}
+
+// Opener opens URLs, file URLs and paths for reading.
+type Opener interface {
+	Open(ctx context.Context, url string) (io.ReadCloser, error)
+}
+
+// WarnAll says what was found for each platform.
+func (s Access) WarnAll(platforms []spec.Platform, texts [][]string) {
+	if s.Warn == nil {
+		return
+	}
+	for _, n := range spec.ByPlatform(platforms, texts) {
+		s.Warn(n.Where + ": " + n.Text)
+	}
+}
+
+// Limit is how much is fetched and ingested at once.
+func (s Access) Limit() int {
+	if s.Jobs > 0 {
+		return s.Jobs
+	}
+	return 2 * runtime.GOMAXPROCS(0) // half of them wait for the network
+}
+
+// Releases remembers which release is the newest, so that all platforms of a build take the same.
+type Releases struct {
+	mu     sync.Mutex
+	newest map[string]string // tag by mirror
+}
+
+func (r *Releases) Tag(mirror string, find func() (string, error)) (string, error) {
+	if r == nil {
+		return find()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if tag := r.newest[mirror]; tag != "" {
+		return tag, nil
+	}
+	tag, err := find()
+	if err == nil {
+		if r.newest == nil {
+			r.newest = make(map[string]string)
+		}
+		r.newest[mirror] = tag
+	}
+	return tag, err
+}

@@ -1,0 +1,36 @@
+package lock
+
+import (
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// HistoryPrefix begins the history of the layers that pyimg makes.
+const HistoryPrefix = "pyimg: "
+
+// configFile is the OCI image configuration; see the OCI image-spec, config.md. There is one history entry for each
+// layer, so that tools which show layers can say what they hold.
+func configFile(p Platform) *v1.ConfigFile {
+	created := v1.Time{Time: p.Created}
+	f := &v1.ConfigFile{
+		Created:      created,
+		Architecture: p.Platform.Architecture,
+		OS:           p.Platform.OS,
+		Variant:      p.Platform.Variant,
+		Config:       p.Config,
+		RootFS:       v1.RootFS{Type: "layers"},
+	}
+	for _, l := range p.Layers {
+		f.RootFS.DiffIDs = append(f.RootFS.DiffIDs, Hash(l.DiffID))
+		f.History = append(f.History, v1.History{Created: created, CreatedBy: HistoryPrefix + l.From, Comment: formatComment(l.Reasons, l.Digest)})
+	}
+	return f
+}
+
+// Hash takes apart a digest that this program computed itself.
+func Hash(digest string) v1.Hash {
+	h, err := v1.NewHash(digest)
+	if err != nil {
+		return v1.Hash{} // a lock from elsewhere was checked when it was read
+	}
+	return h
+}

@@ -1,0 +1,54 @@
+package lock
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// A MismatchError says that a build made something else than its lock promises.
+type MismatchError struct{ Changes []string }
+
+func (e *MismatchError) Error() string {
+	return "the image is not the one that the lock promises: " + strings.Join(e.Changes, "; ") +
+		`; find out why, or write the lock anew with "pyimg lock"`
+}
+
+// Expect is a *MismatchError where a build came out as another image than the lock says.
+func (l Lock) Expect(got Lock) error {
+	if l.Digest == got.Digest {
+		return nil
+	}
+	return &MismatchError{got.Changes(l)}
+}
+
+// Files are the files of a spec's folder, which a spec's digest does not cover.
+type Files struct {
+	Digest string    `json:"digest"` // of names, kinds, owners, modes and contents
+	Time   time.Time `json:"time"`   // that all of them have in the image
+}
+
+// Error says why a lock cannot be used.
+type Error struct {
+	File string // "" where it is no file's
+	Err  error  // a sentence about it: "it was made from another spec"
+}
+
+func (e *Error) Error() string {
+	if e.File == "" {
+		return "the lock: " + e.Err.Error()
+	}
+	return fmt.Sprintf("lock %s: %v", e.File, e.Err)
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Named names the lock in an error that is about it and does not yet.
+func (l Lock) Named(err error) error {
+	var fault *Error
+	if errors.As(err, &fault) && fault.File == "" {
+		fault.File = l.Name
+	}
+	return err
+}

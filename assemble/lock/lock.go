@@ -1,0 +1,122 @@
+package lock
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/layers"
+)
+
+// Version is the version of the lock's format.
+const Version = 2
+
+// Lock is a plan with its results: all that the image is made of, by digest. The image's configuration, manifests and
+// index follow from it alone, without reading a package.
+type Lock struct {
+	Name string `json:"-"` // the file that it was read from, for errors
+
+	Version     int               `json:"version"`
+	Checksum    string            `json:"checksum"` // SHA-256 of all else, so that a change by hand is noticed
+	Spec        string            `json:"spec"`     // digest of the spec that it was made from
+	Untrusted   bool              `json:"untrusted,omitempty"`
+	Annotations map[string]string `json:"annotations,omitempty"` // of the manifests and the index
+	Files       *Files            `json:"files,omitempty"`
+	Platforms   []Platform        `json:"platforms"`
+	Digest      string            `json:"index"` // of the image index that must come out
+}
+
+// Platform is one platform of a lock.
+type Platform struct {
+	Platform     spec.Platform `json:"platform"`
+	Dialect      int           `json:"dialect"`
+	World        []string      `json:"world"`
+	Packages     []Package     `json:"packages"` // sorted by name
+	Install      []string      `json:"install"`  // their names in install order
+	Runtimes     []Runtime     `json:"runtimes,omitempty"`
+	Layers       []Layer       `json:"layers"`
+	Created      time.Time     `json:"created"`
+	Config       v1.Config     `json:"config"`
+	ConfigDigest string        `json:"configDigest"`
+	Manifest     string        `json:"manifest"`
+}
+
+// Package is one package.
+type Package struct {
+	Name     string   `json:"name"`
+	Version  string   `json:"version"`
+	Arch     string   `json:"arch"` // as the index has it
+	Tag      string   `json:"tag,omitempty"`
+	URLs     []string `json:"urls"`           // one a mirror; a directory is named as in the spec
+	Size     int64    `json:"size"`           // of the .apk, in bytes
+	Checksum string   `json:"checksum"`       // of its control stream, as the index has it
+	Data     string   `json:"data,omitempty"` // digest of its data stream; none where it unpacks nothing
+}
+
+// Runtime is one runtime tarball.
+type Runtime struct {
+	URL    string `json:"url"` // a file is named as in the spec
+	Digest string `json:"digest"`
+}
+
+// Layer is one layer, lowest first.
+type Layer struct {
+	Digest    string   `json:"digest"`
+	DiffID    string   `json:"diffID"`
+	MediaType string   `json:"mediaType"`
+	Size      int64    `json:"size"`              // compressed, in bytes
+	From      string   `json:"from"`              // what it holds, such as "apk busybox=1.36.1-r29"
+	Reasons   []Reason `json:"reasons,omitempty"` // why it is not its source's own bytes; none for a verbatim layer
+	Recipe    *Recipe  `json:"recipe,omitempty"`  // how it is made of its sources; nil for a verbatim layer and for the last one
+}
+
+// Encode writes the lock as it stands in its file: the same bytes for the same lock, a value a line.
+func (l Lock) Encode() ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	err := e.Encode(l)
+	return b.Bytes(), err
+}
+
+// checksum is the digest of all of the lock but Checksum.
+func (l Lock) checksum() (string, error) {
+	l.Checksum = ""
+	_, desc, err := encode(l)
+	return desc.Digest.String(), err
+}
+
+// Seal fills in the digests that follow from the rest.
+func (l *Lock) Seal() error {
+	d, err := l.documents()
+	if err != nil {
+		return err
+	}
+	l.Digest = d.desc.Digest.String()
+	for i := range l.Platforms {
+		l.Platforms[i].ConfigDigest, l.Platforms[i].Manifest = sha256Of(d.configs[i]), d.index.Manifests[i].Digest.String()
+	}
+	l.Checksum, err = l.checksum()
+	return err
+}
+
+// Only is the lock of some of its platforms, as a build of these alone makes it.
+func (l Lock) Only(platforms []spec.Platform) (Lock, error) {
+	l.Platforms = slices.DeleteFunc(slices.Clone(l.Platforms), func(p Platform) bool {
+		return !slices.Contains(platforms, p.Platform)
+	})
+	return l, l.Seal()
+}
+
+// Made reports whether the layer is made here: it is not its source's own bytes.
+func (l Layer) Made() bool { return len(l.Reasons) > 0 }
+
+// Blob is the layer as the store knows it, but for the size of its tar.
+func (l Layer) Blob() layers.Blob {
+	return layers.Blob{Digest: l.Digest, DiffID: l.DiffID, MediaType: l.MediaType, Size: l.Size}
+}

@@ -1,0 +1,322 @@
+package runtime
+
+import (
+	"archive/tar"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/python"
+	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/glob"
+	"github.com/pyimg/pyimg/internal/redact"
+	"github.com/pyimg/pyimg/layers"
+)
+
+// PackOptions say how a runtime is packed. The zero value packs all of it as gzip.
+type PackOptions struct {
+	Layers     spec.Layers // its compression and level; gzip where none is named
+	Prefix     string      // where the runtime's own prefix lands; "" leaves a rooted one as it is, and is /usr/local for others
+	Exclude    []string    // globs over paths in the image
+	StripTests bool        // leave out CPython's test suites
+	Created    time.Time   // of all files; zero: 1980, the first year that a zip can hold
+}
+
+// Check refuses a prefix or globs that cannot be meant.
+func (o PackOptions) Check() error {
+	if o.Prefix != "" {
+		if err := spec.CheckAbsolute(o.Prefix); err != nil {
+			return fmt.Errorf("prefix: %w", err)
+		}
+	}
+	for _, pattern := range o.Exclude {
+		if err := glob.Check(pattern); err != nil {
+			return fmt.Errorf("exclude: %w", err)
+		}
+	}
+	return nil
+}
+
+// Packed is a runtime that is a layer as it stands.
+type Packed struct {
+	layers.Blob
+	Report   python.Report
+	Manifest string // path of the report in it
+	Notes    []string
+}
+
+// manifestVersion is that of the form of the report in a packed runtime.
+const manifestVersion = 1
+
+// manifestDir is where it lies, below the prefix.
+const manifestDir = "/share/pyimg/"
+
+// Pack makes a layer of a runtime in a folder or a tarball (file or URL), the same for the same files: rooted, sorted by
+// path, owned by 0:0, all of one time, with a report of what it is. Files of Python keep their times where there is
+// bytecode, which is valid for these alone (PEP 552).
+func Pack(ctx context.Context, source string, src input.Access, o PackOptions) (Packed, error) {
+	raw, folder, err := ingestAny(ctx, source, src)
+	if err != nil {
+		return Packed{}, err
+	}
+	p, err := newPacking(ctx, raw, folder, src.Store, o)
+	if err != nil {
+		return Packed{}, fmt.Errorf("packing %s: %w", redact.URL(source), err)
+	}
+	packed := Packed{Notes: p.notes}
+	if packed.Report, err = python.Read(p.entries()); err != nil {
+		return packed, err
+	}
+	if packed.Report.Prefix == "/" { // nothing in it says
+		packed.Report.Prefix = "/" + p.recipe.To
+	}
+	manifest, err := p.manifest(packed.Report)
+	if err != nil {
+		return packed, err
+	}
+	packed.Manifest = "/" + manifest.Header.Name
+	making := o.Layers.MakeOptions()
+	packed.Blob, err = src.Store.Arrange(ctx, p.text+string(manifest.Body), making, raw.Digest, p.edit, p.contents, append(p.parents(manifest.Header.Name), manifest))
+	if err != nil {
+		err = fmt.Errorf("packing %s: %w", redact.URL(source), err)
+	}
+	return packed, err
+}
+
+// ingestAny stores a runtime as it is, and says whether it is a folder.
+func ingestAny(ctx context.Context, source string, src input.Access) (raw layers.Blob, folder bool, err error) {
+	if info, err := os.Stat(source); err == nil && info.IsDir() {
+		raw, err := ingestFolder(ctx, source, src.Store)
+		return raw, true, err
+	}
+	raw, err = src.Store.Ingest(ctx, place{Url: source}.Source(src))
+	return raw, false, err
+}
+
+// ingestFolder stores a folder as a layer.
+func ingestFolder(ctx context.Context, dir string, store *layers.Store) (layers.Blob, error) {
+	folder, err := layers.OpenFolder(dir)
+	if err != nil {
+		return layers.Blob{}, err
+	}
+	defer folder.Close()
+	var members []layers.FileMember
+	err = folder.Walk(ctx, ".", func(name string, info fs.FileInfo) error {
+		if name == "." {
+			return nil
+		}
+		f, err := folder.Look(ctx, name, info)
+		if err == nil {
+			members = append(members, layers.FileMember{Header: folderMember(f), From: f})
+		}
+		return err
+	})
+	if err != nil {
+		return layers.Blob{}, fmt.Errorf("reading the folder %q: %w", dir, err)
+	}
+	if len(members) == 0 {
+		return layers.Blob{}, fmt.Errorf("reading the folder %q: it is empty", dir)
+	}
+	return store.MakeFiles(ctx, folder, members, layers.MakeOptions{Compression: "zstd", Level: 1})
+}
+
+func folderMember(f layers.HostFile) *tar.Header {
+	h := &tar.Header{Typeflag: tar.TypeReg, Name: f.Name, Mode: int64(f.Info.Mode().Perm()), ModTime: f.Info.ModTime().Truncate(time.Second), Size: f.Info.Size()}
+	switch {
+	case f.Info.IsDir():
+		h.Typeflag, h.Size, h.Name = tar.TypeDir, 0, f.Name+"/"
+	case f.Target != "":
+		h.Typeflag, h.Size, h.Linkname, h.Mode = tar.TypeSymlink, 0, filepath.ToSlash(f.Target), 0o777
+	}
+	return h
+}
+
+// A packing is how a stored runtime becomes one that is a layer.
+type packing struct {
+	recipe   lock.RuntimeRecipe
+	o        PackOptions
+	store    *layers.Store
+	contents layers.ContentEdit
+	bytecode bool            // some is left
+	dirs     map[string]bool // folders above what is left: true where the runtime has them itself
+	text     string          // the recipe
+	notes    []string
+}
+
+func newPacking(ctx context.Context, raw layers.Blob, folder bool, store *layers.Store, o PackOptions) (*packing, error) {
+	shape, err := shapeOf(raw.Digest, bundling{placed: o.Prefix != "", folder: folder}, store)
+	if err != nil {
+		return nil, err
+	}
+	p := &packing{recipe: lock.RuntimeRecipe{Version: 1, Source: raw.Digest, Exclude: o.Exclude, Owner: &spec.Owner{}}, o: o, store: store, dirs: make(map[string]bool)}
+	if p.recipe.From, p.recipe.To, err = mapping((spec.Runtime{Prefix: o.Prefix}), shape); err != nil {
+		return nil, err
+	}
+	if p.recipe.Moves, err = moves(p.recipe, store); err != nil {
+		return nil, err
+	}
+	if p.contents, err = contents(ctx, p.recipe, layers.Source{Name: raw.Digest, Digest: raw.Digest}, store); err != nil {
+		return nil, err
+	}
+	if p.o.Created.IsZero() {
+		p.o.Created = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
+	}
+	text, err := json.Marshal(p.recipe)
+	if err != nil {
+		return nil, err
+	}
+	p.text = fmt.Sprintf("pack v%d %s %t %d\n", manifestVersion, text, o.StripTests, p.o.Created.Unix())
+	return p, p.look()
+}
+
+// look sees what is left, before anything is written.
+func (p *packing) look() error {
+	left, stripped := 0, 0
+	for e, err := range p.store.Entries(p.recipe.Source) {
+		if err != nil {
+			return err
+		}
+		h := *e.Header
+		keep, err := p.edit(&h)
+		if keep {
+			p.lies(strings.TrimSuffix(h.Name, "/"), h.Typeflag == tar.TypeDir)
+		}
+		switch {
+		case err != nil:
+			return err
+		case keep && h.Typeflag != tar.TypeDir:
+			left++
+			p.bytecode = p.bytecode || python.IsBytecode(h.Name)
+		case p.o.StripTests && isTest(&h):
+			stripped++
+		}
+	}
+	if left == 0 {
+		return errors.New("nothing is left of it")
+	}
+	if p.o.StripTests && stripped == 0 {
+		p.notes = append(p.notes, "there are no test suites to strip")
+	}
+	if p.bytecode {
+		p.notes = append(p.notes, "files of Python keep their times: the bytecode that is with them is valid for these alone; leave it out with --exclude '**/__pycache__' and all files get one time")
+	}
+	return nil
+}
+
+// lies notes the folders above a path.
+func (p *packing) lies(at string, dir bool) {
+	if dir {
+		p.dirs[at] = true
+	}
+	for at = path.Dir(at); at != "."; at = path.Dir(at) {
+		if _, known := p.dirs[at]; known {
+			return // and so are those above it
+		}
+		p.dirs[at] = false // it is to be there
+	}
+}
+
+// parents are the folders that the runtime lacks, for what is in it and for one more file.
+func (p *packing) parents(file string) []layers.Member {
+	p.lies(file, false)
+	var ms []layers.Member
+	for _, dir := range slices.Sorted(maps.Keys(p.dirs)) {
+		if !p.dirs[dir] {
+			ms = append(ms, layers.Member{Header: &tar.Header{Typeflag: tar.TypeDir, Name: dir + "/", Mode: 0o755, ModTime: p.o.Created}})
+		}
+	}
+	return ms
+}
+
+// edit is [layers.Edit] of one member.
+func (p *packing) edit(h *tar.Header) (bool, error) {
+	if !editMember(p.recipe, h) || isManifest(h.Name) || p.o.StripTests && isTest(h) {
+		return false, nil
+	}
+	if !p.bytecode || !strings.HasSuffix(h.Name, ".py") && !python.IsBytecode(h.Name) {
+		h.ModTime = p.o.Created
+	}
+	return true, nil
+}
+
+// isManifest tells the report of a runtime that was packed before.
+func isManifest(p string) bool {
+	dir, base := path.Split(p)
+	return strings.HasSuffix("/"+dir, manifestDir) && strings.HasSuffix(base, ".json")
+}
+
+// isTest tells the test suites, with their folders.
+func isTest(h *tar.Header) bool {
+	if h.Typeflag == tar.TypeDir {
+		return python.IsTest(path.Join(h.Name, "any"))
+	}
+	return python.IsTest(h.Name)
+}
+
+// entries are what is left, as it will lie in the image.
+func (p *packing) entries() iter.Seq2[layers.Entry, error] {
+	return func(yield func(layers.Entry, error) bool) {
+		for e, err := range p.store.Entries(p.recipe.Source) {
+			if err != nil {
+				yield(layers.Entry{}, err)
+				return
+			}
+			h := *e.Header
+			if keep, err := p.edit(&h); err != nil || !keep {
+				continue // look has seen the error
+			}
+			e.Header = &h
+			if p.contents != nil && e.Kept != nil {
+				if change := p.contents(e.Path()); change != nil {
+					e.Kept = change(slices.Clone(e.Kept))
+				}
+			}
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}
+}
+
+// packedManifest is what a packed runtime says of itself: nothing that can be seen from outside.
+type packedManifest struct {
+	Version    int                `json:"version"`
+	Prefix     string             `json:"prefix"`
+	Arch       string             `json:"arch,omitempty"`
+	Libc       string             `json:"libc,omitempty"`
+	Python     *python.Build      `json:"python,omitempty"`
+	Allocators []python.Allocator `json:"allocators,omitempty"`
+	Needs      []string           `json:"needs,omitempty"`
+	Stripped   bool               `json:"stripped"`
+	Files      int                `json:"files"` // without this one
+}
+
+// manifest is the report as it lies in the runtime. Its name is one that two runtimes in an image do not share.
+func (p *packing) manifest(r python.Report) (layers.Member, error) {
+	body, err := json.MarshalIndent(packedManifest{manifestVersion, r.Prefix, r.Arch, r.Libc, r.Python, r.Allocators, r.Needs, r.Stripped, r.Files}, "", "  ")
+	if err != nil {
+		return layers.Member{}, err
+	}
+	name := "runtime"
+	switch {
+	case r.Python != nil:
+		name = "cpython-" + r.Python.Version
+	case len(r.Allocators) > 0:
+		name = strings.TrimPrefix(r.Allocators[0].Name, "lib")
+	}
+	at := strings.TrimPrefix(path.Join(r.Prefix, manifestDir, path.Base(name)+".json"), "/")
+	return layers.Member{Body: append(body, '\n'),
+		Header: &tar.Header{Typeflag: tar.TypeReg, Name: at, Mode: 0o644, ModTime: p.o.Created}}, nil
+}

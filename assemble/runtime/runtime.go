@@ -1,0 +1,377 @@
+package runtime
+
+import (
+	"archive/tar"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/pyimg/pyimg/assemble/check"
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/python"
+	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/rootpath"
+	"github.com/pyimg/pyimg/layers"
+)
+
+// defaultPrefix is where a tarball goes that is not rooted, and does not say where.
+const defaultPrefix = "/usr/local"
+
+// Ingest ingests the runtimes of one platform, those that a lock has as they are there. Where one fails, those
+// before it are returned.
+func Ingest(ctx context.Context, spec spec.Spec, p spec.Platform, src input.Access, locked []lock.Runtime) (rs []Ingested, err error) {
+	for i, r := range spec.Tarballs(p) {
+		var pin lock.Runtime
+		if i < len(locked) {
+			pin = locked[i]
+		}
+		plan, err := layers.Healing(func() (Ingested, error) { return ingestRuntime(ctx, spec, r, p, pin, src) })
+		if err != nil {
+			return rs, fmt.Errorf("runtime %s: %w", cmp.Or(plan.Public, r.At(p)), err)
+		}
+		rs = append(rs, plan)
+	}
+	return rs, checkRequired(spec, p, rs)
+}
+
+// ingestRuntime ingests one, and learns what it is. pin is what a lock says of it.
+func ingestRuntime(ctx context.Context, s spec.Spec, r spec.Runtime, p spec.Platform, pin lock.Runtime, src input.Access) (plan Ingested, err error) {
+	if strings.HasPrefix(r.At(p), spec.FromImage) {
+		plan, err = IngestImage(ctx, r, s, p, pin, src)
+	} else {
+		plan, err = ingestTarball(ctx, r, s, p, pin, src)
+	}
+	if err != nil {
+		return plan, err
+	}
+	plan.Report, err = python.Read(src.Store.Entries(plan.Layer.Digest))
+	if strings.HasPrefix(r.At(p), spec.FromStandalone) {
+		plan.Env = standaloneEnv(plan.Report.Prefix)
+	}
+	return plan, err
+}
+
+func ingestTarball(ctx context.Context, r spec.Runtime, spec spec.Spec, p spec.Platform, pin lock.Runtime, src input.Access) (Ingested, error) {
+	from, err := Locate(ctx, r, spec, p, pin, src)
+	plan := Ingested{Source: r.Written(p), URL: from.Url, Public: from.Public, Pinned: from.pinned}
+	if err != nil {
+		return plan, err
+	}
+	tarball := from.Source(src)
+	raw, err := src.Store.Learn(ctx, tarball)
+	if err != nil {
+		return plan, noSource(err, p)
+	}
+	plan.Digest, tarball.Digest = raw.Digest, raw.Digest
+	plan.Layer, err = layer(ctx, r, tarball, raw, spec.Layers, src.Store)
+	plan.Layer.From = "runtime " + runtimeName(from.Url)
+	return plan, err
+}
+
+// digest is what the source must have: what the spec pins, and for a file what it has, so that the store can be asked
+// before the file is inflated. "" where only reading it can tell.
+func digest(ctx context.Context, r spec.Runtime, url string, p spec.Platform, src input.Access) (string, error) {
+	if pinned, err := r.PinnedSum(p); pinned != "" || err != nil || spec.IsURL(url) {
+		return pinned, err
+	}
+	return src.Store.FileDigest(url, func() (string, error) { return digestFile(ctx, url, src.Fetch) })
+}
+
+func digestFile(ctx context.Context, url string, from input.Opener) (string, error) {
+	f, err := from.Open(ctx, url)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", fmt.Errorf("reading %s: %w", url, err)
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// make makes the layer. The tarball need not be in the store, and is not there afterwards: what is made of it is.
+func MakeRuntime(ctx context.Context, r lock.RuntimeRecipe, tarball layers.Source, store *layers.Store) (layers.Blob, error) {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return layers.Blob{}, err
+	}
+	contents, err := contents(ctx, r, tarball, store)
+	if err != nil {
+		return layers.Blob{}, err
+	}
+	return store.RewriteSource(ctx, tarball, "runtime "+string(text), layers.MakeOptions{Compression: r.Compression, Level: r.Level},
+		func(h *tar.Header) (bool, error) { return editMember(r, h), nil }, contents)
+}
+
+// layer is the tarball's own bytes where they are a layer as they stand, else a transcoded one: then only what is known of
+// the tarball is kept.
+func layer(ctx context.Context, r spec.Runtime, tarball layers.Source, raw layers.Blob, l spec.Layers, store *layers.Store) (lock.Layer, error) {
+	shape, err := shapeOf(raw.Digest, bundling{placed: r.Prefix != ""}, store)
+	if err != nil {
+		return lock.Layer{}, err
+	}
+	recipe := lock.RuntimeRecipe{Version: 3, Source: raw.Digest, Exclude: r.Exclude, Owner: r.Owner, Compression: l.Compression, Level: l.Level}
+	if recipe.From, recipe.To, err = mapping(r, shape); err != nil {
+		return lock.Layer{}, err
+	}
+	if recipe.Moves, err = moves(recipe, store); err != nil {
+		return lock.Layer{}, err
+	}
+	reasons, err := reasons(r, raw, recipe, store)
+	if err != nil {
+		return lock.Layer{}, err
+	}
+	if len(reasons) == 0 {
+		raw, err = store.Ingest(ctx, tarball)
+		return lock.NewLayer(raw, "", nil, nil), err
+	}
+	blob, err := MakeRuntime(ctx, recipe, tarball, store)
+	return lock.NewLayer(blob, "", reasons, &lock.Recipe{Runtime: &recipe}), err
+}
+
+// reasons says why the tarball cannot be the layer as it is.
+func reasons(r spec.Runtime, raw layers.Blob, recipe lock.RuntimeRecipe, store *layers.Store) ([]lock.Reason, error) {
+	var reasons []lock.Reason
+	if recipe.From != recipe.To {
+		reasons = append(reasons, lock.NewReason(lock.ReasonPrefix, recipe.From, recipe.To))
+	}
+	if recipe.Compression != "" && lock.CompressionOf(raw) != recipe.Compression {
+		reasons = append(reasons, lock.NewReason(lock.ReasonCompression, recipe.Compression))
+	}
+	faults, err := store.Faults(raw.Digest)
+	if err != nil {
+		return nil, err
+	}
+	if len(faults) > 0 {
+		f := faults[0]
+		reasons = append(reasons, lock.NewReason(lock.ReasonFault, f.Code, f.Path, f.Detail))
+	}
+	excluded, owned := 0, 0
+	for e, err := range store.Entries(raw.Digest) {
+		if err != nil {
+			return nil, err
+		}
+		h := *e.Header
+		if !editMember(recipe, &h) {
+			excluded++
+		} else if h.Uid != e.Header.Uid || h.Gid != e.Header.Gid {
+			owned++
+		}
+	}
+	if excluded > 0 && len(recipe.Exclude) > 0 {
+		reasons = append(reasons, lock.NewReason(lock.ReasonExcluded, excluded))
+	}
+	if owned > 0 {
+		reasons = append(reasons, lock.NewReason(lock.ReasonOwner, recipe.Owner.UID, recipe.Owner.GID))
+	}
+	return reasons, nil
+}
+
+// editMember maps one member into the image; false drops it.
+func editMember(r lock.RuntimeRecipe, h *tar.Header) bool {
+	name, ok := remap(h.Name, r.From, r.To)
+	if !ok {
+		return false
+	}
+	for _, glob := range r.Exclude {
+		// A folder that is excluded takes what is below it along.
+		for p := name; p != "."; p = path.Dir(p) {
+			if matched, _ := doublestar.Match(glob, p); matched {
+				return false
+			}
+		}
+	}
+	if to, ok := remap(h.Linkname, r.From, r.To); ok && h.Typeflag == tar.TypeSymlink && path.IsAbs(h.Linkname) {
+		h.Linkname = "/" + to // it led to the tarball's own prefix
+	}
+	if h.Typeflag == tar.TypeLink {
+		if h.Linkname, ok = remap(h.Linkname, r.From, r.To); !ok {
+			return false
+		}
+	}
+	if h.Typeflag == tar.TypeDir {
+		name += "/"
+	}
+	h.Name = name
+	if r.Owner != nil {
+		h.Uid, h.Gid, h.Uname, h.Gname = r.Owner.UID, r.Owner.GID, "", ""
+	}
+	return true
+}
+
+// remap moves a path from below one prefix to below another; false for what lies outside it, which can only be the
+// folders above the prefix.
+func remap(name, from, to string) (string, bool) {
+	name = strings.TrimPrefix(path.Clean("/"+name), "/")
+	if from == to {
+		return name, name != ""
+	}
+	rest, ok := strings.CutPrefix(name+"/", prefixed(from))
+	if !ok {
+		return "", false
+	}
+	name = path.Join(to, rest)
+	return name, name != "" && name != "."
+}
+
+func prefixed(dir string) string {
+	if dir == "" {
+		return ""
+	}
+	return dir + "/"
+}
+
+// shape is how a tarball's paths lie.
+type shape struct {
+	prefix string // the tarball's own prefix, without slashes at its ends
+	rooted bool   // the paths start at the image's root
+}
+
+// A bundling is what is known of a runtime's files from outside: where they are to go, and what they come in.
+type bundling struct {
+	placed bool // their prefix in the image is given
+	folder bool // they are those of a folder on this machine, which the user named
+}
+
+// shapeOf finds out what a tarball's own prefix is: usr/local (or usr) of a rooted one, the one folder that everything is in
+// (python/, as python-build-standalone has it), or none (bin/ and lib/ at the top). Where the prefix in the image is given,
+// anything else has none either, and all of it goes there: one folder is only left out where it has bin/ or lib/ of its own,
+// and never out of a folder that the user named.
+func shapeOf(digest string, how bundling, store *layers.Store) (shape, error) {
+	tops := make(map[string]bool)
+	inner := make(map[string]bool) // what the tops hold
+	underLocal, underUsr := true, true
+	for e, err := range store.Entries(digest) {
+		if err != nil {
+			return shape{}, err
+		}
+		p := e.Path()
+		if p == "" {
+			continue
+		}
+		top, rest, _ := strings.Cut(p, "/")
+		second, _, _ := strings.Cut(rest, "/")
+		tops[top], inner[second] = true, true
+		if e.Header.Typeflag != tar.TypeDir {
+			underLocal = underLocal && strings.HasPrefix(p, "usr/local/")
+			underUsr = underUsr && strings.HasPrefix(p, "usr/")
+		}
+	}
+	switch {
+	case len(tops) == 0:
+		return shape{}, errors.New("the tarball is empty")
+	case underLocal:
+		return shape{"usr/local", true}, nil
+	case underUsr:
+		return shape{"usr", true}, nil
+	case tops["usr"]:
+		return shape{"", true}, nil
+	case tops["bin"] || tops["lib"]:
+		return shape{"", false}, nil
+	case (tops["etc"] || tops["opt"]) && !(how.placed && how.folder):
+		return shape{"", true}, nil
+	case len(tops) == 1 && !how.placed && (len(inner) > 1 || !inner[""]), len(tops) == 1 && !how.folder && (inner["bin"] || inner["lib"]):
+		for top := range tops {
+			return shape{top, false}, nil
+		}
+	case how.placed:
+		return shape{"", false}, nil
+	}
+	names := slices.Sorted(maps.Keys(tops))
+	return shape{}, fmt.Errorf("cannot tell the tarball's prefix: at its top it has %s; expected usr/, or bin/ and lib/, or one folder with these; say with prefix where it goes",
+		strings.Join(names[:min(len(names), 10)], ", "))
+}
+
+// mapping says from which prefix to which the tarball's paths move.
+func mapping(r spec.Runtime, s shape) (from, to string, err error) {
+	to = strings.Trim(r.Prefix, "/")
+	switch {
+	case r.Prefix == "" && s.rooted:
+		return s.prefix, s.prefix, nil
+	case r.Prefix == "":
+		return s.prefix, strings.Trim(defaultPrefix, "/"), nil
+	case s.rooted && s.prefix == "" && to != "":
+		return "", "", fmt.Errorf("the tarball is rooted and has more than one prefix, so it cannot be moved to %s", r.Prefix)
+	}
+	return s.prefix, to, nil
+}
+
+// LibrariesNeeded are the sonames that files of the runtimes want and do not find among the runtimes' own, as
+// dependencies. It is an error if a file is for another machine or another C library: no package can mend that.
+func LibrariesNeeded(rs []Ingested, p spec.Platform, store *layers.Store) ([]string, error) {
+	held := make(map[string]bool) // paths
+	var programs []layers.Entry
+	for _, r := range rs {
+		for e, err := range store.Entries(r.Layer.Digest) {
+			if err != nil {
+				return nil, err
+			}
+			if e.Header.Typeflag != tar.TypeDir {
+				held[e.Path()] = true
+			}
+			if e.ELF == nil {
+				continue
+			}
+			if err := checkMachine(e, p); err != nil {
+				return nil, fmt.Errorf("runtime %s: %w", r.Public, err)
+			}
+			programs = append(programs, e)
+		}
+	}
+	wanted := make(map[string]bool)
+	for _, e := range programs {
+		dirs := searchPath(e)
+		for _, n := range e.ELF.Needed {
+			if !slices.ContainsFunc(dirs, func(dir string) bool { return held[rootpath.Clean(path.Join(dir, n))] }) {
+				wanted[n] = true
+			}
+		}
+	}
+	var needs []string
+	for n := range wanted {
+		if n == "libc.so" { // as a plain musl toolchain calls it; the loader takes it for itself
+			n = "libc.musl-" + p.Alpine() + ".so.1"
+		}
+		needs = append(needs, "so:"+n)
+	}
+	slices.Sort(needs)
+	return slices.Compact(needs), nil
+}
+
+// searchPath is where musl's loader looks for the libraries that a file needs: what the file says itself, then the
+// default of ldso/dynlink.c.
+func searchPath(e layers.Entry) []string {
+	origin := path.Dir("/" + e.Path())
+	var dirs []string
+	for _, list := range slices.Concat(e.ELF.RPath, e.ELF.RunPath) {
+		for _, dir := range strings.Split(list, ":") {
+			dirs = append(dirs, strings.NewReplacer("${ORIGIN}", origin, "$ORIGIN", origin).Replace(dir))
+		}
+	}
+	return append(dirs, "/lib", "/usr/local/lib", "/usr/lib")
+}
+
+// checkMachine refuses an executable or library that this platform cannot run.
+func checkMachine(e layers.Entry, p spec.Platform) error {
+	machine, bits := p.Machine()
+	switch {
+	case e.ELF.Machine != machine || e.ELF.Class != bits:
+		return check.Unsound("elf-machine", "/"+e.Path(), "take a build for "+p.String(), "/%s is for %s, %s needs %s", e.Path(), e.ELF.Machine, p, machine)
+	case e.ELF.GLIBC():
+		return check.Unsound("elf-glibc", "/"+e.Path(), "take a build for musl", "/%s is built for glibc (it needs libc.so.6); Alpine has musl", e.Path())
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/redact"
+	"github.com/pyimg/pyimg/layers"
+)
+
+// A place is where the bytes of a runtime lie.
+type place struct {
+	Url    string // ready to be opened
+	Public string // as it may be written down
+	Digest string // "" where only reading it can tell
+	pinned bool   // something vouches for the digest
+}
+
+// Locate finds the tarball of a runtime, of which a lock may say already where it is and what it holds.
+func Locate(ctx context.Context, r spec.Runtime, s spec.Spec, p spec.Platform, pin lock.Runtime, src input.Access) (place, error) {
+	if pin.Digest != "" {
+		return Locked(r, s, p, pin)
+	}
+	source := r.At(p)
+	if release, ok := strings.CutPrefix(source, spec.FromStandalone); ok {
+		return findStandalone(ctx, r, s, release, p, src)
+	}
+	to := place{Url: s.Path(source), Public: redact.URL(source), pinned: len(r.SHA256) > 0}
+	var err error
+	to.Digest, err = digest(ctx, r, to.Url, p, src)
+	return to, noSource(err, p)
+}
+
+// Locked is where a lock says that a runtime is. It must be below what the spec says.
+func Locked(r spec.Runtime, s spec.Spec, p spec.Platform, pin lock.Runtime) (place, error) {
+	source := r.At(p)
+	to := place{Url: s.Path(source), Public: redact.URL(source), Digest: pin.Digest, pinned: true}
+	switch {
+	case strings.HasPrefix(source, spec.FromImage):
+		to.Url, to.Public = spec.FromImage+s.ImagePath(source), source
+	case strings.HasPrefix(source, spec.FromStandalone):
+		named := releasesAt(r)
+		file, ok := strings.CutPrefix(pin.URL, redact.URL(named)+"/")
+		if !ok || strings.Contains(file, "..") {
+			return to, &lock.Error{Err: fmt.Errorf("it takes %s from %s, which is not below the spec's mirror, %s", source, pin.URL, redact.URL(named))}
+		}
+		to.Url, to.Public = s.Path(named)+"/"+file, pin.URL
+	}
+	return to, nil
+}
+
+// Source is the tarball for the store.
+func (l place) Source(src input.Access) layers.Source {
+	return layers.Source{Name: redact.URL(l.Url), Digest: l.Digest, Tarball: true,
+		Open: func(ctx context.Context) (io.ReadCloser, error) { return src.Open(ctx, l.Url, baseName(l.Url), -1) }}
+}
+
+// runtimeName is a source as the layer that comes of it is called.
+func runtimeName(source string) string {
+	ref, ok := strings.CutPrefix(source, spec.FromImage)
+	if dir, local := strings.CutPrefix(ref, spec.OciLayout); ok && !local {
+		return ref
+	} else if ok {
+		return path.Base(dir) // where it lies is the machine's affair
+	}
+	return path.Base(strings.ReplaceAll(baseName(source), "%2B", "+"))
+}

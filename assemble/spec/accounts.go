@@ -1,0 +1,25 @@
+package spec
+
+// Accounts are users and groups that the image has beside those of its packages.
+type Accounts struct {
+	Users  []User  `json:",omitempty"`
+	Groups []Group `json:",omitempty"`
+}
+
+// User is a line of etc/passwd; see passwd(5). What it leaves out is picked when the line is written.
+type User struct {
+	Name   string
+	UID    int
+	GID    *int     `json:",omitempty"` // nil: the group of the user's name, with the user's number where it is made
+	Gecos  string   `json:",omitempty"`
+	Home   string   `json:",omitempty"` // "": /home/NAME
+	Shell  string   `json:",omitempty"` // "": /sbin/nologin
+	Groups []string `json:",omitempty"` // names of further groups
+}
+
+// Group is a line of etc/group; see group(5).
+type Group struct {
+	Name    string
+	GID     int
+	Members []string `json:",omitempty"` // names of users
+}

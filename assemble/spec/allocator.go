@@ -1,0 +1,77 @@
+package spec
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Where mimalloc is taken from.
+const (
+	UsePython  = "python"  // CPython's own copy, from 3.13 on
+	UsePreload = "preload" // a library
+)
+
+// A Library is an allocator to preload, as pyimg knows it by name.
+type Library struct {
+	Name    string   // as cpython.Allocator has it
+	Files   []string // what it is called in a runtime, the best first
+	Apk     string   // Alpine's package
+	ApkPath string   // where that package puts it
+}
+
+// Library returns what is known of the allocator; the zero value where there is none to preload, or it is given by path.
+func (a Allocator) Library() Library {
+	switch {
+	case a.Name == "jemalloc":
+		return Library{"jemalloc", []string{"libjemalloc.so.2"}, "jemalloc", "/usr/lib/libjemalloc.so.2"}
+	case a.Name == "mimalloc" && a.Use == UsePreload && a.Insecure:
+		return Library{"mimalloc", []string{"libmimalloc-insecure.so.2", "libmimalloc.so.2"}, "mimalloc2-insecure", "/usr/lib/libmimalloc-insecure.so.2"}
+	case a.Name == "mimalloc" && a.Use == UsePreload:
+		// Alpine's plain name is the secure build; upstream's own is libmimalloc-secure.
+		return Library{"mimalloc", []string{"libmimalloc-secure.so.2", "libmimalloc.so.2"}, "mimalloc2", "/usr/lib/libmimalloc.so.2"}
+	}
+	return Library{}
+}
+
+// OfPython says that Python is to use its own copy of mimalloc.
+func (a Allocator) OfPython() bool { return a.Name == "mimalloc" && a.Use == UsePython }
+
+// Environment is the environment that the allocator wants, preload being the library's path in the image.
+func (a Allocator) Environment(preload string) map[string]string {
+	env := make(map[string]string)
+	if a.Name == "jemalloc" {
+		env["MALLOC_CONF"] = a.mallocConf()
+	}
+	if a.OfPython() {
+		env["PYTHONMALLOC"] = "mimalloc"
+	}
+	if preload != "" {
+		env["LD_PRELOAD"] = preload
+	}
+	maps.Copy(env, a.Env)
+	return env
+}
+
+// mallocConf is jemalloc's MALLOC_CONF. The defaults are those that Home Assistant ran with: purge in the background and
+// late, huge pages for metadata. Options of the spec replace those of the same name, and follow where they have none.
+func (a Allocator) mallocConf() string {
+	options := [][2]string{{"background_thread", "true"}, {"metadata_thp", "auto"}, {"dirty_decay_ms", "20000"}, {"muzzy_decay_ms", "20000"}}
+	var words []string
+	own := maps.Clone(a.Conf)
+	for _, o := range options {
+		value := o[1]
+		if v, ok := own[o[0]]; ok {
+			value = v
+			delete(own, o[0])
+		}
+		words = append(words, o[0]+":"+value)
+	}
+	for _, k := range slices.Sorted(maps.Keys(own)) {
+		words = append(words, k+":"+own[k])
+	}
+	return strings.Join(words, ",")
+}
+
+// FromRuntime asks for an allocator that a runtime brings.
+const FromRuntime = "runtime"

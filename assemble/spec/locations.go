@@ -1,0 +1,50 @@
+package spec
+
+import (
+	"slices"
+	"strings"
+)
+
+// IsURL tells a URL from a path.
+func IsURL(s string) bool { return strings.Contains(s, "://") }
+
+// Locations returns the mirrors, the repositories without their tags, and the runtimes' sources and mirrors, as they are
+// in force on the spec's platforms. Most are URLs.
+func (s Spec) Locations() []string {
+	all := slices.Clone(s.Alpine.Mirrors)
+	for _, r := range s.Alpine.Repositories {
+		_, where := cutTag(r)
+		all = append(all, where)
+	}
+	for _, r := range s.Runtimes {
+		all = append(all, r.Mirror)
+		for _, p := range append(platformsOf(r.Sources), s.Platforms...) {
+			all = append(all, r.At(p))
+		}
+	}
+	return all
+}
+
+// HasCredentials tells whether a URL of the spec holds a user name, a password or a query, which are written nowhere.
+func (s Spec) HasCredentials() bool {
+	return slices.ContainsFunc(s.Locations(), func(u string) bool {
+		if !IsURL(u) {
+			return false
+		}
+		_, rest, _ := strings.Cut(u, "://")
+		host, _, _ := strings.Cut(rest, "/")
+		return strings.Contains(host, "@") || strings.Contains(rest, "?")
+	})
+}
+
+// cutTag takes "@tag URL" apart; without a tag all of s is the place.
+func cutTag(s string) (tag, where string) {
+	if !strings.HasPrefix(s, "@") {
+		return "", s
+	}
+	tag, where, _ = strings.Cut(s[1:], " ")
+	return tag, strings.TrimSpace(where)
+}
+
+// isPath tells a repository given by URL or directory from a name on the mirrors.
+func isPath(s string) bool { return IsURL(s) || strings.Contains(s, "/") || s == "." || s == ".." }

@@ -1,0 +1,402 @@
+package spec
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/internal/glob"
+	"github.com/pyimg/pyimg/layers"
+)
+
+// What a spec that does not say gets; the same as in the embedded spec.
+const (
+	defaultBranch = "v3.24"
+	defaultMirror = "https://dl-cdn.alpinelinux.org/alpine"
+)
+
+// Parse reads a spec in YAML. The error is a *SpecError with all the faults that were found. Relative paths in it
+// start from the working directory; name is used in errors.
+func Parse(name string, data []byte) (Spec, error) {
+	d := &decoder{file: name, anchors: make(map[string]ast.Node)}
+	s := Spec{Name: name}
+	if top := d.parseYAML(data); top != nil {
+		d.spec(&s, top)
+	}
+	if len(d.faults) > 0 {
+		slices.SortStableFunc(d.faults, func(a, b Fault) int { return cmp.Or(a.Line-b.Line, a.Column-b.Column) })
+		return Spec{}, &Error{d.faults}
+	}
+	s.fillIn()
+	return s, nil
+}
+
+// fillIn puts defaults where the spec is silent.
+func (s *Spec) fillIn() {
+	a := &s.Alpine
+	if len(a.Repositories) == 0 {
+		a.Repositories = []string{"main", "community"}
+	}
+	if len(a.Mirrors) == 0 {
+		a.Mirrors = []string{defaultMirror}
+	}
+	named := func(r string) bool { _, r = cutTag(r); return !isPath(r) }
+	if a.Branch == "" && slices.ContainsFunc(a.Repositories, named) {
+		a.Branch = defaultBranch
+	}
+	if len(s.Platforms) == 0 {
+		s.Platforms = []Platform{{"linux", "amd64", ""}, {"linux", "arm64", ""}}
+	}
+	s.Platforms = sortPlatforms(s.Platforms)
+	if s.Layers.Strategy == "" {
+		s.Layers.Strategy = "auto"
+	}
+	if s.Layers.Max == 0 {
+		s.Layers.Max = DefaultMaxLayers
+	}
+}
+
+func (d *decoder) spec(s *Spec, n ast.Node) {
+	d.mapping("", n, map[string]field{
+		"alpine":    func(p string, n ast.Node) { d.alpine(&s.Alpine, p, n) },
+		"platforms": d.list(func(v string) error { return appendParsed(&s.Platforms, v, ParsePlatform) }),
+		"packages":  d.listAt(func(n ast.Node, v string) error { return d.pkg(s, n, v) }),
+		"runtime":   func(p string, n ast.Node) { d.runtimes(&s.Runtimes, p, n) },
+		"allocator": func(p string, n ast.Node) { d.allocator(&s.Allocator, p, n) },
+		"files":     d.files(&s.Files),
+		"dirs":      d.dirs(&s.Dirs),
+		"accounts":  d.accounts(&s.Accounts),
+		"exclude":   d.list(func(v string) error { s.Exclude = append(s.Exclude, v); return glob.CheckExclude(v) }),
+		"image":     func(p string, n ast.Node) { d.image(&s.Image, p, n) },
+		"layers":    func(p string, n ast.Node) { d.layers(&s.Layers, p, n) },
+	})
+}
+
+func (d *decoder) pkg(s *Spec, n ast.Node, v string) error {
+	dependency, err := apk.ParseDependency(v)
+	if err != nil {
+		return err
+	}
+	s.Packages = append(s.Packages, dependency)
+	s.Asked = append(s.Asked, Asked{dependency.Name, d.place(n)})
+	return nil
+}
+
+func appendParsed[T any](to *[]T, s string, parse func(string) (T, error)) error {
+	v, err := parse(s)
+	if err == nil {
+		*to = append(*to, v)
+	}
+	return err
+}
+
+func (d *decoder) alpine(a *Alpine, p string, n ast.Node) {
+	d.mapping(p, n, map[string]field{
+		"branch":       d.text(func(v string) error { a.Branch = v; return checkBranch(v) }),
+		"mirrors":      d.list(func(v string) error { a.Mirrors = append(a.Mirrors, v); return checkPresent(v) }),
+		"repositories": d.list(func(v string) error { a.Repositories = append(a.Repositories, v); return checkRepository(v) }),
+		"keys":         d.list(func(v string) error { a.Keys = append(a.Keys, v); return checkPresent(v) }),
+		"dialect":      d.integer(&a.Dialect, 2, 3),
+	})
+}
+
+func checkBranch(v string) error {
+	if v != "edge" && !regexp.MustCompile(`^v\d+\.\d+$`).MatchString(v) {
+		return fmt.Errorf("expected edge or vMAJOR.MINOR such as %s, found %q", defaultBranch, v)
+	}
+	return nil
+}
+
+func checkPresent(v string) error {
+	if v == "" {
+		return errors.New("expected a URL or a path, found nothing")
+	}
+	return nil
+}
+
+// checkRepository takes a name on the mirrors, a URL or a directory, with "@TAG " before it where it is pinned.
+func checkRepository(v string) error {
+	tag, where := cutTag(v)
+	if strings.HasPrefix(v, "@") && (tag == "" || where == "") {
+		return fmt.Errorf("expected %q, found %q", "@TAG URL", v)
+	}
+	if where == "" {
+		return fmt.Errorf("a repository is a name, a URL or a directory, not nothing")
+	}
+	return nil
+}
+
+func (d *decoder) runtimes(to *[]Runtime, p string, n ast.Node) {
+	one := func(p string, n ast.Node) {
+		var r Runtime
+		d.runtime(&r, p, n)
+		*to = append(*to, r)
+	}
+	if _, list := n.(*ast.SequenceNode); list {
+		d.sequence(p, n, one)
+		return
+	}
+	one(p, n)
+}
+
+func (d *decoder) runtime(r *Runtime, p string, n ast.Node) {
+	before := len(d.faults)
+	d.mapping(p, n, map[string]field{
+		"python":  d.str(&r.Python),
+		"source":  func(p string, n ast.Node) { d.sources(r, p, n) },
+		"mirror":  d.text(func(v string) error { r.Mirror = v; return checkPresent(v) }),
+		"paths":   d.list(func(v string) error { r.Paths = append(r.Paths, strings.Trim(v, "/")); return checkPath(v) }),
+		"require": d.list(func(v string) error { r.Require = append(r.Require, v); return checkRequire(v) }),
+		"sha256":  func(p string, n ast.Node) { d.sums(r, p, n) },
+		"prefix":  d.text(func(v string) error { r.Prefix = path.Clean(v); return CheckAbsolute(v) }),
+		"exclude": d.list(func(v string) error { r.Exclude = append(r.Exclude, v); return glob.Check(v) }),
+		"owner":   d.text(func(v string) (err error) { r.Owner, err = parseOwner(v); return err }),
+	})
+	if len(d.faults) == before {
+		for _, fault := range r.faults() {
+			d.faultAt(n, p, "%s", fault)
+		}
+	}
+}
+
+// faults are what does not go together in a runtime.
+func (r *Runtime) faults() []string {
+	all := []string{r.Source}
+	if r.Sources != nil {
+		all = nil
+		for _, p := range sortPlatforms(platformsOf(r.Sources)) {
+			all = append(all, r.Sources[p])
+		}
+	}
+	any := func(is func(string) bool) bool { return slices.ContainsFunc(all, is) }
+	begins := func(with string) func(string) bool {
+		return func(s string) bool { return strings.HasPrefix(s, with) }
+	}
+	var faults []string
+	if len(all) == 0 || r.Sources == nil && r.Source == "" {
+		faults = append(faults, "source is missing: a URL or file of a tarball, image:REF, standalone:VERSION, or apk for Alpine's own python3")
+	}
+	if any(func(s string) bool { return strings.Contains(s, "{version}") }) && r.Python == "" {
+		faults = append(faults, "source has {version}, so python must say which")
+	}
+	if r.Paths != nil && !any(begins(FromImage)) {
+		faults = append(faults, "paths are what to take of an image, and source is none")
+	}
+	if r.Mirror != "" && !any(begins(FromStandalone)) {
+		faults = append(faults, "mirror is one of python-build-standalone, and source is none of its releases")
+	}
+	if r.SHA256 != nil && any(begins(FromImage)) {
+		faults = append(faults, "sha256 is a tarball's; an image is pinned by image:REF@sha256:DIGEST")
+	}
+	return faults
+}
+
+// sources decodes source: one for all platforms, or one for each.
+func (d *decoder) sources(r *Runtime, p string, n ast.Node) {
+	if _, perPlatform := n.(*ast.MappingNode); !perPlatform {
+		d.text(func(v string) error { r.Source = v; return checkSource(v) })(p, n)
+		return
+	}
+	r.Sources = make(map[Platform]string)
+	d.byPlatform(p, n, func(platform Platform, v string) error {
+		if v == "" {
+			return errors.New("expected a source, found nothing")
+		}
+		r.Sources[platform] = v
+		return checkSource(v)
+	})
+}
+
+// byPlatform decodes a mapping from platforms to scalars.
+func (d *decoder) byPlatform(p string, n ast.Node, set func(Platform, string) error) {
+	seen := make(map[Platform]bool)
+	d.pairs(p, n, func(key string, at, value ast.Node) {
+		platform, err := ParsePlatform(key)
+		if err != nil {
+			d.faultAt(at, p, "%v", err)
+			return
+		}
+		if seen[platform] {
+			d.faultAt(at, p, "%s is given twice", platform)
+			return
+		}
+		seen[platform] = true
+		if value = d.follow(join(p, key), value); value == nil {
+			return
+		}
+		d.text(func(v string) error { return set(platform, v) })(join(p, key), value)
+	})
+}
+
+// checkPath takes a path in an image, with or without a leading slash.
+func checkPath(v string) error {
+	if p := strings.Trim(v, "/"); p == "" || path.Clean(p) != p || p == ".." || strings.HasPrefix(p, "../") {
+		return fmt.Errorf("expected a path in the image, such as usr/local, found %q", v)
+	}
+	return nil
+}
+
+// sums decodes sha256: one digest, or one for each platform.
+func (d *decoder) sums(r *Runtime, p string, n ast.Node) {
+	r.SHA256 = make(map[Platform]string)
+	if _, perPlatform := n.(*ast.MappingNode); !perPlatform {
+		d.text(func(v string) error { r.SHA256[Platform{}] = v; return checkSHA256(v) })(p, n)
+		return
+	}
+	d.byPlatform(p, n, func(platform Platform, v string) error { r.SHA256[platform] = v; return checkSHA256(v) })
+}
+
+func checkSHA256(v string) error {
+	if !regexp.MustCompile(`^[0-9a-f]{64}$`).MatchString(v) {
+		return fmt.Errorf("expected a SHA-256 as 64 lower-case hex digits, found %q", v)
+	}
+	return nil
+}
+
+func CheckAbsolute(v string) error {
+	if !strings.HasPrefix(v, "/") || strings.Contains(v, "/../") || strings.HasSuffix(v, "/..") {
+		return fmt.Errorf("expected an absolute path in the image without \"..\", found %q", v)
+	}
+	return nil
+}
+
+func parseOwner(v string) (*Owner, error) {
+	u, g, ok := strings.Cut(v, ":")
+	uid, err1 := strconv.ParseUint(u, 10, 31)
+	gid, err2 := strconv.ParseUint(g, 10, 31)
+	if !ok || err1 != nil || err2 != nil {
+		return nil, fmt.Errorf("expected UID:GID such as 0:0, found %q", v)
+	}
+	return &Owner{int(uid), int(gid)}, nil
+}
+
+func (d *decoder) allocator(a *Allocator, p string, n ast.Node) {
+	if _, custom := n.(*ast.MappingNode); !custom {
+		d.text(func(v string) (err error) { a.Name, err = ParseAllocator(v); return err })(p, n)
+		return
+	}
+	d.mapping(p, n, map[string]field{
+		"name":    d.text(func(v string) (err error) { a.Name, err = ParseAllocator(v); return err }),
+		"preload": d.text(func(v string) error { a.Preload = v; return CheckAbsolute(v) }),
+		"use":     d.oneOf(&a.Use, UsePython, UsePreload),
+		"from":    d.oneOf(&a.From, FromRuntime, FromAPK),
+		"secure":  d.text(func(v string) (err error) { a.Insecure, err = parseInsecure(v); return err }),
+		"conf":    d.table(&a.Conf, checkConf),
+		"env":     d.table(&a.Env, checkEnv),
+	})
+	for _, fault := range a.faults() {
+		d.faultAt(n, p, "%s", fault)
+	}
+}
+
+// faults are what does not go together in an allocator.
+func (a *Allocator) faults() []string {
+	var faults []string
+	say := func(wrong bool, text string) {
+		if wrong {
+			faults = append(faults, text)
+		}
+	}
+	say(a.Name != "" && a.Preload != "", "name and preload exclude each other")
+	say(a.Use != "" && a.Name != "mimalloc", "use is for mimalloc alone")
+	say(a.Insecure && (a.Name != "mimalloc" || a.Use != UsePreload), "secure is for the library of mimalloc (use: preload) alone")
+	say(a.Conf != nil && a.Name != "jemalloc", "conf is for jemalloc alone")
+	say(a.From != "" && a.Library().Name == "", "from says where a library comes from, and none is preloaded by name")
+	return faults
+}
+
+func parseInsecure(v string) (bool, error) {
+	if v != "true" && v != "false" {
+		return false, fmt.Errorf("expected true or false, found %q", v)
+	}
+	return v == "false", nil
+}
+
+// checkConf takes an option of jemalloc(3), "TUNING".
+func checkConf(name, value string) error {
+	if name == "" || strings.ContainsAny(name+value, ",: ") || value == "" {
+		return fmt.Errorf("expected an option of MALLOC_CONF, such as dirty_decay_ms: 10000, found %q", name+": "+value)
+	}
+	return nil
+}
+
+// ParseAllocator checks the name of an allocator.
+func ParseAllocator(v string) (string, error) {
+	if !slices.Contains([]string{"jemalloc", "mimalloc", "none"}, v) {
+		return "", fmt.Errorf("expected jemalloc, mimalloc, none or {preload: PATH}, found %q", v)
+	}
+	return v, nil
+}
+
+// checkEnv takes a variable that programs and shells can be given. Dots and dashes are taken, which some programs want.
+func checkEnv(name, value string) error {
+	if err := checkKey(name); err != nil || strings.ContainsRune(value, 0) {
+		return fmt.Errorf("expected an environment variable NAME: VALUE, its name without white space, = and control characters, found %q", name)
+	}
+	return nil
+}
+
+// CheckLabel takes the key of a label or an annotation. White space and = separate it from its value where tools list it.
+func CheckLabel(key, _ string) error {
+	if checkKey(key) != nil {
+		return fmt.Errorf("expected a key such as org.opencontainers.image.title, without white space, = and control characters, found %q", key)
+	}
+	return nil
+}
+
+// errKey is a key that cannot be meant.
+var errKey = errors.New("white space, = or a control character in a key")
+
+func checkKey(key string) error {
+	odd := func(r rune) bool { return r == '=' || unicode.IsSpace(r) || !unicode.IsPrint(r) }
+	if key == "" || !utf8.ValidString(key) || strings.ContainsFunc(key, odd) {
+		return errKey
+	}
+	return nil
+}
+
+func (d *decoder) image(i *Image, p string, n ast.Node) {
+	d.mapping(p, n, map[string]field{
+		"entrypoint":  d.words(&i.Entrypoint),
+		"cmd":         d.words(&i.Cmd),
+		"env":         d.table(&i.Env, checkEnv),
+		"user":        d.str(&i.User),
+		"workdir":     d.text(func(v string) error { i.Workdir = v; return CheckAbsolute(v) }),
+		"labels":      d.table(&i.Labels, CheckLabel),
+		"annotations": d.table(&i.Annotations, CheckLabel),
+		"ports":       d.list(func(v string) error { i.Ports = append(i.Ports, v); return checkPort(v) }),
+		"volumes":     d.list(func(v string) error { i.Volumes = append(i.Volumes, v); return CheckAbsolute(v) }),
+		"stop_signal": d.str(&i.StopSignal),
+	})
+}
+
+// checkPort takes what ExposedPorts takes: PORT, PORT/tcp, PORT/udp.
+func checkPort(v string) error {
+	number, protocol, has := strings.Cut(v, "/")
+	if n, err := strconv.Atoi(number); err != nil || n < 1 || n > 65535 || has && protocol != "tcp" && protocol != "udp" {
+		return fmt.Errorf("expected PORT, PORT/tcp or PORT/udp, found %q", v)
+	}
+	return nil
+}
+
+func (d *decoder) layers(l *Layers, p string, n ast.Node) {
+	d.mapping(p, n, map[string]field{
+		"strategy":    d.oneOf(&l.Strategy, "auto", "package", "single"),
+		"max":         d.integer(&l.Max, 2, 120), // docker's overlay2 fails near 127
+		"compression": d.oneOf(&l.Compression, "gzip", "zstd"),
+		"level":       d.integer(&l.Level, 1, 22),
+	})
+	if err := layers.CheckLevel(l.Compression, l.Level); err != nil {
+		d.faultAt(n, join(p, "level"), "%v", err)
+	}
+}

@@ -1,0 +1,272 @@
+package spec
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+
+	"github.com/pyimg/pyimg/internal/glob"
+)
+
+// maxID is the highest number of a user or group that all tools take: some have 32 bits with a sign.
+const maxID = 1<<31 - 1
+
+// each decodes a list of mappings through one; a mapping alone stands for a list of one.
+func (d *decoder) each(one field) field {
+	return func(p string, n ast.Node) {
+		if _, list := n.(*ast.SequenceNode); list {
+			d.sequence(p, n, one)
+			return
+		}
+		one(p, n)
+	}
+}
+
+// missing notes a field that must be there, unless something in the mapping is wrong already.
+func (d *decoder) missing(before int, n ast.Node, p, msg string) {
+	if len(d.faults) == before {
+		d.faultAt(n, p, "%s", msg)
+	}
+}
+
+func (d *decoder) files(to *[]Files) field {
+	return d.each(func(p string, n ast.Node) {
+		var f Files
+		before := len(d.faults)
+		d.mapping(p, n, map[string]field{
+			"from":     d.text(func(v string) (err error) { f.From, err = parseFrom(v); return err }),
+			"to":       d.text(func(v string) (err error) { f.To, err = parseTo(v); return err }),
+			"uid":      d.integer(&f.UID, 0, maxID),
+			"gid":      d.integer(&f.GID, 0, maxID),
+			"mode":     d.mode(&f.Mode),
+			"dir_mode": d.mode(&f.DirMode),
+			"exclude":  d.list(func(v string) error { f.Exclude = append(f.Exclude, v); return glob.CheckExclude(v) }),
+			"replace":  d.flag(&f.Replace),
+		})
+		switch {
+		case f.From == "":
+			d.missing(before, n, p, "from is missing: a file, a folder or a glob below the spec's folder")
+		case f.To == "":
+			d.missing(before, n, p, "to is missing: an absolute path in the image")
+		}
+		*to = append(*to, f)
+	})
+}
+
+// parseFrom takes a path or glob that stays in the spec's folder.
+func parseFrom(v string) (string, error) {
+	if v == "" {
+		return "", errors.New("expected a file, a folder or a glob, found nothing")
+	}
+	if path.IsAbs(v) || path.Clean(v) == ".." || strings.HasPrefix(path.Clean(v), "../") {
+		return "", fmt.Errorf("expected a path below the spec's folder, found %q; nothing outside of it is read", v)
+	}
+	if !doublestar.ValidatePattern(v) {
+		return "", fmt.Errorf("expected a path or a glob, found %q", v)
+	}
+	return path.Clean(v), nil
+}
+
+// parseTo cleans a path in the image, but for the slash at its end that marks a folder.
+func parseTo(v string) (string, error) {
+	if err := CheckAbsolute(v); err != nil {
+		return "", err
+	}
+	to := path.Clean(v)
+	if strings.HasSuffix(v, "/") && to != "/" {
+		to += "/"
+	}
+	return to, nil
+}
+
+func (d *decoder) dirs(to *[]Dir) field {
+	return d.each(func(p string, n ast.Node) {
+		var dir Dir
+		before := len(d.faults)
+		d.mapping(p, n, map[string]field{
+			"path": d.text(func(v string) error { dir.Path = path.Clean(v); return checkDir(v, *to) }),
+			"uid":  d.integer(&dir.UID, 0, maxID),
+			"gid":  d.integer(&dir.GID, 0, maxID),
+			"mode": d.mode(&dir.Mode),
+		})
+		if dir.Path == "" {
+			d.missing(before, n, p, "path is missing: an absolute path in the image")
+		}
+		*to = append(*to, dir)
+	})
+}
+
+func checkDir(v string, before []Dir) error {
+	if err := CheckAbsolute(v); err != nil {
+		return err
+	}
+	if path.Clean(v) == "/" {
+		return errors.New("expected a folder below the root, whose own mode is the container runtime's")
+	}
+	for _, d := range before {
+		if d.Path == path.Clean(v) {
+			return fmt.Errorf("%q is given twice", v)
+		}
+	}
+	return nil
+}
+
+// mode decodes permission bits, octal however they are written: 755, 0755, 0o755.
+func (d *decoder) mode(to *int64) field {
+	return d.text(func(v string) error {
+		m, err := strconv.ParseInt(strings.TrimPrefix(v, "0o"), 8, 64)
+		if err != nil || m < 1 || m > 0o7777 {
+			return fmt.Errorf("expected a mode in octal digits such as 0755, found %q", v)
+		}
+		*to = m
+		return nil
+	})
+}
+
+func (d *decoder) flag(to *bool) field {
+	return d.text(func(v string) error {
+		if v != "true" && v != "false" {
+			return fmt.Errorf("expected true or false, found %q", v)
+		}
+		*to = v == "true"
+		return nil
+	})
+}
+
+func (d *decoder) accounts(a *Accounts) field {
+	return func(p string, n ast.Node) {
+		d.mapping(p, n, map[string]field{
+			"users":  d.each(func(p string, n ast.Node) { d.user(a, p, n) }),
+			"groups": d.each(func(p string, n ast.Node) { d.group(a, p, n) }),
+		})
+	}
+}
+
+func (d *decoder) user(a *Accounts, p string, n ast.Node) {
+	u := User{UID: -1}
+	before := len(d.faults)
+	d.mapping(p, n, map[string]field{
+		"name":  d.text(func(v string) error { u.Name = v; return checkAccount(v) }),
+		"uid":   d.integer(&u.UID, 0, maxID),
+		"gid":   func(p string, n ast.Node) { u.GID = new(int); d.integer(u.GID, 0, maxID)(p, n) },
+		"gecos": d.text(func(v string) error { u.Gecos = v; return checkAccountField(v) }),
+		"home": d.text(func(v string) error {
+			u.Home = path.Clean(v)
+			return errors.Join(CheckAbsolute(v), checkAccountField(v))
+		}),
+		"shell":  d.text(func(v string) error { u.Shell = v; return errors.Join(CheckAbsolute(v), checkAccountField(v)) }),
+		"groups": d.list(func(v string) error { u.Groups = append(u.Groups, v); return checkAccount(v) }),
+	})
+	if u.Name == "" || u.UID < 0 {
+		d.missing(before, n, p, "a user needs a name and a uid")
+	}
+	for _, other := range a.Users {
+		if other.Name == u.Name || other.UID == u.UID {
+			d.missing(before, n, p, fmt.Sprintf("%q with uid %d: the user %q with uid %d stands before it", u.Name, u.UID, other.Name, other.UID))
+		}
+	}
+	a.Users = append(a.Users, u)
+}
+
+func (d *decoder) group(a *Accounts, p string, n ast.Node) {
+	g := Group{GID: -1}
+	before := len(d.faults)
+	d.mapping(p, n, map[string]field{
+		"name":    d.text(func(v string) error { g.Name = v; return checkAccount(v) }),
+		"gid":     d.integer(&g.GID, 0, maxID),
+		"members": d.list(func(v string) error { g.Members = append(g.Members, v); return checkAccount(v) }),
+	})
+	if g.Name == "" || g.GID < 0 {
+		d.missing(before, n, p, "a group needs a name and a gid")
+	}
+	for _, other := range a.Groups {
+		if other.Name == g.Name || other.GID == g.GID {
+			d.missing(before, n, p, fmt.Sprintf("%q with gid %d: the group %q with gid %d stands before it", g.Name, g.GID, other.Name, other.GID))
+		}
+	}
+	a.Groups = append(a.Groups, g)
+}
+
+// checkAccount takes the names that useradd(8) takes, capital letters and dots added.
+func checkAccount(v string) error {
+	if !regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,31}$`).MatchString(v) {
+		return fmt.Errorf("expected the name of an account, at most 32 of a-z, A-Z, 0-9, _, . and - that begin with a letter or _, found %q", v)
+	}
+	return nil
+}
+
+// checkAccountField refuses what would end a field of passwd(5).
+func checkAccountField(v string) error {
+	if strings.Contains(v, ":") {
+		return fmt.Errorf("found %q, but a colon separates the fields of etc/passwd", v)
+	}
+	return nil
+}
+
+func octal(mode int64) string {
+	if mode == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%04o", mode)
+}
+
+func (s Spec) filesYAML() []yaml.MapSlice {
+	var out []yaml.MapSlice
+	for _, f := range s.Files {
+		m := yaml.MapSlice{
+			{Key: "from", Value: f.From},
+			{Key: "to", Value: f.To},
+			{Key: "uid", Value: f.UID},
+			{Key: "gid", Value: f.GID},
+			{Key: "mode", Value: octal(f.Mode)},
+			{Key: "dir_mode", Value: octal(f.DirMode)},
+			{Key: "exclude", Value: f.Exclude},
+		}
+		if f.Replace {
+			m = append(m, yaml.MapItem{Key: "replace", Value: true})
+		}
+		out = append(out, omitEmpty(m))
+	}
+	return out
+}
+
+func (s Spec) dirsYAML() []yaml.MapSlice {
+	var out []yaml.MapSlice
+	for _, d := range s.Dirs {
+		out = append(out, omitEmpty(yaml.MapSlice{
+			{Key: "path", Value: d.Path},
+			{Key: "uid", Value: d.UID},
+			{Key: "gid", Value: d.GID},
+			{Key: "mode", Value: octal(d.Mode)},
+		}))
+	}
+	return out
+}
+
+func (a Accounts) yaml() yaml.MapSlice {
+	var users, groups []yaml.MapSlice
+	for _, u := range a.Users {
+		m := yaml.MapSlice{{Key: "name", Value: u.Name}, {Key: "uid", Value: u.UID}}
+		if u.GID != nil {
+			m = append(m, yaml.MapItem{Key: "gid", Value: *u.GID})
+		}
+		users = append(users, append(m, omitEmpty(yaml.MapSlice{
+			{Key: "gecos", Value: u.Gecos},
+			{Key: "home", Value: u.Home},
+			{Key: "shell", Value: u.Shell},
+			{Key: "groups", Value: u.Groups},
+		})...))
+	}
+	for _, g := range a.Groups {
+		groups = append(groups, append(yaml.MapSlice{{Key: "name", Value: g.Name}, {Key: "gid", Value: g.GID}},
+			omitEmpty(yaml.MapSlice{{Key: "members", Value: g.Members}})...))
+	}
+	return omitEmpty(yaml.MapSlice{{Key: "users", Value: users}, {Key: "groups", Value: groups}})
+}

@@ -1,0 +1,20 @@
+package spec
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// checkRequire refuses a word that nothing can be held against.
+func checkRequire(word string) error {
+	if known := qualityWords(); !slices.Contains(known, word) {
+		return fmt.Errorf("unknown %q; known are %s", word, strings.Join(known, ", "))
+	}
+	return nil
+}
+
+// qualityWords are what runtime.require can ask for.
+func qualityWords() []string {
+	return []string{"pgo", "lto", "bolt", "o2", "o3", "no-semantic-interposition", "tail-call", "free-threaded", "shared", "stripped", "jemalloc", "mimalloc"}
+}

@@ -1,0 +1,136 @@
+package spec
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/pyimg/pyimg/assemble/standalone"
+)
+
+// Tarballs are the runtimes that are layers; Alpine's own is a package like any other, see world.
+func (s Spec) Tarballs(p Platform) []Runtime {
+	return slices.DeleteFunc(slices.Clone(s.Runtimes), func(r Runtime) bool { return r.At(p) == FromAPK })
+}
+
+// PinnedSum is the digest that the spec says; "" where it says none.
+func (r Runtime) PinnedSum(p Platform) (string, error) {
+	switch {
+	case r.SHA256[p] != "":
+		return "sha256:" + r.SHA256[p], nil
+	case r.SHA256[Platform{}] != "":
+		return "sha256:" + r.SHA256[Platform{}], nil
+	case len(r.SHA256) > 0:
+		return "", fmt.Errorf("the spec's sha256 has no digest for %s", p)
+	}
+	return "", nil
+}
+
+// The words that the source of a runtime begins with, where it is no URL or file of a tarball.
+const (
+	FromAPK        = "apk"
+	FromImage      = "image:"
+	FromStandalone = "standalone:"
+
+	OciLayout = "oci:" // behind image: an OCI layout on disk, not a registry's
+)
+
+// At is where the runtime comes from on a platform, templates filled in; "" where it has no source there.
+func (r Runtime) At(p Platform) string {
+	source := r.Source
+	if r.Sources != nil {
+		source = r.Sources[p]
+	}
+	a := p.arch()
+	return strings.NewReplacer(
+		"{version}", r.Python,
+		"{alpine_arch}", a.alpine,
+		"{oci_arch}", p.Architecture+p.Variant,
+		"{triple}", a.triple,
+	).Replace(source)
+}
+
+// Written is the source as the spec has it, for all platforms where it has one for all.
+func (r Runtime) Written(p Platform) string {
+	if r.Sources != nil {
+		return r.Sources[p]
+	}
+	return r.Source
+}
+
+// CheckPlatforms names the platforms that a runtime has no source for, and those that it has one for.
+func (s Spec) CheckPlatforms() error {
+	var faults []Fault
+	for i, r := range s.Runtimes {
+		if r.Sources == nil {
+			continue
+		}
+		var have []string
+		for _, p := range sortPlatforms(platformsOf(r.Sources)) {
+			have = append(have, p.String())
+		}
+		for _, p := range s.Platforms {
+			if r.Sources[p] == "" {
+				faults = append(faults, Fault{File: s.Name, Field: fmt.Sprintf("runtime[%d].source", i),
+					Msg: fmt.Sprintf("has none for %s; it has one for %s", p, strings.Join(have, ", "))})
+			}
+		}
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	return &Error{faults}
+}
+
+func platformsOf(m map[Platform]string) []Platform {
+	var ps []Platform
+	for p := range m {
+		ps = append(ps, p)
+	}
+	return ps
+}
+
+// checkSource refuses a source that cannot be meant.
+func checkSource(v string) error {
+	for _, m := range regexp.MustCompile(`\{[^}]*\}`).FindAllString(v, -1) {
+		if !slices.Contains([]string{"{version}", "{alpine_arch}", "{oci_arch}", "{triple}"}, m) {
+			return fmt.Errorf("unknown %s in %q; known are {version}, {alpine_arch}, {oci_arch}, {triple}", m, v)
+		}
+	}
+	if ref, ok := strings.CutPrefix(v, FromImage); ok && (ref == "" || strings.Contains(ref, "://")) {
+		return fmt.Errorf("expected image:HOST/REPOSITORY:TAG or image:oci:DIR[:TAG], found %q", v)
+	} else if ok && !strings.HasPrefix(ref, OciLayout) {
+		if lower := lowerCase(ref); lower != ref {
+			return fmt.Errorf("the repository of an image has no capital letters; did you mean %q? found %q", FromImage+lower, v)
+		}
+	}
+	if release, ok := strings.CutPrefix(v, FromStandalone); ok && !strings.Contains(release, "{") {
+		_, err := standalone.Parse(release)
+		return err
+	}
+	return nil
+}
+
+// lowerCase is a reference with its repository in lower case; host, tag, digest and templates stay.
+func lowerCase(ref string) string {
+	host, repository := "", ref
+	if first, rest, ok := strings.Cut(ref, "/"); ok && (strings.ContainsAny(first, ".:") || first == "localhost") {
+		host, repository = first+"/", rest
+	}
+	end := len(repository)
+	if i := strings.IndexAny(repository, ":@"); i >= 0 {
+		end = i
+	}
+	lower := regexp.MustCompile(`[^{}]+(\{|$)`).ReplaceAllStringFunc(repository[:end], strings.ToLower)
+	return host + lower + repository[end:]
+}
+
+// ImagePath is the reference in an image source; one on disk is ready to be opened.
+func (s Spec) ImagePath(source string) string {
+	ref := strings.TrimPrefix(source, FromImage)
+	if dir, ok := strings.CutPrefix(ref, OciLayout); ok {
+		return OciLayout + s.Path(dir)
+	}
+	return ref
+}

@@ -1,0 +1,273 @@
+package spec
+
+import (
+	"context"
+	"crypto/sha256"
+	_ "embed" // the default spec
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/internal/regular"
+	"github.com/pyimg/pyimg/layers"
+)
+
+// Spec says what an image is made of. See docs/SPEC.md for each field.
+type Spec struct {
+	// Name is the file that the spec was read from, for errors; Dir is what its relative paths start from.
+	Name, Dir string `json:"-"`
+	// Folder opens what Files are read from; nil: the folder Dir.
+	Folder func(context.Context) (*layers.Folder, error) `json:"-"`
+	// Asked says where packages are asked for, for errors of the solver.
+	Asked []Asked `json:"-"`
+
+	Alpine    Alpine
+	Platforms []Platform // in the order of the image index, without repeats
+	Packages  []apk.Dependency
+	Runtimes  []Runtime
+	Allocator Allocator
+	Files     []Files  `json:",omitempty"`
+	Dirs      []Dir    `json:",omitempty"`
+	Accounts  Accounts `json:",omitzero"`
+	Exclude   []string `json:",omitempty"` // globs over paths of packages, as they lie in the image; "!" before one takes back
+	Image     Image
+	Layers    Layers
+}
+
+// Asked is where one package is asked for: FILE:LINE:COLUMN of a spec, or the flag that names it.
+type Asked struct{ Name, At string }
+
+// Alpine says where packages come from and who signs them.
+type Alpine struct {
+	Branch       string   // such as v3.24 or edge
+	Mirrors      []string // base URLs or directories, tried in turn
+	Repositories []string // names on the mirrors, URLs or directories; "@TAG " before one pins it
+	Keys         []string // key files, or folders of *.pub
+	Dialect      int      // 2 or 3; 0: by the branch
+}
+
+// Runtime is a tarball or a part of an image that becomes a layer, or Alpine's own Python.
+type Runtime struct {
+	Python  string              // version; stands for {version} in Source
+	Source  string              // URL or file with {version}, {alpine_arch}, {oci_arch}, {triple}; or "image:REF", "standalone:VERSION[@TAG]", "apk"
+	Sources map[Platform]string `json:",omitempty"` // instead of Source: one for each platform
+	Mirror  string              `json:",omitempty"` // of python-build-standalone's releases; "" is GitHub
+	Paths   []string            `json:",omitempty"` // what to take of an image, without leading slashes; none: usr/local
+	SHA256  map[Platform]string // hex; the zero Platform stands for all
+	Prefix  string              // where the tarball's own prefix lands; "" leaves a rooted tarball as it is
+	Exclude []string            // globs over paths in the image
+	Owner   *Owner              // nil: as the tarball says
+	Require []string            `json:",omitempty"` // what it must be, see docs/RUNTIMES.md
+}
+
+// Owner is a numeric owner of files.
+type Owner struct {
+	UID int `json:"uid"`
+	GID int `json:"gid"`
+}
+
+// Allocator says which malloc the image's programs use.
+type Allocator struct {
+	Name     string            // jemalloc, mimalloc, none; "" with Preload
+	Use      string            `json:",omitempty"` // of mimalloc: python, its own copy (also ""), or preload, the library
+	From     string            `json:",omitempty"` // of a library: runtime or apk; "": a runtime that has it, else Alpine's package
+	Insecure bool              `json:",omitempty"` // of mimalloc's library: the build without its checks
+	Conf     map[string]string `json:",omitempty"` // of jemalloc: options of MALLOC_CONF, instead of the defaults where the names are equal
+	Preload  string            // path of a library in the image
+	Env      map[string]string // set in the image, instead of the allocator's defaults where the names are equal
+}
+
+// Image is the configuration of the image; see the OCI image-spec, config.md.
+type Image struct {
+	Entrypoint, Cmd     []string
+	Env                 map[string]string
+	User, Workdir       string
+	Labels, Annotations map[string]string
+	Ports, Volumes      []string
+	StopSignal          string
+}
+
+// Layers says how layers are cut.
+type Layers struct {
+	Strategy    string // auto: merge only what exceeds Max; package: never merge; single: one layer for all packages
+	Max         int    // at most so many layers; 0: DefaultMaxLayers
+	Compression string // gzip or zstd, and other layers are transcoded; "": whatever a layer has already
+	Level       int    `json:",omitempty"` // of the layers that are made, see layers.CheckLevel; 0: the compression's default
+}
+
+// DefaultMaxLayers stays well under what runtimes can mount: overlay2 fails near 127 layers, containerd has failed at
+// about 70.
+const DefaultMaxLayers = 60
+
+//go:embed default.yaml
+var defaultSpec []byte
+
+// Default returns the embedded spec that is in force where none is given, and its text.
+func Default() (Spec, []byte) {
+	s, err := Parse("the default spec", defaultSpec)
+	if err != nil {
+		panic("assemble: the embedded spec: " + err.Error()) // a test parses it
+	}
+	return s, defaultSpec
+}
+
+// Read reads the spec in a file; its relative paths start from the file's folder.
+func Read(name string) (Spec, error) {
+	data, err := readSpec(name)
+	if errors.Is(err, regular.ErrKind) {
+		return Spec{}, &Error{[]Fault{{File: name, Msg: err.Error()}}}
+	}
+	if err != nil {
+		return Spec{}, fmt.Errorf("reading spec: %w", err)
+	}
+	s, err := Parse(name, data)
+	s.Dir = filepath.Dir(name)
+	return s, err
+}
+
+// pipeTime bounds the wait for what a program writes as a spec.
+const pipeTime = time.Minute
+
+// readSpec reads a file, or a pipe that the process was given, such as /dev/stdin. It reads no further than a spec may go.
+func readSpec(name string) ([]byte, error) {
+	open := regular.Open
+	if info, err := os.Lstat(name); err == nil && info.Mode()&fs.ModeSymlink != 0 && strings.HasPrefix(name, "/dev/") {
+		open = regular.OpenStream
+	}
+	f, err := open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	_ = f.SetReadDeadline(time.Now().Add(pipeTime)) // files know none, and need none
+	data, err := io.ReadAll(io.LimitReader(f, maxSpecBytes+1))
+	if info, statErr := f.Stat(); err == nil && statErr == nil && len(data) == 0 && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s %q is empty", regular.Kind(info.Mode()), name)
+	}
+	return data, err
+}
+
+// Digest names what the spec says, whatever file it stands in and however its YAML is written. The platforms are left
+// out: what is made for one does not depend on the others.
+func (s Spec) Digest() string {
+	s.Platforms = nil
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic("assemble: encoding spec: " + err.Error()) // plain structs, maps and strings
+	}
+	sum := sha256.Sum256(b)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// SetRepositories replaces the repositories by URLs and directories; these start from the working directory. The branch
+// goes, since it says nothing of them.
+func (s *Spec) SetRepositories(rs []string) error {
+	rs = slices.Clone(rs)
+	for i, r := range rs {
+		if err := checkRepository(r); err != nil {
+			return err
+		}
+		tag, where := cutTag(r)
+		if IsURL(where) {
+			continue
+		}
+		abs, err := filepath.Abs(where)
+		if err != nil {
+			return fmt.Errorf("finding %q: %w", where, err)
+		}
+		if rs[i] = abs; tag != "" {
+			rs[i] = "@" + tag + " " + abs
+		}
+	}
+	s.Alpine.Repositories, s.Alpine.Branch = rs, ""
+	return nil
+}
+
+// SetRuntimes replaces the runtimes by these sources. Paths start from the working directory.
+func (s *Spec) SetRuntimes(sources []string) error {
+	s.Runtimes = nil
+	for _, source := range sources {
+		if err := checkSource(source); err != nil {
+			return err
+		}
+		if strings.Contains(source, "{version}") {
+			return fmt.Errorf("%q has {version}, which only a spec can say (runtime.python)", source)
+		}
+		source, err := fromHere(source)
+		if err != nil {
+			return err
+		}
+		s.Runtimes = append(s.Runtimes, Runtime{Source: source})
+	}
+	return nil
+}
+
+// fromHere makes a source on disk one that starts from the working directory.
+func fromHere(source string) (string, error) {
+	before, file := "", source
+	if dir, ok := strings.CutPrefix(source, FromImage+OciLayout); ok {
+		before, file = FromImage+OciLayout, dir
+	} else if source == FromAPK || IsURL(source) || strings.HasPrefix(source, FromImage) || strings.HasPrefix(source, FromStandalone) {
+		return source, nil
+	}
+	abs, err := filepath.Abs(file)
+	if err != nil {
+		return "", fmt.Errorf("finding %q: %w", source, err)
+	}
+	return before + abs, nil
+}
+
+// Check refuses words that the fields do not know, for a value that was not read by ParseSpec.
+func (l Layers) Check() error {
+	if !slices.Contains([]string{"auto", "package", "single"}, l.Strategy) {
+		return fmt.Errorf("layer strategy %q: expected auto, package or single", l.Strategy)
+	}
+	if !slices.Contains([]string{"", "gzip", "zstd"}, l.Compression) {
+		return fmt.Errorf("compression %q: expected gzip or zstd", l.Compression)
+	}
+	return layers.CheckLevel(l.Compression, l.Level)
+}
+
+// SetCompression takes "gzip" or "zstd", with a level after a colon where it is not to be the default.
+func (l *Layers) SetCompression(text string) (err error) {
+	name, level, found := strings.Cut(text, ":")
+	l.Compression, l.Level = name, 0
+	if found {
+		if l.Level, err = strconv.Atoi(level); err != nil || l.Level < 1 {
+			return fmt.Errorf("compression %q: %q is no level; expected a number, as in zstd:19", text, level)
+		}
+	}
+	return l.Check()
+}
+
+// MakeOptions is how layers are made.
+func (l Layers) MakeOptions() layers.MakeOptions {
+	return layers.MakeOptions{Compression: l.Compression, Level: l.Level}
+}
+
+// Path is a path that the spec names, ready to be opened; URLs stay.
+func (s Spec) Path(p string) string {
+	if IsURL(p) || filepath.IsAbs(p) || s.Dir == "" {
+		return p
+	}
+	return filepath.Join(s.Dir, p)
+}
+
+// KeyPaths are the key files and folders that the spec names, ready to be opened.
+func (s Spec) KeyPaths() []string {
+	paths := make([]string, len(s.Alpine.Keys))
+	for i, k := range s.Alpine.Keys {
+		paths[i] = s.Path(k)
+	}
+	return paths
+}

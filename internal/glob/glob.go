@@ -1,0 +1,72 @@
+// Package glob matches paths of an image against globs: a folder that one matches takes what is below it along.
+package glob
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+)
+
+// List are globs over paths, as doublestar has them. A folder that one matches takes what is below it along. With "!"
+// before it a glob takes paths back in; the last one that matches a path decides.
+type List []string
+
+// CheckExclude is checkGlob for globs that may begin with "!".
+func CheckExclude(v string) error {
+	glob := strings.TrimPrefix(v, "!")
+	if glob == "" {
+		return errors.New("expected a glob, found nothing")
+	}
+	return Check(glob)
+}
+
+// Has tells whether a path without slashes at its ends is excluded.
+func (x List) Has(p string) bool {
+	out := false
+	for _, glob := range x {
+		glob, back := strings.CutPrefix(glob, "!")
+		if out == back && Covers(glob, p) {
+			out = !back
+		}
+	}
+	return out
+}
+
+// TakesBack tells whether something below an excluded folder may be in nevertheless.
+func (x List) TakesBack() bool {
+	return slices.ContainsFunc(x, func(glob string) bool { return strings.HasPrefix(glob, "!") })
+}
+
+// Covers tells whether a glob matches a path or a folder above it.
+func Covers(glob, p string) bool {
+	for ; p != "." && p != ""; p = path.Dir(p) {
+		if matched, _ := doublestar.Match(glob, p); matched {
+			return true
+		}
+	}
+	return false
+}
+
+// MayLead tells whether a folder may hold what a glob matches.
+func MayLead(glob, dir string) bool {
+	if dir == "" || strings.Contains(glob, "**") || strings.ContainsAny(glob, `{[\`) {
+		return true
+	}
+	parts, depth := strings.Split(glob, "/"), strings.Count(dir, "/")+1
+	if depth >= len(parts) {
+		return false
+	}
+	matched, _ := doublestar.Match(strings.Join(parts[:depth], "/"), dir)
+	return matched
+}
+
+func Check(v string) error {
+	if !doublestar.ValidatePattern(v) || strings.HasPrefix(v, "/") {
+		return fmt.Errorf("expected a glob over paths without a leading slash, such as **/test/**, found %q", v)
+	}
+	return nil
+}
