@@ -77,8 +77,13 @@ func TestFoldersImportOnlyWhatTheyMay(t *testing.T) {
 		"assemble": {"apk", "apk/root", "apk/solve", "layers", "layers/tree", "assemble/check", "assemble/input", "assemble/lock", "assemble/python", "assemble/runtime", "assemble/spec",
 			"internal/glob", "internal/redact", "internal/rootpath"},
 		"assemble/bundle": {"apk", "layers", "assemble", "assemble/input", "assemble/lock", "assemble/spec", "internal/atomicfile", "internal/redact", "internal/regular"},
+
+		"push":      {"internal/imageindex", "internal/patience", "internal/redact", "internal/regular", "push/auth", "push/disk", "push/oci"},
+		"push/auth": {"internal/regular"},
+		"push/disk": {"internal/atomicfile", "internal/patience", "internal/regular", "push/oci"},
+		"push/oci":  {"internal/imageindex"},
 	}
-	for _, room := range []string{"apk", "layers", "assemble"} {
+	for _, room := range []string{"apk", "layers", "assemble", "push"} {
 		for file, imported := range imports(t, filepath.Join("..", room)) {
 			folder := filepath.ToSlash(strings.TrimPrefix(filepath.Dir(file), ".."+string(filepath.Separator)))
 			allowed, listed := may[folder]
