@@ -11,13 +11,13 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/pyimg/pyimg/apk/root"
+	"github.com/pyimg/pyimg/assemble/bytecode"
 	"github.com/pyimg/pyimg/assemble/check"
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/glob"
 	"github.com/pyimg/pyimg/layers"
-	"github.com/pyimg/pyimg/layers/tree"
 )
 
 // BuildOptions change what Build does. The zero value is the usual build.
@@ -49,8 +49,15 @@ func build(ctx context.Context, plan Plan, src input.Access, o BuildOptions) (lo
 	err = eachPlatform(plan.Spec.Platforms, func(i int) error {
 		builds[i] = &platformBuild{spec: plan.Spec, plan: plan.Platforms[i], units: units[i], store: src.Store, files: files,
 			created: cmp.Or(plan.Platforms[i].Created, o.Created), repositories: plan.repositories}
-		return builds[i].run(ctx)
+		return builds[i].begin(ctx)
 	})
+	made := plan.bytecodeMode()
+	if err == nil {
+		made, err = addBytecode(ctx, made, builds, src.Runners)
+	}
+	if err == nil {
+		err = eachPlatform(plan.Spec.Platforms, func(i int) error { return builds[i].end(ctx) })
+	}
 	for _, b := range builds {
 		if o.Verified != nil && b.found != nil {
 			o.Verified(*b.found)
@@ -59,7 +66,7 @@ func build(ctx context.Context, plan Plan, src input.Access, o BuildOptions) (lo
 	if err != nil {
 		return lock.Lock{}, err
 	}
-	lock := lock.Lock{Version: lock.Version, Spec: plan.Spec.Digest(), Untrusted: src.AllowUntrusted, Annotations: plan.Spec.Image.Annotations, Files: files.locked()}
+	lock := lock.Lock{Version: lock.Version, Spec: plan.Spec.Digest(), Untrusted: src.AllowUntrusted, Annotations: plan.Spec.Image.Annotations, Files: files.locked(), Bytecode: lockedBytecode(made)}
 	warnings := make([][]string, len(builds))
 	for i, b := range builds {
 		warnings[i] = b.warnings
@@ -81,7 +88,8 @@ type platformBuild struct {
 
 	root     *root.Root
 	layers   []lock.Layer
-	tree     *tree.Tree      // of the layers but for the last; with it, once generate has run
+	cuts     int             // how many layers, the lowest ones, are of packages
+	tree     *layers.Tree    // of the layers but for the last; with it, once generate has run
 	stated   map[string]bool // folders whose owner and mode the spec says
 	accounts []metaItem      // what the spec's accounts add to the last layer
 	items    []metaItem      // the last layer
@@ -90,8 +98,17 @@ type platformBuild struct {
 	warnings []string
 }
 
-func (b *platformBuild) run(ctx context.Context) error {
-	steps := []func(context.Context) error{b.date, b.install, b.require, b.cut, b.merge, b.addFiles, b.addAccounts, b.generate, b.verify, b.meta}
+// begin makes the layers of packages, runtimes and files.
+func (b *platformBuild) begin(ctx context.Context) error {
+	return b.run(ctx, b.date, b.install, b.require, b.cut, b.merge, b.addFiles, b.addAccounts)
+}
+
+// end makes the last layer, and verifies the image.
+func (b *platformBuild) end(ctx context.Context) error {
+	return b.run(ctx, b.generate, b.verify, b.meta)
+}
+
+func (b *platformBuild) run(ctx context.Context, steps ...func(context.Context) error) error {
 	for _, step := range steps {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -171,9 +188,13 @@ func (b *platformBuild) cut(ctx context.Context) (err error) {
 	if len(b.files.items) > 0 {
 		others++
 	}
+	if b.spec.Bytecode != "" && b.spec.Bytecode != string(bytecode.None) {
+		others += 2
+	}
 	var unused glob.List
 	b.layers, unused, err = packageLayers(ctx, b.spec.Layers, b.spec.Exclude, others, b.units, b.root, b.store)
 	b.warnExcluded(unused)
+	b.cuts = len(b.layers)
 	for _, r := range b.plan.Runtimes {
 		b.layers = append(b.layers, r.Layer)
 	}
@@ -182,11 +203,11 @@ func (b *platformBuild) cut(ctx context.Context) (err error) {
 
 // merge lays the layers on top of each other.
 func (b *platformBuild) merge(context.Context) (err error) {
-	ls := make([]tree.Layer, len(b.layers))
+	ls := make([]layers.TreeLayer, len(b.layers))
 	for i, l := range b.layers {
-		ls[i] = tree.Layer{Name: l.From, Entries: b.store.Entries(l.Digest)}
+		ls[i] = layers.TreeLayer{Name: l.From, Entries: b.store.Entries(l.Digest)}
 	}
-	if b.tree, err = tree.New(ls, b.decide); err != nil {
+	if b.tree, err = layers.NewTree(ls, b.decide); err != nil {
 		return err
 	}
 	return b.throughSymlink()
@@ -195,7 +216,7 @@ func (b *platformBuild) merge(context.Context) (err error) {
 // generate works out the last layer, and lays it on top.
 func (b *platformBuild) generate(context.Context) error {
 	b.items = b.metaItems()
-	if err := b.tree.Add(tree.Layer{Name: metaName, Entries: entriesOf(b.items)}); err != nil {
+	if err := b.tree.Add(layers.TreeLayer{Name: metaName, Entries: entriesOf(b.items)}); err != nil {
 		return err
 	}
 	return b.throughSymlink()
@@ -211,7 +232,7 @@ func (b *platformBuild) layerName(i int) string {
 
 // decide says whether a path of a later layer may take that of an earlier one.
 func (b *platformBuild) decide(path string, old, new int) (bool, error) {
-	packages := b.packageLayers()
+	packages := b.cuts
 	switch {
 	case new < packages:
 		return true, nil // apk's rules were applied: the winner lies on top

@@ -20,7 +20,6 @@ import (
 	"github.com/pyimg/pyimg/internal/glob"
 	"github.com/pyimg/pyimg/internal/rootpath"
 	"github.com/pyimg/pyimg/layers"
-	"github.com/pyimg/pyimg/layers/tree"
 )
 
 // filesName is what the layer of the spec's own files is called.
@@ -188,13 +187,13 @@ func (b *platformBuild) addFiles(ctx context.Context) error {
 		return fmt.Errorf("making the layer of the spec's files: %w", err)
 	}
 	b.layers = append(b.layers, lock.NewLayer(blob, filesName, []lock.Reason{lock.NewReason(lock.ReasonGenerated)}, nil))
-	return b.tree.Add(tree.Layer{Name: filesName, Entries: b.store.Entries(blob.Digest)})
+	return b.tree.Add(layers.TreeLayer{Name: filesName, Entries: b.store.Entries(blob.Digest)})
 }
 
 // A placing finds out where files lie in one platform's image.
 type placing struct {
 	build *platformBuild
-	under *tree.Tree      // of the layers below
+	under *layers.Tree    // of the layers below
 	links *rootpath.Links // symlinks of these, and of the files
 	at    map[string]fileItem
 	errs  []error
@@ -309,8 +308,8 @@ func (p *placing) stated() map[string]bool {
 }
 
 // fromOf says what a path of the tree is from: the package where one has it, else the layer.
-func (b *platformBuild) fromOf(n tree.Node) string {
-	if n.Layer < b.packageLayers() {
+func (b *platformBuild) fromOf(n layers.Node) string {
+	if n.Layer < b.cuts {
 		for f := range b.root.Files() {
 			if f.Path == n.Path {
 				return b.units[f.Package].String()
@@ -318,13 +317,4 @@ func (b *platformBuild) fromOf(n tree.Node) string {
 		}
 	}
 	return b.layers[n.Layer].From
-}
-
-// packageLayers is how many layers, the lowest ones, are of packages.
-func (b *platformBuild) packageLayers() int {
-	n := len(b.layers) - len(b.plan.Runtimes)
-	if n > 0 && b.layers[len(b.layers)-1].From == filesName {
-		n--
-	}
-	return n
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/assemble/bytecode"
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/runtime"
@@ -36,7 +37,7 @@ func PlanOf(ctx context.Context, l lock.Lock, spec spec.Spec, src input.Access) 
 
 // lockedPackages is the plan without its runtimes.
 func lockedPackages(l lock.Lock, spec spec.Spec) (Plan, error) {
-	plan := Plan{Spec: spec, Platforms: make([]PlatformPlan, len(l.Platforms)), locked: true, files: l.Files}
+	plan := Plan{Spec: spec, Platforms: make([]PlatformPlan, len(l.Platforms)), locked: true, files: l.Files, bytecode: cmp.Or(l.Bytecode, &lock.Bytecode{Mode: string(bytecode.None)})}
 	var err error
 	if plan.repositories, err = spec.SourceRepositories(); err != nil {
 		return plan, err

@@ -36,8 +36,9 @@ type Plan struct {
 	Platforms []PlatformPlan // in the order of the image index
 
 	repositories spec.Repositories
-	files        *lock.Files // by a lock; nil: as they are
-	locked       bool        // by a lock: packages hold no more than it says, until their control streams are read
+	files        *lock.Files    // by a lock; nil: as they are
+	bytecode     *lock.Bytecode // by a lock
+	locked       bool           // by a lock: packages hold no more than it says, until their control streams are read
 }
 
 // PlatformPlan is the plan for one platform.

@@ -12,9 +12,6 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
-
-	"github.com/pyimg/pyimg/internal/patience"
-	"github.com/pyimg/pyimg/push/oci"
 )
 
 const (
@@ -50,7 +47,7 @@ type Attached struct {
 // registry that does not know the referrers API gets a list under the tag sha256-DIGEST, as the distribution
 // specification wants it; others that attach at the same moment are taken care of.
 func (r Registry) Attach(ctx context.Context, ref string, a Artifact, o Options) (Attached, error) {
-	return patience.Promptly(ctx, func() (Attached, error) { return r.attach(ctx, ref, a, o) })
+	return promptly(ctx, func() (Attached, error) { return r.attach(ctx, ref, a, o) })
 }
 
 func (r Registry) attach(ctx context.Context, ref string, a Artifact, o Options) (Attached, error) {
@@ -69,7 +66,7 @@ func (r Registry) attach(ctx context.Context, ref string, a Artifact, o Options)
 			return Attached{}, err
 		}
 	}
-	digest := m.Desc.Digest.String()
+	digest := m.desc.Digest.String()
 	resp, err := s.putManifest(ctx, m, digest)
 	if err != nil {
 		return Attached{}, err
@@ -77,7 +74,7 @@ func (r Registry) attach(ctx context.Context, ref string, a Artifact, o Options)
 	out := Attached{Ref: s.repo.String() + "@" + digest, Digest: digest, Subject: subject}
 	if resp.Header.Get("OCI-Subject") == "" {
 		out.Tag = referrersTag(subject.Digest)
-		err = s.listReferrer(ctx, out.Tag, m.Desc)
+		err = s.listReferrer(ctx, out.Tag, m.desc)
 	}
 	return out, err
 }
@@ -97,42 +94,42 @@ func (r Registry) subject(ctx context.Context, ref, actions string) (*repository
 }
 
 // manifest is the artifact's, with the blobs that it names.
-func (a Artifact) manifest(subject v1.Descriptor) (oci.Manifest, []oci.Blob, error) {
+func (a Artifact) manifest(subject v1.Descriptor) (manifest, []blob, error) {
 	if !strings.Contains(a.Type, "/") {
-		return oci.Manifest{}, nil, fmt.Errorf("attaching: the type %q is no media type, such as application/spdx+json", a.Type)
+		return manifest{}, nil, fmt.Errorf("attaching: the type %q is no media type, such as application/spdx+json", a.Type)
 	}
 	if len(a.Files) == 0 {
-		return oci.Manifest{}, nil, errors.New("attaching: no file given")
+		return manifest{}, nil, errors.New("attaching: no file given")
 	}
 	empty := []byte("{}")
-	config := v1.Descriptor{MediaType: emptyType, Digest: oci.SHA256(empty), Size: int64(len(empty))}
+	config := v1.Descriptor{MediaType: emptyType, Digest: sha256Of(empty), Size: int64(len(empty))}
 	m := v1.Manifest{
 		SchemaVersion: 2, MediaType: types.OCIManifestSchema1, ArtifactType: a.Type, Config: config,
 		Layers: []v1.Descriptor{}, Annotations: a.Annotations,
 		Subject: &v1.Descriptor{MediaType: subject.MediaType, Digest: subject.Digest, Size: subject.Size},
 	}
-	blobs := []oci.Blob{oci.Memory(config, empty)}
+	blobs := []blob{inMemory(config, empty)}
 	for _, f := range a.Files {
 		b, err := f.blob(a.Type)
 		if err != nil {
-			return oci.Manifest{}, nil, fmt.Errorf("attaching %q: %w", f.Name, err)
+			return manifest{}, nil, fmt.Errorf("attaching %q: %w", f.Name, err)
 		}
-		m.Layers, blobs = append(m.Layers, b.Desc), append(blobs, b)
+		m.Layers, blobs = append(m.Layers, b.desc), append(blobs, b)
 	}
 	raw, err := json.Marshal(m)
 	if err != nil {
-		return oci.Manifest{}, nil, err
+		return manifest{}, nil, err
 	}
 	desc := v1.Descriptor{
-		MediaType: types.OCIManifestSchema1, Digest: oci.SHA256(raw), Size: int64(len(raw)), ArtifactType: a.Type, Annotations: a.Annotations,
+		MediaType: types.OCIManifestSchema1, Digest: sha256Of(raw), Size: int64(len(raw)), ArtifactType: a.Type, Annotations: a.Annotations,
 	}
-	return oci.Manifest{Desc: desc, Raw: raw}, blobs, nil
+	return manifest{desc, raw}, blobs, nil
 }
 
-func (f File) blob(defaultType string) (oci.Blob, error) {
+func (f File) blob(defaultType string) (blob, error) {
 	rc, err := f.Open()
 	if err != nil {
-		return oci.Blob{}, err
+		return blob{}, err
 	}
 	digest, size, err := v1.SHA256(rc)
 	if cerr := rc.Close(); err == nil {
@@ -142,7 +139,7 @@ func (f File) blob(defaultType string) (oci.Blob, error) {
 	if desc.MediaType == "" {
 		desc.MediaType = types.MediaType(defaultType)
 	}
-	return oci.Blob{Desc: desc, Open: f.Open}, err
+	return blob{desc, f.Open}, err
 }
 
 // isMissing says whether a registry answered that something is not there, or that it does not know how to tell.

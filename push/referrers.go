@@ -17,7 +17,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pyimg/pyimg/internal/patience"
-	"github.com/pyimg/pyimg/push/oci"
 )
 
 const (
@@ -33,8 +32,6 @@ const (
 	minLook = 100 * time.Millisecond
 	// maxDescribed bounds how many entries of a list are asked for their artifact type.
 	maxDescribed = 1000
-	// maxAdded bounds how many entries that others added are kept.
-	maxAdded = 1024
 )
 
 // referrersTag is where what is attached is listed without the API. See the OCI distribution-spec, "Referrers Tag Schema".
@@ -99,7 +96,7 @@ func (l *referrers) read(ctx context.Context) (*v1.IndexManifest, string, error)
 		l.first = list
 	}
 	for _, d := range list.Manifests {
-		if !lists(l.first.Manifests, d) && !lists(l.adding, d) && len(l.adding) < maxAdded {
+		if !lists(l.first.Manifests, d) && !lists(l.adding, d) && len(l.adding) < maxManifests {
 			l.adding = append(l.adding, d)
 		}
 	}
@@ -125,7 +122,7 @@ func (l *referrers) add(ctx context.Context) (wrote bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	m := oci.Manifest{Desc: v1.Descriptor{MediaType: types.OCIImageIndex, Digest: oci.SHA256(raw), Size: int64(len(raw))}, Raw: raw}
+	m := manifest{v1.Descriptor{MediaType: types.OCIImageIndex, Digest: sha256Of(raw), Size: int64(len(raw))}, raw}
 	h := http.Header{}
 	if etag != "" {
 		h.Set("If-Match", etag)
@@ -182,7 +179,7 @@ func (r Registry) Referrers(ctx context.Context, ref, artifactType string) (subj
 		subject v1.Descriptor
 		list    []v1.Descriptor
 	}
-	out, err := patience.Promptly(ctx, func() (listing, error) {
+	out, err := promptly(ctx, func() (listing, error) {
 		s, subject, err := r.subject(ctx, ref, "pull")
 		if err != nil {
 			return listing{}, err

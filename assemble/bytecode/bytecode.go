@@ -79,30 +79,10 @@ func (f Fault) Error() string {
 	return fmt.Sprintf("/%s: %s", f.Path, f.Text)
 }
 
-// Shared takes the sources apart that are the same on all platforms from those of one platform alone.
-func Shared(platforms [][]Source) (shared []Source, own [][]Source) {
-	type key struct {
-		path   string
-		sha256 [32]byte
-	}
-	count := make(map[key]int)
-	for _, sources := range platforms {
-		for _, s := range sources {
-			count[key{s.Path, s.SHA256}]++
-		}
-	}
-	own = make([][]Source, len(platforms))
-	for i, sources := range platforms {
-		for _, s := range sources {
-			switch all := count[key{s.Path, s.SHA256}] == len(platforms); {
-			case !all:
-				own[i] = append(own[i], s)
-			case i == 0:
-				shared = append(shared, s)
-			}
-		}
-	}
-	return shared, own
+// IsOwn reports whether a source is a platform's own by its name: what the interpreter was built with. All others are the
+// same on all platforms where the same was installed, and so is their layer.
+func IsOwn(name string) bool {
+	return strings.HasPrefix(path.Base(name), "_sysconfigdata_") || strings.HasPrefix(path.Base(path.Dir(name)), "config-")
 }
 
 // version is raised when the same sources would give other layers.

@@ -123,13 +123,19 @@ func TestLayerOfARealPython(t *testing.T) {
 		"app/bad.py": "x = 1\nif True\n    pass\n", "app/latin.py": "# -*- coding: latin-1 -*-\ns = '\xe9'\n", "app/broken.py": "s = '\xe9'\n",
 		"app/__pycache__/old.py": "", "app/data.txt": "no source",
 	})
-	blob, faults, err := bytecode.Layer(t.Context(), store, hostPython{program}, python(), bytecode.Unchecked, layers.MakeOptions{}, all)
+	p := python()
+	tag, err := exec.CommandContext(t.Context(), program, "-c", "import sys; print(sys.implementation.cache_tag, end='')").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Tag = string(tag)
+	blob, faults, err := bytecode.Layer(t.Context(), store, hostPython{program}, p, bytecode.Unchecked, layers.MakeOptions{}, all)
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := list(t, store, blob)
 	for _, name := range []string{"a", "empty", "long", "latin"} {
-		if pyc := got["app/__pycache__/"+name+".cpython-313.pyc"]; len(pyc) < 20 || pyc[4] != 1 {
+		if pyc := got["app/__pycache__/"+name+"."+p.Tag+".pyc"]; len(pyc) < 20 || pyc[4] != 1 {
 			t.Errorf("the bytecode of %s has %d bytes", name, len(pyc))
 		}
 	}
@@ -139,7 +145,7 @@ func TestLayerOfARealPython(t *testing.T) {
 	if len(faults) != 2 || faults[0].Path != "app/bad.py" || faults[0].Line != 2 || faults[1].Path != "app/broken.py" {
 		t.Errorf("faults: %v", faults)
 	}
-	again, faults, err := bytecode.Layer(t.Context(), store, nil, python(), bytecode.Unchecked, layers.MakeOptions{}, all)
+	again, faults, err := bytecode.Layer(t.Context(), store, nil, p, bytecode.Unchecked, layers.MakeOptions{}, all)
 	if err != nil || again != blob || len(faults) != 2 {
 		t.Errorf("the second time: %v, %v, %v", again, faults, err)
 	}
@@ -155,7 +161,7 @@ func (f fake) Run(_ context.Context, args []string, stdin io.Reader, stdout io.W
 		return fmt.Errorf("the interpreter is not isolated: %v", args[1:6])
 	}
 	magic := []byte{0xf3, 0x0d, 0x0d, 0x0a}
-	if _, err := stdout.Write(magic); err != nil {
+	if _, err := stdout.Write(slices.Concat(magic, []byte("\x0b\x00\x00\x00\x00\x00\x00\x00tcpython-313"))); err != nil {
 		return err
 	}
 	r := bufio.NewReader(stdin)
@@ -258,14 +264,16 @@ func TestWithoutRunner(t *testing.T) {
 	}
 }
 
-func TestSharedAndOrder(t *testing.T) {
+func TestRecipe(t *testing.T) {
 	t.Parallel()
-	a, b, c := bytecode.Source{Path: "a.py", Layer: "1"}, bytecode.Source{Path: "b.py", Layer: "1"}, bytecode.Source{Path: "b.py", Layer: "2", SHA256: [32]byte{1}}
+	a, b := bytecode.Source{Path: "a.py", Layer: "1"}, bytecode.Source{Path: "b.py", Layer: "1"}
 	other := a
 	other.Layer = "2"
-	shared, own := bytecode.Shared([][]bytecode.Source{{a, b}, {other, c}})
-	if len(shared) != 1 || shared[0] != a || len(own[0]) != 1 || len(own[1]) != 1 {
-		t.Errorf("shared %v, own %v", shared, own)
+	for name, want := range map[string]bool{"usr/local/lib/python3.13/_sysconfigdata__linux_x86_64-linux-musl.py": true,
+		"usr/local/lib/python3.13/config-3.13-x86_64-linux-musl/python-config.py": true, "usr/local/lib/python3.13/sysconfig/__init__.py": false} {
+		if got := bytecode.IsOwn(name); got != want {
+			t.Errorf("IsOwn(%q) = %v", name, got)
+		}
 	}
 	x := bytecode.Recipe(python(), bytecode.Checked, []bytecode.Source{a, b})
 	if y := bytecode.Recipe(python(), bytecode.Checked, []bytecode.Source{b, other}); x != y {

@@ -216,6 +216,11 @@ func (c *compilation) read(r *bufio.Reader, p *pass, contents []content, out io.
 	if _, err := io.ReadFull(r, magic[:]); err != nil {
 		return 0, err
 	}
+	if kind, tag, err := readAnswer(r); err != nil {
+		return 0, err
+	} else if kind != 't' || string(tag) != c.python.Tag {
+		return 0, forgedError{fmt.Errorf("the tag of its .pyc files is %q, expected %q", tag, c.python.Tag)}
+	}
 	p.started = true
 	for i, s := range contents {
 		kind, data, err := readAnswer(r)

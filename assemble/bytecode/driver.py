@@ -1,6 +1,6 @@
 # Compiles what stdin holds and writes the bytecode to stdout. It runs none of it. Both ways a record is: the length of what
 # follows (8 bytes), little-endian. In: a path, then its source. Out: "c" and the .pyc file, or "f", a line number (8 bytes)
-# and a message. First of all it writes the magic number of its bytecode.
+# and a message. First of all it writes the magic number of its bytecode, and "t" and the tag in names of .pyc files.
 import sys
 import _imp
 import marshal
@@ -34,7 +34,7 @@ def compiled(path, text):
 
 
 out.write(MAGIC_NUMBER)
-out.flush()
+write(b"t", sys.implementation.cache_tag.encode())
 while (name := record()) is not None:
     text = record()
     try:

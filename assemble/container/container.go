@@ -69,6 +69,21 @@ func Folders(ctx context.Context, img v1.Image, store *layers.Store, owner func(
 	return folders, nil
 }
 
+// StoredFolders is Folders for layers that the store has.
+func StoredFolders(ctx context.Context, store *layers.Store, blobs []layers.Blob, owner func(int) (int, bool), owners string) ([]string, error) {
+	folders := make([]string, len(blobs))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, b := range blobs {
+		src := layers.Source{Name: "layer " + b.Digest, Digest: b.Digest, Open: func(context.Context) (io.ReadCloser, error) { return store.Open(b.Digest) }}
+		group.Go(func() (err error) {
+			folders[i], err = unpacked(ctx, src, b.DiffID, store, owner, owners)
+			return err
+		})
+	}
+	return folders, group.Wait()
+}
+
 // unpackVersion is raised when a layer would be unpacked in another way.
 const unpackVersion = "2"
 
@@ -82,13 +97,17 @@ func folder(ctx context.Context, l v1.Layer, store *layers.Store, owner func(int
 		return "", err
 	}
 	src := layers.Source{Name: "layer " + digest.String(), Digest: digest.String(), Open: func(context.Context) (io.ReadCloser, error) { return l.Compressed() }}
-	return store.Folder(ctx, "unpacked "+unpackVersion+" "+owners+" "+diffID.String(), func(dir string) (size int64, err error) {
+	return unpacked(ctx, src, diffID.String(), store, owner, owners)
+}
+
+func unpacked(ctx context.Context, src layers.Source, diffID string, store *layers.Store, owner func(int) (int, bool), owners string) (string, error) {
+	return store.Folder(ctx, "unpacked "+unpackVersion+" "+owners+" "+diffID, func(dir string) (size int64, err error) {
 		if uid, ok := ownRoot(owner); ok {
 			if err := os.Lchown(dir, uid, uid); err != nil {
 				return 0, err
 			}
 		}
-		err = store.Tar(ctx, src, diffID.String(), func(r io.Reader) (err error) {
+		err = store.Tar(ctx, src, diffID, func(r io.Reader) (err error) {
 			size, err = unpack.Layer(r, dir, unpack.Options{Owner: owner})
 			return err
 		})

@@ -16,7 +16,6 @@ import (
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/layers"
-	"github.com/pyimg/pyimg/layers/tree"
 )
 
 // Contents is what is in one platform of an image, whoever made it.
@@ -25,8 +24,8 @@ type Contents struct {
 	Digest   string // of its manifest
 	Config   *v1.ConfigFile
 	Layers   []LayerReport // lowest first
-	Tree     *tree.Tree
-	oddities []tree.Oddity
+	Tree     *layers.Tree
+	oddities []layers.Oddity
 	brought  int64 // bytes of the files in all layers
 }
 
@@ -62,11 +61,11 @@ func (p platformImage) read(ctx context.Context, store *layers.Store) (Contents,
 	c := p.Contents
 	surveys, err := c.survey(ctx, p.image, store)
 	if err == nil {
-		stack := make([]tree.Layer, len(surveys))
+		tree := make([]layers.TreeLayer, len(surveys))
 		for i, s := range surveys {
-			stack[i] = tree.Layer{Name: c.Layers[i].name(), Entries: c.counted(s)}
+			tree[i] = layers.TreeLayer{Name: c.Layers[i].name(), Entries: c.counted(s)}
 		}
-		c.Tree, c.oddities, err = tree.NewImage(stack)
+		c.Tree, c.oddities, err = layers.NewImageTree(tree)
 	}
 	if err != nil {
 		return c, fmt.Errorf("reading image %s (%s): %w", c.Digest, c.Platform, err)

@@ -30,10 +30,23 @@ type Access struct {
 	// AllowUntrusted asks for no signatures. It is noted in the lock.
 	AllowUntrusted bool
 	Progress       Progress // nil: nobody is told of what is fetched
+	Runners        Runners  // nil: nothing is run, so no bytecode is made
 	// Warn is told what a person should know though it stops nothing; nil: nobody is. Calls do not overlap.
 	Warn func(string)
 
 	Releases *Releases // of python-build-standalone, as they were found in this run
+}
+
+// Runners are where an image's Python can be run. The library itself runs nothing.
+type Runners interface {
+	// Runner is for the root that stored layers make up, the lowest first. It tries whether python, a path in that root, can
+	// be started. The error says why nothing of the platform (OS/ARCH[/VARIANT]) can be run here, and what to do.
+	Runner(ctx context.Context, platform, python string, root []layers.Blob) (Runner, error)
+}
+
+// A Runner runs a program in one root.
+type Runner interface {
+	Run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) error
 }
 
 // Opener opens URLs, file URLs and paths for reading.

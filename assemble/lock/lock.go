@@ -26,8 +26,15 @@ type Lock struct {
 	Untrusted   bool              `json:"untrusted,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"` // of the manifests and the index
 	Files       *Files            `json:"files,omitempty"`
+	Bytecode    *Bytecode         `json:"bytecode,omitempty"` // nil: none was asked for
 	Platforms   []Platform        `json:"platforms"`
 	Digest      string            `json:"index"` // of the image index that must come out
+}
+
+// Bytecode says which bytecode the images have.
+type Bytecode struct {
+	Mode string `json:"mode"`          // one of spec.BytecodeModes
+	Why  string `json:"why,omitempty"` // why there is none although the spec in force asks for it
 }
 
 // Platform is one platform of a lock.

@@ -76,6 +76,7 @@ func (d *decoder) spec(s *Spec, n ast.Node) {
 		"files":     d.files(&s.Files),
 		"dirs":      d.dirs(&s.Dirs),
 		"accounts":  d.accounts(&s.Accounts),
+		"bytecode":  d.oneOf(&s.Bytecode, BytecodeModes()...),
 		"exclude":   d.list(func(v string) error { s.Exclude = append(s.Exclude, v); return glob.CheckExclude(v) }),
 		"image":     func(p string, n ast.Node) { d.image(&s.Image, p, n) },
 		"layers":    func(p string, n ast.Node) { d.layers(&s.Layers, p, n) },

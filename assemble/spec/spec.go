@@ -26,6 +26,8 @@ import (
 type Spec struct {
 	// Name is the file that the spec was read from, for errors; Dir is what its relative paths start from.
 	Name, Dir string `json:"-"`
+	// Lenient says that nobody asked for what this machine may be unable to do: a warning serves instead of an error.
+	Lenient bool `json:"-"`
 	// Folder opens what Files are read from; nil: the folder Dir.
 	Folder func(context.Context) (*layers.Folder, error) `json:"-"`
 	// Asked says where packages are asked for, for errors of the solver.
@@ -39,6 +41,7 @@ type Spec struct {
 	Files     []Files  `json:",omitempty"`
 	Dirs      []Dir    `json:",omitempty"`
 	Accounts  Accounts `json:",omitzero"`
+	Bytecode  string   `json:",omitempty"` // unchecked, checked or none, see [BytecodeModes]; "" is none
 	Exclude   []string `json:",omitempty"` // globs over paths of packages, as they lie in the image; "!" before one takes back
 	Image     Image
 	Layers    Layers
@@ -112,13 +115,27 @@ const DefaultMaxLayers = 60
 //go:embed default.yaml
 var defaultSpec []byte
 
+// BytecodeModes are which .pyc files are made of an image's modules: those whose source Python never looks at, those whose source
+// it compares at each import, and none.
+func BytecodeModes() []string { return []string{"unchecked", "checked", "none"} }
+
 // Default returns the embedded spec that is in force where none is given, and its text.
 func Default() (Spec, []byte) {
 	s, err := Parse("the default spec", defaultSpec)
 	if err != nil {
 		panic("assemble: the embedded spec: " + err.Error()) // a test parses it
 	}
+	s.Lenient = true
 	return s, defaultSpec
+}
+
+// SetBytecode sets the mode by its name. Who says it insists on it.
+func (s *Spec) SetBytecode(mode string) error {
+	if !slices.Contains(BytecodeModes(), mode) {
+		return fmt.Errorf("expected one of %s, found %q", strings.Join(BytecodeModes(), ", "), mode)
+	}
+	s.Bytecode, s.Lenient = mode, false
+	return nil
 }
 
 // Read reads the spec in a file; its relative paths start from the file's folder.

@@ -23,6 +23,7 @@ func (s Spec) YAML() ([]byte, error) {
 		{Key: "files", Value: s.filesYAML()},
 		{Key: "dirs", Value: s.dirsYAML()},
 		{Key: "accounts", Value: s.Accounts.yaml()},
+		{Key: "bytecode", Value: s.Bytecode},
 		{Key: "exclude", Value: s.Exclude},
 		{Key: "image", Value: s.Image.yaml()},
 		{Key: "layers", Value: omitEmpty(yaml.MapSlice{

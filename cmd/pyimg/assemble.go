@@ -52,6 +52,7 @@ func imageFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "runtime", Usage: "`SOURCE` use this runtime instead of the spec's: a URL, a file, image:REF, standalone:VERSION or apk; it may hold {alpine_arch}, {oci_arch}, {triple}"},
 		&cli.StringFlag{Name: "allocator", Usage: "`NAME` preload this malloc: jemalloc, mimalloc or none"},
 		&cli.StringFlag{Name: "layers", Usage: "`auto|package|single` merge only what exceeds the limit, nothing, or everything"},
+		&cli.StringFlag{Name: "bytecode", Usage: "`MODE` compile Python modules beforehand: unchecked, checked or none"},
 		&cli.StringFlag{Name: "compression", Usage: "`gzip|zstd[:LEVEL]` compress all layers so (default: as each one is); the level, such as zstd:19, is for layers that are made"},
 		&cli.StringSliceFlag{Name: "annotation", Usage: "`KEY=VALUE` put an annotation on the index and on each manifest, in addition to the spec's"},
 	}
@@ -154,6 +155,11 @@ func applyImageFlags(c *cli.Context, s *spec.Spec) (err error) {
 	}
 	if v := c.String("layers"); v != "" {
 		s.Layers.Strategy = v
+	}
+	if v := c.String("bytecode"); v != "" {
+		if err := s.SetBytecode(v); err != nil {
+			return fmt.Errorf("--bytecode: %w", err)
+		}
 	}
 	if v := c.String("compression"); v != "" {
 		if err := s.Layers.SetCompression(v); err != nil {

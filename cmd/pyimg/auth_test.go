@@ -12,8 +12,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/random"
 
 	"github.com/pyimg/pyimg/internal/fixture"
-	"github.com/pyimg/pyimg/push/disk"
-	"github.com/pyimg/pyimg/push/oci"
+	"github.com/pyimg/pyimg/push"
 )
 
 const (
@@ -89,11 +88,11 @@ func TestCredentialSources(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	idx, err := oci.Wrap(img)
+	idx, err := push.Wrap(img)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := disk.WriteLayout(t.Context(), layout, "", idx); err != nil {
+	if err := push.WriteLayout(t.Context(), layout, "", idx); err != nil {
 		t.Fatal(err)
 	}
 	sources := authSources()
@@ -184,11 +183,11 @@ func TestPasswordStaysWithItsRegistry(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	idx, err := oci.Wrap(img)
+	idx, err := push.Wrap(img)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := disk.WriteLayout(t.Context(), layout, "", idx); err != nil {
+	if err := push.WriteLayout(t.Context(), layout, "", idx); err != nil {
 		t.Fatal(err)
 	}
 	env := map[string]string{"DOCKER_AUTH_CONFIG": authConfig(host, rightPassword), "GITHUB_TOKEN": wrongPassword}

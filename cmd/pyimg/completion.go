@@ -206,6 +206,8 @@ func values(f cli.Flag, before, typed string) []candidate {
 		return plainCandidates(before, "auto", "package", "single")
 	case "compression":
 		return plainCandidates(before, "gzip", "zstd", "gzip:", "zstd:")
+	case "bytecode":
+		return plainCandidates(before, "unchecked", "checked", "none")
 	case "allocator":
 		return plainCandidates(before, "jemalloc", "mimalloc", "none")
 	case "output":

@@ -21,7 +21,7 @@ import (
 	"github.com/pyimg/pyimg/internal/redact"
 	"github.com/pyimg/pyimg/internal/regular"
 	"github.com/pyimg/pyimg/internal/termtext"
-	"github.com/pyimg/pyimg/push/oci"
+	"github.com/pyimg/pyimg/push"
 )
 
 func (p program) mirrorCommand() *cli.Command {
@@ -344,7 +344,7 @@ func (p program) baseImages(c *cli.Context, o *bundle.Options) error {
 		if err != nil {
 			return err
 		}
-		root, err := oci.Root(index)
+		root, err := push.Root(index)
 		if err != nil {
 			return fmt.Errorf("image %s: %w", ref, err)
 		}

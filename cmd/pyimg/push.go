@@ -9,7 +9,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/push"
-	"github.com/pyimg/pyimg/push/disk"
 )
 
 func (p program) pushCommand() *cli.Command {
@@ -51,7 +50,7 @@ func (p program) pushLayout(c *cli.Context) error {
 	if path == "" {
 		path = c.Args().First()
 	}
-	index, err := disk.ReadLayout(path)
+	index, err := push.ReadLayout(path)
 	if err != nil {
 		return err
 	}

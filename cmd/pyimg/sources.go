@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/urfave/cli/v2"
 
@@ -43,7 +44,7 @@ func cacheFlag() cli.Flag {
 
 // applySourceFlags puts the command line's word over the spec's.
 func applySourceFlags(c *cli.Context, s *spec.Spec) error {
-	for _, name := range []string{"cache-dir", "mirror", "mirror-id", "spec", "allocator", "layers", "compression"} {
+	for _, name := range []string{"cache-dir", "mirror", "mirror-id", "spec", "allocator", "layers", "compression", "bytecode"} {
 		if c.IsSet(name) && c.String(name) == "" {
 			return usagef("--%s is given without a value; leave it out, or is a variable not set?", name)
 		}
@@ -92,6 +93,9 @@ func (p program) sources(c *cli.Context, s spec.Spec, needStore bool, others ...
 		}
 		closeStore := closing(src.Store)
 		done = func() { closeStore(); closeMirror() }
+	}
+	if src.Store != nil {
+		src.Runners = sandboxes{src.Store, p.warn, new(sync.Once)}
 	}
 	src.Keyring, err = p.keyring(c, s, src.Fetch, src.Store)
 	if err == nil && b != nil && b.Vouched {

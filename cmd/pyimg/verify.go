@@ -18,7 +18,6 @@ import (
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/layers"
-	"github.com/pyimg/pyimg/layers/tree"
 )
 
 func (p program) verifyCommand() *cli.Command {
@@ -73,7 +72,7 @@ func isUnsound(err error) bool {
 	var conflict *root.ConflictError
 	var installed *root.MemberError
 	var member *layers.MemberError
-	var layout *tree.ConflictError
+	var layout *layers.ConflictError
 	return errors.Is(err, errUnsound) || errors.As(err, &conflict) || errors.As(err, &installed) ||
 		errors.As(err, &member) || errors.As(err, &layout)
 }

@@ -1,4 +1,4 @@
-package disk
+package push
 
 import (
 	"archive/tar"

@@ -1,0 +1,310 @@
+package assemble
+
+import (
+	"archive/tar"
+	"context"
+	"crypto/sha256"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/pyimg/pyimg/assemble/bytecode"
+	"github.com/pyimg/pyimg/assemble/check"
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/layers"
+)
+
+// bytecodeMode is what the lock says, else the spec.
+func (p Plan) bytecodeMode() lock.Bytecode {
+	switch {
+	case p.bytecode != nil:
+		return *p.bytecode
+	case p.Spec.Bytecode == "":
+		return lock.Bytecode{Mode: string(bytecode.None)}
+	}
+	return lock.Bytecode{Mode: p.Spec.Bytecode}
+}
+
+// lockedBytecode is what the lock says: nothing where no bytecode was asked for.
+func lockedBytecode(b lock.Bytecode) *lock.Bytecode {
+	if b == (lock.Bytecode{Mode: string(bytecode.None)}) {
+		return nil
+	}
+	return &b
+}
+
+// The names of the layers.
+const (
+	bytecodeName    = "bytecode"
+	ownBytecodeName = "bytecode of this platform's own modules"
+)
+
+// modules are the sources of one platform, and the Python that imports them.
+type modules struct {
+	python      bytecode.Python
+	shared, own []bytecode.Source
+}
+
+// addBytecode adds the layers of bytecode to all platforms. It returns what was made: none, and why, where nothing here can
+// run the images' Python and nobody insists.
+func addBytecode(ctx context.Context, want lock.Bytecode, builds []*platformBuild, runners input.Runners) (lock.Bytecode, error) {
+	if want.Mode == string(bytecode.None) {
+		return want, nil
+	}
+	all := make([]modules, len(builds))
+	for i, b := range builds {
+		m, err := b.modules(ctx)
+		if err != nil {
+			return want, fmt.Errorf("%s: looking for Python modules: %w", b.plan.Platform, err)
+		}
+		all[i] = m
+	}
+	c := compilers{builds: builds, modules: all, runners: runners}
+	for i, b := range builds {
+		err := b.compile(ctx, bytecode.Mode(want.Mode), all[i], &c)
+		if why := (*NoRunnerError)(nil); errors.As(err, &why) && b.spec.Lenient {
+			return dropBytecode(builds, why)
+		}
+		if err != nil {
+			return want, fmt.Errorf("%s: making bytecode: %w", b.plan.Platform, err)
+		}
+	}
+	return want, nil
+}
+
+// dropBytecode goes on without bytecode, with a warning.
+func dropBytecode(builds []*platformBuild, why *NoRunnerError) (lock.Bytecode, error) {
+	for _, b := range builds {
+		if slices.ContainsFunc(b.layers, func(l lock.Layer) bool { return l.From == bytecodeName || l.From == ownBytecodeName }) {
+			return lock.Bytecode{}, why // one platform has it, and the others are to be alike
+		}
+		b.warnings = append(b.warnings, "the image gets no bytecode, so Python starts slowly: "+why.Error())
+	}
+	return lock.Bytecode{Mode: string(bytecode.None), Why: why.Err.Error()}, nil
+}
+
+// standardLibrary finds os.py of a CPython: the prefix, and the version with the t of a free-threaded build.
+func standardLibrary() *regexp.Regexp {
+	return regexp.MustCompile(`^(.*/)?lib/python(3\.\d+t?)/os\.py$`)
+}
+
+// modules finds the image's Python and the sources that have no bytecode yet. The zero value is an image without Python.
+func (b *platformBuild) modules(ctx context.Context) (modules, error) {
+	prefix, version := b.findPython()
+	if version == "" {
+		return modules{}, nil
+	}
+	lib := prefix + "lib/python" + version + "/"
+	m := modules{python: bytecode.Python{Program: "/" + prefix + "bin/python" + version, Version: b.pythonVersion(version),
+		Tag: "cpython-" + strings.ReplaceAll(version, ".", "")}}
+	stdlib := sha256.New()
+	hashes := make(map[int]map[string][32]byte) // by layer
+	for n := range b.tree.All() {
+		if n.Entry.Header.Typeflag != tar.TypeReg || !bytecode.IsSource(n.Path) || !b.compiles(n, lib) {
+			continue
+		}
+		if hashes[n.Layer] == nil {
+			sums, err := bytecode.Hashes(ctx, b.store, b.layers[n.Layer].Digest)
+			if err != nil {
+				return m, err
+			}
+			hashes[n.Layer] = sums
+		}
+		sum, ok := hashes[n.Layer][n.Entry.Path()]
+		if !ok || n.Entry.Path() != n.Path {
+			continue // too large, or below a symlink
+		}
+		own := bytecode.IsOwn(n.Path)
+		if strings.HasPrefix(n.Path, lib) && !strings.Contains(n.Path, "/site-packages/") && !own {
+			fmt.Fprintf(stdlib, "%s %x\n", n.Path, sum)
+		}
+		if _, err := b.tree.Lookup(m.python.Compiled(n.Path)); err == nil {
+			continue // the runtime brings it
+		}
+		s := bytecode.Source{Path: n.Path, Layer: b.layers[n.Layer].Digest, SHA256: sum}
+		if own {
+			m.own = append(m.own, s)
+		} else {
+			m.shared = append(m.shared, s)
+		}
+	}
+	m.python.Stdlib = fmt.Sprintf("%x", stdlib.Sum(nil))
+	if class := bytecodeClass(b.plan.Platform); class != "" {
+		m.python.Stdlib += " " + class
+	}
+	return m, nil
+}
+
+// findPython finds the CPython in the tree, that of /usr/local where there are several.
+func (b *platformBuild) findPython() (prefix, version string) {
+	pattern := standardLibrary()
+	for n := range b.tree.All() {
+		found := pattern.FindStringSubmatch(n.Path)
+		if found == nil {
+			continue
+		}
+		if _, err := b.tree.Lookup(found[1] + "bin/python" + found[2]); err == nil && (version == "" || found[1] == "usr/local/") {
+			prefix, version = found[1], found[2]
+		}
+	}
+	return prefix, version
+}
+
+// compiles reports whether a source is to have bytecode: those of the standard library without its tests, of site-packages,
+// and of the spec's files.
+func (b *platformBuild) compiles(n layers.Node, lib string) bool {
+	rest, inLib := strings.CutPrefix(n.Path, lib)
+	if !inLib {
+		return b.layers[n.Layer].From == filesName
+	}
+	if strings.HasPrefix(rest, "site-packages/") {
+		return true
+	}
+	for dir := path.Dir(rest); dir != "."; dir = path.Dir(dir) {
+		if base := path.Base(dir); base == "test" || base == "tests" {
+			return false
+		}
+	}
+	return true
+}
+
+// pythonVersion is the exact version where a runtime says it.
+func (b *platformBuild) pythonVersion(short string) string {
+	for _, r := range b.plan.Runtimes {
+		if p := r.Report.Python; p != nil && strings.HasPrefix(p.Version, strings.TrimSuffix(short, "t")) {
+			return p.Version
+		}
+	}
+	return short
+}
+
+// bytecodeClass tells platforms apart whose bytecode is not known to be the same: those that are not 64 bits wide and
+// little-endian, which nobody has compared.
+func bytecodeClass(p spec.Platform) string {
+	switch machine, bits := p.Machine(); {
+	case machine == elf.EM_S390:
+		return "big-endian"
+	case bits == 32:
+		return "32 bits"
+	}
+	return ""
+}
+
+// compile adds one platform's layers.
+func (b *platformBuild) compile(ctx context.Context, mode bytecode.Mode, m modules, c *compilers) error {
+	for _, part := range []struct {
+		name    string
+		sources []bytecode.Source
+	}{{bytecodeName, m.shared}, {ownBytecodeName, m.own}} {
+		if len(part.sources) == 0 {
+			continue
+		}
+		blob, faults, err := bytecode.Layer(ctx, b.store, lazyRunner{c, m.python}, m.python, mode, b.spec.Layers.MakeOptions(), part.sources)
+		if err != nil {
+			return err
+		}
+		if err := b.bytecodeFaults(faults); err != nil {
+			return err
+		}
+		b.layers = append(b.layers, lock.NewLayer(blob, part.name, []lock.Reason{lock.NewReason(lock.ReasonGenerated)}, nil))
+		if err := b.tree.Add(layers.TreeLayer{Name: part.name, Entries: b.store.Entries(blob.Digest)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bytecodeFaults warns of modules of Python and of packages that cannot be compiled. Those of the spec's files are errors.
+func (b *platformBuild) bytecodeFaults(faults []bytecode.Fault) error {
+	var own []check.Finding
+	var others []string
+	for _, f := range faults {
+		n, err := b.tree.Lookup(f.Path)
+		if err == nil && n.Layer < len(b.layers) && b.layers[n.Layer].From == filesName {
+			own = append(own, check.Finding{Check: "python-syntax", Path: "/" + f.Path, Msg: f.Error(), Fix: "correct it, leave it out with exclude, or set bytecode: none"})
+			continue
+		}
+		others = append(others, f.Error())
+	}
+	if len(others) > 0 {
+		const most = 3
+		more := ""
+		if n := len(others) - most; n > 0 {
+			more = fmt.Sprintf("; and %d more", n)
+		}
+		b.warnings = append(b.warnings, "modules that cannot be compiled have no bytecode: "+strings.Join(others[:min(len(others), most)], "; ")+more)
+	}
+	if len(own) > 0 {
+		return &check.UnsoundError{Findings: own}
+	}
+	return nil
+}
+
+// compilers finds a platform whose Python can be run here. One serves all that have the same Python.
+type compilers struct {
+	builds  []*platformBuild
+	modules []modules
+	runners input.Runners
+}
+
+// NoRunnerError says that bytecode has to be made, why no Python can be run here, and what to do.
+type NoRunnerError struct{ Err error }
+
+func (e *NoRunnerError) Error() string {
+	return e.Err.Error() + "; or set bytecode: none (--bytecode none), or take the lock and the cache of a machine that can run it"
+}
+
+// Unwrap gives the cause.
+func (e *NoRunnerError) Unwrap() error { return e.Err }
+
+// lazyRunner is a runner for a Python that is looked for when it is needed.
+type lazyRunner struct {
+	*compilers
+	python bytecode.Python
+}
+
+// Run runs the program with the first platform's Python that is the same and can be run here.
+func (l lazyRunner) Run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) error {
+	if l.runners == nil {
+		return &NoRunnerError{bytecode.ErrNoRunner}
+	}
+	var errs []error
+	for _, i := range l.candidates() {
+		b := l.builds[i]
+		root := make([]layers.Blob, 0, len(b.layers))
+		for _, layer := range b.layers {
+			if layer.From != filesName && layer.From != bytecodeName && layer.From != ownBytecodeName {
+				root = append(root, layer.Blob())
+			}
+		}
+		r, err := l.runners.Runner(ctx, b.plan.Platform.String(), l.python.Program, root)
+		if err == nil {
+			return r.Run(ctx, args, stdin, stdout)
+		}
+		errs = append(errs, err)
+	}
+	return &NoRunnerError{errors.Join(errs...)}
+}
+
+// candidates are the platforms that have the same Python, this machine's own first: others have to be emulated.
+func (l lazyRunner) candidates() []int {
+	var own, others []int
+	for i, m := range l.modules {
+		switch {
+		case m.python != l.python:
+		case l.builds[i].plan.Platform.Architecture == runtime.GOARCH:
+			own = append(own, i)
+		default:
+			others = append(others, i)
+		}
+	}
+	return append(own, others...)
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pyimg/pyimg/assemble/container"
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/internal/sandbox"
+	"github.com/pyimg/pyimg/layers"
+)
+
+// sandboxes runs the Python of images that are being made, in sandboxes without a network.
+type sandboxes struct {
+	store *layers.Store
+	warn  func(string)
+	once  *sync.Once // a warning is said once
+}
+
+// Runner unpacks the root and tries whether its Python can be run here.
+func (s sandboxes) Runner(ctx context.Context, platform, python string, root []layers.Blob) (input.Runner, error) {
+	owner, owners := sandbox.Owners()
+	folders, err := container.StoredFolders(ctx, s.store, root, owner, owners)
+	if err != nil {
+		return nil, fmt.Errorf("unpacking the root that compiles: %w", err)
+	}
+	r := sandboxed{s, folders}
+	if err := r.Run(ctx, []string{python, "-I", "-S", "-c", ""}, nil, nil); err != nil {
+		return nil, fmt.Errorf("programs for %s cannot be run here: %w", platform, err)
+	}
+	return r, nil
+}
+
+// sandboxed runs programs in one root.
+type sandboxed struct {
+	sandboxes
+	folders []string
+}
+
+// The limits of a compilation: a module takes some milliseconds, and CPython's largest some hundred megabytes.
+const (
+	compileTime   = 10 * time.Minute
+	compileMemory = 2 << 30
+	compileOutput = 4 << 30
+	compileDisk   = 64 << 20
+)
+
+// Run runs a program with nothing but its input and output.
+func (r sandboxed) Run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) error {
+	return r.run(ctx, sandbox.Command{Args: args, Stdin: stdin, Stdout: stdout})
+}
+
+func (r sandboxed) run(ctx context.Context, c sandbox.Command) error {
+	var said bytes.Buffer
+	c.Lower, c.Env, c.Stderr, c.ReadOnly = r.folders, []string{"PATH=/nowhere"}, &said, true
+	c.User = sandbox.User{UID: 65534, GID: 65534}
+	c.Limits = sandbox.Limits{Time: compileTime, Memory: compileMemory, Output: compileOutput, Disk: compileDisk, Processes: 64}
+	c.Notice = func(n sandbox.Notice) {
+		if n.Warning {
+			r.once.Do(func() { r.warn(n.Text) })
+		}
+	}
+	exit, err := sandbox.Run(ctx, c)
+	switch {
+	case err != nil:
+		return err
+	case exit.Limit != "":
+		return fmt.Errorf("it exceeded the limit of %s", exit.Limit)
+	case exit.Code != 0:
+		return fmt.Errorf("it ended with code %d: %.2000s", exit.Code, strings.TrimSpace(said.String()))
+	}
+	return nil
+}
