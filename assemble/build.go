@@ -18,6 +18,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/glob"
 	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/tree"
 )
 
 // BuildOptions change what Build does. The zero value is the usual build.
@@ -89,7 +90,7 @@ type platformBuild struct {
 	root     *root.Root
 	layers   []lock.Layer
 	cuts     int             // how many layers, the lowest ones, are of packages
-	tree     *layers.Tree    // of the layers but for the last; with it, once generate has run
+	tree     *tree.Tree      // of the layers but for the last; with it, once generate has run
 	stated   map[string]bool // folders whose owner and mode the spec says
 	accounts []metaItem      // what the spec's accounts add to the last layer
 	items    []metaItem      // the last layer
@@ -203,11 +204,11 @@ func (b *platformBuild) cut(ctx context.Context) (err error) {
 
 // merge lays the layers on top of each other.
 func (b *platformBuild) merge(context.Context) (err error) {
-	ls := make([]layers.TreeLayer, len(b.layers))
+	ls := make([]tree.Layer, len(b.layers))
 	for i, l := range b.layers {
-		ls[i] = layers.TreeLayer{Name: l.From, Entries: b.store.Entries(l.Digest)}
+		ls[i] = tree.Layer{Name: l.From, Entries: b.store.Entries(l.Digest)}
 	}
-	if b.tree, err = layers.NewTree(ls, b.decide); err != nil {
+	if b.tree, err = tree.New(ls, b.decide); err != nil {
 		return err
 	}
 	return b.throughSymlink()
@@ -216,7 +217,7 @@ func (b *platformBuild) merge(context.Context) (err error) {
 // generate works out the last layer, and lays it on top.
 func (b *platformBuild) generate(context.Context) error {
 	b.items = b.metaItems()
-	if err := b.tree.Add(layers.TreeLayer{Name: metaName, Entries: entriesOf(b.items)}); err != nil {
+	if err := b.tree.Add(tree.Layer{Name: metaName, Entries: entriesOf(b.items)}); err != nil {
 		return err
 	}
 	return b.throughSymlink()

@@ -22,6 +22,7 @@ import (
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/fixture"
 	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/tree"
 )
 
 // world is a repository of packages on disk, and what a build needs to read it.
@@ -99,19 +100,19 @@ func build(t *testing.T, s spec.Spec, src input.Access) (lock.Lock, error) {
 }
 
 // builtImage builds a spec for one platform, and returns the layers by what they hold, and the tree that they make.
-func builtImage(t *testing.T, s spec.Spec, src input.Access) (map[string]lock.Layer, *layers.Tree) {
+func builtImage(t *testing.T, s spec.Spec, src input.Access) (map[string]lock.Layer, *tree.Tree) {
 	t.Helper()
 	locked, err := build(t, s, src)
 	if err != nil {
 		t.Fatal(err)
 	}
 	byFrom := make(map[string]lock.Layer)
-	var ls []layers.TreeLayer
+	var ls []tree.Layer
 	for _, l := range locked.Platforms[0].Layers {
 		byFrom[l.From] = l
-		ls = append(ls, layers.TreeLayer{Name: l.From, Entries: src.Store.Entries(l.Digest)})
+		ls = append(ls, tree.Layer{Name: l.From, Entries: src.Store.Entries(l.Digest)})
 	}
-	tree, err := layers.NewTree(ls, func(string, int, int) (bool, error) { return true, nil })
+	tree, err := tree.New(ls, func(string, int, int) (bool, error) { return true, nil })
 	if err != nil {
 		t.Fatal(err)
 	}

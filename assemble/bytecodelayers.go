@@ -20,6 +20,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/tree"
 )
 
 // bytecodeMode is what the lock says, else the spec.
@@ -160,7 +161,7 @@ func (b *platformBuild) findPython() (prefix, version string) {
 
 // compiles reports whether a source is to have bytecode: those of the standard library without its tests, of site-packages,
 // and of the spec's files.
-func (b *platformBuild) compiles(n layers.Node, lib string) bool {
+func (b *platformBuild) compiles(n tree.Node, lib string) bool {
 	rest, inLib := strings.CutPrefix(n.Path, lib)
 	if !inLib {
 		return b.layers[n.Layer].From == filesName
@@ -215,7 +216,7 @@ func (b *platformBuild) compile(ctx context.Context, mode bytecode.Mode, m modul
 			return err
 		}
 		b.layers = append(b.layers, lock.NewLayer(blob, part.name, []lock.Reason{lock.NewReason(lock.ReasonGenerated)}, nil))
-		if err := b.tree.Add(layers.TreeLayer{Name: part.name, Entries: b.store.Entries(blob.Digest)}); err != nil {
+		if err := b.tree.Add(tree.Layer{Name: part.name, Entries: b.store.Entries(blob.Digest)}); err != nil {
 			return err
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fixture"
-	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/tree"
 )
 
 // excludeWorld has a package with manuals beside its program, one of manuals alone, and one without.
@@ -31,7 +31,7 @@ func warnings(t *testing.T, s spec.Spec, src input.Access) []string {
 	return got
 }
 
-func treePaths(tree *layers.Tree) []string {
+func treePaths(tree *tree.Tree) []string {
 	var got []string
 	for n := range tree.All() {
 		got = append(got, n.Path)

@@ -20,6 +20,7 @@ import (
 	"github.com/pyimg/pyimg/internal/glob"
 	"github.com/pyimg/pyimg/internal/rootpath"
 	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/tree"
 )
 
 // filesName is what the layer of the spec's own files is called.
@@ -187,13 +188,13 @@ func (b *platformBuild) addFiles(ctx context.Context) error {
 		return fmt.Errorf("making the layer of the spec's files: %w", err)
 	}
 	b.layers = append(b.layers, lock.NewLayer(blob, filesName, []lock.Reason{lock.NewReason(lock.ReasonGenerated)}, nil))
-	return b.tree.Add(layers.TreeLayer{Name: filesName, Entries: b.store.Entries(blob.Digest)})
+	return b.tree.Add(tree.Layer{Name: filesName, Entries: b.store.Entries(blob.Digest)})
 }
 
 // A placing finds out where files lie in one platform's image.
 type placing struct {
 	build *platformBuild
-	under *layers.Tree    // of the layers below
+	under *tree.Tree      // of the layers below
 	links *rootpath.Links // symlinks of these, and of the files
 	at    map[string]fileItem
 	errs  []error
@@ -308,7 +309,7 @@ func (p *placing) stated() map[string]bool {
 }
 
 // fromOf says what a path of the tree is from: the package where one has it, else the layer.
-func (b *platformBuild) fromOf(n layers.Node) string {
+func (b *platformBuild) fromOf(n tree.Node) string {
 	if n.Layer < b.cuts {
 		for f := range b.root.Files() {
 			if f.Path == n.Path {

@@ -19,6 +19,7 @@ import (
 	"github.com/pyimg/pyimg/internal/glob"
 	"github.com/pyimg/pyimg/internal/rootpath"
 	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/tree"
 )
 
 // metaItem is one member of the meta layer.
@@ -156,19 +157,19 @@ func (b *platformBuild) dirItem(name string, mode int64, uid, gid int) metaItem 
 // trigger has it.
 func (b *platformBuild) busyboxLinks() []metaItem {
 	const dir = "etc/busybox-paths.d"
-	var lists []layers.Node
+	var lists []tree.Node
 	for n := range b.tree.All() {
 		if path.Dir(n.Path) == dir && n.Entry.Header.Typeflag == tar.TypeReg {
 			lists = append(lists, n)
 		}
 	}
-	last := func(n layers.Node) int {
+	last := func(n tree.Node) int {
 		if path.Base(n.Path) == "busybox" {
 			return 1
 		}
 		return 0
 	}
-	slices.SortStableFunc(lists, func(x, y layers.Node) int { return last(x) - last(y) })
+	slices.SortStableFunc(lists, func(x, y tree.Node) int { return last(x) - last(y) })
 	var items []metaItem
 	taken := make(map[string]bool)
 	made := make(map[string]bool)

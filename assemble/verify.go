@@ -7,16 +7,16 @@ import (
 
 	"github.com/pyimg/pyimg/assemble/check"
 	"github.com/pyimg/pyimg/assemble/spec"
-	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/tree"
 )
 
 // Verify checks, without running anything, that a container of the image could start, and that what is in it could work.
-func Verify(t *layers.Tree, p spec.Platform, c v1.Config) []check.Finding {
+func Verify(t *tree.Tree, p spec.Platform, c v1.Config) []check.Finding {
 	return check.Check(checkedImage(p, t, c))
 }
 
 // image is what the checks go by. A platform that Alpine does not have is one of any machine.
-func checkedImage(p spec.Platform, t *layers.Tree, c v1.Config) check.Image {
+func checkedImage(p spec.Platform, t *tree.Tree, c v1.Config) check.Image {
 	machine, bits := p.Machine()
 	return check.Image{Platform: p.String(), Config: c, Tree: t, Machine: machine, Bits: bits}
 }

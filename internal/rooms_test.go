@@ -60,24 +60,30 @@ func TestFoldersImportOnlyWhatTheyMay(t *testing.T) {
 		"apk/solve":          {"apk", "apk/internal/table", "internal/near", "internal/redact"},
 		"layers":             {"internal/regular", "layers/elf"},
 		"layers/elf":         {},
-		"layers/unpack":      {"layers"},
+		"layers/tree":        {"layers"},
+		"layers/unpack":      {"layers", "layers/tree"},
 
 		"assemble/standalone": {},
 		"assemble/spec":       {"apk", "layers", "assemble/standalone", "internal/glob", "internal/near", "internal/redact", "internal/regular", "internal/termtext"},
 		"assemble/lock":       {"apk", "apk/root", "layers", "assemble/spec", "internal/atomicfile", "internal/regular"},
 		"assemble/python":     {"layers"},
 		"assemble/bytecode":   {"layers"},
-		"assemble/check":      {"apk/root", "layers", "assemble/python"},
+		"assemble/check":      {"apk/root", "layers", "layers/tree", "assemble/python"},
 		"assemble/input":      {"apk", "layers", "assemble/spec"},
 		"assemble/runtime": {"layers", "assemble/check", "assemble/input", "assemble/lock", "assemble/python", "assemble/spec", "assemble/standalone",
 			"internal/glob", "internal/redact", "internal/rootpath"},
-		"assemble/image":     {"layers", "assemble/check", "assemble/lock", "assemble/python", "assemble/spec", "internal/imageindex", "internal/rootpath"},
+		"assemble/image":     {"layers", "layers/tree", "assemble/check", "assemble/lock", "assemble/python", "assemble/spec", "internal/imageindex", "internal/rootpath"},
 		"assemble/container": {"layers", "layers/unpack", "internal/passwd"},
-		"assemble": {"apk", "apk/root", "apk/solve", "layers", "assemble/bytecode", "assemble/check", "assemble/input", "assemble/lock", "assemble/python", "assemble/runtime", "assemble/spec",
+		"assemble": {"apk", "apk/root", "apk/solve", "layers", "layers/tree", "assemble/bytecode", "assemble/check", "assemble/input", "assemble/lock", "assemble/python", "assemble/runtime", "assemble/spec",
 			"internal/glob", "internal/redact", "internal/rootpath"},
 		"assemble/bundle": {"apk", "layers", "assemble", "assemble/input", "assemble/lock", "assemble/spec", "internal/atomicfile", "internal/redact", "internal/regular"},
+
+		"push":      {"internal/imageindex", "internal/patience", "internal/redact", "internal/regular", "push/auth", "push/disk", "push/oci"},
+		"push/auth": {"internal/regular"},
+		"push/disk": {"internal/atomicfile", "internal/patience", "internal/regular", "push/oci"},
+		"push/oci":  {"internal/imageindex"},
 	}
-	for _, room := range []string{"apk", "layers", "assemble"} {
+	for _, room := range []string{"apk", "layers", "assemble", "push"} {
 		for file, imported := range imports(t, filepath.Join("..", room)) {
 			folder := filepath.ToSlash(strings.TrimPrefix(filepath.Dir(file), ".."+string(filepath.Separator)))
 			allowed, listed := may[folder]

@@ -116,7 +116,7 @@ type editor struct {
 
 // member returns the header to write, or nil.
 func (e *editor) member(h *tar.Header) (*tar.Header, error) {
-	if err := checkMember(h); err != nil && !isDeletion(err) {
+	if err := CheckMember(h); err != nil && !isDeletion(err) {
 		return nil, &MemberError{err}
 	}
 	from := cleanName(h.Name)
@@ -161,7 +161,7 @@ func applyEdit(edit Edit, h *tar.Header) (string, error) {
 	if err != nil || !keep {
 		return "", err
 	}
-	if err := checkMember(h); err != nil {
+	if err := CheckMember(h); err != nil {
 		return "", &MemberError{fmt.Errorf("as %q: %w", h.Name, err)}
 	}
 	to := cleanName(h.Name)

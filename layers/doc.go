@@ -8,7 +8,6 @@
 //   - [Store.Ingest] takes bytes as they are; a blob without faults is a finished layer.
 //   - [Store.Make] takes what a function writes, [Store.Convert] what is left of a foreign tarball after an edit,
 //     [Store.Rewrite] what is left of stored blobs: transcoded, stripped, merged. Made layers have no faults.
-//   - [NewTree] lays the entries of many layers over each other, as a container runtime would.
 //
 // A layer's bytes depend on its inputs and [MakeOptions] alone. Nothing holds a layer in memory. Foreign bytes are
 // bounded by the limits in limits.go; names that lead out of the root, whiteouts, control characters and hard links to

@@ -40,6 +40,9 @@ type ELF = elf.Facts
 // Path returns the entry's path in the root: no leading "./" or "/", no trailing "/". The root itself is "".
 func (e Entry) Path() string { return cleanName(e.Header.Name) }
 
+// Target returns the path in the root of what a hard link leads to.
+func (e Entry) Target() string { return cleanName(e.Header.Linkname) }
+
 // A Fault is a reason for which bytes cannot serve as an OCI layer as they are, although all of their content can.
 type Fault struct {
 	Code   FaultCode

@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"iter"
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"testing"
 
 	"github.com/pyimg/pyimg/layers"
@@ -195,52 +193,5 @@ func TestFileDigestOfAnOldFileIsReadOnce(t *testing.T) {
 	}
 	if reads != 1 {
 		t.Errorf("it was read %d times, want once", reads)
-	}
-}
-
-func TestTreeGrows(t *testing.T) {
-	t.Parallel()
-	ls := []layers.TreeLayer{
-		{Name: "a", Entries: listed(dir("usr"), file("usr/b", ""), file("usr/d", ""), symlink("lib", "usr"))},
-		{Name: "b", Entries: listed(file("usr/a", ""), file("usr/d", "new"), file("zz/y", ""), dir("etc"))},
-		{Name: "c", Entries: listed(file("lib/c", ""), dir("etc"))},
-	}
-	at := func(tree *layers.Tree) string {
-		var all strings.Builder
-		for n := range tree.All() {
-			fmt.Fprintln(&all, n.Path, n.Layer, n.Entry.Header.Size, n.Through, n.Implied)
-		}
-		return all.String()
-	}
-	whole, err := layers.NewTree(ls, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tree, err := layers.NewTree(ls[:1], nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, l := range ls[1:] {
-		at(tree)
-		if err := tree.Add(l); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got, want := at(tree), at(whole); got != want {
-		t.Errorf("grown tree:\n%swant\n%s", got, want)
-	}
-	err = tree.Add(layers.TreeLayer{Name: "bad", Entries: listed(file("usr", ""))})
-	if err == nil || !strings.Contains(err.Error(), "bad") {
-		t.Errorf("Add of a file over a folder: %v, want an error that names the layer", err)
-	}
-}
-
-func listed(members ...member) iter.Seq2[layers.Entry, error] {
-	return func(yield func(layers.Entry, error) bool) {
-		for _, m := range members {
-			if !yield(layers.Entry{Header: &m.header}, nil) {
-				return
-			}
-		}
 	}
 }

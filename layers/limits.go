@@ -29,9 +29,6 @@ const (
 	maxKept = 256 << 10
 	// maxDatabase bounds the copy of apk's database; one of a thousand packages has some 8 MiB.
 	maxDatabase = 16 << 20
-	// maxOddities bounds what is told of layers that do not lie well over each other, kind by kind: many harmless ones do
-	// not hide a bad one.
-	maxOddities = 10_000
 	// maxChanged bounds a file whose content is changed; CPython's Makefile has some 200 KiB.
 	maxChanged = 1 << 20
 	// maxInterpreterLine is how much of a "#!" line Linux looks at (BINPRM_BUF_SIZE).
@@ -44,8 +41,6 @@ const (
 	elfBuffer = 4 << 20
 	// maxSpool bounds the spool file of one ELF file; larger ones are listed as not understood.
 	maxSpool = 4 << 30
-	// maxLinks is how many symlinks one look-up follows, as in Linux.
-	maxLinks = 40
 	// maxRecord bounds a note beside the blobs.
 	maxRecord = 64 << 20
 )

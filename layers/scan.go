@@ -66,7 +66,7 @@ func (s *scanner) member(h *tar.Header, content io.Reader) error {
 		s.fault(FaultGlobalHeader, "", "")
 		return nil
 	}
-	if err := checkMember(h); err != nil {
+	if err := CheckMember(h); err != nil {
 		if !s.foreign {
 			return &MemberError{err}
 		}
@@ -101,7 +101,7 @@ func (e *MemberError) Error() string { return e.Err.Error() }
 func (e *MemberError) Unwrap() error { return e.Err }
 
 // checkMember refuses what is wrong with a member by itself.
-func checkMember(h *tar.Header) error {
+func CheckMember(h *tar.Header) error {
 	if err := checkName(h.Name); err != nil {
 		return err
 	}

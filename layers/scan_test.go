@@ -406,3 +406,15 @@ func TestCutPaddingIsAFault(t *testing.T) {
 		t.Errorf("Faults = %v, %v, want that of the cut record", faults, err)
 	}
 }
+
+func TestImpliedFoldersAreBounded(t *testing.T) {
+	t.Parallel()
+	var members []member
+	for i := range 300 {
+		members = append(members, file(fmt.Sprintf("t%d%s", i, strings.Repeat("/d", 2000)), ""))
+	}
+	_, err := openStore(t).Ingest(t.Context(), source("x", gzTar(t, members...)))
+	if err == nil || !strings.Contains(err.Error(), "folders that their names imply") {
+		t.Errorf("Ingest = %v, want a bound on the folders that 300 names imply", err)
+	}
+}

@@ -12,6 +12,9 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/pyimg/pyimg/internal/patience"
+	"github.com/pyimg/pyimg/push/oci"
 )
 
 const (
@@ -47,7 +50,7 @@ type Attached struct {
 // registry that does not know the referrers API gets a list under the tag sha256-DIGEST, as the distribution
 // specification wants it; others that attach at the same moment are taken care of.
 func (r Registry) Attach(ctx context.Context, ref string, a Artifact, o Options) (Attached, error) {
-	return promptly(ctx, func() (Attached, error) { return r.attach(ctx, ref, a, o) })
+	return patience.Promptly(ctx, func() (Attached, error) { return r.attach(ctx, ref, a, o) })
 }
 
 func (r Registry) attach(ctx context.Context, ref string, a Artifact, o Options) (Attached, error) {
@@ -66,7 +69,7 @@ func (r Registry) attach(ctx context.Context, ref string, a Artifact, o Options)
 			return Attached{}, err
 		}
 	}
-	digest := m.desc.Digest.String()
+	digest := m.Desc.Digest.String()
 	resp, err := s.putManifest(ctx, m, digest)
 	if err != nil {
 		return Attached{}, err
@@ -74,7 +77,7 @@ func (r Registry) attach(ctx context.Context, ref string, a Artifact, o Options)
 	out := Attached{Ref: s.repo.String() + "@" + digest, Digest: digest, Subject: subject}
 	if resp.Header.Get("OCI-Subject") == "" {
 		out.Tag = referrersTag(subject.Digest)
-		err = s.listReferrer(ctx, out.Tag, m.desc)
+		err = s.listReferrer(ctx, out.Tag, m.Desc)
 	}
 	return out, err
 }
@@ -94,42 +97,42 @@ func (r Registry) subject(ctx context.Context, ref, actions string) (*repository
 }
 
 // manifest is the artifact's, with the blobs that it names.
-func (a Artifact) manifest(subject v1.Descriptor) (manifest, []blob, error) {
+func (a Artifact) manifest(subject v1.Descriptor) (oci.Manifest, []oci.Blob, error) {
 	if !strings.Contains(a.Type, "/") {
-		return manifest{}, nil, fmt.Errorf("attaching: the type %q is no media type, such as application/spdx+json", a.Type)
+		return oci.Manifest{}, nil, fmt.Errorf("attaching: the type %q is no media type, such as application/spdx+json", a.Type)
 	}
 	if len(a.Files) == 0 {
-		return manifest{}, nil, errors.New("attaching: no file given")
+		return oci.Manifest{}, nil, errors.New("attaching: no file given")
 	}
 	empty := []byte("{}")
-	config := v1.Descriptor{MediaType: emptyType, Digest: sha256Of(empty), Size: int64(len(empty))}
+	config := v1.Descriptor{MediaType: emptyType, Digest: oci.SHA256(empty), Size: int64(len(empty))}
 	m := v1.Manifest{
 		SchemaVersion: 2, MediaType: types.OCIManifestSchema1, ArtifactType: a.Type, Config: config,
 		Layers: []v1.Descriptor{}, Annotations: a.Annotations,
 		Subject: &v1.Descriptor{MediaType: subject.MediaType, Digest: subject.Digest, Size: subject.Size},
 	}
-	blobs := []blob{inMemory(config, empty)}
+	blobs := []oci.Blob{oci.Memory(config, empty)}
 	for _, f := range a.Files {
 		b, err := f.blob(a.Type)
 		if err != nil {
-			return manifest{}, nil, fmt.Errorf("attaching %q: %w", f.Name, err)
+			return oci.Manifest{}, nil, fmt.Errorf("attaching %q: %w", f.Name, err)
 		}
-		m.Layers, blobs = append(m.Layers, b.desc), append(blobs, b)
+		m.Layers, blobs = append(m.Layers, b.Desc), append(blobs, b)
 	}
 	raw, err := json.Marshal(m)
 	if err != nil {
-		return manifest{}, nil, err
+		return oci.Manifest{}, nil, err
 	}
 	desc := v1.Descriptor{
-		MediaType: types.OCIManifestSchema1, Digest: sha256Of(raw), Size: int64(len(raw)), ArtifactType: a.Type, Annotations: a.Annotations,
+		MediaType: types.OCIManifestSchema1, Digest: oci.SHA256(raw), Size: int64(len(raw)), ArtifactType: a.Type, Annotations: a.Annotations,
 	}
-	return manifest{desc, raw}, blobs, nil
+	return oci.Manifest{Desc: desc, Raw: raw}, blobs, nil
 }
 
-func (f File) blob(defaultType string) (blob, error) {
+func (f File) blob(defaultType string) (oci.Blob, error) {
 	rc, err := f.Open()
 	if err != nil {
-		return blob{}, err
+		return oci.Blob{}, err
 	}
 	digest, size, err := v1.SHA256(rc)
 	if cerr := rc.Close(); err == nil {
@@ -139,7 +142,7 @@ func (f File) blob(defaultType string) (blob, error) {
 	if desc.MediaType == "" {
 		desc.MediaType = types.MediaType(defaultType)
 	}
-	return blob{desc, f.Open}, err
+	return oci.Blob{Desc: desc, Open: f.Open}, err
 }
 
 // isMissing says whether a registry answered that something is not there, or that it does not know how to tell.

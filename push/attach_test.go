@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/pyimg/pyimg/internal/fixture"
+	"github.com/pyimg/pyimg/internal/imagetest"
 	"github.com/pyimg/pyimg/push"
 )
 
@@ -36,11 +37,11 @@ func TestAttach(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			ref, idx := strings.TrimPrefix(url, "http://")+"/a:1", sample(t)
+			ref, idx := strings.TrimPrefix(url, "http://")+"/a:1", imagetest.Sample(t)
 			push1(t, anonymous(), idx, ref)
 			for range 2 { // what is attached is attached once
 				got, err := anonymous().Attach(t.Context(), ref, sbom("{}"), push.Options{})
-				if err != nil || got.Subject.Digest.String() != digest(t, idx) || (got.Tag != "") != tt.tag {
+				if err != nil || got.Subject.Digest.String() != imagetest.Digest(t, idx) || (got.Tag != "") != tt.tag {
 					t.Fatalf("Attach = %+v, %v", got, err)
 				}
 			}
@@ -57,8 +58,8 @@ func TestAttach(t *testing.T) {
 			if err != nil || len(list) != 1 || list[0].ArtifactType != sbomType {
 				t.Errorf("Referrers of one type = %v, %v", list, err)
 			}
-			checkListed(t, ref, digest(t, idx), 2)
-			if got := tt.reg.Tag("a", "1"); got != digest(t, idx) {
+			checkListed(t, ref, imagetest.Digest(t, idx), 2)
+			if got := tt.reg.Tag("a", "1"); got != imagetest.Digest(t, idx) {
 				t.Errorf("attaching moved the tag to %q", got)
 			}
 		})
@@ -98,9 +99,9 @@ func TestJoin(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := strings.TrimPrefix(url, "http://")
-	amd64, arm64 := image(t, "amd64", layer(t, 100)), image(t, "arm64", layer(t, 200))
+	amd64, arm64 := imagetest.Image(t, "amd64", imagetest.Layer(t, 100)), imagetest.Image(t, "arm64", imagetest.Layer(t, 200))
 	annotated := func(images map[string]v1.Image) v1.ImageIndex {
-		return mutate.Annotations(index(images), map[string]string{"org.example": "x"}).(v1.ImageIndex)
+		return mutate.Annotations(imagetest.Index(images), map[string]string{"org.example": "x"}).(v1.ImageIndex)
 	}
 	whole := annotated(map[string]v1.Image{"amd64": amd64, "arm64": arm64})
 	var sources []string
@@ -111,8 +112,8 @@ func TestJoin(t *testing.T) {
 		}
 		sources = append(sources, res.Refs[0])
 	}
-	if res, err := anonymous().Join(t.Context(), []string{at + "/a:whole"}, sources, nil, push.Options{}); err != nil || res.Digest != digest(t, whole) {
-		t.Errorf("Join = %s, %v, want the digest of the whole, %s", res.Digest, err, digest(t, whole))
+	if res, err := anonymous().Join(t.Context(), []string{at + "/a:whole"}, sources, nil, push.Options{}); err != nil || res.Digest != imagetest.Digest(t, whole) {
+		t.Errorf("Join = %s, %v, want the digest of the whole, %s", res.Digest, err, imagetest.Digest(t, whole))
 	}
 	reg.Forget()
 	res, err := anonymous().Join(t.Context(), []string{at + "/a:1", at + "/b:1"}, sources, map[string]string{"org.other": "y"}, push.Options{})
@@ -126,7 +127,7 @@ func TestJoin(t *testing.T) {
 		t.Errorf("uploaded %q, which the registry has", n)
 	}
 	pullAndValidate(t, at+"/b:1")
-	if _, err := anonymous().Join(t.Context(), []string{at + "/a:2"}, append(sources, push1(t, anonymous(), index(map[string]v1.Image{"amd64": image(t, "amd64")}), at+"/a:3").Refs[0]), nil, push.Options{}); err == nil || !strings.Contains(err.Error(), "linux/amd64") {
+	if _, err := anonymous().Join(t.Context(), []string{at + "/a:2"}, append(sources, push1(t, anonymous(), imagetest.Index(map[string]v1.Image{"amd64": imagetest.Image(t, "amd64")}), at+"/a:3").Refs[0]), nil, push.Options{}); err == nil || !strings.Contains(err.Error(), "linux/amd64") {
 		t.Errorf("Join = %v, want one that says that there are two for linux/amd64", err)
 	}
 }

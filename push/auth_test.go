@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/authn"
+
+	"github.com/pyimg/pyimg/internal/imagetest"
 	"github.com/pyimg/pyimg/push"
 	"github.com/pyimg/pyimg/push/auth"
 )
@@ -41,7 +43,7 @@ func TestBasicAuth(t *testing.T) {
 	s := newServer(t, basic)
 	r := anonymous()
 	r.Keychain = login(s.host())
-	if _, err := r.Push(t.Context(), sample(t), []string{s.host() + "/a:1"}, push.Options{}); err != nil {
+	if _, err := r.Push(t.Context(), imagetest.Sample(t), []string{s.host() + "/a:1"}, push.Options{}); err != nil {
 		t.Error(err)
 	}
 }
@@ -56,7 +58,7 @@ func TestRefusedCredentialsNameTheirSource(t *testing.T) {
 	})
 	r := anonymous()
 	r.Keychain = login(s.host())
-	_, err := r.Push(t.Context(), sample(t), []string{s.host() + "/a:1"}, push.Options{})
+	_, err := r.Push(t.Context(), imagetest.Sample(t), []string{s.host() + "/a:1"}, push.Options{})
 	var pe *push.Error
 	if !errors.As(err, &pe) || !pe.Unauthorized() || pe.Credentials != "DOCKER_AUTH_CONFIG" {
 		t.Fatalf("Push = %v, want one that says DOCKER_AUTH_CONFIG was refused", err)
@@ -82,7 +84,7 @@ func TestEchoedTokenIsNotRepeated(t *testing.T) {
 	})
 	r := anonymous()
 	r.Keychain = login(s.host())
-	_, err := r.Push(t.Context(), sample(t), []string{s.host() + "/a:1"}, push.Options{})
+	_, err := r.Push(t.Context(), imagetest.Sample(t), []string{s.host() + "/a:1"}, push.Options{})
 	if err == nil || !strings.Contains(err.Error(), "to Bearer [redacted]") {
 		t.Errorf("Push = %v, want the token redacted", err)
 	}
@@ -121,7 +123,7 @@ func TestTokenRunsOutDuringThePush(t *testing.T) {
 		s := newServer(t, ts.answer)
 		r := anonymous()
 		r.Keychain, r.Jobs = login(s.host()), 1
-		if _, err := r.Push(t.Context(), sample(t), []string{s.host() + "/a:1"}, push.Options{}); err != nil {
+		if _, err := r.Push(t.Context(), imagetest.Sample(t), []string{s.host() + "/a:1"}, push.Options{}); err != nil {
 			t.Errorf("with %d requests a token: %v", each, err)
 		}
 	}
@@ -129,7 +131,7 @@ func TestTokenRunsOutDuringThePush(t *testing.T) {
 
 func TestNoOpWithTokenTakesFourRequestsAtMost(t *testing.T) {
 	t.Parallel()
-	s, idx := newServer(t, (&tokens{each: 1000}).answer), sample(t)
+	s, idx := newServer(t, (&tokens{each: 1000}).answer), imagetest.Sample(t)
 	r := anonymous()
 	r.Keychain = login(s.host())
 	for range 2 {
@@ -202,7 +204,7 @@ func TestCredentialsStayWithTheirHost(t *testing.T) {
 			})
 			r := anonymous()
 			r.Keychain, r.Tries = login(s.host()), 2
-			_, err := r.Push(t.Context(), sample(t), []string{s.host() + "/a:1"}, push.Options{})
+			_, err := r.Push(t.Context(), imagetest.Sample(t), []string{s.host() + "/a:1"}, push.Options{})
 			if strings.HasPrefix(tt.name, "may") != (err == nil) {
 				t.Errorf("Push = %v", err)
 			}
@@ -232,7 +234,7 @@ func TestIdentityTokenStaysWithItsTokenServer(t *testing.T) {
 	r := anonymous()
 	content := fmt.Sprintf(`{"auths":{%q:{"identitytoken":%q}}}`, s.host(), password)
 	r.Keychain = auth.Keychain(func(key string) string { return map[string]string{"DOCKER_AUTH_CONFIG": content}[key] })
-	_, err := r.Push(t.Context(), sample(t), []string{s.host() + "/a:1"}, push.Options{})
+	_, err := r.Push(t.Context(), imagetest.Sample(t), []string{s.host() + "/a:1"}, push.Options{})
 	if err == nil || th.calls.Load() != 0 || strings.Contains(err.Error(), password) {
 		t.Errorf("Push = %v; the other host saw %d requests", err, th.calls.Load())
 	}
@@ -252,7 +254,7 @@ func TestNoDowngrade(t *testing.T) {
 	for _, insecure := range []bool{false, true} {
 		r := anonymous()
 		r.Keychain, r.Transport, r.Tries, r.Insecure = login(host), s.Client().Transport, 1, insecure
-		_, err := r.Push(t.Context(), sample(t), []string{host + "/a:1"}, push.Options{})
+		_, err := r.Push(t.Context(), imagetest.Sample(t), []string{host + "/a:1"}, push.Options{})
 		if err == nil || th.calls.Load() != 0 {
 			t.Errorf("insecure %t: Push = %v; plain http saw %d requests", insecure, err, th.calls.Load())
 		}
@@ -262,7 +264,7 @@ func TestNoDowngrade(t *testing.T) {
 func TestBrokenAuthFileIsAnAuthError(t *testing.T) {
 	t.Parallel()
 	r := push.Registry{Keychain: auth.Keychain(func(k string) string { return map[string]string{"DOCKER_AUTH_CONFIG": "{"}[k] })}
-	_, err := r.Push(t.Context(), sample(t), []string{"127.0.0.1:1/a:1"}, push.Options{})
+	_, err := r.Push(t.Context(), imagetest.Sample(t), []string{"127.0.0.1:1/a:1"}, push.Options{})
 	var pe *push.Error
 	if !errors.As(err, &pe) || !pe.Unauthorized() || !strings.Contains(err.Error(), "DOCKER_AUTH_CONFIG") {
 		t.Errorf("Push = %v, want an authentication error that names DOCKER_AUTH_CONFIG", err)

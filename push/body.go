@@ -6,6 +6,9 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+
+	"github.com/pyimg/pyimg/internal/patience"
+	"github.com/pyimg/pyimg/push/oci"
 )
 
 // A sourceError is the fault of what is being sent, not of the registry: trying again would not help.
@@ -22,20 +25,20 @@ var errSent = errors.New("the body was sent already")
 // hang in their source hold up nothing else: to close it then leaves that to the read.
 type reading struct {
 	mu      sync.Mutex
-	checked *checked // under mu
-	shut    bool     // under mu: checked is closed
+	checked *oci.Reader // under mu
+	shut    bool        // under mu: checked is closed
 
 	closed atomic.Bool
 	at     atomic.Int64          // how much was read
 	fault  atomic.Pointer[error] // of the source
 }
 
-func openReading(b blob) (*reading, error) {
-	rc, err := b.open()
+func openReading(b oci.Blob) (*reading, error) {
+	rc, err := b.Open()
 	if err != nil {
 		return nil, &sourceError{err}
 	}
-	return &reading{checked: newChecked(rc, b.desc)}, nil
+	return &reading{checked: oci.NewReader(rc, b.Desc)}, nil
 }
 
 func (r *reading) Read(p []byte) (int, error) {
@@ -53,8 +56,8 @@ func (r *reading) read(p []byte) (int, error) {
 		return 0, errSent
 	}
 	n, err := r.checked.Read(p)
-	if r.checked.err != nil {
-		r.fault.CompareAndSwap(nil, &r.checked.err)
+	if fault := r.checked.Fault(); fault != nil {
+		r.fault.CompareAndSwap(nil, &fault)
 	}
 	r.at.Add(int64(n))
 	return n, err
@@ -75,9 +78,9 @@ func (r *reading) Close() {
 
 // skip reads up to an offset without sending anything.
 func (r *reading) skip(ctx context.Context, to int64) error {
-	_, err := io.CopyN(cancellable(ctx, io.Discard), r, to-r.at.Load())
-	if source := r.sourceErr(); source != nil {
-		return &sourceError{source}
+	_, err := io.CopyN(patience.Writer(ctx, io.Discard), r, to-r.at.Load())
+	if Source := r.sourceErr(); Source != nil {
+		return &sourceError{Source}
 	}
 	return err
 }

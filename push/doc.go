@@ -1,8 +1,7 @@
-// Package push carries finished images to where they are used: a registry, an OCI layout directory, an OCI archive, a
-// docker-loadable archive; and brings them back from there.
+// Package push carries finished images to registries, and brings them back from there.
 //
 // It sees OCI types alone and takes every image as a [v1.ImageIndex]; a reference that names a single image manifest
-// comes as an index of one, and [Root] tells what was named, so that its digest stays what it was.
+// comes as an index of one, and [oci.Root] tells what was named, so that its digest stays what it was.
 //
 //   - [Registry.Push] sends what a registry lacks: layers and configs, then the manifests from the leaves up, and the
 //     tags when all of that is there. When anything fails before, no tag has moved. One limit holds for all uploads of
@@ -10,11 +9,12 @@
 //     [Registry.Begin] does the same in two steps, so that logging in goes on while the image is being made.
 //   - [Registry.Join] makes one index of images that several machines pushed by digest. [Registry.Attach] pushes what
 //     refers to an image, and [Registry.Referrers] lists it.
-//   - [WriteLayout], [WriteArchive] and [WriteDockerArchive] write beside the target and rename; two processes may write
-//     one layout.
-//   - [Registry.Get] and [ReadLayout] read. What they return is lazy: layers are read when they are asked for.
-//   - [github.com/pyimg/pyimg/push/auth] finds credentials. They go to the host that they belong to (and to the token server that this host
-//     names), never along a redirect, and over plain http only where that was asked for.
+//   - [Registry.Get] reads. What it returns is lazy: layers are read when they are asked for. [Images] finds single images,
+//     on disk or in a registry.
+//   - Credentials (package auth finds them) go to the host that they belong to, and to the token server that this host
+//     names, never along a redirect, and over plain http only where that was asked for.
+//
+// Package oci has what images are made of, package disk keeps them in layouts and archives.
 //
 // Whatever passes through is hashed on its way: a manifest, config or layer whose bytes are not those of its digest is an
 // error, wherever it came from. Nothing holds a layer in memory. Errors are [*Error] where a registry or a network was

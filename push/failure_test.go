@@ -11,7 +11,11 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/pyimg/pyimg/internal/imagetest"
 	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/push/disk"
+	"github.com/pyimg/pyimg/push/oci"
 )
 
 // lying is a layer that sends other bytes than its digest names.
@@ -41,17 +45,17 @@ func TestLyingLayer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newServer(t, nil)
-			honest := image(t, "amd64", layer(t, 100_000))
-			idx := lyingIndex{index(map[string]v1.Image{"amd64": honest}), lyingImage{honest, change}}
+			honest := imagetest.Image(t, "amd64", imagetest.Layer(t, 100_000))
+			idx := lyingIndex{imagetest.Index(map[string]v1.Image{"amd64": honest}), lyingImage{honest, change}}
 			_, err := anonymous().Push(t.Context(), idx, []string{s.host() + "/a:1"}, push.Options{})
-			var mismatch *push.MismatchError
+			var mismatch *oci.MismatchError
 			if !errors.As(err, &mismatch) {
 				t.Errorf("Push = %v, want a MismatchError", err)
 			}
 			if log := s.log(); count(log, "PUT 1")+count(log, "PUT sha256") != 0 {
 				t.Errorf("manifests were pushed: %q", log)
 			}
-			if err := push.WriteLayout(t.Context(), t.TempDir(), "", idx); !errors.As(err, &mismatch) {
+			if err := disk.WriteLayout(t.Context(), t.TempDir(), "", idx); !errors.As(err, &mismatch) {
 				t.Errorf("WriteLayout = %v, want a MismatchError", err)
 			}
 		})
@@ -81,10 +85,10 @@ func (i lyingIndex) Image(v1.Hash) (v1.Image, error) { return i.image, nil }
 func TestLyingManifest(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil)
-	honest, other := image(t, "amd64", layer(t, 10)), image(t, "amd64", layer(t, 20))
-	idx := lyingIndex{index(map[string]v1.Image{"amd64": honest}), other}
+	honest, other := imagetest.Image(t, "amd64", imagetest.Layer(t, 10)), imagetest.Image(t, "amd64", imagetest.Layer(t, 20))
+	idx := lyingIndex{imagetest.Index(map[string]v1.Image{"amd64": honest}), other}
 	_, err := anonymous().Push(t.Context(), idx, []string{s.host() + "/a:1"}, push.Options{})
-	var mismatch *push.MismatchError
+	var mismatch *oci.MismatchError
 	if !errors.As(err, &mismatch) {
 		t.Errorf("Push = %v, want a MismatchError", err)
 	}
@@ -100,7 +104,7 @@ func TestRegistryStoresOtherBytes(t *testing.T) {
 		w.WriteHeader(http.StatusCreated)
 		return true
 	})
-	_, err := anonymous().Push(t.Context(), sample(t), []string{s.host() + "/a:1"}, push.Options{})
+	_, err := anonymous().Push(t.Context(), imagetest.Sample(t), []string{s.host() + "/a:1"}, push.Options{})
 	if err == nil || count(s.log(), "PUT 1") != 0 {
 		t.Errorf("Push = %v, want an error before the tag", err)
 	}
@@ -111,25 +115,25 @@ func TestCancel(t *testing.T) {
 	t.Parallel()
 	hang := make(chan struct{})
 	t.Cleanup(func() { close(hang) })
-	img := image(t, "amd64", layer(t, 100))
+	img := imagetest.Image(t, "amd64", imagetest.Layer(t, 100))
 	for _, tt := range []struct {
 		name   string
 		idx    v1.ImageIndex
 		answer func(w http.ResponseWriter, r *http.Request) bool
 	}{
-		{"registry hangs", sample(t), func(_ http.ResponseWriter, r *http.Request) bool {
+		{"registry hangs", imagetest.Sample(t), func(_ http.ResponseWriter, r *http.Request) bool {
 			if isUpload(r) {
 				_, _ = io.Copy(io.Discard, r.Body) // else the server does not see the client go
 				<-r.Context().Done()
 			}
 			return isUpload(r)
 		}},
-		{"retry waits", sample(t), func(w http.ResponseWriter, r *http.Request) bool {
+		{"retry waits", imagetest.Sample(t), func(w http.ResponseWriter, r *http.Request) bool {
 			w.Header().Set("Retry-After", "30")
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return true
 		}},
-		{"layer hangs", lyingIndex{index(map[string]v1.Image{"amd64": img}), stuckImage{img, hang}}, nil},
+		{"layer hangs", lyingIndex{imagetest.Index(map[string]v1.Image{"amd64": img}), stuckImage{img, hang}}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newServer(t, tt.answer)

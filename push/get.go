@@ -2,7 +2,6 @@ package push
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,13 +12,15 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
-	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/pyimg/pyimg/internal/patience"
+	"github.com/pyimg/pyimg/push/oci"
 )
 
-// Get reads what a reference names: an index, or a single image as an index of one (see [Root]). Configs and layers are
+// Get reads what a reference names: an index, or a single image as an index of one (see [oci.Root]). Configs and layers are
 // read when they are asked for, as long as ctx lasts.
 func (r Registry) Get(ctx context.Context, ref string) (v1.ImageIndex, error) {
-	return promptly(ctx, func() (v1.ImageIndex, error) { return r.get(ctx, ref) })
+	return patience.Promptly(ctx, func() (v1.ImageIndex, error) { return r.get(ctx, ref) })
 }
 
 func (r Registry) get(ctx context.Context, s string) (v1.ImageIndex, error) {
@@ -35,21 +36,9 @@ func (r Registry) get(ctx context.Context, s string) (v1.ImageIndex, error) {
 	if err != nil {
 		return nil, err
 	}
-	desc.MediaType = kindOf(desc.MediaType, raw)
-	idx, err := openRoot(repo.source(ctx), desc, raw)
+	desc.MediaType = oci.MediaType(desc.MediaType, raw)
+	idx, err := oci.Open(repo.source(ctx), desc, raw)
 	return idx, repo.fail(fmt.Sprintf("reading image %q", identifier(ref)), err)
-}
-
-// kindOf is the media type of a manifest: that of the answer's header or, where a server of plain files says something
-// else there, the one that the manifest states.
-func kindOf(said types.MediaType, raw []byte) types.MediaType {
-	var m struct {
-		MediaType types.MediaType `json:"mediaType"`
-	}
-	if said.IsIndex() || said.IsImage() || json.Unmarshal(raw, &m) != nil || m.MediaType == "" {
-		return said
-	}
-	return m.MediaType
 }
 
 // connect opens a repository that is asked for one thing.
@@ -70,7 +59,7 @@ func identifier(ref name.Reference) string {
 }
 
 // source reads from the repository as long as ctx lasts.
-func (s *repository) source(ctx context.Context) source {
+func (s *repository) source(ctx context.Context) oci.Source {
 	return remoteSource{
 		readManifest: func(desc v1.Descriptor) ([]byte, error) {
 			_, raw, err := s.getManifest(ctx, desc.Digest.String())
@@ -88,15 +77,15 @@ type remoteSource struct {
 	openBlob     func(v1.Descriptor) (io.ReadCloser, error)
 }
 
-func (s remoteSource) manifest(desc v1.Descriptor) ([]byte, error) {
+func (s remoteSource) Manifest(desc v1.Descriptor) ([]byte, error) {
 	raw, err := s.readManifest(desc)
 	if err == nil {
-		err = checkBytes(raw, desc)
+		err = oci.Check(raw, desc)
 	}
 	return raw, err
 }
 
-func (s remoteSource) blob(desc v1.Descriptor) (io.ReadCloser, error) { return s.openBlob(desc) }
+func (s remoteSource) Blob(desc v1.Descriptor) (io.ReadCloser, error) { return s.openBlob(desc) }
 
 // An absentError is a manifest or blob that an index or a manifest of the registry names, and that is not there.
 type absentError struct{ error }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/random"
 
 	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/push/disk"
 )
 
 func TestImages(t *testing.T) {
@@ -30,7 +31,7 @@ func TestImages(t *testing.T) {
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{Platform: &p}})
 	}
 	dir := filepath.Join(t.TempDir(), "layout")
-	if err := push.WriteLayout(t.Context(), dir, "latest", index); err != nil {
+	if err := disk.WriteLayout(t.Context(), dir, "latest", index); err != nil {
 		t.Fatal(err)
 	}
 	images := push.Images{}

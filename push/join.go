@@ -11,6 +11,9 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/pyimg/pyimg/internal/patience"
+	"github.com/pyimg/pyimg/push/oci"
 )
 
 // Join makes every reference of refs name an index of all images that the sources name, in the order of the sources:
@@ -18,7 +21,7 @@ import (
 // source indexes state as an annotation the new one states too, and annotations beside it, so that joined parts of one
 // image have the digest of the whole. Blobs are sent only where a target's repository lacks them.
 func (r Registry) Join(ctx context.Context, refs, sources []string, annotations map[string]string, o Options) (Result, error) {
-	return promptly(ctx, func() (Result, error) { return r.join(ctx, refs, sources, annotations, o) })
+	return patience.Promptly(ctx, func() (Result, error) { return r.join(ctx, refs, sources, annotations, o) })
 }
 
 func (r Registry) join(ctx context.Context, refs, sources []string, annotations map[string]string, o Options) (Result, error) {
@@ -44,8 +47,8 @@ func (r Registry) join(ctx context.Context, refs, sources []string, annotations 
 		if o.present[repo] == nil {
 			o.present[repo] = map[v1.Hash]bool{}
 		}
-		for _, b := range g.blobs() {
-			o.present[repo][b.desc.Digest] = true
+		for _, b := range g.Blobs() {
+			o.present[repo][b.Desc.Digest] = true
 		}
 		mountable := slices.ContainsFunc(targets, func(w wanted) bool { return w.repo.RegistryStr() == ref.Context().RegistryStr() })
 		if mountable && !slices.Contains(o.MountFrom, repo) {
@@ -59,28 +62,28 @@ func (r Registry) join(ctx context.Context, refs, sources []string, annotations 
 }
 
 // joinOne adds what one source names.
-func (r Registry) joinOne(ctx context.Context, j *joined, source string, first bool) (*graph, error) {
-	idx, err := r.get(ctx, source)
+func (r Registry) joinOne(ctx context.Context, j *joined, Source string, first bool) (*oci.Graph, error) {
+	idx, err := r.get(ctx, Source)
 	if err != nil {
 		return nil, err
 	}
-	g, err := newGraph(idx)
+	g, err := oci.Walk(idx)
 	if err != nil {
-		return nil, fmt.Errorf("joining %q: %w", source, err)
+		return nil, fmt.Errorf("joining %q: %w", Source, err)
 	}
 	im, err := idx.IndexManifest()
 	if err != nil {
-		return nil, fmt.Errorf("joining %q: %w", source, err)
+		return nil, fmt.Errorf("joining %q: %w", Source, err)
 	}
-	if _, one := idx.(*single); !one {
+	if g.Root.Desc.MediaType.IsIndex() {
 		j.agree(im.Annotations, first || !j.indexes)
 		j.indexes = true
 	}
 	for i, d := range im.Manifests {
-		if !d.MediaType.IsImage() || i >= len(g.images) {
-			return nil, fmt.Errorf("joining %q: it holds %q of media type %q, expected images alone", source, d.Digest, d.MediaType)
+		if !d.MediaType.IsImage() || i >= len(g.Images) {
+			return nil, fmt.Errorf("joining %q: it holds %q of media type %q, expected images alone", Source, d.Digest, d.MediaType)
 		}
-		if err := j.add(d, g, source); err != nil {
+		if err := j.add(d, g, Source); err != nil {
 			return nil, err
 		}
 	}
@@ -107,22 +110,22 @@ func (j *joined) agree(annotations map[string]string, first bool) {
 }
 
 // add adds an image. The same one twice counts once; two for one platform are a mistake.
-func (j *joined) add(d v1.Descriptor, g *graph, source string) error {
+func (j *joined) add(d v1.Descriptor, g *oci.Graph, Source string) error {
 	if j.images[d.Digest] != nil {
 		return nil
 	}
 	for i, other := range j.manifest.Manifests {
 		if p := d.Platform; p != nil && p.OS != "unknown" && other.Platform != nil && other.Platform.Equals(*p) {
-			return fmt.Errorf("joining %q: %s is in %q already, with another digest", source, p, j.sources[i])
+			return fmt.Errorf("joining %q: %s is in %q already, with another digest", Source, p, j.sources[i])
 		}
 	}
-	at := slices.IndexFunc(g.platforms, func(p Platform) bool { return p.Digest == d.Digest.String() })
+	at := slices.IndexFunc(g.Platforms, func(p oci.Platform) bool { return p.Digest == d.Digest.String() })
 	if at < 0 {
-		return fmt.Errorf("joining %q: image %q was not found in it", source, d.Digest)
+		return fmt.Errorf("joining %q: image %q was not found in it", Source, d.Digest)
 	}
-	j.images[d.Digest] = g.images[at]
+	j.images[d.Digest] = g.Images[at]
 	j.manifest.Manifests = append(j.manifest.Manifests, d)
-	j.sources = append(j.sources, source)
+	j.sources = append(j.sources, Source)
 	return nil
 }
 
@@ -141,7 +144,7 @@ func (j *joined) seal(annotations map[string]string) (err error) {
 }
 
 func (j *joined) MediaType() (types.MediaType, error) { return types.OCIImageIndex, nil }
-func (j *joined) Digest() (v1.Hash, error)            { return sha256Of(j.raw), nil }
+func (j *joined) Digest() (v1.Hash, error)            { return oci.SHA256(j.raw), nil }
 func (j *joined) Size() (int64, error)                { return int64(len(j.raw)), nil }
 func (j *joined) RawManifest() ([]byte, error)        { return j.raw, nil }
 func (j *joined) IndexManifest() (*v1.IndexManifest, error) {

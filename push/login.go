@@ -18,6 +18,7 @@ import (
 
 	"github.com/pyimg/pyimg/internal/patience"
 	"github.com/pyimg/pyimg/push/auth"
+	"github.com/pyimg/pyimg/push/oci"
 )
 
 const (
@@ -354,7 +355,7 @@ func (l *login) answer(resp *http.Response, err error) (token, error) {
 	if err := checkStatus(resp, http.StatusOK); err != nil {
 		return t, err
 	}
-	raw, err := readBounded(resp.Body, maxToken)
+	raw, err := oci.ReadAll(resp.Body, maxToken)
 	if err != nil {
 		return t, err
 	}

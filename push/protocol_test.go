@@ -13,6 +13,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/pyimg/pyimg/internal/fixture"
+	"github.com/pyimg/pyimg/internal/imagetest"
 	"github.com/pyimg/pyimg/push"
 )
 
@@ -30,20 +31,20 @@ func images(t *testing.T, layers int) v1.ImageIndex {
 	t.Helper()
 	var ls []v1.Layer
 	for range layers {
-		ls = append(ls, layer(t, 1000))
+		ls = append(ls, imagetest.Layer(t, 1000))
 	}
-	idx := index(map[string]v1.Image{"amd64": image(t, "amd64", ls...)})
-	digest(t, idx)
+	idx := imagetest.Index(map[string]v1.Image{"amd64": imagetest.Image(t, "amd64", ls...)})
+	imagetest.Digest(t, idx)
 	return idx
 }
 
 func TestRoundTrips(t *testing.T) {
 	t.Parallel()
-	shared, old, fresh := layer(t, 3000), layer(t, 2000), layer(t, 2001)
-	before := index(map[string]v1.Image{"amd64": image(t, "amd64", shared, old), "arm64": image(t, "arm64", shared, old)})
-	after := index(map[string]v1.Image{"amd64": image(t, "amd64", shared, fresh), "arm64": image(t, "arm64", shared, fresh)})
-	digest(t, before)
-	digest(t, after)
+	shared, old, fresh := imagetest.Layer(t, 3000), imagetest.Layer(t, 2000), imagetest.Layer(t, 2001)
+	before := imagetest.Index(map[string]v1.Image{"amd64": imagetest.Image(t, "amd64", shared, old), "arm64": imagetest.Image(t, "arm64", shared, old)})
+	after := imagetest.Index(map[string]v1.Image{"amd64": imagetest.Image(t, "amd64", shared, fresh), "arm64": imagetest.Image(t, "arm64", shared, fresh)})
+	imagetest.Digest(t, before)
+	imagetest.Digest(t, after)
 	bubble(t, func(t *testing.T) {
 		reg := guardedRegistry()
 		client := withPassword(&wire{handler: reg, trip: time.Second})
@@ -99,12 +100,12 @@ func TestKnownBlobsAreNotAskedFor(t *testing.T) {
 	t.Parallel()
 	var ls []v1.Layer
 	for range 60 {
-		ls = append(ls, layer(t, 100))
+		ls = append(ls, imagetest.Layer(t, 100))
 	}
-	before := index(map[string]v1.Image{"amd64": image(t, "amd64", ls...)})
-	after := index(map[string]v1.Image{"amd64": image(t, "amd64", append(ls, layer(t, 101))...)})
-	digest(t, before)
-	digest(t, after)
+	before := imagetest.Index(map[string]v1.Image{"amd64": imagetest.Image(t, "amd64", ls...)})
+	after := imagetest.Index(map[string]v1.Image{"amd64": imagetest.Image(t, "amd64", append(ls, imagetest.Layer(t, 101))...)})
+	imagetest.Digest(t, before)
+	imagetest.Digest(t, after)
 	bubble(t, func(t *testing.T) {
 		reg := fixture.NewRegistry()
 		client := through(&wire{handler: reg})
@@ -116,9 +117,9 @@ func TestKnownBlobsAreNotAskedFor(t *testing.T) {
 		}
 
 		// What a registry lost it must get again, whatever its old manifests say.
-		lost := digest(t, ls[0])
+		lost := imagetest.Digest(t, ls[0])
 		reg.Lose("a", lost)
-		again := index(map[string]v1.Image{"amd64": image(t, "amd64", append(ls, layer(t, 102))...)})
+		again := imagetest.Index(map[string]v1.Image{"amd64": imagetest.Image(t, "amd64", append(ls, imagetest.Layer(t, 102))...)})
 		push1(t, client, again, host+"/a:1")
 		if lost := reg.Unsound(); len(lost) > 0 {
 			t.Errorf("after the registry lost a blob: %q", lost)
@@ -138,13 +139,13 @@ func push1(t *testing.T, client push.Registry, idx v1.ImageIndex, refs ...string
 // TestBodiesAreCutToWhatAProxyTakes: 413 for more than 100 kB.
 func TestBodiesAreCutToWhatAProxyTakes(t *testing.T) {
 	t.Parallel()
-	idx := index(map[string]v1.Image{"amd64": image(t, "amd64", layer(t, 1_000_000), layer(t, 2_000_000))})
-	digest(t, idx)
+	idx := imagetest.Index(map[string]v1.Image{"amd64": imagetest.Image(t, "amd64", imagetest.Layer(t, 1_000_000), imagetest.Layer(t, 2_000_000))})
+	imagetest.Digest(t, idx)
 	bubble(t, func(t *testing.T) {
 		reg := fixture.NewRegistry()
 		reg.MaxBody = 100_000
 		push1(t, through(&wire{handler: reg}), idx, host+"/a:1")
-		if lost := reg.Unsound(); len(lost) > 0 || reg.Tag("a", "1") != digest(t, idx) {
+		if lost := reg.Unsound(); len(lost) > 0 || reg.Tag("a", "1") != imagetest.Digest(t, idx) {
 			t.Errorf("the tag names %q, without %q", reg.Tag("a", "1"), lost)
 		}
 		for _, r := range reg.Requests() {
@@ -173,8 +174,8 @@ func TestProxyThatTakesNothing(t *testing.T) {
 func TestLargeUploadGoesOnWhereItBroke(t *testing.T) {
 	t.Parallel()
 	const size = 33 << 20
-	idx := index(map[string]v1.Image{"amd64": image(t, "amd64", layer(t, size))})
-	digest(t, idx)
+	idx := imagetest.Index(map[string]v1.Image{"amd64": imagetest.Image(t, "amd64", imagetest.Layer(t, size))})
+	imagetest.Digest(t, idx)
 	bubble(t, func(t *testing.T) {
 		reg := fixture.NewRegistry()
 		reg.Fail(fixture.Fault{Method: http.MethodPatch, Times: 1, Lose: true})
@@ -194,8 +195,8 @@ func TestLargeUploadGoesOnWhereItBroke(t *testing.T) {
 
 func TestMount(t *testing.T) {
 	t.Parallel()
-	idx := sample(t)
-	digest(t, idx)
+	idx := imagetest.Sample(t)
+	imagetest.Digest(t, idx)
 	for _, tt := range []struct {
 		name            string
 		refuse          func(scope string) bool
@@ -229,7 +230,7 @@ func TestMount(t *testing.T) {
 
 func TestSecondRepositoryMountsFromTheFirst(t *testing.T) {
 	t.Parallel()
-	idx := sample(t)
+	idx := imagetest.Sample(t)
 	bubble(t, func(t *testing.T) {
 		res := push1(t, withPassword(&wire{handler: guardedRegistry()}), idx, host+"/a:1", host+"/b:1")
 		if res.BlobsSent != 5 || res.BlobsMounted != 5 {
@@ -261,7 +262,7 @@ func TestTagsArePutBack(t *testing.T) {
 			t.Errorf("Push = %v, want an error that says that the tags were put back", err)
 		}
 		got := []string{reg.Tag("a", "1"), reg.Tag("a", "new"), reg.Tag("a", "protected")}
-		if diff := cmp.Diff([]string{digest(t, before), "", ""}, got); diff != "" {
+		if diff := cmp.Diff([]string{imagetest.Digest(t, before), "", ""}, got); diff != "" {
 			t.Errorf("tags (-want +got):\n%s", diff)
 		}
 
@@ -395,10 +396,10 @@ func TestByDigest(t *testing.T) {
 		reg := fixture.NewRegistry()
 		client := through(&wire{handler: reg})
 		res, err := client.Push(t.Context(), idx, []string{host + "/a"}, push.Options{ByDigest: true})
-		if err != nil || res.Refs[0] != host+"/a@"+digest(t, idx) || reg.Tag("a", "latest") != "" {
+		if err != nil || res.Refs[0] != host+"/a@"+imagetest.Digest(t, idx) || reg.Tag("a", "latest") != "" {
 			t.Errorf("Push = %q, %v; latest is %q", res.Refs, err, reg.Tag("a", "latest"))
 		}
-		for _, bad := range []string{host + "/a:1", host + "/a@" + digest(t, idx)} {
+		for _, bad := range []string{host + "/a:1", host + "/a@" + imagetest.Digest(t, idx)} {
 			if err := client.CheckRefs([]string{bad}, push.Options{ByDigest: true}); err == nil {
 				t.Errorf("%q was taken for a push by digest", bad)
 			}
@@ -441,9 +442,9 @@ func benchIndex(b *testing.B) v1.ImageIndex {
 	t := &testing.T{}
 	images := map[string]v1.Image{}
 	for i, arch := range []string{"amd64", "arm64"} {
-		images[arch] = image(t, arch, layer(t, int64(1000+i)), layer(t, int64(2000+i)))
+		images[arch] = imagetest.Image(t, arch, imagetest.Layer(t, int64(1000+i)), imagetest.Layer(t, int64(2000+i)))
 	}
-	return index(images)
+	return imagetest.Index(images)
 }
 
 func FuzzChallenge(f *testing.F) {
@@ -456,7 +457,7 @@ func FuzzChallenge(f *testing.F) {
 			w.WriteHeader(http.StatusUnauthorized)
 		})})
 		client.Tries = 1
-		if _, err := client.Push(t.Context(), index(nil), []string{host + "/a:1"}, push.Options{}); err == nil {
+		if _, err := client.Push(t.Context(), imagetest.Index(nil), []string{host + "/a:1"}, push.Options{}); err == nil {
 			t.Error("pushed to a registry that lets nobody in")
 		}
 	})

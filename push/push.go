@@ -1,6 +1,7 @@
 package push
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -14,7 +15,11 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/pyimg/pyimg/internal/patience"
+	"github.com/pyimg/pyimg/push/oci"
 )
 
 // A Registry is how registries are reached. The zero value works. The host stands in each reference.
@@ -59,12 +64,12 @@ type Task = interface {
 
 // A Result says what a push came to.
 type Result struct {
-	Digest       string     // of the root: what each reference names now
-	MediaType    string     // of the root
-	Size         int64      // of the root's manifest, in bytes
-	Platforms    []Platform // in the order of the index
-	Refs         []string   // REF@DIGEST, in the order asked for
-	Overtaken    []string   // REPOSITORY:TAG that another push moved on before this one had ended
+	Digest       string         // of the root: what each reference names now
+	MediaType    string         // of the root
+	Size         int64          // of the root's manifest, in bytes
+	Platforms    []oci.Platform // in the order of the index
+	Refs         []string       // REF@DIGEST, in the order asked for
+	Overtaken    []string       // REPOSITORY:TAG that another push moved on before this one had ended
 	BlobsSent    int
 	BytesSent    int64 // of the blobs sent, in bytes
 	BlobsMounted int   // taken from another repository of the registry
@@ -72,17 +77,7 @@ type Result struct {
 	Requests     int64 // answered ones, the handshake included
 }
 
-// A Platform is one image of a pushed index.
-type Platform struct {
-	Platform     *v1.Platform // nil where neither index nor config states one
-	Digest       string
-	ManifestSize int64 // in bytes
-	Size         int64 // of config and layers as they travel, in bytes
-	Config       v1.Descriptor
-	Layers       []v1.Descriptor
-}
-
-// Push makes every reference name what idx stands for (see [Root]), and sends for that what is not there yet. All
+// Push makes every reference name what idx stands for (see [oci.Root]), and sends for that what is not there yet. All
 // references are checked before the first request. A tag that names the digest already is left alone, with everything
 // below it. A reference may be REPOSITORY@DIGEST with the digest of the root: it is pushed without a tag.
 //
@@ -101,11 +96,11 @@ func (r Registry) Push(ctx context.Context, idx v1.ImageIndex, refs []string, o 
 // Push does what [Registry.Push] says. It is called once.
 func (s *Session) Push(ctx context.Context, idx v1.ImageIndex) (Result, error) {
 	defer s.Close()
-	return promptly(ctx, func() (Result, error) { return s.push(ctx, idx) })
+	return patience.Promptly(ctx, func() (Result, error) { return s.push(ctx, idx) })
 }
 
 func (s *Session) push(ctx context.Context, idx v1.ImageIndex) (Result, error) {
-	root, err := Root(idx)
+	root, err := oci.Root(idx)
 	if err != nil {
 		return Result{}, err
 	}
@@ -116,12 +111,12 @@ func (s *Session) push(ctx context.Context, idx v1.ImageIndex) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	g, err := newGraph(idx)
+	g, err := oci.Walk(idx)
 	if err != nil {
 		return Result{}, err
 	}
 	p := newPusher(s.registry.Jobs, s.options.Progress)
-	for _, step := range []func(context.Context, *graph, []*target) error{p.learn, p.contents, p.tags, p.verify} {
+	for _, step := range []func(context.Context, *oci.Graph, []*target) error{p.learn, p.contents, p.tags, p.verify} {
 		if err := step(ctx, g, targets); err != nil {
 			return Result{}, err
 		}
@@ -131,7 +126,7 @@ func (s *Session) push(ctx context.Context, idx v1.ImageIndex) (Result, error) {
 
 // Describe is the result of an image that was not pushed: digests and sizes.
 func Describe(idx v1.ImageIndex) (Result, error) {
-	g, err := newGraph(idx)
+	g, err := oci.Walk(idx)
 	if err != nil {
 		return Result{}, err
 	}
@@ -172,8 +167,8 @@ func in(ctx context.Context, places chan struct{}, f func() error) error {
 
 // learn finds out what the images that the tags name now consist of, where that takes fewer round trips than to ask for
 // each blob: two, against one for every [maxAsking] blobs. It is worth no error.
-func (p *pusher) learn(ctx context.Context, g *graph, targets []*target) error {
-	if len(g.layers)+len(g.configs) <= 3*maxAsking {
+func (p *pusher) learn(ctx context.Context, g *oci.Graph, targets []*target) error {
+	if len(g.Layers)+len(g.Configs) <= 3*maxAsking {
 		return nil
 	}
 	var group errgroup.Group
@@ -224,9 +219,26 @@ func (p *pusher) know(ctx context.Context, t *target, digest string) {
 	}
 }
 
+// references are what a manifest names: blobs and manifests, all of which a registry has that took it, and of these the
+// manifests.
+func references(mediaType types.MediaType, raw []byte) (named, manifests []v1.Descriptor) {
+	if mediaType.IsIndex() {
+		im, err := v1.ParseIndexManifest(bytes.NewReader(raw))
+		if err != nil {
+			return nil, nil
+		}
+		return im.Manifests, im.Manifests
+	}
+	man, err := v1.ParseManifest(bytes.NewReader(raw))
+	if err != nil {
+		return nil, nil
+	}
+	return append(man.Layers, man.Config), nil
+}
+
 // contents brings all blobs and manifests to all targets, so that only the tags are left. Where a registry lacks a blob
 // after all, of an image that it has, everything is asked for.
-func (p *pusher) contents(ctx context.Context, g *graph, targets []*target) error {
+func (p *pusher) contents(ctx context.Context, g *oci.Graph, targets []*target) error {
 	for {
 		err := p.blobs(ctx, g, targets)
 		if err == nil {
@@ -258,9 +270,9 @@ func forget(targets []*target) bool {
 
 // blobs brings all layers and configs to all targets. Large ones go first: the last to end is then a small one. Of the
 // repositories of one registry the first gets a blob, the others mount it from there.
-func (p *pusher) blobs(ctx context.Context, g *graph, targets []*target) error {
-	blobs := slices.Concat(g.layers, g.configs)
-	slices.SortStableFunc(blobs, func(a, b blob) int { return cmp.Compare(b.desc.Size, a.desc.Size) })
+func (p *pusher) blobs(ctx context.Context, g *oci.Graph, targets []*target) error {
+	blobs := slices.Concat(g.Layers, g.Configs)
+	slices.SortStableFunc(blobs, func(a, b oci.Blob) int { return cmp.Compare(b.Desc.Size, a.Desc.Size) })
 	group, ctx := errgroup.WithContext(ctx)
 	for _, b := range blobs {
 		for _, ts := range byRegistry(targets) {
@@ -293,11 +305,11 @@ func byRegistry(targets []*target) [][]*target {
 }
 
 // blob sends one blob unless it is there. earlier are targets of the same registry that have it.
-func (p *pusher) blob(ctx context.Context, t *target, b blob, earlier []*target) error {
-	there, from := t.known[b.desc.Digest], ""
+func (p *pusher) blob(ctx context.Context, t *target, b oci.Blob, earlier []*target) error {
+	there, from := t.known[b.Desc.Digest], ""
 	if !there {
 		err := in(ctx, p.asking, func() (err error) {
-			there, from, err = t.find(ctx, b.desc.Digest)
+			there, from, err = t.find(ctx, b.Desc.Digest)
 			return err
 		})
 		if err != nil {
@@ -323,7 +335,7 @@ func (p *pusher) blob(ctx context.Context, t *target, b blob, earlier []*target)
 	return nil
 }
 
-func (p *pusher) count(b blob, there, mounted bool) {
+func (p *pusher) count(b oci.Blob, there, mounted bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
@@ -333,7 +345,7 @@ func (p *pusher) count(b blob, there, mounted bool) {
 		p.mounted++
 	default:
 		p.sent++
-		p.sentBytes += b.desc.Size
+		p.sentBytes += b.Desc.Size
 	}
 }
 
@@ -358,18 +370,18 @@ func (t *target) find(ctx context.Context, digest v1.Hash) (there bool, from str
 
 // manifests brings the manifests by digest, those first that others name. The root goes straight under its tag where there
 // is but one repository: what could refuse it then refuses the first tag. Of several none may move before all are able to.
-func (p *pusher) manifests(ctx context.Context, g *graph, targets []*target) error {
-	for _, level := range append(slices.Clone(g.levels), []manifest{g.root}) {
+func (p *pusher) manifests(ctx context.Context, g *oci.Graph, targets []*target) error {
+	for _, level := range append(slices.Clone(g.Levels), []oci.Manifest{g.Root}) {
 		group, ctx := errgroup.WithContext(ctx)
 		group.SetLimit(maxAsking)
 		for _, m := range level {
 			for _, t := range targets {
-				isRoot := m.desc.Digest == g.root.desc.Digest
-				if t.known[m.desc.Digest] || isRoot && len(targets) == 1 && t.wanted[0].tag != "" {
+				isRoot := m.Desc.Digest == g.Root.Desc.Digest
+				if t.known[m.Desc.Digest] || isRoot && len(targets) == 1 && t.wanted[0].tag != "" {
 					continue
 				}
 				group.Go(func() error {
-					_, err := t.putManifest(ctx, m, m.desc.Digest.String())
+					_, err := t.putManifest(ctx, m, m.Desc.Digest.String())
 					return err
 				})
 			}
@@ -382,17 +394,17 @@ func (p *pusher) manifests(ctx context.Context, g *graph, targets []*target) err
 }
 
 // tags moves the tags. No registry can move two at once, so they go one by one, and are put back where one fails.
-func (p *pusher) tags(ctx context.Context, g *graph, targets []*target) error {
+func (p *pusher) tags(ctx context.Context, g *oci.Graph, targets []*target) error {
 	var moved []move
 	for _, t := range targets {
 		for _, w := range t.wanted {
 			if w.tag == "" {
 				continue
 			}
-			_, err := t.putManifest(ctx, g.root, w.tag)
+			_, err := t.putManifest(ctx, g.Root, w.tag)
 			if lacksBlob(err) && len(moved) == 0 && forget(targets) {
 				if err = p.contents(ctx, g, targets); err == nil {
-					_, err = t.putManifest(ctx, g.root, w.tag)
+					_, err = t.putManifest(ctx, g.Root, w.tag)
 				}
 			}
 			if err != nil {
@@ -440,15 +452,15 @@ func (m move) undo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = m.t.putManifest(ctx, manifest{desc, raw}, m.w.tag)
+	_, err = m.t.putManifest(ctx, oci.Manifest{Desc: desc, Raw: raw}, m.w.tag)
 	return err
 }
 
 // verify asks the registries what the tags name now. Another image there is another push's: ours must still be there.
-func (p *pusher) verify(ctx context.Context, g *graph, targets []*target) error {
+func (p *pusher) verify(ctx context.Context, g *oci.Graph, targets []*target) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxAsking)
-	root := g.root.desc.Digest.String()
+	root := g.Root.Desc.Digest.String()
 	for _, t := range targets {
 		for _, w := range t.wanted {
 			group.Go(func() error { return p.verifyOne(ctx, t, w, root) })
@@ -481,11 +493,11 @@ func (p *pusher) verifyOne(ctx context.Context, t *target, w wanted, root string
 	return nil
 }
 
-func (p *pusher) start(b blob) Task {
+func (p *pusher) start(b oci.Blob) Task {
 	if p.progress == nil {
 		return silent{}
 	}
-	return p.progress.Start("upload", b.desc.Digest.String(), b.desc.Size)
+	return p.progress.Start("upload", b.Desc.Digest.String(), b.Desc.Size)
 }
 
 type silent struct{}
@@ -493,13 +505,13 @@ type silent struct{}
 func (silent) Add(int64)  {}
 func (silent) Done(error) {}
 
-func (p *pusher) result(g *graph, s *Session) Result {
+func (p *pusher) result(g *oci.Graph, s *Session) Result {
 	slices.Sort(p.overtaken)
 	res := Result{
-		Digest:    g.root.desc.Digest.String(),
-		MediaType: string(g.root.desc.MediaType),
-		Size:      g.root.desc.Size,
-		Platforms: g.platforms,
+		Digest:    g.Root.Desc.Digest.String(),
+		MediaType: string(g.Root.Desc.MediaType),
+		Size:      g.Root.Desc.Size,
+		Platforms: g.Platforms,
 		Overtaken: p.overtaken,
 		BlobsSent: p.sent, BytesSent: p.sentBytes, BlobsMounted: p.mounted, BlobsPresent: p.present,
 		Requests: s.answered.Load(),

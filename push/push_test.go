@@ -15,19 +15,22 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
+
+	"github.com/pyimg/pyimg/internal/imagetest"
 	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/push/oci"
 )
 
 func TestPushOrder(t *testing.T) {
 	t.Parallel()
-	s, idx := newServer(t, nil), sample(t)
+	s, idx := newServer(t, nil), imagetest.Sample(t)
 	refs := []string{s.host() + "/a/b:one", s.host() + "/a/b:two"}
 	res, err := anonymous().Push(t.Context(), idx, refs, push.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	log := s.log()
-	root := digest(t, idx)
+	root := imagetest.Digest(t, idx)
 	firstTag := slices.Index(log, "PUT one")
 	for i, line := range log {
 		switch {
@@ -51,7 +54,7 @@ func TestPushOrder(t *testing.T) {
 
 func TestPushCounts(t *testing.T) {
 	t.Parallel()
-	s, idx := newServer(t, nil), sample(t)
+	s, idx := newServer(t, nil), imagetest.Sample(t)
 	first, err := anonymous().Push(t.Context(), idx, []string{s.host() + "/a:1"}, push.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -96,12 +99,12 @@ func TestLayerOpenedOnlyWhenMissing(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil)
 	var opens, closes atomic.Int32
-	img := image(t, "amd64", opened{layer(t, 500), &opens, &closes})
-	digest(t, img) // computed by reading, once
+	img := imagetest.Image(t, "amd64", opened{imagetest.Layer(t, 500), &opens, &closes})
+	imagetest.Digest(t, img) // computed by reading, once
 	opens.Store(0)
 	closes.Store(0)
 	for tag := range 3 {
-		if _, err := anonymous().Push(t.Context(), index(map[string]v1.Image{"amd64": img}), []string{fmt.Sprintf("%s/a:%d", s.host(), tag)}, push.Options{}); err != nil {
+		if _, err := anonymous().Push(t.Context(), imagetest.Index(map[string]v1.Image{"amd64": img}), []string{fmt.Sprintf("%s/a:%d", s.host(), tag)}, push.Options{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -120,11 +123,11 @@ func TestOneLimitForAll(t *testing.T) {
 	})
 	images := map[string]v1.Image{}
 	for _, arch := range []string{"amd64", "arm64", "riscv64", "s390x"} {
-		images[arch] = image(t, arch, layer(t, 100), layer(t, 200), layer(t, 300), layer(t, 400))
+		images[arch] = imagetest.Image(t, arch, imagetest.Layer(t, 100), imagetest.Layer(t, 200), imagetest.Layer(t, 300), imagetest.Layer(t, 400))
 	}
 	r := anonymous()
 	r.Jobs = 3
-	if _, err := r.Push(t.Context(), index(images), []string{s.host() + "/a:1", s.host() + "/b:1"}, push.Options{}); err != nil {
+	if _, err := r.Push(t.Context(), imagetest.Index(images), []string{s.host() + "/a:1", s.host() + "/b:1"}, push.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	if s.peak != 3 {
@@ -135,7 +138,7 @@ func TestOneLimitForAll(t *testing.T) {
 func TestRefsCheckedBeforeAnythingIsSent(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil)
-	_, err := anonymous().Push(t.Context(), sample(t), []string{s.host() + "/a:1", "UPPER/case:x", "host/a:b:c"}, push.Options{})
+	_, err := anonymous().Push(t.Context(), imagetest.Sample(t), []string{s.host() + "/a:1", "UPPER/case:x", "host/a:b:c"}, push.Options{})
 	if err == nil || !strings.Contains(err.Error(), "UPPER/case:x") || !strings.Contains(err.Error(), "host/a:b:c") {
 		t.Errorf("Push = %v, want both bad references named", err)
 	}
@@ -146,7 +149,7 @@ func TestRefsCheckedBeforeAnythingIsSent(t *testing.T) {
 
 func TestReferenceWithPasswordIsNotRepeated(t *testing.T) {
 	t.Parallel()
-	_, err := anonymous().Push(t.Context(), sample(t), []string{"user:hunter2@example.com/a:1"}, push.Options{})
+	_, err := anonymous().Push(t.Context(), imagetest.Sample(t), []string{"user:hunter2@example.com/a:1"}, push.Options{})
 	if err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("Push = %v, want an error without the password", err)
 	}
@@ -154,8 +157,8 @@ func TestReferenceWithPasswordIsNotRepeated(t *testing.T) {
 
 func TestPushByDigest(t *testing.T) {
 	t.Parallel()
-	s, idx := newServer(t, nil), sample(t)
-	ref := s.host() + "/a@" + digest(t, idx)
+	s, idx := newServer(t, nil), imagetest.Sample(t)
+	ref := s.host() + "/a@" + imagetest.Digest(t, idx)
 	res, err := anonymous().Push(t.Context(), idx, []string{ref}, push.Options{})
 	if err != nil || !slices.Equal(res.Refs, []string{ref}) {
 		t.Fatalf("Push = %v, %v", res.Refs, err)
@@ -185,7 +188,7 @@ func TestNoTagMovesOnFailure(t *testing.T) {
 				}
 				return which(r)
 			})
-			_, err := anonymous().Push(t.Context(), sample(t), []string{good.host() + "/a:1", bad.host() + "/a:1"}, push.Options{})
+			_, err := anonymous().Push(t.Context(), imagetest.Sample(t), []string{good.host() + "/a:1", bad.host() + "/a:1"}, push.Options{})
 			var pe *push.Error
 			if !errors.As(err, &pe) || pe.Status != 500 || pe.Host != bad.host() {
 				t.Errorf("Push = %v, want an Error with status 500 of %s", err, bad.host())
@@ -230,7 +233,7 @@ func TestRetries(t *testing.T) {
 				return true
 			})
 			ref := s.host() + "/a:1"
-			if _, err := anonymous().Push(t.Context(), sample(t), []string{ref}, push.Options{}); err != nil {
+			if _, err := anonymous().Push(t.Context(), imagetest.Sample(t), []string{ref}, push.Options{}); err != nil {
 				t.Fatal(err)
 			}
 			pullAndValidate(t, ref)
@@ -261,7 +264,7 @@ func TestRetryAfterIsRespected(t *testing.T) {
 		return true
 	})
 	began := time.Now()
-	if _, err := anonymous().Push(t.Context(), sample(t), []string{s.host() + "/a:1"}, push.Options{}); err != nil {
+	if _, err := anonymous().Push(t.Context(), imagetest.Sample(t), []string{s.host() + "/a:1"}, push.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	if took := time.Since(began); took < time.Second {
@@ -272,20 +275,20 @@ func TestRetryAfterIsRespected(t *testing.T) {
 func TestSingleImageKeepsItsDigest(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, nil)
-	img := image(t, "arm64", layer(t, 100))
-	one, err := push.Wrap(img)
+	img := imagetest.Image(t, "arm64", imagetest.Layer(t, 100))
+	one, err := oci.Wrap(img)
 	if err != nil {
 		t.Fatal(err)
 	}
 	res, err := anonymous().Push(t.Context(), one, []string{s.host() + "/a:1"}, push.Options{})
-	if err != nil || res.Digest != digest(t, img) || res.Platforms[0].Platform.String() != "linux/arm64" {
-		t.Fatalf("Push = %+v, %v, want the image's own digest %s", res, err, digest(t, img))
+	if err != nil || res.Digest != imagetest.Digest(t, img) || res.Platforms[0].Platform.String() != "linux/arm64" {
+		t.Fatalf("Push = %+v, %v, want the image's own digest %s", res, err, imagetest.Digest(t, img))
 	}
 	got, err := anonymous().Get(t.Context(), s.host()+"/a:1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if root, err := push.Root(got); err != nil || root.Digest.String() != digest(t, img) {
+	if root, err := oci.Root(got); err != nil || root.Digest.String() != imagetest.Digest(t, img) {
 		t.Errorf("Get: the root is %v, %v, want the image", root.Digest, err)
 	}
 	if im, err := got.IndexManifest(); err != nil || len(im.Manifests) != 1 || im.Manifests[0].Platform.String() != "linux/arm64" {
@@ -295,13 +298,13 @@ func TestSingleImageKeepsItsDigest(t *testing.T) {
 
 func TestNestedIndex(t *testing.T) {
 	t.Parallel()
-	s, inner := newServer(t, nil), sample(t)
-	outer := mutate.AppendManifests(index(nil), mutate.IndexAddendum{Add: inner})
+	s, inner := newServer(t, nil), imagetest.Sample(t)
+	outer := mutate.AppendManifests(imagetest.Index(nil), mutate.IndexAddendum{Add: inner})
 	if _, err := anonymous().Push(t.Context(), outer, []string{s.host() + "/a:1"}, push.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	log := s.log()
-	if a, b := slices.Index(log, "PUT "+digest(t, inner)), slices.Index(log, "PUT 1"); a < 0 || b < a {
+	if a, b := slices.Index(log, "PUT "+imagetest.Digest(t, inner)), slices.Index(log, "PUT 1"); a < 0 || b < a {
 		t.Errorf("inner index at %d, outer at %d", a, b)
 	}
 }
@@ -333,7 +336,7 @@ func TestProgressSumsUpAfterRetries(t *testing.T) {
 		return false
 	})
 	rec := &recorder{sums: map[string]int64{}}
-	res, err := anonymous().Push(t.Context(), sample(t), []string{s.host() + "/a:1"}, push.Options{Progress: rec})
+	res, err := anonymous().Push(t.Context(), imagetest.Sample(t), []string{s.host() + "/a:1"}, push.Options{Progress: rec})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -356,7 +359,7 @@ func TestErrorNamesWhatWasDone(t *testing.T) {
 		_, _ = fmt.Fprint(w, `{"errors":[{"code":"DENIED","message":"not\u001b[31m yours"}]}`)
 		return true
 	})
-	_, err := anonymous().Push(t.Context(), sample(t), []string{s.host() + "/a/b:1"}, push.Options{})
+	_, err := anonymous().Push(t.Context(), imagetest.Sample(t), []string{s.host() + "/a/b:1"}, push.Options{})
 	var pe *push.Error
 	if !errors.As(err, &pe) || !pe.Unauthorized() {
 		t.Fatalf("Push = %v, want an Error for the lack of rights", err)
@@ -381,7 +384,7 @@ func TestPlainHTTPIsNotGuessed(t *testing.T) {
 		}
 		return nil, errors.New("nobody there")
 	})
-	_, err := r.Push(t.Context(), sample(t), []string{"10.1.2.3:5000/a:1"}, push.Options{})
+	_, err := r.Push(t.Context(), imagetest.Sample(t), []string{"10.1.2.3:5000/a:1"}, push.Options{})
 	if err == nil || !strings.Contains(err.Error(), "--insecure") {
 		t.Errorf("Push = %v, want an error that names --insecure", err)
 	}

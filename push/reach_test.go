@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/pyimg/pyimg/internal/fixture"
+	"github.com/pyimg/pyimg/internal/imagetest"
 	"github.com/pyimg/pyimg/push"
 )
 
@@ -38,7 +39,7 @@ func TestCAFile(t *testing.T) {
 	}{{right, true}, {"", false}, {wrong, false}, {filepath.Join(dir, "missing"), false}} {
 		r := anonymous()
 		r.CAFile, r.Tries = tt.file, 1
-		if _, err := r.Push(t.Context(), sample(t), []string{ref}, push.Options{}); (err == nil) != tt.ok {
+		if _, err := r.Push(t.Context(), imagetest.Sample(t), []string{ref}, push.Options{}); (err == nil) != tt.ok {
 			t.Errorf("with CA file %q: Push = %v", tt.file, err)
 		}
 		if err := r.CheckRefs([]string{ref}, push.Options{}); (err == nil) != (tt.ok || tt.file == "") {
@@ -63,7 +64,7 @@ func TestPlainHTTPByHost(t *testing.T) {
 		return nil, errors.New("nobody there")
 	})
 	for _, host := range []string{"one.example:5000", "one.example", "two.example:5000"} {
-		if _, err := r.Push(t.Context(), sample(t), []string{host + "/a:1"}, push.Options{}); err == nil {
+		if _, err := r.Push(t.Context(), imagetest.Sample(t), []string{host + "/a:1"}, push.Options{}); err == nil {
 			t.Errorf("pushed to %s", host)
 		}
 	}
@@ -91,7 +92,7 @@ func TestTokenServerMustBeBelievable(t *testing.T) {
 			resp.Request = req
 			return resp, nil
 		})
-		_, err := r.Push(t.Context(), sample(t), []string{"registry.example/a:1"}, push.Options{})
+		_, err := r.Push(t.Context(), imagetest.Sample(t), []string{"registry.example/a:1"}, push.Options{})
 		if err == nil || len(asked) != 1 || asked[0] != "registry.example" {
 			t.Errorf("realm %q: Push = %v, asked %q", realm, err, asked)
 		}

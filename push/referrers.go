@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pyimg/pyimg/internal/patience"
+	"github.com/pyimg/pyimg/push/oci"
 )
 
 const (
@@ -32,6 +33,8 @@ const (
 	minLook = 100 * time.Millisecond
 	// maxDescribed bounds how many entries of a list are asked for their artifact type.
 	maxDescribed = 1000
+	// maxAdded bounds how many entries that others added are kept.
+	maxAdded = 1024
 )
 
 // referrersTag is where what is attached is listed without the API. See the OCI distribution-spec, "Referrers Tag Schema".
@@ -96,7 +99,7 @@ func (l *referrers) read(ctx context.Context) (*v1.IndexManifest, string, error)
 		l.first = list
 	}
 	for _, d := range list.Manifests {
-		if !lists(l.first.Manifests, d) && !lists(l.adding, d) && len(l.adding) < maxManifests {
+		if !lists(l.first.Manifests, d) && !lists(l.adding, d) && len(l.adding) < maxAdded {
 			l.adding = append(l.adding, d)
 		}
 	}
@@ -122,7 +125,7 @@ func (l *referrers) add(ctx context.Context) (wrote bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	m := manifest{v1.Descriptor{MediaType: types.OCIImageIndex, Digest: sha256Of(raw), Size: int64(len(raw))}, raw}
+	m := oci.Manifest{Desc: v1.Descriptor{MediaType: types.OCIImageIndex, Digest: oci.SHA256(raw), Size: int64(len(raw))}, Raw: raw}
 	h := http.Header{}
 	if etag != "" {
 		h.Set("If-Match", etag)
@@ -179,7 +182,7 @@ func (r Registry) Referrers(ctx context.Context, ref, artifactType string) (subj
 		subject v1.Descriptor
 		list    []v1.Descriptor
 	}
-	out, err := promptly(ctx, func() (listing, error) {
+	out, err := patience.Promptly(ctx, func() (listing, error) {
 		s, subject, err := r.subject(ctx, ref, "pull")
 		if err != nil {
 			return listing{}, err

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/pyimg/pyimg/push/oci"
 )
 
 // CheckRefs reports all references that could not be pushed to with these options, before anything is done for them.
@@ -102,7 +104,7 @@ func (r Registry) checkMount(s string, targets []wanted) error {
 func (r Registry) parseRepository(s string) (name.Repository, error) {
 	repo, err := name.NewRepository(s)
 	if err != nil && !strings.ContainsAny(s, ":@") {
-		return name.Repository{}, fmt.Errorf("a repository to mount from is of the form HOST/REPOSITORY: %w", whyNot(s, err))
+		return name.Repository{}, fmt.Errorf("a repository to mount from is of the form HOST/REPOSITORY: %w", oci.ExplainReference(s, err))
 	}
 	if err != nil || strings.Contains(s, "://") {
 		return name.Repository{}, errors.New("a repository to mount from is of the form HOST/REPOSITORY, without a tag") // not repeated: it may hold a password
@@ -122,27 +124,7 @@ func (r Registry) parse(s string) (name.Reference, error) {
 		ref, err = name.ParseReference(s, name.Insecure)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reference %q is not of the form HOST/REPOSITORY:TAG: %w", s, whyNot(s, err))
+		return nil, fmt.Errorf("reference %q is not of the form HOST/REPOSITORY:TAG: %w", s, oci.ExplainReference(s, err))
 	}
 	return ref, nil
-}
-
-// whyNot is why a text is no reference, where that is simple to say.
-func whyNot(s string, err error) error {
-	host, path, ok := strings.Cut(s, "/")
-	if !ok || !strings.ContainsAny(host, ".:") && host != "localhost" {
-		host, path = "", s
-	}
-	repo, rest := path, ""
-	if at := strings.IndexAny(path, ":@"); at >= 0 {
-		repo, rest = path[:at], path[at:]
-	}
-	lower := strings.ToLower(repo) + rest
-	if host != "" {
-		lower = host + "/" + lower
-	}
-	if _, lerr := name.ParseReference(lower); lerr != nil || lower == s {
-		return err
-	}
-	return fmt.Errorf("repository names are lower case; did you mean %q?", lower)
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/pyimg/pyimg/internal/patience"
 	"github.com/pyimg/pyimg/push/auth"
+	"github.com/pyimg/pyimg/push/oci"
 )
 
 // A repository speaks the distribution protocol. See the OCI distribution specification.
@@ -156,7 +157,7 @@ func (s *repository) headManifest(ctx context.Context, identifier string) (strin
 func (s *repository) getManifest(ctx context.Context, identifier string) (v1.Descriptor, []byte, error) {
 	desc, raw, _, err := s.get(ctx, s.url("manifests", identifier))
 	if err == nil && strings.Contains(identifier, ":") && desc.Digest.String() != identifier {
-		err = &MismatchError{Want: identifier, Got: desc.Digest.String(), Size: desc.Size, GotSize: desc.Size}
+		err = &oci.MismatchError{Want: identifier, Got: desc.Digest.String(), Size: desc.Size, GotSize: desc.Size}
 	}
 	return desc, raw, s.fail(fmt.Sprintf("reading manifest %q", identifier), err)
 }
@@ -171,7 +172,7 @@ func (s *repository) get(ctx context.Context, url string) (desc v1.Descriptor, r
 		return v1.Descriptor{}, nil, "", err
 	}
 	mediaType, _, _ := strings.Cut(resp.Get("Content-Type"), ";")
-	desc = v1.Descriptor{MediaType: types.MediaType(mediaType), Digest: sha256Of(raw), Size: int64(len(raw))}
+	desc = v1.Descriptor{MediaType: types.MediaType(mediaType), Digest: oci.SHA256(raw), Size: int64(len(raw))}
 	return desc, raw, resp.Get("ETag"), nil
 }
 
@@ -189,22 +190,22 @@ func (s *repository) getOnce(ctx context.Context, url string) (http.Header, []by
 	if err := checkStatus(resp, http.StatusOK); err != nil {
 		return nil, nil, err
 	}
-	raw, err := readBounded(resp.Body, maxManifest)
+	raw, err := oci.ReadAll(resp.Body, oci.MaxManifest)
 	return resp.Header, raw, err
 }
 
 // putManifest stores a manifest under a tag or under its digest, and gives the answer.
-func (s *repository) putManifest(ctx context.Context, m manifest, identifier string) (*http.Response, error) {
+func (s *repository) putManifest(ctx context.Context, m oci.Manifest, identifier string) (*http.Response, error) {
 	return s.putManifestIf(s.storing().Context(ctx), m, identifier, http.Header{})
 }
 
 // putManifestIf is putManifest with a condition in the header, and with the tries of ctx.
-func (s *repository) putManifestIf(ctx context.Context, m manifest, identifier string, h http.Header) (*http.Response, error) {
+func (s *repository) putManifestIf(ctx context.Context, m oci.Manifest, identifier string, h http.Header) (*http.Response, error) {
 	op := fmt.Sprintf("pushing manifest %q", identifier)
-	h.Set("Content-Type", string(m.desc.MediaType))
-	resp, err := s.do(ctx, http.MethodPut, s.url("manifests", identifier), h, bytes.NewReader(m.raw), http.StatusCreated, http.StatusOK, http.StatusAccepted)
+	h.Set("Content-Type", string(m.Desc.MediaType))
+	resp, err := s.do(ctx, http.MethodPut, s.url("manifests", identifier), h, bytes.NewReader(m.Raw), http.StatusCreated, http.StatusOK, http.StatusAccepted)
 	if err == nil {
-		err = sameDigest(resp, m.desc.Digest)
+		err = sameDigest(resp, m.Desc.Digest)
 	}
 	return resp, s.fail(op, err)
 }

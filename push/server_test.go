@@ -1,15 +1,10 @@
 package push_test
 
 import (
-	"bytes"
-	"errors"
 	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,12 +12,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/registry"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/random"
-	"github.com/google/go-containerregistry/pkg/v1/tarball"
-	"github.com/google/go-containerregistry/pkg/v1/types"
+
 	"github.com/pyimg/pyimg/push"
 )
 
@@ -110,84 +100,4 @@ func count(lines []string, prefix string) int {
 // anonymous knows nothing of the machine that the test runs on, and is quick to give up.
 func anonymous() push.Registry {
 	return push.Registry{Keychain: authn.NewMultiKeychain(), Backoff: time.Millisecond}
-}
-
-// layer makes a layer of random bytes, compressed once and not at each read.
-func layer(t *testing.T, size int64) v1.Layer {
-	t.Helper()
-	l, err := random.Layer(size, types.OCILayer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := l.Compressed()
-	if err != nil {
-		t.Fatal(err)
-	}
-	content, err := io.ReadAll(r)
-	if err := errors.Join(err, r.Close()); err != nil {
-		t.Fatal(err)
-	}
-	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil }
-	if l, err = tarball.LayerFromOpener(open, tarball.WithMediaType(types.OCILayer)); err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
-
-// image makes an image for linux on arch.
-func image(t *testing.T, arch string, layers ...v1.Layer) v1.Image {
-	t.Helper()
-	img, err := mutate.ConfigFile(mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON),
-		&v1.ConfigFile{OS: "linux", Architecture: arch, Config: v1.Config{Cmd: []string{"/hello"}}, RootFS: v1.RootFS{Type: "layers"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if img, err = mutate.AppendLayers(img, layers...); err != nil {
-		t.Fatal(err)
-	}
-	return img
-}
-
-func index(images map[string]v1.Image) v1.ImageIndex {
-	idx := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
-	arches := make([]string, 0, len(images))
-	for arch := range images {
-		arches = append(arches, arch)
-	}
-	slices.Sort(arches)
-	for _, arch := range arches {
-		idx = mutate.AppendManifests(idx, mutate.IndexAddendum{Add: images[arch], Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: arch}}})
-	}
-	return idx
-}
-
-// sample is an index of two platforms with two layers each, of which they share one.
-func sample(t *testing.T) v1.ImageIndex {
-	t.Helper()
-	shared := layer(t, 3000)
-	return index(map[string]v1.Image{
-		"amd64": image(t, "amd64", shared, layer(t, 2000)),
-		"arm64": image(t, "arm64", shared, layer(t, 1000)),
-	})
-}
-
-func digest(t *testing.T, d interface{ Digest() (v1.Hash, error) }) string {
-	t.Helper()
-	h, err := d.Digest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return h.String()
-}
-
-func emptyImage() v1.Image { return empty.Image }
-
-func write(t *testing.T, path, content string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
 }

@@ -17,6 +17,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/pyimg/pyimg/internal/fixture"
+	"github.com/pyimg/pyimg/internal/imagetest"
 	"github.com/pyimg/pyimg/push"
 )
 
@@ -70,14 +71,14 @@ func TestThousandStorms(t *testing.T) {
 	if testing.Short() || raceDetector() {
 		runs = 100
 	}
-	before, after := sample(t), index(map[string]v1.Image{
-		"amd64": image(t, "amd64", layer(t, 150_000), layer(t, 2000), layer(t, 10)),
-		"arm64": image(t, "arm64", layer(t, 100_000), layer(t, 1000), layer(t, 11)),
+	before, after := imagetest.Sample(t), imagetest.Index(map[string]v1.Image{
+		"amd64": imagetest.Image(t, "amd64", imagetest.Layer(t, 150_000), imagetest.Layer(t, 2000), imagetest.Layer(t, 10)),
+		"arm64": imagetest.Image(t, "arm64", imagetest.Layer(t, 100_000), imagetest.Layer(t, 1000), imagetest.Layer(t, 11)),
 	})
 	for _, idx := range []v1.ImageIndex{before, after} {
-		digest(t, idx) // computed once, before goroutines share it
+		imagetest.Digest(t, idx) // computed once, before goroutines share it
 	}
-	old, fresh := digest(t, before), digest(t, after)
+	old, fresh := imagetest.Digest(t, before), imagetest.Digest(t, after)
 	var mu sync.Mutex
 	done, hits := 0, 0
 	var failed []error

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/pyimg/pyimg/internal/patience"
+	"github.com/pyimg/pyimg/push/oci"
 )
 
 const (
@@ -29,7 +30,7 @@ const (
 // An uploading is one blob on its way to one repository.
 type uploading struct {
 	*repository
-	blob
+	oci.Blob
 	task Task
 
 	location *url.URL // nil before it has begun
@@ -41,9 +42,9 @@ type uploading struct {
 
 // upload sends a blob, or mounts it from a repository that has it, and says which of these it was. What fails half-way is
 // resumed where the registry can say how far it came, else it begins anew. Each part that arrives sets the tries back.
-func (s *repository) upload(ctx context.Context, b blob, from string, task Task) (mounted bool, err error) {
-	up := &uploading{repository: s, blob: b, task: task}
-	op := fmt.Sprintf("uploading blob %q (%d bytes)", b.desc.Digest, b.desc.Size)
+func (s *repository) upload(ctx context.Context, b oci.Blob, from string, task Task) (mounted bool, err error) {
+	up := &uploading{repository: s, Blob: b, task: task}
+	op := fmt.Sprintf("uploading blob %q (%d bytes)", b.Desc.Digest, b.Desc.Size)
 	defer up.close()
 	tries := s.storing()
 	ctx = tries.Context(ctx)
@@ -80,7 +81,7 @@ func (up *uploading) attempt(ctx context.Context, from string) (mounted bool, re
 		}
 	}
 	for {
-		left := up.desc.Size - up.offset
+		left := up.Desc.Size - up.offset
 		chunk := min(left, cmp.Or(up.chunk.Load(), left))
 		whole := up.offset == 0 && chunk == left && left <= monolithic
 		var resp *http.Response
@@ -105,7 +106,7 @@ func (up *uploading) attempt(ctx context.Context, from string) (mounted bool, re
 			return false, retryAt, err
 		}
 		if whole || left == 0 {
-			return false, 0, sameDigest(resp, up.desc.Digest)
+			return false, 0, sameDigest(resp, up.Desc.Digest)
 		}
 	}
 }
@@ -161,14 +162,14 @@ func (up *uploading) mayPass(ctx context.Context, err error) bool {
 func (up *uploading) recover(ctx context.Context, err error) (done bool) {
 	if up.ending {
 		up.ending = false
-		if there, err := up.hasBlob(ctx, up.repo, up.desc.Digest); err == nil && there {
-			up.count(up.desc.Size)
+		if there, err := up.hasBlob(ctx, up.repo, up.Desc.Digest); err == nil && there {
+			up.count(up.Desc.Size)
 			return true
 		}
 	}
 	var te *transport.Error
 	lost := errors.As(err, &te) && (te.StatusCode == http.StatusNotFound || te.StatusCode == http.StatusBadRequest)
-	if lost || up.desc.Size <= monolithic && up.offset == 0 {
+	if lost || up.Desc.Size <= monolithic && up.offset == 0 {
 		up.restart()
 		return false
 	}
@@ -187,7 +188,7 @@ func (up *uploading) locate(ctx context.Context) {
 		return
 	}
 	resp, err := up.do(ctx, http.MethodGet, up.location.String(), nil, nil, http.StatusNoContent, http.StatusOK, http.StatusAccepted)
-	if err != nil || !up.follow(resp, up.desc.Size) {
+	if err != nil || !up.follow(resp, up.Desc.Size) {
 		up.restart()
 	}
 	up.count(up.offset)
@@ -219,14 +220,14 @@ func (up *uploading) follow(resp *http.Response, most int64) bool {
 func (up *uploading) begin(ctx context.Context, from string) (mounted bool, err error) {
 	to := up.url("blobs", "uploads/")
 	if from != "" {
-		to += "?" + url.Values{"mount": {up.desc.Digest.String()}, "from": {from}}.Encode()
+		to += "?" + url.Values{"mount": {up.Desc.Digest.String()}, "from": {from}}.Encode()
 	}
 	resp, err := up.do(ctx, http.MethodPost, to, nil, nil, http.StatusAccepted, http.StatusCreated)
 	if err != nil {
 		return false, err
 	}
 	if resp.StatusCode == http.StatusCreated {
-		return true, sameDigest(resp, up.desc.Digest)
+		return true, sameDigest(resp, up.Desc.Digest)
 	}
 	up.location, err = up.where(resp)
 	up.offset = 0
@@ -248,7 +249,7 @@ func (s *repository) where(resp *http.Response) (*url.URL, error) {
 // patch sends the next n bytes.
 func (up *uploading) patch(ctx context.Context, n int64) (*http.Response, error) {
 	var h http.Header
-	if n < up.desc.Size { // all at once goes without, as docker sends it
+	if n < up.Desc.Size { // all at once goes without, as docker sends it
 		h = http.Header{"Content-Range": {fmt.Sprintf("%d-%d", up.offset, up.offset+n-1)}}
 	}
 	resp, err := up.send(ctx, http.MethodPatch, up.location, h, n, http.StatusAccepted, http.StatusCreated, http.StatusNoContent)
@@ -256,7 +257,7 @@ func (up *uploading) patch(ctx context.Context, n int64) (*http.Response, error)
 		return resp, err
 	}
 	before := up.offset
-	if !up.follow(resp, before+n) || n == up.desc.Size {
+	if !up.follow(resp, before+n) || n == up.Desc.Size {
 		up.offset = before + n // the digest will tell
 	}
 	if up.offset <= before {
@@ -269,10 +270,10 @@ func (up *uploading) patch(ctx context.Context, n int64) (*http.Response, error)
 func (up *uploading) end(ctx context.Context, n int64) (*http.Response, error) {
 	to := *up.location
 	q := to.Query()
-	q.Set("digest", up.desc.Digest.String())
+	q.Set("digest", up.Desc.Digest.String())
 	to.RawQuery = q.Encode()
 	up.ending = true
-	return up.send(withSettling(ctx, up.desc.Size), http.MethodPut, &to, nil, n, http.StatusCreated, http.StatusNoContent, http.StatusAccepted)
+	return up.send(withSettling(ctx, up.Desc.Size), http.MethodPut, &to, nil, n, http.StatusCreated, http.StatusNoContent, http.StatusAccepted)
 }
 
 // send makes one request of an upload, with the next n bytes.
@@ -295,12 +296,12 @@ func (up *uploading) send(ctx context.Context, method string, to *url.URL, h htt
 	req.Header.Set("Content-Type", "application/octet-stream")
 	resp, err := up.answer(req, want...)
 	up.counted += body.over()
-	source := up.in.sourceErr()
-	if err != nil || source != nil || body.left.Load() > 0 {
+	Source := up.in.sourceErr()
+	if err != nil || Source != nil || body.left.Load() > 0 {
 		up.close()
 	}
-	if source != nil {
-		return nil, &sourceError{source}
+	if Source != nil {
+		return nil, &sourceError{Source}
 	}
 	return resp, err
 }
@@ -311,7 +312,7 @@ func (up *uploading) seek(ctx context.Context) (err error) {
 		up.close()
 	}
 	if up.in == nil {
-		if up.in, err = openReading(up.blob); err != nil {
+		if up.in, err = openReading(up.Blob); err != nil {
 			return err
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/tree"
 )
 
 // An account is whom a container runs as.
@@ -167,7 +167,7 @@ const (
 )
 
 // may reports whether the account has the permissions on a node itself. See path_resolution(7).
-func (a account) may(n layers.Node, want int64) bool {
+func (a account) may(n tree.Node, want int64) bool {
 	h := n.Entry.Header
 	switch {
 	case !a.known:

@@ -16,12 +16,13 @@ import (
 	"github.com/pyimg/pyimg/assemble/check"
 	"github.com/pyimg/pyimg/internal/fixture"
 	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/tree"
 )
 
 const arch = "x86_64"
 
 // survey learns what a layer of these files holds, as it does of any image's.
-func survey(t *testing.T, name string, files []fixture.File) layers.TreeLayer {
+func survey(t *testing.T, name string, files []fixture.File) tree.Layer {
 	t.Helper()
 	store, err := layers.OpenStore(t.TempDir())
 	if err != nil {
@@ -33,7 +34,7 @@ func survey(t *testing.T, name string, files []fixture.File) layers.TreeLayer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return layers.TreeLayer{Name: name, Entries: s.Entries()}
+	return tree.Layer{Name: name, Entries: s.Entries()}
 }
 
 // An image is one to be checked: base below the layers, unless bare.
@@ -46,14 +47,14 @@ type image struct {
 
 func (im image) check(t *testing.T) []check.Finding {
 	t.Helper()
-	var ls []layers.TreeLayer
+	var ls []tree.Layer
 	if !im.bare {
 		ls = append(ls, survey(t, "base", base()))
 	}
 	for i, files := range im.layers {
 		ls = append(ls, survey(t, fmt.Sprint("layer ", i), files))
 	}
-	tree, odd, err := layers.NewImageTree(ls)
+	tree, odd, err := tree.NewImage(ls)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -330,7 +331,7 @@ func jemalloc(pages uint32) fixture.ELF {
 func TestPageSizeOfJemalloc(t *testing.T) {
 	t.Parallel()
 	for pages, want := range map[uint32]string{0: "cannot be read", 1: "pages of 4 KiB", 4: "pages of 16 KiB", 16: ""} {
-		tree, odd, err := layers.NewImageTree([]layers.TreeLayer{survey(t, "all", []fixture.File{
+		tree, odd, err := tree.NewImage([]tree.Layer{survey(t, "all", []fixture.File{
 			run(fixture.Loader("aarch64"), fixture.ELF{Arch: "aarch64"}), run("usr/lib/libjemalloc.so.2", jemalloc(pages)),
 		})})
 		if err != nil {

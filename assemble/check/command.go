@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/tree"
 )
 
 // A launch is a command line on its way to a program: the image's own, what a script's #! line makes of it, or what env,
@@ -107,12 +107,12 @@ func absolute(command string) string {
 
 // which finds a command as execvp(3) does, in the folders and the working directory of the configuration. called is the
 // path by which it is run.
-func (c *checker) which(command string, paths []string) (called string, n layers.Node, err error) {
+func (c *checker) which(command string, paths []string) (called string, n tree.Node, err error) {
 	return c.whichFrom(c.Config.WorkingDir, command, paths)
 }
 
 // whichFrom is which in another working directory.
-func (c *checker) whichFrom(dir, command string, paths []string) (called string, n layers.Node, err error) {
+func (c *checker) whichFrom(dir, command string, paths []string) (called string, n tree.Node, err error) {
 	if strings.Contains(command, "/") {
 		called = from(dir, command)
 		if n, err = c.Tree.Lookup(called); err != nil {
@@ -142,7 +142,7 @@ func (c *checker) whichFrom(dir, command string, paths []string) (called string,
 }
 
 // program checks what the closure does not find out of a program that must start, and goes on to what that starts.
-func (c *checker) program(l launch, called string, n layers.Node) {
+func (c *checker) program(l launch, called string, n tree.Node) {
 	o := c.objects[n.Path]
 	if o == nil {
 		return

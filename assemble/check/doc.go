@@ -17,7 +17,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/pyimg/pyimg/apk/root"
-	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/tree"
 )
 
 // Severity says how bad a finding is.
@@ -74,8 +74,8 @@ type Image struct {
 	Machine  elf.Machine // EM_NONE where the platform's is not known: files of all machines will do then
 	Bits     int         // of a pointer
 	Config   v1.Config
-	Tree     *layers.Tree
-	Oddities []layers.Oddity // of a tree of NewImageTree
+	Tree     *tree.Tree
+	Oddities []tree.Oddity // of a tree of NewImage
 	// Own tells of a layer whether pyimg made it: it makes none that deletes or hides files of others. nil: none.
 	Own func(layer int) bool
 }
@@ -106,7 +106,7 @@ func Check(im Image) []Finding {
 // A checker is one run of Check.
 type checker struct {
 	Image
-	nodes                []layers.Node // by path
+	nodes                []tree.Node // by path
 	objects              map[string]*object
 	opened               map[string]*object // by any path at which one was looked for; nil where there is none
 	musl                 bool               // the image's C library is musl
@@ -117,7 +117,7 @@ type checker struct {
 	libraries            []stdlib        // filled in on demand
 	started              *pythonRun      // what the container's command starts, where that is a Python
 	followed             map[string]bool // scripts that the container's command leads to
-	runs                 layers.Node     // the program that the container's command leads to, if that was found
+	runs                 tree.Node       // the program that the container's command leads to, if that was found
 	findings             []Finding
 	byName               map[string][]string // paths of libraries, by their last part; filled in on demand
 }
@@ -129,7 +129,7 @@ func (c *checker) find(s Severity, check, at, fix, format string, args ...any) {
 
 // survey learns what the other checks go by.
 func (c *checker) survey() {
-	c.nodes = slices.AppendSeq(make([]layers.Node, 0, c.Tree.Len()), c.Tree.All())
+	c.nodes = slices.AppendSeq(make([]tree.Node, 0, c.Tree.Len()), c.Tree.All())
 	c.objects, c.opened = map[string]*object{}, map[string]*object{}
 	glibc, musl := false, false
 	for _, n := range c.nodes {
@@ -267,7 +267,7 @@ func Owners(packages []root.InstalledPackage) map[string]string {
 }
 
 // Installed reads apk's database out of a root; nil where it has none.
-func Installed(t *layers.Tree) ([]root.InstalledPackage, error) {
+func Installed(t *tree.Tree) ([]root.InstalledPackage, error) {
 	for _, at := range []string{"lib/apk/db/installed", "usr/lib/apk/db/installed"} {
 		if n, err := t.Lookup(at); err == nil && n.Entry.Kept != nil {
 			return root.ReadInstalled(bytes.NewReader(n.Entry.Kept))

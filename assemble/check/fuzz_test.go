@@ -13,6 +13,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/check"
 	"github.com/pyimg/pyimg/internal/fixture"
 	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/tree"
 )
 
 // FuzzCheck feeds the checks a layer of any bytes over the base, and any environment, user and command.
@@ -39,9 +40,9 @@ func FuzzCheck(f *testing.F) {
 		if err != nil {
 			return
 		}
-		tree, odd, err := layers.NewImageTree([]layers.TreeLayer{survey(t, "base", base()), {Name: "x", Entries: s.Entries()}})
+		tree, odd, err := tree.NewImage([]tree.Layer{survey(t, "base", base()), {Name: "x", Entries: s.Entries()}})
 		if err != nil {
-			t.Fatalf("NewImageTree of a layer that was surveyed: %v", err)
+			t.Fatalf("NewImage of a layer that was surveyed: %v", err)
 		}
 		c := cmd(strings.Fields(command)...)
 		c.User, c.WorkingDir, c.Env = user, command, strings.Split(env, " ")

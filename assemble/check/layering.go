@@ -4,7 +4,7 @@ import (
 	"archive/tar"
 	"strings"
 
-	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/tree"
 )
 
 // layering judges how the layers lie over each other.
@@ -13,26 +13,26 @@ func (c *checker) layering() {
 		own := c.Own != nil && c.Own(o.Layer)
 		before := len(c.findings)
 		switch at := "/" + o.Path; o.Kind {
-		case layers.Whiteout:
+		case tree.Whiteout:
 			c.whiteout(o, own)
-		case layers.Clash:
+		case tree.Clash:
 			c.clash(o, own)
-		case layers.Through:
+		case tree.Through:
 			severity := Warning
 			if own || o.Hides > 0 {
 				severity = Error
 			}
 			c.find(severity, "layer-symlink", at, "put the path where the symlink leads",
 				"%s lies below a symlink: %s; some clients replace that by a folder, and what it led to is lost", at, o.Why)
-		case layers.Escape:
+		case tree.Escape:
 			severity := Warning // absolute names are taken for relative ones
 			if strings.Contains(o.Why, "..") {
 				severity = Error
 			}
 			c.find(severity, "layer-escape", at, "make the layer anew with names below its root", "%s: %s", at, o.Why)
-		case layers.Lost:
+		case tree.Lost:
 			c.find(Error, "layer-conflict", at, "move or leave out one of the two", "%s cannot be unpacked: %s", at, o.Why)
-		case layers.Obeyed:
+		case tree.Obeyed:
 			c.find(Error, "overlay-mark", at, "make the layer anew without it, with a whiteout (.wh.NAME) where files are to be deleted",
 				"%s has %s, which overlayfs obeys: docker and podman hide files that other tools show", at, o.Why)
 		}
@@ -48,7 +48,7 @@ func (c *checker) layering() {
 }
 
 // whiteout judges an entry that deletes: usual in images that were built by running commands, nowhere else.
-func (c *checker) whiteout(o layers.Oddity, own bool) {
+func (c *checker) whiteout(o tree.Oddity, own bool) {
 	at := "/" + o.Path
 	switch {
 	case own:
@@ -59,7 +59,7 @@ func (c *checker) whiteout(o layers.Oddity, own bool) {
 	}
 }
 
-func (c *checker) clash(o layers.Oddity, own bool) {
+func (c *checker) clash(o tree.Oddity, own bool) {
 	at := "/" + o.Path
 	n, err := c.Tree.Lstat(o.Path)
 	folder := err == nil && n.IsDir()

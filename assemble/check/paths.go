@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/tree"
 )
 
 // links checks that symlinks lead somewhere.
@@ -38,7 +38,7 @@ func (c *checker) links() {
 
 // isRuntimes reports whether a symlink leads to where the container's runtime mounts something, or programs make things
 // as they run.
-func isRuntimes(n layers.Node) bool {
+func isRuntimes(n tree.Node) bool {
 	to := n.Entry.Header.Linkname
 	if !path.IsAbs(to) {
 		to = path.Join("/", path.Dir(n.Path), to)

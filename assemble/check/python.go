@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/tree"
 )
 
 // A pythonVersion is major and minor, and whether it has no global lock.
@@ -42,7 +42,7 @@ func pythonName(name string) (pythonVersion, bool) {
 // A pythonRun is an interpreter that is started, or the one of PATH.
 type pythonRun struct {
 	called  string // the path by which it is started
-	exe     layers.Node
+	exe     tree.Node
 	version pythonVersion
 	known   bool // version is
 }
@@ -94,14 +94,14 @@ func (c *checker) interpreter() (pythonRun, bool) {
 	return pythonRun{}, false
 }
 
-func (c *checker) pythonRun(called string, n layers.Node) pythonRun {
+func (c *checker) pythonRun(called string, n tree.Node) pythonRun {
 	v, known := c.versionOf(n)
 	return pythonRun{called, n, v, known}
 }
 
 // versionOf finds out a Python's version from its own name, the library that it is linked to, or the only standard library
 // under its prefix.
-func (c *checker) versionOf(n layers.Node) (pythonVersion, bool) {
+func (c *checker) versionOf(n tree.Node) (pythonVersion, bool) {
 	if v, ok := pythonName(path.Base(n.Path)); ok {
 		return v, true
 	}
@@ -158,7 +158,7 @@ func (c *checker) hasLibrary(prefix, dir string) bool {
 }
 
 // mallocOf checks PYTHONMALLOC: a name that this Python does not know ends it at its start (Python/preconfig.c).
-func (c *checker) mallocOf(n layers.Node, v pythonVersion, known bool) {
+func (c *checker) mallocOf(n tree.Node, v pythonVersion, known bool) {
 	value := c.env("PYTHONMALLOC")
 	name := strings.TrimSuffix(value, "_debug")
 	switch {

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/assemble/python"
-	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/tree"
 )
 
 // A moduleKind is what importlib finds for a name.
@@ -118,7 +118,7 @@ func (p *searchPath) file(dir, name string) foundModule {
 		return foundModule{}
 	}
 	prefix := path.Join(in.Path, name) + "."
-	i, _ := slices.BinarySearchFunc(p.c.nodes, prefix, func(n layers.Node, prefix string) int { return strings.Compare(n.Path, prefix) })
+	i, _ := slices.BinarySearchFunc(p.c.nodes, prefix, func(n tree.Node, prefix string) int { return strings.Compare(n.Path, prefix) })
 	for ; i < len(p.c.nodes) && strings.HasPrefix(p.c.nodes[i].Path, prefix); i++ {
 		base := path.Base(p.c.nodes[i].Path)
 		module, tag, ok := python.ExtensionTag(base)

@@ -8,11 +8,11 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/assemble/python"
-	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/tree"
 )
 
 // runsPython checks what a Python is told to run: python3 FILE and python3 -m MODULE.
-func (c *checker) runsPython(l launch, called string, n layers.Node) {
+func (c *checker) runsPython(l launch, called string, n tree.Node) {
 	run := c.pythonRun(called, n)
 	c.started = &run
 	minor := 0
@@ -237,13 +237,13 @@ func isHarmlessHook(base string) bool {
 }
 
 // children are the nodes in a folder, not those below them.
-func (c *checker) children(dir string) []layers.Node {
+func (c *checker) children(dir string) []tree.Node {
 	in := dir + "/"
 	if dir == "" {
 		in = ""
 	}
-	i, _ := slices.BinarySearchFunc(c.nodes, in, func(n layers.Node, in string) int { return strings.Compare(n.Path, in) })
-	var found []layers.Node
+	i, _ := slices.BinarySearchFunc(c.nodes, in, func(n tree.Node, in string) int { return strings.Compare(n.Path, in) })
+	var found []tree.Node
 	for ; i < len(c.nodes) && strings.HasPrefix(c.nodes[i].Path, in); i++ {
 		if !strings.Contains(c.nodes[i].Path[len(in):], "/") {
 			found = append(found, c.nodes[i])

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/tree"
 )
 
 // UnsoundError holds the findings for one platform, of which one is an error at least. Such an image is not written.
@@ -45,7 +45,7 @@ func (p Report) Errors() int {
 	return n
 }
 
-func NewReport(p string, layers int, t *layers.Tree, found []Finding) *Report {
+func NewReport(p string, layers int, t *tree.Tree, found []Finding) *Report {
 	if found == nil {
 		found = []Finding{}
 	}

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/tree"
 )
 
 // shebangSize is how much of a script Linux reads to find its interpreter (BINPRM_BUF_SIZE).
@@ -16,7 +16,7 @@ const shebangSize = 256
 
 // shebang takes the #! line of a script apart as Linux does (fs/binfmt_script.c): the interpreter, and all that follows it
 // as one argument.
-func shebang(n layers.Node) (words []string, err error) {
+func shebang(n tree.Node) (words []string, err error) {
 	line, _, _ := strings.Cut(strings.TrimPrefix(string(n.Entry.Kept), "#!"), "\n")
 	if strings.HasSuffix(line, "\r") {
 		return nil, errors.New("ends in a carriage return, which is taken for part of the interpreter's name")
@@ -38,7 +38,7 @@ func shebang(n layers.Node) (words []string, err error) {
 }
 
 // script checks a script that is run, and goes on to its interpreter.
-func (c *checker) script(l launch, called string, n layers.Node) {
+func (c *checker) script(l launch, called string, n tree.Node) {
 	at, h := "/"+n.Path, n.Entry.Header
 	c.followed[n.Path] = true
 	words, err := shebang(n)
@@ -65,7 +65,7 @@ func (c *checker) script(l launch, called string, n layers.Node) {
 }
 
 // startsEnv checks what env(1) starts. It looks its operand up in PATH.
-func (c *checker) startsEnv(l launch, n layers.Node) {
+func (c *checker) startsEnv(l launch, n tree.Node) {
 	e := envCommand{busybox: c.isBusybox(n)}
 	if err := e.parse(l.argv[1:]); err != nil {
 		c.launchFinding(l, Error, l.check, "", e.fix(), "%v", err)
@@ -212,7 +212,7 @@ func (e *envCommand) valued(option, value string, words []string) []string {
 }
 
 // isBusybox reports whether a program is busybox, under its own name or as a link.
-func (c *checker) isBusybox(n layers.Node) bool {
+func (c *checker) isBusybox(n tree.Node) bool {
 	if strings.HasPrefix(path.Base(n.Path), "busybox") {
 		return true
 	}
@@ -225,7 +225,7 @@ func (c *checker) isBusybox(n layers.Node) bool {
 }
 
 // inode is the path that all hard links to a file have in common.
-func inode(n layers.Node) string {
+func inode(n tree.Node) string {
 	if h := n.Entry.Header; h.Typeflag == tar.TypeLink {
 		return strings.TrimPrefix(path.Clean("/"+h.Linkname), "/")
 	}

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/tree"
 )
 
 // A starter is a program that starts the one behind its own options and operands.
@@ -52,7 +52,7 @@ func (s starter) rest(words []string) (operands, rest []string) {
 }
 
 // starts goes on to what a program is told to start or to run.
-func (c *checker) starts(l launch, called string, n layers.Node) {
+func (c *checker) starts(l launch, called string, n tree.Node) {
 	name := path.Base(called)
 	if isShell(name) || strings.HasPrefix(name, "busybox") {
 		if c.oneArgument(l) {
@@ -147,7 +147,7 @@ func (c *checker) runsShell(l launch) {
 }
 
 // readsFile checks that an interpreter finds the file that it is told to run, and may read it. It returns the file if so.
-func (c *checker) readsFile(l launch, check, interpreter, name string) (n layers.Node, ok bool) {
+func (c *checker) readsFile(l launch, check, interpreter, name string) (n tree.Node, ok bool) {
 	at := from(l.dir, name)
 	if c.filledLater(at) {
 		return n, false

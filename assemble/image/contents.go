@@ -16,6 +16,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/tree"
 )
 
 // Contents is what is in one platform of an image, whoever made it.
@@ -24,8 +25,8 @@ type Contents struct {
 	Digest   string // of its manifest
 	Config   *v1.ConfigFile
 	Layers   []LayerReport // lowest first
-	Tree     *layers.Tree
-	oddities []layers.Oddity
+	Tree     *tree.Tree
+	oddities []tree.Oddity
 	brought  int64 // bytes of the files in all layers
 }
 
@@ -61,11 +62,11 @@ func (p platformImage) read(ctx context.Context, store *layers.Store) (Contents,
 	c := p.Contents
 	surveys, err := c.survey(ctx, p.image, store)
 	if err == nil {
-		tree := make([]layers.TreeLayer, len(surveys))
+		stack := make([]tree.Layer, len(surveys))
 		for i, s := range surveys {
-			tree[i] = layers.TreeLayer{Name: c.Layers[i].name(), Entries: c.counted(s)}
+			stack[i] = tree.Layer{Name: c.Layers[i].name(), Entries: c.counted(s)}
 		}
-		c.Tree, c.oddities, err = layers.NewImageTree(tree)
+		c.Tree, c.oddities, err = tree.NewImage(stack)
 	}
 	if err != nil {
 		return c, fmt.Errorf("reading image %s (%s): %w", c.Digest, c.Platform, err)

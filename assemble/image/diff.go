@@ -16,6 +16,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/check"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/tree"
 )
 
 // Difference is how one platform of two images, a and b, differs.
@@ -241,7 +242,7 @@ func (c Contents) states() map[string]FileState {
 	return m
 }
 
-func stateOf(n layers.Node) FileState {
+func stateOf(n tree.Node) FileState {
 	const checksum = "APK-TOOLS.checksum.SHA1"
 	h := n.Entry.Header
 	s := FileState{Size: fileSize(h), Mode: fmt.Sprintf("%04o", h.Mode&0o7777), Owner: fmt.Sprintf("%d:%d", h.Uid, h.Gid),

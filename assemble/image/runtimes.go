@@ -12,6 +12,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/python"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/tree"
 )
 
 // Runtimes tells what is in each platform of an image, and what it left aside; only those asked for where there are
@@ -27,7 +28,7 @@ func Runtimes(ctx context.Context, index v1.ImageIndex, store *layers.Store, onl
 }
 
 // treeEntries are the entries of a tree, each at its place.
-func treeEntries(t *layers.Tree) iter.Seq2[layers.Entry, error] {
+func treeEntries(t *tree.Tree) iter.Seq2[layers.Entry, error] {
 	return func(yield func(layers.Entry, error) bool) {
 		for n := range t.All() {
 			h := *n.Entry.Header

@@ -12,7 +12,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/random"
 
 	"github.com/pyimg/pyimg/internal/fixture"
-	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/push/disk"
+	"github.com/pyimg/pyimg/push/oci"
 )
 
 const (
@@ -88,11 +89,11 @@ func TestCredentialSources(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	idx, err := push.Wrap(img)
+	idx, err := oci.Wrap(img)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := push.WriteLayout(t.Context(), layout, "", idx); err != nil {
+	if err := disk.WriteLayout(t.Context(), layout, "", idx); err != nil {
 		t.Fatal(err)
 	}
 	sources := authSources()
@@ -183,11 +184,11 @@ func TestPasswordStaysWithItsRegistry(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	idx, err := push.Wrap(img)
+	idx, err := oci.Wrap(img)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := push.WriteLayout(t.Context(), layout, "", idx); err != nil {
+	if err := disk.WriteLayout(t.Context(), layout, "", idx); err != nil {
 		t.Fatal(err)
 	}
 	env := map[string]string{"DOCKER_AUTH_CONFIG": authConfig(host, rightPassword), "GITHUB_TOKEN": wrongPassword}

@@ -23,6 +23,7 @@ import (
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/push/disk"
 )
 
 const demoSpec = `alpine:
@@ -283,5 +284,5 @@ func (d *demo) write(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return "an OCI layout in " + d.dir, push.WriteLayout(ctx, d.dir, "latest", index)
+	return "an OCI layout in " + d.dir, disk.WriteLayout(ctx, d.dir, "latest", index)
 }

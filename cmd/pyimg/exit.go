@@ -18,6 +18,7 @@ import (
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/push"
 	"github.com/pyimg/pyimg/push/auth"
+	"github.com/pyimg/pyimg/push/oci"
 )
 
 // The exit codes that the README documents.
@@ -53,7 +54,7 @@ func exitCode(err error) int {
 	var hash *apk.HashError
 	var digest *layers.DigestError
 	var damage *layers.DamageError
-	var blob *push.MismatchError
+	var blob *oci.MismatchError
 	var fault *bundle.FaultError
 	var base *bundle.BaseError
 	var registry *push.Error

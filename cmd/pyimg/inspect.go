@@ -12,7 +12,7 @@ import (
 
 	"github.com/pyimg/pyimg/assemble/image"
 	"github.com/pyimg/pyimg/internal/termtext"
-	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/push/oci"
 )
 
 func (p program) inspectCommand() *cli.Command {
@@ -54,7 +54,7 @@ func (p program) inspectCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			root, err := push.Root(index) // a single image is shown as an index of one, and keeps its own digest
+			root, err := oci.Root(index) // a single image is shown as an index of one, and keeps its own digest
 			if err != nil {
 				return err
 			}

@@ -21,7 +21,7 @@ import (
 	"github.com/pyimg/pyimg/internal/redact"
 	"github.com/pyimg/pyimg/internal/regular"
 	"github.com/pyimg/pyimg/internal/termtext"
-	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/push/oci"
 )
 
 func (p program) mirrorCommand() *cli.Command {
@@ -344,7 +344,7 @@ func (p program) baseImages(c *cli.Context, o *bundle.Options) error {
 		if err != nil {
 			return err
 		}
-		root, err := push.Root(index)
+		root, err := oci.Root(index)
 		if err != nil {
 			return fmt.Errorf("image %s: %w", ref, err)
 		}

@@ -17,7 +17,8 @@ import (
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/layers"
-	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/push/disk"
+	"github.com/pyimg/pyimg/push/oci"
 )
 
 // runtimeImages brings the images along that runtimes come out of, each platform's by its digest.
@@ -50,10 +51,10 @@ func (p program) runtimeImage(c *cli.Context, r assemble.InputRuntime, ref strin
 	if err != nil {
 		return base, err
 	}
-	if base.Index, err = push.Wrap(img); err != nil {
+	if base.Index, err = oci.Wrap(img); err != nil {
 		return base, err
 	}
-	if base.Root, err = push.Root(base.Index); err != nil {
+	if base.Root, err = oci.Root(base.Index); err != nil {
 		return base, err
 	}
 	if got := base.Root.Digest.String(); got != r.Digest {
@@ -95,11 +96,11 @@ func (b bundled) Image(ctx context.Context, ref, platform string) (v1.Image, err
 // that is the platform's own manifest, whatever its config says of the platform.
 func (b bundled) find(ctx context.Context, ref, platform string) (v1.Image, error) {
 	if bundle.InRegistry(ref) && strings.Contains(ref, "@") {
-		index, err := push.ReadLayoutFrom(b.open(ctx), ref)
+		index, err := disk.ReadLayoutFrom(b.open(ctx), ref)
 		if err != nil {
 			return nil, err
 		}
-		return push.ImageFor(index, ref, platform)
+		return oci.ImageFor(index, ref, platform)
 	}
 	digest, err := b.bundle.ImageDigest(ctx, b.spec, ref, platform)
 	if err != nil {
@@ -109,7 +110,7 @@ func (b bundled) find(ctx context.Context, ref, platform string) (v1.Image, erro
 	if err != nil {
 		return nil, err
 	}
-	index, err := push.ReadLayoutFrom(b.open(ctx), digest)
+	index, err := disk.ReadLayoutFrom(b.open(ctx), digest)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +118,7 @@ func (b bundled) find(ctx context.Context, ref, platform string) (v1.Image, erro
 }
 
 // open opens files of the bundle's layout, each checked as all of the bundle's files are.
-func (b bundled) open(ctx context.Context) push.OpenFile {
+func (b bundled) open(ctx context.Context) disk.OpenFile {
 	return func(name string) (io.ReadCloser, int64, error) {
 		f, ok := b.bundle.File(bundle.LayoutDir + "/" + name)
 		if !ok {

@@ -18,7 +18,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/termtext"
-	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/push/disk"
 )
 
 // keyringFlags are the flags that say whose signatures count.
@@ -214,7 +214,7 @@ func (p program) pushImages(c *cli.Context, b *bundle.Bundle, to string) error {
 		if err != nil {
 			return fmt.Errorf("image %s: %w", ref, err)
 		}
-		index, err := push.ReadLayoutFrom(bundled{bundle: b}.open(c.Context), ref)
+		index, err := disk.ReadLayoutFrom(bundled{bundle: b}.open(c.Context), ref)
 		if err != nil {
 			return err
 		}

@@ -12,13 +12,13 @@ import (
 
 	"github.com/pyimg/pyimg/assemble/image"
 	"github.com/pyimg/pyimg/internal/termtext"
-	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/push/disk"
 )
 
 // open reads the image that an argument names: a layout or archive on disk, else one in a registry.
 func (p program) open(ctx context.Context, c *cli.Context, arg string) (v1.ImageIndex, error) {
 	if path, ok := onDisk(arg); ok {
-		return push.ReadImage(path)
+		return disk.ReadImage(path)
 	}
 	return p.registry(c).Get(ctx, arg)
 }
@@ -47,7 +47,7 @@ func onDisk(arg string) (string, bool) {
 // is a folder "localhost", too.
 func isFileOrImage(path string) bool {
 	info, err := os.Stat(path)
-	return err == nil && (!info.IsDir() || push.IsImage(path))
+	return err == nil && (!info.IsDir() || disk.IsImage(path))
 }
 
 // fileNames are endings of files; a repository may be called so and hardly ever is.

@@ -20,7 +20,8 @@ import (
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/atomicfile"
 	"github.com/pyimg/pyimg/internal/termtext"
-	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/push/disk"
+	"github.com/pyimg/pyimg/push/oci"
 )
 
 // output is a place on disk for an image.
@@ -111,26 +112,26 @@ func (p program) write(ctx context.Context, o output, index v1.ImageIndex) error
 		name = "latest"
 	}
 	if o.platform != "" {
-		img, err := push.ImageFor(index, o.path, o.platform)
+		img, err := oci.ImageFor(index, o.path, o.platform)
 		if err != nil {
 			return err
 		}
-		if index, err = push.Wrap(img); err != nil {
+		if index, err = oci.Wrap(img); err != nil {
 			return err
 		}
 	}
 	stdout := onStdout(o.path)
 	switch {
 	case o.kind == kindLayout:
-		return push.WriteLayout(ctx, o.path, name, index)
+		return disk.WriteLayout(ctx, o.path, name, index)
 	case o.kind == kindArchive && stdout:
-		return push.StreamArchive(ctx, p.rawOut, name, index)
+		return disk.StreamArchive(ctx, p.rawOut, name, index)
 	case o.kind == kindArchive:
-		return push.WriteArchive(ctx, o.path, name, index)
+		return disk.WriteArchive(ctx, o.path, name, index)
 	case stdout:
-		return push.StreamDockerArchive(ctx, p.rawOut, name, index)
+		return disk.StreamDockerArchive(ctx, p.rawOut, name, index)
 	}
-	return push.WriteDockerArchive(ctx, o.path, name, index)
+	return disk.WriteDockerArchive(ctx, o.path, name, index)
 }
 
 // stdoutName is what a user calls stdout where the name of a file is expected.

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/push/disk"
 )
 
 func (p program) pushCommand() *cli.Command {
@@ -50,7 +51,7 @@ func (p program) pushLayout(c *cli.Context) error {
 	if path == "" {
 		path = c.Args().First()
 	}
-	index, err := push.ReadLayout(path)
+	index, err := disk.ReadLayout(path)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/push/oci"
 )
 
 // resultFlags are the flags of the commands that make an image, for where its digest goes.
@@ -95,7 +96,7 @@ func tagsOf(r push.Result) []string {
 	return tags
 }
 
-func platformName(p push.Platform) string {
+func platformName(p oci.Platform) string {
 	if p.Platform == nil {
 		return "unknown"
 	}

@@ -10,6 +10,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/push/oci"
 )
 
 // TestGitHubFilesTakeNoOrders has an image whose platform is written for those who read it: it may come from anywhere.
@@ -19,7 +20,7 @@ func TestGitHubFilesTakeNoOrders(t *testing.T) {
 	env := map[string]string{"GITHUB_OUTPUT": filepath.Join(dir, "output"), "GITHUB_STEP_SUMMARY": filepath.Join(dir, "summary")}
 	digest := "sha256:" + strings.Repeat("0", 64)
 	odd := &v1.Platform{OS: "linux\n# heading\rimage=evil\n\x1b[31m", Architecture: "`<img src=x>`|[a](javascript:b)", Variant: "\u202ev\u2028digest=evil"}
-	r := push.Result{Digest: digest, Refs: []string{"localhost/a:1@" + digest}, Platforms: []push.Platform{{Platform: odd, Digest: digest}}}
+	r := push.Result{Digest: digest, Refs: []string{"localhost/a:1@" + digest}, Platforms: []oci.Platform{{Platform: odd, Digest: digest}}}
 	m, err := newMetadata(r)
 	if err != nil {
 		t.Fatal(err)

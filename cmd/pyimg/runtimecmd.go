@@ -15,7 +15,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/runtime"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/layers"
-	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/push/disk"
 )
 
 func (p program) runtimeCommand() *cli.Command {
@@ -122,7 +122,7 @@ func isRuntimeFile(arg string) bool {
 			return false
 		}
 	}
-	if push.IsImage(arg) {
+	if disk.IsImage(arg) {
 		return false
 	}
 	_, err := os.Stat(arg)

@@ -17,7 +17,7 @@ import (
 
 	"github.com/pyimg/pyimg/internal/fixture"
 	"github.com/pyimg/pyimg/internal/sandbox"
-	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/push/disk"
 )
 
 func TestMain(m *testing.M) {
@@ -163,7 +163,7 @@ func appendLayer(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	raw, err := os.ReadFile(args[2])
 	ts.Check(err)
-	old, err := push.ReadLayout(ts.MkAbs(args[0]))
+	old, err := disk.ReadLayout(ts.MkAbs(args[0]))
 	ts.Check(err)
 	m, err := old.IndexManifest()
 	ts.Check(err)
@@ -184,5 +184,5 @@ func appendLayer(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{Platform: d.Platform}})
 	}
-	ts.Check(push.WriteLayout(context.Background(), ts.MkAbs(args[1]), "", index))
+	ts.Check(disk.WriteLayout(context.Background(), ts.MkAbs(args[1]), "", index))
 }

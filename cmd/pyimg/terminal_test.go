@@ -20,7 +20,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/pyimg/pyimg/internal/fixture"
-	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/push/disk"
 )
 
 // hostile is what a terminal would obey, or what hides and reorders text.
@@ -68,7 +68,7 @@ func hostileImage(t *testing.T, dir, extra string) {
 	index := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{
 		Add: img, Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "linux", Architecture: "amd64"}},
 	})
-	if err := push.WriteLayout(t.Context(), dir, "", mutate.Annotations(index, map[string]string{hostile: hostile}).(v1.ImageIndex)); err != nil {
+	if err := disk.WriteLayout(t.Context(), dir, "", mutate.Annotations(index, map[string]string{hostile: hostile}).(v1.ImageIndex)); err != nil {
 		t.Fatal(err)
 	}
 }

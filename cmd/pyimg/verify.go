@@ -18,6 +18,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/tree"
 )
 
 func (p program) verifyCommand() *cli.Command {
@@ -72,7 +73,7 @@ func isUnsound(err error) bool {
 	var conflict *root.ConflictError
 	var installed *root.MemberError
 	var member *layers.MemberError
-	var layout *layers.ConflictError
+	var layout *tree.ConflictError
 	return errors.Is(err, errUnsound) || errors.As(err, &conflict) || errors.As(err, &installed) ||
 		errors.As(err, &member) || errors.As(err, &layout)
 }

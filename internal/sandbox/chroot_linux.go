@@ -108,7 +108,7 @@ func (s *supervisor) run(control *os.File) (Exit, error) {
 	}
 	step := step{Args: s.Args, Env: s.Env, Dir: s.Dir, Limits: s.Limits, Root: s.Scratch, User: user, NoInet: s.Network == NetworkNone}
 	w := &watch{limits: s.Limits, pids: descendants, kill: killDescendants}
-	exit, err := s.follow(control, step, &syscall.SysProcAttr{}, w)
+	exit, err := s.follow(control, "/proc/self/exe", step, &syscall.SysProcAttr{}, w)
 	killDescendants(syscall.SIGKILL)
 	return exit, err
 }

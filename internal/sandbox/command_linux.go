@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -50,12 +51,28 @@ func become() int {
 	report := os.NewFile(reportFD, "report")
 	unix.CloseOnExec(reportFD)
 	s, err := readPlan[step](stepFD)
-	for _, do := range []func() error{s.enterRoot, s.dropRights, s.filter, s.setLimits, s.exec} {
+	for _, do := range []func() error{closeOthers, s.enterRoot, s.dropRights, s.filter, s.setLimits, s.exec} {
 		if err == nil {
 			err = do()
 		}
 	}
 	return reportFailure(report, err)
+}
+
+// closeOthers has execve(2) close all files but stdin, stdout and stderr. The caller may have got some of the host's from
+// whoever started it, and a folder among them would be a way out of the root.
+func closeOthers() error {
+	const dir, first = "/proc/self/fd", 3
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("closing the caller's files: %w", err)
+	}
+	for _, e := range entries {
+		if fd, err := strconv.Atoi(e.Name()); err == nil && fd >= first {
+			unix.CloseOnExec(fd)
+		}
+	}
+	return nil
 }
 
 // enterRoot goes into the root and becomes the command's user, where no namespace has done both.
@@ -118,6 +135,9 @@ func (s step) dropRights() error {
 }
 
 func (s step) setLimits() error {
+	// If the machine runs out of memory, this command is to blame before anything else; see proc_pid_oom_score_adj(5). Where
+	// there is no /proc it is not.
+	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0)
 	limits := map[int]uint64{unix.RLIMIT_CORE: 0}
 	if n := s.Limits.Processes; n > 0 {
 		limits[unix.RLIMIT_NPROC] = uint64(n)

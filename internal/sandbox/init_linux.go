@@ -1,18 +1,13 @@
 package sandbox
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
-	"strconv"
-	"strings"
-	"sync"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -63,6 +58,10 @@ func runInit(control *os.File) (Exit, error) {
 	if err := p.takeRoot(); err != nil {
 		return Exit{}, err
 	}
+	program, err := p.program()
+	if err != nil {
+		return Exit{}, err
+	}
 	if err = p.makeRoot(func(text string) { _ = send(control, message{Notice: text}, nil) }); err != nil {
 		return Exit{}, err
 	}
@@ -71,7 +70,7 @@ func runInit(control *os.File) (Exit, error) {
 		return Exit{}, fmt.Errorf("forbidding to trace the sandbox: %w", err)
 	}
 	_, _ = unix.KeyctlJoinSessionKeyring("") // the caller's keys stay outside; a kernel may have no keyrings
-	return p.supervise(control)
+	return p.supervise(control, program)
 }
 
 // takeRoot becomes user 0 of the namespace where the numbers came after the start.
@@ -108,7 +107,12 @@ type step struct {
 }
 
 // supervise starts the command and waits for it.
-func (p plan) supervise(control *os.File) (Exit, error) {
+func (p plan) supervise(control *os.File, program string) (Exit, error) {
+	for fd := range 3 {
+		if err := p.giveStream(fd); err != nil {
+			return Exit{}, err
+		}
+	}
 	attr := &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWUSER, UidMappings: p.UID, GidMappings: p.GID, GidMappingsEnableSetgroups: p.Many,
 		Credential: &syscall.Credential{Uid: uint32(p.User.UID), Gid: uint32(p.User.GID), NoSetGroups: !p.Many},
@@ -117,13 +121,27 @@ func (p plan) supervise(control *os.File) (Exit, error) {
 		attr.Credential.Groups = append(attr.Credential.Groups, uint32(g))
 	}
 	s := step{Args: p.Args, Env: p.Env, Dir: p.Dir, Keep: p.Many && p.User.UID == 0, Limits: p.Limits}
-	w := &watch{limits: p.Limits, pids: allPIDs, kill: func(s syscall.Signal) { _ = syscall.Kill(-1, s) }, dirs: []string{"/", "/tmp", "/dev/shm"}}
-	return p.follow(control, s, attr, w)
+	w := &watch{limits: p.Limits, pids: allPIDs, kill: func(s syscall.Signal) { _ = syscall.Kill(-1, s) }, dirs: []string{"/", "/tmp", "/dev/shm"}, ipc: true}
+	return p.follow(control, program, s, attr, w)
+}
+
+// giveStream gives stdin, stdout or stderr to the command's user where it is a pipe, so that /dev/stdout can be opened. The
+// pipe may come from another user, who keeps it then.
+func (p plan) giveStream(fd int) error {
+	var s unix.Stat_t
+	if err := unix.Fstat(fd, &s); err != nil || s.Mode&unix.S_IFMT != unix.S_IFIFO || !p.Many {
+		return nil //nolint:nilerr // the command starts without it
+	}
+	err := unix.Fchown(fd, p.host(p.UID, p.User.UID), p.host(p.GID, p.User.GID))
+	if errors.Is(err, unix.EPERM) {
+		return nil
+	}
+	return err
 }
 
 // follow starts the command and waits for it, while w watches its limits.
-func (p plan) follow(control *os.File, s step, attr *syscall.SysProcAttr, w *watch) (Exit, error) {
-	process, failed, err := p.start(control, s, attr)
+func (p plan) follow(control *os.File, program string, s step, attr *syscall.SysProcAttr, w *watch) (Exit, error) {
+	process, failed, err := p.start(control, program, s, attr)
 	if err != nil {
 		return Exit{}, err
 	}
@@ -148,7 +166,7 @@ func exitCode(s syscall.WaitStatus) int {
 
 // start starts the process that becomes the command, in a user namespace of its own. failed says, once it has ended,
 // whether it could not become the command.
-func (p plan) start(control *os.File, s step, attr *syscall.SysProcAttr) (process *os.Process, failed func() error, err error) {
+func (p plan) start(control *os.File, program string, s step, attr *syscall.SysProcAttr) (process *os.Process, failed func() error, err error) {
 	in, err := memoryFile(s)
 	if err != nil {
 		return nil, nil, err
@@ -159,7 +177,7 @@ func (p plan) start(control *os.File, s step, attr *syscall.SysProcAttr) (proces
 		return nil, nil, err
 	}
 	defer write.Close()
-	c := exec.Command("/proc/self/exe") //nolint:noctx // the caller's end ends this process, and with it the command
+	c := exec.Command(program) //nolint:noctx // the caller's end ends this process, and with it the command
 	c.Args = []string{commandName}
 	c.Env = []string{"GOMAXPROCS=1"}
 	c.ExtraFiles = []*os.File{in, write}
@@ -243,140 +261,4 @@ func reap(pid int) (syscall.WaitStatus, error) {
 			return status, nil
 		}
 	}
-}
-
-// watch ends the command when it exceeds a limit.
-type watch struct {
-	limits Limits
-	pids   func() []string      // of the processes to be watched
-	kill   func(syscall.Signal) // all of them
-	dirs   []string             // what is written below them and is in memory counts
-	mu     sync.Mutex
-	limit  string
-}
-
-func (w *watch) exceeded() string { w.mu.Lock(); defer w.mu.Unlock(); return w.limit }
-
-// end ends all processes.
-func (w *watch) end(limit string) {
-	w.mu.Lock()
-	if w.limit == "" {
-		w.limit = limit
-	}
-	w.mu.Unlock()
-	w.kill(syscall.SIGKILL)
-}
-
-func (w *watch) run() {
-	if w.limits.Time > 0 {
-		time.AfterFunc(w.limits.Time, func() {
-			w.mu.Lock()
-			w.limit = "time"
-			w.mu.Unlock()
-			w.kill(syscall.SIGTERM)
-			time.AfterFunc(w.limits.Grace, func() { w.end("time") })
-		})
-	}
-	if w.limits.Memory == 0 && w.limits.Processes == 0 {
-		return
-	}
-	const often = 20 * time.Millisecond // a program fills some 100 MB in that time
-	for range time.Tick(often) {
-		processes, memory := w.usage()
-		switch {
-		case w.limits.Processes > 0 && processes >= w.limits.Processes:
-			w.end("processes")
-		case w.limits.Memory > 0 && memory > w.limits.Memory:
-			w.end("memory")
-		}
-	}
-}
-
-// allPIDs are those of all processes of the namespace but for this one.
-func allPIDs() []string {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return nil
-	}
-	var pids []string
-	for _, e := range entries {
-		if name := e.Name(); name[0] >= '0' && name[0] <= '9' && name != "1" {
-			pids = append(pids, name)
-		}
-	}
-	return pids
-}
-
-// usage is how many threads of processes there are, which RLIMIT_NPROC counts as well, and what memory they and the written files take. Shared pages are told apart only
-// where the sum is above the limit: that is slow.
-func (w *watch) usage() (processes int, memory int64) {
-	pids := w.pids()
-	for _, pid := range pids {
-		processes += threads(pid)
-		memory += resident(pid)
-	}
-	files := written(w.dirs)
-	if limit := w.limits.Memory; limit > 0 && memory+files > limit {
-		memory = 0
-		for _, pid := range pids {
-			memory += proportional(pid)
-		}
-	}
-	return processes, memory + files
-}
-
-// threads is how many threads a process has; see proc_pid_stat(5).
-func threads(pid string) int {
-	text, err := os.ReadFile("/proc/" + pid + "/stat")
-	if err != nil {
-		return 0
-	}
-	const field = 20 - 3 // num_threads; the fields after the name begin with the third
-	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-	if len(fields) <= field {
-		return 1
-	}
-	n, _ := strconv.Atoi(fields[field])
-	return n
-}
-
-// written is what the files in memory take.
-func written(dirs []string) (size int64) {
-	for _, dir := range dirs {
-		var s unix.Statfs_t
-		if unix.Statfs(dir, &s) == nil && (s.Type == unix.TMPFS_MAGIC || s.Type == unix.OVERLAYFS_SUPER_MAGIC) {
-			size += int64(s.Blocks-s.Bfree) * int64(s.Bsize)
-		}
-	}
-	return size
-}
-
-// resident is the memory that a process has, shared pages included; see proc_pid_statm(5).
-func resident(pid string) int64 {
-	text, err := os.ReadFile("/proc/" + pid + "/statm")
-	if err != nil {
-		return 0
-	}
-	var size, pages int64
-	if _, err := fmt.Sscan(string(text), &size, &pages); err != nil {
-		return 0
-	}
-	return pages * int64(os.Getpagesize())
-}
-
-// proportional is the memory of a process, with its share of shared pages; see proc_pid_smaps(5).
-func proportional(pid string) int64 {
-	text, err := os.ReadFile("/proc/" + pid + "/smaps_rollup")
-	if err != nil {
-		return resident(pid)
-	}
-	for line := range strings.SplitSeq(string(text), "\n") {
-		if value, ok := strings.CutPrefix(line, "Pss:"); ok {
-			var kilobytes int64
-			if _, err := fmt.Sscan(value, &kilobytes); err == nil {
-				return kilobytes << 10
-			}
-		}
-	}
-	return resident(pid)
 }

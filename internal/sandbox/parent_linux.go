@@ -130,7 +130,7 @@ func runInNamespaces(ctx context.Context, c Command) (Exit, error) {
 	p.Env = []string{"GOMAXPROCS=2"}
 	p.ExtraFiles = []*os.File{theirs, in}
 	p.Cancel = func() error { return p.Process.Kill() }
-	p.WaitDelay = time.Second
+	p.WaitDelay = 10 * time.Second // for the rest of the output
 	over := c.connect(p)
 	p.SysProcAttr = namespaces(c, m)
 
@@ -219,6 +219,7 @@ func (c Command) connect(p *exec.Cmd) (over func() string) {
 	if c.Terminal != nil {
 		return func() string { return "" }
 	}
+	c.hideFiles()
 	p.Stdin, p.Stdout, p.Stderr = c.Stdin, c.Stdout, c.Stderr
 	if c.Limits.Output == 0 {
 		return func() string { return "" }
@@ -240,6 +241,38 @@ func (c Command) connect(p *exec.Cmd) (over func() string) {
 		}
 		return ""
 	}
+}
+
+// hideFiles has the command read from and write to files through pipes. A file itself it could open again by
+// /proc/self/fd, to write to what is there to be read, and of a folder it could leave the root.
+func (c *Command) hideFiles() {
+	if f, ok := c.Stdin.(*os.File); ok && hasContent(f) {
+		c.Stdin = struct{ io.Reader }{f}
+	}
+	out, isOut := c.Stdout.(*os.File)
+	errs, isErr := c.Stderr.(*os.File)
+	if isOut && hasContent(out) {
+		c.Stdout = &struct{ io.Writer }{out}
+	}
+	switch {
+	case isErr && isOut && sameFile(out, errs):
+		c.Stderr = c.Stdout // one pipe keeps the order of what is written
+	case isErr && hasContent(errs):
+		c.Stderr = &struct{ io.Writer }{errs}
+	}
+}
+
+// hasContent reports whether a file is neither a pipe, a socket nor a device that is read in one way only.
+func hasContent(f *os.File) bool {
+	info, err := f.Stat()
+	const stream = os.ModeNamedPipe | os.ModeSocket | os.ModeCharDevice
+	return err == nil && info.Mode()&stream == 0
+}
+
+func sameFile(a, b *os.File) bool {
+	infoA, errA := a.Stat()
+	infoB, errB := b.Stat()
+	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
 }
 
 type atomicFlag struct {

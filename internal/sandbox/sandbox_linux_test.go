@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/pyimg/pyimg/internal/sandbox"
 )
 
@@ -75,6 +77,48 @@ func probe(what string, args []string) int {
 		for {
 			all = append(all, bytes.Repeat([]byte("x"), 1<<20))
 		}
+	case "eat-memfd":
+		fd, err := unix.MemfdCreate("eaten", 0)
+		for err == nil {
+			_, err = unix.Write(fd, make([]byte, 1<<20))
+		}
+		fmt.Println(err)
+	case "eat-shared":
+		eatSegments()
+	case "eat-many":
+		for range 20 {
+			c := exec.Command("/proc/self/exe")
+			c.Args = []string{"probe", "take", "20"}
+			fmt.Println(c.Start())
+		}
+		time.Sleep(time.Minute)
+	case "take":
+		n, _ := strconv.Atoi(args[0])
+		taken := bytes.Repeat([]byte("x"), n<<20)
+		time.Sleep(time.Minute)
+		return int(taken[0])
+	case "files":
+		entries, err := os.ReadDir("/proc/self/fd")
+		for _, e := range entries {
+			if target, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil && !strings.Contains(target, "anon_inode") {
+				fmt.Println(e.Name(), strings.Split(target, ":")[0])
+			}
+		}
+		fmt.Println(err)
+	case "reopen":
+		f, err := os.OpenFile("/proc/self/fd/0", os.O_WRONLY|os.O_TRUNC, 0)
+		if err == nil {
+			_, err = f.WriteString("overwritten")
+		}
+		fmt.Println(err)
+	case "new-user":
+		fmt.Println(unix.Unshare(unix.CLONE_NEWUSER))
+		_, _, errno := unix.RawSyscall(unix.SYS_CLONE3, 0, 0, 0)
+		fmt.Println(errno)
+		c := exec.Command("/proc/self/exe")
+		c.Args = []string{"probe", "ids"}
+		c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER}
+		fmt.Println(errors.Is(c.Run(), syscall.EPERM))
 	case "fork":
 		for {
 			c := exec.Command("/proc/self/exe")
@@ -89,6 +133,12 @@ func probe(what string, args []string) int {
 			_, err = f.Write(make([]byte, 1<<20))
 		}
 		fmt.Println(errors.Is(err, syscall.ENOSPC))
+	case "fill-inodes":
+		var err error
+		for i := 0; err == nil; i++ {
+			err = os.WriteFile(args[0]+strconv.Itoa(i), nil, 0o600)
+		}
+		fmt.Println(errors.Is(err, syscall.ENOSPC))
 	case "chatter":
 		for {
 			fmt.Println(strings.Repeat("x", 1000))
@@ -101,6 +151,27 @@ func probe(what string, args []string) int {
 		time.Sleep(time.Minute)
 	}
 	return 0
+}
+
+// eatSegments fills System V shared memory that it does not keep attached.
+func eatSegments() {
+	const size = 1 << 20
+	for {
+		id, err := unix.SysvShmGet(unix.IPC_PRIVATE, size, unix.IPC_CREAT|0o600)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		memory, err := unix.SysvShmAttach(id, 0, 0)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		for i := 0; i < size; i += 4096 {
+			memory[i] = 1
+		}
+		_ = unix.SysvShmDetach(memory)
+	}
 }
 
 // program is a folder with the test program in it as /bin/probe, and mounts for its libraries where it has any.
@@ -203,7 +274,7 @@ func TestNothingOfTheHost(t *testing.T) {
 		args []string
 		bad  string
 	}{
-		{[]string{"cat", secret, "/proc/1/root" + secret, "/proc/1/environ"}, "of the host"},
+		{[]string{"cat", secret, "/proc/1/root" + secret, "/proc/1/cwd" + secret, "/proc/1/environ", "/../.." + secret}, "of the host"},
 		{[]string{"kill", strconv.Itoa(os.Getpid())}, "<nil> <nil>"},
 		{[]string{"dial", listener.Addr().String()}, "<nil>"},
 		{[]string{"write", "/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/dev/null2"}, "<nil>"},
@@ -264,6 +335,9 @@ func TestLimits(t *testing.T) {
 		want   string
 	}{
 		{[]string{"eat"}, sandbox.Limits{Memory: 200 << 20}, "memory"},
+		{[]string{"eat-memfd"}, sandbox.Limits{Memory: 200 << 20}, "memory"},
+		{[]string{"eat-shared"}, sandbox.Limits{Memory: 200 << 20}, "memory"},
+		{[]string{"eat-many"}, sandbox.Limits{Memory: 200 << 20}, "memory"},
 		{[]string{"fork"}, sandbox.Limits{Processes: 40}, "processes"},
 		{[]string{"stubborn"}, sandbox.Limits{Time: 200 * time.Millisecond, Grace: 100 * time.Millisecond}, "time"},
 		{[]string{"chatter"}, sandbox.Limits{Output: 1 << 20}, "output"},
@@ -274,10 +348,100 @@ func TestLimits(t *testing.T) {
 			t.Errorf("%v: %+v, %v, %d bytes of output, want the limit %q", c.args, exit, err, len(out), c.want)
 		}
 	}
-	command := program(t, "fill", "/tmp/full")
-	command.Limits = sandbox.Limits{Disk: 4 << 20}
-	if _, out, err := run(t, command); err != nil || out != "true\n" {
-		t.Errorf("filling /tmp: %q, %v, want a full disk", out, err)
+}
+
+func TestFullDisks(t *testing.T) {
+	t.Parallel()
+	for _, how := range []string{"fill", "fill-inodes"} {
+		for _, where := range []string{"/tmp/full", "/dev/shm/full", "/full"} {
+			c := program(t, how, where)
+			c.Limits = sandbox.Limits{Disk: 4 << 20}
+			if _, out, err := run(t, c); err != nil || out != "true\n" {
+				t.Errorf("%s %s: %q, %v, want a full disk", how, where, out, err)
+			}
+		}
+	}
+}
+
+// TestFilesOfTheCaller gives the calling process open files of the host. None must reach the command but through pipes.
+func TestFilesOfTheCaller(t *testing.T) {
+	t.Parallel()
+	open, err := unix.Open("/", unix.O_RDONLY|unix.O_DIRECTORY, 0) // without O_CLOEXEC, as a shell's 5</
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(open)
+	c := program(t, "files")
+	if _, out, err := run(t, c); err != nil || strings.Contains(out, " /\n") || !strings.HasSuffix(out, "<nil>\n") {
+		t.Errorf("the command has the files\n%s%v", out, err)
+	}
+	name := filepath.Join(t.TempDir(), "in")
+	if err := os.WriteFile(name, []byte("of the host"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	in, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	c = program(t, "reopen")
+	c.Stdin = in
+	_, out, err := run(t, c)
+	if text, _ := os.ReadFile(name); err != nil || string(text) != "of the host" {
+		t.Errorf("the file that was stdin holds %q after %q, %v", text, out, err)
+	}
+	c = program(t, "cat", "/dev/stdin")
+	c.Stdin, _ = os.Open(name)
+	if _, out, err := run(t, c); err != nil || out != "of the host|<nil>\n" {
+		t.Errorf("reading stdin: %q, %v", out, err)
+	}
+	folder, err := os.Open("/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.Close()
+	c = program(t, "list", "/proc/self/fd/0/")
+	c.Stdin = folder
+	if _, out, err := run(t, c); err != nil || !strings.Contains(out, "not a directory") {
+		t.Errorf("a folder as stdin shows %q, %v", out, err)
+	}
+}
+
+func TestNoNewUserNamespaces(t *testing.T) {
+	t.Parallel()
+	for _, uid := range []int{0, 1000} {
+		c := program(t, "new-user")
+		c.User.UID = uid
+		if _, out, err := run(t, c); err != nil || out != "operation not permitted\nfunction not implemented\ntrue\n" {
+			t.Errorf("user %d: unshare, clone3 and clone answer %q, %v", uid, out, err)
+		}
+	}
+}
+
+// TestProgramOfOneUser runs a program that its owner alone may execute, as another user where there is one.
+func TestProgramOfOneUser(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("SANDBOX_CHILD") != "" {
+		exit, out, err := run(t, program(t, "ids"))
+		t.Logf("ran %v %q %v", exit, out, err)
+		return
+	}
+	content, err := os.ReadFile(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := filepath.Join(t.TempDir(), "own.test")
+	if err := os.WriteFile(copied, content, 0o700); err != nil { //nolint:gosec // a program
+		t.Fatal(err)
+	}
+	child := exec.CommandContext(t.Context(), copied, "-test.run", "^TestProgramOfOneUser$", "-test.v")
+	child.Env = append(os.Environ(), "SANDBOX_CHILD=1")
+	out, err := child.CombinedOutput()
+	if err == nil && bytes.Contains(out, []byte("--- SKIP")) {
+		t.Skipf("%s", out)
+	}
+	if err != nil || !bytes.Contains(out, []byte(`ran {0 } "0 0 true\n" <nil>`)) {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

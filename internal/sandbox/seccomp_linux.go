@@ -38,13 +38,35 @@ func auditArch(goarch string) (uint32, bool) {
 	return arch, ok
 }
 
-// refused are the system calls that fail with EPERM.
-func refused() []uint32 {
-	return []uint32{
+// calls are the numbers of system calls by one interface to the kernel.
+type calls struct {
+	arch                   uint32
+	refused                []uint32 // they fail with EPERM
+	clone, unshare, clone3 uint32
+	socket                 uint32
+	socketCall             uint32 // socketcall(2) of i386; 0 where there is none
+}
+
+// native are those of this program's own interface.
+func native(arch uint32) calls {
+	return calls{arch: arch, clone: unix.SYS_CLONE, unshare: unix.SYS_UNSHARE, clone3: unix.SYS_CLONE3, socket: unix.SYS_SOCKET, refused: []uint32{
 		unix.SYS_BPF, unix.SYS_PERF_EVENT_OPEN, unix.SYS_USERFAULTFD, unix.SYS_KEXEC_LOAD, unix.SYS_OPEN_BY_HANDLE_AT,
 		unix.SYS_ADD_KEY, unix.SYS_REQUEST_KEY, unix.SYS_KEYCTL, unix.SYS_IO_URING_SETUP,
 		unix.SYS_INIT_MODULE, unix.SYS_FINIT_MODULE, unix.SYS_DELETE_MODULE, unix.SYS_SYSLOG,
+	}}
+}
+
+// compatible are those of the 32-bit interface that a 64-bit kernel has as well, in the order of native's.
+func compatible(arch uint32) (calls, bool) {
+	switch arch {
+	case unix.AUDIT_ARCH_X86_64: // arch/x86/entry/syscalls/syscall_32.tbl
+		return calls{arch: unix.AUDIT_ARCH_I386, clone: 120, unshare: 310, clone3: 435, socket: 359, socketCall: 102,
+			refused: []uint32{357, 336, 374, 283, 342, 286, 287, 288, 425, 128, 350, 129, 103}}, true
+	case unix.AUDIT_ARCH_AARCH64: // arch/arm/tools/syscall.tbl
+		return calls{arch: unix.AUDIT_ARCH_ARM, clone: 120, unshare: 337, clone3: 435, socket: 281,
+			refused: []uint32{386, 364, 388, 347, 371, 309, 310, 311, 425, 128, 379, 129, 103}}, true
 	}
+	return calls{}, false
 }
 
 // The places in struct seccomp_data.
@@ -54,31 +76,57 @@ const (
 	offsetArg0   = 16 // its low half, on a little-endian machine
 )
 
-// filterProgram is the filter, in classic BPF. Calls by the interfaces of other machines (32 bits, x32) are refused where
-// sockets are, for their numbers are others.
+// What the filter answers.
+const (
+	allow   = uint32(unix.SECCOMP_RET_ALLOW)
+	deny    = unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)
+	unknown = unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS) // as by an older kernel; C libraries then use an older call
+)
+
+func load(at uint32) unix.SockFilter {
+	return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: at}
+}
+
+func jump(test uint16, value uint32, yes, no int) unix.SockFilter {
+	return unix.SockFilter{Code: unix.BPF_JMP | test | unix.BPF_K, K: value, Jt: uint8(yes), Jf: uint8(no)}
+}
+
+func end(action uint32) unix.SockFilter {
+	return unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: action}
+}
+
+// filterProgram is the filter, in classic BPF: a part for each interface to the kernel. Interfaces without one have no call.
 func filterProgram(arch uint32, noInet bool) []unix.SockFilter {
-	load := func(at uint32) unix.SockFilter {
-		return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: at}
+	program := []unix.SockFilter{load(offsetArch)}
+	all := []calls{native(arch)}
+	if other, ok := compatible(arch); ok {
+		all = append(all, other)
 	}
-	equal := func(value uint32, yes, no uint8) unix.SockFilter {
-		return unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: value, Jt: yes, Jf: no}
+	for _, c := range all {
+		part := c.filter(noInet)
+		program = append(program, jump(unix.BPF_JEQ, c.arch, 0, len(part)))
+		program = append(program, part...)
 	}
-	end := func(action uint32) unix.SockFilter {
-		return unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: action}
+	return append(program, end(unknown))
+}
+
+// filter is the part for one interface. A new user namespace is refused, for in it the command would have all capabilities
+// again, and could write to file systems in memory that nobody counts.
+func (c calls) filter(noInet bool) []unix.SockFilter {
+	const x32 = 0x40000000 // __X32_SYSCALL_BIT: the same calls by other numbers
+	part := []unix.SockFilter{load(offsetNumber), jump(unix.BPF_JGE, x32, 0, 1), end(unknown)}
+	for _, number := range c.refused {
+		part = append(part, jump(unix.BPF_JEQ, number, 0, 1), end(deny))
 	}
-	const deny = unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)
-	foreign := uint32(unix.SECCOMP_RET_ALLOW)
+	part = append(part, jump(unix.BPF_JEQ, c.clone3, 0, 1), end(unknown)) // a filter cannot see its flags
 	if noInet {
-		foreign = deny
+		if c.socketCall != 0 {
+			part = append(part, jump(unix.BPF_JEQ, c.socketCall, 0, 1), end(deny))
+		}
+		part = append(part, jump(unix.BPF_JEQ, c.socket, 0, 3), load(offsetArg0), jump(unix.BPF_JEQ, unix.AF_UNIX, 1, 0), end(deny), load(offsetNumber))
 	}
-	program := []unix.SockFilter{load(offsetArch), equal(arch, 1, 0), end(foreign), load(offsetNumber)}
-	const x32 = 0x40000000 // __X32_SYSCALL_BIT
-	program = append(program, unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JGE | unix.BPF_K, K: x32, Jt: 0, Jf: 1}, end(foreign))
-	for _, number := range refused() {
-		program = append(program, equal(number, 0, 1), end(deny))
-	}
-	if noInet {
-		program = append(program, equal(unix.SYS_SOCKET, 0, 3), load(offsetArg0), equal(unix.AF_UNIX, 1, 0), end(deny))
-	}
-	return append(program, end(unix.SECCOMP_RET_ALLOW))
+	return append(part,
+		jump(unix.BPF_JEQ, c.clone, 1, 0), jump(unix.BPF_JEQ, c.unshare, 0, 3),
+		load(offsetArg0), jump(unix.BPF_JSET, unix.CLONE_NEWUSER, 0, 1), end(deny),
+		end(allow))
 }

@@ -1,7 +1,8 @@
-package push
+package oci
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 
@@ -10,16 +11,29 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// A source is where the manifests and blobs of images are: a layout, an archive, a registry.
-type source interface {
-	// manifest reads a manifest, checked and bounded.
-	manifest(desc v1.Descriptor) ([]byte, error)
-	// blob opens a config or layer, unchecked.
-	blob(desc v1.Descriptor) (io.ReadCloser, error)
+// A Source is where the manifests and blobs of images are: a layout, an archive, a registry.
+type Source interface {
+	// Manifest reads a manifest, checked and bounded.
+	Manifest(desc v1.Descriptor) ([]byte, error)
+	// Blob opens a config or layer, unchecked.
+	Blob(desc v1.Descriptor) (io.ReadCloser, error)
 }
 
-// openRoot makes an index of what a descriptor names, given its manifest.
-func openRoot(from source, desc v1.Descriptor, raw []byte) (v1.ImageIndex, error) {
+// MediaType is the media type of a manifest: the one said where the manifest was found or, where that is neither an image's
+// nor an index's (a server of plain files), the one that the manifest states.
+func MediaType(said types.MediaType, raw []byte) types.MediaType {
+	var m struct {
+		MediaType types.MediaType `json:"mediaType"`
+	}
+	if said.IsIndex() || said.IsImage() || json.Unmarshal(raw, &m) != nil || m.MediaType == "" {
+		return said
+	}
+	return m.MediaType
+}
+
+// Open makes an index of what a descriptor names, given its manifest. A single image comes as an index of one (see [Root]).
+// Configs and layers are read when they are asked for, and checked against their descriptors.
+func Open(from Source, desc v1.Descriptor, raw []byte) (v1.ImageIndex, error) {
 	switch {
 	case desc.MediaType.IsIndex():
 		return &fileIndex{from: from, raw: raw, mediaType: desc.MediaType}, nil
@@ -33,23 +47,23 @@ func openRoot(from source, desc v1.Descriptor, raw []byte) (v1.ImageIndex, error
 	return nil, fmt.Errorf("%q is of media type %q, which is neither an image nor an index", desc.Digest, desc.MediaType)
 }
 
-func newFileImage(from source, raw []byte, mediaType types.MediaType) (v1.Image, error) {
+func newFileImage(from Source, raw []byte, mediaType types.MediaType) (v1.Image, error) {
 	man, err := v1.ParseManifest(bytes.NewReader(raw))
 	if err != nil {
-		return nil, fmt.Errorf("reading image manifest %q: %w", sha256Of(raw), err)
+		return nil, fmt.Errorf("reading image manifest %q: %w", SHA256(raw), err)
 	}
 	return partial.CompressedToImage(&fileImage{from: from, raw: raw, manifest: man, mediaType: mediaType})
 }
 
 // fileIndex is an index whose manifest was read and whose children are read when they are asked for.
 type fileIndex struct {
-	from      source
+	from      Source
 	raw       []byte
 	mediaType types.MediaType
 }
 
 func (i *fileIndex) MediaType() (types.MediaType, error) { return i.mediaType, nil }
-func (i *fileIndex) Digest() (v1.Hash, error)            { return sha256Of(i.raw), nil }
+func (i *fileIndex) Digest() (v1.Hash, error)            { return SHA256(i.raw), nil }
 func (i *fileIndex) Size() (int64, error)                { return int64(len(i.raw)), nil }
 func (i *fileIndex) RawManifest() ([]byte, error)        { return i.raw, nil }
 
@@ -62,7 +76,7 @@ func (i *fileIndex) Image(h v1.Hash) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	raw, err := i.from.manifest(desc)
+	raw, err := i.from.Manifest(desc)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +88,7 @@ func (i *fileIndex) ImageIndex(h v1.Hash) (v1.ImageIndex, error) {
 	if err != nil {
 		return nil, err
 	}
-	raw, err := i.from.manifest(desc)
+	raw, err := i.from.Manifest(desc)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +110,7 @@ func (i *fileIndex) child(h v1.Hash) (v1.Descriptor, error) {
 
 // fileImage is what [partial.CompressedToImage] makes an image of.
 type fileImage struct {
-	from      source
+	from      Source
 	raw       []byte
 	manifest  *v1.Manifest
 	mediaType types.MediaType
@@ -106,17 +120,17 @@ func (i *fileImage) MediaType() (types.MediaType, error) { return i.mediaType, n
 func (i *fileImage) RawManifest() ([]byte, error)        { return i.raw, nil }
 func (i *fileImage) RawConfigFile() ([]byte, error) {
 	desc := i.manifest.Config
-	if desc.Size > maxConfig {
-		return nil, fmt.Errorf("config %q has %d bytes, more than the %d that runtimes take", desc.Digest, desc.Size, maxConfig)
+	if desc.Size > MaxConfig {
+		return nil, fmt.Errorf("config %q has %d bytes, more than the %d that runtimes take", desc.Digest, desc.Size, MaxConfig)
 	}
-	rc, err := i.from.blob(desc)
+	rc, err := i.from.Blob(desc)
 	if err != nil {
 		return nil, fmt.Errorf("reading config %q: %w", desc.Digest, err)
 	}
 	defer rc.Close()
-	raw, err := readBounded(rc, maxConfig)
+	raw, err := ReadAll(rc, MaxConfig)
 	if err == nil {
-		err = checkBytes(raw, desc)
+		err = Check(raw, desc)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading config %q: %w", desc.Digest, err)
@@ -135,7 +149,7 @@ func (i *fileImage) LayerByDigest(h v1.Hash) (partial.CompressedLayer, error) {
 
 // fileLayer checks what it reads against its descriptor.
 type fileLayer struct {
-	from source
+	from Source
 	desc v1.Descriptor
 }
 
@@ -145,9 +159,9 @@ func (l *fileLayer) MediaType() (types.MediaType, error) { return l.desc.MediaTy
 func (l *fileLayer) Descriptor() (*v1.Descriptor, error) { d := l.desc; return &d, nil }
 
 func (l *fileLayer) Compressed() (io.ReadCloser, error) {
-	rc, err := l.from.blob(l.desc)
+	rc, err := l.from.Blob(l.desc)
 	if err != nil {
 		return nil, err
 	}
-	return newChecked(rc, l.desc), nil
+	return NewReader(rc, l.desc), nil
 }

@@ -1,4 +1,4 @@
-package push
+package disk
 
 import (
 	"archive/tar"
@@ -17,6 +17,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/pyimg/pyimg/internal/atomicfile"
+	"github.com/pyimg/pyimg/internal/patience"
+	"github.com/pyimg/pyimg/push/oci"
 )
 
 // WriteArchive writes what idx stands for as an OCI archive: an OCI layout in a tar file, under one tag ("" means
@@ -54,7 +56,7 @@ func streamArchive(ctx context.Context, kind string, w io.Writer, list func() ([
 
 // archive writes the members that list finds to where into has them written.
 func archive(ctx context.Context, what string, list func() ([]member, error), into func(func(io.Writer) error) error) error {
-	_, err := promptly(ctx, func() (struct{}, error) {
+	_, err := patience.Promptly(ctx, func() (struct{}, error) {
 		ms, err := list()
 		if err != nil {
 			return struct{}{}, err
@@ -74,25 +76,25 @@ func archiveMembers(tag string, idx v1.ImageIndex) ([]member, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := newGraph(idx)
+	g, err := oci.Walk(idx)
 	if err != nil {
 		return nil, err
 	}
-	return layoutMembers(g.blobs(), g.root.desc, map[string]string{refName: tag})
+	return layoutMembers(g.Blobs(), g.Root.Desc, map[string]string{refName: tag})
 }
 
 // A member is a file of an archive.
 type member struct {
 	path string
-	blob
+	oci.Blob
 }
 
 func smallMember(path string, raw []byte) member {
-	return member{path, inMemory(v1.Descriptor{Size: int64(len(raw)), Digest: sha256Of(raw)}, raw)}
+	return member{path, oci.Memory(v1.Descriptor{Size: int64(len(raw)), Digest: oci.SHA256(raw)}, raw)}
 }
 
 // layoutMembers are the files of a layout that holds one name.
-func layoutMembers(blobs []blob, root v1.Descriptor, annotations map[string]string) ([]member, error) {
+func layoutMembers(blobs []oci.Blob, root v1.Descriptor, annotations map[string]string) ([]member, error) {
 	root.Annotations = annotations
 	index, err := json.Marshal(v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{root}})
 	if err != nil {
@@ -100,7 +102,7 @@ func layoutMembers(blobs []blob, root v1.Descriptor, annotations map[string]stri
 	}
 	ms := []member{smallMember(layoutFile, []byte(layoutVersion)), smallMember(indexFile, index)}
 	for _, b := range blobs {
-		ms = append(ms, member{blobsDir + "/" + b.desc.Digest.Hex, b})
+		ms = append(ms, member{blobsDir + "/" + b.Desc.Digest.Hex, b})
 	}
 	return ms, nil
 }
@@ -112,7 +114,7 @@ func dockerMembers(image string, idx v1.ImageIndex) ([]member, error) {
 	if image != "" {
 		tag, err := name.NewTag(image)
 		if err != nil {
-			return nil, fmt.Errorf("image name %q is not of the form HOST/REPOSITORY:TAG: %w", image, whyNot(image, err))
+			return nil, fmt.Errorf("image name %q is not of the form HOST/REPOSITORY:TAG: %w", image, oci.ExplainReference(image, err))
 		}
 		repo, _ := strings.CutSuffix(tag.String(), ":"+tag.TagStr()) // as given: docker knows short names
 		names = []string{repo + ":" + tag.TagStr()}
@@ -123,7 +125,7 @@ func dockerMembers(image string, idx v1.ImageIndex) ([]member, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := newGraph(one)
+	g, err := oci.Walk(one)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +133,7 @@ func dockerMembers(image string, idx v1.ImageIndex) ([]member, error) {
 	if err != nil {
 		return nil, err
 	}
-	ms, err := layoutMembers(g.blobs(), g.root.desc, annotations)
+	ms, err := layoutMembers(g.Blobs(), g.Root.Desc, annotations)
 	return append(ms, smallMember(dockerFile, docker)), err
 }
 
@@ -139,8 +141,8 @@ func dockerMembers(image string, idx v1.ImageIndex) ([]member, error) {
 const dockerFile = "manifest.json"
 
 // dockerManifest is docker's view of a layout: the files of config and layers, in order.
-func dockerManifest(names []string, g *graph) ([]byte, error) {
-	man, err := v1.ParseManifest(bytes.NewReader(g.root.raw))
+func dockerManifest(names []string, g *oci.Graph) ([]byte, error) {
+	man, err := v1.ParseManifest(bytes.NewReader(g.Root.Raw))
 	if err != nil {
 		return nil, err
 	}
@@ -161,22 +163,22 @@ func dockerManifest(names []string, g *graph) ([]byte, error) {
 
 // oneImage is the only image in idx that is meant to be run, as an index that stands for that image.
 func oneImage(idx v1.ImageIndex) (v1.ImageIndex, error) {
-	g, err := newGraph(idx)
+	g, err := oci.Walk(idx)
 	if err != nil {
 		return nil, err
 	}
-	run := g.runnable()
+	run := g.Runnable()
 	if len(run) == 0 {
 		return nil, errors.New("there is no image in the index")
 	}
 	if len(run) > 1 {
 		var have []string
 		for _, i := range run {
-			have = append(have, platformName(g.platforms[i].Platform))
+			have = append(have, platformName(g.Platforms[i].Platform))
 		}
 		return nil, fmt.Errorf("a docker archive holds one platform and the image has %s: choose one with --platform", strings.Join(have, ", "))
 	}
-	return Wrap(g.images[run[0]])
+	return oci.Wrap(g.Images[run[0]])
 }
 
 func platformName(p *v1.Platform) string {
@@ -196,10 +198,10 @@ func writeTar(w io.Writer, ms []member) error {
 		}
 	}
 	for _, m := range ms {
-		if err := tw.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: m.path, Mode: 0o644, Size: m.desc.Size}); err != nil {
+		if err := tw.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: m.path, Mode: 0o644, Size: m.Desc.Size}); err != nil {
 			return err
 		}
-		if err := copyChecked(tw, m.blob); err != nil {
+		if err := copyChecked(tw, m.Blob); err != nil {
 			return err
 		}
 	}

@@ -1,4 +1,4 @@
-package push
+package oci
 
 import (
 	"fmt"
@@ -43,8 +43,8 @@ func (s *single) Image(h v1.Hash) (v1.Image, error) {
 	return s.index.Image(h)
 }
 
-// Root is the descriptor of what idx stands for: the index itself, or the image manifest that [Wrap], [Registry.Get] or
-// [ReadLayout] made an index of one of. Its digest is the one to print.
+// Root is the descriptor of what idx stands for: the index itself, or the image manifest that [Wrap] or [Open]
+// made an index of one of. Its digest is the one to print.
 func Root(idx v1.ImageIndex) (v1.Descriptor, error) {
 	if s, ok := idx.(*single); ok {
 		return describe(s.image)

@@ -1,4 +1,4 @@
-package layers
+package tree
 
 import (
 	"archive/tar"
@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/pyimg/pyimg/layers"
 )
 
 // An Oddity is something in which the layers of an image do not lie well over each other.
@@ -44,10 +46,10 @@ const (
 	aufsPrefix     = ".wh..wh." // what aufs kept for itself
 )
 
-// NewImageTree lays the layers of any image over each other as image-spec's layer.md has it: whiteouts and opaque folders
+// NewImage lays the layers of any image over each other as image-spec's layer.md has it: whiteouts and opaque folders
 // delete what lies below, and what stands later takes the place of what stood before. Only an error of Entries is one;
 // all else that is odd is returned with the tree, at most 10,000 of each kind.
-func NewImageTree(ls []TreeLayer) (*Tree, []Oddity, error) {
+func NewImage(ls []Layer) (*Tree, []Oddity, error) {
 	o := &overlay{tree: &Tree{nodes: make(map[string]*node, treeSize)}, count: map[OddityKind]int{}}
 	for i, l := range ls {
 		o.tree.layers = append(o.tree.layers, l.Name)
@@ -90,12 +92,12 @@ func (o *overlay) odd(kind OddityKind, path string, format string, args ...any) 
 	return &o.oddities[len(o.oddities)-1]
 }
 
-func (o *overlay) add(entry Entry) {
+func (o *overlay) add(entry layers.Entry) {
 	n := Node{Path: entry.Path(), Layer: o.layer, Entry: entry}
 	if name := entry.Header.Name; strings.HasPrefix(name, "/") || slices.Contains(strings.Split(name, "/"), "..") {
 		o.odd(Escape, n.Path, "its name in the layer is %q", name)
 	}
-	if mark := OverlayMark(entry.Header); mark != "" {
+	if mark := layers.OverlayMark(entry.Header); mark != "" {
 		o.odd(Obeyed, n.Path, "%s", mark)
 	}
 	if n.Path == "" {
@@ -157,11 +159,11 @@ func (o *overlay) hidden(link string) int {
 }
 
 // linked gives a hard link to a file of a layer below what that is.
-func (o *overlay) linked(entry Entry) Entry {
+func (o *overlay) linked(entry layers.Entry) layers.Entry {
 	if entry.Header.Typeflag != tar.TypeLink || entry.ELF != nil || entry.Kept != nil {
 		return entry
 	}
-	if target := o.tree.nodes[cleanName(entry.Header.Linkname)]; target != nil {
+	if target := o.tree.nodes[entry.Target()]; target != nil {
 		entry.ELF, entry.Kept = target.Entry.ELF, target.Entry.Kept
 	}
 	return entry

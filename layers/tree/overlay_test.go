@@ -1,4 +1,4 @@
-package layers_test
+package tree_test
 
 import (
 	"fmt"
@@ -6,13 +6,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/tree"
 )
 
 // showOddities lists them as "kind path@layer hides".
-func showOddities(odd []layers.Oddity) []string {
-	names := map[layers.OddityKind]string{layers.Whiteout: "whiteout", layers.Clash: "clash", layers.Through: "through",
-		layers.Escape: "escape", layers.Lost: "lost"}
+func showOddities(odd []tree.Oddity) []string {
+	names := map[tree.OddityKind]string{tree.Whiteout: "whiteout", tree.Clash: "clash", tree.Through: "through",
+		tree.Escape: "escape", tree.Lost: "lost"}
 	var out []string
 	for _, o := range odd {
 		out = append(out, fmt.Sprintf("%s %s@%d hides %d", names[o.Kind], o.Path, o.Layer, o.Hides))
@@ -82,11 +82,11 @@ func TestImageTree(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var ls []layers.TreeLayer
+			var ls []tree.Layer
 			for i, ms := range test.layers {
 				ls = append(ls, layer(fmt.Sprint(i), ms...))
 			}
-			tree, odd, err := layers.NewImageTree(ls)
+			tree, odd, err := tree.NewImage(ls)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -97,69 +97,5 @@ func TestImageTree(t *testing.T) {
 				t.Errorf("oddities (-want +got):\n%s", diff)
 			}
 		})
-	}
-}
-
-func TestSurveyTakesWhatIngestRefuses(t *testing.T) {
-	t.Parallel()
-	for name, members := range map[string][]member{
-		"whiteout":               {dir("a"), file("a/.wh.x", "")},
-		"name that leads out":    {file("../x", "")},
-		"link to a lower file":   {hardlink("a", "elsewhere")},
-		"control character":      {file("a\x1b", "")},
-		"hard link that is wild": {hardlink("a", "../elsewhere")},
-	} {
-		s := openStore(t)
-		raw := gz(t, tarball(t, members...))
-		src := source(name, raw)
-		src.Digest = digest(raw)
-		if _, err := s.Ingest(t.Context(), src); err == nil {
-			t.Errorf("%s: Ingest takes it", name)
-		}
-		got, err := s.Survey(t.Context(), src)
-		if err != nil {
-			t.Errorf("%s: Survey: %v", name, err)
-			continue
-		}
-		n := 0
-		for _, err := range got.Entries() {
-			if err != nil {
-				t.Fatal(err)
-			}
-			n++
-		}
-		if n != len(members) {
-			t.Errorf("%s: %d entries, want %d", name, n, len(members))
-		}
-	}
-}
-
-func TestSurveyOpensItsSourceOnce(t *testing.T) {
-	t.Parallel()
-	s := openStore(t)
-	for _, raw := range [][]byte{gz(t, tarball(t, file("x", "1"))), tarball(t, file("x", "2"))} {
-		src := source("layer", raw)
-		src.Digest = digest(raw)
-		first, err := s.Survey(t.Context(), src)
-		if err != nil {
-			t.Fatal(err)
-		}
-		src.Open = nil // would panic
-		again, err := s.Survey(t.Context(), src)
-		if err != nil || again.Blob != first.Blob || first.DiffID == "" {
-			t.Errorf("Survey = %+v, then %+v, %v", first.Blob, again.Blob, err)
-		}
-		if _, err := s.Blob(src.Digest); err == nil {
-			t.Error("Survey stored the blob")
-		}
-	}
-}
-
-func TestSurveyWantsTheDigest(t *testing.T) {
-	t.Parallel()
-	src := source("layer", gz(t, tarball(t, file("x", "1"))))
-	src.Digest = digest([]byte("other"))
-	if _, err := openStore(t).Survey(t.Context(), src); err == nil {
-		t.Error("Survey takes other bytes than were asked for")
 	}
 }

@@ -1,4 +1,4 @@
-package push
+package disk
 
 import (
 	"bytes"
@@ -11,8 +11,9 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/pyimg/pyimg/push/oci"
 )
 
 // ReadImage is [ReadLayout] for callers that only read. It also reads docker's own form, as "docker save" and "podman save"
@@ -65,7 +66,7 @@ type dockerEntry struct {
 }
 
 func (f *files) dockerImage(tag string) (v1.ImageIndex, error) {
-	raw, err := f.small(dockerFile, maxManifest)
+	raw, err := f.small(dockerFile, oci.MaxManifest)
 	if err != nil {
 		return nil, err
 	}
@@ -82,24 +83,20 @@ func (f *files) dockerImage(tag string) (v1.ImageIndex, error) {
 		return nil, err
 	}
 	entry := entries[chosen]
-	manifest, err := f.dockerManifest(entry)
+	Manifest, err := f.dockerManifest(entry)
 	if err != nil {
 		return nil, err
 	}
-	if raw, err = json.Marshal(manifest); err != nil {
+	if raw, err = json.Marshal(Manifest); err != nil {
 		return nil, err
 	}
-	img, err := partial.CompressedToImage(&fileImage{from: f, raw: raw, manifest: manifest, mediaType: manifest.MediaType})
-	if err != nil {
-		return nil, err
-	}
-	return Wrap(img)
+	return oci.Open(f, v1.Descriptor{MediaType: Manifest.MediaType, Digest: oci.SHA256(raw), Size: int64(len(raw))}, raw)
 }
 
 // dockerManifest makes the manifest that the archive does not have, and lets blobs be found under their digests: a layer
 // without compression under its diff ID.
 func (f *files) dockerManifest(e dockerEntry) (*v1.Manifest, error) {
-	raw, err := f.small(path.Clean(e.Config), maxConfig)
+	raw, err := f.small(path.Clean(e.Config), oci.MaxConfig)
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}
@@ -111,7 +108,7 @@ func (f *files) dockerManifest(e dockerEntry) (*v1.Manifest, error) {
 	if len(ids) != len(e.Layers) {
 		return nil, fmt.Errorf("its configuration has %d layers, %q has %d", len(ids), dockerFile, len(e.Layers))
 	}
-	digest := sha256Of(raw)
+	digest := oci.SHA256(raw)
 	f.alias = map[string]string{blobsDir + "/" + digest.Hex: path.Clean(e.Config)}
 	m := &v1.Manifest{SchemaVersion: 2, MediaType: types.DockerManifestSchema2,
 		Config: v1.Descriptor{MediaType: types.DockerConfigJSON, Digest: digest, Size: int64(len(raw))}}

@@ -1,4 +1,4 @@
-package push
+package disk
 
 import (
 	"bytes"
@@ -19,7 +19,9 @@ import (
 	"github.com/rogpeppe/go-internal/lockedfile"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/pyimg/pyimg/internal/patience"
 	"github.com/pyimg/pyimg/internal/regular"
+	"github.com/pyimg/pyimg/push/oci"
 )
 
 const (
@@ -47,7 +49,7 @@ func WriteLayout(ctx context.Context, dir, tag string, idx v1.ImageIndex) error 
 	if err != nil {
 		return err
 	}
-	_, err = promptly(ctx, func() (struct{}, error) { return struct{}{}, writeLayout(ctx, dir, tag, idx) })
+	_, err = patience.Promptly(ctx, func() (struct{}, error) { return struct{}{}, writeLayout(ctx, dir, tag, idx) })
 	if err != nil {
 		return fmt.Errorf("writing OCI layout %q: %w", dir, err)
 	}
@@ -55,7 +57,7 @@ func WriteLayout(ctx context.Context, dir, tag string, idx v1.ImageIndex) error 
 }
 
 func writeLayout(ctx context.Context, dir, tag string, idx v1.ImageIndex) error {
-	g, err := newGraph(idx)
+	g, err := oci.Walk(idx)
 	if err != nil {
 		return err
 	}
@@ -65,14 +67,14 @@ func writeLayout(ctx context.Context, dir, tag string, idx v1.ImageIndex) error 
 	if err := os.MkdirAll(filepath.Join(dir, blobsDir), 0o755); err != nil {
 		return err
 	}
-	if err := writeBlobs(ctx, dir, g.blobs()); err != nil {
+	if err := writeBlobs(ctx, dir, g.Blobs()); err != nil {
 		return err
 	}
-	return tagLayout(ctx, dir, tag, g.root.desc)
+	return tagLayout(ctx, dir, tag, g.Root.Desc)
 }
 
 // writeBlobs writes some at a time. Nothing names them yet, so that their order does not matter.
-func writeBlobs(ctx context.Context, dir string, blobs []blob) error {
+func writeBlobs(ctx context.Context, dir string, blobs []oci.Blob) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0)) // hashing is most of the work
 	for _, b := range blobs {
@@ -83,7 +85,7 @@ func writeBlobs(ctx context.Context, dir string, blobs []blob) error {
 
 // checkLayout refuses a folder that holds other things: the user meant another one.
 func checkLayout(dir string) error {
-	raw, err := regular.Read(filepath.Join(dir, layoutFile), maxManifest)
+	raw, err := regular.Read(filepath.Join(dir, layoutFile), oci.MaxManifest)
 	if err == nil {
 		return checkVersion(raw)
 	}
@@ -122,19 +124,19 @@ func checkVersion(raw []byte) error {
 func blobPath(dir string, h v1.Hash) string { return filepath.Join(dir, blobsDir, h.Hex) }
 
 // writeBlob keeps a blob that has the right size: it got its name by rename, when its digest had been checked.
-func writeBlob(ctx context.Context, dir string, b blob) error {
-	path := blobPath(dir, b.desc.Digest)
-	if fi, err := os.Stat(path); err == nil && fi.Mode().IsRegular() && fi.Size() == b.desc.Size {
+func writeBlob(ctx context.Context, dir string, b oci.Blob) error {
+	path := blobPath(dir, b.Desc.Digest)
+	if fi, err := os.Stat(path); err == nil && fi.Mode().IsRegular() && fi.Size() == b.Desc.Size {
 		return nil
 	}
-	rc, err := b.open()
+	rc, err := b.Open()
 	if err != nil {
-		return fmt.Errorf("opening blob %q: %w", b.desc.Digest, err)
+		return fmt.Errorf("opening blob %q: %w", b.Desc.Digest, err)
 	}
 	defer rc.Close()
 	if f, ok := rc.(inFile); ok {
-		var mismatch *MismatchError
-		if err := copyFile(ctx, dir, path, f.File(), b.desc); !errors.As(err, &mismatch) {
+		var mismatch *oci.MismatchError
+		if err := copyFile(ctx, dir, path, f.File(), b.Desc); !errors.As(err, &mismatch) {
 			return err
 		}
 		// Its reader finds the same, and knows better what to do about it.
@@ -142,7 +144,7 @@ func writeBlob(ctx context.Context, dir string, b blob) error {
 			return err
 		}
 	}
-	return replace(ctx, dir, path, func(w io.Writer) error { return copyReader(w, rc, b.desc) })
+	return replace(ctx, dir, path, func(w io.Writer) error { return copyReader(w, rc, b.Desc) })
 }
 
 // tagLayout makes tag name desc in index.json.
@@ -188,7 +190,7 @@ func readIndexFile(path string) (*v1.IndexManifest, error) {
 		return nil, err
 	}
 	defer f.Close()
-	raw, err := readBounded(f, maxManifest)
+	raw, err := oci.ReadAll(f, oci.MaxManifest)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package push_test
+package disk_test
 
 import (
 	"archive/tar"
@@ -13,25 +13,28 @@ import (
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 	"github.com/klauspost/compress/gzip"
 
-	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/internal/imagetest"
+	"github.com/pyimg/pyimg/push/disk"
+	"github.com/pyimg/pyimg/push/oci"
 )
 
 func TestArchiveRoundTrip(t *testing.T) {
 	t.Parallel()
-	idx, dir := sample(t), t.TempDir()
+	idx, dir := imagetest.Sample(t), t.TempDir()
 	var files [2][]byte
 	for i, name := range []string{"a.tar", "b.tar"} {
 		path := filepath.Join(dir, name)
-		if err := push.WriteArchive(t.Context(), path, "v1", idx); err != nil {
+		if err := disk.WriteArchive(t.Context(), path, "v1", idx); err != nil {
 			t.Fatal(err)
 		}
-		sameRoot(t, path, digest(t, idx))
-		sameRoot(t, path+":v1", digest(t, idx))
+		sameRoot(t, path, imagetest.Digest(t, idx))
+		sameRoot(t, path+":v1", imagetest.Digest(t, idx))
 		raw, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -86,14 +89,14 @@ func members(t *testing.T, raw []byte) map[string]content {
 
 func TestDockerArchive(t *testing.T) {
 	t.Parallel()
-	img := image(t, "amd64", layer(t, 100), layer(t, 200))
+	img := imagetest.Image(t, "amd64", imagetest.Layer(t, 100), imagetest.Layer(t, 200))
 	path := filepath.Join(t.TempDir(), "image.tar")
 	for _, tt := range []struct{ name, tag, full, ref string }{
 		{"app", "app:latest", "docker.io/library/app:latest", "latest"},
 		{"me/app:v1", "me/app:v1", "docker.io/me/app:v1", "v1"},
 		{"example.com:5000/a/b:c", "example.com:5000/a/b:c", "example.com:5000/a/b:c", "c"},
 	} {
-		if err := push.WriteDockerArchive(t.Context(), path, tt.name, index(map[string]v1.Image{"amd64": img})); err != nil {
+		if err := disk.WriteDockerArchive(t.Context(), path, tt.name, imagetest.Index(map[string]v1.Image{"amd64": img})); err != nil {
 			t.Fatal(err)
 		}
 		raw, err := os.ReadFile(path)
@@ -123,7 +126,7 @@ func TestDockerArchive(t *testing.T) {
 		if a := im.Manifests[0].Annotations; a["io.containerd.image.name"] != tt.full || a["org.opencontainers.image.ref.name"] != tt.ref {
 			t.Errorf("annotations of %q: %q", tt.name, a)
 		}
-		sameRoot(t, path, digest(t, img))
+		sameRoot(t, path, imagetest.Digest(t, img))
 	}
 	loaded, err := tarball.ImageFromPath(path, nil) // go-containerregistry's view of manifest.json
 	if err != nil {
@@ -137,23 +140,23 @@ func TestDockerArchive(t *testing.T) {
 func TestDockerArchiveHoldsOnePlatform(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "image.tar")
-	err := push.WriteDockerArchive(t.Context(), path, "app", sample(t))
+	err := disk.WriteDockerArchive(t.Context(), path, "app", imagetest.Sample(t))
 	if err == nil || !strings.Contains(err.Error(), "linux/amd64, linux/arm64") || !strings.Contains(err.Error(), "--platform") {
 		t.Errorf("WriteDockerArchive = %v, want an error that names both platforms and --platform", err)
 	}
 	if _, err := os.Stat(path); err == nil {
 		t.Error("a file was written")
 	}
-	attested := mutate.AppendManifests(index(map[string]v1.Image{"amd64": image(t, "amd64", layer(t, 10))}),
-		mutate.IndexAddendum{Add: image(t, "amd64", layer(t, 20)), Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "unknown", Architecture: "unknown"}}})
-	if err := push.WriteDockerArchive(t.Context(), path, "app", attested); err != nil {
+	attested := mutate.AppendManifests(imagetest.Index(map[string]v1.Image{"amd64": imagetest.Image(t, "amd64", imagetest.Layer(t, 10))}),
+		mutate.IndexAddendum{Add: imagetest.Image(t, "amd64", imagetest.Layer(t, 20)), Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "unknown", Architecture: "unknown"}}})
+	if err := disk.WriteDockerArchive(t.Context(), path, "app", attested); err != nil {
 		t.Errorf("an image with an attestation: %v", err)
 	}
-	if err := push.WriteDockerArchive(t.Context(), path, "", attested); err != nil {
+	if err := disk.WriteDockerArchive(t.Context(), path, "", attested); err != nil {
 		t.Errorf("an image without a name: %v", err)
 	}
 	for _, name := range []string{"UPPER", "a@sha256:" + strings.Repeat("0", 64)} {
-		if err := push.WriteDockerArchive(t.Context(), path, name, attested); err == nil {
+		if err := disk.WriteDockerArchive(t.Context(), path, name, attested); err == nil {
 			t.Errorf("the name %q is taken", name)
 		}
 	}
@@ -162,8 +165,8 @@ func TestDockerArchiveHoldsOnePlatform(t *testing.T) {
 func TestReadOldDockerArchive(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "old.tar")
-	if err := tarball.WriteToFile(path, nil, image(t, "amd64", layer(t, 10))); err == nil {
-		if _, err := push.ReadLayout(path); err == nil || !strings.Contains(err.Error(), "skopeo copy") {
+	if err := tarball.WriteToFile(path, nil, imagetest.Image(t, "amd64", imagetest.Layer(t, 10))); err == nil {
+		if _, err := disk.ReadLayout(path); err == nil || !strings.Contains(err.Error(), "skopeo copy") {
 			t.Errorf("ReadLayout = %v, want an error that says how to convert it", err)
 		}
 	} else {
@@ -177,7 +180,7 @@ func TestReadNoArchive(t *testing.T) {
 	write(t, filepath.Join(dir, "text"), strings.Repeat("hello ", 500))
 	write(t, filepath.Join(dir, "empty"), "")
 	for _, path := range []string{"text", "empty", "none", "none:tag", "text:tag", "."} {
-		if _, err := push.ReadLayout(filepath.Join(dir, path)); err == nil || !strings.Contains(err.Error(), dir) {
+		if _, err := disk.ReadLayout(filepath.Join(dir, path)); err == nil || !strings.Contains(err.Error(), dir) {
 			t.Errorf("ReadLayout(%q) = %v, want an error that names it", path, err)
 		}
 	}
@@ -185,17 +188,17 @@ func TestReadNoArchive(t *testing.T) {
 
 func FuzzReadArchive(f *testing.F) {
 	path := filepath.Join(f.TempDir(), "a.tar")
-	img, err := mutate.ConfigFile(mutate.MediaType(emptyImage(), "application/vnd.oci.image.manifest.v1+json"), &v1.ConfigFile{OS: "linux", Architecture: "amd64"})
+	img, err := mutate.ConfigFile(mutate.MediaType(empty.Image, "application/vnd.oci.image.manifest.v1+json"), &v1.ConfigFile{OS: "linux", Architecture: "amd64"})
 	if err != nil {
 		f.Fatal(err)
 	}
-	idx, err := push.Wrap(img)
+	idx, err := oci.Wrap(img)
 	if err != nil {
 		f.Fatal(err)
 	}
 	for name, w := range map[string]func() error{
-		"oci":    func() error { return push.WriteArchive(f.Context(), path, "", idx) },
-		"docker": func() error { return push.WriteDockerArchive(f.Context(), path, "a", idx) },
+		"oci":    func() error { return disk.WriteArchive(f.Context(), path, "", idx) },
+		"docker": func() error { return disk.WriteDockerArchive(f.Context(), path, "a", idx) },
 	} {
 		if err := w(); err != nil {
 			f.Fatal(name, err)
@@ -218,17 +221,17 @@ func FuzzReadArchive(f *testing.F) {
 		if err := os.WriteFile(path, raw, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if idx, err := push.ReadImage(path); err == nil {
-			_, _ = push.ImageFor(idx, "x", "linux/amd64")
+		if idx, err := disk.ReadImage(path); err == nil {
+			_, _ = oci.ImageFor(idx, "x", "linux/amd64")
 		}
-		idx, err := push.ReadLayout(path)
+		idx, err := disk.ReadLayout(path)
 		if err != nil {
 			return
 		}
-		if err := push.WriteArchive(t.Context(), path+".2", "", idx); err != nil {
+		if err := disk.WriteArchive(t.Context(), path+".2", "", idx); err != nil {
 			return
 		}
-		a, err := push.Root(idx)
+		a, err := oci.Root(idx)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -238,11 +241,21 @@ func FuzzReadArchive(f *testing.F) {
 
 func sameDigest(t *testing.T, path, want string) {
 	t.Helper()
-	idx, err := push.ReadLayout(path)
+	idx, err := disk.ReadLayout(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if root, err := push.Root(idx); err != nil || root.Digest.String() != want {
+	if root, err := oci.Root(idx); err != nil || root.Digest.String() != want {
 		t.Errorf("the root came back as %s, %v, was %s", root.Digest, err, want)
+	}
+}
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }

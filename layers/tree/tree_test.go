@@ -1,4 +1,4 @@
-package layers_test
+package tree_test
 
 import (
 	"archive/tar"
@@ -10,11 +10,12 @@ import (
 	"testing"
 
 	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/tree"
 )
 
 // layer makes a tree's layer of members.
-func layer(name string, members ...member) layers.TreeLayer {
-	return layers.TreeLayer{Name: name, Entries: func(yield func(layers.Entry, error) bool) {
+func layer(name string, members ...member) tree.Layer {
+	return tree.Layer{Name: name, Entries: func(yield func(layers.Entry, error) bool) {
 		for i := range members {
 			if !yield(layers.Entry{Header: &members[i].header}, nil) {
 				return
@@ -23,9 +24,9 @@ func layer(name string, members ...member) layers.TreeLayer {
 	}}
 }
 
-func newTree(t *testing.T, ls ...layers.TreeLayer) *layers.Tree {
+func newTree(t *testing.T, ls ...tree.Layer) *tree.Tree {
 	t.Helper()
-	tree, err := layers.NewTree(ls, nil)
+	tree, err := tree.New(ls, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +34,7 @@ func newTree(t *testing.T, ls ...layers.TreeLayer) *layers.Tree {
 }
 
 // show lists a tree as "path@layer", with what is special about a node.
-func show(all iter.Seq[layers.Node]) []string {
+func show(all iter.Seq[tree.Node]) []string {
 	var out []string
 	for n := range all {
 		line := fmt.Sprintf("%s@%d", n.Path, n.Layer)
@@ -86,7 +87,7 @@ func TestTree(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var ls []layers.TreeLayer
+			var ls []tree.Layer
 			for i, members := range test.layers {
 				ls = append(ls, layer(fmt.Sprint("layer ", i), members...))
 			}
@@ -111,7 +112,7 @@ func TestTreeAsksWhoWins(t *testing.T) {
 	} {
 		for _, keepNew := range []bool{true, false} {
 			var asked []string
-			tree, err := layers.NewTree([]layers.TreeLayer{layer("old", test.old...), layer("new", test.new...)},
+			tree, err := tree.New([]tree.Layer{layer("old", test.old...), layer("new", test.new...)},
 				func(path string, old, new int) (bool, error) {
 					asked = append(asked, fmt.Sprint(path, " ", old, " ", new))
 					return keepNew, nil
@@ -161,9 +162,9 @@ func TestTreeRefuses(t *testing.T) {
 		},
 		"a name up": {nil, []member{file("../x", "")}, nil, []string{`"../x"`, "new"}},
 	} {
-		_, err := layers.NewTree([]layers.TreeLayer{layer("old", test.old...), layer("new", test.new...)}, test.decide)
+		_, err := tree.New([]tree.Layer{layer("old", test.old...), layer("new", test.new...)}, test.decide)
 		if err == nil {
-			t.Errorf("%s: NewTree succeeded", name)
+			t.Errorf("%s: New succeeded", name)
 			continue
 		}
 		for _, part := range test.want {
@@ -177,9 +178,9 @@ func TestTreeRefuses(t *testing.T) {
 func TestTreePassesErrorsOn(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("lost")
-	broken := layers.TreeLayer{Name: "broken", Entries: func(yield func(layers.Entry, error) bool) { yield(layers.Entry{}, cause) }}
-	if _, err := layers.NewTree([]layers.TreeLayer{broken}, nil); !errors.Is(err, cause) {
-		t.Errorf("NewTree: %v, want the cause", err)
+	broken := tree.Layer{Name: "broken", Entries: func(yield func(layers.Entry, error) bool) { yield(layers.Entry{}, cause) }}
+	if _, err := tree.New([]tree.Layer{broken}, nil); !errors.Is(err, cause) {
+		t.Errorf("New: %v, want the cause", err)
 	}
 }
 
@@ -217,12 +218,49 @@ func TestLookup(t *testing.T) {
 	}
 }
 
-func TestTreeOfStoredLayers(t *testing.T) {
+func TestTreeGrows(t *testing.T) {
 	t.Parallel()
-	s := openStore(t)
-	b := ingest(t, s, gzTar(t, script("usr/bin/x", "#!/bin/sh\n"), hardlink("usr/bin/y", "usr/bin/x")))
-	tree := newTree(t, layers.TreeLayer{Name: "x", Entries: s.Entries(b.Digest)})
-	if n, err := tree.Lookup("usr/bin/y"); err != nil || string(n.Entry.Kept) != "#!/bin/sh" {
-		t.Errorf("Lookup of a hard link = %+v, %v, want its target's content", n, err)
+	ls := []tree.Layer{
+		{Name: "a", Entries: listed(dir("usr"), file("usr/b", ""), file("usr/d", ""), symlink("lib", "usr"))},
+		{Name: "b", Entries: listed(file("usr/a", ""), file("usr/d", "new"), file("zz/y", ""), dir("etc"))},
+		{Name: "c", Entries: listed(file("lib/c", ""), dir("etc"))},
+	}
+	at := func(tree *tree.Tree) string {
+		var all strings.Builder
+		for n := range tree.All() {
+			fmt.Fprintln(&all, n.Path, n.Layer, n.Entry.Header.Size, n.Through, n.Implied)
+		}
+		return all.String()
+	}
+	whole, err := tree.New(ls, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	grown, err := tree.New(ls[:1], nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range ls[1:] {
+		at(grown)
+		if err := grown.Add(l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, want := at(grown), at(whole); got != want {
+		t.Errorf("grown tree:\n%swant\n%s", got, want)
+	}
+	err = grown.Add(tree.Layer{Name: "bad", Entries: listed(file("usr", ""))})
+	if err == nil || !strings.Contains(err.Error(), "bad") {
+		t.Errorf("Add of a file over a folder: %v, want an error that names the layer", err)
+	}
+}
+
+func listed(members ...member) iter.Seq2[layers.Entry, error] {
+	return func(yield func(layers.Entry, error) bool) {
+		for _, m := range members {
+			if !yield(layers.Entry{Header: &m.header}, nil) {
+				return
+			}
+		}
 	}
 }

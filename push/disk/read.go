@@ -1,4 +1,4 @@
-package push
+package disk
 
 import (
 	"bytes"
@@ -14,11 +14,12 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/pyimg/pyimg/internal/regular"
+	"github.com/pyimg/pyimg/push/oci"
 )
 
 // ReadLayout opens an image in an OCI layout directory or in a tar archive that holds one, OCI's or docker's, each
 // optionally followed by ":TAG". A tag, or a digest in its place, is needed where several images are there. Layers are
-// read from where they lie when they are asked for. A single image comes as an index of one (see [Root]).
+// read from where they lie when they are asked for. A single image comes as an index of one (see [oci.Root]).
 func ReadLayout(path string) (v1.ImageIndex, error) {
 	place, tag, err := splitLayout(path)
 	if err != nil {
@@ -70,7 +71,7 @@ func readLayout(place, tag string) (v1.ImageIndex, error) {
 
 // entries reads index.json.
 func (f *files) entries() (*v1.IndexManifest, []byte, error) {
-	raw, err := f.small(indexFile, maxManifest)
+	raw, err := f.small(indexFile, oci.MaxManifest)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -95,7 +96,7 @@ func (f *files) layout(tag string) (v1.ImageIndex, error) {
 // chosen opens the image that a tag names in index.json.
 func (f *files) chosen(im *v1.IndexManifest, raw []byte, tag string) (v1.ImageIndex, error) {
 	if isWholeIndex(im, tag) {
-		return &fileIndex{from: f, raw: raw, mediaType: types.OCIImageIndex}, nil
+		return oci.Open(f, v1.Descriptor{MediaType: types.OCIImageIndex, Digest: oci.SHA256(raw), Size: int64(len(raw))}, raw)
 	}
 	items := make([]named, len(im.Manifests))
 	for i, d := range im.Manifests {
@@ -198,27 +199,27 @@ func (f *files) small(name string, limit int64) ([]byte, error) {
 	if size > limit {
 		return nil, fmt.Errorf("%q has %d bytes, more than %d", name, size, limit)
 	}
-	return readBounded(rc, limit)
+	return oci.ReadAll(rc, limit)
 }
 
-// manifest implements source.
-func (f *files) manifest(desc v1.Descriptor) ([]byte, error) {
+// Manifest implements [oci.Source].
+func (f *files) Manifest(desc v1.Descriptor) ([]byte, error) {
 	name, err := blobName(desc.Digest)
 	if err != nil {
 		return nil, err
 	}
-	raw, err := f.small(name, maxManifest)
+	raw, err := f.small(name, oci.MaxManifest)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkBytes(raw, desc); err != nil {
+	if err := oci.Check(raw, desc); err != nil {
 		return nil, fmt.Errorf("%q: %w", name, err)
 	}
 	return raw, nil
 }
 
-// blob implements source.
-func (f *files) blob(desc v1.Descriptor) (io.ReadCloser, error) {
+// Blob implements [oci.Source].
+func (f *files) Blob(desc v1.Descriptor) (io.ReadCloser, error) {
 	name, err := blobName(desc.Digest)
 	if err != nil {
 		return nil, err
@@ -237,12 +238,12 @@ func blobName(h v1.Hash) (string, error) {
 
 // open makes an index of what a descriptor names.
 func (f *files) open(desc v1.Descriptor) (v1.ImageIndex, error) {
-	raw, err := f.manifest(desc)
+	raw, err := f.Manifest(desc)
 	if err != nil {
 		return nil, err
 	}
 	if desc.MediaType == "" {
-		desc.MediaType = kindOf("", raw)
+		desc.MediaType = oci.MediaType("", raw)
 	}
-	return openRoot(f, desc, raw)
+	return oci.Open(f, desc, raw)
 }

@@ -1,4 +1,4 @@
-package push
+package oci
 
 import (
 	"crypto/sha256"
@@ -24,9 +24,9 @@ func (e *MismatchError) Error() string {
 	return fmt.Sprintf("its bytes are not those of its descriptor: expected %s, got %s", e.Want, e.Got)
 }
 
-// checked passes r through and holds it against a descriptor. The last bytes are withheld until they are known to be
-// right, so that no receiver that counts bytes takes a wrong blob for complete.
-type checked struct {
+// A Reader passes a blob through and holds it against its descriptor. It withholds the last bytes until they are known to
+// be right, so that no receiver that counts bytes takes a wrong blob for complete.
+type Reader struct {
 	r    io.ReadCloser
 	hash hash.Hash
 	desc v1.Descriptor
@@ -34,11 +34,13 @@ type checked struct {
 	err  error // what ended the reading, other than io.EOF: the source's fault, not the receiver's
 }
 
-func newChecked(r io.ReadCloser, desc v1.Descriptor) *checked {
-	return &checked{r: r, hash: sha256.New(), desc: desc}
+// NewReader checks what r reads against desc. The error of a Read is a [*MismatchError] where the bytes are others.
+func NewReader(r io.ReadCloser, desc v1.Descriptor) *Reader {
+	return &Reader{r: r, hash: sha256.New(), desc: desc}
 }
 
-func (c *checked) Read(p []byte) (int, error) {
+// Read implements [io.Reader].
+func (c *Reader) Read(p []byte) (int, error) {
 	if c.err != nil {
 		return 0, c.err
 	}
@@ -65,9 +67,13 @@ func (c *checked) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Fault is the error that ended the reading, nil for io.EOF: the source, or what it holds, is to blame for it, never the
+// receiver.
+func (c *Reader) Fault() error { return c.err }
+
 // explained adds to a mismatch what the source itself said at its end: one that checks its bytes, too, knows where they lie
 // and what to do.
-func (c *checked) explained(mismatch error) error {
+func (c *Reader) explained(mismatch error) error {
 	if c.err != nil {
 		return fmt.Errorf("%w: %w", mismatch, c.err)
 	}
@@ -75,7 +81,7 @@ func (c *checked) explained(mismatch error) error {
 }
 
 // expectEnd reads on after the last byte, to see that it is the last.
-func (c *checked) expectEnd() error {
+func (c *Reader) expectEnd() error {
 	var more [1]byte
 	n, err := c.r.Read(more[:])
 	if n > 0 {
@@ -87,34 +93,24 @@ func (c *checked) expectEnd() error {
 	return err
 }
 
-func (c *checked) mismatch(got string) error {
+func (c *Reader) mismatch(got string) error {
 	return &MismatchError{Want: c.desc.Digest.String(), Got: got, Size: c.desc.Size, GotSize: c.n}
 }
 
-func (c *checked) Close() error { return c.r.Close() }
+// Close closes what is read.
+func (c *Reader) Close() error { return c.r.Close() }
 
-func sha256Of(raw []byte) v1.Hash {
+// SHA256 is the digest of bytes in memory.
+func SHA256(raw []byte) v1.Hash {
 	sum := sha256.Sum256(raw)
 	return v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(sum[:])}
 }
 
-// copyChecked writes a blob's bytes to w and closes its reader.
-func copyChecked(w io.Writer, b blob) error {
-	rc, err := b.open()
-	if err != nil {
-		return fmt.Errorf("opening blob %q: %w", b.desc.Digest, err)
+// ReadAll reads all of r, or says that there is too much.
+func ReadAll(r io.Reader, limit int64) ([]byte, error) {
+	raw, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err == nil && int64(len(raw)) > limit {
+		err = fmt.Errorf("it has more than %d bytes", limit)
 	}
-	err = copyReader(w, rc, b.desc)
-	if cerr := rc.Close(); err == nil && cerr != nil {
-		err = fmt.Errorf("copying blob %q: %w", b.desc.Digest, cerr)
-	}
-	return err
-}
-
-// copyReader writes to w what r holds, which must be what desc says.
-func copyReader(w io.Writer, r io.ReadCloser, desc v1.Descriptor) error {
-	if _, err := io.Copy(w, newChecked(r, desc)); err != nil {
-		return fmt.Errorf("copying blob %q: %w", desc.Digest, err)
-	}
-	return nil
+	return raw, err
 }

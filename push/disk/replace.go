@@ -1,4 +1,4 @@
-package push
+package disk
 
 import (
 	"bufio"
@@ -12,6 +12,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/pyimg/pyimg/internal/atomicfile"
+	"github.com/pyimg/pyimg/internal/patience"
+	"github.com/pyimg/pyimg/push/oci"
 )
 
 const copyBuffer = 128 << 10
@@ -20,7 +22,7 @@ func isTemporary(name string) bool { return strings.HasPrefix(name, atomicfile.P
 
 // buffered has write fill w by large pieces, until ctx ends.
 func buffered(ctx context.Context, w io.Writer, write func(io.Writer) error) error {
-	b := bufio.NewWriterSize(cancellable(ctx, w), copyBuffer)
+	b := bufio.NewWriterSize(patience.Writer(ctx, w), copyBuffer)
 	if err := write(b); err != nil {
 		return err
 	}
@@ -54,38 +56,35 @@ func copyFile(ctx context.Context, dir, path string, from *os.File, desc v1.Desc
 			}
 			n, err := io.CopyN(to, from, min(left, step))
 			if left -= n; errors.Is(err, io.EOF) {
-				return &MismatchError{Want: desc.Digest.String(), Size: desc.Size, GotSize: desc.Size - left}
+				return &oci.MismatchError{Want: desc.Digest.String(), Size: desc.Size, GotSize: desc.Size - left}
 			}
 			if err != nil {
 				return err
 			}
 		}
 		written := io.NopCloser(io.NewSectionReader(to, 0, desc.Size))
-		_, err := io.CopyBuffer(cancellable(ctx, io.Discard), newChecked(written, desc), make([]byte, copyBuffer))
+		_, err := io.CopyBuffer(patience.Writer(ctx, io.Discard), oci.NewReader(written, desc), make([]byte, copyBuffer))
 		return err
 	})
 }
 
-// writerFunc writes by a function.
-type writerFunc func([]byte) (int, error)
-
-func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
-
-// cancellable stops a copy to w when ctx ends.
-func cancellable(ctx context.Context, w io.Writer) io.Writer {
-	return writerFunc(func(p []byte) (int, error) {
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
-		return w.Write(p)
-	})
+// copyChecked writes a blob's bytes to w and closes its reader.
+func copyChecked(w io.Writer, b oci.Blob) error {
+	rc, err := b.Open()
+	if err != nil {
+		return fmt.Errorf("opening blob %q: %w", b.Desc.Digest, err)
+	}
+	err = copyReader(w, rc, b.Desc)
+	if cerr := rc.Close(); err == nil && cerr != nil {
+		err = fmt.Errorf("copying blob %q: %w", b.Desc.Digest, cerr)
+	}
+	return err
 }
 
-// readBounded reads all of r, or says that there is too much.
-func readBounded(r io.Reader, limit int64) ([]byte, error) {
-	raw, err := io.ReadAll(io.LimitReader(r, limit+1))
-	if err == nil && int64(len(raw)) > limit {
-		err = fmt.Errorf("it has more than %d bytes", limit)
+// copyReader writes to w what r holds, which must be what desc says.
+func copyReader(w io.Writer, r io.ReadCloser, desc v1.Descriptor) error {
+	if _, err := io.Copy(w, oci.NewReader(r, desc)); err != nil {
+		return fmt.Errorf("copying blob %q: %w", desc.Digest, err)
 	}
-	return raw, err
+	return nil
 }

@@ -1,4 +1,4 @@
-package layers_test
+package tree_test
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/tree"
 )
 
 // allocated is how many bytes do allocates. No other test runs meanwhile: its callers are not parallel.
@@ -18,8 +19,8 @@ func allocated(do func()) float64 {
 	return float64(after.TotalAlloc - before.TotalAlloc)
 }
 
-func layerOf(name string, members ...member) layers.TreeLayer {
-	return layers.TreeLayer{Name: name, Entries: func(yield func(layers.Entry, error) bool) {
+func layerOf(name string, members ...member) tree.Layer {
+	return tree.Layer{Name: name, Entries: func(yield func(layers.Entry, error) bool) {
 		for i := range members {
 			if !yield(layers.Entry{Header: &members[i].header}, nil) {
 				return
@@ -37,7 +38,7 @@ func TestLookupOfDeepPaths(t *testing.T) { //nolint:paralleltest // see allocate
 			members = append(members, dir("d"+strings.Repeat("/d", i)))
 		}
 		return allocated(func() {
-			tree, err := layers.NewTree([]layers.TreeLayer{layerOf("deep", members...)}, nil)
+			tree, err := tree.New([]tree.Layer{layerOf("deep", members...)}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -61,27 +62,15 @@ func TestWhiteoutsOfManyLayers(t *testing.T) {
 	for i := range files {
 		all = append(all, file(fmt.Sprintf("f%d", i), ""))
 	}
-	ls := []layers.TreeLayer{layerOf("files", all...)}
+	ls := []tree.Layer{layerOf("files", all...)}
 	for i := range deletions {
 		ls = append(ls, layerOf(fmt.Sprint(i), file(fmt.Sprintf(".wh.f%d", i), ""), file(fmt.Sprintf("again%d", i), "")))
 	}
-	tree, odd, err := layers.NewImageTree(ls)
+	tree, odd, err := tree.NewImage(ls)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if tree.Len() != files || len(odd) != deletions {
 		t.Errorf("there are %d nodes and %d oddities, want %d and %d", tree.Len(), len(odd), files, deletions)
-	}
-}
-
-func TestImpliedFoldersAreBounded(t *testing.T) {
-	t.Parallel()
-	var members []member
-	for i := range 300 {
-		members = append(members, file(fmt.Sprintf("t%d%s", i, strings.Repeat("/d", 2000)), ""))
-	}
-	_, err := openStore(t).Ingest(t.Context(), source("x", gzTar(t, members...)))
-	if err == nil || !strings.Contains(err.Error(), "folders that their names imply") {
-		t.Errorf("Ingest = %v, want a bound on the folders that 300 names imply", err)
 	}
 }

@@ -1,4 +1,4 @@
-package push_test
+package disk_test
 
 import (
 	"archive/tar"
@@ -21,7 +21,9 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
-	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/internal/imagetest"
+	"github.com/pyimg/pyimg/push/disk"
+	"github.com/pyimg/pyimg/push/oci"
 )
 
 // oldImage is an image of which one layer stands twice.
@@ -108,7 +110,7 @@ func TestReadImageTakesOldDockerArchives(t *testing.T) {
 	unpack(t, plain, folder)
 	for _, file := range []string{plain, plain + ":1", plain + ":example.org/a:1", plain + ":a:1", gz, folder,
 		compressed(t, plain, "gzip"), compressed(t, plain, "zstd") + ":1"} {
-		idx, err := push.ReadImage(file)
+		idx, err := disk.ReadImage(file)
 		if err != nil {
 			t.Errorf("ReadImage(%s): %v", file, err)
 			continue
@@ -257,7 +259,7 @@ func TestReadImageTakesSavesWithoutIndex(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, index := range []string{`{"schemaVersion":2,"manifests":null}`, `{"schemaVersion":2,"manifests":[]}`} {
-			idx, err := push.ReadImage(saved(t, index, string(manifest), append(blobs, config)...))
+			idx, err := disk.ReadImage(saved(t, index, string(manifest), append(blobs, config)...))
 			if err != nil {
 				t.Fatalf("%s, %s: %v", kind, index, err)
 			}
@@ -297,7 +299,7 @@ func TestNamesInIndex(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			images := map[string]v1.Image{"x": image(t, "amd64", layer(t, 10)), "y": image(t, "arm64", layer(t, 20))}
+			images := map[string]v1.Image{"x": imagetest.Image(t, "amd64", imagetest.Layer(t, 10)), "y": imagetest.Image(t, "arm64", imagetest.Layer(t, 20))}
 			var blobs [][]byte
 			im := v1.IndexManifest{SchemaVersion: 2}
 			for _, img := range images {
@@ -330,7 +332,7 @@ func TestNamesInIndex(t *testing.T) {
 			if tt.tag != "" {
 				path += ":" + tt.tag
 			}
-			idx, err := push.ReadImage(path)
+			idx, err := disk.ReadImage(path)
 			if images[tt.want] == nil {
 				if err == nil || !strings.Contains(err.Error(), tt.want) {
 					t.Errorf("ReadImage = %v, want an error that says %q", err, tt.want)
@@ -340,8 +342,8 @@ func TestNamesInIndex(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			root, err := push.Root(idx)
-			if err != nil || root.Digest.String() != digest(t, images[tt.want]) {
+			root, err := oci.Root(idx)
+			if err != nil || root.Digest.String() != imagetest.Digest(t, images[tt.want]) {
 				t.Errorf("found %s, %v, want image %s", root.Digest, err, tt.want)
 			}
 		})
@@ -412,7 +414,7 @@ func TestReadImageRefusesBrokenDockerArchives(t *testing.T) {
 		if err := f.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := push.ReadImage(file); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := disk.ReadImage(file); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("ReadImage with %s: %v, want %q", manifest, err, want)
 		}
 	}

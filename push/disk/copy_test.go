@@ -1,4 +1,4 @@
-package push_test
+package disk_test
 
 import (
 	"errors"
@@ -9,7 +9,9 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/internal/imagetest"
+	"github.com/pyimg/pyimg/push/disk"
+	"github.com/pyimg/pyimg/push/oci"
 )
 
 // A fileLayer lies in a file, which its reader shows.
@@ -58,14 +60,14 @@ func inFile(t *testing.T, l v1.Layer) fileLayer {
 
 func TestLayoutCopiesFiles(t *testing.T) {
 	t.Parallel()
-	l := inFile(t, layer(t, 300_000))
+	l := inFile(t, imagetest.Layer(t, 300_000))
 	dir := filepath.Join(t.TempDir(), "layout")
-	idx := index(map[string]v1.Image{"amd64": image(t, "amd64", l)})
+	idx := imagetest.Index(map[string]v1.Image{"amd64": imagetest.Image(t, "amd64", l)})
 	*l.read = 0 // what making the image has read
-	if err := push.WriteLayout(t.Context(), dir, "", idx); err != nil {
+	if err := disk.WriteLayout(t.Context(), dir, "", idx); err != nil {
 		t.Fatal(err)
 	}
-	sameRoot(t, dir+":latest", digest(t, idx))
+	sameRoot(t, dir+":latest", imagetest.Digest(t, idx))
 	if *l.read > 0 {
 		t.Errorf("%d bytes passed through the reader, want the file copied", *l.read)
 	}
@@ -81,15 +83,15 @@ func TestLayoutRefusesDamagedFiles(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := inFile(t, layer(t, 300_000))
+			l := inFile(t, imagetest.Layer(t, 300_000))
 			dir := filepath.Join(t.TempDir(), "layout")
-			idx := index(map[string]v1.Image{"amd64": image(t, "amd64", l)})
+			idx := imagetest.Index(map[string]v1.Image{"amd64": imagetest.Image(t, "amd64", l)})
 			if err := damage(l.path); err != nil {
 				t.Fatal(err)
 			}
 			*l.read = 0
-			var mismatch *push.MismatchError
-			if err := push.WriteLayout(t.Context(), dir, "", idx); !errors.As(err, &mismatch) {
+			var mismatch *oci.MismatchError
+			if err := disk.WriteLayout(t.Context(), dir, "", idx); !errors.As(err, &mismatch) {
 				t.Errorf("WriteLayout: %v, want a MismatchError", err)
 			}
 			if info, err := os.Stat(l.path); err != nil || int64(*l.read) != info.Size() {

@@ -1,4 +1,4 @@
-package layers
+package tree
 
 import (
 	"archive/tar"
@@ -6,6 +6,16 @@ import (
 	"iter"
 	"path"
 	"slices"
+
+	"github.com/pyimg/pyimg/layers"
+)
+
+const (
+	// maxLinks is how many symlinks one look-up follows, as in Linux.
+	maxLinks = 40
+	// maxOddities bounds what is told of layers that do not lie well over each other, kind by kind: many harmless ones do
+	// not hide a bad one.
+	maxOddities = 10_000
 )
 
 // A Tree is what a container sees of layers that lie over each other: for each path the entry of the last layer that
@@ -21,17 +31,17 @@ type Tree struct {
 	slab   []node   // nodes to come, made many at a time
 }
 
-// A TreeLayer is a layer of a Tree.
-type TreeLayer struct {
+// A Layer is a layer of a Tree.
+type Layer struct {
 	Name    string // for errors
-	Entries iter.Seq2[Entry, error]
+	Entries iter.Seq2[layers.Entry, error]
 }
 
 // A Node is a path of a Tree.
 type Node struct {
 	Path  string // where it is, with the symlinks that its name in the archive leads through resolved
 	Layer int    // whose entry it is
-	Entry Entry
+	Entry layers.Entry
 	// Through is the symlink of this tree below which the entry's own name lies, or "". Runtimes disagree on such
 	// entries: docker and podman replace the symlink by a folder, umoci follows it. The tree follows it.
 	Through string
@@ -61,14 +71,14 @@ type node struct {
 	below map[string]*node // what is in it, by name
 }
 
-// NewTree lays layers over each other, the first lowest.
+// New lays layers over each other, the first lowest.
 //
 // A folder's later entry replaces its attributes. Where anything else would replace or be replaced, decide is asked
 // whether the new entry does so; it sees the path and the two layers' numbers. Without decide a later file replaces an
 // earlier one, and a path that is a folder in one layer and something else in another is an error. A folder that holds
 // anything is never replaced, and nothing lies below what is neither a folder nor a symlink to one: both are errors that
 // name the layers.
-func NewTree(ls []TreeLayer, decide func(path string, old, new int) (keepNew bool, err error)) (*Tree, error) {
+func New(ls []Layer, decide func(path string, old, new int) (keepNew bool, err error)) (*Tree, error) {
 	t := &Tree{nodes: make(map[string]*node, treeSize), decide: decide}
 	for _, l := range ls {
 		if err := t.Add(l); err != nil {
@@ -81,8 +91,8 @@ func NewTree(ls []TreeLayer, decide func(path string, old, new int) (keepNew boo
 // treeSize is for how many paths a tree has room at first, those of a small CPython image.
 const treeSize = 8192
 
-// Add lays a layer over the tree, as NewTree would have as the last. After an error the tree is of no use.
-func (t *Tree) Add(l TreeLayer) error {
+// Add lays a layer over the tree, as New would have as the last. After an error the tree is of no use.
+func (t *Tree) Add(l Layer) error {
 	t.layers = append(t.layers, l.Name)
 	for entry, err := range l.Entries {
 		if err == nil {
@@ -95,8 +105,8 @@ func (t *Tree) Add(l TreeLayer) error {
 	return nil
 }
 
-func (t *Tree) add(layer int, entry Entry) error {
-	if err := checkMember(entry.Header); err != nil {
+func (t *Tree) add(layer int, entry layers.Entry) error {
+	if err := layers.CheckMember(entry.Header); err != nil {
 		return fmt.Errorf("member %q: %w", entry.Header.Name, err)
 	}
 	n := Node{Path: entry.Path(), Layer: layer, Entry: entry}
@@ -179,8 +189,8 @@ func (t *Tree) imply(dir string, layer int) {
 }
 
 func impliedNode(dir string, layer int) Node {
-	h := &tar.Header{Typeflag: tar.TypeDir, Name: tidyName(dir, true), Mode: 0o755}
-	return Node{Path: dir, Layer: layer, Entry: Entry{Header: h}, Implied: true}
+	h := &tar.Header{Typeflag: tar.TypeDir, Name: dir + "/", Mode: 0o755}
+	return Node{Path: dir, Layer: layer, Entry: layers.Entry{Header: h}, Implied: true}
 }
 
 // put adds a node whose parent is there.
