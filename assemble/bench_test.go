@@ -16,6 +16,7 @@ import (
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/kept"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/fixture"
@@ -35,7 +36,7 @@ func BenchmarkAssembleCold(b *testing.B) {
 		size = inflateAndHash(b, archives)
 		floor += cpuTime(b) - before
 
-		store, err := layers.OpenStore(b.TempDir())
+		store, err := layers.OpenStore(b.TempDir(), kept.Files()...)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -79,7 +80,7 @@ func benchWarm(b *testing.B, spec spec.Spec, trust func(*apk.Keyring) error) {
 	b.Helper()
 	dir := b.TempDir()
 	run := func() {
-		store, err := layers.OpenStore(dir)
+		store, err := layers.OpenStore(dir, kept.Files()...)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/pyimg/pyimg/apk/root"
 	"github.com/pyimg/pyimg/assemble/check"
 	"github.com/pyimg/pyimg/assemble/image"
+	"github.com/pyimg/pyimg/assemble/kept"
 	"github.com/pyimg/pyimg/internal/fixture"
 	"github.com/pyimg/pyimg/layers"
 )
@@ -154,7 +155,7 @@ func TestVerifyFindsBrokenImages(t *testing.T) {
 	for name, b := range images {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			store, err := layers.OpenStore(t.TempDir())
+			store, err := layers.OpenStore(t.TempDir(), kept.Files()...)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -17,6 +17,7 @@ import (
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/check"
 	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/kept"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fetch"
@@ -67,7 +68,7 @@ func (w world) publish(t *testing.T, packages ...fixture.Package) {
 
 func (w world) sources(t *testing.T) input.Access {
 	t.Helper()
-	store, err := layers.OpenStore(t.TempDir())
+	store, err := layers.OpenStore(t.TempDir(), kept.Files()...)
 	if err != nil {
 		t.Fatal(err)
 	}

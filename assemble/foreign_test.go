@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/pyimg/pyimg/assemble/image"
+	"github.com/pyimg/pyimg/assemble/kept"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fixture"
@@ -103,7 +104,7 @@ func TestForeignIndexes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			store, err := layers.OpenStore(t.TempDir())
+			store, err := layers.OpenStore(t.TempDir(), kept.Files()...)
 			if err != nil {
 				t.Fatal(err)
 			}

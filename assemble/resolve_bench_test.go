@@ -21,6 +21,7 @@ import (
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/kept"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/fixture"
@@ -72,7 +73,7 @@ func benchResolve(b *testing.B, packages string, texts func(arch string) []strin
 	if err != nil {
 		b.Fatal(err)
 	}
-	store, err := layers.OpenStore(b.TempDir())
+	store, err := layers.OpenStore(b.TempDir(), kept.Files()...)
 	if err != nil {
 		b.Fatal(err)
 	}

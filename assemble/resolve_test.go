@@ -12,6 +12,7 @@ import (
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/kept"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/fixture"
@@ -56,7 +57,7 @@ func (m indexMirror) publish(t *testing.T, version string, built int64) {
 // resolve says which versions of hello there are, and what it was warned of.
 func (m indexMirror) resolve(t *testing.T) (versions string, warnings []string) {
 	t.Helper()
-	store, err := layers.OpenStore(m.dir)
+	store, err := layers.OpenStore(m.dir, kept.Files()...)
 	if err != nil {
 		t.Error(err)
 		return "", nil

@@ -64,6 +64,7 @@ func TestFoldersImportOnlyWhatTheyMay(t *testing.T) {
 		"layers/unpack":      {"layers", "layers/tree"},
 
 		"assemble/standalone": {},
+		"assemble/kept":       {"layers"},
 		"assemble/spec":       {"apk", "layers", "assemble/standalone", "internal/glob", "internal/near", "internal/redact", "internal/regular", "internal/termtext"},
 		"assemble/lock":       {"apk", "apk/root", "layers", "assemble/spec", "internal/atomicfile", "internal/regular"},
 		"assemble/python":     {"layers"},

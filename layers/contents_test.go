@@ -58,17 +58,3 @@ func TestConvertShowsWhiteouts(t *testing.T) {
 	equalLines(t, "the edit saw", seen, "etc/.wh.passwd", "etc/.wh..wh..opq", "x")
 	equalLines(t, "Convert", list(t, s, b), "etc/gone.passwd", "x = 1")
 }
-
-func TestRuntimesOfAnyPrefixKeepWhatTheySayOfTheirBuild(t *testing.T) {
-	t.Parallel()
-	s := openStore(t)
-	raw := gzTar(t, file("python/lib/python3.13/_sysconfigdata__linux_x86_64-linux-musl.py", "build"), file("lib/python3.13/_sysconfigdata_x.py", "build"),
-		file("usr/include/python3.13/patchlevel.h", "version"), file("usr/share/_sysconfigdata.py", "other"), file("patchlevel.h", "other"))
-	kept := map[string]bool{}
-	for _, e := range entries(t, s, ingest(t, s, raw).Digest) {
-		kept[string(e.Kept)] = true
-	}
-	if !kept["build"] || !kept["version"] || kept["other"] {
-		t.Errorf("kept are %v, want build and version alone", kept)
-	}
-}

@@ -27,8 +27,8 @@ type Entry struct {
 	// Header has the name as it stands in the archive. Mode holds permission bits only (07777), PAXRecords leaves out
 	// what the other fields say, access and change times are not kept.
 	Header *tar.Header
-	// Kept is the content of the few small files that later stages read (see keep.go): whole, or the "#!" line without
-	// its end of an executable script. A hard link has what its target has, and so for ELF.
+	// Kept is the content of the few files that the store was told to keep, see Keep; of an executable script the "#!"
+	// line without its end. A hard link has what its target has, and so for ELF.
 	Kept []byte
 	// ELF says what an ELF file is, wants and offers; nil for other files.
 	ELF *ELF

@@ -12,7 +12,7 @@ import (
 
 // The file of facts beside a blob:
 //
-//	magic, with the version of what is written and how
+//	magic, with the version of what is written and how, and 8 bytes of the SHA-256 of what is kept, see newKept
 //	CRC-32C of all that follows
 //	digest and diff ID, 32 bytes each; the media type, a byte
 //	size, tar size; the count of faults and each one's code, path and detail; the count of entries and each entry
@@ -22,10 +22,11 @@ import (
 //
 // A new version makes the facts of older ones unreadable, and they are made again from their blobs. Raise it whenever a
 // scan would now write something else.
-const factsMagic = "pyimgF07"
+const factsMagic = "pyimgF08"
 
 const (
-	factsHead = len(factsMagic) + 4
+	magicLen  = len(factsMagic) + keptSum
+	factsHead = magicLen + 4
 	digestLen = 32
 )
 
@@ -48,9 +49,9 @@ func mediaTypes() []string {
 	return []string{MediaTypeGzip, MediaTypeZstd, "", mediaTypeXZ, mediaTypeBzip2}
 }
 
-func encodeFacts(b Blob, faults []Fault, count int, entries []byte) ([]byte, error) {
+func encodeFacts(magic string, b Blob, faults []Fault, count int, entries []byte) ([]byte, error) {
 	e := encoder(make([]byte, factsHead, factsHead+256+len(entries)))
-	copy(e, factsMagic)
+	copy(e, magic)
 	for _, digest := range []string{b.Digest, b.DiffID} {
 		sum, err := digestHex(digest)
 		if err != nil {
@@ -75,15 +76,15 @@ func encodeFacts(b Blob, faults []Fault, count int, entries []byte) ([]byte, err
 	}
 	e.uint(uint64(count))
 	e = append(e, entries...)
-	binary.LittleEndian.PutUint32(e[len(factsMagic):], castagnoli(e[factsHead:]))
+	binary.LittleEndian.PutUint32(e[magicLen:], castagnoli(e[factsHead:]))
 	return e, nil
 }
 
 // decodeFacts reads the facts of the blob with this digest.
-func decodeFacts(raw []byte, digest string) (facts, error) {
+func decodeFacts(magic string, raw []byte, digest string) (facts, error) {
 	var f facts
-	if len(raw) < factsHead+2*digestLen+1 || string(raw[:len(factsMagic)]) != factsMagic ||
-		binary.LittleEndian.Uint32(raw[len(factsMagic):]) != castagnoli(raw[factsHead:]) {
+	if len(raw) < factsHead+2*digestLen+1 || string(raw[:magicLen]) != magic ||
+		binary.LittleEndian.Uint32(raw[magicLen:]) != castagnoli(raw[factsHead:]) {
 		return f, errFacts
 	}
 	raw = raw[factsHead:]

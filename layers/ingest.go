@@ -153,14 +153,14 @@ func (s *Store) rescan(ctx context.Context, digest string) (*remembered, error) 
 		return nil, err
 	}
 	s.sound.set(digest, true)
-	raw, err := encodeFacts(b, scan.faults, scan.count, scan.entries)
+	raw, err := encodeFacts(s.kept.magic, b, scan.faults, scan.count, scan.entries)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.write(s.factsPath(digest), raw); err != nil {
 		return nil, err
 	}
-	facts, err := decodeFacts(raw, digest)
+	facts, err := decodeFacts(s.kept.magic, raw, digest)
 	if err != nil {
 		return nil, err
 	}

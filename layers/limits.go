@@ -25,10 +25,6 @@ const (
 	maxComponent = 255
 	// maxOwner is the highest user or group ID: 1<<32 - 1 means "none" to chown(2).
 	maxOwner = 1<<32 - 2
-	// maxKept bounds the content kept of one file; CPython's _sysconfigdata has some 50 KiB.
-	maxKept = 256 << 10
-	// maxDatabase bounds the copy of apk's database; one of a thousand packages has some 8 MiB.
-	maxDatabase = 16 << 20
 	// maxChanged bounds a file whose content is changed; CPython's Makefile has some 200 KiB.
 	maxChanged = 1 << 20
 	// maxInterpreterLine is how much of a "#!" line Linux looks at (BINPRM_BUF_SIZE).

@@ -234,7 +234,7 @@ func (s *scanner) file(p string, h *tar.Header, r io.Reader) (member, error) {
 	switch {
 	case isELF(head):
 		m.elf, err = s.elf.read(s.store, head, r, h.Size)
-	case keepsWhole(p) && h.Size <= keptSize(p):
+	case s.store.kept.whole(p, h.Size):
 		m.kept = append(make([]byte, 0, h.Size), head...)
 		m.kept = m.kept[:h.Size]
 		_, err = io.ReadFull(r, m.kept[len(head):])

@@ -318,30 +318,88 @@ func TestEntryPath(t *testing.T) {
 func TestKept(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 1000)
-	large := strings.Repeat("x", 300<<10)
-	config := strings.Repeat("c = 1\n", 20_000)
+	rules := []layers.Keep{
+		{Path: "etc/group", Max: 1000}, {Path: "etc/empty", Max: 10}, {Path: "top", Max: 10}, {Path: "etc/all.d/*", Max: 999},
+		{Path: "**/lib/python3.*/**/_sys*.py", Max: 1 << 20}, {Path: "**/any", Max: 10}, {Path: "usr/bin/kept", Max: 2000},
+	}
 	for _, test := range []struct {
 		member member
 		want   string
 	}{
-		{file("etc/passwd", "root:x:0:0\n"), "root:x:0:0\n"},
 		{file("./etc/group", long), long},
-		{file("etc/os-release", ""), ""},
-		{file("usr/etc/passwd", long), ""},
-		{file("etc/busybox-paths.d/busybox", long), long},
-		{file("etc/ld-musl-x86_64.path", "/lib\n"), "/lib\n"},
-		{file("usr/local/lib/python3.13/_sysconfigdata__linux_x86_64-linux-musl.py", config), config},
-		{file("usr/lib/_sysconfigdata_x.py", large), ""},
+		{file("etc/empty", ""), ""},
+		{file("usr/etc/group", long), ""},
+		{file("etc/group/group", long), ""},
+		{file("etc/group", long+"x"), ""},
+		{file("top", "x"), "x"},
+		{file("usr/top", "x"), ""},
+		{file("any", "x"), "x"},
+		{file("a/b/any", "x"), "x"},
+		{file("a/b/anyone", "x"), ""},
+		{file("etc/all.d/busybox", "links"), "links"},
+		{file("etc/all.d/busybox", long), ""},
+		{file("etc/all.d/more/busybox", "links"), ""},
+		{file("usr/local/lib/python3.13/_sysconfig.py", long), long},
+		{file("lib/python3.13/a/b/_sysconfig.py", long), long},
+		{file("xlib/python3.13/_sysconfig.py", long), ""},
+		{file("usr/lib/_sysconfig.py", long), ""},
+		{file("usr/lib/python3.13/sysconfig.py", long), ""},
 		{script("usr/bin/x", "#!/usr/bin/env python3\nimport sys\n"), "#!/usr/bin/env python3"},
+		{script("usr/bin/kept", "#!/bin/sh\ntrue\n"), "#!/bin/sh\ntrue\n"},
 		{script("usr/bin/y", "#!/bin/sh"), "#!/bin/sh"},
 		{script("usr/bin/z", "#!"+long), "#!" + long[:254]},
 		{file("usr/bin/w", "#!/bin/sh\n"), ""},
 		{script("usr/bin/v", "text"), ""},
 	} {
-		s := openStore(t)
+		s, err := layers.OpenStore(t.TempDir(), rules...)
+		if err != nil {
+			t.Fatal(err)
+		}
 		got := entries(t, s, ingest(t, s, gzTar(t, test.member, hardlink("other", test.member.header.Name))).Digest)
 		if string(got[0].Kept) != test.want || string(got[1].Kept) != test.want {
 			t.Errorf("Kept of %q = %.60q, of a hard link to it %.60q, want %.60q", test.member.header.Name, got[0].Kept, got[1].Kept, test.want)
+		}
+	}
+}
+
+func TestOpenStoreRefusesToKeep(t *testing.T) {
+	t.Parallel()
+	for _, bad := range []string{"/etc/passwd", "etc/["} {
+		if _, err := layers.OpenStore(t.TempDir(), layers.Keep{Path: bad}); err == nil || !strings.Contains(err.Error(), bad) {
+			t.Errorf("OpenStore that keeps %q: %v, want an error that names it", bad, err)
+		}
+	}
+}
+
+// TestOtherRulesOfKeeping opens one folder with other rules: what is kept follows the rules in force, from stored bytes and
+// from surveys alike.
+func TestOtherRulesOfKeeping(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	stored, surveyed := gzTar(t, file("a", "1"), file("b", "2")), gzTar(t, file("a", "3"), file("b", "4"))
+	for _, test := range []struct{ keep, want string }{{"a", "1 3"}, {"b", "2 4"}, {"a", "1 3"}} {
+		s, err := layers.OpenStore(dir, layers.Keep{Path: test.keep, Max: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		src := source("surveyed", surveyed)
+		src.Digest = digest(surveyed)
+		survey, err := s.Survey(t.Context(), src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, e := range entries(t, s, ingest(t, s, stored).Digest) {
+			got = append(got, string(e.Kept))
+		}
+		for e, err := range survey.Entries() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, string(e.Kept))
+		}
+		if text := strings.Join(strings.Fields(strings.Join(got, " ")), " "); text != test.want {
+			t.Errorf("a store that keeps %q has %q, want %q", test.keep, text, test.want)
 		}
 	}
 }

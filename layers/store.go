@@ -34,6 +34,7 @@ type Store struct {
 	memory  memory
 	relied  relied
 	sound   sound
+	kept    kept
 	presses *semaphore.Weighted // see presses
 	zstd    zstdEncoder         // of who has all of presses
 
@@ -42,12 +43,17 @@ type Store struct {
 
 const storeVersion = "v1"
 
-// OpenStore opens the store in dir and makes it where there is none. Close it at the end; the end of the process will do.
-func OpenStore(dir string) (*Store, error) {
+// OpenStore opens the store in dir and makes it where there is none. Of the files that keep names, the store keeps the content
+// with the facts of their layers. Close it at the end; the end of the process will do.
+func OpenStore(dir string, keep ...Keep) (*Store, error) {
 	if dir == "" {
 		return nil, errors.New("opening the cache: no folder is named; name one that can be written with --cache-dir")
 	}
-	s := &Store{dir: filepath.Join(dir, storeVersion), presses: semaphore.NewWeighted(presses)}
+	rules, err := newKept(keep)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{kept: rules, dir: filepath.Join(dir, storeVersion), presses: semaphore.NewWeighted(presses)}
 	if err := s.prepare(); err != nil {
 		return nil, fmt.Errorf("opening the cache %q: %w; name a folder that you can write with --cache-dir", dir, err)
 	}
@@ -189,7 +195,7 @@ func (s *Store) recall(digest string) (*remembered, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := decodeFacts(raw, digest)
+	f, err := decodeFacts(s.kept.magic, raw, digest)
 	if err != nil {
 		return nil, err
 	}
@@ -261,7 +267,7 @@ func (s *Store) writeError(err error) error {
 
 // keep stores a blob of which all is known, its bytes in f. The facts come last: what has facts is whole.
 func (s *Store) keep(f *os.File, b Blob, scan *scanner) (Blob, error) {
-	raw, err := encodeFacts(b, scan.faults, scan.count, scan.entries)
+	raw, err := encodeFacts(s.kept.magic, b, scan.faults, scan.count, scan.entries)
 	if err != nil {
 		discard(f)
 		return Blob{}, err

@@ -44,9 +44,9 @@ func (s *Store) survey(ctx context.Context, src Source) (facts, error) {
 		return facts{}, fmt.Errorf("reading %q: %w", src.Name, err)
 	}
 	defer leave()
-	key := "survey " + factsMagic + " " + src.Digest
+	key := fmt.Sprintf("survey %x %s", s.kept.magic, src.Digest)
 	if raw, err := s.Record(key); err == nil {
-		if f, err := decodeFacts(raw, src.Digest); err == nil {
+		if f, err := decodeFacts(s.kept.magic, raw, src.Digest); err == nil {
 			return f, nil
 		}
 	}
@@ -59,12 +59,12 @@ func (s *Store) survey(ctx context.Context, src Source) (facts, error) {
 	if err != nil {
 		return facts{}, err
 	}
-	raw, err := encodeFacts(b, scan.faults, scan.count, scan.entries)
+	raw, err := encodeFacts(s.kept.magic, b, scan.faults, scan.count, scan.entries)
 	if err != nil {
 		return facts{}, err
 	}
 	if err := s.SetRecord(key, raw); err != nil {
 		return facts{}, err
 	}
-	return decodeFacts(raw, src.Digest)
+	return decodeFacts(s.kept.magic, raw, src.Digest)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle"
 	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/kept"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/fixture"
@@ -87,7 +88,7 @@ allocator: none
 `)); err != nil {
 		t.Fatal(err)
 	}
-	if s.store, err = layers.OpenStore(t.TempDir()); err != nil {
+	if s.store, err = layers.OpenStore(t.TempDir(), kept.Files()...); err != nil {
 		t.Fatal(err)
 	}
 	src := input.Access{Fetch: &fetch.Client{}, Keyring: testKeys(t), Store: s.store, Images: oneImage{img}}

@@ -13,6 +13,7 @@ import (
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle"
 	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/kept"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/layers"
@@ -97,7 +98,7 @@ func TestOpenerMakesTheLockedImage(t *testing.T) {
 				return assemble.PlanOf(ctx, lock, s, src)
 			}, assemble.Resolve} {
 			src := input.Access{Fetch: b.Opener(asked, nobody{t}), Keyring: testKeys(t)}
-			if src.Store, err = layers.OpenStore(t.TempDir()); err != nil {
+			if src.Store, err = layers.OpenStore(t.TempDir(), kept.Files()...); err != nil {
 				t.Fatal(err)
 			}
 			p, err := plan(t.Context(), asked, src)
@@ -145,7 +146,7 @@ runtime: {source: "here/../here/python-{alpine_arch}.tar.gz"}
 	for _, in := range []string{"", ".", "elsewhere"} {
 		there := spec(in)
 		src := input.Access{Fetch: open(t, filepath.Join(dir, "b")).Opener(there, nobody{t}), Keyring: testKeys(t)}
-		if src.Store, err = layers.OpenStore(t.TempDir()); err != nil {
+		if src.Store, err = layers.OpenStore(t.TempDir(), kept.Files()...); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := assemble.PlanOf(t.Context(), s.lock, there, src); err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle"
 	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/kept"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fetch"
@@ -69,7 +70,7 @@ files: [{from: app, to: /srv}]
 		t.Fatal(err)
 	}
 	s.spec.Dir = s.dir
-	if s.store, err = layers.OpenStore(t.TempDir()); err != nil {
+	if s.store, err = layers.OpenStore(t.TempDir(), kept.Files()...); err != nil {
 		t.Fatal(err)
 	}
 	src := input.Access{Fetch: &fetch.Client{}, Keyring: testKeys(t), Store: s.store}

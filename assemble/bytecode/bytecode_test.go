@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/pyimg/pyimg/assemble/bytecode"
+	"github.com/pyimg/pyimg/assemble/kept"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -61,7 +62,7 @@ func sources(t *testing.T, store *layers.Store, files map[string]string) []bytec
 
 func openStore(t *testing.T) *layers.Store {
 	t.Helper()
-	store, err := layers.OpenStore(t.TempDir())
+	store, err := layers.OpenStore(t.TempDir(), kept.Files()...)
 	if err != nil {
 		t.Fatal(err)
 	}

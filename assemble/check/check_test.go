@@ -14,6 +14,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/pyimg/pyimg/assemble/check"
+	"github.com/pyimg/pyimg/assemble/kept"
 	"github.com/pyimg/pyimg/internal/fixture"
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/layers/tree"
@@ -24,7 +25,7 @@ const arch = "x86_64"
 // survey learns what a layer of these files holds, as it does of any image's.
 func survey(t *testing.T, name string, files []fixture.File) tree.Layer {
 	t.Helper()
-	store, err := layers.OpenStore(t.TempDir())
+	store, err := layers.OpenStore(t.TempDir(), kept.Files()...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/pyimg/pyimg/assemble/check"
+	"github.com/pyimg/pyimg/assemble/kept"
 	"github.com/pyimg/pyimg/internal/fixture"
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/layers/tree"
@@ -31,7 +32,7 @@ func FuzzCheck(f *testing.F) {
 	add("TZ=:Europe/Berlin", "app", "tini -p x -- su-exec app:x start /x", run("sbin/tini", program()), run("sbin/su-exec", program()),
 		script("usr/bin/start", "#!/usr/bin/env -S -C/x A=1 PATH=/:x:/bin sh -e -o x /y\n"), link("usr/bin/env", "/bin/busybox"))
 	f.Fuzz(func(t *testing.T, raw []byte, env, user, command string) {
-		store, err := layers.OpenStore(t.TempDir())
+		store, err := layers.OpenStore(t.TempDir(), kept.Files()...)
 		if err != nil {
 			t.Fatal(err)
 		}

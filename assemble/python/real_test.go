@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/pyimg/pyimg/assemble/kept"
 	"github.com/pyimg/pyimg/assemble/python"
 	"github.com/pyimg/pyimg/layers"
 )
@@ -19,7 +20,7 @@ import (
 // report reads a tarball.
 func report(t testing.TB, name string, raw []byte) python.Report {
 	t.Helper()
-	s, err := layers.OpenStore(t.TempDir())
+	s, err := layers.OpenStore(t.TempDir(), kept.Files()...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/kept"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fetch"
@@ -147,7 +148,7 @@ func (d *demo) serve(ctx context.Context) (string, error) {
 		return "", err
 	}
 	d.src = input.Access{Fetch: &fetch.Client{}, Keyring: apk.NewKeyring()}
-	if d.src.Store, err = layers.OpenStore(d.cache); err != nil {
+	if d.src.Store, err = layers.OpenStore(d.cache, kept.Files()...); err != nil {
 		return "", err
 	}
 	key := fixture.TestKey()

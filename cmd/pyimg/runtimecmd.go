@@ -11,6 +11,7 @@ import (
 
 	"github.com/pyimg/pyimg/assemble/image"
 	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/kept"
 	"github.com/pyimg/pyimg/assemble/python"
 	"github.com/pyimg/pyimg/assemble/runtime"
 	"github.com/pyimg/pyimg/internal/termtext"
@@ -108,7 +109,7 @@ func temporaryStore() (s *layers.Store, done func(), err error) {
 		return nil, func() {}, err
 	}
 	done = func() { _ = os.RemoveAll(dir) } // what is left is in the temporary folder
-	s, err = layers.OpenStore(dir)
+	s, err = layers.OpenStore(dir, kept.Files()...)
 	return s, done, err
 }
 

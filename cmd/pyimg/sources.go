@@ -16,6 +16,7 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/kept"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/redact"
@@ -120,14 +121,14 @@ func (p program) lastingStore(c *cli.Context) (s *layers.Store, why, err error) 
 		dir = p.getenv("PYIMG_CACHE_DIR")
 	}
 	if dir != "" {
-		s, err := layers.OpenStore(dir)
+		s, err := layers.OpenStore(dir, kept.Files()...)
 		return s, nil, err
 	}
 	dir = p.userCacheDir()
 	if dir == "" {
 		return nil, errors.New("neither XDG_CACHE_HOME nor HOME is set"), nil
 	}
-	s, why = layers.OpenStore(filepath.Join(dir, "pyimg"))
+	s, why = layers.OpenStore(filepath.Join(dir, "pyimg"), kept.Files()...)
 	return s, why, nil
 }
 
@@ -143,7 +144,7 @@ func (p program) store(c *cli.Context) (*layers.Store, func(), error) {
 		return nil, none, fmt.Errorf("no folder for the cache: %w; and no temporary one: %w; name a folder that can be written with --cache-dir", why, err)
 	}
 	remove := func() { _ = os.RemoveAll(temp) } // what is left is in the temporary folder
-	if s, err = layers.OpenStore(temp); err != nil {
+	if s, err = layers.OpenStore(temp, kept.Files()...); err != nil {
 		remove()
 		return nil, none, err
 	}

@@ -1,0 +1,33 @@
+// Package kept says of which files the store keeps the content, because a room of assemble reads them: each build then knows
+// them without opening a layer. Add a file here where a room begins to read it; facts that were learned without it are then
+// learned again.
+package kept
+
+import "github.com/pyimg/pyimg/layers"
+
+const (
+	// maxFile bounds the content kept of one file; CPython's _sysconfigdata has some 50 KiB.
+	maxFile = 256 << 10
+	// maxDatabase bounds the copy of apk's database; one of a thousand packages has some 8 MiB.
+	maxDatabase = 16 << 20
+)
+
+// Files are the files that assemble reads, for layers.OpenStore.
+func Files() []layers.Keep {
+	files := []layers.Keep{
+		{Path: "lib/apk/db/installed", Max: maxDatabase}, // who owns a file
+		{Path: "usr/lib/apk/db/installed", Max: maxDatabase},
+	}
+	for _, path := range []string{
+		"etc/passwd", "etc/group", "etc/shadow", // owners
+		"etc/os-release", "usr/lib/os-release", // the distribution; the former may be a symlink to the latter, os-release(5)
+		"etc/busybox-paths.d/*",                                      // busybox's links
+		"etc/ld-musl-*.path", "etc/ld.so.conf", "etc/ld.so.conf.d/*", // where libraries are searched
+		"**/lib/python3.*/**/_sysconfigdata*.py", // how a Python was built, below its own prefix
+		"**/include/python3.*/**/patchlevel.h",   // which one it is
+		"**/pyvenv.cfg", "**/*-packages/*.pth",   // where Python finds modules: site.py, PEP 405
+	} {
+		files = append(files, layers.Keep{Path: path, Max: maxFile})
+	}
+	return files
+}
