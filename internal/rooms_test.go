@@ -77,7 +77,11 @@ func TestFoldersImportOnlyWhatTheyMay(t *testing.T) {
 		"assemble/container": {"layers", "layers/unpack", "internal/passwd"},
 		"assemble": {"apk", "apk/root", "apk/solve", "layers", "layers/tree", "assemble/bytecode", "assemble/check", "assemble/input", "assemble/lock", "assemble/python", "assemble/runtime", "assemble/spec",
 			"internal/glob", "internal/redact", "internal/rootpath"},
-		"assemble/bundle": {"apk", "layers", "assemble", "assemble/input", "assemble/lock", "assemble/spec", "internal/atomicfile", "internal/redact", "internal/regular"},
+		"assemble/bundle/manifest": {"apk", "assemble/spec"},
+		"assemble/bundle":          {"apk", "layers", "assemble", "assemble/bundle/manifest", "assemble/input", "assemble/lock", "assemble/spec", "internal/redact", "internal/regular"},
+		"assemble/bundle/folder":   {"assemble/bundle", "assemble/bundle/manifest", "internal/atomicfile", "internal/regular"},
+		"assemble/bundle/create": {"apk", "layers", "assemble", "assemble/bundle", "assemble/bundle/folder", "assemble/bundle/manifest", "assemble/input", "assemble/spec",
+			"internal/atomicfile", "internal/regular"},
 
 		"push":      {"internal/imageindex", "internal/patience", "internal/redact", "internal/regular", "push/auth", "push/disk", "push/oci"},
 		"push/auth": {"internal/regular"},

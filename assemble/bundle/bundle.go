@@ -1,8 +1,15 @@
+// Package bundle carries all that an image is made of across an air gap: packages in Alpine's layout with their signed
+// indexes untouched, keys, runtimes, spec and lock, and a manifest of every file's size and SHA-256.
+//
+// A bundle is a folder, or one tar of it whose bytes follow from the manifest, or that tar in parts. Its name is the
+// manifest's digest, its ID. A delta holds only what another bundle, its base, lacks, and is nothing without it.
+//
+// What is read of a bundle is foreign: every path is checked before it is opened, every size is bounded, and nothing that
+// a bundle holds makes itself trusted. Nothing here asks a host but what Client and Keyring do while a bundle is created.
 package bundle
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -12,7 +19,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
+
+	"github.com/pyimg/pyimg/assemble/bundle/manifest"
 )
 
 // maxText bounds a spec, a lock or a key that is read whole.
@@ -20,7 +28,7 @@ const maxText = 64 << 20
 
 // A Bundle is one that was opened. It may be read by several goroutines at once.
 type Bundle struct {
-	Manifest
+	manifest.Manifest
 	Path    string
 	Vouched bool // its ID was compared with one that came another way, so that all in it is what was meant, its keys too
 
@@ -32,7 +40,7 @@ type Bundle struct {
 type source interface {
 	// open opens a file, whose size is checked where it is known, and whose content is not. Errors that are not the bundle's
 	// fault are *ReadError.
-	open(ctx context.Context, f File) (io.ReadCloser, error)
+	open(ctx context.Context, f manifest.File) (io.ReadCloser, error)
 	// around says what is wrong with all that is none of the manifest's files.
 	around(ctx context.Context) []error
 	Close() error
@@ -52,6 +60,14 @@ func Open(path string) (*Bundle, error) {
 	return openTar(path, files)
 }
 
+// manifestFault says of an error of reading a manifest that it is the bundle's fault, where it was read.
+func manifestFault(path string, err error) error {
+	if errors.As(err, new(manifest.UnreadError)) {
+		return fmt.Errorf("opening bundle %q: %w", path, err)
+	}
+	return &FaultError{Bundle: path, Err: err}
+}
+
 // Close closes its files, and those of its base.
 func (b *Bundle) Close() error {
 	err := b.src.Close()
@@ -69,7 +85,7 @@ func (b *Bundle) On(base *Bundle) error {
 	if err := base.Complete(); err != nil {
 		return err
 	}
-	if found := base.wholeID(); found != b.Base {
+	if found := base.WholeID(); found != b.Base {
 		return &BaseError{b.Path, b.Base, found}
 	}
 	b.base = base
@@ -84,11 +100,8 @@ func (b *Bundle) Complete() error {
 	return nil
 }
 
-// wholeID names all of it, base and delta.
-func (m Manifest) wholeID() string { return cmp.Or(m.Whole, m.ID) }
-
 // open opens a file of the bundle or of its base.
-func (b *Bundle) open(ctx context.Context, f File) (io.ReadCloser, error) {
+func (b *Bundle) open(ctx context.Context, f manifest.File) (io.ReadCloser, error) {
 	if !f.InBase {
 		r, err := b.src.open(ctx, f)
 		return r, faulty(b.Path, f.Path, err)
@@ -105,7 +118,7 @@ func (b *Bundle) open(ctx context.Context, f File) (io.ReadCloser, error) {
 
 // Open opens a file for reading. Where its end is reached its size and digest were right, else the error is a *FaultError, or
 // a *ReadError where it could not be read.
-func (b *Bundle) Open(ctx context.Context, f File) (io.ReadCloser, error) {
+func (b *Bundle) Open(ctx context.Context, f manifest.File) (io.ReadCloser, error) {
 	r, err := b.open(ctx, f)
 	if err != nil {
 		return nil, err
@@ -135,7 +148,7 @@ type checked struct {
 	from   io.ReadCloser
 	hash   hash.Hash
 	count  int64 // bytes that were read
-	file   File
+	file   manifest.File
 	bundle string
 	err    error // the last word, once there is one
 }
@@ -181,89 +194,6 @@ func (c *checked) Close() error { return c.from.Close() }
 // Size is the file's, in bytes.
 func (c *checked) Size() int64 { return c.file.Size }
 
-// folder is a bundle as a folder.
-type folder struct {
-	root  *os.Root
-	files Manifest
-}
-
-func openFolder(path string) (*Bundle, error) {
-	root, err := os.OpenRoot(path)
-	if err != nil {
-		return nil, fmt.Errorf("opening bundle: %w", err)
-	}
-	m, err := folderManifest(root)
-	if err != nil {
-		return nil, errors.Join(manifestFault(path, err), root.Close())
-	}
-	return &Bundle{Manifest: m, Path: path, src: &folder{root, m}}, nil
-}
-
-// manifestFault says of an error of reading a manifest that it is the bundle's fault, where it was read.
-func manifestFault(path string, err error) error {
-	if errors.As(err, new(unreadError)) {
-		return fmt.Errorf("opening bundle %q: %w", path, err)
-	}
-	return &FaultError{Bundle: path, Err: err}
-}
-
-func folderManifest(root *os.Root) (Manifest, error) {
-	info, err := root.Lstat(ManifestName)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return Manifest{}, fmt.Errorf("it has no %s: this is no bundle, or one whose creation was interrupted and is to be run again", ManifestName)
-	case err == nil && !info.Mode().IsRegular(): // opening a FIFO waits for whoever writes to it
-		return Manifest{}, fmt.Errorf("its %s is %v, expected a plain file", ManifestName, info.Mode().Type())
-	}
-	f, err := root.Open(ManifestName)
-	if err != nil {
-		return Manifest{}, unreadError{err}
-	}
-	defer f.Close()
-	return ReadManifest(f)
-}
-
-func (d *folder) open(_ context.Context, f File) (io.ReadCloser, error) {
-	info, err := d.root.Lstat(filepath.FromSlash(f.Path))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, errors.New("it is missing")
-	case errors.Is(err, fs.ErrPermission):
-		return nil, &ReadError{d.root.Name(), f.Path, err}
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("it is %v, expected a plain file", info.Mode().Type())
-	case info.Size() != f.Size:
-		return nil, fmt.Errorf("it has %d bytes, the manifest says %d", info.Size(), f.Size)
-	}
-	file, err := d.root.Open(filepath.FromSlash(f.Path))
-	if err != nil {
-		return nil, &ReadError{d.root.Name(), f.Path, err}
-	}
-	return file, nil
-}
-
-// around finds files that the manifest does not name.
-func (d *folder) around(ctx context.Context) []error {
-	var faults []error
-	err := fs.WalkDir(d.root.FS(), ".", func(path string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() || path == ManifestName {
-			return errors.Join(err, ctx.Err())
-		}
-		if f, ok := d.files.File(path); !ok || f.InBase {
-			faults = append(faults, fmt.Errorf("%q is there, and the manifest does not name it", path))
-		}
-		return ctx.Err()
-	})
-	if err != nil {
-		faults = append(faults, err)
-	}
-	return faults
-}
-
-func (d *folder) Close() error { return d.root.Close() }
-
 // sameBytes tells whether what r holds from offset on is want.
 func sameBytes(r io.ReaderAt, offset int64, want []byte) (bool, error) {
 	got := make([]byte, len(want))
@@ -271,4 +201,24 @@ func sameBytes(r io.ReaderAt, offset int64, want []byte) (bool, error) {
 		return false, err
 	}
 	return bytes.Equal(got, want), nil
+}
+
+func exists(name string) bool {
+	_, err := os.Lstat(name)
+	return err == nil
+}
+
+// UntilDone reads from r until ctx ends.
+func UntilDone(ctx context.Context, r io.ReadCloser) io.ReadCloser { return &untilDone{ctx, r} }
+
+type untilDone struct {
+	ctx context.Context //nolint:containedctx // a reader's Read takes none
+	io.ReadCloser
+}
+
+func (u *untilDone) Read(p []byte) (int, error) {
+	if err := u.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return u.ReadCloser.Read(p)
 }

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/pyimg/pyimg/assemble"
-	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/assemble/bundle/create"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/fixture"
 )
@@ -82,7 +82,7 @@ func TestSizesAreExact(t *testing.T) {
 	for _, output := range []string{"b", "b.tar"} {
 		o := s.options(t, filepath.Join(t.TempDir(), output))
 		s.mirror.Forget()
-		d, err := bundle.Prepare(t.Context(), o)
+		d, err := create.Prepare(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -119,7 +119,7 @@ func TestDryRunWritesNothing(t *testing.T) {
 	o := s.options(t, filepath.Join(t.TempDir(), "b"))
 	o.DryRun = true
 	s.mirror.Forget()
-	d, err := bundle.Prepare(t.Context(), o)
+	d, err := create.Prepare(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func TestDryRunWritesNothing(t *testing.T) {
 func TestNoRoom(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	d, err := bundle.Prepare(t.Context(), s.options(t, filepath.Join(t.TempDir(), "b")))
+	d, err := create.Prepare(t.Context(), s.options(t, filepath.Join(t.TempDir(), "b")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func TestNoRoom(t *testing.T) {
 	d.Free = d.Need - 1
 	s.mirror.Forget()
 	_, err = d.Create(t.Context(), nil)
-	var space *bundle.SpaceError
+	var space *create.SpaceError
 	if !errors.As(err, &space) || len(s.mirror.Requests()) > 0 {
 		t.Errorf("Create = %v after %d requests, want a SpaceError and none", err, len(s.mirror.Requests()))
 	}
@@ -159,7 +159,7 @@ func TestInterruptedFetchesNothingTwice(t *testing.T) {
 	s.mirror.Fail(fixture.Fault{Path: large, Truncate: cut})
 	s.mirror.Forget()
 	o.Client = &fetch.Client{Retries: -1}
-	if _, err := create(t, o); err == nil {
+	if _, err := createBundle(t, o); err == nil {
 		t.Fatal("the transfer was cut, and Create says nothing")
 	}
 	sent := bytesSent(s.mirror)
@@ -167,7 +167,7 @@ func TestInterruptedFetchesNothingTwice(t *testing.T) {
 	left := make(map[bool]int64) // to be fetched, said by a dry run and by another
 	for _, dry := range []bool{true, false} {
 		o.DryRun = dry
-		d, err := bundle.Prepare(t.Context(), o)
+		d, err := create.Prepare(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -219,7 +219,7 @@ func TestChangedWhileInterrupted(t *testing.T) {
 	o := tinyOptions(t, url, filepath.Join(t.TempDir(), "b"), 0)
 	o.Client = &fetch.Client{Retries: -1}
 	mirror.Fail(fixture.Fault{Path: "APKINDEX", Truncate: 100})
-	if _, err := create(t, o); err == nil {
+	if _, err := createBundle(t, o); err == nil {
 		t.Fatal("the transfer was cut, and Create says nothing")
 	}
 	mirror.Heal()
@@ -276,7 +276,7 @@ func TestRefusesOtherFolders(t *testing.T) {
 	s := newSite(t)
 	dir := t.TempDir()
 	write(t, []byte("mine"), dir, "precious")
-	if _, err := create(t, s.options(t, dir)); err == nil || !strings.Contains(err.Error(), "precious") {
+	if _, err := createBundle(t, s.options(t, dir)); err == nil || !strings.Contains(err.Error(), "precious") {
 		t.Errorf("Create in a folder with other things = %v", err)
 	}
 }
@@ -289,7 +289,7 @@ func TestGonePackage(t *testing.T) {
 	if err := s.mirror.Publish("v3.20/main", fixture.Index{Arch: "x86_64"}); err != nil {
 		t.Fatal(err)
 	}
-	_, err := create(t, s.options(t, filepath.Join(t.TempDir(), "b")))
+	_, err := createBundle(t, s.options(t, filepath.Join(t.TempDir(), "b")))
 	var gone *assemble.GoneError
 	if !errors.As(err, &gone) || gone.Name != "zlib" {
 		t.Errorf("Create = %v, want a GoneError of zlib", err)
@@ -304,7 +304,7 @@ func TestUnlistedPackage(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := s.options(t, filepath.Join(t.TempDir(), "b"))
-	d, err := bundle.Prepare(t.Context(), o)
+	d, err := create.Prepare(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -326,7 +326,7 @@ func TestUntrustedIndex(t *testing.T) {
 	s := newSite(t)
 	o := s.options(t, filepath.Join(t.TempDir(), "b"))
 	s.mirror.Edit("v3.20/main/x86_64/APKINDEX.tar.gz", func(b []byte) []byte { return fixture.FlipByte(b, len(b)/2) })
-	if _, err := create(t, o); err == nil || !strings.Contains(err.Error(), "main/x86_64") {
+	if _, err := createBundle(t, o); err == nil || !strings.Contains(err.Error(), "main/x86_64") {
 		t.Errorf("Create of an altered index = %v", err)
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/assemble/bundle/folder"
+	"github.com/pyimg/pyimg/assemble/bundle/manifest"
 	"github.com/pyimg/pyimg/internal/fixture"
 )
 
@@ -103,7 +105,7 @@ func TestDeltaOfFiles(t *testing.T) {
 	if got, want := ownPaths(open(t, delta)), []string{"files/pyimg.tar", "pyimg.lock"}; !slices.Equal(got, want) {
 		t.Errorf("the delta holds %q, want %q", got, want)
 	}
-	if _, err := open(t, delta).Import(t.Context(), whole); err != nil {
+	if _, err := folder.Import(t.Context(), open(t, delta), whole); err != nil {
 		t.Fatal(err)
 	}
 	if err := verify(t, whole); err != nil {
@@ -118,7 +120,7 @@ func deltasInOrder(t *testing.T, h history) {
 	dir := filepath.Join(t.TempDir(), "b")
 	for _, path := range []string{whole, first, first, second} { // an import may be run again
 		b := open(t, path)
-		done, err := b.Import(t.Context(), dir)
+		done, err := folder.Import(t.Context(), b, dir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,13 +150,13 @@ func deltaIsRefusedWithoutItsBase(t *testing.T, h history) {
 	b := open(t, second)
 	needsBase("Complete", b.Complete())
 	needsBase("Verify", verify(t, second))
-	_, err := b.Import(t.Context(), filepath.Join(t.TempDir(), "new"))
+	_, err := folder.Import(t.Context(), b, filepath.Join(t.TempDir(), "new"))
 	needsBase("Import into a new folder", err)
 	old := filepath.Join(t.TempDir(), "old")
-	if _, err := open(t, whole).Import(t.Context(), old); err != nil {
+	if _, err := folder.Import(t.Context(), open(t, whole), old); err != nil {
 		t.Fatal(err)
 	}
-	_, err = b.Import(t.Context(), old)
+	_, err = folder.Import(t.Context(), b, old)
 	needsBase("Import over an older bundle", err)
 	if err := verify(t, old); err != nil {
 		t.Errorf("what was refused has changed the folder: %v", err)
@@ -171,7 +173,7 @@ func verifyOnBase(t *testing.T, h history) {
 	t.Parallel()
 	whole, first := h.whole, h.first
 	dir := filepath.Join(t.TempDir(), "b")
-	if _, err := open(t, whole).Import(t.Context(), dir); err != nil {
+	if _, err := folder.Import(t.Context(), open(t, whole), dir); err != nil {
 		t.Fatal(err)
 	}
 	check := func() error {
@@ -205,12 +207,12 @@ func importMendsNothingInSilence(t *testing.T, h history) {
 	t.Parallel()
 	whole, first := h.whole, h.first
 	dir := filepath.Join(t.TempDir(), "b")
-	if _, err := open(t, whole).Import(t.Context(), dir); err != nil {
+	if _, err := folder.Import(t.Context(), open(t, whole), dir); err != nil {
 		t.Fatal(err)
 	}
 	const name = "alpine/v3.20/main/x86_64/musl-1.2.5-r0.apk"
 	write(t, fixture.FlipByte(read(t, dir, name), 1000), dir, name)
-	_, err := open(t, first).Import(t.Context(), dir)
+	_, err := folder.Import(t.Context(), open(t, first), dir)
 	var fault *bundle.FaultError
 	if !errors.As(err, &fault) || fault.File != name {
 		t.Errorf("Import = %v, want a FaultError of %s", err, name)
@@ -222,18 +224,18 @@ func interruptedImport(t *testing.T, h history) {
 	t.Parallel()
 	whole, first := h.whole, h.first
 	dir := filepath.Join(t.TempDir(), "b")
-	if _, err := open(t, whole).Import(t.Context(), dir); err != nil {
+	if _, err := folder.Import(t.Context(), open(t, whole), dir); err != nil {
 		t.Fatal(err)
 	}
-	before := read(t, dir, bundle.ManifestName)
-	if _, err := open(t, first).Import(t.Context(), dir); err != nil {
+	before := read(t, dir, manifest.Name)
+	if _, err := folder.Import(t.Context(), open(t, first), dir); err != nil {
 		t.Fatal(err)
 	}
-	write(t, before, dir, bundle.ManifestName)
+	write(t, before, dir, manifest.Name)
 	if err := os.MkdirAll(filepath.Join(dir, ".partial"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	done, err := open(t, first).Import(t.Context(), dir)
+	done, err := folder.Import(t.Context(), open(t, first), dir)
 	if err != nil || done.Written > 0 {
 		t.Errorf("Import = %v, %d bytes written again", err, done.Written)
 	}
@@ -248,7 +250,7 @@ func TestImportRefusesOtherFolders(t *testing.T) {
 	tiny(t, tar, 0)
 	dir := t.TempDir()
 	write(t, []byte("mine"), dir, "precious")
-	if _, err := open(t, tar).Import(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "precious") {
+	if _, err := folder.Import(t.Context(), open(t, tar), dir); err == nil || !strings.Contains(err.Error(), "precious") {
 		t.Errorf("Import into a folder with other things = %v", err)
 	}
 }

@@ -29,6 +29,7 @@ type ReadError struct {
 }
 
 func (e *ReadError) Error() string { return fmt.Sprintf("bundle %q: %s: %v", e.Bundle, e.File, e.Err) }
+
 func (e *ReadError) Unwrap() error { return e.Err }
 
 // faulty says of an error that it is the bundle's fault, where it is not known to be none.
@@ -52,17 +53,6 @@ func (e *BaseError) Error() string {
 	}
 	return fmt.Sprintf("bundle %q is a delta to the bundle %s and nothing without it: join them with \"pyimg mirror import %s DIR\", DIR holding the base",
 		e.Bundle, e.Base, e.Bundle)
-}
-
-// A SpaceError says that a bundle does not fit.
-type SpaceError struct {
-	Dir        string
-	Need, Free int64 // bytes
-}
-
-func (e *SpaceError) Error() string {
-	return fmt.Sprintf("%d bytes are needed at %q and %d are free; make room, name another place with --output, or bring less with --platform or --since",
-		e.Need, e.Dir, e.Free)
 }
 
 // some joins errors, at most as many as a person reads.

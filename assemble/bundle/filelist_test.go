@@ -10,7 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pyimg/pyimg/assemble"
-	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/assemble/bundle/create"
+	"github.com/pyimg/pyimg/assemble/bundle/folder"
+	"github.com/pyimg/pyimg/assemble/bundle/manifest"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/fixture"
@@ -19,15 +21,15 @@ import (
 func TestListKeepsFiles(t *testing.T) {
 	t.Parallel()
 	digest := sum(nil)
-	want := []bundle.File{
-		{Path: "alpine/main/x86_64/a-1.apk", Kind: bundle.Package, Size: 1 << 39, SHA256: digest, Checksum: "Q1AAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+	want := []manifest.File{
+		{Path: "alpine/main/x86_64/a-1.apk", Kind: manifest.Package, Size: 1 << 39, SHA256: digest, Checksum: "Q1AAAAAAAAAAAAAAAAAAAAAAAAAAA=",
 			From: []string{"https://a/main/x86_64/a-1.apk", "https://b/main/x86_64/a-1.apk"}},
-		{Path: "alpine/main/x86_64/b-1.apk", Kind: bundle.Package, SHA256: digest, Checksum: "Q1AAAAAAAAAAAAAAAAAAAAAAAAAAE=",
+		{Path: "alpine/main/x86_64/b-1.apk", Kind: manifest.Package, SHA256: digest, Checksum: "Q1AAAAAAAAAAAAAAAAAAAAAAAAAAE=",
 			From: []string{"https://a/main/x86_64/b-1.apk", "https://b/main/x86_64/b-1.apk"}, Unlisted: true},
-		{Path: "pyimg.yaml", Kind: bundle.Spec, Size: 7, SHA256: sum([]byte("spec")), InBase: true},
-		{Path: "runtimes/abc-python.tar.gz", Kind: bundle.Runtime, SHA256: digest, From: []string{"https://c/3.14/python-x86_64.tar.gz", "python.tar.gz"}},
+		{Path: "pyimg.yaml", Kind: manifest.Spec, Size: 7, SHA256: sum([]byte("spec")), InBase: true},
+		{Path: "runtimes/abc-python.tar.gz", Kind: manifest.Runtime, SHA256: digest, From: []string{"https://c/3.14/python-x86_64.tar.gz", "python.tar.gz"}},
 	}
-	l := list(t, []bundle.File{want[3], want[1], want[0], want[2]})
+	l := list(t, []manifest.File{want[3], want[1], want[0], want[2]})
 	if diff := cmp.Diff(want, slices.Collect(l.All())); diff != "" || l.Len() != len(want) {
 		t.Errorf("%d files, and they differ (-want +got):\n%s", l.Len(), diff)
 	}
@@ -35,19 +37,19 @@ func TestListKeepsFiles(t *testing.T) {
 
 func TestListRefuses(t *testing.T) {
 	t.Parallel()
-	for name, change := range map[string]func(*bundle.File){
-		"a path out of it": func(f *bundle.File) { f.Path = "../a" },
-		"a short digest":   func(f *bundle.File) { f.SHA256 = f.SHA256[1:] },
-		"capital hex":      func(f *bundle.File) { f.SHA256 = strings.ToUpper(sum([]byte("a"))) },
-		"no kind":          func(f *bundle.File) { f.Kind = "" },
-		"a checksum":       func(f *bundle.File) { f.Checksum = "Q1" },
+	for name, change := range map[string]func(*manifest.File){
+		"a path out of it": func(f *manifest.File) { f.Path = "../a" },
+		"a short digest":   func(f *manifest.File) { f.SHA256 = f.SHA256[1:] },
+		"capital hex":      func(f *manifest.File) { f.SHA256 = strings.ToUpper(sum([]byte("a"))) },
+		"no kind":          func(f *manifest.File) { f.Kind = "" },
+		"a checksum":       func(f *manifest.File) { f.Checksum = "Q1" },
 	} {
-		f := bundle.File{Path: "a.yaml", Kind: bundle.Spec, SHA256: sum(nil)}
-		if _, err := bundle.List(slices.Values([]bundle.File{f})); err != nil {
+		f := manifest.File{Path: "a.yaml", Kind: manifest.Spec, SHA256: sum(nil)}
+		if _, err := manifest.NewList(slices.Values([]manifest.File{f})); err != nil {
 			t.Fatal(err)
 		}
 		change(&f)
-		if _, err := bundle.List(slices.Values([]bundle.File{f})); err == nil {
+		if _, err := manifest.NewList(slices.Values([]manifest.File{f})); err == nil {
 			t.Errorf("%s: %+v is taken, want an error", name, f)
 		}
 	}
@@ -56,18 +58,18 @@ func TestListRefuses(t *testing.T) {
 // TestKindsHaveTheirPlaces lists files of each kind where they do not belong: there nothing would look at them.
 func TestKindsHaveTheirPlaces(t *testing.T) {
 	t.Parallel()
-	for kind, paths := range map[bundle.Kind][]string{ // the first one is right
-		bundle.Index:   {"alpine/v3.20/main/x86_64/APKINDEX.tar.gz", "alpine/v3.20/main/x86_64/EVIL", "bin/evil", "APKINDEX.tar.gz", "images/APKINDEX.tar.gz"},
-		bundle.Package: {"alpine/main/x86_64/a-1-r0.apk", "alpine/main/x86_64/APKINDEX.tar.gz", "a-1-r0.apk", "bin/a-1-r0.apk"},
-		bundle.Key:     {"keys/a@b.rsa.pub", "runtimes/abc", "keys/x86_64/a.pub", "a.pub"},
-		bundle.Runtime: {"runtimes/abc", "keys/abc", "runtimes/a/b", "abc"},
-		bundle.Spec:    {"app.yaml", "app.yml", "sub/app.yaml", "runtimes/abc"},
-		bundle.Lock:    {"app.lock", "app.json", "sub/app.lock"},
-		bundle.Files:   {"files/app.tar", "files/app", "files/sub/app.tar", "app.tar"},
-		bundle.Image:   {"images/index.json", "images/payload", "images/blobs/sha512/00", "whatever/payload", "runtimes/abc"},
+	for kind, paths := range map[manifest.Kind][]string{ // the first one is right
+		manifest.Index:   {"alpine/v3.20/main/x86_64/APKINDEX.tar.gz", "alpine/v3.20/main/x86_64/EVIL", "bin/evil", "APKINDEX.tar.gz", "images/APKINDEX.tar.gz"},
+		manifest.Package: {"alpine/main/x86_64/a-1-r0.apk", "alpine/main/x86_64/APKINDEX.tar.gz", "a-1-r0.apk", "bin/a-1-r0.apk"},
+		manifest.Key:     {"keys/a@b.rsa.pub", "runtimes/abc", "keys/x86_64/a.pub", "a.pub"},
+		manifest.Runtime: {"runtimes/abc", "keys/abc", "runtimes/a/b", "abc"},
+		manifest.Spec:    {"app.yaml", "app.yml", "sub/app.yaml", "runtimes/abc"},
+		manifest.Lock:    {"app.lock", "app.json", "sub/app.lock"},
+		manifest.Files:   {"files/app.tar", "files/app", "files/sub/app.tar", "app.tar"},
+		manifest.Image:   {"images/index.json", "images/payload", "images/blobs/sha512/00", "whatever/payload", "runtimes/abc"},
 	} {
 		for i, path := range paths {
-			_, err := bundle.List(slices.Values([]bundle.File{{Path: path, Kind: kind, SHA256: sum(nil)}}))
+			_, err := manifest.NewList(slices.Values([]manifest.File{{Path: path, Kind: kind, SHA256: sum(nil)}}))
 			if right := i == 0; right != (err == nil) {
 				t.Errorf("%s of kind %s: %v", path, kind, err)
 			}
@@ -77,13 +79,13 @@ func TestKindsHaveTheirPlaces(t *testing.T) {
 
 func TestReadManifestRefuses(t *testing.T) {
 	t.Parallel()
-	file := func(path string) bundle.File {
-		return bundle.File{Path: path + ".yaml", Kind: bundle.Spec, SHA256: sum(nil)}
+	file := func(path string) manifest.File {
+		return manifest.File{Path: path + ".yaml", Kind: manifest.Spec, SHA256: sum(nil)}
 	}
-	m := bundle.Manifest{Version: 1, Platforms: []string{"linux/amd64"}, Files: list(t, []bundle.File{file("a"), file("b")})}
+	m := manifest.Manifest{Version: 1, Platforms: []string{"linux/amd64"}, Files: list(t, []manifest.File{file("a"), file("b")})}
 	m.ID = "sha256:" + sum([]byte(encode(t, m)))
 	good := encode(t, m)
-	if _, err := bundle.ReadManifest(strings.NewReader(good)); err != nil {
+	if _, err := manifest.Read(strings.NewReader(good)); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.SplitAfter(good, "\n")
@@ -105,7 +107,7 @@ func TestReadManifestRefuses(t *testing.T) {
 		{"a file twice", lines[0] + lines[1] + lines[1] + lines[2] + lines[3], "out of order"},
 		{"a long line", lines[0] + strings.Repeat(" ", 2<<20), "a line of more than"},
 	} {
-		if _, err := bundle.ReadManifest(strings.NewReader(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := manifest.Read(strings.NewReader(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: ReadManifest = %v, want %q", c.name, err, c.want)
 		}
 	}
@@ -148,7 +150,7 @@ func TestSharedPackage(t *testing.T) {
 				t.Fatal(err)
 			}
 			dir := filepath.Join(t.TempDir(), "b")
-			_, err = create(t, bundle.Options{Inputs: in, All: true, Client: &fetch.Client{}, Keyring: testKeys(t), Output: dir})
+			_, err = createBundle(t, create.Options{Inputs: in, All: true, Client: &fetch.Client{}, Keyring: testKeys(t), Output: dir})
 			if c.want != "" {
 				if err == nil || !strings.Contains(err.Error(), c.want) {
 					t.Errorf("creating = %v, want %q", err, c.want)
@@ -158,19 +160,19 @@ func TestSharedPackage(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := open(t, dir).Of(bundle.Package)
+			got := open(t, dir).Of(manifest.Package)
 			if len(got) != 1 || got[0].Path != "alpine/main/noarch/shared-1-r0.apk" || !slices.Equal(got[0].From, []string{url + "/main/noarch/shared-1-r0.apk"}) {
 				t.Errorf("the bundle has the packages %v, want one of %s", got, url)
 			}
 			if err := verify(t, dir); err != nil {
 				t.Error(err)
 			}
-			forge(t, dir, func(m *bundle.Manifest) {
+			forge(t, dir, func(m *manifest.Manifest) {
 				evil, err := fixture.Package{Name: "evil", Version: "1-r0"}.Build()
 				if err != nil {
 					t.Fatal(err)
 				}
-				enlist(t, dir, m, bundle.File{Path: "alpine/main/noarch/evil-1-r0.apk", Kind: bundle.Package, Checksum: got[0].Checksum}, evil.Bytes())
+				enlist(t, dir, m, manifest.File{Path: "alpine/main/noarch/evil-1-r0.apk", Kind: manifest.Package, Checksum: got[0].Checksum}, evil.Bytes())
 			})
 			if err := verify(t, dir); err == nil || !strings.Contains(err.Error(), "evil-1-r0.apk: its index does not list it") {
 				t.Errorf("with a package that no index lists: Verify = %v", err)
@@ -212,7 +214,7 @@ func TestDeltaOfEverything(t *testing.T) {
 		t.Errorf("the delta holds %v, want the index and what is new", got)
 	}
 	d := open(t, delta)
-	if _, err := d.Import(t.Context(), base); err != nil {
+	if _, err := folder.Import(t.Context(), d, base); err != nil {
 		t.Fatal(err)
 	}
 	if err := verify(t, base); err != nil || open(t, base).ID != made.Whole {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pyimg/pyimg/assemble/bundle/folder"
 )
 
 // What a symlink in a bundle's folder leads to is not the bundle's: nothing is written or removed there.
@@ -34,7 +36,7 @@ func TestImportGoesThroughNoSymlink(t *testing.T) {
 		if err := os.Symlink(elsewhere, filepath.Join(dir, at)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := open(t, tar).Import(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "symlink") {
+		if _, err := folder.Import(t.Context(), open(t, tar), dir); err == nil || !strings.Contains(err.Error(), "symlink") {
 			t.Errorf("Import through %q = %v, want an error about the symlink", at, err)
 		}
 		if got := files(t, elsewhere); !slices.Equal(got, []string{"precious"}) {

@@ -9,15 +9,16 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/assemble/bundle/manifest"
 )
 
 func FuzzReadManifest(f *testing.F) {
 	dir := filepath.Join(f.TempDir(), "b")
 	tiny(f, dir, 0)
-	f.Add(read(f, dir, bundle.ManifestName))
+	f.Add(read(f, dir, manifest.Name))
 	f.Add([]byte(`{"version":1,"files":[{"path":"../x"}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		m, err := bundle.ReadManifest(bytes.NewReader(data))
+		m, err := manifest.Read(bytes.NewReader(data))
 		if err != nil {
 			return
 		}

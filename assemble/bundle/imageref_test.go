@@ -15,6 +15,7 @@ import (
 
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/assemble/bundle/create"
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/kept"
 	"github.com/pyimg/pyimg/assemble/spec"
@@ -59,7 +60,7 @@ type oneImage struct{ img v1.Image }
 func (o oneImage) Image(context.Context, string, string) (v1.Image, error) { return o.img, nil }
 
 // aLayout is options of a bundle whose lock takes a runtime out of a layout on disk, and the image in it.
-func aLayout(t *testing.T, output string) (bundle.Options, spec.Spec) {
+func aLayout(t *testing.T, output string) (create.Options, spec.Spec) {
 	t.Helper()
 	s := newSite(t)
 	text := fixture.Tarball{Files: []fixture.File{{Path: "usr/local/share/hello", Body: []byte("hello\n")}}}.Bytes()
@@ -101,7 +102,7 @@ allocator: none
 	}
 	o := s.options(t, output)
 	o.Store = s.store
-	o.BaseImages = []bundle.BaseImage{wrapped(t, bundle.ImageRef(o.Inputs.Platforms[0].Runtimes[0]), img)}
+	o.BaseImages = []create.BaseImage{wrapped(t, bundle.ImageRef(o.Inputs.Platforms[0].Runtimes[0]), img)}
 	return o, s.spec
 }
 
@@ -158,7 +159,7 @@ func TestLayoutsOfOneName(t *testing.T) {
 	other := p.Runtimes[0]
 	other.Digest = someDigest
 	p.Runtimes = append(p.Runtimes, other)
-	if _, err := create(t, o); err == nil || !strings.Contains(err.Error(), "two specs") || !strings.Contains(err.Error(), someDigest) {
+	if _, err := createBundle(t, o); err == nil || !strings.Contains(err.Error(), "two specs") || !strings.Contains(err.Error(), someDigest) {
 		t.Errorf("Create = %v, want an error with both digests", err)
 	}
 }

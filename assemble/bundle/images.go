@@ -3,165 +3,80 @@ package bundle
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
-	"slices"
+	"path"
+	"regexp"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/bundle/manifest"
 	"github.com/pyimg/pyimg/assemble/spec"
 )
 
-// Where a bundle has its OCI layout, see the OCI image-spec, image-layout.md.
-const (
-	LayoutDir   = "images"
-	layoutIndex = LayoutDir + "/index.json"
-	layoutFile  = LayoutDir + "/oci-layout"
-	layoutText  = `{"imageLayoutVersion":"1.0.0"}`
-	blobsDir    = LayoutDir + "/blobs/sha256/"
+// onDisk begins what the layout calls an image that lay in another layout on disk, and not in a registry.
+const onDisk = "oci:"
 
-	refName = "org.opencontainers.image.ref.name" // the annotation of index.json that names an image
-)
-
-// A BaseImage is one that a bundle brings along as it is.
-type BaseImage struct {
-	Ref   string        // HOST/REPOSITORY:TAG, or what ImageRef says of a runtime's
-	Root  v1.Descriptor // what Ref names: an index, or a single image, which Index then holds alone
-	Index v1.ImageIndex
+// ImageRef is what a bundle's layout calls the image that a runtime comes out of: its reference with the digest of the
+// platform's manifest, NAME@DIGEST; oci:NAME@DIGEST where it lay on disk, NAME being the end of its path, since the rest is
+// that machine's affair. It is "" for a tarball.
+func ImageRef(r assemble.InputRuntime) string {
+	ref := r.Image()
+	if dir, ok := strings.CutPrefix(ref, onDisk); ok {
+		return onDisk + tagOf(path.Base(dir)) + "@" + r.Digest
+	}
+	if name, _, _ := strings.Cut(ref, "@"); name != "" {
+		return name + "@" + r.Digest
+	}
+	return ""
 }
 
-// addImages adds the base images, for the bundle's platforms.
-func (d *Draft) addImages(context.Context) error {
-	if err := d.checkLayouts(); err != nil || len(d.o.BaseImages) == 0 {
-		return err
-	}
-	top := v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{}}
-	for _, b := range d.o.BaseImages {
-		desc, err := d.addBaseImage(b)
+// InRegistry tells what a registry may know from what ImageRef calls an image that lay on disk.
+func InRegistry(ref string) bool { return !strings.HasPrefix(ref, onDisk) }
+
+var betweenWords = regexp.MustCompile(`[^A-Za-z0-9]+`)
+
+// tagOf makes a name one that a layout may have for a tag. See the OCI image-spec, annotations.md.
+func tagOf(name string) string {
+	name = betweenWords.ReplaceAllStringFunc(name, func(s string) string {
+		if len(s) == 1 && strings.Contains("-._:+", s) {
+			return s
+		}
+		return "-"
+	})
+	return cmp.Or(strings.Trim(name, "-._:+"), "layout")
+}
+
+// ImageDigest is the digest of the image that the bundle's locks take for what a spec names, HOST/REPOSITORY:TAG or
+// oci:DIR[:TAG] ready to be opened, on a platform. It is "" where they take none, or several: a tag may have moved between
+// two locks.
+func (b *Bundle) ImageDigest(ctx context.Context, spec spec.Spec, ref, platform string) (string, error) {
+	digest := ""
+	for _, name := range b.Images() {
+		lock, err := b.ReadLock(ctx, name)
 		if err != nil {
-			return fmt.Errorf("image %s: %w", b.Ref, err)
+			return "", err
 		}
-		desc.Annotations = map[string]string{refName: b.Ref}
-		top.Manifests = append(top.Manifests, desc)
-	}
-	slices.SortFunc(top.Manifests, func(a, b v1.Descriptor) int { return cmp.Compare(a.Annotations[refName], b.Annotations[refName]) })
-	raw, err := json.Marshal(top)
-	if err != nil {
-		return err
-	}
-	for _, it := range []*item{text(layoutIndex, Image, raw), text(layoutFile, Image, []byte(layoutText))} {
-		if _, err := d.add(it); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// addBaseImage adds an image for the bundle's platforms: its index as it is where these are all that it has, else one of
-// them alone.
-func (d *Draft) addBaseImage(b BaseImage) (v1.Descriptor, error) {
-	index := b.Index
-	m, err := index.IndexManifest()
-	if err != nil {
-		return v1.Descriptor{}, err
-	}
-	var wanted []v1.Descriptor
-	for _, desc := range m.Manifests {
-		if desc.Platform == nil || d.wants(*desc.Platform) {
-			wanted = append(wanted, desc)
-		}
-	}
-	if len(wanted) == 0 {
-		return v1.Descriptor{}, errors.New("it has nothing for the bundle's platforms")
-	}
-	for _, desc := range wanted {
-		img, err := index.Image(desc.Digest)
-		if err != nil {
-			return v1.Descriptor{}, err
-		}
-		if err := d.addImage(img); err != nil {
-			return v1.Descriptor{}, err
-		}
-	}
-	if b.Root.MediaType.IsImage() {
-		return b.Root, nil
-	}
-	raw, err := index.RawManifest()
-	if len(wanted) < len(m.Manifests) {
-		reduced := *m.DeepCopy()
-		reduced.Manifests = wanted
-		raw, err = json.Marshal(reduced)
-	}
-	if err != nil {
-		return v1.Descriptor{}, err
-	}
-	it, err := d.addBlob(raw)
-	if err != nil {
-		return v1.Descriptor{}, err
-	}
-	return v1.Descriptor{MediaType: m.MediaType, Size: it.Size, Digest: v1.Hash{Algorithm: "sha256", Hex: it.SHA256}}, nil
-}
-
-// wants tells whether a platform is one of the bundle's. What has none that Alpine knows, such as an attestation, is not.
-func (d *Draft) wants(p v1.Platform) bool {
-	name := strings.TrimSuffix(strings.Join([]string{p.OS, p.Architecture, p.Variant}, "/"), "/")
-	q, err := spec.ParsePlatform(name)
-	return err == nil && slices.ContainsFunc(d.o.Inputs.Platforms, func(in assemble.PlatformInputs) bool { return in.Platform == q })
-}
-
-func (d *Draft) addImage(img v1.Image) error {
-	manifest, err := img.RawManifest()
-	if err != nil {
-		return err
-	}
-	config, err := img.RawConfigFile()
-	if err != nil {
-		return err
-	}
-	for _, raw := range [][]byte{manifest, config} {
-		if _, err := d.addBlob(raw); err != nil {
-			return err
-		}
-	}
-	m, err := img.Manifest()
-	if err != nil {
-		return err
-	}
-	for _, l := range m.Layers {
-		read := func(context.Context) (io.ReadCloser, error) {
-			layer, err := img.LayerByDigest(l.Digest)
-			if err != nil {
-				return nil, err
+		for _, p := range lock.Platforms {
+			for _, r := range p.Runtimes {
+				switch {
+				case p.Platform.String() != platform, r.Image(spec) != ref:
+				case digest == "":
+					digest = r.Digest
+				case digest != r.Digest:
+					return "", nil
+				}
 			}
-			return layer.Compressed()
-		}
-		if _, err := d.add(&item{File: File{Path: blobsDir + l.Digest.Hex, Kind: Image, Size: l.Size, SHA256: l.Digest.Hex}, read: read}); err != nil {
-			return err
 		}
 	}
-	return nil
-}
-
-// addBlob adds what was read to find out what an image is made of.
-func (d *Draft) addBlob(raw []byte) (*item, error) {
-	it := text("", Image, raw)
-	it.Path = blobsDir + it.SHA256
-	if d.byPath[it.Path] == nil {
-		d.Indexes += it.Size
-		d.fetched.Add(it.Size)
-	}
-	return d.add(it)
+	return digest, nil
 }
 
 // BaseRefs are the references of the images that the bundle holds, see BaseImage. Not all need be InRegistry.
 func (b *Bundle) BaseRefs(ctx context.Context) ([]string, error) {
-	top, err := b.imageIndex(ctx, layoutIndex)
+	top, err := b.imageIndex(ctx, manifest.LayoutIndex)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -170,7 +85,7 @@ func (b *Bundle) BaseRefs(ctx context.Context) ([]string, error) {
 	}
 	var refs []string
 	for _, desc := range top.Manifests {
-		refs = append(refs, desc.Annotations[refName])
+		refs = append(refs, desc.Annotations[manifest.RefName])
 	}
 	return refs, nil
 }
@@ -185,63 +100,4 @@ func (b *Bundle) imageIndex(ctx context.Context, path string) (*v1.IndexManifest
 		return nil, &FaultError{b.Path, path, err}
 	}
 	return m, nil
-}
-
-// layout checks that the layout is one: blobs are named by their digests, and all that an image is made of is there.
-func (v *verification) layout(ctx context.Context) {
-	top, err := v.bundle.imageIndex(ctx, layoutIndex)
-	if errors.Is(err, fs.ErrNotExist) {
-		return
-	}
-	if err != nil {
-		v.unread[Image] = true
-		v.fault(layoutIndex, err)
-		return
-	}
-	for _, f := range v.bundle.Of(Image) {
-		if hex, blob := strings.CutPrefix(f.Path, blobsDir); blob && hex != f.SHA256 {
-			v.fault(f.Path, fmt.Errorf("its SHA-256 is %s", f.SHA256))
-		}
-	}
-	v.laid[layoutIndex], v.laid[layoutFile] = true, true
-	if f, ok := v.bundle.File(layoutFile); ok && f.SHA256 != text(layoutFile, Image, []byte(layoutText)).SHA256 {
-		v.fault(layoutFile, fmt.Errorf("expected %s", layoutText))
-	}
-	for _, desc := range top.Manifests {
-		if desc.MediaType.IsImage() {
-			v.fault(blobsDir+desc.Digest.Hex, v.imageBlobs(ctx, desc))
-			continue
-		}
-		v.laid[blobsDir+desc.Digest.Hex] = true
-		m, err := v.bundle.imageIndex(ctx, blobsDir+desc.Digest.Hex)
-		if err != nil {
-			v.unread[Image] = true
-			v.fault(layoutIndex, err)
-			continue
-		}
-		for _, child := range m.Manifests {
-			v.fault(blobsDir+child.Digest.Hex, v.imageBlobs(ctx, child))
-		}
-	}
-}
-
-// imageBlobs checks that what a manifest names is there.
-func (v *verification) imageBlobs(ctx context.Context, desc v1.Descriptor) error {
-	v.laid[blobsDir+desc.Digest.Hex] = true
-	var m *v1.Manifest
-	raw, err := v.bundle.Read(ctx, blobsDir+desc.Digest.Hex)
-	if err == nil {
-		m, err = v1.ParseManifest(strings.NewReader(string(raw)))
-	}
-	if err != nil {
-		v.unread[Image] = true
-		return err
-	}
-	for _, b := range append(m.Layers, m.Config) {
-		v.laid[blobsDir+b.Digest.Hex] = true
-		if f, ok := v.bundle.File(blobsDir + b.Digest.Hex); !ok || f.Size != b.Size {
-			return fmt.Errorf("it takes %s with %d bytes, and the bundle has it not", b.Digest, b.Size)
-		}
-	}
-	return nil
 }

@@ -15,12 +15,13 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
-	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/assemble/bundle/create"
+	"github.com/pyimg/pyimg/assemble/bundle/manifest"
 	"github.com/pyimg/pyimg/internal/fixture"
 )
 
 // baseImage makes an index of small images for platforms.
-func baseImage(t *testing.T, ref string, platforms ...string) bundle.BaseImage {
+func baseImage(t *testing.T, ref string, platforms ...string) create.BaseImage {
 	t.Helper()
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, name := range platforms {
@@ -47,11 +48,11 @@ func baseImage(t *testing.T, ref string, platforms ...string) bundle.BaseImage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return bundle.BaseImage{Ref: ref, Root: *root, Index: index}
+	return create.BaseImage{Ref: ref, Root: *root, Index: index}
 }
 
 // wrapped is a single image, as push.Wrap shows it.
-func wrapped(t *testing.T, ref string, img v1.Image) bundle.BaseImage {
+func wrapped(t *testing.T, ref string, img v1.Image) create.BaseImage {
 	t.Helper()
 	root, err := partial.Descriptor(img)
 	if err != nil {
@@ -63,7 +64,7 @@ func wrapped(t *testing.T, ref string, img v1.Image) bundle.BaseImage {
 	}
 	index := mutate.AppendManifests(mutate.IndexMediaType(empty.Index, types.OCIImageIndex),
 		mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{Platform: config.Platform()}})
-	return bundle.BaseImage{Ref: ref, Root: *root, Index: index}
+	return create.BaseImage{Ref: ref, Root: *root, Index: index}
 }
 
 // TestBaseImages keeps an index whose images are all wanted as it is, and of another one the images that are.
@@ -74,12 +75,12 @@ func TestBaseImages(t *testing.T) {
 	o.Store = s.store
 	same := baseImage(t, "example.com/same:1", "linux/amd64", "linux/arm64")
 	more := baseImage(t, "example.com/more:1", "linux/amd64", "linux/s390x", "unknown/unknown")
-	o.BaseImages = []bundle.BaseImage{same, more}
+	o.BaseImages = []create.BaseImage{same, more}
 	mustCreate(t, o)
 	if err := verify(t, o.Output); err != nil {
 		t.Fatal(err)
 	}
-	top, err := layout.ImageIndexFromPath(filepath.Join(o.Output, bundle.LayoutDir))
+	top, err := layout.ImageIndexFromPath(filepath.Join(o.Output, manifest.LayoutDir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,16 +110,16 @@ func TestCreateMends(t *testing.T) {
 	s := newSite(t)
 	o := s.options(t, filepath.Join(t.TempDir(), "b"))
 	o.Store = s.store
-	o.BaseImages = []bundle.BaseImage{baseImage(t, "example.com/base:1", "linux/amd64")}
+	o.BaseImages = []create.BaseImage{baseImage(t, "example.com/base:1", "linux/amd64")}
 	made := mustCreate(t, o)
 	for _, name := range files(t, o.Output) {
 		whole := read(t, o.Output, name)
 		for what, damaged := range map[string][]byte{"flipped": fixture.FlipByte(whole, len(whole)/2), "cut off": whole[:len(whole)-1]} {
-			if name == bundle.ManifestName {
+			if name == manifest.Name {
 				continue // it is what makes a folder a bundle
 			}
 			write(t, damaged, o.Output, name)
-			if again, err := create(t, o); err != nil || again.ID != made.ID {
+			if again, err := createBundle(t, o); err != nil || again.ID != made.ID {
 				t.Fatalf("%s %s: Create = %s, %v, want %s", what, name, again.ID, err, made.ID)
 			}
 			if err := verify(t, o.Output); err != nil {
@@ -135,7 +136,7 @@ func TestBaseImageWithoutALayer(t *testing.T) {
 	o := s.options(t, filepath.Join(t.TempDir(), "b"))
 	o.Store = s.store
 	base := baseImage(t, "example.com/base:1", "linux/amd64")
-	o.BaseImages = []bundle.BaseImage{base}
+	o.BaseImages = []create.BaseImage{base}
 	mustCreate(t, o)
 	m, err := base.Index.IndexManifest()
 	if err != nil {
@@ -150,10 +151,10 @@ func TestBaseImageWithoutALayer(t *testing.T) {
 		t.Fatal(err)
 	}
 	hex := im.Layers[0].Digest.Hex
-	forge(t, o.Output, func(m *bundle.Manifest) {
-		leaveOut(t, m, func(f bundle.File) bool { return strings.HasSuffix(f.Path, hex) })
+	forge(t, o.Output, func(m *manifest.Manifest) {
+		leaveOut(t, m, func(f manifest.File) bool { return strings.HasSuffix(f.Path, hex) })
 	})
-	remove(t, o.Output, bundle.LayoutDir, "blobs", "sha256", hex)
+	remove(t, o.Output, manifest.LayoutDir, "blobs", "sha256", hex)
 	if err := verify(t, o.Output); err == nil || !strings.Contains(err.Error(), "sha256:"+hex) {
 		t.Errorf("Verify = %v, want the missing layer's digest", err)
 	}

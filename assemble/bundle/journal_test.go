@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/assemble/bundle/create"
+	"github.com/pyimg/pyimg/assemble/bundle/folder"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/fixture"
 )
@@ -34,10 +36,10 @@ func TestOtherPeoplesFoldersStay(t *testing.T) {
 				write(t, []byte("{}"), dir, f)
 			}
 			o := s.options(t, dir)
-			_, created := create(t, o)
-			_, imported := open(t, whole).Import(t.Context(), dir)
+			_, created := createBundle(t, o)
+			_, imported := folder.Import(t.Context(), open(t, whole), dir)
 			o.DryRun = true
-			_, dry := bundle.Prepare(t.Context(), o)
+			_, dry := create.Prepare(t.Context(), o)
 			if created == nil || imported == nil || dry == nil {
 				t.Errorf("Create = %v, Import = %v, a dry run = %v, want errors", created, imported, dry)
 			}
@@ -73,7 +75,7 @@ func TestNoPlace(t *testing.T) {
 	for _, output := range []string{filepath.Join(file, "b"), filepath.Join(file, "b.tar"), filepath.Dir(file) + "/"} {
 		o := s.options(t, output)
 		o.Tar = output != filepath.Join(file, "b")
-		if _, err := create(t, o); err == nil {
+		if _, err := createBundle(t, o); err == nil {
 			t.Errorf("Create at %s gives no error", output)
 		}
 	}
@@ -113,7 +115,7 @@ func TestImportAfterAnInterruptedOne(t *testing.T) {
 	b := open(t, first)
 	broken := files(t, filepath.Join(first, "runtimes"))[0]
 	remove(t, first, "runtimes", broken)
-	if _, err := b.Import(t.Context(), closed); err == nil {
+	if _, err := folder.Import(t.Context(), b, closed); err == nil {
 		t.Fatal("a file is missing, and Import says nothing")
 	}
 	if got := files(t, closed); !slices.ContainsFunc(got, func(n string) bool { return strings.Contains(n, "aarch64") }) {
@@ -131,7 +133,7 @@ func TestImportAfterAnInterruptedOne(t *testing.T) {
 // importInto imports and verifies.
 func importInto(t *testing.T, from, dir string) {
 	t.Helper()
-	if _, err := open(t, from).Import(t.Context(), dir); err != nil {
+	if _, err := folder.Import(t.Context(), open(t, from), dir); err != nil {
 		t.Fatal(err)
 	}
 	if err := verify(t, dir); err != nil {
@@ -152,7 +154,7 @@ func TestJournalStaysInTheFolder(t *testing.T) {
 	write(t, []byte("../outside\n"+filepath.Join(dir, "outside")+"\nup/outside\n"), b, ".partial", "paths")
 	whole := filepath.Join(t.TempDir(), "whole")
 	tiny(t, whole, 0)
-	if _, err := open(t, whole).Import(t.Context(), b); err == nil {
+	if _, err := folder.Import(t.Context(), open(t, whole), b); err == nil {
 		t.Error("a path leads out of the folder, and Import says nothing")
 	}
 	if _, err := os.Stat(filepath.Join(dir, "outside")); err != nil {
@@ -180,7 +182,7 @@ func TestManyAtOnce(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				_, err = b.Import(t.Context(), target)
+				_, err = folder.Import(t.Context(), b, target)
 				if err := errors.Join(err, b.Close()); err != nil {
 					t.Error(err)
 				}
@@ -206,7 +208,7 @@ func TestBundleStaysWholeUntilTheNextIsThere(t *testing.T) {
 	o = s.options(t, o.Output)
 	o.Client, o.Jobs = &fetch.Client{Retries: -1}, 1
 	s.mirror.Fail(fixture.Fault{Path: "zlib-1.3.2-r0.apk", Truncate: 100})
-	if _, err := create(t, o); err == nil {
+	if _, err := createBundle(t, o); err == nil {
 		t.Fatal("the transfer was cut, and Create says nothing")
 	}
 	b := open(t, o.Output)
@@ -238,7 +240,7 @@ func TestTrashOfAKilledRun(t *testing.T) {
 	trash := filepath.Join(o.Output+".partial", ".partial", ".pyimg-1")
 	write(t, nil, filepath.Dir(trash), "lock")
 	write(t, []byte("half a tar"), trash)
-	d, err := bundle.Prepare(t.Context(), o)
+	d, err := create.Prepare(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,7 +255,7 @@ func TestEndlessPackage(t *testing.T) {
 	t.Parallel()
 	mirror, url := tinyMirror(t)
 	o := tinyOptions(t, url, filepath.Join(t.TempDir(), "b"), 0)
-	d, err := bundle.Prepare(t.Context(), o)
+	d, err := create.Prepare(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

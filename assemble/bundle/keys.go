@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/assemble/bundle/manifest"
 	"github.com/pyimg/pyimg/assemble/spec"
 )
 
@@ -19,8 +20,8 @@ func (b *Bundle) AddKeys(ctx context.Context, ring *apk.Keyring) error {
 		if err != nil {
 			continue
 		}
-		for f := range b.Files.in(path.Clean(keysDir)) {
-			if f.Kind == Key && namesKey(spec, path.Base(f.Path)) {
+		for _, f := range b.Of(manifest.Key) {
+			if namesKey(spec, path.Base(f.Path)) {
 				errs = append(errs, b.addKey(ctx, ring, f))
 			}
 		}
@@ -28,7 +29,7 @@ func (b *Bundle) AddKeys(ctx context.Context, ring *apk.Keyring) error {
 	return errors.Join(errs...)
 }
 
-func (b *Bundle) addKey(ctx context.Context, ring *apk.Keyring, f File) error {
+func (b *Bundle) addKey(ctx context.Context, ring *apk.Keyring, f manifest.File) error {
 	text, err := b.Read(ctx, f.Path)
 	if err != nil {
 		return err
@@ -39,7 +40,7 @@ func (b *Bundle) addKey(ctx context.Context, ring *apk.Keyring, f File) error {
 // namesKey reports whether a spec names a key's file, by its name in the bundle, or a folder, which may have had it.
 func namesKey(spec spec.Spec, key string) bool {
 	for _, p := range spec.Alpine.Keys {
-		name := safeKeyName(path.Base(strings.ReplaceAll(p, `\`, "/")))
+		name := path.Base(manifest.KeyPath(path.Base(strings.ReplaceAll(p, `\`, "/"))))
 		if !strings.HasSuffix(name, ".pub") || key == name || strings.HasSuffix(key, "-"+name) {
 			return true
 		}

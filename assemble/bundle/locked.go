@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/pyimg/pyimg/assemble/bundle/manifest"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/layers"
@@ -15,33 +16,33 @@ import (
 
 // ReadLock reads an image's lock; fs.ErrNotExist where the bundle has none of that name.
 func (b *Bundle) ReadLock(ctx context.Context, name string) (lock.Lock, error) {
-	text, err := b.Read(ctx, LockPath(name))
+	text, err := b.Read(ctx, manifest.LockPath(name))
 	if err != nil {
 		return lock.Lock{}, err
 	}
 	lock, err := lock.Parse(text)
 	if err != nil {
-		return lock, &FaultError{b.Path, LockPath(name), err}
+		return lock, &FaultError{b.Path, manifest.LockPath(name), err}
 	}
-	lock.Name = strings.TrimSuffix(b.Path, "/") + "/" + LockPath(name)
+	lock.Name = strings.TrimSuffix(b.Path, "/") + "/" + manifest.LockPath(name)
 	spec, err := b.ReadSpec(ctx, name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist): // left out, since it has credentials
 		return lock, nil
 	case err == nil && lock.Spec != spec.Digest():
-		err = fmt.Errorf("it was made from another spec than %s", SpecPath(name))
+		err = fmt.Errorf("it was made from another spec than %s", manifest.SpecPath(name))
 	}
-	return lock, faulty(b.Path, LockPath(name), err)
+	return lock, faulty(b.Path, manifest.LockPath(name), err)
 }
 
 // ReadSpec reads an image's spec; fs.ErrNotExist where the bundle has none of that name. Its relative paths name files of
 // the bundle, see Opener, and what it takes of its folder is read in the bundle as long as that is open.
 func (b *Bundle) ReadSpec(ctx context.Context, name string) (spec.Spec, error) {
-	text, err := b.Read(ctx, SpecPath(name))
+	text, err := b.Read(ctx, manifest.SpecPath(name))
 	if err != nil {
 		return spec.Spec{}, err
 	}
-	spec, err := spec.Parse(strings.TrimSuffix(b.Path, "/")+"/"+SpecPath(name), text)
+	spec, err := spec.Parse(strings.TrimSuffix(b.Path, "/")+"/"+manifest.SpecPath(name), text)
 	spec.Folder = func(ctx context.Context) (*layers.Folder, error) { return b.Folder(ctx, name) }
 	return spec, err
 }
@@ -50,9 +51,9 @@ func (b *Bundle) ReadSpec(ctx context.Context, name string) (spec.Spec, error) {
 // bundle has none. Closing it removes it. The error is a *FaultError where the files are none that "mirror create" packs, and
 // a *ReadError where they could not be read or written.
 func (b *Bundle) Folder(ctx context.Context, name string) (*layers.Folder, error) {
-	f, ok := b.File(FilesPath(name))
+	f, ok := b.File(manifest.FilesPath(name))
 	if !ok {
-		return nil, fmt.Errorf("bundle %q has no %s: %w", b.Path, FilesPath(name), fs.ErrNotExist)
+		return nil, fmt.Errorf("bundle %q has no %s: %w", b.Path, manifest.FilesPath(name), fs.ErrNotExist)
 	}
 	r, err := b.Open(ctx, f)
 	if err != nil {

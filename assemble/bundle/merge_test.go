@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/pyimg/pyimg/assemble"
-	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/assemble/bundle/create"
 	"github.com/pyimg/pyimg/assemble/spec"
 )
 
@@ -19,7 +19,7 @@ func TestMergeSharesWhatIsTheSame(t *testing.T) {
 	mustCreate(t, one)
 	two := s.options(t, filepath.Join(t.TempDir(), "two"))
 	two.Store = s.store
-	in, err := bundle.Merge(two.Inputs, s.options(t, "").Inputs)
+	in, err := create.Merge(two.Inputs, s.options(t, "").Inputs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,10 +51,10 @@ func TestMergeRefusesTwoPlacesOfOneName(t *testing.T) {
 		}
 		inputs = append(inputs, in)
 	}
-	if _, err := bundle.Merge(inputs[0], inputs[0]); err != nil {
+	if _, err := create.Merge(inputs[0], inputs[0]); err != nil {
 		t.Error(err)
 	}
-	if _, err := bundle.Merge(inputs...); err == nil {
+	if _, err := create.Merge(inputs...); err == nil {
 		t.Error("./here of two folders is taken for one place")
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -15,15 +14,12 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/pyimg/pyimg/internal/atomicfile"
+	"github.com/pyimg/pyimg/assemble/bundle/manifest"
 	"github.com/pyimg/pyimg/internal/regular"
 )
 
-const (
-	sumsSuffix = ".sha256" // of the file that names a tar's parts and their digests, as sha256sum writes it
-	maxParts   = 10000
-	maxSums    = 1 << 20
-)
+// maxSums bounds the file that names a tar's parts, in bytes.
+const maxSums = 1 << 20
 
 // parts are the files that a tar was cut into, read as one. Most tars are in one part.
 type parts struct {
@@ -35,10 +31,10 @@ type parts struct {
 
 // tarFiles finds the parts of the tar that path names.
 func tarFiles(path string) (*parts, error) {
-	sums := path + sumsSuffix
+	sums := path + manifest.SumsSuffix
 	if m := regexp.MustCompile(`^(.*)\.\d{3,}$`).FindStringSubmatch(path); m != nil {
-		sums = m[1] + sumsSuffix
-	} else if strings.HasSuffix(path, sumsSuffix) {
+		sums = m[1] + manifest.SumsSuffix
+	} else if strings.HasSuffix(path, manifest.SumsSuffix) {
 		sums = path
 	} else if _, err := os.Stat(path); err == nil || !exists(sums) {
 		return openParts([]string{path}, nil)
@@ -48,11 +44,6 @@ func tarFiles(path string) (*parts, error) {
 		return nil, err
 	}
 	return openParts(names, digests)
-}
-
-func exists(name string) bool {
-	_, err := os.Lstat(name)
-	return err == nil
 }
 
 // readSums reads the parts' names, which lie in the same folder, and digests.
@@ -65,8 +56,8 @@ func readSums(name string) (names, digests []string, err error) {
 	line := regexp.MustCompile(`^([0-9a-f]{64})  ([^/\\]+\.\d{3,})$`)
 	for lines := bufio.NewScanner(io.LimitReader(f, maxSums)); lines.Scan(); {
 		m := line.FindStringSubmatch(lines.Text())
-		want := fmt.Sprintf("%s.%03d", strings.TrimSuffix(filepath.Base(name), sumsSuffix), len(names))
-		if m == nil || m[2] != want || len(names) == maxParts {
+		want := manifest.PartPath(strings.TrimSuffix(filepath.Base(name), manifest.SumsSuffix), len(names))
+		if m == nil || m[2] != want || len(names) == manifest.MaxParts {
 			return nil, nil, &FaultError{Bundle: name, Err: fmt.Errorf("line %d is %q, expected a SHA-256 and %s", len(names)+1, lines.Text(), want)}
 		}
 		names, digests = append(names, filepath.Join(filepath.Dir(name), m[2])), append(digests, m[1])
@@ -132,7 +123,7 @@ func (p *parts) checkSums(ctx context.Context) []error {
 	var faults []error
 	for i, want := range p.sums {
 		h := sha256.New()
-		_, err := io.Copy(h, &untilDone{ctx, section{io.NewSectionReader(p.files[i], 0, maxSize)}})
+		_, err := io.Copy(h, &untilDone{ctx, section{io.NewSectionReader(p.files[i], 0, manifest.MaxSize)}})
 		if got := hex.EncodeToString(h.Sum(nil)); err == nil && got != want {
 			err = fmt.Errorf("the part %q has the SHA-256 %s, its sums say %s", p.files[i].Name(), got, want)
 		}
@@ -149,126 +140,4 @@ func (p *parts) Close() error {
 		errs = append(errs, f.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// untilDone reads until its context ends.
-type untilDone struct {
-	ctx context.Context //nolint:containedctx // a reader's Read takes none
-	io.ReadCloser
-}
-
-func (u *untilDone) Read(p []byte) (int, error) {
-	if err := u.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return u.ReadCloser.Read(p)
-}
-
-// A splitter writes a stream into parts of a size. Each has its name once it is whole.
-type splitter struct {
-	work  string // folder for parts that are not whole
-	path  string
-	limit int64
-	file  *os.File
-	hash  hash.Hash
-	left  int64
-	sums  strings.Builder
-	count int
-}
-
-func (s *splitter) Write(b []byte) (n int, err error) {
-	for len(b) > 0 {
-		if s.file == nil {
-			if err := s.begin(); err != nil {
-				return n, err
-			}
-		}
-		m, err := s.file.Write(b[:min(int64(len(b)), s.left)])
-		s.hash.Write(b[:m])
-		n, b, s.left = n+m, b[m:], s.left-int64(m)
-		if err != nil {
-			return n, err
-		}
-		if s.left == 0 {
-			if err := s.end(); err != nil {
-				return n, err
-			}
-		}
-	}
-	return n, nil
-}
-
-func (s *splitter) begin() (err error) {
-	if s.count == maxParts {
-		return fmt.Errorf("more than %d parts; choose larger ones", maxParts)
-	}
-	s.file, err = os.CreateTemp(s.work, atomicfile.Prefix+"*")
-	s.hash, s.left = sha256.New(), s.limit
-	return err
-}
-
-func (s *splitter) end() error {
-	return s.endAs(fmt.Sprintf("%s.%03d", s.path, s.count))
-}
-
-func (s *splitter) endAs(name string) error {
-	err := errors.Join(s.file.Chmod(0o644), s.file.Close())
-	if err == nil {
-		err = os.Rename(s.file.Name(), name)
-	}
-	if err != nil {
-		_ = os.Remove(s.file.Name())
-	}
-	fmt.Fprintf(&s.sums, "%s  %s\n", hex.EncodeToString(s.hash.Sum(nil)), filepath.Base(name))
-	s.file = nil
-	s.count++
-	return err
-}
-
-// finish ends the last part, removes those of an earlier, longer tar and writes the sums.
-func (s *splitter) finish() error {
-	if s.file != nil {
-		if err := s.end(); err != nil {
-			return err
-		}
-	}
-	if err := s.removeParts(s.count); err != nil {
-		return err
-	}
-	if err := removeIfThere(s.path); err != nil { // an earlier one in one piece, which would be taken instead
-		return err
-	}
-	return replace(s.work, s.path+sumsSuffix, strings.NewReader(s.sums.String()))
-}
-
-// finishOne ends a tar of one part, which has the tar's own name.
-func (s *splitter) finishOne() error {
-	if err := s.endAs(s.path); err != nil {
-		return err
-	}
-	if !exists(s.path + sumsSuffix) {
-		return nil
-	}
-	if err := s.removeParts(0); err != nil { // an earlier one in parts
-		return err
-	}
-	return removeIfThere(s.path + sumsSuffix)
-}
-
-// removeParts removes those of an earlier tar from one on.
-func (s *splitter) removeParts(from int) error {
-	for i := from; exists(fmt.Sprintf("%s.%03d", s.path, i)); i++ {
-		if err := os.Remove(fmt.Sprintf("%s.%03d", s.path, i)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// abort removes what is not finished.
-func (s *splitter) abort() {
-	if s.file != nil {
-		_ = s.file.Close()
-		_ = os.Remove(s.file.Name())
-	}
 }

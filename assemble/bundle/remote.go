@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/pyimg/pyimg/assemble/bundle/manifest"
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/internal/redact"
 )
@@ -17,12 +18,12 @@ import (
 func OpenURL(ctx context.Context, url string, from input.Opener) (*Bundle, error) {
 	url = strings.TrimRight(url, "/")
 	name := redact.URL(url)
-	r, err := from.Open(ctx, url+"/"+ManifestName)
+	r, err := from.Open(ctx, url+"/"+manifest.Name)
 	if err != nil {
 		return nil, fmt.Errorf("opening bundle: %w", err)
 	}
 	defer r.Close()
-	m, err := ReadManifest(r)
+	m, err := manifest.Read(r)
 	if err != nil {
 		return nil, manifestFault(name, err)
 	}
@@ -36,7 +37,7 @@ type served struct {
 	from input.Opener
 }
 
-func (s *served) open(ctx context.Context, f File) (io.ReadCloser, error) {
+func (s *served) open(ctx context.Context, f manifest.File) (io.ReadCloser, error) {
 	r, err := s.from.Open(ctx, s.url+"/"+f.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("its server has it not: %v", err) //nolint:errorlint // else it would pass for one that the bundle need not have
@@ -58,17 +59,17 @@ func (s *served) Close() error { return nil }
 // manifestText opens the manifest of all that a complete bundle serves.
 func (b *Bundle) manifestText() func() (io.ReadSeeker, error) {
 	type sized struct {
-		Manifest
+		manifest.Manifest
 		size int64
 	}
 	made := sync.OnceValues(func() (m sized, err error) {
-		if m.Manifest, err = b.whole(); err == nil {
-			m.size, err = m.textSize()
+		if m.Manifest, err = b.Joined(); err == nil {
+			m.size, err = m.TextSize()
 		}
 		return m, err
 	})
 	return func() (io.ReadSeeker, error) {
 		m, err := made()
-		return m.seekable(m.size), err
+		return m.Text(m.size), err
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/assemble/bundle/manifest"
 	"github.com/pyimg/pyimg/internal/fetch"
 )
 
@@ -42,7 +43,7 @@ func TestServersSizesCount(t *testing.T) {
 	s.create(t, dir)
 	local := open(t, dir)
 	const apk = "alpine/v3.20/main/x86_64/busybox-1.36.1-r29.apk"
-	for _, path := range []string{"pyimg.yaml", "pyimg.lock", bundle.FilesPath("pyimg"), apk} {
+	for _, path := range []string{"pyimg.yaml", "pyimg.lock", manifest.FilesPath("pyimg"), apk} {
 		f, ok := local.File(path)
 		if !ok {
 			t.Fatalf("no %s", path)
@@ -85,7 +86,7 @@ func TestServersSizesCount(t *testing.T) {
 			}
 		}
 		// The folder that a spec's files make is no way around it.
-		if path == bundle.FilesPath("pyimg") {
+		if path == manifest.FilesPath("pyimg") {
 			b := liar(t, local.Handler(), path, func(w http.ResponseWriter, r *http.Request) {
 				for err := error(nil); err == nil && r.Context().Err() == nil; {
 					_, err = w.Write([]byte(strings.Repeat("no tar", 100)))
@@ -104,7 +105,7 @@ func TestServersFailuresAreNoFaults(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "b")
 	tiny(t, dir, 0)
 	local := open(t, dir)
-	f := local.Of(bundle.Index)[0]
+	f := local.Of(manifest.Index)[0]
 	for name, answer := range map[string]http.HandlerFunc{
 		"unavailable": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) },
 		"cut": func(w http.ResponseWriter, _ *http.Request) {

@@ -4,26 +4,16 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"path"
-	"slices"
 	"strings"
 	"time"
-)
 
-// Repositories are the folders of the bundle that apk takes as repositories.
-func (m Manifest) Repositories() []string {
-	var dirs []string
-	for _, f := range m.Of(Index) {
-		dirs = append(dirs, path.Dir(path.Dir(f.Path)))
-	}
-	slices.Sort(dirs)
-	return slices.Compact(dirs)
-}
+	"github.com/pyimg/pyimg/assemble/bundle/manifest"
+)
 
 // Handler serves a complete bundle's files, whole or in ranges, to apk, to pyimg and to whoever asks. What the bundle has
 // not, though an index may list it, is not found.
 func (b *Bundle) Handler() http.Handler {
-	manifest := b.manifestText()
+	text := b.manifestText()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
@@ -35,14 +25,14 @@ func (b *Bundle) Handler() http.Handler {
 			b.serveRoot(w, r)
 			return
 		}
-		if name == ManifestName {
-			text, err := manifest()
+		if name == manifest.Name {
+			content, err := text()
 			if err != nil {
 				http.Error(w, err.Error(), http.StatusInternalServerError)
 				return
 			}
 			w.Header().Set("Content-Type", "application/json")
-			http.ServeContent(w, r, "", time.Time{}, text)
+			http.ServeContent(w, r, "", time.Time{}, content)
 			return
 		}
 		f, ok := b.File(name)
@@ -70,7 +60,7 @@ func (b *Bundle) Handler() http.Handler {
 // serveRoot says what there is.
 func (b *Bundle) serveRoot(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	fmt.Fprintf(w, "bundle %s for %s\n", b.wholeID(), strings.Join(b.Platforms, ", "))
+	fmt.Fprintf(w, "bundle %s for %s\n", b.WholeID(), strings.Join(b.Platforms, ", "))
 	for _, dir := range b.Repositories() {
 		fmt.Fprintf(w, "http://%s/%s\n", r.Host, dir)
 	}

@@ -16,6 +16,8 @@ import (
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/assemble/bundle/create"
+	"github.com/pyimg/pyimg/assemble/bundle/manifest"
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/kept"
 	"github.com/pyimg/pyimg/assemble/lock"
@@ -94,7 +96,7 @@ func testKeys(t testing.TB) *apk.Keyring {
 }
 
 // options are those of a bundle of the site's lock, with nothing taken from its store.
-func (s *site) options(t testing.TB, output string) bundle.Options {
+func (s *site) options(t testing.TB, output string) create.Options {
 	t.Helper()
 	in, err := assemble.LockInputs(s.lock, s.spec)
 	if err != nil {
@@ -108,17 +110,17 @@ func (s *site) options(t testing.TB, output string) bundle.Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	image := bundle.LockedImage{Name: "pyimg", Spec: spec, Lock: lock}
+	image := create.LockedImage{Name: "pyimg", Spec: spec, Lock: lock}
 	if len(s.spec.Files) > 0 {
 		locked, of := s.lock, s.spec
 		image.Pack = func(ctx context.Context, w io.Writer) error { return assemble.PackFiles(ctx, locked, of, w) }
 	}
-	return bundle.Options{Inputs: in, Images: []bundle.LockedImage{image},
+	return create.Options{Inputs: in, Images: []create.LockedImage{image},
 		Client: &fetch.Client{}, Keyring: testKeys(t), Output: output, Tar: strings.HasSuffix(output, ".tar")}
 }
 
 // create makes the bundle of the site's lock, of what its build kept.
-func (s *site) create(t testing.TB, output string) bundle.Options {
+func (s *site) create(t testing.TB, output string) create.Options {
 	t.Helper()
 	o := s.options(t, output)
 	o.Store = s.store
@@ -126,24 +128,24 @@ func (s *site) create(t testing.TB, output string) bundle.Options {
 	return o
 }
 
-// create makes a bundle.
-func create(t testing.TB, o bundle.Options) (bundle.Created, error) {
+// createBundle makes a bundle.
+func createBundle(t testing.TB, o create.Options) (create.Created, error) {
 	t.Helper()
 	return createContext(t.Context(), o)
 }
 
-func createContext(ctx context.Context, o bundle.Options) (bundle.Created, error) {
-	d, err := bundle.Prepare(ctx, o)
+func createContext(ctx context.Context, o create.Options) (create.Created, error) {
+	d, err := create.Prepare(ctx, o)
 	if err != nil {
-		return bundle.Created{}, err
+		return create.Created{}, err
 	}
 	defer func() { _ = d.Close() }()
 	return d.Create(ctx, nil)
 }
 
-func mustCreate(t testing.TB, o bundle.Options) bundle.Created {
+func mustCreate(t testing.TB, o create.Options) create.Created {
 	t.Helper()
-	made, err := create(t, o)
+	made, err := createBundle(t, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +197,7 @@ func tiny(t testing.TB, output string, split int64) {
 	mustCreate(t, tinyOptions(t, url, output, split))
 }
 
-func tinyOptions(t testing.TB, url, output string, split int64) bundle.Options {
+func tinyOptions(t testing.TB, url, output string, split int64) create.Options {
 	t.Helper()
 	spec, err := spec.Parse("t.yaml", fmt.Appendf(nil, "alpine: {repositories: ['%s/main']}\nplatforms: [linux/amd64]\n", url))
 	if err != nil {
@@ -205,7 +207,7 @@ func tinyOptions(t testing.TB, url, output string, split int64) bundle.Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return bundle.Options{Inputs: in, All: true, Client: &fetch.Client{}, Keyring: testKeys(t), Output: output, Tar: strings.HasSuffix(output, ".tar"), Split: split}
+	return create.Options{Inputs: in, All: true, Client: &fetch.Client{}, Keyring: testKeys(t), Output: output, Tar: strings.HasSuffix(output, ".tar"), Split: split}
 }
 
 // publish puts a repository of one package on a mirror.
@@ -246,14 +248,14 @@ func sum(data []byte) string {
 }
 
 // forge rewrites a folder's manifest as one who alters a bundle would, so that all its digests are right.
-func forge(t testing.TB, dir string, change func(*bundle.Manifest)) {
+func forge(t testing.TB, dir string, change func(*manifest.Manifest)) {
 	t.Helper()
-	m, err := bundle.ReadManifest(bytes.NewReader(read(t, dir, bundle.ManifestName)))
+	m, err := manifest.Read(bytes.NewReader(read(t, dir, manifest.Name)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	change(&m)
-	var files []bundle.File
+	var files []manifest.File
 	for f := range m.Files.All() {
 		data := read(t, dir, f.Path)
 		f.Size, f.SHA256 = int64(len(data)), sum(data)
@@ -262,11 +264,11 @@ func forge(t testing.TB, dir string, change func(*bundle.Manifest)) {
 	m.Files = list(t, files)
 	m.ID = ""
 	m.ID = "sha256:" + sum([]byte(encode(t, m)))
-	write(t, []byte(encode(t, m)), dir, bundle.ManifestName)
+	write(t, []byte(encode(t, m)), dir, manifest.Name)
 }
 
 // enlist puts a file into a bundle, and into its manifest.
-func enlist(t testing.TB, dir string, m *bundle.Manifest, f bundle.File, data []byte) {
+func enlist(t testing.TB, dir string, m *manifest.Manifest, f manifest.File, data []byte) {
 	t.Helper()
 	write(t, data, dir, f.Path)
 	f.Size, f.SHA256 = int64(len(data)), sum(data)
@@ -274,21 +276,21 @@ func enlist(t testing.TB, dir string, m *bundle.Manifest, f bundle.File, data []
 }
 
 // leaveOut takes files out of a manifest.
-func leaveOut(t testing.TB, m *bundle.Manifest, gone func(bundle.File) bool) {
+func leaveOut(t testing.TB, m *manifest.Manifest, gone func(manifest.File) bool) {
 	t.Helper()
 	m.Files = list(t, slices.DeleteFunc(slices.Collect(m.Files.All()), gone))
 }
 
-func list(t testing.TB, files []bundle.File) bundle.FileList {
+func list(t testing.TB, files []manifest.File) manifest.List {
 	t.Helper()
-	l, err := bundle.List(slices.Values(files))
+	l, err := manifest.NewList(slices.Values(files))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return l
 }
 
-func encode(t testing.TB, m bundle.Manifest) string {
+func encode(t testing.TB, m manifest.Manifest) string {
 	t.Helper()
 	var text strings.Builder
 	if err := m.Encode(&text); err != nil {

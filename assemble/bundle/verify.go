@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/assemble/bundle/manifest"
 )
 
 // Verified is what Verify found to be whole and genuine.
@@ -32,10 +33,10 @@ type Verified struct {
 
 // KeyFinder finds the file of one of Alpine's keys in a bundle, for apk.Keyring.Missing, which checks its fingerprint.
 func (b *Bundle) KeyFinder() func(context.Context, apk.AlpineKey) ([]byte, error) {
-	return func(ctx context.Context, k apk.AlpineKey) ([]byte, error) { return b.Read(ctx, keyPath(k.Name())) }
+	return func(ctx context.Context, k apk.AlpineKey) ([]byte, error) {
+		return b.Read(ctx, manifest.KeyPath(k.Name()))
+	}
 }
-
-func keyPath(name string) string { return keysDir + name }
 
 // Verify reads all of a bundle. It is whole if every file has the manifest's size and digest and nothing else is there; it
 // is genuine if ring trusts who signed its indexes, these list its packages, and the lock names the rest. A nil ring asks
@@ -46,7 +47,7 @@ func (b *Bundle) Verify(ctx context.Context, ring *apk.Keyring) (Verified, error
 		return Verified{}, err
 	}
 	v := &verification{bundle: b, ring: ring, known: make(map[string]*apk.Package), data: make(map[string]string), blobs: make(map[string]bool),
-		laid: make(map[string]bool), unread: make(map[Kind]bool), files: make(map[string]takenFiles)}
+		laid: make(map[string]bool), unread: make(map[manifest.Kind]bool), files: make(map[string]takenFiles)}
 	v.surroundings(ctx)
 	v.readLocks(ctx)
 	v.layout(ctx)
@@ -69,9 +70,9 @@ func (b *Bundle) Verify(ctx context.Context, ring *apk.Keyring) (Verified, error
 	for f := range b.Files.All() {
 		out.Bytes += f.Size
 		switch f.Kind {
-		case Package:
+		case manifest.Package:
 			out.Packages++
-		case Index:
+		case manifest.Index:
 			out.Indexes++
 		}
 	}
@@ -87,7 +88,7 @@ type verification struct {
 	data   map[string]string       // the digest of its data stream, by the same
 	blobs  map[string]bool         // digests of the locks' runtimes
 	laid   map[string]bool         // files that the layout's images are made of
-	unread map[Kind]bool           // of which there is one that says what others are there for, and could not be read
+	unread map[manifest.Kind]bool  // of which there is one that says what others are there for, and could not be read
 	files  map[string]takenFiles   // what the locks' specs take of their folders, by path
 
 	mu     sync.Mutex
@@ -112,11 +113,14 @@ func (v *verification) surroundings(ctx context.Context) {
 	}
 }
 
+// noarch is the architecture of packages that fit every one.
+const noarch = "noarch"
+
 // folders are the folders that files lie in: each has at most one index.
 func (v *verification) folders() []string {
 	var dirs []string
-	for _, e := range v.bundle.Files.entries {
-		if dir := path.Dir(e.path); len(dirs) == 0 || dirs[len(dirs)-1] != dir {
+	for f := range v.bundle.Files.All() {
+		if dir := path.Dir(f.Path); len(dirs) == 0 || dirs[len(dirs)-1] != dir {
 			dirs = append(dirs, dir)
 		}
 	}
@@ -128,8 +132,8 @@ func (v *verification) folders() []string {
 func (v *verification) folder(ctx context.Context, dir string) error {
 	listed := make(map[string]*apk.Package)
 	err := v.index(ctx, dir, dir, listed)
-	v.fault(path.Join(dir, indexName), err)
-	if _, ok := v.bundle.File(path.Join(dir, indexName)); !ok {
+	v.fault(path.Join(dir, manifest.IndexName), err)
+	if _, ok := v.bundle.File(path.Join(dir, manifest.IndexName)); !ok {
 		err = v.beside(ctx, dir, listed)
 	}
 	if ctx.Err() != nil {
@@ -138,8 +142,8 @@ func (v *verification) folder(ctx context.Context, dir string) error {
 	unread := err != nil
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
-	for f := range v.bundle.Files.in(dir) {
-		if f.Kind == Index {
+	for f := range v.bundle.Files.In(dir) {
+		if f.Kind == manifest.Index {
 			continue
 		}
 		g.Go(func() error {
@@ -153,7 +157,7 @@ func (v *verification) folder(ctx context.Context, dir string) error {
 // beside notes what the indexes of a repository's architectures list of a folder without one, that of its packages for none.
 // What is wrong with these indexes is said elsewhere.
 func (v *verification) beside(ctx context.Context, dir string, listed map[string]*apk.Package) error {
-	if !strings.HasPrefix(dir, alpineDir) {
+	if !strings.HasPrefix(dir, manifest.AlpineDir) {
 		return nil
 	}
 	var errs []error
@@ -168,7 +172,7 @@ func (v *verification) beside(ctx context.Context, dir string, listed map[string
 // index reads a folder's index, whose signature ring must know, and notes what it lists of the files in dir: by name. In
 // a folder that is not its own these are the files that it says are there.
 func (v *verification) index(ctx context.Context, of, dir string, listed map[string]*apk.Package) error {
-	f, ok := v.bundle.File(path.Join(of, indexName))
+	f, ok := v.bundle.File(path.Join(of, manifest.IndexName))
 	if !ok {
 		return nil
 	}
@@ -209,29 +213,29 @@ type openerFunc func(ctx context.Context, url string) (io.ReadCloser, error)
 func (f openerFunc) Open(ctx context.Context, url string) (io.ReadCloser, error) { return f(ctx, url) }
 
 // file reads one file to its end and checks what it is. Where its index is unread, that has been said and is enough.
-func (v *verification) file(ctx context.Context, f File, listed map[string]*apk.Package, unread bool) error {
+func (v *verification) file(ctx context.Context, f manifest.File, listed map[string]*apk.Package, unread bool) error {
 	r, err := v.bundle.Open(ctx, f)
 	if err != nil {
 		return err
 	}
 	defer r.Close()
-	if f.Kind == Package && !unread {
+	if f.Kind == manifest.Package && !unread {
 		err = v.archive(f, r, listed[path.Base(f.Path)])
 	}
 	if _, readErr := io.Copy(io.Discard, r); readErr != nil {
 		return readErr // damage says more than what came of it
 	}
-	if err != nil || f.Kind == Package {
+	if err != nil || f.Kind == manifest.Package {
 		return err
 	}
-	if f.Kind == Key {
+	if f.Kind == manifest.Key {
 		return v.key(ctx, f)
 	}
 	return v.vouched(f)
 }
 
 // key sees to it that a key is one and nothing else: whom it vouches for is the keyring's affair.
-func (v *verification) key(ctx context.Context, f File) error {
+func (v *verification) key(ctx context.Context, f manifest.File) error {
 	text, err := v.bundle.Read(ctx, f.Path)
 	if err != nil {
 		return err
@@ -244,45 +248,39 @@ func (v *verification) key(ctx context.Context, f File) error {
 	if err != nil {
 		return err
 	}
-	again, err := keyText(public)
+	again, err := manifest.KeyText(public)
 	if err == nil && !bytes.Equal(again, text) {
 		err = errors.New("it holds more than a public key, or has another form")
 	}
 	return err
 }
 
-// keyText is how a bundle has a key.
-func keyText(public any) ([]byte, error) {
-	der, err := x509.MarshalPKIXPublicKey(public)
-	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), err
-}
-
 // vouched misses what a file is there for, unless what could say so is unread: that has been said and is enough.
-func (v *verification) vouched(f File) error {
+func (v *verification) vouched(f manifest.File) error {
 	switch f.Kind {
-	case Runtime:
-		if !v.blobs["sha256:"+f.SHA256] && !v.unread[Lock] {
+	case manifest.Runtime:
+		if !v.blobs["sha256:"+f.SHA256] && !v.unread[manifest.Lock] {
 			return errors.New("no lock names it, so nothing vouches for it")
 		}
-	case Files:
-		if _, taken := v.files[f.Path]; !taken && !v.unread[Lock] {
+	case manifest.Files:
+		if _, taken := v.files[f.Path]; !taken && !v.unread[manifest.Lock] {
 			return errors.New("no spec of the bundle takes it, so nothing vouches for it")
 		}
-	case Spec:
-		lock := LockPath(strings.TrimSuffix(f.Path, ".yaml"))
+	case manifest.Spec:
+		lock := manifest.LockPath(strings.TrimSuffix(f.Path, ".yaml"))
 		if _, ok := v.bundle.File(lock); !ok {
 			return fmt.Errorf("there is no %s, so nothing vouches for it", lock)
 		}
-	case Image:
-		if !v.laid[f.Path] && !v.unread[Image] {
-			return fmt.Errorf("no image of %s has it, so nothing vouches for it", layoutIndex)
+	case manifest.Image:
+		if !v.laid[f.Path] && !v.unread[manifest.Image] {
+			return fmt.Errorf("no image of %s has it, so nothing vouches for it", manifest.LayoutIndex)
 		}
 	}
 	return nil
 }
 
 // archive checks a package against its index, or against the lock where the index lists it no more.
-func (v *verification) archive(f File, r io.Reader, listed *apk.Package) error {
+func (v *verification) archive(f manifest.File, r io.Reader, listed *apk.Package) error {
 	key := path.Base(f.Path) + " " + f.Checksum
 	want := listed
 	switch locked := v.known[key]; {
@@ -306,5 +304,3 @@ func (v *verification) archive(f File, r io.Reader, listed *apk.Package) error {
 	}
 	return nil
 }
-
-const indexName = "APKINDEX.tar.gz"

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/assemble/bundle/manifest"
 	"github.com/pyimg/pyimg/internal/fixture"
 )
 
@@ -122,66 +123,66 @@ func TestForgedBundles(t *testing.T) {
 	other := fixture.OtherKey()
 	for _, c := range []struct {
 		name   string
-		change func(t *testing.T, dir string, m *bundle.Manifest)
+		change func(t *testing.T, dir string, m *manifest.Manifest)
 		want   string
 	}{
-		{"an index of another repository", func(t *testing.T, dir string, _ *bundle.Manifest) {
+		{"an index of another repository", func(t *testing.T, dir string, _ *manifest.Manifest) {
 			write(t, read(t, dir, "alpine/v3.20/community/x86_64/APKINDEX.tar.gz"), dir, main, "APKINDEX.tar.gz")
 		}, "busybox-1.36.1-r29.apk: its index does not list it"},
-		{"an index of another architecture", func(t *testing.T, dir string, _ *bundle.Manifest) {
+		{"an index of another architecture", func(t *testing.T, dir string, _ *manifest.Manifest) {
 			write(t, read(t, dir, "alpine/v3.20/main/aarch64/APKINDEX.tar.gz"), dir, main, "APKINDEX.tar.gz")
 		}, main + "APKINDEX.tar.gz"},
-		{"an index signed by another key", func(t *testing.T, dir string, _ *bundle.Manifest) {
+		{"an index signed by another key", func(t *testing.T, dir string, _ *manifest.Manifest) {
 			b, err := fixture.Index{Arch: "x86_64", SignWith: []*fixture.Key{other}}.Bytes()
 			if err != nil {
 				t.Fatal(err)
 			}
 			write(t, b, dir, main, "APKINDEX.tar.gz")
 		}, "signed by an unknown key"},
-		{"a key of its own", func(t *testing.T, dir string, m *bundle.Manifest) {
+		{"a key of its own", func(t *testing.T, dir string, m *manifest.Manifest) {
 			b, err := fixture.Index{Arch: "x86_64", SignWith: []*fixture.Key{other}}.Bytes()
 			if err != nil {
 				t.Fatal(err)
 			}
 			write(t, b, dir, main, "APKINDEX.tar.gz")
-			write(t, other.PublicPEM(), dir, m.Of(bundle.Key)[0].Path)
+			write(t, other.PublicPEM(), dir, m.Of(manifest.Key)[0].Path)
 		}, "signed by an unknown key"},
-		{"a package of another key", func(t *testing.T, dir string, _ *bundle.Manifest) {
+		{"a package of another key", func(t *testing.T, dir string, _ *manifest.Manifest) {
 			a, err := fixture.Package{Name: "busybox", Version: "1.36.1-r29", Arch: "x86_64", SignWith: []*fixture.Key{other}}.Build()
 			if err != nil {
 				t.Fatal(err)
 			}
 			write(t, a.Bytes(), dir, main, "busybox-1.36.1-r29.apk")
 		}, "busybox-1.36.1-r29.apk"},
-		{"a package that another package's bytes stand for", func(t *testing.T, dir string, _ *bundle.Manifest) {
+		{"a package that another package's bytes stand for", func(t *testing.T, dir string, _ *manifest.Manifest) {
 			write(t, read(t, dir, main, "musl-1.2.5-r0.apk"), dir, main, "busybox-1.36.1-r29.apk")
 		}, "busybox-1.36.1-r29.apk"},
-		{"without a package", func(t *testing.T, dir string, m *bundle.Manifest) {
-			leaveOut(t, m, func(f bundle.File) bool { return f.Path == main+"busybox-1.36.1-r29.apk" })
+		{"without a package", func(t *testing.T, dir string, m *manifest.Manifest) {
+			leaveOut(t, m, func(f manifest.File) bool { return f.Path == main+"busybox-1.36.1-r29.apk" })
 			remove(t, dir, main, "busybox-1.36.1-r29.apk")
 		}, "pyimg.lock: it takes busybox-1.36.1-r29 for x86_64"},
-		{"another runtime", func(t *testing.T, dir string, m *bundle.Manifest) {
-			write(t, fixture.Runtime{Arch: "x86_64", Python: "3.99.9"}.Bytes(), dir, m.Of(bundle.Runtime)[0].Path)
+		{"another runtime", func(t *testing.T, dir string, m *manifest.Manifest) {
+			write(t, fixture.Runtime{Arch: "x86_64", Python: "3.99.9"}.Bytes(), dir, m.Of(manifest.Runtime)[0].Path)
 		}, "no lock names it"},
-		{"a changed lock", func(t *testing.T, dir string, _ *bundle.Manifest) {
+		{"a changed lock", func(t *testing.T, dir string, _ *manifest.Manifest) {
 			write(t, bytes.Replace(read(t, dir, "pyimg.lock"), []byte(`"busybox"`), []byte(`"busybux"`), 1), dir, "pyimg.lock")
 		}, "pyimg.lock"},
-		{"another spec", func(t *testing.T, dir string, _ *bundle.Manifest) {
+		{"another spec", func(t *testing.T, dir string, _ *manifest.Manifest) {
 			write(t, append(read(t, dir, "pyimg.yaml"), "image: {user: root}\n"...), dir, "pyimg.yaml")
 		}, "another spec"},
-		{"other files of the spec", func(t *testing.T, dir string, _ *bundle.Manifest) {
-			name := filepath.FromSlash(bundle.FilesPath("pyimg"))
+		{"other files of the spec", func(t *testing.T, dir string, _ *manifest.Manifest) {
+			name := filepath.FromSlash(manifest.FilesPath("pyimg"))
 			write(t, bytes.Replace(read(t, dir, name), []byte("hello"), []byte("hullo"), 1), dir, name)
 		}, "files/pyimg.tar: it holds other files than the lock was made of"},
-		{"files of the spec that are no tar", func(t *testing.T, dir string, _ *bundle.Manifest) {
-			write(t, bytes.Repeat([]byte{1}, 1024), dir, filepath.FromSlash(bundle.FilesPath("pyimg")))
+		{"files of the spec that are no tar", func(t *testing.T, dir string, _ *manifest.Manifest) {
+			write(t, bytes.Repeat([]byte{1}, 1024), dir, filepath.FromSlash(manifest.FilesPath("pyimg")))
 		}, "files/pyimg.tar: unpacking files"},
-		{"files that the spec does not take", func(t *testing.T, dir string, _ *bundle.Manifest) {
+		{"files that the spec does not take", func(t *testing.T, dir string, _ *manifest.Manifest) {
 			repack(t, dir, func(members []tar.Header) []tar.Header {
 				return append(members, tar.Header{Typeflag: tar.TypeReg, Name: "secret"})
 			})
 		}, "files/pyimg.tar: it holds more than the spec takes"},
-		{"files of the spec with other modes", func(t *testing.T, dir string, _ *bundle.Manifest) {
+		{"files of the spec with other modes", func(t *testing.T, dir string, _ *manifest.Manifest) {
 			repack(t, dir, func(members []tar.Header) []tar.Header {
 				for i := range members {
 					members[i].Mode |= 0o4000
@@ -189,16 +190,16 @@ func TestForgedBundles(t *testing.T) {
 				return members
 			})
 		}, "or has another form"},
-		{"something behind the files of the spec", func(t *testing.T, dir string, _ *bundle.Manifest) {
-			name := filepath.FromSlash(bundle.FilesPath("pyimg"))
+		{"something behind the files of the spec", func(t *testing.T, dir string, _ *manifest.Manifest) {
+			name := filepath.FromSlash(manifest.FilesPath("pyimg"))
 			write(t, append(read(t, dir, name), "payload"...), dir, name)
 		}, "or has another form"},
-		{"without the files of the spec", func(t *testing.T, dir string, m *bundle.Manifest) {
-			leaveOut(t, m, func(f bundle.File) bool { return f.Kind == bundle.Files })
-			remove(t, dir, filepath.FromSlash(bundle.FilesPath("pyimg")))
+		{"without the files of the spec", func(t *testing.T, dir string, m *manifest.Manifest) {
+			leaveOut(t, m, func(f manifest.File) bool { return f.Kind == manifest.Files })
+			remove(t, dir, filepath.FromSlash(manifest.FilesPath("pyimg")))
 		}, "the bundle has no files/pyimg.tar"},
-		{"files that no spec takes", func(t *testing.T, dir string, m *bundle.Manifest) {
-			was, now := bundle.FilesPath("pyimg"), bundle.FilesPath("qyimg")
+		{"files that no spec takes", func(t *testing.T, dir string, m *manifest.Manifest) {
+			was, now := manifest.FilesPath("pyimg"), manifest.FilesPath("qyimg")
 			write(t, read(t, dir, was), dir, now)
 			remove(t, dir, was)
 			all := slices.Collect(m.Files.All())
@@ -209,28 +210,28 @@ func TestForgedBundles(t *testing.T) {
 			}
 			m.Files = list(t, all)
 		}, "files/qyimg.tar: no spec of the bundle takes it"},
-		{"a key that is none", func(t *testing.T, dir string, m *bundle.Manifest) {
-			enlist(t, dir, m, bundle.File{Path: "keys/evil.pub", Kind: bundle.Key}, []byte("#!/bin/sh\n"))
+		{"a key that is none", func(t *testing.T, dir string, m *manifest.Manifest) {
+			enlist(t, dir, m, manifest.File{Path: "keys/evil.pub", Kind: manifest.Key}, []byte("#!/bin/sh\n"))
 		}, "keys/evil.pub: it is no public key"},
-		{"a key with something behind it", func(t *testing.T, dir string, m *bundle.Manifest) {
-			enlist(t, dir, m, bundle.File{Path: "keys/evil.pub", Kind: bundle.Key}, append(other.PublicPEM(), "payload"...))
+		{"a key with something behind it", func(t *testing.T, dir string, m *manifest.Manifest) {
+			enlist(t, dir, m, manifest.File{Path: "keys/evil.pub", Kind: manifest.Key}, append(other.PublicPEM(), "payload"...))
 		}, "keys/evil.pub: it holds more than a public key"},
-		{"a spec without its lock", func(t *testing.T, dir string, m *bundle.Manifest) {
-			enlist(t, dir, m, bundle.File{Path: "other.yaml", Kind: bundle.Spec}, []byte("platforms: [linux/amd64]\n"))
+		{"a spec without its lock", func(t *testing.T, dir string, m *manifest.Manifest) {
+			enlist(t, dir, m, manifest.File{Path: "other.yaml", Kind: manifest.Spec}, []byte("platforms: [linux/amd64]\n"))
 		}, "other.yaml: there is no other.lock"},
-		{"a blob of no image", func(t *testing.T, dir string, m *bundle.Manifest) {
+		{"a blob of no image", func(t *testing.T, dir string, m *manifest.Manifest) {
 			payload := []byte("payload")
-			enlist(t, dir, m, bundle.File{Path: "images/blobs/sha256/" + sum(payload), Kind: bundle.Image}, payload)
+			enlist(t, dir, m, manifest.File{Path: "images/blobs/sha256/" + sum(payload), Kind: manifest.Image}, payload)
 		}, "no image of images/index.json has it"},
-		{"a lock that is not listed", func(t *testing.T, _ string, m *bundle.Manifest) {
-			leaveOut(t, m, func(f bundle.File) bool { return f.Kind == bundle.Lock })
+		{"a lock that is not listed", func(t *testing.T, _ string, m *manifest.Manifest) {
+			leaveOut(t, m, func(f manifest.File) bool { return f.Kind == manifest.Lock })
 		}, "pyimg.lock"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			dir := filepath.Join(t.TempDir(), "b")
 			s.create(t, dir)
-			forge(t, dir, func(m *bundle.Manifest) { c.change(t, dir, m) })
+			forge(t, dir, func(m *manifest.Manifest) { c.change(t, dir, m) })
 			err := verify(t, dir)
 			var fault *bundle.FaultError
 			if !errors.As(err, &fault) || !strings.Contains(err.Error(), c.want) {
@@ -243,7 +244,7 @@ func TestForgedBundles(t *testing.T) {
 // repack changes the headers in the tar of a spec's files, and adds some.
 func repack(t *testing.T, dir string, change func([]tar.Header) []tar.Header) {
 	t.Helper()
-	name := filepath.FromSlash(bundle.FilesPath("pyimg"))
+	name := filepath.FromSlash(manifest.FilesPath("pyimg"))
 	var members []tar.Header
 	content := make(map[string][]byte)
 	for r := tar.NewReader(bytes.NewReader(read(t, dir, name))); ; {
@@ -306,7 +307,7 @@ func TestNoBundle(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	write(t, []byte("no tar"), dir, "text.tar")
-	write(t, []byte("{}"), dir, "other", bundle.ManifestName)
+	write(t, []byte("{}"), dir, "other", manifest.Name)
 	for name, want := range map[string]string{"text.tar": "no bundle", "other": "version 0", ".": "no manifest.json", "nothing": "no such file"} {
 		if _, err := bundle.Open(filepath.Join(dir, name)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Open(%s) = %v, want %q", name, err, want)

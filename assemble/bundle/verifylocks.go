@@ -2,8 +2,6 @@ package bundle
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -12,34 +10,35 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/bundle/manifest"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
 )
 
 // readLocks reads the locks and what they take: all of that has to be in the bundle.
 func (v *verification) readLocks(ctx context.Context) {
-	from := v.bundle.sources(func(from string) string { return from })
+	from := newSources(v.bundle.Files, func(from string) string { return from })
 	for _, name := range v.bundle.Images() {
 		lock, err := v.bundle.ReadLock(ctx, name)
 		if err != nil {
-			v.unread[Lock] = true
-			v.fault(LockPath(name), err)
+			v.unread[manifest.Lock] = true
+			v.fault(manifest.LockPath(name), err)
 			continue
 		}
 		v.images = append(v.images, lock.Digest)
-		v.fault(LockPath(name), v.needFiles(ctx, name, lock))
+		v.fault(manifest.LockPath(name), v.needFiles(ctx, name, lock))
 		for _, p := range lock.Platforms {
 			for _, q := range p.Packages {
-				v.fault(LockPath(name), v.need(from, q))
+				v.fault(manifest.LockPath(name), v.need(from, q))
 			}
 			for _, r := range p.Runtimes {
 				v.blobs[r.Digest] = true
 				if strings.HasPrefix(r.URL, "image:") {
-					v.fault(LockPath(name), v.needImage(r))
+					v.fault(manifest.LockPath(name), v.needImage(r))
 					continue
 				}
 				if f, ok := from.find(r.URL); !ok || "sha256:"+f.SHA256 != r.Digest {
-					v.fault(LockPath(name), fmt.Errorf("it takes %s with the digest %s, and the bundle has it not", r.URL, r.Digest))
+					v.fault(manifest.LockPath(name), fmt.Errorf("it takes %s with the digest %s, and the bundle has it not", r.URL, r.Digest))
 				}
 			}
 		}
@@ -61,10 +60,10 @@ func (v *verification) needFiles(ctx context.Context, name string, lock lock.Loc
 	if err != nil {
 		return err
 	}
-	if _, ok := v.bundle.File(FilesPath(name)); !ok {
-		return fmt.Errorf("its spec takes files of its folder, and the bundle has no %s", FilesPath(name))
+	if _, ok := v.bundle.File(manifest.FilesPath(name)); !ok {
+		return fmt.Errorf("its spec takes files of its folder, and the bundle has no %s", manifest.FilesPath(name))
 	}
-	v.files[FilesPath(name)] = takenFiles{spec, lock}
+	v.files[manifest.FilesPath(name)] = takenFiles{spec, lock}
 	return nil
 }
 
@@ -73,13 +72,11 @@ func (v *verification) needFiles(ctx context.Context, name string, lock lock.Loc
 func (v *verification) fitFiles(ctx context.Context) {
 	for file, taken := range v.files {
 		f, _ := v.bundle.File(file)
-		var size counter
-		h := sha256.New()
-		err := assemble.PackFiles(ctx, taken.lock, taken.spec, io.MultiWriter(h, &size))
+		size, sum, err := manifest.Sum(func(w io.Writer) error { return assemble.PackFiles(ctx, taken.lock, taken.spec, w) })
 		switch {
 		case errors.As(err, new(*lock.Error)):
 			err = errors.New("it holds other files than the lock was made of")
-		case err == nil && (int64(size) != f.Size || hex.EncodeToString(h.Sum(nil)) != f.SHA256):
+		case err == nil && (size != f.Size || sum != f.SHA256):
 			err = fmt.Errorf("it holds more than the spec takes, or has another form: the same files are packed in %d bytes, and these are %d", size, f.Size)
 		}
 		v.fault(file, err)
@@ -88,8 +85,8 @@ func (v *verification) fitFiles(ctx context.Context) {
 
 // needImage misses the image that a runtime comes out of.
 func (v *verification) needImage(r lock.Runtime) error {
-	manifest := blobsDir + strings.TrimPrefix(r.Digest, "sha256:")
-	if _, ok := v.bundle.File(manifest); ok {
+	blob := manifest.BlobsDir + strings.TrimPrefix(r.Digest, "sha256:")
+	if _, ok := v.bundle.File(blob); ok {
 		return nil
 	}
 	return fmt.Errorf("it takes a part of %s with the digest %s, and the bundle has it not", r.URL, r.Digest)

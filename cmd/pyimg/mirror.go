@@ -14,6 +14,8 @@ import (
 
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/assemble/bundle/create"
+	"github.com/pyimg/pyimg/assemble/bundle/manifest"
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
@@ -82,7 +84,7 @@ func (p program) mirrorCreate(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	client, ok := src.Fetch.(bundle.Client)
+	client, ok := src.Fetch.(create.Client)
 	if !ok {
 		return usagef("mirror create makes a bundle of what mirrors have, not of another bundle; \"pyimg mirror import\" copies one")
 	}
@@ -112,8 +114,8 @@ func (p program) mirrorCreate(c *cli.Context) error {
 const leastPart = 1 << 10 // bytes of a part of a tar
 
 // mirrorOptions are the flags that say how the bundle is written.
-func mirrorOptions(c *cli.Context) (bundle.Options, error) {
-	o := bundle.Options{Output: c.String("output"), All: c.Bool("all"), DryRun: c.Bool("dry-run")}
+func mirrorOptions(c *cli.Context) (create.Options, error) {
+	o := create.Options{Output: c.String("output"), All: c.Bool("all"), DryRun: c.Bool("dry-run")}
 	if o.Output == "" {
 		return o, usagef("mirror create needs --output DIR or FILE.tar")
 	}
@@ -159,7 +161,7 @@ func isFolder(name string) bool {
 
 // mirrorOutput has a tar for stdout, a pipe or a device written there; its files come together in a temporary folder, which
 // done removes.
-func (p program) mirrorOutput(c *cli.Context, o *bundle.Options) (done func(), err error) {
+func (p program) mirrorOutput(c *cli.Context, o *create.Options) (done func(), err error) {
 	name := o.Output
 	special := name == stdoutName
 	if !special && o.Tar && !isFolder(name) {
@@ -185,14 +187,14 @@ func (p program) mirrorOutput(c *cli.Context, o *bundle.Options) (done func(), e
 }
 
 // oldManifest is that of a bundle, or of what is kept of one.
-func oldManifest(name string) (*bundle.Manifest, error) {
+func oldManifest(name string) (*manifest.Manifest, error) {
 	if strings.HasSuffix(name, ".json") {
 		f, err := regular.Open(name)
 		if err != nil {
 			return nil, usageError{err}
 		}
 		defer f.Close()
-		m, err := bundle.ReadManifest(f)
+		m, err := manifest.Read(f)
 		if err != nil {
 			return nil, &bundle.FaultError{Bundle: name, Err: err}
 		}
@@ -252,7 +254,7 @@ func mirrorSpecs(c *cli.Context) ([]lockedSpec, error) {
 }
 
 // mirrorInputs fills in what is to be in the bundle: what the locks name, what the packages come to, or everything.
-func (p program) mirrorInputs(c *cli.Context, specs []lockedSpec, src input.Access, o *bundle.Options) (err error) {
+func (p program) mirrorInputs(c *cli.Context, specs []lockedSpec, src input.Access, o *create.Options) (err error) {
 	packages, locks := c.StringSlice("package"), c.StringSlice("lock")
 	switch {
 	case o.All && (len(packages) > 0 || len(locks) > 0):
@@ -291,12 +293,12 @@ func (p program) mirrorInputs(c *cli.Context, specs []lockedSpec, src input.Acce
 		}
 		o.Images, inputs = append(o.Images, image), append(inputs, in)
 	}
-	o.Inputs, err = bundle.Merge(inputs...)
+	o.Inputs, err = create.Merge(inputs...)
 	return err
 }
 
 // image is the lock with its spec as a bundle holds them, and what it takes.
-func (s lockedSpec) image() (image bundle.LockedImage, in assemble.Inputs, err error) {
+func (s lockedSpec) image() (image create.LockedImage, in assemble.Inputs, err error) {
 	lock, err := lock.Read(s.file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return image, in, usagef("%w; write it with \"pyimg lock\", or say with --package or --all what is to be in the bundle", err)
@@ -329,7 +331,7 @@ func isFile(name string) bool {
 }
 
 // baseImages opens the images of --image.
-func (p program) baseImages(c *cli.Context, o *bundle.Options) error {
+func (p program) baseImages(c *cli.Context, o *create.Options) error {
 	if len(c.StringSlice("image")) == 0 {
 		return nil
 	}
@@ -348,7 +350,7 @@ func (p program) baseImages(c *cli.Context, o *bundle.Options) error {
 		if err != nil {
 			return fmt.Errorf("image %s: %w", ref, err)
 		}
-		o.BaseImages = append(o.BaseImages, bundle.BaseImage{Ref: ref, Root: root, Index: index})
+		o.BaseImages = append(o.BaseImages, create.BaseImage{Ref: ref, Root: root, Index: index})
 	}
 	return nil
 }
@@ -370,11 +372,11 @@ func bundledSpec(s spec.Spec) ([]byte, error) {
 }
 
 // createBundle says how large the bundle will be, makes it, and prints what came out.
-func (p program) createBundle(c *cli.Context, o bundle.Options) error {
-	var d *bundle.Draft
+func (p program) createBundle(c *cli.Context, o create.Options) error {
+	var d *create.Draft
 	err := p.progressing(c, func(report input.Progress) (err error) {
 		o.Progress = report
-		d, err = bundle.Prepare(c.Context, o)
+		d, err = create.Prepare(c.Context, o)
 		return err
 	})
 	if err != nil {
@@ -385,7 +387,7 @@ func (p program) createBundle(c *cli.Context, o bundle.Options) error {
 		return p.printSizes(c, d)
 	}
 	fmt.Fprint(p.stderr, sizesText(d.Sizes))
-	var made bundle.Created
+	var made create.Created
 	err = p.progressing(c, func(report input.Progress) (err error) {
 		made, err = d.Create(c.Context, report)
 		return err
@@ -398,8 +400,8 @@ func (p program) createBundle(c *cli.Context, o bundle.Options) error {
 	}
 	if c.Bool("json") {
 		return p.printJSON(struct {
-			bundle.Created
-			Sizes bundle.Sizes `json:"sizes"`
+			create.Created
+			Sizes create.Sizes `json:"sizes"`
 		}{made, d.Sizes})
 	}
 	fmt.Fprintf(p.stderr, "pyimg: %s is written, %s fetched\n", c.String("output"), termtext.Count(made.Fetched, "byte"))
@@ -417,10 +419,10 @@ func (p program) progressing(c *cli.Context, do func(input.Progress) error) erro
 	return do(report)
 }
 
-func (p program) printSizes(c *cli.Context, d *bundle.Draft) error {
+func (p program) printSizes(c *cli.Context, d *create.Draft) error {
 	if c.Bool("json") {
 		return p.printJSON(struct {
-			bundle.Sizes
+			create.Sizes
 			Fits bool `json:"fits"`
 		}{d.Sizes, d.Fits()})
 	}
@@ -429,7 +431,7 @@ func (p program) printSizes(c *cli.Context, d *bundle.Draft) error {
 }
 
 // sizesText says it in exact bytes, and so that a person can read them.
-func sizesText(s bundle.Sizes) string {
+func sizesText(s create.Sizes) string {
 	line := func(n int64, what string) string {
 		return fmt.Sprintf("%15d bytes  %9s  %s\n", n, termtext.Size(n), what)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/assemble/bundle/manifest"
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
@@ -128,7 +129,7 @@ func mirrorsLock(c *cli.Context, file string, without error) (lock.Lock, string,
 	if errors.Is(err, fs.ErrNotExist) {
 		err = without
 	}
-	return lock, b.Path + "/" + bundle.LockPath(name), err
+	return lock, b.Path + "/" + manifest.LockPath(name), err
 }
 
 // mirrorsFault is what it says of the bundle of --mirror that a lock does not fit the files of its spec: all of it comes from
@@ -142,5 +143,5 @@ func mirrorsFault(c *cli.Context, s spec.Spec, file string, err error) error {
 		err = errors.New("it holds other files than the lock was made of")
 	}
 	dir, name := path.Split(file)
-	return &bundle.FaultError{Bundle: strings.TrimSuffix(dir, "/"), File: bundle.FilesPath(strings.TrimSuffix(name, ".lock")), Err: err}
+	return &bundle.FaultError{Bundle: strings.TrimSuffix(dir, "/"), File: manifest.FilesPath(strings.TrimSuffix(name, ".lock")), Err: err}
 }

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/assemble/bundle/manifest"
 	"github.com/pyimg/pyimg/internal/fixture"
 )
 
@@ -67,7 +68,7 @@ func reseal(t *testing.T, dir, path string, data []byte) {
 		}
 	}
 	m := b.Manifest
-	if m.Files, err = bundle.List(slices.Values(all)); err != nil {
+	if m.Files, err = manifest.NewList(slices.Values(all)); err != nil {
 		t.Fatal(err)
 	}
 	m.ID = ""
@@ -80,7 +81,7 @@ func reseal(t *testing.T, dir, path string, data []byte) {
 	if err := m.Encode(&text); err != nil {
 		t.Fatal(err)
 	}
-	for name, data := range map[string][]byte{path: data, bundle.ManifestName: text.Bytes()} {
+	for name, data := range map[string][]byte{path: data, manifest.Name: text.Bytes()} {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +92,7 @@ func reseal(t *testing.T, dir, path string, data []byte) {
 func TestMirrorExitCodes(t *testing.T) {
 	t.Parallel()
 	good, keys := filesBundle(t)
-	files := bundle.FilesPath("pyimg")
+	files := manifest.FilesPath("pyimg")
 	b, err := bundle.Open(good)
 	if err != nil {
 		t.Fatal(err)
@@ -100,7 +101,7 @@ func TestMirrorExitCodes(t *testing.T) {
 	honest := b.Handler()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		status, path, found := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-		if code := map[string]int{"refuses": http.StatusBadRequest, "lacks": http.StatusNotFound}[status]; found && code != 0 && path != bundle.ManifestName {
+		if code := map[string]int{"refuses": http.StatusBadRequest, "lacks": http.StatusNotFound}[status]; found && code != 0 && path != manifest.Name {
 			w.WriteHeader(code)
 			return
 		}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/assemble/bundle/create"
+	"github.com/pyimg/pyimg/assemble/bundle/manifest"
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/layers"
@@ -22,11 +24,11 @@ import (
 )
 
 // runtimeImages brings the images along that runtimes come out of, each platform's by its digest.
-func (p program) runtimeImages(c *cli.Context, o *bundle.Options) error {
+func (p program) runtimeImages(c *cli.Context, o *create.Options) error {
 	for _, in := range o.Inputs.Platforms {
 		for _, r := range in.Runtimes {
 			ref := bundle.ImageRef(r)
-			if ref == "" || slices.ContainsFunc(o.BaseImages, func(b bundle.BaseImage) bool { return b.Ref == ref }) {
+			if ref == "" || slices.ContainsFunc(o.BaseImages, func(b create.BaseImage) bool { return b.Ref == ref }) {
 				continue
 			}
 			base, err := p.runtimeImage(c, r, ref, in.Platform)
@@ -41,8 +43,8 @@ func (p program) runtimeImages(c *cli.Context, o *bundle.Options) error {
 
 // runtimeImage opens the image that a runtime comes out of. A layout on disk has it at the spec's path, and may have
 // changed since the lock was written.
-func (p program) runtimeImage(c *cli.Context, r assemble.InputRuntime, ref string, platform spec.Platform) (bundle.BaseImage, error) {
-	base := bundle.BaseImage{Ref: ref}
+func (p program) runtimeImage(c *cli.Context, r assemble.InputRuntime, ref string, platform spec.Platform) (create.BaseImage, error) {
+	base := create.BaseImage{Ref: ref}
 	ask := ref
 	if !bundle.InRegistry(ref) {
 		ask = r.Image()
@@ -75,7 +77,7 @@ func mirroredImages(b *bundle.Bundle, s spec.Spec, next input.Images) input.Imag
 	if b == nil {
 		return next
 	}
-	if _, some := b.File(bundle.LayoutDir + "/index.json"); !some {
+	if _, some := b.File(manifest.LayoutDir + "/index.json"); !some {
 		return next
 	}
 	return bundled{b, s, next}
@@ -120,7 +122,7 @@ func (b bundled) find(ctx context.Context, ref, platform string) (v1.Image, erro
 // open opens files of the bundle's layout, each checked as all of the bundle's files are.
 func (b bundled) open(ctx context.Context) disk.OpenFile {
 	return func(name string) (io.ReadCloser, int64, error) {
-		f, ok := b.bundle.File(bundle.LayoutDir + "/" + name)
+		f, ok := b.bundle.File(manifest.LayoutDir + "/" + name)
 		if !ok {
 			return nil, 0, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
 		}

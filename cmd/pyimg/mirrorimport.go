@@ -15,6 +15,8 @@ import (
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/assemble/bundle/folder"
+	"github.com/pyimg/pyimg/assemble/bundle/manifest"
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/termtext"
@@ -266,7 +268,7 @@ func (p program) importInto(c *cli.Context, b *bundle.Bundle, dir string) error 
 			return err
 		}
 	}
-	done, err := b.Import(c.Context, dir)
+	done, err := folder.Import(c.Context, b, dir)
 	if err != nil {
 		return err
 	}
@@ -307,7 +309,7 @@ func (p program) pushBundle(c *cli.Context, b *bundle.Bundle, refs []string) err
 	}
 	s, err := b.ReadSpec(c.Context, name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return usagef("%w; with the spec: pyimg assemble %s --mirror %s --offline --push %s", err, bundle.SpecPath(name), b.Path, refs[0])
+		return usagef("%w; with the spec: pyimg assemble %s --mirror %s --offline --push %s", err, manifest.SpecPath(name), b.Path, refs[0])
 	}
 	if err != nil {
 		return err

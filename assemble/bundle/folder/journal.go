@@ -1,4 +1,4 @@
-package bundle
+package folder
 
 import (
 	"bufio"
@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/assemble/bundle/manifest"
 	"github.com/pyimg/pyimg/internal/regular"
 )
 
@@ -22,7 +24,7 @@ const journalName = "paths"
 
 // note adds paths to the journal, before any of the files is written or removed.
 func note(dir string, paths iter.Seq[string]) error {
-	name := filepath.Join(below(dir, workDir), journalName)
+	name := filepath.Join(Below(dir, WorkDir), journalName)
 	if info, err := os.Lstat(name); err == nil && !info.Mode().IsRegular() {
 		return fmt.Errorf("%q is %s, and a file is expected; remove it", name, regular.Kind(info.Mode()))
 	}
@@ -40,7 +42,7 @@ func note(dir string, paths iter.Seq[string]) error {
 // noted yields the paths in the journal. One that was cut off has no end of line.
 func noted(dir string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		f, err := regular.Open(filepath.Join(below(dir, workDir), journalName))
+		f, err := regular.Open(filepath.Join(Below(dir, WorkDir), journalName))
 		if err != nil {
 			yield("", err)
 			return
@@ -56,7 +58,7 @@ func noted(dir string) iter.Seq2[string, error] {
 }
 
 // sweep removes what the journal lists and a manifest does not, and folders that are empty then.
-func sweep(dir string, m Manifest) error {
+func sweep(dir string, m manifest.Manifest) error {
 	root, err := os.OpenRoot(dir) // whatever the journal says, nothing outside is removed
 	if err != nil {
 		return err
@@ -81,37 +83,37 @@ func sweep(dir string, m Manifest) error {
 // gone tells whether a file is not there, nor perhaps its folder.
 func gone(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) }
 
-// checkFolder is the manifest of the bundle in a folder, a zero one where there is none yet. It refuses a folder that holds
+// Check is the manifest of the bundle in a folder, a zero one where there is none yet. It refuses a folder that holds
 // something else than a bundle, or one in the making: the user meant another one.
-func checkFolder(dir string) (Manifest, error) {
+func Check(dir string) (manifest.Manifest, error) {
 	for {
 		names, err := namesIn(dir)
 		if err != nil {
-			return Manifest{}, fmt.Errorf("looking into the folder %q: %w", dir, err)
+			return manifest.Manifest{}, fmt.Errorf("looking into the folder %q: %w", dir, err)
 		}
-		if exists(below(dir, ManifestName)) {
-			b, err := openFolder(dir)
+		if Exists(Below(dir, manifest.Name)) {
+			b, err := bundle.Open(dir)
 			if err != nil {
-				return Manifest{}, fmt.Errorf("the folder %q is not empty and no bundle that this pyimg knows; name another one: %v", dir, err) //nolint:errorlint // no bundle is at fault
+				return manifest.Manifest{}, fmt.Errorf("the folder %q is not empty and no bundle that this pyimg knows; name another one: %v", dir, err) //nolint:errorlint // no bundle is at fault
 			}
 			return b.Manifest, b.Close()
 		}
 		if len(names) == 0 || inTheMaking(dir, names) {
-			return Manifest{}, nil
+			return manifest.Manifest{}, nil
 		}
 		if now, err := namesIn(dir); err == nil && slices.Equal(now, names) { // no other run was at work meanwhile
-			return Manifest{}, fmt.Errorf("the folder %q is not empty and no bundle: it holds %q; name another one", dir, names[0])
+			return manifest.Manifest{}, fmt.Errorf("the folder %q is not empty and no bundle: it holds %q; name another one", dir, names[0])
 		}
 	}
 }
 
 // inTheMaking tells whether what a folder holds is from a run of pyimg that is at work or was interrupted.
 func inTheMaking(dir string, names []string) bool {
-	work := below(dir, workDir)
-	if exists(filepath.Join(work, journalName)) {
+	work := Below(dir, WorkDir)
+	if Exists(filepath.Join(work, journalName)) {
 		return true
 	}
-	if !slices.Equal(names, []string{workDir}) {
+	if !slices.Equal(names, []string{WorkDir}) {
 		return false
 	}
 	inWork, err := namesIn(work)

@@ -1,6 +1,6 @@
 //go:build linux || darwin || freebsd
 
-package bundle
+package create
 
 import (
 	"path/filepath"

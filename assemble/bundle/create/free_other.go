@@ -1,6 +1,6 @@
 //go:build !(linux || darwin || freebsd)
 
-package bundle
+package create
 
 // freeSpace is not known here.
 func freeSpace(string) int64 { return -1 }

@@ -1,4 +1,4 @@
-package bundle
+package create
 
 import (
 	"cmp"
@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
@@ -19,26 +18,6 @@ type LockedImage struct {
 	Spec, Lock []byte // their text; the spec is left out (nil) where it has credentials
 	// Pack writes the files that the spec takes, as Lock.PackFiles does; nil where it takes none, or is left out.
 	Pack func(context.Context, io.Writer) error
-}
-
-// LockPath is where a bundle has the lock of an image, SpecPath where its spec.
-func LockPath(name string) string { return name + ".lock" }
-
-// SpecPath is LockPath for the spec.
-func SpecPath(name string) string { return name + ".yaml" }
-
-// FilesPath is LockPath for the files that the spec takes of its folder: a tar, see Lock.PackFiles in package assemble.
-func FilesPath(name string) string { return filesDir + "/" + name + ".tar" }
-
-const filesDir = "files"
-
-// Images are the names of the locks that the bundle holds.
-func (m Manifest) Images() []string {
-	var names []string
-	for _, f := range m.Of(Lock) {
-		names = append(names, strings.TrimSuffix(f.Path, ".lock"))
-	}
-	return names
 }
 
 // Merge joins what several images are made of. It is an error where two specs call different places the same.

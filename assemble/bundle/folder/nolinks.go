@@ -1,4 +1,4 @@
-package bundle
+package folder
 
 import (
 	"errors"
@@ -21,7 +21,7 @@ func checkFolders(dir string, paths iter.Seq[string]) error {
 				continue
 			}
 			seen[at] = true
-			if err := isFolder(below(dir, at)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := isFolder(Below(dir, at)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 		}
@@ -35,10 +35,10 @@ func makeFolder(dir, name string) error {
 		return err
 	}
 	for at := range above(name) {
-		if err := os.Mkdir(below(dir, at), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := os.Mkdir(Below(dir, at), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
-		if err := isFolder(below(dir, at)); err != nil {
+		if err := isFolder(Below(dir, at)); err != nil {
 			return err
 		}
 	}
