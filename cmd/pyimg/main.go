@@ -8,10 +8,8 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"math"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -25,7 +23,7 @@ import (
 
 func main() {
 	sandbox.Main()
-	boundMemory()
+	boundMemory(os.Getenv)
 	log.SetOutput(termtext.NewWriter(os.Stderr)) // what net/http says of a peer
 	ctx, stop := untilInterrupted()
 	p := program{
@@ -47,15 +45,6 @@ func untilInterrupted() (context.Context, context.CancelFunc) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	return ctx, stop
-}
-
-// boundMemory has the garbage collected earlier where much is in use, rather than when it has doubled. GOMEMLIMIT sets
-// another bound.
-func boundMemory() {
-	const bound = 72 << 20
-	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
-		debug.SetMemoryLimit(bound)
-	}
 }
 
 // program is what pyimg knows of the process it runs in.

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"math"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+)
+
+const (
+	// smallHeap is what runs with few packages stay below: the collector runs earlier there than it would by itself.
+	smallHeap = 72 << 20
+	// room is how many quarters of what is alive a larger heap may hold beyond it. With less the collector runs more and more
+	// often while it frees less and less; four quarters are what it has without a bound.
+	room = 3
+)
+
+// boundMemory has the garbage collected earlier where much is in use, rather than when it has doubled. The bound follows
+// what is alive. GOMEMLIMIT, also "off", sets another bound or none.
+func boundMemory(getenv func(string) string) {
+	if getenv("GOMEMLIMIT") != "" || debug.SetMemoryLimit(-1) != math.MaxInt64 {
+		return
+	}
+	debug.SetMemoryLimit(smallHeap)
+	afterCollection(followHeap)
+}
+
+// afterCollection calls do after each collection of garbage, among which is an object made for it.
+func afterCollection(do func()) {
+	runtime.SetFinalizer(&struct{ _ [16]byte }{}, func(*struct{ _ [16]byte }) {
+		do()
+		afterCollection(do)
+	})
+}
+
+// followHeap sets the bound to what is alive and its room; the bound counts the program's other memory, too.
+func followHeap() {
+	samples := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/memory/classes/heap/released:bytes"}, {Name: "/memory/classes/heap/unused:bytes"}, {Name: "/memory/classes/heap/free:bytes"}}
+	metrics.Read(samples)
+	values := make([]int64, len(samples))
+	for i, s := range samples {
+		values[i] = int64(s.Value.Uint64())
+	}
+	live := values[0]
+	others := values[1] - values[2] - values[3] - values[4] - values[5]
+	debug.SetMemoryLimit(max(smallHeap, live+live/4*room+others))
+}
