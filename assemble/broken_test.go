@@ -1,8 +1,10 @@
 package assemble_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,7 +14,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/pyimg/pyimg/apk/root"
@@ -118,7 +120,11 @@ func (b broken) finished(t *testing.T) v1.ImageIndex {
 	img := mutate.MediaType(empty.Image, types.OCIManifestSchema1)
 	add := func(from string, raw []byte) {
 		var err error
-		img, err = mutate.Append(img, mutate.Addendum{Layer: static.NewLayer(raw, types.OCILayer), History: v1.History{CreatedBy: "pyimg: " + from}})
+		layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(raw)), nil }, tarball.WithMediaType(types.OCILayer))
+		if err != nil {
+			t.Fatal(err)
+		}
+		img, err = mutate.Append(img, mutate.Addendum{Layer: layer, History: v1.History{CreatedBy: "pyimg: " + from}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/pyimg/pyimg/assemble/check"
 	"github.com/pyimg/pyimg/assemble/image"
 	"github.com/pyimg/pyimg/assemble/kept"
 	"github.com/pyimg/pyimg/assemble/lock"
@@ -229,5 +230,54 @@ func TestVerbatimIsSaidOfSuchBytes(t *testing.T) {
 				t.Errorf("%q %q: comment %q, want %q", tt.from, tt.comment, got.Comment, tt.want)
 			}
 		}
+	}
+}
+
+// TestDiffIDsAreHeldAgainstTheLayers: runtimes refuse layers that unpack to something else than the configuration says.
+func TestDiffIDsAreHeldAgainstTheLayers(t *testing.T) {
+	t.Parallel()
+	amd64 := v1.Platform{OS: "linux", Architecture: "amd64"}
+	other := v1.Hash{Algorithm: "sha256", Hex: strings.Repeat("1", 64)}
+	for name, tt := range map[string]struct {
+		ids  []v1.Hash // nil: the right ones
+		want string    // of a finding of the check diff-id; "" for none
+	}{
+		"right": {nil, ""},
+		"wrong": {[]v1.Hash{other}, other.String()},
+		"none":  {[]v1.Hash{}, "0 layers"},
+		"more":  {[]v1.Hash{other, other}, "2 layers"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			img := foreignImage(t, amd64)
+			f, err := img.ConfigFile()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f = f.DeepCopy(); tt.ids != nil {
+				f.RootFS.DiffIDs = tt.ids
+			}
+			if img, err = mutate.ConfigFile(img, f); err != nil {
+				t.Fatal(err)
+			}
+			store, err := layers.OpenStore(t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			index := mutate.AppendManifests(empty.Index, entry(img, &amd64))
+			found, _, err := image.Verify(t.Context(), index, store, nil)
+			if err != nil || len(found) != 1 {
+				t.Fatalf("VerifyIndex = %v, %v", found, err)
+			}
+			got := ""
+			for _, f := range found[0].Findings {
+				if f.Check == "diff-id" && f.Severity == check.Error {
+					got = f.Msg
+				}
+			}
+			if (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {
+				t.Errorf("found %q, want %q in it", got, tt.want)
+			}
+		})
 	}
 }

@@ -27,7 +27,8 @@ type Contents struct {
 	Layers   []LayerReport // lowest first
 	Tree     *tree.Tree
 	oddities []tree.Oddity
-	brought  int64 // bytes of the files in all layers
+	diffIDs  []string // of the layers' tars, as they are
+	brought  int64    // bytes of the files in all layers
 }
 
 // eachContents reads the platforms of an image one after the other, so that one root at a time is in memory, and returns
@@ -64,6 +65,7 @@ func (p platformImage) read(ctx context.Context, store *layers.Store) (Contents,
 	if err == nil {
 		stack := make([]tree.Layer, len(surveys))
 		for i, s := range surveys {
+			c.diffIDs = append(c.diffIDs, s.DiffID)
 			stack[i] = tree.Layer{Name: c.Layers[i].name(), Entries: c.counted(s)}
 		}
 		c.Tree, c.oddities, err = tree.NewImage(stack)

@@ -2,11 +2,13 @@ package image
 
 import (
 	"context"
+	"fmt"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/pyimg/pyimg/assemble/check"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -25,7 +27,23 @@ func (c Contents) verify() check.Report {
 	machine, bits := c.Platform.Machine()
 	im := check.Image{Platform: c.Platform.String(), Config: c.Config.Config, Tree: c.Tree, Machine: machine, Bits: bits}
 	im.Oddities, im.Own = c.oddities, c.own
-	r := check.NewReport(c.Platform.String(), len(c.Layers), c.Tree, check.Check(im))
+	r := check.NewReport(c.Platform.String(), len(c.Layers), c.Tree, append(c.mislabelled(), check.Check(im)...))
 	r.Digest = c.Digest
 	return *r
+}
+
+// mislabelled finds layers that the configuration calls by another diff ID than they have: runtimes do not unpack these.
+func (c Contents) mislabelled() (found []check.Finding) {
+	stated := c.Config.RootFS.DiffIDs
+	if len(stated) != len(c.diffIDs) {
+		return []check.Finding{{Check: "diff-id", Fix: "make the image anew", Msg: fmt.Sprintf("diff-id: the configuration names %s and the image has %s: no runtime unpacks it",
+			termtext.Count(len(stated), "layer"), termtext.Count(len(c.diffIDs), "layer"))}}
+	}
+	for i, is := range c.diffIDs {
+		if want := stated[i].String(); want != is {
+			found = append(found, check.Finding{Check: "diff-id", Layer: c.Layers[i].Digest, Fix: "make the image anew",
+				Msg: fmt.Sprintf("diff-id: the configuration says that layer %d unpacks to %s, and it unpacks to %s: no runtime takes it", i+1, want, is)})
+		}
+	}
+	return found
 }

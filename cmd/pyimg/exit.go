@@ -55,6 +55,7 @@ func exitCode(err error) int {
 	var digest *layers.DigestError
 	var damage *layers.DamageError
 	var blob *oci.MismatchError
+	var file *oci.DamageError
 	var fault *bundle.FaultError
 	var base *bundle.BaseError
 	var registry *push.Error
@@ -67,7 +68,7 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.Is(err, solve.ErrNoSolution):
 		return exitNoSolution
-	case errors.As(err, &verify), errors.As(err, &mismatch), errors.As(err, &required), errors.As(err, &trust), errors.As(err, &hash), errors.As(err, &digest), errors.As(err, &damage), errors.As(err, &blob), errors.Is(err, apk.ErrDamaged), isUnsound(err):
+	case errors.As(err, &verify), errors.As(err, &mismatch), errors.As(err, &required), errors.As(err, &trust), errors.As(err, &hash), errors.As(err, &digest), errors.As(err, &damage), errors.As(err, &blob), errors.As(err, &file), errors.Is(err, apk.ErrDamaged), isUnsound(err):
 		return exitUnverified
 	case errors.As(err, &registry):
 		if registry.Unauthorized() {

@@ -254,6 +254,48 @@ func TestReadDamagedLayout(t *testing.T) {
 	}
 }
 
+// TestDamageIsNamed: what is cut off, missing or no JSON is a DamageError or a MismatchError, in a folder and in an archive.
+func TestDamageIsNamed(t *testing.T) {
+	t.Parallel()
+	for name, damage := range map[string]func(index, blob, archive string) error{
+		"index.json cut off": func(index, _, _ string) error { return os.Truncate(index, 20) },
+		"index.json empty":   func(index, _, _ string) error { return os.Truncate(index, 0) },
+		"index.json a list":  func(index, _, _ string) error { return os.WriteFile(index, []byte("[]"), 0o644) },
+		"manifest missing":   func(_, blob, _ string) error { return os.Remove(blob) },
+		"manifest a folder": func(_, blob, _ string) error {
+			return errors.Join(os.Remove(blob), os.Mkdir(blob, 0o755))
+		},
+		"archive cut off within a member": func(_, _, archive string) error { return os.Truncate(archive, 3*512+10) },
+		"archive cut off between members": func(_, _, archive string) error { return os.Truncate(archive, 4*512) },
+		"archive empty":                   func(_, _, archive string) error { return os.Truncate(archive, 0) },
+		"archive that is text": func(_, _, archive string) error {
+			return os.WriteFile(archive, []byte(strings.Repeat("text", 500)), 0o644)
+		},
+		"archive whose compression is none": func(_, _, archive string) error { return os.WriteFile(archive, []byte("\x1f\x8b\x08text"), 0o644) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			idx, place, archive := imagetest.Sample(t), t.TempDir(), filepath.Join(t.TempDir(), "a.tar")
+			if err := errors.Join(disk.WriteLayout(t.Context(), place, "", idx), disk.WriteArchive(t.Context(), archive, "", idx)); err != nil {
+				t.Fatal(err)
+			}
+			root, err := oci.Root(idx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := damage(filepath.Join(place, "index.json"), blob(place, root.Digest), archive); err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasPrefix(name, "archive") {
+				place = archive
+			}
+			if _, err := disk.ReadLayout(place); !errors.As(err, new(*oci.DamageError)) {
+				t.Errorf("ReadLayout = %v, want a DamageError", err)
+			}
+		})
+	}
+}
+
 func blob(dir string, h v1.Hash) string { return filepath.Join(dir, "blobs/sha256", h.Hex) }
 
 func flip(path string) {

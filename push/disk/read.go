@@ -77,7 +77,7 @@ func (f *files) entries() (*v1.IndexManifest, []byte, error) {
 	}
 	im, err := v1.ParseIndexManifest(bytes.NewReader(raw))
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading %q: %w", indexFile, err)
+		return nil, nil, oci.Damagef("reading %q: %w", indexFile, err)
 	}
 	return im, raw, nil
 }
@@ -150,7 +150,7 @@ func openFiles(path string) (*files, error) {
 	}
 	members, err := scanArchive(archive)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, archive.Close())
 	}
 	return &files{path: path, archive: archive, members: members}, nil
 }
@@ -210,7 +210,7 @@ func (f *files) Manifest(desc v1.Descriptor) ([]byte, error) {
 	}
 	raw, err := f.small(name, oci.MaxManifest)
 	if err != nil {
-		return nil, err
+		return nil, absentBlob(err)
 	}
 	if err := oci.Check(raw, desc); err != nil {
 		return nil, fmt.Errorf("%q: %w", name, err)
@@ -225,7 +225,15 @@ func (f *files) Blob(desc v1.Descriptor) (io.ReadCloser, error) {
 		return nil, err
 	}
 	rc, _, err := f.reader(name)
-	return rc, err
+	return rc, absentBlob(err)
+}
+
+// absentBlob makes a DamageError of the error of a blob that is named and that is no file.
+func absentBlob(err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, regular.ErrKind) {
+		return &oci.DamageError{Err: err}
+	}
+	return err
 }
 
 // blobName is a blob's path. A digest is foreign: only one of the usual form becomes a path.

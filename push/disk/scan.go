@@ -18,6 +18,7 @@ import (
 	"github.com/therootcompany/xz"
 
 	"github.com/pyimg/pyimg/internal/regular"
+	"github.com/pyimg/pyimg/push/oci"
 )
 
 const (
@@ -38,7 +39,7 @@ func openArchive(file string) (*os.File, error) {
 	}
 	in, err := inflated(f)
 	if err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, errors.Join(damage(err), f.Close())
 	}
 	if in == nil {
 		return f, nil
@@ -57,9 +58,17 @@ func openArchive(file string) (*os.File, error) {
 		_, err = out.Seek(0, io.SeekStart)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("inflating it: %w", err), out.Close())
+		return nil, errors.Join(fmt.Errorf("inflating it: %w", damage(err)), out.Close())
 	}
 	return out, nil
+}
+
+// damage makes a DamageError of an error that is not one of the file system.
+func damage(err error) error {
+	if err == nil || errors.As(err, new(*fs.PathError)) {
+		return err
+	}
+	return &oci.DamageError{Err: err}
 }
 
 // inflated returns a reader of what a compressed file holds; nil where the file is not compressed.
@@ -107,15 +116,22 @@ type span struct{ offset, size int64 }
 // scanArchive reads the headers of a tar archive and skips its contents. Of two members of one name the later counts, as
 // when it is unpacked; sparse files and folders are passed over: no layout needs them. A link is the member that it leads to.
 func scanArchive(f *os.File) (map[string]span, error) {
-	members, links := map[string]span{}, map[string]string{}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() == 0 {
+		return nil, oci.Damagef("it is empty")
+	}
+	members, links, end := map[string]span{}, map[string]string{}, int64(0)
 	for tr, n := tar.NewReader(f), 0; ; n++ {
 		h, err := tr.Next()
 		if errors.Is(err, io.EOF) {
 			follow(members, links)
-			return members, nil
+			return members, checkEnd(f, end, members)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("reading it as a tar archive: %w", err)
+			return nil, fmt.Errorf("reading it as a tar archive: %w", damage(err))
 		}
 		if n >= maxMembers {
 			return nil, fmt.Errorf("it has more than %d members", maxMembers)
@@ -131,11 +147,29 @@ func scanArchive(f *os.File) (map[string]span, error) {
 			if err != nil {
 				return nil, err
 			}
+			if at+h.Size > info.Size() { // a seek does not notice
+				return nil, oci.Damagef("reading it as a tar archive: it ends within %q", name)
+			}
 			delete(links, name)
-			members[name] = span{at, h.Size}
+			members[name], end = span{at, h.Size}, at+h.Size
 		}
 	}
 }
+
+// checkEnd notices an archive that was cut off between two members, by what such a one lacks: the mark at a tar's end, and a
+// list of images, which many tools write last.
+func checkEnd(f *os.File, lastMember int64, members map[string]span) error {
+	_, index := members[indexFile]
+	_, docker := members[dockerFile]
+	at, err := f.Seek(0, io.SeekCurrent)
+	if err == nil && !index && !docker && len(members) > 0 && at < lastMember+tarBlock {
+		return oci.Damagef("reading it as a tar archive: it ends before its end mark, and holds no %q", indexFile)
+	}
+	return err
+}
+
+// tarBlock is the unit of a tar archive. Two empty ones mark its end.
+const tarBlock = 512
 
 // follow makes members of the links that lead to one.
 func follow(members map[string]span, links map[string]string) {

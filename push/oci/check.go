@@ -24,6 +24,15 @@ func (e *MismatchError) Error() string {
 	return fmt.Sprintf("its bytes are not those of its descriptor: expected %s, got %s", e.Want, e.Got)
 }
 
+// A DamageError says that a file of an image is not there, or does not read as what its name or its descriptor says.
+type DamageError struct{ Err error }
+
+func (e *DamageError) Error() string { return e.Err.Error() }
+func (e *DamageError) Unwrap() error { return e.Err }
+
+// Damagef is fmt.Errorf for a DamageError.
+func Damagef(format string, args ...any) error { return &DamageError{fmt.Errorf(format, args...)} }
+
 // A Reader passes a blob through and holds it against its descriptor. It withholds the last bytes until they are known to
 // be right, so that no receiver that counts bytes takes a wrong blob for complete.
 type Reader struct {

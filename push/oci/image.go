@@ -50,7 +50,7 @@ func Open(from Source, desc v1.Descriptor, raw []byte) (v1.ImageIndex, error) {
 func newFileImage(from Source, raw []byte, mediaType types.MediaType) (v1.Image, error) {
 	man, err := v1.ParseManifest(bytes.NewReader(raw))
 	if err != nil {
-		return nil, fmt.Errorf("reading image manifest %q: %w", SHA256(raw), err)
+		return nil, Damagef("reading image manifest %q: %w", SHA256(raw), err)
 	}
 	return partial.CompressedToImage(&fileImage{from: from, raw: raw, manifest: man, mediaType: mediaType})
 }
@@ -68,7 +68,11 @@ func (i *fileIndex) Size() (int64, error)                { return int64(len(i.ra
 func (i *fileIndex) RawManifest() ([]byte, error)        { return i.raw, nil }
 
 func (i *fileIndex) IndexManifest() (*v1.IndexManifest, error) {
-	return v1.ParseIndexManifest(bytes.NewReader(i.raw))
+	im, err := v1.ParseIndexManifest(bytes.NewReader(i.raw))
+	if err != nil {
+		return nil, Damagef("reading index %q: %w", SHA256(i.raw), err)
+	}
+	return im, nil
 }
 
 func (i *fileIndex) Image(h v1.Hash) (v1.Image, error) {
@@ -132,10 +136,21 @@ func (i *fileImage) RawConfigFile() ([]byte, error) {
 	if err == nil {
 		err = Check(raw, desc)
 	}
+	if err == nil && desc.MediaType.IsConfig() {
+		err = checkConfig(raw)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading config %q: %w", desc.Digest, err)
 	}
 	return raw, nil
+}
+
+// checkConfig holds the right bytes of an image's config against what runtimes read of it.
+func checkConfig(raw []byte) error {
+	if _, err := v1.ParseConfigFile(bytes.NewReader(raw)); err != nil {
+		return &DamageError{err}
+	}
+	return nil
 }
 
 func (i *fileImage) LayerByDigest(h v1.Hash) (partial.CompressedLayer, error) {
