@@ -14,6 +14,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/solve"
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/check"
 	"github.com/pyimg/pyimg/assemble/input"
@@ -320,6 +321,51 @@ func TestRuntimesOwnLibraryCountsOnlyWhereTheLoaderLooks(t *testing.T) {
 		got := slices.ContainsFunc(plan.Platforms[0].World, func(d apk.Dependency) bool { return d.Name == "so:libx.so.1" })
 		if got != c.want {
 			t.Errorf("%s: so:libx.so.1 is asked for: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+func TestLibraryOfAnOptionalModuleIsAskedForWhereSomethingProvidesIt(t *testing.T) {
+	t.Parallel()
+	musl := fixture.Package{Name: "musl", Provides: []string{"so:libc.musl-x86_64.so.1=1"}}
+	tk := fixture.Package{Name: "tk", Provides: []string{"so:libtk8.6.so=1"}}
+	runtime := func(modules ...string) string {
+		var files []fixture.File
+		for _, m := range modules {
+			files = append(files, fixture.File{Path: "usr/local/lib/python3.13/lib-dynload/" + m + ".cpython-313-x86_64-linux-musl.so", Mode: 0o755,
+				Body: fixture.Library("x86_64", m, "libtk8.6.so").Bytes()})
+		}
+		tarball := filepath.Join(t.TempDir(), "runtime.tar.gz")
+		if err := os.WriteFile(tarball, fixture.Tarball{Files: files}.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return "runtime: {source: " + tarball + "}"
+	}
+	for name, c := range map[string]struct {
+		packages []fixture.Package
+		asked    string
+		runtime  string
+		world    string // what is asked for last; "" where there is no solution
+	}{
+		"provided":              {[]fixture.Package{musl, tk}, "musl", runtime("_tkinter"), "so:libtk8.6.so"},
+		"not provided":          {[]fixture.Package{musl}, "musl", runtime("_tkinter"), "so:libc.musl-x86_64.so.1"},
+		"not optional":          {[]fixture.Package{musl}, "musl", runtime("_tkinter", "_ssl"), ""},
+		"asked for by the spec": {[]fixture.Package{musl}, `musl, "so:libtk8.6.so"`, runtime("_tkinter"), ""},
+	} {
+		w := newWorld(t, c.packages...)
+		plan, err := assemble.Resolve(t.Context(), w.spec(t, c.asked, c.runtime), w.sources(t))
+		if c.world == "" {
+			if !errors.Is(err, solve.ErrNoSolution) {
+				t.Errorf("%s: %v, want no solution", name, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if world := plan.Platforms[0].World; world[len(world)-1].String() != c.world {
+			t.Errorf("%s: the world is %v, want %s last", name, world, c.world)
 		}
 	}
 }

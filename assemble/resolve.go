@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/solve"
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/runtime"
 	"github.com/pyimg/pyimg/assemble/spec"
@@ -54,7 +55,7 @@ func resolve(ctx context.Context, spec spec.Spec, src input.Access, held func(sp
 func resolvePlatform(ctx context.Context, spec spec.Spec, p spec.Platform, repositories spec.Repositories, src input.Access, held hold) (PlatformPlan, error) {
 	plan := PlatformPlan{Platform: p}
 	var indexes []*apk.Index
-	var needs []string
+	var needs runtime.Needs
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
 		indexes, err = loadIndexes(gctx, repositories.APK(), p.Alpine(), src)
@@ -74,11 +75,16 @@ func resolvePlatform(ctx context.Context, spec spec.Spec, p spec.Platform, repos
 	if err != nil {
 		return plan, err
 	}
-	if plan.World, err = world(spec, p, needs, allocator); err != nil {
+	want, err := world(spec, p, needs.All, allocator)
+	if err != nil {
 		return plan, err
 	}
 	plan.Dialect = dialect(spec.Alpine, indexes)
-	solution, err := held.solve(plan.World, indexes, plan.Dialect)
+	for _, d := range spec.Packages {
+		delete(needs.Optional, d.Name) // the spec itself asks for it
+	}
+	var solution solve.Solution
+	solution, plan.World, err = held.solveWithout(needs.Optional, want, indexes, plan.Dialect)
 	if err != nil {
 		err = explainAsked(err, asked(spec, allocator), indexes)
 		return plan, explainNeeds(err, plan.Runtimes, src.Store)
@@ -92,6 +98,27 @@ func resolvePlatform(ctx context.Context, spec spec.Spec, p spec.Platform, repos
 		plan.Notes = append(plan.Notes, r.Notes()...)
 	}
 	return plan, plan.checkMimalloc(spec)
+}
+
+// solveWithout solves for the world, and leaves out of it what is optional and nothing provides: the modules of Python that want
+// it are then named by a warning of verifying. It returns the world that it solved for.
+func (h hold) solveWithout(optional map[string]bool, world []apk.Dependency, indexes []*apk.Index, dialect apk.Dialect) (solve.Solution, []apk.Dependency, error) {
+	for {
+		solution, err := h.solve(world, indexes, dialect)
+		var unsolved *solve.Error
+		if !errors.As(err, &unsolved) {
+			return solution, world, err
+		}
+		absent := make(map[string]bool)
+		for _, p := range unsolved.Problems {
+			absent[p.Want.Name] = optional[p.Want.Name] && len(p.By) == 0 && len(p.Candidates) == 0
+		}
+		rest := slices.DeleteFunc(slices.Clone(world), func(d apk.Dependency) bool { return absent[d.Name] })
+		if len(rest) == len(world) {
+			return solution, world, err
+		}
+		world = rest
+	}
 }
 
 // loadIndexes reads the index of each repository. A repository that lacks the arch altogether is an error: apk would go

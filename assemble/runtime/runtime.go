@@ -309,15 +309,21 @@ func mapping(r spec.Runtime, s shape) (from, to string, err error) {
 	return s.prefix, to, nil
 }
 
-// LibrariesNeeded are the sonames that files of the runtimes want and do not find among the runtimes' own, as
-// dependencies. It is an error if a file is for another machine or another C library: no package can mend that.
-func LibrariesNeeded(rs []Ingested, p spec.Platform, store *layers.Store) ([]string, error) {
+// Needs are the libraries that files of the runtimes want and do not find among the runtimes' own, as dependencies.
+type Needs struct {
+	All      []string        // sorted, such as so:libz.so.1
+	Optional map[string]bool // those that only optional modules of Python want, see [python.IsOptional]
+}
+
+// LibrariesNeeded finds out what the runtimes need. It is an error if a file is for another machine or another C library: no
+// package can mend that.
+func LibrariesNeeded(rs []Ingested, p spec.Platform, store *layers.Store) (Needs, error) {
 	held := make(map[string]bool) // paths
 	var programs []layers.Entry
 	for _, r := range rs {
 		for e, err := range store.Entries(r.Layer.Digest) {
 			if err != nil {
-				return nil, err
+				return Needs{}, err
 			}
 			if e.Header.Typeflag != tar.TypeDir {
 				held[e.Path()] = true
@@ -326,29 +332,26 @@ func LibrariesNeeded(rs []Ingested, p spec.Platform, store *layers.Store) ([]str
 				continue
 			}
 			if err := checkMachine(e, p); err != nil {
-				return nil, fmt.Errorf("runtime %s: %w", r.Public, err)
+				return Needs{}, fmt.Errorf("runtime %s: %w", r.Public, err)
 			}
 			programs = append(programs, e)
 		}
 	}
-	wanted := make(map[string]bool)
+	optional := make(map[string]bool)
 	for _, e := range programs {
 		dirs := searchPath(e)
 		for _, n := range e.ELF.Needed {
-			if !slices.ContainsFunc(dirs, func(dir string) bool { return held[rootpath.Clean(path.Join(dir, n))] }) {
-				wanted[n] = true
+			if slices.ContainsFunc(dirs, func(dir string) bool { return held[rootpath.Clean(path.Join(dir, n))] }) {
+				continue
 			}
+			if n == "libc.so" { // as a plain musl toolchain calls it; the loader takes it for itself
+				n = "libc.musl-" + p.Alpine() + ".so.1"
+			}
+			others, known := optional["so:"+n]
+			optional["so:"+n] = python.IsOptional(e.Path()) && (others || !known)
 		}
 	}
-	var needs []string
-	for n := range wanted {
-		if n == "libc.so" { // as a plain musl toolchain calls it; the loader takes it for itself
-			n = "libc.musl-" + p.Alpine() + ".so.1"
-		}
-		needs = append(needs, "so:"+n)
-	}
-	slices.Sort(needs)
-	return slices.Compact(needs), nil
+	return Needs{All: slices.Sorted(maps.Keys(optional)), Optional: optional}, nil
 }
 
 // searchPath is where musl's loader looks for the libraries that a file needs: what the file says itself, then the
