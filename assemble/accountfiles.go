@@ -2,16 +2,17 @@ package assemble
 
 import (
 	"archive/tar"
-	"context"
 	"errors"
 	"fmt"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/rootpath"
+	"github.com/pyimg/pyimg/layers/tree"
 )
 
 // AccountFiles are the contents of etc/passwd, etc/group and etc/shadow; nil where there is none.
@@ -247,30 +248,30 @@ func gid(u spec.User) int {
 	return u.UID
 }
 
-// addAccounts works out the files that name users and groups, and the users' home folders. They go into the last layer.
-func (b *platformBuild) addAccounts(context.Context) error {
-	a := b.spec.Accounts
+// accountItems are the files that name users and groups, and the users' home folders. They go into the last layer. owner says
+// where a path is from.
+func accountItems(a spec.Accounts, t *tree.Tree, owner func(tree.Node) string, created time.Time) ([]metaItem, error) {
 	if len(a.Users)+len(a.Groups) == 0 {
-		return nil
+		return nil, nil
 	}
 	var old AccountFiles
 	files := []accountFile{{name: "etc/passwd", to: &old.Passwd}, {name: "etc/group", to: &old.Group}, {name: "etc/shadow", to: &old.Shadow}}
 	for i := range files {
-		if err := files[i].read(b); err != nil {
-			return fmt.Errorf("adding accounts: %w", err)
+		if err := files[i].read(t, owner); err != nil {
+			return nil, fmt.Errorf("adding accounts: %w", err)
 		}
 	}
 	done, added, err := AddAccounts(a, old)
 	if err != nil {
-		return fmt.Errorf("adding accounts: %w%s", err, origins(files))
+		return nil, fmt.Errorf("adding accounts: %w%s", err, origins(files))
 	}
+	var items []metaItem
 	for i, content := range [][]byte{done.Passwd, done.Group, done.Shadow} {
 		if content != nil {
-			b.accounts = append(b.accounts, files[i].item(content, b))
+			items = append(items, files[i].item(content, created))
 		}
 	}
-	b.accounts = append(b.accounts, b.homeItems(added)...)
-	return nil
+	return append(items, homeItems(added, t, created)...), nil
 }
 
 // An accountFile is a file that names users or groups, in the tree so far.
@@ -296,23 +297,23 @@ func origins(files []accountFile) string {
 }
 
 // read fills in the file's content, which the store keeps.
-func (f *accountFile) read(b *platformBuild) error {
-	n, err := b.tree.Lookup(f.name)
+func (f *accountFile) read(t *tree.Tree, owner func(tree.Node) string) error {
+	n, err := t.Lookup(f.name)
 	if err != nil {
 		return nil //nolint:nilerr // there is none
 	}
 	h := n.Entry.Header
 	if n.Entry.Kept == nil && (n.IsDir() || h.Size > 0) {
-		return fmt.Errorf("/%s of %s is no file that can be read: it has %d bytes", f.name, b.fromOf(n), h.Size)
+		return fmt.Errorf("/%s of %s is no file that can be read: it has %d bytes", f.name, owner(n), h.Size)
 	}
-	f.name, f.header, f.from = n.Path, h, b.fromOf(n)
+	f.name, f.header, f.from = n.Path, h, owner(n)
 	*f.to = append([]byte{}, n.Entry.Kept...)
 	return nil
 }
 
 // item is the file with new content; owner and mode stay.
-func (f accountFile) item(content []byte, b *platformBuild) metaItem {
-	h := &tar.Header{Typeflag: tar.TypeReg, Name: f.name, Mode: 0o644, Size: int64(len(content)), ModTime: b.created}
+func (f accountFile) item(content []byte, created time.Time) metaItem {
+	h := &tar.Header{Typeflag: tar.TypeReg, Name: f.name, Mode: 0o644, Size: int64(len(content)), ModTime: created}
 	if f.header != nil {
 		h.Mode, h.Uid, h.Gid = f.header.Mode, f.header.Uid, f.header.Gid
 	}
@@ -321,24 +322,24 @@ func (f accountFile) item(content []byte, b *platformBuild) metaItem {
 
 // homeItems are the users' home folders, and then the folders above them, that are not there. Their mode is what
 // adduser(8) gives them, without the setgid bit of busybox's: the files in it get the user's own group anyway.
-func (b *platformBuild) homeItems(users []spec.User) []metaItem {
+func homeItems(users []spec.User, t *tree.Tree, created time.Time) []metaItem {
 	var homes, above []metaItem
 	for _, u := range users {
 		home := rootpath.Clean(u.Home)
 		top, _, _ := strings.Cut(home, "/")
-		if b.has(home) || slices.Contains([]string{"dev", "proc", "sys"}, top) {
+		if has(t, home) || slices.Contains([]string{"dev", "proc", "sys"}, top) {
 			continue // /dev/null stands for no home
 		}
-		homes = append(homes, b.dirItem(home, 0o755, u.UID, *u.GID))
-		for dir := path.Dir(home); dir != "." && !b.has(dir); dir = path.Dir(dir) {
-			above = append(above, b.dirItem(dir, 0o755, 0, 0))
+		homes = append(homes, dirItem(home, 0o755, u.UID, *u.GID, created))
+		for dir := path.Dir(home); dir != "." && !has(t, dir); dir = path.Dir(dir) {
+			above = append(above, dirItem(dir, 0o755, 0, 0, created))
 		}
 	}
 	return append(homes, above...)
 }
 
-// has tells whether the tree so far has a path.
-func (b *platformBuild) has(name string) bool {
-	_, err := b.tree.Lstat(name)
+// has reports whether a tree has a path.
+func has(t *tree.Tree, name string) bool {
+	_, err := t.Lstat(name)
 	return err == nil
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
-	"github.com/pyimg/pyimg/internal/glob"
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/layers/tree"
 )
@@ -46,223 +45,223 @@ func build(ctx context.Context, plan Plan, src input.Access, o BuildOptions) (lo
 	if err != nil {
 		return lock.Lock{}, err
 	}
-	builds := make([]*platformBuild, len(plan.Platforms))
-	err = eachPlatform(plan.Spec.Platforms, func(i int) error {
-		builds[i] = &platformBuild{spec: plan.Spec, plan: plan.Platforms[i], units: units[i], store: src.Store, files: files,
-			created: cmp.Or(plan.Platforms[i].Created, o.Created), repositories: plan.repositories}
-		return builds[i].begin(ctx)
+	below := make([]lower, len(plan.Platforms))
+	err = eachPlatform(plan.Spec.Platforms, func(i int) (err error) {
+		j := job{spec: plan.Spec, plan: plan.Platforms[i], units: units[i], repositories: plan.repositories, files: files, store: src.Store,
+			created: cmp.Or(plan.Platforms[i].Created, o.Created)}
+		below[i], err = j.begin(ctx)
+		return err
 	})
-	made := plan.bytecodeMode()
-	if err == nil {
-		made, err = addBytecode(ctx, made, builds, src.Runners)
+	if err != nil {
+		return lock.Lock{}, err
 	}
-	if err == nil {
-		err = eachPlatform(plan.Spec.Platforms, func(i int) error { return builds[i].end(ctx) })
+	made, with, err := addBytecode(ctx, plan.bytecodeMode(), below, src.Runners)
+	if err != nil {
+		return lock.Lock{}, err
 	}
-	for _, b := range builds {
-		if o.Verified != nil && b.found != nil {
-			o.Verified(*b.found)
+	results := make([]built, len(below))
+	err = eachPlatform(plan.Spec.Platforms, func(i int) (err error) {
+		results[i], err = below[i].finish(ctx, with[i])
+		return err
+	})
+	for _, r := range results {
+		if o.Verified != nil && r.report != nil {
+			o.Verified(*r.report)
 		}
 	}
 	if err != nil {
 		return lock.Lock{}, err
 	}
-	lock := lock.Lock{Version: lock.Version, Spec: plan.Spec.Digest(), Untrusted: src.AllowUntrusted, Annotations: plan.Spec.Image.Annotations, Files: files.locked(), Bytecode: lockedBytecode(made)}
-	warnings := make([][]string, len(builds))
-	for i, b := range builds {
-		warnings[i] = b.warnings
-		lock.Platforms = append(lock.Platforms, b.locked())
+	l := lock.Lock{Version: lock.Version, Spec: plan.Spec.Digest(), Untrusted: src.AllowUntrusted, Annotations: plan.Spec.Image.Annotations,
+		Files: files.locked(), Bytecode: lockedBytecode(made)}
+	warnings := make([][]string, len(results))
+	for i, r := range results {
+		warnings[i] = r.warnings
+		l.Platforms = append(l.Platforms, r.locked)
 	}
 	src.WarnAll(plan.Spec.Platforms, warnings)
-	return lock, lock.Seal()
+	return l, l.Seal()
 }
 
-// platformBuild is the build of one platform. Its steps fill it in, in the order of run.
-type platformBuild struct {
+// A job is what the image of one platform is built of. Its steps change nothing in it: each is a function of the results of
+// those before it.
+type job struct {
 	spec         spec.Spec
 	plan         PlatformPlan
 	units        []unit
-	store        *layers.Store
-	created      time.Time
 	repositories spec.Repositories
 	files        *hostFiles
+	store        *layers.Store
+	created      time.Time // zero: the newest time of the inputs
+}
 
+// lower is the image of one platform up to the spec's files: what bytecode is made of, and what the last layer follows from.
+type lower struct {
+	job
+	stack
+	created  time.Time
 	root     *root.Root
-	layers   []lock.Layer
-	cuts     int             // how many layers, the lowest ones, are of packages
-	tree     *tree.Tree      // of the layers but for the last; with it, once generate has run
 	stated   map[string]bool // folders whose owner and mode the spec says
 	accounts []metaItem      // what the spec's accounts add to the last layer
-	items    []metaItem      // the last layer
-	config   v1.Config
-	found    *check.Report // once verify has run
 	warnings []string
 }
 
 // begin makes the layers of packages, runtimes and files.
-func (b *platformBuild) begin(ctx context.Context) error {
-	return b.run(ctx, b.date, b.install, b.require, b.cut, b.merge, b.addFiles, b.addAccounts)
+func (j job) begin(ctx context.Context) (lower, error) {
+	created, err := j.date()
+	if err != nil {
+		return lower{}, err
+	}
+	installed, err := j.install()
+	if err != nil {
+		return lower{}, err
+	}
+	warnings := append(scriptWarnings(installed, j.units), sizeWarnings(j.units)...)
+	if err := cmp.Or(ctx.Err(), j.require()); err != nil {
+		return lower{}, err
+	}
+	cut, unused, err := packageLayers(ctx, j.spec.Layers, j.spec.Exclude, j.otherLayers(), j.units, installed, j.store)
+	if err != nil {
+		return lower{}, err
+	}
+	warnings = append(warnings, excludeWarnings(cut, unused)...)
+	s, err := newStack(cut, j.plan.Runtimes, j.store)
+	if err != nil {
+		return lower{}, err
+	}
+	s, stated, err := j.addFiles(ctx, s, j.owners(installed, s))
+	if err != nil {
+		return lower{}, err
+	}
+	accounts, err := accountItems(j.spec.Accounts, s.tree, j.owners(installed, s), created)
+	return lower{j, s, created, installed, stated, accounts, warnings}, cmp.Or(err, ctx.Err())
 }
 
-// end makes the last layer, and verifies the image.
-func (b *platformBuild) end(ctx context.Context) error {
-	return b.run(ctx, b.generate, b.verify, b.meta)
+// built is what comes of a job.
+type built struct {
+	locked   lock.Platform
+	report   *check.Report // of verifying; nil where it did not come to that
+	warnings []string
 }
 
-func (b *platformBuild) run(ctx context.Context, steps ...func(context.Context) error) error {
-	for _, step := range steps {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := step(ctx); err != nil {
-			return err
+// finish verifies the image with bytecode, and makes the last layer.
+func (l lower) finish(ctx context.Context, with compiled) (built, error) {
+	items := metaItems(metaInput{root: l.root, tree: with.tree, world: l.plan.World, repositories: l.repositories, exclude: l.spec.Exclude,
+		stated: l.stated, accounts: l.accounts, created: l.created})
+	if err := cmp.Or(with.addMeta(items, l.accounts), ctx.Err()); err != nil {
+		return built{}, err
+	}
+	config := imageConfig(l.spec, l.plan)
+	report, err := verify(with.stack, l.plan.Platform, config)
+	if err != nil {
+		return built{report: &report}, err
+	}
+	warnings := slices.Concat(l.warnings, with.warnings)
+	for _, f := range report.Findings {
+		if f.Severity == check.Warning {
+			warnings = append(warnings, f.String())
 		}
 	}
-	return nil
+	last, err := metaLayer(ctx, items, l.spec.Layers.MakeOptions(), l.store)
+	return built{l.locked(l.created, config, append(with.layers, last)), &report, warnings}, err
+}
+
+// otherLayers is how many layers there are that are not of packages.
+func (j job) otherLayers() int {
+	n := len(j.plan.Runtimes) + 1 // the meta layer
+	if len(j.files.items) > 0 {
+		n++
+	}
+	if j.spec.Bytecode != "" && j.spec.Bytecode != string(bytecode.None) {
+		n += 2
+	}
+	return n
 }
 
 // MaxCreated is the latest time of creation that RFC 3339, and so an image, can say.
 const MaxCreated = 253402300799 // 9999-12-31T23:59:59Z, in seconds since 1970
 
 // date picks the time of creation: no clock is read, so that the same inputs give the same image.
-func (b *platformBuild) date(context.Context) error {
-	if !b.created.IsZero() {
-		return nil
+func (j job) date() (time.Time, error) {
+	if !j.created.IsZero() {
+		return j.created, nil
 	}
-	b.created = time.Unix(0, 0).UTC()
-	for _, u := range b.units {
+	created := time.Unix(0, 0).UTC()
+	for _, u := range j.units {
 		if u.pkg.BuildTime > MaxCreated {
-			return fmt.Errorf("package %s: its build date is %d seconds since 1970, expected a year before 10000", u.pkg, u.pkg.BuildTime)
+			return created, fmt.Errorf("package %s: its build date is %d seconds since 1970, expected a year before 10000", u.pkg, u.pkg.BuildTime)
 		}
-		b.created = newest(b.created, time.Unix(u.pkg.BuildTime, 0).UTC())
+		created = newest(created, time.Unix(u.pkg.BuildTime, 0).UTC())
 	}
-	for _, r := range b.plan.Runtimes {
-		for e, err := range b.store.Entries(r.Layer.Digest) {
+	for _, r := range j.plan.Runtimes {
+		for e, err := range j.store.Entries(r.Layer.Digest) {
 			if err != nil {
-				return err
+				return created, err
 			}
 			if e.Header.ModTime.Unix() > MaxCreated {
-				return fmt.Errorf("runtime %s: /%s is of the year %d, expected one before 10000", r.Public, e.Path(), e.Header.ModTime.Year())
+				return created, fmt.Errorf("runtime %s: /%s is of the year %d, expected one before 10000", r.Public, e.Path(), e.Header.ModTime.Year())
 			}
-			b.created = newest(b.created, e.Header.ModTime.UTC().Truncate(time.Second))
+			created = newest(created, e.Header.ModTime.UTC().Truncate(time.Second))
 		}
 	}
-	return nil
+	return created, nil
 }
 
 // install works out what apk would make of the packages.
-func (b *platformBuild) install(context.Context) error {
-	installed := make([]root.Installed, len(b.units))
-	for i, u := range b.units {
-		installed[i] = u.installed(b.store)
+func (j job) install() (*root.Root, error) {
+	installed := make([]root.Installed, len(j.units))
+	for i, u := range j.units {
+		installed[i] = u.installed(j.store)
 	}
-	var err error
-	b.root, err = root.Install(installed, root.Options{Dialect: b.plan.Dialect, Arch: b.plan.Platform.Alpine(),
-		Passwd: passwdText(b.spec.Accounts), Group: groupText(b.spec.Accounts)})
-	if err != nil {
-		return err
-	}
-	b.warnScripts()
-	b.warnings = append(b.warnings, sizeWarnings(b.units)...)
-	return nil
+	return root.Install(installed, root.Options{Dialect: j.plan.Dialect, Arch: j.plan.Platform.Alpine(),
+		Passwd: passwdText(j.spec.Accounts), Group: groupText(j.spec.Accounts)})
 }
 
-// warnScripts names the scripts that apk would have run and whose work nothing here does.
-func (b *platformBuild) warnScripts() {
+// scriptWarnings name the scripts that apk would have run and whose work nothing here does.
+func scriptWarnings(installed *root.Root, units []unit) []string {
 	var names []string
-	for _, s := range b.root.PendingScripts() {
-		switch p := b.units[s.Package].pkg.Name; p {
+	for _, s := range installed.PendingScripts() {
+		switch p := units[s.Package].pkg.Name; p {
 		case "busybox": // its links are made, see busyboxLinks
 		case "alpine-baselayout": // on a new root they add a group and an owner that its data has already
 		default:
 			names = append(names, p+" ("+s.Type+")")
 		}
 	}
-	if len(names) > 0 {
-		b.warnings = append(b.warnings, "scripts that are not run: "+strings.Join(names, ", "))
+	if len(names) == 0 {
+		return nil
 	}
+	return []string{"scripts that are not run: " + strings.Join(names, ", ")}
 }
 
-// cut makes the layers but for the last.
-func (b *platformBuild) cut(ctx context.Context) (err error) {
-	others := len(b.plan.Runtimes) + 1 // the meta layer
-	if len(b.files.items) > 0 {
-		others++
-	}
-	if b.spec.Bytecode != "" && b.spec.Bytecode != string(bytecode.None) {
-		others += 2
-	}
-	var unused glob.List
-	b.layers, unused, err = packageLayers(ctx, b.spec.Layers, b.spec.Exclude, others, b.units, b.root, b.store)
-	b.warnExcluded(unused)
-	b.cuts = len(b.layers)
-	for _, r := range b.plan.Runtimes {
-		b.layers = append(b.layers, r.Layer)
-	}
-	return err
-}
-
-// merge lays the layers on top of each other.
-func (b *platformBuild) merge(context.Context) (err error) {
-	ls := make([]tree.Layer, len(b.layers))
-	for i, l := range b.layers {
-		ls[i] = tree.Layer{Name: l.From, Entries: b.store.Entries(l.Digest)}
-	}
-	if b.tree, err = tree.New(ls, b.decide); err != nil {
-		return err
-	}
-	return b.throughSymlink()
-}
-
-// generate works out the last layer, and lays it on top.
-func (b *platformBuild) generate(context.Context) error {
-	b.items = b.metaItems()
-	if err := b.tree.Add(tree.Layer{Name: metaName, Entries: entriesOf(b.items)}); err != nil {
-		return err
-	}
-	return b.throughSymlink()
-}
-
-// layerName is what the layer is called that will have this number.
-func (b *platformBuild) layerName(i int) string {
-	if i == len(b.layers) {
-		return metaName
-	}
-	return b.layers[i].From
-}
-
-// decide says whether a path of a later layer may take that of an earlier one.
-func (b *platformBuild) decide(path string, old, new int) (bool, error) {
-	packages := b.cuts
-	switch {
-	case new < packages:
-		return true, nil // apk's rules were applied: the winner lies on top
-	case new < len(b.layers) && b.layerName(new) == filesName:
-		return true, nil // addFiles has seen that it may
-	case new < len(b.layers):
-		return false, check.Unsound("layer-conflict", "/"+path, "keep one out with the exclude of a runtime", "/%s is in %s and in %s",
-			path, b.layerName(old), b.layerName(new))
-	case old < packages:
-		return true, nil // a package's own copy of what apk writes
-	case slices.ContainsFunc(b.accounts, func(i metaItem) bool { return i.header.Name == path }):
-		return true, nil // what is there, and more
-	}
-	return false, check.Unsound("layer-conflict", "/"+path, "keep it out with the exclude of the runtime or of files", "/%s is in %s, but it is apk's own", path, b.layerName(old))
-}
-
-// throughSymlink refuses a tree in which a layer's path leads through another layer's symlink.
-func (b *platformBuild) throughSymlink() error {
-	for n := range b.tree.All() {
-		if n.Through != "" {
-			return check.Unsound("layer-symlink", "/"+n.Path, "move it with prefix or exclude it",
-				"%s has a path below /%s, which is a symlink in another layer", b.layerName(n.Layer), n.Through)
+// owners returns what says where a path of the layers is from: the package where one has it, else the layer.
+func (j job) owners(installed *root.Root, s stack) func(tree.Node) string {
+	return func(n tree.Node) string {
+		if n.Layer < s.packages {
+			for f := range installed.Files() {
+				if f.Path == n.Path {
+					return j.units[f.Package].String()
+				}
+			}
 		}
+		return s.layers[n.Layer].From
 	}
-	return nil
 }
 
-func (b *platformBuild) meta(ctx context.Context) error {
-	l, err := metaLayer(ctx, b)
-	b.layers = append(b.layers, l)
-	return err
+// locked is the result as the lock has it.
+func (j job) locked(created time.Time, config v1.Config, all []lock.Layer) lock.Platform {
+	p := lock.Platform{Platform: j.plan.Platform, Dialect: int(j.plan.Dialect), Created: created, Config: config, Layers: all}
+	for _, d := range j.plan.World {
+		p.World = append(p.World, d.String())
+	}
+	for _, u := range j.units {
+		p.Install = append(p.Install, u.pkg.Name)
+		p.Packages = append(p.Packages, lock.Package{Name: u.pkg.Name, Version: u.pkg.Version, Arch: u.pkg.Arch, Tag: u.tag,
+			URLs: j.repositories.PublicURLs(u.pkg), Size: u.pkg.Size, Checksum: u.pkg.Checksum.String(), Data: u.blob.Digest})
+	}
+	slices.SortFunc(p.Packages, func(a, b lock.Package) int { return cmp.Compare(a.Name, b.Name) })
+	for _, r := range j.plan.Runtimes {
+		p.Runtimes = append(p.Runtimes, lock.Runtime{URL: r.Public, Digest: r.Digest})
+	}
+	return p
 }

@@ -11,7 +11,6 @@ import (
 	"path"
 	"regexp"
 	"runtime"
-	"slices"
 	"strings"
 
 	"github.com/pyimg/pyimg/assemble/bytecode"
@@ -54,42 +53,53 @@ type modules struct {
 	shared, own []bytecode.Source
 }
 
+// compiled is a stack with bytecode.
+type compiled struct {
+	stack
+	warnings []string
+}
+
 // addBytecode adds the layers of bytecode to all platforms. It returns what was made: none, and why, where nothing here can
 // run the images' Python and nobody insists.
-func addBytecode(ctx context.Context, want lock.Bytecode, builds []*platformBuild, runners input.Runners) (lock.Bytecode, error) {
-	if want.Mode == string(bytecode.None) {
-		return want, nil
+func addBytecode(ctx context.Context, want lock.Bytecode, below []lower, runners input.Runners) (lock.Bytecode, []compiled, error) {
+	with := make([]compiled, len(below))
+	for i, b := range below {
+		with[i].stack = b.stack
 	}
-	all := make([]modules, len(builds))
-	for i, b := range builds {
+	if want.Mode == string(bytecode.None) {
+		return want, with, nil
+	}
+	all := make([]modules, len(below))
+	for i, b := range below {
 		m, err := b.modules(ctx)
 		if err != nil {
-			return want, fmt.Errorf("%s: looking for Python modules: %w", b.plan.Platform, err)
+			return want, nil, fmt.Errorf("%s: looking for Python modules: %w", b.plan.Platform, err)
 		}
 		all[i] = m
 	}
-	c := compilers{builds: builds, modules: all, runners: runners}
-	for i, b := range builds {
-		err := b.compile(ctx, bytecode.Mode(want.Mode), all[i], &c)
+	c := compilers{below: below, modules: all, runners: runners}
+	for i, b := range below {
+		var err error
+		with[i], err = b.compile(ctx, bytecode.Mode(want.Mode), all[i], &c)
 		if why := (*NoRunnerError)(nil); errors.As(err, &why) && b.spec.Lenient {
-			return dropBytecode(builds, why)
+			return dropBytecode(below, with, why)
 		}
 		if err != nil {
-			return want, fmt.Errorf("%s: making bytecode: %w", b.plan.Platform, err)
+			return want, nil, fmt.Errorf("%s: making bytecode: %w", b.plan.Platform, err)
 		}
 	}
-	return want, nil
+	return want, with, nil
 }
 
-// dropBytecode goes on without bytecode, with a warning.
-func dropBytecode(builds []*platformBuild, why *NoRunnerError) (lock.Bytecode, error) {
-	for _, b := range builds {
-		if slices.ContainsFunc(b.layers, func(l lock.Layer) bool { return l.From == bytecodeName || l.From == ownBytecodeName }) {
-			return lock.Bytecode{}, why // one platform has it, and the others are to be alike
+// dropBytecode goes on without bytecode, with a warning, unless some of it was made.
+func dropBytecode(below []lower, with []compiled, why *NoRunnerError) (lock.Bytecode, []compiled, error) {
+	for i, b := range below {
+		if len(with[i].layers) > len(b.layers) {
+			return lock.Bytecode{}, nil, why // one platform has it, and the others are to be alike
 		}
-		b.warnings = append(b.warnings, "the image gets no bytecode, so Python starts slowly: "+why.Error())
+		with[i].warnings = append(with[i].warnings, "the image gets no bytecode, so Python starts slowly: "+why.Error())
 	}
-	return lock.Bytecode{Mode: string(bytecode.None), Why: why.Err.Error()}, nil
+	return lock.Bytecode{Mode: string(bytecode.None), Why: why.Err.Error()}, with, nil
 }
 
 // standardLibrary finds os.py of a CPython: the prefix, and the version with the t of a free-threaded build.
@@ -98,7 +108,7 @@ func standardLibrary() *regexp.Regexp {
 }
 
 // modules finds the image's Python and the sources that have no bytecode yet. The zero value is an image without Python.
-func (b *platformBuild) modules(ctx context.Context) (modules, error) {
+func (b lower) modules(ctx context.Context) (modules, error) {
 	prefix, version := b.findPython()
 	if version == "" {
 		return modules{}, nil
@@ -145,7 +155,7 @@ func (b *platformBuild) modules(ctx context.Context) (modules, error) {
 }
 
 // findPython finds the CPython in the tree, that of /usr/local where there are several.
-func (b *platformBuild) findPython() (prefix, version string) {
+func (b lower) findPython() (prefix, version string) {
 	pattern := standardLibrary()
 	for n := range b.tree.All() {
 		found := pattern.FindStringSubmatch(n.Path)
@@ -161,7 +171,7 @@ func (b *platformBuild) findPython() (prefix, version string) {
 
 // compiles reports whether a source is to have bytecode: those of the standard library without its tests, of site-packages,
 // and of the spec's files.
-func (b *platformBuild) compiles(n tree.Node, lib string) bool {
+func (b lower) compiles(n tree.Node, lib string) bool {
 	rest, inLib := strings.CutPrefix(n.Path, lib)
 	if !inLib {
 		return b.layers[n.Layer].From == filesName
@@ -178,7 +188,7 @@ func (b *platformBuild) compiles(n tree.Node, lib string) bool {
 }
 
 // pythonVersion is the exact version where a runtime says it.
-func (b *platformBuild) pythonVersion(short string) string {
+func (b lower) pythonVersion(short string) string {
 	for _, r := range b.plan.Runtimes {
 		if p := r.Report.Python; p != nil && strings.HasPrefix(p.Version, strings.TrimSuffix(short, "t")) {
 			return p.Version
@@ -199,8 +209,9 @@ func bytecodeClass(p spec.Platform) string {
 	return ""
 }
 
-// compile adds one platform's layers.
-func (b *platformBuild) compile(ctx context.Context, mode bytecode.Mode, m modules, c *compilers) error {
+// compile adds one platform's layers. With an error it returns those that were made before.
+func (b lower) compile(ctx context.Context, mode bytecode.Mode, m modules, c *compilers) (compiled, error) {
+	with := compiled{stack: b.stack}
 	for _, part := range []struct {
 		name    string
 		sources []bytecode.Source
@@ -210,21 +221,23 @@ func (b *platformBuild) compile(ctx context.Context, mode bytecode.Mode, m modul
 		}
 		blob, faults, err := bytecode.Layer(ctx, b.store, lazyRunner{c, m.python}, m.python, mode, b.spec.Layers.MakeOptions(), part.sources)
 		if err != nil {
-			return err
+			return with, err
 		}
-		if err := b.bytecodeFaults(faults); err != nil {
-			return err
+		warnings, err := b.bytecodeFaults(faults)
+		if err != nil {
+			return with, err
 		}
-		b.layers = append(b.layers, lock.NewLayer(blob, part.name, []lock.Reason{lock.NewReason(lock.ReasonGenerated)}, nil))
-		if err := b.tree.Add(tree.Layer{Name: part.name, Entries: b.store.Entries(blob.Digest)}); err != nil {
-			return err
+		with.warnings = append(with.warnings, warnings...)
+		with.stack, err = with.add(lock.NewLayer(blob, part.name, []lock.Reason{lock.NewReason(lock.ReasonGenerated)}, nil), b.store)
+		if err != nil {
+			return with, err
 		}
 	}
-	return nil
+	return with, nil
 }
 
 // bytecodeFaults warns of modules of Python and of packages that cannot be compiled. Those of the spec's files are errors.
-func (b *platformBuild) bytecodeFaults(faults []bytecode.Fault) error {
+func (b lower) bytecodeFaults(faults []bytecode.Fault) (warnings []string, err error) {
 	var own []check.Finding
 	var others []string
 	for _, f := range faults {
@@ -235,23 +248,23 @@ func (b *platformBuild) bytecodeFaults(faults []bytecode.Fault) error {
 		}
 		others = append(others, f.Error())
 	}
-	if len(others) > 0 {
-		const most = 3
-		more := ""
-		if n := len(others) - most; n > 0 {
-			more = fmt.Sprintf("; and %d more", n)
-		}
-		b.warnings = append(b.warnings, "modules that cannot be compiled have no bytecode: "+strings.Join(others[:min(len(others), most)], "; ")+more)
-	}
 	if len(own) > 0 {
-		return &check.UnsoundError{Findings: own}
+		return nil, &check.UnsoundError{Findings: own}
 	}
-	return nil
+	if len(others) == 0 {
+		return nil, nil
+	}
+	const most = 3
+	more := ""
+	if n := len(others) - most; n > 0 {
+		more = fmt.Sprintf("; and %d more", n)
+	}
+	return []string{"modules that cannot be compiled have no bytecode: " + strings.Join(others[:min(len(others), most)], "; ") + more}, nil
 }
 
 // compilers finds a platform whose Python can be run here. One serves all that have the same Python.
 type compilers struct {
-	builds  []*platformBuild
+	below   []lower
 	modules []modules
 	runners input.Runners
 }
@@ -279,10 +292,10 @@ func (l lazyRunner) Run(ctx context.Context, args []string, stdin io.Reader, std
 	}
 	var errs []error
 	for _, i := range l.candidates() {
-		b := l.builds[i]
+		b := l.below[i]
 		root := make([]layers.Blob, 0, len(b.layers))
 		for _, layer := range b.layers {
-			if layer.From != filesName && layer.From != bytecodeName && layer.From != ownBytecodeName {
+			if layer.From != filesName {
 				root = append(root, layer.Blob())
 			}
 		}
@@ -301,7 +314,7 @@ func (l lazyRunner) candidates() []int {
 	for i, m := range l.modules {
 		switch {
 		case m.python != l.python:
-		case l.builds[i].plan.Platform.Architecture == runtime.GOARCH:
+		case l.below[i].plan.Platform.Architecture == runtime.GOARCH:
 			own = append(own, i)
 		default:
 			others = append(others, i)

@@ -107,19 +107,21 @@ func (e *exclusion) without(groups [][]int) [][]int {
 	return slices.DeleteFunc(groups, func(g []int) bool { return len(g) == 0 })
 }
 
-// warnExcluded says what excluding paths costs, and which of it was in vain.
-func (b *platformBuild) warnExcluded(unused glob.List) {
+// excludeWarnings say what excluding paths costs, and which of it was in vain.
+func excludeWarnings(cut []lock.Layer, unused glob.List) []string {
+	var warnings []string
 	for _, glob := range unused {
-		b.warnings = append(b.warnings, fmt.Sprintf("exclude %q matches no path of a package; a runtime and files have an exclude of their own", glob))
+		warnings = append(warnings, fmt.Sprintf("exclude %q matches no path of a package; a runtime and files have an exclude of their own", glob))
 	}
 	var names []string
-	for _, l := range b.layers {
+	for _, l := range cut {
 		if len(l.Reasons) == 1 && l.Reasons[0].Code == lock.ReasonExcluded {
 			names = append(names, strings.TrimPrefix(l.From, "apk "))
 		}
 	}
 	if len(names) > 0 {
-		b.warnings = append(b.warnings, fmt.Sprintf("packages' layers that are no longer the distribution's own bytes, since paths of theirs are excluded (%d of %d): %s",
-			len(names), len(b.layers), strings.Join(names, ", ")))
+		warnings = append(warnings, fmt.Sprintf("packages' layers that are no longer the distribution's own bytes, since paths of theirs are excluded (%d of %d): %s",
+			len(names), len(cut), strings.Join(names, ", ")))
 	}
+	return warnings
 }

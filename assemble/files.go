@@ -172,30 +172,30 @@ func fileMode(info fs.FileInfo) int64 {
 	return defaultFileMode
 }
 
-// addFiles makes the layer of the spec's own files, which lies on those of packages and runtimes.
-func (b *platformBuild) addFiles(ctx context.Context) error {
-	if len(b.files.items) == 0 {
-		return nil
+// addFiles makes the layer of the spec's own files and lays it on those of packages and runtimes. It returns the folders whose
+// owner and mode the spec says.
+func (j job) addFiles(ctx context.Context, below stack, owner func(tree.Node) string) (stack, map[string]bool, error) {
+	if len(j.files.items) == 0 {
+		return below, nil, nil
 	}
-	p := placing{build: b, under: b.tree, links: new(rootpath.Links), at: make(map[string]fileItem)}
-	members, err := p.place(b.files.items)
+	p := placing{owner: owner, under: below.tree, links: new(rootpath.Links), at: make(map[string]fileItem)}
+	members, err := p.place(j.files.items)
 	if err != nil {
-		return err
+		return below, nil, err
 	}
-	b.stated = p.stated()
-	blob, err := b.store.MakeFiles(ctx, b.files.folder, members, b.spec.Layers.MakeOptions())
+	blob, err := j.store.MakeFiles(ctx, j.files.folder, members, j.spec.Layers.MakeOptions())
 	if err != nil {
-		return fmt.Errorf("making the layer of the spec's files: %w", err)
+		return below, nil, fmt.Errorf("making the layer of the spec's files: %w", err)
 	}
-	b.layers = append(b.layers, lock.NewLayer(blob, filesName, []lock.Reason{lock.NewReason(lock.ReasonGenerated)}, nil))
-	return b.tree.Add(tree.Layer{Name: filesName, Entries: b.store.Entries(blob.Digest)})
+	with, err := below.add(lock.NewLayer(blob, filesName, []lock.Reason{lock.NewReason(lock.ReasonGenerated)}, nil), j.store)
+	return with, p.stated(), err
 }
 
 // A placing finds out where files lie in one platform's image.
 type placing struct {
-	build *platformBuild
-	under *tree.Tree      // of the layers below
-	links *rootpath.Links // symlinks of these, and of the files
+	owner func(tree.Node) string // says where a path of these is from
+	under *tree.Tree             // of the layers below
+	links *rootpath.Links        // symlinks of these, and of the files
 	at    map[string]fileItem
 	errs  []error
 }
@@ -294,7 +294,7 @@ func (p *placing) settle(name string, i fileItem) bool {
 		return i.stated || n.Implied
 	}
 	if !i.replace {
-		p.fault("/%s of %s is also in %s; leave it out, or take its place with replace: true", name, i.by, p.build.fromOf(n))
+		p.fault("/%s of %s is also in %s; leave it out, or take its place with replace: true", name, i.by, p.owner(n))
 	}
 	return true
 }
@@ -306,16 +306,4 @@ func (p *placing) stated() map[string]bool {
 		stated[name] = i.stated
 	}
 	return stated
-}
-
-// fromOf says what a path of the tree is from: the package where one has it, else the layer.
-func (b *platformBuild) fromOf(n tree.Node) string {
-	if n.Layer < b.cuts {
-		for f := range b.root.Files() {
-			if f.Path == n.Path {
-				return b.units[f.Package].String()
-			}
-		}
-	}
-	return b.layers[n.Layer].From
 }

@@ -141,22 +141,3 @@ func gone(ctx context.Context, p *apk.Package, src input.Access, err error) erro
 	}
 	return e
 }
-
-// locked is the result as it stands in the lock.
-func (b *platformBuild) locked() lock.Platform {
-	p := lock.Platform{Platform: b.plan.Platform, Dialect: int(b.plan.Dialect), Created: b.created, Config: b.config}
-	for _, d := range b.plan.World {
-		p.World = append(p.World, d.String())
-	}
-	for _, u := range b.units {
-		p.Install = append(p.Install, u.pkg.Name)
-		p.Packages = append(p.Packages, lock.Package{Name: u.pkg.Name, Version: u.pkg.Version, Arch: u.pkg.Arch, Tag: u.tag,
-			URLs: b.repositories.PublicURLs(u.pkg), Size: u.pkg.Size, Checksum: u.pkg.Checksum.String(), Data: u.blob.Digest})
-	}
-	slices.SortFunc(p.Packages, func(a, b lock.Package) int { return cmp.Compare(a.Name, b.Name) })
-	for _, r := range b.plan.Runtimes {
-		p.Runtimes = append(p.Runtimes, lock.Runtime{URL: r.Public, Digest: r.Digest})
-	}
-	p.Layers = append(p.Layers, b.layers...)
-	return p
-}

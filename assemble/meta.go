@@ -13,7 +13,10 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/root"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/glob"
@@ -34,16 +37,18 @@ const metaName = "apk database"
 // metaVersion is part of the recipe: to be raised when the same items give other bytes.
 const metaVersion = 2
 
-// metaLayer makes the last layer: what apk itself would have written, the links that busybox's scripts would have made,
-// and the folders whose attributes the layers below do not state as apk would.
-func metaLayer(ctx context.Context, b *platformBuild) (lock.Layer, error) {
-	recipe, err := digestItems(b.items)
+// isDir reports whether the item is a folder.
+func (i metaItem) isDir() bool { return i.header.Typeflag == tar.TypeDir }
+
+// metaLayer makes the last layer of its items: what apk itself would have written, the links that busybox's scripts would
+// have made, and the folders whose attributes the layers below do not state as apk would.
+func metaLayer(ctx context.Context, items []metaItem, o layers.MakeOptions, store *layers.Store) (lock.Layer, error) {
+	recipe, err := digestItems(items)
 	if err != nil {
 		return lock.Layer{}, err
 	}
-	o := b.spec.Layers.MakeOptions()
-	blob, err := b.store.Make(ctx, fmt.Sprintf("meta %d %q %d %s", metaVersion, o.Compression, o.Level, recipe), o,
-		func(w *tar.Writer) error { return writeItems(w, b.items) })
+	blob, err := store.Make(ctx, fmt.Sprintf("meta %d %q %d %s", metaVersion, o.Compression, o.Level, recipe), o,
+		func(w *tar.Writer) error { return writeItems(w, items) })
 	if err != nil {
 		return lock.Layer{}, fmt.Errorf("making the layer of the %s: %w", metaName, err)
 	}
@@ -72,27 +77,39 @@ func entriesOf(items []metaItem) iter.Seq2[layers.Entry, error] {
 	}
 }
 
+// metaInput is what the meta layer follows from.
+type metaInput struct {
+	root         *root.Root
+	tree         *tree.Tree // of the layers below
+	world        []apk.Dependency
+	repositories spec.Repositories
+	exclude      glob.List
+	stated       map[string]bool // folders whose owner and mode the spec says
+	accounts     []metaItem
+	created      time.Time
+}
+
 // metaItems lists the members of the meta layer, sorted, folders before what is in them.
-func (b *platformBuild) metaItems() []metaItem {
-	items := b.dirItems()
-	items = append(items, b.busyboxLinks()...)
+func metaItems(in metaInput) []metaItem {
+	items := in.dirItems()
+	items = append(items, busyboxLinks(in.tree, in.created)...)
 	items = slices.DeleteFunc(items, func(i metaItem) bool { // folders may be there with what was taken back in
 		name := rootpath.Clean(i.header.Name)
-		return glob.List(b.spec.Exclude).Has(name) && !b.has(name)
+		return in.exclude.Has(name) && !has(in.tree, name)
 	})
-	items = append(items, b.accounts...)
-	for h, body := range b.root.Database(b.plan.World) {
-		h.ModTime = b.created
+	items = append(items, in.accounts...)
+	for h, body := range in.root.Database(in.world) {
+		h.ModTime = in.created
 		items = append(items, metaItem{h, body})
 	}
-	repositories := publicRepositories(b.repositories)
-	if _, err := b.tree.Lstat("etc/apk/repositories"); err != nil && repositories != "" {
+	repositories := publicRepositories(in.repositories)
+	if _, err := in.tree.Lstat("etc/apk/repositories"); err != nil && repositories != "" {
 		items = append(items, metaItem{&tar.Header{Typeflag: tar.TypeReg, Name: "etc/apk/repositories", Mode: 0o644,
-			Size: int64(len(repositories)), ModTime: b.created}, []byte(repositories)})
+			Size: int64(len(repositories)), ModTime: in.created}, []byte(repositories)})
 	}
 	for i, item := range items {
 		h := *item.header
-		h.Name = b.place(rootpath.Clean(h.Name))
+		h.Name = place(in.tree, rootpath.Clean(h.Name))
 		if h.Typeflag == tar.TypeDir {
 			h.Name += "/"
 		}
@@ -106,10 +123,10 @@ func (b *platformBuild) metaItems() []metaItem {
 
 // place is where a path really lies, once the symlinks among the folders above it are followed: lib may lead to usr/lib,
 // and a layer that goes through a symlink would replace it.
-func (b *platformBuild) place(name string) string {
+func place(t *tree.Tree, name string) string {
 	dir, rest := path.Dir(name), path.Base(name)
 	for dir != "." {
-		if n, err := b.tree.Lookup(dir); err == nil {
+		if n, err := t.Lookup(dir); err == nil {
 			return path.Join(n.Path, rest)
 		}
 		dir, rest = path.Dir(dir), path.Join(path.Base(dir), rest)
@@ -131,34 +148,34 @@ func writeItems(w *tar.Writer, items []metaItem) error {
 
 // dirItems states each folder of apk's root that the layers do not state as apk would leave it: packages disagree on
 // owner and mode, and a later layer's entry replaces an earlier one's. The folders that apk makes itself are among them.
-func (b *platformBuild) dirItems() []metaItem {
+func (in metaInput) dirItems() []metaItem {
 	var items []metaItem
-	for d := range b.root.Dirs() {
+	for d := range in.root.Dirs() {
 		if d.Path == "" {
 			continue // stating the image's root would set its mode in some runtimes and be refused in others
 		}
-		if n, err := b.tree.Lstat(d.Path); err == nil {
+		if n, err := in.tree.Lstat(d.Path); err == nil {
 			h := n.Entry.Header
-			if b.stated[d.Path] || h.Mode&0o7777 == d.Mode && h.Uid == d.UID && h.Gid == d.GID {
+			if in.stated[d.Path] || h.Mode&0o7777 == d.Mode && h.Uid == d.UID && h.Gid == d.GID {
 				continue
 			}
 		}
-		items = append(items, b.dirItem(d.Path, d.Mode, d.UID, d.GID))
+		items = append(items, dirItem(d.Path, d.Mode, d.UID, d.GID, in.created))
 	}
 	return items
 }
 
-func (b *platformBuild) dirItem(name string, mode int64, uid, gid int) metaItem {
-	return metaItem{header: &tar.Header{Typeflag: tar.TypeDir, Name: name + "/", Mode: mode, Uid: uid, Gid: gid, ModTime: b.created}}
+func dirItem(name string, mode int64, uid, gid int, created time.Time) metaItem {
+	return metaItem{header: &tar.Header{Typeflag: tar.TypeDir, Name: name + "/", Mode: mode, Uid: uid, Gid: gid, ModTime: created}}
 }
 
 // busyboxLinks are the applets' links that "busybox --install -s" makes in busybox's scripts, read from the list that
 // the package brings. A path that is taken stays as it is, and busybox itself comes last, after busybox-extras, as its
 // trigger has it.
-func (b *platformBuild) busyboxLinks() []metaItem {
+func busyboxLinks(t *tree.Tree, created time.Time) []metaItem {
 	const dir = "etc/busybox-paths.d"
 	var lists []tree.Node
-	for n := range b.tree.All() {
+	for n := range t.All() {
 		if path.Dir(n.Path) == dir && n.Entry.Header.Typeflag == tar.TypeReg {
 			lists = append(lists, n)
 		}
@@ -175,33 +192,33 @@ func (b *platformBuild) busyboxLinks() []metaItem {
 	made := make(map[string]bool)
 	for _, list := range lists {
 		binary := "bin/" + path.Base(list.Path)
-		if _, err := b.tree.Lookup(binary); err != nil {
+		if _, err := t.Lookup(binary); err != nil {
 			continue
 		}
 		for lines := bufio.NewScanner(bytes.NewReader(list.Entry.Kept)); lines.Scan(); {
 			link := rootpath.Clean(lines.Text())
-			parent, ok := b.linkDir(path.Dir(link), made)
+			parent, ok := linkDir(t, path.Dir(link), made)
 			if !ok {
 				continue
 			}
 			link = path.Join(parent, path.Base(link))
-			if _, err := b.tree.Lstat(link); err == nil || taken[link] {
+			if _, err := t.Lstat(link); err == nil || taken[link] {
 				continue
 			}
 			taken[link] = true
 			items = append(items, metaItem{header: &tar.Header{Typeflag: tar.TypeSymlink, Name: link, Linkname: "/" + binary,
-				Mode: 0o777, ModTime: b.created}})
+				Mode: 0o777, ModTime: created}})
 		}
 	}
 	for _, d := range slices.Sorted(maps.Keys(made)) {
-		items = append(items, b.dirItem(d, 0o755, 0, 0))
+		items = append(items, dirItem(d, 0o755, 0, 0, created))
 	}
 	return items
 }
 
 // linkDir is where a folder of applets really lies; false where it is not there and busybox's script does not make it.
-func (b *platformBuild) linkDir(dir string, made map[string]bool) (string, bool) {
-	if n, err := b.tree.Lookup(dir); err == nil {
+func linkDir(t *tree.Tree, dir string, made map[string]bool) (string, bool) {
+	if n, err := t.Lookup(dir); err == nil {
 		return n.Path, n.Entry.Header.Typeflag == tar.TypeDir
 	}
 	if !slices.Contains([]string{"bin", "sbin", "usr/bin", "usr/sbin"}, dir) {

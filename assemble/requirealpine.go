@@ -1,7 +1,6 @@
 package assemble
 
 import (
-	"context"
 	"iter"
 
 	"github.com/pyimg/pyimg/assemble/python"
@@ -11,17 +10,17 @@ import (
 )
 
 // require holds Alpine's own Python against what the spec requires of it, now that its package is in the store.
-func (b *platformBuild) require(context.Context) error {
-	for _, r := range b.spec.Runtimes {
-		if len(r.Require) == 0 || r.At(b.plan.Platform) != spec.FromAPK {
+func (j job) require() error {
+	for _, r := range j.spec.Runtimes {
+		if len(r.Require) == 0 || r.At(j.plan.Platform) != spec.FromAPK {
 			continue
 		}
-		report, err := python.Read(b.pythonEntries())
+		report, err := python.Read(j.pythonEntries())
 		if err != nil {
 			return err
 		}
-		if b.plan.Preload != "" {
-			report.Allocators = append(report.Allocators, python.Allocator{Name: b.plan.allocator.Library().Name, Path: b.plan.Preload})
+		if j.plan.Preload != "" {
+			report.Allocators = append(report.Allocators, python.Allocator{Name: j.plan.allocator.Library().Name, Path: j.plan.Preload})
 		}
 		if err := runtime.Required(r, "Alpine's python3", report); err != nil {
 			return err
@@ -31,13 +30,13 @@ func (b *platformBuild) require(context.Context) error {
 }
 
 // pythonEntries are those of the packages that hold Alpine's Python.
-func (b *platformBuild) pythonEntries() iter.Seq2[layers.Entry, error] {
+func (j job) pythonEntries() iter.Seq2[layers.Entry, error] {
 	return func(yield func(layers.Entry, error) bool) {
-		for _, u := range b.units {
+		for _, u := range j.units {
 			if !u.unpacks() || u.pkg.Name != "python3" && u.pkg.Origin != "python3" {
 				continue
 			}
-			for e, err := range b.store.Entries(u.blob.Digest) {
+			for e, err := range j.store.Entries(u.blob.Digest) {
 				if !yield(e, err) || err != nil {
 					return
 				}

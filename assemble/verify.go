@@ -1,8 +1,6 @@
 package assemble
 
 import (
-	"context"
-
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/pyimg/pyimg/assemble/check"
@@ -21,17 +19,12 @@ func checkedImage(p spec.Platform, t *tree.Tree, c v1.Config) check.Image {
 	return check.Image{Platform: p.String(), Config: c, Tree: t, Machine: machine, Bits: bits}
 }
 
-func (b *platformBuild) verify(context.Context) error {
-	b.config = imageConfig(b.spec, b.plan)
-	findings := Verify(b.tree, b.plan.Platform, b.config)
-	b.found = check.NewReport(b.plan.Platform.String(), len(b.layers)+1, b.tree, findings) // the last layer is made once this has passed
-	for _, f := range findings {
-		switch f.Severity {
-		case check.Error:
-			return &check.UnsoundError{Findings: findings}
-		case check.Warning:
-			b.warnings = append(b.warnings, f.String())
-		}
+// verify checks what is laid out. The error is a *check.UnsoundError where a container could not start.
+func verify(s stack, p spec.Platform, c v1.Config) (check.Report, error) {
+	findings := Verify(s.tree, p, c)
+	report := *check.NewReport(p.String(), len(s.layers)+1, s.tree, findings) // the last layer is made once this has passed
+	if report.Errors() > 0 {
+		return report, &check.UnsoundError{Findings: findings}
 	}
-	return nil
+	return report, nil
 }

@@ -1,0 +1,94 @@
+package assemble
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/pyimg/pyimg/assemble/check"
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/runtime"
+	"github.com/pyimg/pyimg/internal/rootpath"
+	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/tree"
+)
+
+// A stack is layers on top of each other: packages', runtimes', and perhaps that of the spec's files. Who adds a layer gets a
+// stack that has it; the tree is the same one, and has it too.
+type stack struct {
+	layers   []lock.Layer
+	packages int // how many layers, the lowest ones, are of packages
+	tree     *tree.Tree
+}
+
+// newStack lays the layers of packages and runtimes on top of each other.
+func newStack(packages []lock.Layer, runtimes []runtime.Ingested, store *layers.Store) (stack, error) {
+	all := slices.Clone(packages)
+	for _, r := range runtimes {
+		all = append(all, r.Layer)
+	}
+	laid := make([]tree.Layer, len(all))
+	for i, l := range all {
+		laid[i] = tree.Layer{Name: l.From, Entries: store.Entries(l.Digest)}
+	}
+	merged, err := tree.New(laid, func(path string, old, new int) (bool, error) {
+		switch {
+		case new < len(packages):
+			return true, nil // apk's rules were applied: the winner lies on top
+		case new < len(all):
+			return false, check.Unsound("layer-conflict", "/"+path, "keep one out with the exclude of a runtime", "/%s is in %s and in %s",
+				path, all[old].From, all[new].From)
+		}
+		return true, nil // who adds the layer has seen that it may
+	})
+	if err != nil {
+		return stack{}, err
+	}
+	s := stack{all, len(packages), merged}
+	return s, s.throughSymlink()
+}
+
+// add lays a layer on top.
+func (s stack) add(l lock.Layer, store *layers.Store) (stack, error) {
+	s.layers = append(slices.Clone(s.layers), l)
+	return s, s.tree.Add(tree.Layer{Name: l.From, Entries: store.Entries(l.Digest)})
+}
+
+// addMeta lays the last layer on top, of which the spec's accounts are a part. It may replace what packages have of it, and
+// the files of accounts.
+func (s stack) addMeta(items, accounts []metaItem) error {
+	for _, i := range items {
+		name := rootpath.Clean(i.header.Name)
+		old, err := s.tree.Lstat(name)
+		switch {
+		case err != nil || old.IsDir() && i.isDir(): // nothing is there, or a folder whose attributes change
+		case old.Layer < s.packages: // a package's own copy of what apk writes
+		case slices.ContainsFunc(accounts, func(a metaItem) bool { return a.header.Name == name }): // what is there, and more
+		default:
+			return fmt.Errorf("laying out %q: %w", metaName, check.Unsound("layer-conflict", "/"+name,
+				"keep it out with the exclude of the runtime or of files", "/%s is in %s, but it is apk's own", name, s.layerName(old.Layer)))
+		}
+	}
+	if err := s.tree.Add(tree.Layer{Name: metaName, Entries: entriesOf(items)}); err != nil {
+		return err
+	}
+	return s.throughSymlink()
+}
+
+// layerName is what a layer is called. The last one is not among the layers until it is made.
+func (s stack) layerName(i int) string {
+	if i == len(s.layers) {
+		return metaName
+	}
+	return s.layers[i].From
+}
+
+// throughSymlink refuses a tree in which a layer's path leads through another layer's symlink.
+func (s stack) throughSymlink() error {
+	for n := range s.tree.All() {
+		if n.Through != "" {
+			return check.Unsound("layer-symlink", "/"+n.Path, "move it with prefix or exclude it",
+				"%s has a path below /%s, which is a symlink in another layer", s.layerName(n.Layer), n.Through)
+		}
+	}
+	return nil
+}
