@@ -73,7 +73,7 @@ func TestFoldersImportOnlyWhatTheyMay(t *testing.T) {
 		"assemble/input":      {"apk", "layers", "assemble/spec"},
 		"assemble/runtime": {"layers", "assemble/check", "assemble/input", "assemble/lock", "assemble/python", "assemble/spec", "assemble/standalone",
 			"internal/glob", "internal/redact", "internal/rootpath"},
-		"assemble/image":     {"layers", "layers/tree", "assemble/check", "assemble/lock", "assemble/python", "assemble/spec", "internal/imageindex", "internal/rootpath"},
+		"assemble/image":     {"layers", "layers/tree", "assemble/check", "assemble/lock", "assemble/python", "assemble/spec", "internal/imageindex", "internal/rootpath", "internal/termtext"},
 		"assemble/container": {"layers", "layers/unpack", "internal/passwd"},
 		"assemble": {"apk", "apk/root", "apk/solve", "layers", "layers/tree", "assemble/bytecode", "assemble/check", "assemble/input", "assemble/lock", "assemble/python", "assemble/runtime", "assemble/spec",
 			"internal/glob", "internal/redact", "internal/rootpath"},
