@@ -83,10 +83,11 @@ func TestFoldersImportOnlyWhatTheyMay(t *testing.T) {
 		"assemble/bundle/create": {"apk", "layers", "assemble", "assemble/bundle", "assemble/bundle/folder", "assemble/bundle/manifest", "assemble/input", "assemble/spec",
 			"internal/atomicfile", "internal/regular"},
 
-		"push":      {"internal/imageindex", "internal/patience", "internal/redact", "internal/regular", "push/auth", "push/disk", "push/oci"},
-		"push/auth": {"internal/regular"},
-		"push/disk": {"internal/atomicfile", "internal/patience", "internal/regular", "push/oci"},
-		"push/oci":  {"internal/imageindex"},
+		"push":        {"internal/imageindex", "internal/patience", "push/disk", "push/oci", "push/remote"},
+		"push/auth":   {"internal/regular"},
+		"push/disk":   {"internal/atomicfile", "internal/patience", "internal/regular", "push/oci"},
+		"push/remote": {"internal/patience", "internal/redact", "internal/regular", "push/auth", "push/oci"},
+		"push/oci":    {"internal/imageindex"},
 	}
 	for _, room := range []string{"apk", "layers", "assemble", "push"} {
 		for file, imported := range imports(t, filepath.Join("..", room)) {

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -15,6 +13,7 @@ import (
 
 	"github.com/pyimg/pyimg/internal/patience"
 	"github.com/pyimg/pyimg/push/oci"
+	"github.com/pyimg/pyimg/push/remote"
 )
 
 const (
@@ -63,36 +62,36 @@ func (r Registry) attach(ctx context.Context, ref string, a Artifact, o Options)
 		return Attached{}, err
 	}
 	p := newPusher(r.Jobs, o.Progress)
-	t := &target{repo: s.repo, repository: s}
+	t := &target{repo: s.Repo, Repository: s}
 	for _, b := range blobs {
 		if err := p.blob(ctx, t, b, nil); err != nil {
 			return Attached{}, err
 		}
 	}
 	digest := m.Desc.Digest.String()
-	resp, err := s.putManifest(ctx, m, digest)
+	resp, err := s.PutManifest(ctx, m, digest)
 	if err != nil {
 		return Attached{}, err
 	}
-	out := Attached{Ref: s.repo.String() + "@" + digest, Digest: digest, Subject: subject}
+	out := Attached{Ref: s.Repo.String() + "@" + digest, Digest: digest, Subject: subject}
 	if resp.Header.Get("OCI-Subject") == "" {
 		out.Tag = referrersTag(subject.Digest)
-		err = s.listReferrer(ctx, out.Tag, m.Desc)
+		err = addReferrer(ctx, s, out.Tag, m.Desc)
 	}
 	return out, err
 }
 
 // subject opens a reference's repository and describes what it names.
-func (r Registry) subject(ctx context.Context, ref, actions string) (*repository, v1.Descriptor, error) {
+func (r Registry) subject(ctx context.Context, ref, actions string) (*remote.Repository, v1.Descriptor, error) {
 	parsed, err := r.parse(ref)
 	if err != nil {
 		return nil, v1.Descriptor{}, err
 	}
-	s, err := r.connect(ctx, parsed.Context(), actions)
+	s, err := r.openOne(ctx, parsed.Context(), actions)
 	if err != nil {
 		return nil, v1.Descriptor{}, err
 	}
-	desc, _, err := s.getManifest(ctx, identifier(parsed))
+	desc, _, err := s.Manifest(ctx, identifier(parsed))
 	return s, desc, err
 }
 
@@ -143,10 +142,4 @@ func (f File) blob(defaultType string) (oci.Blob, error) {
 		desc.MediaType = types.MediaType(defaultType)
 	}
 	return oci.Blob{Desc: desc, Open: f.Open}, err
-}
-
-// isMissing says whether a registry answered that something is not there, or that it does not know how to tell.
-func isMissing(err error) bool {
-	var e *Error
-	return errors.As(err, &e) && slices.Contains([]int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented}, e.Status)
 }

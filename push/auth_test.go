@@ -18,6 +18,7 @@ import (
 	"github.com/pyimg/pyimg/internal/imagetest"
 	"github.com/pyimg/pyimg/push"
 	"github.com/pyimg/pyimg/push/auth"
+	"github.com/pyimg/pyimg/push/remote"
 )
 
 const password = "correct-horse"
@@ -59,7 +60,7 @@ func TestRefusedCredentialsNameTheirSource(t *testing.T) {
 	r := anonymous()
 	r.Keychain = login(s.host())
 	_, err := r.Push(t.Context(), imagetest.Sample(t), []string{s.host() + "/a:1"}, push.Options{})
-	var pe *push.Error
+	var pe *remote.Error
 	if !errors.As(err, &pe) || !pe.Unauthorized() || pe.Credentials != "DOCKER_AUTH_CONFIG" {
 		t.Fatalf("Push = %v, want one that says DOCKER_AUTH_CONFIG was refused", err)
 	}
@@ -263,9 +264,9 @@ func TestNoDowngrade(t *testing.T) {
 
 func TestBrokenAuthFileIsAnAuthError(t *testing.T) {
 	t.Parallel()
-	r := push.Registry{Keychain: auth.Keychain(func(k string) string { return map[string]string{"DOCKER_AUTH_CONFIG": "{"}[k] })}
+	r := push.Registry{Client: remote.Client{Keychain: auth.Keychain(func(k string) string { return map[string]string{"DOCKER_AUTH_CONFIG": "{"}[k] })}}
 	_, err := r.Push(t.Context(), imagetest.Sample(t), []string{"127.0.0.1:1/a:1"}, push.Options{})
-	var pe *push.Error
+	var pe *remote.Error
 	if !errors.As(err, &pe) || !pe.Unauthorized() || !strings.Contains(err.Error(), "DOCKER_AUTH_CONFIG") {
 		t.Errorf("Push = %v, want an authentication error that names DOCKER_AUTH_CONFIG", err)
 	}

@@ -11,13 +11,12 @@
 //     refers to an image, and [Registry.Referrers] lists it.
 //   - [Registry.Get] reads. What it returns is lazy: layers are read when they are asked for. [Images] finds single images,
 //     on disk or in a registry.
-//   - Credentials (package auth finds them) go to the host that they belong to, and to the token server that this host
-//     names, never along a redirect, and over plain http only where that was asked for.
 //
-// Package oci has what images are made of, package disk keeps them in layouts and archives.
+// Package oci has what images are made of, package disk keeps them in layouts and archives, package remote speaks with a
+// registry, and package auth finds the credentials for it.
 //
 // Whatever passes through is hashed on its way: a manifest, config or layer whose bytes are not those of its digest is an
-// error, wherever it came from. Nothing holds a layer in memory. Errors are [*Error] where a registry or a network was
+// error, wherever it came from. Nothing holds a layer in memory. Errors are [*remote.Error] where a registry or a network was
 // involved; they say what was being done, to what, what was answered and which credentials were used, never the
 // credentials themselves. A cancelled context ends every call within a second.
 package push

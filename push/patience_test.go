@@ -19,6 +19,7 @@ import (
 	"github.com/pyimg/pyimg/internal/fixture"
 	"github.com/pyimg/pyimg/internal/patience"
 	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/push/remote"
 )
 
 // faulty is a wire on which the requests that fault knows get its answer.
@@ -111,7 +112,7 @@ func TestWaitingEnds(t *testing.T) {
 					client.Transport = w
 					began := time.Now()
 					err := readAll(t, client, host+"/a:1")
-					var pe *push.Error
+					var pe *remote.Error
 					if took := time.Since(began); took > 17*time.Second || !errors.As(err, &pe) || pe.Unauthorized() {
 						t.Errorf("ends after %v with %v, want an Error within 17 s", took, err)
 					}

@@ -15,6 +15,7 @@ import (
 	"github.com/pyimg/pyimg/internal/fixture"
 	"github.com/pyimg/pyimg/internal/imagetest"
 	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/push/remote"
 )
 
 // bubble runs a test in fake time, and lets what it gave up end.
@@ -163,7 +164,7 @@ func TestProxyThatTakesNothing(t *testing.T) {
 		reg := fixture.NewRegistry()
 		reg.MaxBody = 10
 		_, err := through(&wire{handler: reg}).Push(t.Context(), idx, []string{host + "/a:1"}, push.Options{})
-		var pe *push.Error
+		var pe *remote.Error
 		if !errors.As(err, &pe) || pe.Status != http.StatusRequestEntityTooLarge {
 			t.Errorf("Push = %v, want an Error with status 413", err)
 		}

@@ -6,13 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -20,23 +17,13 @@ import (
 
 	"github.com/pyimg/pyimg/internal/patience"
 	"github.com/pyimg/pyimg/push/oci"
+	"github.com/pyimg/pyimg/push/remote"
 )
 
-// A Registry is how registries are reached. The zero value works. The host stands in each reference.
+// A Registry is how images are pushed and read. The zero value works.
 type Registry struct {
-	Keychain      authn.Keychain    // nil means auth.Keychain(os.Getenv)
-	Transport     http.RoundTripper // nil means one that honours the proxies of the environment, and CAFile
-	CAFile        string            // of certificates in PEM form that are trusted beside the system's
-	Insecure      bool              // plain http is allowed where https does not answer; to this machine it always is
-	InsecureHosts []string          // the same, to these: HOST or HOST:PORT, as in references
-	Jobs          int               // concurrent uploads over all platforms and repositories; 0 means 4
-	Tries         int               // how often one request or upload is tried; 0 means 6
-	Backoff       time.Duration     // the first wait between tries, doubled each time; 0 means 500 ms
-	Stall         time.Duration     // how long nothing may move on a request; 0 means 30 s, and less where an answer is small
-
-	// Notice is told of the first failure of something that is tried again, with the wait before the next try. nil: nobody
-	// is told. Calls may be concurrent.
-	Notice func(host string, cause error, wait time.Duration)
+	remote.Client
+	Jobs int // concurrent uploads over all platforms and repositories; 0 means 4
 }
 
 const defaultJobs = 4
@@ -121,7 +108,7 @@ func (s *Session) push(ctx context.Context, idx v1.ImageIndex) (Result, error) {
 			return Result{}, err
 		}
 	}
-	return p.result(g, s), nil
+	return p.result(g, s.wanted, s.connection.Answered()), nil
 }
 
 // Describe is the result of an image that was not pushed: digests and sizes.
@@ -130,7 +117,7 @@ func Describe(idx v1.ImageIndex) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	return newPusher(0, nil).result(g, &Session{}), nil
+	return newPusher(0, nil).result(g, nil, 0), nil
 }
 
 // A pusher is one push under way.
@@ -192,7 +179,7 @@ func (p *pusher) learn(ctx context.Context, g *oci.Graph, targets []*target) err
 
 // know notes what a manifest of the repository names: a registry takes a manifest only with all of that there.
 func (p *pusher) know(ctx context.Context, t *target, digest string) {
-	desc, raw, err := t.getManifest(ctx, digest)
+	desc, raw, err := t.Manifest(ctx, digest)
 	if err != nil {
 		return
 	}
@@ -205,7 +192,7 @@ func (p *pusher) know(ctx context.Context, t *target, digest string) {
 	group.SetLimit(maxAsking)
 	for i, c := range children {
 		group.Go(func() error {
-			if _, raw, err := t.getManifest(ctx, c.Digest.String()); err == nil {
+			if _, raw, err := t.Manifest(ctx, c.Digest.String()); err == nil {
 				found[i], _ = references(c.MediaType, raw)
 			}
 			return nil
@@ -323,7 +310,7 @@ func (p *pusher) blob(ctx context.Context, t *target, b oci.Blob, earlier []*tar
 		}
 		err := in(ctx, p.sending, func() (err error) {
 			task := p.start(b)
-			mounted, err = t.upload(ctx, b, from, task)
+			mounted, err = t.Upload(ctx, b, from, task)
 			task.Done(err)
 			return err
 		})
@@ -356,11 +343,11 @@ func (t *target) find(ctx context.Context, digest v1.Hash) (there bool, from str
 	group, gctx := errgroup.WithContext(ctx)
 	for i, s := range t.sources {
 		group.Go(func() error {
-			has[i], _ = t.hasBlob(gctx, s, digest)
+			has[i], _ = t.HasBlob(gctx, s, digest)
 			return nil
 		})
 	}
-	there, err = t.hasBlob(ctx, t.repo, digest)
+	there, err = t.HasBlob(ctx, t.repo, digest)
 	_ = group.Wait()
 	if i := slices.Index(has, true); i >= 0 {
 		from = t.sources[i].RepositoryStr()
@@ -381,7 +368,7 @@ func (p *pusher) manifests(ctx context.Context, g *oci.Graph, targets []*target)
 					continue
 				}
 				group.Go(func() error {
-					_, err := t.putManifest(ctx, m, m.Desc.Digest.String())
+					_, err := t.PutManifest(ctx, m, m.Desc.Digest.String())
 					return err
 				})
 			}
@@ -401,10 +388,10 @@ func (p *pusher) tags(ctx context.Context, g *oci.Graph, targets []*target) erro
 			if w.tag == "" {
 				continue
 			}
-			_, err := t.putManifest(ctx, g.Root, w.tag)
+			_, err := t.PutManifest(ctx, g.Root, w.tag)
 			if lacksBlob(err) && len(moved) == 0 && forget(targets) {
 				if err = p.contents(ctx, g, targets); err == nil {
-					_, err = t.putManifest(ctx, g.Root, w.tag)
+					_, err = t.PutManifest(ctx, g.Root, w.tag)
 				}
 			}
 			if err != nil {
@@ -445,14 +432,13 @@ func putBack(ctx context.Context, moved []move, cause error) error {
 // undo lets a tag name what it did before. Many registries cannot delete a tag that is new.
 func (m move) undo(ctx context.Context) error {
 	if m.before == "" {
-		_, err := m.t.do(ctx, http.MethodDelete, m.t.url("manifests", m.w.tag), nil, nil, http.StatusAccepted)
-		return err
+		return m.t.Untag(ctx, m.w.tag)
 	}
-	desc, raw, err := m.t.getManifest(ctx, m.before)
+	desc, raw, err := m.t.Manifest(ctx, m.before)
 	if err != nil {
 		return err
 	}
-	_, err = m.t.putManifest(ctx, oci.Manifest{Desc: desc, Raw: raw}, m.w.tag)
+	_, err = m.t.PutManifest(ctx, oci.Manifest{Desc: desc, Raw: raw}, m.w.tag)
 	return err
 }
 
@@ -471,20 +457,20 @@ func (p *pusher) verify(ctx context.Context, g *oci.Graph, targets []*target) er
 
 func (p *pusher) verifyOne(ctx context.Context, t *target, w wanted, root string) error {
 	asked := cmp.Or(w.tag, root)
-	now, err := t.headManifest(ctx, asked)
+	now, err := t.DigestOf(ctx, asked)
 	if err != nil || now == root {
 		return err
 	}
 	if now == "" { // an answer to GET can say why
 		var desc v1.Descriptor
-		if desc, _, err = t.getManifest(ctx, asked); err != nil {
+		if desc, _, err = t.Manifest(ctx, asked); err != nil {
 			return err
 		}
 		now = desc.Digest.String()
 	}
 	if now != root && w.tag != "" {
-		if _, _, err := t.getManifest(ctx, root); err != nil {
-			return t.fail("verifying what was pushed", fmt.Errorf("the registry took %s and now says that %q is %s, and: %w", root, w.tag, now, err))
+		if _, _, err := t.Manifest(ctx, root); err != nil {
+			return t.Fail("verifying what was pushed", fmt.Errorf("the registry took %s and now says that %q is %s, and: %w", root, w.tag, now, err))
 		}
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -505,7 +491,7 @@ type silent struct{}
 func (silent) Add(int64)  {}
 func (silent) Done(error) {}
 
-func (p *pusher) result(g *oci.Graph, s *Session) Result {
+func (p *pusher) result(g *oci.Graph, refs []wanted, requests int64) Result {
 	slices.Sort(p.overtaken)
 	res := Result{
 		Digest:    g.Root.Desc.Digest.String(),
@@ -514,9 +500,9 @@ func (p *pusher) result(g *oci.Graph, s *Session) Result {
 		Platforms: g.Platforms,
 		Overtaken: p.overtaken,
 		BlobsSent: p.sent, BytesSent: p.sentBytes, BlobsMounted: p.mounted, BlobsPresent: p.present,
-		Requests: s.answered.Load(),
+		Requests: requests,
 	}
-	for _, w := range s.wanted {
+	for _, w := range refs {
 		res.Refs = append(res.Refs, w.String(res.Digest))
 	}
 	return res

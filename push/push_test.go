@@ -19,6 +19,7 @@ import (
 	"github.com/pyimg/pyimg/internal/imagetest"
 	"github.com/pyimg/pyimg/push"
 	"github.com/pyimg/pyimg/push/oci"
+	"github.com/pyimg/pyimg/push/remote"
 )
 
 func TestPushOrder(t *testing.T) {
@@ -189,7 +190,7 @@ func TestNoTagMovesOnFailure(t *testing.T) {
 				return which(r)
 			})
 			_, err := anonymous().Push(t.Context(), imagetest.Sample(t), []string{good.host() + "/a:1", bad.host() + "/a:1"}, push.Options{})
-			var pe *push.Error
+			var pe *remote.Error
 			if !errors.As(err, &pe) || pe.Status != 500 || pe.Host != bad.host() {
 				t.Errorf("Push = %v, want an Error with status 500 of %s", err, bad.host())
 			}
@@ -360,7 +361,7 @@ func TestErrorNamesWhatWasDone(t *testing.T) {
 		return true
 	})
 	_, err := anonymous().Push(t.Context(), imagetest.Sample(t), []string{s.host() + "/a/b:1"}, push.Options{})
-	var pe *push.Error
+	var pe *remote.Error
 	if !errors.As(err, &pe) || !pe.Unauthorized() {
 		t.Fatalf("Push = %v, want an Error for the lack of rights", err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/pyimg/pyimg/internal/fixture"
 	"github.com/pyimg/pyimg/internal/imagetest"
 	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/push/remote"
 )
 
 func TestCAFile(t *testing.T) {
@@ -109,7 +110,7 @@ func TestReadyTellsOfAWrongPassword(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer session.Close()
-	var pe *push.Error
+	var pe *remote.Error
 	if err := session.Ready(t.Context()); !errors.As(err, &pe) || !pe.Unauthorized() {
 		t.Errorf("Ready = %v, want an authentication error", err)
 	}

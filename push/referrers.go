@@ -18,6 +18,7 @@ import (
 
 	"github.com/pyimg/pyimg/internal/patience"
 	"github.com/pyimg/pyimg/push/oci"
+	"github.com/pyimg/pyimg/push/remote"
 )
 
 const (
@@ -40,11 +41,11 @@ const (
 // referrersTag is where what is attached is listed without the API. See the OCI distribution-spec, "Referrers Tag Schema".
 func referrersTag(h v1.Hash) string { return h.Algorithm + "-" + h.Hex }
 
-// listReferrer adds an entry to the list under a tag. Registries have no lock for that, and few obey If-Match, so that
+// addReferrer adds an entry to the list under a tag. Registries have no lock for that, and few obey If-Match, so that
 // processes which do this at once overwrite each other. Each one therefore watches the list until no other write can be on its way
 // any more. It adds its entry again where another process overwrote it, with the entries that it saw the others add.
-func (s *repository) listReferrer(ctx context.Context, tag string, entry v1.Descriptor) error {
-	l := &referrers{repository: s, tag: tag, entry: entry, adding: []v1.Descriptor{entry}}
+func addReferrer(ctx context.Context, s *remote.Repository, tag string, entry v1.Descriptor) error {
+	l := &referrers{Repository: s, tag: tag, entry: entry, adding: []v1.Descriptor{entry}}
 	var lost error
 	for round := range maxRounds {
 		// By chance: those that collided shall not collide again.
@@ -68,19 +69,19 @@ func (s *repository) listReferrer(ctx context.Context, tag string, entry v1.Desc
 	if lost == nil {
 		lost = errors.New("other processes change the list all the time; try again")
 	}
-	return s.fail(fmt.Sprintf("listing %q under tag %q", entry.Digest, tag), lost)
+	return s.Fail(fmt.Sprintf("listing %q under tag %q", entry.Digest, tag), lost)
 }
 
 // mayPass says whether a list that could not be written may be writable when it has been read again.
 func mayPass(err error) bool {
-	var e *Error
+	var e *remote.Error
 	return errors.As(err, &e) && (e.Status == http.StatusPreconditionFailed || e.Status == http.StatusConflict ||
 		patience.TemporaryStatus(e.Status) || patience.Temporary(e.Err))
 }
 
 // referrers is the list under a tag while an entry is being added.
 type referrers struct {
-	*repository
+	*remote.Repository
 	tag   string
 	entry v1.Descriptor
 
@@ -91,7 +92,7 @@ type referrers struct {
 
 // read reads the list and notes what others added.
 func (l *referrers) read(ctx context.Context) (*v1.IndexManifest, string, error) {
-	list, etag, err := l.taggedReferrers(ctx, l.tag)
+	list, etag, err := taggedReferrers(ctx, l.Repository, l.tag)
 	if err != nil {
 		return nil, "", err
 	}
@@ -130,7 +131,7 @@ func (l *referrers) add(ctx context.Context) (wrote bool, err error) {
 	if etag != "" {
 		h.Set("If-Match", etag)
 	}
-	_, err = l.putManifestIf(patience.Policy{Tries: 1}.Start().Context(ctx), m, l.tag, h)
+	_, err = l.PutManifestIf(patience.Policy{Tries: 1}.Start().Context(ctx), m, l.tag, h)
 	l.took = max(l.took, time.Since(began))
 	return true, err
 }
@@ -159,10 +160,10 @@ func lists(ds []v1.Descriptor, entry v1.Descriptor) bool {
 }
 
 // taggedReferrers reads the list under a tag, with its ETag if the registry gives one; an empty list where there is none.
-func (s *repository) taggedReferrers(ctx context.Context, tag string) (list *v1.IndexManifest, etag string, err error) {
-	desc, raw, etag, err := s.get(ctx, s.url("manifests", tag))
-	err = s.fail(fmt.Sprintf("reading the list of what is attached, tag %q", tag), err)
-	if isMissing(err) {
+func taggedReferrers(ctx context.Context, s *remote.Repository, tag string) (list *v1.IndexManifest, etag string, err error) {
+	desc, raw, etag, err := s.Get(ctx, "manifests", tag)
+	err = s.Fail(fmt.Sprintf("reading the list of what is attached, tag %q", tag), err)
+	if remote.IsMissing(err) {
 		return &v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{}}, "", nil
 	}
 	if err != nil {
@@ -172,7 +173,7 @@ func (s *repository) taggedReferrers(ctx context.Context, tag string) (list *v1.
 	if err == nil && !desc.MediaType.IsIndex() {
 		err = fmt.Errorf("it is of media type %q, not an index", desc.MediaType)
 	}
-	return list, etag, s.fail(fmt.Sprintf("reading the list of what is attached, tag %q", tag), err)
+	return list, etag, s.Fail(fmt.Sprintf("reading the list of what is attached, tag %q", tag), err)
 }
 
 // Referrers lists what is attached to the image that ref names, and describes that image. artifactType, where it is not
@@ -187,8 +188,8 @@ func (r Registry) Referrers(ctx context.Context, ref, artifactType string) (subj
 		if err != nil {
 			return listing{}, err
 		}
-		list, err := s.referrers(ctx, subject.Digest)
-		s.describe(ctx, list)
+		list, err := listReferrers(ctx, s, subject.Digest)
+		describe(ctx, s, list)
 		return listing{subject, list}, err
 	})
 	for _, d := range out.list {
@@ -199,11 +200,11 @@ func (r Registry) Referrers(ctx context.Context, ref, artifactType string) (subj
 	return out.subject, list, err
 }
 
-func (s *repository) referrers(ctx context.Context, subject v1.Hash) ([]v1.Descriptor, error) {
-	_, raw, _, err := s.get(ctx, s.url("referrers", subject.String()))
-	err = s.fail(fmt.Sprintf("asking what is attached to %q", subject), err)
-	if isMissing(err) {
-		list, _, err := s.taggedReferrers(ctx, referrersTag(subject))
+func listReferrers(ctx context.Context, s *remote.Repository, subject v1.Hash) ([]v1.Descriptor, error) {
+	_, raw, _, err := s.Get(ctx, "referrers", subject.String())
+	err = s.Fail(fmt.Sprintf("asking what is attached to %q", subject), err)
+	if remote.IsMissing(err) {
+		list, _, err := taggedReferrers(ctx, s, referrersTag(subject))
 		if err != nil {
 			return nil, err
 		}
@@ -214,14 +215,14 @@ func (s *repository) referrers(ctx context.Context, subject v1.Hash) ([]v1.Descr
 	}
 	list, err := v1.ParseIndexManifest(bytes.NewReader(raw))
 	if err != nil {
-		return nil, s.fail(fmt.Sprintf("reading what is attached to %q", subject), err)
+		return nil, s.Fail(fmt.Sprintf("reading what is attached to %q", subject), err)
 	}
 	return list.Manifests, nil
 }
 
 // describe fills in the artifact types that a list lacks, or has as that of the empty config, from the manifests: some tools
 // write such lists. What cannot be read stays as it is.
-func (s *repository) describe(ctx context.Context, list []v1.Descriptor) {
+func describe(ctx context.Context, s *remote.Repository, list []v1.Descriptor) {
 	var group errgroup.Group
 	group.SetLimit(maxAsking)
 	asked := 0
@@ -229,7 +230,7 @@ func (s *repository) describe(ctx context.Context, list []v1.Descriptor) {
 		if d := &list[i]; (d.ArtifactType == "" || d.ArtifactType == emptyType) && asked < maxDescribed {
 			asked++
 			group.Go(func() error {
-				if _, raw, err := s.getManifest(ctx, d.Digest.String()); err == nil {
+				if _, raw, err := s.Manifest(ctx, d.Digest.String()); err == nil {
 					d.ArtifactType = artifactType(raw, d.ArtifactType)
 				}
 				return nil

@@ -14,10 +14,8 @@ import (
 // CheckRefs reports all references that could not be pushed to with these options, before anything is done for them.
 func (r Registry) CheckRefs(refs []string, o Options) error {
 	var faults []error
-	if r.CAFile != "" {
-		if _, err := trusting(r.CAFile); err != nil {
-			faults = append(faults, err)
-		}
+	if err := r.Check(); err != nil {
+		faults = append(faults, err)
 	}
 	if len(refs) == 0 && (o.ByDigest || len(o.MountFrom) > 0) {
 		faults = append(faults, errors.New("pushing by digest or with blobs mounted: no reference to push to is given"))
@@ -120,7 +118,7 @@ func (r Registry) parse(s string) (name.Reference, error) {
 		return nil, errors.New("a reference holds no user and password (log in instead)") // and is not repeated here
 	}
 	ref, err := name.ParseReference(s)
-	if err == nil && r.insecure(ref.Context().RegistryStr()) {
+	if err == nil && r.PlainHTTP(ref.Context().RegistryStr()) {
 		ref, err = name.ParseReference(s, name.Insecure)
 	}
 	if err != nil {

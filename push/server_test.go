@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/registry"
 
 	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/push/remote"
 )
 
 // A server is a registry on loopback that remembers what it was asked and can be told to answer otherwise.
@@ -99,5 +100,5 @@ func count(lines []string, prefix string) int {
 
 // anonymous knows nothing of the machine that the test runs on, and is quick to give up.
 func anonymous() push.Registry {
-	return push.Registry{Keychain: authn.NewMultiKeychain(), Backoff: time.Millisecond}
+	return push.Registry{Client: remote.Client{Keychain: authn.NewMultiKeychain(), Backoff: time.Millisecond}}
 }

@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/pyimg/pyimg/push/remote"
 )
 
 // maxAsking is how many small requests go to registries at once. Uploads have a limit of their own.
@@ -19,12 +20,12 @@ const maxAsking = 16
 // A Session is a push whose image may still be in the making: it logs in, and asks what the references name now, from
 // [Registry.Begin] on. [Session.Push] ends it; where that is not called, [Session.Close] does.
 type Session struct {
-	registry Registry
-	options  Options
-	wanted   []wanted
-	targets  []*target
-	answered atomic.Int64
-	close    context.CancelFunc
+	registry   Registry
+	options    Options
+	wanted     []wanted
+	targets    []*target
+	connection *remote.Connection
+	close      context.CancelFunc
 }
 
 // A target is a repository to push to.
@@ -33,10 +34,10 @@ type target struct {
 	wanted  []wanted
 	sources []name.Repository // to mount from
 
-	ready       chan struct{} // closed when what follows is set
-	err         error
-	*repository                   // nil where err is not
-	tags        map[string]string // what each tag names now: a digest, or ""
+	ready              chan struct{} // closed when what follows is set
+	err                error
+	*remote.Repository                   // nil where err is not
+	tags               map[string]string // what each tag names now: a digest, or ""
 
 	known map[v1.Hash]bool // blobs and manifests that are there for sure
 }
@@ -52,21 +53,22 @@ func (r Registry) Begin(ctx context.Context, refs []string, o Options) (*Session
 		return nil, err
 	}
 	s := &Session{registry: r, options: o, wanted: wanted}
-	transport, err := r.transport(&s.answered)
-	if err != nil {
+	if s.connection, err = r.Connect(); err != nil {
 		return nil, err
 	}
 	if err := s.group(); err != nil {
 		return nil, err
 	}
 	ctx, s.close = context.WithCancel(ctx)
-	greetings := greetOnce(ctx, s.targets, transport)
+	for _, t := range s.targets {
+		s.connection.Greet(ctx, t.repo.Registry)
+	}
 	for _, t := range s.targets {
 		go func() {
-			t.err = s.prepare(ctx, t, greetings[t.repo.RegistryStr()], transport)
+			t.err = s.prepare(ctx, t)
 			close(t.ready)
 			if t.err == nil {
-				t.login.keep(ctx)
+				t.KeepToken(ctx)
 			}
 		}()
 	}
@@ -123,31 +125,9 @@ func (s *Session) group() error {
 	return nil
 }
 
-// greetOnce greets each registry once. What it returns for one waits for the answer.
-func greetOnce(ctx context.Context, targets []*target, inner retrying) map[string]func() (greeting, error) {
-	once := map[string]func() (greeting, error){}
-	for _, t := range targets {
-		if once[t.repo.RegistryStr()] != nil {
-			continue
-		}
-		var g greeting
-		var err error
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			g, err = greet(ctx, t.repo.Registry, inner)
-		}()
-		once[t.repo.RegistryStr()] = func() (greeting, error) {
-			<-done // greet ends with ctx
-			return g, err
-		}
-	}
-	return once
-}
-
 // prepare logs in to a repository and asks what its tags name.
-func (s *Session) prepare(ctx context.Context, t *target, greet func() (greeting, error), inner retrying) (err error) {
-	if t.repository, err = s.registry.open(ctx, t.repo, greet, inner, "push,pull", s.readable(t)); err != nil {
+func (s *Session) prepare(ctx context.Context, t *target) (err error) {
+	if t.Repository, err = s.connection.Open(ctx, t.repo, "push,pull", s.readable(t)); err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
@@ -156,10 +136,9 @@ func (s *Session) prepare(ctx context.Context, t *target, greet func() (greeting
 	for _, w := range t.wanted {
 		group.Go(func() error {
 			if w.tag == "" { // what is there is asked when the digest is known; the token can be had now
-				_, err := t.login.authorization(ctx, "")
-				return t.fail("logging in", err)
+				return t.LogIn(ctx)
 			}
-			digest, err := t.headManifest(ctx, w.tag)
+			digest, err := t.DigestOf(ctx, w.tag)
 			mu.Lock()
 			defer mu.Unlock()
 			t.tags[w.tag] = digest
@@ -195,7 +174,7 @@ func (s *Session) behind(ctx context.Context, root v1.Hash) ([]*target, error) {
 			now := t.tags[w.tag]
 			if w.tag == "" {
 				var err error
-				if now, err = t.headManifest(ctx, root.String()); err != nil {
+				if now, err = t.DigestOf(ctx, root.String()); err != nil {
 					return nil, err
 				}
 			}

@@ -19,6 +19,7 @@ import (
 	"github.com/pyimg/pyimg/internal/fixture"
 	"github.com/pyimg/pyimg/internal/imagetest"
 	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/push/remote"
 )
 
 // storm gives one request in twenty a fault. Which one depends on the seed and on how often the same was asked, not on
@@ -133,7 +134,7 @@ func raceDetector() bool {
 // checkEnd holds the tags against what the push said.
 func checkEnd(t *testing.T, seed int, reg *fixture.Registry, err error, old, fresh string) {
 	t.Helper()
-	var pe *push.Error
+	var pe *remote.Error
 	if err != nil && !errors.As(err, &pe) {
 		t.Errorf("seed %d: Push = %v, want an Error", seed, err)
 	}
@@ -149,6 +150,6 @@ func checkEnd(t *testing.T, seed int, reg *fixture.Registry, err error, old, fre
 }
 
 // atTag says whether an error came when a tag was put, or after: the answer may be what was lost.
-func atTag(err *push.Error) bool {
+func atTag(err *remote.Error) bool {
 	return err != nil && (err.Op == `pushing manifest "1"` || strings.HasPrefix(err.Op, "asking for manifest") || strings.HasPrefix(err.Op, "reading manifest") || strings.HasPrefix(err.Op, "verifying"))
 }

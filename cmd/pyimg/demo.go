@@ -25,6 +25,7 @@ import (
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/push"
 	"github.com/pyimg/pyimg/push/disk"
+	"github.com/pyimg/pyimg/push/remote"
 )
 
 const demoSpec = `alpine:
@@ -189,7 +190,9 @@ func (d *demo) index(ctx context.Context) (v1.ImageIndex, error) {
 }
 
 // demoRegistry asks without credentials, so that the logins of the user's docker and podman are not read.
-func demoRegistry() push.Registry { return push.Registry{Keychain: authn.NewMultiKeychain()} }
+func demoRegistry() push.Registry {
+	return push.Registry{Client: remote.Client{Keychain: authn.NewMultiKeychain()}}
+}
 
 func (d *demo) push(ctx context.Context) (string, error) {
 	index, err := d.index(ctx)

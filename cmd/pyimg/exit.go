@@ -16,9 +16,9 @@ import (
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/layers"
-	"github.com/pyimg/pyimg/push"
 	"github.com/pyimg/pyimg/push/auth"
 	"github.com/pyimg/pyimg/push/oci"
+	"github.com/pyimg/pyimg/push/remote"
 )
 
 // The exit codes that the README documents.
@@ -58,7 +58,7 @@ func exitCode(err error) int {
 	var file *oci.DamageError
 	var fault *bundle.FaultError
 	var base *bundle.BaseError
-	var registry *push.Error
+	var registry *remote.Error
 	var credential *auth.Error
 	var source *fetch.Error
 	switch {

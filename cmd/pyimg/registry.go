@@ -13,6 +13,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/internal/progress"
 	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/push/remote"
 )
 
 // registryFlags are the flags of the commands that talk to registries.
@@ -25,7 +26,7 @@ func progressFlag() cli.Flag {
 }
 
 func (p program) registry(c *cli.Context) push.Registry {
-	return push.Registry{Keychain: p.keychain(c), CAFile: c.String("ca-file"), InsecureHosts: c.StringSlice("insecure"), Notice: p.notice(c)}
+	return push.Registry{Client: remote.Client{Keychain: p.keychain(c), CAFile: c.String("ca-file"), InsecureHosts: c.StringSlice("insecure"), Notice: p.notice(c)}}
 }
 
 // images are where a runtime may be taken out of. Offline they are those on disk.

@@ -42,7 +42,7 @@ func TestGivesUpInTime(t *testing.T) {
 		least, most time.Duration
 	}{
 		"refused at once":     {patience.Policy{}, errRefused, 0, 6, 7750 * time.Millisecond, 15500 * time.Millisecond},
-		"silent for 5 s each": {patience.Policy{}, &patience.StallError{After: 5 * time.Second}, 5 * time.Second, 3, 15 * time.Second, 17 * time.Second},
+		"silent for 6 s each": {patience.Policy{}, &patience.StallError{After: 6 * time.Second}, 6 * time.Second, 3, 18 * time.Second, 20 * time.Second},
 		"one try":             {patience.Policy{Tries: 1}, errRefused, 0, 1, 0, 0},
 		"two tries":           {patience.Policy{Tries: 2, First: time.Second}, errRefused, 0, 2, 500 * time.Millisecond, time.Second},
 		"a longer limit":      {patience.Policy{Limit: 90 * time.Second}, &patience.StallError{After: 30 * time.Second}, 30 * time.Second, 3, 90 * time.Second, 92 * time.Second},

@@ -1,4 +1,4 @@
-package push
+package remote
 
 import (
 	"context"
@@ -336,13 +336,13 @@ func (l *login) basicRequest(ctx context.Context, realm *url.URL) (*http.Request
 
 // ask sends a request to the token server. An answer that breaks off is asked for again.
 func (l *login) ask(ctx context.Context, request func(context.Context, *url.URL) (*http.Request, error), realm *url.URL) (token, error) {
-	client := http.Client{Transport: onlyTo{l.inner, realm, l.who.Basic()}, CheckRedirect: checkRedirect}
+	Client := http.Client{Transport: onlyTo{l.inner, realm, l.who.Basic()}, CheckRedirect: checkRedirect}
 	return whole(ctx, l.policy, realm.Host, func(ctx context.Context) (token, error) {
 		req, err := request(ctx, realm)
 		if err != nil {
 			return token{}, err
 		}
-		return l.answer(client.Do(req))
+		return l.answer(Client.Do(req))
 	})
 }
 

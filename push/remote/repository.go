@@ -1,4 +1,4 @@
-package push
+package remote
 
 import (
 	"bytes"
@@ -8,13 +8,11 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"sync/atomic"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/pyimg/pyimg/internal/patience"
@@ -22,42 +20,14 @@ import (
 	"github.com/pyimg/pyimg/push/oci"
 )
 
-// A repository speaks the distribution protocol. See the OCI distribution specification.
-type repository struct {
-	repo   name.Repository
+// A Repository is one repository of a registry. See the OCI distribution specification. Safe for concurrent use.
+type Repository struct {
+	Repo   name.Repository
 	login  *login
 	client *http.Client
 	policy patience.Policy
 	who    auth.Credential
 	chunk  atomic.Int64 // in bytes: what is sent at once, since more was refused; 0 is no limit
-}
-
-// credentials finds those for a repository, and where they came from.
-func (r Registry) credentials(ctx context.Context, repo name.Repository) (auth.Credential, error) {
-	keys := r.Keychain
-	if keys == nil {
-		keys = auth.Keychain(os.Getenv)
-	}
-	who, err := auth.Find(ctx, keys, repo)
-	return who, newError("finding credentials", repo.Name(), repo.RegistryStr(), auth.Credential{}, err)
-}
-
-// open readies a repository for requests of a kind, "pull" or "push,pull", and for reading the repositories to mount from.
-func (r Registry) open(ctx context.Context, repo name.Repository, greet func() (greeting, error), inner retrying, actions string, from []name.Repository) (*repository, error) {
-	who, err := r.credentials(ctx, repo)
-	if err != nil {
-		return nil, err
-	}
-	g, err := greet()
-	if err != nil {
-		return nil, newError("logging in", repo.Name(), repo.RegistryStr(), who, err)
-	}
-	scopes := []string{repo.Scope(actions)}
-	for _, f := range from {
-		scopes = append(scopes, f.Scope(transport.PullScope))
-	}
-	l := newLogin(g, repo.Registry, who, inner, r.policy(), scopes)
-	return &repository{repo: repo, login: l, client: &http.Client{Transport: l, CheckRedirect: checkRedirect}, policy: r.policy(), who: who}, nil
 }
 
 // maxRedirects is that of net/http.
@@ -75,24 +45,25 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
-func (s *repository) fail(op string, err error) error {
+// Fail says what was being done when err came: it makes an [*Error] of it. nil stays nil.
+func (s *Repository) Fail(op string, err error) error {
 	who := s.who
 	if token := s.login.seen.Load(); token != nil && who.RegistryToken == "" {
 		who.RegistryToken = *token
 	}
-	return newError(op, s.repo.Name(), s.repo.RegistryStr(), who, err)
+	return newError(op, s.Repo.Name(), s.Repo.RegistryStr(), who, err)
 }
 
-func (s *repository) url(kind, what string) string { return s.urlOf(s.repo, kind, what) }
+func (s *Repository) url(kind, what string) string { return s.urlOf(s.Repo, kind, what) }
 
 // urlOf is that of a thing in a repository of the same registry.
-func (s *repository) urlOf(repo name.Repository, kind, what string) string {
+func (s *Repository) urlOf(repo name.Repository, kind, what string) string {
 	u := url.URL{Scheme: s.login.scheme, Host: repo.RegistryStr(), Path: "/v2/" + repo.RepositoryStr() + "/" + kind + "/" + what}
 	return u.String()
 }
 
 // do sends a request without a body and gives the answer, whose body is closed, if its status is among those wanted.
-func (s *repository) do(ctx context.Context, method, url string, h http.Header, body io.Reader, want ...int) (*http.Response, error) {
+func (s *Repository) do(ctx context.Context, method, url string, h http.Header, body io.Reader, want ...int) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, url, body)
 	if err != nil {
 		return nil, err
@@ -104,7 +75,7 @@ func (s *repository) do(ctx context.Context, method, url string, h http.Header, 
 }
 
 // answer sends a request and reads its answer to the end.
-func (s *repository) answer(req *http.Request, want ...int) (*http.Response, error) {
+func (s *Repository) answer(req *http.Request, want ...int) (*http.Response, error) {
 	resp, err := s.client.Do(req)
 	if err != nil {
 		return nil, err
@@ -121,7 +92,7 @@ func (s *repository) answer(req *http.Request, want ...int) (*http.Response, err
 
 // head asks for something that may be missing. A registry that refuses to tell is taken for one that lacks it: its answer
 // to the write that follows has a body, which says why.
-func (s *repository) head(ctx context.Context, url string, h http.Header) (*http.Response, bool, error) {
+func (s *Repository) head(ctx context.Context, url string, h http.Header) (*http.Response, bool, error) {
 	resp, err := s.do(ctx, http.MethodHead, url, h, nil, http.StatusOK, http.StatusNotFound,
 		http.StatusUnauthorized, http.StatusForbidden, http.StatusMethodNotAllowed)
 	if err != nil {
@@ -137,11 +108,20 @@ func accepted() http.Header {
 	}, ", ")}}
 }
 
-// headManifest gives the digest that a tag or digest names, or "".
-func (s *repository) headManifest(ctx context.Context, identifier string) (string, error) {
+// LogIn has a token fetched where the registry wants one, and so shows whether the credentials are good.
+func (s *Repository) LogIn(ctx context.Context) error {
+	_, err := s.login.authorization(ctx, "")
+	return s.Fail("logging in", err)
+}
+
+// KeepToken renews the token each time that it is about to end, until ctx ends.
+func (s *Repository) KeepToken(ctx context.Context) { s.login.keep(ctx) }
+
+// DigestOf is the digest that a tag or digest names, "" where there is no such manifest.
+func (s *Repository) DigestOf(ctx context.Context, identifier string) (string, error) {
 	resp, there, err := s.head(ctx, s.url("manifests", identifier), accepted())
 	if err != nil {
-		return "", s.fail(fmt.Sprintf("asking for manifest %q", identifier), err)
+		return "", s.Fail(fmt.Sprintf("asking for manifest %q", identifier), err)
 	}
 	if !there {
 		return "", nil
@@ -149,22 +129,24 @@ func (s *repository) headManifest(ctx context.Context, identifier string) (strin
 	if digest := resp.Header.Get("Docker-Content-Digest"); digest != "" {
 		return digest, nil
 	}
-	desc, _, err := s.getManifest(ctx, identifier) // a registry that leaves the header out, as the specification allows
+	desc, _, err := s.Manifest(ctx, identifier) // a registry that leaves the header out, as the specification allows
 	return desc.Digest.String(), err
 }
 
-// getManifest reads a manifest. Named by its digest, it is checked against it.
-func (s *repository) getManifest(ctx context.Context, identifier string) (v1.Descriptor, []byte, error) {
-	desc, raw, _, err := s.get(ctx, s.url("manifests", identifier))
+// Manifest reads a manifest by its tag or digest. Named by its digest, it is checked against it.
+func (s *Repository) Manifest(ctx context.Context, identifier string) (v1.Descriptor, []byte, error) {
+	desc, raw, _, err := s.Get(ctx, "manifests", identifier)
 	if err == nil && strings.Contains(identifier, ":") && desc.Digest.String() != identifier {
 		err = &oci.MismatchError{Want: identifier, Got: desc.Digest.String(), Size: desc.Size, GotSize: desc.Size}
 	}
-	return desc, raw, s.fail(fmt.Sprintf("reading manifest %q", identifier), err)
+	return desc, raw, s.Fail(fmt.Sprintf("reading manifest %q", identifier), err)
 }
 
-// get reads something small, with its ETag. An answer that breaks off is asked for again.
-func (s *repository) get(ctx context.Context, url string) (desc v1.Descriptor, raw []byte, etag string, err error) {
-	resp, err := whole(ctx, s.policy, s.repo.RegistryStr(), func(ctx context.Context) (h http.Header, err error) {
+// Get reads something small by its place in the repository, "manifests" or "referrers" and the name there, with its ETag. An
+// answer that breaks off is asked for again. The error does not say what was being done: see [Repository.Fail].
+func (s *Repository) Get(ctx context.Context, kind, what string) (desc v1.Descriptor, raw []byte, etag string, err error) {
+	url := s.url(kind, what)
+	resp, err := whole(ctx, s.policy, s.Repo.RegistryStr(), func(ctx context.Context) (h http.Header, err error) {
 		h, raw, err = s.getOnce(ctx, url)
 		return h, err
 	})
@@ -176,7 +158,7 @@ func (s *repository) get(ctx context.Context, url string) (desc v1.Descriptor, r
 	return desc, raw, resp.Get("ETag"), nil
 }
 
-func (s *repository) getOnce(ctx context.Context, url string) (http.Header, []byte, error) {
+func (s *Repository) getOnce(ctx context.Context, url string) (http.Header, []byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, nil, err
@@ -194,24 +176,30 @@ func (s *repository) getOnce(ctx context.Context, url string) (http.Header, []by
 	return resp.Header, raw, err
 }
 
-// putManifest stores a manifest under a tag or under its digest, and gives the answer.
-func (s *repository) putManifest(ctx context.Context, m oci.Manifest, identifier string) (*http.Response, error) {
-	return s.putManifestIf(s.storing().Context(ctx), m, identifier, http.Header{})
+// Untag deletes a tag. Many registries cannot.
+func (s *Repository) Untag(ctx context.Context, tag string) error {
+	_, err := s.do(ctx, http.MethodDelete, s.url("manifests", tag), nil, nil, http.StatusAccepted)
+	return s.Fail(fmt.Sprintf("deleting tag %q", tag), err)
 }
 
-// putManifestIf is putManifest with a condition in the header, and with the tries of ctx.
-func (s *repository) putManifestIf(ctx context.Context, m oci.Manifest, identifier string, h http.Header) (*http.Response, error) {
+// PutManifest stores a manifest under a tag or under its digest, and gives the answer.
+func (s *Repository) PutManifest(ctx context.Context, m oci.Manifest, identifier string) (*http.Response, error) {
+	return s.PutManifestIf(s.storing().Context(ctx), m, identifier, http.Header{})
+}
+
+// PutManifestIf is PutManifest with a condition in the header, and with the tries of ctx.
+func (s *Repository) PutManifestIf(ctx context.Context, m oci.Manifest, identifier string, h http.Header) (*http.Response, error) {
 	op := fmt.Sprintf("pushing manifest %q", identifier)
 	h.Set("Content-Type", string(m.Desc.MediaType))
 	resp, err := s.do(ctx, http.MethodPut, s.url("manifests", identifier), h, bytes.NewReader(m.Raw), http.StatusCreated, http.StatusOK, http.StatusAccepted)
 	if err == nil {
 		err = sameDigest(resp, m.Desc.Digest)
 	}
-	return resp, s.fail(op, err)
+	return resp, s.Fail(op, err)
 }
 
 // storing begins something that the registry has to store.
-func (s *repository) storing() *patience.Tries {
+func (s *Repository) storing() *patience.Tries {
 	policy := s.policy
 	policy.Limit = uploadLimit
 	return policy.Start()

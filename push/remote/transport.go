@@ -1,21 +1,12 @@
-package push
+package remote
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
-	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
-	"time"
-
-	"github.com/pyimg/pyimg/internal/patience"
-	"github.com/pyimg/pyimg/internal/redact"
-	"github.com/pyimg/pyimg/internal/regular"
 )
 
 // A refusedError is a request that we did not send.
@@ -80,60 +71,4 @@ func isInternal(host string) bool {
 	}
 	ip = ip.Unmap()
 	return ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast() || ip.IsUnspecified()
-}
-
-// transport is the way to all registries of one call.
-func (r Registry) transport(answered *atomic.Int64) (retrying, error) {
-	inner := r.Transport
-	if inner == nil && r.CAFile != "" {
-		t, err := trusting(r.CAFile)
-		if err != nil {
-			return retrying{}, err
-		}
-		inner = t
-	}
-	if inner == nil {
-		inner = shared()
-	}
-	guard := guarded{inner: inner, insecure: r.insecure, answered: answered}
-	return retrying{inner: stalling{inner: guard, stall: r.Stall}, policy: r.policy()}, nil
-}
-
-// shared is the transport of all registries that trust the system's certificates: calls share its connections.
-//
-//nolint:gochecknoglobals // as net/http's own DefaultTransport
-var shared = sync.OnceValue(patience.NewTransport)
-
-// insecure says whether plain http to a host, HOST or HOST:PORT, was asked for.
-func (r Registry) insecure(host string) bool {
-	return r.Insecure || slices.Contains(r.InsecureHosts, host)
-}
-
-// maxCAFile bounds a file of certificates; the world's public ones have some 200 KiB.
-const maxCAFile = 8 << 20
-
-// trusting is a transport that takes the certificates in a file for as good as the system's.
-func trusting(file string) (http.RoundTripper, error) {
-	pem, err := regular.Read(file, maxCAFile)
-	if err != nil {
-		return nil, fmt.Errorf("reading CA certificates: %w", err)
-	}
-	roots, err := x509.SystemCertPool()
-	if err != nil {
-		roots = x509.NewCertPool() // a machine without certificates has these alone
-	}
-	if !roots.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("reading CA certificates: %q holds none in PEM form", file)
-	}
-	t := patience.NewTransport()
-	t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
-	return t, nil
-}
-
-func (r Registry) policy() patience.Policy {
-	p := patience.Policy{Tries: max(r.Tries, 0), First: max(r.Backoff, 0)}
-	if r.Notice != nil {
-		p.Notice = func(host string, cause error, wait time.Duration) { r.Notice(host, redact.Cause(cause), wait) }
-	}
-	return p
 }

@@ -1,4 +1,4 @@
-package push
+package remote
 
 import (
 	"context"
@@ -100,11 +100,11 @@ type piece struct {
 	left atomic.Int64
 
 	mu   sync.Mutex
-	task Task // under mu; nil when the request is over
+	task Counter // under mu; nil when the request is over
 	sent int64
 }
 
-func newPiece(r *reading, n int64, task Task) *piece {
+func newPiece(r *reading, n int64, task Counter) *piece {
 	p := &piece{reading: r, task: task}
 	p.left.Store(n)
 	return p

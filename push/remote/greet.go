@@ -1,4 +1,4 @@
-package push
+package remote
 
 import (
 	"context"
@@ -25,16 +25,16 @@ type greeting struct {
 // greet asks a registry how it wants to be asked, by https and, where that is allowed, by http.
 func greet(ctx context.Context, registry name.Registry, way retrying) (greeting, error) {
 	return whole(ctx, way.policy, registry.RegistryStr(), func(ctx context.Context) (greeting, error) {
-		client := &http.Client{Transport: way.inner, CheckRedirect: checkRedirect}
+		Client := &http.Client{Transport: way.inner, CheckRedirect: checkRedirect}
 		if registry.Scheme() != "http" {
-			return ping(ctx, client, "https", registry)
+			return ping(ctx, Client, "https", registry)
 		}
-		return pingBoth(ctx, client, registry)
+		return pingBoth(ctx, Client, registry)
 	})
 }
 
 // pingBoth pings by https, and by http where https fails or is silent. The first answer counts.
-func pingBoth(ctx context.Context, client *http.Client, registry name.Registry) (greeting, error) {
+func pingBoth(ctx context.Context, Client *http.Client, registry name.Registry) (greeting, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type result struct {
@@ -45,7 +45,7 @@ func pingBoth(ctx context.Context, client *http.Client, registry name.Registry) 
 	results := make(chan result, 2)
 	start := func(scheme string) {
 		go func() {
-			g, err := ping(ctx, client, scheme, registry)
+			g, err := ping(ctx, Client, scheme, registry)
 			results <- result{scheme, g, err}
 		}()
 	}
@@ -119,12 +119,12 @@ type busyError struct {
 func (e *busyError) Unwrap() error { return e.error }
 
 // ping makes one request.
-func ping(ctx context.Context, client *http.Client, scheme string, registry name.Registry) (greeting, error) {
+func ping(ctx context.Context, Client *http.Client, scheme string, registry name.Registry) (greeting, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+registry.RegistryStr()+"/v2/", nil)
 	if err != nil {
 		return greeting{}, err
 	}
-	resp, err := client.Do(req)
+	resp, err := Client.Do(req)
 	if err != nil {
 		return greeting{}, err
 	}

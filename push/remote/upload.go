@@ -1,4 +1,4 @@
-package push
+package remote
 
 import (
 	"cmp"
@@ -27,11 +27,14 @@ const (
 	minChunk = 64 << 10
 )
 
+// A Counter is told of the bytes that arrive. What did not arrive after all is taken back with a negative number.
+type Counter interface{ Add(n int64) }
+
 // An uploading is one blob on its way to one repository.
 type uploading struct {
-	*repository
+	*Repository
 	oci.Blob
-	task Task
+	task Counter
 
 	location *url.URL // nil before it has begun
 	offset   int64    // what the registry has of it
@@ -40,10 +43,10 @@ type uploading struct {
 	ending   bool     // the request that ends the upload was sent: its answer may be lost
 }
 
-// upload sends a blob, or mounts it from a repository that has it, and says which of these it was. What fails half-way is
+// Upload sends a blob, or mounts it from a repository that has it, and says which of these it was. What fails half-way is
 // resumed where the registry can say how far it came, else it begins anew. Each part that arrives sets the tries back.
-func (s *repository) upload(ctx context.Context, b oci.Blob, from string, task Task) (mounted bool, err error) {
-	up := &uploading{repository: s, Blob: b, task: task}
+func (s *Repository) Upload(ctx context.Context, b oci.Blob, from string, task Counter) (mounted bool, err error) {
+	up := &uploading{Repository: s, Blob: b, task: task}
 	op := fmt.Sprintf("uploading blob %q (%d bytes)", b.Desc.Digest, b.Desc.Size)
 	defer up.close()
 	tries := s.storing()
@@ -55,17 +58,17 @@ func (s *repository) upload(ctx context.Context, b oci.Blob, from string, task T
 		}
 		var final *sourceError
 		if errors.As(err, &final) {
-			return false, fmt.Errorf("%s for %q: %w", op, s.repo.Name(), final.err)
+			return false, fmt.Errorf("%s for %q: %w", op, s.Repo.Name(), final.err)
 		}
 		if up.offset > reached {
 			tries.Progress()
 			reached = up.offset
 		}
 		if !up.mayPass(ctx, err) {
-			return false, s.fail(op, cmp.Or(ctx.Err(), err))
+			return false, s.Fail(op, cmp.Or(ctx.Err(), err))
 		}
-		if err := tries.Again(ctx, s.repo.RegistryStr(), err, wait); err != nil {
-			return false, s.fail(op, err)
+		if err := tries.Again(ctx, s.Repo.RegistryStr(), err, wait); err != nil {
+			return false, s.Fail(op, err)
 		}
 		if up.recover(ctx, err) {
 			return false, nil
@@ -112,7 +115,7 @@ func (up *uploading) attempt(ctx context.Context, from string) (mounted bool, re
 }
 
 // shrink halves what is sent at once to this registry, and says whether that was possible.
-func (s *repository) shrink(refused int64) bool {
+func (s *Repository) shrink(refused int64) bool {
 	for {
 		now := s.chunk.Load()
 		if now > 0 && now < refused {
@@ -162,7 +165,7 @@ func (up *uploading) mayPass(ctx context.Context, err error) bool {
 func (up *uploading) recover(ctx context.Context, err error) (done bool) {
 	if up.ending {
 		up.ending = false
-		if there, err := up.hasBlob(ctx, up.repo, up.Desc.Digest); err == nil && there {
+		if there, err := up.HasBlob(ctx, up.Repo, up.Desc.Digest); err == nil && there {
 			up.count(up.Desc.Size)
 			return true
 		}
@@ -235,7 +238,7 @@ func (up *uploading) begin(ctx context.Context, from string) (mounted bool, err 
 }
 
 // where is an answer's Location. Another host gets no credentials, and must not be one that only this network can reach.
-func (s *repository) where(resp *http.Response) (*url.URL, error) {
+func (s *Repository) where(resp *http.Response) (*url.URL, error) {
 	location, err := resp.Location()
 	if err != nil {
 		return nil, fmt.Errorf("reading where to upload to: %w", err)
@@ -335,8 +338,8 @@ func (up *uploading) count(n int64) {
 	}
 }
 
-// hasBlob asks for a blob, here or in a repository to mount it from.
-func (s *repository) hasBlob(ctx context.Context, repo name.Repository, digest v1.Hash) (bool, error) {
+// HasBlob asks for a blob in a repository of the same registry: this one, or one to mount the blob from.
+func (s *Repository) HasBlob(ctx context.Context, repo name.Repository, digest v1.Hash) (bool, error) {
 	_, there, err := s.head(ctx, s.urlOf(repo, "blobs", digest.String()), nil)
-	return there, s.fail(fmt.Sprintf("asking for blob %q", digest), err)
+	return there, s.Fail(fmt.Sprintf("asking for blob %q", digest), err)
 }
