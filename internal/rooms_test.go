@@ -83,7 +83,7 @@ func TestFoldersImportOnlyWhatTheyMay(t *testing.T) {
 		"assemble/bundle/create": {"apk", "layers", "assemble", "assemble/bundle", "assemble/bundle/folder", "assemble/bundle/manifest", "assemble/input", "assemble/spec",
 			"internal/atomicfile", "internal/regular"},
 
-		"push":        {"internal/imageindex", "internal/patience", "push/disk", "push/oci", "push/remote"},
+		"push":        {"internal/patience", "push/disk", "push/oci", "push/remote"},
 		"push/auth":   {"internal/regular"},
 		"push/disk":   {"internal/atomicfile", "internal/patience", "internal/regular", "push/oci"},
 		"push/remote": {"internal/patience", "internal/redact", "internal/regular", "push/auth", "push/oci"},
