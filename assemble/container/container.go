@@ -4,10 +4,13 @@ package container
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -51,68 +54,129 @@ func Folders(ctx context.Context, img v1.Image, store *layers.Store, owner func(
 	if err != nil {
 		return nil, err
 	}
+	if len(ls) == 0 {
+		return nil, errors.New("the image has no layer, so there is nothing to run in it")
+	}
+	packed := make([]packedLayer, len(ls))
+	for i, l := range ls {
+		digest, errDigest := l.Digest()
+		diffID, errDiffID := l.DiffID()
+		if err := errors.Join(errDigest, errDiffID); err != nil {
+			return nil, err
+		}
+		open := func(context.Context) (io.ReadCloser, error) { return l.Compressed() }
+		packed[i] = packedLayer{layers.Source{Name: "layer " + digest.String(), Digest: digest.String(), Open: open}, diffID.String()}
+	}
+	return unpacker{store, owner, owners}.all(ctx, packed)
+}
+
+// StoredFolders is Folders for layers that the store has.
+func StoredFolders(ctx context.Context, store *layers.Store, blobs []layers.Blob, owner func(int) (int, bool), owners string) ([]string, error) {
+	packed := make([]packedLayer, len(blobs))
+	for i, b := range blobs {
+		open := func(context.Context) (io.ReadCloser, error) { return store.Open(b.Digest) }
+		packed[i] = packedLayer{layers.Source{Name: "layer " + b.Digest, Digest: b.Digest, Open: open}, b.DiffID}
+	}
+	return unpacker{store, owner, owners}.all(ctx, packed)
+}
+
+// packedLayer is a layer that is not unpacked yet.
+type packedLayer struct {
+	src    layers.Source
+	diffID string
+}
+
+// unpacker unpacks layers into the store.
+type unpacker struct {
+	store  *layers.Store
+	owner  func(int) (int, bool)
+	owners string
+}
+
+// What a folder of the store has: the layer's files, or the note that they depend on the layers below.
+const (
+	filesName      = "files"
+	needsLowerName = "needs-lower"
+	unpackVersion  = "3" // raised when a layer would be unpacked in another way
+)
+
+// all unpacks an image's layers: side by side those that can be unpacked alone, and then, from the lowest, the others.
+func (u unpacker) all(ctx context.Context, ls []packedLayer) ([]string, error) {
 	folders := make([]string, len(ls))
-	group, ctx := errgroup.WithContext(ctx)
+	group, each := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, l := range ls {
 		group.Go(func() (err error) {
-			folders[i], err = folder(ctx, l, store, owner, owners)
+			folders[i], err = u.alone(each, l, i == 0)
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	if len(folders) == 0 {
-		return nil, errors.New("the image has no layer, so there is nothing to run in it")
+	chain := sha256.New()
+	for i, l := range ls {
+		fmt.Fprintln(chain, l.diffID)
+		if folders[i] != "" {
+			continue
+		}
+		var err error
+		if folders[i], err = u.onTop(ctx, l, hex.EncodeToString(chain.Sum(nil)), folders[:i]); err != nil {
+			return nil, err
+		}
 	}
 	return folders, nil
 }
 
-// StoredFolders is Folders for layers that the store has.
-func StoredFolders(ctx context.Context, store *layers.Store, blobs []layers.Blob, owner func(int) (int, bool), owners string) ([]string, error) {
-	folders := make([]string, len(blobs))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i, b := range blobs {
-		src := layers.Source{Name: "layer " + b.Digest, Digest: b.Digest, Open: func(context.Context) (io.ReadCloser, error) { return store.Open(b.Digest) }}
-		group.Go(func() (err error) {
-			folders[i], err = unpacked(ctx, src, b.DiffID, store, owner, owners)
-			return err
-		})
+// alone unpacks a layer whatever is below it, so that all images have it in common. It returns "" for one that cannot be
+// unpacked so.
+func (u unpacker) alone(ctx context.Context, l packedLayer, lowest bool) (string, error) {
+	var lower []string
+	if lowest {
+		lower = []string{}
 	}
-	return folders, group.Wait()
-}
-
-// unpackVersion is raised when a layer would be unpacked in another way.
-const unpackVersion = "2"
-
-func folder(ctx context.Context, l v1.Layer, store *layers.Store, owner func(int) (int, bool), owners string) (string, error) {
-	digest, err := l.Digest()
+	// The lowest layer is kept apart: with nothing below it, it depends on nothing.
+	key := fmt.Sprintf("unpacked %s %s %s %t", unpackVersion, u.owners, l.diffID, lowest)
+	dir, err := u.store.Folder(ctx, key, func(dir string) (int64, error) {
+		size, err := u.unpack(ctx, l, dir, lower)
+		if errors.Is(err, unpack.ErrNeedsLower) {
+			size, err = 0, errors.Join(os.RemoveAll(filepath.Join(dir, filesName)), os.WriteFile(filepath.Join(dir, needsLowerName), nil, 0o600))
+		}
+		return size, err
+	})
 	if err != nil {
 		return "", err
 	}
-	diffID, err := l.DiffID()
-	if err != nil {
-		return "", err
+	if _, err := os.Lstat(filepath.Join(dir, needsLowerName)); err == nil {
+		return "", nil
 	}
-	src := layers.Source{Name: "layer " + digest.String(), Digest: digest.String(), Open: func(context.Context) (io.ReadCloser, error) { return l.Compressed() }}
-	return unpacked(ctx, src, diffID.String(), store, owner, owners)
+	return filepath.Join(dir, filesName), nil
 }
 
-func unpacked(ctx context.Context, src layers.Source, diffID string, store *layers.Store, owner func(int) (int, bool), owners string) (string, error) {
-	return store.Folder(ctx, "unpacked "+unpackVersion+" "+owners+" "+diffID, func(dir string) (size int64, err error) {
-		if uid, ok := ownRoot(owner); ok {
-			if err := os.Lchown(dir, uid, uid); err != nil {
+// onTop unpacks a layer that depends on those below it. chain names it and them.
+func (u unpacker) onTop(ctx context.Context, l packedLayer, chain string, lower []string) (string, error) {
+	key := fmt.Sprintf("unpacked on others %s %s %s", unpackVersion, u.owners, chain)
+	dir, err := u.store.Folder(ctx, key, func(dir string) (int64, error) { return u.unpack(ctx, l, dir, lower) })
+	return filepath.Join(dir, filesName), err
+}
+
+func (u unpacker) unpack(ctx context.Context, l packedLayer, dir string, lower []string) (size int64, err error) {
+	files := filepath.Join(dir, filesName)
+	if err := errors.Join(os.Mkdir(files, 0o755), os.Chmod(files, 0o755)); err != nil { //nolint:gosec // an image's root, in a folder that nobody else can enter
+		return 0, err
+	}
+	for _, at := range []string{dir, files} {
+		if uid, ok := ownRoot(u.owner); ok {
+			if err := os.Lchown(at, uid, uid); err != nil {
 				return 0, err
 			}
 		}
-		err = store.Tar(ctx, src, diffID, func(r io.Reader) (err error) {
-			size, err = unpack.Layer(r, dir, unpack.Options{Owner: owner})
-			return err
-		})
-		return size, err
+	}
+	err = u.store.Tar(ctx, l.src, l.diffID, func(r io.Reader) (err error) {
+		size, err = unpack.Layer(r, files, unpack.Options{Owner: u.owner, Lower: lower})
+		return err
 	})
+	return size, err
 }
 
 func ownRoot(owner func(int) (int, bool)) (int, bool) {
@@ -144,8 +208,8 @@ func NewProcess(config v1.Config, folders []string, o Options) (Process, error) 
 	if len(p.Args) == 0 {
 		return p, errors.New("the image names no command; give one after it")
 	}
-	users, _ := passwd.Users(readTop(folders, "etc/passwd"))
-	groups, _ := passwd.Groups(readTop(folders, "etc/group"))
+	users, _ := passwd.Users(readAccounts(folders, "etc/passwd"))
+	groups, _ := passwd.Groups(readAccounts(folders, "etc/group"))
 	setting := config.User
 	if o.User != "" {
 		setting = o.User
@@ -181,23 +245,12 @@ func has(env []string, name string) bool {
 	return slices.ContainsFunc(env, func(v string) bool { return strings.HasPrefix(v, name+"=") })
 }
 
-// readTop reads a file of the uppermost layer that has it. What is no plain file there counts as empty.
-func readTop(folders []string, name string) string {
-	const most = 4 << 20 // accounts
-	for _, dir := range slices.Backward(folders) {
-		root, err := os.OpenRoot(dir) // a folder of the layer may be a symlink, and must not lead to the host's
-		if err != nil {
-			return ""
-		}
-		info, err := root.Lstat(name)
-		var text []byte
-		if err == nil && info.Mode().IsRegular() && info.Size() <= most {
-			text, _ = root.ReadFile(name)
-		}
-		_ = root.Close()
-		if err == nil {
-			return string(text)
-		}
+// readAccounts reads one of the root's files of accounts. One that is not there or cannot be used has none.
+func readAccounts(folders []string, name string) string {
+	const most = 4 << 20
+	text, err := unpack.ReadFile(folders, name, most)
+	if err != nil {
+		return ""
 	}
-	return ""
+	return string(text)
 }

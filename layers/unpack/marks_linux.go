@@ -2,7 +2,10 @@ package unpack
 
 import (
 	"fmt"
+	"io/fs"
+	"os"
 	"path"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -42,4 +45,40 @@ func (w *writer) inParent(at string, do func(parent int, base string) error) err
 	}
 	defer f.Close()
 	return do(int(f.Fd()), path.Base(at))
+}
+
+// isOpaque reports whether a folder is marked so.
+func isOpaque(root *os.Root, dir string) bool {
+	f, err := root.Open(dir)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	value := make([]byte, 1)
+	n, err := unix.Fgetxattr(int(f.Fd()), "user.overlay.opaque", value)
+	return err == nil && n == 1 && value[0] == 'y'
+}
+
+// borrow makes a hard link to a file of a lower layer. Its owner alone may read it, perhaps, so it is not copied.
+func (w *writer) borrow(in *os.Root, target, at string) error {
+	from, err := in.Open(orDot(path.Dir(target)))
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	return w.inParent(at, func(parent int, base string) error {
+		if err := unix.Linkat(int(from.Fd()), path.Base(target), parent, base, 0); err != nil {
+			return fmt.Errorf("linking to the file %q of a lower layer: %w", target, err)
+		}
+		return nil
+	})
+}
+
+// ownerOf is whom a file belongs to.
+func ownerOf(info fs.FileInfo) (uid, gid int, ok bool) {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, 0, false
+	}
+	return int(stat.Uid), int(stat.Gid), true
 }

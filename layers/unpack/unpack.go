@@ -22,7 +22,13 @@ type Options struct {
 	// Owner maps a user or group number of the layer to the number that its files get; false leaves them to the caller. nil:
 	// all files belong to the caller.
 	Owner func(id int) (int, bool)
+	// Lower are the folders of the layers below, the lowest first. Without them, nil, Layer ends with ErrNeedsLower where
+	// they matter: a path goes through a folder that the layer itself does not list, or a hard link leads to their files.
+	Lower []string
 }
+
+// ErrNeedsLower says that a layer cannot be unpacked without the layers below it.
+var ErrNeedsLower = errors.New("the layer continues what is in the layers below it")
 
 const (
 	whiteout = ".wh."
@@ -42,7 +48,12 @@ func Layer(archive io.Reader, dir string, o Options) (size int64, err error) {
 		return 0, err
 	}
 	defer root.Close()
-	w := &writer{root: root, options: o, links: make(map[string]string)}
+	lower, err := openStack(o.Lower)
+	defer lower.close()
+	if err != nil {
+		return 0, err
+	}
+	w := &writer{root: root, options: o, lower: lower, links: make(map[string]string), borrowed: make(map[string]string)}
 	t := tar.NewReader(archive)
 	for n := 0; ; n++ {
 		h, err := t.Next()
@@ -63,12 +74,17 @@ func Layer(archive io.Reader, dir string, o Options) (size int64, err error) {
 
 // writer writes one layer.
 type writer struct {
-	root    *os.Root
-	options Options
-	links   map[string]string // symlinks of this layer, by path
-	dirs    []*tar.Header     // whose times are set at the end; Name is where they are
-	size    int64
-	last    string // the folder that was made last
+	root     *os.Root
+	options  Options
+	lower    stack
+	links    map[string]string // symlinks of this layer, and of lower ones that a path went through, by path
+	dirs     []*tar.Header     // whose times are set at the end; Name is where they are
+	size     int64
+	last     string                    // the folder that was made last
+	resolved struct{ from, to string } // the folder that was resolved last; "": none since a path changed
+	// borrowed are the files of lower layers that a hard link of this one leads to, by their path, and where the first such
+	// link is.
+	borrowed map[string]string
 }
 
 func (w *writer) member(h *tar.Header, content io.Reader) error {
@@ -77,7 +93,7 @@ func (w *writer) member(h *tar.Header, content io.Reader) error {
 		return nil // the root's own attributes are nothing to go by
 	}
 	dir, base := path.Split(name)
-	dir, err := w.resolve(path.Clean("/" + dir))
+	dir, err := w.resolveOnce(path.Clean("/" + dir))
 	if err != nil {
 		return err
 	}
@@ -105,13 +121,30 @@ func (w *writer) parents(dir string) error {
 	if info, err := w.root.Lstat(orDot(dir)); err == nil && info.IsDir() {
 		return nil
 	}
+	if w.options.Lower == nil {
+		return ErrNeedsLower
+	}
 	if err := w.parents(strings.TrimPrefix(path.Dir("/"+dir), "/")); err != nil {
 		return err
 	}
 	if err := w.root.Mkdir(dir, 0o755); err != nil {
 		return err
 	}
+	if _, below, ok := w.lower.find(dir); ok && below.IsDir() {
+		return w.continueFolder(dir, below)
+	}
 	return w.own(dir, &tar.Header{})
+}
+
+// continueFolder gives a folder what the same one of the lower layers has.
+func (w *writer) continueFolder(dir string, below fs.FileInfo) error {
+	if uid, gid, ok := ownerOf(below); ok && w.options.Owner != nil {
+		if err := w.root.Lchown(dir, uid, gid); err != nil {
+			return err
+		}
+	}
+	w.dirs = append(w.dirs, &tar.Header{Name: dir, ModTime: below.ModTime()})
+	return w.root.Chmod(dir, below.Mode()&(fs.ModePerm|fs.ModeSetuid|fs.ModeSetgid|fs.ModeSticky))
 }
 
 func orDot(dir string) string {
@@ -121,14 +154,27 @@ func orDot(dir string) string {
 	return dir
 }
 
-// resolve follows the layer's own symlinks on the way to a folder. "" is the root.
+// resolveOnce is resolve for a folder that many members in a row are in.
+func (w *writer) resolveOnce(dir string) (string, error) {
+	if w.resolved.from == dir {
+		return w.resolved.to, nil
+	}
+	to, err := w.resolve(dir)
+	if err == nil {
+		w.resolved.from, w.resolved.to = dir, to
+	}
+	return to, err
+}
+
+// resolve follows the symlinks on the way to a folder: the layer's own and, where that has nothing, those of lower layers. ""
+// is the root.
 func (w *writer) resolve(dir string) (string, error) {
 	rest := strings.Split(strings.Trim(dir, "/"), "/")
 	done := ""
 	for followed := 0; len(rest) > 0; {
 		at := path.Join(done, rest[0])
 		rest = rest[1:]
-		target, isLink := w.links[at]
+		target, isLink := w.link(at)
 		if !isLink {
 			done = at
 			continue
@@ -145,13 +191,29 @@ func (w *writer) resolve(dir string) (string, error) {
 	return strings.Trim(path.Clean("/"+done), "/"), nil
 }
 
+// link is where a symlink leads to. One of a lower layer counts until this layer has something else at its path.
+func (w *writer) link(at string) (target string, ok bool) {
+	if target, ok := w.links[at]; ok || len(w.lower) == 0 {
+		return target, ok
+	}
+	if _, err := w.root.Lstat(orDot(at)); err == nil {
+		return "", false
+	}
+	in, info, ok := w.lower.find(at)
+	if !ok || info.Mode()&fs.ModeSymlink == 0 {
+		return "", false
+	}
+	target, err := in.Readlink(at)
+	return target, err == nil
+}
+
 // write writes what is no whiteout. What was at the path goes, but for a folder where a folder comes.
 func (w *writer) write(at string, h *tar.Header, content io.Reader) error {
 	if old, err := w.root.Lstat(at); err == nil && !(old.IsDir() && h.Typeflag == tar.TypeDir) {
 		if err := w.root.RemoveAll(at); err != nil {
 			return err
 		}
-		w.last = ""
+		w.last, w.resolved.from = "", ""
 		delete(w.links, at)
 	}
 	mode := h.FileInfo().Mode()
@@ -169,6 +231,7 @@ func (w *writer) write(at string, h *tar.Header, content io.Reader) error {
 			return err
 		}
 	case tar.TypeSymlink:
+		w.resolved.from = ""
 		w.links[at] = h.Linkname
 		if err := w.root.Symlink(h.Linkname, at); err != nil {
 			return err
@@ -179,7 +242,7 @@ func (w *writer) write(at string, h *tar.Header, content io.Reader) error {
 		if err != nil {
 			return err
 		}
-		return w.root.Link(path.Join(target, path.Base(h.Linkname)), at)
+		return w.hardLink(path.Join(target, path.Base(h.Linkname)), at)
 	default:
 		return nil // devices do not belong in an image, and FIFOs serve nobody
 	}
@@ -191,6 +254,26 @@ func (w *writer) write(at string, h *tar.Header, content io.Reader) error {
 		return err
 	}
 	return w.root.Chtimes(at, time.Time{}, h.ModTime)
+}
+
+// hardLink makes a link to a file of this layer or a lower one.
+func (w *writer) hardLink(target, at string) error {
+	err := w.root.Link(target, at)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if first, ok := w.borrowed[target]; ok && w.root.Link(first, at) == nil {
+		return nil
+	}
+	if w.options.Lower == nil {
+		return ErrNeedsLower
+	}
+	in, info, ok := w.lower.find(target)
+	if !ok || info.IsDir() {
+		return fmt.Errorf("it is a hard link to %q, which neither its layer nor one below has", target)
+	}
+	w.borrowed[target] = at
+	return w.borrow(in, target, at)
 }
 
 func (w *writer) file(at string, content io.Reader) error {

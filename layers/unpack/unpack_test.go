@@ -5,6 +5,7 @@ package unpack_test
 import (
 	"archive/tar"
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,7 +60,7 @@ func TestLayer(t *testing.T) {
 		member{Header: tar.Header{Name: "dev/null", Typeflag: tar.TypeChar}},
 		member{Header: tar.Header{Name: "a"}, content: "first"},
 		member{Header: tar.Header{Name: "a"}, content: "second"},
-	)), dir, unpack.Options{})
+	)), dir, unpack.Options{Lower: []string{}})
 	if err != nil || size != 4+1+5+6 {
 		t.Fatalf("Layer = %d, %v", size, err)
 	}
@@ -90,7 +91,7 @@ func TestWhiteouts(t *testing.T) {
 		member{Header: tar.Header{Name: "var/.wh..wh..opq"}},
 		member{Header: tar.Header{Name: "etc/.wh.new"}},
 		member{Header: tar.Header{Name: "etc/new"}, content: "x"},
-	)), dir, unpack.Options{})
+	)), dir, unpack.Options{Lower: []string{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +130,7 @@ func TestNothingOutside(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(top, "outside"), []byte("of the host"), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		_, err := unpack.Layer(bytes.NewReader(archive(t, members...)), dir, unpack.Options{})
+		_, err := unpack.Layer(bytes.NewReader(archive(t, members...)), dir, unpack.Options{Lower: []string{}})
 		entries, _ := os.ReadDir(top)
 		if len(entries) != 2 {
 			t.Errorf("%s: %v is there, Layer = %v", name, entries, err)
@@ -143,6 +144,57 @@ func TestNothingOutside(t *testing.T) {
 	}
 }
 
+// TestLower unpacks a layer that continues what is below it: as overlayfs shows it, its files are where a container engine
+// would have put them.
+func TestLower(t *testing.T) {
+	t.Parallel()
+	lowest, lower, upper := t.TempDir(), t.TempDir(), t.TempDir()
+	at := time.Unix(1_000_000_000, 0)
+	for dir, members := range map[string][]member{
+		lowest: {{Header: tar.Header{Name: "var/", Typeflag: tar.TypeDir, Mode: 0o755}}, {Header: tar.Header{Name: "var/hidden"}, content: "x"},
+			{Header: tar.Header{Name: "gone"}, content: "x"}},
+		lower: {{Header: tar.Header{Name: "tmp/", Typeflag: tar.TypeDir, Mode: 0o1777, ModTime: at}},
+			{Header: tar.Header{Name: "usr/lib/", Typeflag: tar.TypeDir, Mode: 0o750}}, {Header: tar.Header{Name: "lib", Typeflag: tar.TypeSymlink, Linkname: "usr/lib"}},
+			{Header: tar.Header{Name: "usr/lib/secret", Mode: 0o200}, content: "secret"},
+			{Header: tar.Header{Name: "var/.wh..wh..opq"}}, {Header: tar.Header{Name: ".wh.gone"}}},
+	} {
+		if _, err := unpack.Layer(bytes.NewReader(archive(t, members...)), dir, unpack.Options{Lower: []string{lowest}[:0]}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	above := archive(t, member{Header: tar.Header{Name: "tmp/new"}, content: "x"}, member{Header: tar.Header{Name: "lib/new"}, content: "x"},
+		member{Header: tar.Header{Name: "same", Typeflag: tar.TypeLink, Linkname: "lib/secret"}},
+		member{Header: tar.Header{Name: "again", Typeflag: tar.TypeLink, Linkname: "/usr/lib/secret"}})
+	if _, err := unpack.Layer(bytes.NewReader(above), t.TempDir(), unpack.Options{}); !errors.Is(err, unpack.ErrNeedsLower) {
+		t.Fatalf("without what is below: %v, want ErrNeedsLower", err)
+	}
+	if _, err := unpack.Layer(bytes.NewReader(above), upper, unpack.Options{Lower: []string{lowest, lower}}); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(filepath.Join(upper, "tmp")); err != nil || info.Mode() != os.ModeDir|os.ModeSticky|0o777 || !info.ModTime().Equal(at) {
+		t.Errorf("tmp: %v, %v, want what the lower layer has", info, err)
+	}
+	if info, err := os.Stat(filepath.Join(upper, "usr", "lib")); err != nil || info.Mode().Perm() != 0o750 {
+		t.Errorf("usr/lib: %v, %v, want what the lower layer has", info, err)
+	}
+	for _, gone := range []string{"lib", "usr/lib/secret"} {
+		if _, err := os.Lstat(filepath.Join(upper, gone)); err == nil {
+			t.Errorf("%s hides what the lower layer has", gone)
+		}
+	}
+	for _, name := range []string{"same", "again"} {
+		if info, err := os.Stat(filepath.Join(upper, name)); err != nil || info.Size() != 6 || info.Mode() != 0o200 {
+			t.Errorf("%s: %v, %v, want the file of the lower layer", name, info, err)
+		}
+	}
+	for _, hidden := range []string{"gone", "var/hidden", "nowhere", "tmp"} {
+		link := archive(t, member{Header: tar.Header{Name: "x", Typeflag: tar.TypeLink, Linkname: hidden}})
+		if _, err := unpack.Layer(bytes.NewReader(link), t.TempDir(), unpack.Options{Lower: []string{lowest, lower}}); err == nil || errors.Is(err, unpack.ErrNeedsLower) {
+			t.Errorf("a hard link to %s, which is not to be seen: %v", hidden, err)
+		}
+	}
+}
+
 func FuzzLayer(f *testing.F) {
 	f.Add(archive(f, member{Header: tar.Header{Name: "a/.wh.b"}}, member{Header: tar.Header{Name: "l", Typeflag: tar.TypeSymlink, Linkname: "a"}},
 		member{Header: tar.Header{Name: "l/x"}, content: "x"}))
@@ -152,8 +204,12 @@ func FuzzLayer(f *testing.F) {
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		_, _ = unpack.Layer(bytes.NewReader(raw), dir, unpack.Options{})
-		if entries, err := os.ReadDir(top); err != nil || len(entries) != 1 {
+		lower := filepath.Join(top, "lower")
+		if err := errors.Join(os.Mkdir(lower, 0o755), os.Symlink("../..", filepath.Join(lower, "a")), os.WriteFile(filepath.Join(lower, "b"), nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = unpack.Layer(bytes.NewReader(raw), dir, unpack.Options{Lower: []string{lower}})
+		if entries, err := os.ReadDir(top); err != nil || len(entries) != 2 {
 			t.Errorf("outside of the folder there is %v, %v", entries, err)
 		}
 	})
