@@ -11,6 +11,8 @@ import (
 	"hash"
 	"io"
 	"math"
+
+	"github.com/pyimg/pyimg/internal/exit"
 )
 
 const (
@@ -57,6 +59,9 @@ func (e *HashError) Error() string {
 }
 
 func (e *HashError) Unwrap() error { return e.Cause }
+
+// ExitCode is that of a failed verification.
+func (e *HashError) ExitCode() exit.Code { return exit.Unverified }
 
 // OpenArchive reads an archive in one pass: its signature and control streams here, its data
 // as Archive.Data is read. The control stream must be the one that want.Package's checksum

@@ -7,6 +7,8 @@ import (
 	"io"
 
 	"github.com/klauspost/compress/gzip"
+
+	"github.com/pyimg/pyimg/internal/exit"
 )
 
 const (
@@ -196,7 +198,14 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 }
 
 // ErrDamaged is of bytes that are not what a package or an index can be, whoever signed them.
-var ErrDamaged = errors.New("damaged or altered")
+var ErrDamaged error = damaged("damaged or altered")
+
+type damaged string
+
+func (d damaged) Error() string { return string(d) }
+
+// ExitCode is that of a failed verification.
+func (d damaged) ExitCode() exit.Code { return exit.Unverified }
 
 // fault says what an error inside of a structure means: the source's own says more, all else is damage.
 func (t *tap) fault(err error) error {

@@ -13,6 +13,8 @@ import (
 	"hash"
 	"io"
 	"strings"
+
+	"github.com/pyimg/pyimg/internal/exit"
 )
 
 const (
@@ -61,6 +63,9 @@ func (e *TrustError) Unwrap() []error {
 	}
 	return []error{e.Reason, e.Cause}
 }
+
+// ExitCode is that of a failed verification.
+func (e *TrustError) ExitCode() exit.Code { return exit.Unverified }
 
 // A signature is one .SIGN entry.
 type signature struct {

@@ -14,6 +14,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/runtime"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/exit"
 )
 
 // PlanOf is the plan that the lock was made from, for the spec that it fits: the same packages and runtimes, with nothing
@@ -121,6 +122,14 @@ func (e *GoneError) Error() string {
 }
 
 func (e *GoneError) Unwrap() error { return e.Err }
+
+// ExitCode is the cause's, such as that of a server that did not answer, else NoSolution.
+func (e *GoneError) ExitCode() exit.Code {
+	if code := exit.Of(e.Err); e.Err != nil && code != exit.Failed {
+		return code
+	}
+	return exit.NoSolution
+}
 
 // gone explains why a locked package cannot be fetched, if it is because its mirror removed it.
 func gone(ctx context.Context, p *apk.Package, src input.Access, err error) error {

@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+
+	"github.com/pyimg/pyimg/internal/exit"
 )
 
 // A Source is where foreign bytes come from.
@@ -36,6 +38,9 @@ func (e *DigestError) Error() string {
 }
 
 func (e *DigestError) Unwrap() error { return e.Fault }
+
+// ExitCode is that of a failed verification.
+func (e *DigestError) ExitCode() exit.Code { return exit.Unverified }
 
 // Ingest stores the bytes of src, a gzip or zstd compressed tar, as they are, in one pass. Where the digest is known and
 // stored, it returns at once and does not open src.

@@ -14,6 +14,8 @@ import (
 
 	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"
+
+	"github.com/pyimg/pyimg/internal/exit"
 )
 
 // An input is a compressed tar that is read once: hashed as it comes, and again as it inflates.
@@ -74,6 +76,9 @@ type DamageError struct{ Err error }
 
 func (e *DamageError) Error() string { return e.Err.Error() }
 func (e *DamageError) Unwrap() error { return e.Err }
+
+// ExitCode is that of a failed verification.
+func (e *DamageError) ExitCode() exit.Code { return exit.Unverified }
 
 var errTrailing = errors.New("bytes that are not zero follow the end of the archive")
 

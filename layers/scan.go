@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/pyimg/pyimg/internal/exit"
 )
 
 // A scanner reads one tar and notes what stands in it.
@@ -99,6 +101,9 @@ type MemberError struct{ Err error }
 
 func (e *MemberError) Error() string { return e.Err.Error() }
 func (e *MemberError) Unwrap() error { return e.Err }
+
+// ExitCode is that of a failed verification.
+func (e *MemberError) ExitCode() exit.Code { return exit.Unverified }
 
 // checkMember refuses what is wrong with a member by itself.
 func CheckMember(h *tar.Header) error {

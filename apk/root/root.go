@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/internal/exit"
 )
 
 // Member is one entry of a package's data tar.
@@ -125,6 +126,9 @@ func (e *ConflictError) Error() string {
 	return fmt.Sprintf("installing %s: trying to overwrite %q owned by %s, which it does not replace", e.Package, e.Path, e.Owner)
 }
 
+// ExitCode is that of a failed verification.
+func (e *ConflictError) ExitCode() exit.Code { return exit.Unverified }
+
 // MemberError says why a member of an archive cannot be installed.
 type MemberError struct {
 	Package string // NAME-VERSION
@@ -135,6 +139,9 @@ type MemberError struct {
 func (e *MemberError) Error() string {
 	return fmt.Sprintf("installing %s: %q: %s", e.Package, e.Member, e.Reason)
 }
+
+// ExitCode is that of a failed verification.
+func (e *MemberError) ExitCode() exit.Code { return exit.Unverified }
 
 // Install makes the root that "apk add --initdb --no-scripts" makes of packages, in their order,
 // of an empty directory. Where apk would report an error, so does Install: a *ConflictError or

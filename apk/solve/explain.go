@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/near"
 	"github.com/pyimg/pyimg/internal/redact"
 )
@@ -65,6 +66,9 @@ func (e *Error) Error() string {
 	}
 	return b.String()
 }
+
+// ExitCode is that of no solution.
+func (e *Error) ExitCode() exit.Code { return exit.NoSolution }
 
 // String is the problem on one line and its candidates on a line each.
 func (p Problem) String() string {

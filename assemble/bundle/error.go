@@ -3,6 +3,8 @@ package bundle
 import (
 	"errors"
 	"fmt"
+
+	"github.com/pyimg/pyimg/internal/exit"
 )
 
 // A FaultError says that a bundle is not what it was when it was made, or not genuine.
@@ -20,6 +22,9 @@ func (e *FaultError) Error() string {
 }
 
 func (e *FaultError) Unwrap() error { return e.Err }
+
+// ExitCode is that of a failed verification.
+func (e *FaultError) ExitCode() exit.Code { return exit.Unverified }
 
 // A ReadError says that a file of a bundle could not be read or unpacked, which says nothing against the bundle: its server
 // does not answer, or a disk is full.
@@ -54,6 +59,9 @@ func (e *BaseError) Error() string {
 	return fmt.Sprintf("bundle %q is a delta to the bundle %s and nothing without it: join them with \"pyimg mirror import %s DIR\", DIR holding the base",
 		e.Bundle, e.Base, e.Bundle)
 }
+
+// ExitCode is that of wrong use.
+func (e *BaseError) ExitCode() exit.Code { return exit.Usage }
 
 // some joins errors, at most as many as a person reads.
 func some(errs []error) error {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/layers/tree"
 )
 
@@ -19,6 +20,9 @@ func (e *UnsoundError) Error() string {
 	}
 	return "the image is not sound: " + strings.Join(lines, "\n  ")
 }
+
+// ExitCode is that of a failed verification.
+func (e *UnsoundError) ExitCode() exit.Code { return exit.Unverified }
 
 // Unsound is a VerifyError of one finding.
 func Unsound(id, at, fix, format string, args ...any) error {

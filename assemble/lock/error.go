@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/pyimg/pyimg/internal/exit"
 )
 
 // A MismatchError says that a build made something else than its lock promises.
@@ -14,6 +16,9 @@ func (e *MismatchError) Error() string {
 	return "the image is not the one that the lock promises: " + strings.Join(e.Changes, "; ") +
 		`; find out why, or write the lock anew with "pyimg lock"`
 }
+
+// ExitCode is that of a failed verification.
+func (e *MismatchError) ExitCode() exit.Code { return exit.Unverified }
 
 // Expect is a *MismatchError where a build came out as another image than the lock says.
 func (l Lock) Expect(got Lock) error {
@@ -43,6 +48,9 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
+
+// ExitCode is that of wrong use.
+func (e *Error) ExitCode() exit.Code { return exit.Usage }
 
 // Named names the lock in an error that is about it and does not yet.
 func (l Lock) Named(err error) error {

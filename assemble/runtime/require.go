@@ -7,6 +7,7 @@ import (
 
 	"github.com/pyimg/pyimg/assemble/python"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/exit"
 )
 
 // A RequireError says that a runtime is not what the spec requires of it.
@@ -16,6 +17,9 @@ type RequireError struct {
 }
 
 func (e *RequireError) Error() string { return e.Who + ": " + e.Msg }
+
+// ExitCode is that of a failed verification.
+func (e *RequireError) ExitCode() exit.Code { return exit.Unverified }
 
 // A quality is what runtime.require can ask for.
 type quality struct {

@@ -16,6 +16,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/near"
 )
 
@@ -52,6 +53,9 @@ func (e *Error) Error() string {
 	}
 	return strings.Join(lines, "\n")
 }
+
+// ExitCode is that of wrong use.
+func (e *Error) ExitCode() exit.Code { return exit.Usage }
 
 // decoder walks a YAML syntax tree and notes every fault on its way. It reads scalars as they are written, since YAML's
 // own typing turns 3.10 into 3.1 and 0755 into 493 (or 755).

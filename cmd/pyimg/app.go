@@ -6,6 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/near"
 )
 
@@ -23,7 +24,7 @@ func (p program) app() *cli.App {
 		Writer:                    p.stdout,
 		ErrWriter:                 p.stderr,
 		ExitErrHandler:            func(*cli.Context, error) {}, // run decides
-		OnUsageError:              func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
+		OnUsageError:              func(_ *cli.Context, err error, _ bool) error { return exit.WrongUse(err) },
 		Commands: []*cli.Command{
 			p.assembleCommand(),
 			p.lockCommand(),
@@ -50,7 +51,7 @@ func command(c *cli.Command) *cli.Command {
 	c.HideHelp = true
 	c.Before = oneOnStdout
 	c.OnUsageError = func(_ *cli.Context, err error, _ bool) error {
-		return usageError{fmt.Errorf("%w; see \"%s --help\"", err, c.HelpName)}
+		return exit.WrongUse(fmt.Errorf("%w; see \"%s --help\"", err, c.HelpName))
 	}
 	return c
 }
@@ -66,13 +67,13 @@ func group(name, usage string, subs ...*cli.Command) *cli.Command {
 			}
 			known := fmt.Sprintf("its commands are %s; see \"pyimg %s --help\"", strings.Join(names, ", "), name)
 			if c.NArg() == 0 {
-				return usagef("%s needs a command; %s", name, known)
+				return exit.Usagef("%s needs a command; %s", name, known)
 			}
 			meant := near.Name(c.Args().First(), names)
 			if meant != "" {
 				meant = fmt.Sprintf("; did you mean \"pyimg %s %s\"?", name, meant)
 			}
-			return usagef("%s has no command %q%s; %s", name, c.Args().First(), meant, known)
+			return exit.Usagef("%s has no command %q%s; %s", name, c.Args().First(), meant, known)
 		},
 	})
 }

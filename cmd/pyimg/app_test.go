@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/pyimg/pyimg/internal/exit"
 )
 
 // TestGroup runs the commands of a group as people type them.
@@ -47,7 +49,7 @@ func TestGroup(t *testing.T) {
 		}))}
 		err := p.runCommand(t.Context(), app, strings.Fields(test.line))
 		if test.fault != "" {
-			if err == nil || err.Error() != test.fault || exitCode(err) != exitUsage {
+			if err == nil || err.Error() != test.fault || exit.Of(err) != exit.Usage {
 				t.Errorf("%q: error %v, want %q as wrong use", test.line, err, test.fault)
 			}
 			continue

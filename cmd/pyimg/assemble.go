@@ -15,6 +15,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/push"
 )
@@ -79,7 +80,7 @@ func (p program) assemble(c *cli.Context) error {
 		return err
 	}
 	if err := p.registry(c).CheckRefs(c.StringSlice("push"), pushOptions(c)); err != nil {
-		return usageError{err}
+		return exit.WrongUse(err)
 	}
 	l, locked, err := p.lockInForce(c, s)
 	if err != nil {
@@ -118,7 +119,7 @@ func assembleSpec(c *cli.Context) (spec.Spec, error) {
 
 func assembleSpecNamed(c *cli.Context, name string) (spec.Spec, error) {
 	if c.NArg() > 1 {
-		return spec.Spec{}, usagef("%s takes one spec, found %s", c.Command.Name, termtext.Count(c.NArg(), "argument"))
+		return spec.Spec{}, exit.Usagef("%s takes one spec, found %s", c.Command.Name, termtext.Count(c.NArg(), "argument"))
 	}
 	s, err := openSpec(c, name)
 	if err != nil {
@@ -130,13 +131,13 @@ func assembleSpecNamed(c *cli.Context, name string) (spec.Spec, error) {
 	for _, name := range c.StringSlice("package") {
 		d, err := apk.ParseDependency(name)
 		if err != nil {
-			return s, usageError{fmt.Errorf("--package: %w", err)}
+			return s, exit.WrongUse(fmt.Errorf("--package: %w", err))
 		}
 		s.Packages = append(s.Packages, d)
 		s.Asked = append(s.Asked, spec.Asked{Name: d.Name, At: "--package"})
 	}
 	if err := applyImageFlags(c, &s); err != nil {
-		return s, usageError{err}
+		return s, exit.WrongUse(err)
 	}
 	return s, nil
 }
@@ -240,7 +241,7 @@ func (p program) sourceDateEpoch() (time.Time, error) {
 	}
 	seconds, err := strconv.ParseInt(v, 10, 64)
 	if err != nil || seconds < 0 || seconds > assemble.MaxCreated {
-		return time.Time{}, usagef("SOURCE_DATE_EPOCH is %q, expected seconds since 1970, before the year 10000", v)
+		return time.Time{}, exit.Usagef("SOURCE_DATE_EPOCH is %q, expected seconds since 1970, before the year 10000", v)
 	}
 	return time.Unix(seconds, 0).UTC(), nil
 }

@@ -8,6 +8,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/urfave/cli/v2"
 
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/regular"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/push"
@@ -43,7 +44,7 @@ func (p program) attach(c *cli.Context) error {
 		return err
 	}
 	if c.NArg() < 2 || c.String("type") == "" {
-		return usagef("attach takes an image reference, --type and a file; see \"pyimg attach --help\"")
+		return exit.Usagef("attach takes an image reference, --type and a file; see \"pyimg attach --help\"")
 	}
 	annotations, err := keyValues(c, "annotation")
 	if err != nil {
@@ -51,7 +52,7 @@ func (p program) attach(c *cli.Context) error {
 	}
 	ref := c.Args().First()
 	if err := p.registry(c).CheckRefs([]string{ref}, push.Options{}); err != nil {
-		return usageError{err}
+		return exit.WrongUse(err)
 	}
 	artifact := push.Artifact{Type: c.String("type"), Annotations: annotations}
 	for _, name := range c.Args().Tail() {
@@ -77,7 +78,7 @@ func (p program) listAttached(c *cli.Context) error {
 		return err
 	}
 	if c.NArg() != 1 {
-		return usagef("attach --list takes one image reference; see \"pyimg attach --help\"")
+		return exit.Usagef("attach --list takes one image reference; see \"pyimg attach --help\"")
 	}
 	_, list, err := p.registry(c).Referrers(c.Context, c.Args().First(), c.String("type"))
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/v1/random"
 
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/fixture"
 	"github.com/pyimg/pyimg/push/disk"
 	"github.com/pyimg/pyimg/push/oci"
@@ -64,7 +65,7 @@ func authSources() []authSource {
 }
 
 // try pushes with the given sources filled in, each with its password, and returns the exit code and all that was said.
-func try(t *testing.T, host, layout string, sources []authSource, passwords []string) (code int, said string) {
+func try(t *testing.T, host, layout string, sources []authSource, passwords []string) (code exit.Code, said string) {
 	t.Helper()
 	home, env, args := t.TempDir(), map[string]string{"XDG_RUNTIME_DIR": t.TempDir()}, []string{"pyimg", "push", layout, host + "/a:1"}
 	var in, out bytes.Buffer
@@ -102,26 +103,26 @@ func TestCredentialSources(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, bearer %t", s.name, bearer), func(t *testing.T) {
 				t.Parallel()
 				_, host := serveGuarded(t, bearer)
-				if code, said := try(t, host, layout, sources[i:i+1], []string{rightPassword}); code != exitDone {
+				if code, said := try(t, host, layout, sources[i:i+1], []string{rightPassword}); code != exit.Done {
 					t.Errorf("the right password: exit code %d\n%s", code, said)
 				}
 				var reg *fixture.Registry
 				reg, host = serveGuarded(t, bearer)
 				code, said := try(t, host, layout, sources[i:i+1], []string{wrongPassword})
-				if code != exitAuth || !strings.Contains(said, s.name) {
-					t.Errorf("a wrong password: exit code %d, want %d and the source named\n%s", code, exitAuth, said)
+				if code != exit.Auth || !strings.Contains(said, s.name) {
+					t.Errorf("a wrong password: exit code %d, want %d and the source named\n%s", code, exit.Auth, said)
 				}
 				checkSilent(t, said)
 				passwords := []string{rightPassword}
 				for range sources[i+1:] {
 					passwords = append(passwords, wrongPassword)
 				}
-				if code, said := try(t, host, layout, sources[i:], passwords); code != exitDone {
+				if code, said := try(t, host, layout, sources[i:], passwords); code != exit.Done {
 					t.Errorf("before %d other sources: exit code %d\n%s", len(passwords)-1, code, said)
 				}
 				_, other := serveGuarded(t, bearer)
 				code, said = try(t, other, layout, nil, nil)
-				if code != exitAuth {
+				if code != exit.Auth {
 					t.Errorf("without credentials: exit code %d\n%s", code, said)
 				}
 				checkBound(t, reg)
@@ -194,10 +195,10 @@ func TestPasswordStaysWithItsRegistry(t *testing.T) {
 	env := map[string]string{"DOCKER_AUTH_CONFIG": authConfig(host, rightPassword), "GITHUB_TOKEN": wrongPassword}
 	var out bytes.Buffer
 	p := program{stdout: &out, stderr: &out, getenv: func(k string) string { return env[k] }, command: "pyimg"}
-	if code := p.run(t.Context(), []string{"pyimg", "push", layout, other + "/a:1", host + "/a:1"}); code != exitDone {
+	if code := p.run(t.Context(), []string{"pyimg", "push", layout, other + "/a:1", host + "/a:1"}); code != exit.Done {
 		t.Fatalf("exit code %d\n%s", code, out.String())
 	}
-	if code := p.run(t.Context(), []string{"pyimg", "index", "create", host + "/a:2", other + "/a:1"}); code != exitDone {
+	if code := p.run(t.Context(), []string{"pyimg", "index", "create", host + "/a:2", other + "/a:1"}); code != exit.Done {
 		t.Fatalf("exit code %d\n%s", code, out.String())
 	}
 	checkSilent(t, out.String())
@@ -209,7 +210,7 @@ func TestPasswordStaysWithItsRegistry(t *testing.T) {
 			t.Errorf("the other registry got credentials with %s %s", r.Method, r.Path)
 		}
 	}
-	if code := p.run(t.Context(), []string{"pyimg", "push", layout, other + "/a:1", host + "/a:1", "--username", "me", "--password-stdin"}); code != exitUsage {
-		t.Errorf("one password for two registries: exit code %d, want %d", code, exitUsage)
+	if code := p.run(t.Context(), []string{"pyimg", "push", layout, other + "/a:1", host + "/a:1", "--username", "me", "--password-stdin"}); code != exit.Usage {
+		t.Errorf("one password for two registries: exit code %d, want %d", code, exit.Usage)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/layers"
 )
@@ -100,14 +101,14 @@ func (p program) cachePrune(c *cli.Context) error {
 	if c.IsSet("max-size") {
 		size, err := parseSize(c.String("max-size"))
 		if err != nil {
-			return usagef("--max-size: %w", err)
+			return exit.Usagef("--max-size: %w", err)
 		}
 		options.MaxBytes = &size
 	}
 	if c.IsSet("older-than") {
 		age, err := parseAge(c.String("older-than"))
 		if err != nil {
-			return usagef("--older-than: %w", err)
+			return exit.Usagef("--older-than: %w", err)
 		}
 		options.UsedBefore = time.Now().Add(-age)
 	}
@@ -140,10 +141,10 @@ func (p program) cachePrune(c *cli.Context) error {
 // openedStore opens the cache for a command about it, which takes no arguments.
 func (p program) openedStore(c *cli.Context) (*layers.Store, func(), error) {
 	if c.NArg() > 0 {
-		return nil, nil, usagef("cache %s takes no argument, found %q", c.Command.Name, c.Args().First())
+		return nil, nil, exit.Usagef("cache %s takes no argument, found %q", c.Command.Name, c.Args().First())
 	}
 	if c.IsSet("cache-dir") && c.String("cache-dir") == "" {
-		return nil, nil, usagef("--cache-dir is given without a value; leave it out, or is a variable not set?")
+		return nil, nil, exit.Usagef("--cache-dir is given without a value; leave it out, or is a variable not set?")
 	}
 	return p.store(c)
 }

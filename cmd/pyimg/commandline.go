@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/near"
 )
 
@@ -51,7 +52,7 @@ func parse(app *cli.App, args []string) (invocation, error) {
 	case args[0] == "--version" || args[0] == "-v":
 		args = append([]string{"version"}, args[1:]...)
 	case strings.HasPrefix(args[0], "-"):
-		return invocation{}, usagef("flag %s comes before a command; flags follow it, as in \"pyimg COMMAND %[1]s\"", args[0])
+		return invocation{}, exit.Usagef("flag %s comes before a command; flags follow it, as in \"pyimg COMMAND %[1]s\"", args[0])
 	}
 	cmd := app.Command(args[0])
 	if cmd == nil {
@@ -91,7 +92,7 @@ func (in *invocation) read(args []string) error {
 			continue
 		}
 		if len(args) == 1 {
-			return usagef("flag %s needs a value; see %q", a, in.usage())
+			return exit.Usagef("flag %s needs a value; see %q", a, in.usage())
 		}
 		args = args[1:]
 		in.flags = append(in.flags, args[0])
@@ -113,7 +114,7 @@ func (in *invocation) noFlag(arg string) error {
 	if meant != "" {
 		meant = "; did you mean --" + meant + "?"
 	}
-	return usagef("%s has no flag %s%s; see %q", strings.Join(in.names, " "), name, meant, in.usage())
+	return exit.Usagef("%s has no flag %s%s; see %q", strings.Join(in.names, " "), name, meant, in.usage())
 }
 
 // noCommand is the error for a first argument that is no command's name.
@@ -136,7 +137,7 @@ func noCommand(app *cli.App, arg string) error {
 	if meant != "" {
 		meant = fmt.Sprintf("; did you mean %q?", "pyimg "+paths[meant])
 	}
-	return usagef("no command %q%s; \"pyimg --help\" lists them", arg, meant)
+	return exit.Usagef("no command %q%s; \"pyimg --help\" lists them", arg, meant)
 }
 
 // subCommand finds the command that args are for: the name of a group's command may come after flags, too. names lead

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/progress"
 )
 
@@ -75,7 +76,7 @@ func (p program) completionCommand() *cli.Command {
 		Action: func(c *cli.Context) error {
 			script, ok := completionScripts()[c.Args().First()]
 			if !ok || c.NArg() != 1 {
-				return usagef("completion takes the name of a shell: bash, zsh or fish")
+				return exit.Usagef("completion takes the name of a shell: bash, zsh or fish")
 			}
 			fmt.Fprint(p.stdout, script)
 			return nil

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/pyimg/pyimg/internal/exit"
 )
 
 // TestDemoWithoutLoopback runs the demo in a network namespace whose loopback interface is down.
@@ -31,8 +33,8 @@ func TestDemoWithoutLoopback(t *testing.T) {
 		t.Skipf("this machine allows no user namespace: %v", err)
 	}
 	const want = "pyimg: demo: this machine's loopback network cannot be used"
-	if code := cmd.ProcessState.ExitCode(); code != exitNetwork || !strings.HasPrefix(stderr.String(), want) {
-		t.Errorf("exit code %d, stderr %q, error %v; want %d and %q", code, &stderr, err, exitNetwork, want)
+	if code := exit.Code(cmd.ProcessState.ExitCode()); code != exit.Network || !strings.HasPrefix(stderr.String(), want) {
+		t.Errorf("exit code %d, stderr %q, error %v; want %d and %q", code, &stderr, err, exit.Network, want)
 	}
 	if stdout.Len() > 0 || strings.Contains(stderr.String(), "tries") {
 		t.Errorf("it did not end at once: stdout %q, stderr %q", &stdout, &stderr)

@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/assemble/image"
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/termtext"
 )
 
@@ -28,7 +29,7 @@ func (p program) diffCommand() *cli.Command {
 
 func (p program) diff(c *cli.Context) error {
 	if c.NArg() != 2 {
-		return usagef("diff takes two images; see \"pyimg diff --help\"")
+		return exit.Usagef("diff takes two images; see \"pyimg diff --help\"")
 	}
 	only, err := platformFlag(c)
 	if err != nil {

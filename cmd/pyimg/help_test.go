@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/pyimg/pyimg/internal/exit"
 )
 
 // commandLines are those that print help: for the program and for each command.
@@ -26,7 +28,7 @@ func helpOf(t *testing.T, args []string) string {
 	t.Helper()
 	var out, stderr bytes.Buffer
 	p := program{stdout: &out, stderr: &stderr, getenv: func(string) string { return "" }}
-	if code := p.run(t.Context(), args); code != exitDone || stderr.Len() > 0 {
+	if code := p.run(t.Context(), args); code != exit.Done || stderr.Len() > 0 {
 		t.Fatalf("%q: code %d, %q", args, code, stderr.String())
 	}
 	return out.String()

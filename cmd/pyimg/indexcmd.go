@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/push"
 )
 
@@ -34,7 +35,7 @@ func (p program) indexCreate(c *cli.Context) error {
 		return err
 	}
 	if c.NArg() < 2 {
-		return usagef("index create takes an image reference and at least one source; see \"pyimg index create --help\"")
+		return exit.Usagef("index create takes an image reference and at least one source; see \"pyimg index create --help\"")
 	}
 	annotations, err := keyValues(c, "annotation")
 	if err != nil {
@@ -43,10 +44,10 @@ func (p program) indexCreate(c *cli.Context) error {
 	refs := append([]string{c.Args().First()}, c.StringSlice("tag")...)
 	registry := p.registry(c)
 	if err := registry.CheckRefs(refs, push.Options{}); err != nil {
-		return usageError{err}
+		return exit.WrongUse(err)
 	}
 	if err := registry.CheckRefs(c.Args().Tail(), push.Options{}); err != nil {
-		return usageError{err}
+		return exit.WrongUse(err)
 	}
 	report, err := p.reporter(c)
 	if err != nil {
@@ -66,10 +67,10 @@ func keyValues(c *cli.Context, flag string) (map[string]string, error) {
 	for _, v := range c.StringSlice(flag) {
 		key, value, ok := strings.Cut(v, "=")
 		if !ok || key == "" {
-			return nil, usagef("--%s %q: expected KEY=VALUE", flag, v)
+			return nil, exit.Usagef("--%s %q: expected KEY=VALUE", flag, v)
 		}
 		if err := spec.CheckLabel(key, value); err != nil {
-			return nil, usageError{fmt.Errorf("--%s: %w", flag, err)}
+			return nil, exit.WrongUse(fmt.Errorf("--%s: %w", flag, err))
 		}
 		if m == nil {
 			m = map[string]string{}

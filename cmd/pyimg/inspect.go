@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/assemble/image"
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/push/oci"
 )
@@ -26,10 +27,10 @@ func (p program) inspectCommand() *cli.Command {
 		Flags: append(append(treeFlags(), loginFlags()...), &cli.BoolFlag{Name: "json", Usage: "as JSON"}),
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 1 {
-				return usagef("inspect takes one image reference or layout; see \"pyimg inspect --help\"")
+				return exit.Usagef("inspect takes one image reference or layout; see \"pyimg inspect --help\"")
 			}
 			if c.IsSet("depth") && !c.Bool("tree") {
-				return usagef("--depth is for --tree")
+				return exit.Usagef("--depth is for --tree")
 			}
 			only, err := platformFlag(c)
 			if err != nil {

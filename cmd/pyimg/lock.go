@@ -12,6 +12,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/termtext"
 )
 
@@ -53,7 +54,7 @@ func (p program) lock(c *cli.Context) error {
 	}
 	file := lockFile(c)
 	if onStdout(file) && c.IsSet("update") {
-		return usagef("--update changes a lock that is there, and --lock %s names stdout; name the lock's file", file)
+		return exit.Usagef("--update changes a lock that is there, and --lock %s names stdout; name the lock's file", file)
 	}
 	names := c.StringSlice("update")
 	update := len(names) > 0
@@ -61,7 +62,7 @@ func (p program) lock(c *cli.Context) error {
 	old, err := p.oldLock(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && update:
-		return usagef("%w; without one there is nothing to update: write it with \"pyimg lock\"", err)
+		return exit.Usagef("%w; without one there is nothing to update: write it with \"pyimg lock\"", err)
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil && update:
 		return err
@@ -129,7 +130,7 @@ func (p program) writeLock(file string, l, old lock.Lock) error {
 func (p program) lockInForce(c *cli.Context, s spec.Spec) (lock.Lock, bool, error) {
 	if c.Bool("no-lock") {
 		if c.Bool("locked") || c.String("lock") != "" {
-			return lock.Lock{}, false, usagef("--no-lock says to leave the lock aside, --locked and --lock to take it")
+			return lock.Lock{}, false, exit.Usagef("--no-lock says to leave the lock aside, --locked and --lock to take it")
 		}
 		return lock.Lock{}, false, nil
 	}
@@ -140,7 +141,7 @@ func (p program) lockInForce(c *cli.Context, s spec.Spec) (lock.Lock, bool, erro
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		if c.Bool("locked") || c.String("lock") != "" {
-			return lock, false, usagef("%w; write it with \"pyimg lock\"", err)
+			return lock, false, exit.Usagef("%w; write it with \"pyimg lock\"", err)
 		}
 		return lock, false, nil
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/urfave/cli/v2"
 
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/push/auth"
 )
 
@@ -18,7 +19,7 @@ func insecureFlag() cli.Flag {
 		Action: func(_ *cli.Context, hosts []string) error {
 			for _, h := range hosts {
 				if h == "" || strings.ContainsAny(h, "/@ ") {
-					return usagef("--insecure %q: expected HOST or HOST:PORT, as in image references", h)
+					return exit.Usagef("--insecure %q: expected HOST or HOST:PORT, as in image references", h)
 				}
 			}
 			return nil
@@ -53,13 +54,13 @@ func (p program) readLogin(c *cli.Context) error {
 		return nil
 	}
 	if user == "" || !stdin {
-		return usagef("--username and --password-stdin belong together")
+		return exit.Usagef("--username and --password-stdin belong together")
 	}
 	if n := len(loginHosts(c)); n != 1 {
-		return usagef("--username is for one registry, and the command's references name %d; log in with docker or podman for each", n)
+		return exit.Usagef("--username is for one registry, and the command's references name %d; log in with docker or podman for each", n)
 	}
 	if p.stdin == nil {
-		return usagef("--password-stdin: there is no stdin")
+		return exit.Usagef("--password-stdin: there is no stdin")
 	}
 	raw, err := io.ReadAll(io.LimitReader(p.stdin, maxPassword+1))
 	if err != nil {
@@ -67,7 +68,7 @@ func (p program) readLogin(c *cli.Context) error {
 	}
 	password := strings.TrimSuffix(strings.TrimSuffix(string(raw), "\n"), "\r")
 	if password == "" || len(raw) > maxPassword {
-		return usagef("--password-stdin: expected a password of 1 to %d bytes, found %d", maxPassword, len(raw))
+		return exit.Usagef("--password-stdin: expected a password of 1 to %d bytes, found %d", maxPassword, len(raw))
 	}
 	c.App.Metadata[passwordKey] = password
 	return nil

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/redact"
 	"github.com/pyimg/pyimg/internal/sandbox"
 	"github.com/pyimg/pyimg/internal/termtext"
@@ -35,7 +36,7 @@ func main() {
 	}
 	code := p.run(ctx, os.Args)
 	stop()
-	os.Exit(code)
+	os.Exit(int(code))
 }
 
 // untilInterrupted is a context that ends at the first interrupt. The second one ends the process as if nobody caught it.
@@ -60,7 +61,7 @@ type program struct {
 }
 
 // run runs one command line and returns the exit code.
-func (p program) run(ctx context.Context, args []string) int {
+func (p program) run(ctx context.Context, args []string) exit.Code {
 	out, errs := termtext.NewWriter(p.stdout), termtext.NewWriter(p.stderr)
 	p.started = time.Now()
 	p.rawOut, p.rawErr, p.stdout, p.stderr = p.stdout, p.stderr, out, errs
@@ -73,17 +74,17 @@ func (p program) run(ctx context.Context, args []string) int {
 		err = fmt.Errorf("writing to stdout: %w", closed)
 	}
 	if err == nil {
-		return exitDone
+		return exit.Done
 	}
 	if ran := (*ranError)(nil); errors.As(err, &ran) {
 		if ran.err != nil {
 			fmt.Fprintf(p.stderr, "pyimg: %v\n", ran.err)
 		}
-		return ran.code
+		return exit.Code(ran.code)
 	}
-	code := exitCode(err)
+	code := exit.Of(err)
 	if ctx.Err() != nil {
-		err, code = errors.New("interrupted"), exitInterrupted
+		err, code = errors.New("interrupted"), exit.Interrupted
 		if p.drawsBars() {
 			fmt.Fprint(p.rawErr, "\r\x1b[K") // over the ^C that the terminal showed
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/atomicfile"
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/redact"
 	"github.com/pyimg/pyimg/internal/regular"
 	"github.com/pyimg/pyimg/internal/termtext"
@@ -86,7 +87,7 @@ func (p program) mirrorCreate(c *cli.Context) error {
 	}
 	client, ok := src.Fetch.(create.Client)
 	if !ok {
-		return usagef("mirror create makes a bundle of what mirrors have, not of another bundle; \"pyimg mirror import\" copies one")
+		return exit.Usagef("mirror create makes a bundle of what mirrors have, not of another bundle; \"pyimg mirror import\" copies one")
 	}
 	for _, s := range specs[1:] { // their keys count too
 		for _, key := range s.spec.KeyPaths() {
@@ -117,7 +118,7 @@ const leastPart = 1 << 10 // bytes of a part of a tar
 func mirrorOptions(c *cli.Context) (create.Options, error) {
 	o := create.Options{Output: c.String("output"), All: c.Bool("all"), DryRun: c.Bool("dry-run")}
 	if o.Output == "" {
-		return o, usagef("mirror create needs --output DIR or FILE.tar")
+		return o, exit.Usagef("mirror create needs --output DIR or FILE.tar")
 	}
 	var err error
 	if o.Output, o.Tar, err = mirrorTarget(o.Output); err != nil {
@@ -128,10 +129,10 @@ func mirrorOptions(c *cli.Context) (create.Options, error) {
 			err = fmt.Errorf("%q is less than %d bytes", v, leastPart)
 		}
 		if err != nil {
-			return o, usageError{fmt.Errorf("--split: %w", err)}
+			return o, exit.WrongUse(fmt.Errorf("--split: %w", err))
 		}
 		if !o.Tar {
-			return o, usagef("--split cuts a tar into parts; name it with --output FILE.tar")
+			return o, exit.Usagef("--split cuts a tar into parts; name it with --output FILE.tar")
 		}
 	}
 	if v := c.String("since"); v != "" {
@@ -173,9 +174,9 @@ func (p program) mirrorOutput(c *cli.Context, o *create.Options) (done func(), e
 	case !special:
 		return func() {}, nil
 	case o.Split > 0:
-		return nil, usagef("--split cuts a tar into files; name one with --output FILE.tar, not %q", name)
+		return nil, exit.Usagef("--split cuts a tar into files; name one with --output FILE.tar, not %q", name)
 	case onStdout(name) && p.resultTerminal && !o.DryRun:
-		return nil, usagef("--output %q: stdout is a terminal, and a tar is not for reading; pipe it into a program, or name a file", name)
+		return nil, exit.Usagef("--output %q: stdout is a terminal, and a tar is not for reading; pipe it into a program, or name a file", name)
 	}
 	dir, err := os.MkdirTemp("", "pyimg-mirror-")
 	if err != nil {
@@ -191,7 +192,7 @@ func oldManifest(name string) (*manifest.Manifest, error) {
 	if strings.HasSuffix(name, ".json") {
 		f, err := regular.Open(name)
 		if err != nil {
-			return nil, usageError{err}
+			return nil, exit.WrongUse(err)
 		}
 		defer f.Close()
 		m, err := manifest.Read(f)
@@ -210,11 +211,11 @@ func oldManifest(name string) (*manifest.Manifest, error) {
 // openBundle opens a bundle that an argument names.
 func openBundle(name string) (*bundle.Bundle, error) {
 	if spec.IsURL(name) {
-		return nil, usagef("opening bundle %q: expected a folder or a tar; a bundle that is served is for \"pyimg assemble --mirror URL\", lock and resolve", redact.URL(name))
+		return nil, exit.Usagef("opening bundle %q: expected a folder or a tar; a bundle that is served is for \"pyimg assemble --mirror URL\", lock and resolve", redact.URL(name))
 	}
 	b, err := bundle.Open(name)
 	if errors.Is(err, fs.ErrNotExist) && !errors.As(err, new(*bundle.FaultError)) {
-		return nil, usageError{err}
+		return nil, exit.WrongUse(err)
 	}
 	return b, err
 }
@@ -233,7 +234,7 @@ func mirrorSpecs(c *cli.Context) ([]lockedSpec, error) {
 		return []lockedSpec{{s, lock.FileFor(c.Args().First())}}, err
 	}
 	if len(locks) > 1 && c.NArg() > 0 {
-		return nil, usagef("with several --lock, leave SPEC out: each lock's spec is read from its folder")
+		return nil, exit.Usagef("with several --lock, leave SPEC out: each lock's spec is read from its folder")
 	}
 	var specs []lockedSpec
 	for _, lock := range locks {
@@ -258,7 +259,7 @@ func (p program) mirrorInputs(c *cli.Context, specs []lockedSpec, src input.Acce
 	packages, locks := c.StringSlice("package"), c.StringSlice("lock")
 	switch {
 	case o.All && (len(packages) > 0 || len(locks) > 0):
-		return usagef("--all is every package; it goes with neither --package nor --lock")
+		return exit.Usagef("--all is every package; it goes with neither --package nor --lock")
 	case o.All:
 		o.Inputs, err = assemble.SpecInputs(specs[0].spec)
 		return err
@@ -288,7 +289,7 @@ func (p program) mirrorInputs(c *cli.Context, specs []lockedSpec, src input.Acce
 		}
 		for _, other := range o.Images {
 			if other.Name == image.Name {
-				return usagef("two locks are named %s.lock, and a bundle holds locks by their names", image.Name)
+				return exit.Usagef("two locks are named %s.lock, and a bundle holds locks by their names", image.Name)
 			}
 		}
 		o.Images, inputs = append(o.Images, image), append(inputs, in)
@@ -301,7 +302,7 @@ func (p program) mirrorInputs(c *cli.Context, specs []lockedSpec, src input.Acce
 func (s lockedSpec) image() (image create.LockedImage, in assemble.Inputs, err error) {
 	lock, err := lock.Read(s.file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return image, in, usagef("%w; write it with \"pyimg lock\", or say with --package or --all what is to be in the bundle", err)
+		return image, in, exit.Usagef("%w; write it with \"pyimg lock\", or say with --package or --all what is to be in the bundle", err)
 	}
 	if err == nil {
 		err = lock.Fits(s.spec)
@@ -340,7 +341,7 @@ func (p program) baseImages(c *cli.Context, o *create.Options) error {
 	}
 	for _, ref := range c.StringSlice("image") {
 		if c.Bool("offline") {
-			return usagef("--image %s is in a registry, and --offline forbids the network", ref)
+			return exit.Usagef("--image %s is in a registry, and --offline forbids the network", ref)
 		}
 		index, err := p.registry(c).Get(c.Context, ref)
 		if err != nil {

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/fixture"
 )
 
@@ -173,12 +174,12 @@ func TestNobodyElseIsAsked(t *testing.T) {
 	proxy := httptest.NewServer(w)
 	t.Cleanup(proxy.Close)
 	env := []string{"HTTP_PROXY=" + proxy.URL, "HTTPS_PROXY=" + proxy.URL}
-	run := func(args ...string) (int, string) {
+	run := func(args ...string) (exit.Code, string) {
 		cmd, _, stderr := process(t, env, args...)
 		if err := cmd.Run(); err != nil && !errors.As(err, new(*exec.ExitError)) {
 			t.Fatal(err)
 		}
-		return cmd.ProcessState.ExitCode(), stderr.String()
+		return exit.Code(cmd.ProcessState.ExitCode()), stderr.String()
 	}
 	given := []string{"--repository", url + "/v3.20/main", "--repository", url + "/v3.20/community", "--keyring", filepath.Join(dir, "keys")}
 	runtime := []string{"--runtime", url + "/python-{alpine_arch}.tar.gz", "--allocator", "jemalloc"}
@@ -192,19 +193,19 @@ func TestNobodyElseIsAsked(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		args  []string
-		code  int
+		code  exit.Code
 		asked bool
 	}{
-		{"somewhere else", []string{"assemble", spec, "--repository", "http://elsewhere.invalid/main"}, exitAuth, true}, // shows that the witness sees it
-		{"offline", []string{"assemble", spec, "--offline"}, exitNetwork, false},
-		{"offline, keys of Alpine's", []string{"mirror", "create", spec, "--all", "--offline", "--output", filepath.Join(dir, "no")}, exitNetwork, false},
-		{"assemble", with([]string{"assemble", spec}, given, runtime), exitDone, false},
-		{"lock", with([]string{"lock", spec}, given, runtime), exitDone, false},
-		{"resolve", with([]string{"resolve", "--spec", spec, "busybox"}, given), exitDone, false},
-		{"mirror create", with([]string{"mirror", "create", spec, "--output", bundle}, given, runtime), exitDone, false},
-		{"mirror verify", []string{"mirror", "verify", bundle, "--keyring", filepath.Join(dir, "keys")}, exitDone, false},
-		{"assemble from it", with([]string{"assemble", spec, "--mirror", bundle, "--offline"}, given, runtime), exitDone, false},
-		{"resolve without keys", []string{"resolve", "--repository", url + "/v3.20/main", "--platform", "linux/amd64", "busybox"}, exitUnverified, false},
+		{"somewhere else", []string{"assemble", spec, "--repository", "http://elsewhere.invalid/main"}, exit.Auth, true}, // shows that the witness sees it
+		{"offline", []string{"assemble", spec, "--offline"}, exit.Network, false},
+		{"offline, keys of Alpine's", []string{"mirror", "create", spec, "--all", "--offline", "--output", filepath.Join(dir, "no")}, exit.Network, false},
+		{"assemble", with([]string{"assemble", spec}, given, runtime), exit.Done, false},
+		{"lock", with([]string{"lock", spec}, given, runtime), exit.Done, false},
+		{"resolve", with([]string{"resolve", "--spec", spec, "busybox"}, given), exit.Done, false},
+		{"mirror create", with([]string{"mirror", "create", spec, "--output", bundle}, given, runtime), exit.Done, false},
+		{"mirror verify", []string{"mirror", "verify", bundle, "--keyring", filepath.Join(dir, "keys")}, exit.Done, false},
+		{"assemble from it", with([]string{"assemble", spec, "--mirror", bundle, "--offline"}, given, runtime), exit.Done, false},
+		{"resolve without keys", []string{"resolve", "--repository", url + "/v3.20/main", "--platform", "linux/amd64", "busybox"}, exit.Unverified, false},
 	} {
 		code, stderr := run(c.args...)
 		if asked := w.take(); code != c.code || len(asked) > 0 != c.asked {
@@ -212,7 +213,7 @@ func TestNobodyElseIsAsked(t *testing.T) {
 		}
 	}
 	mirror.Forget()
-	if code, _ := run(with([]string{"assemble", spec, "--no-lock", "--offline"}, given)...); code != exitNetwork || len(mirror.Requests()) > 0 {
+	if code, _ := run(with([]string{"assemble", spec, "--no-lock", "--offline"}, given)...); code != exit.Network || len(mirror.Requests()) > 0 {
 		t.Errorf("offline: exit code %d, and the mirror was asked for %d files", code, len(mirror.Requests()))
 	}
 }

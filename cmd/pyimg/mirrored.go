@@ -18,6 +18,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/layers"
 )
@@ -26,7 +27,7 @@ import (
 func mirrorOf(c *cli.Context) (*bundle.Bundle, error) {
 	if c.String("mirror") == "" {
 		if c.IsSet("mirror-id") {
-			return nil, usagef("--mirror-id is of the bundle that --mirror names, and it names none")
+			return nil, exit.Usagef("--mirror-id is of the bundle that --mirror names, and it names none")
 		}
 		return nil, nil
 	}
@@ -107,7 +108,7 @@ func imageIn(b *bundle.Bundle, spec string) (string, error) {
 	case len(images) == 0 || slices.Contains(images, "pyimg"):
 		return "pyimg", nil
 	}
-	return "", usagef("the bundle %s has the specs %s; name one", b.Path, strings.Join(images, ".yaml, ")+".yaml")
+	return "", exit.Usagef("the bundle %s has the specs %s; name one", b.Path, strings.Join(images, ".yaml, ")+".yaml")
 }
 
 // mirrorsLock is the lock of the spec in the bundle of --mirror, where there is none at its usual place. without is the

@@ -15,6 +15,7 @@ import (
 
 	"github.com/pyimg/pyimg/assemble/bundle"
 	"github.com/pyimg/pyimg/assemble/bundle/manifest"
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/fixture"
 )
 
@@ -131,17 +132,17 @@ func TestMirrorExitCodes(t *testing.T) {
 		name   string
 		bundle string
 		env    []string
-		code   int
+		code   exit.Code
 		want   string
 		verify bool // also for "mirror verify"
 	}{
-		{"a server that refuses", server.URL + "/refuses", nil, exitNetwork, "400", false},
-		{"a server that lacks files", server.URL + "/lacks", nil, exitUnverified, "its server has it not", false},
-		{"no place to unpack", good, noRoom, exitFailed, files + ": making a folder", true},
-		{"other files", forged(bytes.Replace(whole, []byte("hello"), []byte("hullo"), 1)), nil, exitUnverified, files + ": it holds other files", true},
-		{"no tar", forged([]byte(strings.Repeat("no tar", 200))), nil, exitUnverified, files + ": unpacking files", true},
-		{"a device", forged(device.Bytes()), nil, exitUnverified, files + ": unpacking files", true},
-		{"no files", forged(empty), nil, exitUnverified, files + ": ", true},
+		{"a server that refuses", server.URL + "/refuses", nil, exit.Network, "400", false},
+		{"a server that lacks files", server.URL + "/lacks", nil, exit.Unverified, "its server has it not", false},
+		{"no place to unpack", good, noRoom, exit.Failed, files + ": making a folder", true},
+		{"other files", forged(bytes.Replace(whole, []byte("hello"), []byte("hullo"), 1)), nil, exit.Unverified, files + ": it holds other files", true},
+		{"no tar", forged([]byte(strings.Repeat("no tar", 200))), nil, exit.Unverified, files + ": unpacking files", true},
+		{"a device", forged(device.Bytes()), nil, exit.Unverified, files + ": unpacking files", true},
+		{"no files", forged(empty), nil, exit.Unverified, files + ": ", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -153,7 +154,7 @@ func TestMirrorExitCodes(t *testing.T) {
 				cmd, _, stderr := process(t, c.env, args...)
 				cmd.Dir = t.TempDir()
 				_ = cmd.Run()
-				if got := cmd.ProcessState.ExitCode(); got != c.code || !strings.Contains(stderr.String(), c.want) || strings.Count(stderr.String(), files+": bundle") > 0 {
+				if got := exit.Code(cmd.ProcessState.ExitCode()); got != c.code || !strings.Contains(stderr.String(), c.want) || strings.Count(stderr.String(), files+": bundle") > 0 {
 					t.Errorf("%s: exit code %d, want %d with %q\n%s", args[0], got, c.code, c.want, stderr)
 				}
 			}

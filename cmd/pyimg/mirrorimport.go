@@ -18,6 +18,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/bundle/folder"
 	"github.com/pyimg/pyimg/assemble/bundle/manifest"
 	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/push/disk"
@@ -55,7 +56,7 @@ func openComplete(c *cli.Context) (*bundle.Bundle, error) {
 		return b, nil
 	}
 	if b.Base == "" {
-		return nil, errors.Join(usagef("--base is of a delta, and the bundle %s is whole: leave it out", b.Path), b.Close())
+		return nil, errors.Join(exit.Usagef("--base is of a delta, and the bundle %s is whole: leave it out", b.Path), b.Close())
 	}
 	base, err := openBundle(c.String("base"))
 	if err != nil {
@@ -76,7 +77,7 @@ func bundleKeyring(c *cli.Context, b *bundle.Bundle) (*apk.Keyring, error) {
 	ring := apk.NewKeyring()
 	for _, path := range c.StringSlice("keyring") {
 		if err := ring.AddPath(path); err != nil {
-			return nil, usageError{err}
+			return nil, exit.WrongUse(err)
 		}
 	}
 	ring.Missing = b.KeyFinder()
@@ -105,7 +106,7 @@ func (p program) mirrorVerifyCommand() *cli.Command {
 
 func (p program) mirrorVerify(c *cli.Context) error {
 	if c.NArg() != 1 {
-		return usagef("mirror verify takes one bundle, found %s", termtext.Count(c.NArg(), "argument"))
+		return exit.Usagef("mirror verify takes one bundle, found %s", termtext.Count(c.NArg(), "argument"))
 	}
 	b, err := openComplete(c)
 	if err != nil {
@@ -153,13 +154,13 @@ func (p program) mirrorImportCommand() *cli.Command {
 func (p program) mirrorImport(c *cli.Context) error {
 	dir, refs := c.Args().Get(1), c.StringSlice("push")
 	if c.NArg() < 1 || c.NArg() > 2 || dir == "" && len(refs) == 0 && c.String("push-images") == "" {
-		return usagef("mirror import takes a bundle, and a folder or --push REF; see \"pyimg mirror import --help\"")
+		return exit.Usagef("mirror import takes a bundle, and a folder or --push REF; see \"pyimg mirror import --help\"")
 	}
 	if err := p.readLogin(c); err != nil {
 		return err
 	}
 	if err := p.registry(c).CheckRefs(refs, pushOptions(c)); err != nil {
-		return usageError{err}
+		return exit.WrongUse(err)
 	}
 	b, err := openComplete(c)
 	if err != nil {
@@ -206,7 +207,7 @@ func (p program) pushImages(c *cli.Context, b *bundle.Bundle, to string) error {
 		return true
 	})
 	if len(refs) == 0 {
-		return usagef("the bundle %s holds no base images; \"mirror create --image REF\" brings some along", b.Path)
+		return exit.Usagef("the bundle %s holds no base images; \"mirror create --image REF\" brings some along", b.Path)
 	}
 	if err := verifyBundle(c, b); err != nil {
 		return err
@@ -299,7 +300,7 @@ func (p program) pushBundle(c *cli.Context, b *bundle.Bundle, refs []string) err
 		return err
 	}
 	if len(b.Images()) != 1 {
-		return usagef("the bundle %s holds %d locks, so it does not say which image to push; pyimg assemble SPEC --mirror %[1]s --offline --push %[3]s makes the one that SPEC names",
+		return exit.Usagef("the bundle %s holds %d locks, so it does not say which image to push; pyimg assemble SPEC --mirror %[1]s --offline --push %[3]s makes the one that SPEC names",
 			b.Path, len(b.Images()), refs[0])
 	}
 	name := b.Images()[0]
@@ -309,7 +310,7 @@ func (p program) pushBundle(c *cli.Context, b *bundle.Bundle, refs []string) err
 	}
 	s, err := b.ReadSpec(c.Context, name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return usagef("%w; with the spec: pyimg assemble %s --mirror %s --offline --push %s", err, manifest.SpecPath(name), b.Path, refs[0])
+		return exit.Usagef("%w; with the spec: pyimg assemble %s --mirror %s --offline --push %s", err, manifest.SpecPath(name), b.Path, refs[0])
 	}
 	if err != nil {
 		return err

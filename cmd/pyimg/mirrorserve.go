@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/termtext"
 )
 
@@ -32,7 +33,7 @@ func (p program) mirrorServeCommand() *cli.Command {
 
 func (p program) mirrorServe(c *cli.Context) error {
 	if c.NArg() != 1 {
-		return usagef("mirror serve takes one bundle, found %s", termtext.Count(c.NArg(), "argument"))
+		return exit.Usagef("mirror serve takes one bundle, found %s", termtext.Count(c.NArg(), "argument"))
 	}
 	b, err := openComplete(c)
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/atomicfile"
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/push/disk"
 	"github.com/pyimg/pyimg/push/oci"
@@ -47,15 +48,15 @@ func (p program) outputs(c *cli.Context, s *spec.Spec) ([]output, error) {
 			return nil, err
 		}
 		if onStdout(o.path) && p.resultTerminal {
-			return nil, usagef("--output %q: stdout is a terminal, and an archive is not for reading; pipe it into a program such as \"docker load\", or name a file", v)
+			return nil, exit.Usagef("--output %q: stdout is a terminal, and an archive is not for reading; pipe it into a program such as \"docker load\", or name a file", v)
 		}
 		several := o.kind == kindDockerArchive && len(s.Platforms) != 1
 		if several && onStdout(o.path) {
 			if o.platform, err = hostPlatform(s.Platforms); err != nil {
-				return nil, usageError{fmt.Errorf("--output %q: %w", v, err)}
+				return nil, exit.WrongUse(fmt.Errorf("--output %q: %w", v, err))
 			}
 		} else if several {
-			return nil, usagef("--output %q: a docker archive holds one platform, the spec has %d; choose one with --platform", v, len(s.Platforms))
+			return nil, exit.Usagef("--output %q: a docker archive holds one platform, the spec has %d; choose one with --platform", v, len(s.Platforms))
 		}
 		hostOnly = hostOnly && o.platform != ""
 		outputs = append(outputs, o)
@@ -72,22 +73,22 @@ func parseOutput(v string) (output, error) {
 	kind, rest, ok := strings.Cut(v, ":")
 	path, name, _ := strings.Cut(rest, ":")
 	if !ok || path == "" {
-		return output{}, usagef("--output %q: expected oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME]", v)
+		return output{}, exit.Usagef("--output %q: expected oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME]", v)
 	}
 	switch kind {
 	case kindLayout, kindArchive:
 		if kind == kindLayout && path == stdoutName {
-			return output{}, usagef("--output %q: an OCI layout is a folder; an archive can be written to stdout: oci-archive:-", v)
+			return output{}, exit.Usagef("--output %q: an OCI layout is a folder; an archive can be written to stdout: oci-archive:-", v)
 		}
 		if name != "" && !regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`).MatchString(name) {
-			return output{}, usagef("--output %q: %q is no tag; expected %s:PATH[:TAG], PATH without a colon", v, name, kind)
+			return output{}, exit.Usagef("--output %q: %q is no tag; expected %s:PATH[:TAG], PATH without a colon", v, name, kind)
 		}
 	case kindDockerArchive:
 		if _, err := refname.NewTag(name); name != "" && err != nil {
-			return output{}, usagef("--output %q: %w", v, err)
+			return output{}, exit.Usagef("--output %q: %w", v, err)
 		}
 	default:
-		return output{}, usagef("--output %q: unknown kind %q; known are oci, oci-archive and docker-archive", v, kind)
+		return output{}, exit.Usagef("--output %q: unknown kind %q; known are oci, oci-archive and docker-archive", v, kind)
 	}
 	return output{kind: kind, path: path, name: name}, nil
 }
@@ -176,7 +177,7 @@ func stdoutOutputs(c *cli.Context) []string {
 // oneOnStdout refuses a command line of which several outputs would be mixed on stdout.
 func oneOnStdout(c *cli.Context) error {
 	if on := stdoutOutputs(c); len(on) > 1 {
-		return usagef("%s write to stdout, which can hold one of them; name a file for the others", strings.Join(on, " and "))
+		return exit.Usagef("%s write to stdout, which can hold one of them; name a file for the others", strings.Join(on, " and "))
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/fixture"
 )
 
@@ -39,8 +40,8 @@ func TestInterruptedAtAPipe(t *testing.T) {
 	}()
 	ref := strings.TrimPrefix(url, "http://") + "/a:1"
 	code := p.run(ctx, []string{"pyimg", "push", filepath.Join(dir, "layout"), ref, "--digest-file", pipe, "--progress", "quiet"})
-	if code != exitInterrupted || stderr.String() != "pyimg: interrupted\n" {
-		t.Errorf("code %d and %q, want %d", code, stderr.String(), exitInterrupted)
+	if code != exit.Interrupted || stderr.String() != "pyimg: interrupted\n" {
+		t.Errorf("code %d and %q, want %d", code, stderr.String(), exit.Interrupted)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/fixture"
 )
 
@@ -44,9 +45,9 @@ func TestPrivateRepository(t *testing.T) {
 		"wrong":     {"HTTP_AUTH": "basic:*:me:" + wrongPassword},
 		"nothing":   {},
 	} {
-		want := exitDone
+		want := exit.Done
 		if name == "wrong" || name == "nothing" {
-			want = exitAuth
+			want = exit.Auth
 		}
 		env["PYIMG_CACHE_DIR"] = t.TempDir()
 		var out bytes.Buffer
@@ -63,7 +64,7 @@ func TestPrivateRepository(t *testing.T) {
 		said := out.String()
 		for _, file := range []string{lock, meta} {
 			text, err := os.ReadFile(file)
-			if (err == nil) != (want == exitDone) {
+			if (err == nil) != (want == exit.Done) {
 				t.Errorf("%s: reading a result: %v", name, err)
 			}
 			said += string(text)

@@ -8,6 +8,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/urfave/cli/v2"
 
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/push"
 	"github.com/pyimg/pyimg/push/disk"
 )
@@ -38,14 +39,14 @@ func pushOptions(c *cli.Context) push.Options {
 
 func (p program) pushLayout(c *cli.Context) error {
 	if c.NArg() < 2 {
-		return usagef("push takes a layout and at least one image reference; see \"pyimg push --help\"")
+		return exit.Usagef("push takes a layout and at least one image reference; see \"pyimg push --help\"")
 	}
 	refs := c.Args().Slice()[1:]
 	if err := p.readLogin(c); err != nil {
 		return err
 	}
 	if err := p.registry(c).CheckRefs(refs, pushOptions(c)); err != nil {
-		return usageError{err}
+		return exit.WrongUse(err)
 	}
 	path, _ := onDisk(c.Args().First())
 	if path == "" {

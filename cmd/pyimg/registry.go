@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/progress"
 	"github.com/pyimg/pyimg/push"
 	"github.com/pyimg/pyimg/push/remote"
@@ -56,7 +57,7 @@ func (p program) reporter(c *cli.Context) (progress.Reporter, error) {
 	}
 	r, err := progress.New(c.String("progress"), w, bars)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, exit.WrongUse(err)
 	}
 	return r, nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/redact"
 )
 
@@ -69,7 +70,7 @@ func onlyPackages(s *spec.Spec, names []string) error {
 	for _, name := range names {
 		d, err := apk.ParseDependency(name)
 		if err != nil {
-			return usageError{err}
+			return exit.WrongUse(err)
 		}
 		s.Packages = append(s.Packages, d)
 		s.Asked = append(s.Asked, spec.Asked{Name: d.Name, At: "the command line"})

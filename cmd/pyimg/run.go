@@ -23,6 +23,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/sandbox"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/layers"
@@ -93,7 +94,7 @@ const defaultProcesses = 4096
 
 func (p program) runImage(c *cli.Context) error {
 	if c.NArg() == 0 {
-		return usagef("run takes an image or a spec; see \"pyimg run --help\"")
+		return exit.Usagef("run takes an image or a spec; see \"pyimg run --help\"")
 	}
 	cmd, err := runFlags(c)
 	if err != nil {
@@ -128,7 +129,7 @@ func runPlatform(c *cli.Context) (spec.Platform, error) {
 	case err != nil:
 		return spec.Platform{}, err
 	case len(only) > 1:
-		return spec.Platform{}, usagef("run takes one platform, found %s", termtext.Count(len(only), "platform"))
+		return spec.Platform{}, exit.Usagef("run takes one platform, found %s", termtext.Count(len(only), "platform"))
 	case len(only) == 1:
 		return only[0], nil
 	}
@@ -148,7 +149,7 @@ func runFlags(c *cli.Context) (sandbox.Command, error) {
 	for _, m := range c.StringSlice("mount") {
 		mount, err := parseMount(m)
 		if err != nil {
-			return cmd, usagef("--mount: %w", err)
+			return cmd, exit.Usagef("--mount: %w", err)
 		}
 		cmd.Mounts = append(cmd.Mounts, mount)
 	}
@@ -156,13 +157,13 @@ func runFlags(c *cli.Context) (sandbox.Command, error) {
 	isolations := map[string]sandbox.Isolation{"auto": sandbox.IsolationAuto, "namespaces": sandbox.IsolationNamespaces, "chroot": sandbox.IsolationChroot}
 	var known bool
 	if cmd.Network, known = networks[c.String("network")]; !known {
-		return cmd, usagef("--network %q: expected host or none", c.String("network"))
+		return cmd, exit.Usagef("--network %q: expected host or none", c.String("network"))
 	}
 	if cmd.Isolation, known = isolations[c.String("isolation")]; !known {
-		return cmd, usagef("--isolation %q: expected auto, namespaces or chroot", c.String("isolation"))
+		return cmd, exit.Usagef("--isolation %q: expected auto, namespaces or chroot", c.String("isolation"))
 	}
 	if c.Duration("timeout") < 0 || c.Int("processes") < 1 {
-		return cmd, usagef("--timeout and --processes are numbers above 0")
+		return cmd, exit.Usagef("--timeout and --processes are numbers above 0")
 	}
 	cmd.Limits = sandbox.Limits{Time: c.Duration("timeout"), Processes: c.Int("processes")}
 	memory := int64(hostMemory())
@@ -183,7 +184,7 @@ func sizeFlag(c *cli.Context, name string, otherwise int64) (int64, error) {
 		err = errors.New("expected more than 0 bytes")
 	}
 	if err != nil {
-		return 0, usagef("--%s: %w", name, err)
+		return 0, exit.Usagef("--%s: %w", name, err)
 	}
 	return size, nil
 }
@@ -219,7 +220,7 @@ func (p program) imageToRun(c *cli.Context, arg string, platform spec.Platform) 
 	if isSpec(arg) {
 		index, err = p.assembledForRun(c, arg, platform)
 	} else if _, here := onDisk(arg); c.Bool("offline") && !here {
-		return nil, usagef("--offline says to ask no host, and %q is in a registry", arg)
+		return nil, exit.Usagef("--offline says to ask no host, and %q is in a registry", arg)
 	} else {
 		index, err = p.open(c.Context, c, arg)
 	}
@@ -310,7 +311,7 @@ func (p program) runEnv(c *cli.Context) ([]string, error) {
 	for _, v := range c.StringSlice("env") {
 		name, _, valued := strings.Cut(v, "=")
 		if name == "" || strings.ContainsAny(name, " \t\n\x00") || strings.Contains(v, "\x00") {
-			return nil, usagef("--env %q: expected NAME=VALUE or NAME", v)
+			return nil, exit.Usagef("--env %q: expected NAME=VALUE or NAME", v)
 		}
 		if !valued {
 			v = name + "=" + p.getenv(name)
@@ -345,17 +346,17 @@ func (p program) runSandboxed(c *cli.Context, cmd sandbox.Command) error {
 	passed := make(chan os.Signal, 8)
 	cmd.Signals = passed
 	go passSignals(ctx, caught, passed, cancel)
-	exit, err := sandbox.Run(ctx, cmd)
+	ended, err := sandbox.Run(ctx, cmd)
 	start := (*sandbox.StartError)(nil)
 	switch {
 	case errors.As(err, &start):
 		return &ranError{start.Code, err}
 	case err != nil:
 		return &ranError{exitNotRun, err}
-	case exit.Limit != "":
-		return &ranError{exit.Code, fmt.Errorf("the command was ended: %s", limitText(exit.Limit, cmd.Limits))}
-	case exit.Code != 0:
-		return &ranError{exit.Code, nil}
+	case ended.Limit != "":
+		return &ranError{ended.Code, fmt.Errorf("the command was ended: %s", limitText(ended.Limit, cmd.Limits))}
+	case ended.Code != 0:
+		return &ranError{ended.Code, nil}
 	}
 	return nil
 }

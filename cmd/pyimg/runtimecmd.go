@@ -14,6 +14,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/kept"
 	"github.com/pyimg/pyimg/assemble/python"
 	"github.com/pyimg/pyimg/assemble/runtime"
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/push/disk"
@@ -39,7 +40,7 @@ func (p program) runtimeInspectCommand() *cli.Command {
 
 func (p program) runtimeInspect(c *cli.Context) error {
 	if c.NArg() != 1 {
-		return usagef("runtime inspect takes one file, URL, folder or image; see \"pyimg runtime inspect --help\"")
+		return exit.Usagef("runtime inspect takes one file, URL, folder or image; see \"pyimg runtime inspect --help\"")
 	}
 	if err := p.readLogin(c); err != nil {
 		return err
@@ -83,7 +84,7 @@ func (p program) runtimeReports(c *cli.Context, arg string) ([]python.Inspection
 		return reports, err
 	}
 	if len(only) > 0 {
-		return nil, usagef("--platform is for images, and %s is none", arg)
+		return nil, exit.Usagef("--platform is for images, and %s is none", arg)
 	}
 	store, done, err := p.storeFor(c, arg)
 	defer done()
@@ -244,7 +245,7 @@ func (p program) runtimePack(c *cli.Context) error {
 func (p program) packOptions(c *cli.Context) (runtime.PackOptions, error) {
 	var o runtime.PackOptions
 	if c.NArg() != 1 || c.String("output") == "" {
-		return o, usagef("runtime pack takes one folder or tarball, and -o FILE; see \"pyimg runtime pack --help\"")
+		return o, exit.Usagef("runtime pack takes one folder or tarball, and -o FILE; see \"pyimg runtime pack --help\"")
 	}
 	created, err := p.sourceDateEpoch()
 	if err != nil {
@@ -257,11 +258,11 @@ func (p program) packOptions(c *cli.Context) (runtime.PackOptions, error) {
 	}
 	if text := c.String("compression"); text != "" {
 		if err := o.Layers.SetCompression(text); err != nil {
-			return o, usageError{fmt.Errorf("--compression: %w", err)}
+			return o, exit.WrongUse(fmt.Errorf("--compression: %w", err))
 		}
 	}
 	if err := o.Check(); err != nil {
-		return o, usageError{err}
+		return o, exit.WrongUse(err)
 	}
 	return o, nil
 }

@@ -15,9 +15,11 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/assemble/bundle"
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/kept"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/redact"
 	"github.com/pyimg/pyimg/internal/regular"
@@ -47,19 +49,19 @@ func cacheFlag() cli.Flag {
 func applySourceFlags(c *cli.Context, s *spec.Spec) error {
 	for _, name := range []string{"cache-dir", "mirror", "mirror-id", "spec", "allocator", "layers", "compression", "bytecode"} {
 		if c.IsSet(name) && c.String(name) == "" {
-			return usagef("--%s is given without a value; leave it out, or is a variable not set?", name)
+			return exit.Usagef("--%s is given without a value; leave it out, or is a variable not set?", name)
 		}
 	}
 	if c.IsSet("platform") {
 		ps, err := spec.ParsePlatforms(strings.Join(c.StringSlice("platform"), ","))
 		if err != nil {
-			return usageError{err}
+			return exit.WrongUse(err)
 		}
 		s.Platforms = ps
 	}
 	if v := c.StringSlice("repository"); len(v) > 0 {
 		if err := s.SetRepositories(v); err != nil {
-			return usageError{fmt.Errorf("--repository: %w", err)}
+			return exit.WrongUse(fmt.Errorf("--repository: %w", err))
 		}
 	}
 	return nil
@@ -69,7 +71,7 @@ func applySourceFlags(c *cli.Context, s *spec.Spec) error {
 // store: what only reads indexes gains time by it and nothing else. Credentials go to hosts of s and of the other specs alone.
 func (p program) sources(c *cli.Context, s spec.Spec, needStore bool, others ...spec.Spec) (src input.Access, done func(), err error) {
 	if c.Int("jobs") < 0 {
-		return src, func() {}, usagef("--jobs %d: expected a number from 0 on", c.Int("jobs"))
+		return src, func() {}, exit.Usagef("--jobs %d: expected a number from 0 on", c.Int("jobs"))
 	}
 	named := s.Locations()
 	for _, o := range others {
@@ -183,7 +185,7 @@ func (p program) keyring(c *cli.Context, s spec.Spec, client input.Opener, store
 			continue // a bundle has its spec's keys elsewhere: they count where --mirror-id or the lock vouches for them
 		}
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, usageError{err}
+			return nil, exit.WrongUse(err)
 		} else if err != nil {
 			return nil, err
 		}
@@ -234,7 +236,9 @@ func openSpec(c *cli.Context, name string) (spec.Spec, error) {
 			if c.String("mirror") != "" {
 				err = fmt.Errorf("%w; %w", err, mirrorErr)
 			}
-			err = usageError{err}
+			if !errors.As(mirrorErr, new(*bundle.FaultError)) {
+				err = exit.WrongUse(err)
+			}
 		}
 		return s, err
 	}
@@ -242,7 +246,7 @@ func openSpec(c *cli.Context, name string) (spec.Spec, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		s, err = mirrorsSpec(c, "")
 	}
-	if errors.Is(err, fs.ErrNotExist) && !errors.As(err, new(usageError)) {
+	if errors.Is(err, fs.ErrNotExist) && !errors.As(err, new(*exit.UsageError)) {
 		s, _ = spec.Default()
 		return s, nil
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/fixture"
 	"github.com/pyimg/pyimg/push/disk"
 )
@@ -111,7 +112,7 @@ func TestHostileText(t *testing.T) {
 		switch isJSON := strings.Contains(strings.Join(line, " "), "--json"); {
 		case isJSON && !json.Valid(out.Bytes()):
 			t.Errorf("%q: no JSON: %q", line, out.String())
-		case isJSON && code == exitDone && !strings.Contains(out.String(), `evil\u`):
+		case isJSON && code == exit.Done && !strings.Contains(out.String(), `evil\u`):
 			t.Errorf("%q does not say what it found: %q", line, out.String())
 		case line[0] == "inspect" && len(line) == 2 && line[1] == a && !strings.Contains(out.String(), `evil\x1b[31m\x7f\u009b2J\u202e`):
 			t.Errorf("%q does not say what it found: %q", line, out.String())
@@ -145,7 +146,7 @@ func TestTells(t *testing.T) {
 	} {
 		var out, stderr bytes.Buffer
 		p := program{stdout: &out, stderr: &stderr, getenv: func(string) string { return "" }, terminal: tt.terminal}
-		if code := p.run(t.Context(), append([]string{"pyimg", "push", dir, ref}, tt.args...)); code != exitDone {
+		if code := p.run(t.Context(), append([]string{"pyimg", "push", dir, ref}, tt.args...)); code != exit.Done {
 			t.Fatalf("code %d: %s", code, stderr.String())
 		}
 		if !strings.Contains(stderr.String(), tt.want) || tt.want == "" && strings.Contains(stderr.String(), "pushed in") {
@@ -189,7 +190,7 @@ func TestInterrupted(t *testing.T) {
 	p := program{stdout: &out, stderr: &stderr, getenv: func(k string) string {
 		return map[string]string{"PYIMG_CACHE_DIR": filepath.Dir(spec)}[k]
 	}}
-	if code := p.run(ctx, []string{"pyimg", "assemble", "--allow-untrusted", spec}); code != exitInterrupted || stderr.String() != "pyimg: interrupted\n" {
-		t.Errorf("code %d and %q, want %d and that it was interrupted", code, stderr.String(), exitInterrupted)
+	if code := p.run(ctx, []string{"pyimg", "assemble", "--allow-untrusted", spec}); code != exit.Interrupted || stderr.String() != "pyimg: interrupted\n" {
+		t.Errorf("code %d and %q, want %d and that it was interrupted", code, stderr.String(), exit.Interrupted)
 	}
 }

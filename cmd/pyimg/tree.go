@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/assemble/image"
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/termtext"
 )
 
@@ -32,7 +33,7 @@ func contentFlags() []cli.Flag {
 
 func (p program) tree(c *cli.Context, index v1.ImageIndex) error {
 	if c.Int("depth") < 0 {
-		return usagef("--depth %d: expected a number from 0 on", c.Int("depth"))
+		return exit.Usagef("--depth %d: expected a number from 0 on", c.Int("depth"))
 	}
 	only, err := platformFlag(c)
 	if err != nil {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,14 +10,12 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/pyimg/pyimg/apk/root"
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/check"
 	"github.com/pyimg/pyimg/assemble/image"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/termtext"
-	"github.com/pyimg/pyimg/layers"
-	"github.com/pyimg/pyimg/layers/tree"
 )
 
 func (p program) verifyCommand() *cli.Command {
@@ -39,7 +36,7 @@ func (p program) verifyCommand() *cli.Command {
 
 func (p program) verify(c *cli.Context) error {
 	if c.NArg() != 1 {
-		return usagef("verify takes one image reference, layout, archive or spec; see \"pyimg verify --help\"")
+		return exit.Usagef("verify takes one image reference, layout, archive or spec; see \"pyimg verify --help\"")
 	}
 	if err := p.readLogin(c); err != nil {
 		return err
@@ -60,30 +57,30 @@ func (p program) verify(c *cli.Context) error {
 		n += f.Errors()
 	}
 	if n > 0 {
-		return fmt.Errorf("verifying %s: %s: %w", c.Args().First(), termtext.Count(n, "error"), errUnsound)
+		return &unsoundError{c.Args().First(), n}
 	}
 	return nil
 }
 
-// errUnsound says that verify found errors; the findings have been printed.
-var errUnsound = errors.New("the image is not sound")
-
-// isUnsound reports whether an error says that an image would not be sound, or that what it is made of cannot become one.
-func isUnsound(err error) bool {
-	var conflict *root.ConflictError
-	var installed *root.MemberError
-	var member *layers.MemberError
-	var layout *tree.ConflictError
-	return errors.Is(err, errUnsound) || errors.As(err, &conflict) || errors.As(err, &installed) ||
-		errors.As(err, &member) || errors.As(err, &layout)
+// unsoundError says that verify found errors; the findings have been printed.
+type unsoundError struct {
+	image  string
+	errors int
 }
+
+func (e *unsoundError) Error() string {
+	return fmt.Sprintf("verifying %s: %s: the image is not sound", e.image, termtext.Count(e.errors, "error"))
+}
+
+// ExitCode is that of a failed verification.
+func (e *unsoundError) ExitCode() exit.Code { return exit.Unverified }
 
 func (p program) findings(c *cli.Context, arg string) ([]check.Report, error) {
 	if isSpec(arg) {
 		return p.specFindings(c, arg)
 	}
 	if _, here := onDisk(arg); c.Bool("offline") && !here {
-		return nil, usagef("--offline says to ask no host, and %q is in a registry", arg)
+		return nil, exit.Usagef("--offline says to ask no host, and %q is in a registry", arg)
 	}
 	only, err := platformFlag(c)
 	if err != nil {
@@ -110,7 +107,7 @@ func platformFlag(c *cli.Context) ([]spec.Platform, error) {
 	}
 	only, err := spec.ParsePlatforms(strings.Join(c.StringSlice("platform"), ","))
 	if err != nil {
-		return nil, usageError{err}
+		return nil, exit.WrongUse(err)
 	}
 	return only, nil
 }

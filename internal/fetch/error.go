@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"net/http"
 	"strings"
+
+	"github.com/pyimg/pyimg/internal/exit"
 )
 
 // An Error says what could not be fetched and why.
@@ -30,6 +32,18 @@ func (e *Error) Error() string {
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// ExitCode is Auth where the server refused, Network where another one did not answer as it should. A file on disk leaves it to
+// the cause.
+func (e *Error) ExitCode() exit.Code {
+	switch {
+	case e.Status != 0 && errors.Is(e.Err, fs.ErrPermission):
+		return exit.Auth
+	case strings.HasPrefix(e.URL, "http"):
+		return exit.Network
+	}
+	return exit.Done
+}
 
 // A statusError is an answer that is not the file.
 type statusError int

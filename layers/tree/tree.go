@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -63,6 +64,9 @@ type ConflictError struct {
 
 func (e *ConflictError) Error() string { return e.Err.Error() }
 func (e *ConflictError) Unwrap() error { return e.Err }
+
+// ExitCode is that of a failed verification.
+func (e *ConflictError) ExitCode() exit.Code { return exit.Unverified }
 
 // A node is what is at a path, with its place among the others: to walk a path costs what its length is.
 type node struct {

@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
+
+	"github.com/pyimg/pyimg/internal/exit"
 )
 
 // Keychain finds credentials where docker, podman and CI systems keep them. The first source that has some for the
@@ -258,3 +260,6 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
+
+// ExitCode is that of missing or refused credentials.
+func (e *Error) ExitCode() exit.Code { return exit.Auth }

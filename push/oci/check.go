@@ -9,6 +9,8 @@ import (
 	"io"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/pyimg/pyimg/internal/exit"
 )
 
 // A MismatchError says that bytes are not those that their digest and size name.
@@ -24,11 +26,17 @@ func (e *MismatchError) Error() string {
 	return fmt.Sprintf("its bytes are not those of its descriptor: expected %s, got %s", e.Want, e.Got)
 }
 
+// ExitCode is that of a failed verification.
+func (e *MismatchError) ExitCode() exit.Code { return exit.Unverified }
+
 // A DamageError says that a file of an image is not there, or does not read as what its name or its descriptor says.
 type DamageError struct{ Err error }
 
 func (e *DamageError) Error() string { return e.Err.Error() }
 func (e *DamageError) Unwrap() error { return e.Err }
+
+// ExitCode is that of a failed verification.
+func (e *DamageError) ExitCode() exit.Code { return exit.Unverified }
 
 // Damagef is fmt.Errorf for a DamageError.
 func Damagef(format string, args ...any) error { return &DamageError{fmt.Errorf(format, args...)} }

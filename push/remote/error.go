@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/patience"
 	"github.com/pyimg/pyimg/internal/redact"
 	"github.com/pyimg/pyimg/push/auth"
@@ -42,6 +43,14 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
+
+// ExitCode is Auth where credentials were missing or refused, else Network.
+func (e *Error) ExitCode() exit.Code {
+	if e.Unauthorized() {
+		return exit.Auth
+	}
+	return exit.Network
+}
 
 // Unauthorized says that it was for the lack of credentials, or of their rights.
 func (e *Error) Unauthorized() bool {
