@@ -69,11 +69,15 @@ func ingestTarball(ctx context.Context, r spec.Runtime, spec spec.Spec, p spec.P
 	if err != nil {
 		return plan, err
 	}
-	tarball := from.Source(src)
+	tarball, note, err := sighted(ctx, from, from.Source(src), src)
+	if err != nil {
+		return plan, noSource(err, p)
+	}
 	raw, err := src.Store.Learn(ctx, tarball)
 	if err != nil {
 		return plan, noSource(err, p)
 	}
+	note(raw.Digest)
 	plan.Digest, tarball.Digest = raw.Digest, raw.Digest
 	plan.Layer, err = layer(ctx, r, tarball, raw, spec.Layers, src.Store)
 	plan.Layer.From = "runtime " + runtimeName(from.Url)

@@ -1,0 +1,89 @@
+package runtime
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/layers"
+)
+
+// conditionalOpener is an Opener that asks for a file only if it changed since an earlier answer, which gave the validator. Where
+// it did not, r is nil.
+type conditionalOpener interface {
+	OpenIf(ctx context.Context, url, validator string) (r io.ReadCloser, newValidator string, err error)
+}
+
+// A sighting is what is known of the tarball at a URL that nothing pins.
+type sighting struct {
+	Validator string `json:"validator"` // what its server calls it: ETag or Last-Modified
+	Digest    string `json:"digest"`
+}
+
+// maxSighting bounds a record of a sighting, in bytes.
+const maxSighting = 4 << 10
+
+func sightingKey(url string) string {
+	return fmt.Sprintf("runtime-at-%x", sha256.Sum256([]byte(url))) // whole, since a query may name another file; hashed, since it may be a secret
+}
+
+// sighted asks whether the tarball at a URL changed since the last run. Where it did not, the source names its digest, and is
+// read only if the store lacks what is asked for. note is called with the digest of what was read.
+func sighted(ctx context.Context, from place, tarball layers.Source, src input.Access) (_ layers.Source, note func(digest string), err error) {
+	none := func(string) {}
+	conditional, ok := src.Fetch.(conditionalOpener)
+	if !ok || tarball.Digest != "" || !spec.IsURL(from.Url) {
+		return tarball, none, nil
+	}
+	known := readSighting(from.Url, src.Store)
+	body, validator, err := conditional.OpenIf(ctx, from.Url, known.Validator)
+	if err != nil {
+		return tarball, none, err
+	}
+	if body == nil {
+		tarball.Digest = known.Digest
+		return tarball, none, nil
+	}
+	again, name := tarball.Open, baseName(from.Url)
+	var once sync.Once
+	tarball.Open = func(ctx context.Context) (r io.ReadCloser, err error) {
+		once.Do(func() { r = src.Reported(body, name, bodySize(body)) })
+		if r == nil {
+			r, err = again(ctx)
+		}
+		return r, err
+	}
+	return tarball, func(digest string) { writeSighting(from.Url, sighting{validator, digest}, src.Store) }, nil
+}
+
+// bodySize is negative where the server did not say it.
+func bodySize(body io.Reader) int64 {
+	if sized, ok := body.(interface{ Size() int64 }); ok {
+		return sized.Size()
+	}
+	return -1
+}
+
+// readSighting is the last sighting, if the store still knows what was there.
+func readSighting(url string, store *layers.Store) (s sighting) {
+	data, err := store.Record(sightingKey(url))
+	if err != nil || len(data) > maxSighting || json.Unmarshal(data, &s) != nil || s.Validator == "" {
+		return sighting{}
+	}
+	if _, err := store.Faults(s.Digest); err != nil {
+		return sighting{}
+	}
+	return s
+}
+
+// writeSighting keeps a sighting. One that cannot be kept costs the next run a fetch.
+func writeSighting(url string, s sighting, store *layers.Store) {
+	if text, err := json.Marshal(s); err == nil && s.Validator != "" {
+		_ = store.SetRecord(sightingKey(url), text)
+	}
+}
