@@ -25,7 +25,7 @@ func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
 		"push":                {"push", "internal/atomicfile", "internal/imageindex", "internal/patience", "internal/redact", "internal/regular", "internal/termtext"},
 		"push/auth":           {"internal/regular"},
 		"wheel":               {"internal/fetch", "internal/redact", "internal/regular"},
-		"assemble":            {"apk", "layers", "internal/glob", "internal/passwd", "internal/rootpath", "internal/atomicfile", "internal/imageindex", "internal/redact", "internal/regular", "internal/near", "internal/termtext"},
+		"assemble":            {"apk", "layers", "internal/glob", "internal/passwd", "internal/rootpath", "internal/atomicfile", "internal/imageindex", "internal/redact", "internal/regular", "internal/near", "internal/serve", "internal/termtext"},
 		"internal/atomicfile": {},
 		everywhere:            {},
 		"internal/fetch":      {"internal/patience", "internal/redact", "internal/regular"},
@@ -40,6 +40,7 @@ func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
 		"internal/termtext":   {},
 		"internal/near":       {},
 		"internal/sandbox":    {},
+		"internal/serve":      {},
 		"internal/fixture":    {},
 	}
 	for room, allowed := range may {
@@ -82,7 +83,7 @@ func TestFoldersImportOnlyWhatTheyMay(t *testing.T) {
 		"assemble": {"apk", "apk/root", "apk/solve", "layers", "layers/tree", "assemble/bytecode", "assemble/check", "assemble/input", "assemble/lock", "assemble/python", "assemble/runtime", "assemble/spec",
 			"internal/glob", "internal/redact", "internal/rootpath"},
 		"assemble/bundle/manifest": {"apk", "assemble/spec"},
-		"assemble/bundle":          {"apk", "layers", "assemble", "assemble/bundle/manifest", "assemble/input", "assemble/lock", "assemble/spec", "internal/redact", "internal/regular"},
+		"assemble/bundle":          {"apk", "layers", "assemble", "assemble/bundle/manifest", "assemble/input", "assemble/lock", "assemble/spec", "internal/redact", "internal/regular", "internal/serve"},
 		"assemble/bundle/folder":   {"assemble/bundle", "assemble/bundle/manifest", "internal/atomicfile", "internal/regular"},
 		"assemble/bundle/create": {"apk", "layers", "assemble", "assemble/bundle", "assemble/bundle/folder", "assemble/bundle/manifest", "assemble/input", "assemble/spec",
 			"internal/atomicfile", "internal/regular"},

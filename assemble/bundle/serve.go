@@ -1,60 +1,59 @@
 package bundle
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/pyimg/pyimg/assemble/bundle/manifest"
+	"github.com/pyimg/pyimg/internal/serve"
 )
 
 // Handler serves a complete bundle's files, whole or in ranges, to apk, to pyimg and to whoever asks. What the bundle has
 // not, though an index may list it, is not found.
 func (b *Bundle) Handler() http.Handler {
 	text := b.manifestText()
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			w.Header().Set("Allow", "GET, HEAD")
-			http.Error(w, "this serves files, to GET and HEAD", http.StatusMethodNotAllowed)
-			return
+	files := serve.Files(func(path string) (serve.File, error) {
+		if path == manifest.Name {
+			return serve.File{Type: "application/json", Open: func(context.Context) (io.ReadSeekCloser, error) {
+				content, err := text()
+				return unclosed{content}, err
+			}}, nil
 		}
-		name := strings.TrimPrefix(r.URL.Path, "/")
-		if name == "" {
+		f, ok := b.File(path)
+		if !ok {
+			return serve.File{}, fmt.Errorf("the bundle has no such file: %w", fs.ErrNotExist)
+		}
+		return serve.File{SHA256: f.SHA256, Open: func(ctx context.Context) (io.ReadSeekCloser, error) { return b.openSeekable(ctx, f) }}, nil
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 			b.serveRoot(w, r)
 			return
 		}
-		if name == manifest.Name {
-			content, err := text()
-			if err != nil {
-				http.Error(w, err.Error(), http.StatusInternalServerError)
-				return
-			}
-			w.Header().Set("Content-Type", "application/json")
-			http.ServeContent(w, r, "", time.Time{}, content)
-			return
-		}
-		f, ok := b.File(name)
-		if !ok {
-			http.Error(w, "the bundle has no such file", http.StatusNotFound)
-			return
-		}
-		body, err := b.open(r.Context(), f)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
-		}
-		defer body.Close()
-		content, ok := body.(io.ReadSeeker)
-		if !ok {
-			http.Error(w, "a bundle on another server is not served on", http.StatusInternalServerError)
-			return
-		}
-		w.Header().Set("ETag", `"`+f.SHA256+`"`)
-		w.Header().Set("Content-Type", "application/octet-stream") // no file here is to be sniffed, or inflated on its way
-		http.ServeContent(w, r, "", time.Time{}, content)
+		files.ServeHTTP(w, r)
 	})
+}
+
+// unclosed needs no closing.
+type unclosed struct{ io.ReadSeeker }
+
+func (unclosed) Close() error { return nil }
+
+// openSeekable opens a file whose content nobody checks but who fetches it.
+func (b *Bundle) openSeekable(ctx context.Context, f manifest.File) (io.ReadSeekCloser, error) {
+	r, err := b.open(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	if content, ok := r.(io.ReadSeekCloser); ok {
+		return content, nil
+	}
+	return nil, errors.Join(errors.New("a bundle on another server is not served on"), r.Close())
 }
 
 // serveRoot says what there is.

@@ -1,9 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -235,7 +236,7 @@ func TestMirrorServeStops(t *testing.T) {
 	if err := create.Run(); err != nil {
 		t.Fatalf("%v\n%s", err, stderr)
 	}
-	serve, _, _ := process(t, nil, "mirror", "serve", bundle, "--addr", "127.0.0.1:0")
+	serve, _, log := process(t, nil, "mirror", "serve", bundle, "--addr", "127.0.0.1:0", "--json")
 	serve.Stdout = nil
 	out, err := serve.StdoutPipe()
 	if err != nil {
@@ -244,12 +245,16 @@ func TestMirrorServeStops(t *testing.T) {
 	if err := serve.Start(); err != nil {
 		t.Fatal(err)
 	}
-	lines := bufio.NewScanner(out)
-	lines.Scan()
-	at := lines.Text()
-	lines.Scan()
-	if want := at + "/alpine/v3.20/main"; lines.Text() != want {
-		t.Errorf("it prints %q, want %q", lines.Text(), want)
+	var said struct {
+		URL          string
+		Repositories []string
+	}
+	if err := json.NewDecoder(out).Decode(&said); err != nil {
+		t.Fatal(err)
+	}
+	at := said.URL
+	if want := at + "/alpine/v3.20/main"; !slices.Equal(said.Repositories, []string{want}) {
+		t.Errorf("it serves %q, want %q", said.Repositories, want)
 	}
 	resolve, stdout, stderr := process(t, nil, "resolve", "--mirror", at, "--platform", "linux/amd64", "--repository", filepath.Join(dir, "v3.20", "main"),
 		"--keyring", filepath.Join(dir, "keys"), "busybox-binsh")
@@ -277,5 +282,21 @@ func TestMirrorServeStops(t *testing.T) {
 	}
 	if err := serve.Wait(); err != nil {
 		t.Errorf("asked to stop it ends with %v, want well", err)
+	}
+	logged := make(map[string]int) // statuses by path
+	for d := json.NewDecoder(log); ; {
+		var r struct {
+			Path   string
+			Status int
+		}
+		if err := d.Decode(&r); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		logged[r.Path] = r.Status
+	}
+	if logged["/manifest.json"] != http.StatusOK || logged["/alpine/v3.20/main/x86_64/busybox-1.36.1-r29.apk"] != http.StatusOK {
+		t.Errorf("logged are %v", logged)
 	}
 }
