@@ -244,8 +244,8 @@ func TestDiffIDsAreHeldAgainstTheLayers(t *testing.T) {
 	}{
 		"right": {nil, ""},
 		"wrong": {[]v1.Hash{other}, other.String()},
-		"none":  {[]v1.Hash{}, "0 layers"},
-		"more":  {[]v1.Hash{other, other}, "2 layers"},
+		"none":  {[]v1.Hash{}, "configuration: 0"},
+		"more":  {[]v1.Hash{other, other}, "configuration: 2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -8,7 +8,6 @@ import (
 
 	"github.com/pyimg/pyimg/assemble/check"
 	"github.com/pyimg/pyimg/assemble/spec"
-	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -36,8 +35,8 @@ func (c Contents) verify() check.Report {
 func (c Contents) mislabelled() (found []check.Finding) {
 	stated := c.Config.RootFS.DiffIDs
 	if len(stated) != len(c.diffIDs) {
-		return []check.Finding{{Check: "diff-id", Fix: "make the image anew", Msg: fmt.Sprintf("diff-id: the configuration names %s and the image has %s: no runtime unpacks it",
-			termtext.Count(len(stated), "layer"), termtext.Count(len(c.diffIDs), "layer"))}}
+		return []check.Finding{{Check: "diff-id", Fix: "make the image anew", Msg: fmt.Sprintf("diff-id: layers in the image: %d, in its configuration: %d; no runtime unpacks it",
+			len(c.diffIDs), len(stated))}}
 	}
 	for i, is := range c.diffIDs {
 		if want := stated[i].String(); want != is {

@@ -27,14 +27,7 @@ func (s Spec) Locations() []string {
 
 // HasCredentials tells whether a URL of the spec holds a user name, a password or a query, which are written nowhere.
 func (s Spec) HasCredentials() bool {
-	return slices.ContainsFunc(s.Locations(), func(u string) bool {
-		if !IsURL(u) {
-			return false
-		}
-		_, rest, _ := strings.Cut(u, "://")
-		host, _, _ := strings.Cut(rest, "/")
-		return strings.Contains(host, "@") || strings.Contains(rest, "?")
-	})
+	return slices.ContainsFunc(s.Locations(), hasCredentials)
 }
 
 // cutTag takes "@tag URL" apart; without a tag all of s is the place.

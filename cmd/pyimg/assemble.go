@@ -65,12 +65,7 @@ func (p program) assemble(c *cli.Context) error {
 		return err
 	}
 	if c.Bool("print-spec") {
-		text, err := s.YAML()
-		if err != nil {
-			return err
-		}
-		_, err = p.stdout.Write(text)
-		return err
+		return p.printSpec(s)
 	}
 	outputs, err := p.outputs(c, &s)
 	if err != nil {
@@ -110,6 +105,19 @@ func (p program) assemble(c *cli.Context) error {
 		return err
 	}
 	return pushing.cause(p.deliver(c, index, outputs, pushing))
+}
+
+// printSpec prints a spec without the credentials in its URLs.
+func (p program) printSpec(s spec.Spec) error {
+	text, err := s.Redacted().YAML()
+	if err != nil {
+		return err
+	}
+	if s.HasCredentials() {
+		p.warn("the spec's URLs are printed without their user names, passwords and queries")
+	}
+	_, err = p.stdout.Write(text)
+	return err
 }
 
 // assembleSpec is the spec in force, with the flags' word over the file's.

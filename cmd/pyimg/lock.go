@@ -13,6 +13,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/exit"
+	"github.com/pyimg/pyimg/internal/regular"
 	"github.com/pyimg/pyimg/internal/termtext"
 )
 
@@ -64,7 +65,7 @@ func (p program) lock(c *cli.Context) error {
 	case errors.Is(err, fs.ErrNotExist) && update:
 		return exit.Usagef("%w; without one there is nothing to update: write it with \"pyimg lock\"", err)
 	case errors.Is(err, fs.ErrNotExist):
-	case err != nil && update:
+	case err != nil && (update || errors.Is(err, regular.ErrKind)): // a pipe would be waited for
 		return err
 	case err != nil:
 		p.warn(err.Error())

@@ -52,3 +52,18 @@ func (n notify) Write(p []byte) (int, error) {
 	n <- true
 	return len(p), nil
 }
+
+// TestLockIsNoPipe: a lock is read and then replaced, so that a pipe is an error at once, without a reader or writer.
+func TestLockIsNoPipe(t *testing.T) {
+	t.Parallel()
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var stderr bytes.Buffer
+	p := program{stdout: &stderr, stderr: &stderr, getenv: func(string) string { return "" }}
+	code := p.run(t.Context(), []string{"pyimg", "lock", "--lock", pipe})
+	if code != exit.Failed || !strings.Contains(stderr.String(), "it is a pipe, and a file is expected") {
+		t.Errorf("code %d and %q", code, stderr.String())
+	}
+}
