@@ -23,12 +23,12 @@ const (
 	maxHelperOutput = 256 << 10
 )
 
-// runHelper asks a credential helper for a server. See the protocol of docker-credential-helpers: the server comes on
+// runHelper asks a credential helper for a server. Its errors leave the helper's name to the caller. See the protocol of docker-credential-helpers: the server comes on
 // stdin, the answer is JSON on stdout, and an unknown server is an error message on stdout.
 func runHelper(ctx context.Context, helper, server string) (authn.AuthConfig, bool, error) {
 	program := helperPrefix + helper
 	if strings.ContainsAny(helper, `/\`) {
-		return authn.AuthConfig{}, false, fmt.Errorf("helper %q: the name of a helper has no slashes", program)
+		return authn.AuthConfig{}, false, errors.New("the name of a helper has no slashes")
 	}
 	ctx, cancel := context.WithTimeout(ctx, helperTime)
 	defer cancel()
@@ -41,11 +41,11 @@ func runHelper(ctx context.Context, helper, server string) (authn.AuthConfig, bo
 		if ctx.Err() == nil && strings.Contains(out.String(), "credentials not found") {
 			return authn.AuthConfig{}, false, nil
 		}
-		return authn.AuthConfig{}, false, fmt.Errorf("running helper %q for %q: %w", program, server, err)
+		return authn.AuthConfig{}, false, fmt.Errorf("running it for %q: %w", server, err)
 	}
 	var answer struct{ Username, Secret string }
 	if err := json.Unmarshal(out.Bytes(), &answer); err != nil {
-		return authn.AuthConfig{}, false, fmt.Errorf("helper %q did not answer with JSON for %q", program, server)
+		return authn.AuthConfig{}, false, fmt.Errorf("it did not answer with JSON for %q", server)
 	}
 	switch {
 	case answer.Secret == "":

@@ -231,12 +231,13 @@ func (k keychain) lookup(ctx context.Context, source string, content []byte, tar
 		return Credential{}, &Error{Source: source, Err: err}
 	}
 	if helper := f.helper(target.RegistryStr()); helper != "" {
+		source := fmt.Sprintf("helper %q of %s", helperPrefix+helper, source)
 		cfg, found, err := runHelper(ctx, helper, serverURL(target.RegistryStr()))
 		if err != nil {
 			return Credential{}, &Error{Source: source, Err: err}
 		}
 		if found {
-			return Credential{AuthConfig: cfg, Source: fmt.Sprintf("helper %q of %s", helperPrefix+helper, source)}, nil
+			return Credential{AuthConfig: cfg, Source: source}, nil
 		}
 	}
 	cfg, found, err := f.entry(target)
@@ -251,7 +252,7 @@ func (k keychain) lookup(ctx context.Context, source string, content []byte, tar
 
 // An Error is a source of credentials that is there and cannot be used.
 type Error struct {
-	Source string // which one, with the file's or the helper's name
+	Source string // which one: the file, or the helper and the file that names it
 	Err    error
 }
 
