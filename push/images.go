@@ -23,8 +23,11 @@ func (i Images) Image(ctx context.Context, ref, platform string) (v1.Image, erro
 	return oci.ImageFor(idx, ref, platform)
 }
 
+// OnDisk is the path in a reference to an image on disk, for which no registry is asked.
+func OnDisk(ref string) (path string, ok bool) { return strings.CutPrefix(ref, "oci:") }
+
 func (i Images) open(ctx context.Context, ref string) (v1.ImageIndex, error) {
-	if path, ok := strings.CutPrefix(ref, "oci:"); ok {
+	if path, ok := OnDisk(ref); ok {
 		return disk.ReadImage(path)
 	}
 	return i.Registry.Get(ctx, ref)

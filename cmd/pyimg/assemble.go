@@ -24,7 +24,7 @@ func (p program) assembleCommand() *cli.Command {
 	flags := slices.Concat(sourceFlags(), imageFlags(), registryFlags(), pushFlags(), resultFlags())
 	flags = append(flags,
 		&cli.StringSliceFlag{Name: "push", Usage: "`REF` push the image to this reference in a registry"},
-		&cli.StringSliceFlag{Name: "output", Usage: "`KIND:PATH[:NAME]` write the image to oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME]; the file - is stdout"},
+		&cli.StringSliceFlag{Name: "output", Usage: "`KIND:PATH[:NAME]` write the image to " + outputForms() + "; the file - is stdout"},
 		lockFlag(),
 		&cli.BoolFlag{Name: "locked", Usage: "demand a lock that fits the spec"},
 		&cli.BoolFlag{Name: "no-lock", Usage: "leave the lock aside"},
@@ -276,7 +276,7 @@ func (p program) deliver(c *cli.Context, index v1.ImageIndex, outputs []output, 
 		return err
 	}
 	if len(outputs) == 0 && c.String("progress") != "quiet" {
-		fmt.Fprintln(p.stderr, "pyimg: the image was made, and nothing was written: add --push REF, or --output docker-archive:FILE, oci-archive:FILE or oci:DIR")
+		fmt.Fprintln(p.stderr, "pyimg: the image was made, and nothing was written: add --push REF, or --output "+outputForms())
 	}
 	return nil
 }

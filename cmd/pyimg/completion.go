@@ -213,7 +213,7 @@ func values(f cli.Flag, before, typed string) []candidate {
 		return plainCandidates(before, "jemalloc", "mimalloc", "none")
 	case "output":
 		if _, images := f.(*cli.StringSliceFlag); images {
-			return plainCandidates(before, kindLayout+":", kindArchive+":", kindDockerArchive+":")
+			return plainCandidates(before, outputKinds()...)
 		}
 	}
 	return nil

@@ -27,10 +27,8 @@ func (p program) open(ctx context.Context, c *cli.Context, arg string) (v1.Image
 // image reference. An argument that can only be a path counts also where nothing is there: no registry is asked for a
 // file that somebody forgot to copy.
 func onDisk(arg string) (string, bool) {
-	for _, kind := range []string{kindLayout, kindArchive, kindDockerArchive} {
-		if path, ok := strings.CutPrefix(arg, kind+":"); ok {
-			return path, true
-		}
+	if _, path, ok := disk.SplitKind(arg); ok {
+		return path, true
 	}
 	if _, err := os.Stat(arg); err == nil {
 		return arg, true

@@ -8,12 +8,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
 
-	refname "github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/urfave/cli/v2"
 
@@ -27,15 +25,29 @@ import (
 
 // output is a place on disk for an image.
 type output struct {
-	kind, path, name string // name: the tag, or the image's name in a docker archive
-	platform         string // of an image for several, the one that a docker archive on stdout holds; else ""
+	kind       disk.Kind
+	path, name string // name: the tag, or the image's name in a docker archive
+	platform   string // of an image for several, the one that a docker archive on stdout holds; else ""
 }
 
-const (
-	kindLayout        = "oci"
-	kindArchive       = "oci-archive"
-	kindDockerArchive = "docker-archive"
-)
+// outputForms are what can be written after --output, as a user reads it.
+func outputForms() string {
+	var forms []string
+	for _, k := range disk.Kinds() {
+		forms = append(forms, k.Name+":"+k.Form)
+	}
+	last := len(forms) - 1
+	return strings.Join(forms[:last], ", ") + " or " + forms[last]
+}
+
+// outputKinds are what an output begins with, such as "oci:".
+func outputKinds() []string {
+	var kinds []string
+	for _, k := range disk.Kinds() {
+		kinds = append(kinds, k.Name+":")
+	}
+	return kinds
+}
 
 // outputs reads --output before anything is done for it. A docker archive on stdout is for this machine, so it holds the
 // platform of this machine where the spec has several; where nothing else is to be made, no other one is made.
@@ -50,7 +62,7 @@ func (p program) outputs(c *cli.Context, s *spec.Spec) ([]output, error) {
 		if onStdout(o.path) && p.resultTerminal {
 			return nil, exit.Usagef("--output %q: stdout is a terminal, and an archive is not for reading; pipe it into a program such as \"docker load\", or name a file", v)
 		}
-		several := o.kind == kindDockerArchive && len(s.Platforms) != 1
+		several := o.kind.Single && len(s.Platforms) != 1
 		if several && onStdout(o.path) {
 			if o.platform, err = hostPlatform(s.Platforms); err != nil {
 				return nil, exit.WrongUse(fmt.Errorf("--output %q: %w", v, err))
@@ -70,25 +82,19 @@ func (p program) outputs(c *cli.Context, s *spec.Spec) ([]output, error) {
 }
 
 func parseOutput(v string) (output, error) {
-	kind, rest, ok := strings.Cut(v, ":")
+	kind, rest, known := disk.SplitKind(v)
 	path, name, _ := strings.Cut(rest, ":")
-	if !ok || path == "" {
-		return output{}, exit.Usagef("--output %q: expected oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME]", v)
+	switch before, after, _ := strings.Cut(v, ":"); {
+	case !known && after != "":
+		return output{}, exit.Usagef("--output %q: unknown kind %q; expected %s", v, before, outputForms())
+	case !known || path == "":
+		return output{}, exit.Usagef("--output %q: expected %s", v, outputForms())
 	}
-	switch kind {
-	case kindLayout, kindArchive:
-		if kind == kindLayout && path == stdoutName {
-			return output{}, exit.Usagef("--output %q: an OCI layout is a folder; an archive can be written to stdout: oci-archive:-", v)
-		}
-		if name != "" && !regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`).MatchString(name) {
-			return output{}, exit.Usagef("--output %q: %q is no tag; expected %s:PATH[:TAG], PATH without a colon", v, name, kind)
-		}
-	case kindDockerArchive:
-		if _, err := refname.NewTag(name); name != "" && err != nil {
-			return output{}, exit.Usagef("--output %q: %w", v, err)
-		}
-	default:
-		return output{}, exit.Usagef("--output %q: unknown kind %q; known are oci, oci-archive and docker-archive", v, kind)
+	if kind.Folder && path == stdoutName {
+		return output{}, exit.Usagef("--output %q: an OCI layout is a folder; an archive can be written to stdout: oci-archive:-", v)
+	}
+	if err := kind.CheckName(name); err != nil {
+		return output{}, exit.Usagef("--output %q: %w", v, err)
 	}
 	return output{kind: kind, path: path, name: name}, nil
 }
@@ -108,10 +114,6 @@ func hostPlatform(platforms []spec.Platform) (string, error) {
 }
 
 func (p program) write(ctx context.Context, o output, index v1.ImageIndex) error {
-	name := o.name
-	if name == "" && o.kind != kindDockerArchive {
-		name = "latest"
-	}
 	if o.platform != "" {
 		img, err := oci.ImageFor(index, o.path, o.platform)
 		if err != nil {
@@ -121,18 +123,10 @@ func (p program) write(ctx context.Context, o output, index v1.ImageIndex) error
 			return err
 		}
 	}
-	stdout := onStdout(o.path)
-	switch {
-	case o.kind == kindLayout:
-		return disk.WriteLayout(ctx, o.path, name, index)
-	case o.kind == kindArchive && stdout:
-		return disk.StreamArchive(ctx, p.rawOut, name, index)
-	case o.kind == kindArchive:
-		return disk.WriteArchive(ctx, o.path, name, index)
-	case stdout:
-		return disk.StreamDockerArchive(ctx, p.rawOut, name, index)
+	if onStdout(o.path) {
+		return o.kind.Stream(ctx, p.rawOut, o.name, index)
 	}
-	return disk.WriteDockerArchive(ctx, o.path, name, index)
+	return o.kind.Write(ctx, o.path, o.name, index)
 }
 
 // stdoutName is what a user calls stdout where the name of a file is expected.
@@ -161,10 +155,8 @@ func stdoutOutputs(c *cli.Context) []string {
 	var found []string
 	for _, flag := range flags {
 		for _, v := range append(c.StringSlice(flag), c.String(flag)) {
-			for _, kind := range []string{kindArchive, kindDockerArchive} {
-				if rest, ok := strings.CutPrefix(v, kind+":"); ok && flag == "output" {
-					v, _, _ = strings.Cut(rest, ":")
-				}
+			if kind, rest, ok := disk.SplitKind(v); ok && !kind.Folder && flag == "output" {
+				v, _, _ = strings.Cut(rest, ":")
 			}
 			if v != "" && onStdout(v) {
 				found = append(found, "--"+flag)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/urfave/cli/v2"
@@ -43,7 +42,7 @@ func (p program) images(c *cli.Context) input.Images {
 type offline struct{ push.Images }
 
 func (o offline) Image(ctx context.Context, ref, platform string) (v1.Image, error) {
-	if !strings.HasPrefix(ref, kindLayout+":") {
+	if _, ok := push.OnDisk(ref); !ok {
 		return nil, fmt.Errorf("reading image %q: no host is asked with --offline", ref)
 	}
 	return o.Images.Image(ctx, ref, platform)

@@ -119,12 +119,7 @@ func isRuntimeFile(arg string) bool {
 	if strings.Contains(arg, "://") {
 		return true
 	}
-	for _, kind := range []string{kindLayout, kindArchive, kindDockerArchive, "image"} {
-		if strings.HasPrefix(arg, kind+":") {
-			return false
-		}
-	}
-	if disk.IsImage(arg) {
+	if _, _, ok := disk.SplitKind(arg); ok || strings.HasPrefix(arg, "image:") || disk.IsImage(arg) {
 		return false
 	}
 	_, err := os.Stat(arg)

@@ -1,0 +1,84 @@
+package disk
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// A Kind is a form that an image has on disk. [Kinds] is the one list of them: a new form is a new row there.
+type Kind struct {
+	Name   string // what a user calls it, and writes before ":" and a path
+	Form   string // what follows the ":", such as "FILE[:TAG]"
+	Folder bool   // it is a folder; the others are files, which a pipe can carry
+	Single bool   // it holds one platform
+
+	checkName func(name string) error
+	write     func(ctx context.Context, path, name string, idx v1.ImageIndex) error
+	stream    func(ctx context.Context, w io.Writer, name string, idx v1.ImageIndex) error // nil for a folder
+}
+
+// Kinds are all forms that can be written.
+func Kinds() []Kind {
+	return []Kind{
+		{Name: "oci", Form: "DIR[:TAG]", Folder: true, checkName: checkTag, write: WriteLayout},
+		{Name: "oci-archive", Form: "FILE[:TAG]", checkName: checkTag, write: WriteArchive, stream: StreamArchive},
+		{Name: "docker-archive", Form: "FILE[:NAME]", Single: true, checkName: checkImageName, write: WriteDockerArchive, stream: StreamDockerArchive},
+	}
+}
+
+// SplitKind takes KIND:REST apart. It reports false where s does not begin with a kind.
+func SplitKind(s string) (k Kind, rest string, ok bool) {
+	before, rest, ok := strings.Cut(s, ":")
+	for _, k := range Kinds() {
+		if ok && k.Name == before {
+			return k, rest, true
+		}
+	}
+	return Kind{}, s, false
+}
+
+// CheckName refuses a name that an image of this kind cannot have; "" is none, which is fine.
+func (k Kind) CheckName(name string) error {
+	if name == "" {
+		return nil
+	}
+	if err := k.checkName(name); err != nil {
+		return fmt.Errorf("%w; expected %s:%s", err, k.Name, k.Form)
+	}
+	return nil
+}
+
+// Write writes an image to a path under a name. See [WriteLayout], [WriteArchive] and [WriteDockerArchive].
+func (k Kind) Write(ctx context.Context, path, name string, idx v1.ImageIndex) error {
+	return k.write(ctx, path, name, idx)
+}
+
+// Stream writes an image to w, which a folder cannot be.
+func (k Kind) Stream(ctx context.Context, w io.Writer, name string, idx v1.ImageIndex) error {
+	if k.stream == nil {
+		return fmt.Errorf("writing %s: it is a folder, and cannot be written to a stream", k.Name)
+	}
+	return k.stream(ctx, w, name, idx)
+}
+
+// registryTag is what a registry takes as a tag. See the OCI distribution-spec, "Pulling manifests".
+var registryTag = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
+
+// checkTag refuses a tag that no registry would take: the layout is on its way to one.
+func checkTag(tag string) error {
+	if !registryTag.MatchString(tag) {
+		return fmt.Errorf("%q is no tag, or the path has a colon", tag)
+	}
+	return nil
+}
+
+func checkImageName(image string) error {
+	_, err := name.NewTag(image)
+	return err
+}
