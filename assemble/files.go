@@ -19,7 +19,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/glob"
 	"github.com/pyimg/pyimg/internal/rootpath"
-	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/hostfile"
 	"github.com/pyimg/pyimg/layers/tree"
 )
 
@@ -35,7 +35,7 @@ const (
 
 // hostFiles are the files of a spec as they were found, before it is known what lies in the image.
 type hostFiles struct {
-	folder *layers.Folder // nil where the spec names no files
+	folder *hostfile.Folder // nil where the spec names no files
 	items  []fileItem
 	time   time.Time
 }
@@ -44,7 +44,7 @@ type hostFiles struct {
 type fileItem struct {
 	by      string // what asks for it, for errors
 	header  tar.Header
-	from    layers.HostFile
+	from    hostfile.File
 	replace bool
 	stated  bool // a folder whose owner and mode the spec says
 }
@@ -83,18 +83,18 @@ func readFiles(ctx context.Context, s spec.Spec, at time.Time) (*hostFiles, erro
 	return f, nil
 }
 
-func openFolder(ctx context.Context, s spec.Spec) (*layers.Folder, error) {
+func openFolder(ctx context.Context, s spec.Spec) (*hostfile.Folder, error) {
 	if s.Folder != nil {
 		return s.Folder(ctx)
 	}
-	return layers.OpenFolder(cmp.Or(s.Dir, "."))
+	return hostfile.Open(cmp.Or(s.Dir, "."))
 }
 
 // A filesReader reads one entry of files.
 type filesReader struct {
 	entry  spec.Files
 	by     string
-	folder *layers.Folder
+	folder *hostfile.Folder
 	time   time.Time
 	items  []fileItem
 }
@@ -183,7 +183,7 @@ func (j job) addFiles(ctx context.Context, below stack, owner func(tree.Node) st
 	if err != nil {
 		return below, nil, err
 	}
-	blob, err := j.store.MakeFiles(ctx, j.files.folder, members, j.spec.Layers.MakeOptions())
+	blob, err := hostfile.Make(ctx, j.store, j.files.folder, members, j.spec.Layers.MakeOptions())
 	if err != nil {
 		return below, nil, fmt.Errorf("making the layer of the spec's files: %w", err)
 	}
@@ -202,7 +202,7 @@ type placing struct {
 
 // place lists the layer's members, sorted, folders before what is in them. Paths through symlinks, of the layers below
 // or of the files themselves, are written where these lead.
-func (p *placing) place(items []fileItem) ([]layers.FileMember, error) {
+func (p *placing) place(items []fileItem) ([]hostfile.Member, error) {
 	for n := range p.under.All() {
 		if h := n.Entry.Header; h.Typeflag == tar.TypeSymlink {
 			p.links.Set(n.Path, h.Linkname)
@@ -218,7 +218,7 @@ func (p *placing) place(items []fileItem) ([]layers.FileMember, error) {
 		p.put(p.resolve(i), i)
 	}
 	p.addParents()
-	var members []layers.FileMember
+	var members []hostfile.Member
 	for _, name := range slices.Sorted(maps.Keys(p.at)) {
 		i := p.at[name]
 		if !p.settle(name, i) {
@@ -228,7 +228,7 @@ func (p *placing) place(items []fileItem) ([]layers.FileMember, error) {
 		if h.Name = name; h.Typeflag == tar.TypeDir {
 			h.Name += "/"
 		}
-		members = append(members, layers.FileMember{Header: &h, From: i.from})
+		members = append(members, hostfile.Member{Header: &h, From: i.from})
 	}
 	return members, errors.Join(p.errs...)
 }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
-	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/hostfile"
 )
 
 // plainTime is the time of files where SOURCE_DATE_EPOCH sets none: their layer then depends on contents alone, and is
@@ -61,7 +61,7 @@ func fitsFiles(l lock.Lock, f *hostFiles) error {
 	return &lock.Error{File: l.Name, Err: errors.New(`it was written when the spec's files were others; take them as they are now with "pyimg lock --update files"`)}
 }
 
-// PackFiles is FitsFiles, and writes what the spec takes of its folder as a tar, for layers.UnpackFolder to make a folder of
+// PackFiles is FitsFiles, and writes what the spec takes of its folder as a tar, for hostfile.Unpack to make a folder of
 // that the spec finds it in again. The same files give the same bytes.
 func PackFiles(ctx context.Context, l lock.Lock, s spec.Spec, w io.Writer) error {
 	f, err := readFiles(ctx, s, time.Time{})
@@ -72,7 +72,7 @@ func PackFiles(ctx context.Context, l lock.Lock, s spec.Spec, w io.Writer) error
 	if err := fitsFiles(l, f); err != nil {
 		return err
 	}
-	var found []layers.HostFile
+	var found []hostfile.File
 	for _, i := range f.items {
 		if i.from.Info != nil { // not of dirs
 			found = append(found, i.from)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"sync"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -31,8 +32,11 @@ type inflater struct {
 	release   func()
 }
 
+// inflaters are used for one stream after the other.
+type inflaters struct{ gzips, zstds sync.Pool }
+
 // inflate chooses by the first bytes: names and media types lie.
-func (s *Store) inflate(r *bufio.Reader) (inflater, error) {
+func (f *inflaters) inflate(r *bufio.Reader) (inflater, error) {
 	head, err := r.Peek(4)
 	if len(head) == 0 && err != nil {
 		if errors.Is(err, io.EOF) {
@@ -42,10 +46,10 @@ func (s *Store) inflate(r *bufio.Reader) (inflater, error) {
 	}
 	switch {
 	case bytes.HasPrefix(head, []byte(gzipMagic)):
-		return s.gunzip(r)
+		return f.gunzip(r)
 	case string(head) == zstdMagic,
 		len(head) == 4 && head[0]&0xf0 == 0x50 && string(head[1:]) == "\x2a\x4d\x18":
-		return s.unzstd(r)
+		return f.unzstd(r)
 	case string(head) == xzMagic:
 		z, err := xz.NewReader(r, maxDictionary)
 		return inflater{z, mediaTypeXZ, func() {}}, err
@@ -55,12 +59,10 @@ func (s *Store) inflate(r *bufio.Reader) (inflater, error) {
 	return inflater{}, errPlain
 }
 
-// What tarballs are also compressed with, and layers never. The media types are the store's own.
+// What tarballs are also compressed with, and layers never.
 const (
-	xzMagic        = "\xfd7zX"
-	bzip2Magic     = "BZh"
-	mediaTypeXZ    = "application/x-xz"
-	mediaTypeBzip2 = "application/x-bzip2"
+	xzMagic    = "\xfd7zX"
+	bzip2Magic = "BZh"
 )
 
 // isLayerType reports whether a layer may be compressed so.
@@ -68,19 +70,19 @@ func isLayerType(mediaType string) bool {
 	return mediaType == MediaTypeGzip || mediaType == MediaTypeZstd
 }
 
-func (s *Store) gunzip(r io.Reader) (inflater, error) {
-	z, _ := s.gzips.Get().(*gzip.Reader)
+func (f *inflaters) gunzip(r io.Reader) (inflater, error) {
+	z, _ := f.gzips.Get().(*gzip.Reader)
 	if z == nil {
 		z = new(gzip.Reader)
 	}
 	if err := z.Reset(r); err != nil {
 		return inflater{}, noEOF(err)
 	}
-	return inflater{z, MediaTypeGzip, func() { s.gzips.Put(z) }}, nil
+	return inflater{z, MediaTypeGzip, func() { f.gzips.Put(z) }}, nil
 }
 
-func (s *Store) unzstd(r io.Reader) (inflater, error) {
-	z, _ := s.zstds.Get().(*zstd.Decoder)
+func (f *inflaters) unzstd(r io.Reader) (inflater, error) {
+	z, _ := f.zstds.Get().(*zstd.Decoder)
 	if z == nil {
 		var err error
 		z, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
@@ -94,7 +96,7 @@ func (s *Store) unzstd(r io.Reader) (inflater, error) {
 	}
 	release := func() {
 		_ = z.Reset(nil) // lets go of r
-		s.zstds.Put(z)
+		f.zstds.Put(z)
 	}
 	return inflater{z, MediaTypeZstd, release}, nil
 }
@@ -153,9 +155,9 @@ const (
 // compressor returns a writer of compressed bytes into w, which must be closed to end its goroutines. The bytes depend on
 // what is written alone: no name, no time, and blocks of a fixed size, however many cores there are to compress them. o
 // is filled, and its weight of presses acquired.
-func (s *Store) compressor(w io.Writer, o MakeOptions) (io.WriteCloser, error) {
+func (e *zstdEncoder) compressor(w io.Writer, o MakeOptions) (io.WriteCloser, error) {
 	if o.Compression == "zstd" {
-		return s.zstd.take(w, o.Level)
+		return e.take(w, o.Level)
 	}
 	z, err := pgzip.NewWriterLevel(w, o.Level)
 	if err != nil {

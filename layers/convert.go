@@ -207,9 +207,3 @@ func (s *Store) copyMember(tw *tar.Writer, h *tar.Header, content io.Reader) err
 	}
 	return err
 }
-
-// onlyWriter and onlyReader hide what would make io.CopyBuffer go around its buffer.
-type (
-	onlyWriter struct{ io.Writer }
-	onlyReader struct{ io.Reader }
-)

@@ -13,6 +13,12 @@ const (
 	MediaTypeZstd = "application/vnd.oci.image.layer.v1.tar+zstd"
 )
 
+// The store's own media types of what tarballs are also compressed with, and layers never.
+const (
+	mediaTypeXZ    = "application/x-xz"
+	mediaTypeBzip2 = "application/x-bzip2"
+)
+
 // A Blob describes a stored layer. Digests are written "sha256:<hex>".
 type Blob struct {
 	Digest    string // of the compressed bytes

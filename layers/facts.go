@@ -30,6 +30,9 @@ const (
 	digestLen = 32
 )
 
+// keptSum is how much of the rules' SHA-256 facts begin with: enough to tell two sets of rules apart.
+const keptSum = 8
+
 // errFacts says that facts are damaged, of another version or another blob's. The remedy is a new scan.
 var errFacts = errors.New("facts are damaged or of another version")
 

@@ -21,10 +21,7 @@ import (
 //	DIR/v1/folders/new-*       being filled, or left by a process that was killed
 //
 // The time of <hex> says when it was last used. A folder is renamed into place when it is whole.
-const (
-	foldersName = "folders"
-	unfinished  = "new-"
-)
+const unfinished = "new-"
 
 // Folder returns the folder that is kept under a key. Where there is none, fill fills an empty one and says how many bytes
 // its files have. While the store is open the folder stays. It must not be written to.

@@ -2,7 +2,6 @@ package layers_test
 
 import (
 	"archive/tar"
-	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -103,28 +102,6 @@ func FuzzFacts(f *testing.F) {
 			if errors.Is(err, fs.ErrNotExist) { // of another size: the blob was given up
 				ingest(t, s, raw)
 			}
-		}
-	})
-}
-
-// FuzzUnpackFolder unpacks whatever is given, and packs again what came of it.
-func FuzzUnpackFolder(f *testing.F) {
-	from, _ := folder(f, map[string]string{"a/b": "1", "a/c": "->b", "d": "->a"})
-	f.Add(pack(f, from, lookAll(f, from, ".")))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		unpacked, err := layers.UnpackFolder(t.Context(), bytes.NewReader(data))
-		if err != nil {
-			return
-		}
-		defer unpacked.Close()
-		again := pack(t, unpacked, lookAll(t, unpacked, "."))
-		twice, err := layers.UnpackFolder(t.Context(), bytes.NewReader(again))
-		if err != nil {
-			t.Fatalf("what was packed is not unpacked: %v", err)
-		}
-		defer twice.Close()
-		if third := pack(t, twice, lookAll(t, twice, ".")); !bytes.Equal(again, third) {
-			t.Error("what was unpacked is packed otherwise")
 		}
 	})
 }

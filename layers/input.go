@@ -22,7 +22,7 @@ import (
 //
 //	source -> raw (SHA-256, file) -> inflater -> inflated (SHA-256, limits) -> tar
 type input struct {
-	store     *Store
+	tools     *tools
 	raw       *rawReader
 	inflated  *inflatedReader
 	tar       *bufio.Reader
@@ -39,8 +39,8 @@ type inputOptions struct {
 }
 
 // input starts to read r; release must be called at the end where there was no error.
-func (s *Store) input(ctx context.Context, r io.Reader, o inputOptions) (*input, error) {
-	in := &input{store: s, raw: &rawReader{ctx: ctx, r: r, hash: sha256.New(), keep: o.keep}}
+func (s *tools) input(ctx context.Context, r io.Reader, o inputOptions) (*input, error) {
+	in := &input{tools: s, raw: &rawReader{ctx: ctx, r: r, hash: sha256.New(), keep: o.keep}}
 	compressed := takeReader(&s.readers, in.raw, chunk)
 	z, err := s.inflate(compressed)
 	if errors.Is(err, errPlain) && o.plain {
@@ -131,7 +131,7 @@ func (in *input) explain(err error) error {
 	case err == nil:
 		return nil
 	case in.raw.keepErr != nil:
-		return in.store.writeError(in.raw.keepErr)
+		return in.tools.writeError(in.raw.keepErr)
 	case in.raw.err != nil:
 		return in.raw.err
 	case errors.Is(err, io.ErrUnexpectedEOF):

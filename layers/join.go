@@ -48,7 +48,7 @@ func (s *Store) Join(ctx context.Context, o MakeOptions, fragments []string) (Bl
 }
 
 func (s *Store) join(ctx context.Context, o MakeOptions, f *os.File, fragments []string) (Blob, *scanner, error) {
-	scan := newScanner(s)
+	scan := newScanner(&s.tools)
 	out := &countedWriter{ctx: ctx, w: f, hash: sha256.New(), explain: s.writeError}
 	plain := &countedWriter{ctx: ctx, w: io.Discard, hash: sha256.New()}
 	for i, digest := range fragments {
@@ -164,7 +164,7 @@ func (s *Store) compressTo(ctx context.Context, w io.Writer, o MakeOptions, b []
 	}
 	defer s.presses.Release(o.weight())
 	packed := bufio.NewWriterSize(w, chunk)
-	z, err := s.compressor(packed, o)
+	z, err := s.zstd.compressor(packed, o)
 	if err != nil {
 		return err
 	}

@@ -44,9 +44,6 @@ func newKept(rules []Keep) (kept, error) {
 	return k, nil
 }
 
-// keptSum is how much of the rules' SHA-256 facts begin with: enough to tell two sets of rules apart.
-const keptSum = 8
-
 // whole reports whether a file of that size is kept whole.
 func (k *kept) whole(p string, size int64) bool {
 	dir, base := path.Split(p)

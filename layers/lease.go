@@ -28,51 +28,51 @@ const (
 )
 
 // lock takes DIR/v1/lock. Where the system or the file system has no locks, there is nothing to wait for.
-func (s *Store) lock(share bool) (unlock func(), err error) {
-	name := filepath.Join(s.dir, lockName)
-	if _, err := s.look(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+func (d *disk) lock(share bool) (unlock func(), err error) {
+	name := filepath.Join(d.dir, lockName)
+	if _, err := d.look(name); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, s.writeError(err)
+		return nil, d.writeError(err)
 	}
 	_ = lockFile(f, share, false)
 	return func() { _ = f.Close() }, nil
 }
 
 // enlist makes the lease, and removes those that killed processes left.
-func (s *Store) enlist() error {
-	leftover := s.hasEnded()
-	unlock, err := s.lock(!leftover)
+func (d *disk) enlist() error {
+	leftover := d.hasEnded()
+	unlock, err := d.lock(!leftover)
 	if err != nil {
 		return err
 	}
 	defer unlock()
 	if leftover {
-		s.running()
+		d.running()
 	}
-	f, err := os.CreateTemp(filepath.Join(s.dir, runningName), "")
+	f, err := os.CreateTemp(filepath.Join(d.dir, runningName), "")
 	if err != nil {
-		return s.writeError(err)
+		return d.writeError(err)
 	}
 	_ = lockFile(f, false, false) // at most another one that looks at it holds it, for a moment
-	s.lease = f
+	d.lease = f
 	return nil
 }
 
 // hasEnded reports whether there is a lease of a process that has ended.
-func (s *Store) hasEnded() bool {
-	for _, name := range s.leases() {
-		if over, _ := s.ended(name); over {
+func (d *disk) hasEnded() bool {
+	for _, name := range d.leases() {
+		if over, _ := d.ended(name); over {
 			return true
 		}
 	}
 	return false
 }
 
-func (s *Store) leases() []string {
-	dir := filepath.Join(s.dir, runningName)
+func (d *disk) leases() []string {
+	dir := filepath.Join(d.dir, runningName)
 	entries, _ := os.ReadDir(dir)
 	names := make([]string, len(entries))
 	for i, e := range entries {
@@ -83,13 +83,13 @@ func (s *Store) leases() []string {
 
 // running returns when the other runs that there are began, and removes the leases of ended ones. Who asks holds the lock
 // alone, so that no lease is just being made.
-func (s *Store) running() []time.Time {
+func (d *disk) running() []time.Time {
 	var began []time.Time
-	for _, name := range s.leases() {
-		if s.lease != nil && name == s.lease.Name() {
+	for _, name := range d.leases() {
+		if d.lease != nil && name == d.lease.Name() {
 			continue
 		}
-		over, since := s.ended(name)
+		over, since := d.ended(name)
 		if over {
 			_ = os.Remove(name) // one that stays is seen again
 			continue
@@ -100,8 +100,8 @@ func (s *Store) running() []time.Time {
 }
 
 // ended reports whether the run with this lease is over, and when it began.
-func (s *Store) ended(lease string) (over bool, began time.Time) {
-	f, err := s.openFile(lease)
+func (d *disk) ended(lease string) (over bool, began time.Time) {
+	f, err := d.openFile(lease)
 	if err != nil {
 		return errors.Is(err, os.ErrNotExist), time.Time{}
 	}
@@ -123,17 +123,17 @@ func (s *Store) ended(lease string) (over bool, began time.Time) {
 func inUseSince(began time.Time) time.Time { return began.Add(-noteEvery - skew) }
 
 // Close ends the store's use. What it stored stays; nothing may be asked of it any more.
-func (s *Store) Close() error {
-	err := s.lease.Close()
-	if e := os.Remove(s.lease.Name()); !errors.Is(e, os.ErrNotExist) { // another store may have seen that it has ended
+func (d *disk) Close() error {
+	err := d.lease.Close()
+	if e := os.Remove(d.lease.Name()); !errors.Is(e, os.ErrNotExist) { // another store may have seen that it has ended
 		err = errors.Join(err, e)
 	}
 	return err
 }
 
 // readUsed reads a file of the store and notes that it is used.
-func (s *Store) readUsed(path string) ([]byte, error) {
-	f, err := s.openFile(path)
+func (d *disk) readUsed(path string) ([]byte, error) {
+	f, err := d.openFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ func (s *Store) readUsed(path string) ([]byte, error) {
 		return nil, err
 	}
 	if time.Since(info.ModTime()) > noteEvery {
-		if err := s.noteUse(path); err != nil {
+		if err := d.noteUse(path); err != nil {
 			return nil, err
 		}
 	}
@@ -151,15 +151,15 @@ func (s *Store) readUsed(path string) ([]byte, error) {
 }
 
 // noteUse sets a file's time to now. fs.ErrNotExist if it was removed meanwhile.
-func (s *Store) noteUse(path string) error {
-	unlock, err := s.lock(true)
+func (d *disk) noteUse(path string) error {
+	unlock, err := d.lock(true)
 	if err != nil {
 		return err
 	}
 	defer unlock()
 	err = os.Chtimes(path, time.Time{}, time.Now())
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return s.writeError(err)
+		return d.writeError(err)
 	}
 	return err
 }

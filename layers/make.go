@@ -108,11 +108,11 @@ func (s *Store) press(ctx context.Context, o MakeOptions, w io.Writer, write fun
 	defer s.presses.Release(o.weight())
 	out := &countedWriter{ctx: ctx, w: w, hash: sha256.New(), explain: s.writeError}
 	packed := bufio.NewWriterSize(out, chunk)
-	compressed, err := s.compressor(packed, o)
+	compressed, err := s.zstd.compressor(packed, o)
 	if err != nil {
 		return Blob{}, nil, err
 	}
-	scan := newScanner(s)
+	scan := newScanner(&s.tools)
 	scanning := startScan(scan)
 	plain := &countedWriter{ctx: ctx, w: io.MultiWriter(scanning, compressed), hash: sha256.New()}
 	buffered := bufio.NewWriterSize(plain, chunk)

@@ -16,7 +16,7 @@ import (
 // all three: an archive without its end mark, folders that no entry makes, a folder after its files, a hard link to a hard
 // link. Bytes after the NUL of a link target, which apk writes, are not seen.
 type scanner struct {
-	store   *Store
+	tools   *tools
 	entries encoder
 	count   int
 	implied int // folders that no member makes
@@ -43,7 +43,7 @@ const (
 	other                     // a symlink, a device
 )
 
-func newScanner(s *Store) *scanner { return &scanner{store: s, seen: map[string]member{}} }
+func newScanner(t *tools) *scanner { return &scanner{tools: t, seen: map[string]member{}} }
 
 // scan reads the tar in r up to its end mark.
 func (s *scanner) scan(r io.Reader) error {
@@ -152,7 +152,7 @@ func (s *scanner) faultsOf(p string, h *tar.Header) {
 	default:
 		s.fault(FaultType, p, string(rune(h.Typeflag)))
 	}
-	if sparse(h) {
+	if Sparse(h) {
 		s.fault(FaultSparse, p, "")
 	}
 	if !validOwner(h.Uid) || !validOwner(h.Gid) {
@@ -162,8 +162,8 @@ func (s *scanner) faultsOf(p string, h *tar.Header) {
 
 func validOwner(id int) bool { return id >= 0 && int64(id) <= maxOwner }
 
-// sparse reports whether the member's content is stored with holes, in one of the GNU formats.
-func sparse(h *tar.Header) bool {
+// Sparse reports whether the member's content is stored with holes, in one of the GNU formats.
+func Sparse(h *tar.Header) bool {
 	if h.Typeflag == tar.TypeGNUSparse {
 		return true
 	}
@@ -218,7 +218,7 @@ func (s *scanner) content(p string, h *tar.Header, r io.Reader) (member, error) 
 		}
 		return target, nil
 	case tar.TypeReg:
-		if sparse(h) { // its holes could be endless, and it is a fault: who transcodes it looks into it
+		if Sparse(h) { // its holes could be endless, and it is a fault: who transcodes it looks into it
 			return member{kind: regular}, nil
 		}
 		return s.file(p, h, r)
@@ -238,8 +238,8 @@ func (s *scanner) file(p string, h *tar.Header, r io.Reader) (member, error) {
 	var err error
 	switch {
 	case isELF(head):
-		m.elf, err = s.elf.read(s.store, head, r, h.Size)
-	case s.store.kept.whole(p, h.Size):
+		m.elf, err = s.elf.read(s.tools, head, r, h.Size)
+	case s.tools.kept.whole(p, h.Size):
 		m.kept = append(make([]byte, 0, h.Size), head...)
 		m.kept = m.kept[:h.Size]
 		_, err = io.ReadFull(r, m.kept[len(head):])
@@ -247,14 +247,6 @@ func (s *scanner) file(p string, h *tar.Header, r io.Reader) (member, error) {
 		m.kept = interpreterLine(h, head)
 	}
 	return m, noEOF(err)
-}
-
-// noEOF tells an end where there should be more from one where there may be.
-func noEOF(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
 }
 
 // tidyName is the way to write a member's name that every reader takes alike.

@@ -90,7 +90,7 @@ func (s *Store) splice(ctx context.Context, o MakeOptions, files []Deflated) (Bl
 func (s *Store) spliceTo(ctx context.Context, o MakeOptions, f *os.File, files []Deflated) (Blob, error) {
 	out := &countedWriter{ctx: ctx, w: f, hash: sha256.New(), explain: s.writeError}
 	packed := bufio.NewWriterSize(out, chunk)
-	scan := newScanner(s)
+	scan := newScanner(&s.tools)
 	scanning := startScan(scan)
 	plain := &countedWriter{ctx: ctx, w: scanning, hash: sha256.New()}
 	buffer := s.takeBuffer()
@@ -141,7 +141,7 @@ type splicer struct {
 // file.
 func (w *splicer) compressWith(s *Store, o MakeOptions) (err error) {
 	if o.Compression != "gzip" {
-		w.own, err = s.compressor(w.out, o)
+		w.own, err = s.zstd.compressor(w.out, o)
 		w.begin = func() {}
 		return err
 	}

@@ -21,7 +21,7 @@ type elfReader struct {
 }
 
 // read learns the facts of a file of size bytes that begins with head and goes on in r.
-func (e *elfReader) read(s *Store, head []byte, r io.Reader, size int64) (*ELF, error) {
+func (e *elfReader) read(s *tools, head []byte, r io.Reader, size int64) (*ELF, error) {
 	if size > maxSpool {
 		return &ELF{Err: fmt.Sprintf("%d bytes are more than are looked into", size)}, nil
 	}
@@ -43,7 +43,7 @@ func (e *elfReader) read(s *Store, head []byte, r io.Reader, size int64) (*ELF, 
 }
 
 // fill replaces what is in the spool file by the next n bytes of r.
-func (e *elfReader) fill(s *Store, r io.Reader, n int64) error {
+func (e *elfReader) fill(s *tools, r io.Reader, n int64) error {
 	if e.spool == nil {
 		f, err := s.temp()
 		if err != nil {

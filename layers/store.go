@@ -1,17 +1,14 @@
 package layers
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"golang.org/x/sync/semaphore"
 )
@@ -28,17 +25,14 @@ import (
 //
 // It belongs to one user: DIR/v1 is made with mode 0700.
 type Store struct {
-	dir     string // DIR/v1
-	lease   *os.File
+	tools
 	flights flights
 	memory  memory
 	relied  relied
 	sound   sound
-	kept    kept
 	presses *semaphore.Weighted // see presses
 	zstd    zstdEncoder         // of who has all of presses
-
-	readers, plains, buffers, fronts, gzips, zstds, members sync.Pool
+	members sync.Pool
 }
 
 const storeVersion = "v1"
@@ -53,56 +47,11 @@ func OpenStore(dir string, keep ...Keep) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{kept: rules, dir: filepath.Join(dir, storeVersion), presses: semaphore.NewWeighted(presses)}
+	s := &Store{tools: tools{kept: rules, disk: disk{dir: filepath.Join(dir, storeVersion)}}, presses: semaphore.NewWeighted(presses)}
 	if err := s.prepare(); err != nil {
 		return nil, fmt.Errorf("opening the cache %q: %w; name a folder that you can write with --cache-dir", dir, err)
 	}
 	return s, nil
-}
-
-func (s *Store) prepare() error {
-	if err := os.MkdirAll(filepath.Dir(s.dir), 0o700); err != nil {
-		return err
-	}
-	for _, sub := range []string{"", "blobs", "facts", "records", foldersName, "tmp", runningName} {
-		dir := filepath.Join(s.dir, sub)
-		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-			return err
-		}
-		if err := checkFolder(dir); err != nil {
-			return err
-		}
-	}
-	if err := private(s.dir); err != nil {
-		return err
-	}
-	s.sweep()
-	return s.enlist() // also folders that exist may be read-only
-}
-
-// private sees to it that nobody else can write the folder: facts are believed without looking at the blob again.
-func private(dir string) error {
-	info, err := os.Stat(dir)
-	if err != nil {
-		return err
-	}
-	if !ownedByUser(info) {
-		return fmt.Errorf("%q belongs to another user", dir)
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return os.Chmod(dir, 0o700)
-	}
-	return nil
-}
-
-// sweep removes the temporary files of processes that were killed. What it cannot remove does no harm.
-func (s *Store) sweep() {
-	left, _ := os.ReadDir(filepath.Join(s.dir, "tmp"))
-	for _, entry := range left {
-		if info, err := entry.Info(); err == nil && time.Since(info.ModTime()) > staleAfter {
-			_ = os.Remove(filepath.Join(s.dir, "tmp", entry.Name()))
-		}
-	}
 }
 
 // Blob describes the stored layer with this digest; fs.ErrNotExist if there is none. While the store is open, its bytes
@@ -227,44 +176,6 @@ func (s *Store) remove(digest string) {
 	_ = os.Remove(s.blobPath(digest))
 }
 
-// temp makes a file that becomes visible by a rename only.
-func (s *Store) temp() (*os.File, error) {
-	f, err := os.CreateTemp(filepath.Join(s.dir, "tmp"), "")
-	if err != nil {
-		return nil, s.writeError(err)
-	}
-	return f, nil
-}
-
-// discard gives up a file of temp.
-func discard(f *os.File) {
-	_ = f.Close()
-	_ = os.Remove(f.Name())
-}
-
-// commit gives a file of temp its name.
-func (s *Store) commit(f *os.File, path string) error {
-	err := f.Close()
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil { // a folder may be in the way
-		if _, there := s.look(path); errors.Is(there, fs.ErrNotExist) {
-			err = os.Rename(f.Name(), path)
-		}
-	}
-	if err != nil {
-		discard(f)
-		return s.writeError(err)
-	}
-	return nil
-}
-
-func (s *Store) writeError(err error) error {
-	return fmt.Errorf("writing to the cache %q: %w; it needs room in a folder that can be written (--cache-dir)",
-		filepath.Dir(s.dir), err)
-}
-
 // keep stores a blob of which all is known, its bytes in f. The facts come last: what has facts is whole.
 func (s *Store) keep(f *os.File, b Blob, scan *scanner) (Blob, error) {
 	raw, err := encodeFacts(s.kept.magic, b, scan.faults, scan.count, scan.entries)
@@ -277,46 +188,6 @@ func (s *Store) keep(f *os.File, b Blob, scan *scanner) (Blob, error) {
 	}
 	s.sound.set(b.Digest, true)
 	return b, s.write(s.factsPath(b.Digest), raw)
-}
-
-// write puts data into the file at path, all of it or nothing.
-func (s *Store) write(path string, data []byte) error {
-	f, err := s.temp()
-	if err != nil {
-		return err
-	}
-	if _, err := f.Write(data); err != nil {
-		discard(f)
-		return s.writeError(err)
-	}
-	return s.commit(f, path)
-}
-
-func takeReader(pool *sync.Pool, r io.Reader, size int) *bufio.Reader {
-	b, _ := pool.Get().(*bufio.Reader)
-	if b == nil {
-		return bufio.NewReaderSize(r, size)
-	}
-	b.Reset(r)
-	return b
-}
-
-func giveReader(pool *sync.Pool, b *bufio.Reader) {
-	b.Reset(nil)
-	pool.Put(b)
-}
-
-func (s *Store) takeBuffer() *[]byte     { return take(&s.buffers, chunk) }
-func (s *Store) giveBuffer(b *[]byte)    { s.buffers.Put(b) }
-func (s *Store) takeFront() *[]byte      { return take(&s.fronts, elfBuffer) }
-func (s *Store) giveFront(front *[]byte) { s.fronts.Put(front) }
-
-func take(pool *sync.Pool, size int) *[]byte {
-	if b, _ := pool.Get().(*[]byte); b != nil {
-		return b
-	}
-	b := make([]byte, size)
-	return &b
 }
 
 // flights let one goroutine at a time work on a key.

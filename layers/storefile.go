@@ -7,74 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"sync"
-
-	regularfile "github.com/pyimg/pyimg/internal/regular"
 )
-
-// In a store's folder lie files and folders alone. A symlink among the folders would have the store write, and remove, what
-// lies elsewhere: it is refused. Anything but a file in the place of a file is put aside, as damage is.
-
-// checkFolder refuses a folder of the store that is none.
-func checkFolder(dir string) error {
-	info, err := os.Lstat(dir)
-	if err != nil {
-		return err
-	}
-	if !info.IsDir() {
-		return fmt.Errorf("%q is %s, and a folder is expected: what it leads to is not the cache's; remove it", dir, regularfile.Kind(info.Mode()))
-	}
-	return nil
-}
-
-// look describes a file of the store; fs.ErrNotExist if there is none.
-func (s *Store) look(path string) (fs.FileInfo, error) {
-	info, err := os.Lstat(path)
-	if err != nil || info.Mode().IsRegular() {
-		return info, err
-	}
-	if err := s.putAside(path); err != nil {
-		return nil, err
-	}
-	return nil, fmt.Errorf("%q was %s: %w", path, regularfile.Kind(info.Mode()), fs.ErrNotExist)
-}
-
-// openFile opens a file of the store; fs.ErrNotExist if there is none.
-func (s *Store) openFile(path string) (*os.File, error) {
-	found, err := s.look(path)
-	if err != nil {
-		return nil, err
-	}
-	f, err := regularfile.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	info, err := f.Stat()
-	if err == nil && !os.SameFile(found, info) && info.Mode().IsRegular() {
-		_, err = s.look(path) // replaced meanwhile, by another file as a rule
-	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
-}
-
-// putAside removes what is in the place of a file. A folder that holds anything is moved away: nobody knows what it is.
-func (s *Store) putAside(path string) error {
-	err := os.Remove(path)
-	if err == nil || errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	aside, err := os.MkdirTemp(filepath.Join(s.dir, "tmp"), "aside-")
-	if err == nil {
-		err = os.Rename(path, filepath.Join(aside, filepath.Base(path)))
-	}
-	if err != nil {
-		return s.writeError(err)
-	}
-	return nil
-}
 
 // A LostError says that the bytes of a layer were damaged since they were stored, or are gone. They have been removed, and
 // can be stored anew. It is fs.ErrNotExist.

@@ -20,7 +20,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/fetch"
-	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/hostfile"
 )
 
 // mirrorOf opens the bundle that --mirror names, if it is that of --mirror-id; nil without the flag.
@@ -83,12 +83,12 @@ func mirrorsSpec(c *cli.Context, name string) (spec.Spec, error) {
 	if errors.Is(err, fs.ErrNotExist) && len(b.Images()) > 0 {
 		err = fmt.Errorf("%w; its images are %s", err, strings.Join(b.Images(), ", "))
 	}
-	s.Folder = func(ctx context.Context) (*layers.Folder, error) { return mirrorsFolder(ctx, c, name) }
+	s.Folder = func(ctx context.Context) (*hostfile.Folder, error) { return mirrorsFolder(ctx, c, name) }
 	return s, err
 }
 
 // mirrorsFolder is what that image's spec takes of its folder, out of the bundle of --mirror.
-func mirrorsFolder(ctx context.Context, c *cli.Context, name string) (*layers.Folder, error) {
+func mirrorsFolder(ctx context.Context, c *cli.Context, name string) (*hostfile.Folder, error) {
 	b, err := mirrorOf(c)
 	if err != nil {
 		return nil, err

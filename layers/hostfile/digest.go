@@ -1,14 +1,18 @@
-package layers
+package hostfile
 
-import "time"
+import (
+	"time"
+
+	"github.com/pyimg/pyimg/layers"
+)
 
 // racy is how old a file's last change must be for its digest to be remembered: within the grain of the clock that
 // stamps files, a second change leaves no mark.
 const racy = 2 * time.Second
 
-// FileDigest returns the digest of a local file, "sha256:<hex>", from read. It is remembered with what the system says of
+// Digest returns the digest of a local file, "sha256:<hex>", from read. It is remembered with what the system says of
 // the file (its size, number and the times of its last changes), and the file is not read again while that stays.
-func (s *Store) FileDigest(path string, read func() (string, error)) (string, error) {
+func Digest(s *layers.Store, path string, read func() (string, error)) (string, error) {
 	identity, changed := fileIdentity(path)
 	if identity == "" {
 		return read()

@@ -1,4 +1,4 @@
-package layers
+package hostfile
 
 import (
 	"archive/tar"
@@ -13,25 +13,29 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/pyimg/pyimg/layers"
 )
 
 // Modes of packed files: of a file's own mode only what its owner may execute counts, see Files in package assemble.
 const (
+	// maxPacked bounds the members of a packed folder, as the store bounds those of a layer.
+	maxPacked  = 500_000
 	packedFile = 0o644
 	packedExec = 0o755 // of folders too
 )
 
-// Pack writes files of the folder, as Look found them, as a tar out of which UnpackFolder makes a folder where Walk finds
+// Pack writes files of the folder, as Look found them, as a tar out of which Unpack makes a folder where Walk finds
 // them again. Its bytes depend on their names, kinds, contents, targets, and on which of them their owner may execute.
 // A file that is no longer what its digest says is an error.
-func (f *Folder) Pack(ctx context.Context, w io.Writer, files []HostFile) error {
+func (f *Folder) Pack(ctx context.Context, w io.Writer, files []File) error {
 	links := make(map[string]string)
 	for _, h := range files {
 		if h.Info.Mode().Type() == fs.ModeSymlink {
 			links[h.Name] = h.Target
 		}
 	}
-	at := make(map[string]HostFile)
+	at := make(map[string]File)
 	for _, h := range files {
 		if name := packedName(h, links); name != "." {
 			at[name] = h
@@ -44,7 +48,7 @@ func (f *Folder) Pack(ctx context.Context, w io.Writer, files []HostFile) error 
 	slices.Sort(names)
 	tw := tar.NewWriter(w)
 	for _, name := range names {
-		if err := writeFile(ctx, tw, f, FileMember{Header: packedHeader(name, at[name]), From: at[name]}); err != nil {
+		if err := writeFile(ctx, tw, f, Member{Header: packedHeader(name, at[name]), From: at[name]}); err != nil {
 			return err
 		}
 	}
@@ -52,7 +56,7 @@ func (f *Folder) Pack(ctx context.Context, w io.Writer, files []HostFile) error 
 }
 
 // packedName is where a file lies once the symlinks that are packed too are followed: a spec may name a file through one.
-func packedName(h HostFile, links map[string]string) string {
+func packedName(h File, links map[string]string) string {
 	const maxLinks = 40 // as Linux, see path_resolution(7)
 	name := h.Name
 	last := h.Info.Mode().Type() == fs.ModeSymlink // what is a symlink itself is not followed
@@ -79,7 +83,7 @@ func leadingLink(name string, links map[string]string) (at, rest string) {
 	return "", name
 }
 
-func packedHeader(name string, h HostFile) *tar.Header {
+func packedHeader(name string, h File) *tar.Header {
 	switch mode := h.Info.Mode(); {
 	case mode.IsDir():
 		return &tar.Header{Typeflag: tar.TypeDir, Name: name + "/", Mode: packedExec}
@@ -101,14 +105,14 @@ type PackedError struct{ Err error }
 func (e *PackedError) Error() string { return fmt.Sprintf("unpacking files: %v", e.Err) }
 func (e *PackedError) Unwrap() error { return e.Err }
 
-// UnpackFolder makes a folder of what Pack wrote, in a temporary place; closing it removes it. The tar is read to its end.
+// Unpack makes a folder of what Pack wrote, in a temporary place; closing it removes it. The tar is read to its end.
 // The error is a *PackedError but where the folder could not be written.
-func UnpackFolder(ctx context.Context, r io.Reader) (*Folder, error) {
+func Unpack(ctx context.Context, r io.Reader) (*Folder, error) {
 	dir, err := os.MkdirTemp("", "pyimg-folder-")
 	if err != nil {
 		return nil, fmt.Errorf("making a folder for files that are unpacked: %w; name another place with TMPDIR", err)
 	}
-	f, err := OpenFolder(dir)
+	f, err := Open(dir)
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -127,8 +131,8 @@ func (f *Folder) unpack(ctx context.Context, r io.Reader) error {
 			_, err := io.Copy(io.Discard, r) // whoever checks its digest does so at the end
 			return err
 		}
-		if err == nil && n >= maxEntries {
-			err = fmt.Errorf("the archive has more than %d members", maxEntries)
+		if err == nil && n >= maxPacked {
+			err = fmt.Errorf("the archive has more than %d members", maxPacked)
 		}
 		if err != nil {
 			return &PackedError{err}
@@ -167,7 +171,7 @@ func (f *Folder) unpackMember(h *tar.Header, content io.Reader) error {
 		return err
 	}
 	switch {
-	case sparse(h):
+	case layers.Sparse(h):
 		return fmt.Errorf("%q is a sparse file", h.Name)
 	case h.Typeflag == tar.TypeDir:
 		return f.root.MkdirAll(name, packedExec)
@@ -184,9 +188,9 @@ func (f *Folder) unpackFile(name string, h *tar.Header, content io.Reader) error
 	if err != nil {
 		return err
 	}
-	buf := take(&f.buffers, chunk)
+	buf := f.take()
 	defer f.buffers.Put(buf)
-	_, err = io.CopyBuffer(onlyWriter{file}, onlyReader{content}, *buf)
+	_, err = io.CopyBuffer(plainWriter{file}, plainReader{content}, *buf)
 	if h.Mode&ownerExecutes != 0 {
 		err = errors.Join(err, file.Chmod(packedExec))
 	}

@@ -1,4 +1,4 @@
-package layers_test
+package hostfile_test
 
 import (
 	"archive/tar"
@@ -13,13 +13,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/hostfile"
 )
 
 // lookAll looks at all that Walk finds below names.
-func lookAll(t testing.TB, f *layers.Folder, names ...string) []layers.HostFile {
+func lookAll(t testing.TB, f *hostfile.Folder, names ...string) []hostfile.File {
 	t.Helper()
-	var found []layers.HostFile
+	var found []hostfile.File
 	for _, name := range names {
 		err := f.Walk(t.Context(), name, func(name string, info fs.FileInfo) error {
 			h, err := f.Look(t.Context(), name, info)
@@ -34,7 +34,7 @@ func lookAll(t testing.TB, f *layers.Folder, names ...string) []layers.HostFile 
 }
 
 // seen is what tells files apart, by name.
-func seen(files []layers.HostFile) map[string]string {
+func seen(files []hostfile.File) map[string]string {
 	all := make(map[string]string)
 	for _, h := range files {
 		kind := h.Info.Mode().Type().String()
@@ -46,7 +46,7 @@ func seen(files []layers.HostFile) map[string]string {
 	return all
 }
 
-func pack(t testing.TB, f *layers.Folder, files []layers.HostFile) []byte {
+func pack(t testing.TB, f *hostfile.Folder, files []hostfile.File) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	if err := f.Pack(t.Context(), &b, files); err != nil {
@@ -55,9 +55,9 @@ func pack(t testing.TB, f *layers.Folder, files []layers.HostFile) []byte {
 	return b.Bytes()
 }
 
-func unpack(t *testing.T, data []byte) *layers.Folder {
+func unpack(t *testing.T, data []byte) *hostfile.Folder {
 	t.Helper()
-	f, err := layers.UnpackFolder(t.Context(), bytes.NewReader(data))
+	f, err := hostfile.Unpack(t.Context(), bytes.NewReader(data))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,11 +148,11 @@ func TestUnpackFolderRefuses(t *testing.T) {
 			if err := tw.Close(); err != nil {
 				t.Fatal(err)
 			}
-			f, err := layers.UnpackFolder(t.Context(), &b)
+			f, err := hostfile.Unpack(t.Context(), &b)
 			if err == nil {
 				t.Errorf("unpacking gave no error: %v", f.Close())
 			}
-			if !errors.As(err, new(*layers.PackedError)) {
+			if !errors.As(err, new(*hostfile.PackedError)) {
 				t.Errorf("the error is %v, want a PackedError", err)
 			}
 			if _, err := os.Lstat(outside); err == nil {
@@ -165,21 +165,43 @@ func TestUnpackFolderRefuses(t *testing.T) {
 func TestUnpackedFolderGoesWhenClosed(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	f, _ := folder(t, map[string]string{"a": "1"})
-	unpacked, err := layers.UnpackFolder(t.Context(), bytes.NewReader(pack(t, f, lookAll(t, f, "."))))
+	unpacked, err := hostfile.Unpack(t.Context(), bytes.NewReader(pack(t, f, lookAll(t, f, "."))))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := unpacked.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := layers.UnpackFolder(t.Context(), strings.NewReader("no tar")); err == nil {
+	if _, err := hostfile.Unpack(t.Context(), strings.NewReader("no tar")); err == nil {
 		t.Error("what is no tar was unpacked")
 	}
 	if left, err := os.ReadDir(os.Getenv("TMPDIR")); err != nil || len(left) > 0 {
 		t.Errorf("%v is left, %v", left, err)
 	}
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "nowhere"))
-	if _, err := layers.UnpackFolder(t.Context(), strings.NewReader("no tar")); err == nil || errors.As(err, new(*layers.PackedError)) {
+	if _, err := hostfile.Unpack(t.Context(), strings.NewReader("no tar")); err == nil || errors.As(err, new(*hostfile.PackedError)) {
 		t.Errorf("without a place to unpack the error is %v, want one that says nothing of the tar", err)
 	}
+}
+
+// FuzzUnpackFolder unpacks whatever is given, and packs again what came of it.
+func FuzzUnpackFolder(f *testing.F) {
+	from, _ := folder(f, map[string]string{"a/b": "1", "a/c": "->b", "d": "->a"})
+	f.Add(pack(f, from, lookAll(f, from, ".")))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		unpacked, err := hostfile.Unpack(t.Context(), bytes.NewReader(data))
+		if err != nil {
+			return
+		}
+		defer unpacked.Close()
+		again := pack(t, unpacked, lookAll(t, unpacked, "."))
+		twice, err := hostfile.Unpack(t.Context(), bytes.NewReader(again))
+		if err != nil {
+			t.Fatalf("what was packed is not unpacked: %v", err)
+		}
+		defer twice.Close()
+		if third := pack(t, twice, lookAll(t, twice, ".")); !bytes.Equal(again, third) {
+			t.Error("what was unpacked is packed otherwise")
+		}
+	})
 }

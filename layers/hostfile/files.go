@@ -1,9 +1,10 @@
-package layers
+package hostfile
 
 import (
 	"archive/tar"
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,8 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+
+	"github.com/pyimg/pyimg/layers"
 )
 
 // A Folder is a folder of this machine, parts of which become a layer. Nothing outside of it is read, wherever its
@@ -21,11 +24,11 @@ import (
 type Folder struct {
 	root      *os.Root
 	buffers   sync.Pool
-	temporary string // to be removed with it; see UnpackFolder
+	temporary string // to be removed with it; see Unpack
 }
 
-// OpenFolder opens a folder; close it after use.
-func OpenFolder(name string) (*Folder, error) {
+// Open opens a folder; close it after use.
+func Open(name string) (*Folder, error) {
 	root, err := os.OpenRoot(name)
 	if err != nil {
 		return nil, fmt.Errorf("opening the folder %q: %w", name, err)
@@ -42,8 +45,38 @@ func (f *Folder) Close() error {
 	return err
 }
 
-// A HostFile is a file, folder or symlink in a Folder, as it was when it was looked at.
-type HostFile struct {
+// bufferSize is the size of the buffers that contents pass through; see the store's.
+const bufferSize = 512 << 10
+
+func (f *Folder) take() *[]byte {
+	if b, _ := f.buffers.Get().(*[]byte); b != nil {
+		return b
+	}
+	b := make([]byte, bufferSize)
+	return &b
+}
+
+// plainWriter and plainReader hide what would make io.CopyBuffer go around its buffer.
+type (
+	plainWriter struct{ io.Writer }
+	plainReader struct{ io.Reader }
+)
+
+// A ctxReader ends with its context.
+type ctxReader struct {
+	ctx context.Context //nolint:containedctx // lives for one call; io.Reader has no other way to it
+	r   io.Reader
+}
+
+func (r ctxReader) Read(b []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(b)
+}
+
+// A File is a file, folder or symlink in a Folder, as it was when it was looked at.
+type File struct {
 	Name   string      // its path in the Folder, with slashes
 	Info   fs.FileInfo // its own, also of a symlink
 	Digest string      // of a regular file's content
@@ -102,8 +135,8 @@ func (f *Folder) names(dir string) ([]string, error) {
 
 // Look reads what Walk found: a regular file's content for its digest, a symlink's target. Anything but these and
 // folders is refused, and so is a file that changes meanwhile.
-func (f *Folder) Look(ctx context.Context, name string, info fs.FileInfo) (HostFile, error) {
-	h := HostFile{Name: name, Info: info}
+func (f *Folder) Look(ctx context.Context, name string, info fs.FileInfo) (File, error) {
+	h := File{Name: name, Info: info}
 	var err error
 	switch mode := info.Mode(); {
 	case mode.IsDir():
@@ -135,7 +168,7 @@ func kindOf(m fs.FileMode) string {
 var errChanged = errors.New("it changed while it was read; run again when nothing writes to it")
 
 // copy writes a regular file's content to w and returns its digest. Size and time are compared before and after.
-func (f *Folder) copy(ctx context.Context, w io.Writer, h HostFile) (string, error) {
+func (f *Folder) copy(ctx context.Context, w io.Writer, h File) (string, error) {
 	// Should something else have taken the file's place, opening a pipe must not wait for its other end.
 	file, err := f.root.OpenFile(filepath.FromSlash(h.Name), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -145,17 +178,18 @@ func (f *Folder) copy(ctx context.Context, w io.Writer, h HostFile) (string, err
 	if err := same(file, h.Info); err != nil {
 		return "", err
 	}
-	buf := take(&f.buffers, chunk)
+	buf := f.take()
 	defer f.buffers.Put(buf)
-	out := &countedWriter{ctx: ctx, w: w, hash: sha256.New()}
-	n, err := io.CopyBuffer(out, onlyReader{io.LimitReader(file, h.Info.Size())}, *buf)
+	hash := sha256.New()
+	out := plainWriter{io.MultiWriter(hash, plainWriter{w})}
+	n, err := io.CopyBuffer(out, plainReader{ctxReader{ctx, io.LimitReader(file, h.Info.Size())}}, *buf)
 	if err != nil {
 		return "", err
 	}
 	if n != h.Info.Size() {
 		return "", errChanged
 	}
-	return formatDigest(out.hash.Sum(nil)), same(file, h.Info)
+	return "sha256:" + hex.EncodeToString(hash.Sum(nil)), same(file, h.Info)
 }
 
 // same tells whether an open file is what was found.
@@ -167,24 +201,24 @@ func same(file *os.File, found fs.FileInfo) error {
 	return err
 }
 
-// A FileMember is a member of a layer of files.
-type FileMember struct {
+// A Member is a member of a layer of files.
+type Member struct {
 	Header *tar.Header // its Size is the file's
-	From   HostFile    // of a regular file; else not used
+	From   File        // of a regular file; else not used
 }
 
 // filesVersion is part of the recipe: to be raised when the same members give other bytes.
 const filesVersion = 1
 
-// MakeFiles stores the layer of these members, in their order, with the contents of files of a folder. Where it is
+// Make stores the layer of these members, in their order, with the contents of files of a folder. Where it is
 // stored already, no file is read. A file that is no longer what its digest says is an error.
-func (s *Store) MakeFiles(ctx context.Context, f *Folder, members []FileMember, o MakeOptions) (Blob, error) {
+func Make(ctx context.Context, s *layers.Store, f *Folder, members []Member, o layers.MakeOptions) (layers.Blob, error) {
 	all := sha256.New()
 	for _, m := range members {
 		h := m.Header
 		fmt.Fprintf(all, "%q %c %o %d:%d %d %q %d %s\n", h.Name, h.Typeflag, h.Mode, h.Uid, h.Gid, h.ModTime.UnixNano(), h.Linkname, h.Size, m.From.Digest)
 	}
-	recipe := fmt.Sprintf("files %d %s", filesVersion, formatDigest(all.Sum(nil)))
+	recipe := fmt.Sprintf("files %d %s", filesVersion, "sha256:"+hex.EncodeToString(all.Sum(nil)))
 	return s.Make(ctx, recipe, o, func(tw *tar.Writer) error {
 		for _, m := range members {
 			if err := writeFile(ctx, tw, f, m); err != nil {
@@ -195,14 +229,14 @@ func (s *Store) MakeFiles(ctx context.Context, f *Folder, members []FileMember, 
 	})
 }
 
-func writeFile(ctx context.Context, tw *tar.Writer, f *Folder, m FileMember) error {
+func writeFile(ctx context.Context, tw *tar.Writer, f *Folder, m Member) error {
 	if err := tw.WriteHeader(m.Header); err != nil {
 		return err
 	}
 	if m.Header.Typeflag != tar.TypeReg {
 		return nil
 	}
-	digest, err := f.copy(ctx, onlyWriter{tw}, m.From)
+	digest, err := f.copy(ctx, plainWriter{tw}, m.From)
 	if err == nil && digest != m.From.Digest {
 		err = errChanged
 	}

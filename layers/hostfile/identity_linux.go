@@ -1,4 +1,4 @@
-package layers
+package hostfile
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package layers_test
+package hostfile_test
 
 import (
 	"archive/tar"
@@ -11,10 +11,11 @@ import (
 	"time"
 
 	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/hostfile"
 )
 
 // folder makes a folder of files by path; a content that begins with "->" makes a symlink.
-func folder(t testing.TB, files map[string]string) (*layers.Folder, string) {
+func folder(t testing.TB, files map[string]string) (*hostfile.Folder, string) {
 	t.Helper()
 	dir := t.TempDir()
 	for name, content := range files {
@@ -32,7 +33,7 @@ func folder(t testing.TB, files map[string]string) (*layers.Folder, string) {
 			t.Fatal(err)
 		}
 	}
-	f, err := layers.OpenFolder(dir)
+	f, err := hostfile.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,9 +42,9 @@ func folder(t testing.TB, files map[string]string) (*layers.Folder, string) {
 }
 
 // look looks at one file of a folder.
-func look(t *testing.T, f *layers.Folder, name string) layers.HostFile {
+func look(t *testing.T, f *hostfile.Folder, name string) hostfile.File {
 	t.Helper()
-	var found layers.HostFile
+	var found hostfile.File
 	err := f.Walk(t.Context(), name, func(name string, info fs.FileInfo) (err error) {
 		found, err = f.Look(t.Context(), name, info)
 		return err
@@ -54,8 +55,8 @@ func look(t *testing.T, f *layers.Folder, name string) layers.HostFile {
 	return found
 }
 
-func fileMember(name string, from layers.HostFile) layers.FileMember {
-	return layers.FileMember{From: from, Header: &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: from.Info.Size(), ModTime: time.Unix(0, 0)}}
+func fileMember(name string, from hostfile.File) hostfile.Member {
+	return hostfile.Member{From: from, Header: &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: from.Info.Size(), ModTime: time.Unix(0, 0)}}
 }
 
 func TestWalkIsSortedAndStaysInTheFolder(t *testing.T) {
@@ -91,21 +92,21 @@ func TestWalkSkips(t *testing.T) {
 	}
 }
 
-func TestMakeFilesReadsNothingWhereTheLayerIsStored(t *testing.T) {
+func TestMakeReadsNothingWhereTheLayerIsStored(t *testing.T) {
 	t.Parallel()
 	s := openStore(t)
 	f, dir := folder(t, map[string]string{"x": "content"})
-	members := []layers.FileMember{fileMember("usr/x", look(t, f, "x"))}
-	first, err := s.MakeFiles(t.Context(), f, members, layers.MakeOptions{})
+	members := []hostfile.Member{fileMember("usr/x", look(t, f, "x"))}
+	first, err := hostfile.Make(t.Context(), s, f, members, layers.MakeOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Remove(filepath.Join(dir, "x")); err != nil {
 		t.Fatal(err)
 	}
-	again, err := s.MakeFiles(t.Context(), f, members, layers.MakeOptions{})
+	again, err := hostfile.Make(t.Context(), s, f, members, layers.MakeOptions{})
 	if err != nil || again != first {
-		t.Errorf("MakeFiles once more = %+v, %v, want %+v", again, err, first)
+		t.Errorf("Make once more = %+v, %v, want %+v", again, err, first)
 	}
 }
 
@@ -131,14 +132,23 @@ func TestFileThatChangesIsAnError(t *testing.T) {
 			t.Parallel()
 			s := openStore(t)
 			f, dir := folder(t, map[string]string{"x": "content", "x2": "content"})
-			members := []layers.FileMember{fileMember("x", look(t, f, "x"))}
+			members := []hostfile.Member{fileMember("x", look(t, f, "x"))}
 			if err := change(filepath.Join(dir, "x")); err != nil {
 				t.Fatal(err)
 			}
-			_, err := s.MakeFiles(t.Context(), f, members, layers.MakeOptions{})
+			_, err := hostfile.Make(t.Context(), s, f, members, layers.MakeOptions{})
 			if err == nil || !strings.Contains(err.Error(), `adding "x": it changed while it was read`) {
-				t.Errorf("MakeFiles = %v, want an error that x changed", err)
+				t.Errorf("Make = %v, want an error that x changed", err)
 			}
 		})
 	}
+}
+
+func openStore(t testing.TB) *layers.Store {
+	t.Helper()
+	s, err := layers.OpenStore(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }

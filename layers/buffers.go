@@ -1,0 +1,45 @@
+package layers
+
+import (
+	"bufio"
+	"io"
+	"sync"
+)
+
+// tools are what a pass over bytes needs of a store.
+type tools struct {
+	disk
+	buffers
+	inflaters
+	kept kept
+}
+
+// buffers are lent to one pass after the other.
+type buffers struct{ readers, plains, chunks, fronts sync.Pool }
+
+func takeReader(pool *sync.Pool, r io.Reader, size int) *bufio.Reader {
+	b, _ := pool.Get().(*bufio.Reader)
+	if b == nil {
+		return bufio.NewReaderSize(r, size)
+	}
+	b.Reset(r)
+	return b
+}
+
+func giveReader(pool *sync.Pool, b *bufio.Reader) {
+	b.Reset(nil)
+	pool.Put(b)
+}
+
+func (b *buffers) takeBuffer() *[]byte     { return take(&b.chunks, chunk) }
+func (b *buffers) giveBuffer(buf *[]byte)  { b.chunks.Put(buf) }
+func (b *buffers) takeFront() *[]byte      { return take(&b.fronts, elfBuffer) }
+func (b *buffers) giveFront(front *[]byte) { b.fronts.Put(front) }
+
+func take(pool *sync.Pool, size int) *[]byte {
+	if b, _ := pool.Get().(*[]byte); b != nil {
+		return b
+	}
+	b := make([]byte, size)
+	return &b
+}

@@ -1,0 +1,180 @@
+package layers
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	regularfile "github.com/pyimg/pyimg/internal/regular"
+)
+
+// foldersName is where unpacked layers are, see folder.go.
+const foldersName = "folders"
+
+// A disk is the folder of a store: files that are written beside and renamed, and the lease that says who uses them.
+type disk struct {
+	dir   string // DIR/v1
+	lease *os.File
+}
+
+func (d *disk) prepare() error {
+	if err := os.MkdirAll(filepath.Dir(d.dir), 0o700); err != nil {
+		return err
+	}
+	for _, sub := range []string{"", "blobs", "facts", "records", foldersName, "tmp", runningName} {
+		dir := filepath.Join(d.dir, sub)
+		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if err := checkFolder(dir); err != nil {
+			return err
+		}
+	}
+	if err := private(d.dir); err != nil {
+		return err
+	}
+	d.sweep()
+	return d.enlist() // also folders that exist may be read-only
+}
+
+// private sees to it that nobody else can write the folder: facts are believed without looking at the blob again.
+func private(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if !ownedByUser(info) {
+		return fmt.Errorf("%q belongs to another user", dir)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return os.Chmod(dir, 0o700)
+	}
+	return nil
+}
+
+// sweep removes the temporary files of processes that were killed. What it cannot remove does no harm.
+func (d *disk) sweep() {
+	left, _ := os.ReadDir(filepath.Join(d.dir, "tmp"))
+	for _, entry := range left {
+		if info, err := entry.Info(); err == nil && time.Since(info.ModTime()) > staleAfter {
+			_ = os.Remove(filepath.Join(d.dir, "tmp", entry.Name()))
+		}
+	}
+}
+
+// temp makes a file that becomes visible by a rename only.
+func (d *disk) temp() (*os.File, error) {
+	f, err := os.CreateTemp(filepath.Join(d.dir, "tmp"), "")
+	if err != nil {
+		return nil, d.writeError(err)
+	}
+	return f, nil
+}
+
+// discard gives up a file of temp.
+func discard(f *os.File) {
+	_ = f.Close()
+	_ = os.Remove(f.Name())
+}
+
+// commit gives a file of temp its name.
+func (d *disk) commit(f *os.File, path string) error {
+	err := f.Close()
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil { // a folder may be in the way
+		if _, there := d.look(path); errors.Is(there, fs.ErrNotExist) {
+			err = os.Rename(f.Name(), path)
+		}
+	}
+	if err != nil {
+		discard(f)
+		return d.writeError(err)
+	}
+	return nil
+}
+
+func (d *disk) writeError(err error) error {
+	return fmt.Errorf("writing to the cache %q: %w; it needs room in a folder that can be written (--cache-dir)",
+		filepath.Dir(d.dir), err)
+}
+
+// write puts data into the file at path, all of it or nothing.
+func (d *disk) write(path string, data []byte) error {
+	f, err := d.temp()
+	if err != nil {
+		return err
+	}
+	if _, err := f.Write(data); err != nil {
+		discard(f)
+		return d.writeError(err)
+	}
+	return d.commit(f, path)
+}
+
+// In a store's folder lie files and folders alone. A symlink among the folders would have the store write, and remove, what
+// lies elsewhere: it is refused. Anything but a file in the place of a file is put aside, as damage is.
+
+// checkFolder refuses a folder of the store that is none.
+func checkFolder(dir string) error {
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%q is %s, and a folder is expected: what it leads to is not the cache's; remove it", dir, regularfile.Kind(info.Mode()))
+	}
+	return nil
+}
+
+// look describes a file of the store; fs.ErrNotExist if there is none.
+func (d *disk) look(path string) (fs.FileInfo, error) {
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode().IsRegular() {
+		return info, err
+	}
+	if err := d.putAside(path); err != nil {
+		return nil, err
+	}
+	return nil, fmt.Errorf("%q was %s: %w", path, regularfile.Kind(info.Mode()), fs.ErrNotExist)
+}
+
+// openFile opens a file of the store; fs.ErrNotExist if there is none.
+func (d *disk) openFile(path string) (*os.File, error) {
+	found, err := d.look(path)
+	if err != nil {
+		return nil, err
+	}
+	f, err := regularfile.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !os.SameFile(found, info) && info.Mode().IsRegular() {
+		_, err = d.look(path) // replaced meanwhile, by another file as a rule
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// putAside removes what is in the place of a file. A folder that holds anything is moved away: nobody knows what it is.
+func (d *disk) putAside(path string) error {
+	err := os.Remove(path)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	aside, err := os.MkdirTemp(filepath.Join(d.dir, "tmp"), "aside-")
+	if err == nil {
+		err = os.Rename(path, filepath.Join(aside, filepath.Base(path)))
+	}
+	if err != nil {
+		return d.writeError(err)
+	}
+	return nil
+}
