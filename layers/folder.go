@@ -61,7 +61,7 @@ func (s *Store) fillFolder(at string, fill func(dir string) (int64, error)) (err
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, os.RemoveAll(dir))
+			_ = os.RemoveAll(dir) // Prune takes what this process has no right to remove
 		}
 	}()
 	// The tree may belong to another user than this folder: a sandbox's root.
@@ -80,7 +80,7 @@ func (s *Store) fillFolder(at string, fill func(dir string) (int64, error)) (err
 		if info, e := os.Lstat(at); e != nil || !info.IsDir() {
 			return s.writeError(err)
 		}
-		return os.RemoveAll(dir) // another process was faster
+		_ = os.RemoveAll(dir) // another process was faster; Prune takes what is left
 	}
 	return nil
 }
@@ -124,7 +124,7 @@ func (p *pruning) eachFolder(do func(f prunable, used time.Time, whole bool)) er
 }
 
 // removeFolder removes a folder at once for those that look for it, and then what is in it.
-func removeFolder(at string) error {
+func (p *pruning) removeFolder(at string) error {
 	away := at
 	if !strings.HasPrefix(filepath.Base(at), unfinished) {
 		away = filepath.Join(filepath.Dir(at), unfinished+filepath.Base(at))
@@ -132,7 +132,11 @@ func removeFolder(at string) error {
 			return err
 		}
 	}
-	if err := os.RemoveAll(away); err != nil {
+	err := os.RemoveAll(away)
+	if err != nil && p.options.RemoveFolder != nil {
+		err = p.options.RemoveFolder(away)
+	}
+	if err != nil {
 		return fmt.Errorf("removing an unpacked layer: %w", err)
 	}
 	return nil

@@ -51,6 +51,8 @@ type PruneOptions struct {
 	UsedBefore time.Time // what was last used before goes; zero: age does not matter
 	MaxBytes   *int64    // what was not used for longest goes until no more than this is left; nil: size does not matter
 	DryRun     bool      // only tell
+	// RemoveFolder removes a folder of the store that this process has no right to remove all of; nil: that is an error.
+	RemoveFolder func(dir string) error
 }
 
 // Pruned tells what Prune did. Spared is what would have gone if no run relied on it; it is part of Left.
@@ -298,7 +300,7 @@ func (p *pruning) remove(i item) {
 		if !p.options.DryRun {
 			remove := os.Remove
 			if f.kind == foldersName {
-				remove = removeFolder
+				remove = p.removeFolder
 			}
 			if err := remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				p.faults = append(p.faults, err)

@@ -40,9 +40,18 @@ type Process struct {
 	Account passwd.Account
 }
 
-// Folders unpacks an image's layers into the store, each once, and returns the folders, the lowest layer's first. owner maps
-// the numbers of its files' owners, see [unpack.Options]; owners names that mapping.
-func Folders(ctx context.Context, img v1.Image, store *layers.Store, owner func(int) (int, bool), owners string) ([]string, error) {
+// Owners says whom the files of unpacked layers belong to. The zero value: to the caller.
+type Owners struct {
+	// Name tells apart roots that are unpacked with different owners.
+	Name string
+	// Map maps numbers of the layer to those of its files, see [unpack.Options].
+	Map func(id int) (int, bool)
+	// Unpack does [unpack.Layer]'s work with the rights that this needs; nil: that is called.
+	Unpack func(ctx context.Context, archive io.Reader, dir string, lower []string) (size int64, err error)
+}
+
+// Folders unpacks an image's layers into the store, each once, and returns the folders, the lowest layer's first.
+func Folders(ctx context.Context, img v1.Image, store *layers.Store, owners Owners) ([]string, error) {
 	config, err := img.ConfigFile()
 	if err != nil {
 		return nil, err
@@ -67,17 +76,17 @@ func Folders(ctx context.Context, img v1.Image, store *layers.Store, owner func(
 		open := func(context.Context) (io.ReadCloser, error) { return l.Compressed() }
 		packed[i] = packedLayer{layers.Source{Name: "layer " + digest.String(), Digest: digest.String(), Open: open}, diffID.String()}
 	}
-	return unpacker{store, owner, owners}.all(ctx, packed)
+	return unpacker{store, owners}.all(ctx, packed)
 }
 
 // StoredFolders is Folders for layers that the store has.
-func StoredFolders(ctx context.Context, store *layers.Store, blobs []layers.Blob, owner func(int) (int, bool), owners string) ([]string, error) {
+func StoredFolders(ctx context.Context, store *layers.Store, blobs []layers.Blob, owners Owners) ([]string, error) {
 	packed := make([]packedLayer, len(blobs))
 	for i, b := range blobs {
 		open := func(context.Context) (io.ReadCloser, error) { return store.Open(b.Digest) }
 		packed[i] = packedLayer{layers.Source{Name: "layer " + b.Digest, Digest: b.Digest, Open: open}, b.DiffID}
 	}
-	return unpacker{store, owner, owners}.all(ctx, packed)
+	return unpacker{store, owners}.all(ctx, packed)
 }
 
 // packedLayer is a layer that is not unpacked yet.
@@ -89,8 +98,7 @@ type packedLayer struct {
 // unpacker unpacks layers into the store.
 type unpacker struct {
 	store  *layers.Store
-	owner  func(int) (int, bool)
-	owners string
+	owners Owners
 }
 
 // What a folder of the store has: the layer's files, or the note that they depend on the layers below.
@@ -136,7 +144,7 @@ func (u unpacker) alone(ctx context.Context, l packedLayer, lowest bool) (string
 		lower = []string{}
 	}
 	// The lowest layer is kept apart: with nothing below it, it depends on nothing.
-	key := fmt.Sprintf("unpacked %s %s %s %t", unpackVersion, u.owners, l.diffID, lowest)
+	key := fmt.Sprintf("unpacked %s %s %s %t", unpackVersion, u.owners.Name, l.diffID, lowest)
 	dir, err := u.store.Folder(ctx, key, func(dir string) (int64, error) {
 		size, err := u.unpack(ctx, l, dir, lower)
 		if errors.Is(err, unpack.ErrNeedsLower) {
@@ -155,7 +163,7 @@ func (u unpacker) alone(ctx context.Context, l packedLayer, lowest bool) (string
 
 // onTop unpacks a layer that depends on those below it. chain names it and them.
 func (u unpacker) onTop(ctx context.Context, l packedLayer, chain string, lower []string) (string, error) {
-	key := fmt.Sprintf("unpacked on others %s %s %s", unpackVersion, u.owners, chain)
+	key := fmt.Sprintf("unpacked on others %s %s %s", unpackVersion, u.owners.Name, chain)
 	dir, err := u.store.Folder(ctx, key, func(dir string) (int64, error) { return u.unpack(ctx, l, dir, lower) })
 	return filepath.Join(dir, filesName), err
 }
@@ -165,25 +173,23 @@ func (u unpacker) unpack(ctx context.Context, l packedLayer, dir string, lower [
 	if err := errors.Join(os.Mkdir(files, 0o755), os.Chmod(files, 0o755)); err != nil { //nolint:gosec // an image's root, in a folder that nobody else can enter
 		return 0, err
 	}
-	for _, at := range []string{dir, files} {
-		if uid, ok := ownRoot(u.owner); ok {
-			if err := os.Lchown(at, uid, uid); err != nil {
-				return 0, err
-			}
+	if u.owners.Map != nil {
+		uid, _ := u.owners.Map(0)
+		if err := errors.Join(os.Lchown(dir, uid, uid), os.Lchown(files, uid, uid)); err != nil {
+			return 0, err
+		}
+	}
+	write := u.owners.Unpack
+	if write == nil {
+		write = func(_ context.Context, r io.Reader, dir string, lower []string) (int64, error) {
+			return unpack.Layer(r, dir, unpack.Options{Owner: u.owners.Map, Lower: lower})
 		}
 	}
 	err = u.store.Tar(ctx, l.src, l.diffID, func(r io.Reader) (err error) {
-		size, err = unpack.Layer(r, files, unpack.Options{Owner: u.owner, Lower: lower})
+		size, err = write(ctx, r, files, lower)
 		return err
 	})
 	return size, err
-}
-
-func ownRoot(owner func(int) (int, bool)) (int, bool) {
-	if owner == nil {
-		return 0, false
-	}
-	return owner(0)
 }
 
 // NewProcess is what a container runtime would start of the image whose layers are in folders.

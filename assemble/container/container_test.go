@@ -55,7 +55,7 @@ func folders(t *testing.T, store *layers.Store, ls ...v1.Layer) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dirs, err := container.Folders(t.Context(), img, store, nil, "")
+	dirs, err := container.Folders(t.Context(), img, store, container.Owners{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/internal/exit"
+	"github.com/pyimg/pyimg/internal/sandbox"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/layers"
 )
@@ -117,6 +118,9 @@ func (p program) cachePrune(c *cli.Context) error {
 		return err
 	}
 	defer done()
+	if _, ok := sandbox.NeedsJobs(); ok {
+		options.RemoveFolder = func(dir string) error { return removeAsRoot(c.Context, dir) }
+	}
 	pruned, err := store.Prune(options)
 	if err != nil {
 		return fmt.Errorf("pruning the cache: %w", err)

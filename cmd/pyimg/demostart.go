@@ -59,8 +59,7 @@ func (d *demo) start(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	owner, owners := sandbox.Owners()
-	folders, err := container.Folders(ctx, img, d.src.Store, owner, owners)
+	folders, err := container.Folders(ctx, img, d.src.Store, rootOwners())
 	if err != nil {
 		return "", fmt.Errorf("unpacking the layers: %w", err)
 	}

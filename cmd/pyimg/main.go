@@ -23,7 +23,7 @@ import (
 )
 
 func main() {
-	sandbox.Main()
+	sandbox.Main(rootJobs()...)
 	boundMemory(os.Getenv)
 	log.SetOutput(termtext.NewWriter(os.Stderr)) // what net/http says of a peer
 	ctx, stop := untilInterrupted()

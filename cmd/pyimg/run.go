@@ -276,8 +276,7 @@ func (p program) prepareRun(c *cli.Context, cmd *sandbox.Command, img v1.Image, 
 		}
 		cmd.EmulatorFor = qemuMachine(config.Architecture)
 	}
-	owner, owners := sandbox.Owners()
-	if cmd.Lower, err = container.Folders(c.Context, img, store, owner, owners); err != nil {
+	if cmd.Lower, err = container.Folders(c.Context, img, store, rootOwners()); err != nil {
 		return fmt.Errorf("unpacking the image: %w", err)
 	}
 	options := container.Options{Args: c.Args().Tail(), User: c.String("user"), Dir: c.String("workdir")}

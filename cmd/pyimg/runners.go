@@ -24,8 +24,7 @@ type sandboxes struct {
 
 // Runner unpacks the root and tries whether its Python can be run here.
 func (s sandboxes) Runner(ctx context.Context, platform, python string, root []layers.Blob) (input.Runner, error) {
-	owner, owners := sandbox.Owners()
-	folders, err := container.StoredFolders(ctx, s.store, root, owner, owners)
+	folders, err := container.StoredFolders(ctx, s.store, root, rootOwners())
 	if err != nil {
 		return nil, fmt.Errorf("unpacking the root that compiles: %w", err)
 	}

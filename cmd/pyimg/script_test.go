@@ -21,7 +21,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	sandbox.Main()
+	sandbox.Main(rootJobs()...)
 	testscript.Main(m, map[string]func(){"pyimg": main})
 }
 

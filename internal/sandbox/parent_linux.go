@@ -25,9 +25,12 @@ const (
 	chrootName  = "pyimg-sandbox-chroot"  // the same without namespaces, see becomeInChroot
 )
 
-// Main returns at once in a program that was started as usual. In one that Run started again it does that one's work and
-// never returns.
-func Main() {
+// Main returns at once in a program that was started as usual. In one that Run or RunJob started again it does that one's
+// work and never returns. jobs are what RunJob may ask for.
+func Main(jobs ...Job) {
+	if name, ok := strings.CutPrefix(os.Args[0], jobPrefix); ok {
+		os.Exit(doJob(name, jobs))
+	}
 	switch os.Args[0] {
 	case initName:
 		os.Exit(initialize())

@@ -113,6 +113,12 @@ func (e *StartError) Error() string { return e.Err.Error() }
 // Unwrap gives the cause.
 func (e *StartError) Unwrap() error { return e.Err }
 
+// A Job is work of this program that needs another user's rights over files, see RunJob.
+type Job struct {
+	Name string
+	Do   func(args []string) error
+}
+
 // ErrUnsupported is the error on systems that have no sandbox.
 var ErrUnsupported = errors.New("running a command in an image needs Linux")
 

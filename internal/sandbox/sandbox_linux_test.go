@@ -25,7 +25,8 @@ import (
 
 // The test program is also what runs in the sandboxes: its first argument says what it does there.
 func TestMain(m *testing.M) {
-	sandbox.Main()
+	sandbox.Main(sandbox.Job{Name: "give", Do: func(args []string) error { return os.Chown(args[0], 1000, 1001) }},
+		sandbox.Job{Name: "remove", Do: func(args []string) error { return os.Remove(args[0]) }})
 	if len(os.Args) > 1 && os.Args[0] == "probe" {
 		os.Exit(probe(os.Args[1], os.Args[2:]))
 	}
@@ -529,5 +530,34 @@ func TestUnusableCommands(t *testing.T) {
 		if _, err := sandbox.Run(t.Context(), c); err == nil {
 			t.Errorf("%+v ran", c)
 		}
+	}
+}
+
+func TestJob(t *testing.T) {
+	t.Parallel()
+	if _, ok := sandbox.NeedsJobs(); !ok {
+		if err := sandbox.RunJob(t.Context(), "give", nil, nil, nil); err == nil {
+			t.Error("a job ran without numbers to run it with")
+		}
+		t.Skip("this user has no numbers in /etc/subuid and /etc/subgid")
+	}
+	name := filepath.Join(t.TempDir(), "d")
+	if err := os.Mkdir(name, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := sandbox.RunJob(t.Context(), "give", []string{name}, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.ReadDir(name); !errors.Is(err, os.ErrPermission) {
+		t.Errorf("the folder still belongs to the caller: %v", err)
+	}
+	if err := sandbox.RunJob(t.Context(), "give", []string{"/nothing/here"}, nil, nil); err == nil || !strings.Contains(err.Error(), "no such file") {
+		t.Errorf("a job that fails: %v", err)
+	}
+	if err := sandbox.RunJob(t.Context(), "nosuch", nil, nil, nil); err == nil {
+		t.Error("a job that is not there ran")
+	}
+	if err := sandbox.RunJob(t.Context(), "remove", []string{name}, nil, nil); err != nil {
+		t.Error(err)
 	}
 }

@@ -133,7 +133,7 @@ func (w *writer) parents(dir string) error {
 	if _, below, ok := w.lower.find(dir); ok && below.IsDir() {
 		return w.continueFolder(dir, below)
 	}
-	return w.own(dir, &tar.Header{})
+	return errors.Join(w.root.Chmod(dir, 0o755), w.own(dir, &tar.Header{})) // whatever the caller's umask
 }
 
 // continueFolder gives a folder what the same one of the lower layers has.
