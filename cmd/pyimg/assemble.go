@@ -15,6 +15,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/push"
@@ -30,7 +31,7 @@ func (p program) assembleCommand() *cli.Command {
 		&cli.BoolFlag{Name: "no-lock", Usage: "leave the lock aside"},
 		&cli.BoolFlag{Name: "print-spec", Usage: "print the spec that is in force, and do nothing else"},
 	)
-	return command(&cli.Command{
+	return cmdline.Command(&cli.Command{
 		Name:      "assemble",
 		Usage:     "resolve, ingest, verify, then write or push an image",
 		ArgsUsage: "[SPEC]",
@@ -114,9 +115,9 @@ func (p program) printSpec(s spec.Spec) error {
 		return err
 	}
 	if s.HasCredentials() {
-		p.warn("the spec's URLs are printed without their user names, passwords and queries")
+		p.Warn("the spec's URLs are printed without their user names, passwords and queries")
 	}
-	_, err = p.stdout.Write(text)
+	_, err = p.Stdout.Write(text)
 	return err
 }
 
@@ -227,7 +228,7 @@ func (p program) build(c *cli.Context, src input.Access, resolve func(input.Acce
 
 // reporting shows what is fetched. Warnings wait until the display of progress has ended, which would overwrite them.
 func (p program) reporting(c *cli.Context, src input.Access, do func(input.Access) error) error {
-	report, err := p.reporter(c)
+	report, err := p.Progress(c.String("progress"))
 	if err != nil {
 		return err
 	}
@@ -236,14 +237,14 @@ func (p program) reporting(c *cli.Context, src input.Access, do func(input.Acces
 	err = do(src)
 	report.Close()
 	for _, w := range warnings {
-		p.warn(w)
+		p.Warn(w)
 	}
 	return err
 }
 
 // sourceDateEpoch is the time that reproducible-builds.org's variable sets; zero where it is not set.
 func (p program) sourceDateEpoch() (time.Time, error) {
-	v := p.getenv("SOURCE_DATE_EPOCH")
+	v := p.Getenv("SOURCE_DATE_EPOCH")
 	if v == "" {
 		return time.Time{}, nil
 	}
@@ -276,7 +277,7 @@ func (p program) deliver(c *cli.Context, index v1.ImageIndex, outputs []output, 
 		return err
 	}
 	if len(outputs) == 0 && c.String("progress") != "quiet" {
-		fmt.Fprintln(p.stderr, "pyimg: the image was made, and nothing was written: add --push REF, or --output "+outputForms())
+		fmt.Fprintln(p.Stderr, "pyimg: the image was made, and nothing was written: add --push REF, or --output "+outputForms())
 	}
 	return nil
 }

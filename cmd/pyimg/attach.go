@@ -8,6 +8,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/urfave/cli/v2"
 
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/regular"
 	"github.com/pyimg/pyimg/internal/termtext"
@@ -15,7 +16,7 @@ import (
 )
 
 func (p program) attachCommand() *cli.Command {
-	return command(&cli.Command{
+	return cmdline.Command(&cli.Command{
 		Name:      "attach",
 		Usage:     "attach a file to an image in a registry, or list what is attached",
 		ArgsUsage: "REF [FILE...]",
@@ -60,7 +61,7 @@ func (p program) attach(c *cli.Context) error {
 			Name: filepath.Base(name), Open: func() (io.ReadCloser, error) { return regular.Open(name) },
 		})
 	}
-	report, err := p.reporter(c)
+	report, err := p.Progress(c.String("progress"))
 	if err != nil {
 		return err
 	}
@@ -69,7 +70,7 @@ func (p program) attach(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(p.stdout, got.Ref)
+	fmt.Fprintln(p.Stdout, got.Ref)
 	return nil
 }
 
@@ -88,10 +89,10 @@ func (p program) listAttached(c *cli.Context) error {
 		if list == nil {
 			list = []v1.Descriptor{}
 		}
-		return p.printJSON(list)
+		return p.JSON(list)
 	}
 	for _, d := range list {
-		fmt.Fprintf(p.stdout, "%s  %s  %d  %s\n", d.Digest, termtext.Line(d.ArtifactType), d.Size, termtext.Line(d.Annotations["org.opencontainers.image.title"]))
+		fmt.Fprintf(p.Stdout, "%s  %s  %d  %s\n", d.Digest, termtext.Line(d.ArtifactType), d.Size, termtext.Line(d.Annotations["org.opencontainers.image.title"]))
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/v1/random"
 
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/fixture"
 	"github.com/pyimg/pyimg/push/disk"
@@ -76,7 +77,7 @@ func try(t *testing.T, host, layout string, sources []authSource, passwords []st
 			in.WriteString(passwords[i] + "\n")
 		}
 	}
-	p := program{stdin: &in, stdout: &out, stderr: &out, getenv: func(k string) string { return env[k] }, command: "pyimg"}
+	p := program{console.Console{Stdin: &in, Stdout: &out, Stderr: &out, Getenv: func(k string) string { return env[k] }, Command: "pyimg"}}
 	code = p.run(t.Context(), args)
 	return code, out.String()
 }
@@ -194,7 +195,7 @@ func TestPasswordStaysWithItsRegistry(t *testing.T) {
 	}
 	env := map[string]string{"DOCKER_AUTH_CONFIG": authConfig(host, rightPassword), "GITHUB_TOKEN": wrongPassword}
 	var out bytes.Buffer
-	p := program{stdout: &out, stderr: &out, getenv: func(k string) string { return env[k] }, command: "pyimg"}
+	p := program{console.Console{Stdout: &out, Stderr: &out, Getenv: func(k string) string { return env[k] }, Command: "pyimg"}}
 	if code := p.run(t.Context(), []string{"pyimg", "push", layout, other + "/a:1", host + "/a:1"}); code != exit.Done {
 		t.Fatalf("exit code %d\n%s", code, out.String())
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/sandbox"
 	"github.com/pyimg/pyimg/internal/termtext"
@@ -18,11 +19,11 @@ import (
 )
 
 func (p program) cacheCommand() *cli.Command {
-	return group("cache", "show what the cache holds, and remove what is not used", p.cacheStatCommand(), p.cachePruneCommand())
+	return cmdline.Group("cache", "show what the cache holds, and remove what is not used", p.cacheStatCommand(), p.cachePruneCommand())
 }
 
 func (p program) cacheStatCommand() *cli.Command {
-	return command(&cli.Command{
+	return cmdline.Command(&cli.Command{
 		Name:  "stat",
 		Usage: "show what the cache holds and when it was used",
 		Description: "Blobs are layers' bytes, facts what is known of them, records what was made of what,\n" +
@@ -46,7 +47,7 @@ func (p program) cacheStatCommand() *cli.Command {
 
 func (p program) printStat(c *cli.Context, stat layers.Stat) error {
 	if c.Bool("json") {
-		return p.encodeJSON(struct {
+		return p.EncodeJSON(struct {
 			layers.Contents
 			Total  layers.Amount `json:"total"`
 			Oldest *time.Time    `json:"oldestUse,omitempty"`
@@ -54,11 +55,11 @@ func (p program) printStat(c *cli.Context, stat layers.Stat) error {
 			Runs   int           `json:"runs"`
 		}{stat.Contents, stat.Total(), jsonTime(stat.Oldest), jsonTime(stat.Newest), stat.Runs}, "")
 	}
-	printContents(p.stdout, stat.Contents)
+	printContents(p.Stdout, stat.Contents)
 	if !stat.Oldest.IsZero() {
-		fmt.Fprintf(p.stdout, "oldest use  %s\nnewest use  %s\n", stat.Oldest.Format(time.RFC3339), stat.Newest.Format(time.RFC3339))
+		fmt.Fprintf(p.Stdout, "oldest use  %s\nnewest use  %s\n", stat.Oldest.Format(time.RFC3339), stat.Newest.Format(time.RFC3339))
 	}
-	fmt.Fprintf(p.stdout, "runs        %d at once with this one\n", stat.Runs)
+	fmt.Fprintf(p.Stdout, "runs        %d at once with this one\n", stat.Runs)
 	return nil
 }
 
@@ -80,7 +81,7 @@ func printContents(w io.Writer, c layers.Contents) {
 }
 
 func (p program) cachePruneCommand() *cli.Command {
-	return command(&cli.Command{
+	return cmdline.Command(&cli.Command{
 		Name:  "prune",
 		Usage: "remove from the cache what was not used for longest",
 		Description: "What other runs that are under way rely on stays. Without a bound only what nobody can use goes:\n" +
@@ -126,18 +127,18 @@ func (p program) cachePrune(c *cli.Context) error {
 		return fmt.Errorf("pruning the cache: %w", err)
 	}
 	if c.Bool("json") {
-		return p.encodeJSON(map[string]layers.Contents{"removed": pruned.Removed, "left": pruned.Left, "spared": pruned.Spared}, "")
+		return p.EncodeJSON(map[string]layers.Contents{"removed": pruned.Removed, "left": pruned.Left, "spared": pruned.Spared}, "")
 	}
 	title := "removed"
 	if options.DryRun {
 		title = "would remove"
 	}
-	fmt.Fprintf(p.stdout, "%s\n", title)
-	printContents(p.stdout, pruned.Removed)
-	fmt.Fprintf(p.stdout, "\nleft\n")
-	printContents(p.stdout, pruned.Left)
+	fmt.Fprintf(p.Stdout, "%s\n", title)
+	printContents(p.Stdout, pruned.Removed)
+	fmt.Fprintf(p.Stdout, "\nleft\n")
+	printContents(p.Stdout, pruned.Left)
 	if n := pruned.Spared.Total(); n.Files > 0 {
-		p.warn(fmt.Sprintf("%s of %s beyond the bounds are left: other runs may rely on them", termtext.Count(n.Files, "file"), termtext.Size(n.Bytes)))
+		p.Warn(fmt.Sprintf("%s of %s beyond the bounds are left: other runs may rely on them", termtext.Count(n.Files, "file"), termtext.Size(n.Bytes)))
 	}
 	return nil
 }

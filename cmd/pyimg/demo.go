@@ -19,6 +19,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/kept"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/fixture"
 	"github.com/pyimg/pyimg/internal/termtext"
@@ -51,7 +52,7 @@ pyimg treats them as it treats real ones.
 `
 
 func (p program) demoCommand() *cli.Command {
-	return command(&cli.Command{
+	return cmdline.Command(&cli.Command{
 		Name:  "demo",
 		Usage: "the whole pipeline with no network: assemble, push, pull back and verify an image for two platforms",
 		Description: "Serves a small signed mirror and a registry on loopback, works on them as on real ones, and leaves an OCI layout\n" +
@@ -59,7 +60,7 @@ func (p program) demoCommand() *cli.Command {
 			"Example: pyimg demo --output image",
 		Flags: []cli.Flag{&cli.StringFlag{Name: "output", Value: "pyimg-demo", Usage: "`DIR` the folder of the OCI layout"}},
 		Action: func(c *cli.Context) error {
-			d := &demo{out: p.stdout, dir: c.String("output"), command: p.command}
+			d := &demo{out: p.Stdout, dir: c.String("output"), command: p.Command}
 			defer d.close()
 			return d.run(c.Context)
 		},

@@ -8,12 +8,13 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/assemble/image"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/termtext"
 )
 
 func (p program) diffCommand() *cli.Command {
-	return command(&cli.Command{
+	return cmdline.Command(&cli.Command{
 		Name:      "diff",
 		Usage:     "compare packages, files, configuration, sizes and layers of two images",
 		ArgsUsage: "A B",
@@ -57,13 +58,13 @@ func (p program) diff(c *cli.Context) error {
 	}
 	p.leftAside(aside)
 	if c.Bool("json") {
-		return p.printJSON(diffs)
+		return p.JSON(diffs)
 	}
 	for i, d := range diffs {
 		if i > 0 {
-			fmt.Fprintln(p.stdout)
+			fmt.Fprintln(p.Stdout)
 		}
-		printDifference(p.stdout, d, c.Bool("all"))
+		printDifference(p.Stdout, d, c.Bool("all"))
 	}
 	return nil
 }

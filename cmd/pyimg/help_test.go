@@ -9,6 +9,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
 	"github.com/pyimg/pyimg/internal/exit"
 )
 
@@ -27,7 +29,7 @@ func commandLines(app *cli.App) [][]string {
 func helpOf(t *testing.T, args []string) string {
 	t.Helper()
 	var out, stderr bytes.Buffer
-	p := program{stdout: &out, stderr: &stderr, getenv: func(string) string { return "" }}
+	p := program{console.Console{Stdout: &out, Stderr: &stderr, Getenv: func(string) string { return "" }}}
 	if code := p.run(t.Context(), args); code != exit.Done || stderr.Len() > 0 {
 		t.Fatalf("%q: code %d, %q", args, code, stderr.String())
 	}
@@ -46,7 +48,7 @@ func TestHelp(t *testing.T) {
 	for _, args := range lines {
 		text := helpOf(t, args)
 		for line := range strings.Lines(text) {
-			if line = strings.TrimSuffix(line, "\n"); utf8.RuneCountInString(line) > helpWidth || strings.HasSuffix(line, " ") {
+			if line = strings.TrimSuffix(line, "\n"); utf8.RuneCountInString(line) > cmdline.HelpWidth || strings.HasSuffix(line, " ") {
 				t.Errorf("%q: the line %q has %d columns, or ends with a space", args, line, utf8.RuneCountInString(line))
 			}
 		}
@@ -81,7 +83,7 @@ func TestFlagsHavePlaceholders(t *testing.T) {
 	check = func(c *cli.Command) {
 		for _, f := range c.Flags {
 			doc, ok := f.(cli.DocGenerationFlag)
-			if !ok || takesValue(f) != form.MatchString(doc.GetUsage()) || !takesValue(f) && strings.Contains(doc.GetUsage(), "`") {
+			if !ok || cmdline.TakesValue(f) != form.MatchString(doc.GetUsage()) || !cmdline.TakesValue(f) && strings.Contains(doc.GetUsage(), "`") {
 				t.Errorf("%s --%s: usage %q, want \"`PLACEHOLDER` text\" for a value and text alone for a switch", c.Name, f.Names()[0], doc.GetUsage())
 			}
 		}
@@ -108,8 +110,8 @@ func TestExamplesAreRight(t *testing.T) {
 				continue
 			}
 			found++
-			if in, err := parse(app, words[1:]); err != nil || in.cmd == nil {
-				t.Errorf("%q: the example %q is taken for %v, %v", args, line, in.names, err)
+			if in, err := cmdline.Parse(app, words[1:]); err != nil || in.Command == nil {
+				t.Errorf("%q: the example %q is taken for %v, %v", args, line, in, err)
 			}
 		}
 	}

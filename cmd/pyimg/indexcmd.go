@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/push"
 )
@@ -17,7 +18,7 @@ func (p program) indexCommand() *cli.Command {
 		&cli.StringSliceFlag{Name: "tag", Usage: "`REF` another reference for the index"},
 		&cli.StringSliceFlag{Name: "annotation", Usage: "`KEY=VALUE` put an annotation on the index"},
 	)
-	return group("index", "work on multi-platform indexes", command(&cli.Command{
+	return cmdline.Group("index", "work on multi-platform indexes", cmdline.Command(&cli.Command{
 		Name:      "create",
 		Usage:     "join images that several machines pushed by digest into one index",
 		ArgsUsage: "REF SRC...",
@@ -49,7 +50,7 @@ func (p program) indexCreate(c *cli.Context) error {
 	if err := registry.CheckRefs(c.Args().Tail(), push.Options{}); err != nil {
 		return exit.WrongUse(err)
 	}
-	report, err := p.reporter(c)
+	report, err := p.Progress(c.String("progress"))
 	if err != nil {
 		return err
 	}

@@ -11,13 +11,14 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/assemble/image"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/push/oci"
 )
 
 func (p program) inspectCommand() *cli.Command {
-	return command(&cli.Command{
+	return cmdline.Command(&cli.Command{
 		Name:      "inspect",
 		Usage:     "show platforms, layers, sizes, packages and environment of an image",
 		ArgsUsage: "REF|LAYOUT",
@@ -61,9 +62,9 @@ func (p program) inspectCommand() *cli.Command {
 			}
 			report.Digest, report.MediaType = root.Digest.String(), string(root.MediaType)
 			if c.Bool("json") {
-				return p.printJSON(report)
+				return p.JSON(report)
 			}
-			printReport(p.stdout, report)
+			printReport(p.Stdout, report)
 			p.leftAside(report.LeftAside)
 			return nil
 		},

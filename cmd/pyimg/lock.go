@@ -12,6 +12,8 @@ import (
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/regular"
 	"github.com/pyimg/pyimg/internal/termtext"
@@ -19,7 +21,7 @@ import (
 
 func (p program) lockCommand() *cli.Command {
 	flags := slices.Concat(sourceFlags(), imageFlags(), reachFlags())
-	return command(&cli.Command{
+	return cmdline.Command(&cli.Command{
 		Name:      "lock",
 		Usage:     "write down all that the image is made of, by digest",
 		ArgsUsage: "[SPEC]",
@@ -54,7 +56,7 @@ func (p program) lock(c *cli.Context) error {
 		return err
 	}
 	file := lockFile(c)
-	if onStdout(file) && c.IsSet("update") {
+	if console.OnStdout(file) && c.IsSet("update") {
 		return exit.Usagef("--update changes a lock that is there, and --lock %s names stdout; name the lock's file", file)
 	}
 	names := c.StringSlice("update")
@@ -68,7 +70,7 @@ func (p program) lock(c *cli.Context) error {
 	case err != nil && (update || errors.Is(err, regular.ErrKind)): // a pipe would be waited for
 		return err
 	case err != nil:
-		p.warn(err.Error())
+		p.Warn(err.Error())
 	}
 	src, done, err := p.sources(c, s, true)
 	defer done()
@@ -93,7 +95,7 @@ func (p program) lock(c *cli.Context) error {
 
 // oldLock is the lock that a new one takes the place of; fs.ErrNotExist where there is none.
 func (p program) oldLock(file string) (lock.Lock, error) {
-	if onStdout(file) {
+	if console.OnStdout(file) {
 		return lock.Lock{}, fs.ErrNotExist
 	}
 	return lock.Read(file)
@@ -102,28 +104,28 @@ func (p program) oldLock(file string) (lock.Lock, error) {
 // writeLock writes a lock where it says something else than the old one, and tells what.
 func (p program) writeLock(file string, l, old lock.Lock) error {
 	if l.Checksum == old.Checksum {
-		fmt.Fprintf(p.stderr, "pyimg: %s is up to date\n", file)
+		fmt.Fprintf(p.Stderr, "pyimg: %s is up to date\n", file)
 		return nil
 	}
-	if onStdout(file) {
+	if console.OnStdout(file) {
 		data, err := l.Encode()
 		if err != nil {
 			return err
 		}
-		_, err = p.stdout.Write(termtext.JSON(data))
+		_, err = p.Stdout.Write(termtext.JSON(data))
 		return err
 	}
 	if err := lock.Write(file, l); err != nil {
 		return err
 	}
 	if old.Version == 0 {
-		fmt.Fprintf(p.stderr, "pyimg: %s is new\n", file)
+		fmt.Fprintf(p.Stderr, "pyimg: %s is new\n", file)
 		return nil
 	}
 	for _, line := range l.Changes(old) {
-		fmt.Fprintf(p.stderr, "pyimg: %s\n", line)
+		fmt.Fprintf(p.Stderr, "pyimg: %s\n", line)
 	}
-	fmt.Fprintf(p.stderr, "pyimg: %s is written\n", file)
+	fmt.Fprintf(p.Stderr, "pyimg: %s is written\n", file)
 	return nil
 }
 
@@ -156,7 +158,7 @@ func (p program) lockInForce(c *cli.Context, s spec.Spec) (lock.Lock, bool, erro
 		return lock, false, err
 	}
 	if lock.Untrusted {
-		p.warn(file + " was written with --allow-untrusted: nobody's signature vouches for what it names")
+		p.Warn(file + " was written with --allow-untrusted: nobody's signature vouches for what it names")
 	}
 	lock, err = lock.Only(s.Platforms)
 	return lock, true, err

@@ -59,10 +59,10 @@ func (p program) readLogin(c *cli.Context) error {
 	if n := len(loginHosts(c)); n != 1 {
 		return exit.Usagef("--username is for one registry, and the command's references name %d; log in with docker or podman for each", n)
 	}
-	if p.stdin == nil {
+	if p.Stdin == nil {
 		return exit.Usagef("--password-stdin: there is no stdin")
 	}
-	raw, err := io.ReadAll(io.LimitReader(p.stdin, maxPassword+1))
+	raw, err := io.ReadAll(io.LimitReader(p.Stdin, maxPassword+1))
 	if err != nil {
 		return fmt.Errorf("reading the password from stdin: %w", err)
 	}
@@ -99,7 +99,7 @@ func loginHosts(c *cli.Context) []string {
 
 // keychain is where credentials come from: the command line for its registry, else the environment.
 func (p program) keychain(c *cli.Context) authn.Keychain {
-	keys := auth.Keychain(p.getenv)
+	keys := auth.Keychain(p.Getenv)
 	password, ok := c.App.Metadata[passwordKey].(string)
 	hosts := loginHosts(c)
 	if !ok || len(hosts) != 1 {

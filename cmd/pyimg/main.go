@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log"
 	"os"
 	"os/signal"
@@ -16,6 +15,8 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/redact"
 	"github.com/pyimg/pyimg/internal/sandbox"
@@ -27,12 +28,12 @@ func main() {
 	boundMemory(os.Getenv)
 	log.SetOutput(termtext.NewWriter(os.Stderr)) // what net/http says of a peer
 	ctx, stop := untilInterrupted()
-	p := program{
-		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv,
-		terminal: term.IsTerminal(int(os.Stderr.Fd())), resultTerminal: term.IsTerminal(int(os.Stdout.Fd())), command: "pyimg",
-	}
+	p := program{console.Console{
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
+		Terminal: term.IsTerminal(int(os.Stderr.Fd())), ResultTerminal: term.IsTerminal(int(os.Stdout.Fd())), Command: "pyimg",
+	}}
 	if strings.Contains(os.Args[0], "go-build") {
-		p.command = "go run ./cmd/pyimg"
+		p.Command = "go run ./cmd/pyimg"
 	}
 	code := p.run(ctx, os.Args)
 	stop()
@@ -48,29 +49,19 @@ func untilInterrupted() (context.Context, context.CancelFunc) {
 	return ctx, stop
 }
 
-// program is what pyimg knows of the process it runs in.
-type program struct {
-	stdin          io.Reader // nil where there is none
-	stdout, stderr io.Writer // run has them escape what a terminal would obey; all text goes there
-	rawOut, rawErr io.Writer // the same without that: for archives, and for the program's own bars
-	getenv         func(string) string
-	terminal       bool   // stderr is one
-	resultTerminal bool   // stdout is one
-	command        string // how a person starts this program
-	started        time.Time
-}
+// program runs command lines.
+type program struct{ console.Console }
 
 // run runs one command line and returns the exit code.
 func (p program) run(ctx context.Context, args []string) exit.Code {
-	out, errs := termtext.NewWriter(p.stdout), termtext.NewWriter(p.stderr)
-	p.started = time.Now()
-	p.rawOut, p.rawErr, p.stdout, p.stderr = p.stdout, p.stderr, out, errs
-	defer errs.Close() // nobody could be told
-	if p.terminal && !p.drawsBars() {
-		defer context.AfterFunc(ctx, func() { fmt.Fprintln(p.stderr) })() // ends the line of the ^C that the terminal showed
+	var flush func() error
+	p.Console, flush = p.Escaping()
+	p.Started = time.Now()
+	if p.Terminal && !p.DrawsBars() {
+		defer context.AfterFunc(ctx, func() { fmt.Fprintln(p.Stderr) })() // ends the line of the ^C that the terminal showed
 	}
-	err := p.runApp(ctx, args)
-	if closed := out.Close(); err == nil && closed != nil {
+	err := cmdline.Run(ctx, p.app(), args, values)
+	if closed := flush(); err == nil && closed != nil {
 		err = fmt.Errorf("writing to stdout: %w", closed)
 	}
 	if err == nil {
@@ -78,17 +69,17 @@ func (p program) run(ctx context.Context, args []string) exit.Code {
 	}
 	if ran := (*ranError)(nil); errors.As(err, &ran) {
 		if ran.err != nil {
-			fmt.Fprintf(p.stderr, "pyimg: %v\n", ran.err)
+			fmt.Fprintf(p.Stderr, "pyimg: %v\n", ran.err)
 		}
 		return exit.Code(ran.code)
 	}
 	code := exit.Of(err)
 	if ctx.Err() != nil {
 		err, code = errors.New("interrupted"), exit.Interrupted
-		if p.drawsBars() {
-			fmt.Fprint(p.rawErr, "\r\x1b[K") // over the ^C that the terminal showed
+		if p.DrawsBars() {
+			fmt.Fprint(p.RawErr, "\r\x1b[K") // over the ^C that the terminal showed
 		}
 	}
-	fmt.Fprintf(p.stderr, "pyimg: %s\n", redact.Text(err.Error()))
+	fmt.Fprintf(p.Stderr, "pyimg: %s\n", redact.Text(err.Error()))
 	return code
 }

@@ -19,6 +19,8 @@ import (
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
 	"github.com/pyimg/pyimg/internal/atomicfile"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/redact"
@@ -28,13 +30,13 @@ import (
 )
 
 func (p program) mirrorCommand() *cli.Command {
-	return group("mirror", "carry all that an image is made of across an air gap",
+	return cmdline.Group("mirror", "carry all that an image is made of across an air gap",
 		p.mirrorCreateCommand(), p.mirrorVerifyCommand(), p.mirrorServeCommand(), p.mirrorImportCommand())
 }
 
 func (p program) mirrorCreateCommand() *cli.Command {
 	flags := append(sourceFlags(), imageFlags()...)
-	return command(&cli.Command{
+	return cmdline.Command(&cli.Command{
 		Name:      "create",
 		Usage:     "put all that a lock needs into a folder or a tar",
 		ArgsUsage: "[SPEC]",
@@ -70,7 +72,7 @@ func (p program) mirrorCreate(c *cli.Context) error {
 	}
 	defer removeFiles()
 	if !o.DryRun {
-		p.stdout = p.resultWriter(c)
+		p.Stdout = p.resultWriter(c)
 	}
 	specs, err := mirrorSpecs(c)
 	if err != nil {
@@ -145,7 +147,7 @@ func mirrorOptions(c *cli.Context) (create.Options, error) {
 
 // mirrorTarget is where an output leads to, and whether that is to be a tar. A link stays, and so does a pipe or a device.
 func mirrorTarget(output string) (target string, tar bool, err error) {
-	if output == stdoutName {
+	if output == console.Dash {
 		return output, true, nil
 	}
 	if isFolder(output) {
@@ -164,7 +166,7 @@ func isFolder(name string) bool {
 // done removes.
 func (p program) mirrorOutput(c *cli.Context, o *create.Options) (done func(), err error) {
 	name := o.Output
-	special := name == stdoutName
+	special := name == console.Dash
 	if !special && o.Tar && !isFolder(name) {
 		if _, special, err = atomicfile.Target(name); err != nil {
 			return nil, err
@@ -175,7 +177,7 @@ func (p program) mirrorOutput(c *cli.Context, o *create.Options) (done func(), e
 		return func() {}, nil
 	case o.Split > 0:
 		return nil, exit.Usagef("--split cuts a tar into files; name one with --output FILE.tar, not %q", name)
-	case onStdout(name) && p.resultTerminal && !o.DryRun:
+	case console.OnStdout(name) && p.ResultTerminal && !o.DryRun:
 		return nil, exit.Usagef("--output %q: stdout is a terminal, and a tar is not for reading; pipe it into a program, or name a file", name)
 	}
 	dir, err := os.MkdirTemp("", "pyimg-mirror-")
@@ -183,7 +185,7 @@ func (p program) mirrorOutput(c *cli.Context, o *create.Options) (done func(), e
 		return nil, err
 	}
 	o.Output = filepath.Join(dir, "bundle.tar")
-	o.Stream = func(write func(io.Writer) error) error { return p.stream(c.Context, name, write) }
+	o.Stream = func(write func(io.Writer) error) error { return p.Stream(c.Context, name, write) }
 	return func() { _ = os.RemoveAll(dir) }, nil // what is left is in the temporary folder
 }
 
@@ -284,7 +286,7 @@ func (p program) mirrorInputs(c *cli.Context, specs []lockedSpec, src input.Acce
 			return err
 		}
 		if image.Spec == nil {
-			p.warn(fmt.Sprintf("%s has a user name, a password or a query in a URL, so the bundle does not hold it, nor the files that it takes: "+
+			p.Warn(fmt.Sprintf("%s has a user name, a password or a query in a URL, so the bundle does not hold it, nor the files that it takes: "+
 				"carry its folder another way, and name the spec on the other side", s.spec.Name))
 		}
 		for _, other := range o.Images {
@@ -387,7 +389,7 @@ func (p program) createBundle(c *cli.Context, o create.Options) error {
 	if o.DryRun {
 		return p.printSizes(c, d)
 	}
-	fmt.Fprint(p.stderr, sizesText(d.Sizes))
+	fmt.Fprint(p.Stderr, sizesText(d.Sizes))
 	var made create.Created
 	err = p.progressing(c, func(report input.Progress) (err error) {
 		made, err = d.Create(c.Context, report)
@@ -397,22 +399,22 @@ func (p program) createBundle(c *cli.Context, o create.Options) error {
 		return err
 	}
 	if n := len(d.Unlisted); n > 0 {
-		p.warn(fmt.Sprintf("packages of the lock that are in no index any more, so that other apk clients cannot install them: %s", strings.Join(d.Unlisted, ", ")))
+		p.Warn(fmt.Sprintf("packages of the lock that are in no index any more, so that other apk clients cannot install them: %s", strings.Join(d.Unlisted, ", ")))
 	}
 	if c.Bool("json") {
-		return p.printJSON(struct {
+		return p.JSON(struct {
 			create.Created
 			Sizes create.Sizes `json:"sizes"`
 		}{made, d.Sizes})
 	}
-	fmt.Fprintf(p.stderr, "pyimg: %s is written, %s fetched\n", c.String("output"), termtext.Count(made.Fetched, "byte"))
+	fmt.Fprintf(p.Stderr, "pyimg: %s is written, %s fetched\n", c.String("output"), termtext.Count(made.Fetched, "byte"))
 	fmt.Fprintln(p.resultWriter(c), made.ID)
 	return nil
 }
 
 // progressing shows what is fetched; the display has ended when it returns.
 func (p program) progressing(c *cli.Context, do func(input.Progress) error) error {
-	report, err := p.reporter(c)
+	report, err := p.Progress(c.String("progress"))
 	if err != nil {
 		return err
 	}
@@ -422,12 +424,12 @@ func (p program) progressing(c *cli.Context, do func(input.Progress) error) erro
 
 func (p program) printSizes(c *cli.Context, d *create.Draft) error {
 	if c.Bool("json") {
-		return p.printJSON(struct {
+		return p.JSON(struct {
 			create.Sizes
 			Fits bool `json:"fits"`
 		}{d.Sizes, d.Fits()})
 	}
-	_, err := fmt.Fprint(p.stdout, sizesText(d.Sizes))
+	_, err := fmt.Fprint(p.Stdout, sizesText(d.Sizes))
 	return err
 }
 

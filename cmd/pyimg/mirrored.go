@@ -18,6 +18,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/layers/hostfile"
@@ -34,7 +35,7 @@ func mirrorOf(c *cli.Context) (*bundle.Bundle, error) {
 	var b *bundle.Bundle
 	var err error
 	if name := c.String("mirror"); spec.IsURL(name) {
-		client := &fetch.Client{Offline: c.Bool("offline"), Notice: program{stderr: c.App.ErrWriter}.notice(c), Credentials: fetch.Environment(os.Getenv, name)}
+		client := &fetch.Client{Offline: c.Bool("offline"), Notice: console.Console{Stderr: c.App.ErrWriter}.Notice(c.String("progress")), Credentials: fetch.Environment(os.Getenv, name)}
 		b, err = bundle.OpenURL(c.Context, name, client)
 	} else {
 		b, err = openBundle(name)

@@ -18,6 +18,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/bundle/folder"
 	"github.com/pyimg/pyimg/assemble/bundle/manifest"
 	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/termtext"
@@ -88,7 +89,7 @@ func bundleKeyring(c *cli.Context, b *bundle.Bundle) (*apk.Keyring, error) {
 }
 
 func (p program) mirrorVerifyCommand() *cli.Command {
-	return command(&cli.Command{
+	return cmdline.Command(&cli.Command{
 		Name:      "verify",
 		Usage:     "prove that a bundle is whole and genuine, and ask no host",
 		ArgsUsage: "BUNDLE",
@@ -122,19 +123,19 @@ func (p program) mirrorVerify(c *cli.Context) error {
 		return err
 	}
 	if c.Bool("json") {
-		return p.printJSON(v)
+		return p.JSON(v)
 	}
 	proven := "whole and genuine"
 	if ring == nil {
 		proven = "whole; no signature was asked for"
 	}
-	fmt.Fprintf(p.stderr, "pyimg: %s is %s: packages: %d, indexes: %d, files: %d with %s\n", b.Path, proven, v.Packages, v.Indexes, v.Files, termtext.Count(v.Bytes, "byte"))
-	fmt.Fprintln(p.stdout, b.ID)
+	fmt.Fprintf(p.Stderr, "pyimg: %s is %s: packages: %d, indexes: %d, files: %d with %s\n", b.Path, proven, v.Packages, v.Indexes, v.Files, termtext.Count(v.Bytes, "byte"))
+	fmt.Fprintln(p.Stdout, b.ID)
 	return nil
 }
 
 func (p program) mirrorImportCommand() *cli.Command {
-	return command(&cli.Command{
+	return cmdline.Command(&cli.Command{
 		Name:      "import",
 		Usage:     "write a bundle into a folder, a delta over its base, or its image into a registry",
 		ArgsUsage: "BUNDLE [DIR]",
@@ -203,7 +204,7 @@ func (p program) pushImages(c *cli.Context, b *bundle.Bundle, to string) error {
 		if bundle.InRegistry(ref) {
 			return false
 		}
-		fmt.Fprintf(p.stderr, "pyimg: %s is not pushed: it comes from a layout on disk and has no name in a registry\n", ref)
+		fmt.Fprintf(p.Stderr, "pyimg: %s is not pushed: it comes from a layout on disk and has no name in a registry\n", ref)
 		return true
 	})
 	if len(refs) == 0 {
@@ -247,7 +248,7 @@ func (p program) pushIndex(c *cli.Context, index v1.ImageIndex, refs []string) e
 		return pushing.cause(err)
 	}
 	for _, ref := range r.Refs {
-		fmt.Fprintln(p.stdout, ref)
+		fmt.Fprintln(p.Stdout, ref)
 	}
 	p.tell(c, r)
 	return nil
@@ -274,10 +275,10 @@ func (p program) importInto(c *cli.Context, b *bundle.Bundle, dir string) error 
 		return err
 	}
 	if c.Bool("json") {
-		return p.printJSON(done)
+		return p.JSON(done)
 	}
-	fmt.Fprintf(p.stderr, "pyimg: %s holds the bundle: %s written, %d were there\n", dir, termtext.Count(done.Written, "byte"), done.Kept)
-	fmt.Fprintln(p.stdout, done.ID)
+	fmt.Fprintf(p.Stderr, "pyimg: %s holds the bundle: %s written, %d were there\n", dir, termtext.Count(done.Written, "byte"), done.Kept)
+	fmt.Fprintln(p.Stdout, done.ID)
 	return nil
 }
 
@@ -320,7 +321,7 @@ func (p program) pushBundle(c *cli.Context, b *bundle.Bundle, refs []string) err
 	if err != nil {
 		return err
 	}
-	src := input.Access{Fetch: b.Opener(s, &fetch.Client{Offline: true}), Keyring: ring, Store: store, Warn: p.warn, AllowUntrusted: ring == nil,
+	src := input.Access{Fetch: b.Opener(s, &fetch.Client{Offline: true}), Keyring: ring, Store: store, Warn: p.Warn, AllowUntrusted: ring == nil,
 		Images: mirroredImages(b, s, offline{})}
 	supply, err := assemble.NewSupply(lock, s, src)
 	if err != nil {

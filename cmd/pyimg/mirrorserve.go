@@ -9,13 +9,14 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/serve"
 	"github.com/pyimg/pyimg/internal/termtext"
 )
 
 func (p program) mirrorServeCommand() *cli.Command {
-	return command(&cli.Command{
+	return cmdline.Command(&cli.Command{
 		Name:      "serve",
 		Usage:     "serve a bundle over http, to apk and to pyimg",
 		ArgsUsage: "BUNDLE",
@@ -54,12 +55,12 @@ func (p program) mirrorServe(c *cli.Context) error {
 	for _, dir := range b.Repositories() {
 		urls = append(urls, base+"/"+dir)
 	}
-	log := serve.Text(p.stderr)
+	log := serve.Text(p.Stderr)
 	if c.Bool("json") {
-		log = serve.JSON(p.stderr)
-		err = json.NewEncoder(p.stdout).Encode(serving{base, urls})
+		log = serve.JSON(p.Stderr)
+		err = json.NewEncoder(p.Stdout).Encode(serving{base, urls})
 	} else {
-		_, err = fmt.Fprintln(p.stdout, strings.Join(append([]string{base}, urls...), "\n"))
+		_, err = fmt.Fprintln(p.Stdout, strings.Join(append([]string{base}, urls...), "\n"))
 	}
 	if err != nil {
 		return errors.Join(err, l.Close())

@@ -68,6 +68,6 @@ func isPath(arg string) bool {
 func (p program) leftAside(aside []image.LeftAside) {
 	for _, a := range aside {
 		what := termtext.Line(strings.TrimSpace(a.Platform + " " + a.Digest))
-		fmt.Fprintf(p.stderr, "pyimg: left aside %s: %s\n", what, termtext.Line(a.Reason))
+		fmt.Fprintf(p.Stderr, "pyimg: left aside %s: %s\n", what, termtext.Line(a.Reason))
 	}
 }

@@ -1,24 +1,18 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/assemble/spec"
-	"github.com/pyimg/pyimg/internal/atomicfile"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
 	"github.com/pyimg/pyimg/internal/exit"
-	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/push/disk"
 	"github.com/pyimg/pyimg/push/oci"
 )
@@ -59,11 +53,11 @@ func (p program) outputs(c *cli.Context, s *spec.Spec) ([]output, error) {
 		if err != nil {
 			return nil, err
 		}
-		if onStdout(o.path) && p.resultTerminal {
+		if console.OnStdout(o.path) && p.ResultTerminal {
 			return nil, exit.Usagef("--output %q: stdout is a terminal, and an archive is not for reading; pipe it into a program such as \"docker load\", or name a file", v)
 		}
 		several := o.kind.Single && len(s.Platforms) != 1
-		if several && onStdout(o.path) {
+		if several && console.OnStdout(o.path) {
 			if o.platform, err = hostPlatform(s.Platforms); err != nil {
 				return nil, exit.WrongUse(fmt.Errorf("--output %q: %w", v, err))
 			}
@@ -90,7 +84,7 @@ func parseOutput(v string) (output, error) {
 	case !known || path == "":
 		return output{}, exit.Usagef("--output %q: expected %s", v, outputForms())
 	}
-	if kind.Folder && path == stdoutName {
+	if kind.Folder && path == console.Dash {
 		return output{}, exit.Usagef("--output %q: an OCI layout is a folder; an archive can be written to stdout: oci-archive:-", v)
 	}
 	if err := kind.CheckName(name); err != nil {
@@ -123,22 +117,10 @@ func (p program) write(ctx context.Context, o output, index v1.ImageIndex) error
 			return err
 		}
 	}
-	if onStdout(o.path) {
-		return o.kind.Stream(ctx, p.rawOut, o.name, index)
+	if console.OnStdout(o.path) {
+		return o.kind.Stream(ctx, p.RawOut, o.name, index)
 	}
 	return o.kind.Write(ctx, o.path, o.name, index)
-}
-
-// stdoutName is what a user calls stdout where the name of a file is expected.
-const stdoutName = "-"
-
-// onStdout reports whether the name of an output is stdout's, by "-" or by what the system calls it.
-func onStdout(name string) bool {
-	if name == stdoutName {
-		return true
-	}
-	target, special, err := atomicfile.Target(name)
-	return err == nil && special && slices.Contains([]string{"/dev/fd/1", "/proc/self/fd/1", "/proc/thread-self/fd/1"}, target)
 }
 
 // outputFlags are those that name files to be written.
@@ -158,7 +140,7 @@ func stdoutOutputs(c *cli.Context) []string {
 			if kind, rest, ok := disk.SplitKind(v); ok && !kind.Folder && flag == "output" {
 				v, _, _ = strings.Cut(rest, ":")
 			}
-			if v != "" && onStdout(v) {
+			if v != "" && console.OnStdout(v) {
 				found = append(found, "--"+flag)
 			}
 		}
@@ -177,68 +159,7 @@ func oneOnStdout(c *cli.Context) error {
 // resultWriter is where the lines go that a command prints as its result: stdout, unless an output has that to itself.
 func (p program) resultWriter(c *cli.Context) io.Writer {
 	if len(stdoutOutputs(c)) > 0 {
-		return p.stderr
+		return p.Stderr
 	}
-	return p.stdout
-}
-
-// writeFile writes a small file that the user named, and makes its folder where it is missing. See [atomicfile.Replace].
-func (p program) writeFile(ctx context.Context, name string, data []byte) error {
-	if onStdout(name) {
-		_, err := p.stdout.Write(data)
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return err
-	}
-	return p.copyFile(ctx, name, bytes.NewReader(data))
-}
-
-// copyFile writes all of from into a file that the user named.
-func (p program) copyFile(ctx context.Context, name string, from io.Reader) error {
-	return p.stream(ctx, name, func(w io.Writer) error {
-		_, err := io.Copy(w, from)
-		return err
-	})
-}
-
-// stream has write fill what the user named: stdout, or a file as [atomicfile.Replace] does it. A pipe that nobody reads
-// is waited for until ctx ends.
-func (p program) stream(ctx context.Context, name string, write func(io.Writer) error) error {
-	ended := make(chan error, 1)
-	go func() {
-		if onStdout(name) {
-			ended <- write(p.rawOut)
-		} else {
-			ended <- atomicfile.Replace(name, write)
-		}
-	}()
-	var err error
-	select {
-	case err = <-ended:
-	case <-ctx.Done():
-		if _, special, _ := atomicfile.Target(name); special || name == stdoutName {
-			return ctx.Err()
-		}
-		err = <-ended // leaves nothing half
-	}
-	if err != nil {
-		return fmt.Errorf("writing %q: %w", name, err)
-	}
-	return nil
-}
-
-// printJSON prints a result for machines.
-func (p program) printJSON(v any) error { return p.encodeJSON(v, "  ") }
-
-// encodeJSON writes JSON to stdout with what a terminal would obey escaped as JSON does it.
-func (p program) encodeJSON(v any, indent string) error {
-	var text bytes.Buffer
-	e := json.NewEncoder(&text)
-	e.SetIndent("", indent)
-	if err := e.Encode(v); err != nil {
-		return err
-	}
-	_, err := p.stdout.Write(termtext.JSON(text.Bytes()))
-	return err
+	return p.Stdout
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/fixture"
 )
@@ -51,7 +52,7 @@ func TestPrivateRepository(t *testing.T) {
 		}
 		env["PYIMG_CACHE_DIR"] = t.TempDir()
 		var out bytes.Buffer
-		p := program{stdout: &out, stderr: &out, getenv: func(k string) string { return env[k] }, command: "pyimg"}
+		p := program{console.Console{Stdout: &out, Stderr: &out, Getenv: func(k string) string { return env[k] }, Command: "pyimg"}}
 		lock, meta := filepath.Join(dir, "app.lock"), filepath.Join(dir, "meta.json")
 		for _, args := range [][]string{
 			{"pyimg", "lock", spec},

@@ -8,13 +8,14 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/urfave/cli/v2"
 
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/push"
 	"github.com/pyimg/pyimg/push/disk"
 )
 
 func (p program) pushCommand() *cli.Command {
-	return command(&cli.Command{
+	return cmdline.Command(&cli.Command{
 		Name:      "push",
 		Usage:     "push what was assembled earlier, elsewhere",
 		ArgsUsage: "LAYOUT REF...",
@@ -121,7 +122,7 @@ func (p *pushing) cause(err error) error {
 
 // finishPush sends what there is now, and shows how far it is. The display has ended when it returns.
 func (p program) finishPush(c *cli.Context, pushing *pushing, index v1.ImageIndex) (push.Result, error) {
-	report, err := p.reporter(c)
+	report, err := p.Progress(c.String("progress"))
 	if err != nil {
 		return push.Result{}, err
 	}

@@ -3,15 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"runtime"
-	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/assemble/input"
-	"github.com/pyimg/pyimg/internal/exit"
-	"github.com/pyimg/pyimg/internal/progress"
 	"github.com/pyimg/pyimg/push"
 	"github.com/pyimg/pyimg/push/remote"
 )
@@ -26,7 +22,7 @@ func progressFlag() cli.Flag {
 }
 
 func (p program) registry(c *cli.Context) push.Registry {
-	return push.Registry{Client: remote.Client{Keychain: p.keychain(c), CAFile: c.String("ca-file"), InsecureHosts: c.StringSlice("insecure"), Notice: p.notice(c)}}
+	return push.Registry{Client: remote.Client{Keychain: p.keychain(c), CAFile: c.String("ca-file"), InsecureHosts: c.StringSlice("insecure"), Notice: p.Notice(c.String("progress"))}}
 }
 
 // images are where a runtime may be taken out of. Offline they are those on disk.
@@ -46,24 +42,4 @@ func (o offline) Image(ctx context.Context, ref, platform string) (v1.Image, err
 		return nil, fmt.Errorf("reading image %q: no host is asked with --offline", ref)
 	}
 	return o.Images.Image(ctx, ref, platform)
-}
-
-// reporter shows progress as --progress asks for.
-func (p program) reporter(c *cli.Context) (progress.Reporter, error) {
-	bars, w := p.drawsBars(), p.stderr
-	if bars && slices.Contains([]string{"", "auto"}, c.String("progress")) {
-		w = p.rawErr // a bar moves the cursor; names in it are escaped
-	}
-	r, err := progress.New(c.String("progress"), w, bars)
-	if err != nil {
-		return nil, exit.WrongUse(err)
-	}
-	return r, nil
-}
-
-// drawsBars reports whether stderr is a terminal that shows bars well: one that moves its cursor, and that nobody records.
-func (p program) drawsBars() bool {
-	kind, ci := p.getenv("TERM"), p.getenv("CI")
-	return p.terminal && kind != "dumb" && (kind != "" || runtime.GOOS == "windows") &&
-		p.getenv("NO_COLOR") == "" && (ci == "" || ci == "false" || ci == "0")
 }

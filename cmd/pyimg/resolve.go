@@ -9,12 +9,13 @@ import (
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/redact"
 )
 
 func (p program) resolveCommand() *cli.Command {
-	return command(&cli.Command{
+	return cmdline.Command(&cli.Command{
 		Name:      "resolve",
 		Usage:     "print the packages that a world comes to, in install order",
 		ArgsUsage: "[PKG...]",
@@ -55,10 +56,10 @@ func (p program) resolve(c *cli.Context) error {
 	}
 	for _, pp := range plan.Platforms {
 		if len(plan.Platforms) > 1 {
-			fmt.Fprintf(p.stdout, "# %s\n", pp.Platform)
+			fmt.Fprintf(p.Stdout, "# %s\n", pp.Platform)
 		}
 		for _, pkg := range pp.Packages {
-			fmt.Fprintf(p.stdout, "%s=%s\n", pkg.Name, pkg.Version)
+			fmt.Fprintf(p.Stdout, "%s=%s\n", pkg.Name, pkg.Version)
 		}
 	}
 	return nil
@@ -106,5 +107,5 @@ func (p program) printPlanJSON(plan assemble.Plan) error {
 				pkg.Size, pkg.InstalledSize, redact.URLs(pkg.URLs())})
 		}
 	}
-	return p.printJSON(out)
+	return p.JSON(out)
 }

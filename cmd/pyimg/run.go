@@ -23,6 +23,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/sandbox"
 	"github.com/pyimg/pyimg/internal/termtext"
@@ -48,7 +49,7 @@ func (e *ranError) Error() string {
 func (e *ranError) Unwrap() error { return e.err }
 
 func (p program) runImageCommand() *cli.Command {
-	return command(&cli.Command{
+	return cmdline.Command(&cli.Command{
 		Name:      "run",
 		Usage:     "run an image's command without root, a daemon or a container engine",
 		ArgsUsage: "IMAGE|SPEC [CMD...]",
@@ -313,7 +314,7 @@ func (p program) runEnv(c *cli.Context) ([]string, error) {
 			return nil, exit.Usagef("--env %q: expected NAME=VALUE or NAME", v)
 		}
 		if !valued {
-			v = name + "=" + p.getenv(name)
+			v = name + "=" + p.Getenv(name)
 		}
 		env = append(env, v)
 	}
@@ -322,19 +323,19 @@ func (p program) runEnv(c *cli.Context) ([]string, error) {
 
 // runSandboxed runs the command with this process's input and output. Signals go to the command.
 func (p program) runSandboxed(c *cli.Context, cmd sandbox.Command) error {
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = p.stdin, p.rawOut, p.rawErr
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = p.Stdin, p.RawOut, p.RawErr
 	if terminal, ok := ownTerminal(p); ok {
 		cmd.Terminal = terminal
-		if kind := p.getenv("TERM"); kind != "" && !slices.ContainsFunc(cmd.Env, func(v string) bool { return strings.HasPrefix(v, "TERM=") }) {
+		if kind := p.Getenv("TERM"); kind != "" && !slices.ContainsFunc(cmd.Env, func(v string) bool { return strings.HasPrefix(v, "TERM=") }) {
 			cmd.Env = append(cmd.Env, "TERM="+kind)
 		}
 	}
 	cmd.Notice = func(n sandbox.Notice) {
 		switch {
 		case n.Warning:
-			p.warn(n.Text)
+			p.Warn(n.Text)
 		case c.Bool("verbose"):
-			fmt.Fprintf(p.stderr, "pyimg: %s\n", n.Text)
+			fmt.Fprintf(p.Stderr, "pyimg: %s\n", n.Text)
 		}
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(c.Context)) // the first Ctrl-C is the command's
@@ -362,8 +363,8 @@ func (p program) runSandboxed(c *cli.Context, cmd sandbox.Command) error {
 
 // ownTerminal is the terminal that both input and output of this process are.
 func ownTerminal(p program) (*os.File, bool) {
-	in, ok := p.stdin.(*os.File)
-	return in, ok && p.resultTerminal && term.IsTerminal(int(in.Fd()))
+	in, ok := p.Stdin.(*os.File)
+	return in, ok && p.ResultTerminal && term.IsTerminal(int(in.Fd()))
 }
 
 // stopGrace is how long a command has to end after SIGTERM, as docker stop has it.

@@ -14,6 +14,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/kept"
 	"github.com/pyimg/pyimg/assemble/python"
 	"github.com/pyimg/pyimg/assemble/runtime"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/layers"
@@ -21,11 +22,11 @@ import (
 )
 
 func (p program) runtimeCommand() *cli.Command {
-	return group("runtime", "look into runtimes, and make them layers", p.runtimeInspectCommand(), p.runtimePackCommand())
+	return cmdline.Group("runtime", "look into runtimes, and make them layers", p.runtimeInspectCommand(), p.runtimePackCommand())
 }
 
 func (p program) runtimeInspectCommand() *cli.Command {
-	return command(&cli.Command{
+	return cmdline.Command(&cli.Command{
 		Name: "inspect", Usage: "tell what a runtime is, without running it",
 		ArgsUsage: "FILE|URL|DIR|REF",
 		Description: "Tells of a tarball, a folder, or of an image in a registry or on disk which Python is in it, for which machine and C library,\n" +
@@ -50,13 +51,13 @@ func (p program) runtimeInspect(c *cli.Context) error {
 		return err
 	}
 	if c.Bool("json") {
-		return p.printJSON(reports)
+		return p.JSON(reports)
 	}
 	for i, r := range reports {
 		if i > 0 {
-			fmt.Fprintln(p.stdout)
+			fmt.Fprintln(p.Stdout)
 		}
-		printRuntime(p.stdout, r)
+		printRuntime(p.Stdout, r)
 	}
 	return nil
 }
@@ -190,7 +191,7 @@ func stackText(n int64) string {
 }
 
 func (p program) runtimePackCommand() *cli.Command {
-	return command(&cli.Command{
+	return cmdline.Command(&cli.Command{
 		Name: "pack", Usage: "make a runtime a tarball that is a layer as it stands",
 		ArgsUsage: "DIR|TARBALL",
 		Description: "The same files make the same bytes: rooted at their prefix, sorted, owned by 0:0, of one time ($SOURCE_DATE_EPOCH, else 1980),\n" +
@@ -227,11 +228,11 @@ func (p program) runtimePack(c *cli.Context) error {
 		return err
 	}
 	defer f.Close()
-	if err := p.copyFile(c.Context, c.String("output"), f); err != nil {
+	if err := p.CopyFile(c.Context, c.String("output"), f); err != nil {
 		return err
 	}
 	for _, n := range packed.Notes {
-		fmt.Fprintf(p.stderr, "pyimg: %s\n", n)
+		fmt.Fprintf(p.Stderr, "pyimg: %s\n", n)
 	}
 	fmt.Fprintln(p.resultWriter(c), packed.Digest)
 	return nil

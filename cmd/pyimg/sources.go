@@ -21,7 +21,6 @@ import (
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/fetch"
-	"github.com/pyimg/pyimg/internal/redact"
 	"github.com/pyimg/pyimg/internal/regular"
 	"github.com/pyimg/pyimg/layers"
 )
@@ -79,7 +78,7 @@ func (p program) sources(c *cli.Context, s spec.Spec, needStore bool, others ...
 	}
 	client := p.client(c, named...)
 	client.Jobs = c.Int("jobs")
-	src = input.Access{Fetch: client, Jobs: c.Int("jobs"), Images: p.images(c), Warn: p.warn, AllowUntrusted: c.Bool("allow-untrusted")}
+	src = input.Access{Fetch: client, Jobs: c.Int("jobs"), Images: p.images(c), Warn: p.Warn, AllowUntrusted: c.Bool("allow-untrusted")}
 	b, closeMirror, err := mirrored(c, s, &src)
 	if err != nil {
 		return src, closeMirror, err
@@ -92,13 +91,13 @@ func (p program) sources(c *cli.Context, s spec.Spec, needStore bool, others ...
 		}
 	} else {
 		if src.Store, _, err = p.lastingStore(c); err != nil {
-			p.warn(fmt.Sprintf("%v; indexes are read without it", err))
+			p.Warn(fmt.Sprintf("%v; indexes are read without it", err))
 		}
 		closeStore := closing(src.Store)
 		done = func() { closeStore(); closeMirror() }
 	}
 	if src.Store != nil {
-		src.Runners = sandboxes{src.Store, p.warn, new(sync.Once)}
+		src.Runners = sandboxes{src.Store, p.Warn, new(sync.Once)}
 	}
 	src.Keyring, err = p.keyring(c, s, src.Fetch, src.Store)
 	if err == nil && b != nil && b.Vouched {
@@ -110,17 +109,15 @@ func (p program) sources(c *cli.Context, s spec.Spec, needStore bool, others ...
 // client fetches for a command. Servers that ask for credentials get those of the environment where a location in named is
 // theirs.
 func (p program) client(c *cli.Context, named ...string) *fetch.Client {
-	return &fetch.Client{Offline: c.Bool("offline"), Notice: p.notice(c), Credentials: fetch.Environment(p.getenv, named...)}
+	return &fetch.Client{Offline: c.Bool("offline"), Notice: p.Notice(c.String("progress")), Credentials: fetch.Environment(p.Getenv, named...)}
 }
-
-func (p program) warn(text string) { fmt.Fprintf(p.stderr, "pyimg: warning: %s\n", redact.Text(text)) }
 
 // lastingStore opens the cache where it is kept from run to run. A folder that the user named must work; the usual one may
 // be missing, and why says so.
 func (p program) lastingStore(c *cli.Context) (s *layers.Store, why, err error) {
 	dir := c.String("cache-dir")
 	if dir == "" {
-		dir = p.getenv("PYIMG_CACHE_DIR")
+		dir = p.Getenv("PYIMG_CACHE_DIR")
 	}
 	if dir != "" {
 		s, err := layers.OpenStore(dir, kept.Files()...)
@@ -150,7 +147,7 @@ func (p program) store(c *cli.Context) (*layers.Store, func(), error) {
 		remove()
 		return nil, none, err
 	}
-	p.warn(fmt.Sprintf("%v: using a temporary cache, so nothing is kept for the next run; name a folder with --cache-dir", why))
+	p.Warn(fmt.Sprintf("%v: using a temporary cache, so nothing is kept for the next run; name a folder with --cache-dir", why))
 	return s, remove, nil
 }
 
@@ -165,10 +162,10 @@ func closing(s *layers.Store) func() {
 
 // userCacheDir is where the XDG base directory specification puts caches; "" where there is no such place.
 func (p program) userCacheDir() string {
-	if dir := p.getenv("XDG_CACHE_HOME"); filepath.IsAbs(dir) {
+	if dir := p.Getenv("XDG_CACHE_HOME"); filepath.IsAbs(dir) {
 		return dir
 	}
-	if home := p.getenv("HOME"); filepath.IsAbs(home) && home != "/" && home != "/nonexistent" {
+	if home := p.Getenv("HOME"); filepath.IsAbs(home) && home != "/" && home != "/nonexistent" {
 		return filepath.Join(home, ".cache")
 	}
 	return ""

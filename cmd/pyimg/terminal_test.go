@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/fixture"
 	"github.com/pyimg/pyimg/push/disk"
@@ -105,7 +106,7 @@ func TestHostileText(t *testing.T) {
 	} {
 		var out, stderr bytes.Buffer
 		env := map[string]string{"PYIMG_CACHE_DIR": filepath.Join(dir, "cache")}
-		p := program{stdout: &out, stderr: &stderr, getenv: func(k string) string { return env[k] }}
+		p := program{console.Console{Stdout: &out, Stderr: &stderr, Getenv: func(k string) string { return env[k] }}}
 		code := p.run(t.Context(), append([]string{"pyimg"}, line...))
 		checkHarmless(t, strings.Join(line, " ")+": stdout", out.String())
 		checkHarmless(t, strings.Join(line, " ")+": stderr", stderr.String())
@@ -145,7 +146,7 @@ func TestTells(t *testing.T) {
 		{true, []string{strings.Replace(ref, "/a:1", "/b:1", 1)}, "linux/amd64: "},
 	} {
 		var out, stderr bytes.Buffer
-		p := program{stdout: &out, stderr: &stderr, getenv: func(string) string { return "" }, terminal: tt.terminal}
+		p := program{console.Console{Stdout: &out, Stderr: &stderr, Getenv: func(string) string { return "" }, Terminal: tt.terminal}}
 		if code := p.run(t.Context(), append([]string{"pyimg", "push", dir, ref}, tt.args...)); code != exit.Done {
 			t.Fatalf("code %d: %s", code, stderr.String())
 		}
@@ -170,8 +171,8 @@ func TestDrawsBars(t *testing.T) {
 		{true, map[string]string{"TERM": "xterm", "NO_COLOR": "1"}, false},
 		{true, map[string]string{"TERM": "xterm", "CI": "true"}, false},
 	} {
-		p := program{terminal: tt.terminal, getenv: func(k string) string { return tt.env[k] }}
-		if got := p.drawsBars(); got != tt.want {
+		p := program{console.Console{Terminal: tt.terminal, Getenv: func(k string) string { return tt.env[k] }}}
+		if got := p.DrawsBars(); got != tt.want {
 			t.Errorf("drawsBars() = %t with %v on a terminal (%t), want %t", got, tt.env, tt.terminal, tt.want)
 		}
 	}
@@ -187,9 +188,9 @@ func TestInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out, stderr bytes.Buffer
-	p := program{stdout: &out, stderr: &stderr, getenv: func(k string) string {
+	p := program{console.Console{Stdout: &out, Stderr: &stderr, Getenv: func(k string) string {
 		return map[string]string{"PYIMG_CACHE_DIR": filepath.Dir(spec)}[k]
-	}}
+	}}}
 	if code := p.run(ctx, []string{"pyimg", "assemble", "--allow-untrusted", spec}); code != exit.Interrupted || stderr.String() != "pyimg: interrupted\n" {
 		t.Errorf("code %d and %q, want %d and that it was interrupted", code, stderr.String(), exit.Interrupted)
 	}

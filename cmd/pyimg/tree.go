@@ -50,13 +50,13 @@ func (p program) tree(c *cli.Context, index v1.ImageIndex) error {
 	}
 	p.leftAside(aside)
 	if c.Bool("json") {
-		return p.printJSON(weights)
+		return p.JSON(weights)
 	}
 	for i, w := range weights {
 		if i > 0 {
-			fmt.Fprintln(p.stdout)
+			fmt.Fprintln(p.Stdout)
 		}
-		printWeight(p.stdout, w)
+		printWeight(p.Stdout, w)
 	}
 	return nil
 }

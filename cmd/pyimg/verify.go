@@ -14,12 +14,13 @@ import (
 	"github.com/pyimg/pyimg/assemble/check"
 	"github.com/pyimg/pyimg/assemble/image"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/termtext"
 )
 
 func (p program) verifyCommand() *cli.Command {
-	return command(&cli.Command{
+	return cmdline.Command(&cli.Command{
 		Name:      "verify",
 		Usage:     "check, without running it, that an image could start and that what is in it could work",
 		ArgsUsage: "REF|LAYOUT|ARCHIVE|SPEC",
@@ -46,11 +47,11 @@ func (p program) verify(c *cli.Context) error {
 		return err
 	}
 	if c.Bool("json") {
-		if err := p.printJSON(found); err != nil {
+		if err := p.JSON(found); err != nil {
 			return err
 		}
 	} else {
-		printFindings(p.stdout, found, c.Bool("all"))
+		printFindings(p.Stdout, found, c.Bool("all"))
 	}
 	n := 0
 	for _, f := range found {

@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
 )
 
 // version is set when a release is built: -ldflags "-X main.version=v1.2.3".
@@ -20,16 +22,16 @@ type versionInfo struct {
 }
 
 func (p program) versionCommand() *cli.Command {
-	return command(&cli.Command{
+	return cmdline.Command(&cli.Command{
 		Name:  "version",
 		Usage: "say which pyimg this is",
 		Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "as JSON"}},
 		Action: func(c *cli.Context) error {
 			v := readVersion()
 			if c.Bool("json") {
-				return p.encodeJSON(v, "")
+				return p.EncodeJSON(v, "")
 			}
-			fmt.Fprintf(p.stdout, "pyimg %s (%s, %s)\n", v.Version, v.Go, v.Platform)
+			fmt.Fprintf(p.Stdout, "pyimg %s (%s, %s)\n", v.Version, v.Go, v.Platform)
 			return nil
 		},
 	})

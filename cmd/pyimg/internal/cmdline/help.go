@@ -1,4 +1,4 @@
-package main
+package cmdline
 
 import (
 	"fmt"
@@ -9,22 +9,21 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// helpWidth is how many columns help takes: that of a terminal that nobody made wider.
-const helpWidth = 80
+// HelpWidth is how many columns help takes: that of a terminal that nobody made wider.
+const HelpWidth = 80
 
 // help prints what a command does, and its flags.
-func (p program) help(app *cli.App, in invocation) error {
-	if in.cmd == nil {
-		printHelp(p.stdout, "pyimg", app.Usage, "COMMAND [FLAG...] [ARG...]", app.Description, app.Commands, nil)
-		return nil
+func help(app *cli.App, in Invocation) {
+	if in.Command == nil {
+		printHelp(app.Writer, "pyimg", app.Usage, "COMMAND [FLAG...] [ARG...]", app.Description, app.Commands, nil)
+		return
 	}
-	args := strings.TrimSpace("[FLAG...] " + in.cmd.ArgsUsage)
-	if len(in.cmd.Subcommands) > 0 {
+	args := strings.TrimSpace("[FLAG...] " + in.Command.ArgsUsage)
+	if len(in.Command.Subcommands) > 0 {
 		args = "COMMAND [FLAG...] [ARG...]"
 	}
 	name := "pyimg " + strings.Join(in.names, " ")
-	printHelp(p.stdout, name, in.cmd.Usage, args, in.cmd.Description, in.cmd.Subcommands, in.cmd.Flags)
-	return nil
+	printHelp(app.Writer, name, in.Command.Usage, args, in.Command.Description, in.Command.Subcommands, in.Command.Flags)
 }
 
 func printHelp(w io.Writer, name, usage, args, description string, commands []*cli.Command, flags []cli.Flag) {
@@ -70,9 +69,9 @@ func printExample(w io.Writer, line string) {
 			parts = append(parts, word)
 		}
 	}
-	lines := wrap(helpWidth, parts, "  ", "      ")
+	lines := wrap(HelpWidth, parts, "  ", "      ")
 	if len(lines) > 1 { // room for what joins them
-		lines = wrap(helpWidth-2, parts, "  ", "      ")
+		lines = wrap(HelpWidth-2, parts, "  ", "      ")
 	}
 	fmt.Fprintln(w, strings.Join(lines, " \\\n"))
 }
@@ -130,9 +129,9 @@ func ending(f cli.Flag) string {
 	return fmt.Sprintf(" (default: %s)", value)
 }
 
-// wrapped is text in lines of at most helpWidth columns, the first one after one string, the others after another.
+// wrapped is text in lines of at most HelpWidth columns, the first one after one string, the others after another.
 func wrapped(text, first, others string) string {
-	return strings.Join(wrap(helpWidth, strings.Fields(text), first, others), "\n")
+	return strings.Join(wrap(HelpWidth, strings.Fields(text), first, others), "\n")
 }
 
 // wrap puts words into lines. A word that is too long has a line of its own.

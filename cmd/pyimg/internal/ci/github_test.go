@@ -1,7 +1,6 @@
-package main
+package ci_test
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +8,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/ci"
 	"github.com/pyimg/pyimg/push"
 	"github.com/pyimg/pyimg/push/oci"
 )
@@ -21,12 +21,11 @@ func TestGitHubFilesTakeNoOrders(t *testing.T) {
 	digest := "sha256:" + strings.Repeat("0", 64)
 	odd := &v1.Platform{OS: "linux\n# heading\rimage=evil\n\x1b[31m", Architecture: "`<img src=x>`|[a](javascript:b)", Variant: "\u202ev\u2028digest=evil"}
 	r := push.Result{Digest: digest, Refs: []string{"localhost/a:1@" + digest}, Platforms: []oci.Platform{{Platform: odd, Digest: digest}}}
-	m, err := newMetadata(r)
+	m, err := ci.NewMetadata(r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := program{getenv: func(k string) string { return env[k] }, stdout: new(bytes.Buffer), stderr: new(bytes.Buffer)}
-	if err := p.writeGitHub(r, m); err != nil {
+	if err := ci.GitHub(func(k string) string { return env[k] }, r, m); err != nil {
 		t.Fatal(err)
 	}
 	output, err := os.ReadFile(env["GITHUB_OUTPUT"])

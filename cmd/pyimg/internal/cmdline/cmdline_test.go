@@ -1,4 +1,4 @@
-package main
+package cmdline_test
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
 	"github.com/pyimg/pyimg/internal/exit"
 )
 
@@ -36,10 +37,9 @@ func TestGroup(t *testing.T) {
 		{line: "pyimg --with box", fault: `flag --with comes before a command; flags follow it, as in "pyimg COMMAND --with"`},
 		{line: "pyimg box open A --with", fault: `flag --with needs a value; see "pyimg box open --help"`},
 	} {
-		var out, stderr bytes.Buffer
-		p := program{stdout: &out, stderr: &stderr}
-		app := p.app()
-		app.Commands = []*cli.Command{group("box", "hold things", command(&cli.Command{
+		var out bytes.Buffer
+		app := cmdline.App(&cli.App{Writer: &out})
+		app.Commands = []*cli.Command{cmdline.Group("box", "hold things", cmdline.Command(&cli.Command{
 			Name: "open", Usage: "open it", ArgsUsage: "THING",
 			Flags: []cli.Flag{&cli.StringSliceFlag{Name: "with"}},
 			Action: func(c *cli.Context) error {
@@ -47,7 +47,7 @@ func TestGroup(t *testing.T) {
 				return nil
 			},
 		}))}
-		err := p.runCommand(t.Context(), app, strings.Fields(test.line))
+		err := cmdline.Run(t.Context(), app, strings.Fields(test.line), nil)
 		if test.fault != "" {
 			if err == nil || err.Error() != test.fault || exit.Of(err) != exit.Usage {
 				t.Errorf("%q: error %v, want %q as wrong use", test.line, err, test.fault)

@@ -1,4 +1,6 @@
-package main
+// Package cmdline takes a command line apart: commands, groups of them, flags that come before and after arguments, help and
+// the completion of shells. It knows no command of pyimg.
+package cmdline
 
 import (
 	"context"
@@ -12,61 +14,58 @@ import (
 	"github.com/pyimg/pyimg/internal/near"
 )
 
-// invocation is a command line taken apart.
-type invocation struct {
-	cmd   *cli.Command // nil where the first argument is no command's name
-	names []string     // of the command, from its group down
-	flags []string     // with their values
-	args  []string
-	help  bool // is asked for; the command does not run
+// Invocation is a command line taken apart.
+type Invocation struct {
+	Command *cli.Command // nil where the first argument is no command's name
+	names   []string     // of the command, from its group down
+	flags   []string     // with their values
+	args    []string
+	help    bool // is asked for; the command does not run
 }
 
-// runApp does what a command line asks for.
-func (p program) runApp(ctx context.Context, args []string) error {
-	return p.runCommand(ctx, p.app(), args)
-}
-
-func (p program) runCommand(ctx context.Context, app *cli.App, args []string) error {
+// Run does what a command line asks for: it runs the command, prints help, or completes a word. values are those of flags.
+func Run(ctx context.Context, app *cli.App, args []string, values Values) error {
 	if len(args) > 1 && args[1] == completeCommand {
-		return p.complete(app, args[2:])
+		return complete(app, args[2:], values)
 	}
-	in, err := parse(app, args[min(1, len(args)):])
+	in, err := Parse(app, args[min(1, len(args)):])
 	if err != nil {
 		return err
 	}
 	if in.help {
-		return p.help(app, in)
+		help(app, in)
+		return nil
 	}
 	return app.RunContext(ctx, slices.Concat([]string{"pyimg"}, in.names, in.flags, []string{"--"}, in.args))
 }
 
-// parse finds the command and its flags, which may come before and after its arguments; urfave/cli stops reading flags at
+// Parse finds the command and its flags, which may come before and after its arguments; urfave/cli stops reading flags at
 // the first argument. What follows "--" are arguments.
-func parse(app *cli.App, args []string) (invocation, error) {
+func Parse(app *cli.App, args []string) (Invocation, error) {
 	if len(args) > 0 && args[0] == "help" {
 		args = append(slices.Clone(args[1:]), "--help")
 	}
 	switch {
 	case len(args) == 0 || isHelp(args[0]):
-		return invocation{help: true}, nil
+		return Invocation{help: true}, nil
 	case args[0] == "--version" || args[0] == "-v":
 		args = append([]string{"version"}, args[1:]...)
 	case strings.HasPrefix(args[0], "-"):
-		return invocation{}, exit.Usagef("flag %s comes before a command; flags follow it, as in \"pyimg COMMAND %[1]s\"", args[0])
+		return Invocation{}, exit.Usagef("flag %s comes before a command; flags follow it, as in \"pyimg COMMAND %[1]s\"", args[0])
 	}
 	cmd := app.Command(args[0])
 	if cmd == nil {
-		return invocation{}, noCommand(app, args[0])
+		return Invocation{}, noCommand(app, args[0])
 	}
-	in := invocation{}
-	in.cmd, in.names, args = subCommand(cmd, args[:1], args[1:])
+	in := Invocation{}
+	in.Command, in.names, args = subCommand(cmd, args[:1], args[1:])
 	return in, in.read(args)
 }
 
 func isHelp(arg string) bool { return slices.Contains([]string{"--help", "-help", "-h"}, arg) }
 
 // read takes flags and arguments apart.
-func (in *invocation) read(args []string) error {
+func (in *Invocation) read(args []string) error {
 	for ; len(args) > 0; args = args[1:] {
 		a := args[0]
 		switch {
@@ -83,12 +82,12 @@ func (in *invocation) read(args []string) error {
 			in.help = true
 			continue
 		}
-		flag := findFlag(in.cmd, a)
+		flag := findFlag(in.Command, a)
 		if flag == nil {
 			return in.noFlag(a)
 		}
 		in.flags = append(in.flags, a)
-		if !takesValue(flag) || strings.Contains(a, "=") {
+		if !TakesValue(flag) || strings.Contains(a, "=") {
 			continue
 		}
 		if len(args) == 1 {
@@ -101,13 +100,13 @@ func (in *invocation) read(args []string) error {
 }
 
 // usage is how help for the command is asked for.
-func (in *invocation) usage() string { return "pyimg " + strings.Join(in.names, " ") + " --help" }
+func (in *Invocation) usage() string { return "pyimg " + strings.Join(in.names, " ") + " --help" }
 
 // noFlag is the error for a flag that the command does not have.
-func (in *invocation) noFlag(arg string) error {
+func (in *Invocation) noFlag(arg string) error {
 	name, _, _ := strings.Cut(arg, "=")
 	var known []string
-	for _, f := range in.cmd.Flags {
+	for _, f := range in.Command.Flags {
 		known = append(known, f.Names()...)
 	}
 	meant := near.Name(strings.TrimLeft(name, "-"), append(known, "help"))
@@ -167,7 +166,8 @@ func findFlag(cmd *cli.Command, arg string) cli.Flag {
 	return nil
 }
 
-func takesValue(f cli.Flag) bool {
+// TakesValue reports whether a flag needs a value: all but switches do.
+func TakesValue(f cli.Flag) bool {
 	_, boolean := f.(*cli.BoolFlag)
 	return !boolean
 }

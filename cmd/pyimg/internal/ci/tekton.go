@@ -1,0 +1,24 @@
+package ci
+
+import (
+	"strings"
+
+	"github.com/pyimg/pyimg/push"
+)
+
+// maxTektonImages bounds the result IMAGES: all results of a task share 4 KiB.
+const maxTektonImages = 2 << 10
+
+// Tekton returns results by the names that Tekton Chains looks for. A result is a file without a line's end.
+func Tekton(r push.Result) map[string]string {
+	files := map[string]string{"IMAGE_DIGEST": r.Digest}
+	if len(r.Refs) > 0 {
+		files["IMAGE_URL"] = strings.TrimSuffix(r.Refs[0], "@"+r.Digest)
+		images := r.Refs
+		for len(strings.Join(images, ",")) > maxTektonImages {
+			images = images[:len(images)-1]
+		}
+		files["IMAGES"] = strings.Join(images, ",")
+	}
+	return files
+}
