@@ -16,19 +16,19 @@ import (
 
 // An exclusion is the work of excludePaths.
 type exclusion struct {
-	glob.List
+	globs glob.List
+	*glob.Matcher
 	at    []map[string]string // by package and member: where it lies, but for folders
 	links *rootpath.Links
-	used  map[string]bool // globs that match a path
-	empty []bool          // by package: nothing but folders is left of it
+	empty []bool // by package: nothing but folders is left of it
 }
 
 // excludePaths drops the paths that x excludes from the packages. They are meant as they lie in the image, and what
 // apk's database says of them stays: it is what "apk add" and then rm(1) leave, and apk audit, which lists them, and
 // scanners, which ask what was installed, are right.
 func excludePaths(x glob.List, units []unit, all []*edits, root *root.Root, store *layers.Store) (exclusion, error) {
-	e := exclusion{List: x, at: make([]map[string]string, len(units)), links: new(rootpath.Links),
-		used: make(map[string]bool), empty: make([]bool, len(units))}
+	e := exclusion{globs: x, Matcher: glob.NewMatcher(x), at: make([]map[string]string, len(units)), links: new(rootpath.Links),
+		empty: make([]bool, len(units))}
 	if len(x) == 0 {
 		return e, nil
 	}
@@ -67,7 +67,6 @@ func (e *exclusion) exclude(i int, members iter.Seq2[layers.Entry, error], to *e
 		if !ok {
 			at = e.links.Resolve(name)
 		}
-		e.mark(at)
 		if !e.Has(at) {
 			if m.Header.Typeflag != tar.TypeDir { // folders that no layer states are the last one's, see dirItems
 				kept++
@@ -85,18 +84,15 @@ func (e *exclusion) exclude(i int, members iter.Seq2[layers.Entry, error], to *e
 	return nil
 }
 
-// mark notes which globs match a path.
-func (e *exclusion) mark(p string) {
-	for _, pattern := range e.List {
-		if !e.used[pattern] && glob.Covers(strings.TrimPrefix(pattern, "!"), p) {
-			e.used[pattern] = true
-		}
-	}
-}
-
 // unused are the globs that match no path.
 func (e *exclusion) unused() glob.List {
-	return slices.DeleteFunc(slices.Clone(e.List), func(glob string) bool { return e.used[glob] })
+	var out glob.List
+	for i, pattern := range e.globs {
+		if !e.Used(i) {
+			out = append(out, pattern)
+		}
+	}
+	return out
 }
 
 // without leaves out the packages of which nothing but folders is left.

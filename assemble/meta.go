@@ -93,9 +93,10 @@ type metaInput struct {
 func metaItems(in metaInput) []metaItem {
 	items := in.dirItems()
 	items = append(items, busyboxLinks(in.tree, in.created)...)
+	exclude := glob.NewMatcher(in.exclude)
 	items = slices.DeleteFunc(items, func(i metaItem) bool { // folders may be there with what was taken back in
 		name := rootpath.Clean(i.header.Name)
-		return in.exclude.Has(name) && !has(in.tree, name)
+		return exclude.Has(name) && !has(in.tree, name)
 	})
 	items = append(items, in.accounts...)
 	for h, body := range in.root.Database(in.world) {

@@ -17,6 +17,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/glob"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -118,9 +119,10 @@ func makeImage(ctx context.Context, r lock.ImageRecipe, img v1.Image, src input.
 	if r.To != "" {
 		whole = lock.RuntimeRecipe{} // what moves is edited as it lies then
 	}
+	excluded := glob.NewMatcher(whole.Exclude)
 	blob, err := src.Store.Rewrite(ctx, "image "+string(text), layers.MakeOptions{Compression: r.Compression, Level: r.Level}, parts,
 		func(i int, h *tar.Header) (bool, error) {
-			return !gone[i][memberPath(h.Name)] && editMember(whole, h), nil
+			return !gone[i][memberPath(h.Name)] && editMember(whole, excluded, h), nil
 		})
 	if err != nil {
 		return blob, err

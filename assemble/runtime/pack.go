@@ -147,6 +147,7 @@ func folderMember(f hostfile.File) *tar.Header {
 // A packing is how a stored runtime becomes one that is a layer.
 type packing struct {
 	recipe   lock.RuntimeRecipe
+	excluded *glob.Matcher // of the recipe's globs
 	o        PackOptions
 	store    *layers.Store
 	contents layers.ContentEdit
@@ -161,7 +162,7 @@ func newPacking(ctx context.Context, raw layers.Blob, folder bool, store *layers
 	if err != nil {
 		return nil, err
 	}
-	p := &packing{recipe: lock.RuntimeRecipe{Version: 1, Source: raw.Digest, Exclude: o.Exclude, Owner: &spec.Owner{}}, o: o, store: store, dirs: make(map[string]bool)}
+	p := &packing{recipe: lock.RuntimeRecipe{Version: 1, Source: raw.Digest, Exclude: o.Exclude, Owner: &spec.Owner{}}, excluded: glob.NewMatcher(o.Exclude), o: o, store: store, dirs: make(map[string]bool)}
 	if p.recipe.From, p.recipe.To, err = mapping((spec.Runtime{Prefix: o.Prefix}), shape); err != nil {
 		return nil, err
 	}
@@ -243,7 +244,7 @@ func (p *packing) parents(file string) []layers.Member {
 
 // edit is [layers.Edit] of one member.
 func (p *packing) edit(h *tar.Header) (bool, error) {
-	if !editMember(p.recipe, h) || isManifest(h.Name) || p.o.StripTests && isTest(h) {
+	if !editMember(p.recipe, p.excluded, h) || isManifest(h.Name) || p.o.StripTests && isTest(h) {
 		return false, nil
 	}
 	if !p.bytecode || !strings.HasSuffix(h.Name, ".py") && !python.IsBytecode(h.Name) {

@@ -15,13 +15,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bmatcuk/doublestar/v4"
-
 	"github.com/pyimg/pyimg/assemble/check"
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/python"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/glob"
 	"github.com/pyimg/pyimg/internal/rootpath"
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/layers/hostfile"
@@ -117,8 +116,9 @@ func MakeRuntime(ctx context.Context, r lock.RuntimeRecipe, tarball layers.Sourc
 	if err != nil {
 		return layers.Blob{}, err
 	}
+	excluded := glob.NewMatcher(r.Exclude)
 	return store.RewriteSource(ctx, tarball, "runtime "+string(text), layers.MakeOptions{Compression: r.Compression, Level: r.Level},
-		func(h *tar.Header) (bool, error) { return editMember(r, h), nil }, contents)
+		func(h *tar.Header) (bool, error) { return editMember(r, excluded, h), nil }, contents)
 }
 
 // layer is the tarball's own bytes where they are a layer as they stand, else a transcoded one: then only what is known of
@@ -164,13 +164,13 @@ func reasons(r spec.Runtime, raw layers.Blob, recipe lock.RuntimeRecipe, store *
 		f := faults[0]
 		reasons = append(reasons, lock.NewReason(lock.ReasonFault, f.Code, f.Path, f.Detail))
 	}
-	excluded, owned := 0, 0
+	matcher, excluded, owned := glob.NewMatcher(recipe.Exclude), 0, 0
 	for e, err := range store.Entries(raw.Digest) {
 		if err != nil {
 			return nil, err
 		}
 		h := *e.Header
-		if !editMember(recipe, &h) {
+		if !editMember(recipe, matcher, &h) {
 			excluded++
 		} else if h.Uid != e.Header.Uid || h.Gid != e.Header.Gid {
 			owned++
@@ -185,19 +185,11 @@ func reasons(r spec.Runtime, raw layers.Blob, recipe lock.RuntimeRecipe, store *
 	return reasons, nil
 }
 
-// editMember maps one member into the image; false drops it.
-func editMember(r lock.RuntimeRecipe, h *tar.Header) bool {
+// editMember maps one member into the image; false drops it. excluded is of the recipe's globs.
+func editMember(r lock.RuntimeRecipe, excluded *glob.Matcher, h *tar.Header) bool {
 	name, ok := remap(h.Name, r.From, r.To)
-	if !ok {
+	if !ok || excluded.Has(name) {
 		return false
-	}
-	for _, glob := range r.Exclude {
-		// A folder that is excluded takes what is below it along.
-		for p := name; p != "."; p = path.Dir(p) {
-			if matched, _ := doublestar.Match(glob, p); matched {
-				return false
-			}
-		}
 	}
 	if to, ok := remap(h.Linkname, r.From, r.To); ok && h.Typeflag == tar.TypeSymlink && path.IsAbs(h.Linkname) {
 		h.Linkname = "/" + to // it led to the tarball's own prefix
