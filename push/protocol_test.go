@@ -447,19 +447,3 @@ func benchIndex(b *testing.B) v1.ImageIndex {
 	}
 	return imagetest.Index(images)
 }
-
-func FuzzChallenge(f *testing.F) {
-	for _, s := range []string{`Bearer realm="https://a/token",service="b",scope="c,d"`, `Basic realm=x`, `Bearer realm="a\"b`, "Bearer", "bearer =,=", ""} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		client := through(&wire{handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("WWW-Authenticate", s)
-			w.WriteHeader(http.StatusUnauthorized)
-		})})
-		client.Tries = 1
-		if _, err := client.Push(t.Context(), imagetest.Index(nil), []string{host + "/a:1"}, push.Options{}); err == nil {
-			t.Error("pushed to a registry that lets nobody in")
-		}
-	})
-}
