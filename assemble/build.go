@@ -173,7 +173,7 @@ func (j job) otherLayers() int {
 		n++
 	}
 	if j.spec.Bytecode != "" && j.spec.Bytecode != string(bytecode.None) {
-		n += 2
+		n += 3
 	}
 	return n
 }

@@ -43,14 +43,15 @@ func lockedBytecode(b lock.Bytecode) *lock.Bytecode {
 
 // The names of the layers.
 const (
-	bytecodeName    = "bytecode"
-	ownBytecodeName = "bytecode of this platform's own modules"
+	bytecodeName      = "bytecode"
+	filesBytecodeName = "bytecode of files"
+	ownBytecodeName   = "bytecode of this platform's own modules"
 )
 
 // modules are the sources of one platform, and the Python that imports them.
 type modules struct {
-	python      bytecode.Python
-	shared, own []bytecode.Source
+	python             bytecode.Python
+	shared, files, own []bytecode.Source // files are those of the spec, of which people change one and start again
 }
 
 // compiled is a stack with bytecode.
@@ -141,10 +142,13 @@ func (b lower) modules(ctx context.Context) (modules, error) {
 			continue // the runtime brings it
 		}
 		s := bytecode.Source{Path: n.Path, Layer: b.layers[n.Layer].Digest, SHA256: sum}
-		if own {
+		switch {
+		case own:
 			m.own = append(m.own, s)
-		} else {
+		case strings.HasPrefix(n.Path, lib):
 			m.shared = append(m.shared, s)
+		default:
+			m.files = append(m.files, s)
 		}
 	}
 	m.python.Stdlib = fmt.Sprintf("%x", stdlib.Sum(nil))
@@ -215,7 +219,7 @@ func (b lower) compile(ctx context.Context, mode bytecode.Mode, m modules, c *co
 	for _, part := range []struct {
 		name    string
 		sources []bytecode.Source
-	}{{bytecodeName, m.shared}, {ownBytecodeName, m.own}} {
+	}{{bytecodeName, m.shared}, {ownBytecodeName, m.own}, {filesBytecodeName, m.files}} {
 		if len(part.sources) == 0 {
 			continue
 		}

@@ -284,3 +284,28 @@ func TestRecipe(t *testing.T) {
 		t.Error("the recipe does not depend on the mode")
 	}
 }
+
+// TestOnlyWhatChangedIsCompiled edits one of two sources.
+func TestOnlyWhatChangedIsCompiled(t *testing.T) {
+	t.Parallel()
+	store := openStore(t)
+	var compiled atomic.Int32
+	count := fake{func(_ string, pyc []byte) []byte { compiled.Add(1); return pyc }}
+	make := func(files map[string]string) map[string]string {
+		t.Helper()
+		blob, faults, err := bytecode.Layer(t.Context(), store, count, python(), bytecode.Unchecked, layers.MakeOptions{}, sources(t, store, files))
+		if err != nil || len(faults) > 0 {
+			t.Fatalf("Layer: %v, %v", faults, err)
+		}
+		return list(t, store, blob)
+	}
+	make(map[string]string{"a.py": "", "b.py": ""})
+	before := compiled.Load()
+	got := make(map[string]string{"a.py": "", "b.py": "x = 1\n"})
+	if n := compiled.Load() - before; n != 2 { // twice, to compare
+		t.Errorf("after an edit of one source %d were compiled, want one in each of two passes", n)
+	}
+	if len(got) != 3 || got["__pycache__/a.cpython-313.pyc"] == got["__pycache__/b.cpython-313.pyc"] {
+		t.Errorf("the layer holds %d members", len(got))
+	}
+}

@@ -74,17 +74,63 @@ func (c *compilation) run(ctx context.Context) ([]Fault, error) {
 	}
 	out := bufio.NewWriter(c.output)
 	var first, second pass
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return c.pass(ctx, &first, c.contents, out) })
+	missing, err := c.recall(&first, out)
+	if err != nil {
+		return nil, err
+	}
+	group, passing := errgroup.WithContext(ctx)
+	group.Go(func() error { return c.pass(passing, &first, missing, out) })
 	group.Go(func() error {
-		backwards := slices.Clone(c.contents)
+		backwards := slices.Clone(missing)
 		slices.Reverse(backwards)
-		return c.pass(ctx, &second, backwards, nil)
+		return c.pass(passing, &second, backwards, nil)
 	})
 	if err := errors.Join(group.Wait(), out.Flush()); err != nil {
 		return nil, err
 	}
-	return c.compare(first, second), nil
+	faults := c.compare(missing, first, second)
+	return faults, c.remember(missing, first, second)
+}
+
+// key is what the store keeps one source's bytecode under.
+func (c *compilation) key(s Source) string {
+	return fmt.Sprintf("pyc %d %s %s %s %s %x %s", version, c.mode, c.python.Version, c.python.Tag, c.python.Stdlib, s.SHA256, s.Path)
+}
+
+// recall takes what the store has: after an edit of one file only that is compiled. It returns the rest.
+func (c *compilation) recall(p *pass, out io.Writer) (missing []content, err error) {
+	for _, s := range c.contents {
+		data, err := c.store.Record(c.key(s.source))
+		if err != nil || len(data) <= headSize || c.check([4]byte(data[:4]), 'c', data, s) != nil {
+			missing = append(missing, s)
+			continue
+		}
+		c.results = append(c.results, result{c.python.Compiled(s.source.Path), p.offset, int64(len(data))})
+		p.offset += int64(len(data))
+		if _, err := out.Write(data); err != nil {
+			return nil, err
+		}
+	}
+	return missing, nil
+}
+
+// remember keeps what both passes agree on.
+func (c *compilation) remember(compiled []content, first, second pass) error {
+	for _, s := range compiled {
+		name := s.source.Path
+		r, ok := first.results[name]
+		if !ok || second.sums[name] != first.sums[name] {
+			continue
+		}
+		data := make([]byte, r.size)
+		if _, err := c.output.ReadAt(data, r.offset); err != nil {
+			return err
+		}
+		if err := c.store.SetRecord(c.key(s.source), data); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // collect copies the sources' contents out of their layers.
@@ -142,7 +188,7 @@ type pass struct {
 
 // pass compiles the contents in their order. Where the interpreter ends at a source, it goes on behind it with a new one.
 func (c *compilation) pass(ctx context.Context, p *pass, contents []content, out io.Writer) error {
-	p.sums, p.results, p.faults = make(map[string][32]byte), make(map[string]result), make(map[string]Fault)
+	p.sums, p.results, p.faults = make(map[string][32]byte), make(map[string]result), make(map[string]Fault) // offset goes on
 	for stops := 0; len(contents) > 0; stops++ {
 		done, err := c.interpret(ctx, p, contents, out)
 		contents = contents[done:]
@@ -279,9 +325,9 @@ func (c *compilation) check(magic [4]byte, kind byte, data []byte, s content) er
 }
 
 // compare keeps the results that both passes agree on.
-func (c *compilation) compare(first, second pass) []Fault {
+func (c *compilation) compare(compiled []content, first, second pass) []Fault {
 	var faults []Fault
-	for _, s := range c.contents {
+	for _, s := range compiled {
 		name := s.source.Path
 		a, okA := first.sums[name]
 		b, okB := second.sums[name]
