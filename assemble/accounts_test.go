@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/internal/accounts"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fixture"
 )
@@ -18,8 +18,8 @@ const (
 	shadow = "root:*::0:::::\nnobody:!::0:::::\n"
 )
 
-// accounts reads the accounts of a spec.
-func accounts(t testing.TB, text string) spec.Accounts {
+// parseAccounts reads the accounts of a spec.
+func parseAccounts(t testing.TB, text string) spec.Accounts {
 	t.Helper()
 	s, err := spec.Parse("s.yaml", []byte("accounts: "+text+"\n"))
 	if err != nil {
@@ -28,8 +28,8 @@ func accounts(t testing.TB, text string) spec.Accounts {
 	return s.Accounts
 }
 
-func alpineAccounts() assemble.AccountFiles {
-	return assemble.AccountFiles{Passwd: []byte(passwd), Group: []byte(group), Shadow: []byte(shadow)}
+func alpineAccounts() accounts.Files {
+	return accounts.Files{Passwd: []byte(passwd), Group: []byte(group), Shadow: []byte(shadow)}
 }
 
 func TestAccountsAreAppended(t *testing.T) {
@@ -56,11 +56,11 @@ func TestAccountsAreAppended(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, _, err := assemble.AddAccounts(accounts(t, c.accounts), alpineAccounts())
+			got, _, err := accounts.Add(parseAccounts(t, c.accounts), alpineAccounts())
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := assemble.AccountFiles{Passwd: []byte(passwd + c.passwd), Group: []byte(group + c.group), Shadow: []byte(shadow + c.shadow)}
+			want := accounts.Files{Passwd: []byte(passwd + c.passwd), Group: []byte(group + c.group), Shadow: []byte(shadow + c.shadow)}
 			if c.newGroup != "" {
 				want.Group = []byte(c.newGroup)
 			}
@@ -73,7 +73,7 @@ func TestAccountsAreAppended(t *testing.T) {
 
 func TestAccountWithoutShadowIsLockedInPasswd(t *testing.T) {
 	t.Parallel()
-	got, added, err := assemble.AddAccounts(accounts(t, "{users: {name: app, uid: 1000}}"), assemble.AccountFiles{})
+	got, added, err := accounts.Add(parseAccounts(t, "{users: {name: app, uid: 1000}}"), accounts.Files{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func TestAccountsThatClashAreAllTold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, _, err := assemble.AddAccounts(accounts(t, c.accounts), alpineAccounts())
+			_, _, err := accounts.Add(parseAccounts(t, c.accounts), alpineAccounts())
 			for _, want := range c.want {
 				if err == nil || !strings.Contains(err.Error(), want) {
 					t.Errorf("Add = %v, want it to hold %q", err, want)
@@ -196,16 +196,16 @@ func FuzzAccounts(f *testing.F) {
 	f.Add([]byte(passwd), []byte(group), []byte(shadow))
 	f.Add([]byte("app\n:::::::\n\n\r\napp:x:0001000:1000:::\n"), []byte("app:x:-1:\nwheel:x:4294967296:,\naudio:x:18:app,,\n"), []byte(":"))
 	f.Add([]byte{}, []byte("\x00"), []byte("app"))
-	a := accounts(f, "{users: [{name: app, uid: 1000, groups: [team]}, {name: two, uid: 1001, gid: 18}], groups: [{name: team, gid: 100, members: [two]}]}")
+	a := parseAccounts(f, "{users: [{name: app, uid: 1000, groups: [team]}, {name: two, uid: 1001, gid: 18}], groups: [{name: team, gid: 100, members: [two]}]}")
 	f.Fuzz(func(t *testing.T, passwd, group, shadow []byte) {
-		once, _, err := assemble.AddAccounts(a, assemble.AccountFiles{Passwd: passwd, Group: group, Shadow: shadow})
+		once, _, err := accounts.Add(a, accounts.Files{Passwd: passwd, Group: group, Shadow: shadow})
 		if err != nil {
 			return
 		}
 		if !bytes.HasPrefix(append(once.Passwd, '\n'), passwd) {
 			t.Errorf("passwd %q became %q", passwd, once.Passwd)
 		}
-		again, added, err := assemble.AddAccounts(a, once)
+		again, added, err := accounts.Add(a, once)
 		if err != nil || len(added) > 0 || !cmp.Equal(once, again) {
 			t.Errorf("added again: %v, %v\n%s", added, err, cmp.Diff(once, again))
 		}

@@ -13,7 +13,12 @@ import (
 	"github.com/pyimg/pyimg/apk/root"
 	"github.com/pyimg/pyimg/assemble/bytecode"
 	"github.com/pyimg/pyimg/assemble/check"
+	"github.com/pyimg/pyimg/assemble/hostfiles"
+	"github.com/pyimg/pyimg/assemble/ingest"
 	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/internal/accounts"
+	"github.com/pyimg/pyimg/assemble/internal/cut"
+	"github.com/pyimg/pyimg/assemble/internal/meta"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/layers"
@@ -36,11 +41,11 @@ func Build(ctx context.Context, plan Plan, src input.Access, o BuildOptions) (lo
 }
 
 func build(ctx context.Context, plan Plan, src input.Access, o BuildOptions) (lock.Lock, error) {
-	files, err := readFiles(ctx, plan.Spec, plan.filesTime(o))
+	files, err := hostfiles.Read(ctx, plan.Spec, plan.filesTime(o))
 	if err != nil {
 		return lock.Lock{}, err
 	}
-	defer files.close()
+	defer files.Close()
 	units, err := ingestPackages(ctx, plan, src)
 	if err != nil {
 		return lock.Lock{}, err
@@ -73,7 +78,7 @@ func build(ctx context.Context, plan Plan, src input.Access, o BuildOptions) (lo
 		return lock.Lock{}, err
 	}
 	l := lock.Lock{Version: lock.Version, Spec: plan.Spec.Digest(), Untrusted: src.AllowUntrusted, Annotations: plan.Spec.Image.Annotations,
-		Files: files.locked(), Bytecode: lockedBytecode(made)}
+		Files: files.Locked(), Bytecode: lockedBytecode(made)}
 	warnings := make([][]string, len(results))
 	for i, r := range results {
 		warnings[i] = r.warnings
@@ -88,9 +93,9 @@ func build(ctx context.Context, plan Plan, src input.Access, o BuildOptions) (lo
 type job struct {
 	spec         spec.Spec
 	plan         PlatformPlan
-	units        []unit
+	units        []ingest.Unit
 	repositories spec.Repositories
-	files        *hostFiles
+	files        *hostfiles.Found
 	store        *layers.Store
 	created      time.Time // zero: the newest time of the inputs
 }
@@ -102,7 +107,7 @@ type lower struct {
 	created  time.Time
 	root     *root.Root
 	stated   map[string]bool // folders whose owner and mode the spec says
-	accounts []metaItem      // what the spec's accounts add to the last layer
+	accounts []meta.Item     // what the spec's accounts add to the last layer
 	warnings []string
 }
 
@@ -116,16 +121,16 @@ func (j job) begin(ctx context.Context) (lower, error) {
 	if err != nil {
 		return lower{}, err
 	}
-	warnings := append(scriptWarnings(installed, j.units), sizeWarnings(j.units)...)
+	warnings := append(scriptWarnings(installed, j.units), ingest.SizeWarnings(j.units)...)
 	if err := cmp.Or(ctx.Err(), j.require()); err != nil {
 		return lower{}, err
 	}
-	cut, unused, err := packageLayers(ctx, j.spec.Layers, j.spec.Exclude, j.otherLayers(), j.units, installed, j.store)
+	packages, unused, err := cut.Packages(ctx, j.spec.Layers, j.spec.Exclude, j.otherLayers(), j.units, installed, j.store)
 	if err != nil {
 		return lower{}, err
 	}
-	warnings = append(warnings, excludeWarnings(cut, unused)...)
-	s, err := newStack(cut, j.plan.Runtimes, j.store)
+	warnings = append(warnings, cut.Warnings(packages, unused)...)
+	s, err := newStack(packages, j.plan.Runtimes, j.store)
 	if err != nil {
 		return lower{}, err
 	}
@@ -133,7 +138,7 @@ func (j job) begin(ctx context.Context) (lower, error) {
 	if err != nil {
 		return lower{}, err
 	}
-	accounts, err := accountItems(j.spec.Accounts, s.tree, j.owners(installed, s), created)
+	accounts, err := meta.AccountItems(j.spec.Accounts, s.tree, j.owners(installed, s), created)
 	return lower{j, s, created, installed, stated, accounts, warnings}, cmp.Or(err, ctx.Err())
 }
 
@@ -146,8 +151,8 @@ type built struct {
 
 // finish verifies the image with bytecode, and makes the last layer.
 func (l lower) finish(ctx context.Context, with compiled) (built, error) {
-	items := metaItems(metaInput{root: l.root, tree: with.tree, world: l.plan.World, repositories: l.repositories, exclude: l.spec.Exclude,
-		stated: l.stated, accounts: l.accounts, created: l.created})
+	items := meta.Items(meta.Input{Root: l.root, Tree: with.tree, World: l.plan.World, Repositories: l.repositories, Exclude: l.spec.Exclude,
+		Stated: l.stated, Accounts: l.accounts, Created: l.created})
 	if err := cmp.Or(with.addMeta(items, l.accounts), ctx.Err()); err != nil {
 		return built{}, err
 	}
@@ -162,14 +167,14 @@ func (l lower) finish(ctx context.Context, with compiled) (built, error) {
 			warnings = append(warnings, f.String())
 		}
 	}
-	last, err := metaLayer(ctx, items, l.spec.Layers.MakeOptions(), l.store)
+	last, err := meta.Layer(ctx, items, l.spec.Layers.MakeOptions(), l.store)
 	return built{l.locked(l.created, config, append(with.layers, last)), &report, warnings}, err
 }
 
 // otherLayers is how many layers there are that are not of packages.
 func (j job) otherLayers() int {
 	n := len(j.plan.Runtimes) + 1 // the meta layer
-	if len(j.files.items) > 0 {
+	if !j.files.Empty() {
 		n++
 	}
 	if j.spec.Bytecode != "" && j.spec.Bytecode != string(bytecode.None) {
@@ -188,10 +193,10 @@ func (j job) date() (time.Time, error) {
 	}
 	created := time.Unix(0, 0).UTC()
 	for _, u := range j.units {
-		if u.pkg.BuildTime > MaxCreated {
-			return created, fmt.Errorf("package %s: its build date is %d seconds since 1970, expected a year before 10000", u.pkg, u.pkg.BuildTime)
+		if u.Pkg.BuildTime > MaxCreated {
+			return created, fmt.Errorf("package %s: its build date is %d seconds since 1970, expected a year before 10000", u.Pkg, u.Pkg.BuildTime)
 		}
-		created = newest(created, time.Unix(u.pkg.BuildTime, 0).UTC())
+		created = newest(created, time.Unix(u.Pkg.BuildTime, 0).UTC())
 	}
 	for _, r := range j.plan.Runtimes {
 		for e, err := range j.store.Entries(r.Layer.Digest) {
@@ -211,17 +216,17 @@ func (j job) date() (time.Time, error) {
 func (j job) install() (*root.Root, error) {
 	installed := make([]root.Installed, len(j.units))
 	for i, u := range j.units {
-		installed[i] = u.installed(j.store)
+		installed[i] = u.Installed(j.store)
 	}
 	return root.Install(installed, root.Options{Dialect: j.plan.Dialect, Arch: j.plan.Platform.Alpine(),
-		Passwd: passwdText(j.spec.Accounts), Group: groupText(j.spec.Accounts)})
+		Passwd: accounts.Passwd(j.spec.Accounts), Group: accounts.Group(j.spec.Accounts)})
 }
 
 // scriptWarnings name the scripts that apk would have run and whose work nothing here does.
-func scriptWarnings(installed *root.Root, units []unit) []string {
+func scriptWarnings(installed *root.Root, units []ingest.Unit) []string {
 	var names []string
 	for _, s := range installed.PendingScripts() {
-		switch p := units[s.Package].pkg.Name; p {
+		switch p := units[s.Package].Pkg.Name; p {
 		case "busybox": // its links are made, see busyboxLinks
 		case "alpine-baselayout": // on a new root they add a group and an owner that its data has already
 		default:
@@ -255,13 +260,27 @@ func (j job) locked(created time.Time, config v1.Config, all []lock.Layer) lock.
 		p.World = append(p.World, d.String())
 	}
 	for _, u := range j.units {
-		p.Install = append(p.Install, u.pkg.Name)
-		p.Packages = append(p.Packages, lock.Package{Name: u.pkg.Name, Version: u.pkg.Version, Arch: u.pkg.Arch, Tag: u.tag,
-			URLs: j.repositories.PublicURLs(u.pkg), Size: u.pkg.Size, Checksum: u.pkg.Checksum.String(), Data: u.blob.Digest})
+		p.Install = append(p.Install, u.Pkg.Name)
+		p.Packages = append(p.Packages, lock.Package{Name: u.Pkg.Name, Version: u.Pkg.Version, Arch: u.Pkg.Arch, Tag: u.Tag,
+			URLs: j.repositories.PublicURLs(u.Pkg), Size: u.Pkg.Size, Checksum: u.Pkg.Checksum.String(), Data: u.Blob.Digest})
 	}
 	slices.SortFunc(p.Packages, func(a, b lock.Package) int { return cmp.Compare(a.Name, b.Name) })
 	for _, r := range j.plan.Runtimes {
 		p.Runtimes = append(p.Runtimes, lock.Runtime{URL: r.Public, Digest: r.Digest})
 	}
 	return p
+}
+
+// addFiles lays the layer of the spec's own files on those of packages and runtimes. It returns the folders whose owner and
+// mode the spec says.
+func (j job) addFiles(ctx context.Context, below stack, owner func(tree.Node) string) (stack, map[string]bool, error) {
+	if j.files.Empty() {
+		return below, nil, nil
+	}
+	l, stated, err := j.files.Layer(ctx, below.tree, owner, j.spec.Layers.MakeOptions(), j.store)
+	if err != nil {
+		return below, nil, err
+	}
+	below, err = below.add(l, j.store)
+	return below, stated, err
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/pyimg/pyimg/assemble/bytecode"
 	"github.com/pyimg/pyimg/assemble/check"
+	"github.com/pyimg/pyimg/assemble/hostfiles"
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
@@ -178,7 +179,7 @@ func (b lower) findPython() (prefix, version string) {
 func (b lower) compiles(n tree.Node, lib string) bool {
 	rest, inLib := strings.CutPrefix(n.Path, lib)
 	if !inLib {
-		return b.layers[n.Layer].From == filesName
+		return b.layers[n.Layer].From == hostfiles.LayerName
 	}
 	if strings.HasPrefix(rest, "site-packages/") {
 		return true
@@ -246,7 +247,7 @@ func (b lower) bytecodeFaults(faults []bytecode.Fault) (warnings []string, err e
 	var others []string
 	for _, f := range faults {
 		n, err := b.tree.Lookup(f.Path)
-		if err == nil && n.Layer < len(b.layers) && b.layers[n.Layer].From == filesName {
+		if err == nil && n.Layer < len(b.layers) && b.layers[n.Layer].From == hostfiles.LayerName {
 			own = append(own, check.Finding{Check: "python-syntax", Path: "/" + f.Path, Msg: f.Error(), Fix: "correct it, leave it out with exclude, or set bytecode: none"})
 			continue
 		}
@@ -299,7 +300,7 @@ func (l lazyRunner) Run(ctx context.Context, args []string, stdin io.Reader, std
 		b := l.below[i]
 		root := make([]layers.Blob, 0, len(b.layers))
 		for _, layer := range b.layers {
-			if layer.From != filesName {
+			if layer.From != hostfiles.LayerName {
 				root = append(root, layer.Blob())
 			}
 		}

@@ -1,11 +1,7 @@
 package assemble
 
 import (
-	"bytes"
-	"encoding/hex"
 	"fmt"
-	"io"
-	"io/fs"
 	"slices"
 	"strings"
 
@@ -13,7 +9,6 @@ import (
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/runtime"
 	"github.com/pyimg/pyimg/assemble/spec"
-	"github.com/pyimg/pyimg/layers"
 )
 
 // Inputs are the files that an image is made of: where they are and what they must be. Nothing of them is read.
@@ -102,38 +97,4 @@ func SpecInputs(s spec.Spec) (Inputs, error) {
 		p.Platforms[i].Platform = s.Platforms[i]
 	}
 	return p.Inputs(), nil
-}
-
-// signatureKey names the record of a package's signature stream.
-func signatureKey(p *apk.Package) string { return "apk-signature-" + hex.EncodeToString(p.Checksum[:]) }
-
-// StoredArchive puts a package's file together again from what a build kept of it: signature, control and data stream
-// are all of it, byte for byte. The error is fs.ErrNotExist where the store lacks one of them.
-func StoredArchive(p *apk.Package, store *layers.Store) (io.ReadCloser, error) {
-	u, err := storedPackage(p, store)
-	if err != nil {
-		return nil, err
-	}
-	signature, err := store.Record(signatureKey(p))
-	if err != nil {
-		return nil, err
-	}
-	front := slices.Concat(signature, u.control.Raw)
-	if int64(len(front))+u.blob.Size != p.Size {
-		return nil, fmt.Errorf("%s in the cache is not all of its file: %w", p, fs.ErrNotExist) // one without files has some data all the same
-	}
-	if !u.unpacks() {
-		return io.NopCloser(bytes.NewReader(front)), nil
-	}
-	data, err := store.Open(u.blob.Digest)
-	if err != nil {
-		return nil, err
-	}
-	return &joined{io.MultiReader(bytes.NewReader(front), data), data}, nil
-}
-
-// joined reads several streams and closes the last.
-type joined struct {
-	io.Reader
-	io.Closer
 }

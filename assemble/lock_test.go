@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/ingest"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fetch"
@@ -305,7 +306,7 @@ func TestGonePackageIsNamedWithWhatIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = supply.Fetch(t.Context(), nil)
-	var gone *assemble.GoneError
+	var gone *ingest.GoneError
 	if !errors.As(err, &gone) {
 		t.Fatalf("Fetch: %v, want a *GoneError", err)
 	}
@@ -365,7 +366,7 @@ func TestUpdateMovesOnlyWhatIsNamed(t *testing.T) {
 		t.Errorf("update of an unknown package: %v", err)
 	}
 	w.publish(t, libs("2-r0")...)
-	var gone *assemble.GoneError
+	var gone *ingest.GoneError
 	if _, err := assemble.Update(t.Context(), spec, old, []string{"tool"}, src); !errors.As(err, &gone) {
 		t.Errorf("update with held packages that are gone: %v, want a *GoneError", err)
 	}

@@ -3,9 +3,7 @@ package assemble
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/pyimg/pyimg/apk"
@@ -14,7 +12,6 @@ import (
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/runtime"
 	"github.com/pyimg/pyimg/assemble/spec"
-	"github.com/pyimg/pyimg/internal/exit"
 )
 
 // PlanOf is the plan that the lock was made from, for the spec that it fits: the same packages and runtimes, with nothing
@@ -94,59 +91,4 @@ func lockedPackage(q lock.Package, from spec.Repositories) (*apk.Package, error)
 	}
 	p.Repository = r.Repository
 	return p, nil
-}
-
-// complete fills in what the index would have said of a locked package, from its own control stream.
-func complete(p *apk.Package, c *apk.Control) *apk.Package {
-	full := c.Info.Package
-	full.Arch, full.Checksum, full.Size, full.Repository = p.Arch, p.Checksum, p.Size, p.Repository
-	return &full
-}
-
-// A GoneError is a package that the lock names and its mirror has no more, as Alpine removes old versions within days of
-// an update.
-type GoneError struct {
-	Package string   // NAME-VERSION
-	Name    string   // of the package
-	Now     []string // versions that the mirror has now; none where it has the package no more, or could not say
-	Err     error
-}
-
-func (e *GoneError) Error() string {
-	now := "its index does not list it now"
-	if len(e.Now) > 0 {
-		now = "versions there now: " + strings.Join(e.Now, ", ")
-	}
-	return fmt.Sprintf("%s is gone from its mirror (%s): %v; take what is there now with \"pyimg lock --update %s\", "+
-		"or keep what a lock needs with \"pyimg mirror create --lock\"", e.Package, now, e.Err, e.Name)
-}
-
-func (e *GoneError) Unwrap() error { return e.Err }
-
-// ExitCode is the cause's, such as that of a server that did not answer, else NoSolution.
-func (e *GoneError) ExitCode() exit.Code {
-	if code := exit.Of(e.Err); e.Err != nil && code != exit.Failed {
-		return code
-	}
-	return exit.NoSolution
-}
-
-// gone explains why a locked package cannot be fetched, if it is because its mirror removed it.
-func gone(ctx context.Context, p *apk.Package, src input.Access, err error) error {
-	if absent := (absentError{}); !errors.As(err, &absent) || ctx.Err() != nil {
-		return err
-	}
-	e := &GoneError{Package: p.String(), Name: p.Name, Err: err}
-	o := indexOptions(src, p.Arch)
-	o.Repository = p.Repository
-	index, indexErr := apk.LoadIndex(ctx, src.Fetch, o)
-	if indexErr != nil {
-		return e // what is wrong with the index too is not what was asked for
-	}
-	for q := range index.Named(p.Name) {
-		if !slices.Contains(e.Now, q.Version) {
-			e.Now = append(e.Now, q.Version)
-		}
-	}
-	return e
 }

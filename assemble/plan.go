@@ -4,31 +4,10 @@ import (
 	"time"
 
 	"github.com/pyimg/pyimg/apk"
-	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/runtime"
 	"github.com/pyimg/pyimg/assemble/spec"
 )
-
-// keyring is what apk is to check signatures with: nil where none are asked for.
-func keyring(s input.Access) *apk.Keyring {
-	switch {
-	case s.AllowUntrusted:
-		return nil
-	case s.Keyring == nil:
-		return apk.NewKeyring() // trusts nothing
-	}
-	return s.Keyring
-}
-
-// indexOptions are those of an index of any repository for an architecture of Alpine's.
-func indexOptions(s input.Access, arch string) apk.IndexOptions {
-	o := apk.IndexOptions{Arch: arch, Keyring: keyring(s)}
-	if s.Store != nil {
-		o.Cache = s.Store
-	}
-	return o
-}
 
 // Plan says which bytes an image is made of, for each platform. Everything in it is pinned by a digest.
 type Plan struct {
@@ -55,4 +34,19 @@ type PlatformPlan struct {
 	Notes    []string          // what a person should know
 
 	allocator spec.Allocator // the spec's, settled for this platform
+}
+
+// plainTime is the time of files where SOURCE_DATE_EPOCH sets none: their layer then depends on contents alone, and is
+// the same whatever packages lie below it. zip, and so Python's wheels, knows no earlier one.
+const plainTime = 315532800 // 1980-01-01T00:00:00Z, in seconds since 1970
+
+// filesTime is the time that all files get.
+func (p Plan) filesTime(o BuildOptions) time.Time {
+	switch {
+	case p.files != nil:
+		return p.files.Time
+	case o.Created.IsZero():
+		return time.Unix(plainTime, 0).UTC()
+	}
+	return o.Created
 }

@@ -33,10 +33,10 @@ func (j job) require() error {
 func (j job) pythonEntries() iter.Seq2[layers.Entry, error] {
 	return func(yield func(layers.Entry, error) bool) {
 		for _, u := range j.units {
-			if !u.unpacks() || u.pkg.Name != "python3" && u.pkg.Origin != "python3" {
+			if !u.Unpacks() || u.Pkg.Name != "python3" && u.Pkg.Origin != "python3" {
 				continue
 			}
-			for e, err := range j.store.Entries(u.blob.Digest) {
+			for e, err := range j.store.Entries(u.Blob.Digest) {
 				if !yield(e, err) || err != nil {
 					return
 				}

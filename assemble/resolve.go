@@ -124,7 +124,7 @@ func (h hold) solveWithout(optional map[string]bool, world []apk.Dependency, ind
 // loadIndexes reads the index of each repository. A repository that lacks the arch altogether is an error: apk would go
 // on without it, and the image would miss what only that repository has.
 func loadIndexes(ctx context.Context, repositories []*apk.Repository, arch string, src input.Access) ([]*apk.Index, error) {
-	o := indexOptions(src, arch)
+	o := input.IndexOptions(src, arch)
 	indexes := make([]*apk.Index, len(repositories))
 	errs := make([]error, len(repositories))
 	var wg sync.WaitGroup

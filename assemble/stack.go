@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/pyimg/pyimg/assemble/check"
+	"github.com/pyimg/pyimg/assemble/internal/meta"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/runtime"
 	"github.com/pyimg/pyimg/internal/rootpath"
@@ -55,20 +56,20 @@ func (s stack) add(l lock.Layer, store *layers.Store) (stack, error) {
 
 // addMeta lays the last layer on top, of which the spec's accounts are a part. It may replace what packages have of it, and
 // the files of accounts.
-func (s stack) addMeta(items, accounts []metaItem) error {
+func (s stack) addMeta(items, accounts []meta.Item) error {
 	for _, i := range items {
-		name := rootpath.Clean(i.header.Name)
+		name := rootpath.Clean(i.Header.Name)
 		old, err := s.tree.Lstat(name)
 		switch {
-		case err != nil || old.IsDir() && i.isDir(): // nothing is there, or a folder whose attributes change
+		case err != nil || old.IsDir() && i.IsDir(): // nothing is there, or a folder whose attributes change
 		case old.Layer < s.packages: // a package's own copy of what apk writes
-		case slices.ContainsFunc(accounts, func(a metaItem) bool { return a.header.Name == name }): // what is there, and more
+		case slices.ContainsFunc(accounts, func(a meta.Item) bool { return a.Header.Name == name }): // what is there, and more
 		default:
-			return fmt.Errorf("laying out %q: %w", metaName, check.Unsound("layer-conflict", "/"+name,
+			return fmt.Errorf("laying out %q: %w", meta.LayerName, check.Unsound("layer-conflict", "/"+name,
 				"keep it out with the exclude of the runtime or of files", "/%s is in %s, but it is apk's own", name, s.layerName(old.Layer)))
 		}
 	}
-	if err := s.tree.Add(tree.Layer{Name: metaName, Entries: entriesOf(items)}); err != nil {
+	if err := s.tree.Add(tree.Layer{Name: meta.LayerName, Entries: meta.Entries(items)}); err != nil {
 		return err
 	}
 	return s.throughSymlink()
@@ -77,7 +78,7 @@ func (s stack) addMeta(items, accounts []metaItem) error {
 // layerName is what a layer is called. The last one is not among the layers until it is made.
 func (s stack) layerName(i int) string {
 	if i == len(s.layers) {
-		return metaName
+		return meta.LayerName
 	}
 	return s.layers[i].From
 }

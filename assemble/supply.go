@@ -13,7 +13,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/assemble/ingest"
 	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/internal/cut"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/runtime"
 	"github.com/pyimg/pyimg/assemble/spec"
@@ -136,11 +138,11 @@ func (s *Supply) bring(ctx context.Context, p int, digest string) error {
 		return err
 	}
 	if pkg := s.plan.Platforms[p].unpacking(s.lock.Platforms[p], digest); pkg != nil {
-		u, err := ingestPackage(ctx, pkg, s.src)
+		u, err := ingest.Package(ctx, pkg, s.src)
 		if err != nil {
-			return fmt.Errorf("package %s: %w", pkg, gone(ctx, pkg, s.src, err))
+			return fmt.Errorf("package %s: %w", pkg, ingest.Gone(ctx, pkg, s.src, err))
 		}
-		return sameData(pkg, u.blob.Digest, digest)
+		return ingest.SameData(pkg, u.Blob.Digest, digest)
 	}
 	r, err := s.streamRuntime(ctx, p, digest)
 	if err != nil {
@@ -150,18 +152,10 @@ func (s *Supply) bring(ctx context.Context, p int, digest string) error {
 	return errors.Join(err, r.Close())
 }
 
-// sameData refuses a package whose control stream names other data than the lock does: its checksum is only SHA-1.
-func sameData(p *apk.Package, got, want string) error {
-	if got != want {
-		return &apk.HashError{Name: p.String(), What: "data", Want: want, Got: got}
-	}
-	return nil
-}
-
 func (s *Supply) streamPackage(ctx context.Context, p *apk.Package, digest string) (io.ReadCloser, error) {
-	r, err := streamPackage(ctx, p, s.src, digest)
+	r, err := ingest.Stream(ctx, p, s.src, digest)
 	if err != nil {
-		return nil, fmt.Errorf("package %s: %w", p, gone(ctx, p, s.src, err))
+		return nil, fmt.Errorf("package %s: %w", p, ingest.Gone(ctx, p, s.src, err))
 	}
 	return r, nil
 }
@@ -212,7 +206,7 @@ func (s *Supply) remake(ctx context.Context, p int, l lock.Layer) (layers.Blob, 
 				return layers.Blob{}, err
 			}
 		}
-		return MakePackages(ctx, *l.Recipe.Packages, s.src.Store)
+		return cut.Make(ctx, *l.Recipe.Packages, s.src.Store)
 	case l.Recipe.Image != nil:
 		return s.takeImage(ctx, p, l.Recipe.Image.Image)
 	case l.Recipe.Runtime != nil:

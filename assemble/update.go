@@ -10,6 +10,7 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/apk/solve"
+	"github.com/pyimg/pyimg/assemble/ingest"
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
@@ -146,7 +147,7 @@ func (h hold) missing(indexes []*apk.Index) error {
 			}
 		}
 		if !listed {
-			errs = append(errs, &GoneError{Package: q.Name + "-" + q.Version, Name: q.Name, Now: now,
+			errs = append(errs, &ingest.GoneError{Package: q.Name + "-" + q.Version, Name: q.Name, Now: now,
 				Err: errors.New("its index lists it no more, so it cannot be held")})
 		}
 	}

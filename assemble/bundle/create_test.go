@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle/create"
+	"github.com/pyimg/pyimg/assemble/ingest"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/fixture"
 )
@@ -290,7 +290,7 @@ func TestGonePackage(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := createBundle(t, s.options(t, filepath.Join(t.TempDir(), "b")))
-	var gone *assemble.GoneError
+	var gone *ingest.GoneError
 	if !errors.As(err, &gone) || gone.Name != "zlib" {
 		t.Errorf("Create = %v, want a GoneError of zlib", err)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/bundle"
 	"github.com/pyimg/pyimg/assemble/bundle/create"
 	"github.com/pyimg/pyimg/assemble/bundle/manifest"
+	"github.com/pyimg/pyimg/assemble/hostfiles"
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/kept"
 	"github.com/pyimg/pyimg/assemble/lock"
@@ -113,7 +114,7 @@ func (s *site) options(t testing.TB, output string) create.Options {
 	image := create.LockedImage{Name: "pyimg", Spec: spec, Lock: lock}
 	if len(s.spec.Files) > 0 {
 		locked, of := s.lock, s.spec
-		image.Pack = func(ctx context.Context, w io.Writer) error { return assemble.PackFiles(ctx, locked, of, w) }
+		image.Pack = func(ctx context.Context, w io.Writer) error { return hostfiles.Pack(ctx, locked, of, w) }
 	}
 	return create.Options{Inputs: in, Images: []create.LockedImage{image},
 		Client: &fetch.Client{}, Keyring: testKeys(t), Output: output, Tar: strings.HasSuffix(output, ".tar")}

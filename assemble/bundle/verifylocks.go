@@ -9,8 +9,8 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/apk"
-	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle/manifest"
+	"github.com/pyimg/pyimg/assemble/hostfiles"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
 )
@@ -72,7 +72,7 @@ func (v *verification) needFiles(ctx context.Context, name string, lock lock.Loc
 func (v *verification) fitFiles(ctx context.Context) {
 	for file, taken := range v.files {
 		f, _ := v.bundle.File(file)
-		size, sum, err := manifest.Sum(func(w io.Writer) error { return assemble.PackFiles(ctx, taken.lock, taken.spec, w) })
+		size, sum, err := manifest.Sum(func(w io.Writer) error { return hostfiles.Pack(ctx, taken.lock, taken.spec, w) })
 		switch {
 		case errors.As(err, new(*lock.Error)):
 			err = errors.New("it holds other files than the lock was made of")

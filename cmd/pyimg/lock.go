@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/hostfiles"
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
@@ -152,7 +153,7 @@ func (p program) lockInForce(c *cli.Context, s spec.Spec) (lock.Lock, bool, erro
 		err = lock.Fits(s)
 	}
 	if err == nil {
-		err = mirrorsFault(c, s, file, assemble.FitsFiles(c.Context, lock, s))
+		err = mirrorsFault(c, s, file, hostfiles.Fit(c.Context, lock, s))
 	}
 	if err != nil {
 		return lock, false, err

@@ -16,6 +16,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/bundle"
 	"github.com/pyimg/pyimg/assemble/bundle/create"
 	"github.com/pyimg/pyimg/assemble/bundle/manifest"
+	"github.com/pyimg/pyimg/assemble/hostfiles"
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
@@ -323,7 +324,7 @@ func (s lockedSpec) image() (image create.LockedImage, in assemble.Inputs, err e
 		return image, in, err
 	}
 	if image.Spec, err = bundledSpec(s.spec); image.Spec != nil && len(s.spec.Files) > 0 {
-		image.Pack = func(ctx context.Context, w io.Writer) error { return assemble.PackFiles(ctx, lock, s.spec, w) }
+		image.Pack = func(ctx context.Context, w io.Writer) error { return hostfiles.Pack(ctx, lock, s.spec, w) }
 	}
 	return image, in, err
 }

@@ -11,10 +11,10 @@ import (
 	"runtime"
 
 	"github.com/pyimg/pyimg/apk"
-	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle"
 	"github.com/pyimg/pyimg/assemble/bundle/folder"
 	"github.com/pyimg/pyimg/assemble/bundle/manifest"
+	"github.com/pyimg/pyimg/assemble/ingest"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -125,7 +125,7 @@ func (m maker) fromStore(it *item) (io.ReadCloser, error) {
 	case m.o.Store == nil:
 		return nil, fs.ErrNotExist
 	case it.Kind == manifest.Package:
-		return assemble.StoredArchive(it.pkg, m.o.Store)
+		return ingest.StoredArchive(it.pkg, m.o.Store)
 	}
 	return m.o.Store.Open("sha256:" + it.SHA256)
 }
@@ -153,7 +153,7 @@ func (m maker) bring(ctx context.Context, it *item) error {
 		return err
 	})
 	if it.Unlisted && errors.Is(err, fs.ErrNotExist) && ctx.Err() == nil {
-		err = &assemble.GoneError{Package: it.pkg.String(), Name: it.pkg.Name, Now: it.now, Err: err}
+		err = &ingest.GoneError{Package: it.pkg.String(), Name: it.pkg.Name, Now: it.now, Err: err}
 	}
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package assemble
+package meta
 
 import (
 	"net/netip"

@@ -1,4 +1,4 @@
-package assemble
+package meta
 
 import (
 	"archive/tar"
@@ -25,24 +25,24 @@ import (
 	"github.com/pyimg/pyimg/layers/tree"
 )
 
-// metaItem is one member of the meta layer.
-type metaItem struct {
-	header *tar.Header
+// Item is one member of the meta layer.
+type Item struct {
+	Header *tar.Header
 	body   []byte
 }
 
-// metaName is what the last layer is called.
-const metaName = "apk database"
+// LayerName is what the last layer is called.
+const LayerName = "apk database"
 
 // metaVersion is part of the recipe: to be raised when the same items give other bytes.
 const metaVersion = 2
 
-// isDir reports whether the item is a folder.
-func (i metaItem) isDir() bool { return i.header.Typeflag == tar.TypeDir }
+// IsDir reports whether the item is a folder.
+func (i Item) IsDir() bool { return i.Header.Typeflag == tar.TypeDir }
 
-// metaLayer makes the last layer of its items: what apk itself would have written, the links that busybox's scripts would
+// Layer makes the last layer of its items: what apk itself would have written, the links that busybox's scripts would
 // have made, and the folders whose attributes the layers below do not state as apk would.
-func metaLayer(ctx context.Context, items []metaItem, o layers.MakeOptions, store *layers.Store) (lock.Layer, error) {
+func Layer(ctx context.Context, items []Item, o layers.MakeOptions, store *layers.Store) (lock.Layer, error) {
 	recipe, err := digestItems(items)
 	if err != nil {
 		return lock.Layer{}, err
@@ -50,14 +50,14 @@ func metaLayer(ctx context.Context, items []metaItem, o layers.MakeOptions, stor
 	blob, err := store.Make(ctx, fmt.Sprintf("meta %d %q %d %s", metaVersion, o.Compression, o.Level, recipe), o,
 		func(w *tar.Writer) error { return writeItems(w, items) })
 	if err != nil {
-		return lock.Layer{}, fmt.Errorf("making the layer of the %s: %w", metaName, err)
+		return lock.Layer{}, fmt.Errorf("making the layer of the %s: %w", LayerName, err)
 	}
-	return lock.NewLayer(blob, metaName, []lock.Reason{lock.NewReason(lock.ReasonGenerated)}, nil), nil
+	return lock.NewLayer(blob, LayerName, []lock.Reason{lock.NewReason(lock.ReasonGenerated)}, nil), nil
 }
 
 // digestItems is the digest of the tar that the items make. They are small, and nothing that they depend on can be
 // forgotten so.
-func digestItems(items []metaItem) (string, error) {
+func digestItems(items []Item) (string, error) {
 	h := sha256.New()
 	w := tar.NewWriter(h)
 	if err := writeItems(w, items); err != nil {
@@ -66,60 +66,60 @@ func digestItems(items []metaItem) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), w.Close()
 }
 
-// entriesOf shows the items as a layer of the tree.
-func entriesOf(items []metaItem) iter.Seq2[layers.Entry, error] {
+// Entries shows the items as a layer of the tree.
+func Entries(items []Item) iter.Seq2[layers.Entry, error] {
 	return func(yield func(layers.Entry, error) bool) {
 		for _, i := range items {
-			if !yield(layers.Entry{Header: i.header, Kept: i.body}, nil) {
+			if !yield(layers.Entry{Header: i.Header, Kept: i.body}, nil) {
 				return
 			}
 		}
 	}
 }
 
-// metaInput is what the meta layer follows from.
-type metaInput struct {
-	root         *root.Root
-	tree         *tree.Tree // of the layers below
-	world        []apk.Dependency
-	repositories spec.Repositories
-	exclude      glob.List
-	stated       map[string]bool // folders whose owner and mode the spec says
-	accounts     []metaItem
-	created      time.Time
+// Input is what the meta layer follows from.
+type Input struct {
+	Root         *root.Root
+	Tree         *tree.Tree // of the layers below
+	World        []apk.Dependency
+	Repositories spec.Repositories
+	Exclude      glob.List
+	Stated       map[string]bool // folders whose owner and mode the spec says
+	Accounts     []Item
+	Created      time.Time
 }
 
-// metaItems lists the members of the meta layer, sorted, folders before what is in them.
-func metaItems(in metaInput) []metaItem {
+// Items lists the members of the meta layer, sorted, folders before what is in them.
+func Items(in Input) []Item {
 	items := in.dirItems()
-	items = append(items, busyboxLinks(in.tree, in.created)...)
-	exclude := glob.NewMatcher(in.exclude)
-	items = slices.DeleteFunc(items, func(i metaItem) bool { // folders may be there with what was taken back in
-		name := rootpath.Clean(i.header.Name)
-		return exclude.Has(name) && !has(in.tree, name)
+	items = append(items, busyboxLinks(in.Tree, in.Created)...)
+	exclude := glob.NewMatcher(in.Exclude)
+	items = slices.DeleteFunc(items, func(i Item) bool { // folders may be there with what was taken back in
+		name := rootpath.Clean(i.Header.Name)
+		return exclude.Has(name) && !has(in.Tree, name)
 	})
-	items = append(items, in.accounts...)
-	for h, body := range in.root.Database(in.world) {
-		h.ModTime = in.created
-		items = append(items, metaItem{h, body})
+	items = append(items, in.Accounts...)
+	for h, body := range in.Root.Database(in.World) {
+		h.ModTime = in.Created
+		items = append(items, Item{h, body})
 	}
-	repositories := publicRepositories(in.repositories)
-	if _, err := in.tree.Lstat("etc/apk/repositories"); err != nil && repositories != "" {
-		items = append(items, metaItem{&tar.Header{Typeflag: tar.TypeReg, Name: "etc/apk/repositories", Mode: 0o644,
-			Size: int64(len(repositories)), ModTime: in.created}, []byte(repositories)})
+	repositories := publicRepositories(in.Repositories)
+	if _, err := in.Tree.Lstat("etc/apk/repositories"); err != nil && repositories != "" {
+		items = append(items, Item{&tar.Header{Typeflag: tar.TypeReg, Name: "etc/apk/repositories", Mode: 0o644,
+			Size: int64(len(repositories)), ModTime: in.Created}, []byte(repositories)})
 	}
 	for i, item := range items {
-		h := *item.header
-		h.Name = place(in.tree, rootpath.Clean(h.Name))
+		h := *item.Header
+		h.Name = place(in.Tree, rootpath.Clean(h.Name))
 		if h.Typeflag == tar.TypeDir {
 			h.Name += "/"
 		}
-		items[i].header = &h
+		items[i].Header = &h
 	}
-	slices.SortStableFunc(items, func(x, y metaItem) int {
-		return strings.Compare(rootpath.Clean(x.header.Name), rootpath.Clean(y.header.Name))
+	slices.SortStableFunc(items, func(x, y Item) int {
+		return strings.Compare(rootpath.Clean(x.Header.Name), rootpath.Clean(y.Header.Name))
 	})
-	return slices.CompactFunc(items, func(x, y metaItem) bool { return rootpath.Clean(x.header.Name) == rootpath.Clean(y.header.Name) })
+	return slices.CompactFunc(items, func(x, y Item) bool { return rootpath.Clean(x.Header.Name) == rootpath.Clean(y.Header.Name) })
 }
 
 // place is where a path really lies, once the symlinks among the folders above it are followed: lib may lead to usr/lib,
@@ -135,9 +135,9 @@ func place(t *tree.Tree, name string) string {
 	return rest
 }
 
-func writeItems(w *tar.Writer, items []metaItem) error {
+func writeItems(w *tar.Writer, items []Item) error {
 	for _, i := range items {
-		if err := w.WriteHeader(i.header); err != nil {
+		if err := w.WriteHeader(i.Header); err != nil {
 			return err
 		}
 		if _, err := w.Write(i.body); err != nil {
@@ -149,31 +149,31 @@ func writeItems(w *tar.Writer, items []metaItem) error {
 
 // dirItems states each folder of apk's root that the layers do not state as apk would leave it: packages disagree on
 // owner and mode, and a later layer's entry replaces an earlier one's. The folders that apk makes itself are among them.
-func (in metaInput) dirItems() []metaItem {
-	var items []metaItem
-	for d := range in.root.Dirs() {
+func (in Input) dirItems() []Item {
+	var items []Item
+	for d := range in.Root.Dirs() {
 		if d.Path == "" {
 			continue // stating the image's root would set its mode in some runtimes and be refused in others
 		}
-		if n, err := in.tree.Lstat(d.Path); err == nil {
+		if n, err := in.Tree.Lstat(d.Path); err == nil {
 			h := n.Entry.Header
-			if in.stated[d.Path] || h.Mode&0o7777 == d.Mode && h.Uid == d.UID && h.Gid == d.GID {
+			if in.Stated[d.Path] || h.Mode&0o7777 == d.Mode && h.Uid == d.UID && h.Gid == d.GID {
 				continue
 			}
 		}
-		items = append(items, dirItem(d.Path, d.Mode, d.UID, d.GID, in.created))
+		items = append(items, dirItem(d.Path, d.Mode, d.UID, d.GID, in.Created))
 	}
 	return items
 }
 
-func dirItem(name string, mode int64, uid, gid int, created time.Time) metaItem {
-	return metaItem{header: &tar.Header{Typeflag: tar.TypeDir, Name: name + "/", Mode: mode, Uid: uid, Gid: gid, ModTime: created}}
+func dirItem(name string, mode int64, uid, gid int, created time.Time) Item {
+	return Item{Header: &tar.Header{Typeflag: tar.TypeDir, Name: name + "/", Mode: mode, Uid: uid, Gid: gid, ModTime: created}}
 }
 
 // busyboxLinks are the applets' links that "busybox --install -s" makes in busybox's scripts, read from the list that
 // the package brings. A path that is taken stays as it is, and busybox itself comes last, after busybox-extras, as its
 // trigger has it.
-func busyboxLinks(t *tree.Tree, created time.Time) []metaItem {
+func busyboxLinks(t *tree.Tree, created time.Time) []Item {
 	const dir = "etc/busybox-paths.d"
 	var lists []tree.Node
 	for n := range t.All() {
@@ -188,7 +188,7 @@ func busyboxLinks(t *tree.Tree, created time.Time) []metaItem {
 		return 0
 	}
 	slices.SortStableFunc(lists, func(x, y tree.Node) int { return last(x) - last(y) })
-	var items []metaItem
+	var items []Item
 	taken := make(map[string]bool)
 	made := make(map[string]bool)
 	for _, list := range lists {
@@ -207,7 +207,7 @@ func busyboxLinks(t *tree.Tree, created time.Time) []metaItem {
 				continue
 			}
 			taken[link] = true
-			items = append(items, metaItem{header: &tar.Header{Typeflag: tar.TypeSymlink, Name: link, Linkname: "/" + binary,
+			items = append(items, Item{Header: &tar.Header{Typeflag: tar.TypeSymlink, Name: link, Linkname: "/" + binary,
 				Mode: 0o777, ModTime: created}})
 		}
 	}

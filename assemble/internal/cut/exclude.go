@@ -1,4 +1,4 @@
-package assemble
+package cut
 
 import (
 	"archive/tar"
@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/apk/root"
+	"github.com/pyimg/pyimg/assemble/ingest"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/internal/glob"
 	"github.com/pyimg/pyimg/internal/rootpath"
@@ -26,7 +27,7 @@ type exclusion struct {
 // excludePaths drops the paths that x excludes from the packages. They are meant as they lie in the image, and what
 // apk's database says of them stays: it is what "apk add" and then rm(1) leave, and apk audit, which lists them, and
 // scanners, which ask what was installed, are right.
-func excludePaths(x glob.List, units []unit, all []*edits, root *root.Root, store *layers.Store) (exclusion, error) {
+func excludePaths(x glob.List, units []ingest.Unit, all []*edits, root *root.Root, store *layers.Store) (exclusion, error) {
 	e := exclusion{globs: x, Matcher: glob.NewMatcher(x), at: make([]map[string]string, len(units)), links: new(rootpath.Links),
 		empty: make([]bool, len(units))}
 	if len(x) == 0 {
@@ -42,10 +43,10 @@ func excludePaths(x glob.List, units []unit, all []*edits, root *root.Root, stor
 		}
 	}
 	for i, u := range units {
-		if !u.unpacks() {
+		if !u.Unpacks() {
 			continue
 		}
-		if err := e.exclude(i, store.Entries(u.blob.Digest), all[i]); err != nil {
+		if err := e.exclude(i, store.Entries(u.Blob.Digest), all[i]); err != nil {
 			return e, fmt.Errorf("reading what is known of %s: %w", u, err)
 		}
 	}
@@ -103,8 +104,8 @@ func (e *exclusion) without(groups [][]int) [][]int {
 	return slices.DeleteFunc(groups, func(g []int) bool { return len(g) == 0 })
 }
 
-// excludeWarnings say what excluding paths costs, and which of it was in vain.
-func excludeWarnings(cut []lock.Layer, unused glob.List) []string {
+// Warnings say what excluding paths costs, and which of it was in vain.
+func Warnings(cut []lock.Layer, unused glob.List) []string {
 	var warnings []string
 	for _, glob := range unused {
 		warnings = append(warnings, fmt.Sprintf("exclude %q matches no path of a package; a runtime and files have an exclude of their own", glob))

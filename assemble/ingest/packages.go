@@ -1,4 +1,4 @@
-package assemble
+package ingest
 
 import (
 	"context"
@@ -10,8 +10,6 @@ import (
 	"iter"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/apk/root"
 	"github.com/pyimg/pyimg/assemble/input"
@@ -19,49 +17,23 @@ import (
 	"github.com/pyimg/pyimg/layers"
 )
 
-// unit is one package of an image, ingested.
-type unit struct {
-	pkg     *apk.Package
-	control *apk.Control
-	blob    layers.Blob // the data stream; zero for a package that unpacks nothing
-	tag     string      // for the database
+// Unit is one package of an image, ingested.
+type Unit struct {
+	Pkg     *apk.Package
+	Control *apk.Control
+	Blob    layers.Blob // the data stream; zero for a package that unpacks nothing
+	Tag     string      // for the database
 	leftOut bool        // its archive has files all the same, see hasFiles
 }
 
-func (u unit) String() string { return "apk " + u.pkg.Name + "=" + u.pkg.Version }
+func (u Unit) String() string { return "apk " + u.Pkg.Name + "=" + u.Pkg.Version }
 
-// unpacks tells whether the package brings files: one of installed size 0 stands in the database only.
-func (u unit) unpacks() bool { return u.blob.Digest != "" }
+// Unpacks tells whether the package brings files: one of installed size 0 stands in the database only.
+func (u Unit) Unpacks() bool { return u.Blob.Digest != "" }
 
-// ingestPackages ingests the packages of all platforms under one limit. The result is in the order of the plan.
-func ingestPackages(ctx context.Context, plan Plan, src input.Access) ([][]unit, error) {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(src.Limit())
-	units := make([][]unit, len(plan.Platforms))
-	for i, p := range plan.Platforms {
-		units[i] = make([]unit, len(p.Packages))
-		for j, pkg := range p.Packages {
-			g.Go(func() (err error) {
-				units[i][j], err = ingestPackage(ctx, pkg, src)
-				units[i][j].tag = p.Tags[j]
-				if plan.locked && err == nil {
-					units[i][j].pkg = complete(pkg, units[i][j].control)
-				} else if plan.locked {
-					err = gone(ctx, pkg, src, err)
-				}
-				if err != nil {
-					err = fmt.Errorf("%s: package %s-%s: %w", p.Platform, pkg.Name, pkg.Version, err)
-				}
-				return err
-			})
-		}
-	}
-	return units, g.Wait()
-}
-
-// ingestPackage brings a package's data stream into the store. Where the store has it, nothing is fetched: the control
+// Package brings a package's data stream into the store. Where the store has it, nothing is fetched: the control
 // stream that was kept is checked against the index, and names the data stream by its digest.
-func ingestPackage(ctx context.Context, p *apk.Package, src input.Access) (unit, error) {
+func Package(ctx context.Context, p *apk.Package, src input.Access) (Unit, error) {
 	if u, err := storedPackage(p, src.Store); err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return u, err
 	}
@@ -76,7 +48,7 @@ func ingestPackage(ctx context.Context, p *apk.Package, src input.Access) (unit,
 			break
 		}
 	}
-	return unit{}, joinMirrors(errs)
+	return Unit{}, joinMirrors(errs)
 }
 
 // An absentError says that no mirror has a file: one that is only out of reach might.
@@ -97,35 +69,35 @@ func joinMirrors(errs []error) error {
 func controlKey(p *apk.Package) string { return "apk-control-" + hex.EncodeToString(p.Checksum[:]) }
 
 // storedPackage finds a package in the store; fs.ErrNotExist where it is not there or not whole.
-func storedPackage(p *apk.Package, store *layers.Store) (unit, error) {
+func storedPackage(p *apk.Package, store *layers.Store) (Unit, error) {
 	raw, err := store.Record(controlKey(p))
 	if err != nil {
-		return unit{}, err
+		return Unit{}, err
 	}
 	c, err := apk.ParseControl(raw)
 	if err != nil || c.Checksum != p.Checksum {
-		return unit{}, fs.ErrNotExist // damaged: fetching mends it
+		return Unit{}, fs.ErrNotExist // damaged: fetching mends it
 	}
-	u := unit{pkg: p, control: c}
+	u := Unit{Pkg: p, Control: c}
 	if c.Info.InstalledSize == 0 {
 		_, err := store.Record(leftOutKey(p))
 		u.leftOut = err == nil
 		return u, nil
 	}
-	u.blob, err = store.Blob("sha256:" + c.DataHash)
+	u.Blob, err = store.Blob("sha256:" + c.DataHash)
 	return u, err
 }
 
 // fetchPackage reads a package in one pass: signature, control, and the data stream into the store.
-func fetchPackage(ctx context.Context, p *apk.Package, url string, src input.Access) (unit, error) {
+func fetchPackage(ctx context.Context, p *apk.Package, url string, src input.Access) (Unit, error) {
 	f, err := openPackage(ctx, p, url, src)
 	if err != nil {
-		return unit{}, err
+		return Unit{}, err
 	}
 	defer f.Close()
-	u := unit{pkg: p, control: f.control}
+	u := Unit{Pkg: p, Control: f.control}
 	if f.digest != "" {
-		if u.blob, err = src.Store.Ingest(ctx, f.source()); err != nil {
+		if u.Blob, err = src.Store.Ingest(ctx, f.source()); err != nil {
 			return u, err
 		}
 	} else if err := u.noteLeftOut(f, src.Store); err != nil {
@@ -134,9 +106,9 @@ func fetchPackage(ctx context.Context, p *apk.Package, url string, src input.Acc
 	return u, f.keep(p, src.Store)
 }
 
-// streamPackage reads a package whose data stream is known to have this digest: from the store, or from a mirror and
+// Stream reads a package whose data stream is known to have this digest: from the store, or from a mirror and
 // into the store in one pass.
-func streamPackage(ctx context.Context, p *apk.Package, src input.Access, digest string) (io.ReadCloser, error) {
+func Stream(ctx context.Context, p *apk.Package, src input.Access, digest string) (io.ReadCloser, error) {
 	var errs []error
 	for _, url := range p.URLs() {
 		r, err := src.Store.Through(ctx, layers.Source{Name: redact.URL(url), Digest: digest,
@@ -145,7 +117,7 @@ func streamPackage(ctx context.Context, p *apk.Package, src input.Access, digest
 				if err != nil {
 					return nil, err
 				}
-				if err := sameData(p, f.digest, digest); err != nil {
+				if err := SameData(p, f.digest, digest); err != nil {
 					return nil, errors.Join(err, f.Close())
 				}
 				return f, f.keep(p, src.Store)
@@ -185,7 +157,7 @@ func openPackage(ctx context.Context, p *apk.Package, url string, src input.Acce
 	}
 	name := redact.URL(url)
 	// The store holds the data against the hash that the control stream has, so it is hashed once.
-	a, err := apk.OpenArchive(f, apk.Expect{Package: p, Keyring: keyring(src), Name: name, DataUnchecked: true})
+	a, err := apk.OpenArchive(f, apk.Expect{Package: p, Keyring: input.Keyring(src), Name: name, DataUnchecked: true})
 	if err == nil && a.Control.Info.InstalledSize != 0 && a.Control.DataHash == "" {
 		err = fmt.Errorf("reading package %q: %w: its .PKGINFO has no datahash, so nothing vouches for its files", name, apk.ErrDamaged)
 	}
@@ -205,17 +177,17 @@ func (f *packageFile) source() layers.Source {
 		Open: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(f), nil }}
 }
 
-// installed hands a unit to apk's install rules.
-func (u unit) installed(store *layers.Store) root.Installed {
+// Installed hands a unit to apk's install rules.
+func (u Unit) Installed(store *layers.Store) root.Installed {
 	members := iter.Seq2[root.Member, error](func(func(root.Member, error) bool) {})
-	if u.unpacks() {
+	if u.Unpacks() {
 		members = func(yield func(root.Member, error) bool) {
-			for e, err := range store.Entries(u.blob.Digest) {
+			for e, err := range store.Entries(u.Blob.Digest) {
 				if !yield(root.Member{Header: e.Header, Content: e.Kept}, err) || err != nil {
 					return
 				}
 			}
 		}
 	}
-	return root.Installed{Package: u.pkg, Control: u.control, Members: members, Tag: u.tag}
+	return root.Installed{Package: u.Pkg, Control: u.Control, Members: members, Tag: u.Tag}
 }

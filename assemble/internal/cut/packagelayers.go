@@ -1,4 +1,4 @@
-package assemble
+package cut
 
 import (
 	"archive/tar"
@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/apk/root"
+	"github.com/pyimg/pyimg/assemble/ingest"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/glob"
@@ -41,8 +42,8 @@ func (e *edits) because(why lock.Reason) {
 	e.why = append(e.why, why)
 }
 
-// make makes the layer. All sources are in the store.
-func MakePackages(ctx context.Context, r lock.PackageRecipe, store *layers.Store) (layers.Blob, error) {
+// Make makes the layer. All sources are in the store.
+func Make(ctx context.Context, r lock.PackageRecipe, store *layers.Store) (layers.Blob, error) {
 	if len(r.Edits) != len(r.Sources) || slices.Contains(r.Edits, nil) {
 		return layers.Blob{}, fmt.Errorf("the recipe has %d sources and %d edits", len(r.Sources), len(r.Edits))
 	}
@@ -54,9 +55,9 @@ func MakePackages(ctx context.Context, r lock.PackageRecipe, store *layers.Store
 		func(src int, h *tar.Header) (bool, error) { return applyEdits(r.Edits[src], h), nil })
 }
 
-// packageLayers says, for each package, whether its data stream is a layer as it stands, and makes those that are not.
+// Packages says, for each package, whether its data stream is a layer as it stands, and makes those that are not.
 // It returns the globs of x that match nothing, too.
-func packageLayers(ctx context.Context, l spec.Layers, x glob.List, others int, units []unit, root *root.Root, store *layers.Store,
+func Packages(ctx context.Context, l spec.Layers, x glob.List, others int, units []ingest.Unit, root *root.Root, store *layers.Store,
 ) ([]lock.Layer, glob.List, error) {
 	all, err := editsOf(units, root, store)
 	if err != nil {
@@ -82,16 +83,16 @@ func packageLayers(ctx context.Context, l spec.Layers, x glob.List, others int, 
 
 // group cuts the packages into layers: one each, but for the smallest that exceed the limit, which share one. Only the
 // order of magnitude of a size counts, and then the name, so that the groups stay when versions change.
-func group(l spec.Layers, others int, units []unit) ([][]int, error) {
+func group(l spec.Layers, others int, units []ingest.Unit) ([][]int, error) {
 	var bySize, single []int
 	for i, u := range units {
-		if u.unpacks() {
+		if u.Unpacks() {
 			bySize = append(bySize, i)
 		}
 	}
 	slices.SortStableFunc(bySize, func(a, b int) int {
-		return cmp.Or(cmp.Compare(magnitude(units[a].blob.Size), magnitude(units[b].blob.Size)),
-			cmp.Compare(units[a].pkg.Name, units[b].pkg.Name))
+		return cmp.Or(cmp.Compare(magnitude(units[a].Blob.Size), magnitude(units[b].Blob.Size)),
+			cmp.Compare(units[a].Pkg.Name, units[b].Pkg.Name))
 	})
 	const most = 120 // docker's overlay2 fails near 127
 	switch {
@@ -130,7 +131,7 @@ func magnitude(size int64) int {
 // orderGroups puts the layers in install order, but one with a path that lost to an earlier package before that
 // package's: then the winner's bytes lie on top. Where that cannot be (in a circle, or where both share a layer), the
 // loser's path is dropped.
-func orderGroups(groups [][]int, units []unit, all []*edits) [][]int {
+func orderGroups(groups [][]int, units []ingest.Unit, all []*edits) [][]int {
 	of := make(map[int]int) // group by package
 	for g, members := range groups {
 		for _, i := range members {
@@ -173,26 +174,26 @@ func orderGroups(groups [][]int, units []unit, all []*edits) [][]int {
 }
 
 // dropLost drops the paths that another package's layer will not cover.
-func (e *edits) dropLost(units []unit) {
+func (e *edits) dropLost(units []ingest.Unit) {
 	for _, p := range slices.Sorted(maps.Keys(e.lost)) {
 		e.Drop[p] = true
-		e.because(lock.NewReason(lock.ReasonLost, p, units[e.lost[p]].pkg.Name))
+		e.because(lock.NewReason(lock.ReasonLost, p, units[e.lost[p]].Pkg.Name))
 	}
 	e.lost = nil
 }
 
 // packageLayer makes the layer of one package, or of several merged.
-func packageLayer(ctx context.Context, l spec.Layers, group []int, units []unit, all []*edits, store *layers.Store) (lock.Layer, error) {
+func packageLayer(ctx context.Context, l spec.Layers, group []int, units []ingest.Unit, all []*edits, store *layers.Store) (lock.Layer, error) {
 	recipe := lock.PackageRecipe{Version: 1, Compression: l.Compression, Level: l.Level}
 	var names []string
 	var why []lock.Reason
 	for _, i := range group {
-		recipe.Sources = append(recipe.Sources, units[i].blob.Digest)
+		recipe.Sources = append(recipe.Sources, units[i].Blob.Digest)
 		recipe.Edits = append(recipe.Edits, &all[i].MemberEdits)
-		names = append(names, units[i].pkg.Name+"="+units[i].pkg.Version)
+		names = append(names, units[i].Pkg.Name+"="+units[i].Pkg.Version)
 		why = append(why, all[i].why...)
 	}
-	blob := units[group[0]].blob
+	blob := units[group[0]].Blob
 	switch {
 	case len(group) > 1 && l.Strategy == "single":
 		why = append(why, lock.NewReason(lock.ReasonSingle))
@@ -205,7 +206,7 @@ func packageLayer(ctx context.Context, l spec.Layers, group []int, units []unit,
 	if len(why) == 0 {
 		return lock.NewLayer(blob, from, nil, nil), nil
 	}
-	blob, err := MakePackages(ctx, recipe, store)
+	blob, err := Make(ctx, recipe, store)
 	if err != nil {
 		return lock.Layer{}, fmt.Errorf("making the layer of %s: %w", strings.Join(names, ", "), err)
 	}
@@ -231,7 +232,7 @@ func applyEdits(e *lock.MemberEdits, h *tar.Header) bool {
 }
 
 // editsOf compares what each package's stream says with what apk makes of it.
-func editsOf(units []unit, installed *root.Root, store *layers.Store) ([]*edits, error) {
+func editsOf(units []ingest.Unit, installed *root.Root, store *layers.Store) ([]*edits, error) {
 	final := make([]map[string]root.File, len(units))
 	for i := range final {
 		final[i] = make(map[string]root.File)
@@ -248,20 +249,20 @@ func editsOf(units []unit, installed *root.Root, store *layers.Store) ([]*edits,
 	all := make([]*edits, len(units))
 	for i, u := range units {
 		all[i] = &edits{MemberEdits: lock.MemberEdits{Drop: make(map[string]bool), Rename: make(map[string]string), Attr: make(map[string]lock.Attributes)}, lost: make(map[string]int)}
-		if !u.unpacks() {
+		if !u.Unpacks() {
 			continue
 		}
 		for _, s := range installed.Skipped(i) {
 			all[i].skip(s, links)
 		}
-		faults, err := store.Faults(u.blob.Digest)
+		faults, err := store.Faults(u.Blob.Digest)
 		if err != nil {
 			return nil, err
 		}
 		for _, f := range faults {
 			all[i].because(lock.NewReason(lock.ReasonFault, f.Code, f.Path, f.Detail))
 		}
-		for e, err := range store.Entries(u.blob.Digest) {
+		for e, err := range store.Entries(u.Blob.Digest) {
 			if err != nil {
 				return nil, fmt.Errorf("reading what is known of %s: %w", u, err)
 			}

@@ -1,30 +1,26 @@
-package assemble
+// Package accounts adds the users and groups that a spec asks for to passwd(5), group(5) and shadow(5).
+package accounts
 
 import (
-	"archive/tar"
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/pyimg/pyimg/assemble/spec"
-	"github.com/pyimg/pyimg/internal/rootpath"
-	"github.com/pyimg/pyimg/layers/tree"
 )
 
-// AccountFiles are the contents of etc/passwd, etc/group and etc/shadow; nil where there is none.
-type AccountFiles struct{ Passwd, Group, Shadow []byte }
+// Files are the contents of etc/passwd, etc/group and etc/shadow; nil where there is none.
+type Files struct{ Passwd, Group, Shadow []byte }
 
 // noShell is what system accounts get from Alpine's packages: nobody logs into a container.
 const noShell = "/sbin/nologin"
 
-// AddAccounts appends the accounts to the files of a root; what is there stays byte by byte, but for groups that get members. It
+// Add appends the accounts to the files of a root; what is there stays byte by byte, but for groups that get members. It
 // returns the users that it added, all filled in. An account that is there with what is asked for is left alone; one of
 // the same name or number with anything else is an error, and all of them are told at once.
-func AddAccounts(a spec.Accounts, to AccountFiles) (AccountFiles, []spec.User, error) {
+func Add(a spec.Accounts, to Files) (Files, []spec.User, error) {
 	m := merge{passwd: parseAccounts(to.Passwd), group: parseAccounts(to.Group), shadow: parseAccounts(to.Shadow), shadowed: to.Shadow != nil}
 	for _, g := range a.Groups {
 		m.addGroup(g)
@@ -43,9 +39,9 @@ func AddAccounts(a spec.Accounts, to AccountFiles) (AccountFiles, []spec.User, e
 		}
 	}
 	if len(m.faults) > 0 {
-		return AccountFiles{}, nil, errors.Join(m.faults...)
+		return Files{}, nil, errors.Join(m.faults...)
 	}
-	out := AccountFiles{Passwd: m.passwd.bytes(), Group: m.group.bytes()}
+	out := Files{Passwd: m.passwd.bytes(), Group: m.group.bytes()}
 	if m.shadowed {
 		out.Shadow = m.shadow.bytes()
 	}
@@ -218,8 +214,8 @@ func (m *merge) join(user, group string) {
 	}
 }
 
-// passwdText and groupText are what the spec itself says, for apk to find owners' names in.
-func passwdText(a spec.Accounts) string {
+// Passwd and groupText are what the spec itself says, for apk to find owners' names in.
+func Passwd(a spec.Accounts) string {
 	var b strings.Builder
 	for _, u := range a.Users {
 		fmt.Fprintf(&b, "%s:x:%d:%d:::\n", u.Name, u.UID, gid(u))
@@ -227,7 +223,7 @@ func passwdText(a spec.Accounts) string {
 	return b.String()
 }
 
-func groupText(a spec.Accounts) string {
+func Group(a spec.Accounts) string {
 	var b strings.Builder
 	for _, g := range a.Groups {
 		fmt.Fprintf(&b, "%s:x:%d:\n", g.Name, g.GID)
@@ -246,100 +242,4 @@ func gid(u spec.User) int {
 		return *u.GID
 	}
 	return u.UID
-}
-
-// accountItems are the files that name users and groups, and the users' home folders. They go into the last layer. owner says
-// where a path is from.
-func accountItems(a spec.Accounts, t *tree.Tree, owner func(tree.Node) string, created time.Time) ([]metaItem, error) {
-	if len(a.Users)+len(a.Groups) == 0 {
-		return nil, nil
-	}
-	var old AccountFiles
-	files := []accountFile{{name: "etc/passwd", to: &old.Passwd}, {name: "etc/group", to: &old.Group}, {name: "etc/shadow", to: &old.Shadow}}
-	for i := range files {
-		if err := files[i].read(t, owner); err != nil {
-			return nil, fmt.Errorf("adding accounts: %w", err)
-		}
-	}
-	done, added, err := AddAccounts(a, old)
-	if err != nil {
-		return nil, fmt.Errorf("adding accounts: %w%s", err, origins(files))
-	}
-	var items []metaItem
-	for i, content := range [][]byte{done.Passwd, done.Group, done.Shadow} {
-		if content != nil {
-			items = append(items, files[i].item(content, created))
-		}
-	}
-	return append(items, homeItems(added, t, created)...), nil
-}
-
-// An accountFile is a file that names users or groups, in the tree so far.
-type accountFile struct {
-	name   string // where it lies
-	to     *[]byte
-	header *tar.Header // nil where there is none
-	from   string
-}
-
-// origins says which packages or layers the files are from, for errors.
-func origins(files []accountFile) string {
-	var from []string
-	for _, f := range files {
-		if f.from != "" && !slices.Contains(from, f.from) {
-			from = append(from, f.from)
-		}
-	}
-	if len(from) == 0 {
-		return ""
-	}
-	return "; these files are from " + strings.Join(from, ", ")
-}
-
-// read fills in the file's content, which the store keeps.
-func (f *accountFile) read(t *tree.Tree, owner func(tree.Node) string) error {
-	n, err := t.Lookup(f.name)
-	if err != nil {
-		return nil //nolint:nilerr // there is none
-	}
-	h := n.Entry.Header
-	if n.Entry.Kept == nil && (n.IsDir() || h.Size > 0) {
-		return fmt.Errorf("/%s of %s is no file that can be read: it has %d bytes", f.name, owner(n), h.Size)
-	}
-	f.name, f.header, f.from = n.Path, h, owner(n)
-	*f.to = append([]byte{}, n.Entry.Kept...)
-	return nil
-}
-
-// item is the file with new content; owner and mode stay.
-func (f accountFile) item(content []byte, created time.Time) metaItem {
-	h := &tar.Header{Typeflag: tar.TypeReg, Name: f.name, Mode: 0o644, Size: int64(len(content)), ModTime: created}
-	if f.header != nil {
-		h.Mode, h.Uid, h.Gid = f.header.Mode, f.header.Uid, f.header.Gid
-	}
-	return metaItem{h, content}
-}
-
-// homeItems are the users' home folders, and then the folders above them, that are not there. Their mode is what
-// adduser(8) gives them, without the setgid bit of busybox's: the files in it get the user's own group anyway.
-func homeItems(users []spec.User, t *tree.Tree, created time.Time) []metaItem {
-	var homes, above []metaItem
-	for _, u := range users {
-		home := rootpath.Clean(u.Home)
-		top, _, _ := strings.Cut(home, "/")
-		if has(t, home) || slices.Contains([]string{"dev", "proc", "sys"}, top) {
-			continue // /dev/null stands for no home
-		}
-		homes = append(homes, dirItem(home, 0o755, u.UID, *u.GID, created))
-		for dir := path.Dir(home); dir != "." && !has(t, dir); dir = path.Dir(dir) {
-			above = append(above, dirItem(dir, 0o755, 0, 0, created))
-		}
-	}
-	return append(homes, above...)
-}
-
-// has reports whether a tree has a path.
-func has(t *tree.Tree, name string) bool {
-	_, err := t.Lstat(name)
-	return err == nil
 }

@@ -1,4 +1,4 @@
-package assemble
+package ingest
 
 import (
 	"archive/tar"
@@ -41,24 +41,24 @@ func hasFiles(data io.Reader) bool {
 func leftOutKey(p *apk.Package) string { return "apk-left-out-" + hex.EncodeToString(p.Checksum[:]) }
 
 // noteLeftOut looks for files that are left out.
-func (u *unit) noteLeftOut(f *packageFile, store *layers.Store) error {
+func (u *Unit) noteLeftOut(f *packageFile, store *layers.Store) error {
 	if u.leftOut = hasFiles(f); !u.leftOut {
 		return nil
 	}
-	return store.SetRecord(leftOutKey(u.pkg), []byte{1})
+	return store.SetRecord(leftOutKey(u.Pkg), []byte{1})
 }
 
-// sizeWarnings are about packages that bring files and say that they have none, or whose index says so.
-func sizeWarnings(units []unit) []string {
+// SizeWarnings are about packages that bring files and say that they have none, or whose index says so.
+func SizeWarnings(units []Unit) []string {
 	var out []string
 	for _, u := range units {
 		switch {
 		case u.leftOut:
 			out = append(out, fmt.Sprintf("package %s: its archive has files, but it says that it installs none (size = 0 in its .PKGINFO): "+
-				"they are left out of the image, as with apk add", u.pkg))
-		case u.unpacks() && u.pkg.InstalledSize == 0:
+				"they are left out of the image, as with apk add", u.Pkg))
+		case u.Unpacks() && u.Pkg.InstalledSize == 0:
 			out = append(out, fmt.Sprintf("package %s: its index says that it installs nothing (I:0), so apk add would leave its files out; "+
-				"they are in the image", u.pkg))
+				"they are in the image", u.Pkg))
 		}
 	}
 	return out

@@ -1,0 +1,169 @@
+package hostfiles
+
+import (
+	"archive/tar"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/glob"
+	"github.com/pyimg/pyimg/internal/rootpath"
+	"github.com/pyimg/pyimg/layers/hostfile"
+)
+
+// LayerName is what the layer of the spec's own files is called.
+const LayerName = "files"
+
+const (
+	defaultDirMode  = 0o755
+	defaultFileMode = 0o644
+	defaultExecMode = 0o755
+	ownerExecutes   = 0o100
+)
+
+// Found are the files of a spec as they were found, before it is known what lies in the image.
+type Found struct {
+	folder *hostfile.Folder // nil where the spec names no files
+	items  []item
+	time   time.Time
+}
+
+// A item is one path that is to be in the image.
+type item struct {
+	by      string // what asks for it, for errors
+	header  tar.Header
+	from    hostfile.File
+	replace bool
+	stated  bool // a folder whose owner and mode the spec says
+}
+
+func (f *Found) Close() {
+	if f.folder != nil {
+		_ = f.folder.Close() // it was only read
+	}
+}
+
+// Read finds the files of the spec and reads each once, for its digest. All get the same time.
+func Read(ctx context.Context, s spec.Spec, at time.Time) (*Found, error) {
+	f := &Found{time: at}
+	var errs []error
+	if len(s.Files) > 0 {
+		var err error
+		if f.folder, err = openFolder(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	for i, d := range s.Dirs {
+		f.items = append(f.items, item{by: fmt.Sprintf("dirs[%d]", i), stated: true, header: tar.Header{
+			Typeflag: tar.TypeDir, Name: rootpath.Clean(d.Path), Mode: cmp.Or(d.Mode, defaultDirMode), Uid: d.UID, Gid: d.GID, ModTime: at}})
+	}
+	for i, e := range s.Files {
+		r := filesReader{entry: e, by: fmt.Sprintf("files[%d] (%s)", i, e.From), folder: f.folder, time: at}
+		if err := r.read(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", r.by, err))
+		}
+		f.items = append(f.items, r.items...)
+	}
+	if len(errs) > 0 {
+		f.Close()
+		return nil, errors.Join(errs...)
+	}
+	return f, nil
+}
+
+func openFolder(ctx context.Context, s spec.Spec) (*hostfile.Folder, error) {
+	if s.Folder != nil {
+		return s.Folder(ctx)
+	}
+	return hostfile.Open(cmp.Or(s.Dir, "."))
+}
+
+// A filesReader reads one entry of files.
+type filesReader struct {
+	entry  spec.Files
+	by     string
+	folder *hostfile.Folder
+	time   time.Time
+	items  []item
+}
+
+func (r *filesReader) read(ctx context.Context) error {
+	base, pattern := path.Clean(r.entry.From), ""
+	if strings.ContainsAny(r.entry.From, `*?[{\`) {
+		base, pattern = doublestar.SplitPattern(base)
+	}
+	err := r.folder.Walk(ctx, base, func(name string, info fs.FileInfo) error {
+		rel := below(base, name)
+		switch {
+		case pattern == "" || rel != "" && glob.Covers(pattern, rel):
+		case info.IsDir() && glob.MayLead(pattern, rel):
+			return nil
+		case info.IsDir():
+			return fs.SkipDir
+		default:
+			return nil
+		}
+		if rel != "" && glob.List(r.entry.Exclude).Has(rel) {
+			if info.IsDir() && !glob.List(r.entry.Exclude).TakesBack() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		return r.add(ctx, name, rel, info)
+	})
+	if err == nil && len(r.items) == 0 {
+		err = errors.New("it matches nothing")
+	}
+	return err
+}
+
+// below is where name lies under base; "" for base itself.
+func below(base, name string) string {
+	if base == "." {
+		base = ""
+	}
+	if name == "." {
+		name = ""
+	}
+	return strings.TrimPrefix(strings.TrimPrefix(name, base), "/")
+}
+
+// add looks at one path and notes where it goes to. Modes are not taken as they are on this machine: they depend on its
+// umask, and on how the folder was checked out.
+func (r *filesReader) add(ctx context.Context, name, rel string, info fs.FileInfo) error {
+	file, err := r.folder.Look(ctx, name, info)
+	if err != nil {
+		return err
+	}
+	to := path.Join(r.entry.To, rel)
+	if rel == "" && !info.IsDir() && strings.HasSuffix(r.entry.To, "/") {
+		to = path.Join(to, path.Base(name))
+	}
+	item := item{by: r.by, from: file, replace: r.entry.Replace, header: tar.Header{
+		Name: rootpath.Clean(to), Uid: r.entry.UID, Gid: r.entry.GID, ModTime: r.time}}
+	switch h := &item.header; {
+	case info.IsDir():
+		h.Typeflag, h.Mode = tar.TypeDir, cmp.Or(r.entry.DirMode, defaultDirMode)
+	case info.Mode().IsRegular():
+		h.Typeflag, h.Mode, h.Size = tar.TypeReg, cmp.Or(r.entry.Mode, fileMode(info)), info.Size()
+	default:
+		h.Typeflag, h.Mode, h.Linkname = tar.TypeSymlink, 0o777, file.Target
+	}
+	r.items = append(r.items, item)
+	return nil
+}
+
+func fileMode(info fs.FileInfo) int64 {
+	if info.Mode()&ownerExecutes != 0 {
+		return defaultExecMode
+	}
+	return defaultFileMode
+}

@@ -1,0 +1,67 @@
+package hostfiles
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/layers/hostfile"
+)
+
+// Locked is what the lock says of the files; nil where there are none.
+func (f *Found) Locked() *lock.Files {
+	if len(f.items) == 0 {
+		return nil
+	}
+	all := sha256.New()
+	for _, i := range f.items {
+		h := i.header
+		fmt.Fprintf(all, "%q %c %o %d:%d %q %s\n", h.Name, h.Typeflag, h.Mode, h.Uid, h.Gid, h.Linkname, i.from.Digest)
+	}
+	return &lock.Files{Digest: "sha256:" + hex.EncodeToString(all.Sum(nil)), Time: f.time}
+}
+
+// Fit reads the files of a spec that the lock fits, and tells whether they are those that it was made of. The error
+// is a *LockError where they are not.
+func Fit(ctx context.Context, l lock.Lock, s spec.Spec) error {
+	f, err := Read(ctx, s, time.Time{})
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return fits(l, f)
+}
+
+func fits(l lock.Lock, f *Found) error {
+	now := f.Locked()
+	if now == nil && l.Files == nil || now != nil && l.Files != nil && now.Digest == l.Files.Digest {
+		return nil
+	}
+	return &lock.Error{File: l.Name, Err: errors.New(`it was written when the spec's files were others; take them as they are now with "pyimg lock --update files"`)}
+}
+
+// Pack is Fit, and writes what the spec takes of its folder as a tar, for hostfile.Unpack to make a folder of
+// that the spec finds it in again. The same files give the same bytes.
+func Pack(ctx context.Context, l lock.Lock, s spec.Spec, w io.Writer) error {
+	f, err := Read(ctx, s, time.Time{})
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := fits(l, f); err != nil {
+		return err
+	}
+	var found []hostfile.File
+	for _, i := range f.items {
+		if i.from.Info != nil { // not of dirs
+			found = append(found, i.from)
+		}
+	}
+	return f.folder.Pack(ctx, w, found)
+}
