@@ -8,13 +8,14 @@ import (
 	"hash/crc32"
 
 	"github.com/pyimg/pyimg/apk/internal/table"
+	"github.com/pyimg/pyimg/internal/versions"
 )
 
 // The compact form of an index, as a Cache keeps it: magic, CRC-32C of what follows, the head, the architecture and the
 // description, then its table. The magic has a version, and the table names its details: a form of another version or with
 // other details is not used, and made anew. So a new field needs no new version; another layout does.
 const (
-	compactMagic = "pyimgX03"
+	compactMagic = versions.Index
 	compactStart = len(compactMagic) + 4
 	compactHead  = 2*sha256.Size + 8 + 2*4
 )

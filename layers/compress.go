@@ -107,10 +107,6 @@ type MakeOptions struct {
 	Level       int    // 1 to 9 for gzip, 1 to 22 for zstd, see [CheckLevel]; 0 means 6 for gzip and 3 for zstd
 }
 
-// compressorVersion stands in the recipe of every made layer. Raise it when the same tar comes out as other bytes, as
-// after an update of the compression library: a golden test tells.
-const compressorVersion = 2
-
 // CheckLevel refuses a compression that there is not, and a level that it does not have; 0 is the default. The levels of
 // zstd stand for four speeds: 1 and 2, 3 to 5, 6 to 9, 10 and more.
 func CheckLevel(compression string, level int) error {

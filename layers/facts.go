@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"iter"
+
+	"github.com/pyimg/pyimg/internal/versions"
 )
 
 // The file of facts beside a blob:
@@ -19,10 +21,7 @@ import (
 //
 // Numbers are varints, strings a length and their bytes. Reading is for every start of the program: the file becomes
 // one string, and all strings of its entries are pieces of that.
-//
-// A new version makes the facts of older ones unreadable, and they are made again from their blobs. Raise it whenever a
-// scan would now write something else.
-const factsMagic = "pyimgF08"
+const factsMagic = versions.Facts
 
 const (
 	magicLen  = len(factsMagic) + keptSum

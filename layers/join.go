@@ -15,10 +15,9 @@ import (
 	"os"
 	"slices"
 	"strings"
-)
 
-// joinVersion is raised when the same fragments come out as other bytes.
-const joinVersion = 1
+	"github.com/pyimg/pyimg/internal/versions"
+)
 
 // Join stores the layer of fragments that Splice made, one after the other, with the folders that their files are in (0755,
 // 0:0) and an end mark. Nothing is compressed but these folders. The fragments must be of this compression, and each path in
@@ -28,7 +27,7 @@ func (s *Store) Join(ctx context.Context, o MakeOptions, fragments []string) (Bl
 	if err != nil {
 		return Blob{}, fmt.Errorf("joining %s: %w", strings.Join(fragments, ", "), err)
 	}
-	key := o.key(fmt.Sprintf("join v%d", joinVersion), strings.Join(fragments, " "))
+	key := o.key(fmt.Sprintf("join v%d", versions.Join), strings.Join(fragments, " "))
 	b, err := s.made(ctx, key, func() (Blob, error) {
 		f, err := s.temp()
 		if err != nil {

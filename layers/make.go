@@ -11,6 +11,8 @@ import (
 	"io"
 	"io/fs"
 	"strings"
+
+	"github.com/pyimg/pyimg/internal/versions"
 )
 
 // Make stores the layer that write makes. The recipe names what goes into the layer and carries a version of how: where
@@ -33,7 +35,7 @@ func (s *Store) Make(ctx context.Context, recipe string, o MakeOptions, write fu
 
 // key is what the recipe's result is recorded under.
 func (o MakeOptions) key(how string, recipe string) string {
-	return fmt.Sprintf("%s %s-%d v%d\n%s", how, o.Compression, o.Level, compressorVersion, recipe)
+	return fmt.Sprintf("%s %s-%d v%d\n%s", how, o.Compression, o.Level, versions.Compressor, recipe)
 }
 
 // title is the part of a recipe that an error shows.

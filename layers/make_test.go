@@ -131,7 +131,7 @@ func goldenDigests(t *testing.T, s *layers.Store, before ...member) string {
 	return all.String()
 }
 
-// TestMakeGolden fails where the same tar comes out as other bytes. Then compressorVersion must be raised, and these be
+// TestMakeGolden fails where the same tar comes out as other bytes. Then versions.Compressor must be raised, and these be
 // replaced.
 func TestMakeGolden(t *testing.T) {
 	t.Parallel()

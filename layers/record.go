@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+
+	"github.com/pyimg/pyimg/internal/versions"
 )
 
 // A record's file: magic, CRC-32C of what follows, the key, the data.
-const recordMagic = "pyimgR01"
+const recordMagic = versions.Record
 
 // Record returns the note stored under key; fs.ErrNotExist if there is none, or none that is sound.
 func (s *Store) Record(key string) ([]byte, error) {

@@ -16,6 +16,8 @@ import (
 
 	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"
+
+	"github.com/pyimg/pyimg/internal/versions"
 )
 
 // A Deflated is a file of which a deflate stream exists, as a member of a zip archive has one.
@@ -33,9 +35,6 @@ type Deflated struct {
 // bytes than compressing the file together with its neighbours, and CPU is hardly saved.
 const spliceFrom = 4 << 10
 
-// spliceVersion is raised when the same files come out as other bytes.
-const spliceVersion = 1
-
 // spliceTime is the time of spliced files: the earliest that a zip archive can hold, so that people can zip them again.
 func spliceTime() time.Time { return time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC) }
 
@@ -50,7 +49,7 @@ func (s *Store) Splice(ctx context.Context, recipe string, o MakeOptions, open f
 	if err != nil {
 		return Blob{}, fmt.Errorf("splicing %q: %w", title(recipe), err)
 	}
-	b, err := s.made(ctx, o.key(fmt.Sprintf("splice v%d", spliceVersion), recipe), func() (Blob, error) {
+	b, err := s.made(ctx, o.key(fmt.Sprintf("splice v%d", versions.Splice), recipe), func() (Blob, error) {
 		files, err := open()
 		if err != nil {
 			return Blob{}, err

@@ -191,8 +191,8 @@ func TestJoin(t *testing.T) {
 	}
 }
 
-// TestSpliceGolden fails where the same files come out as other bytes. Then spliceVersion, joinVersion or
-// compressorVersion must be raised, and this be replaced.
+// TestSpliceGolden fails where the same files come out as other bytes. Then versions.Splice, versions.Join or
+// versions.Compressor must be raised, and this be replaced.
 func TestSpliceGolden(t *testing.T) {
 	t.Parallel()
 	const want = "sha256:f60094cdcb500cacf327751b44804c38cda3326a0035e3cba586cef70f3f9f5e"

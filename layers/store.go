@@ -11,6 +11,8 @@ import (
 	"sync"
 
 	"golang.org/x/sync/semaphore"
+
+	"github.com/pyimg/pyimg/internal/versions"
 )
 
 // A Store is a folder of blobs and what is known of them. Goroutines and processes may share it. Its files are written
@@ -35,8 +37,6 @@ type Store struct {
 	members sync.Pool
 }
 
-const storeVersion = "v1"
-
 // OpenStore opens the store in dir and makes it where there is none. Of the files that keep names, the store keeps the content
 // with the facts of their layers. Close it at the end; the end of the process will do.
 func OpenStore(dir string, keep ...Keep) (*Store, error) {
@@ -47,7 +47,7 @@ func OpenStore(dir string, keep ...Keep) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{tools: tools{kept: rules, disk: disk{dir: filepath.Join(dir, storeVersion)}}, presses: semaphore.NewWeighted(presses)}
+	s := &Store{tools: tools{kept: rules, disk: disk{dir: filepath.Join(dir, versions.Store)}}, presses: semaphore.NewWeighted(presses)}
 	if err := s.prepare(); err != nil {
 		return nil, fmt.Errorf("opening the cache %q: %w; name a folder that you can write with --cache-dir", dir, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"iter"
 	"path"
 	"slices"
 	"strings"
@@ -51,25 +52,48 @@ const (
 // ReadInstalled reads lib/apk/db/installed of a root: its packages in the order in which they stand there. See apk-v2(5)
 // for the fields.
 func ReadInstalled(r io.Reader) ([]InstalledPackage, error) {
-	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, maxInstalledLine)
-	in := installedReader{}
-	for n := 1; lines.Scan(); n++ {
-		if err := in.line(lines.Text()); err != nil {
-			return nil, fmt.Errorf("reading apk's database, line %d: %w", n, err)
+	var all []InstalledPackage
+	for p, err := range EachInstalled(r) {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+// EachInstalled is ReadInstalled for a database of any size: it holds one package at a time. An error is the last that it
+// yields.
+func EachInstalled(r io.Reader) iter.Seq2[InstalledPackage, error] {
+	return func(yield func(InstalledPackage, error) bool) {
+		lines := bufio.NewScanner(r)
+		lines.Buffer(nil, maxInstalledLine)
+		in := installedReader{}
+		for n := 1; lines.Scan(); n++ {
+			if err := in.line(lines.Text()); err != nil {
+				yield(InstalledPackage{}, fmt.Errorf("reading apk's database, line %d: %w", n, err))
+				return
+			}
+			if p, ended := in.take(); ended && !yield(p, nil) {
+				return
+			}
+		}
+		if err := lines.Err(); err != nil {
+			yield(InstalledPackage{}, fmt.Errorf("reading apk's database: %w", err))
+			return
+		}
+		in.open = false
+		if p, ended := in.take(); ended {
+			yield(p, nil)
 		}
 	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("reading apk's database: %w", err)
-	}
-	return in.end(), nil
 }
 
 type installedReader struct {
-	packages []InstalledPackage
-	open     bool // the last package is being read
-	dir      string
-	paths    int
+	current         InstalledPackage
+	open            bool // current is being read
+	dir             string
+	packages, paths int // so far
 }
 
 func (in *installedReader) line(text string) error {
@@ -82,13 +106,12 @@ func (in *installedReader) line(text string) error {
 		return fmt.Errorf("%.40q is not a field and its value, such as \"P:musl\"", text)
 	}
 	if !in.open {
-		if len(in.packages) >= maxInstalledPackages {
+		if in.packages++; in.packages > maxInstalledPackages {
 			return fmt.Errorf("more than %d packages", maxInstalledPackages)
 		}
-		in.packages = append(in.packages, InstalledPackage{})
-		in.open, in.dir = true, ""
+		in.current, in.open, in.dir = InstalledPackage{}, true, ""
 	}
-	p := &in.packages[len(in.packages)-1]
+	p := &in.current
 	switch field {
 	case "r":
 		for word := range strings.FieldsSeq(value) {
@@ -113,14 +136,12 @@ func (in *installedReader) line(text string) error {
 	return nil
 }
 
-// end leaves out what has no name.
-func (in *installedReader) end() []InstalledPackage {
-	named := in.packages[:0]
-	for _, p := range in.packages {
-		if p.Name != "" {
-			slices.SortStableFunc(p.Replaces, func(a, b apk.Dependency) int { return strings.Compare(a.Name, b.Name) })
-			named = append(named, p)
-		}
+// take returns the package that was read last, once its end was. What has no name is left out.
+func (in *installedReader) take() (p InstalledPackage, ended bool) {
+	if in.open || in.current.Name == "" {
+		return InstalledPackage{}, false
 	}
-	return named
+	p, in.current = in.current, InstalledPackage{}
+	slices.SortStableFunc(p.Replaces, func(a, b apk.Dependency) int { return strings.Compare(a.Name, b.Name) })
+	return p, true
 }

@@ -1,9 +1,7 @@
 package solve
 
 import (
-	"cmp"
 	"fmt"
-	"hash/maphash"
 	"math/bits"
 	"slices"
 
@@ -13,9 +11,6 @@ import (
 
 // none stands for no name and no package where an index into a catalog's tables is meant.
 const none = -1
-
-// noarchPackages is the architecture of packages that fit every one.
-const noarch = "noarch"
 
 // maxRepositories bounds the indexes (apk has 32) and the tags: both are kept as bit sets.
 const maxRepositories = 64
@@ -75,12 +70,6 @@ type catalogPackage struct {
 
 // versionID stands for a version's text; 0 is "", which is none.
 type versionID uint32
-
-type catalogName struct {
-	text   string
-	bucket uint32
-	next   int32 // in its bucket, older
-}
 
 // want is a dependency with its name looked up.
 type want struct {
@@ -169,147 +158,6 @@ func (c *catalog) addTag(tag string) int {
 	c.tags = append(c.tags, tag)
 	c.tagRepos = append(c.tagRepos, 0)
 	return len(c.tags) - 1
-}
-
-// addAll numbers an index's packages that are new, and their names in the order of its entries,
-// which apk's order of names within a bucket depends on.
-func (c *catalog) addAll(x *apk.Index, repo uint64, known checksumSet) {
-	t := x.Table()
-	n := numbering{
-		catalog: c, index: t, arch: x.Arch, number: uint8(bits.TrailingZeros64(repo)),
-		base: c.base(t.Strings()), names: make([]int32, t.Strings()), alone: len(c.names) == 0,
-	}
-	for i := range n.names {
-		n.names[i] = none
-	}
-	for i := range t.Len() {
-		if x.Hidden(i) {
-			continue
-		}
-		if id, dup := known.add(t.Record(i).Checksum(), c); dup {
-			c.packages[id].repos |= repo
-			continue
-		}
-		n.add(i, repo)
-	}
-}
-
-// A numbering is how an index's strings are numbered in the catalog as names.
-type numbering struct {
-	*catalog
-	index  *table.Table
-	arch   string
-	number uint8
-	base   versionID
-	names  []int32 // by string of the index; none: not yet
-	alone  bool    // the catalog has no other index's names
-}
-
-func (n *numbering) add(i int, repo uint64) {
-	r, id := n.index.Record(i), int32(len(n.packages))
-	if text := n.refusal(r); text != "" {
-		n.refused[id] = text
-	}
-	q := catalogPackage{
-		repos: repo, priority: r.Priority(), name: n.name(r.Name()), version: n.version(r.Version()),
-		place: int32(i), index: n.number, empty: r.InstalledSize() == 0,
-	}
-	first, depends, provides, end := n.index.Lists(i)
-	q.depends = n.want(first, depends)
-	q.provides = int32(len(n.offers))
-	if count, wants := int(provides-depends), int(depends-first+end-provides); count > maxProvides || count*wants > maxPairs {
-		n.refused[id] = fmt.Sprintf("it provides %d names and depends on %d, which are too many", count, wants)
-	} else {
-		n.offer(depends, provides)
-	}
-	q.offersEnd = int32(len(n.offers))
-	q.installIf = n.want(provides, end)
-	q.wantsEnd = int32(len(n.wants))
-	_, q.refused = n.refused[id]
-	n.packages = append(n.packages, q)
-}
-
-// refusal is why apk would not install what a record lists, "" for nearly all. A noarch package fits everywhere.
-func (n *numbering) refusal(r table.Record) string {
-	x := n.index
-	if arch := x.String(r.Arch()); arch != "" && n.arch != "" && arch != n.arch && arch != noarch {
-		return fmt.Sprintf("it is for %s, not for %s", arch, n.arch)
-	}
-	if text := x.String(r.Refused()); text != "" || n.dialect == apk.Dialect2 {
-		return text
-	}
-	return x.String(r.TooNew())
-}
-
-// name gives the number of a name in the catalog.
-func (n *numbering) name(local uint32) int32 {
-	id := n.names[local]
-	if id == none {
-		bucket, text := n.index.Bucket(local), n.index.String(local)
-		if n.alone {
-			id = n.addName(bucket, text)
-		} else {
-			id = n.internIn(bucket, text)
-		}
-		n.names[local] = id
-	}
-	return id
-}
-
-func (n *numbering) version(local uint32) versionID {
-	if local == 0 {
-		return 0
-	}
-	return n.base + versionID(local)
-}
-
-// want adds dependencies of the index and says where they begin.
-func (n *numbering) want(from, to uint32) (first int32) {
-	first = int32(len(n.wants))
-	for i := from; i < to; i++ {
-		name, version, op, conflict := n.index.Dependency(i)
-		n.wants = append(n.wants, want{name: n.name(name), version: n.version(version), op: apk.Op(op), conflict: conflict})
-	}
-	return first
-}
-
-func (n *numbering) offer(from, to uint32) {
-	for i := from; i < to; i++ {
-		name, version, _, _ := n.index.Dependency(i)
-		n.offers = append(n.offers, offer{n.name(name), n.version(version)})
-	}
-}
-
-// base makes room for the versions of one more index with so many strings, and says after which number.
-func (c *catalog) base(strings int) versionID {
-	base := c.bases[len(c.bases)-1]
-	c.bases = append(c.bases, base+uint32(strings))
-	return versionID(base)
-}
-
-func (c *catalog) versionText(v versionID) string {
-	if v == 0 {
-		return ""
-	}
-	for i, x := range c.indexes {
-		if uint32(v) <= c.bases[i+1] {
-			return x.Table().String(uint32(v) - c.bases[i])
-		}
-	}
-	return c.versions[uint32(v)-c.bases[len(c.indexes)]-1]
-}
-
-func (c *catalog) compareVersions(a, b versionID) int {
-	return c.dialect.CompareVersions(c.versionText(a), c.versionText(b))
-}
-
-// addVersion is for one of world's.
-func (c *catalog) addVersion(text string) versionID {
-	if text == "" {
-		return 0
-	}
-	c.versions = append(c.versions, text)
-	return versionID(c.bases[len(c.indexes)] + uint32(len(c.versions)))
 }
 
 func (c *catalog) dependsOf(q *catalogPackage) []want   { return c.wants[q.depends:q.installIf] }
@@ -406,124 +254,6 @@ func (c *catalog) link() {
 			c.triggers.add(w.name, id)
 		}
 	}
-}
-
-// A checksumSet finds a catalog's packages by their checksums, which an index may choose as it likes: hence the keyed hash.
-type checksumSet struct {
-	slots []int32
-	seed  maphash.Seed
-}
-
-func newChecksumSet(room int) checksumSet {
-	s := checksumSet{slots: make([]int32, 1<<bits.Len(uint(2*room))), seed: maphash.MakeSeed()}
-	for i := range s.slots {
-		s.slots[i] = none
-	}
-	return s
-}
-
-// add returns the package of c that has the checksum, or notes that the next one of c has. A package without a checksum is
-// like no other.
-func (s checksumSet) add(sum apk.Checksum, c *catalog) (id int32, found bool) {
-	if sum == (apk.Checksum{}) {
-		return 0, false
-	}
-	last := uint64(len(s.slots) - 1)
-	for i := maphash.Bytes(s.seed, sum[:]) & last; ; i = (i + 1) & last {
-		if s.slots[i] == none {
-			s.slots[i] = int32(len(c.packages))
-			return 0, false
-		}
-		if c.checksum(s.slots[i]) == sum {
-			return s.slots[i], true
-		}
-	}
-}
-
-func (c *catalog) intern(text string) int32 { return c.internIn(table.Bucket(text), text) }
-
-func (c *catalog) internIn(bucket uint32, text string) int32 {
-	if c.lengths[bucket]&(1<<(len(text)%64)) != 0 { // else it is new: most are, and the way along a bucket is slow
-		for id := c.buckets[bucket]; id != none; id = c.names[id].next {
-			if c.names[id].text == text {
-				return id
-			}
-		}
-		if id, known := c.crowd[text]; known {
-			return id
-		}
-	}
-	return c.addName(bucket, text)
-}
-
-// maxBucket bounds the way along a bucket: what hash a name has is no secret, so an index could have all of its names in
-// one. All of Alpine's repositories of one branch have some 15 in each.
-const maxBucket = 128
-
-// addName is internIn for a name that is new.
-func (c *catalog) addName(bucket uint32, text string) int32 {
-	id := int32(len(c.names))
-	name := catalogName{text: text, bucket: bucket, next: none}
-	if c.filled[bucket] < maxBucket {
-		c.filled[bucket]++
-		name.next = c.buckets[bucket]
-		c.buckets[bucket] = id
-	} else {
-		c.crowd[text] = id
-	}
-	c.names = append(c.names, name)
-	c.lengths[bucket] |= 1 << (len(text) % 64)
-	return id
-}
-
-// namesOf lists all names that the packages have or provide, each once, in apk's bucket order: newest first in each.
-func (c *catalog) namesOf(packages []int32) []int32 {
-	if len(packages) == 0 {
-		return nil
-	}
-	const perPackage = 4 // mostly fewer
-	names := make([]int32, 0, perPackage*len(packages))
-	for _, id := range packages {
-		p := &c.packages[id]
-		names = append(names, p.name)
-		for _, o := range c.offersOf(p) {
-			names = append(names, o.name)
-		}
-	}
-	const many = 1 << 10
-	if len(names) > many {
-		return c.countingSort(names)
-	}
-	slices.SortFunc(names, func(a, b int32) int {
-		return cmp.Or(cmp.Compare(c.names[a].bucket, c.names[b].bucket), cmp.Compare(b, a))
-	})
-	return slices.Compact(names)
-}
-
-// countingSort is for what a large part of all packages depends on, such as libc.
-func (c *catalog) countingSort(names []int32) []int32 {
-	among := make([]bool, len(c.names))
-	for _, n := range names {
-		among[n] = true
-	}
-	begins := make([]int32, table.Buckets+1) // by bucket, one later
-	for n, is := range among {
-		if is {
-			begins[c.names[n].bucket+1]++
-		}
-	}
-	for i := range table.Buckets {
-		begins[i+1] += begins[i]
-	}
-	sorted := make([]int32, begins[table.Buckets])
-	for n := len(among) - 1; n >= 0; n-- {
-		if among[n] {
-			at := &begins[c.names[n].bucket]
-			sorted[*at] = int32(n)
-			*at++
-		}
-	}
-	return sorted
 }
 
 // provides says whether by satisfies w, which package self (or none) wants. A conflict is

@@ -114,7 +114,7 @@ func (p *proof) see(id int32) {
 		return
 	}
 	p.state[id] = fateOpen
-	q := &p.catalog.packages[id]
+	q := &p.packages[id]
 	if q.refused || p.clashesWithItself(q) {
 		p.kill(id)
 		return
@@ -174,7 +174,7 @@ func (p *proof) check(id int32) {
 
 // choosable is false for what apk never chooses by itself and nothing names, see solver.choosableUnasked.
 func (p *proof) choosable(by provider) bool {
-	q := &p.catalog.packages[by.pkg]
+	q := &p.packages[by.pkg]
 	return !by.virtual() || q.priority != 0 || p.asked[q.name] || len(p.wantedBy.of(q.name)) > 0 || len(p.triggers.of(q.name)) > 0
 }
 
@@ -217,7 +217,7 @@ func (p *proof) buried(id int32) {
 
 // follow works out what a forced package forces and rules out.
 func (p *proof) follow(id int32) {
-	q := &p.catalog.packages[id]
+	q := &p.packages[id]
 	p.take(id, offer{q.name, q.version})
 	for _, o := range p.offersOf(q) {
 		p.take(id, o)

@@ -18,6 +18,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pyimg/pyimg/internal/versions"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -85,9 +86,6 @@ func IsOwn(name string) bool {
 	return strings.HasPrefix(path.Base(name), "_sysconfigdata_") || strings.HasPrefix(path.Base(path.Dir(name)), "config-")
 }
 
-// version is raised when the same sources would give other layers.
-const version = 1
-
 // Recipe names the layer that Layer makes of these sources: the same for the same Python, mode and sources on every platform.
 func Recipe(p Python, mode Mode, sources []Source) string {
 	sorted := slices.SortedFunc(slices.Values(sources), func(a, b Source) int { return cmp.Compare(a.Path, b.Path) })
@@ -95,7 +93,7 @@ func Recipe(p Python, mode Mode, sources []Source) string {
 	for _, s := range sorted {
 		fmt.Fprintf(h, "%s\x00%x\x00", s.Path, s.SHA256)
 	}
-	return fmt.Sprintf("bytecode %d %s %s %s %s %x", version, mode, p.Version, p.Tag, p.Stdlib, h.Sum(nil))
+	return fmt.Sprintf("bytecode %d %s %s %s %s %x", versions.Bytecode, mode, p.Version, p.Tag, p.Stdlib, h.Sum(nil))
 }
 
 // Layer makes the layer of the sources' bytecode, or returns the one that the store has. Faults are sources that are no

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/pyimg/pyimg/internal/versions"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -94,7 +95,7 @@ func (c *compilation) run(ctx context.Context) ([]Fault, error) {
 
 // key is what the store keeps one source's bytecode under.
 func (c *compilation) key(s Source) string {
-	return fmt.Sprintf("pyc %d %s %s %s %s %x %s", version, c.mode, c.python.Version, c.python.Tag, c.python.Stdlib, s.SHA256, s.Path)
+	return fmt.Sprintf("pyc %d %s %s %s %s %x %s", versions.Bytecode, c.mode, c.python.Version, c.python.Tag, c.python.Stdlib, s.SHA256, s.Path)
 }
 
 // recall takes what the store has: after an edit of one file only that is compiled. It returns the rest.

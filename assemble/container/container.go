@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pyimg/pyimg/internal/passwd"
+	"github.com/pyimg/pyimg/internal/versions"
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/layers/unpack"
 )
@@ -105,7 +106,6 @@ type unpacker struct {
 const (
 	filesName      = "files"
 	needsLowerName = "needs-lower"
-	unpackVersion  = "3" // raised when a layer would be unpacked in another way
 )
 
 // all unpacks an image's layers: side by side those that can be unpacked alone, and then, from the lowest, the others.
@@ -144,7 +144,7 @@ func (u unpacker) alone(ctx context.Context, l packedLayer, lowest bool) (string
 		lower = []string{}
 	}
 	// The lowest layer is kept apart: with nothing below it, it depends on nothing.
-	key := fmt.Sprintf("unpacked %s %s %s %t", unpackVersion, u.owners.Name, l.diffID, lowest)
+	key := fmt.Sprintf("unpacked %s %s %s %t", versions.Tree, u.owners.Name, l.diffID, lowest)
 	dir, err := u.store.Folder(ctx, key, func(dir string) (int64, error) {
 		size, err := u.unpack(ctx, l, dir, lower)
 		if errors.Is(err, unpack.ErrNeedsLower) {
@@ -163,7 +163,7 @@ func (u unpacker) alone(ctx context.Context, l packedLayer, lowest bool) (string
 
 // onTop unpacks a layer that depends on those below it. chain names it and them.
 func (u unpacker) onTop(ctx context.Context, l packedLayer, chain string, lower []string) (string, error) {
-	key := fmt.Sprintf("unpacked on others %s %s %s", unpackVersion, u.owners.Name, chain)
+	key := fmt.Sprintf("unpacked on others %s %s %s", versions.Tree, u.owners.Name, chain)
 	dir, err := u.store.Folder(ctx, key, func(dir string) (int64, error) { return u.unpack(ctx, l, dir, lower) })
 	return filepath.Join(dir, filesName), err
 }

@@ -2,16 +2,15 @@ package image
 
 import (
 	"archive/tar"
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/pyimg/pyimg/apk/root"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/python"
 	"github.com/pyimg/pyimg/assemble/spec"
@@ -184,25 +183,21 @@ func packagesIn(l v1.Layer) ([]string, error) {
 			return nil, fmt.Errorf("reading a layer: %w", err)
 		}
 		if name := rootpath.Clean(h.Name); name == "lib/apk/db/installed" || name == "usr/lib/apk/db/installed" {
-			return parseInstalled(io.LimitReader(t, maxDatabase))
+			return installedIn(io.LimitReader(t, maxDatabase))
 		}
 	}
 }
 
-func parseInstalled(r io.Reader) ([]string, error) {
+// installedIn are the packages that apk's database lists, as NAME=VERSION.
+func installedIn(r io.Reader) ([]string, error) {
 	packages := []string{}
-	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, 16<<20) // a package may depend on thousands of others, all on one line
-	name := ""
-	for lines.Scan() {
-		if v, ok := strings.CutPrefix(lines.Text(), "P:"); ok {
-			name = v
-		} else if v, ok := strings.CutPrefix(lines.Text(), "V:"); ok {
-			packages = append(packages, name+"="+v)
+	for p, err := range root.EachInstalled(r) {
+		if err != nil {
+			return nil, err
 		}
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("reading apk's database: %w", err)
+		if p.Version != "" {
+			packages = append(packages, p.Name+"="+p.Version)
+		}
 	}
 	return packages, nil
 }

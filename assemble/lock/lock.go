@@ -9,11 +9,12 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/versions"
 	"github.com/pyimg/pyimg/layers"
 )
 
 // Version is the version of the lock's format.
-const Version = 2
+const Version = versions.Lock
 
 // Lock is a plan with its results: all that the image is made of, by digest. The image's configuration, manifests and
 // index follow from it alone, without reading a package.

@@ -18,6 +18,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/glob"
+	"github.com/pyimg/pyimg/internal/versions"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -76,7 +77,7 @@ func imageRecipe(r spec.Runtime, img v1.Image, name, digest string, l spec.Layer
 		return lock.ImageRecipe{}, err
 	}
 	name, _, _ = strings.Cut(name, "@")
-	recipe := lock.ImageRecipe{Version: 1, Image: strings.TrimPrefix(name, spec.FromImage) + "@" + digest, Paths: r.Paths, Exclude: r.Exclude, Owner: r.Owner,
+	recipe := lock.ImageRecipe{Version: versions.Image, Image: strings.TrimPrefix(name, spec.FromImage) + "@" + digest, Paths: r.Paths, Exclude: r.Exclude, Owner: r.Owner,
 		Compression: l.Compression, Level: l.Level}
 	if len(recipe.Paths) == 0 {
 		recipe.Paths = defaultPaths()
@@ -145,7 +146,7 @@ func isEmpty(digest string, store *layers.Store) (bool, error) {
 
 // move puts what was taken elsewhere, and what it says of its place with it.
 func move(ctx context.Context, r lock.ImageRecipe, blob layers.Blob, store *layers.Store) (layers.Blob, error) {
-	moved := lock.RuntimeRecipe{Version: 1, Source: blob.Digest, From: r.Paths[0], To: r.To, Exclude: r.Exclude, Owner: r.Owner, Compression: r.Compression, Level: r.Level}
+	moved := lock.RuntimeRecipe{Version: versions.Prefix, Source: blob.Digest, From: r.Paths[0], To: r.To, Exclude: r.Exclude, Owner: r.Owner, Compression: r.Compression, Level: r.Level}
 	var err error
 	if moved.Moves, err = moves(moved, store); err != nil {
 		return layers.Blob{}, err

@@ -22,6 +22,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/glob"
 	"github.com/pyimg/pyimg/internal/redact"
+	"github.com/pyimg/pyimg/internal/versions"
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/layers/hostfile"
 )
@@ -57,9 +58,6 @@ type Packed struct {
 	Manifest string // path of the report in it
 	Notes    []string
 }
-
-// manifestVersion is that of the form of the report in a packed runtime.
-const manifestVersion = 1
 
 // manifestDir is where it lies, below the prefix.
 const manifestDir = "/share/pyimg/"
@@ -162,7 +160,7 @@ func newPacking(ctx context.Context, raw layers.Blob, folder bool, store *layers
 	if err != nil {
 		return nil, err
 	}
-	p := &packing{recipe: lock.RuntimeRecipe{Version: 1, Source: raw.Digest, Exclude: o.Exclude, Owner: &spec.Owner{}}, excluded: glob.NewMatcher(o.Exclude), o: o, store: store, dirs: make(map[string]bool)}
+	p := &packing{recipe: lock.RuntimeRecipe{Version: versions.PackedFiles, Source: raw.Digest, Exclude: o.Exclude, Owner: &spec.Owner{}}, excluded: glob.NewMatcher(o.Exclude), o: o, store: store, dirs: make(map[string]bool)}
 	if p.recipe.From, p.recipe.To, err = mapping((spec.Runtime{Prefix: o.Prefix}), shape); err != nil {
 		return nil, err
 	}
@@ -179,7 +177,7 @@ func newPacking(ctx context.Context, raw layers.Blob, folder bool, store *layers
 	if err != nil {
 		return nil, err
 	}
-	p.text = fmt.Sprintf("pack v%d %s %t %d\n", manifestVersion, text, o.StripTests, p.o.Created.Unix())
+	p.text = fmt.Sprintf("pack v%d %s %t %d\n", versions.Pack, text, o.StripTests, p.o.Created.Unix())
 	return p, p.look()
 }
 
@@ -307,7 +305,7 @@ type packedManifest struct {
 
 // manifest is the report as it lies in the runtime. Its name is one that two runtimes in an image do not share.
 func (p *packing) manifest(r python.Report) (layers.Member, error) {
-	body, err := json.MarshalIndent(packedManifest{manifestVersion, r.Prefix, r.Arch, r.Libc, r.Python, r.Allocators, r.Needs, r.Stripped, r.Files}, "", "  ")
+	body, err := json.MarshalIndent(packedManifest{versions.Pack, r.Prefix, r.Arch, r.Libc, r.Python, r.Allocators, r.Needs, r.Stripped, r.Files}, "", "  ")
 	if err != nil {
 		return layers.Member{}, err
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/glob"
 	"github.com/pyimg/pyimg/internal/rootpath"
+	"github.com/pyimg/pyimg/internal/versions"
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/layers/hostfile"
 )
@@ -128,7 +129,7 @@ func layer(ctx context.Context, r spec.Runtime, tarball layers.Source, raw layer
 	if err != nil {
 		return lock.Layer{}, err
 	}
-	recipe := lock.RuntimeRecipe{Version: 3, Source: raw.Digest, Exclude: r.Exclude, Owner: r.Owner, Compression: l.Compression, Level: l.Level}
+	recipe := lock.RuntimeRecipe{Version: versions.Runtime, Source: raw.Digest, Exclude: r.Exclude, Owner: r.Owner, Compression: l.Compression, Level: l.Level}
 	if recipe.From, recipe.To, err = mapping(r, shape); err != nil {
 		return lock.Layer{}, err
 	}

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/pyimg/pyimg/internal/versions"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -207,9 +208,6 @@ type Member struct {
 	From   File        // of a regular file; else not used
 }
 
-// filesVersion is part of the recipe: to be raised when the same members give other bytes.
-const filesVersion = 1
-
 // Make stores the layer of these members, in their order, with the contents of files of a folder. Where it is
 // stored already, no file is read. A file that is no longer what its digest says is an error.
 func Make(ctx context.Context, s *layers.Store, f *Folder, members []Member, o layers.MakeOptions) (layers.Blob, error) {
@@ -218,7 +216,7 @@ func Make(ctx context.Context, s *layers.Store, f *Folder, members []Member, o l
 		h := m.Header
 		fmt.Fprintf(all, "%q %c %o %d:%d %d %q %d %s\n", h.Name, h.Typeflag, h.Mode, h.Uid, h.Gid, h.ModTime.UnixNano(), h.Linkname, h.Size, m.From.Digest)
 	}
-	recipe := fmt.Sprintf("files %d %s", filesVersion, "sha256:"+hex.EncodeToString(all.Sum(nil)))
+	recipe := fmt.Sprintf("files %d %s", versions.HostFiles, "sha256:"+hex.EncodeToString(all.Sum(nil)))
 	return s.Make(ctx, recipe, o, func(tw *tar.Writer) error {
 		for _, m := range members {
 			if err := writeFile(ctx, tw, f, m); err != nil {

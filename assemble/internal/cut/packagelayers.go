@@ -18,6 +18,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/glob"
 	"github.com/pyimg/pyimg/internal/rootpath"
+	"github.com/pyimg/pyimg/internal/versions"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -184,7 +185,7 @@ func (e *edits) dropLost(units []ingest.Unit) {
 
 // packageLayer makes the layer of one package, or of several merged.
 func packageLayer(ctx context.Context, l spec.Layers, group []int, units []ingest.Unit, all []*edits, store *layers.Store) (lock.Layer, error) {
-	recipe := lock.PackageRecipe{Version: 1, Compression: l.Compression, Level: l.Level}
+	recipe := lock.PackageRecipe{Version: versions.Packages, Compression: l.Compression, Level: l.Level}
 	var names []string
 	var why []lock.Reason
 	for _, i := range group {

@@ -21,6 +21,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/glob"
 	"github.com/pyimg/pyimg/internal/rootpath"
+	"github.com/pyimg/pyimg/internal/versions"
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/layers/tree"
 )
@@ -34,9 +35,6 @@ type Item struct {
 // LayerName is what the last layer is called.
 const LayerName = "apk database"
 
-// metaVersion is part of the recipe: to be raised when the same items give other bytes.
-const metaVersion = 2
-
 // IsDir reports whether the item is a folder.
 func (i Item) IsDir() bool { return i.Header.Typeflag == tar.TypeDir }
 
@@ -47,7 +45,7 @@ func Layer(ctx context.Context, items []Item, o layers.MakeOptions, store *layer
 	if err != nil {
 		return lock.Layer{}, err
 	}
-	blob, err := store.Make(ctx, fmt.Sprintf("meta %d %q %d %s", metaVersion, o.Compression, o.Level, recipe), o,
+	blob, err := store.Make(ctx, fmt.Sprintf("meta %d %q %d %s", versions.Meta, o.Compression, o.Level, recipe), o,
 		func(w *tar.Writer) error { return writeItems(w, items) })
 	if err != nil {
 		return lock.Layer{}, fmt.Errorf("making the layer of the %s: %w", LayerName, err)

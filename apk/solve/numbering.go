@@ -1,0 +1,153 @@
+package solve
+
+import (
+	"fmt"
+	"math/bits"
+
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/internal/table"
+)
+
+// noarch is the architecture of packages that fit every one.
+const noarch = "noarch"
+
+// addAll numbers an index's packages that are new, and their names in the order of its entries,
+// which apk's order of names within a bucket depends on.
+func (c *catalog) addAll(x *apk.Index, repo uint64, known checksumSet) {
+	t := x.Table()
+	n := numbering{
+		catalog: c, index: t, arch: x.Arch, number: uint8(bits.TrailingZeros64(repo)),
+		base: c.base(t.Strings()), names: make([]int32, t.Strings()), alone: len(c.names) == 0,
+	}
+	for i := range n.names {
+		n.names[i] = none
+	}
+	for i := range t.Len() {
+		if x.Hidden(i) {
+			continue
+		}
+		if id, dup := known.add(t.Record(i).Checksum(), c); dup {
+			c.packages[id].repos |= repo
+			continue
+		}
+		n.add(i, repo)
+	}
+}
+
+// A numbering is how an index's strings are numbered in the catalog as names.
+type numbering struct {
+	*catalog
+	index  *table.Table
+	arch   string
+	number uint8
+	base   versionID
+	names  []int32 // by string of the index; none: not yet
+	alone  bool    // the catalog has no other index's names
+}
+
+func (n *numbering) add(i int, repo uint64) {
+	r, id := n.index.Record(i), int32(len(n.packages))
+	if text := n.refusal(r); text != "" {
+		n.refused[id] = text
+	}
+	q := catalogPackage{
+		repos: repo, priority: r.Priority(), name: n.name(r.Name()), version: n.version(r.Version()),
+		place: int32(i), index: n.number, empty: r.InstalledSize() == 0,
+	}
+	first, depends, provides, end := n.index.Lists(i)
+	q.depends = n.want(first, depends)
+	q.provides = int32(len(n.offers))
+	if count, wants := int(provides-depends), int(depends-first+end-provides); count > maxProvides || count*wants > maxPairs {
+		n.refused[id] = fmt.Sprintf("it provides %d names and depends on %d, which are too many", count, wants)
+	} else {
+		n.offer(depends, provides)
+	}
+	q.offersEnd = int32(len(n.offers))
+	q.installIf = n.want(provides, end)
+	q.wantsEnd = int32(len(n.wants))
+	_, q.refused = n.refused[id]
+	n.packages = append(n.packages, q)
+}
+
+// refusal is why apk would not install what a record lists, "" for nearly all. A noarch package fits everywhere.
+func (n *numbering) refusal(r table.Record) string {
+	x := n.index
+	if arch := x.String(r.Arch()); arch != "" && n.arch != "" && arch != n.arch && arch != noarch {
+		return fmt.Sprintf("it is for %s, not for %s", arch, n.arch)
+	}
+	if text := x.String(r.Refused()); text != "" || n.dialect == apk.Dialect2 {
+		return text
+	}
+	return x.String(r.TooNew())
+}
+
+// name gives the number of a name in the catalog.
+func (n *numbering) name(local uint32) int32 {
+	id := n.names[local]
+	if id == none {
+		bucket, text := n.index.Bucket(local), n.index.String(local)
+		if n.alone {
+			id = n.addName(bucket, text)
+		} else {
+			id = n.internIn(bucket, text)
+		}
+		n.names[local] = id
+	}
+	return id
+}
+
+func (n *numbering) version(local uint32) versionID {
+	if local == 0 {
+		return 0
+	}
+	return n.base + versionID(local)
+}
+
+// want adds dependencies of the index and says where they begin.
+func (n *numbering) want(from, to uint32) (first int32) {
+	first = int32(len(n.wants))
+	for i := from; i < to; i++ {
+		name, version, op, conflict := n.index.Dependency(i)
+		n.wants = append(n.wants, want{name: n.name(name), version: n.version(version), op: apk.Op(op), conflict: conflict})
+	}
+	return first
+}
+
+func (n *numbering) offer(from, to uint32) {
+	for i := from; i < to; i++ {
+		name, version, _, _ := n.index.Dependency(i)
+		n.offers = append(n.offers, offer{n.name(name), n.version(version)})
+	}
+}
+
+// base makes room for the versions of one more index with so many strings, and says after which number.
+func (c *catalog) base(strings int) versionID {
+	base := c.bases[len(c.bases)-1]
+	c.bases = append(c.bases, base+uint32(strings))
+	return versionID(base)
+}
+
+func (c *catalog) versionText(v versionID) string {
+	if v == 0 {
+		return ""
+	}
+	for i, x := range c.indexes {
+		if uint32(v) <= c.bases[i+1] {
+			return x.Table().String(uint32(v) - c.bases[i])
+		}
+	}
+	return c.versions[uint32(v)-c.bases[len(c.indexes)]-1]
+}
+
+func (c *catalog) compareVersions(a, b versionID) int {
+	return c.dialect.CompareVersions(c.versionText(a), c.versionText(b))
+}
+
+// addVersion is for one of world's.
+func (c *catalog) addVersion(text string) versionID {
+	if text == "" {
+		return 0
+	}
+	c.versions = append(c.versions, text)
+	return versionID(c.bases[len(c.indexes)] + uint32(len(c.versions)))
+}

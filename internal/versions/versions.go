@@ -1,0 +1,35 @@
+// Package versions is the one place for what must change when bytes change. Each name says which bytes it stands for, and what
+// follows when it is raised. A number is raised by whoever changes what those bytes are; golden tests next to the code fail
+// until that is done.
+package versions
+
+// What a cache holds. With another version it is not read: it is learned or fetched again, and nobody has to do anything.
+const (
+	Store  = "v1"       // the folders of a cache, see layers.Store
+	Facts  = "pyimgF08" // what is known of a layer: raised when a scan would write something else. What contents are kept is in it anyhow, see layers.Keep
+	Record = "pyimgR01" // the form of a note
+	Index  = "pyimgX03" // the compact form of an index: raised for another layout. Which fields it has is in it anyhow, see apk's fields
+	Tree   = "3"        // an unpacked layer: raised when a layer would be unpacked in another way
+)
+
+// The recipes of made layers: raised when the same inputs come out as other bytes. A layer is then made again under another
+// digest, and a lock that has the old one no longer fits, so a release that raises one says so.
+const (
+	Compressor  = 2 // all layers that are compressed: also after an update of a compression library
+	Splice      = 1 // layers that are spliced of deflate streams
+	Join        = 1 // layers that are joined of fragments
+	HostFiles   = 1 // files of this machine
+	Meta        = 2 // the last layer
+	Packages    = 1 // packages that are transcoded or merged
+	Runtime     = 3 // a runtime's tarball
+	Prefix      = 1 // a runtime that is an image's, moved to another prefix
+	Image       = 1 // parts of an image
+	Pack        = 1 // what "runtime pack" writes, and the report in it
+	PackedFiles = 1 // the runtime that "runtime pack" packs
+	Bytecode    = 1 // .pyc files
+)
+
+// Files that users keep: raised for another form. Old ones are refused, or read as what they are, and the user is told.
+const (
+	Lock = 2 // pyimg.lock
+)
