@@ -313,7 +313,7 @@ func TestGonePackageIsNamedWithWhatIsThere(t *testing.T) {
 	if gone.Package != "a-1-r0" || !slices.Equal(gone.Now, []string{"2-r0"}) {
 		t.Errorf("%s is gone, there is %v; want a-1-r0, [2-r0]", gone.Package, gone.Now)
 	}
-	for _, way := range []string{"pyimg lock --update a", "pyimg mirror"} {
+	for _, way := range []string{"pyimg lock --update a", "pyimg bundle"} {
 		if !strings.Contains(err.Error(), way) {
 			t.Errorf("%q does not name the way on %q", err, way)
 		}

@@ -56,7 +56,7 @@ func (e *BaseError) Error() string {
 		return fmt.Sprintf("bundle %q is a delta to the bundle %s, and this is %s: bring them in the order in which they were made, or bring a whole one",
 			e.Bundle, e.Base, e.Found)
 	}
-	return fmt.Sprintf("bundle %q is a delta to the bundle %s and nothing without it: join them with \"pyimg mirror import %s DIR\", DIR holding the base",
+	return fmt.Sprintf("bundle %q is a delta to the bundle %s and nothing without it: join them with \"pyimg bundle import %s DIR\", DIR holding the base",
 		e.Bundle, e.Base, e.Bundle)
 }
 

@@ -48,7 +48,7 @@ func (b *Bundle) ReadSpec(ctx context.Context, name string) (spec.Spec, error) {
 }
 
 // Folder is a folder of the files that an image's spec takes, unpacked in a temporary place; fs.ErrNotExist where the
-// bundle has none. Closing it removes it. The error is a *FaultError where the files are none that "mirror create" packs, and
+// bundle has none. Closing it removes it. The error is a *FaultError where the files are none that "bundle create" packs, and
 // a *ReadError where they could not be read or written.
 func (b *Bundle) Folder(ctx context.Context, name string) (*hostfile.Folder, error) {
 	f, ok := b.File(manifest.FilesPath(name))

@@ -14,7 +14,7 @@ import (
 	"github.com/pyimg/pyimg/internal/redact"
 )
 
-// OpenURL opens a bundle that "pyimg mirror serve" serves at a URL, through from. Its files are fetched as they are opened.
+// OpenURL opens a bundle that "pyimg bundle serve" serves at a URL, through from. Its files are fetched as they are opened.
 func OpenURL(ctx context.Context, url string, from input.Opener) (*Bundle, error) {
 	url = strings.TrimRight(url, "/")
 	name := redact.URL(url)

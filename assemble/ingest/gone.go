@@ -27,7 +27,7 @@ func (e *GoneError) Error() string {
 		now = "versions there now: " + strings.Join(e.Now, ", ")
 	}
 	return fmt.Sprintf("%s is gone from its mirror (%s): %v; take what is there now with \"pyimg lock --update %s\", "+
-		"or keep what a lock needs with \"pyimg mirror create --lock\"", e.Package, now, e.Err, e.Name)
+		"or keep what a lock needs with \"pyimg bundle create --lock\"", e.Package, now, e.Err, e.Name)
 }
 
 func (e *GoneError) Unwrap() error { return e.Err }

@@ -25,7 +25,7 @@ func (p program) app() *cli.App {
 			p.verifyCommand(),
 			p.pushCommand(),
 			p.runtimeCommand(),
-			p.mirrorCommand(),
+			p.bundleCommand(),
 			p.cacheCommand(),
 			p.indexCommand(),
 			p.attachCommand(),

@@ -33,8 +33,8 @@ func sourceFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "keyring", Usage: "`DIR|FILE` trust a key, or the *.pub keys in a folder, and nothing else but the spec's keys"},
 		&cli.BoolFlag{Name: "allow-untrusted", Usage: "do not ask for signatures"},
 		&cli.BoolFlag{Name: "offline", Usage: "read files and directories only, ask no host"},
-		&cli.StringFlag{Name: "mirror", Usage: "`BUNDLE` take what this bundle of \"pyimg mirror create\" (a folder, a tar or a URL) has from there, spec and lock too where there are no others"},
-		&cli.StringFlag{Name: "mirror-id", Usage: "`ID` demand the bundle in --mirror that \"mirror create\" printed this of"},
+		&cli.StringFlag{Name: "bundle", Aliases: []string{"mirror"}, Usage: "`BUNDLE` take from this bundle (a folder, a tar or a URL) what it has; spec and lock too, where there are no others"},
+		&cli.StringFlag{Name: "bundle-id", Aliases: []string{"mirror-id"}, Usage: "`ID` demand that --bundle is the one that \"bundle create\" printed this of"},
 		cacheFlag(),
 		&cli.IntFlag{Name: "jobs", Usage: "`N` fetch and ingest so many packages at once, over all platforms", DefaultText: "twice the processors"},
 	}
@@ -46,7 +46,7 @@ func cacheFlag() cli.Flag {
 
 // applySourceFlags puts the command line's word over the spec's.
 func applySourceFlags(c *cli.Context, s *spec.Spec) error {
-	for _, name := range []string{"cache-dir", "mirror", "mirror-id", "spec", "allocator", "layers", "compression", "bytecode"} {
+	for _, name := range []string{"cache-dir", "bundle", "bundle-id", "spec", "allocator", "layers", "compression", "bytecode"} {
 		if c.IsSet(name) && c.String(name) == "" {
 			return exit.Usagef("--%s is given without a value; leave it out, or is a variable not set?", name)
 		}
@@ -178,8 +178,8 @@ func (p program) keyring(c *cli.Context, s spec.Spec, client input.Opener, store
 	named := c.StringSlice("keyring")
 	for i, path := range slices.Concat(named, s.KeyPaths()) {
 		err := ring.AddPath(path)
-		if errors.Is(err, fs.ErrNotExist) && i >= len(named) && c.String("mirror") != "" {
-			continue // a bundle has its spec's keys elsewhere: they count where --mirror-id or the lock vouches for them
+		if errors.Is(err, fs.ErrNotExist) && i >= len(named) && c.String("bundle") != "" {
+			continue // a bundle has its spec's keys elsewhere: they count where --bundle-id or the lock vouches for them
 		}
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, exit.WrongUse(err)
@@ -221,7 +221,7 @@ func alpineKey(ctx context.Context, k apk.AlpineKey, client input.Opener, store 
 	return b, nil
 }
 
-// openSpec reads the spec that is in force: the file given, else pyimg.yaml here, else that of --mirror, else the embedded one.
+// openSpec reads the spec that is in force: the file given, else pyimg.yaml here, else that of --bundle, else the embedded one.
 func openSpec(c *cli.Context, name string) (spec.Spec, error) {
 	if name != "" {
 		s, err := spec.Read(name)
@@ -230,7 +230,7 @@ func openSpec(c *cli.Context, name string) (spec.Spec, error) {
 			if !errors.Is(mirrorErr, fs.ErrNotExist) {
 				return s, mirrorErr
 			}
-			if c.String("mirror") != "" {
+			if c.String("bundle") != "" {
 				err = fmt.Errorf("%w; %w", err, mirrorErr)
 			}
 			if !errors.As(mirrorErr, new(*bundle.FaultError)) {

@@ -82,7 +82,7 @@ func (c connectedSide) pyimg(t testing.TB) command {
 // create makes the bundle of both locks.
 func (c connectedSide) create(t testing.TB, args ...string) string {
 	t.Helper()
-	args = append([]string{"mirror", "create", "--lock", "root.lock", "--lock", "python.lock", "--output", c.bundle, "--cache-dir", t.TempDir()}, args...)
+	args = append([]string{"bundle", "create", "--lock", "root.lock", "--lock", "python.lock", "--output", c.bundle, "--cache-dir", t.TempDir()}, args...)
 	return strings.TrimSpace(c.pyimg(t).must(t, args...))
 }
 
@@ -112,13 +112,13 @@ until grep -q 'listening on' "$1.log"; do
 	sleep 0.1
 done
 at=$(sed -n 's/.*listening on \(127[^" ]*\).*/\1/p' "$1.log")
-"$2" mirror verify bundle.tar --id "$3" --keyring "$4" >/dev/null
+"$2" bundle verify bundle.tar --id "$3" --keyring "$4" >/dev/null
 for name in root python; do
-	"$2" assemble $name.yaml --mirror bundle.tar --offline --cache-dir cache --push "$at/air/$name:gap"
+	"$2" assemble $name.yaml --bundle bundle.tar --offline --cache-dir cache --push "$at/air/$name:gap"
 done
-"$2" mirror import bundle.tar bundle --keyring "$4" >/dev/null
-"$2" assemble python.yaml --mirror bundle --offline --cache-dir cache2 --push "$at/air/again:gap"
-"$2" mirror serve bundle --addr 127.0.0.1:0 >served &
+"$2" bundle import bundle.tar bundle --keyring "$4" >/dev/null
+"$2" assemble python.yaml --bundle bundle --offline --cache-dir cache2 --push "$at/air/again:gap"
+"$2" bundle serve bundle --addr 127.0.0.1:0 >served &
 trap 'kill $registry $!' EXIT
 tries=0
 until grep -q /alpine/ served; do
@@ -126,7 +126,7 @@ until grep -q /alpine/ served; do
 	test $tries -lt 300
 	sleep 0.1
 done
-"$2" assemble python.yaml --mirror "$(head -n 1 served)" --cache-dir cache3 --push "$at/air/served:gap"`
+"$2" assemble python.yaml --bundle "$(head -n 1 served)" --cache-dir cache3 --push "$at/air/served:gap"`
 
 // TestAcrossTheAirGap carries one tar into a network without interfaces.
 func TestAcrossTheAirGap(t *testing.T) {
@@ -165,10 +165,10 @@ func TestAirGapAsksNoHost(t *testing.T) {
 		t.Fatalf("without the bundle it exits with %d and asks nobody: this test would show nothing", r.code)
 	}
 	for _, args := range [][]string{
-		{"mirror", "verify", c.bundle, "--keyring", s.testKeys()},
-		{"assemble", "python.yaml", "--mirror", c.bundle, "--offline", "--cache-dir", t.TempDir(), "--output", "oci:" + filepath.Join(t.TempDir(), "layout")},
-		{"assemble", "root.yaml", "--no-lock", "--mirror", c.bundle, "--offline", "--cache-dir", t.TempDir()},
-		{"mirror", "import", c.bundle, filepath.Join(t.TempDir(), "bundle"), "--keyring", s.testKeys()},
+		{"bundle", "verify", c.bundle, "--keyring", s.testKeys()},
+		{"assemble", "python.yaml", "--bundle", c.bundle, "--offline", "--cache-dir", t.TempDir(), "--output", "oci:" + filepath.Join(t.TempDir(), "layout")},
+		{"assemble", "root.yaml", "--no-lock", "--bundle", c.bundle, "--offline", "--cache-dir", t.TempDir()},
+		{"bundle", "import", c.bundle, filepath.Join(t.TempDir(), "bundle"), "--keyring", s.testKeys()},
 	} {
 		if r, asked := c.traced(t, args...); r.code != 0 || asked != "" {
 			t.Errorf("%q exits with %d and reaches out:\n%s%s", args, r.code, asked, r.stderr)
@@ -238,7 +238,7 @@ func TestMirrorSizesAreExact(t *testing.T) {
 }
 
 // TestRealApkInstallsFromABundle lets the apk of an image make a root of what
-// "mirror serve" serves.
+// "bundle serve" serves.
 func TestRealApkInstallsFromABundle(t *testing.T) {
 	t.Parallel()
 	s := needShared(t)
@@ -246,10 +246,10 @@ func TestRealApkInstallsFromABundle(t *testing.T) {
 	c := s.connected(t)
 	c.create(t)
 	layout := layoutDir(filepath.Join(openDir(t), "layout"))
-	c.pyimg(t).must(t, "assemble", "root.yaml", "--mirror", c.bundle, "--offline", "--cache-dir", t.TempDir(), "--output", layout.output())
+	c.pyimg(t).must(t, "assemble", "root.yaml", "--bundle", c.bundle, "--offline", "--cache-dir", t.TempDir(), "--output", layout.output())
 	p := twoPlatforms()[0]
 	needRunnable(t, p)
-	at := startDaemon(t, regexp.MustCompile(`^(http://127\.0\.0\.1:\d+)$`), os.Getenv(binaryVar), "mirror", "serve", c.bundle, "--addr", "127.0.0.1:0")
+	at := startDaemon(t, regexp.MustCompile(`^(http://127\.0\.0\.1:\d+)$`), os.Getenv(binaryVar), "bundle", "serve", c.bundle, "--addr", "127.0.0.1:0")
 	dir, _ := umociRoot(t, layout, p)
 	s.lendMirror(t, p, dir)
 	apk := func(args ...string) string {
@@ -278,9 +278,9 @@ func TestBundleMemory(t *testing.T) {
 	tar := filepath.Join(dir, "bundle.tar")
 	spec := writeFile(t, filepath.Join(dir, "pyimg.yaml"), fmt.Sprintf("alpine: {repositories: [%q], keys: [%q]}\nplatforms: [linux/amd64]\n", repository, key))
 	for _, args := range [][]string{
-		{"mirror", "create", spec, "--all", "--output", tar, "--split", "300MiB"},
-		{"mirror", "verify", tar, "--keyring", key},
-		{"mirror", "import", tar, filepath.Join(dir, "bundle"), "--keyring", key},
+		{"bundle", "create", spec, "--all", "--output", tar, "--split", "300MiB"},
+		{"bundle", "verify", tar, "--keyring", key},
+		{"bundle", "import", tar, filepath.Join(dir, "bundle"), "--keyring", key},
 	} {
 		forgetPeak(t)
 		r := pyimg(t).run(t, args...)
@@ -295,11 +295,11 @@ func TestBundleMemory(t *testing.T) {
 	servePeak(t, tar, mib/64)
 }
 
-// servePeak reads all of a bundle from "mirror serve", four files at once, and
+// servePeak reads all of a bundle from "bundle serve", four files at once, and
 // asks the kernel for the server's peak, see proc_pid_status(5).
 func servePeak(t *testing.T, tar string, packages int) {
 	pid := filepath.Join(t.TempDir(), "pid")
-	at := startDaemon(t, regexp.MustCompile(`^(http://127\.0\.0\.1:\d+/\S+)$`), "sh", "-c", `echo $$ >"$2"; exec "$0" mirror serve "$1" --addr 127.0.0.1:0`,
+	at := startDaemon(t, regexp.MustCompile(`^(http://127\.0\.0\.1:\d+/\S+)$`), "sh", "-c", `echo $$ >"$2"; exec "$0" bundle serve "$1" --addr 127.0.0.1:0`,
 		os.Getenv(binaryVar), tar, pid)
 	var g errgroup.Group
 	g.SetLimit(4)
@@ -332,9 +332,9 @@ func servePeak(t *testing.T, tar string, packages int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("mirror serve: peak RSS %.1f MiB", float64(peak)/(1<<10))
+	t.Logf("bundle serve: peak RSS %.1f MiB", float64(peak)/(1<<10))
 	if peak<<10 >= maxPeak {
-		t.Errorf("mirror serve: peak RSS %d KiB, want less than %d", peak, maxPeak>>10)
+		t.Errorf("bundle serve: peak RSS %d KiB, want less than %d", peak, maxPeak>>10)
 	}
 }
 

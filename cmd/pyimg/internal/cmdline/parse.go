@@ -121,8 +121,10 @@ func noCommand(app *cli.App, arg string) error {
 	var commands, subs []string
 	paths := map[string]string{} // the first command of that name
 	for _, c := range app.Commands {
-		commands = append(commands, c.Name)
-		paths[c.Name] = c.Name
+		for _, name := range c.Names() {
+			commands = append(commands, name)
+			paths[name] = c.Name
+		}
 		for _, sub := range c.Subcommands {
 			if subs = append(subs, sub.Name); paths[sub.Name] == "" {
 				paths[sub.Name] = c.Name + " " + sub.Name

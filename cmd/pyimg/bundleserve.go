@@ -15,27 +15,27 @@ import (
 	"github.com/pyimg/pyimg/internal/termtext"
 )
 
-func (p program) mirrorServeCommand() *cli.Command {
+func (p program) bundleServeCommand() *cli.Command {
 	return cmdline.Command(&cli.Command{
 		Name:      "serve",
 		Usage:     "serve a bundle over http, to apk and to pyimg",
 		ArgsUsage: "BUNDLE",
 		Description: "Prints where it serves, then the repositories, a line each, and serves until it is interrupted. Logs each request to\n" +
 			"stderr. Indexes are Alpine's own and list more than a bundle holds: the rest is not found. Plain http will do, since clients hold packages against signatures.\n\n" +
-			"Example: pyimg mirror serve bundle.tar --addr 0.0.0.0:8080\n" +
+			"Example: pyimg bundle serve bundle.tar --addr 0.0.0.0:8080\n" +
 			"         apk --repository http://HOST:8080/alpine/v3.24/main add busybox",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "addr", Value: "127.0.0.1:8080", Usage: "`HOST:PORT` listen there; port 0 is any that is free"},
 			&cli.StringFlag{Name: "base", Usage: "`OLD` the bundle that a delta was made since"},
 			&cli.BoolFlag{Name: "json", Usage: "print where it serves, and log requests, as JSON: an object a line"},
 		},
-		Action: p.mirrorServe,
+		Action: p.bundleServe,
 	})
 }
 
-func (p program) mirrorServe(c *cli.Context) error {
+func (p program) bundleServe(c *cli.Context) error {
 	if c.NArg() != 1 {
-		return exit.Usagef("mirror serve takes one bundle, found %s", termtext.Count(c.NArg(), "argument"))
+		return exit.Usagef("bundle serve takes one bundle, found %s", termtext.Count(c.NArg(), "argument"))
 	}
 	b, err := openComplete(c)
 	if err != nil {

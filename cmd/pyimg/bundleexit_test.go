@@ -43,7 +43,7 @@ func filesBundle(t *testing.T) (dir, keys string) {
 	cache := t.TempDir()
 	for _, args := range [][]string{
 		{"lock", spec, "--lock", filepath.Join(at, "pyimg.lock"), "--cache-dir", cache},
-		{"mirror", "create", "--lock", filepath.Join(at, "pyimg.lock"), "--output", output, "--cache-dir", cache},
+		{"bundle", "create", "--lock", filepath.Join(at, "pyimg.lock"), "--output", output, "--cache-dir", cache},
 	} {
 		cmd, _, stderr := process(t, nil, args...)
 		if err := cmd.Run(); err != nil {
@@ -89,8 +89,8 @@ func reseal(t *testing.T, dir, path string, data []byte) {
 	}
 }
 
-// TestMirrorExitCodes tells a bundle that is no good from a server or a machine that is not.
-func TestMirrorExitCodes(t *testing.T) {
+// TestBundleExitCodes tells a bundle that is no good from a server or a machine that is not.
+func TestBundleExitCodes(t *testing.T) {
 	t.Parallel()
 	good, keys := filesBundle(t)
 	files := manifest.FilesPath("pyimg")
@@ -134,7 +134,7 @@ func TestMirrorExitCodes(t *testing.T) {
 		env    []string
 		code   exit.Code
 		want   string
-		verify bool // also for "mirror verify"
+		verify bool // also for "bundle verify"
 	}{
 		{"a server that refuses", server.URL + "/refuses", nil, exit.Network, "400", false},
 		{"a server that lacks files", server.URL + "/lacks", nil, exit.Unverified, "its server has it not", false},
@@ -146,9 +146,9 @@ func TestMirrorExitCodes(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			runs := [][]string{{"assemble", "--mirror", c.bundle}}
+			runs := [][]string{{"assemble", "--bundle", c.bundle}}
 			if c.verify {
-				runs = append(runs, []string{"mirror", "verify", c.bundle, "--keyring", keys})
+				runs = append(runs, []string{"bundle", "verify", c.bundle, "--keyring", keys})
 			}
 			for _, args := range runs {
 				cmd, _, stderr := process(t, c.env, args...)

@@ -31,7 +31,7 @@ func keyringFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "keyring", Usage: "`DIR|FILE` trust a key, or the *.pub keys in a folder, in addition to Alpine's own"},
 		&cli.BoolFlag{Name: "allow-untrusted", Usage: "do not ask for signatures"},
 		&cli.StringFlag{Name: "base", Usage: "`OLD` the bundle that a delta was made since"},
-		&cli.StringFlag{Name: "id", Usage: "`ID` demand the bundle that \"mirror create\" printed this of"},
+		&cli.StringFlag{Name: "id", Usage: "`ID` demand that the bundle is the one that \"bundle create\" printed this of"},
 	}
 }
 
@@ -88,7 +88,7 @@ func bundleKeyring(c *cli.Context, b *bundle.Bundle) (*apk.Keyring, error) {
 	return ring, b.AddKeys(c.Context, ring)
 }
 
-func (p program) mirrorVerifyCommand() *cli.Command {
+func (p program) bundleVerifyCommand() *cli.Command {
 	return cmdline.Command(&cli.Command{
 		Name:      "verify",
 		Usage:     "prove that a bundle is whole and genuine, and ask no host",
@@ -97,17 +97,17 @@ func (p program) mirrorVerifyCommand() *cli.Command {
 			"Alpine's keys, which pyimg knows by fingerprint, or those of --keyring; packages against their index; all that the lock\n" +
 			"needs. Nobody signs spec, lock and runtimes: carry the ID another way and give it with --id. The keys that the\n" +
 			"spec names count then, too.\n\n" +
-			"Example: pyimg mirror verify bundle.tar --id sha256:...\n" +
-			"         pyimg mirror verify update.tar --base bundle/ --keyring ./keys",
+			"Example: pyimg bundle verify bundle.tar --id sha256:...\n" +
+			"         pyimg bundle verify update.tar --base bundle/ --keyring ./keys",
 		Flags: append(keyringFlags(),
 			jsonFlag()),
-		Action: p.mirrorVerify,
+		Action: p.bundleVerify,
 	})
 }
 
-func (p program) mirrorVerify(c *cli.Context) error {
+func (p program) bundleVerify(c *cli.Context) error {
 	if c.NArg() != 1 {
-		return exit.Usagef("mirror verify takes one bundle, found %s", termtext.Count(c.NArg(), "argument"))
+		return exit.Usagef("bundle verify takes one bundle, found %s", termtext.Count(c.NArg(), "argument"))
 	}
 	b, err := openComplete(c)
 	if err != nil {
@@ -134,28 +134,28 @@ func (p program) mirrorVerify(c *cli.Context) error {
 	return nil
 }
 
-func (p program) mirrorImportCommand() *cli.Command {
+func (p program) bundleImportCommand() *cli.Command {
 	return cmdline.Command(&cli.Command{
 		Name:      "import",
 		Usage:     "write a bundle into a folder, a delta over its base, or its image into a registry",
 		ArgsUsage: "BUNDLE [DIR]",
 		Description: "Verifies first. A delta needs its base in DIR, and makes the whole of it there. With --push the image that the lock\n" +
 			"promises is made from the bundle alone and pushed. Prints the ID of the bundle in DIR, and REF@DIGEST for each --push.\n\n" +
-			"Example: pyimg mirror import bundle.tar ./bundle\n" +
-			"         pyimg mirror import update.tar ./bundle\n" +
-			"         pyimg mirror import ./bundle --push registry.local/team/python:3.13",
+			"Example: pyimg bundle import bundle.tar ./bundle\n" +
+			"         pyimg bundle import update.tar ./bundle\n" +
+			"         pyimg bundle import ./bundle --push registry.local/team/python:3.13",
 		Flags: append(append(keyringFlags(), registryFlags()...),
 			&cli.StringSliceFlag{Name: "push", Usage: "`REF` push the image of the bundle's lock to this reference in a registry"},
 			&cli.StringFlag{Name: "push-images", Usage: "`REGISTRY[/PREFIX]` push the bundle's images there, under their own names and tags, or digests"},
 			cacheFlag(), jsonFlag()),
-		Action: p.mirrorImport,
+		Action: p.bundleImport,
 	})
 }
 
-func (p program) mirrorImport(c *cli.Context) error {
+func (p program) bundleImport(c *cli.Context) error {
 	dir, refs := c.Args().Get(1), c.StringSlice("push")
 	if c.NArg() < 1 || c.NArg() > 2 || dir == "" && len(refs) == 0 && c.String("push-images") == "" {
-		return exit.Usagef("mirror import takes a bundle, and a folder or --push REF; see \"pyimg mirror import --help\"")
+		return exit.Usagef("bundle import takes a bundle, and a folder or --push REF; see \"pyimg bundle import --help\"")
 	}
 	if err := p.readLogin(c); err != nil {
 		return err
@@ -208,7 +208,7 @@ func (p program) pushImages(c *cli.Context, b *bundle.Bundle, to string) error {
 		return true
 	})
 	if len(refs) == 0 {
-		return exit.Usagef("the bundle %s holds no base images; \"mirror create --image REF\" brings some along", b.Path)
+		return exit.Usagef("the bundle %s holds no base images; \"bundle create --image REF\" brings some along", b.Path)
 	}
 	if err := verifyBundle(c, b); err != nil {
 		return err
@@ -301,7 +301,7 @@ func (p program) pushBundle(c *cli.Context, b *bundle.Bundle, refs []string) err
 		return err
 	}
 	if len(b.Images()) != 1 {
-		return exit.Usagef("the bundle %s holds %d locks, so it does not say which image to push; pyimg assemble SPEC --mirror %[1]s --offline --push %[3]s makes the one that SPEC names",
+		return exit.Usagef("the bundle %s holds %d locks, so it does not say which image to push; pyimg assemble SPEC --bundle %[1]s --offline --push %[3]s makes the one that SPEC names",
 			b.Path, len(b.Images()), refs[0])
 	}
 	name := b.Images()[0]
@@ -311,7 +311,7 @@ func (p program) pushBundle(c *cli.Context, b *bundle.Bundle, refs []string) err
 	}
 	s, err := b.ReadSpec(c.Context, name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return exit.Usagef("%w; with the spec: pyimg assemble %s --mirror %s --offline --push %s", err, manifest.SpecPath(name), b.Path, refs[0])
+		return exit.Usagef("%w; with the spec: pyimg assemble %s --bundle %s --offline --push %s", err, manifest.SpecPath(name), b.Path, refs[0])
 	}
 	if err != nil {
 		return err

@@ -72,7 +72,7 @@ type bundled struct {
 	next   input.Images
 }
 
-// mirroredImages are those of the bundle of --mirror for a spec, if there is one and it holds any, and of next.
+// mirroredImages are those of the bundle of --bundle for a spec, if there is one and it holds any, and of next.
 func mirroredImages(b *bundle.Bundle, s spec.Spec, next input.Images) input.Images {
 	if b == nil {
 		return next

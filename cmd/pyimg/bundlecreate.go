@@ -30,12 +30,15 @@ import (
 	"github.com/pyimg/pyimg/push/oci"
 )
 
-func (p program) mirrorCommand() *cli.Command {
-	return cmdline.Group("mirror", "carry all that an image is made of across an air gap",
-		p.mirrorCreateCommand(), p.mirrorVerifyCommand(), p.mirrorServeCommand(), p.mirrorImportCommand())
+func (p program) bundleCommand() *cli.Command {
+	c := cmdline.Group("bundle", "carry all that an image is made of across an air gap",
+		p.bundleCreateCommand(), p.bundleVerifyCommand(), p.bundleServeCommand(), p.bundleImportCommand())
+	c.Aliases = []string{"mirror"} // its name until a mirror was Alpine's alone
+	c.Description = "\"pyimg mirror\" is another name for it, and --mirror and --mirror-id for --bundle\nand --bundle-id."
+	return c
 }
 
-func (p program) mirrorCreateCommand() *cli.Command {
+func (p program) bundleCreateCommand() *cli.Command {
 	flags := append(sourceFlags(), imageFlags()...)
 	return cmdline.Command(&cli.Command{
 		Name:      "create",
@@ -44,9 +47,9 @@ func (p program) mirrorCreateCommand() *cli.Command {
 		Description: "Packages have the places that they have on Alpine's mirrors, below their own signed indexes; keys, runtimes, spec and lock come with them. Says beforehand\n" +
 			"how large the bundle will be, takes what the cache has, and goes on where it was interrupted. Prints the bundle's ID.\n" +
 			"Without a lock, --package or --all say what is to be in it; SPEC says where packages come from.\n\n" +
-			"Example: pyimg mirror create --lock pyimg.lock --output bundle.tar\n" +
-			"         pyimg mirror create --lock pyimg.lock --since bundle.tar --output update.tar     # what has changed\n" +
-			"         pyimg mirror create --package busybox --package python3 --output bundle/",
+			"Example: pyimg bundle create --lock pyimg.lock --output bundle.tar\n" +
+			"         pyimg bundle create --lock pyimg.lock --since bundle.tar --output update.tar     # what has changed\n" +
+			"         pyimg bundle create --package busybox --package python3 --output bundle/",
 		Flags: append(append(flags, registryFlags()...),
 			&cli.StringSliceFlag{Name: "lock", Usage: "`FILE` a lock, with its spec next to it (default: the spec's name with .lock)"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "`DIR|TAR` write the bundle to a folder, to a file that ends in .tar, or as a tar to stdout: -"},
@@ -56,18 +59,18 @@ func (p program) mirrorCreateCommand() *cli.Command {
 			&cli.StringFlag{Name: "split", Usage: "`SIZE` cut the tar into parts, such as 4GiB or 700MB"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "say how large the bundle would be, and do nothing else"},
 			jsonFlag()),
-		Action: p.mirrorCreate,
+		Action: p.bundleCreate,
 	})
 }
 
 func jsonFlag() cli.Flag { return &cli.BoolFlag{Name: "json", Usage: "print the result as JSON"} }
 
-func (p program) mirrorCreate(c *cli.Context) error {
-	o, err := mirrorOptions(c)
+func (p program) bundleCreate(c *cli.Context) error {
+	o, err := bundleOptions(c)
 	if err != nil {
 		return err
 	}
-	removeFiles, err := p.mirrorOutput(c, &o)
+	removeFiles, err := p.bundleOutput(c, &o)
 	if err != nil {
 		return err
 	}
@@ -75,7 +78,7 @@ func (p program) mirrorCreate(c *cli.Context) error {
 	if !o.DryRun {
 		p.Stdout = p.resultWriter(c)
 	}
-	specs, err := mirrorSpecs(c)
+	specs, err := bundleSpecs(c)
 	if err != nil {
 		return err
 	}
@@ -90,7 +93,7 @@ func (p program) mirrorCreate(c *cli.Context) error {
 	}
 	client, ok := src.Fetch.(create.Client)
 	if !ok {
-		return exit.Usagef("mirror create makes a bundle of what mirrors have, not of another bundle; \"pyimg mirror import\" copies one")
+		return exit.Usagef("bundle create makes a bundle of what mirrors have, not of another bundle; \"pyimg bundle import\" copies one")
 	}
 	for _, s := range specs[1:] { // their keys count too
 		for _, key := range s.spec.KeyPaths() {
@@ -103,7 +106,7 @@ func (p program) mirrorCreate(c *cli.Context) error {
 	if !src.AllowUntrusted {
 		o.Keyring = src.Keyring
 	}
-	if err := p.mirrorInputs(c, specs, src, &o); err != nil {
+	if err := p.bundleInputs(c, specs, src, &o); err != nil {
 		return err
 	}
 	if err := p.baseImages(c, &o); err != nil {
@@ -117,14 +120,14 @@ func (p program) mirrorCreate(c *cli.Context) error {
 
 const leastPart = 1 << 10 // bytes of a part of a tar
 
-// mirrorOptions are the flags that say how the bundle is written.
-func mirrorOptions(c *cli.Context) (create.Options, error) {
+// bundleOptions are the flags that say how the bundle is written.
+func bundleOptions(c *cli.Context) (create.Options, error) {
 	o := create.Options{Output: c.String("output"), All: c.Bool("all"), DryRun: c.Bool("dry-run")}
 	if o.Output == "" {
-		return o, exit.Usagef("mirror create needs --output DIR or FILE.tar")
+		return o, exit.Usagef("bundle create needs --output DIR or FILE.tar")
 	}
 	var err error
-	if o.Output, o.Tar, err = mirrorTarget(o.Output); err != nil {
+	if o.Output, o.Tar, err = bundleTarget(o.Output); err != nil {
 		return o, err
 	}
 	if v := c.String("split"); v != "" {
@@ -146,8 +149,8 @@ func mirrorOptions(c *cli.Context) (create.Options, error) {
 	return o, nil
 }
 
-// mirrorTarget is where an output leads to, and whether that is to be a tar. A link stays, and so does a pipe or a device.
-func mirrorTarget(output string) (target string, tar bool, err error) {
+// bundleTarget is where an output leads to, and whether that is to be a tar. A link stays, and so does a pipe or a device.
+func bundleTarget(output string) (target string, tar bool, err error) {
 	if output == console.Dash {
 		return output, true, nil
 	}
@@ -163,9 +166,9 @@ func isFolder(name string) bool {
 	return err == nil && info.IsDir()
 }
 
-// mirrorOutput has a tar for stdout, a pipe or a device written there; its files come together in a temporary folder, which
+// bundleOutput has a tar for stdout, a pipe or a device written there; its files come together in a temporary folder, which
 // done removes.
-func (p program) mirrorOutput(c *cli.Context, o *create.Options) (done func(), err error) {
+func (p program) bundleOutput(c *cli.Context, o *create.Options) (done func(), err error) {
 	name := o.Output
 	special := name == console.Dash
 	if !special && o.Tar && !isFolder(name) {
@@ -181,7 +184,7 @@ func (p program) mirrorOutput(c *cli.Context, o *create.Options) (done func(), e
 	case console.OnStdout(name) && p.ResultTerminal && !o.DryRun:
 		return nil, exit.Usagef("--output %q: stdout is a terminal, and a tar is not for reading; pipe it into a program, or name a file", name)
 	}
-	dir, err := os.MkdirTemp("", "pyimg-mirror-")
+	dir, err := os.MkdirTemp("", "pyimg-bundle-")
 	if err != nil {
 		return nil, err
 	}
@@ -214,7 +217,7 @@ func oldManifest(name string) (*manifest.Manifest, error) {
 // openBundle opens a bundle that an argument names.
 func openBundle(name string) (*bundle.Bundle, error) {
 	if spec.IsURL(name) {
-		return nil, exit.Usagef("opening bundle %q: expected a folder or a tar; a bundle that is served is for \"pyimg assemble --mirror URL\", lock and resolve", redact.URL(name))
+		return nil, exit.Usagef("opening bundle %q: expected a folder or a tar; a bundle that is served is for \"pyimg assemble --bundle URL\", lock and resolve", redact.URL(name))
 	}
 	b, err := bundle.Open(name)
 	if errors.Is(err, fs.ErrNotExist) && !errors.As(err, new(*bundle.FaultError)) {
@@ -229,8 +232,8 @@ type lockedSpec struct {
 	file string
 }
 
-// mirrorSpecs are the spec in force, or those that lie beside the locks.
-func mirrorSpecs(c *cli.Context) ([]lockedSpec, error) {
+// bundleSpecs are the spec in force, or those that lie beside the locks.
+func bundleSpecs(c *cli.Context) ([]lockedSpec, error) {
 	locks := c.StringSlice("lock")
 	if len(locks) == 0 {
 		s, err := assembleSpec(c)
@@ -257,8 +260,8 @@ func mirrorSpecs(c *cli.Context) ([]lockedSpec, error) {
 	return specs, nil
 }
 
-// mirrorInputs fills in what is to be in the bundle: what the locks name, what the packages come to, or everything.
-func (p program) mirrorInputs(c *cli.Context, specs []lockedSpec, src input.Access, o *create.Options) (err error) {
+// bundleInputs fills in what is to be in the bundle: what the locks name, what the packages come to, or everything.
+func (p program) bundleInputs(c *cli.Context, specs []lockedSpec, src input.Access, o *create.Options) (err error) {
 	packages, locks := c.StringSlice("package"), c.StringSlice("lock")
 	switch {
 	case o.All && (len(packages) > 0 || len(locks) > 0):

@@ -38,8 +38,8 @@ func process(t *testing.T, env []string, args ...string) (cmd *exec.Cmd, stdout,
 	return cmd, stdout, stderr
 }
 
-// TestMirrorCreateKilled kills pyimg without a warning while it fetches, and runs it again.
-func TestMirrorCreateKilled(t *testing.T) {
+// TestBundleCreateKilled kills pyimg without a warning while it fetches, and runs it again.
+func TestBundleCreateKilled(t *testing.T) {
 	t.Parallel()
 	mirror, err := fixture.Alpine("x86_64", "aarch64")
 	if err != nil {
@@ -57,7 +57,7 @@ func TestMirrorCreateKilled(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	args := []string{"mirror", "create", spec, "--all", "--output", output, "--keyring", keyFile, "--jobs", "2", "--progress", "quiet"}
+	args := []string{"bundle", "create", spec, "--all", "--output", output, "--keyring", keyFile, "--jobs", "2", "--progress", "quiet"}
 
 	// One package stalls after some bytes, all others come: pyimg is killed when nothing moves any more.
 	const stalled, some = "x86_64/libcrypto3", 100_000
@@ -199,13 +199,13 @@ func TestNobodyElseIsAsked(t *testing.T) {
 	}{
 		{"somewhere else", []string{"assemble", spec, "--repository", "http://elsewhere.invalid/main"}, exit.Auth, true}, // shows that the witness sees it
 		{"offline", []string{"assemble", spec, "--offline"}, exit.Network, false},
-		{"offline, keys of Alpine's", []string{"mirror", "create", spec, "--all", "--offline", "--output", filepath.Join(dir, "no")}, exit.Network, false},
+		{"offline, keys of Alpine's", []string{"bundle", "create", spec, "--all", "--offline", "--output", filepath.Join(dir, "no")}, exit.Network, false},
 		{"assemble", with([]string{"assemble", spec}, given, runtime), exit.Done, false},
 		{"lock", with([]string{"lock", spec}, given, runtime), exit.Done, false},
 		{"resolve", with([]string{"resolve", "--spec", spec, "busybox"}, given), exit.Done, false},
-		{"mirror create", with([]string{"mirror", "create", spec, "--output", bundle}, given, runtime), exit.Done, false},
-		{"mirror verify", []string{"mirror", "verify", bundle, "--keyring", filepath.Join(dir, "keys")}, exit.Done, false},
-		{"assemble from it", with([]string{"assemble", spec, "--mirror", bundle, "--offline"}, given, runtime), exit.Done, false},
+		{"bundle create", with([]string{"bundle", "create", spec, "--output", bundle}, given, runtime), exit.Done, false},
+		{"bundle verify", []string{"bundle", "verify", bundle, "--keyring", filepath.Join(dir, "keys")}, exit.Done, false},
+		{"assemble from it", with([]string{"assemble", spec, "--bundle", bundle, "--offline"}, given, runtime), exit.Done, false},
 		{"resolve without keys", []string{"resolve", "--repository", url + "/v3.20/main", "--platform", "linux/amd64", "busybox"}, exit.Unverified, false},
 	} {
 		code, stderr := run(c.args...)
@@ -219,8 +219,8 @@ func TestNobodyElseIsAsked(t *testing.T) {
 	}
 }
 
-// TestMirrorServeStops serves until it is asked to stop, and lets a transfer end that runs then.
-func TestMirrorServeStops(t *testing.T) {
+// TestBundleServeStops serves until it is asked to stop, and lets a transfer end that runs then.
+func TestBundleServeStops(t *testing.T) {
 	t.Parallel()
 	mirror, err := fixture.Alpine("x86_64")
 	if err != nil {
@@ -231,12 +231,12 @@ func TestMirrorServeStops(t *testing.T) {
 		t.Fatal(err)
 	}
 	bundle := filepath.Join(dir, "b")
-	create, _, stderr := process(t, nil, "mirror", "create", "--all", "--platform", "linux/amd64", "--repository", filepath.Join(dir, "v3.20", "main"),
+	create, _, stderr := process(t, nil, "bundle", "create", "--all", "--platform", "linux/amd64", "--repository", filepath.Join(dir, "v3.20", "main"),
 		"--keyring", filepath.Join(dir, "keys"), "--output", bundle)
 	if err := create.Run(); err != nil {
 		t.Fatalf("%v\n%s", err, stderr)
 	}
-	serve, _, log := process(t, nil, "mirror", "serve", bundle, "--addr", "127.0.0.1:0", "--json")
+	serve, _, log := process(t, nil, "bundle", "serve", bundle, "--addr", "127.0.0.1:0", "--json")
 	serve.Stdout = nil
 	out, err := serve.StdoutPipe()
 	if err != nil {
@@ -256,7 +256,7 @@ func TestMirrorServeStops(t *testing.T) {
 	if want := at + "/alpine/v3.20/main"; !slices.Equal(said.Repositories, []string{want}) {
 		t.Errorf("it serves %q, want %q", said.Repositories, want)
 	}
-	resolve, stdout, stderr := process(t, nil, "resolve", "--mirror", at, "--platform", "linux/amd64", "--repository", filepath.Join(dir, "v3.20", "main"),
+	resolve, stdout, stderr := process(t, nil, "resolve", "--bundle", at, "--platform", "linux/amd64", "--repository", filepath.Join(dir, "v3.20", "main"),
 		"--keyring", filepath.Join(dir, "keys"), "busybox-binsh")
 	if err := os.RemoveAll(filepath.Join(dir, "v3.20")); err != nil {
 		t.Fatal(err)

@@ -24,17 +24,17 @@ import (
 	"github.com/pyimg/pyimg/layers/hostfile"
 )
 
-// mirrorOf opens the bundle that --mirror names, if it is that of --mirror-id; nil without the flag.
+// mirrorOf opens the bundle that --bundle names, if it is that of --bundle-id; nil without the flag.
 func mirrorOf(c *cli.Context) (*bundle.Bundle, error) {
-	if c.String("mirror") == "" {
-		if c.IsSet("mirror-id") {
-			return nil, exit.Usagef("--mirror-id is of the bundle that --mirror names, and it names none")
+	if c.String("bundle") == "" {
+		if c.IsSet("bundle-id") {
+			return nil, exit.Usagef("--bundle-id is of the bundle that --bundle names, and it names none")
 		}
 		return nil, nil
 	}
 	var b *bundle.Bundle
 	var err error
-	if name := c.String("mirror"); spec.IsURL(name) {
+	if name := c.String("bundle"); spec.IsURL(name) {
 		client := &fetch.Client{Offline: c.Bool("offline"), Notice: console.Console{Stderr: c.App.ErrWriter}.Notice(c.String("progress")), Credentials: fetch.Environment(os.Getenv, name)}
 		b, err = bundle.OpenURL(c.Context, name, client)
 	} else {
@@ -45,8 +45,8 @@ func mirrorOf(c *cli.Context) (*bundle.Bundle, error) {
 	}
 	err = b.Complete()
 	if err == nil {
-		err = checkID(b, c.String("mirror-id"))
-		b.Vouched = err == nil && c.String("mirror-id") != ""
+		err = checkID(b, c.String("bundle-id"))
+		b.Vouched = err == nil && c.String("bundle-id") != ""
 	}
 	if err != nil {
 		return nil, errors.Join(err, b.Close())
@@ -54,7 +54,7 @@ func mirrorOf(c *cli.Context) (*bundle.Bundle, error) {
 	return b, nil
 }
 
-// mirrored has src take what a spec names out of the bundle of --mirror, and what that has not from where it took it
+// mirrored has src take what a spec names out of the bundle of --bundle, and what that has not from where it took it
 // before. b is nil without a bundle. The caller calls done when the build is over.
 func mirrored(c *cli.Context, s spec.Spec, src *input.Access) (b *bundle.Bundle, done func(), err error) {
 	b, err = mirrorOf(c)
@@ -65,7 +65,7 @@ func mirrored(c *cli.Context, s spec.Spec, src *input.Access) (b *bundle.Bundle,
 	return b, func() { _ = b.Close() }, nil // it was only read
 }
 
-// mirrorsSpec is the spec of that file name in the bundle of --mirror, or its only one where no name is given;
+// mirrorsSpec is the spec of that file name in the bundle of --bundle, or its only one where no name is given;
 // fs.ErrNotExist where there is none.
 func mirrorsSpec(c *cli.Context, name string) (spec.Spec, error) {
 	b, err := mirrorOf(c)
@@ -88,7 +88,7 @@ func mirrorsSpec(c *cli.Context, name string) (spec.Spec, error) {
 	return s, err
 }
 
-// mirrorsFolder is what that image's spec takes of its folder, out of the bundle of --mirror.
+// mirrorsFolder is what that image's spec takes of its folder, out of the bundle of --bundle.
 func mirrorsFolder(ctx context.Context, c *cli.Context, name string) (*hostfile.Folder, error) {
 	b, err := mirrorOf(c)
 	if err != nil {
@@ -112,7 +112,7 @@ func imageIn(b *bundle.Bundle, spec string) (string, error) {
 	return "", exit.Usagef("the bundle %s has the specs %s; name one", b.Path, strings.Join(images, ".yaml, ")+".yaml")
 }
 
-// mirrorsLock is the lock of the spec in the bundle of --mirror, where there is none at its usual place. without is the
+// mirrorsLock is the lock of the spec in the bundle of --bundle, where there is none at its usual place. without is the
 // error that stands where there is none there either.
 func mirrorsLock(c *cli.Context, file string, without error) (lock.Lock, string, error) {
 	b, err := mirrorOf(c)
@@ -134,7 +134,7 @@ func mirrorsLock(c *cli.Context, file string, without error) (lock.Lock, string,
 	return lock, b.Path + "/" + manifest.LockPath(name), err
 }
 
-// mirrorsFault is what it says of the bundle of --mirror that a lock does not fit the files of its spec: all of it comes from
+// mirrorsFault is what it says of the bundle of --bundle that a lock does not fit the files of its spec: all of it comes from
 // there where none lies here.
 func mirrorsFault(c *cli.Context, s spec.Spec, file string, err error) error {
 	if err == nil || s.Folder == nil || file == lockFile(c) || c.Err() != nil ||
