@@ -18,7 +18,7 @@ func ExampleWriteLayout() {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	image, err := oci.Wrap(empty.Image)
 	if err != nil {
 		fmt.Println(err)

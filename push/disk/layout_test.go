@@ -347,15 +347,3 @@ func TestDamagedLayer(t *testing.T) {
 		t.Errorf("reading the layer: %v, want a MismatchError", err)
 	}
 }
-
-func names(t *testing.T, dir string) []string {
-	t.Helper()
-	paths, err := filepath.Glob(filepath.Join(dir, "blobs/sha256/*"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, p := range paths {
-		paths[i] = filepath.Base(p)
-	}
-	return paths
-}
