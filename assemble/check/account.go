@@ -10,19 +10,10 @@ import (
 	"github.com/pyimg/pyimg/layers/tree"
 )
 
-// An account is whom a container runs as.
-type account struct {
-	uid    int
-	groups []int
-	name   string // "" for a number that /etc/passwd does not have
-	home   string
-	known  bool // uid is what the configuration means
-}
-
 // A record is a line of passwd(5), group(5) or shadow(5).
 type record []string
 
-func (c *checker) records(at string, fields int) (rs []record, bad []string) {
+func (c *facts) records(at string, fields int) (rs []record, bad []string) {
 	n, err := c.Tree.Lookup(at)
 	if err != nil || n.Entry.Kept == nil {
 		return nil, nil
@@ -53,7 +44,7 @@ func taken(id int64) bool { return id >= 0 && id <= maxRuntimeID }
 
 // readUser finds out whom a setting such as image.user means: USER or UID, and perhaps :GROUP or :GID (image-spec,
 // config.md).
-func (c *checker) readUser(setting string) account {
+func (c *facts) readUser(setting string) account {
 	user, group, _ := strings.Cut(setting, ":")
 	hasGroup := group != ""
 	a := account{home: "/", known: true}

@@ -24,17 +24,21 @@ type wants struct {
 	unmet   map[want][]*object // and the programs whose start that ends
 	names   map[string]bool    // that programs have loaded
 	origins map[string]bool    // folders that programs' own rpaths name: dlopen(3) searches them, too
+	loaded  map[*object]bool   // by some program at its start
+
+	started   map[string]bool // paths of programs that the image's command starts
+	preloaded map[string]bool // paths of libraries that LD_PRELOAD names
 }
 
 // closure checks each ELF file: its machine, its C library, its loader and the libraries that it needs, as the loader of
 // the program would search them.
-func (c *checker) closure() {
-	w := wants{map[want]bool{}, map[want][]*object{}, map[string]bool{}, map[string]bool{}}
+func (c *checker) closure(leads trail, preloaded map[string]bool) {
+	w := wants{map[want]bool{}, map[want][]*object{}, map[string]bool{}, map[string]bool{}, map[*object]bool{}, leads.started, preloaded}
 	var programs, libraries []*object
 	for _, at := range slices.Sorted(maps.Keys(c.objects)) {
 		o := c.objects[at]
 		switch {
-		case !c.usable(o):
+		case !c.usable(o, w.started[o.at]):
 		case o.Interp != "":
 			programs = append(programs, o)
 		case o.Dynamic && o.Type == elf.ET_DYN:
@@ -44,7 +48,7 @@ func (c *checker) closure() {
 	byInterp := map[string]rules{}
 	for _, o := range programs {
 		if _, err := c.Tree.Lookup(o.Interp); err != nil {
-			c.noLoader(o, err)
+			c.noLoader(o, w.started[o.at], err)
 			continue
 		}
 		r, ok := byInterp[o.Interp]
@@ -56,7 +60,7 @@ func (c *checker) closure() {
 		w.simulate(r, o, o)
 	}
 	for _, o := range libraries {
-		if !o.loaded {
+		if !w.loaded[o] {
 			r := byInterp[""]
 			if r.c == nil {
 				r = c.rules("")
@@ -70,12 +74,12 @@ func (c *checker) closure() {
 }
 
 // usable checks what needs no search: an object that is not for this image has no libraries to look for.
-func (c *checker) usable(o *object) bool {
+func (c *checker) usable(o *object, started bool) bool {
 	at := "/" + o.at
 	if o.Type == elf.ET_REL || o.Type == elf.ET_CORE || strings.HasSuffix(o.at, ".debug") || strings.HasPrefix(o.at, "usr/lib/debug/") {
 		return false // to be linked, or looked at
 	}
-	exposed := c.inPath(o.at) && o.executable || c.inSystem(o.at) || isExtension(o.at) || o.started != ""
+	exposed := c.inPath(o.at) && o.executable || c.inSystem(o.at) || isExtension(o.at) || started
 	severity := Note
 	if exposed {
 		severity = Error
@@ -131,9 +135,9 @@ func glibcSign(o *object) string {
 }
 
 // noLoader tells of a program that execve(2) refuses with the misleading "no such file or directory".
-func (c *checker) noLoader(o *object, err error) {
+func (c *checker) noLoader(o *object, started bool, err error) {
 	severity := Warning
-	if o.started != "" || c.inPath(o.at) {
+	if started || c.inPath(o.at) {
 		severity = Error
 	}
 	if isMaterial(o.at) {
@@ -173,7 +177,7 @@ func (w *wants) simulate(r rules, root, program *object) {
 			}
 			w.met[want{l.at, name}], names[name] = true, true
 			if program != nil {
-				w.names[name], o.loaded = true, true
+				w.names[name], w.loaded[o] = true, true
 			}
 			if !in[o] {
 				in[o] = true
@@ -209,19 +213,19 @@ func (c *checker) report(w wants) {
 	})
 	for _, k := range keys {
 		if programs := w.unmet[k]; len(programs) > 0 {
-			c.ended(k, programs)
+			c.ended(k, programs, w.started)
 		} else if !w.met[k] && !w.lent(k, c) {
-			c.missing(k)
+			c.missing(k, w.preloaded)
 		}
 	}
 }
 
 // ended tells of programs that end at their start.
-func (c *checker) ended(k want, programs []*object) {
+func (c *checker) ended(k want, programs []*object, started map[string]bool) {
 	severity := Note
 	for _, p := range programs {
 		switch s := Warning; {
-		case p.started != "" || c.musl && !isMaterial(p.at):
+		case started[p.at] || c.musl && !isMaterial(p.at):
 			severity = Error
 		case !isMaterial(p.at):
 			severity = min(severity, s)
@@ -238,12 +242,12 @@ func (c *checker) ended(k want, programs []*object) {
 }
 
 // missing tells of a library that cannot be loaded.
-func (c *checker) missing(k want) {
+func (c *checker) missing(k want, preloaded map[string]bool) {
 	severity, after := Error, ""
 	switch there := c.elsewhere(k) != ""; {
 	case python.IsOptional(k.at):
 		severity, after = Warning, ": this optional module of Python cannot be imported"
-	case c.objects[k.at].preloaded && c.musl: // every process ends
+	case preloaded[k.at] && c.musl: // every process ends
 	case isMaterial(k.at), there && !c.inSystem(k.at) && !isExtension(k.at):
 		severity = Note
 	case !c.musl, there: // whoever loads it may have loaded that before
@@ -258,7 +262,7 @@ func (w wants) lent(k want, c *checker) bool {
 	if w.names[k.name] {
 		return true
 	}
-	r := rules{c: c, like: c.objects[k.at]}
+	r := rules{c: &c.facts, like: c.objects[k.at]}
 	for dir := range w.origins {
 		if r.open(path.Join("/", dir, k.name)) != nil {
 			return true
@@ -269,14 +273,6 @@ func (w wants) lent(k want, c *checker) bool {
 
 // elsewhere says where a file of that name lies, for a person; "" where none does.
 func (c *checker) elsewhere(k want) string {
-	if c.byName == nil {
-		c.byName = map[string][]string{}
-		for _, n := range c.nodes {
-			if base := path.Base(n.Path); strings.Contains(base, ".so") && !n.IsDir() {
-				c.byName[base] = append(c.byName[base], n.Path)
-			}
-		}
-	}
 	for _, at := range c.byName[k.name] {
 		if t, err := c.Tree.Lookup(at); err == nil && c.objects[t.Path] != nil && c.objects[t.Path].Machine == c.objects[k.at].Machine {
 			return fmt.Sprintf(" (there is /%s, where it does not search)", at)

@@ -24,23 +24,34 @@ type launch struct {
 	check string // for findings on the program itself
 	where string // the field of the configuration, and the scripts that led here
 	at    string // where findings without a path of their own belong; "" is the configuration
+
+	trail *trail
+}
+
+// A trail is where the image's command leads.
+type trail struct {
+	program tree.Node       // the last that it starts, if that was found
+	python  *pythonRun      // the last Python that it starts
+	started map[string]bool // paths of programs
+	scripts map[string]bool // paths of scripts
 }
 
 // maxLaunches bounds how far one command leads to the next; Linux gives up at five scripts.
 const maxLaunches = 12
 
 // command checks what a container runs: entrypoint, with cmd behind it, or cmd alone.
-func (c *checker) command() {
+func (c *checker) command() trail {
+	leads := trail{started: map[string]bool{}, scripts: map[string]bool{}}
 	field := "entrypoint"
 	if len(c.Config.Entrypoint) == 0 {
 		field = "cmd"
 	}
 	l := launch{argv: slices.Concat(c.Config.Entrypoint, c.Config.Cmd), user: c.user, env: c.Config.Env, dir: from("/", c.Config.WorkingDir), paths: c.runtimePaths(),
-		check: field, where: field}
-	if len(l.argv) == 0 {
-		return
+		check: field, where: field, trail: &leads}
+	if len(l.argv) > 0 {
+		c.launch(l)
 	}
-	c.launch(l)
+	return leads
 }
 
 // runtimePaths are the folders in which runc finds a bare command: it refuses those that are relative (Go's os/exec).
@@ -151,7 +162,7 @@ func (c *checker) program(l launch, called string, n tree.Node) {
 		c.launchFinding(l, Error, l.check, "/"+n.Path, "replace the file", "/%s is damaged: %s", n.Path, o.Err)
 		return
 	}
-	o.started, c.runs = l.where, n
+	l.trail.started[n.Path], l.trail.program = true, n
 	c.starts(l, called, n)
 }
 

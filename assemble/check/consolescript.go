@@ -8,13 +8,13 @@ import (
 // scripts warns of scripts that cannot start because of their #! line, such as those that pip and uv write for
 // console_scripts: they name the interpreter of the machine, image or virtual environment that they were installed in.
 // Packages also bring scripts of which nobody wants the Python: without any in the image it is a note.
-func (c *checker) scripts() {
+func (c *checker) scripts(leads trail) {
 	severity := Note
-	if len(c.stdlibs()) > 0 {
+	if len(c.libraries) > 0 {
 		severity = Warning
 	}
 	for _, n := range c.nodes {
-		if n.IsDir() || !strings.HasPrefix(string(n.Entry.Kept), "#!") || isMaterial(n.Path) || c.followed[n.Path] || !c.inPath(n.Path) && !c.inVenv(n.Path) {
+		if n.IsDir() || !strings.HasPrefix(string(n.Entry.Kept), "#!") || isMaterial(n.Path) || leads.scripts[n.Path] || !c.inPath(n.Path) && !c.inVenv(n.Path) {
 			continue
 		}
 		words, err := shebang(n)

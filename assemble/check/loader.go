@@ -1,26 +1,13 @@
 package check
 
 import (
-	"debug/elf"
 	"path"
 	"strings"
-
-	"github.com/pyimg/pyimg/layers"
 )
-
-// An object is an ELF file of the image.
-type object struct {
-	*layers.ELF
-	at         string // its path, without a leading slash
-	executable bool
-	started    string // the field of the configuration that starts it, or ""
-	preloaded  bool   // LD_PRELOAD names it
-	loaded     bool   // some program loads it at its start
-}
 
 // rules are how one loader finds libraries.
 type rules struct {
-	c      *checker
+	c      *facts
 	musl   bool
 	like   *object  // what a library must fit, by machine and class; may be nil
 	env    []string // LD_LIBRARY_PATH
@@ -28,7 +15,7 @@ type rules struct {
 }
 
 // rules returns those of the loader that a program names as its interpreter, for "" those of the image's C library.
-func (c *checker) rules(interp string) rules {
+func (c *facts) rules(interp string) rules {
 	r := rules{c: c, musl: c.musl, env: strings.FieldsFunc(c.env("LD_LIBRARY_PATH"), func(r rune) bool { return r == ':' || r == ';' })}
 	if interp != "" {
 		r.musl = strings.HasPrefix(path.Base(interp), "ld-musl-")
@@ -43,7 +30,7 @@ func (c *checker) rules(interp string) rules {
 
 // muslPath is where musl searches what no rpath finds: /etc/ld-musl-ARCH.path, beside the loader's own prefix, or its
 // default (ldso/dynlink.c, load_library).
-func (c *checker) muslPath(interp string) []string {
+func (c *facts) muslPath(interp string) []string {
 	if interp == "" {
 		for _, n := range c.nodes {
 			if strings.HasPrefix(path.Base(n.Path), "ld-musl-") && n.Entry.ELF != nil {
@@ -63,7 +50,7 @@ func (c *checker) muslPath(interp string) []string {
 
 // glibcPath is what ldconfig(8) would have put into its cache, as far as the image shows: the folders of ld.so.conf, the
 // usual ones and those of multiarch.
-func (c *checker) glibcPath() []string {
+func (c *facts) glibcPath() []string {
 	dirs := []string{"/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib", "/lib32", "/usr/lib32"}
 	for _, n := range c.nodes {
 		dir, base := path.Split(n.Path)
@@ -171,9 +158,4 @@ func (r rules) itself(name string, interp string) bool {
 		}
 	}
 	return false
-}
-
-// fits reports whether the object is for the image's machine, or one of its own that the machine may run, too.
-func (c *checker) fits(o *object) bool {
-	return c.Machine == elf.EM_NONE || o.Machine == c.Machine && o.Class == c.Bits
 }

@@ -12,8 +12,7 @@ const maxOwners = 16
 // owners checks apk's database: a file has one owner, or owners of which apk lets one overwrite the other's file. Tools that
 // write the database without apk (apko, for one) list such a file under both.
 func (c *checker) owners() {
-	var err error
-	if c.packages, err = Installed(c.Tree); err != nil {
+	if err := c.packagesErr; err != nil {
 		c.find(Warning, "apk-database", "/lib/apk/db/installed", "make the image anew", "apk's database cannot be read: %v", err)
 		return
 	}

@@ -7,8 +7,9 @@ import (
 )
 
 // preload checks each library in LD_PRELOAD. On musl a missing one ends every process of the image at its start
-// (ldso/dynlink.c); glibc complains and goes on, ld.so(8). Both take spaces and colons between names.
-func (c *checker) preload() {
+// (ldso/dynlink.c); glibc complains and goes on, ld.so(8). Both take spaces and colons between names. It returns the paths of those that are there.
+func (c *checker) preload() map[string]bool {
+	found := map[string]bool{}
 	const check = "preload"
 	severity := Error
 	if !c.musl {
@@ -37,9 +38,10 @@ func (c *checker) preload() {
 		if c.barrier(c.user, at) != "" || !c.user.may(n, mayRead) {
 			c.find(severity, check, at, "let it be read by everyone", "LD_PRELOAD names %s, which the user %s may not read", lib, c.user.who())
 		}
-		o.preloaded = true
+		found[n.Path] = true
 		c.preloaded(severity, at, o)
 	}
+	return found
 }
 
 func (c *checker) preloaded(severity Severity, at string, o *object) {

@@ -9,12 +9,6 @@ import (
 	"github.com/pyimg/pyimg/layers/tree"
 )
 
-// A pythonVersion is major and minor, and whether it has no global lock.
-type pythonVersion struct {
-	major, minor int
-	free         bool
-}
-
 // folder is the name of its folder in lib.
 func (v pythonVersion) folder() string {
 	name := "python" + strconv.Itoa(v.major) + "." + strconv.Itoa(v.minor)
@@ -48,9 +42,9 @@ type pythonRun struct {
 }
 
 // python checks what the environment asks of Python, that its library is there, and what it can import.
-func (c *checker) python() {
-	libs := c.stdlibs()
-	run, ok := c.interpreter()
+func (c *checker) python(leads trail) {
+	libs := c.libraries
+	run, ok := c.interpreter(leads)
 	c.extensions(libs, run)
 	c.abandoned(libs)
 	c.bytecode(libs, run)
@@ -58,7 +52,7 @@ func (c *checker) python() {
 		return
 	}
 	c.mallocOf(run.exe, run.version, run.known)
-	c.staticPython(run)
+	c.staticPython(run, leads)
 	if !run.known {
 		return
 	}
@@ -76,9 +70,9 @@ func (c *checker) python() {
 }
 
 // interpreter is the Python that the container runs, else the one of PATH.
-func (c *checker) interpreter() (pythonRun, bool) {
-	if c.started != nil {
-		return *c.started, true
+func (c *checker) interpreter(leads trail) (pythonRun, bool) {
+	if leads.python != nil {
+		return *leads.python, true
 	}
 	names := []string{"python3", "python"}
 	for _, argv := range [][]string{c.Config.Cmd, c.Config.Entrypoint} {
@@ -113,7 +107,7 @@ func (c *checker) versionOf(n tree.Node) (pythonVersion, bool) {
 		}
 	}
 	var only []pythonVersion
-	for _, lib := range c.stdlibs() {
+	for _, lib := range c.libraries {
 		if path.Dir(path.Dir(lib.dir)) == path.Dir(path.Dir(n.Path)) {
 			only = append(only, lib.version)
 		}
@@ -125,7 +119,7 @@ func (c *checker) versionOf(n tree.Node) (pythonVersion, bool) {
 }
 
 // staticPython warns of a Python without a loader: it cannot import extension modules, and nothing is preloaded into it.
-func (c *checker) staticPython(run pythonRun) {
+func (c *checker) staticPython(run pythonRun, leads trail) {
 	o := c.objects[run.exe.Path]
 	if o == nil || !static(o) {
 		return
@@ -140,7 +134,7 @@ func (c *checker) staticPython(run pythonRun) {
 		c.find(Warning, "python-static", at, "take a Python that is linked dynamically",
 			"%s is linked statically: it imports none of the %d extension modules (.so) in the image", at, modules)
 	}
-	if preload := c.env("LD_PRELOAD"); preload != "" && c.runs.Path != run.exe.Path {
+	if preload := c.env("LD_PRELOAD"); preload != "" && leads.program.Path != run.exe.Path {
 		c.find(Warning, "preload", at, "take a Python that is linked dynamically, or unset LD_PRELOAD",
 			"%s is linked statically: LD_PRELOAD does nothing, and no allocator is loaded", at)
 	}

@@ -14,7 +14,7 @@ import (
 // runsPython checks what a Python is told to run: python3 FILE and python3 -m MODULE.
 func (c *checker) runsPython(l launch, called string, n tree.Node) {
 	run := c.pythonRun(called, n)
-	c.started = &run
+	l.trail.python = &run
 	minor := 0
 	if run.known && run.version.major == 3 {
 		minor = run.version.minor
@@ -123,7 +123,7 @@ func (c *checker) importPath(run pythonRun, a python.Arguments, l launch) *searc
 			std := path.Join(base, lib, folder)
 			p.add(std)
 			p.add(path.Join(std, "lib-dynload"))
-			for _, known := range c.stdlibs() {
+			for _, known := range c.libraries {
 				if "/"+known.dir == std {
 					p.abi = c.abi(known)
 				}

@@ -40,7 +40,7 @@ func shebang(n tree.Node) (words []string, err error) {
 // script checks a script that is run, and goes on to its interpreter.
 func (c *checker) script(l launch, called string, n tree.Node) {
 	at, h := "/"+n.Path, n.Entry.Header
-	c.followed[n.Path] = true
+	l.trail.scripts[n.Path] = true
 	words, err := shebang(n)
 	if err != nil {
 		fix := "name it"

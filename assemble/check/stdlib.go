@@ -7,31 +7,22 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/assemble/python"
+	"github.com/pyimg/pyimg/layers/tree"
 )
-
-// A stdlib is a standard library of the image.
-type stdlib struct {
-	version pythonVersion
-	dir     string // usr/local/lib/python3.13
-	soabi   string // of its _sysconfigdata; "" where that does not say
-}
 
 // maxStdlibs bounds how many standard libraries of one image are looked at; more are made to cost time.
 const maxStdlibs = 64
 
-// stdlibs are the standard libraries of the image, by path.
-func (c *checker) stdlibs() []stdlib {
-	if c.libraries != nil {
-		return c.libraries
-	}
-	c.libraries = []stdlib{}
+// stdlibs are the standard libraries among the paths of an image.
+func stdlibs(nodes []tree.Node) []stdlib {
+	var libs []stdlib
 	soabi := map[string]string{}
-	for _, n := range c.nodes {
+	for _, n := range nodes {
 		dir, base := path.Dir(n.Path), path.Base(n.Path)
 		switch {
 		case base == "os.py" || base == "os.pyc":
-			if v, ok := pythonName(path.Base(dir)); ok && len(c.libraries) < maxStdlibs && !slices.ContainsFunc(c.libraries, func(l stdlib) bool { return l.dir == dir }) {
-				c.libraries = append(c.libraries, stdlib{version: v, dir: dir})
+			if v, ok := pythonName(path.Base(dir)); ok && len(libs) < maxStdlibs && !slices.ContainsFunc(libs, func(l stdlib) bool { return l.dir == dir }) {
+				libs = append(libs, stdlib{version: v, dir: dir})
 			}
 		case strings.HasPrefix(base, "_sysconfigdata_") && !strings.HasPrefix(base, "_sysconfigdata_d_") && n.Entry.Kept != nil:
 			if vars, err := python.Parse(n.Entry.Kept); err == nil {
@@ -39,11 +30,11 @@ func (c *checker) stdlibs() []stdlib {
 			}
 		}
 	}
-	for i, lib := range c.libraries {
-		c.libraries[i].soabi = soabi[lib.dir]
-		c.libraries[i].version.free = lib.version.free || strings.HasPrefix(soabi[lib.dir], fmt.Sprintf("cpython-%d%dt", lib.version.major, lib.version.minor))
+	for i, lib := range libs {
+		libs[i].soabi = soabi[lib.dir]
+		libs[i].version.free = lib.version.free || strings.HasPrefix(soabi[lib.dir], fmt.Sprintf("cpython-%d%dt", lib.version.major, lib.version.minor))
 	}
-	return c.libraries
+	return libs
 }
 
 // abi says which extension modules the Python of a standard library imports.

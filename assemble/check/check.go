@@ -1,0 +1,89 @@
+package check
+
+import (
+	"cmp"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/pyimg/pyimg/layers/tree"
+)
+
+// Check returns all that is not sound, the worst first, then by path.
+func Check(im Image) []Finding {
+	c := &checker{facts: survey(im)}
+	c.layering()
+	c.owners()
+	c.accounts()
+	leads := c.command()
+	c.directories()
+	c.links()
+	c.modes()
+	c.closure(leads, c.preload())
+	c.python(leads)
+	c.scripts(leads)
+	c.settings()
+	c.attribute()
+	slices.SortStableFunc(c.findings, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.Severity, b.Severity), strings.Compare(a.Path, b.Path), strings.Compare(a.Check, b.Check))
+	})
+	return c.findings
+}
+
+// survey learns what the checks go by.
+func survey(im Image) facts {
+	c := &facts{Image: im, byName: map[string][]string{}}
+	c.nodes = slices.AppendSeq(make([]tree.Node, 0, c.Tree.Len()), c.Tree.All())
+	c.objects, c.opened = map[string]*object{}, map[string]*object{}
+	glibc, musl := false, false
+	for _, n := range c.nodes {
+		if f := n.Entry.ELF; f != nil {
+			c.objects[n.Path] = &object{ELF: f, at: n.Path, executable: n.Entry.Header.Mode&0o111 != 0}
+		}
+		if dir, base := path.Split(n.Path); strings.HasPrefix(dir, "lib") || strings.HasPrefix(dir, "usr/lib") {
+			musl = musl || strings.HasPrefix(base, "ld-musl-")
+			glibc = glibc || strings.HasPrefix(base, "ld-linux") || strings.HasPrefix(base, "ld64.so.")
+		}
+		if base := path.Base(n.Path); strings.Contains(base, ".so") && !n.IsDir() {
+			c.byName[base] = append(c.byName[base], n.Path)
+		}
+	}
+	c.musl = musl || !glibc
+	c.paths = c.searchPath()
+	c.pathDirs, c.systemDirs = c.places(c.paths), c.places(c.rules("").system)
+	c.user = c.readUser(c.Config.User)
+	c.packages, c.packagesErr = Installed(c.Tree)
+	c.libraries = stdlibs(c.nodes)
+	return *c
+}
+
+// searchPath are the folders of PATH, as they lie in the image. An empty PATH has none: container runtimes look nothing up.
+func (c *facts) searchPath() []string {
+	const usual = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" // what container runtimes set
+	value, set := lookupEnv(c.Config.Env, "PATH")
+	if !set {
+		value = usual
+	}
+	return folders(c.Config.WorkingDir, value)
+}
+
+// attribute says whose the findings' paths are.
+func (c *checker) attribute() {
+	var owner map[string]string
+	for i, f := range c.findings {
+		if f.Path == "" {
+			continue
+		}
+		at := strings.TrimPrefix(f.Path, "/")
+		if n, err := c.Tree.Lstat(at); err == nil {
+			at = n.Path
+			if f.Layer == "" && !n.Implied {
+				c.findings[i].Layer = c.Tree.LayerName(n.Layer)
+			}
+		}
+		if owner == nil {
+			owner = Owners(c.packages)
+		}
+		c.findings[i].Package = owner[at]
+	}
+}

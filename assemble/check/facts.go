@@ -1,0 +1,165 @@
+package check
+
+import (
+	"debug/elf"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/pyimg/pyimg/apk/root"
+	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/tree"
+)
+
+// Image is one platform of an image.
+type Image struct {
+	Platform string      // as OCI writes it, such as linux/arm64
+	Machine  elf.Machine // EM_NONE where the platform's is not known: files of all machines will do then
+	Bits     int         // of a pointer
+	Config   v1.Config
+	Tree     *tree.Tree
+	Oddities []tree.Oddity // of a tree of NewImage
+	// Own tells of a layer whether pyimg made it: it makes none that deletes or hides files of others. nil: none.
+	Own func(layer int) bool
+}
+
+// facts are what is known of an image before the checks. None of them changes anything in it, but for opened, a memo.
+type facts struct {
+	Image
+	nodes                []tree.Node // by path
+	objects              map[string]*object
+	opened               map[string]*object // by any path at which one was looked for; nil where there is none
+	musl                 bool               // the image's C library is musl
+	paths                []string           // PATH's folders
+	pathDirs, systemDirs map[string]bool    // these and those where the image's loader looks for libraries
+	packages             []root.InstalledPackage
+	packagesErr          error // why apk's database cannot be read
+	user                 account
+	libraries            []stdlib            // by path
+	byName               map[string][]string // paths of shared libraries, by their last part
+}
+
+// env is a variable of the configuration.
+func (c *facts) env(name string) string {
+	value, _ := lookupEnv(c.Config.Env, name)
+	return value
+}
+
+// lookupEnv is a variable of an environment, and whether it is set; the last one counts.
+func lookupEnv(env []string, name string) (string, bool) {
+	for _, e := range slices.Backward(env) {
+		if value, ok := strings.CutPrefix(e, name+"="); ok {
+			return value, true
+		}
+	}
+	return "", false
+}
+
+// maxFolders bounds lists such as PATH. Linux takes variables of 128 KiB, and each file is looked for in each folder.
+const maxFolders = 256
+
+// folders are those of a list with colons, for what starts in dir.
+func folders(dir, list string) []string {
+	if list == "" {
+		return nil
+	}
+	var dirs []string
+	for name := range strings.SplitSeq(list, ":") {
+		if len(dirs) < maxFolders {
+			dirs = append(dirs, from(dir, name))
+		}
+	}
+	return dirs
+}
+
+// from is a path as what starts in dir sees it.
+func from(dir, name string) string {
+	if path.IsAbs(name) {
+		return path.Clean(name)
+	}
+	return path.Join("/", dir, name)
+}
+
+// inPath reports whether the file is one that PATH finds.
+func (c *facts) inPath(at string) bool { return c.pathDirs[path.Dir("/"+at)] }
+
+// inSystem reports whether the file is one that the loader finds by its name alone.
+func (c *facts) inSystem(at string) bool { return c.systemDirs[path.Dir("/"+at)] }
+
+// places are folders as they are named and as they lie in the image.
+func (c *facts) places(dirs []string) map[string]bool {
+	set := map[string]bool{}
+	for _, dir := range dirs {
+		set[path.Clean(dir)] = true
+		if n, err := c.Tree.Lookup(dir); err == nil {
+			set["/"+n.Path] = true
+		}
+	}
+	return set
+}
+
+// isExtension reports whether the file is a module that Python imports.
+func isExtension(at string) bool {
+	return strings.HasSuffix(at, ".so") && (strings.Contains(at, "/lib-dynload/") ||
+		strings.Contains(at, "-packages/") && (strings.Contains(at, ".cpython-") || strings.HasSuffix(at, ".abi3.so"))) // site-packages, dist-packages
+}
+
+// isMaterial reports whether the file lies where files are tested with, burnt into devices or handed on, and so is not
+// meant to be run here.
+func isMaterial(at string) bool {
+	for part := range strings.SplitSeq(path.Dir(at), "/") {
+		switch part {
+		case "test", "tests", "testdata", "testing", "firmware", "boot", "share", "src":
+			return true
+		}
+	}
+	return false
+}
+
+// fits reports whether the object is for the image's machine, or one of its own that the machine may run, too.
+func (c *facts) fits(o *object) bool {
+	return c.Machine == elf.EM_NONE || o.Machine == c.Machine && o.Class == c.Bits
+}
+
+// A checker is one run of Check: the facts that the checks go by, and what they have found so far.
+type checker struct {
+	facts
+	findings []Finding
+}
+
+// find notes a finding. fix is what to do, or "".
+func (c *checker) find(s Severity, check, at, fix, format string, args ...any) {
+	c.findings = append(c.findings, Finding{Severity: s, Check: check, Path: at, Msg: fmt.Sprintf(format, args...), Fix: fix})
+}
+
+// An object is an ELF file of the image.
+type object struct {
+	*layers.ELF
+	at         string // its path, without a leading slash
+	executable bool
+}
+
+// An account is whom a container runs as.
+type account struct {
+	uid    int
+	groups []int
+	name   string // "" for a number that /etc/passwd does not have
+	home   string
+	known  bool // uid is what the configuration means
+}
+
+// A pythonVersion is major and minor, and whether it has no global lock.
+type pythonVersion struct {
+	major, minor int
+	free         bool
+}
+
+// A stdlib is a standard library of the image.
+type stdlib struct {
+	version pythonVersion
+	dir     string // usr/local/lib/python3.13
+	soabi   string // of its _sysconfigdata; "" where that does not say
+}
