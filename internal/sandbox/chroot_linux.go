@@ -35,6 +35,9 @@ func runInChroot(ctx context.Context, c Command) (Exit, error) {
 		return Exit{}, errors.New("an emulator needs namespaces; without them the host's binfmt_misc serves")
 	}
 	c.notify(true, "namespaces are not to be had, so the command runs in a chroot: it can see the host's processes, its own limits and user number are all that holds it, and what it started may outlive a kill -9")
+	if !isRoot() && !Mapped(nobody) {
+		c.notify(true, "there is only one user number here, which the command therefore has: it can signal and trace the processes of that user")
+	}
 	scratch, err := os.MkdirTemp("", "pyimg-run-")
 	if err != nil {
 		return Exit{}, fmt.Errorf("making a folder for the root: %w", err)
@@ -67,6 +70,17 @@ func runInChroot(ctx context.Context, c Command) (Exit, error) {
 	return finish(ctx, c, ours, process, over)
 }
 
+// chrootOwner maps the numbers of a root that is entered with chroot(2) to those of the host.
+func chrootOwner() func(id int) int {
+	switch {
+	case isRoot():
+		return func(id int) int { return base + id }
+	case Mapped(nobody):
+		return func(int) int { return nobody }
+	}
+	return func(int) int { return 0 } // a user namespace of one number: there is no other
+}
+
 // supervisor is the process that runs the command in a chroot.
 type supervisor struct {
 	plan
@@ -86,10 +100,7 @@ func becomeInChroot() int {
 		if m, _, err := receive(control); err != nil || !m.Start {
 			return Exit{}, errors.New("the sandbox was not told to start")
 		}
-		s := &supervisor{plan: p, owner: func(id int) int { return base + id }}
-		if !isRoot() {
-			s.owner = func(int) int { return nobody }
-		}
+		s := &supervisor{plan: p, owner: chrootOwner()}
 		exit, err := s.run(control)
 		return exit, errors.Join(err, os.RemoveAll(p.Scratch))
 	})
@@ -120,8 +131,8 @@ func (s *supervisor) makeRoot() error {
 			return fmt.Errorf("copying the root: %w", err)
 		}
 	}
-	if err := os.Chmod(s.Scratch, 0o755); err != nil {
-		return err
+	if err := errors.Join(os.Chmod(s.Scratch, 0o755), os.Lchown(s.Scratch, s.owner(0), s.owner(0))); err != nil {
+		return fmt.Errorf("giving the root to its user: %w", err)
 	}
 	root, err := os.OpenRoot(s.Scratch)
 	if err != nil {
@@ -187,14 +198,19 @@ func (s *supervisor) giveAway() error {
 		if err != nil {
 			return err
 		}
-		return os.Lchown(name, nobody, nobody)
+		return os.Lchown(name, s.owner(0), s.owner(0))
 	})
 }
 
 // makeDevices makes the devices that every program may use, where the container allows it.
 func (s *supervisor) makeDevices(root *os.Root) error {
-	if err := root.MkdirAll("dev", 0o755); err != nil {
-		return fmt.Errorf("making /dev: %w", err)
+	for _, dir := range []string{"dev", "dev/shm", "tmp"} {
+		if err := root.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("making /%s: %w", dir, err)
+		}
+	}
+	if err := errors.Join(root.Chmod("dev/shm", 0o777|os.ModeSticky), root.Chmod("tmp", 0o777|os.ModeSticky)); err != nil {
+		return fmt.Errorf("opening the root's folders for temporary files: %w", err)
 	}
 	for name, minor := range map[string]uint32{"null": 3, "zero": 5, "full": 7, "random": 8, "urandom": 9} {
 		at := filepath.Join(s.Scratch, "dev", name)

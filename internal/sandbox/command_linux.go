@@ -78,7 +78,11 @@ func closeOthers() error {
 // enterRoot goes into the root and becomes the command's user, where no namespace has done both.
 func (s step) enterRoot() error {
 	if s.Root != "" {
-		if err := errors.Join(os.Chdir(s.Root), syscall.Chroot("."), syscall.Setgroups(s.User.Groups),
+		grouped := syscall.Setgroups(s.User.Groups)
+		if s.User.UID == 0 {
+			grouped = nil // in a user namespace of one number nobody may set them
+		}
+		if err := errors.Join(os.Chdir(s.Root), syscall.Chroot("."), grouped,
 			syscall.Setresgid(s.User.GID, s.User.GID, s.User.GID), syscall.Setresuid(s.User.UID, s.User.UID, s.User.UID)); err != nil {
 			return fmt.Errorf("entering the root as user %d: %w", s.User.UID, err)
 		}

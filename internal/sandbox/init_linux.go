@@ -194,6 +194,9 @@ func (p plan) start(control *os.File, program string, s step, attr *syscall.SysP
 		c.SysProcAttr.Setctty = true
 	}
 	if err := c.Start(); err != nil {
+		if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EUSERS) { // so clone(2) says that there may be no more namespaces
+			err = fmt.Errorf("%w (%w)", unix.EPERM, err)
+		}
 		return nil, nil, fmt.Errorf("starting the command in the sandbox: %w", err)
 	}
 	return c.Process, func() error { return readReport(report) }, nil
