@@ -15,6 +15,8 @@ const tag = "t"
 // A layoutDir is an OCI layout that pyimg wrote with the tag above.
 type layoutDir string
 
+func (l layoutDir) ref() string { return string(l) + ":" + tag }
+
 func (l layoutDir) output() string { return "oci:" + string(l) + ":" + tag }
 
 // root is the descriptor that the tag stands for.

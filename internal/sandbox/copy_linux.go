@@ -12,9 +12,9 @@ import (
 )
 
 // copyLayer lays a lower folder on top of what is in another folder, by the rules of overlayfs. Files keep their owners where
-// owners says so.
+// owners says so. from may be a symlink, as those in /proc/self/fd are.
 func copyLayer(from, to string, owners bool) error {
-	return filepath.WalkDir(from, func(name string, d fs.DirEntry, err error) error {
+	return filepath.WalkDir(from+"/.", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}

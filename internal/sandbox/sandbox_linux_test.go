@@ -308,23 +308,34 @@ func TestMountsAndReadOnly(t *testing.T) {
 	}
 }
 
+// TestLayers stacks layers by overlayfs and, where there are more than it takes, by copying them.
 func TestLayers(t *testing.T) {
 	t.Parallel()
-	c := program(t, "cat", "/a", "/b", "/d/one", "/d/two")
-	upper := t.TempDir()
-	lower := c.Lower[0]
-	if err := errors.Join(os.Chmod(upper, 0o755), os.WriteFile(filepath.Join(lower, "a"), []byte("lower a"), 0o644), //nolint:gosec // a root that its users can read
-		os.WriteFile(filepath.Join(lower, "b"), []byte("lower b"), 0o644), os.Mkdir(filepath.Join(lower, "d"), 0o755),
-		os.WriteFile(filepath.Join(lower, "d", "one"), nil, 0o644), os.Mkdir(filepath.Join(upper, "d"), 0o755),
-		os.WriteFile(filepath.Join(upper, "a"), []byte("upper a"), 0o644), os.WriteFile(filepath.Join(upper, "d", "two"), []byte("2"), 0o644),
-		syscall.Setxattr(filepath.Join(upper, "d"), "user.overlay.opaque", []byte("y"), 0),
-		syscall.Mknod(filepath.Join(upper, "b"), syscall.S_IFCHR, 0)); err != nil {
-		t.Skipf("no overlay marks can be made here: %v", err)
-	}
-	c.Lower = append(c.Lower, upper)
-	want := "upper a|<nil>\n|no such file or directory\n|no such file or directory\n2|<nil>\n"
-	if _, out, err := run(t, c); err != nil || out != want {
-		t.Errorf("the layers show %q, %v, want %q", out, err, want)
+	for name, between := range map[string]int{"overlay": 0, "copy": 300} { // more than fit into a page of mount options
+		c := program(t, "cat", "/a", "/b", "/d/one", "/d/two")
+		upper := t.TempDir()
+		lower := c.Lower[0]
+		if err := errors.Join(os.Chmod(upper, 0o755), os.WriteFile(filepath.Join(lower, "a"), []byte("lower a"), 0o644), //nolint:gosec // a root that its users can read
+			os.WriteFile(filepath.Join(lower, "b"), []byte("lower b"), 0o644), os.Mkdir(filepath.Join(lower, "d"), 0o755),
+			os.WriteFile(filepath.Join(lower, "d", "one"), nil, 0o644), os.Mkdir(filepath.Join(upper, "d"), 0o755),
+			os.WriteFile(filepath.Join(upper, "a"), []byte("upper a"), 0o644), os.WriteFile(filepath.Join(upper, "d", "two"), []byte("2"), 0o644),
+			syscall.Setxattr(filepath.Join(upper, "d"), "user.overlay.opaque", []byte("y"), 0),
+			syscall.Mknod(filepath.Join(upper, "b"), syscall.S_IFCHR, 0)); err != nil {
+			t.Skipf("no overlay marks can be made here: %v", err)
+		}
+		for range between {
+			c.Lower = append(c.Lower, t.TempDir())
+		}
+		c.Lower = append(c.Lower, upper)
+		copied := false
+		c.Notice = func(n sandbox.Notice) { copied = copied || strings.Contains(n.Text, "copied into memory") }
+		want := "upper a|<nil>\n|no such file or directory\n|no such file or directory\n2|<nil>\n"
+		if _, out, err := run(t, c); err != nil || out != want {
+			t.Errorf("%s: the layers show %q, %v, want %q", name, out, err, want)
+		}
+		if copied != (between > 0) {
+			t.Errorf("%s: copied is %t", name, copied)
+		}
 	}
 }
 
