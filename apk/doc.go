@@ -1,11 +1,8 @@
-// Package apk knows Alpine's packages as apk-tools 2 and 3 do: versions and dependencies,
-// indexes and their signatures, which packages satisfy a world and in which order they are
-// installed, package archives, and the root with its installed database that installing them
-// makes.
+// Package apk knows Alpine's packages as apk-tools 2 and 3 do: versions and dependencies, indexes and their signatures, and
+// package archives. Package solve below it finds which packages satisfy a world, and package root what installing them makes.
 //
-// What it answers is what real apk answers. apk-tools 3 is the measure for versions,
-// dependencies and Solve; for the root and the database a Dialect says which apk is. Formats
-// and names are those of apk-package(5), apk-world(5), apk-v2(5) and apk-repositories(5).
+// What they answer is what real apk answers. apk-tools 3 is the measure for versions and dependencies; elsewhere a Dialect says
+// which apk is. Formats and names are those of apk-package(5), apk-world(5), apk-v2(5) and apk-repositories(5).
 //
 // It reads only the v2 formats. It never runs a package's scripts, it writes no files, and the
 // network is only reached through the Opener that the caller passes. Everything that it reads

@@ -260,7 +260,7 @@ func TestDiffIDsAreHeldAgainstTheLayers(t *testing.T) {
 			if img, err = mutate.ConfigFile(img, f); err != nil {
 				t.Fatal(err)
 			}
-			store, err := layers.OpenStore(t.TempDir())
+			store, err := layers.OpenStore(t.TempDir(), kept.Files()...)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -11,7 +11,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/bundle/manifest"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
-	"github.com/pyimg/pyimg/layers/hostfile"
+	"github.com/pyimg/pyimg/layers/local"
 )
 
 // ReadLock reads an image's lock; fs.ErrNotExist where the bundle has none of that name.
@@ -43,14 +43,14 @@ func (b *Bundle) ReadSpec(ctx context.Context, name string) (spec.Spec, error) {
 		return spec.Spec{}, err
 	}
 	spec, err := spec.Parse(strings.TrimSuffix(b.Path, "/")+"/"+manifest.SpecPath(name), text)
-	spec.Folder = func(ctx context.Context) (*hostfile.Folder, error) { return b.Folder(ctx, name) }
+	spec.Folder = func(ctx context.Context) (*local.Folder, error) { return b.Folder(ctx, name) }
 	return spec, err
 }
 
 // Folder is a folder of the files that an image's spec takes, unpacked in a temporary place; fs.ErrNotExist where the
 // bundle has none. Closing it removes it. The error is a *FaultError where the files are none that "bundle create" packs, and
 // a *ReadError where they could not be read or written.
-func (b *Bundle) Folder(ctx context.Context, name string) (*hostfile.Folder, error) {
+func (b *Bundle) Folder(ctx context.Context, name string) (*local.Folder, error) {
 	f, ok := b.File(manifest.FilesPath(name))
 	if !ok {
 		return nil, fmt.Errorf("bundle %q has no %s: %w", b.Path, manifest.FilesPath(name), fs.ErrNotExist)
@@ -60,11 +60,11 @@ func (b *Bundle) Folder(ctx context.Context, name string) (*hostfile.Folder, err
 		return nil, err
 	}
 	defer r.Close()
-	folder, err := hostfile.Unpack(ctx, r)
+	folder, err := local.Unpack(ctx, r)
 	if err == nil {
 		return folder, nil
 	}
-	if !errors.As(err, new(*hostfile.PackedError)) {
+	if !errors.As(err, new(*local.PackedError)) {
 		if errors.As(err, new(*FaultError)) || errors.As(err, new(*ReadError)) {
 			return nil, err
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
 	"github.com/pyimg/pyimg/assemble/container"
+	"github.com/pyimg/pyimg/assemble/kept"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -65,7 +66,7 @@ func folders(t *testing.T, store *layers.Store, ls ...v1.Layer) []string {
 // TestFoldersOfDependentLayers has a layer that is unpacked differently on different layers, and one that is not.
 func TestFoldersOfDependentLayers(t *testing.T) {
 	t.Parallel()
-	store, err := layers.OpenStore(t.TempDir())
+	store, err := layers.OpenStore(t.TempDir(), kept.Files()...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/glob"
 	"github.com/pyimg/pyimg/internal/rootpath"
-	"github.com/pyimg/pyimg/layers/hostfile"
+	"github.com/pyimg/pyimg/layers/local"
 )
 
 // LayerName is what the layer of the spec's own files is called.
@@ -31,7 +31,7 @@ const (
 
 // Found are the files of a spec as they were found, before it is known what lies in the image.
 type Found struct {
-	folder *hostfile.Folder // nil where the spec names no files
+	folder *local.Folder // nil where the spec names no files
 	items  []item
 	time   time.Time
 }
@@ -40,7 +40,7 @@ type Found struct {
 type item struct {
 	by      string // what asks for it, for errors
 	header  tar.Header
-	from    hostfile.File
+	from    local.File
 	replace bool
 	stated  bool // a folder whose owner and mode the spec says
 }
@@ -79,18 +79,18 @@ func Read(ctx context.Context, s spec.Spec, at time.Time) (*Found, error) {
 	return f, nil
 }
 
-func openFolder(ctx context.Context, s spec.Spec) (*hostfile.Folder, error) {
+func openFolder(ctx context.Context, s spec.Spec) (*local.Folder, error) {
 	if s.Folder != nil {
 		return s.Folder(ctx)
 	}
-	return hostfile.Open(cmp.Or(s.Dir, "."))
+	return local.Open(cmp.Or(s.Dir, "."))
 }
 
 // A filesReader reads one entry of files.
 type filesReader struct {
 	entry  spec.Files
 	by     string
-	folder *hostfile.Folder
+	folder *local.Folder
 	time   time.Time
 	items  []item
 }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
-	"github.com/pyimg/pyimg/layers/hostfile"
+	"github.com/pyimg/pyimg/layers/local"
 )
 
 // Locked is what the lock says of the files; nil where there are none.
@@ -46,7 +46,7 @@ func fits(l lock.Lock, f *Found) error {
 	return &lock.Error{File: l.Name, Err: errors.New(`it was written when the spec's files were others; take them as they are now with "pyimg lock --update files"`)}
 }
 
-// Pack is Fit, and writes what the spec takes of its folder as a tar, for hostfile.Unpack to make a folder of
+// Pack is Fit, and writes what the spec takes of its folder as a tar, for local.Unpack to make a folder of
 // that the spec finds it in again. The same files give the same bytes.
 func Pack(ctx context.Context, l lock.Lock, s spec.Spec, w io.Writer) error {
 	f, err := Read(ctx, s, time.Time{})
@@ -57,7 +57,7 @@ func Pack(ctx context.Context, l lock.Lock, s spec.Spec, w io.Writer) error {
 	if err := fits(l, f); err != nil {
 		return err
 	}
-	var found []hostfile.File
+	var found []local.File
 	for _, i := range f.items {
 		if i.from.Info != nil { // not of dirs
 			found = append(found, i.from)

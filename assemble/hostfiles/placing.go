@@ -12,7 +12,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/internal/rootpath"
 	"github.com/pyimg/pyimg/layers"
-	"github.com/pyimg/pyimg/layers/hostfile"
+	"github.com/pyimg/pyimg/layers/local"
 	"github.com/pyimg/pyimg/layers/tree"
 )
 
@@ -28,7 +28,7 @@ func (f *Found) Layer(ctx context.Context, under *tree.Tree, owner func(tree.Nod
 	if err != nil {
 		return lock.Layer{}, nil, err
 	}
-	blob, err := hostfile.Make(ctx, store, f.folder, members, o)
+	blob, err := local.Make(ctx, store, f.folder, members, o)
 	if err != nil {
 		return lock.Layer{}, nil, fmt.Errorf("making the layer of the spec's files: %w", err)
 	}
@@ -46,7 +46,7 @@ type placing struct {
 
 // place lists the layer's members, sorted, folders before what is in them. Paths through symlinks, of the layers below
 // or of the files themselves, are written where these lead.
-func (p *placing) place(items []item) ([]hostfile.Member, error) {
+func (p *placing) place(items []item) ([]local.Member, error) {
 	for n := range p.under.All() {
 		if h := n.Entry.Header; h.Typeflag == tar.TypeSymlink {
 			p.links.Set(n.Path, h.Linkname)
@@ -62,7 +62,7 @@ func (p *placing) place(items []item) ([]hostfile.Member, error) {
 		p.put(p.resolve(i), i)
 	}
 	p.addParents()
-	var members []hostfile.Member
+	var members []local.Member
 	for _, name := range slices.Sorted(maps.Keys(p.at)) {
 		i := p.at[name]
 		if !p.settle(name, i) {
@@ -72,7 +72,7 @@ func (p *placing) place(items []item) ([]hostfile.Member, error) {
 		if h.Name = name; h.Typeflag == tar.TypeDir {
 			h.Name += "/"
 		}
-		members = append(members, hostfile.Member{Header: &h, From: i.from})
+		members = append(members, local.Member{Header: &h, From: i.from})
 	}
 	return members, errors.Join(p.errs...)
 }

@@ -24,7 +24,7 @@ import (
 	"github.com/pyimg/pyimg/internal/redact"
 	"github.com/pyimg/pyimg/internal/versions"
 	"github.com/pyimg/pyimg/layers"
-	"github.com/pyimg/pyimg/layers/hostfile"
+	"github.com/pyimg/pyimg/layers/local"
 )
 
 // PackOptions say how a runtime is packed. The zero value packs all of it as gzip.
@@ -106,19 +106,19 @@ func ingestAny(ctx context.Context, source string, src input.Access) (raw layers
 
 // ingestFolder stores a folder as a layer.
 func ingestFolder(ctx context.Context, dir string, store *layers.Store) (layers.Blob, error) {
-	folder, err := hostfile.Open(dir)
+	folder, err := local.Open(dir)
 	if err != nil {
 		return layers.Blob{}, err
 	}
 	defer folder.Close()
-	var members []hostfile.Member
+	var members []local.Member
 	err = folder.Walk(ctx, ".", func(name string, info fs.FileInfo) error {
 		if name == "." {
 			return nil
 		}
 		f, err := folder.Look(ctx, name, info)
 		if err == nil {
-			members = append(members, hostfile.Member{Header: folderMember(f), From: f})
+			members = append(members, local.Member{Header: folderMember(f), From: f})
 		}
 		return err
 	})
@@ -128,10 +128,10 @@ func ingestFolder(ctx context.Context, dir string, store *layers.Store) (layers.
 	if len(members) == 0 {
 		return layers.Blob{}, fmt.Errorf("reading the folder %q: it is empty", dir)
 	}
-	return hostfile.Make(ctx, store, folder, members, layers.MakeOptions{Compression: "zstd", Level: 1})
+	return local.Make(ctx, store, folder, members, layers.MakeOptions{Compression: "zstd", Level: 1})
 }
 
-func folderMember(f hostfile.File) *tar.Header {
+func folderMember(f local.File) *tar.Header {
 	h := &tar.Header{Typeflag: tar.TypeReg, Name: f.Name, Mode: int64(f.Info.Mode().Perm()), ModTime: f.Info.ModTime().Truncate(time.Second), Size: f.Info.Size()}
 	switch {
 	case f.Info.IsDir():

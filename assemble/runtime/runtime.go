@@ -24,7 +24,7 @@ import (
 	"github.com/pyimg/pyimg/internal/rootpath"
 	"github.com/pyimg/pyimg/internal/versions"
 	"github.com/pyimg/pyimg/layers"
-	"github.com/pyimg/pyimg/layers/hostfile"
+	"github.com/pyimg/pyimg/layers/local"
 )
 
 // defaultPrefix is where a tarball goes that is not rooted, and does not say where.
@@ -91,7 +91,7 @@ func digest(ctx context.Context, r spec.Runtime, url string, p spec.Platform, sr
 	if pinned, err := r.PinnedSum(p); pinned != "" || err != nil || spec.IsURL(url) {
 		return pinned, err
 	}
-	return hostfile.Digest(src.Store, url, func() (string, error) { return digestFile(ctx, url, src.Fetch) })
+	return local.Digest(src.Store, url, func() (string, error) { return digestFile(ctx, url, src.Fetch) })
 }
 
 func digestFile(ctx context.Context, url string, from input.Opener) (string, error) {

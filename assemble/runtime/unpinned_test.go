@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/kept"
 	"github.com/pyimg/pyimg/assemble/runtime"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fetch"
@@ -35,7 +36,7 @@ func TestUnpinnedRuntimeIsAskedForWithACondition(t *testing.T) {
 		_, _ = w.Write(body.Load().([]byte))
 	}))
 	defer server.Close()
-	store, err := layers.OpenStore(t.TempDir())
+	store, err := layers.OpenStore(t.TempDir(), kept.Files()...)
 	if err != nil {
 		t.Fatal(err)
 	}

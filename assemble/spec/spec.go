@@ -20,7 +20,7 @@ import (
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/internal/regular"
 	"github.com/pyimg/pyimg/layers"
-	"github.com/pyimg/pyimg/layers/hostfile"
+	"github.com/pyimg/pyimg/layers/local"
 )
 
 // Spec says what an image is made of. See docs/SPEC.md for each field.
@@ -30,7 +30,7 @@ type Spec struct {
 	// Lenient says that nobody asked for what this machine may be unable to do: a warning serves instead of an error.
 	Lenient bool `json:"-"`
 	// Folder opens what Files are read from; nil: the folder Dir.
-	Folder func(context.Context) (*hostfile.Folder, error) `json:"-"`
+	Folder func(context.Context) (*local.Folder, error) `json:"-"`
 	// Asked says where packages are asked for, for errors of the solver.
 	Asked []Asked `json:"-"`
 

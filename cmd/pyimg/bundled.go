@@ -21,7 +21,7 @@ import (
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/fetch"
-	"github.com/pyimg/pyimg/layers/hostfile"
+	"github.com/pyimg/pyimg/layers/local"
 )
 
 // mirrorOf opens the bundle that --bundle names, if it is that of --bundle-id; nil without the flag.
@@ -84,12 +84,12 @@ func mirrorsSpec(c *cli.Context, name string) (spec.Spec, error) {
 	if errors.Is(err, fs.ErrNotExist) && len(b.Images()) > 0 {
 		err = fmt.Errorf("%w; its images are %s", err, strings.Join(b.Images(), ", "))
 	}
-	s.Folder = func(ctx context.Context) (*hostfile.Folder, error) { return mirrorsFolder(ctx, c, name) }
+	s.Folder = func(ctx context.Context) (*local.Folder, error) { return mirrorsFolder(ctx, c, name) }
 	return s, err
 }
 
 // mirrorsFolder is what that image's spec takes of its folder, out of the bundle of --bundle.
-func mirrorsFolder(ctx context.Context, c *cli.Context, name string) (*hostfile.Folder, error) {
+func mirrorsFolder(ctx context.Context, c *cli.Context, name string) (*local.Folder, error) {
 	b, err := mirrorOf(c)
 	if err != nil {
 		return nil, err

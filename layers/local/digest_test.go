@@ -1,4 +1,4 @@
-package hostfile_test
+package local_test
 
 import (
 	"crypto/sha256"
@@ -8,7 +8,7 @@ import (
 	"runtime"
 	"testing"
 
-	"github.com/pyimg/pyimg/layers/hostfile"
+	"github.com/pyimg/pyimg/layers/local"
 )
 
 func TestDigestIsRemembered(t *testing.T) {
@@ -17,7 +17,7 @@ func TestDigestIsRemembered(t *testing.T) {
 	name := t.TempDir() + "/file"
 	reads := 0
 	ask := func() string {
-		got, err := hostfile.Digest(s, name, func() (string, error) {
+		got, err := local.Digest(s, name, func() (string, error) {
 			reads++
 			raw, err := os.ReadFile(name)
 			return digest(raw), err
@@ -61,7 +61,7 @@ func TestDigestOfAnOldFileIsReadOnce(t *testing.T) {
 	}
 	reads := 0
 	for range 3 {
-		got, err := hostfile.Digest(s, name, func() (string, error) { reads++; return digest(nil), nil })
+		got, err := local.Digest(s, name, func() (string, error) { reads++; return digest(nil), nil })
 		if err != nil || got != digest(nil) {
 			t.Fatal(got, err)
 		}

@@ -1,4 +1,4 @@
-package hostfile
+package local
 
 import (
 	"time"

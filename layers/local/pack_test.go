@@ -1,4 +1,4 @@
-package hostfile_test
+package local_test
 
 import (
 	"archive/tar"
@@ -13,13 +13,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pyimg/pyimg/layers/hostfile"
+	"github.com/pyimg/pyimg/layers/local"
 )
 
 // lookAll looks at all that Walk finds below names.
-func lookAll(t testing.TB, f *hostfile.Folder, names ...string) []hostfile.File {
+func lookAll(t testing.TB, f *local.Folder, names ...string) []local.File {
 	t.Helper()
-	var found []hostfile.File
+	var found []local.File
 	for _, name := range names {
 		err := f.Walk(t.Context(), name, func(name string, info fs.FileInfo) error {
 			h, err := f.Look(t.Context(), name, info)
@@ -34,7 +34,7 @@ func lookAll(t testing.TB, f *hostfile.Folder, names ...string) []hostfile.File 
 }
 
 // seen is what tells files apart, by name.
-func seen(files []hostfile.File) map[string]string {
+func seen(files []local.File) map[string]string {
 	all := make(map[string]string)
 	for _, h := range files {
 		kind := h.Info.Mode().Type().String()
@@ -46,7 +46,7 @@ func seen(files []hostfile.File) map[string]string {
 	return all
 }
 
-func pack(t testing.TB, f *hostfile.Folder, files []hostfile.File) []byte {
+func pack(t testing.TB, f *local.Folder, files []local.File) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	if err := f.Pack(t.Context(), &b, files); err != nil {
@@ -55,9 +55,9 @@ func pack(t testing.TB, f *hostfile.Folder, files []hostfile.File) []byte {
 	return b.Bytes()
 }
 
-func unpack(t *testing.T, data []byte) *hostfile.Folder {
+func unpack(t *testing.T, data []byte) *local.Folder {
 	t.Helper()
-	f, err := hostfile.Unpack(t.Context(), bytes.NewReader(data))
+	f, err := local.Unpack(t.Context(), bytes.NewReader(data))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,11 +148,11 @@ func TestUnpackFolderRefuses(t *testing.T) {
 			if err := tw.Close(); err != nil {
 				t.Fatal(err)
 			}
-			f, err := hostfile.Unpack(t.Context(), &b)
+			f, err := local.Unpack(t.Context(), &b)
 			if err == nil {
 				t.Errorf("unpacking gave no error: %v", f.Close())
 			}
-			if !errors.As(err, new(*hostfile.PackedError)) {
+			if !errors.As(err, new(*local.PackedError)) {
 				t.Errorf("the error is %v, want a PackedError", err)
 			}
 			if _, err := os.Lstat(outside); err == nil {
@@ -165,21 +165,21 @@ func TestUnpackFolderRefuses(t *testing.T) {
 func TestUnpackedFolderGoesWhenClosed(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	f, _ := folder(t, map[string]string{"a": "1"})
-	unpacked, err := hostfile.Unpack(t.Context(), bytes.NewReader(pack(t, f, lookAll(t, f, "."))))
+	unpacked, err := local.Unpack(t.Context(), bytes.NewReader(pack(t, f, lookAll(t, f, "."))))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := unpacked.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := hostfile.Unpack(t.Context(), strings.NewReader("no tar")); err == nil {
+	if _, err := local.Unpack(t.Context(), strings.NewReader("no tar")); err == nil {
 		t.Error("what is no tar was unpacked")
 	}
 	if left, err := os.ReadDir(os.Getenv("TMPDIR")); err != nil || len(left) > 0 {
 		t.Errorf("%v is left, %v", left, err)
 	}
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "nowhere"))
-	if _, err := hostfile.Unpack(t.Context(), strings.NewReader("no tar")); err == nil || errors.As(err, new(*hostfile.PackedError)) {
+	if _, err := local.Unpack(t.Context(), strings.NewReader("no tar")); err == nil || errors.As(err, new(*local.PackedError)) {
 		t.Errorf("without a place to unpack the error is %v, want one that says nothing of the tar", err)
 	}
 }
@@ -189,13 +189,13 @@ func FuzzUnpackFolder(f *testing.F) {
 	from, _ := folder(f, map[string]string{"a/b": "1", "a/c": "->b", "d": "->a"})
 	f.Add(pack(f, from, lookAll(f, from, ".")))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		unpacked, err := hostfile.Unpack(t.Context(), bytes.NewReader(data))
+		unpacked, err := local.Unpack(t.Context(), bytes.NewReader(data))
 		if err != nil {
 			return
 		}
 		defer unpacked.Close()
 		again := pack(t, unpacked, lookAll(t, unpacked, "."))
-		twice, err := hostfile.Unpack(t.Context(), bytes.NewReader(again))
+		twice, err := local.Unpack(t.Context(), bytes.NewReader(again))
 		if err != nil {
 			t.Fatalf("what was packed is not unpacked: %v", err)
 		}

@@ -1,4 +1,4 @@
-package hostfile_test
+package local_test
 
 import (
 	"archive/tar"
@@ -11,11 +11,11 @@ import (
 	"time"
 
 	"github.com/pyimg/pyimg/layers"
-	"github.com/pyimg/pyimg/layers/hostfile"
+	"github.com/pyimg/pyimg/layers/local"
 )
 
 // folder makes a folder of files by path; a content that begins with "->" makes a symlink.
-func folder(t testing.TB, files map[string]string) (*hostfile.Folder, string) {
+func folder(t testing.TB, files map[string]string) (*local.Folder, string) {
 	t.Helper()
 	dir := t.TempDir()
 	for name, content := range files {
@@ -33,7 +33,7 @@ func folder(t testing.TB, files map[string]string) (*hostfile.Folder, string) {
 			t.Fatal(err)
 		}
 	}
-	f, err := hostfile.Open(dir)
+	f, err := local.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,9 +42,9 @@ func folder(t testing.TB, files map[string]string) (*hostfile.Folder, string) {
 }
 
 // look looks at one file of a folder.
-func look(t *testing.T, f *hostfile.Folder, name string) hostfile.File {
+func look(t *testing.T, f *local.Folder, name string) local.File {
 	t.Helper()
-	var found hostfile.File
+	var found local.File
 	err := f.Walk(t.Context(), name, func(name string, info fs.FileInfo) (err error) {
 		found, err = f.Look(t.Context(), name, info)
 		return err
@@ -55,8 +55,8 @@ func look(t *testing.T, f *hostfile.Folder, name string) hostfile.File {
 	return found
 }
 
-func fileMember(name string, from hostfile.File) hostfile.Member {
-	return hostfile.Member{From: from, Header: &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: from.Info.Size(), ModTime: time.Unix(0, 0)}}
+func fileMember(name string, from local.File) local.Member {
+	return local.Member{From: from, Header: &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: from.Info.Size(), ModTime: time.Unix(0, 0)}}
 }
 
 func TestWalkIsSortedAndStaysInTheFolder(t *testing.T) {
@@ -96,15 +96,15 @@ func TestMakeReadsNothingWhereTheLayerIsStored(t *testing.T) {
 	t.Parallel()
 	s := openStore(t)
 	f, dir := folder(t, map[string]string{"x": "content"})
-	members := []hostfile.Member{fileMember("usr/x", look(t, f, "x"))}
-	first, err := hostfile.Make(t.Context(), s, f, members, layers.MakeOptions{})
+	members := []local.Member{fileMember("usr/x", look(t, f, "x"))}
+	first, err := local.Make(t.Context(), s, f, members, layers.MakeOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Remove(filepath.Join(dir, "x")); err != nil {
 		t.Fatal(err)
 	}
-	again, err := hostfile.Make(t.Context(), s, f, members, layers.MakeOptions{})
+	again, err := local.Make(t.Context(), s, f, members, layers.MakeOptions{})
 	if err != nil || again != first {
 		t.Errorf("Make once more = %+v, %v, want %+v", again, err, first)
 	}
@@ -132,11 +132,11 @@ func TestFileThatChangesIsAnError(t *testing.T) {
 			t.Parallel()
 			s := openStore(t)
 			f, dir := folder(t, map[string]string{"x": "content", "x2": "content"})
-			members := []hostfile.Member{fileMember("x", look(t, f, "x"))}
+			members := []local.Member{fileMember("x", look(t, f, "x"))}
 			if err := change(filepath.Join(dir, "x")); err != nil {
 				t.Fatal(err)
 			}
-			_, err := hostfile.Make(t.Context(), s, f, members, layers.MakeOptions{})
+			_, err := local.Make(t.Context(), s, f, members, layers.MakeOptions{})
 			if err == nil || !strings.Contains(err.Error(), `adding "x": it changed while it was read`) {
 				t.Errorf("Make = %v, want an error that x changed", err)
 			}

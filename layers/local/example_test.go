@@ -1,4 +1,4 @@
-package hostfile_test
+package local_test
 
 import (
 	"archive/tar"
@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/pyimg/pyimg/layers"
-	"github.com/pyimg/pyimg/layers/hostfile"
+	"github.com/pyimg/pyimg/layers/local"
 )
 
 // Make stores a layer of files of a folder: the caller decides where they are in the image and whose they are.
@@ -28,18 +28,18 @@ func ExampleMake() {
 	}
 
 	ctx := context.Background()
-	folder, err := hostfile.Open(app)
+	folder, err := local.Open(app)
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer folder.Close()
-	var members []hostfile.Member
+	var members []local.Member
 	err = folder.Walk(ctx, ".", func(name string, info fs.FileInfo) error {
 		if info.IsDir() {
 			return nil
 		}
 		file, err := folder.Look(ctx, name, info)
-		members = append(members, hostfile.Member{From: file, Header: &tar.Header{
+		members = append(members, local.Member{From: file, Header: &tar.Header{
 			Typeflag: tar.TypeReg, Name: "srv/" + name, Mode: 0o644, Uid: 1000, Size: info.Size(), ModTime: time.Unix(0, 0)}})
 		return err
 	})
@@ -51,7 +51,7 @@ func ExampleMake() {
 		log.Fatal(err)
 	}
 	defer store.Close()
-	blob, err := hostfile.Make(ctx, store, folder, members, layers.MakeOptions{})
+	blob, err := local.Make(ctx, store, folder, members, layers.MakeOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
