@@ -1,7 +1,7 @@
 // Package push carries finished images to registries, and brings them back from there.
 //
 // It sees OCI types alone and takes every image as a [v1.ImageIndex]; a reference that names a single image manifest
-// comes as an index of one, and [oci.Root] tells what was named, so that its digest stays what it was.
+// comes as an index of one, and [oci.Root] is what was named, so that its digest stays what it was.
 //
 //   - [Registry.Push] sends what a registry lacks: layers and configs, then the manifests from the leaves up, and the
 //     tags when all of that is there. When anything fails before, no tag has moved. One limit holds for all uploads of

@@ -18,7 +18,7 @@ import (
 
 // Join makes every reference of refs name an index of all images that the sources name, in the order of the sources:
 // images that several machines pushed by digest become one. A source is a reference to an image or to an index. What all
-// source indexes state as an annotation the new one states too, and annotations beside it, so that joined parts of one
+// source indexes state as an annotation the new one states too, together with annotations, so that joined parts of one
 // image have the digest of the whole. Blobs are sent only where a target's repository lacks them.
 func (r Registry) Join(ctx context.Context, refs, sources []string, annotations map[string]string, o Options) (Result, error) {
 	return patience.Promptly(ctx, func() (Result, error) { return r.join(ctx, refs, sources, annotations, o) })
@@ -97,7 +97,7 @@ type joined struct {
 	images   map[v1.Hash]v1.Image
 	common   map[string]string // annotations that all indexes so far state
 	indexes  bool              // there was one
-	sources  []string          // beside manifest.Manifests
+	sources  []string          // of manifest.Manifests, in the same order
 }
 
 // agree keeps the annotations that an index shares with those before.

@@ -42,7 +42,7 @@ type target struct {
 	known map[v1.Hash]bool // blobs and manifests that are there for sure
 }
 
-// Begin checks all references and begins to push to them. It returns at once; what fails on the way is told by Push. ctx
+// Begin checks all references and begins to push to them. It returns at once; Push returns what fails on the way. ctx
 // bounds what goes on until then.
 func (r Registry) Begin(ctx context.Context, refs []string, o Options) (*Session, error) {
 	if len(refs) == 0 {

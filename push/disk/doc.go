@@ -1,6 +1,6 @@
 // Package disk keeps images on disk: in an OCI layout directory, an OCI archive, or an archive for "docker load".
 //
-//   - [WriteLayout], [WriteArchive] and [WriteDockerArchive] write beside the target and rename; two processes may write one
+//   - [WriteLayout], [WriteArchive] and [WriteDockerArchive] write a temporary file and rename it; two processes may write one
 //     layout. [StreamArchive] and [StreamDockerArchive] write to a pipe. An archive's bytes depend on the image and its name
 //     alone.
 //   - [ReadLayout] reads all of these, [ReadImage] also what "docker save" and "podman save" write. What they return is lazy:

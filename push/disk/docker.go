@@ -112,7 +112,7 @@ func (f *files) dockerManifest(e dockerEntry) (*v1.Manifest, error) {
 	f.alias = map[string]string{blobsDir + "/" + digest.Hex: path.Clean(e.Config)}
 	m := &v1.Manifest{SchemaVersion: 2, MediaType: types.DockerManifestSchema2,
 		Config: v1.Descriptor{MediaType: types.DockerConfigJSON, Digest: digest, Size: int64(len(raw))}}
-	known := map[v1.Hash]v1.Descriptor{} // a layer that stands twice may be there once
+	known := map[v1.Hash]v1.Descriptor{} // a layer that is listed twice may be there once
 	for i, name := range e.Layers {
 		desc, err := f.dockerLayer(path.Clean(name), ids[i])
 		if same, ok := known[ids[i]]; ok && errors.Is(err, fs.ErrNotExist) {

@@ -19,7 +19,7 @@ import (
 
 // ReadLayout opens an image in an OCI layout directory or in a tar archive that holds one, OCI's or docker's, each
 // optionally followed by ":TAG". A tag, or a digest in its place, is needed where several images are there. Layers are
-// read from where they lie when they are asked for. A single image comes as an index of one (see [oci.Root]).
+// read when they are asked for. A single image comes as an index of one (see [oci.Root]).
 func ReadLayout(path string) (v1.ImageIndex, error) {
 	place, tag, err := splitLayout(path)
 	if err != nil {
@@ -48,10 +48,10 @@ func splitLayout(path string) (place, tag string, err error) {
 	return "", "", fmt.Errorf("reading image layout: %w", err)
 }
 
-// OpenFile opens a file of a layout by its path there, and tells its size; fs.ErrNotExist where there is none.
+// OpenFile opens a file of a layout by its path there, and returns its size; fs.ErrNotExist where there is none.
 type OpenFile func(path string) (io.ReadCloser, int64, error)
 
-// ReadLayoutFrom is [ReadLayout] of a layout whose files lie wherever open finds them. tag may be a tag, the tag of a full
+// ReadLayoutFrom is [ReadLayout] of a layout whose files open finds. tag may be a tag, the tag of a full
 // name, or a digest.
 func ReadLayoutFrom(open OpenFile, tag string) (v1.ImageIndex, error) {
 	idx, err := (&files{opener: open}).layout(tag)
@@ -127,7 +127,7 @@ func isWholeIndex(im *v1.IndexManifest, tag string) bool {
 	return named && (len(names) == 0 || len(platforms) == len(im.Manifests))
 }
 
-// files is where a layout's files lie: a folder, or an archive with the places of its members.
+// files is where a layout's files are: a folder, or an archive with the places of its members.
 type files struct {
 	path    string
 	opener  OpenFile          // nil for a folder and an archive

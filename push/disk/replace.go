@@ -29,7 +29,7 @@ func buffered(ctx context.Context, w io.Writer, write func(io.Writer) error) err
 	return b.Flush()
 }
 
-// replace writes a file beside path, in dir, and renames it when it is whole. Nothing is left of one that is not.
+// replace writes a temporary file in dir, and renames it to path when it is whole. One that is not whole is removed.
 func replace(ctx context.Context, dir, path string, write func(io.Writer) error) error {
 	return replaceFile(dir, path, func(f *os.File) error { return buffered(ctx, f, write) })
 }

@@ -110,7 +110,7 @@ func compression(head []byte) string {
 	return ""
 }
 
-// A span is where a member's bytes lie in an archive.
+// A span is where a member's bytes are in an archive.
 type span struct{ offset, size int64 }
 
 // scanArchive reads the headers of a tar archive and skips its contents. Of two members of one name the later counts, as

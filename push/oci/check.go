@@ -88,7 +88,7 @@ func (c *Reader) Read(p []byte) (int, error) {
 // receiver.
 func (c *Reader) Fault() error { return c.err }
 
-// explained adds to a mismatch what the source itself said at its end: one that checks its bytes, too, knows where they lie
+// explained adds to a mismatch what the source itself said at its end: one that checks its bytes, too, knows where they are
 // and what to do.
 func (c *Reader) explained(mismatch error) error {
 	if c.err != nil {

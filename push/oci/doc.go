@@ -6,5 +6,5 @@
 //   - Every image is a [v1.ImageIndex]. [Wrap] shows a single image as an index of one; [Root] is what was named.
 //   - [Reader] and [Check] hold bytes against their descriptor: others are a [*MismatchError], wherever they came from.
 //
-// Nothing holds a layer in memory, and a layer is opened only by who reads it.
+// Nothing holds a layer in memory, and a layer is opened only when it is read.
 package oci

@@ -13,7 +13,7 @@ const (
 	MaxManifest = 4 << 20
 	// MaxConfig bounds an image config. It is read into memory; containerd and docker refuse more than 8 MiB.
 	MaxConfig = 8 << 20
-	// maxDepth bounds how deep indexes stand in indexes; two is already rare.
+	// maxDepth bounds how deep indexes are nested; two is already rare.
 	maxDepth = 4
 	// maxManifests bounds what one index may lead to: ten times the platforms that exist, with attestations.
 	maxManifests = 1024
@@ -91,7 +91,7 @@ func (g *Graph) image(img v1.Image, desc v1.Descriptor) (Manifest, error) {
 	size := man.Config.Size
 	for _, l := range man.Layers {
 		size += l.Size
-		if !l.MediaType.IsDistributable() { // lies elsewhere, at the manifest's urls
+		if !l.MediaType.IsDistributable() { // is elsewhere, at the manifest's urls
 			continue
 		}
 		g.add(&g.Layers, Blob{l, func() (io.ReadCloser, error) { return openLayer(img, l.Digest) }})
@@ -107,7 +107,7 @@ func (g *Graph) image(img v1.Image, desc v1.Descriptor) (Manifest, error) {
 	return m, nil
 }
 
-// index adds what an index leads to, and says at which height it stands itself.
+// index adds what an index leads to, and returns its own height above the images.
 func (g *Graph) index(idx v1.ImageIndex, desc v1.Descriptor, depth int) (Manifest, int, error) {
 	if depth >= maxDepth {
 		return Manifest{}, 0, fmt.Errorf("reading index %q: indexes within indexes, more than %d deep", desc.Digest, maxDepth)

@@ -12,8 +12,9 @@ import (
 	"github.com/pyimg/pyimg/internal/imageindex"
 )
 
-// ImageFor is the image for a platform that an index leads to, ref being what the index is called. It is that for which platform, OS/ARCH[/VARIANT],
-// stands in the index or else in its config. The error is fs.ErrNotExist where there is none for it.
+// ImageFor finds the image for a platform, OS/ARCH[/VARIANT], in what an index leads to. The index states the platform of
+// an image, or else the image's config does. The error is fs.ErrNotExist where there is none for it; ref is the index's name
+// in errors.
 func ImageFor(idx v1.ImageIndex, ref, platform string) (v1.Image, error) {
 	entries, err := imageindex.Entries(idx)
 	if err != nil {

@@ -20,19 +20,19 @@ import (
 	"github.com/pyimg/pyimg/push/auth"
 )
 
-// A Client is how registries are reached. The zero value works. The host stands in each reference.
+// A Client is how registries are reached. The zero value works.
 type Client struct {
 	Keychain      authn.Keychain    // nil means auth.Keychain(os.Getenv)
 	Transport     http.RoundTripper // nil means one that honours the proxies of the environment, and CAFile
-	CAFile        string            // of certificates in PEM form that are trusted beside the system's
+	CAFile        string            // of certificates in PEM form that are trusted in addition to the system's
 	Insecure      bool              // plain http is allowed where https does not answer; to this machine it always is
 	InsecureHosts []string          // the same, to these: HOST or HOST:PORT, as in references
 	Tries         int               // how often one request or upload is tried; 0 means 6
 	Backoff       time.Duration     // the first wait between tries, doubled each time; 0 means 500 ms
 	Stall         time.Duration     // how long nothing may move on a request; 0 means 30 s, and less where an answer is small
 
-	// Notice is told of the first failure of something that is tried again, with the wait before the next try. nil: nobody
-	// is told. Calls may be concurrent.
+	// Notice is called at the first failure of something that is tried again, with the wait before the next try. nil is not
+	// called. Calls may be concurrent.
 	Notice func(host string, cause error, wait time.Duration)
 }
 

@@ -187,8 +187,8 @@ func (l *login) authorization(ctx context.Context, refused string) (string, erro
 	return "Bearer " + l.token, nil
 }
 
-// keep renews the token each time that it is about to end, until ctx ends: who makes the next request, perhaps after
-// minutes in which packages were fetched, need not wait for it. A failure is told to that one.
+// keep renews the token each time that it is about to end, until ctx ends: the next request, perhaps after
+// minutes in which packages were fetched, need not wait for it. That request also reports a failure.
 func (l *login) keep(ctx context.Context) {
 	for {
 		wait, ok := l.untilRenewal(ctx)

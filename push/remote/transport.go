@@ -16,7 +16,7 @@ func (e *refusedError) Error() string { return e.reason }
 
 // guarded counts what is answered and refuses what would carry credentials or an image where they do not belong: plain
 // http that was not asked for, a redirect from https to http, and a body or a credential along a redirect to another host.
-// It stands below everything else that makes requests, the library's own ping and token exchange included.
+// All requests pass through it, those of the login included.
 type guarded struct {
 	inner    http.RoundTripper
 	insecure func(host string) bool // plain http is allowed there; to this machine it always is

@@ -27,7 +27,7 @@ const (
 	minChunk = 64 << 10
 )
 
-// A Counter is told of the bytes that arrive. What did not arrive after all is taken back with a negative number.
+// A Counter counts the bytes that arrive. Bytes that did not arrive after all are taken back with a negative number.
 type Counter interface{ Add(n int64) }
 
 // An uploading is one blob on its way to one repository.
@@ -38,7 +38,7 @@ type uploading struct {
 
 	location *url.URL // nil before it has begun
 	offset   int64    // what the registry has of it
-	counted  int64    // what the task was told
+	counted  int64    // what the task has counted
 	in       *reading // nil where none is open; at the offset, else
 	ending   bool     // the request that ends the upload was sent: its answer may be lost
 }
@@ -136,7 +136,7 @@ func (s *Repository) shrink(refused int64) bool {
 
 // mayPass says whether a failed upload is worth another try. A token that ran out while a body was on its way shows as a
 // 401 or as a body that cannot be sent twice; the next request has a new one. What we send was checked, so that a registry
-// which finds it wrong was sent something else by what lies between.
+// which finds it wrong got other bytes from a proxy on the way.
 func (up *uploading) mayPass(ctx context.Context, err error) bool {
 	var te *transport.Error
 	if errors.Is(err, patience.ErrSlow) {
@@ -330,7 +330,7 @@ func (up *uploading) close() {
 	}
 }
 
-// count tells the task what has arrived, and takes back what has not.
+// count brings the task to what has arrived, and takes back what has not.
 func (up *uploading) count(n int64) {
 	if n != up.counted {
 		up.task.Add(n - up.counted)

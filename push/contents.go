@@ -1,0 +1,244 @@
+package push
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pyimg/pyimg/push/oci"
+)
+
+// learn finds out what the images that the tags name now consist of, where that takes fewer round trips than to ask for
+// each blob: two, against one for every [maxAsking] blobs. It is worth no error.
+func (p *pusher) learn(ctx context.Context, g *oci.Graph, targets []*target) error {
+	if len(g.Layers)+len(g.Configs) <= 3*maxAsking {
+		return nil
+	}
+	var group errgroup.Group
+	for _, t := range targets {
+		var digests []string
+		for _, w := range t.wanted {
+			if now := t.tags[w.tag]; now != "" && !slices.Contains(digests, now) {
+				digests = append(digests, now)
+			}
+		}
+		group.Go(func() error {
+			for _, digest := range digests {
+				p.know(ctx, t, digest)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait()
+	return ctx.Err()
+}
+
+// know notes what a manifest of the repository names: a registry takes a manifest only with all of that there.
+func (p *pusher) know(ctx context.Context, t *target, digest string) {
+	desc, raw, err := t.Manifest(ctx, digest)
+	if err != nil {
+		return
+	}
+	named, children := references(desc.MediaType, raw)
+	for _, d := range named {
+		t.known[d.Digest] = true
+	}
+	found := make([][]v1.Descriptor, len(children))
+	var group errgroup.Group
+	group.SetLimit(maxAsking)
+	for i, c := range children {
+		group.Go(func() error {
+			if _, raw, err := t.Manifest(ctx, c.Digest.String()); err == nil {
+				found[i], _ = references(c.MediaType, raw)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait()
+	for _, ds := range found {
+		for _, d := range ds {
+			t.known[d.Digest] = true
+		}
+	}
+}
+
+// references are what a manifest names: blobs and manifests, all of which a registry has that took it, and of these the
+// manifests.
+func references(mediaType types.MediaType, raw []byte) (named, manifests []v1.Descriptor) {
+	if mediaType.IsIndex() {
+		im, err := v1.ParseIndexManifest(bytes.NewReader(raw))
+		if err != nil {
+			return nil, nil
+		}
+		return im.Manifests, im.Manifests
+	}
+	man, err := v1.ParseManifest(bytes.NewReader(raw))
+	if err != nil {
+		return nil, nil
+	}
+	return append(man.Layers, man.Config), nil
+}
+
+// contents brings all blobs and manifests to all targets, so that only the tags are left. Where a registry lacks a blob
+// after all, of an image that it has, everything is asked for.
+func (p *pusher) contents(ctx context.Context, g *oci.Graph, targets []*target) error {
+	for {
+		err := p.blobs(ctx, g, targets)
+		if err == nil {
+			err = p.manifests(ctx, g, targets)
+		}
+		if err == nil || !lacksBlob(err) || !forget(targets) {
+			return err
+		}
+	}
+}
+
+// lacksBlob says whether a registry refused a manifest since it does not have what the manifest names.
+func lacksBlob(err error) bool {
+	var te *transport.Error
+	return errors.As(err, &te) && slices.ContainsFunc(te.Errors, func(d transport.Diagnostic) bool {
+		return d.Code == transport.ManifestBlobUnknownErrorCode || d.Code == transport.BlobUnknownErrorCode
+	})
+}
+
+// forget drops what was taken for known, and says whether there was something.
+func forget(targets []*target) bool {
+	any := false
+	for _, t := range targets {
+		any = any || len(t.known) > 0
+		clear(t.known)
+	}
+	return any
+}
+
+// blobs brings all layers and configs to all targets. Large ones go first: the last to end is then a small one. Of the
+// repositories of one registry the first gets a blob, the others mount it from there.
+func (p *pusher) blobs(ctx context.Context, g *oci.Graph, targets []*target) error {
+	blobs := slices.Concat(g.Layers, g.Configs)
+	slices.SortStableFunc(blobs, func(a, b oci.Blob) int { return cmp.Compare(b.Desc.Size, a.Desc.Size) })
+	group, ctx := errgroup.WithContext(ctx)
+	for _, b := range blobs {
+		for _, ts := range byRegistry(targets) {
+			group.Go(func() error {
+				for i, t := range ts {
+					if err := p.blob(ctx, t, b, ts[:i]); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}
+	}
+	return group.Wait()
+}
+
+// byRegistry groups targets, in their order.
+func byRegistry(targets []*target) [][]*target {
+	at := map[string]int{}
+	var out [][]*target
+	for _, t := range targets {
+		host := t.repo.RegistryStr()
+		if _, ok := at[host]; !ok {
+			at[host] = len(out)
+			out = append(out, nil)
+		}
+		out[at[host]] = append(out[at[host]], t)
+	}
+	return out
+}
+
+// blob sends one blob unless it is there. earlier are targets of the same registry that have it.
+func (p *pusher) blob(ctx context.Context, t *target, b oci.Blob, earlier []*target) error {
+	there, from := t.known[b.Desc.Digest], ""
+	if !there {
+		err := in(ctx, p.asking, func() (err error) {
+			there, from, err = t.find(ctx, b.Desc.Digest)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	mounted := false
+	if !there {
+		if len(earlier) > 0 {
+			from = earlier[0].repo.RepositoryStr()
+		}
+		err := in(ctx, p.sending, func() (err error) {
+			task := p.start(b)
+			mounted, err = t.Upload(ctx, b, from, task)
+			task.Done(err)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	p.count(b, there, mounted)
+	return nil
+}
+
+func (p *pusher) count(b oci.Blob, there, mounted bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case there:
+		p.present++
+	case mounted:
+		p.mounted++
+	default:
+		p.sent++
+		p.sentBytes += b.Desc.Size
+	}
+}
+
+// find asks for a blob in the target and, at the same time, in the repositories to mount from. A registry that does not
+// want to tell of these is asked no further: the blob is then sent.
+func (t *target) find(ctx context.Context, digest v1.Hash) (there bool, from string, err error) {
+	has := make([]bool, len(t.sources))
+	group, gctx := errgroup.WithContext(ctx)
+	for i, s := range t.sources {
+		group.Go(func() error {
+			has[i], _ = t.HasBlob(gctx, s, digest)
+			return nil
+		})
+	}
+	there, err = t.HasBlob(ctx, t.repo, digest)
+	_ = group.Wait()
+	if i := slices.Index(has, true); i >= 0 {
+		from = t.sources[i].RepositoryStr()
+	}
+	return there, from, err
+}
+
+// manifests brings the manifests by digest, those first that others name. The root goes straight under its tag where there
+// is but one repository: what could refuse it then refuses the first tag. Of several none may move before all are able to.
+func (p *pusher) manifests(ctx context.Context, g *oci.Graph, targets []*target) error {
+	for _, level := range append(slices.Clone(g.Levels), []oci.Manifest{g.Root}) {
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(maxAsking)
+		for _, m := range level {
+			for _, t := range targets {
+				isRoot := m.Desc.Digest == g.Root.Desc.Digest
+				if t.known[m.Desc.Digest] || isRoot && len(targets) == 1 && t.wanted[0].tag != "" {
+					continue
+				}
+				group.Go(func() error {
+					_, err := t.PutManifest(ctx, m, m.Desc.Digest.String())
+					return err
+				})
+			}
+		}
+		if err := group.Wait(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
