@@ -48,12 +48,13 @@ type Finding struct {
 	Fix      string   `json:"fix,omitempty"`     // what to do
 }
 
-// String is what is wrong and what to do.
+// String is what is wrong and what to do, on one line: a line break in a name of the image must not begin another message.
 func (f Finding) String() string {
-	if f.Fix == "" {
-		return f.Msg
+	text := f.Msg
+	if f.Fix != "" {
+		text += "; " + f.Fix
 	}
-	return f.Msg + "; " + f.Fix
+	return strings.ReplaceAll(text, "\n", `\n`)
 }
 
 // UnsoundError holds the findings for one platform, of which one is an error at least. Such an image is not written.

@@ -6,6 +6,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/pyimg/pyimg/assemble/check"
 	"github.com/pyimg/pyimg/internal/fixture"
 )
 
@@ -52,7 +53,11 @@ func TestCheckPythonFile(t *testing.T) {
 		"entrypoint and cmd":       {pythonImage(v1.Config{Entrypoint: []string{"python3", "-u"}, Cmd: []string{"/app/main.py"}}), missing, "entrypoint"},
 		"behind tini":              {pythonImage(cmd("/sbin/tini", "--", "python3", "/app/main.py"), run("sbin/tini", program())), missing, ""},
 		"behind env":               {pythonImage(cmd("env", "A=1", "python3", "/app/main.py"), link("usr/bin/env", "/bin/busybox")), missing, ""},
-		"behind a shell":           {pythonImage(cmd("sh", "-c", "exec python3 /app/main.py")), nil, ""},
+		"behind a shell":           {pythonImage(cmd("sh", "-c", "exec python3 /app/main.py")), missing, "python3 is to run /app/main.py"},
+		"behind a shell, there":    {pythonImage(cmd("/bin/sh", "-ec", "python3 /app/main.py"), main), nil, ""},
+		"what only a shell knows":  {pythonImage(cmd("sh", "-c", "test -e /app && python3 /app/main.py")), nil, ""},
+		"a shell's variable":       {pythonImage(cmd("sh", "-c", "python3 $MAIN")), nil, ""},
+		"a shell's own command":    {pythonImage(cmd("sh", "-c", "wait 1")), nil, ""},
 		"code":                     {pythonImage(cmd("python3", "-c", "print(1)", "/app/main.py")), nil, ""},
 		"standard input":           {pythonImage(cmd("python3", "-", "/app/main.py")), nil, ""},
 		"behind --":                {pythonImage(cmd("python3", "--", "/app/main.py")), missing, ""},
@@ -286,4 +291,13 @@ func TestCheckBytecode(t *testing.T) {
 		"packages without": {sources(v1.Config{}, append(pyc(std+"/%s__pycache__/%s.cpython-313.pyc"), text(std+"/site-packages/a.py", ""), text(std+"/site-packages/b.py", ""),
 			text(std+"/site-packages/c.py", ""), text(std+"/site-packages/d.py", ""))...), warn, "4 of the 7"},
 	})
+}
+
+// TestFindingIsOneLine: a line break in a name of the image begins no message of its own.
+func TestFindingIsOneLine(t *testing.T) {
+	t.Parallel()
+	f := check.Finding{Msg: "/a\npyimg: all is well is missing", Fix: "add b\nc"}
+	if got, want := f.String(), `/a\npyimg: all is well is missing; add b\nc`; got != want {
+		t.Errorf("String() = %q, want %q", got, want)
+	}
 }

@@ -122,7 +122,7 @@ func isPythonName(name string) bool {
 	return is && strings.Trim(strings.TrimSuffix(rest, "t"), "0123456789.") == ""
 }
 
-// runsShell checks that the script that a shell is told to run is there. What follows -c is not looked into.
+// runsShell checks that the script that a shell is told to run is there, or the command after -c where it is a simple one.
 func (c *checker) runsShell(l launch) {
 	words := l.argv[1:]
 	for len(words) > 0 && len(words[0]) > 1 && strings.ContainsAny(words[0][:1], "-+") {
@@ -132,7 +132,12 @@ func (c *checker) runsShell(l launch) {
 		case word == "--":
 		case strings.HasPrefix(word, "--"):
 			return // bash's long options
-		case strings.ContainsAny(word, "cs"):
+		case strings.Contains(word, "s"):
+			return
+		case strings.Contains(word, "c"):
+			if len(words) > 0 {
+				c.simpleCommand(l, words[0])
+			}
 			return
 		case strings.HasSuffix(word, "o") && len(words) > 0, strings.HasSuffix(word, "O") && len(words) > 0:
 			words = words[1:]
@@ -144,6 +149,23 @@ func (c *checker) runsShell(l launch) {
 	if len(words) > 0 && strings.Contains(words[0], "/") { // else the shell looks in PATH, too
 		c.readsFile(l, "shell-file", path.Base(l.argv[0]), words[0])
 	}
+}
+
+// simpleCommand goes on to what the text after -c runs, as Dockerfiles have it (CMD python3 main.py). It leaves alone what
+// only a shell understands, and names that are not in PATH and may be the shell's own; a Python is none of these.
+func (c *checker) simpleCommand(l launch, text string) {
+	words := strings.Fields(text)
+	if len(words) > 0 && words[0] == "exec" {
+		words = words[1:]
+	}
+	if len(words) == 0 || l.check == "interpreter" || strings.ContainsAny(text, "$|&;<>()`\\*?[]{}~#!='\"\n") {
+		return
+	}
+	if _, _, err := c.whichFrom(l.dir, words[0], l.paths); err != nil && !isPythonName(path.Base(words[0])) {
+		return
+	}
+	l.argv, l.depth = words, l.depth+1
+	c.launch(l)
 }
 
 // readsFile checks that an interpreter finds the file that it is told to run, and may read it. It returns the file if so.
