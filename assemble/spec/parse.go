@@ -31,7 +31,7 @@ func Parse(name string, data []byte) (Spec, error) {
 	d := &decoder{file: name, anchors: make(map[string]ast.Node)}
 	s := Spec{Name: name}
 	if top := d.parseYAML(data); top != nil {
-		d.spec(&s, top)
+		d.mapping("", top, d.specFields(&s))
 	}
 	if len(d.faults) > 0 {
 		slices.SortStableFunc(d.faults, func(a, b Fault) int { return cmp.Or(a.Line-b.Line, a.Column-b.Column) })
@@ -66,21 +66,28 @@ func (s *Spec) fillIn() {
 	}
 }
 
-func (d *decoder) spec(s *Spec, n ast.Node) {
-	d.mapping("", n, map[string]field{
-		"alpine":    func(p string, n ast.Node) { d.alpine(&s.Alpine, p, n) },
-		"platforms": d.list(func(v string) error { return appendParsed(&s.Platforms, v, ParsePlatform) }),
-		"packages":  d.listAt(func(n ast.Node, v string) error { return d.pkg(s, n, v) }),
-		"runtime":   func(p string, n ast.Node) { d.runtimes(&s.Runtimes, p, n) },
-		"allocator": func(p string, n ast.Node) { d.allocator(&s.Allocator, p, n) },
-		"files":     d.files(&s.Files),
-		"dirs":      d.dirs(&s.Dirs),
-		"accounts":  d.accounts(&s.Accounts),
-		"bytecode":  d.oneOf(&s.Bytecode, BytecodeModes()...),
-		"exclude":   d.list(func(v string) error { s.Exclude = append(s.Exclude, v); return glob.CheckExclude(v) }),
-		"image":     func(p string, n ast.Node) { d.image(&s.Image, p, n) },
-		"layers":    func(p string, n ast.Node) { d.layers(&s.Layers, p, n) },
-	})
+// specFields is the table of a spec's fields. What is added here is read and written; see docs/SPEC.md for what is to be
+// said of it.
+func (d *decoder) specFields(s *Spec) fields {
+	return fields{
+		{"alpine", d.within(func() fields { return d.alpineFields(&s.Alpine) }), d.alpineFields(&s.Alpine).yaml()},
+		{"platforms", d.list(func(v string) error { return appendParsed(&s.Platforms, v, ParsePlatform) }), texts(s.Platforms)},
+		{"packages", d.listAt(func(n ast.Node, v string) error { return d.pkg(s, n, v) }), texts(s.Packages)},
+		{"runtime", func(p string, n ast.Node) { d.runtimes(&s.Runtimes, p, n) }, yamlOf(s.Runtimes, d.runtimeFields)},
+		{"allocator", func(p string, n ast.Node) { d.allocator(&s.Allocator, p, n) }, d.allocatorYAML(s.Allocator)},
+		{"files", d.files(&s.Files), yamlOf(s.Files, d.fileFields)},
+		{"dirs", d.dirs(&s.Dirs), yamlOf(s.Dirs, func(dir *Dir) fields { return d.dirFields(dir, nil) })},
+		{"accounts", d.within(func() fields { return d.accountFields(&s.Accounts) }), d.accountFields(&s.Accounts).yaml()},
+		{"bytecode", d.oneOf(&s.Bytecode, BytecodeModes()...), s.Bytecode},
+		{"exclude", d.list(func(v string) error { s.Exclude = append(s.Exclude, v); return glob.CheckExclude(v) }), s.Exclude},
+		{"image", d.within(func() fields { return d.imageFields(&s.Image) }), d.imageFields(&s.Image).yaml()},
+		{"layers", func(p string, n ast.Node) { d.layers(&s.Layers, p, n) }, d.layerFields(&s.Layers).yaml()},
+	}
+}
+
+// within decodes a mapping of its own.
+func (d *decoder) within(table func() fields) field {
+	return func(p string, n ast.Node) { d.mapping(p, n, table()) }
 }
 
 func (d *decoder) pkg(s *Spec, n ast.Node, v string) error {
@@ -101,14 +108,14 @@ func appendParsed[T any](to *[]T, s string, parse func(string) (T, error)) error
 	return err
 }
 
-func (d *decoder) alpine(a *Alpine, p string, n ast.Node) {
-	d.mapping(p, n, map[string]field{
-		"branch":       d.text(func(v string) error { a.Branch = v; return checkBranch(v) }),
-		"mirrors":      d.list(func(v string) error { a.Mirrors = append(a.Mirrors, v); return checkPresent(v) }),
-		"repositories": d.list(func(v string) error { a.Repositories = append(a.Repositories, v); return checkRepository(v) }),
-		"keys":         d.list(func(v string) error { a.Keys = append(a.Keys, v); return checkPresent(v) }),
-		"dialect":      d.integer(&a.Dialect, 2, 3),
-	})
+func (d *decoder) alpineFields(a *Alpine) fields {
+	return fields{
+		{"branch", d.text(func(v string) error { a.Branch = v; return checkBranch(v) }), a.Branch},
+		{"mirrors", d.list(func(v string) error { a.Mirrors = append(a.Mirrors, v); return checkPresent(v) }), a.Mirrors},
+		{"repositories", d.list(func(v string) error { a.Repositories = append(a.Repositories, v); return checkRepository(v) }), a.Repositories},
+		{"keys", d.list(func(v string) error { a.Keys = append(a.Keys, v); return checkPresent(v) }), a.Keys},
+		{"dialect", d.integer(&a.Dialect, 2, 3), a.Dialect},
+	}
 }
 
 func checkBranch(v string) error {
@@ -152,22 +159,34 @@ func (d *decoder) runtimes(to *[]Runtime, p string, n ast.Node) {
 
 func (d *decoder) runtime(r *Runtime, p string, n ast.Node) {
 	before := len(d.faults)
-	d.mapping(p, n, map[string]field{
-		"python":  d.str(&r.Python),
-		"source":  func(p string, n ast.Node) { d.sources(r, p, n) },
-		"mirror":  d.text(func(v string) error { r.Mirror = v; return checkPresent(v) }),
-		"paths":   d.list(func(v string) error { r.Paths = append(r.Paths, strings.Trim(v, "/")); return checkPath(v) }),
-		"require": d.list(func(v string) error { r.Require = append(r.Require, v); return checkRequire(v) }),
-		"sha256":  func(p string, n ast.Node) { d.sums(r, p, n) },
-		"prefix":  d.text(func(v string) error { r.Prefix = path.Clean(v); return CheckAbsolute(v) }),
-		"exclude": d.list(func(v string) error { r.Exclude = append(r.Exclude, v); return glob.Check(v) }),
-		"owner":   d.text(func(v string) (err error) { r.Owner, err = parseOwner(v); return err }),
-	})
+	d.mapping(p, n, d.runtimeFields(r))
 	if len(d.faults) == before {
 		for _, fault := range r.faults() {
 			d.faultAt(n, p, "%s", fault)
 		}
 	}
+}
+
+func (d *decoder) runtimeFields(r *Runtime) fields {
+	return fields{
+		{"python", d.str(&r.Python), r.Python},
+		{"source", func(p string, n ast.Node) { d.sources(r, p, n) }, byPlatformYAML(r.Source, r.Sources)},
+		{"mirror", d.text(func(v string) error { r.Mirror = v; return checkPresent(v) }), r.Mirror},
+		{"paths", d.list(func(v string) error { r.Paths = append(r.Paths, strings.Trim(v, "/")); return checkPath(v) }), r.Paths},
+		{"sha256", func(p string, n ast.Node) { d.sums(r, p, n) }, byPlatformYAML(r.SHA256[Platform{}], r.SHA256)},
+		{"prefix", d.text(func(v string) error { r.Prefix = path.Clean(v); return CheckAbsolute(v) }), r.Prefix},
+		{"exclude", d.list(func(v string) error { r.Exclude = append(r.Exclude, v); return glob.Check(v) }), r.Exclude},
+		{"owner", d.text(func(v string) (err error) { r.Owner, err = parseOwner(v); return err }), r.Owner.text()},
+		{"require", d.list(func(v string) error { r.Require = append(r.Require, v); return checkRequire(v) }), r.Require},
+	}
+}
+
+// text is the owner as a spec has it; "" for none.
+func (o *Owner) text() string {
+	if o == nil {
+		return ""
+	}
+	return fmt.Sprintf("%d:%d", o.UID, o.GID)
 }
 
 // faults are what does not go together in a runtime.
@@ -286,18 +305,35 @@ func (d *decoder) allocator(a *Allocator, p string, n ast.Node) {
 		d.text(func(v string) (err error) { a.Name, err = ParseAllocator(v); return err })(p, n)
 		return
 	}
-	d.mapping(p, n, map[string]field{
-		"name":    d.text(func(v string) (err error) { a.Name, err = ParseAllocator(v); return err }),
-		"preload": d.text(func(v string) error { a.Preload = v; return CheckAbsolute(v) }),
-		"use":     d.oneOf(&a.Use, UsePython, UsePreload),
-		"from":    d.oneOf(&a.From, FromRuntime, FromAPK),
-		"secure":  d.text(func(v string) (err error) { a.Insecure, err = parseInsecure(v); return err }),
-		"conf":    d.table(&a.Conf, checkConf),
-		"env":     d.table(&a.Env, checkEnv),
-	})
+	d.mapping(p, n, d.allocatorFields(a))
 	for _, fault := range a.faults() {
 		d.faultAt(n, p, "%s", fault)
 	}
+}
+
+func (d *decoder) allocatorFields(a *Allocator) fields {
+	secure := ""
+	if a.Insecure {
+		secure = "false"
+	}
+	return fields{
+		{"name", d.text(func(v string) (err error) { a.Name, err = ParseAllocator(v); return err }), a.Name},
+		{"use", d.oneOf(&a.Use, UsePython, UsePreload), a.Use},
+		{"from", d.oneOf(&a.From, FromRuntime, FromAPK), a.From},
+		{"secure", d.text(func(v string) (err error) { a.Insecure, err = parseInsecure(v); return err }), secure},
+		{"conf", d.table(&a.Conf, checkConf), a.Conf},
+		{"preload", d.text(func(v string) error { a.Preload = v; return CheckAbsolute(v) }), a.Preload},
+		{"env", d.table(&a.Env, checkEnv), a.Env},
+	}
+}
+
+// allocatorYAML is the name alone where there is nothing else to say.
+func (d *decoder) allocatorYAML(a Allocator) any {
+	all := d.allocatorFields(&a).yaml()
+	if len(all) == 1 && a.Name != "" {
+		return a.Name
+	}
+	return all
 }
 
 // faults are what does not go together in an allocator.
@@ -366,19 +402,19 @@ func checkKey(key string) error {
 	return nil
 }
 
-func (d *decoder) image(i *Image, p string, n ast.Node) {
-	d.mapping(p, n, map[string]field{
-		"entrypoint":  d.words(&i.Entrypoint),
-		"cmd":         d.words(&i.Cmd),
-		"env":         d.table(&i.Env, checkEnv),
-		"user":        d.str(&i.User),
-		"workdir":     d.text(func(v string) error { i.Workdir = v; return CheckAbsolute(v) }),
-		"labels":      d.table(&i.Labels, CheckLabel),
-		"annotations": d.table(&i.Annotations, CheckLabel),
-		"ports":       d.list(func(v string) error { i.Ports = append(i.Ports, v); return checkPort(v) }),
-		"volumes":     d.list(func(v string) error { i.Volumes = append(i.Volumes, v); return CheckAbsolute(v) }),
-		"stop_signal": d.str(&i.StopSignal),
-	})
+func (d *decoder) imageFields(i *Image) fields {
+	return fields{
+		{"entrypoint", d.words(&i.Entrypoint), i.Entrypoint},
+		{"cmd", d.words(&i.Cmd), i.Cmd},
+		{"env", d.table(&i.Env, checkEnv), i.Env},
+		{"user", d.str(&i.User), i.User},
+		{"workdir", d.text(func(v string) error { i.Workdir = v; return CheckAbsolute(v) }), i.Workdir},
+		{"labels", d.table(&i.Labels, CheckLabel), i.Labels},
+		{"annotations", d.table(&i.Annotations, CheckLabel), i.Annotations},
+		{"ports", d.list(func(v string) error { i.Ports = append(i.Ports, v); return checkPort(v) }), i.Ports},
+		{"volumes", d.list(func(v string) error { i.Volumes = append(i.Volumes, v); return CheckAbsolute(v) }), i.Volumes},
+		{"stop_signal", d.str(&i.StopSignal), i.StopSignal},
+	}
 }
 
 // checkPort takes what ExposedPorts takes: PORT, PORT/tcp, PORT/udp.
@@ -391,13 +427,17 @@ func checkPort(v string) error {
 }
 
 func (d *decoder) layers(l *Layers, p string, n ast.Node) {
-	d.mapping(p, n, map[string]field{
-		"strategy":    d.oneOf(&l.Strategy, "auto", "package", "single"),
-		"max":         d.integer(&l.Max, 2, 120), // docker's overlay2 fails near 127
-		"compression": d.oneOf(&l.Compression, "gzip", "zstd"),
-		"level":       d.integer(&l.Level, 1, 22),
-	})
+	d.mapping(p, n, d.layerFields(l))
 	if err := layers.CheckLevel(l.Compression, l.Level); err != nil {
 		d.faultAt(n, join(p, "level"), "%v", err)
+	}
+}
+
+func (d *decoder) layerFields(l *Layers) fields {
+	return fields{
+		{"strategy", d.oneOf(&l.Strategy, "auto", "package", "single"), l.Strategy},
+		{"max", d.integer(&l.Max, 2, 120), l.Max}, // docker's overlay2 fails near 127
+		{"compression", d.oneOf(&l.Compression, "gzip", "zstd"), l.Compression},
+		{"level", d.integer(&l.Level, 1, 22), l.Level},
 	}
 }

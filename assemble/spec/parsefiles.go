@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/pyimg/pyimg/internal/glob"
@@ -40,16 +39,7 @@ func (d *decoder) files(to *[]Files) field {
 	return d.each(func(p string, n ast.Node) {
 		var f Files
 		before := len(d.faults)
-		d.mapping(p, n, map[string]field{
-			"from":     d.text(func(v string) (err error) { f.From, err = parseFrom(v); return err }),
-			"to":       d.text(func(v string) (err error) { f.To, err = parseTo(v); return err }),
-			"uid":      d.integer(&f.UID, 0, maxID),
-			"gid":      d.integer(&f.GID, 0, maxID),
-			"mode":     d.mode(&f.Mode),
-			"dir_mode": d.mode(&f.DirMode),
-			"exclude":  d.list(func(v string) error { f.Exclude = append(f.Exclude, v); return glob.CheckExclude(v) }),
-			"replace":  d.flag(&f.Replace),
-		})
+		d.mapping(p, n, d.fileFields(&f))
 		switch {
 		case f.From == "":
 			d.missing(before, n, p, "from is missing: a file, a folder or a glob below the spec's folder")
@@ -58,6 +48,19 @@ func (d *decoder) files(to *[]Files) field {
 		}
 		*to = append(*to, f)
 	})
+}
+
+func (d *decoder) fileFields(f *Files) fields {
+	return fields{
+		{"from", d.text(func(v string) (err error) { f.From, err = parseFrom(v); return err }), f.From},
+		{"to", d.text(func(v string) (err error) { f.To, err = parseTo(v); return err }), f.To},
+		{"uid", d.integer(&f.UID, 0, maxID), f.UID},
+		{"gid", d.integer(&f.GID, 0, maxID), f.GID},
+		{"mode", d.mode(&f.Mode), octal(f.Mode)},
+		{"dir_mode", d.mode(&f.DirMode), octal(f.DirMode)},
+		{"exclude", d.list(func(v string) error { f.Exclude = append(f.Exclude, v); return glob.CheckExclude(v) }), f.Exclude},
+		{"replace", d.flag(&f.Replace), f.Replace},
+	}
 }
 
 // parseFrom takes a path or glob that stays in the spec's folder.
@@ -90,17 +93,22 @@ func (d *decoder) dirs(to *[]Dir) field {
 	return d.each(func(p string, n ast.Node) {
 		var dir Dir
 		before := len(d.faults)
-		d.mapping(p, n, map[string]field{
-			"path": d.text(func(v string) error { dir.Path = path.Clean(v); return checkDir(v, *to) }),
-			"uid":  d.integer(&dir.UID, 0, maxID),
-			"gid":  d.integer(&dir.GID, 0, maxID),
-			"mode": d.mode(&dir.Mode),
-		})
+		d.mapping(p, n, d.dirFields(&dir, *to))
 		if dir.Path == "" {
 			d.missing(before, n, p, "path is missing: an absolute path in the image")
 		}
 		*to = append(*to, dir)
 	})
+}
+
+// dirFields are those of a folder that comes after others.
+func (d *decoder) dirFields(dir *Dir, before []Dir) fields {
+	return fields{
+		{"path", d.text(func(v string) error { dir.Path = path.Clean(v); return checkDir(v, before) }), dir.Path},
+		{"uid", d.integer(&dir.UID, 0, maxID), dir.UID},
+		{"gid", d.integer(&dir.GID, 0, maxID), dir.GID},
+		{"mode", d.mode(&dir.Mode), octal(dir.Mode)},
+	}
 }
 
 func checkDir(v string, before []Dir) error {
@@ -140,30 +148,44 @@ func (d *decoder) flag(to *bool) field {
 	})
 }
 
-func (d *decoder) accounts(a *Accounts) field {
-	return func(p string, n ast.Node) {
-		d.mapping(p, n, map[string]field{
-			"users":  d.each(func(p string, n ast.Node) { d.user(a, p, n) }),
-			"groups": d.each(func(p string, n ast.Node) { d.group(a, p, n) }),
-		})
+func (d *decoder) accountFields(a *Accounts) fields {
+	return fields{
+		{"users", d.each(func(p string, n ast.Node) { d.user(a, p, n) }), yamlOf(a.Users, d.userFields)},
+		{"groups", d.each(func(p string, n ast.Node) { d.group(a, p, n) }), yamlOf(a.Groups, d.groupFields)},
+	}
+}
+
+func (d *decoder) userFields(u *User) fields {
+	var gid any
+	if u.GID != nil {
+		gid = always{*u.GID}
+	}
+	return fields{
+		{"name", d.text(func(v string) error { u.Name = v; return checkAccount(v) }), u.Name},
+		{"uid", d.integer(&u.UID, 0, maxID), always{u.UID}},
+		{"gid", func(p string, n ast.Node) { u.GID = new(int); d.integer(u.GID, 0, maxID)(p, n) }, gid},
+		{"gecos", d.text(func(v string) error { u.Gecos = v; return checkAccountField(v) }), u.Gecos},
+		{"home", d.text(func(v string) error {
+			u.Home = path.Clean(v)
+			return errors.Join(CheckAbsolute(v), checkAccountField(v))
+		}), u.Home},
+		{"shell", d.text(func(v string) error { u.Shell = v; return errors.Join(CheckAbsolute(v), checkAccountField(v)) }), u.Shell},
+		{"groups", d.list(func(v string) error { u.Groups = append(u.Groups, v); return checkAccount(v) }), u.Groups},
+	}
+}
+
+func (d *decoder) groupFields(g *Group) fields {
+	return fields{
+		{"name", d.text(func(v string) error { g.Name = v; return checkAccount(v) }), g.Name},
+		{"gid", d.integer(&g.GID, 0, maxID), always{g.GID}},
+		{"members", d.list(func(v string) error { g.Members = append(g.Members, v); return checkAccount(v) }), g.Members},
 	}
 }
 
 func (d *decoder) user(a *Accounts, p string, n ast.Node) {
 	u := User{UID: -1}
 	before := len(d.faults)
-	d.mapping(p, n, map[string]field{
-		"name":  d.text(func(v string) error { u.Name = v; return checkAccount(v) }),
-		"uid":   d.integer(&u.UID, 0, maxID),
-		"gid":   func(p string, n ast.Node) { u.GID = new(int); d.integer(u.GID, 0, maxID)(p, n) },
-		"gecos": d.text(func(v string) error { u.Gecos = v; return checkAccountField(v) }),
-		"home": d.text(func(v string) error {
-			u.Home = path.Clean(v)
-			return errors.Join(CheckAbsolute(v), checkAccountField(v))
-		}),
-		"shell":  d.text(func(v string) error { u.Shell = v; return errors.Join(CheckAbsolute(v), checkAccountField(v)) }),
-		"groups": d.list(func(v string) error { u.Groups = append(u.Groups, v); return checkAccount(v) }),
-	})
+	d.mapping(p, n, d.userFields(&u))
 	if u.Name == "" || u.UID < 0 {
 		d.missing(before, n, p, "a user needs a name and a uid")
 	}
@@ -178,11 +200,7 @@ func (d *decoder) user(a *Accounts, p string, n ast.Node) {
 func (d *decoder) group(a *Accounts, p string, n ast.Node) {
 	g := Group{GID: -1}
 	before := len(d.faults)
-	d.mapping(p, n, map[string]field{
-		"name":    d.text(func(v string) error { g.Name = v; return checkAccount(v) }),
-		"gid":     d.integer(&g.GID, 0, maxID),
-		"members": d.list(func(v string) error { g.Members = append(g.Members, v); return checkAccount(v) }),
-	})
+	d.mapping(p, n, d.groupFields(&g))
 	if g.Name == "" || g.GID < 0 {
 		d.missing(before, n, p, "a group needs a name and a gid")
 	}
@@ -215,58 +233,4 @@ func octal(mode int64) string {
 		return ""
 	}
 	return fmt.Sprintf("%04o", mode)
-}
-
-func (s Spec) filesYAML() []yaml.MapSlice {
-	var out []yaml.MapSlice
-	for _, f := range s.Files {
-		m := yaml.MapSlice{
-			{Key: "from", Value: f.From},
-			{Key: "to", Value: f.To},
-			{Key: "uid", Value: f.UID},
-			{Key: "gid", Value: f.GID},
-			{Key: "mode", Value: octal(f.Mode)},
-			{Key: "dir_mode", Value: octal(f.DirMode)},
-			{Key: "exclude", Value: f.Exclude},
-		}
-		if f.Replace {
-			m = append(m, yaml.MapItem{Key: "replace", Value: true})
-		}
-		out = append(out, omitEmpty(m))
-	}
-	return out
-}
-
-func (s Spec) dirsYAML() []yaml.MapSlice {
-	var out []yaml.MapSlice
-	for _, d := range s.Dirs {
-		out = append(out, omitEmpty(yaml.MapSlice{
-			{Key: "path", Value: d.Path},
-			{Key: "uid", Value: d.UID},
-			{Key: "gid", Value: d.GID},
-			{Key: "mode", Value: octal(d.Mode)},
-		}))
-	}
-	return out
-}
-
-func (a Accounts) yaml() yaml.MapSlice {
-	var users, groups []yaml.MapSlice
-	for _, u := range a.Users {
-		m := yaml.MapSlice{{Key: "name", Value: u.Name}, {Key: "uid", Value: u.UID}}
-		if u.GID != nil {
-			m = append(m, yaml.MapItem{Key: "gid", Value: *u.GID})
-		}
-		users = append(users, append(m, omitEmpty(yaml.MapSlice{
-			{Key: "gecos", Value: u.Gecos},
-			{Key: "home", Value: u.Home},
-			{Key: "shell", Value: u.Shell},
-			{Key: "groups", Value: u.Groups},
-		})...))
-	}
-	for _, g := range a.Groups {
-		groups = append(groups, append(yaml.MapSlice{{Key: "name", Value: g.Name}, {Key: "gid", Value: g.GID}},
-			omitEmpty(yaml.MapSlice{{Key: "members", Value: g.Members}})...))
-	}
-	return omitEmpty(yaml.MapSlice{{Key: "users", Value: users}, {Key: "groups", Value: groups}})
 }

@@ -353,3 +353,21 @@ func FuzzParseSpec(f *testing.F) {
 		}
 	})
 }
+
+// A field that is new must not change what a spec without it says, or each lock would be stale: it needs ",omitempty".
+func TestDigestStays(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"alpine: {branch: v3.22}\nplatforms: [linux/amd64]\npackages: [busybox]": "sha256:5526ee8f4a75ef9ecfb57986a509cdbc7dee7044d0d972210d1b947fbc70aace",
+		"alpine: {branch: v3.22}\nruntime: {source: apk}\nallocator: jemalloc\n" +
+			"files: {from: app, to: /app}\ndirs: {path: /data}\naccounts: {users: {name: app, uid: 1000}}\nimage: {cmd: [sh]}\nlayers: {max: 40}": "sha256:5bb06298b2fcf2b0fe5b712c24070fc52f8dad427fa5fdfcf4452b48f27c0b08",
+	} {
+		s, err := spec.Parse("test.yaml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Digest(); got != want {
+			t.Errorf("the digest of this spec was %s and is %s: each lock of such a spec is stale\n%s", want, got, text)
+		}
+	}
+}

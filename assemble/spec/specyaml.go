@@ -2,38 +2,78 @@ package spec
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/goccy/go-yaml"
 )
 
-// YAML writes the spec as it is in force, defaults filled in. ParseSpec reads it back.
-func (s Spec) YAML() ([]byte, error) {
-	doc := yaml.MapSlice{
-		{Key: "alpine", Value: omitEmpty(yaml.MapSlice{
-			{Key: "branch", Value: s.Alpine.Branch},
-			{Key: "mirrors", Value: s.Alpine.Mirrors},
-			{Key: "repositories", Value: s.Alpine.Repositories},
-			{Key: "keys", Value: s.Alpine.Keys},
-			{Key: "dialect", Value: s.Alpine.Dialect},
-		})},
-		{Key: "platforms", Value: texts(s.Platforms)},
-		{Key: "packages", Value: texts(s.Packages)},
-		{Key: "runtime", Value: s.runtimesYAML()},
-		{Key: "allocator", Value: s.Allocator.yaml()},
-		{Key: "files", Value: s.filesYAML()},
-		{Key: "dirs", Value: s.dirsYAML()},
-		{Key: "accounts", Value: s.Accounts.yaml()},
-		{Key: "bytecode", Value: s.Bytecode},
-		{Key: "exclude", Value: s.Exclude},
-		{Key: "image", Value: s.Image.yaml()},
-		{Key: "layers", Value: omitEmpty(yaml.MapSlice{
-			{Key: "strategy", Value: s.Layers.Strategy},
-			{Key: "max", Value: s.Layers.Max},
-			{Key: "compression", Value: s.Layers.Compression},
-			{Key: "level", Value: s.Layers.Level},
-		})},
+// fields is the table of a mapping's fields, in the order in which they are written. It serves reading and writing.
+type fields []entry
+
+// An entry is one field.
+type entry struct {
+	name  string
+	read  field
+	value any // what is written of it; the zero value is not
+}
+
+// names are those of the fields, sorted.
+func (f fields) names() []string {
+	names := make([]string, len(f))
+	for i, e := range f {
+		names[i] = e.name
 	}
-	b, err := yaml.Marshal(omitEmpty(doc))
+	slices.Sort(names)
+	return names
+}
+
+// always is a number that is written though it is 0.
+type always struct{ number int }
+
+// yaml are the fields that say something.
+func (f fields) yaml() yaml.MapSlice {
+	out := yaml.MapSlice{}
+	for _, e := range f {
+		empty, value := false, e.value
+		switch v := value.(type) {
+		case nil:
+			empty = true
+		case always:
+			value = v.number
+		case string:
+			empty = v == ""
+		case bool:
+			empty = !v
+		case int:
+			empty = v == 0
+		case []string:
+			empty = len(v) == 0
+		case map[string]string:
+			empty = len(v) == 0
+		case yaml.MapSlice:
+			empty = len(v) == 0
+		case []yaml.MapSlice:
+			empty = len(v) == 0
+		}
+		if !empty {
+			out = append(out, yaml.MapItem{Key: e.name, Value: value})
+		}
+	}
+	return out
+}
+
+// yamlOf writes a list of mappings.
+func yamlOf[T any](list []T, table func(*T) fields) []yaml.MapSlice {
+	out := make([]yaml.MapSlice, len(list))
+	for i := range list {
+		out[i] = table(&list[i]).yaml()
+	}
+	return out
+}
+
+// YAML writes the spec as it is in force, defaults filled in. Parse reads it back.
+func (s Spec) YAML() ([]byte, error) {
+	b, err := yaml.Marshal(new(decoder).specFields(&s).yaml())
 	if err != nil {
 		return nil, fmt.Errorf("writing the spec: %w", err)
 	}
@@ -48,98 +88,15 @@ func texts[T fmt.Stringer](vs []T) []string {
 	return out
 }
 
-func (s Spec) runtimesYAML() []yaml.MapSlice {
-	var out []yaml.MapSlice
-	for _, r := range s.Runtimes {
-		m := yaml.MapSlice{
-			{Key: "python", Value: r.Python},
-			{Key: "source", Value: r.Source},
-		}
-		if r.Sources != nil {
-			m[1].Value = byPlatformYAML(r.Sources)
-		}
-		m = append(m, yaml.MapItem{Key: "mirror", Value: r.Mirror}, yaml.MapItem{Key: "paths", Value: r.Paths})
-		sums := byPlatformYAML(r.SHA256)
-		if all := r.SHA256[Platform{}]; all != "" {
-			m = append(m, yaml.MapItem{Key: "sha256", Value: all})
-		} else {
-			m = append(m, yaml.MapItem{Key: "sha256", Value: sums})
-		}
-		m = append(m, yaml.MapItem{Key: "prefix", Value: r.Prefix}, yaml.MapItem{Key: "exclude", Value: r.Exclude})
-		if r.Owner != nil {
-			m = append(m, yaml.MapItem{Key: "owner", Value: fmt.Sprintf("%d:%d", r.Owner.UID, r.Owner.GID)})
-		}
-		m = append(m, yaml.MapItem{Key: "require", Value: r.Require})
-		out = append(out, omitEmpty(m))
+// byPlatformYAML is the value for all platforms where there is one, else those of each.
+func byPlatformYAML(all string, each map[Platform]string) any {
+	if all != "" {
+		return all
 	}
-	return out
-}
-
-func byPlatformYAML(m map[Platform]string) yaml.MapSlice {
 	out := yaml.MapSlice{}
-	for _, p := range sortPlatforms(platformsOf(m)) {
+	for _, p := range sortPlatforms(platformsOf(each)) {
 		if p != (Platform{}) {
-			out = append(out, yaml.MapItem{Key: p.String(), Value: m[p]})
-		}
-	}
-	return out
-}
-
-func (a Allocator) yaml() any {
-	secure := ""
-	if a.Insecure {
-		secure = "false"
-	}
-	if a.Preload == "" && a.Use == "" && a.From == "" && secure == "" && len(a.Conf) == 0 && len(a.Env) == 0 {
-		return a.Name
-	}
-	return omitEmpty(yaml.MapSlice{
-		{Key: "name", Value: a.Name},
-		{Key: "use", Value: a.Use},
-		{Key: "from", Value: a.From},
-		{Key: "secure", Value: secure},
-		{Key: "conf", Value: a.Conf},
-		{Key: "preload", Value: a.Preload},
-		{Key: "env", Value: a.Env},
-	})
-}
-
-func (i Image) yaml() yaml.MapSlice {
-	return omitEmpty(yaml.MapSlice{
-		{Key: "entrypoint", Value: i.Entrypoint},
-		{Key: "cmd", Value: i.Cmd},
-		{Key: "env", Value: i.Env},
-		{Key: "user", Value: i.User},
-		{Key: "workdir", Value: i.Workdir},
-		{Key: "labels", Value: i.Labels},
-		{Key: "annotations", Value: i.Annotations},
-		{Key: "ports", Value: i.Ports},
-		{Key: "volumes", Value: i.Volumes},
-		{Key: "stop_signal", Value: i.StopSignal},
-	})
-}
-
-// omitEmpty drops the fields that say nothing.
-func omitEmpty(m yaml.MapSlice) yaml.MapSlice {
-	out := yaml.MapSlice{}
-	for _, item := range m {
-		empty := false
-		switch v := item.Value.(type) {
-		case string:
-			empty = v == ""
-		case int:
-			empty = v == 0
-		case []string:
-			empty = len(v) == 0
-		case map[string]string:
-			empty = len(v) == 0
-		case yaml.MapSlice:
-			empty = len(v) == 0
-		case []yaml.MapSlice:
-			empty = len(v) == 0
-		}
-		if !empty {
-			out = append(out, item)
+			out = append(out, yaml.MapItem{Key: p.String(), Value: each[p]})
 		}
 	}
 	return out

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -216,20 +215,20 @@ func (d *decoder) pairs(path string, n ast.Node, do func(key string, at, value a
 }
 
 // mapping decodes a mapping with known fields.
-func (d *decoder) mapping(path string, n ast.Node, fields map[string]field) {
+func (d *decoder) mapping(path string, n ast.Node, known fields) {
 	d.pairs(path, n, func(key string, at, value ast.Node) {
-		decode, ok := fields[key]
-		if !ok {
-			known := slices.Sorted(maps.Keys(fields))
+		i := slices.IndexFunc(known, func(e entry) bool { return e.name == key })
+		if i < 0 {
+			names := known.names()
 			meant := ""
-			if name := near.Name(key, known); name != "" {
+			if name := near.Name(key, names); name != "" {
 				meant = fmt.Sprintf("did you mean %q? ", name)
 			}
-			d.faultAt(at, join(path, key), "unknown field; %sknown here: %s", meant, strings.Join(known, ", "))
+			d.faultAt(at, join(path, key), "unknown field; %sknown here: %s", meant, strings.Join(names, ", "))
 			return
 		}
 		if v := d.follow(join(path, key), value); v != nil && !isNull(v) {
-			decode(join(path, key), v)
+			known[i].read(join(path, key), v)
 		}
 	})
 }
