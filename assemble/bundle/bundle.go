@@ -92,6 +92,15 @@ func (b *Bundle) On(base *Bundle) error {
 	return nil
 }
 
+// CheckID refuses a bundle of another ID than the one that came another way, if one did; else its ID vouches for all in it.
+func (b *Bundle) CheckID(want string) error {
+	if want != "" && want != b.ID {
+		return &FaultError{Bundle: b.Path, Err: fmt.Errorf("its ID is %s, not %s: it is another bundle, or was altered", b.ID, want)}
+	}
+	b.Vouched = want != ""
+	return nil
+}
+
 // Complete is a *BaseError for a delta without its base.
 func (b *Bundle) Complete() error {
 	if b.Base != "" && b.base == nil {

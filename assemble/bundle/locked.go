@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/pyimg/pyimg/assemble/bundle/manifest"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/layers/local"
 )
 
@@ -74,4 +77,27 @@ func (b *Bundle) Folder(ctx context.Context, name string) (*local.Folder, error)
 		return nil, readErr // damage says more than what came of it
 	}
 	return nil, &FaultError{b.Path, f.Path, err}
+}
+
+// ImageOf is the name of the image that a spec's file name stands for; without one, of the bundle's only image.
+func (b *Bundle) ImageOf(specFile string) (string, error) {
+	images := b.Images()
+	switch {
+	case specFile != "":
+		return strings.TrimSuffix(lock.FileFor(filepath.Base(specFile)), ".lock"), nil
+	case len(images) == 1:
+		return images[0], nil
+	case len(images) == 0 || slices.Contains(images, "pyimg"):
+		return "pyimg", nil
+	}
+	return "", exit.Usagef("the bundle %s has the specs %s; name one", b.Path, strings.Join(images, ".yaml, ")+".yaml")
+}
+
+// FilesFault says of an error of holding the files that an image's spec takes against its lock, both the bundle's, that the
+// bundle is at fault.
+func (b *Bundle) FilesFault(image string, err error) error {
+	if errors.As(err, new(*lock.Error)) {
+		err = errors.New("it holds other files than the lock was made of")
+	}
+	return faulty(b.Path, manifest.FilesPath(image), err)
 }

@@ -61,7 +61,7 @@ func imageFlags() []cli.Flag {
 }
 
 func (p program) assemble(c *cli.Context) error {
-	s, err := assembleSpec(c)
+	s, err := p.assembleSpec(c)
 	if err != nil {
 		return err
 	}
@@ -122,15 +122,15 @@ func (p program) printSpec(s spec.Spec) error {
 }
 
 // assembleSpec is the spec in force, with the flags' word over the file's.
-func assembleSpec(c *cli.Context) (spec.Spec, error) {
-	return assembleSpecNamed(c, c.Args().First())
+func (p program) assembleSpec(c *cli.Context) (spec.Spec, error) {
+	return p.assembleSpecNamed(c, c.Args().First())
 }
 
-func assembleSpecNamed(c *cli.Context, name string) (spec.Spec, error) {
+func (p program) assembleSpecNamed(c *cli.Context, name string) (spec.Spec, error) {
 	if c.NArg() > 1 {
 		return spec.Spec{}, exit.Usagef("%s takes one spec, found %s", c.Command.Name, termtext.Count(c.NArg(), "argument"))
 	}
-	s, err := openSpec(c, name)
+	s, err := p.openSpec(c, name)
 	if err != nil {
 		return s, err
 	}

@@ -77,7 +77,7 @@ func try(t *testing.T, host, layout string, sources []authSource, passwords []st
 			in.WriteString(passwords[i] + "\n")
 		}
 	}
-	p := program{console.Console{Stdin: &in, Stdout: &out, Stderr: &out, Getenv: func(k string) string { return env[k] }, Command: "pyimg"}}
+	p := program{Console: console.Console{Stdin: &in, Stdout: &out, Stderr: &out, Getenv: func(k string) string { return env[k] }, Command: "pyimg"}}
 	code = p.run(t.Context(), args)
 	return code, out.String()
 }
@@ -195,7 +195,7 @@ func TestPasswordStaysWithItsRegistry(t *testing.T) {
 	}
 	env := map[string]string{"DOCKER_AUTH_CONFIG": authConfig(host, rightPassword), "GITHUB_TOKEN": wrongPassword}
 	var out bytes.Buffer
-	p := program{console.Console{Stdout: &out, Stderr: &out, Getenv: func(k string) string { return env[k] }, Command: "pyimg"}}
+	p := program{Console: console.Console{Stdout: &out, Stderr: &out, Getenv: func(k string) string { return env[k] }, Command: "pyimg"}}
 	if code := p.run(t.Context(), []string{"pyimg", "push", layout, other + "/a:1", host + "/a:1"}); code != exit.Done {
 		t.Fatalf("exit code %d\n%s", code, out.String())
 	}

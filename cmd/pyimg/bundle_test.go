@@ -283,7 +283,7 @@ func TestBundleServeStops(t *testing.T) {
 	if err := serve.Wait(); err != nil {
 		t.Errorf("asked to stop it ends with %v, want well", err)
 	}
-	logged := make(map[string]int) // statuses by path
+	logged, manifests := make(map[string]int), 0 // statuses by path
 	for d := json.NewDecoder(log); ; {
 		var r struct {
 			Path   string
@@ -295,6 +295,12 @@ func TestBundleServeStops(t *testing.T) {
 			t.Fatal(err)
 		}
 		logged[r.Path] = r.Status
+		if r.Path == "/manifest.json" {
+			manifests++
+		}
+	}
+	if manifests != 1 {
+		t.Errorf("resolve opened the bundle %d times, want once", manifests)
 	}
 	if logged["/manifest.json"] != http.StatusOK || logged["/alpine/v3.20/main/x86_64/busybox-1.36.1-r29.apk"] != http.StatusOK {
 		t.Errorf("logged are %v", logged)

@@ -78,7 +78,7 @@ func (p program) bundleCreate(c *cli.Context) error {
 	if !o.DryRun {
 		p.Stdout = p.resultWriter(c)
 	}
-	specs, err := bundleSpecs(c)
+	specs, err := p.bundleSpecs(c)
 	if err != nil {
 		return err
 	}
@@ -233,10 +233,10 @@ type lockedSpec struct {
 }
 
 // bundleSpecs are the spec in force, or those that lie beside the locks.
-func bundleSpecs(c *cli.Context) ([]lockedSpec, error) {
+func (p program) bundleSpecs(c *cli.Context) ([]lockedSpec, error) {
 	locks := c.StringSlice("lock")
 	if len(locks) == 0 {
-		s, err := assembleSpec(c)
+		s, err := p.assembleSpec(c)
 		return []lockedSpec{{s, lock.FileFor(c.Args().First())}}, err
 	}
 	if len(locks) > 1 && c.NArg() > 0 {
@@ -251,7 +251,7 @@ func bundleSpecs(c *cli.Context) ([]lockedSpec, error) {
 				name = beside
 			}
 		}
-		s, err := assembleSpecNamed(c, name)
+		s, err := p.assembleSpecNamed(c, name)
 		if err != nil {
 			return nil, err
 		}

@@ -72,8 +72,8 @@ type bundled struct {
 	next   input.Images
 }
 
-// mirroredImages are those of the bundle of --bundle for a spec, if there is one and it holds any, and of next.
-func mirroredImages(b *bundle.Bundle, s spec.Spec, next input.Images) input.Images {
+// bundledImages are those of the bundle of --bundle for a spec, if there is one and it holds any, and of next.
+func bundledImages(b *bundle.Bundle, s spec.Spec, next input.Images) input.Images {
 	if b == nil {
 		return next
 	}

@@ -35,24 +35,15 @@ func keyringFlags() []cli.Flag {
 	}
 }
 
-// checkID refuses a bundle of another ID than the one that was demanded, if one was.
-func checkID(b *bundle.Bundle, want string) error {
-	if want == "" || want == b.ID {
-		return nil
-	}
-	return &bundle.FaultError{Bundle: b.Path, Err: fmt.Errorf("its ID is %s, not %s: it is another bundle, or was altered", b.ID, want)}
-}
-
 // openComplete opens the bundle that the command's first argument names, on its base where --base names one.
 func openComplete(c *cli.Context) (*bundle.Bundle, error) {
 	b, err := openBundle(c.Args().First())
 	if err != nil {
 		return nil, err
 	}
-	if err := checkID(b, c.String("id")); err != nil {
+	if err := b.CheckID(c.String("id")); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
-	b.Vouched = c.String("id") != ""
 	if c.String("base") == "" {
 		return b, nil
 	}
@@ -322,7 +313,7 @@ func (p program) pushBundle(c *cli.Context, b *bundle.Bundle, refs []string) err
 		return err
 	}
 	src := input.Access{Fetch: b.Opener(s, &fetch.Client{Offline: true}), Keyring: ring, Store: store, Warn: p.Warn, AllowUntrusted: ring == nil,
-		Images: mirroredImages(b, s, offline{})}
+		Images: bundledImages(b, s, offline{})}
 	supply, err := assemble.NewSupply(lock, s, src)
 	if err != nil {
 		return err

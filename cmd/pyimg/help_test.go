@@ -29,7 +29,7 @@ func commandLines(app *cli.App) [][]string {
 func helpOf(t *testing.T, args []string) string {
 	t.Helper()
 	var out, stderr bytes.Buffer
-	p := program{console.Console{Stdout: &out, Stderr: &stderr, Getenv: func(string) string { return "" }}}
+	p := program{Console: console.Console{Stdout: &out, Stderr: &stderr, Getenv: func(string) string { return "" }}}
 	if code := p.run(t.Context(), args); code != exit.Done || stderr.Len() > 0 {
 		t.Fatalf("%q: code %d, %q", args, code, stderr.String())
 	}

@@ -9,6 +9,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/assemble/bundle/manifest"
 	"github.com/pyimg/pyimg/assemble/hostfiles"
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/lock"
@@ -52,7 +54,7 @@ func lockFile(c *cli.Context) string {
 }
 
 func (p program) lock(c *cli.Context) error {
-	s, err := assembleSpec(c)
+	s, err := p.assembleSpec(c)
 	if err != nil {
 		return err
 	}
@@ -140,8 +142,14 @@ func (p program) lockInForce(c *cli.Context, s spec.Spec) (lock.Lock, bool, erro
 	}
 	file := lockFile(c)
 	lock, err := lock.Read(file)
-	if errors.Is(err, fs.ErrNotExist) && c.String("lock") == "" {
-		lock, file, err = mirrorsLock(c, file, err)
+	var from *bundle.Bundle // that the lock comes from
+	image := ""
+	if missing := err; errors.Is(err, fs.ErrNotExist) && c.String("lock") == "" {
+		if lock, from, image, err = p.bundledLock(c); errors.Is(err, fs.ErrNotExist) {
+			err = missing
+		} else if from != nil {
+			file = from.Path + "/" + manifest.LockPath(image)
+		}
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		if c.Bool("locked") || c.String("lock") != "" {
@@ -153,7 +161,10 @@ func (p program) lockInForce(c *cli.Context, s spec.Spec) (lock.Lock, bool, erro
 		err = lock.Fits(s)
 	}
 	if err == nil {
-		err = mirrorsFault(c, s, file, hostfiles.Fit(c.Context, lock, s))
+		err = hostfiles.Fit(c.Context, lock, s)
+		if from != nil && s.Folder != nil && c.Err() == nil { // all of it comes from the bundle, which is to blame
+			err = from.FilesFault(image, err)
+		}
 	}
 	if err != nil {
 		return lock, false, err

@@ -28,7 +28,7 @@ func main() {
 	boundMemory(os.Getenv)
 	log.SetOutput(termtext.NewWriter(os.Stderr)) // what net/http says of a peer
 	ctx, stop := untilInterrupted()
-	p := program{console.Console{
+	p := program{Console: console.Console{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
 		Terminal: term.IsTerminal(int(os.Stderr.Fd())), ResultTerminal: term.IsTerminal(int(os.Stdout.Fd())), Command: "pyimg",
 	}}
@@ -50,12 +50,17 @@ func untilInterrupted() (context.Context, context.CancelFunc) {
 }
 
 // program runs command lines.
-type program struct{ console.Console }
+type program struct {
+	console.Console
+	given *givenBundle
+}
 
 // run runs one command line and returns the exit code.
 func (p program) run(ctx context.Context, args []string) exit.Code {
 	var flush func() error
 	p.Console, flush = p.Escaping()
+	p.given = new(givenBundle)
+	defer p.given.close()
 	p.Started = time.Now()
 	if p.Terminal && !p.DrawsBars() {
 		defer context.AfterFunc(ctx, func() { fmt.Fprintln(p.Stderr) })() // ends the line of the ^C that the terminal showed

@@ -33,7 +33,7 @@ func TestInterruptedAtAPipe(t *testing.T) {
 	defer cancel()
 	pushed := make(chan bool)
 	var stderr bytes.Buffer
-	p := program{console.Console{Stdout: notify(pushed), Stderr: &stderr, Getenv: func(string) string { return "" }}}
+	p := program{Console: console.Console{Stdout: notify(pushed), Stderr: &stderr, Getenv: func(string) string { return "" }}}
 	go func() {
 		<-pushed // the result is printed before files are written
 		time.Sleep(100 * time.Millisecond)
@@ -62,7 +62,7 @@ func TestLockIsNoPipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	var stderr bytes.Buffer
-	p := program{console.Console{Stdout: &stderr, Stderr: &stderr, Getenv: func(string) string { return "" }}}
+	p := program{Console: console.Console{Stdout: &stderr, Stderr: &stderr, Getenv: func(string) string { return "" }}}
 	code := p.run(t.Context(), []string{"pyimg", "lock", "--lock", pipe})
 	if code != exit.Failed || !strings.Contains(stderr.String(), "it is a pipe, and a file is expected") {
 		t.Errorf("code %d and %q", code, stderr.String())

@@ -52,7 +52,7 @@ func TestPrivateRepository(t *testing.T) {
 		}
 		env["PYIMG_CACHE_DIR"] = t.TempDir()
 		var out bytes.Buffer
-		p := program{console.Console{Stdout: &out, Stderr: &out, Getenv: func(k string) string { return env[k] }, Command: "pyimg"}}
+		p := program{Console: console.Console{Stdout: &out, Stderr: &out, Getenv: func(k string) string { return env[k] }, Command: "pyimg"}}
 		lock, meta := filepath.Join(dir, "app.lock"), filepath.Join(dir, "meta.json")
 		for _, args := range [][]string{
 			{"pyimg", "lock", spec},

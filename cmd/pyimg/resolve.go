@@ -30,7 +30,7 @@ func (p program) resolveCommand() *cli.Command {
 }
 
 func (p program) resolve(c *cli.Context) error {
-	s, err := openSpec(c, c.String("spec"))
+	s, err := p.openSpec(c, c.String("spec"))
 	if err != nil {
 		return err
 	}

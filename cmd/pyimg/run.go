@@ -233,7 +233,7 @@ func (p program) imageToRun(c *cli.Context, arg string, platform spec.Platform) 
 
 // assembledForRun assembles a spec for one platform, by its lock where there is one.
 func (p program) assembledForRun(c *cli.Context, name string, platform spec.Platform) (v1.ImageIndex, error) {
-	s, err := openSpec(c, name)
+	s, err := p.openSpec(c, name)
 	if err != nil {
 		return nil, err
 	}

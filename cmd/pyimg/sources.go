@@ -79,13 +79,16 @@ func (p program) sources(c *cli.Context, s spec.Spec, needStore bool, others ...
 	client := p.client(c, named...)
 	client.Jobs = c.Int("jobs")
 	src = input.Access{Fetch: client, Jobs: c.Int("jobs"), Images: p.images(c), Warn: p.Warn, AllowUntrusted: c.Bool("allow-untrusted")}
-	b, closeMirror, err := mirrored(c, s, &src)
+	b, err := p.givenBundle(c)
 	if err != nil {
-		return src, closeMirror, err
+		return src, func() {}, err
+	}
+	if b != nil { // what it has not comes from where it came from before
+		src.Fetch, src.Images = b.Opener(s, src.Fetch), bundledImages(b, s, src.Images)
 	}
 	if needStore {
 		store, closeStore, err := p.store(c)
-		src.Store, done = store, func() { closeStore(); closeMirror() }
+		src.Store, done = store, closeStore
 		if err != nil {
 			return src, done, err
 		}
@@ -93,8 +96,7 @@ func (p program) sources(c *cli.Context, s spec.Spec, needStore bool, others ...
 		if src.Store, _, err = p.lastingStore(c); err != nil {
 			p.Warn(fmt.Sprintf("%v; indexes are read without it", err))
 		}
-		closeStore := closing(src.Store)
-		done = func() { closeStore(); closeMirror() }
+		done = closing(src.Store)
 	}
 	if src.Store != nil {
 		src.Runners = sandboxes{src.Store, p.Warn, new(sync.Once)}
@@ -222,18 +224,18 @@ func alpineKey(ctx context.Context, k apk.AlpineKey, client input.Opener, store 
 }
 
 // openSpec reads the spec that is in force: the file given, else pyimg.yaml here, else that of --bundle, else the embedded one.
-func openSpec(c *cli.Context, name string) (spec.Spec, error) {
+func (p program) openSpec(c *cli.Context, name string) (spec.Spec, error) {
 	if name != "" {
 		s, err := spec.Read(name)
 		if errors.Is(err, fs.ErrNotExist) {
-			s, mirrorErr := mirrorsSpec(c, name)
-			if !errors.Is(mirrorErr, fs.ErrNotExist) {
-				return s, mirrorErr
+			s, bundleErr := p.bundledSpec(c, name)
+			if !errors.Is(bundleErr, fs.ErrNotExist) {
+				return s, bundleErr
 			}
 			if c.String("bundle") != "" {
-				err = fmt.Errorf("%w; %w", err, mirrorErr)
+				err = fmt.Errorf("%w; %w", err, bundleErr)
 			}
-			if !errors.As(mirrorErr, new(*bundle.FaultError)) {
+			if !errors.As(bundleErr, new(*bundle.FaultError)) {
 				err = exit.WrongUse(err)
 			}
 		}
@@ -241,7 +243,7 @@ func openSpec(c *cli.Context, name string) (spec.Spec, error) {
 	}
 	s, err := spec.Read("pyimg.yaml")
 	if errors.Is(err, fs.ErrNotExist) {
-		s, err = mirrorsSpec(c, "")
+		s, err = p.bundledSpec(c, "")
 	}
 	if errors.Is(err, fs.ErrNotExist) && !errors.As(err, new(*exit.UsageError)) {
 		s, _ = spec.Default()

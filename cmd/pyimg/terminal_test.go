@@ -106,7 +106,7 @@ func TestHostileText(t *testing.T) {
 	} {
 		var out, stderr bytes.Buffer
 		env := map[string]string{"PYIMG_CACHE_DIR": filepath.Join(dir, "cache")}
-		p := program{console.Console{Stdout: &out, Stderr: &stderr, Getenv: func(k string) string { return env[k] }}}
+		p := program{Console: console.Console{Stdout: &out, Stderr: &stderr, Getenv: func(k string) string { return env[k] }}}
 		code := p.run(t.Context(), append([]string{"pyimg"}, line...))
 		checkHarmless(t, strings.Join(line, " ")+": stdout", out.String())
 		checkHarmless(t, strings.Join(line, " ")+": stderr", stderr.String())
@@ -146,7 +146,7 @@ func TestTells(t *testing.T) {
 		{true, []string{strings.Replace(ref, "/a:1", "/b:1", 1)}, "linux/amd64: "},
 	} {
 		var out, stderr bytes.Buffer
-		p := program{console.Console{Stdout: &out, Stderr: &stderr, Getenv: func(string) string { return "" }, Terminal: tt.terminal}}
+		p := program{Console: console.Console{Stdout: &out, Stderr: &stderr, Getenv: func(string) string { return "" }, Terminal: tt.terminal}}
 		if code := p.run(t.Context(), append([]string{"pyimg", "push", dir, ref}, tt.args...)); code != exit.Done {
 			t.Fatalf("code %d: %s", code, stderr.String())
 		}
@@ -171,7 +171,7 @@ func TestDrawsBars(t *testing.T) {
 		{true, map[string]string{"TERM": "xterm", "NO_COLOR": "1"}, false},
 		{true, map[string]string{"TERM": "xterm", "CI": "true"}, false},
 	} {
-		p := program{console.Console{Terminal: tt.terminal, Getenv: func(k string) string { return tt.env[k] }}}
+		p := program{Console: console.Console{Terminal: tt.terminal, Getenv: func(k string) string { return tt.env[k] }}}
 		if got := p.DrawsBars(); got != tt.want {
 			t.Errorf("drawsBars() = %t with %v on a terminal (%t), want %t", got, tt.env, tt.terminal, tt.want)
 		}
@@ -188,7 +188,7 @@ func TestInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out, stderr bytes.Buffer
-	p := program{console.Console{Stdout: &out, Stderr: &stderr, Getenv: func(k string) string {
+	p := program{Console: console.Console{Stdout: &out, Stderr: &stderr, Getenv: func(k string) string {
 		return map[string]string{"PYIMG_CACHE_DIR": filepath.Dir(spec)}[k]
 	}}}
 	if code := p.run(ctx, []string{"pyimg", "assemble", "--allow-untrusted", spec}); code != exit.Interrupted || stderr.String() != "pyimg: interrupted\n" {

@@ -122,7 +122,7 @@ func isSpec(arg string) bool {
 
 // specFindings assembles a spec, by its lock where there is one, and writes nothing.
 func (p program) specFindings(c *cli.Context, name string) ([]check.Report, error) {
-	s, err := openSpec(c, name)
+	s, err := p.openSpec(c, name)
 	if err != nil {
 		return nil, err
 	}
