@@ -3,7 +3,6 @@ package lock
 import (
 	"fmt"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -231,6 +230,3 @@ func sentences(reasons []Reason) string {
 	}
 	return strings.Join(texts, "; ")
 }
-
-// equal reports whether two reasons are the same.
-func (r Reason) equal(o Reason) bool { return r.Code == o.Code && slices.Equal(r.Args, o.Args) }

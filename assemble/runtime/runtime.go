@@ -136,7 +136,7 @@ func layer(ctx context.Context, r spec.Runtime, tarball layers.Source, raw layer
 	if recipe.Moves, err = moves(recipe, store); err != nil {
 		return lock.Layer{}, err
 	}
-	reasons, err := reasons(r, raw, recipe, store)
+	reasons, err := reasons(raw, recipe, store)
 	if err != nil {
 		return lock.Layer{}, err
 	}
@@ -149,7 +149,7 @@ func layer(ctx context.Context, r spec.Runtime, tarball layers.Source, raw layer
 }
 
 // reasons says why the tarball cannot be the layer as it is.
-func reasons(r spec.Runtime, raw layers.Blob, recipe lock.RuntimeRecipe, store *layers.Store) ([]lock.Reason, error) {
+func reasons(raw layers.Blob, recipe lock.RuntimeRecipe, store *layers.Store) ([]lock.Reason, error) {
 	var reasons []lock.Reason
 	if recipe.From != recipe.To {
 		reasons = append(reasons, lock.NewReason(lock.ReasonPrefix, recipe.From, recipe.To))
