@@ -42,7 +42,7 @@ func runInChroot(ctx context.Context, c Command) (Exit, error) {
 	if err != nil {
 		return Exit{}, fmt.Errorf("making a folder for the root: %w", err)
 	}
-	defer os.RemoveAll(scratch)
+	defer func() { _ = os.RemoveAll(scratch) }() // the sandbox has removed it, unless it was killed
 	ours, theirs, err := socketpair()
 	if err != nil {
 		return Exit{}, err
@@ -66,7 +66,7 @@ func runInChroot(ctx context.Context, c Command) (Exit, error) {
 	if err := process.Start(); err != nil {
 		return Exit{}, fmt.Errorf("starting the sandbox: %w", err)
 	}
-	theirs.Close()
+	_ = theirs.Close()
 	return finish(ctx, c, ours, process, over)
 }
 

@@ -143,7 +143,7 @@ func runInNamespaces(ctx context.Context, c Command) (Exit, error) {
 	if err := p.Start(); err != nil {
 		return Exit{}, &namespaceError{err}
 	}
-	theirs.Close()
+	_ = theirs.Close()
 	if m.helper {
 		if err := m.runHelpers(p.Process.Pid); err != nil {
 			return Exit{}, errors.Join(err, p.Process.Kill(), ignoreExit(p.Wait()))

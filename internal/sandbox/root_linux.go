@@ -86,7 +86,7 @@ func (p plan) stack(notice func(string)) error {
 		if err != nil {
 			return fmt.Errorf("opening the folder %s of the root: %w", p.Lower[i], err)
 		}
-		defer unix.Close(fd)
+		defer closeFD(fd)
 		lower = append(lower, fmt.Sprintf("/proc/self/fd/%d", fd))
 	}
 	bottom := p.Lower[0]
@@ -106,7 +106,7 @@ func (p plan) stack(notice func(string)) error {
 	if err != nil {
 		return fmt.Errorf("preparing the root: %w", err)
 	}
-	defer unix.Close(up)
+	defer closeFD(up)
 	// The command can read these options in /proc/mounts, and must not learn the host's paths there.
 	options := fmt.Sprintf("userxattr,lowerdir=%s,upperdir=/proc/self/fd/%d/upper,workdir=/proc/self/fd/%d/work", strings.Join(lower, ":"), up, up)
 	err = unix.Mount("overlay", root, "overlay", unix.MS_NODEV|unix.MS_NOSUID, options)
@@ -124,6 +124,8 @@ func (p plan) stack(notice func(string)) error {
 	}
 	return os.Chdir(root)
 }
+
+func closeFD(fd int) { _ = unix.Close(fd) }
 
 // tmpfs are the options of a file system in memory, see tmpfs(5). An inode takes memory that its size does not count.
 func (p plan) tmpfs(mode string) string {
@@ -234,7 +236,7 @@ func cloneMount(source, target string) (clone, error) {
 
 // attach mounts the clone in the root, following the root's own symlinks.
 func (c clone) attach() error {
-	defer unix.Close(c.fd)
+	defer closeFD(c.fd)
 	if c.flags != 0 {
 		if err := unix.MountSetattr(c.fd, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &unix.MountAttr{Attr_set: c.flags}); err != nil {
 			return fmt.Errorf("mounting %s in the sandbox: setting its flags: %w", c.target, err)
@@ -345,7 +347,7 @@ func loopbackUp() error {
 	if err != nil {
 		return fmt.Errorf("starting the loopback interface: %w", err)
 	}
-	defer unix.Close(fd)
+	defer closeFD(fd)
 	request, err := unix.NewIfreq("lo")
 	if err != nil {
 		return err

@@ -71,12 +71,12 @@ func probe(what string, args []string) int {
 		pid, _ := strconv.Atoi(args[0])
 		fmt.Println(syscall.Kill(pid, 0), syscall.Kill(1, syscall.SIGKILL))
 	case "dial":
-		_, err := net.DialTimeout("tcp", args[0], time.Second)
+		_, err := (&net.Dialer{Timeout: time.Second}).Dial("tcp", args[0]) //nolint:noctx // it ends by itself
 		fmt.Println(err)
 	case "eat":
 		var all [][]byte
 		for {
-			all = append(all, bytes.Repeat([]byte("x"), 1<<20))
+			all = append(all, bytes.Repeat([]byte("x"), 1<<20)) //nolint:staticcheck // it is only to be there
 		}
 	case "eat-memfd":
 		fd, err := unix.MemfdCreate("eaten", 0)
@@ -88,7 +88,7 @@ func probe(what string, args []string) int {
 		eatSegments()
 	case "eat-many":
 		for range 20 {
-			c := exec.Command("/proc/self/exe")
+			c := exec.Command("/proc/self/exe") //nolint:noctx // the sandbox ends it
 			c.Args = []string{"probe", "take", "20"}
 			fmt.Println(c.Start())
 		}
@@ -116,13 +116,13 @@ func probe(what string, args []string) int {
 		fmt.Println(unix.Unshare(unix.CLONE_NEWUSER))
 		_, _, errno := unix.RawSyscall(unix.SYS_CLONE3, 0, 0, 0)
 		fmt.Println(errno)
-		c := exec.Command("/proc/self/exe")
+		c := exec.Command("/proc/self/exe") //nolint:noctx // the sandbox ends it
 		c.Args = []string{"probe", "ids"}
 		c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER}
 		fmt.Println(errors.Is(c.Run(), syscall.EPERM))
 	case "fork":
 		for {
-			c := exec.Command("/proc/self/exe")
+			c := exec.Command("/proc/self/exe") //nolint:noctx // the sandbox ends it
 			c.Args = []string{"probe", "sleep"}
 			if c.Start() != nil {
 				time.Sleep(time.Millisecond)
@@ -262,7 +262,7 @@ func TestSurroundings(t *testing.T) {
 // TestNothingOfTheHost tries to see, signal and write what is outside.
 func TestNothingOfTheHost(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Skipf("no loopback: %v", err)
 	}
@@ -382,7 +382,7 @@ func TestFilesOfTheCaller(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Close(open)
+	defer func() { _ = unix.Close(open) }()
 	c := program(t, "files")
 	if _, out, err := run(t, c); err != nil || strings.Contains(out, " /\n") || !strings.HasSuffix(out, "<nil>\n") {
 		t.Errorf("the command has the files\n%s%v", out, err)

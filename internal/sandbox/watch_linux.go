@@ -122,7 +122,7 @@ func (w *watch) exact(pids []string) int64 {
 }
 
 // unseen is memory that belongs to no process and no file: what sockets and pipes hold, and files in memory that are on
-// their way through a socket. It is told by the machine's free memory, which others take, too: so it counts only where
+// their way through a socket. Only the machine's free memory shows it, which others take as well: so it counts only where
 // little is left.
 func (w *watch) unseen(now machineMemory, known int64) int64 {
 	if gone := w.start.available - now.available; now.available < now.total/10 && gone > known {
@@ -219,7 +219,7 @@ func written(dirs []string) (size int64) {
 	for _, dir := range dirs {
 		var s unix.Statfs_t
 		if unix.Statfs(dir, &s) == nil && (s.Type == unix.TMPFS_MAGIC || s.Type == unix.OVERLAYFS_SUPER_MAGIC) {
-			size += int64(s.Blocks-s.Bfree)*int64(s.Bsize) + int64(s.Files-s.Ffree)*inode
+			size += int64(s.Blocks-s.Bfree)*int64(s.Bsize) + int64(s.Files-s.Ffree)*inode //nolint:unconvert // 32 bits on some machines
 		}
 	}
 	return size
