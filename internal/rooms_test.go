@@ -60,15 +60,16 @@ func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
 func TestFoldersImportOnlyWhatTheyMay(t *testing.T) {
 	t.Parallel()
 	may := map[string][]string{
-		"apk":                {"apk/internal/table", "internal/redact", "internal/regular"},
-		"apk/internal/table": {},
-		"apk/root":           {"apk"},
-		"apk/solve":          {"apk", "apk/internal/table", "internal/near", "internal/redact"},
-		"layers":             {"internal/regular", "layers/elf"},
-		"layers/elf":         {},
-		"layers/local":       {"layers"},
-		"layers/tree":        {"layers"},
-		"layers/unpack":      {"layers", "layers/tree"},
+		"apk":                      {"apk/internal/table", "internal/redact", "internal/regular"},
+		"apk/internal/table":       {},
+		"apk/root":                 {"apk"},
+		"apk/solve":                {"apk", "apk/internal/table", "internal/near", "internal/redact"},
+		"layers":                   {"layers/internal/cachedir", "internal/regular", "layers/elf"},
+		"layers/elf":               {},
+		"layers/internal/cachedir": {"internal/regular"},
+		"layers/local":             {"layers"},
+		"layers/tree":              {"layers"},
+		"layers/unpack":            {"layers", "layers/tree"},
 
 		"assemble/standalone": {},
 		"assemble/kept":       {"layers"},

@@ -10,6 +10,8 @@ import (
 	"io"
 	"os"
 	"slices"
+
+	"github.com/pyimg/pyimg/layers/internal/cachedir"
 )
 
 // A Member is a small file to be added to a layer.
@@ -30,11 +32,11 @@ func (s *Store) Arrange(ctx context.Context, recipe string, o MakeOptions, diges
 		return Blob{}, fmt.Errorf("arranging %s: %w", digest, err)
 	}
 	b, err := s.made(ctx, o.key("arrange", digest+"\n"+recipe), func() (Blob, error) {
-		f, err := s.temp()
+		f, err := s.dir.Temp()
 		if err != nil {
 			return Blob{}, err
 		}
-		defer discard(f)
+		defer cachedir.Discard(f)
 		if err := s.spool(ctx, f, digest, edit, contents); err != nil {
 			return Blob{}, err
 		}

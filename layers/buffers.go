@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"io"
 	"sync"
+
+	"github.com/pyimg/pyimg/layers/internal/cachedir"
 )
 
 // tools are what a pass over bytes needs of a store.
 type tools struct {
-	disk
+	dir cachedir.Dir
 	buffers
 	inflaters
 	kept kept

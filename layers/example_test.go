@@ -31,7 +31,7 @@ func ExampleStore_Ingest() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	store, err := layers.OpenStore(dir)
 	if err != nil {
 		log.Fatal(err)

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pyimg/pyimg/layers/internal/cachedir"
 )
 
 // The store also keeps folders: layers as they are when unpacked.
@@ -29,17 +31,17 @@ func (s *Store) Folder(ctx context.Context, key string, fill func(dir string) (s
 	sum := sha256.Sum256([]byte(key))
 	name := hex.EncodeToString(sum[:])
 	s.relied.on(name)
-	leave, err := s.flights.enter(ctx, foldersName+" "+name)
+	leave, err := s.flights.enter(ctx, cachedir.Folders+" "+name)
 	if err != nil {
 		return "", err
 	}
 	defer leave()
-	at := filepath.Join(s.dir, foldersName, name)
+	at := filepath.Join(s.dir.Path, cachedir.Folders, name)
 	info, err := os.Lstat(at)
 	switch {
 	case err == nil && info.IsDir():
-		if time.Since(info.ModTime()) > noteEvery {
-			err = s.noteUse(at)
+		if time.Since(info.ModTime()) > cachedir.NoteEvery {
+			err = s.dir.NoteUse(at)
 		}
 	case err == nil:
 		if err = os.Remove(at); err == nil { // whatever came there, it is no folder
@@ -57,7 +59,7 @@ func (s *Store) Folder(ctx context.Context, key string, fill func(dir string) (s
 func (s *Store) fillFolder(at string, fill func(dir string) (int64, error)) (err error) {
 	dir, err := os.MkdirTemp(filepath.Dir(at), unfinished)
 	if err != nil {
-		return s.writeError(err)
+		return s.dir.WriteError(err)
 	}
 	defer func() {
 		if err != nil {
@@ -67,18 +69,18 @@ func (s *Store) fillFolder(at string, fill func(dir string) (int64, error)) (err
 	// The tree may belong to another user than this folder: a sandbox's root.
 	tree := filepath.Join(dir, "tree")
 	if err := errors.Join(os.Mkdir(tree, 0o755), os.Chmod(tree, 0o755)); err != nil { //nolint:gosec // an image's root, in a folder that nobody else can enter
-		return s.writeError(err)
+		return s.dir.WriteError(err)
 	}
 	size, err := fill(tree)
 	if err != nil {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(dir, "size"), strconv.AppendInt(nil, size, 10), 0o600); err != nil {
-		return s.writeError(err)
+		return s.dir.WriteError(err)
 	}
 	if err := os.Rename(dir, at); err != nil {
 		if info, e := os.Lstat(at); e != nil || !info.IsDir() {
-			return s.writeError(err)
+			return s.dir.WriteError(err)
 		}
 		_ = os.RemoveAll(dir) // another process was faster; Prune takes what is left
 	}
@@ -100,7 +102,7 @@ func folderSize(dir string) int64 {
 
 // eachFolder is eachFile for folders.
 func (p *pruning) eachFolder(do func(f prunable, used time.Time, whole bool)) error {
-	dir := filepath.Join(p.store.dir, foldersName)
+	dir := filepath.Join(p.store.dir.Path, cachedir.Folders)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
@@ -118,7 +120,7 @@ func (p *pruning) eachFolder(do func(f prunable, used time.Time, whole bool)) er
 			p.strange = append(p.strange, at)
 			continue
 		}
-		do(prunable{foldersName, at, folderSize(at)}, info.ModTime(), !strings.HasPrefix(e.Name(), unfinished))
+		do(prunable{cachedir.Folders, at, folderSize(at)}, info.ModTime(), !strings.HasPrefix(e.Name(), unfinished))
 	}
 	return nil
 }

@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+
+	"github.com/pyimg/pyimg/layers/internal/cachedir"
 )
 
 // Ingest stores the bytes of src, a gzip or zstd compressed tar, as they are, in one pass. Where the digest is known and
@@ -55,13 +57,13 @@ func (s *Store) fetch(ctx context.Context, src Source) (Blob, error) {
 		return Blob{}, fmt.Errorf("opening %q: %w", src.Name, err)
 	}
 	defer r.Close()
-	f, err := s.temp()
+	f, err := s.dir.Temp()
 	if err != nil {
 		return Blob{}, err
 	}
 	b, scan, err := s.learn(ctx, src, r, learnOptions{keep: f})
 	if err != nil {
-		discard(f)
+		cachedir.Discard(f)
 		return Blob{}, err
 	}
 	return s.keep(f, b, scan)
@@ -111,10 +113,10 @@ func (s *Store) learn(ctx context.Context, src Source, r io.Reader, o learnOptio
 // as where there is none.
 func (s *Store) rescan(ctx context.Context, digest string) (*remembered, error) {
 	path := s.blobPath(digest)
-	f, err := s.openFile(path)
+	f, err := s.dir.OpenFile(path)
 	if err == nil {
 		defer f.Close()
-		err = s.noteUse(path)
+		err = s.dir.NoteUse(path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("looking for layer %q in the cache: %w", digest, err)
@@ -132,7 +134,7 @@ func (s *Store) rescan(ctx context.Context, digest string) (*remembered, error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := s.write(s.factsPath(digest), raw); err != nil {
+	if err := s.dir.Write(s.factsPath(digest), raw); err != nil {
 		return nil, err
 	}
 	facts, err := decodeFacts(s.kept.magic, raw, digest)
@@ -158,7 +160,7 @@ func (s *Store) open(digest string) (io.ReadCloser, error) {
 	err := s.ensure(digest)
 	var f *os.File
 	if err == nil {
-		f, err = s.openFile(s.blobPath(digest))
+		f, err = s.dir.OpenFile(s.blobPath(digest))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("opening layer %q in the cache: %w", digest, err)

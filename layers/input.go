@@ -131,7 +131,7 @@ func (in *input) explain(err error) error {
 	case err == nil:
 		return nil
 	case in.raw.keepErr != nil:
-		return in.tools.writeError(in.raw.keepErr)
+		return in.tools.dir.WriteError(in.raw.keepErr)
 	case in.raw.err != nil:
 		return in.raw.err
 	case errors.Is(err, io.ErrUnexpectedEOF):

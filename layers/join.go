@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/internal/versions"
+	"github.com/pyimg/pyimg/layers/internal/cachedir"
 )
 
 // Join stores the layer of fragments that Splice made, one after the other, with the folders that their files are in (0755,
@@ -29,13 +30,13 @@ func (s *Store) Join(ctx context.Context, o MakeOptions, fragments []string) (Bl
 	}
 	key := o.key(fmt.Sprintf("join v%d", versions.Join), strings.Join(fragments, " "))
 	b, err := s.made(ctx, key, func() (Blob, error) {
-		f, err := s.temp()
+		f, err := s.dir.Temp()
 		if err != nil {
 			return Blob{}, err
 		}
 		b, scan, err := s.join(ctx, o, f, fragments)
 		if err != nil {
-			discard(f)
+			cachedir.Discard(f)
 			return Blob{}, err
 		}
 		return s.keep(f, b, scan)
@@ -48,7 +49,7 @@ func (s *Store) Join(ctx context.Context, o MakeOptions, fragments []string) (Bl
 
 func (s *Store) join(ctx context.Context, o MakeOptions, f *os.File, fragments []string) (Blob, *scanner, error) {
 	scan := newScanner(&s.tools)
-	out := &countedWriter{ctx: ctx, w: f, hash: sha256.New(), explain: s.writeError}
+	out := &countedWriter{ctx: ctx, w: f, hash: sha256.New(), explain: s.dir.WriteError}
 	plain := &countedWriter{ctx: ctx, w: io.Discard, hash: sha256.New()}
 	for i, digest := range fragments {
 		if err := s.learnFragment(ctx, o, scan, digest); err != nil {

@@ -37,16 +37,16 @@ func (s *Store) release(digest string) error {
 	if _, err := os.Lstat(path); err != nil {
 		return nil //nolint:nilerr // it is gone already
 	}
-	unlock, err := s.lock(false)
+	unlock, err := s.dir.Lock(false)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if len(s.running()) > 0 {
+	if len(s.dir.Running()) > 0 {
 		return nil
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return s.writeError(err)
+		return s.dir.WriteError(err)
 	}
 	return nil
 }

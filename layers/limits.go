@@ -1,7 +1,5 @@
 package layers
 
-import "time"
-
 // Limits on foreign bytes. They stand well above what real packages and runtimes hold, and low enough that a hostile
 // archive costs bounded memory and time.
 const (
@@ -48,6 +46,4 @@ const (
 	// plainChunk is the size of the buffers of inflated bytes, which no system call fills: they had better stay in the
 	// processor's cache.
 	plainChunk = 64 << 10
-	// staleAfter is the age at which a temporary file must be a killed process's.
-	staleAfter = 48 * time.Hour
 )

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/internal/versions"
+	"github.com/pyimg/pyimg/layers/internal/cachedir"
 )
 
 // Make stores the layer that write makes. The recipe names what goes into the layer and carries a version of how: where
@@ -86,7 +87,7 @@ func (s *Store) recorded(ctx context.Context, key string) (Blob, error) {
 //	             -> compressor -> SHA-256 (digest)
 //	                           -> file
 func (s *Store) build(ctx context.Context, o MakeOptions, write func(*tar.Writer) error) (Blob, error) {
-	f, err := s.temp()
+	f, err := s.dir.Temp()
 	if err != nil {
 		return Blob{}, err
 	}
@@ -95,7 +96,7 @@ func (s *Store) build(ctx context.Context, o MakeOptions, write func(*tar.Writer
 		err = &MemberError{fmt.Errorf("it would be no sound layer: %s", scan.faults[0])}
 	}
 	if err != nil {
-		discard(f)
+		cachedir.Discard(f)
 		return Blob{}, err
 	}
 	return s.keep(f, b, scan)
@@ -108,7 +109,7 @@ func (s *Store) press(ctx context.Context, o MakeOptions, w io.Writer, write fun
 		return Blob{}, nil, err
 	}
 	defer s.presses.Release(o.weight())
-	out := &countedWriter{ctx: ctx, w: w, hash: sha256.New(), explain: s.writeError}
+	out := &countedWriter{ctx: ctx, w: w, hash: sha256.New(), explain: s.dir.WriteError}
 	packed := bufio.NewWriterSize(out, chunk)
 	compressed, err := s.zstd.compressor(packed, o)
 	if err != nil {

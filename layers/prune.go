@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/pyimg/pyimg/layers/internal/cachedir"
 )
 
 // Contents is what lies in a store, or a part of it.
@@ -60,11 +62,11 @@ type Pruned struct{ Removed, Left, Spared Contents }
 
 // Stat looks through the store.
 func (s *Store) Stat() (Stat, error) {
-	unlock, err := s.lock(false)
+	unlock, err := s.dir.Lock(false)
 	if err != nil {
 		return Stat{}, err
 	}
-	runs := len(s.running())
+	runs := len(s.dir.Running())
 	unlock()
 	p := pruning{store: s}
 	if err := p.list(); err != nil {
@@ -88,16 +90,16 @@ func (s *Store) Stat() (Stat, error) {
 // Prune removes what was not used for longest, within the bounds of o. A blob and its facts go together, and so do the
 // records that name it.
 //
-// Other processes may have the store open: what they rely on stays, see lease.go, and so does what this store was asked
+// Other processes may have the store open: what they rely on stays, see package cachedir, and so does what this store was asked
 // for. They wait for Prune where they would begin to use what was not used for an hour.
 func (s *Store) Prune(o PruneOptions) (Pruned, error) {
-	unlock, err := s.lock(false)
+	unlock, err := s.dir.Lock(false)
 	if err != nil {
 		return Pruned{}, err
 	}
 	defer unlock()
 	p := pruning{store: s, options: o}
-	if others := s.running(); len(others) > 0 {
+	if others := s.dir.Running(); len(others) > 0 {
 		p.began = slices.MinFunc(others, time.Time.Compare)
 	}
 	if err := p.list(); err != nil {
@@ -128,7 +130,7 @@ func (i item) bytes() (n int64) {
 
 func (i item) count(c *Contents) {
 	for _, f := range i.files {
-		to := map[string]*Amount{"blobs": &c.Blobs, "facts": &c.Facts, "records": &c.Records, foldersName: &c.Folders, "tmp": &c.Temporary}[f.kind]
+		to := map[string]*Amount{"blobs": &c.Blobs, "facts": &c.Facts, "records": &c.Records, cachedir.Folders: &c.Folders, "tmp": &c.Temporary}[f.kind]
 		to.add(f.bytes)
 	}
 }
@@ -197,7 +199,7 @@ func (p *pruning) list() error {
 }
 
 func (p *pruning) eachFile(kind string, do func(f prunable, used time.Time)) error {
-	dir := filepath.Join(p.store.dir, kind)
+	dir := filepath.Join(p.store.dir.Path, kind)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
@@ -277,11 +279,11 @@ func (p *pruning) run() (Pruned, error) {
 // leftovers removes what killed processes were writing: what was written to before any that runs began.
 func (p *pruning) leftovers() {
 	began := p.began
-	if own, err := os.Stat(p.store.lease.Name()); err == nil && (began.IsZero() || own.ModTime().Before(began)) {
-		began = own.ModTime()
+	if own, err := p.store.dir.Began(); err == nil && (began.IsZero() || own.Before(began)) {
+		began = own
 	}
 	for _, i := range p.temporary {
-		if i.used.Before(began.Add(-skew)) {
+		if i.used.Before(began.Add(-cachedir.Skew)) {
 			p.remove(i)
 			continue
 		}
@@ -290,8 +292,8 @@ func (p *pruning) leftovers() {
 }
 
 func (p *pruning) inUse(i item) bool {
-	return !p.began.IsZero() && !i.used.Before(inUseSince(p.began)) || p.store.relied.holds(i.digest) ||
-		i.files[0].kind == foldersName && p.store.relied.holds(filepath.Base(i.files[0].path))
+	return !p.began.IsZero() && !i.used.Before(cachedir.InUseSince(p.began)) || p.store.relied.holds(i.digest) ||
+		i.files[0].kind == cachedir.Folders && p.store.relied.holds(filepath.Base(i.files[0].path))
 }
 
 // remove removes an item. Facts go before their blob: what has facts is whole.
@@ -299,7 +301,7 @@ func (p *pruning) remove(i item) {
 	for _, f := range i.files {
 		if !p.options.DryRun {
 			remove := os.Remove
-			if f.kind == foldersName {
+			if f.kind == cachedir.Folders {
 				remove = p.removeFolder
 			}
 			if err := remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -2,7 +2,6 @@ package layers
 
 import (
 	"errors"
-	"fmt"
 	"io"
 )
 
@@ -12,15 +11,6 @@ func noEOF(err error) error {
 		return io.ErrUnexpectedEOF
 	}
 	return err
-}
-
-// readAll reads a file of which the size is known.
-func readAll(f io.Reader, size int64) ([]byte, error) {
-	raw := make([]byte, size)
-	if _, err := io.ReadFull(f, raw); err != nil {
-		return nil, fmt.Errorf("reading a file of %d bytes: %w", size, noEOF(err))
-	}
-	return raw, nil
 }
 
 // onlyWriter and onlyReader hide what would make io.CopyBuffer go around its buffer.

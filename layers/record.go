@@ -16,7 +16,7 @@ const recordMagic = versions.Record
 
 // Record returns the note stored under key; fs.ErrNotExist if there is none, or none that is sound.
 func (s *Store) Record(key string) ([]byte, error) {
-	raw, err := s.readUsed(s.recordPath(key))
+	raw, err := s.dir.ReadUsed(s.recordPath(key))
 	if err != nil {
 		return nil, fmt.Errorf("looking for a note in the cache: %w", err)
 	}
@@ -52,10 +52,10 @@ func (s *Store) SetRecord(key string, data []byte) error {
 	e.text(key)
 	e = append(e, data...)
 	binary.LittleEndian.PutUint32(e[len(recordMagic):], castagnoli(e[head:]))
-	return s.write(s.recordPath(key), e)
+	return s.dir.Write(s.recordPath(key), e)
 }
 
 func (s *Store) recordPath(key string) string {
 	sum := sha256.Sum256([]byte(key))
-	return filepath.Join(s.dir, "records", hex.EncodeToString(sum[:]))
+	return filepath.Join(s.dir.Path, "records", hex.EncodeToString(sum[:]))
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/pyimg/pyimg/internal/versions"
+	"github.com/pyimg/pyimg/layers/internal/cachedir"
 )
 
 // A Deflated is a file of which a deflate stream exists, as a member of a zip archive has one.
@@ -70,13 +71,13 @@ func (s *Store) splice(ctx context.Context, o MakeOptions, files []Deflated) (Bl
 		return Blob{}, err
 	}
 	defer s.presses.Release(o.weight())
-	f, err := s.temp()
+	f, err := s.dir.Temp()
 	if err != nil {
 		return Blob{}, err
 	}
 	b, err := s.spliceTo(ctx, o, f, files)
 	if err != nil {
-		discard(f)
+		cachedir.Discard(f)
 		return Blob{}, err
 	}
 	return b, nil
@@ -87,7 +88,7 @@ func (s *Store) splice(ctx context.Context, o MakeOptions, files []Deflated) (Bl
 //	file -> tar -> SHA-256 (diff ID), scanner
 //	            -> compressor, or the deflate stream itself -> SHA-256 (digest) -> f
 func (s *Store) spliceTo(ctx context.Context, o MakeOptions, f *os.File, files []Deflated) (Blob, error) {
-	out := &countedWriter{ctx: ctx, w: f, hash: sha256.New(), explain: s.writeError}
+	out := &countedWriter{ctx: ctx, w: f, hash: sha256.New(), explain: s.dir.WriteError}
 	packed := bufio.NewWriterSize(out, chunk)
 	scan := newScanner(&s.tools)
 	scanning := startScan(scan)

@@ -45,7 +45,7 @@ func (e *elfReader) read(s *tools, head []byte, r io.Reader, size int64) (*ELF, 
 // fill replaces what is in the spool file by the next n bytes of r.
 func (e *elfReader) fill(s *tools, r io.Reader, n int64) error {
 	if e.spool == nil {
-		f, err := s.temp()
+		f, err := s.dir.Temp()
 		if err != nil {
 			return err
 		}
@@ -60,7 +60,7 @@ func (e *elfReader) fill(s *tools, r io.Reader, n int64) error {
 			return noEOF(err)
 		}
 		if _, err := e.spool.WriteAt(part, off); err != nil {
-			return s.writeError(err)
+			return s.dir.WriteError(err)
 		}
 		off += int64(len(part))
 	}

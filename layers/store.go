@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/pyimg/pyimg/internal/versions"
+	"github.com/pyimg/pyimg/layers/internal/cachedir"
 )
 
 // A Store is a folder of blobs and what is known of them. Goroutines and processes may share it. Its files are written
@@ -23,7 +24,7 @@ import (
 //	DIR/v1/records/<hex>   notes, named by the SHA-256 of their key
 //	DIR/v1/folders/<hex>/  unpacked layers, see folder.go
 //	DIR/v1/tmp/            being written
-//	DIR/v1/running/, lock  who uses it, see lease.go
+//	DIR/v1/running/, lock  who uses it, see package cachedir
 //
 // It belongs to one user: DIR/v1 is made with mode 0700.
 type Store struct {
@@ -47,8 +48,8 @@ func OpenStore(dir string, keep ...Keep) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{tools: tools{kept: rules, disk: disk{dir: filepath.Join(dir, versions.Store)}}, presses: semaphore.NewWeighted(presses)}
-	if err := s.prepare(); err != nil {
+	s := &Store{tools: tools{kept: rules, dir: cachedir.Dir{Path: filepath.Join(dir, versions.Store)}}, presses: semaphore.NewWeighted(presses)}
+	if err := s.dir.Prepare(); err != nil {
 		return nil, fmt.Errorf("opening the cache %q: %w; name a folder that you can write with --cache-dir", dir, err)
 	}
 	return s, nil
@@ -100,7 +101,7 @@ func (s *Store) facts(ctx context.Context, digest string, whole bool) (*remember
 	if err == nil || !errors.Is(err, errFacts) && !errors.Is(err, fs.ErrNotExist) {
 		return r, err
 	}
-	if _, err := s.look(s.blobPath(digest)); err != nil {
+	if _, err := s.dir.Look(s.blobPath(digest)); err != nil {
 		return nil, fmt.Errorf("looking for layer %q in the cache: %w", digest, err)
 	}
 	leave, err := s.flights.enter(ctx, digest)
@@ -140,7 +141,7 @@ func (s *Store) recall(digest string) (*remembered, error) {
 	if r := s.memory.get(digest); r != nil {
 		return r, nil
 	}
-	raw, err := s.readUsed(s.factsPath(digest))
+	raw, err := s.dir.ReadUsed(s.factsPath(digest))
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +154,7 @@ func (s *Store) recall(digest string) (*remembered, error) {
 
 // checkSize gives fs.ErrNotExist for a blob that is not there in its full length.
 func (s *Store) checkSize(b Blob) error {
-	info, err := s.look(s.blobPath(b.Digest))
+	info, err := s.dir.Look(s.blobPath(b.Digest))
 	if err == nil && info.Size() != b.Size {
 		s.remove(b.Digest)
 		err = fs.ErrNotExist
@@ -163,11 +164,11 @@ func (s *Store) checkSize(b Blob) error {
 
 // blobPath is where the blob lies; digest is well-formed, and so for factsPath.
 func (s *Store) blobPath(digest string) string {
-	return filepath.Join(s.dir, "blobs", digest[len(digestPrefix):])
+	return filepath.Join(s.dir.Path, "blobs", digest[len(digestPrefix):])
 }
 
 func (s *Store) factsPath(digest string) string {
-	return filepath.Join(s.dir, "facts", digest[len(digestPrefix):])
+	return filepath.Join(s.dir.Path, "facts", digest[len(digestPrefix):])
 }
 
 // remove removes a blob. What is known of it stays true of what has its digest.
@@ -180,14 +181,14 @@ func (s *Store) remove(digest string) {
 func (s *Store) keep(f *os.File, b Blob, scan *scanner) (Blob, error) {
 	raw, err := encodeFacts(s.kept.magic, b, scan.faults, scan.count, scan.entries)
 	if err != nil {
-		discard(f)
+		cachedir.Discard(f)
 		return Blob{}, err
 	}
-	if err := s.commit(f, s.blobPath(b.Digest)); err != nil {
+	if err := s.dir.Commit(f, s.blobPath(b.Digest)); err != nil {
 		return Blob{}, err
 	}
 	s.sound.set(b.Digest, true)
-	return b, s.write(s.factsPath(b.Digest), raw)
+	return b, s.dir.Write(s.factsPath(b.Digest), raw)
 }
 
 // flights let one goroutine at a time work on a key.
@@ -223,3 +224,6 @@ func (f *flights) enter(ctx context.Context, key string) (leave func(), err erro
 		}
 	}
 }
+
+// Close ends the store's use. What it stored stays; nothing may be asked of it any more.
+func (s *Store) Close() error { return s.dir.Close() }

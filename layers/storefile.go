@@ -59,7 +59,7 @@ func (s *Store) ensure(digest string) error {
 	if s.sound.has(digest) {
 		return nil
 	}
-	f, err := s.openFile(s.blobPath(digest))
+	f, err := s.dir.OpenFile(s.blobPath(digest))
 	if err != nil {
 		return err
 	}

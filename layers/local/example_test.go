@@ -21,7 +21,7 @@ func ExampleMake() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	app := filepath.Join(dir, "app")
 	if err := errors.Join(os.Mkdir(app, 0o700), os.WriteFile(filepath.Join(app, "main.py"), []byte("print()\n"), 0o600)); err != nil {
 		log.Fatal(err)

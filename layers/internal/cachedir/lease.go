@@ -1,7 +1,9 @@
-package layers
+package cachedir
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -10,9 +12,9 @@ import (
 // What is used is told by the times of files, and who runs by leases, so that nothing is taken from under a run:
 //
 //   - An open store has a lease: a file in DIR/v1/running that it keeps locked. Its time is when the store was opened.
-//   - What a store reads of a blob or a record has its time set to now, unless that is less than noteEvery ago. So all
-//     that a run relies on has been used since noteEvery before its lease.
-//   - Prune, and who lets bytes go (see release), take nothing that was used since then.
+//   - What a store reads of a blob or a record has its time set to now, unless that is less than NoteEvery ago. So all
+//     that a run relies on has been used since NoteEvery before its lease.
+//   - Prune, and who lets bytes go (see layers.Store.RewriteSource), take nothing that was used since then.
 //   - DIR/v1/lock is held alone by who removes, and shared for the moment in which a lease is made or an old time is set:
 //     a run begins, and a use is noted, before or after a removal, never within.
 //
@@ -21,40 +23,40 @@ import (
 const (
 	lockName    = "lock"
 	runningName = "running"
-	// noteEvery is how old the time of a use may become. Runs within it cost no write.
-	noteEvery = time.Hour
-	// skew is how far the clocks of the file system and of processes may be apart.
-	skew = 10 * time.Minute
+	// NoteEvery is how old the time of a use may become. Runs within it cost no write.
+	NoteEvery = time.Hour
+	// Skew is how far the clocks of the file system and of processes may be apart.
+	Skew = 10 * time.Minute
 )
 
-// lock takes DIR/v1/lock. Where the system or the file system has no locks, there is nothing to wait for.
-func (d *disk) lock(share bool) (unlock func(), err error) {
-	name := filepath.Join(d.dir, lockName)
-	if _, err := d.look(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+// Lock takes DIR/v1/lock. Where the system or the file system has no locks, there is nothing to wait for.
+func (d *Dir) Lock(share bool) (unlock func(), err error) {
+	name := filepath.Join(d.Path, lockName)
+	if _, err := d.Look(name); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, d.writeError(err)
+		return nil, d.WriteError(err)
 	}
 	_ = lockFile(f, share, false)
 	return func() { _ = f.Close() }, nil
 }
 
 // enlist makes the lease, and removes those that killed processes left.
-func (d *disk) enlist() error {
+func (d *Dir) enlist() error {
 	leftover := d.hasEnded()
-	unlock, err := d.lock(!leftover)
+	unlock, err := d.Lock(!leftover)
 	if err != nil {
 		return err
 	}
 	defer unlock()
 	if leftover {
-		d.running()
+		d.Running()
 	}
-	f, err := os.CreateTemp(filepath.Join(d.dir, runningName), "")
+	f, err := os.CreateTemp(filepath.Join(d.Path, runningName), "")
 	if err != nil {
-		return d.writeError(err)
+		return d.WriteError(err)
 	}
 	_ = lockFile(f, false, false) // at most another one that looks at it holds it, for a moment
 	d.lease = f
@@ -62,7 +64,7 @@ func (d *disk) enlist() error {
 }
 
 // hasEnded reports whether there is a lease of a process that has ended.
-func (d *disk) hasEnded() bool {
+func (d *Dir) hasEnded() bool {
 	for _, name := range d.leases() {
 		if over, _ := d.ended(name); over {
 			return true
@@ -71,8 +73,8 @@ func (d *disk) hasEnded() bool {
 	return false
 }
 
-func (d *disk) leases() []string {
-	dir := filepath.Join(d.dir, runningName)
+func (d *Dir) leases() []string {
+	dir := filepath.Join(d.Path, runningName)
 	entries, _ := os.ReadDir(dir)
 	names := make([]string, len(entries))
 	for i, e := range entries {
@@ -81,9 +83,9 @@ func (d *disk) leases() []string {
 	return names
 }
 
-// running returns when the other runs that there are began, and removes the leases of ended ones. Who asks holds the lock
+// Running returns when the other runs that there are began, and removes the leases of ended ones. Who asks holds the lock
 // alone, so that no lease is just being made.
-func (d *disk) running() []time.Time {
+func (d *Dir) Running() []time.Time {
 	var began []time.Time
 	for _, name := range d.leases() {
 		if d.lease != nil && name == d.lease.Name() {
@@ -100,8 +102,8 @@ func (d *disk) running() []time.Time {
 }
 
 // ended reports whether the run with this lease is over, and when it began.
-func (d *disk) ended(lease string) (over bool, began time.Time) {
-	f, err := d.openFile(lease)
+func (d *Dir) ended(lease string) (over bool, began time.Time) {
+	f, err := d.OpenFile(lease)
 	if err != nil {
 		return errors.Is(err, os.ErrNotExist), time.Time{}
 	}
@@ -119,11 +121,20 @@ func (d *disk) ended(lease string) (over bool, began time.Time) {
 	return false, info.ModTime()
 }
 
-// inUseSince is the time before which nothing was used that a run which began then may rely on.
-func inUseSince(began time.Time) time.Time { return began.Add(-noteEvery - skew) }
+// InUseSince is the time before which nothing was used that a run which began then may rely on.
+func InUseSince(began time.Time) time.Time { return began.Add(-NoteEvery - Skew) }
 
-// Close ends the store's use. What it stored stays; nothing may be asked of it any more.
-func (d *disk) Close() error {
+// Began is when the store was opened.
+func (d *Dir) Began() (time.Time, error) {
+	info, err := os.Stat(d.lease.Name())
+	if err != nil {
+		return time.Time{}, err
+	}
+	return info.ModTime(), nil
+}
+
+// Close gives the lease up.
+func (d *Dir) Close() error {
 	err := d.lease.Close()
 	if e := os.Remove(d.lease.Name()); !errors.Is(e, os.ErrNotExist) { // another store may have seen that it has ended
 		err = errors.Join(err, e)
@@ -131,9 +142,9 @@ func (d *disk) Close() error {
 	return err
 }
 
-// readUsed reads a file of the store and notes that it is used.
-func (d *disk) readUsed(path string) ([]byte, error) {
-	f, err := d.openFile(path)
+// ReadUsed reads a file of the store and notes that it is used.
+func (d *Dir) ReadUsed(path string) ([]byte, error) {
+	f, err := d.OpenFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -142,24 +153,28 @@ func (d *disk) readUsed(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if time.Since(info.ModTime()) > noteEvery {
-		if err := d.noteUse(path); err != nil {
+	if time.Since(info.ModTime()) > NoteEvery {
+		if err := d.NoteUse(path); err != nil {
 			return nil, err
 		}
 	}
-	return readAll(f, info.Size())
+	raw := make([]byte, info.Size())
+	if _, err := io.ReadFull(f, raw); err != nil {
+		return nil, fmt.Errorf("reading a file of %d bytes: %w", len(raw), err)
+	}
+	return raw, nil
 }
 
-// noteUse sets a file's time to now. fs.ErrNotExist if it was removed meanwhile.
-func (d *disk) noteUse(path string) error {
-	unlock, err := d.lock(true)
+// NoteUse sets a file's time to now. fs.ErrNotExist if it was removed meanwhile.
+func (d *Dir) NoteUse(path string) error {
+	unlock, err := d.Lock(true)
 	if err != nil {
 		return err
 	}
 	defer unlock()
 	err = os.Chtimes(path, time.Time{}, time.Now())
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return d.writeError(err)
+		return d.WriteError(err)
 	}
 	return err
 }

@@ -1,6 +1,6 @@
 //go:build !unix
 
-package layers
+package cachedir
 
 import "io/fs"
 

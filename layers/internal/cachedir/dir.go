@@ -1,4 +1,4 @@
-package layers
+package cachedir
 
 import (
 	"errors"
@@ -11,21 +11,25 @@ import (
 	regularfile "github.com/pyimg/pyimg/internal/regular"
 )
 
-// foldersName is where unpacked layers are, see folder.go.
-const foldersName = "folders"
+// staleAfter is the age at which a temporary file must be a killed process's.
+const staleAfter = 48 * time.Hour
 
-// A disk is the folder of a store: files that are written beside and renamed, and the lease that says who uses them.
-type disk struct {
-	dir   string // DIR/v1
+// Folders is the folder of unpacked layers.
+const Folders = "folders"
+
+// A Dir is the folder of a store: files that are written beside and renamed, and the lease that says who uses them.
+type Dir struct {
+	Path  string // DIR/v1
 	lease *os.File
 }
 
-func (d *disk) prepare() error {
-	if err := os.MkdirAll(filepath.Dir(d.dir), 0o700); err != nil {
+// Prepare makes the folders that are not there, refuses what is not private, and makes the lease.
+func (d *Dir) Prepare() error {
+	if err := os.MkdirAll(filepath.Dir(d.Path), 0o700); err != nil {
 		return err
 	}
-	for _, sub := range []string{"", "blobs", "facts", "records", foldersName, "tmp", runningName} {
-		dir := filepath.Join(d.dir, sub)
+	for _, sub := range []string{"", "blobs", "facts", "records", Folders, "tmp", runningName} {
+		dir := filepath.Join(d.Path, sub)
 		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
@@ -33,7 +37,7 @@ func (d *disk) prepare() error {
 			return err
 		}
 	}
-	if err := private(d.dir); err != nil {
+	if err := private(d.Path); err != nil {
 		return err
 	}
 	d.sweep()
@@ -56,64 +60,65 @@ func private(dir string) error {
 }
 
 // sweep removes the temporary files of processes that were killed. What it cannot remove does no harm.
-func (d *disk) sweep() {
-	left, _ := os.ReadDir(filepath.Join(d.dir, "tmp"))
+func (d *Dir) sweep() {
+	left, _ := os.ReadDir(filepath.Join(d.Path, "tmp"))
 	for _, entry := range left {
 		if info, err := entry.Info(); err == nil && time.Since(info.ModTime()) > staleAfter {
-			_ = os.Remove(filepath.Join(d.dir, "tmp", entry.Name()))
+			_ = os.Remove(filepath.Join(d.Path, "tmp", entry.Name()))
 		}
 	}
 }
 
-// temp makes a file that becomes visible by a rename only.
-func (d *disk) temp() (*os.File, error) {
-	f, err := os.CreateTemp(filepath.Join(d.dir, "tmp"), "")
+// Temp makes a file that becomes visible by a rename only.
+func (d *Dir) Temp() (*os.File, error) {
+	f, err := os.CreateTemp(filepath.Join(d.Path, "tmp"), "")
 	if err != nil {
-		return nil, d.writeError(err)
+		return nil, d.WriteError(err)
 	}
 	return f, nil
 }
 
-// discard gives up a file of temp.
-func discard(f *os.File) {
+// Discard gives up a file of Temp.
+func Discard(f *os.File) {
 	_ = f.Close()
 	_ = os.Remove(f.Name())
 }
 
-// commit gives a file of temp its name.
-func (d *disk) commit(f *os.File, path string) error {
+// Commit gives a file of Temp its name.
+func (d *Dir) Commit(f *os.File, path string) error {
 	err := f.Close()
 	if err == nil {
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil { // a folder may be in the way
-		if _, there := d.look(path); errors.Is(there, fs.ErrNotExist) {
+		if _, there := d.Look(path); errors.Is(there, fs.ErrNotExist) {
 			err = os.Rename(f.Name(), path)
 		}
 	}
 	if err != nil {
-		discard(f)
-		return d.writeError(err)
+		Discard(f)
+		return d.WriteError(err)
 	}
 	return nil
 }
 
-func (d *disk) writeError(err error) error {
+// WriteError says what the folder needs, of an error of writing to it.
+func (d *Dir) WriteError(err error) error {
 	return fmt.Errorf("writing to the cache %q: %w; it needs room in a folder that can be written (--cache-dir)",
-		filepath.Dir(d.dir), err)
+		filepath.Dir(d.Path), err)
 }
 
-// write puts data into the file at path, all of it or nothing.
-func (d *disk) write(path string, data []byte) error {
-	f, err := d.temp()
+// Write puts data into the file at path, all of it or nothing.
+func (d *Dir) Write(path string, data []byte) error {
+	f, err := d.Temp()
 	if err != nil {
 		return err
 	}
 	if _, err := f.Write(data); err != nil {
-		discard(f)
-		return d.writeError(err)
+		Discard(f)
+		return d.WriteError(err)
 	}
-	return d.commit(f, path)
+	return d.Commit(f, path)
 }
 
 // In a store's folder lie files and folders alone. A symlink among the folders would have the store write, and remove, what
@@ -131,8 +136,8 @@ func checkFolder(dir string) error {
 	return nil
 }
 
-// look describes a file of the store; fs.ErrNotExist if there is none.
-func (d *disk) look(path string) (fs.FileInfo, error) {
+// Look describes a file of the store; fs.ErrNotExist if there is none.
+func (d *Dir) Look(path string) (fs.FileInfo, error) {
 	info, err := os.Lstat(path)
 	if err != nil || info.Mode().IsRegular() {
 		return info, err
@@ -143,9 +148,9 @@ func (d *disk) look(path string) (fs.FileInfo, error) {
 	return nil, fmt.Errorf("%q was %s: %w", path, regularfile.Kind(info.Mode()), fs.ErrNotExist)
 }
 
-// openFile opens a file of the store; fs.ErrNotExist if there is none.
-func (d *disk) openFile(path string) (*os.File, error) {
-	found, err := d.look(path)
+// OpenFile opens a file of the store; fs.ErrNotExist if there is none.
+func (d *Dir) OpenFile(path string) (*os.File, error) {
+	found, err := d.Look(path)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +160,7 @@ func (d *disk) openFile(path string) (*os.File, error) {
 	}
 	info, err := f.Stat()
 	if err == nil && !os.SameFile(found, info) && info.Mode().IsRegular() {
-		_, err = d.look(path) // replaced meanwhile, by another file as a rule
+		_, err = d.Look(path) // replaced meanwhile, by another file as a rule
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
@@ -164,17 +169,17 @@ func (d *disk) openFile(path string) (*os.File, error) {
 }
 
 // putAside removes what is in the place of a file. A folder that holds anything is moved away: nobody knows what it is.
-func (d *disk) putAside(path string) error {
+func (d *Dir) putAside(path string) error {
 	err := os.Remove(path)
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	aside, err := os.MkdirTemp(filepath.Join(d.dir, "tmp"), "aside-")
+	aside, err := os.MkdirTemp(filepath.Join(d.Path, "tmp"), "aside-")
 	if err == nil {
 		err = os.Rename(path, filepath.Join(aside, filepath.Base(path)))
 	}
 	if err != nil {
-		return d.writeError(err)
+		return d.WriteError(err)
 	}
 	return nil
 }
