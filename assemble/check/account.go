@@ -7,32 +7,18 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/pyimg/pyimg/internal/passwd"
 	"github.com/pyimg/pyimg/layers/tree"
 )
 
-// A record is a line of passwd(5), group(5) or shadow(5).
-type record []string
-
-func (c *facts) records(at string, fields int) (rs []record, bad []string) {
+// text is what a file of the image says that is kept with its layer; "" where there is none.
+func (c *facts) text(at string) string {
 	n, err := c.Tree.Lookup(at)
-	if err != nil || n.Entry.Kept == nil {
-		return nil, nil
+	if err != nil {
+		return ""
 	}
-	for line := range strings.SplitSeq(string(n.Entry.Kept), "\n") {
-		if line == "" || line[0] == '#' || line[0] == '+' || line[0] == '-' { // comments, and NIS of glibc
-			continue
-		}
-		if r := record(strings.Split(line, ":")); len(r) == fields && r[0] != "" {
-			rs = append(rs, r)
-		} else {
-			bad = append(bad, line)
-		}
-	}
-	return rs, bad
+	return string(n.Entry.Kept)
 }
-
-// maxRuntimeID is the highest user or group number that container runtimes take (moby/sys/user, containerd's WithUser).
-const maxRuntimeID = 1<<31 - 1
 
 // accountNumber is the number that a part of image.user is; ok is false for a name.
 func accountNumber(part string) (n int64, ok bool) {
@@ -40,40 +26,24 @@ func accountNumber(part string) (n int64, ok bool) {
 	return n, err == nil
 }
 
-func taken(id int64) bool { return id >= 0 && id <= maxRuntimeID }
+func taken(id int64) bool { return id >= 0 && id <= passwd.MaxID }
 
 // readUser finds out whom a setting such as image.user means: USER or UID, and perhaps :GROUP or :GID (image-spec,
 // config.md).
 func (c *facts) readUser(setting string) account {
 	user, group, _ := strings.Cut(setting, ":")
-	hasGroup := group != ""
-	a := account{home: "/", known: true}
-	passwd, _ := c.records("etc/passwd", 7)
-	number, err := strconv.Atoi(user)
-	if user == "" {
-		number, err = 0, nil
+	users, _ := passwd.Users(c.text("etc/passwd"))
+	groups, _ := passwd.Groups(c.text("etc/group"))
+	found, err := passwd.Find(users, groups, user)
+	a := account{uid: found.UID, name: found.Name, home: found.Home, known: err == nil}
+	if a.name != "" {
+		a.groups = append([]int{found.GID}, found.Groups...)
 	}
-	a.uid, a.known = number, err == nil && taken(int64(number))
-	for _, r := range passwd {
-		uid, _ := strconv.Atoi(r[2])
-		if r[0] == user || err == nil && uid == number {
-			gid, _ := strconv.Atoi(r[3])
-			a = account{uid: uid, groups: []int{gid}, name: r[0], home: r[5], known: true}
-			break
-		}
-	}
-	if hasGroup {
+	if group != "" {
 		a.groups = nil
-	}
-	groups, _ := c.records("etc/group", 4)
-	for _, r := range groups {
-		gid, _ := strconv.Atoi(r[2])
-		if hasGroup && r[0] == group || !hasGroup && a.name != "" && slices.Contains(strings.Split(r[3], ","), a.name) {
-			a.groups = append(a.groups, gid)
+		if with, err := passwd.Find(users, groups, "0:"+group); err == nil {
+			a.groups = []int{with.GID}
 		}
-	}
-	if gid, err := strconv.Atoi(group); hasGroup && err == nil {
-		a.groups = append(a.groups, gid)
 	}
 	return a
 }
@@ -91,21 +61,18 @@ func (c *checker) accounts() {
 		}
 	}
 	names := map[string]bool{}
-	passwd, bad := c.records("etc/passwd", 7)
-	for _, r := range passwd {
-		if names[r[0]] {
-			c.find(Warning, "accounts", "/etc/passwd", "leave one of the lines out", "/etc/passwd has the account %q twice", r[0])
+	users, bad := passwd.Users(c.text("etc/passwd"))
+	for _, u := range users {
+		if names[u.Name] {
+			c.find(Warning, "accounts", "/etc/passwd", "leave one of the lines out", "/etc/passwd has the account %q twice", u.Name)
 		}
-		names[r[0]] = true
-		if _, err := strconv.Atoi(r[2]); err != nil {
-			bad = append(bad, strings.Join(r, ":"))
-		}
-		if r[2] == "0" && r[0] != "root" {
-			c.find(Warning, "accounts", "/etc/passwd", "give it another number if that is not meant", "the account %q has the number 0: it is root", r[0])
+		names[u.Name] = true
+		if u.UID == 0 && u.Name != "root" {
+			c.find(Warning, "accounts", "/etc/passwd", "give it another number if that is not meant", "the account %q has the number 0: it is root", u.Name)
 		}
 	}
 	c.badLines("/etc/passwd", bad)
-	_, bad = c.records("etc/group", 4)
+	_, bad = passwd.Groups(c.text("etc/group"))
 	c.badLines("/etc/group", bad)
 	c.shadow()
 }
@@ -137,7 +104,7 @@ func (c *checker) badLines(at string, bad []string) {
 }
 
 func (c *checker) shadow() {
-	shadow, bad := c.records("etc/shadow", 9)
+	shadow, bad := passwd.Lines(c.text("etc/shadow"), 9)
 	c.badLines("/etc/shadow", bad)
 	for _, r := range shadow {
 		if r[1] == "" {

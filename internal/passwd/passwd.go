@@ -28,49 +28,52 @@ type Group struct {
 // MaxID is the highest number that container runtimes take.
 const MaxID = 1<<31 - 1
 
-// Users are the lines of passwd(5). bad are those that make no sense.
+// Users are the lines of passwd(5). bad are those that make no sense. One whose number is none is there all the same, as 0:
+// container runtimes take it so.
 func Users(text string) (users []User, bad []string) {
-	for _, fields := range lines(text) {
-		if len(fields) == 7 && fields[0] != "" {
-			uid, errUID := strconv.Atoi(fields[2])
-			gid, errGID := strconv.Atoi(fields[3])
-			if errUID == nil && errGID == nil {
-				users = append(users, User{fields[0], uid, gid, fields[5], fields[6]})
-				continue
-			}
+	lines, bad := Lines(text, 7)
+	for _, fields := range lines {
+		uid, errUID := strconv.Atoi(fields[2])
+		gid, errGID := strconv.Atoi(fields[3])
+		if errUID != nil || errGID != nil {
+			bad = append(bad, strings.Join(fields, ":"))
 		}
-		bad = append(bad, strings.Join(fields, ":"))
+		users = append(users, User{fields[0], uid, gid, fields[5], fields[6]})
 	}
 	return users, bad
 }
 
-// Groups are the lines of group(5). bad are those that make no sense.
+// Groups are the lines of group(5). bad is as of Users.
 func Groups(text string) (groups []Group, bad []string) {
-	for _, fields := range lines(text) {
-		if len(fields) == 4 && fields[0] != "" {
-			if gid, err := strconv.Atoi(fields[2]); err == nil {
-				g := Group{Name: fields[0], GID: gid}
-				if fields[3] != "" {
-					g.Members = strings.Split(fields[3], ",")
-				}
-				groups = append(groups, g)
-				continue
-			}
+	lines, bad := Lines(text, 4)
+	for _, fields := range lines {
+		gid, err := strconv.Atoi(fields[2])
+		if err != nil {
+			bad = append(bad, strings.Join(fields, ":"))
 		}
-		bad = append(bad, strings.Join(fields, ":"))
+		g := Group{Name: fields[0], GID: gid}
+		if fields[3] != "" {
+			g.Members = strings.Split(fields[3], ",")
+		}
+		groups = append(groups, g)
 	}
 	return groups, bad
 }
 
-// lines are the fields of each line, without comments and what glibc has of NIS.
-func lines(text string) [][]string {
-	var all [][]string
+// Lines are the lines of passwd(5), group(5) or shadow(5) in their fields, without comments and what glibc has of NIS. bad
+// are those with another number of fields, or without a name.
+func Lines(text string, fields int) (lines [][]string, bad []string) {
 	for line := range strings.SplitSeq(text, "\n") {
-		if line != "" && !strings.ContainsRune("#+-", rune(line[0])) {
-			all = append(all, strings.Split(line, ":"))
+		if line == "" || strings.ContainsRune("#+-", rune(line[0])) {
+			continue
+		}
+		if all := strings.Split(line, ":"); len(all) == fields && all[0] != "" {
+			lines = append(lines, all)
+		} else {
+			bad = append(bad, line)
 		}
 	}
-	return all
+	return lines, bad
 }
 
 // An Account is whom a process runs as.

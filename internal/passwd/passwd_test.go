@@ -16,7 +16,7 @@ func TestFind(t *testing.T) {
 	t.Parallel()
 	us, badUsers := passwd.Users(users)
 	gs, badGroups := passwd.Groups(groups)
-	if len(us) != 2 || len(badUsers) != 2 || len(gs) != 4 || len(badGroups) != 1 {
+	if len(us) != 3 || len(badUsers) != 2 || len(gs) != 4 || len(badGroups) != 1 {
 		t.Fatalf("users %v, bad %q; groups %v, bad %q", us, badUsers, gs, badGroups)
 	}
 	for _, c := range []struct {
@@ -32,6 +32,7 @@ func TestFind(t *testing.T) {
 		{"app:", 1000, 1001, []int{10, 27}, "/app"},
 		{"65534:65533", 65534, 65533, nil, "/"},
 		{"77", 77, 0, nil, "/"},
+		{"odd", 0, 1, nil, "/"}, // runtimes take a number that is none for 0
 	} {
 		a, err := passwd.Find(us, gs, c.setting)
 		if err != nil || a.UID != c.uid || a.GID != c.gid || !reflect.DeepEqual(a.Groups, c.groups) || a.Home != c.home {
