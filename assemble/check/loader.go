@@ -3,6 +3,8 @@ package check
 import (
 	"path"
 	"strings"
+
+	"github.com/pyimg/pyimg/layers"
 )
 
 // rules are how one loader finds libraries.
@@ -28,6 +30,16 @@ func (c *facts) rules(interp string) rules {
 	return r
 }
 
+// muslDefault is musl's search path where no file says another (ldso/dynlink.c).
+func muslDefault() []string { return []string{"/lib", "/usr/local/lib", "/usr/lib"} }
+
+// MuslPath is where musl's loader looks for the libraries that a file at a path needs itself: what the file says, then musl's
+// default.
+func MuslPath(f *layers.ELF, at string) []string {
+	own := &loading{object: &object{ELF: f, at: at}, origin: path.Dir("/" + at)}
+	return append(rules{musl: true}.rpaths(own), muslDefault()...)
+}
+
 // muslPath is where musl searches what no rpath finds: /etc/ld-musl-ARCH.path, beside the loader's own prefix, or its
 // default (ldso/dynlink.c, load_library).
 func (c *facts) muslPath(interp string) []string {
@@ -43,7 +55,7 @@ func (c *facts) muslPath(interp string) []string {
 	prefix := path.Dir(path.Dir(interp))
 	n, err := c.Tree.Lookup(path.Join("/", prefix, "etc", arch+".path"))
 	if err != nil || n.Entry.Header.Typeflag == '5' {
-		return []string{"/lib", "/usr/local/lib", "/usr/lib"}
+		return muslDefault()
 	}
 	return strings.FieldsFunc(string(n.Entry.Kept), func(r rune) bool { return r == ':' || r == '\n' })
 }

@@ -337,7 +337,7 @@ func LibrariesNeeded(rs []Ingested, p spec.Platform, store *layers.Store) (Needs
 	}
 	optional := make(map[string]bool)
 	for _, e := range programs {
-		dirs := searchPath(e)
+		dirs := check.MuslPath(e.ELF, e.Path())
 		for _, n := range e.ELF.Needed {
 			if slices.ContainsFunc(dirs, func(dir string) bool { return held[rootpath.Clean(path.Join(dir, n))] }) {
 				continue
@@ -350,19 +350,6 @@ func LibrariesNeeded(rs []Ingested, p spec.Platform, store *layers.Store) (Needs
 		}
 	}
 	return Needs{All: slices.Sorted(maps.Keys(optional)), Optional: optional}, nil
-}
-
-// searchPath is where musl's loader looks for the libraries that a file needs: what the file says itself, then the
-// default of ldso/dynlink.c.
-func searchPath(e layers.Entry) []string {
-	origin := path.Dir("/" + e.Path())
-	var dirs []string
-	for _, list := range slices.Concat(e.ELF.RPath, e.ELF.RunPath) {
-		for _, dir := range strings.Split(list, ":") {
-			dirs = append(dirs, strings.NewReplacer("${ORIGIN}", origin, "$ORIGIN", origin).Replace(dir))
-		}
-	}
-	return append(dirs, "/lib", "/usr/local/lib", "/usr/lib")
 }
 
 // checkMachine refuses an executable or library that this platform cannot run.
