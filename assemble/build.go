@@ -21,6 +21,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/internal/meta"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/assemble/wheels"
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/layers/tree"
 )
@@ -77,8 +78,12 @@ func build(ctx context.Context, plan Plan, src input.Access, o BuildOptions) (lo
 	if err != nil {
 		return lock.Lock{}, err
 	}
+	python, err := wheels.Lock(plan.Spec)
+	if err != nil {
+		return lock.Lock{}, err
+	}
 	l := lock.Lock{Version: lock.Version, Spec: plan.Spec.Digest(), Untrusted: src.AllowUntrusted, Annotations: plan.Spec.Image.Annotations,
-		Files: files.Locked(), Bytecode: lockedBytecode(made)}
+		Files: files.Locked(), Python: python, Bytecode: lockedBytecode(made)}
 	warnings := make([][]string, len(results))
 	for i, r := range results {
 		warnings[i] = r.warnings
@@ -130,7 +135,11 @@ func (j job) begin(ctx context.Context) (lower, error) {
 		return lower{}, err
 	}
 	warnings = append(warnings, cut.Warnings(packages, unused)...)
-	s, err := newStack(packages, j.plan.Runtimes, j.store)
+	ofWheels, err := j.wheelLayers(ctx)
+	if err != nil {
+		return lower{}, err
+	}
+	s, err := newStack(packages, j.plan.Runtimes, ofWheels, j.store)
 	if err != nil {
 		return lower{}, err
 	}
@@ -173,7 +182,7 @@ func (l lower) finish(ctx context.Context, with compiled) (built, error) {
 
 // otherLayers is how many layers there are that are not of packages.
 func (j job) otherLayers() int {
-	n := len(j.plan.Runtimes) + 1 // the meta layer
+	n := len(j.plan.Runtimes) + len(j.wheelGroups()) + 1 // the meta layer
 	if !j.files.Empty() {
 		n++
 	}
@@ -268,6 +277,7 @@ func (j job) locked(created time.Time, config v1.Config, all []lock.Layer) lock.
 	for _, r := range j.plan.Runtimes {
 		p.Runtimes = append(p.Runtimes, lock.Runtime{URL: r.Public, Digest: r.Digest})
 	}
+	p.Wheels = j.lockedWheels(all)
 	return p
 }
 

@@ -300,7 +300,7 @@ func (l lazyRunner) Run(ctx context.Context, args []string, stdin io.Reader, std
 		b := l.below[i]
 		root := make([]layers.Blob, 0, len(b.layers))
 		for _, layer := range b.layers {
-			if layer.From != hostfiles.LayerName {
+			if layer.From != hostfiles.LayerName && !layer.OfWheels() { // nothing that a wheel brings may run
 				root = append(root, layer.Blob())
 			}
 		}

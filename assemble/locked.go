@@ -22,10 +22,19 @@ func PlanOf(ctx context.Context, l lock.Lock, spec spec.Spec, src input.Access) 
 	if err != nil {
 		return Plan{}, err
 	}
+	packaging, err := newPackaging(spec, src, true)
+	if err != nil {
+		return plan, err
+	}
 	err = eachPlatform(plan.Spec.Platforms, func(i int) (err error) {
 		p, locked := &plan.Platforms[i], l.Platforms[i]
 		if p.Runtimes, err = runtime.Ingest(ctx, spec, p.Platform, src, locked.Runtimes); err != nil {
 			return l.Named(err)
+		}
+		if packaging != nil {
+			if err := packaging.lockedWheels(ctx, p, locked); err != nil {
+				return l.Named(err)
+			}
 		}
 		_, err = p.allocate(spec, nil)
 		return err

@@ -7,6 +7,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/runtime"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/assemble/wheels"
 )
 
 // Plan says which bytes an image is made of, for each platform. Everything in it is pinned by a digest.
@@ -28,12 +29,14 @@ type PlatformPlan struct {
 	Packages []*apk.Package   // in install order
 	Tags     []string         // by package: the tag that opened its repository, see solve.Solution
 	Runtimes []runtime.Ingested
+	Wheels   []wheels.Wheel    // sorted by file name
 	Preload  string            // path of the allocator's library in the image; "" without one
 	Env      map[string]string // that the runtimes and the allocator ask for
 	Created  time.Time         // that of the lock; zero where none is in force
 	Notes    []string          // what a person should know
 
 	allocator spec.Allocator // the spec's, settled for this platform
+	site      wheels.Site    // where the wheels go
 }
 
 // plainTime is the time of files where SOURCE_DATE_EPOCH sets none: their layer then depends on contents alone, and is

@@ -35,10 +35,14 @@ func resolve(ctx context.Context, spec spec.Spec, src input.Access, held func(sp
 		return Plan{}, err
 	}
 	src.Releases = new(input.Releases)
+	packaging, err := newPackaging(spec, src, false)
+	if err != nil {
+		return Plan{}, err
+	}
 	plan := Plan{Spec: spec, repositories: repositories, Platforms: make([]PlatformPlan, len(spec.Platforms))}
 	err = eachPlatform(spec.Platforms, func(i int) (err error) {
 		p := spec.Platforms[i]
-		plan.Platforms[i], err = resolvePlatform(ctx, spec, p, repositories, src, held(p))
+		plan.Platforms[i], err = resolvePlatform(ctx, spec, p, repositories, src, held(p), packaging)
 		return err
 	})
 	if err != nil {
@@ -52,23 +56,28 @@ func resolve(ctx context.Context, spec spec.Spec, src input.Access, held func(sp
 	return plan, nil
 }
 
-func resolvePlatform(ctx context.Context, spec spec.Spec, p spec.Platform, repositories spec.Repositories, src input.Access, held hold) (PlatformPlan, error) {
+func resolvePlatform(ctx context.Context, spec spec.Spec, p spec.Platform, repositories spec.Repositories, src input.Access, held hold, packaging *packaging) (PlatformPlan, error) {
 	plan := PlatformPlan{Platform: p}
 	var indexes []*apk.Index
-	var needs runtime.Needs
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
 		indexes, err = loadIndexes(gctx, repositories.APK(), p.Alpine(), src)
 		return err
 	})
 	g.Go(func() (err error) {
-		if plan.Runtimes, err = runtime.Ingest(gctx, spec, p, src, held.runtimes); err != nil {
-			return err
-		}
-		needs, err = runtime.LibrariesNeeded(plan.Runtimes, p, src.Store)
+		plan.Runtimes, err = runtime.Ingest(gctx, spec, p, src, held.runtimes)
 		return err
 	})
 	if err := g.Wait(); err != nil {
+		return plan, err
+	}
+	if packaging != nil {
+		if err := packaging.selectWheels(ctx, &plan, indexes, held); err != nil {
+			return plan, err
+		}
+	}
+	needs, err := runtime.LibrariesNeeded(plan.parts(), p, src.Store)
+	if err != nil {
 		return plan, err
 	}
 	allocator, err := plan.allocate(spec, indexes)
@@ -87,7 +96,7 @@ func resolvePlatform(ctx context.Context, spec spec.Spec, p spec.Platform, repos
 	solution, plan.World, err = held.solveWithout(needs.Optional, want, indexes, plan.Dialect)
 	if err != nil {
 		err = explainAsked(err, asked(spec, allocator), indexes)
-		return plan, explainNeeds(err, plan.Runtimes, src.Store)
+		return plan, explainNeeds(err, plan.parts(), src.Store)
 	}
 	plan.Packages, plan.Tags = solution.Packages, solution.Tags
 	for _, x := range indexes {

@@ -21,12 +21,13 @@ type stack struct {
 	tree     *tree.Tree
 }
 
-// newStack lays the layers of packages and runtimes on top of each other.
-func newStack(packages []lock.Layer, runtimes []runtime.Ingested, store *layers.Store) (stack, error) {
+// newStack lays the layers of packages, runtimes and wheels on top of each other.
+func newStack(packages []lock.Layer, runtimes []runtime.Ingested, ofWheels []lock.Layer, store *layers.Store) (stack, error) {
 	all := slices.Clone(packages)
 	for _, r := range runtimes {
 		all = append(all, r.Layer)
 	}
+	all = append(all, ofWheels...)
 	laid := make([]tree.Layer, len(all))
 	for i, l := range all {
 		laid[i] = tree.Layer{Name: l.From, Entries: store.Entries(l.Digest)}
@@ -36,7 +37,7 @@ func newStack(packages []lock.Layer, runtimes []runtime.Ingested, store *layers.
 		case new < len(packages):
 			return true, nil // apk's rules were applied: the winner lies on top
 		case new < len(all):
-			return false, check.Unsound("layer-conflict", "/"+path, "keep one out with the exclude of a runtime", "/%s is in %s and in %s",
+			return false, check.Unsound("layer-conflict", "/"+path, "keep one out with the exclude of a runtime, or leave out the wheel or the package that has it", "/%s is in %s and in %s",
 				path, all[old].From, all[new].From)
 		}
 		return true, nil // who adds the layer has seen that it may

@@ -196,7 +196,7 @@ func (s *Supply) make(ctx context.Context, p int, l lock.Layer) error {
 }
 
 func (s *Supply) remake(ctx context.Context, p int, l lock.Layer) (layers.Blob, error) {
-	if l.Recipe == nil {
+	if l.Recipe == nil || l.OfWheels() {
 		return l.Blob(), s.build(ctx, p, l.Digest)
 	}
 	switch {
@@ -208,7 +208,7 @@ func (s *Supply) remake(ctx context.Context, p int, l lock.Layer) (layers.Blob, 
 		}
 		return cut.Make(ctx, *l.Recipe.Packages, s.src.Store)
 	case l.Recipe.Image != nil:
-		return s.takeImage(ctx, p, l.Recipe.Image.Image)
+		return s.takeImage(ctx, p, *l.Recipe.Image)
 	case l.Recipe.Runtime != nil:
 		tarball, err := s.tarball(ctx, p, l.Recipe.Runtime.Source)
 		if err != nil {
@@ -220,15 +220,16 @@ func (s *Supply) remake(ctx context.Context, p int, l lock.Layer) (layers.Blob, 
 }
 
 // takeImage makes the layer of a runtime out of an image, REF@DIGEST.
-func (s *Supply) takeImage(ctx context.Context, p int, image string) (layers.Blob, error) {
+func (s *Supply) takeImage(ctx context.Context, p int, recipe lock.ImageRecipe) (layers.Blob, error) {
 	platform := s.lock.Platforms[p]
 	for i, r := range s.spec.Tarballs(platform.Platform) {
-		if i < len(platform.Runtimes) && strings.HasSuffix(image, "@"+platform.Runtimes[i].Digest) {
+		if i < len(platform.Runtimes) && strings.HasSuffix(recipe.Image, "@"+platform.Runtimes[i].Digest) {
+			r.Exclude = recipe.Exclude // with what wheels replace
 			plan, err := runtime.IngestImage(ctx, r, s.spec, platform.Platform, platform.Runtimes[i], s.src)
 			return plan.Layer.Blob(), err
 		}
 	}
-	return layers.Blob{}, fmt.Errorf("image %s is none of the lock's runtimes: write the lock anew with \"pyimg lock\"", image)
+	return layers.Blob{}, fmt.Errorf("image %s is none of the lock's runtimes: write the lock anew with \"pyimg lock\"", recipe.Image)
 }
 
 // build builds a platform from the lock's plan and expects what the lock says. Once is enough, unless the layer that is

@@ -22,6 +22,7 @@ type hold struct {
 	packages map[string]lock.Package // by name
 	free     []string                // names of packages that may move
 	runtimes []lock.Runtime
+	wheels   map[string]lock.Wheel // by name
 }
 
 // Update resolves the spec with all packages held at what the lock has, but for those named and, where they cannot move
@@ -33,12 +34,15 @@ func Update(ctx context.Context, s spec.Spec, locked lock.Lock, names []string, 
 		}
 	}
 	return resolve(ctx, s, src, func(p spec.Platform) hold {
-		h := hold{platform: p, packages: make(map[string]lock.Package), free: names}
+		h := hold{platform: p, packages: make(map[string]lock.Package), wheels: make(map[string]lock.Wheel), free: names}
 		for _, l := range locked.Platforms {
 			if l.Platform != p {
 				continue
 			}
 			h.runtimes = l.Runtimes
+			for _, w := range l.Wheels {
+				h.wheels[w.Name] = w
+			}
 			for _, q := range l.Packages {
 				h.packages[q.Name] = q
 			}

@@ -11,9 +11,9 @@ import (
 	"github.com/pyimg/pyimg/layers"
 )
 
-// explainNeeds adds to an error of the solver which files of the runtimes want the libraries that cannot be had: nobody
+// explainNeeds adds to an error of the solver which files of runtimes and wheels want the libraries that cannot be had: nobody
 // asked for these by name.
-func explainNeeds(err error, rs []runtime.Ingested, store *layers.Store) error {
+func explainNeeds(err error, parts []runtime.Part, store *layers.Store) error {
 	const shown = 3 // files a library
 	var solve *solve.Error
 	if !errors.As(err, &solve) {
@@ -25,7 +25,7 @@ func explainNeeds(err error, rs []runtime.Ingested, store *layers.Store) error {
 		if !is {
 			continue
 		}
-		files, ferr := filesNeeding(soname, rs, store)
+		files, ferr := filesNeeding(soname, parts, store)
 		if ferr != nil {
 			return errors.Join(err, ferr)
 		}
@@ -42,18 +42,26 @@ func explainNeeds(err error, rs []runtime.Ingested, store *layers.Store) error {
 	return fmt.Errorf("%w%s; name a repository that has a package for it, or exclude the file", err, text.String())
 }
 
-// filesNeeding are the runtimes' files that need a library by name.
-func filesNeeding(soname string, rs []runtime.Ingested, store *layers.Store) ([]string, error) {
+// filesNeeding are the files of runtimes and wheels that need a library by name.
+func filesNeeding(soname string, parts []runtime.Part, store *layers.Store) ([]string, error) {
 	var files []string
-	for _, r := range rs {
-		for e, err := range store.Entries(r.Layer.Digest) {
+	for _, r := range parts {
+		for e, err := range store.Entries(r.Layer) {
 			if err != nil {
 				return nil, err
 			}
 			if e.ELF != nil && slices.Contains(e.ELF.Needed, soname) {
-				files = append(files, "/"+e.Path())
+				files = append(files, "/"+e.Path()+of(r))
 			}
 		}
 	}
 	return files, nil
+}
+
+// of names the wheel that a file is from. Of a runtime there are few.
+func of(p runtime.Part) string {
+	if name, ok := strings.CutPrefix(p.Name, "wheel "); ok {
+		return " of the wheel " + name
+	}
+	return ""
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
+	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -40,7 +42,8 @@ type PlatformReport struct {
 	Env        []string          `json:"env,omitempty"`
 	Labels     map[string]string `json:"labels,omitempty"`
 	Layers     []LayerReport     `json:"layers"`
-	Packages   []string          `json:"packages"` // name=version as apk's database has them
+	Packages   []string          `json:"packages"`         // name=version as apk's database has them
+	Wheels     []string          `json:"wheels,omitempty"` // name==version of those that pyimg installed, as the history has them
 	Python     *python.Build     `json:"python,omitempty"`
 }
 
@@ -107,7 +110,11 @@ func (p platformImage) inspect(ctx context.Context, store *layers.Store) (Platfo
 	}
 	for _, l := range r.Layers {
 		r.Size += l.Size
+		if names, ok := strings.CutPrefix(l.From, lock.HistoryPrefix+lock.WheelsPrefix); ok {
+			r.Wheels = append(r.Wheels, strings.Fields(names)...)
+		}
 	}
+	slices.Sort(r.Wheels)
 	if r.Packages, err = installedPackages(ctx, img); err != nil {
 		return r, err
 	}

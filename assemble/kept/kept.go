@@ -10,6 +10,8 @@ const (
 	maxFile = 256 << 10
 	// maxDatabase bounds the copy of apk's database; one of a thousand packages has some 8 MiB.
 	maxDatabase = 16 << 20
+	// maxInstalled bounds the RECORD kept of one distribution; those with most files have some 2 MiB.
+	maxInstalled = 4 << 20
 )
 
 // Files are the files that assemble reads, for layers.OpenStore.
@@ -17,6 +19,8 @@ func Files() []layers.Keep {
 	files := []layers.Keep{
 		{Path: "lib/apk/db/installed", Max: maxDatabase}, // who owns a file
 		{Path: "usr/lib/apk/db/installed", Max: maxDatabase},
+		{Path: "**/*.dist-info/RECORD", Max: maxInstalled}, // which files are a Python package's
+		{Path: "**/*.dist-info/METADATA", Max: maxFile},    // which packages are installed, and what they need
 	}
 	for _, path := range []string{
 		"etc/passwd", "etc/group", "etc/shadow", // owners

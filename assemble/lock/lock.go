@@ -26,6 +26,7 @@ type Lock struct {
 	Spec        string            `json:"spec"`     // digest of the spec that it was made from
 	Untrusted   bool              `json:"untrusted,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"` // of the manifests and the index
+	Python      *Python           `json:"python,omitempty"`
 	Files       *Files            `json:"files,omitempty"`
 	Bytecode    *Bytecode         `json:"bytecode,omitempty"` // nil: none was asked for
 	Platforms   []Platform        `json:"platforms"`
@@ -46,6 +47,7 @@ type Platform struct {
 	Packages     []Package     `json:"packages"` // sorted by name
 	Install      []string      `json:"install"`  // their names in install order
 	Runtimes     []Runtime     `json:"runtimes,omitempty"`
+	Wheels       []Wheel       `json:"wheels,omitempty"` // sorted by file name
 	Layers       []Layer       `json:"layers"`
 	Created      time.Time     `json:"created"`
 	Config       v1.Config     `json:"config"`

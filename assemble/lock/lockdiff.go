@@ -42,6 +42,9 @@ func (p Platform) changes(old Platform) []string {
 	lines = append(lines, compareBy(old.Runtimes, p.Runtimes,
 		func(r Runtime) string { return "runtime " + r.URL },
 		func(r Runtime) string { return r.Digest })...)
+	lines = append(lines, compareBy(old.Wheels, p.Wheels,
+		func(w Wheel) string { return "wheel " + w.Name },
+		func(w Wheel) string { return w.Version })...)
 	if p.Manifest == old.Manifest {
 		return lines
 	}

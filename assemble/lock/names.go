@@ -17,11 +17,14 @@ func (r Runtime) Image(s spec.Spec) string {
 
 func (l Lock) Has(name string) bool { return slices.Contains(l.Names(), name) }
 
-// Names are those of the packages of all platforms, sorted.
+// Names are those of the packages and wheels of all platforms, sorted.
 func (l Lock) Names() []string {
 	var names []string
 	for _, p := range l.Platforms {
 		names = append(names, p.Install...)
+		for _, w := range p.Wheels {
+			names = append(names, w.Name)
+		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names)

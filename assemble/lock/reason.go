@@ -37,6 +37,7 @@ const (
 	ReasonNotInstalled ReasonCode = "not-installed" // MEMBER WHY: apk does not install it; WHY is a root.SkipReason
 	ReasonFault        ReasonCode = "fault"         // CODE PATH DETAIL: see layers.Fault
 	ReasonImage        ReasonCode = "image"         // PATH...: the layer is a part of another image
+	ReasonWheels       ReasonCode = "wheels"        // the layer is made of wheels' members, large ones as they are compressed there
 )
 
 // NewReason makes a Reason; arguments are written as fmt.Sprint does.
@@ -51,7 +52,7 @@ func NewReason(code ReasonCode, args ...any) Reason {
 // arity is how many arguments a code has; false for an unknown code. ReasonImage has one or more.
 func (c ReasonCode) arity() (int, bool) {
 	switch c {
-	case ReasonGenerated, ReasonSingle:
+	case ReasonGenerated, ReasonSingle, ReasonWheels:
 		return 0, true
 	case ReasonCompression, ReasonMerged, ReasonExcluded, ReasonOnSymlink, ReasonOnFile, ReasonImage:
 		return 1, true
@@ -81,6 +82,8 @@ func (r Reason) String() string {
 	switch r.Code {
 	case ReasonGenerated:
 		return "generated"
+	case ReasonWheels:
+		return "made of the wheels' own compressed files"
 	case ReasonCompression:
 		return a[0] + " was asked for"
 	case ReasonMerged:

@@ -20,6 +20,7 @@ type Recipe struct {
 	Packages *PackageRecipe `json:"packages,omitempty"`
 	Runtime  *RuntimeRecipe `json:"runtime,omitempty"`
 	Image    *ImageRecipe   `json:"image,omitempty"`
+	Wheels   *WheelsRecipe  `json:"wheels,omitempty"`
 }
 
 type Attributes struct {

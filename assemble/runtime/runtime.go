@@ -307,19 +307,25 @@ func mapping(r spec.Runtime, s shape) (from, to string, err error) {
 	return s.prefix, to, nil
 }
 
-// Needs are the libraries that files of the runtimes want and do not find among the runtimes' own, as dependencies.
+// A Part is files of an image that no package brings: those of a runtime, or of a wheel.
+type Part struct {
+	Name  string // for errors: "wheel flask-3.0-py3-none-any.whl"
+	Layer string // digest of what the store has of it
+}
+
+// Needs are the libraries that files of the parts want and do not find among the parts' own, as dependencies.
 type Needs struct {
 	All      []string        // sorted, such as so:libz.so.1
 	Optional map[string]bool // those that only optional modules of Python want, see [python.IsOptional]
 }
 
-// LibrariesNeeded finds out what the runtimes need. It is an error if a file is for another machine or another C library: no
+// LibrariesNeeded finds out what the parts of an image need. It is an error if a file is for another machine or another C library: no
 // package can mend that.
-func LibrariesNeeded(rs []Ingested, p spec.Platform, store *layers.Store) (Needs, error) {
+func LibrariesNeeded(parts []Part, p spec.Platform, store *layers.Store) (Needs, error) {
 	held := make(map[string]bool) // paths
 	var programs []layers.Entry
-	for _, r := range rs {
-		for e, err := range store.Entries(r.Layer.Digest) {
+	for _, part := range parts {
+		for e, err := range store.Entries(part.Layer) {
 			if err != nil {
 				return Needs{}, err
 			}
@@ -330,7 +336,7 @@ func LibrariesNeeded(rs []Ingested, p spec.Platform, store *layers.Store) (Needs
 				continue
 			}
 			if err := checkMachine(e, p); err != nil {
-				return Needs{}, fmt.Errorf("runtime %s: %w", r.Public, err)
+				return Needs{}, fmt.Errorf("%s: %w", part.Name, err)
 			}
 			programs = append(programs, e)
 		}

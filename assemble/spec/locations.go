@@ -8,8 +8,8 @@ import (
 // IsURL tells a URL from a path.
 func IsURL(s string) bool { return strings.Contains(s, "://") }
 
-// Locations returns the mirrors, the repositories without their tags, and the runtimes' sources and mirrors, as they are
-// in force on the spec's platforms. Most are URLs.
+// Locations returns the mirrors, the repositories without their tags, the runtimes' sources and mirrors, as they are
+// in force on the spec's platforms, and the indexes of wheels. Most are URLs.
 func (s Spec) Locations() []string {
 	all := slices.Clone(s.Alpine.Mirrors)
 	for _, r := range s.Alpine.Repositories {
@@ -22,7 +22,7 @@ func (s Spec) Locations() []string {
 			all = append(all, r.At(p))
 		}
 	}
-	return all
+	return append(all, s.Python.Indexes()...)
 }
 
 // HasCredentials tells whether a URL of the spec holds a user name, a password or a query, which are written nowhere.

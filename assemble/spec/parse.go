@@ -75,6 +75,7 @@ func (d *decoder) specFields(s *Spec) fields {
 		{"packages", d.listAt(func(n ast.Node, v string) error { return d.pkg(s, n, v) }), texts(s.Packages)},
 		{"runtime", func(p string, n ast.Node) { d.runtimes(&s.Runtimes, p, n) }, yamlOf(s.Runtimes, d.runtimeFields)},
 		{"allocator", func(p string, n ast.Node) { d.allocator(&s.Allocator, p, n) }, d.allocatorYAML(s.Allocator)},
+		{"python", func(p string, n ast.Node) { d.python(&s.Python, p, n) }, d.pythonFields(&s.Python).yaml()},
 		{"files", d.files(&s.Files), yamlOf(s.Files, d.fileFields)},
 		{"dirs", d.dirs(&s.Dirs), yamlOf(s.Dirs, func(dir *Dir) fields { return d.dirFields(dir, nil) })},
 		{"accounts", d.within(func() fields { return d.accountFields(&s.Accounts) }), d.accountFields(&s.Accounts).yaml()},

@@ -39,6 +39,7 @@ type Spec struct {
 	Packages  []apk.Dependency
 	Runtimes  []Runtime
 	Allocator Allocator
+	Python    Python   `json:",omitzero"`
 	Files     []Files  `json:",omitempty"`
 	Dirs      []Dir    `json:",omitempty"`
 	Accounts  Accounts `json:",omitzero"`
@@ -288,4 +289,17 @@ func (s Spec) KeyPaths() []string {
 		paths[i] = s.Path(k)
 	}
 	return paths
+}
+
+// FromDir is a path as it is from the spec's folder, with slashes, so that it means the same wherever the folder is.
+func (s Spec) FromDir(p string) string {
+	dir, err := filepath.Abs(s.Dir)
+	if err == nil {
+		if p, err = filepath.Abs(p); err == nil {
+			if rel, err := filepath.Rel(dir, p); err == nil {
+				p = rel
+			}
+		}
+	}
+	return filepath.ToSlash(p)
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -52,6 +53,8 @@ func imageFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringSliceFlag{Name: "package", Usage: "`PKG` add a package to the spec's"},
 		&cli.StringSliceFlag{Name: "runtime", Usage: "`SOURCE` use this runtime instead of the spec's: a URL, a file, image:REF, standalone:VERSION or apk; it may hold {alpine_arch}, {oci_arch}, {triple}"},
+		&cli.StringFlag{Name: "python-lock", Usage: "`FILE` install the Python packages of this pylock.toml, uv.lock or requirements.txt instead of the spec's"},
+		&cli.StringSliceFlag{Name: "wheel", Usage: "`DIR|URL|FILE` take wheels from this folder or index too, before the spec's; a .whl file is installed itself"},
 		&cli.StringFlag{Name: "allocator", Usage: "`NAME` preload this malloc: jemalloc, mimalloc or none"},
 		&cli.StringFlag{Name: "layers", Usage: "`auto|package|single` merge only what exceeds the limit, nothing, or everything"},
 		&cli.StringFlag{Name: "bytecode", Usage: "`MODE` compile Python modules beforehand: unchecked, checked or none"},
@@ -157,6 +160,9 @@ func applyImageFlags(c *cli.Context, s *spec.Spec) (err error) {
 			return fmt.Errorf("--runtime: %w", err)
 		}
 	}
+	if err := applyPythonFlags(c, s); err != nil {
+		return err
+	}
 	if v := c.String("allocator"); v != "" {
 		s.Allocator = spec.Allocator{}
 		if s.Allocator.Name, err = spec.ParseAllocator(v); err != nil {
@@ -184,6 +190,21 @@ func applyImageFlags(c *cli.Context, s *spec.Spec) (err error) {
 		s.Image.Annotations = withAll(s.Image.Annotations, annotations)
 	}
 	return s.Layers.Check()
+}
+
+func applyPythonFlags(c *cli.Context, s *spec.Spec) error {
+	if v := c.String("python-lock"); v != "" {
+		if err := s.Python.SetLock(v); err != nil {
+			return fmt.Errorf("--python-lock: %w", err)
+		}
+	}
+	if err := s.Python.AddWheels(c.StringSlice("wheel")); err != nil {
+		return fmt.Errorf("--wheel: %w", err)
+	}
+	if faults := s.Python.Faults(); len(faults) > 0 {
+		return fmt.Errorf("python: %s", strings.Join(faults, "; "))
+	}
+	return nil
 }
 
 // withAll is a copy of a map with the entries of another.

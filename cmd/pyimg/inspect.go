@@ -102,6 +102,9 @@ func printReport(w io.Writer, r image.Report) {
 			fmt.Fprintln(w)
 		}
 		fmt.Fprintf(w, "  packages    %d: %s\n", len(p.Packages), termtext.Line(strings.Join(p.Packages, " ")))
+		if len(p.Wheels) > 0 {
+			fmt.Fprintf(w, "  wheels      %d: %s\n", len(p.Wheels), termtext.Line(strings.Join(p.Wheels, " ")))
+		}
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/assemble/wheels"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
 	"github.com/pyimg/pyimg/internal/exit"
@@ -165,6 +166,9 @@ func (p program) lockInForce(c *cli.Context, s spec.Spec) (lock.Lock, bool, erro
 		if from != nil && s.Folder != nil && c.Err() == nil { // all of it comes from the bundle, which is to blame
 			err = from.FilesFault(image, err)
 		}
+	}
+	if err == nil {
+		err = wheels.Fit(lock, s)
 	}
 	if err != nil {
 		return lock, false, err

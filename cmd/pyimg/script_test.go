@@ -48,6 +48,7 @@ func TestScripts(t *testing.T) {
 	}
 	mirror.Put("runtimes/worse.tar.gz", worseLayer())
 	mirror.Put("runtimes/lacking.tar.gz", lackingRuntime())
+	putWheels(mirror)
 	shared := t.TempDir()
 	if err := mirror.Write(shared); err != nil {
 		t.Fatal(err)
@@ -100,6 +101,8 @@ func setup(e *testscript.Env, mirror *fixture.Mirror, shared string) error {
 	e.Setenv("MIRROR", url)
 	e.Setenv("ALPINE", alpine)
 	e.Setenv("KEYS", filepath.Join(alpine, "keys"))
+	e.Setenv("WHEELS", filepath.Join(alpine, "wheels"))
+	e.Setenv("BADWHEELS", filepath.Join(alpine, "badwheels"))
 	e.Setenv("RUNTIMES", filepath.Join(alpine, "runtimes"))
 	e.Setenv("REGISTRY", strings.TrimPrefix(at, "http://"))
 	e.Setenv("PYIMG_CACHE_DIR", filepath.Join(e.WorkDir, ".cache"))

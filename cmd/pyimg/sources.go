@@ -46,7 +46,7 @@ func cacheFlag() cli.Flag {
 
 // applySourceFlags puts the command line's word over the spec's.
 func applySourceFlags(c *cli.Context, s *spec.Spec) error {
-	for _, name := range []string{"cache-dir", "bundle", "bundle-id", "spec", "allocator", "layers", "compression", "bytecode"} {
+	for _, name := range []string{"cache-dir", "bundle", "bundle-id", "spec", "python-lock", "allocator", "layers", "compression", "bytecode"} {
 		if c.IsSet(name) && c.String(name) == "" {
 			return exit.Usagef("--%s is given without a value; leave it out, or is a variable not set?", name)
 		}

@@ -30,6 +30,9 @@ type download struct {
 	condition string // for If-None-Match or If-Modified-Since; so, too
 	tries     *patience.Tries
 	known     string // the condition of what the caller has; "" is nothing
+	accepted  string // the Accept header; "" sends none
+
+	contentType, landed string // of the first answer, see Page
 }
 
 func newDownload(c *Client, u *url.URL, name string) *download {
@@ -126,6 +129,9 @@ func (d *download) request(ctx context.Context, offset int64) (*http.Response, e
 	}
 	req.Header.Set("User-Agent", userAgent)
 	req.Header.Set("Accept-Encoding", "identity")
+	if d.accepted != "" {
+		req.Header.Set("Accept", d.accepted)
+	}
 	if d.user != nil {
 		password, _ := d.user.Password()
 		req.SetBasicAuth(d.user.Username(), password)
@@ -151,6 +157,7 @@ func (d *download) accept(resp *http.Response, offset int64) error {
 	switch {
 	case offset == 0 && resp.StatusCode == http.StatusOK:
 		d.size, d.validator, d.condition = resp.ContentLength, validator(resp.Header), condition(resp.Header)
+		d.contentType, d.landed = resp.Header.Get("Content-Type"), d.landing(resp)
 		return nil
 	case offset == 0 && resp.StatusCode == http.StatusNotModified && d.known != "":
 		return permanent{errUnchanged}

@@ -70,3 +70,15 @@ func Check(v string) error {
 	}
 	return nil
 }
+
+// Quote is a glob that matches a path alone, and what is below it.
+func Quote(p string) string {
+	var b strings.Builder
+	for _, r := range p {
+		if strings.ContainsRune(`*?[]{}\!^`, r) {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}

@@ -1,0 +1,30 @@
+package lock
+
+// Python is what the spec's lock or requirements files of Python packages were, which a spec's digest does not cover.
+type Python struct {
+	Digest string `json:"digest"` // of their contents, and of the files that they include
+}
+
+// Wheel is one wheel of a platform.
+type Wheel struct {
+	Name    string `json:"name"` // normalised
+	Version string `json:"version"`
+	File    string `json:"file"`           // its name, with the tags
+	URL     string `json:"url,omitempty"`  // without credentials and query
+	Path    string `json:"path,omitempty"` // of a local file: from the spec's folder
+	SHA256  string `json:"sha256"`         // in hexadecimal
+	Size    int64  `json:"size"`           // in bytes
+	Layer   string `json:"layer"`          // digest of the layer that has its files
+}
+
+// WheelsRecipe is which wheels a layer is made of. The layer is made anew by a build of its platform.
+type WheelsRecipe struct {
+	Version int      `json:"version"` // to be raised when the same inputs give other bytes
+	Wheels  []string `json:"wheels"`  // their SHA-256, in hexadecimal
+}
+
+// WheelsPrefix begins what a layer of wheels is from: "wheel idna==3.10 jinja2==3.1.6".
+const WheelsPrefix = "wheel "
+
+// OfWheels reports whether the layer holds the files of wheels.
+func (l Layer) OfWheels() bool { return l.Recipe != nil && l.Recipe.Wheels != nil }

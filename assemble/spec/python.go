@@ -1,0 +1,177 @@
+package spec
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// Python says which Python packages the image gets, and where their wheels are. See docs/PYTHON.md.
+type Python struct {
+	Lock         string              `json:",omitempty"` // pylock.toml (PEP 751) or uv.lock
+	Locks        map[Platform]string `json:",omitempty"` // instead of Lock: one for each platform
+	Requirements []string            `json:",omitempty"` // requirements files, as pip reads them
+	Extras       []string            `json:",omitempty"` // of the lock
+	Groups       []string            // dependency groups of the lock; nil: its default groups
+	NoDeps       bool                `json:",omitempty"` // the requirements need not name every dependency
+	Wheels       []string            `json:",omitempty"` // folders and index URLs, asked in turn; a .whl file is installed itself
+	Target       string              `json:",omitempty"` // another folder than the runtime's site-packages
+}
+
+// Asked reports whether any wheel is asked for.
+func (p Python) Asked() bool {
+	return p.Lock != "" || p.Locks != nil || len(p.Requirements) > 0 || len(p.Files()) > 0
+}
+
+// Files are the wheels that are named themselves.
+func (p Python) Files() []string {
+	return slices.DeleteFunc(slices.Clone(p.Wheels), func(w string) bool { return !isWheel(w) })
+}
+
+// Indexes are the folders and URLs that have wheels.
+func (p Python) Indexes() []string {
+	return slices.DeleteFunc(slices.Clone(p.Wheels), isWheel)
+}
+
+// LockFor is the lock for a platform; "" where there is none.
+func (p Python) LockFor(platform Platform) string {
+	if p.Locks != nil {
+		return p.Locks[platform]
+	}
+	return p.Lock
+}
+
+func isWheel(name string) bool { return strings.HasSuffix(name, ".whl") && !IsURL(name) }
+
+// Faults are what does not go together.
+func (p Python) Faults() []string {
+	var faults []string
+	say := func(wrong bool, text string) {
+		if wrong {
+			faults = append(faults, text)
+		}
+	}
+	locked := p.Lock != "" || p.Locks != nil
+	say(locked && len(p.Requirements) > 0, "lock and requirements exclude each other: name one of them")
+	say(!locked && (len(p.Extras) > 0 || p.Groups != nil), "extras and groups are those of a lock, and there is none")
+	say(locked && p.NoDeps, "no_deps is for requirements: a lock names all packages")
+	say(!p.Asked() && (len(p.Wheels) > 0 || p.Target != ""), "nothing says which packages the image gets: name a lock, requirements, or .whl files under wheels")
+	return faults
+}
+
+// SetLock replaces the lock or requirements by a file; relative paths start from the working directory. A name that ends in .txt
+// or .in is a requirements file.
+func (p *Python) SetLock(name string) error {
+	abs, err := filepath.Abs(name)
+	if err != nil {
+		return fmt.Errorf("finding %q: %w", name, err)
+	}
+	p.Lock, p.Locks, p.Requirements = "", nil, nil
+	if ext := filepath.Ext(name); ext == ".txt" || ext == ".in" {
+		p.Requirements, p.Extras, p.Groups = []string{abs}, nil, nil
+		return nil
+	}
+	p.Lock, p.NoDeps = abs, false
+	return nil
+}
+
+// AddWheels adds folders, index URLs and .whl files before those of the spec; paths start from the working directory.
+func (p *Python) AddWheels(names []string) error {
+	var added []string
+	for _, name := range names {
+		if err := checkWheels(name); err != nil {
+			return err
+		}
+		if !IsURL(name) {
+			abs, err := filepath.Abs(name)
+			if err != nil {
+				return fmt.Errorf("finding %q: %w", name, err)
+			}
+			name = abs
+		}
+		added = append(added, name)
+	}
+	p.Wheels = append(added, p.Wheels...)
+	return nil
+}
+
+func checkWheels(v string) error {
+	switch scheme, _, isURL := strings.Cut(v, "://"); {
+	case v == "":
+		return errors.New("expected a folder, the URL of an index or a .whl file, found nothing")
+	case isURL && scheme != "http" && scheme != "https", strings.HasPrefix(v, "oci:"):
+		return fmt.Errorf("expected a folder, an http or https URL or a .whl file; wheels are not read from %.20q", v)
+	}
+	return nil
+}
+
+func (d *decoder) python(p *Python, at string, n ast.Node) {
+	before := len(d.faults)
+	d.mapping(at, n, d.pythonFields(p))
+	if len(d.faults) == before {
+		for _, fault := range p.Faults() {
+			d.faultAt(n, at, "%s", fault)
+		}
+	}
+}
+
+// pythonFields is the table of the fields of python.
+func (d *decoder) pythonFields(p *Python) fields {
+	var groups any
+	if p.Groups != nil {
+		groups = given(p.Groups) // none is not the lock's default
+	}
+	return fields{
+		{"lock", func(path string, n ast.Node) { d.pythonLock(p, path, n) }, byPlatformYAML(p.Lock, p.Locks)},
+		{"requirements", d.list(func(v string) error { p.Requirements = append(p.Requirements, v); return checkInput(v) }), p.Requirements},
+		{"extras", d.list(func(v string) error { p.Extras = append(p.Extras, v); return nil }), p.Extras},
+		{"groups", func(path string, n ast.Node) {
+			p.Groups = []string{}
+			d.list(func(v string) error { p.Groups = append(p.Groups, v); return nil })(path, n)
+		}, groups},
+		{"no_deps", d.text(func(v string) error {
+			if p.NoDeps = v == "true"; !p.NoDeps && v != "false" {
+				return fmt.Errorf("expected true or false, found %q", v)
+			}
+			return nil
+		}), p.NoDeps},
+		{"wheels", d.list(func(v string) error { p.Wheels = append(p.Wheels, v); return checkWheels(v) }), p.Wheels},
+		{"target", d.text(func(v string) error { p.Target = path.Clean(v); return CheckAbsolute(v) }), p.Target},
+	}
+}
+
+// given is a list that is written though it may be empty.
+type given []string
+
+// checkInput takes the name of a lock or a requirements file.
+func checkInput(v string) error {
+	if v == "" || IsURL(v) {
+		return fmt.Errorf("expected a file, found %q", v)
+	}
+	return nil
+}
+
+func (d *decoder) pythonLock(p *Python, path string, n ast.Node) {
+	if _, perPlatform := n.(*ast.MappingNode); !perPlatform {
+		d.text(func(v string) error { p.Lock = v; return checkInput(v) })(path, n)
+		return
+	}
+	p.Locks = make(map[Platform]string)
+	d.byPlatform(path, n, func(platform Platform, v string) error { p.Locks[platform] = v; return checkInput(v) })
+}
+
+// InputFiles are the lock and requirements files, sorted, as the spec names them.
+func (p Python) InputFiles() []string {
+	files := slices.Concat(p.Requirements, slices.Collect(maps.Values(p.Locks)))
+	if p.Lock != "" {
+		files = append(files, p.Lock)
+	}
+	slices.Sort(files)
+	return slices.Compact(files)
+}

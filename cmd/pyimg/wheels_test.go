@@ -1,0 +1,44 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/pyimg/pyimg/internal/fixture"
+	"github.com/pyimg/pyimg/wheel/wheeltest"
+)
+
+// putWheels puts wheels, and a runtime with a distribution of its own, where the stories find them.
+func putWheels(m *fixture.Mirror) {
+	put := func(dir string, w wheeltest.Wheel) { m.Put(dir+"/"+w.Filename(), w.Bytes()) }
+	module := func(name string) []wheeltest.File {
+		return []wheeltest.File{{Name: name + "/__init__.py", Data: "value = 1\n"}}
+	}
+	put("wheels", wheeltest.Wheel{Name: "app", Files: module("app"), Metadata: "Requires-Dist: dep>=1\n", EntryPoints: "[console_scripts]\napp = app:main\n"})
+	put("wheels", wheeltest.Wheel{Name: "dep", Version: "1.2", Files: append(module("dep"),
+		wheeltest.File{Name: "dep/large.txt", Data: strings.Repeat("many words, of which each is as good as any other\n", 20_000)})})
+	for _, arch := range []string{"x86_64", "aarch64"} {
+		native := func(name, needs string) wheeltest.Wheel {
+			file := name + "/_native.cpython-313-" + arch + "-linux-musl.so"
+			return wheeltest.Wheel{Name: name, Tag: "cp313-cp313-musllinux_1_2_" + arch,
+				Files: append(module(name), wheeltest.File{Name: file, Data: string(fixture.Library(arch, "", needs).Bytes()), Mode: 0o755})}
+		}
+		put("wheels", native("native", "libsqlite3.so.0"))
+		put("badwheels", native("lacking", "libnowhere.so.9"))
+		put("badwheels", native("glibc", "libc.so.6"))
+	}
+	put("badwheels", wheeltest.Wheel{Name: "forged", Files: module("forged"), Replace: map[string]string{
+		"RECORD": "forged/__init__.py,sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,10\nforged-1.0.dist-info/METADATA,,\nforged-1.0.dist-info/WHEEL,,\nforged-1.0.dist-info/RECORD,,\n"}})
+	put("badwheels", wheeltest.Wheel{Name: "old", Metadata: "Requires-Python: <3.10\n", Files: module("old")})
+	put("badwheels", wheeltest.Wheel{Name: "clash", Files: []wheeltest.File{{Name: "dep/__init__.py", Data: "value = 2\n"}}})
+	put("badwheels", wheeltest.Wheel{Name: "greedy", Files: []wheeltest.File{{Name: "greedy-1.0.data/data/bin/python3.13", Data: "mine"}}})
+	put("badwheels", wheeltest.Wheel{Name: "windows", Tag: "cp313-cp313-win_amd64", Files: module("windows")})
+	put("wheels", wheeltest.Wheel{Name: "tool", Version: "2.0", Files: []wheeltest.File{{Name: "tool/new.py", Data: "new\n"}}})
+	const site = "usr/local/lib/python3.13/site-packages/"
+	m.Put("runtimes/oldtool.tar.gz", fixture.Tarball{Files: []fixture.File{
+		{Path: site + "tool/old.py", Body: []byte("old\n")},
+		{Path: site + "tool/__pycache__/old.cpython-313.opt-2.pyc", Body: []byte("compiled")},
+		{Path: site + "tool-1.0.dist-info/METADATA", Body: []byte("Metadata-Version: 2.1\nName: tool\nVersion: 1.0\n")},
+		{Path: site + "tool-1.0.dist-info/RECORD", Body: []byte("tool/old.py,,\r\ntool-1.0.dist-info/METADATA,,\r\ntool-1.0.dist-info/RECORD,,\r\n")},
+		{Path: site + "kept/__init__.py", Body: []byte("kept\n")},
+	}}.Bytes())
+}

@@ -1,0 +1,16 @@
+package layers
+
+import (
+	"os"
+
+	"github.com/pyimg/pyimg/layers/internal/cachedir"
+)
+
+// Scratch makes a temporary file in the store's folder, which has the room for what the store is to hold. done closes and
+// removes it.
+func (s *Store) Scratch() (f *os.File, done func(), err error) {
+	if f, err = s.dir.Temp(); err != nil {
+		return nil, nil, err
+	}
+	return f, func() { cachedir.Discard(f) }, nil
+}
