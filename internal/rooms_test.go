@@ -96,7 +96,7 @@ func TestFoldersImportOnlyWhatTheyMay(t *testing.T) {
 		"assemble/bundle/manifest": {"apk", "assemble/spec"},
 		"assemble/bundle":          {"apk", "layers", "layers/local", "assemble", "assemble/bundle/manifest", "assemble/hostfiles", "assemble/input", "assemble/lock", "assemble/spec", "internal/redact", "internal/regular", "internal/serve"},
 		"assemble/bundle/folder":   {"assemble/bundle", "assemble/bundle/manifest", "internal/atomicfile", "internal/regular"},
-		"assemble/bundle/create": {"apk", "layers", "assemble", "assemble/bundle", "assemble/bundle/folder", "assemble/bundle/manifest", "assemble/ingest", "assemble/input", "assemble/spec",
+		"assemble/bundle/create": {"apk", "layers", "assemble", "assemble/bundle", "assemble/bundle/folder", "assemble/bundle/manifest", "assemble/hostfiles", "assemble/ingest", "assemble/input", "assemble/lock", "assemble/spec",
 			"internal/atomicfile", "internal/regular"},
 
 		"assemble/wheels": {"layers", "layers/local", "assemble/input", "assemble/lock", "assemble/python", "assemble/spec", "internal/fetch", "internal/redact", "internal/regular",

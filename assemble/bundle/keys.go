@@ -9,7 +9,29 @@ import (
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble/bundle/manifest"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/exit"
 )
+
+// Keyring trusts the keys of these files and folders, Alpine's own, whose files the bundle has, and, where its ID vouches
+// for the bundle, those that its specs name. No host is asked for any.
+func (b *Bundle) Keyring(ctx context.Context, paths []string) (*apk.Keyring, error) {
+	ring := apk.NewKeyring()
+	for _, path := range paths {
+		if err := ring.AddPath(path); err != nil {
+			return nil, exit.WrongUse(err)
+		}
+	}
+	ring.Missing = b.findKey
+	if !b.Vouched {
+		return ring, nil
+	}
+	return ring, b.AddKeys(ctx, ring)
+}
+
+// findKey finds the file of one of Alpine's keys, for apk.Keyring.Missing, which checks its fingerprint.
+func (b *Bundle) findKey(ctx context.Context, k apk.AlpineKey) ([]byte, error) {
+	return b.Read(ctx, manifest.KeyPath(k.Name()))
+}
 
 // AddKeys trusts the bundle's keys that its specs name (alpine.keys). The caller must know the bundle's ID from elsewhere:
 // who gave it vouches for all that the bundle holds. A spec that cannot be read names none; Verify says what is wrong with it.

@@ -31,13 +31,6 @@ type Verified struct {
 	Images   []string `json:"images,omitempty"` // digests of the image indexes that the locks promise
 }
 
-// KeyFinder finds the file of one of Alpine's keys in a bundle, for apk.Keyring.Missing, which checks its fingerprint.
-func (b *Bundle) KeyFinder() func(context.Context, apk.AlpineKey) ([]byte, error) {
-	return func(ctx context.Context, k apk.AlpineKey) ([]byte, error) {
-		return b.Read(ctx, manifest.KeyPath(k.Name()))
-	}
-}
-
 // Verify reads all of a bundle. It is whole if every file has the manifest's size and digest and nothing else is there; it
 // is genuine if ring trusts who signed its indexes, these list its packages, and the lock names the rest. A nil ring asks
 // for no signatures. All faults are said, as *FaultError, and as *ReadError what could not be read; for a delta without its

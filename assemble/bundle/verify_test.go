@@ -282,9 +282,11 @@ func TestKeysAreNotTheBundlesToTrust(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "b")
 	tiny(t, dir, 0)
 	b := open(t, dir)
-	ring := apk.NewKeyring()
-	ring.Missing = b.KeyFinder()
-	_, err := b.Verify(t.Context(), ring)
+	ring, err := b.Keyring(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.Verify(t.Context(), ring)
 	if !errors.Is(err, apk.ErrUnknownKey) {
 		t.Errorf("Verify = %v, want ErrUnknownKey", err)
 	}

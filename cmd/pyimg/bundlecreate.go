@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,7 +15,6 @@ import (
 	"github.com/pyimg/pyimg/assemble/bundle"
 	"github.com/pyimg/pyimg/assemble/bundle/create"
 	"github.com/pyimg/pyimg/assemble/bundle/manifest"
-	"github.com/pyimg/pyimg/assemble/hostfiles"
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
@@ -313,23 +311,10 @@ func (s lockedSpec) image() (image create.LockedImage, in assemble.Inputs, err e
 	if err == nil {
 		err = lock.Fits(s.spec)
 	}
-	if err == nil {
-		lock, err = lock.Only(s.spec.Platforms)
-	}
 	if err != nil {
 		return image, in, err
 	}
-	if in, err = assemble.LockInputs(lock, s.spec); err != nil {
-		return image, in, err
-	}
-	image.Name = strings.TrimSuffix(filepath.Base(s.file), ".lock")
-	if image.Lock, err = lock.Encode(); err != nil {
-		return image, in, err
-	}
-	if image.Spec, err = bundledSpec(s.spec); image.Spec != nil && len(s.spec.Files) > 0 {
-		image.Pack = func(ctx context.Context, w io.Writer) error { return hostfiles.Pack(ctx, lock, s.spec, w) }
-	}
-	return image, in, err
+	return create.NewLockedImage(strings.TrimSuffix(filepath.Base(s.file), ".lock"), lock, s.spec)
 }
 
 func isFile(name string) bool {
@@ -360,22 +345,6 @@ func (p program) baseImages(c *cli.Context, o *create.Options) error {
 		o.BaseImages = append(o.BaseImages, create.BaseImage{Ref: ref, Root: root, Index: index})
 	}
 	return nil
-}
-
-// bundledSpec is the text of the spec in force, flags and all; nil where it has credentials, which are written nowhere.
-func bundledSpec(s spec.Spec) ([]byte, error) {
-	if s.HasCredentials() {
-		return nil, nil
-	}
-	text, err := s.YAML()
-	if err != nil {
-		return nil, err
-	}
-	again, err := spec.Parse(s.Name, text)
-	if err == nil && again.Digest() != s.Digest() {
-		err = errors.New("what is written of it reads as another spec")
-	}
-	return text, err
 }
 
 // createBundle says how large the bundle will be, makes it, and prints what came out.

@@ -60,23 +60,12 @@ func openComplete(c *cli.Context) (*bundle.Bundle, error) {
 	return b, nil
 }
 
-// bundleKeyring trusts the keys that the user named and Alpine's own, whose files the bundle has, and those of its specs where
-// --id vouches for them. No host is asked for any.
+// bundleKeyring trusts the keys that the user named, and those that the bundle's Keyring has; nil asks for no signatures.
 func bundleKeyring(c *cli.Context, b *bundle.Bundle) (*apk.Keyring, error) {
 	if c.Bool("allow-untrusted") {
 		return nil, nil
 	}
-	ring := apk.NewKeyring()
-	for _, path := range c.StringSlice("keyring") {
-		if err := ring.AddPath(path); err != nil {
-			return nil, exit.WrongUse(err)
-		}
-	}
-	ring.Missing = b.KeyFinder()
-	if !b.Vouched {
-		return ring, nil
-	}
-	return ring, b.AddKeys(c.Context, ring)
+	return b.Keyring(c.Context, c.StringSlice("keyring"))
 }
 
 func (p program) bundleVerifyCommand() *cli.Command {

@@ -3,12 +3,15 @@ package create
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/hostfiles"
+	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
 )
 
@@ -18,6 +21,40 @@ type LockedImage struct {
 	Spec, Lock []byte // their text; the spec is left out (nil) where it has credentials
 	// Pack writes the files that the spec takes, as Lock.PackFiles does; nil where it takes none, or is left out.
 	Pack func(context.Context, io.Writer) error
+}
+
+// NewLockedImage is a lock of that name, for the spec's platforms, with the spec that it fits, and what it takes.
+func NewLockedImage(name string, l lock.Lock, s spec.Spec) (image LockedImage, in assemble.Inputs, err error) {
+	if l, err = l.Only(s.Platforms); err != nil {
+		return image, in, err
+	}
+	if in, err = assemble.LockInputs(l, s); err != nil {
+		return image, in, err
+	}
+	image.Name = name
+	if image.Lock, err = l.Encode(); err != nil {
+		return image, in, err
+	}
+	if image.Spec, err = specText(s); image.Spec != nil && len(s.Files) > 0 {
+		image.Pack = func(ctx context.Context, w io.Writer) error { return hostfiles.Pack(ctx, l, s, w) }
+	}
+	return image, in, err
+}
+
+// specText is the text of a spec, flags and all; nil where it has credentials, which are written nowhere.
+func specText(s spec.Spec) ([]byte, error) {
+	if s.HasCredentials() {
+		return nil, nil
+	}
+	text, err := s.YAML()
+	if err != nil {
+		return nil, err
+	}
+	again, err := spec.Parse(s.Name, text)
+	if err == nil && again.Digest() != s.Digest() {
+		err = errors.New("what is written of it reads as another spec")
+	}
+	return text, err
 }
 
 // Merge joins what several images are made of. It is an error where two specs call different places the same.
