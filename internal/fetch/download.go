@@ -3,6 +3,7 @@ package fetch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -91,6 +92,13 @@ func (d *download) quiet() (answer, body time.Duration) {
 	return d.tries.Quiet(), d.tries.Quiet()
 }
 
+// messageTime is how long the body of an answer that is not wanted may trickle, messagePause how long it may pause: it is read
+// to keep the connection, and says nothing that is needed.
+const (
+	messageTime  = 3 * time.Second
+	messagePause = 2 * time.Second
+)
+
 // try makes one request. The duration is what the server asks to wait for.
 func (d *download) try(ctx context.Context, offset int64) (io.ReadCloser, time.Duration, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -113,7 +121,11 @@ func (d *download) try(ctx context.Context, offset int64) (io.ReadCloser, time.D
 		if resp.StatusCode == http.StatusUnauthorized {
 			err = d.newUnauthorized(resp)
 		}
-		_, _ = io.CopyN(io.Discard, body, maxDrain)
+		dog.SetQuiet(messagePause)
+		dog.SetCredit(messageTime)
+		if _, slow := io.CopyN(io.Discard, body, maxDrain); errors.Is(slow, patience.ErrSlow) {
+			err = fmt.Errorf("%w; %w", err, slow)
+		}
 		_ = body.Close() // an answer that is not wanted: nothing can be lost
 		return nil, patience.RetryAfter(resp.Header), err
 	}
@@ -245,6 +257,9 @@ func (p permanent) Unwrap() error { return p.error }
 // temporary says whether a further try may go better. What the network does wrong may pass; what a server, a certificate
 // or a name says will not.
 func temporary(err error) bool {
+	if errors.Is(err, patience.ErrSlow) {
+		return false
+	}
 	var status statusError
 	var fixed permanent
 	switch {

@@ -2,6 +2,7 @@ package fetch_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -451,15 +452,16 @@ func TestReadAfterClose(t *testing.T) {
 
 // odd is a transport that answers with a body, or with an error.
 type odd struct {
-	body func(*http.Request) io.Reader
-	err  error
+	body   func(*http.Request) io.Reader
+	err    error
+	status int // 0 means 200
 }
 
 func (o odd) RoundTrip(req *http.Request) (*http.Response, error) {
 	if o.err != nil {
 		return nil, o.err
 	}
-	return &http.Response{StatusCode: http.StatusOK, Request: req, ContentLength: 1 << 20, Header: http.Header{"Etag": {`"a"`}},
+	return &http.Response{StatusCode: cmp.Or(o.status, http.StatusOK), Request: req, ContentLength: 1 << 20, Header: http.Header{"Etag": {`"a"`}},
 		Body: io.NopCloser(o.body(req))}, nil
 }
 
@@ -493,12 +495,13 @@ func TestWaitingEnds(t *testing.T) {
 		most      time.Duration
 		says      string
 	}{
-		"refuses":           {odd{err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}, 8 * time.Second, "refused"},
-		"no such host":      {odd{err: &net.DNSError{Err: "no such host", Name: "x", IsNotFound: true}}, 0, "no such host"},
-		"not trusted":       {odd{err: &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}}, 0, "SSL_CERT_FILE"},
-		"a byte a second":   {odd{body: dribble(time.Second)}, 12 * time.Second, "bytes a second"},
-		"a byte in 3 s":     {odd{body: dribble(3 * time.Second)}, 20 * time.Second, "bytes a second"},
-		"headers, then not": {odd{body: dribble(0)}, 17 * time.Second, "nothing moved"},
+		"refuses":                {odd{err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}, 8 * time.Second, "refused"},
+		"no such host":           {odd{err: &net.DNSError{Err: "no such host", Name: "x", IsNotFound: true}}, 0, "no such host"},
+		"not trusted":            {odd{err: &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}}, 0, "SSL_CERT_FILE"},
+		"a byte a second":        {odd{body: dribble(time.Second)}, 12 * time.Second, "bytes a second"},
+		"a byte in 3 s":          {odd{body: dribble(3 * time.Second)}, 20 * time.Second, "bytes a second"},
+		"an error that trickles": {odd{body: dribble(time.Second), status: http.StatusBadGateway}, 8 * time.Second, "502 Bad Gateway"},
+		"headers, then not":      {odd{body: dribble(0)}, 17 * time.Second, "nothing moved"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
