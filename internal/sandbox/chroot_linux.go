@@ -119,7 +119,12 @@ func (s *supervisor) run(control *os.File) (Exit, error) {
 	}
 	step := step{Args: s.Args, Env: s.Env, Dir: s.Dir, Limits: s.Limits, Root: s.Scratch, User: user, NoInet: s.Network == NetworkNone}
 	w := &watch{limits: s.Limits, pids: descendants, kill: killDescendants}
-	exit, err := s.follow(control, "/proc/self/exe", step, &syscall.SysProcAttr{}, w)
+	c, err := startCommand("/proc/self/exe", &syscall.SysProcAttr{})
+	if err != nil {
+		return Exit{}, err
+	}
+	defer c.giveUp()
+	exit, err := s.follow(control, c, step, w)
 	killDescendants(syscall.SIGKILL)
 	return exit, err
 }

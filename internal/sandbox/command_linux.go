@@ -50,13 +50,31 @@ func become() int {
 	runtime.LockOSThread() // rights belong to a thread, and the one that calls execve(2) becomes the command
 	report := os.NewFile(reportFD, "report")
 	unix.CloseOnExec(reportFD)
+	_, _ = report.Write([]byte{0}) // it waits; who does not read this has ended, and the kernel ends this process then
 	s, err := readPlan[step](stepFD)
-	for _, do := range []func() error{closeOthers, s.enterRoot, s.dropRights, s.filter, s.setLimits, s.exec} {
+	for _, do := range []func() error{closeOthers, s.openTerminal, s.enterRoot, s.dropRights, s.filter, s.setLimits, s.exec} {
 		if err == nil {
 			err = do()
 		}
 	}
 	return reportFailure(report, err)
+}
+
+// openTerminal makes the terminal that of this process, which leads a session and has none; see tty(4).
+func (s step) openTerminal() error {
+	if s.Terminal == "" {
+		return nil
+	}
+	fd, err := unix.Open(s.Terminal, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("opening the sandbox's terminal: %w", err)
+	}
+	for to := range 3 {
+		if err := unix.Dup3(fd, to, 0); err != nil {
+			return fmt.Errorf("taking the sandbox's terminal: %w", err)
+		}
+	}
+	return nil
 }
 
 // closeOthers has execve(2) close all files but stdin, stdout and stderr. The caller may have got some of the host's from

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -58,10 +59,11 @@ func runInit(control *os.File) (Exit, error) {
 	if err := p.takeRoot(); err != nil {
 		return Exit{}, err
 	}
-	program, err := p.program()
+	c, err := p.startEarly()
 	if err != nil {
 		return Exit{}, err
 	}
+	defer c.giveUp()
 	if err = p.makeRoot(func(text string) { _ = send(control, message{Notice: text}, nil) }); err != nil {
 		return Exit{}, err
 	}
@@ -70,7 +72,31 @@ func runInit(control *os.File) (Exit, error) {
 		return Exit{}, fmt.Errorf("forbidding to trace the sandbox: %w", err)
 	}
 	_, _ = unix.KeyctlJoinSessionKeyring("") // the caller's keys stay outside; a kernel may have no keyrings
-	return p.supervise(control, program)
+	return p.supervise(control, c)
+}
+
+// startEarly starts the process that becomes the command while the host's root is there: this program may need the host's
+// loader and libraries. When the root changes, the kernel changes it for that process, too; see pivot_root(2). A /proc of this
+// namespace is needed to give it its numbers.
+func (p plan) startEarly() (*command, error) {
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return nil, fmt.Errorf("keeping mounts from the host: %w", err)
+	}
+	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NODEV|unix.MS_NOSUID|unix.MS_NOEXEC, ""); err != nil {
+		return nil, fmt.Errorf("mounting /proc: %w", err)
+	}
+	program, err := p.program()
+	if err != nil {
+		return nil, err
+	}
+	attr := &syscall.SysProcAttr{
+		Cloneflags: syscall.CLONE_NEWUSER, UidMappings: p.UID, GidMappings: p.GID, GidMappingsEnableSetgroups: p.Many,
+		Credential: &syscall.Credential{Uid: uint32(p.User.UID), Gid: uint32(p.User.GID), NoSetGroups: !p.Many},
+	}
+	for _, g := range p.User.Groups {
+		attr.Credential.Groups = append(attr.Credential.Groups, uint32(g))
+	}
+	return startCommand(program, attr)
 }
 
 // takeRoot becomes user 0 of the namespace where the numbers came after the start.
@@ -104,25 +130,20 @@ type step struct {
 	Root   string
 	User   User
 	NoInet bool // sockets of no other kind than AF_UNIX
+	// Terminal is the terminal that the command gets in place of stdin, stdout and stderr; "" for none.
+	Terminal string
 }
 
-// supervise starts the command and waits for it.
-func (p plan) supervise(control *os.File, program string) (Exit, error) {
+// supervise tells the waiting process what to become, and waits for it.
+func (p plan) supervise(control *os.File, c *command) (Exit, error) {
 	for fd := range 3 {
 		if err := p.giveStream(fd); err != nil {
 			return Exit{}, err
 		}
 	}
-	attr := &syscall.SysProcAttr{
-		Cloneflags: syscall.CLONE_NEWUSER, UidMappings: p.UID, GidMappings: p.GID, GidMappingsEnableSetgroups: p.Many,
-		Credential: &syscall.Credential{Uid: uint32(p.User.UID), Gid: uint32(p.User.GID), NoSetGroups: !p.Many},
-	}
-	for _, g := range p.User.Groups {
-		attr.Credential.Groups = append(attr.Credential.Groups, uint32(g))
-	}
 	s := step{Args: p.Args, Env: p.Env, Dir: p.Dir, Keep: p.Many && p.User.UID == 0, Limits: p.Limits}
 	w := &watch{limits: p.Limits, pids: allPIDs, kill: func(s syscall.Signal) { _ = syscall.Kill(-1, s) }, dirs: []string{"/", "/tmp", "/dev/shm"}, ipc: true}
-	return p.follow(control, program, s, attr, w)
+	return p.follow(control, c, s, w)
 }
 
 // giveStream gives stdin, stdout or stderr to the command's user where it is a pipe, so that /dev/stdout can be opened. The
@@ -139,19 +160,24 @@ func (p plan) giveStream(fd int) error {
 	return err
 }
 
-// follow starts the command and waits for it, while w watches its limits.
-func (p plan) follow(control *os.File, program string, s step, attr *syscall.SysProcAttr, w *watch) (Exit, error) {
-	process, failed, err := p.start(control, program, s, attr)
-	if err != nil {
+// follow has the process become the command and waits for it, while w watches its limits.
+func (p plan) follow(control *os.File, c *command, s step, w *watch) (Exit, error) {
+	if p.Terminal {
+		var err error
+		if s.Terminal, err = p.terminal(control); err != nil {
+			return Exit{}, err
+		}
+	}
+	if err := c.become(s); err != nil {
 		return Exit{}, err
 	}
 	go w.run()
-	go p.passOn(control, process)
-	status, err := reap(process.Pid)
+	go p.passOn(control, c.process)
+	status, err := reap(c.process.Pid)
 	if err != nil {
 		return Exit{}, err
 	}
-	if err := failed(); err != nil {
+	if err := readReport(c.report); err != nil {
 		return Exit{}, err
 	}
 	return Exit{Code: exitCode(status), Limit: w.exceeded()}, nil
@@ -164,17 +190,23 @@ func exitCode(s syscall.WaitStatus) int {
 	return s.ExitStatus()
 }
 
-// start starts the process that becomes the command, in a user namespace of its own. failed says, once it has ended,
-// whether it could not become the command.
-func (p plan) start(control *os.File, program string, s step, attr *syscall.SysProcAttr) (process *os.Process, failed func() error, err error) {
-	in, err := memoryFile(s)
+// command is a process that waits to be told what to become.
+type command struct {
+	process *os.Process
+	plan    *os.File // where it reads its step from
+	report  *os.File // where it says why it could not become the command
+}
+
+// startCommand starts that process.
+func startCommand(program string, attr *syscall.SysProcAttr) (_ *command, err error) {
+	in, plan, err := os.Pipe()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer in.Close()
 	report, write, err := os.Pipe()
 	if err != nil {
-		return nil, nil, err
+		return nil, errors.Join(err, plan.Close())
 	}
 	defer write.Close()
 	c := exec.Command(program) //nolint:noctx // the caller's end ends this process, and with it the command
@@ -184,29 +216,38 @@ func (p plan) start(control *os.File, program string, s step, attr *syscall.SysP
 	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
 	attr.Setsid, attr.Pdeathsig = true, syscall.SIGKILL
 	c.SysProcAttr = attr
-	if p.Terminal {
-		slave, err := p.terminal(control)
-		if err != nil {
-			return nil, nil, err
-		}
-		defer slave.Close()
-		c.Stdin, c.Stdout, c.Stderr = slave, slave, slave
-		c.SysProcAttr.Setctty = true
-	}
 	if err := c.Start(); err != nil {
 		if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EUSERS) { // so clone(2) says that there may be no more namespaces
 			err = fmt.Errorf("%w (%w)", unix.EPERM, err)
 		}
-		return nil, nil, fmt.Errorf("starting the command in the sandbox: %w", err)
+		return nil, errors.Join(fmt.Errorf("starting the command in the sandbox: %w", err), plan.Close(), report.Close())
 	}
-	return c.Process, func() error { return readReport(report) }, nil
+	started := &command{c.Process, plan, report}
+	// Its loader reads libraries until then.
+	if _, err := io.ReadFull(report, make([]byte, 1)); err != nil {
+		started.giveUp()
+		return nil, errors.Join(errors.New("starting the command in the sandbox: it ended at once"), report.Close())
+	}
+	return started, nil
 }
 
+// become tells the process its step.
+func (c *command) become(s step) error {
+	err := json.NewEncoder(c.plan).Encode(s)
+	if err = errors.Join(err, c.plan.Close()); err != nil {
+		return fmt.Errorf("telling the sandbox's command what to run: %w", err)
+	}
+	return nil
+}
+
+// giveUp ends the process where it still waits.
+func (c *command) giveUp() { _ = c.plan.Close() }
+
 // terminal makes the command's terminal and sends its other end to the caller.
-func (p plan) terminal(control *os.File) (*os.File, error) {
+func (p plan) terminal(control *os.File) (name string, err error) {
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
-		return nil, fmt.Errorf("making a terminal in the sandbox: %w", err)
+		return "", fmt.Errorf("making a terminal in the sandbox: %w", err)
 	}
 	defer master.Close()
 	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
@@ -214,17 +255,13 @@ func (p plan) terminal(control *os.File) (*os.File, error) {
 		err = unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("making a terminal in the sandbox: %w", err)
+		return "", fmt.Errorf("making a terminal in the sandbox: %w", err)
 	}
-	name := fmt.Sprintf("/dev/pts/%d", number)
-	slave, err := os.OpenFile(name, os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		return nil, fmt.Errorf("opening the sandbox's terminal: %w", err)
-	}
+	name = fmt.Sprintf("/dev/pts/%d", number)
 	if p.Many {
 		err = os.Chown(name, p.host(p.UID, p.User.UID), p.host(p.GID, p.User.GID))
 	}
-	return slave, errors.Join(err, send(control, message{Master: true}, master))
+	return name, errors.Join(err, send(control, message{Master: true}, master))
 }
 
 // host is what a number of the command's namespace is in that of the first process.

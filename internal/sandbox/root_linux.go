@@ -23,9 +23,6 @@ type clone struct {
 
 // makeRoot builds the root out of the lower folders, mounts what belongs in it, and makes it the root of this process.
 func (p plan) makeRoot(notice func(string)) error {
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return fmt.Errorf("keeping mounts from the host: %w", err)
-	}
 	if err := unix.Sethostname([]byte(p.Hostname)); err != nil {
 		return fmt.Errorf("setting the sandbox's host name: %w", err)
 	}
