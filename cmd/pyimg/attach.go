@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -9,13 +10,16 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/flags"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/regular"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/push"
 )
 
-func (p program) attachCommand() *cli.Command {
+func attachCommand(con console.Console) *cli.Command {
 	return cmdline.Command(&cli.Command{
 		Name:      "attach",
 		Usage:     "attach a file to an image in a registry, or list what is attached",
@@ -25,34 +29,34 @@ func (p program) attachCommand() *cli.Command {
 			"is attached, a line each: digest, type, size, name.\n\n" +
 			"Example: pyimg attach ghcr.io/you/python:3.14 --type application/spdx+json sbom.spdx.json\n" +
 			"         pyimg attach --list ghcr.io/you/python:3.14",
-		Flags: append(registryFlags(),
+		Flags: append(flags.Registry(),
 			&cli.StringFlag{Name: "type", Usage: "`MEDIA-TYPE` the type of what is attached; with --list, list no others"},
 			&cli.StringSliceFlag{Name: "annotation", Usage: "`KEY=VALUE` put an annotation on what is attached"},
 			&cli.BoolFlag{Name: "list", Usage: "list what is attached"},
 			&cli.BoolFlag{Name: "json", Usage: "with --list: as JSON"},
 		),
-		Action: func(c *cli.Context) error {
+		Action: action(con, func(ctx context.Context, run *session.Session, c *cli.Context) error {
 			if c.Bool("list") {
-				return p.listAttached(c)
+				return listAttached(ctx, run, c)
 			}
-			return p.attach(c)
-		},
+			return attach(ctx, run, c)
+		}),
 	})
 }
 
-func (p program) attach(c *cli.Context) error {
-	if err := p.readLogin(c); err != nil {
+func attach(ctx context.Context, run *session.Session, c *cli.Context) error {
+	if err := run.ReadLogin(); err != nil {
 		return err
 	}
 	if c.NArg() < 2 || c.String("type") == "" {
 		return exit.Usagef("attach takes an image reference, --type and a file; see \"pyimg attach --help\"")
 	}
-	annotations, err := keyValues(c, "annotation")
+	annotations, err := flags.KeyValues(c, "annotation")
 	if err != nil {
 		return err
 	}
 	ref := c.Args().First()
-	if err := p.registry(c).CheckRefs([]string{ref}, push.Options{}); err != nil {
+	if err := run.Registry().CheckRefs([]string{ref}, push.Options{}); err != nil {
 		return exit.WrongUse(err)
 	}
 	artifact := push.Artifact{Type: c.String("type"), Annotations: annotations}
@@ -61,27 +65,27 @@ func (p program) attach(c *cli.Context) error {
 			Name: filepath.Base(name), Open: func() (io.ReadCloser, error) { return regular.Open(name) },
 		})
 	}
-	report, err := p.Progress(c.String("progress"))
+	report, err := run.Progress()
 	if err != nil {
 		return err
 	}
-	got, err := p.registry(c).Attach(c.Context, ref, artifact, push.Options{Progress: report})
+	got, err := run.Registry().Attach(ctx, ref, artifact, push.Options{Progress: report})
 	report.Close()
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(p.Stdout, got.Ref)
+	fmt.Fprintln(run.Stdout, got.Ref)
 	return nil
 }
 
-func (p program) listAttached(c *cli.Context) error {
-	if err := p.readLogin(c); err != nil {
+func listAttached(ctx context.Context, run *session.Session, c *cli.Context) error {
+	if err := run.ReadLogin(); err != nil {
 		return err
 	}
 	if c.NArg() != 1 {
 		return exit.Usagef("attach --list takes one image reference; see \"pyimg attach --help\"")
 	}
-	_, list, err := p.registry(c).Referrers(c.Context, c.Args().First(), c.String("type"))
+	_, list, err := run.Registry().Referrers(ctx, c.Args().First(), c.String("type"))
 	if err != nil {
 		return err
 	}
@@ -89,10 +93,10 @@ func (p program) listAttached(c *cli.Context) error {
 		if list == nil {
 			list = []v1.Descriptor{}
 		}
-		return p.JSON(list)
+		return run.JSON(list)
 	}
 	for _, d := range list {
-		fmt.Fprintf(p.Stdout, "%s  %s  %d  %s\n", d.Digest, termtext.Line(d.ArtifactType), d.Size, termtext.Line(d.Annotations["org.opencontainers.image.title"]))
+		fmt.Fprintf(run.Stdout, "%s  %s  %d  %s\n", d.Digest, termtext.Line(d.ArtifactType), d.Size, termtext.Line(d.Annotations["org.opencontainers.image.title"]))
 	}
 	return nil
 }

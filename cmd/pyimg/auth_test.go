@@ -77,8 +77,8 @@ func try(t *testing.T, host, layout string, sources []authSource, passwords []st
 			in.WriteString(passwords[i] + "\n")
 		}
 	}
-	p := program{Console: console.Console{Stdin: &in, Stdout: &out, Stderr: &out, Getenv: func(k string) string { return env[k] }, Command: "pyimg"}}
-	code = p.run(t.Context(), args)
+	con := console.Console{Stdin: &in, Stdout: &out, Stderr: &out, Getenv: func(k string) string { return env[k] }, Command: "pyimg"}
+	code = execute(t.Context(), con, args)
 	return code, out.String()
 }
 
@@ -195,11 +195,11 @@ func TestPasswordStaysWithItsRegistry(t *testing.T) {
 	}
 	env := map[string]string{"DOCKER_AUTH_CONFIG": authConfig(host, rightPassword), "GITHUB_TOKEN": wrongPassword}
 	var out bytes.Buffer
-	p := program{Console: console.Console{Stdout: &out, Stderr: &out, Getenv: func(k string) string { return env[k] }, Command: "pyimg"}}
-	if code := p.run(t.Context(), []string{"pyimg", "push", layout, other + "/a:1", host + "/a:1"}); code != exit.Done {
+	con := console.Console{Stdout: &out, Stderr: &out, Getenv: func(k string) string { return env[k] }, Command: "pyimg"}
+	if code := execute(t.Context(), con, []string{"pyimg", "push", layout, other + "/a:1", host + "/a:1"}); code != exit.Done {
 		t.Fatalf("exit code %d\n%s", code, out.String())
 	}
-	if code := p.run(t.Context(), []string{"pyimg", "index", "create", host + "/a:2", other + "/a:1"}); code != exit.Done {
+	if code := execute(t.Context(), con, []string{"pyimg", "index", "create", host + "/a:2", other + "/a:1"}); code != exit.Done {
 		t.Fatalf("exit code %d\n%s", code, out.String())
 	}
 	checkSilent(t, out.String())
@@ -211,7 +211,7 @@ func TestPasswordStaysWithItsRegistry(t *testing.T) {
 			t.Errorf("the other registry got credentials with %s %s", r.Method, r.Path)
 		}
 	}
-	if code := p.run(t.Context(), []string{"pyimg", "push", layout, other + "/a:1", host + "/a:1", "--username", "me", "--password-stdin"}); code != exit.Usage {
+	if code := execute(t.Context(), con, []string{"pyimg", "push", layout, other + "/a:1", host + "/a:1", "--username", "me", "--password-stdin"}); code != exit.Usage {
 		t.Errorf("one password for two registries: exit code %d, want %d", code, exit.Usage)
 	}
 }

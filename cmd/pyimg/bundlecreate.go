@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -20,24 +21,25 @@ import (
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/flags"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
 	"github.com/pyimg/pyimg/internal/atomicfile"
 	"github.com/pyimg/pyimg/internal/exit"
-	"github.com/pyimg/pyimg/internal/redact"
 	"github.com/pyimg/pyimg/internal/regular"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/push/oci"
 )
 
-func (p program) bundleCommand() *cli.Command {
+func bundleCommand(con console.Console) *cli.Command {
 	c := cmdline.Group("bundle", "carry all that an image is made of across an air gap",
-		p.bundleCreateCommand(), p.bundleVerifyCommand(), p.bundleServeCommand(), p.bundleImportCommand())
+		bundleCreateCommand(con), bundleVerifyCommand(con), bundleServeCommand(con), bundleImportCommand(con))
 	c.Aliases = []string{"mirror"} // its name until a mirror was Alpine's alone
 	c.Description = "\"pyimg mirror\" is another name for it, and --mirror and --mirror-id for --bundle\nand --bundle-id."
 	return c
 }
 
-func (p program) bundleCreateCommand() *cli.Command {
-	flags := append(sourceFlags(), imageFlags()...)
+func bundleCreateCommand(con console.Console) *cli.Command {
+	all := append(flags.Source(), flags.Image()...)
 	return cmdline.Command(&cli.Command{
 		Name:      "create",
 		Usage:     "put all that a lock needs into a folder or a tar",
@@ -48,7 +50,7 @@ func (p program) bundleCreateCommand() *cli.Command {
 			"Example: pyimg bundle create --lock pyimg.lock --output bundle.tar\n" +
 			"         pyimg bundle create --lock pyimg.lock --since bundle.tar --output update.tar     # what has changed\n" +
 			"         pyimg bundle create --package busybox --package python3 --output bundle/",
-		Flags: append(append(flags, registryFlags()...),
+		Flags: append(append(all, flags.Registry()...),
 			&cli.StringSliceFlag{Name: "lock", Usage: "`FILE` a lock, with its spec next to it (default: the spec's name with .lock)"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "`DIR|TAR` write the bundle to a folder, to a file that ends in .tar, or as a tar to stdout: -"},
 			&cli.BoolFlag{Name: "all", Usage: "all packages of the repositories"},
@@ -56,27 +58,25 @@ func (p program) bundleCreateCommand() *cli.Command {
 			&cli.StringFlag{Name: "since", Usage: "`OLD` hold only what this bundle (a folder, a tar or its manifest.json) lacks"},
 			&cli.StringFlag{Name: "split", Usage: "`SIZE` cut the tar into parts, such as 4GiB or 700MB"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "say how large the bundle would be, and do nothing else"},
-			jsonFlag()),
-		Action: p.bundleCreate,
+			flags.JSON()),
+		Action: action(con, bundleCreate),
 	})
 }
 
-func jsonFlag() cli.Flag { return &cli.BoolFlag{Name: "json", Usage: "print the result as JSON"} }
-
-func (p program) bundleCreate(c *cli.Context) error {
+func bundleCreate(ctx context.Context, run *session.Session, c *cli.Context) error {
 	o, err := bundleOptions(c)
 	if err != nil {
 		return err
 	}
-	removeFiles, err := p.bundleOutput(c, &o)
+	removeFiles, err := bundleOutput(ctx, run, c, &o)
 	if err != nil {
 		return err
 	}
 	defer removeFiles()
 	if !o.DryRun {
-		p.Stdout = p.resultWriter(c)
+		run.Stdout = run.ResultWriter()
 	}
-	specs, err := p.bundleSpecs(c)
+	specs, err := bundleSpecs(ctx, run, c)
 	if err != nil {
 		return err
 	}
@@ -84,8 +84,7 @@ func (p program) bundleCreate(c *cli.Context) error {
 	for _, s := range specs[1:] {
 		others = append(others, s.spec)
 	}
-	src, done, err := p.sources(c, specs[0].spec, true, others...)
-	defer done()
+	src, err := run.Access(ctx, specs[0].spec, true, others...)
 	if err != nil {
 		return err
 	}
@@ -104,16 +103,16 @@ func (p program) bundleCreate(c *cli.Context) error {
 	if !src.AllowUntrusted {
 		o.Keyring = src.Keyring
 	}
-	if err := p.bundleInputs(c, specs, src, &o); err != nil {
+	if err := bundleInputs(ctx, run, c, specs, src, &o); err != nil {
 		return err
 	}
-	if err := p.baseImages(c, &o); err != nil {
+	if err := baseImages(ctx, run, c, &o); err != nil {
 		return err
 	}
-	if err := p.runtimeImages(c, &o); err != nil {
+	if err := runtimeImages(ctx, run, c, &o); err != nil {
 		return err
 	}
-	return p.createBundle(c, o)
+	return createBundle(ctx, run, c, o)
 }
 
 const leastPart = 1 << 10 // bytes of a part of a tar
@@ -129,7 +128,7 @@ func bundleOptions(c *cli.Context) (create.Options, error) {
 		return o, err
 	}
 	if v := c.String("split"); v != "" {
-		if o.Split, err = parseSize(v); err == nil && o.Split < leastPart {
+		if o.Split, err = flags.Size(v); err == nil && o.Split < leastPart {
 			err = fmt.Errorf("%q is less than %d bytes", v, leastPart)
 		}
 		if err != nil {
@@ -166,7 +165,7 @@ func isFolder(name string) bool {
 
 // bundleOutput has a tar for stdout, a pipe or a device written there; its files come together in a temporary folder, which
 // done removes.
-func (p program) bundleOutput(c *cli.Context, o *create.Options) (done func(), err error) {
+func bundleOutput(ctx context.Context, run *session.Session, c *cli.Context, o *create.Options) (done func(), err error) {
 	name := o.Output
 	special := name == console.Dash
 	if !special && o.Tar && !isFolder(name) {
@@ -179,7 +178,7 @@ func (p program) bundleOutput(c *cli.Context, o *create.Options) (done func(), e
 		return func() {}, nil
 	case o.Split > 0:
 		return nil, exit.Usagef("--split cuts a tar into files; name one with --output FILE.tar, not %q", name)
-	case console.OnStdout(name) && p.ResultTerminal && !o.DryRun:
+	case console.OnStdout(name) && run.ResultTerminal && !o.DryRun:
 		return nil, exit.Usagef("--output %q: stdout is a terminal, and a tar is not for reading; pipe it into a program, or name a file", name)
 	}
 	dir, err := os.MkdirTemp("", "pyimg-bundle-")
@@ -187,7 +186,7 @@ func (p program) bundleOutput(c *cli.Context, o *create.Options) (done func(), e
 		return nil, err
 	}
 	o.Output = filepath.Join(dir, "bundle.tar")
-	o.Stream = func(write func(io.Writer) error) error { return p.Stream(c.Context, name, write) }
+	o.Stream = func(write func(io.Writer) error) error { return run.Stream(ctx, name, write) }
 	return func() { _ = os.RemoveAll(dir) }, nil // what is left is in the temporary folder
 }
 
@@ -205,23 +204,11 @@ func oldManifest(name string) (*manifest.Manifest, error) {
 		}
 		return &m, nil
 	}
-	b, err := openBundle(name)
+	b, err := session.OpenBundle(name)
 	if err != nil {
 		return nil, err
 	}
 	return &b.Manifest, b.Close()
-}
-
-// openBundle opens a bundle that an argument names.
-func openBundle(name string) (*bundle.Bundle, error) {
-	if spec.IsURL(name) {
-		return nil, exit.Usagef("opening bundle %q: expected a folder or a tar; a bundle that is served is for \"pyimg assemble --bundle URL\", lock and resolve", redact.URL(name))
-	}
-	b, err := bundle.Open(name)
-	if errors.Is(err, fs.ErrNotExist) && !errors.As(err, new(*bundle.FaultError)) {
-		return nil, exit.WrongUse(err)
-	}
-	return b, err
 }
 
 // A lockedSpec is a spec and the file of its lock.
@@ -231,10 +218,10 @@ type lockedSpec struct {
 }
 
 // bundleSpecs are the spec in force, or those that lie beside the locks.
-func (p program) bundleSpecs(c *cli.Context) ([]lockedSpec, error) {
+func bundleSpecs(ctx context.Context, run *session.Session, c *cli.Context) ([]lockedSpec, error) {
 	locks := c.StringSlice("lock")
 	if len(locks) == 0 {
-		s, err := p.assembleSpec(c)
+		s, err := run.SpecToBuild(ctx, c.Args().First())
 		return []lockedSpec{{s, lock.FileFor(c.Args().First())}}, err
 	}
 	if len(locks) > 1 && c.NArg() > 0 {
@@ -249,7 +236,7 @@ func (p program) bundleSpecs(c *cli.Context) ([]lockedSpec, error) {
 				name = beside
 			}
 		}
-		s, err := p.assembleSpecNamed(c, name)
+		s, err := run.SpecToBuild(ctx, name)
 		if err != nil {
 			return nil, err
 		}
@@ -259,7 +246,7 @@ func (p program) bundleSpecs(c *cli.Context) ([]lockedSpec, error) {
 }
 
 // bundleInputs fills in what is to be in the bundle: what the locks name, what the packages come to, or everything.
-func (p program) bundleInputs(c *cli.Context, specs []lockedSpec, src input.Access, o *create.Options) (err error) {
+func bundleInputs(ctx context.Context, run *session.Session, c *cli.Context, specs []lockedSpec, src input.Access, o *create.Options) (err error) {
 	packages, locks := c.StringSlice("package"), c.StringSlice("lock")
 	switch {
 	case o.All && (len(packages) > 0 || len(locks) > 0):
@@ -269,10 +256,10 @@ func (p program) bundleInputs(c *cli.Context, specs []lockedSpec, src input.Acce
 		return err
 	case len(packages) > 0 && len(locks) == 0:
 		s := specs[0].spec
-		if err := onlyPackages(&s, packages); err != nil {
+		if err := flags.OnlyPackages(&s, packages); err != nil {
 			return err
 		}
-		plan, err := assemble.Resolve(c.Context, s, src)
+		plan, err := assemble.Resolve(ctx, s, src)
 		o.Inputs = plan.Inputs()
 		return err
 	}
@@ -288,7 +275,7 @@ func (p program) bundleInputs(c *cli.Context, specs []lockedSpec, src input.Acce
 			return err
 		}
 		if image.Spec == nil {
-			p.Warn(fmt.Sprintf("%s has a user name, a password or a query in a URL, so the bundle does not hold it, nor the files that it takes: "+
+			run.Warn(fmt.Sprintf("%s has a user name, a password or a query in a URL, so the bundle does not hold it, nor the files that it takes: "+
 				"carry its folder another way, and name the spec on the other side", s.spec.Name))
 		}
 		for _, other := range o.Images {
@@ -323,18 +310,18 @@ func isFile(name string) bool {
 }
 
 // baseImages opens the images of --image.
-func (p program) baseImages(c *cli.Context, o *create.Options) error {
+func baseImages(ctx context.Context, run *session.Session, c *cli.Context, o *create.Options) error {
 	if len(c.StringSlice("image")) == 0 {
 		return nil
 	}
-	if err := p.readLogin(c); err != nil {
+	if err := run.ReadLogin(); err != nil {
 		return err
 	}
 	for _, ref := range c.StringSlice("image") {
 		if c.Bool("offline") {
 			return exit.Usagef("--image %s is in a registry, and --offline forbids the network", ref)
 		}
-		index, err := p.registry(c).Get(c.Context, ref)
+		index, err := run.Registry().Get(ctx, ref)
 		if err != nil {
 			return err
 		}
@@ -348,11 +335,11 @@ func (p program) baseImages(c *cli.Context, o *create.Options) error {
 }
 
 // createBundle says how large the bundle will be, makes it, and prints what came out.
-func (p program) createBundle(c *cli.Context, o create.Options) error {
+func createBundle(ctx context.Context, run *session.Session, c *cli.Context, o create.Options) error {
 	var d *create.Draft
-	err := p.progressing(c, func(report input.Progress) (err error) {
+	err := run.Progressing(func(report input.Progress) (err error) {
 		o.Progress = report
-		d, err = create.Prepare(c.Context, o)
+		d, err = create.Prepare(ctx, o)
 		return err
 	})
 	if err != nil {
@@ -360,49 +347,39 @@ func (p program) createBundle(c *cli.Context, o create.Options) error {
 	}
 	defer func() { _ = d.Close() }() // it was done, or its error says more
 	if o.DryRun {
-		return p.printSizes(c, d)
+		return printSizes(run, c, d)
 	}
-	fmt.Fprint(p.Stderr, sizesText(d.Sizes))
+	fmt.Fprint(run.Stderr, sizesText(d.Sizes))
 	var made create.Created
-	err = p.progressing(c, func(report input.Progress) (err error) {
-		made, err = d.Create(c.Context, report)
+	err = run.Progressing(func(report input.Progress) (err error) {
+		made, err = d.Create(ctx, report)
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	if n := len(d.Unlisted); n > 0 {
-		p.Warn(fmt.Sprintf("packages of the lock that are in no index any more, so that other apk clients cannot install them: %s", strings.Join(d.Unlisted, ", ")))
+		run.Warn(fmt.Sprintf("packages of the lock that are in no index any more, so that other apk clients cannot install them: %s", strings.Join(d.Unlisted, ", ")))
 	}
 	if c.Bool("json") {
-		return p.JSON(struct {
+		return run.JSON(struct {
 			create.Created
 			Sizes create.Sizes `json:"sizes"`
 		}{made, d.Sizes})
 	}
-	fmt.Fprintf(p.Stderr, "pyimg: %s is written, %s fetched\n", c.String("output"), termtext.Count(made.Fetched, "byte"))
-	fmt.Fprintln(p.resultWriter(c), made.ID)
+	fmt.Fprintf(run.Stderr, "pyimg: %s is written, %s fetched\n", c.String("output"), termtext.Count(made.Fetched, "byte"))
+	fmt.Fprintln(run.ResultWriter(), made.ID)
 	return nil
 }
 
-// progressing shows what is fetched; the display has ended when it returns.
-func (p program) progressing(c *cli.Context, do func(input.Progress) error) error {
-	report, err := p.Progress(c.String("progress"))
-	if err != nil {
-		return err
-	}
-	defer report.Close()
-	return do(report)
-}
-
-func (p program) printSizes(c *cli.Context, d *create.Draft) error {
+func printSizes(run *session.Session, c *cli.Context, d *create.Draft) error {
 	if c.Bool("json") {
-		return p.JSON(struct {
+		return run.JSON(struct {
 			create.Sizes
 			Fits bool `json:"fits"`
 		}{d.Sizes, d.Fits()})
 	}
-	_, err := fmt.Fprint(p.Stdout, sizesText(d.Sizes))
+	_, err := fmt.Fprint(run.Stdout, sizesText(d.Sizes))
 	return err
 }
 

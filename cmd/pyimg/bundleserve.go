@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,12 +11,14 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/serve"
 	"github.com/pyimg/pyimg/internal/termtext"
 )
 
-func (p program) bundleServeCommand() *cli.Command {
+func bundleServeCommand(con console.Console) *cli.Command {
 	return cmdline.Command(&cli.Command{
 		Name:      "serve",
 		Usage:     "serve a bundle over http, to apk and to pyimg",
@@ -29,15 +32,15 @@ func (p program) bundleServeCommand() *cli.Command {
 			&cli.StringFlag{Name: "base", Usage: "`OLD` the bundle that a delta was made since"},
 			&cli.BoolFlag{Name: "json", Usage: "print where it serves, and log requests, as JSON: an object a line"},
 		},
-		Action: p.bundleServe,
+		Action: action(con, bundleServe),
 	})
 }
 
-func (p program) bundleServe(c *cli.Context) error {
+func bundleServe(ctx context.Context, run *session.Session, c *cli.Context) error {
 	if c.NArg() != 1 {
 		return exit.Usagef("bundle serve takes one bundle, found %s", termtext.Count(c.NArg(), "argument"))
 	}
-	b, err := openComplete(c)
+	b, err := run.OpenComplete(ctx)
 	if err != nil {
 		return err
 	}
@@ -46,7 +49,7 @@ func (p program) bundleServe(c *cli.Context) error {
 		return err
 	}
 	var lc net.ListenConfig
-	l, err := lc.Listen(c.Context, "tcp", c.String("addr"))
+	l, err := lc.Listen(ctx, "tcp", c.String("addr"))
 	if err != nil {
 		return fmt.Errorf("listening for clients: %w; choose another address with --addr", err)
 	}
@@ -55,17 +58,17 @@ func (p program) bundleServe(c *cli.Context) error {
 	for _, dir := range b.Repositories() {
 		urls = append(urls, base+"/"+dir)
 	}
-	log := serve.Text(p.Stderr)
+	log := serve.Text(run.Stderr)
 	if c.Bool("json") {
-		log = serve.JSON(p.Stderr)
-		err = json.NewEncoder(p.Stdout).Encode(serving{base, urls})
+		log = serve.JSON(run.Stderr)
+		err = json.NewEncoder(run.Stdout).Encode(serving{base, urls})
 	} else {
-		_, err = fmt.Fprintln(p.Stdout, strings.Join(append([]string{base}, urls...), "\n"))
+		_, err = fmt.Fprintln(run.Stdout, strings.Join(append([]string{base}, urls...), "\n"))
 	}
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	return serve.Run(c.Context, l, serve.Logged(b.Handler(), log))
+	return serve.Run(ctx, l, serve.Logged(b.Handler(), log))
 }
 
 // serving says where a bundle is served.

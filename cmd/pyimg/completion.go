@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -8,11 +9,13 @@ import (
 
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/progress"
 )
 
-func (p program) completionCommand() *cli.Command {
+func completionCommand(con console.Console) *cli.Command {
 	return cmdline.Command(&cli.Command{
 		Name:      "completion",
 		Usage:     "print a shell's completion script",
@@ -20,14 +23,14 @@ func (p program) completionCommand() *cli.Command {
 		Description: "Completes commands, flags and values.\n\n" +
 			"Example: source <(pyimg completion bash)\n" +
 			"         pyimg completion fish | source",
-		Action: func(c *cli.Context) error {
+		Action: action(con, func(ctx context.Context, run *session.Session, c *cli.Context) error {
 			script, ok := cmdline.CompletionScripts()[c.Args().First()]
 			if !ok || c.NArg() != 1 {
 				return exit.Usagef("completion takes the name of a shell: bash, zsh or fish")
 			}
-			fmt.Fprint(p.Stdout, script)
+			fmt.Fprint(run.Stdout, script)
 			return nil
-		},
+		}),
 	})
 }
 

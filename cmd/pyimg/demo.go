@@ -20,6 +20,8 @@ import (
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/fixture"
 	"github.com/pyimg/pyimg/internal/termtext"
@@ -51,7 +53,7 @@ pyimg treats them as it treats real ones.
 
 `
 
-func (p program) demoCommand() *cli.Command {
+func demoCommand(con console.Console) *cli.Command {
 	return cmdline.Command(&cli.Command{
 		Name:  "demo",
 		Usage: "the whole pipeline with no network: assemble, push, pull back and verify an image for two platforms",
@@ -59,11 +61,11 @@ func (p program) demoCommand() *cli.Command {
 			"to look at. Alpine's packages and Python are stand-ins: their programs start, print what they stand for, and end.\n\n" +
 			"Example: pyimg demo --output image",
 		Flags: []cli.Flag{&cli.StringFlag{Name: "output", Value: "pyimg-demo", Usage: "`DIR` the folder of the OCI layout"}},
-		Action: func(c *cli.Context) error {
-			d := &demo{out: p.Stdout, dir: c.String("output"), command: p.Command}
+		Action: action(con, func(ctx context.Context, run *session.Session, c *cli.Context) error {
+			d := &demo{out: run.Stdout, dir: c.String("output"), command: run.Command}
 			defer d.close()
-			return d.run(c.Context)
-		},
+			return d.run(ctx)
+		}),
 	})
 }
 

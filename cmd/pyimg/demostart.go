@@ -13,6 +13,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/pyimg/pyimg/assemble/container"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/rootless"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/sandbox"
 )
@@ -59,7 +60,7 @@ func (d *demo) start(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	folders, err := container.Folders(ctx, img, d.src.Store, rootOwners())
+	folders, err := container.Folders(ctx, img, d.src.Store, rootless.Owners())
 	if err != nil {
 		return "", fmt.Errorf("unpacking the layers: %w", err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -9,11 +10,14 @@ import (
 
 	"github.com/pyimg/pyimg/assemble/image"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/flags"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/termtext"
 )
 
-func (p program) diffCommand() *cli.Command {
+func diffCommand(con console.Console) *cli.Command {
 	return cmdline.Command(&cli.Command{
 		Name:      "diff",
 		Usage:     "compare packages, files, configuration, sizes and layers of two images",
@@ -21,50 +25,49 @@ func (p program) diffCommand() *cli.Command {
 		Description: "A and B are image references, layouts or archives, whoever made them. Files are compared by type, size, mode,\n" +
 			"owner and link, those of packages by their checksum, too. The exit code is 0 also where they differ.\n\n" +
 			"Example: pyimg diff image:old image:new",
-		Flags: append(append(contentFlags(), loginFlags()...),
+		Flags: append(append(flags.Content(), flags.Login()...),
 			&cli.BoolFlag{Name: "all", Usage: "list all files and layers, not the first ones"},
 			&cli.BoolFlag{Name: "json", Usage: "as JSON, with all files and layers"}),
-		Action: p.diff,
+		Action: action(con, diff),
 	})
 }
 
-func (p program) diff(c *cli.Context) error {
+func diff(ctx context.Context, run *session.Session, c *cli.Context) error {
 	if c.NArg() != 2 {
 		return exit.Usagef("diff takes two images; see \"pyimg diff --help\"")
 	}
-	only, err := platformFlag(c)
+	only, err := flags.Platforms(c)
 	if err != nil {
 		return err
 	}
-	if err := p.readLogin(c); err != nil {
+	if err := run.ReadLogin(); err != nil {
 		return err
 	}
-	a, err := p.open(c.Context, c, c.Args().Get(0))
+	a, err := run.Open(ctx, c.Args().Get(0))
 	if err != nil {
 		return err
 	}
-	b, err := p.open(c.Context, c, c.Args().Get(1))
+	b, err := run.Open(ctx, c.Args().Get(1))
 	if err != nil {
 		return err
 	}
-	store, done, err := p.store(c)
-	defer done()
+	store, err := run.Store()
 	if err != nil {
 		return err
 	}
-	diffs, aside, err := image.Diff(c.Context, a, b, store, only)
+	diffs, aside, err := image.Diff(ctx, a, b, store, only)
 	if err != nil {
 		return err
 	}
-	p.leftAside(aside)
+	run.LeftAside(aside)
 	if c.Bool("json") {
-		return p.JSON(diffs)
+		return run.JSON(diffs)
 	}
 	for i, d := range diffs {
 		if i > 0 {
-			fmt.Fprintln(p.Stdout)
+			fmt.Fprintln(run.Stdout)
 		}
-		printDifference(p.Stdout, d, c.Bool("all"))
+		printDifference(run.Stdout, d, c.Bool("all"))
 	}
 	return nil
 }

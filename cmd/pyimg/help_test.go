@@ -29,8 +29,8 @@ func commandLines(app *cli.App) [][]string {
 func helpOf(t *testing.T, args []string) string {
 	t.Helper()
 	var out, stderr bytes.Buffer
-	p := program{Console: console.Console{Stdout: &out, Stderr: &stderr, Getenv: func(string) string { return "" }}}
-	if code := p.run(t.Context(), args); code != exit.Done || stderr.Len() > 0 {
+	con := console.Console{Stdout: &out, Stderr: &stderr, Getenv: func(string) string { return "" }}
+	if code := execute(t.Context(), con, args); code != exit.Done || stderr.Len() > 0 {
 		t.Fatalf("%q: code %d, %q", args, code, stderr.String())
 	}
 	return out.String()
@@ -40,7 +40,7 @@ func helpOf(t *testing.T, args []string) string {
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	flag := regexp.MustCompile(`(?m)^  (?:--[a-z-]+, -[a-z]|--[a-z-]+)( \S+)?`)
-	app := program{}.app()
+	app := app(console.Console{})
 	lines := commandLines(app)
 	if len(lines) < 20 {
 		t.Fatalf("only %d commands have help", len(lines))
@@ -91,7 +91,7 @@ func TestFlagsHavePlaceholders(t *testing.T) {
 			check(sub)
 		}
 	}
-	for _, c := range (program{}).app().Commands {
+	for _, c := range app(console.Console{}).Commands {
 		check(c)
 	}
 }
@@ -99,7 +99,7 @@ func TestFlagsHavePlaceholders(t *testing.T) {
 // TestExamplesAreRight takes each example in the help apart as the program would.
 func TestExamplesAreRight(t *testing.T) {
 	t.Parallel()
-	app, found := program{}.app(), 0
+	app, found := app(console.Console{}), 0
 	for _, args := range commandLines(app) {
 		_, text, _ := strings.Cut(helpOf(t, args), "\nExamples:\n")
 		text, _, _ = strings.Cut(text, "\n\n")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,12 +13,15 @@ import (
 
 	"github.com/pyimg/pyimg/assemble/image"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/flags"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/push/oci"
 )
 
-func (p program) inspectCommand() *cli.Command {
+func inspectCommand(con console.Console) *cli.Command {
 	return cmdline.Command(&cli.Command{
 		Name:      "inspect",
 		Usage:     "show platforms, layers, sizes, packages and environment of an image",
@@ -25,34 +29,33 @@ func (p program) inspectCommand() *cli.Command {
 		Description: "Any image will do. For one that pyimg made it says of each layer whether it is its source's own bytes, and if not, why.\n\n" +
 			"Example: pyimg inspect image/:latest\n" +
 			"         pyimg inspect --tree --depth 3 image/:latest",
-		Flags: append(append(treeFlags(), loginFlags()...), &cli.BoolFlag{Name: "json", Usage: "as JSON"}),
-		Action: func(c *cli.Context) error {
+		Flags: append(append(treeFlags(), flags.Login()...), &cli.BoolFlag{Name: "json", Usage: "as JSON"}),
+		Action: action(con, func(ctx context.Context, run *session.Session, c *cli.Context) error {
 			if c.NArg() != 1 {
 				return exit.Usagef("inspect takes one image reference or layout; see \"pyimg inspect --help\"")
 			}
 			if c.IsSet("depth") && !c.Bool("tree") {
 				return exit.Usagef("--depth is for --tree")
 			}
-			only, err := platformFlag(c)
+			only, err := flags.Platforms(c)
 			if err != nil {
 				return err
 			}
-			if err := p.readLogin(c); err != nil {
+			if err := run.ReadLogin(); err != nil {
 				return err
 			}
-			index, err := p.open(c.Context, c, c.Args().First())
+			index, err := run.Open(ctx, c.Args().First())
 			if err != nil {
 				return err
 			}
 			if c.Bool("tree") {
-				return p.tree(c, index)
+				return tree(ctx, run, c, index)
 			}
-			store, done, err := p.store(c)
-			defer done()
+			store, err := run.Store()
 			if err != nil {
 				return err
 			}
-			report, err := image.Inspect(c.Context, index, store, only)
+			report, err := image.Inspect(ctx, index, store, only)
 			if err != nil {
 				return err
 			}
@@ -62,12 +65,12 @@ func (p program) inspectCommand() *cli.Command {
 			}
 			report.Digest, report.MediaType = root.Digest.String(), string(root.MediaType)
 			if c.Bool("json") {
-				return p.JSON(report)
+				return run.JSON(report)
 			}
-			printReport(p.Stdout, report)
-			p.leftAside(report.LeftAside)
+			printReport(run.Stdout, report)
+			run.LeftAside(report.LeftAside)
 			return nil
-		},
+		}),
 	})
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/rootless"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/redact"
 	"github.com/pyimg/pyimg/internal/sandbox"
@@ -24,18 +25,18 @@ import (
 )
 
 func main() {
-	sandbox.Main(rootJobs()...)
+	sandbox.Main(rootless.Jobs()...)
 	boundMemory(os.Getenv)
 	log.SetOutput(termtext.NewWriter(os.Stderr)) // what net/http says of a peer
 	ctx, stop := untilInterrupted()
-	p := program{Console: console.Console{
+	con := console.Console{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv,
 		Terminal: term.IsTerminal(int(os.Stderr.Fd())), ResultTerminal: term.IsTerminal(int(os.Stdout.Fd())), Command: "pyimg",
-	}}
-	if strings.Contains(os.Args[0], "go-build") {
-		p.Command = "go run ./cmd/pyimg"
 	}
-	code := p.run(ctx, os.Args)
+	if strings.Contains(os.Args[0], "go-build") {
+		con.Command = "go run ./cmd/pyimg"
+	}
+	code := execute(ctx, con, os.Args)
 	stop()
 	os.Exit(int(code))
 }
@@ -49,23 +50,14 @@ func untilInterrupted() (context.Context, context.CancelFunc) {
 	return ctx, stop
 }
 
-// program runs command lines.
-type program struct {
-	console.Console
-	given *givenBundle
-}
-
-// run runs one command line and returns the exit code.
-func (p program) run(ctx context.Context, args []string) exit.Code {
-	var flush func() error
-	p.Console, flush = p.Escaping()
-	p.given = new(givenBundle)
-	defer p.given.close()
-	p.Started = time.Now()
-	if p.Terminal && !p.DrawsBars() {
-		defer context.AfterFunc(ctx, func() { fmt.Fprintln(p.Stderr) })() // ends the line of the ^C that the terminal showed
+// execute runs one command line and returns the exit code.
+func execute(ctx context.Context, con console.Console, args []string) exit.Code {
+	con, flush := con.Escaping()
+	con.Started = time.Now()
+	if con.Terminal && !con.DrawsBars() {
+		defer context.AfterFunc(ctx, func() { fmt.Fprintln(con.Stderr) })() // ends the line of the ^C that the terminal showed
 	}
-	err := cmdline.Run(ctx, p.app(), args, values)
+	err := cmdline.Run(ctx, app(con), args, values)
 	if closed := flush(); err == nil && closed != nil {
 		err = fmt.Errorf("writing to stdout: %w", closed)
 	}
@@ -74,17 +66,17 @@ func (p program) run(ctx context.Context, args []string) exit.Code {
 	}
 	if ran := (*ranError)(nil); errors.As(err, &ran) {
 		if ran.err != nil {
-			fmt.Fprintf(p.Stderr, "pyimg: %v\n", ran.err)
+			fmt.Fprintf(con.Stderr, "pyimg: %v\n", ran.err)
 		}
 		return exit.Code(ran.code)
 	}
 	code := exit.Of(err)
 	if ctx.Err() != nil {
 		err, code = errors.New("interrupted"), exit.Interrupted
-		if p.DrawsBars() {
-			fmt.Fprint(p.RawErr, "\r\x1b[K") // over the ^C that the terminal showed
+		if con.DrawsBars() {
+			fmt.Fprint(con.RawErr, "\r\x1b[K") // over the ^C that the terminal showed
 		}
 	}
-	fmt.Fprintf(p.Stderr, "pyimg: %s\n", redact.Text(err.Error()))
+	fmt.Fprintf(con.Stderr, "pyimg: %s\n", redact.Text(err.Error()))
 	return code
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"runtime"
 	"strings"
 
@@ -12,6 +11,7 @@ import (
 
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/push/disk"
 	"github.com/pyimg/pyimg/push/oci"
@@ -45,7 +45,7 @@ func outputKinds() []string {
 
 // outputs reads --output before anything is done for it. A docker archive on stdout is for this machine, so it holds the
 // platform of this machine where the spec has several; where nothing else is to be made, no other one is made.
-func (p program) outputs(c *cli.Context, s *spec.Spec) ([]output, error) {
+func outputs(run *session.Session, c *cli.Context, s *spec.Spec) ([]output, error) {
 	var outputs []output
 	hostOnly := len(c.StringSlice("output")) > 0 && len(c.StringSlice("push")) == 0
 	for _, v := range c.StringSlice("output") {
@@ -53,7 +53,7 @@ func (p program) outputs(c *cli.Context, s *spec.Spec) ([]output, error) {
 		if err != nil {
 			return nil, err
 		}
-		if console.OnStdout(o.path) && p.ResultTerminal {
+		if console.OnStdout(o.path) && run.ResultTerminal {
 			return nil, exit.Usagef("--output %q: stdout is a terminal, and an archive is not for reading; pipe it into a program such as \"docker load\", or name a file", v)
 		}
 		several := o.kind.Single && len(s.Platforms) != 1
@@ -107,7 +107,7 @@ func hostPlatform(platforms []spec.Platform) (string, error) {
 		len(platforms), host)
 }
 
-func (p program) write(ctx context.Context, o output, index v1.ImageIndex) error {
+func write(ctx context.Context, run *session.Session, o output, index v1.ImageIndex) error {
 	if o.platform != "" {
 		img, err := oci.ImageFor(index, o.path, o.platform)
 		if err != nil {
@@ -118,48 +118,7 @@ func (p program) write(ctx context.Context, o output, index v1.ImageIndex) error
 		}
 	}
 	if console.OnStdout(o.path) {
-		return o.kind.Stream(ctx, p.RawOut, o.name, index)
+		return o.kind.Stream(ctx, run.RawOut, o.name, index)
 	}
 	return o.kind.Write(ctx, o.path, o.name, index)
-}
-
-// outputFlags are those that name files to be written.
-func outputFlags() []string {
-	return []string{"output", "digest-file", "metadata-file", "image-refs"}
-}
-
-// stdoutOutputs are the flags of the command line that write a file to stdout.
-func stdoutOutputs(c *cli.Context) []string {
-	flags := outputFlags()
-	if c.Command.Name == "lock" { // other commands read it
-		flags = append(flags, "lock")
-	}
-	var found []string
-	for _, flag := range flags {
-		for _, v := range append(c.StringSlice(flag), c.String(flag)) {
-			if kind, rest, ok := disk.SplitKind(v); ok && !kind.Folder && flag == "output" {
-				v, _, _ = strings.Cut(rest, ":")
-			}
-			if v != "" && console.OnStdout(v) {
-				found = append(found, "--"+flag)
-			}
-		}
-	}
-	return found
-}
-
-// oneOnStdout refuses a command line of which several outputs would be mixed on stdout.
-func oneOnStdout(c *cli.Context) error {
-	if on := stdoutOutputs(c); len(on) > 1 {
-		return exit.Usagef("%s write to stdout, which can hold one of them; name a file for the others", strings.Join(on, " and "))
-	}
-	return nil
-}
-
-// resultWriter is where the lines go that a command prints as its result: stdout, unless an output has that to itself.
-func (p program) resultWriter(c *cli.Context) io.Writer {
-	if len(stdoutOutputs(c)) > 0 {
-		return p.Stderr
-	}
-	return p.Stdout
 }

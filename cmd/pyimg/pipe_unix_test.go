@@ -33,14 +33,14 @@ func TestInterruptedAtAPipe(t *testing.T) {
 	defer cancel()
 	pushed := make(chan bool)
 	var stderr bytes.Buffer
-	p := program{Console: console.Console{Stdout: notify(pushed), Stderr: &stderr, Getenv: func(string) string { return "" }}}
+	con := console.Console{Stdout: notify(pushed), Stderr: &stderr, Getenv: func(string) string { return "" }}
 	go func() {
 		<-pushed // the result is printed before files are written
 		time.Sleep(100 * time.Millisecond)
 		cancel()
 	}()
 	ref := strings.TrimPrefix(url, "http://") + "/a:1"
-	code := p.run(ctx, []string{"pyimg", "push", filepath.Join(dir, "layout"), ref, "--digest-file", pipe, "--progress", "quiet"})
+	code := execute(ctx, con, []string{"pyimg", "push", filepath.Join(dir, "layout"), ref, "--digest-file", pipe, "--progress", "quiet"})
 	if code != exit.Interrupted || stderr.String() != "pyimg: interrupted\n" {
 		t.Errorf("code %d and %q, want %d", code, stderr.String(), exit.Interrupted)
 	}
@@ -62,8 +62,8 @@ func TestLockIsNoPipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	var stderr bytes.Buffer
-	p := program{Console: console.Console{Stdout: &stderr, Stderr: &stderr, Getenv: func(string) string { return "" }}}
-	code := p.run(t.Context(), []string{"pyimg", "lock", "--lock", pipe})
+	con := console.Console{Stdout: &stderr, Stderr: &stderr, Getenv: func(string) string { return "" }}
+	code := execute(t.Context(), con, []string{"pyimg", "lock", "--lock", pipe})
 	if code != exit.Failed || !strings.Contains(stderr.String(), "it is a pipe, and a file is expected") {
 		t.Errorf("code %d and %q", code, stderr.String())
 	}

@@ -52,13 +52,13 @@ func TestPrivateRepository(t *testing.T) {
 		}
 		env["PYIMG_CACHE_DIR"] = t.TempDir()
 		var out bytes.Buffer
-		p := program{Console: console.Console{Stdout: &out, Stderr: &out, Getenv: func(k string) string { return env[k] }, Command: "pyimg"}}
+		con := console.Console{Stdout: &out, Stderr: &out, Getenv: func(k string) string { return env[k] }, Command: "pyimg"}
 		lock, meta := filepath.Join(dir, "app.lock"), filepath.Join(dir, "meta.json")
 		for _, args := range [][]string{
 			{"pyimg", "lock", spec},
 			{"pyimg", "assemble", spec, "--output", "oci:" + filepath.Join(dir, "layout"), "--metadata-file", meta},
 		} {
-			if code := p.run(t.Context(), args); code != want {
+			if code := execute(t.Context(), con, args); code != want {
 				t.Errorf("%s: %s: exit code %d, want %d:\n%s", name, args[1], code, want, out.String())
 			}
 		}

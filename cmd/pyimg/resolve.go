@@ -1,20 +1,22 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
-	"github.com/pyimg/pyimg/internal/exit"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/flags"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
 	"github.com/pyimg/pyimg/internal/redact"
 )
 
-func (p program) resolveCommand() *cli.Command {
+func resolveCommand(con console.Console) *cli.Command {
 	return cmdline.Command(&cli.Command{
 		Name:      "resolve",
 		Usage:     "print the packages that a world comes to, in install order",
@@ -22,59 +24,41 @@ func (p program) resolveCommand() *cli.Command {
 		Description: "Prints NAME=VERSION, a line each. Without PKG it resolves the spec: pyimg.yaml here, else the embedded one.\n" +
 			"With several platforms a line \"# PLATFORM\" comes before each.\n\n" +
 			"Example: pyimg resolve --platform linux/arm64 alpine-baselayout busybox 'python3>3.12'",
-		Flags: append(append(sourceFlags(), reachFlags()...),
+		Flags: append(append(flags.Source(), flags.Reach()...),
 			&cli.StringFlag{Name: "spec", Usage: "`FILE` the spec that says where packages come from"},
 			&cli.BoolFlag{Name: "json", Usage: "as JSON"}),
-		Action: p.resolve,
+		Action: action(con, resolvePackages),
 	})
 }
 
-func (p program) resolve(c *cli.Context) error {
-	s, err := p.openSpec(c, c.String("spec"))
+func resolvePackages(ctx context.Context, run *session.Session, c *cli.Context) error {
+	s, err := run.Spec(ctx, c.String("spec"))
 	if err != nil {
-		return err
-	}
-	if err := applySourceFlags(c, &s); err != nil {
 		return err
 	}
 	if c.NArg() > 0 {
-		if err := onlyPackages(&s, c.Args().Slice()); err != nil {
+		if err := flags.OnlyPackages(&s, c.Args().Slice()); err != nil {
 			return err
 		}
 	}
-	src, done, err := p.sources(c, s, slices.ContainsFunc(s.Runtimes, func(r spec.Runtime) bool { return r.Source != "apk" }))
-	defer done()
+	src, err := run.Access(ctx, s, slices.ContainsFunc(s.Runtimes, func(r spec.Runtime) bool { return r.Source != "apk" }))
 	if err != nil {
 		return err
 	}
-	plan, err := assemble.Resolve(c.Context, s, src)
+	plan, err := assemble.Resolve(ctx, s, src)
 	if err != nil {
 		return err
 	}
 	if c.Bool("json") {
-		return p.printPlanJSON(plan)
+		return printPlanJSON(run, plan)
 	}
 	for _, pp := range plan.Platforms {
 		if len(plan.Platforms) > 1 {
-			fmt.Fprintf(p.Stdout, "# %s\n", pp.Platform)
+			fmt.Fprintf(run.Stdout, "# %s\n", pp.Platform)
 		}
 		for _, pkg := range pp.Packages {
-			fmt.Fprintf(p.Stdout, "%s=%s\n", pkg.Name, pkg.Version)
+			fmt.Fprintf(run.Stdout, "%s=%s\n", pkg.Name, pkg.Version)
 		}
-	}
-	return nil
-}
-
-// onlyPackages makes the spec ask for these packages and nothing else.
-func onlyPackages(s *spec.Spec, names []string) error {
-	s.Packages, s.Asked, s.Runtimes, s.Allocator = nil, nil, nil, spec.Allocator{}
-	for _, name := range names {
-		d, err := apk.ParseDependency(name)
-		if err != nil {
-			return exit.WrongUse(err)
-		}
-		s.Packages = append(s.Packages, d)
-		s.Asked = append(s.Asked, spec.Asked{Name: d.Name, At: "the command line"})
 	}
 	return nil
 }
@@ -95,7 +79,7 @@ type resolvedPackage struct {
 	URLs          []string `json:"urls"`
 }
 
-func (p program) printPlanJSON(plan assemble.Plan) error {
+func printPlanJSON(run *session.Session, plan assemble.Plan) error {
 	out := make([]resolvedPlatform, len(plan.Platforms))
 	for i, pp := range plan.Platforms {
 		out[i] = resolvedPlatform{Platform: pp.Platform, World: []string{}, Packages: []resolvedPackage{}}
@@ -107,5 +91,5 @@ func (p program) printPlanJSON(plan assemble.Plan) error {
 				pkg.Size, pkg.InstalledSize, redact.URLs(pkg.URLs())})
 		}
 	}
-	return p.JSON(out)
+	return run.JSON(out)
 }

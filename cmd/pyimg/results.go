@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -12,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/ci"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/push"
 )
@@ -28,18 +30,18 @@ func resultFlags() []cli.Flag {
 
 // results prints what came out and writes the files that CI reads. Printing comes first, so that a file that cannot be
 // written does not hide what was pushed.
-func (p program) results(c *cli.Context, r push.Result) error {
+func results(ctx context.Context, run *session.Session, c *cli.Context, r push.Result) error {
 	lines := r.Refs
 	if len(lines) == 0 {
 		lines = []string{r.Digest}
 	}
 	for _, l := range lines {
-		fmt.Fprintln(p.resultWriter(c), l)
+		fmt.Fprintln(run.ResultWriter(), l)
 	}
 	for _, tag := range r.Overtaken {
-		p.Warn(fmt.Sprintf("%s names another image by now: another push came after this one", tag))
+		run.Warn(fmt.Sprintf("%s names another image by now: another push came after this one", tag))
 	}
-	p.tell(c, r)
+	tell(run, c, r)
 	m, err := ci.NewMetadata(r)
 	if err != nil {
 		return err
@@ -54,7 +56,7 @@ func (p program) results(c *cli.Context, r push.Result) error {
 		{"image-refs", strings.Join(append(slices.Clone(r.Refs), ""), "\n")},
 	} {
 		if name := c.String(f.flag); name != "" {
-			if err := p.WriteFile(c.Context, name, []byte(f.content)); err != nil {
+			if err := run.WriteFile(ctx, name, []byte(f.content)); err != nil {
 				return err
 			}
 		}
@@ -62,32 +64,32 @@ func (p program) results(c *cli.Context, r push.Result) error {
 	if dir := c.String("tekton-results"); dir != "" {
 		files := ci.Tekton(r)
 		for _, name := range slices.Sorted(maps.Keys(files)) {
-			if err := p.WriteFile(c.Context, filepath.Join(dir, name), []byte(files[name])); err != nil {
+			if err := run.WriteFile(ctx, filepath.Join(dir, name), []byte(files[name])); err != nil {
 				return err
 			}
 		}
 	}
-	return ci.GitHub(p.Getenv, r, m)
+	return ci.GitHub(run.Getenv, r, m)
 }
 
 // tell says on a terminal what was made, and what it took to push it. A log has the lines of each transfer instead.
-func (p program) tell(c *cli.Context, r push.Result) {
+func tell(run *session.Session, c *cli.Context, r push.Result) {
 	mode := c.String("progress")
 	made := len(r.Refs) > 0 || len(c.StringSlice("output")) > 0
-	if !p.Terminal || !made || mode != "" && mode != "auto" {
+	if !run.Terminal || !made || mode != "" && mode != "auto" {
 		return
 	}
 	for _, of := range r.Platforms {
-		fmt.Fprintf(p.Stderr, "pyimg: %s: %s in %s\n", ci.PlatformName(of), termtext.Size(of.Size), termtext.Count(len(of.Layers), "layer"))
+		fmt.Fprintf(run.Stderr, "pyimg: %s: %s in %s\n", ci.PlatformName(of), termtext.Size(of.Size), termtext.Count(len(of.Layers), "layer"))
 	}
-	took := fmt.Sprintf("%.1f s", time.Since(p.Started).Seconds())
+	took := fmt.Sprintf("%.1f s", time.Since(run.Started).Seconds())
 	switch {
 	case len(r.Refs) == 0:
-		fmt.Fprintf(p.Stderr, "pyimg: written in %s\n", took)
+		fmt.Fprintf(run.Stderr, "pyimg: written in %s\n", took)
 	case r.BlobsSent+r.BlobsMounted+r.BlobsPresent == 0:
-		fmt.Fprintf(p.Stderr, "pyimg: pushed in %s: the registry had the image already\n", took)
+		fmt.Fprintf(run.Stderr, "pyimg: pushed in %s: the registry had the image already\n", took)
 	default:
-		fmt.Fprintf(p.Stderr, "pyimg: pushed in %s: %s sent (%s), %d already there, %d mounted\n", took,
+		fmt.Fprintf(run.Stderr, "pyimg: pushed in %s: %s sent (%s), %d already there, %d mounted\n", took,
 			termtext.Count(r.BlobsSent, "blob"), termtext.Size(r.BytesSent), r.BlobsPresent, r.BlobsMounted)
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -11,21 +12,23 @@ import (
 
 	"github.com/pyimg/pyimg/assemble/image"
 	"github.com/pyimg/pyimg/assemble/input"
-	"github.com/pyimg/pyimg/assemble/kept"
 	"github.com/pyimg/pyimg/assemble/python"
 	"github.com/pyimg/pyimg/assemble/runtime"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/flags"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/push/disk"
 )
 
-func (p program) runtimeCommand() *cli.Command {
-	return cmdline.Group("runtime", "look into runtimes, and make them layers", p.runtimeInspectCommand(), p.runtimePackCommand())
+func runtimeCommand(con console.Console) *cli.Command {
+	return cmdline.Group("runtime", "look into runtimes, and make them layers", runtimeInspectCommand(con), runtimePackCommand(con))
 }
 
-func (p program) runtimeInspectCommand() *cli.Command {
+func runtimeInspectCommand(con console.Console) *cli.Command {
 	return cmdline.Command(&cli.Command{
 		Name: "inspect", Usage: "tell what a runtime is, without running it",
 		ArgsUsage: "FILE|URL|DIR|REF",
@@ -34,85 +37,72 @@ func (p program) runtimeInspectCommand() *cli.Command {
 			"or a folder with an oci-layout file.\n\n" +
 			"Example: pyimg runtime inspect cpython-3.13.5-x86_64.tar.gz\n" +
 			"         pyimg runtime inspect --platform linux/arm64 ghcr.io/home-assistant/base-python:3.14-alpine3.24",
-		Flags:  append(append(contentFlags(), loginFlags()...), &cli.BoolFlag{Name: "offline", Usage: "read files and directories only, ask no host"}, &cli.BoolFlag{Name: "json", Usage: "as JSON, a list"}),
-		Action: p.runtimeInspect,
+		Flags:  append(append(flags.Content(), flags.Login()...), &cli.BoolFlag{Name: "offline", Usage: "read files and directories only, ask no host"}, &cli.BoolFlag{Name: "json", Usage: "as JSON, a list"}),
+		Action: action(con, runtimeInspect),
 	})
 }
 
-func (p program) runtimeInspect(c *cli.Context) error {
+func runtimeInspect(ctx context.Context, run *session.Session, c *cli.Context) error {
 	if c.NArg() != 1 {
 		return exit.Usagef("runtime inspect takes one file, URL, folder or image; see \"pyimg runtime inspect --help\"")
 	}
-	if err := p.readLogin(c); err != nil {
+	if err := run.ReadLogin(); err != nil {
 		return err
 	}
-	reports, err := p.runtimeReports(c, c.Args().First())
+	reports, err := runtimeReports(ctx, run, c, c.Args().First())
 	if err != nil {
 		return err
 	}
 	if c.Bool("json") {
-		return p.JSON(reports)
+		return run.JSON(reports)
 	}
 	for i, r := range reports {
 		if i > 0 {
-			fmt.Fprintln(p.Stdout)
+			fmt.Fprintln(run.Stdout)
 		}
-		printRuntime(p.Stdout, r)
+		printRuntime(run.Stdout, r)
 	}
 	return nil
 }
 
-func (p program) runtimeReports(c *cli.Context, arg string) ([]python.Inspection, error) {
-	only, err := platformFlag(c)
+func runtimeReports(ctx context.Context, run *session.Session, c *cli.Context, arg string) ([]python.Inspection, error) {
+	only, err := flags.Platforms(c)
 	if err != nil {
 		return nil, err
 	}
 	if !isRuntimeFile(arg) {
-		if _, ok := onDisk(arg); !ok && c.Bool("offline") {
+		if _, ok := session.OnDisk(arg); !ok && c.Bool("offline") {
 			return nil, fmt.Errorf("reading image %q: no host is asked with --offline", arg)
 		}
-		index, err := p.open(c.Context, c, strings.TrimPrefix(arg, "image:"))
+		index, err := run.Open(ctx, strings.TrimPrefix(arg, "image:"))
 		if err != nil {
 			return nil, err
 		}
-		store, done, err := p.store(c)
-		defer done()
+		store, err := run.Store()
 		if err != nil {
 			return nil, err
 		}
-		reports, aside, err := image.Runtimes(c.Context, index, store, only)
-		p.leftAside(aside)
+		reports, aside, err := image.Runtimes(ctx, index, store, only)
+		run.LeftAside(aside)
 		return reports, err
 	}
 	if len(only) > 0 {
 		return nil, exit.Usagef("--platform is for images, and %s is none", arg)
 	}
-	store, done, err := p.storeFor(c, arg)
-	defer done()
+	store, err := storeFor(run, arg)
 	if err != nil {
 		return nil, err
 	}
-	r, err := runtime.Inspect(c.Context, arg, input.Access{Fetch: p.client(c, arg), Store: store})
+	r, err := runtime.Inspect(ctx, arg, input.Access{Fetch: run.Client(arg), Store: store})
 	return []python.Inspection{r}, err
 }
 
 // storeFor is the cache, but a temporary one for a folder, whose files need not be kept.
-func (p program) storeFor(c *cli.Context, arg string) (*layers.Store, func(), error) {
+func storeFor(run *session.Session, arg string) (*layers.Store, error) {
 	if info, err := os.Stat(arg); err == nil && info.IsDir() {
-		return temporaryStore()
+		return run.TemporaryStore()
 	}
-	return p.store(c)
-}
-
-// temporaryStore is a store that is removed by done.
-func temporaryStore() (s *layers.Store, done func(), err error) {
-	dir, err := os.MkdirTemp("", "pyimg-runtime-")
-	if err != nil {
-		return nil, func() {}, err
-	}
-	done = func() { _ = os.RemoveAll(dir) } // what is left is in the temporary folder
-	s, err = layers.OpenStore(dir, kept.Files()...)
-	return s, done, err
+	return run.Store()
 }
 
 // isRuntimeFile tells a tarball or a folder of a runtime from an image.
@@ -190,7 +180,7 @@ func stackText(n int64) string {
 	return fmt.Sprintf("stacks of %d KiB", n>>10)
 }
 
-func (p program) runtimePackCommand() *cli.Command {
+func runtimePackCommand(con console.Console) *cli.Command {
 	return cmdline.Command(&cli.Command{
 		Name: "pack", Usage: "make a runtime a tarball that is a layer as it stands",
 		ArgsUsage: "DIR|TARBALL",
@@ -205,21 +195,20 @@ func (p program) runtimePackCommand() *cli.Command {
 			&cli.BoolFlag{Name: "strip-tests", Usage: "leave out CPython's own test suites"},
 			&cli.BoolFlag{Name: "offline", Usage: "read files and directories only, ask no host"},
 		},
-		Action: p.runtimePack,
+		Action: action(con, runtimePack),
 	})
 }
 
-func (p program) runtimePack(c *cli.Context) error {
-	o, err := p.packOptions(c)
+func runtimePack(ctx context.Context, run *session.Session, c *cli.Context) error {
+	o, err := packOptions(run, c)
 	if err != nil {
 		return err
 	}
-	store, done, err := temporaryStore()
-	defer done()
+	store, err := run.TemporaryStore()
 	if err != nil {
 		return err
 	}
-	packed, err := runtime.Pack(c.Context, c.Args().First(), input.Access{Fetch: p.client(c, c.Args().First()), Store: store}, o)
+	packed, err := runtime.Pack(ctx, c.Args().First(), input.Access{Fetch: run.Client(c.Args().First()), Store: store}, o)
 	if err != nil {
 		return err
 	}
@@ -228,22 +217,22 @@ func (p program) runtimePack(c *cli.Context) error {
 		return err
 	}
 	defer f.Close()
-	if err := p.CopyFile(c.Context, c.String("output"), f); err != nil {
+	if err := run.CopyFile(ctx, c.String("output"), f); err != nil {
 		return err
 	}
 	for _, n := range packed.Notes {
-		fmt.Fprintf(p.Stderr, "pyimg: %s\n", n)
+		fmt.Fprintf(run.Stderr, "pyimg: %s\n", n)
 	}
-	fmt.Fprintln(p.resultWriter(c), packed.Digest)
+	fmt.Fprintln(run.ResultWriter(), packed.Digest)
 	return nil
 }
 
-func (p program) packOptions(c *cli.Context) (runtime.PackOptions, error) {
+func packOptions(run *session.Session, c *cli.Context) (runtime.PackOptions, error) {
 	var o runtime.PackOptions
 	if c.NArg() != 1 || c.String("output") == "" {
 		return o, exit.Usagef("runtime pack takes one folder or tarball, and -o FILE; see \"pyimg runtime pack --help\"")
 	}
-	created, err := p.sourceDateEpoch()
+	created, err := run.Created()
 	if err != nil {
 		return o, err
 	}

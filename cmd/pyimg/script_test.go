@@ -15,13 +15,14 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/rootless"
 	"github.com/pyimg/pyimg/internal/fixture"
 	"github.com/pyimg/pyimg/internal/sandbox"
 	"github.com/pyimg/pyimg/push/disk"
 )
 
 func TestMain(m *testing.M) {
-	sandbox.Main(rootJobs()...)
+	sandbox.Main(rootless.Jobs()...)
 	testscript.Main(m, map[string]func(){"pyimg": main})
 }
 

@@ -106,8 +106,8 @@ func TestHostileText(t *testing.T) {
 	} {
 		var out, stderr bytes.Buffer
 		env := map[string]string{"PYIMG_CACHE_DIR": filepath.Join(dir, "cache")}
-		p := program{Console: console.Console{Stdout: &out, Stderr: &stderr, Getenv: func(k string) string { return env[k] }}}
-		code := p.run(t.Context(), append([]string{"pyimg"}, line...))
+		con := console.Console{Stdout: &out, Stderr: &stderr, Getenv: func(k string) string { return env[k] }}
+		code := execute(t.Context(), con, append([]string{"pyimg"}, line...))
 		checkHarmless(t, strings.Join(line, " ")+": stdout", out.String())
 		checkHarmless(t, strings.Join(line, " ")+": stderr", stderr.String())
 		switch isJSON := strings.Contains(strings.Join(line, " "), "--json"); {
@@ -146,8 +146,8 @@ func TestTells(t *testing.T) {
 		{true, []string{strings.Replace(ref, "/a:1", "/b:1", 1)}, "linux/amd64: "},
 	} {
 		var out, stderr bytes.Buffer
-		p := program{Console: console.Console{Stdout: &out, Stderr: &stderr, Getenv: func(string) string { return "" }, Terminal: tt.terminal}}
-		if code := p.run(t.Context(), append([]string{"pyimg", "push", dir, ref}, tt.args...)); code != exit.Done {
+		con := console.Console{Stdout: &out, Stderr: &stderr, Getenv: func(string) string { return "" }, Terminal: tt.terminal}
+		if code := execute(t.Context(), con, append([]string{"pyimg", "push", dir, ref}, tt.args...)); code != exit.Done {
 			t.Fatalf("code %d: %s", code, stderr.String())
 		}
 		if !strings.Contains(stderr.String(), tt.want) || tt.want == "" && strings.Contains(stderr.String(), "pushed in") {
@@ -171,8 +171,8 @@ func TestDrawsBars(t *testing.T) {
 		{true, map[string]string{"TERM": "xterm", "NO_COLOR": "1"}, false},
 		{true, map[string]string{"TERM": "xterm", "CI": "true"}, false},
 	} {
-		p := program{Console: console.Console{Terminal: tt.terminal, Getenv: func(k string) string { return tt.env[k] }}}
-		if got := p.DrawsBars(); got != tt.want {
+		con := console.Console{Terminal: tt.terminal, Getenv: func(k string) string { return tt.env[k] }}
+		if got := con.DrawsBars(); got != tt.want {
 			t.Errorf("drawsBars() = %t with %v on a terminal (%t), want %t", got, tt.env, tt.terminal, tt.want)
 		}
 	}
@@ -188,10 +188,10 @@ func TestInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out, stderr bytes.Buffer
-	p := program{Console: console.Console{Stdout: &out, Stderr: &stderr, Getenv: func(k string) string {
+	con := console.Console{Stdout: &out, Stderr: &stderr, Getenv: func(k string) string {
 		return map[string]string{"PYIMG_CACHE_DIR": filepath.Dir(spec)}[k]
-	}}}
-	if code := p.run(ctx, []string{"pyimg", "assemble", "--allow-untrusted", spec}); code != exit.Interrupted || stderr.String() != "pyimg: interrupted\n" {
+	}}
+	if code := execute(ctx, con, []string{"pyimg", "assemble", "--allow-untrusted", spec}); code != exit.Interrupted || stderr.String() != "pyimg: interrupted\n" {
 		t.Errorf("code %d and %q, want %d and that it was interrupted", code, stderr.String(), exit.Interrupted)
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"path"
@@ -12,51 +13,44 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/assemble/image"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/flags"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/termtext"
 )
 
 // treeFlags are those of inspect --tree.
 func treeFlags() []cli.Flag {
-	return append(contentFlags(),
+	return append(flags.Content(),
 		&cli.BoolFlag{Name: "tree", Usage: "show what makes the image big instead: sizes by folder and by package"},
 		&cli.IntFlag{Name: "depth", Value: 2, Usage: "`N` with --tree, show folders down to this level"})
 }
 
-// contentFlags are those of the commands that read what an image holds.
-func contentFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "platform", Usage: "`OS/ARCH[,...]` work on these platforms instead of all"},
-		&cli.StringFlag{Name: "cache-dir", Usage: "`DIR` keep what is known of layers there; runs may share it (default: $PYIMG_CACHE_DIR, else pyimg in the user's cache folder)"},
-	}
-}
-
-func (p program) tree(c *cli.Context, index v1.ImageIndex) error {
+func tree(ctx context.Context, run *session.Session, c *cli.Context, index v1.ImageIndex) error {
 	if c.Int("depth") < 0 {
 		return exit.Usagef("--depth %d: expected a number from 0 on", c.Int("depth"))
 	}
-	only, err := platformFlag(c)
+	only, err := flags.Platforms(c)
 	if err != nil {
 		return err
 	}
-	store, done, err := p.store(c)
-	defer done()
+	store, err := run.Store()
 	if err != nil {
 		return err
 	}
-	weights, aside, err := image.Weigh(c.Context, index, store, only, c.Int("depth"))
+	weights, aside, err := image.Weigh(ctx, index, store, only, c.Int("depth"))
 	if err != nil {
 		return err
 	}
-	p.leftAside(aside)
+	run.LeftAside(aside)
 	if c.Bool("json") {
-		return p.JSON(weights)
+		return run.JSON(weights)
 	}
 	for i, w := range weights {
 		if i > 0 {
-			fmt.Fprintln(p.Stdout)
+			fmt.Fprintln(run.Stdout)
 		}
-		printWeight(p.Stdout, w)
+		printWeight(run.Stdout, w)
 	}
 	return nil
 }

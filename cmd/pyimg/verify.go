@@ -1,10 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -13,13 +12,15 @@ import (
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/check"
 	"github.com/pyimg/pyimg/assemble/image"
-	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/flags"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/termtext"
 )
 
-func (p program) verifyCommand() *cli.Command {
+func verifyCommand(con console.Console) *cli.Command {
 	return cmdline.Command(&cli.Command{
 		Name:      "verify",
 		Usage:     "check, without running it, that an image could start and that what is in it could work",
@@ -28,30 +29,30 @@ func (p program) verifyCommand() *cli.Command {
 			"What layers hold is kept in the cache: the second time no layer is read. Exit code 6 if there are errors.\n\n" +
 			"Example: pyimg verify image/:latest\n" +
 			"         pyimg verify --platform linux/arm64 docker.io/library/python:3.13-alpine",
-		Flags: append(append(sourceFlags(), loginFlags()...),
+		Flags: append(append(flags.Source(), flags.Login()...),
 			&cli.BoolFlag{Name: "all", Usage: "list notes, too, which are only counted otherwise"},
 			&cli.BoolFlag{Name: "json", Usage: "as JSON, with all notes"}),
-		Action: p.verify,
+		Action: action(con, verifyImage),
 	})
 }
 
-func (p program) verify(c *cli.Context) error {
+func verifyImage(ctx context.Context, run *session.Session, c *cli.Context) error {
 	if c.NArg() != 1 {
 		return exit.Usagef("verify takes one image reference, layout, archive or spec; see \"pyimg verify --help\"")
 	}
-	if err := p.readLogin(c); err != nil {
+	if err := run.ReadLogin(); err != nil {
 		return err
 	}
-	found, err := p.findings(c, c.Args().First())
+	found, err := findings(ctx, run, c, c.Args().First())
 	if err != nil {
 		return err
 	}
 	if c.Bool("json") {
-		if err := p.JSON(found); err != nil {
+		if err := run.JSON(found); err != nil {
 			return err
 		}
 	} else {
-		printFindings(p.Stdout, found, c.Bool("all"))
+		printFindings(run.Stdout, found, c.Bool("all"))
 	}
 	n := 0
 	for _, f := range found {
@@ -76,84 +77,60 @@ func (e *unsoundError) Error() string {
 // ExitCode is that of a failed verification.
 func (e *unsoundError) ExitCode() exit.Code { return exit.Unverified }
 
-func (p program) findings(c *cli.Context, arg string) ([]check.Report, error) {
-	if isSpec(arg) {
-		return p.specFindings(c, arg)
+func findings(ctx context.Context, run *session.Session, c *cli.Context, arg string) ([]check.Report, error) {
+	if session.IsSpec(arg) {
+		return specFindings(ctx, run, c, arg)
 	}
-	if _, here := onDisk(arg); c.Bool("offline") && !here {
+	if _, here := session.OnDisk(arg); c.Bool("offline") && !here {
 		return nil, exit.Usagef("--offline says to ask no host, and %q is in a registry", arg)
 	}
-	only, err := platformFlag(c)
+	only, err := flags.Platforms(c)
 	if err != nil {
 		return nil, err
 	}
-	index, err := p.open(c.Context, c, arg)
+	index, err := run.Open(ctx, arg)
 	if err != nil {
 		return nil, err
 	}
-	store, done, err := p.store(c)
-	defer done()
+	store, err := run.Store()
 	if err != nil {
 		return nil, err
 	}
-	found, aside, err := image.Verify(c.Context, index, store, only)
-	p.leftAside(aside)
+	found, aside, err := image.Verify(ctx, index, store, only)
+	run.LeftAside(aside)
 	return found, err
 }
 
-// platformFlag are the platforms asked for; none means all.
-func platformFlag(c *cli.Context) ([]spec.Platform, error) {
-	if !c.IsSet("platform") {
-		return nil, nil
-	}
-	only, err := spec.ParsePlatforms(strings.Join(c.StringSlice("platform"), ","))
-	if err != nil {
-		return nil, exit.WrongUse(err)
-	}
-	return only, nil
-}
-
-// isSpec tells a spec from a layout or archive.
-func isSpec(arg string) bool {
-	info, err := os.Stat(arg)
-	ext := filepath.Ext(arg)
-	return err == nil && info.Mode().IsRegular() && (ext == ".yaml" || ext == ".yml")
-}
-
 // specFindings assembles a spec, by its lock where there is one, and writes nothing.
-func (p program) specFindings(c *cli.Context, name string) ([]check.Report, error) {
-	s, err := p.openSpec(c, name)
+func specFindings(ctx context.Context, run *session.Session, c *cli.Context, name string) ([]check.Report, error) {
+	s, err := run.Spec(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	if err := applySourceFlags(c, &s); err != nil {
-		return nil, err
-	}
-	created, err := p.sourceDateEpoch()
+	created, err := run.Created()
 	if err != nil {
 		return nil, err
 	}
-	lock, locked, err := p.lockInForce(c, s)
+	lock, locked, err := run.Lock(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	src, done, err := p.sources(c, s, true)
-	defer done()
+	src, err := run.Access(ctx, s, true)
 	if err != nil {
 		return nil, err
 	}
 	src.Warn = func(string) {} // what counts of them is among the findings
 	var plan assemble.Plan
 	if locked {
-		plan, err = assemble.PlanOf(c.Context, lock, s, src)
+		plan, err = assemble.PlanOf(ctx, lock, s, src)
 	} else {
-		plan, err = assemble.Resolve(c.Context, s, src)
+		plan, err = assemble.Resolve(ctx, s, src)
 	}
 	if err != nil {
 		return nil, err
 	}
 	var found []check.Report
-	_, err = assemble.Build(c.Context, plan, src, assemble.BuildOptions{Created: created,
+	_, err = assemble.Build(ctx, plan, src, assemble.BuildOptions{Created: created,
 		Verified: func(p check.Report) { found = append(found, p) }})
 	if len(found) == len(s.Platforms) && slices.ContainsFunc(found, func(p check.Report) bool { return p.Errors() > 0 }) {
 		err = nil // it says the same

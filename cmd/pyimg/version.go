@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -9,6 +10,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
 )
 
 // version is set when a release is built: -ldflags "-X main.version=v1.2.3".
@@ -21,19 +24,19 @@ type versionInfo struct {
 	Platform string `json:"platform"`
 }
 
-func (p program) versionCommand() *cli.Command {
+func versionCommand(con console.Console) *cli.Command {
 	return cmdline.Command(&cli.Command{
 		Name:  "version",
 		Usage: "say which pyimg this is",
 		Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "as JSON"}},
-		Action: func(c *cli.Context) error {
+		Action: action(con, func(ctx context.Context, run *session.Session, c *cli.Context) error {
 			v := readVersion()
 			if c.Bool("json") {
-				return p.EncodeJSON(v, "")
+				return run.EncodeJSON(v, "")
 			}
-			fmt.Fprintf(p.Stdout, "pyimg %s (%s, %s)\n", v.Version, v.Go, v.Platform)
+			fmt.Fprintf(run.Stdout, "pyimg %s (%s, %s)\n", v.Version, v.Go, v.Platform)
 			return nil
-		},
+		}),
 	})
 }
 

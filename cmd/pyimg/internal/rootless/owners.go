@@ -1,4 +1,6 @@
-package main
+// Package rootless does as an ordinary user what else needs root: it unpacks layers with their owners, and runs the Python of images
+// that are being made.
+package rootless
 
 import (
 	"bytes"
@@ -20,9 +22,9 @@ const (
 	removeJob = "remove"
 )
 
-// rootOwners says whom the files of an unpacked image belong to: as root, to numbers that no account has; for a user with a
+// Owners says whom the files of an unpacked image belong to: as root, to numbers that no account has; for a user with a
 // range in /etc/subuid, to numbers of that; else to the caller.
-func rootOwners() container.Owners {
+func Owners() container.Owners {
 	if name, ok := sandbox.NeedsJobs(); ok {
 		return container.Owners{Name: name, Unpack: unpackAsRoot}
 	}
@@ -30,7 +32,8 @@ func rootOwners() container.Owners {
 	return container.Owners{Name: name, Map: owner}
 }
 
-func rootJobs() []sandbox.Job {
+// Jobs is the work that this program does as root of a user namespace, for [sandbox.Main].
+func Jobs() []sandbox.Job {
 	return []sandbox.Job{
 		{Name: unpackJob, Do: doUnpack},
 		{Name: removeJob, Do: func(args []string) error { return errors.Join(removeAll(args)...) }},
@@ -44,7 +47,8 @@ func removeAll(dirs []string) (errs []error) {
 	return errs
 }
 
-func removeAsRoot(ctx context.Context, dir string) error {
+// Remove removes a folder that an image's users own.
+func Remove(ctx context.Context, dir string) error {
 	return sandbox.RunJob(ctx, removeJob, []string{dir}, nil, nil)
 }
 

@@ -1,4 +1,4 @@
-package main
+package rootless
 
 import (
 	"bytes"
@@ -15,16 +15,21 @@ import (
 	"github.com/pyimg/pyimg/layers"
 )
 
-// sandboxes runs the Python of images that are being made, in sandboxes without a network.
-type sandboxes struct {
+// Runners runs the Python of images that are being made, in sandboxes without a network.
+type Runners struct {
 	store *layers.Store
 	warn  func(string)
 	once  *sync.Once // a warning is said once
 }
 
+// NewRunners is for images whose layers are in a store.
+func NewRunners(store *layers.Store, warn func(string)) Runners {
+	return Runners{store, warn, new(sync.Once)}
+}
+
 // Runner unpacks the root and tries whether its Python can be run here.
-func (s sandboxes) Runner(ctx context.Context, platform, python string, root []layers.Blob) (input.Runner, error) {
-	folders, err := container.StoredFolders(ctx, s.store, root, rootOwners())
+func (s Runners) Runner(ctx context.Context, platform, python string, root []layers.Blob) (input.Runner, error) {
+	folders, err := container.StoredFolders(ctx, s.store, root, Owners())
 	if err != nil {
 		return nil, fmt.Errorf("unpacking the root that compiles: %w", err)
 	}
@@ -37,7 +42,7 @@ func (s sandboxes) Runner(ctx context.Context, platform, python string, root []l
 
 // sandboxed runs programs in one root.
 type sandboxed struct {
-	sandboxes
+	Runners
 	folders []string
 }
 
@@ -64,14 +69,14 @@ func (r sandboxed) run(ctx context.Context, c sandbox.Command) error {
 			r.once.Do(func() { r.warn(n.Text) })
 		}
 	}
-	exit, err := sandbox.Run(ctx, c)
+	ended, err := sandbox.Run(ctx, c)
 	switch {
 	case err != nil:
 		return err
-	case exit.Limit != "":
-		return fmt.Errorf("it exceeded the limit of %s", exit.Limit)
-	case exit.Code != 0:
-		return fmt.Errorf("it ended with code %d: %.2000s", exit.Code, strings.TrimSpace(said.String()))
+	case ended.Limit != "":
+		return fmt.Errorf("it exceeded the limit of %s", ended.Limit)
+	case ended.Code != 0:
+		return fmt.Errorf("it ended with code %d: %.2000s", ended.Code, strings.TrimSpace(said.String()))
 	}
 	return nil
 }

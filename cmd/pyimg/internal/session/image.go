@@ -1,32 +1,32 @@
-package main
+package session
 
 import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/assemble/image"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/push/disk"
 )
 
-// open reads the image that an argument names: a layout or archive on disk, else one in a registry.
-func (p program) open(ctx context.Context, c *cli.Context, arg string) (v1.ImageIndex, error) {
-	if path, ok := onDisk(arg); ok {
+// Open reads the image that an argument names: a layout or archive on disk, else one in a registry.
+func (run *Session) Open(ctx context.Context, arg string) (v1.ImageIndex, error) {
+	if path, ok := OnDisk(arg); ok {
 		return disk.ReadImage(path)
 	}
-	return p.registry(c).Get(ctx, arg)
+	return run.Registry().Get(ctx, arg)
 }
 
-// onDisk reports whether an argument is a layout or an archive, DIR[:TAG], FILE[:TAG], oci:DIR[:TAG] and so on, and not an
+// OnDisk reports whether an argument is a layout or an archive, DIR[:TAG], FILE[:TAG], oci:DIR[:TAG] and so on, and not an
 // image reference. An argument that can only be a path counts also where nothing is there: no registry is asked for a
 // file that somebody forgot to copy.
-func onDisk(arg string) (string, bool) {
+func OnDisk(arg string) (string, bool) {
 	if _, path, ok := disk.SplitKind(arg); ok {
 		return path, true
 	}
@@ -64,10 +64,17 @@ func isPath(arg string) bool {
 	return !strings.Contains(arg, "@") && !inRegistry && fileNames.MatchString(arg)
 }
 
-// leftAside says on stderr what of an image was not read.
-func (p program) leftAside(aside []image.LeftAside) {
+// IsSpec tells a spec from a layout or archive.
+func IsSpec(arg string) bool {
+	info, err := os.Stat(arg)
+	ext := filepath.Ext(arg)
+	return err == nil && info.Mode().IsRegular() && (ext == ".yaml" || ext == ".yml")
+}
+
+// LeftAside says on stderr what of an image was not read.
+func (run *Session) LeftAside(aside []image.LeftAside) {
 	for _, a := range aside {
 		what := termtext.Line(strings.TrimSpace(a.Platform + " " + a.Digest))
-		fmt.Fprintf(p.Stderr, "pyimg: left aside %s: %s\n", what, termtext.Line(a.Reason))
+		fmt.Fprintf(run.Stderr, "pyimg: left aside %s: %s\n", what, termtext.Line(a.Reason))
 	}
 }

@@ -1,13 +1,11 @@
-package main
+package session
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
-	"sync"
-
-	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/assemble/bundle"
 	"github.com/pyimg/pyimg/assemble/lock"
@@ -15,30 +13,19 @@ import (
 	"github.com/pyimg/pyimg/internal/exit"
 )
 
-// givenBundle is the bundle of --bundle. A run opens it once, when it is asked for first, and closes it at its end.
-type givenBundle struct {
-	once   sync.Once
-	bundle *bundle.Bundle
-	err    error
-}
-
-// givenBundle is the bundle of --bundle, if it is that of --bundle-id; nil without the flag.
-func (p program) givenBundle(c *cli.Context) (*bundle.Bundle, error) {
-	g := p.given
-	g.once.Do(func() { g.bundle, g.err = p.openGivenBundle(c) })
-	return g.bundle, g.err
-}
-
-func (g *givenBundle) close() {
-	if g.bundle != nil {
-		_ = g.bundle.Close() // it was only read
+// Bundle opens the bundle that --bundle names, if it is that of --bundle-id; nil without the flag.
+func (run *Session) Bundle(ctx context.Context) (*bundle.Bundle, error) {
+	if !run.bundleAsked {
+		run.bundleAsked = true
+		run.bundle, run.bundleErr = run.openGivenBundle(ctx)
 	}
+	return run.bundle, run.bundleErr
 }
 
-func (p program) openGivenBundle(c *cli.Context) (*bundle.Bundle, error) {
-	name, id := c.String("bundle"), c.String("bundle-id")
+func (run *Session) openGivenBundle(ctx context.Context) (*bundle.Bundle, error) {
+	name, id := run.flags.String("bundle"), run.flags.String("bundle-id")
 	if name == "" {
-		if c.IsSet("bundle-id") {
+		if run.flags.IsSet("bundle-id") {
 			return nil, exit.Usagef("--bundle-id is of the bundle that --bundle names, and it names none")
 		}
 		return nil, nil
@@ -46,9 +33,9 @@ func (p program) openGivenBundle(c *cli.Context) (*bundle.Bundle, error) {
 	var b *bundle.Bundle
 	var err error
 	if spec.IsURL(name) {
-		b, err = bundle.OpenURL(c.Context, name, p.client(c, name))
+		b, err = bundle.OpenURL(ctx, name, run.Client(name))
 	} else {
-		b, err = openBundle(name)
+		b, err = OpenBundle(name)
 	}
 	if err != nil {
 		return nil, err
@@ -56,13 +43,14 @@ func (p program) openGivenBundle(c *cli.Context) (*bundle.Bundle, error) {
 	if err := errors.Join(b.Complete(), b.CheckID(id)); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
+	run.atEnd(func() { _ = b.Close() }) // it was only read
 	return b, nil
 }
 
 // bundledSpec is the spec of that file name in the bundle of --bundle, or its only one where no name is given;
 // fs.ErrNotExist where there is none.
-func (p program) bundledSpec(c *cli.Context, name string) (spec.Spec, error) {
-	b, err := p.givenBundle(c)
+func (run *Session) bundledSpec(ctx context.Context, name string) (spec.Spec, error) {
+	b, err := run.Bundle(ctx)
 	if err != nil {
 		return spec.Spec{}, err
 	}
@@ -72,7 +60,7 @@ func (p program) bundledSpec(c *cli.Context, name string) (spec.Spec, error) {
 	if name, err = b.ImageOf(name); err != nil {
 		return spec.Spec{}, err
 	}
-	s, err := b.ReadSpec(c.Context, name)
+	s, err := b.ReadSpec(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) && len(b.Images()) > 0 {
 		err = fmt.Errorf("%w; its images are %s", err, strings.Join(b.Images(), ", "))
 	}
@@ -80,16 +68,16 @@ func (p program) bundledSpec(c *cli.Context, name string) (spec.Spec, error) {
 }
 
 // bundledLock is the lock of the spec in the bundle of --bundle; fs.ErrNotExist where there is none. image is its name there.
-func (p program) bundledLock(c *cli.Context) (l lock.Lock, b *bundle.Bundle, image string, err error) {
-	if b, err = p.givenBundle(c); err != nil {
+func (run *Session) bundledLock(ctx context.Context) (l lock.Lock, b *bundle.Bundle, image string, err error) {
+	if b, err = run.Bundle(ctx); err != nil {
 		return l, nil, "", err
 	}
 	if b == nil {
 		return l, nil, "", fs.ErrNotExist
 	}
-	if image, err = b.ImageOf(c.Args().First()); err != nil {
+	if image, err = b.ImageOf(run.first()); err != nil {
 		return l, nil, "", err
 	}
-	l, err = b.ReadLock(c.Context, image)
+	l, err = b.ReadLock(ctx, image)
 	return l, b, image, err
 }

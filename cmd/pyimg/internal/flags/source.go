@@ -1,0 +1,54 @@
+// Package flags has the flags that several commands share, and reads their values. A flag of one command is in that command's file.
+package flags
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/exit"
+)
+
+// Source are the flags of the commands that read packages.
+func Source() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringSliceFlag{Name: "platform", Usage: "`OS/ARCH[,...]` work on these platforms instead of the spec's"},
+		&cli.StringSliceFlag{Name: "repository", Usage: "`URL|DIR` take packages from here, where ARCH/APKINDEX.tar.gz is, instead of from the spec's repositories; \"@TAG URL\" pins it"},
+		&cli.StringSliceFlag{Name: "keyring", Usage: "`DIR|FILE` trust a key, or the *.pub keys in a folder, and nothing else but the spec's keys"},
+		&cli.BoolFlag{Name: "allow-untrusted", Usage: "do not ask for signatures"},
+		&cli.BoolFlag{Name: "offline", Usage: "read files and directories only, ask no host"},
+		&cli.StringFlag{Name: "bundle", Aliases: []string{"mirror"}, Usage: "`BUNDLE` take from this bundle (a folder, a tar or a URL) what it has; spec and lock too, where there are no others"},
+		&cli.StringFlag{Name: "bundle-id", Aliases: []string{"mirror-id"}, Usage: "`ID` demand that --bundle is the one that \"bundle create\" printed this of"},
+		Cache(),
+		&cli.IntFlag{Name: "jobs", Usage: "`N` fetch and ingest so many packages at once, over all platforms", DefaultText: "twice the processors"},
+	}
+}
+
+// Cache says where the cache is.
+func Cache() cli.Flag {
+	return &cli.StringFlag{Name: "cache-dir", Usage: "`DIR` keep packages, layers and indexes there; runs may share it (default: $PYIMG_CACHE_DIR, else pyimg in the user's cache folder)"}
+}
+
+// ApplySource puts the command line's word over the spec's.
+func ApplySource(c Set, s *spec.Spec) error {
+	for _, name := range []string{"cache-dir", "bundle", "bundle-id", "spec", "python-lock", "allocator", "layers", "compression", "bytecode"} {
+		if c.IsSet(name) && c.String(name) == "" {
+			return exit.Usagef("--%s is given without a value; leave it out, or is a variable not set?", name)
+		}
+	}
+	if c.IsSet("platform") {
+		ps, err := spec.ParsePlatforms(strings.Join(c.StringSlice("platform"), ","))
+		if err != nil {
+			return exit.WrongUse(err)
+		}
+		s.Platforms = ps
+	}
+	if v := c.StringSlice("repository"); len(v) > 0 {
+		if err := s.SetRepositories(v); err != nil {
+			return exit.WrongUse(fmt.Errorf("--repository: %w", err))
+		}
+	}
+	return nil
+}

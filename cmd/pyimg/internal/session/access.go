@@ -1,0 +1,53 @@
+package session
+
+import (
+	"context"
+
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/rootless"
+	"github.com/pyimg/pyimg/internal/exit"
+	"github.com/pyimg/pyimg/internal/fetch"
+)
+
+// Client fetches for a command. Servers that ask for credentials get those of the environment where a location in named is
+// theirs.
+func (run *Session) Client(named ...string) *fetch.Client {
+	return &fetch.Client{Offline: run.flags.Bool("offline"), Notice: run.Notice(), Credentials: fetch.Environment(run.Getenv, named...)}
+}
+
+// Access is what a build of s reads from. Without needStore there may be no store: what only reads indexes gains time by it and
+// nothing else. Credentials go to hosts of s and of the other specs alone.
+func (run *Session) Access(ctx context.Context, s spec.Spec, needStore bool, others ...spec.Spec) (input.Access, error) {
+	jobs := run.flags.Int("jobs")
+	if jobs < 0 {
+		return input.Access{}, exit.Usagef("--jobs %d: expected a number from 0 on", jobs)
+	}
+	named := s.Locations()
+	for _, o := range others {
+		named = append(named, o.Locations()...)
+	}
+	client := run.Client(named...)
+	client.Jobs = jobs
+	src := input.Access{Fetch: client, Jobs: jobs, Images: run.Images(), Warn: run.Warn, AllowUntrusted: run.flags.Bool("allow-untrusted")}
+	b, err := run.Bundle(ctx)
+	if err != nil {
+		return src, err
+	}
+	if b != nil {
+		src.Fetch, src.Images = b.Opener(s, src.Fetch), BundleImages(b, s, src.Images)
+	}
+	if !needStore {
+		src.Store = run.lasting()
+	} else if src.Store, err = run.Store(); err != nil {
+		return src, err
+	}
+	if src.Store != nil {
+		src.Runners = rootless.NewRunners(src.Store, run.Warn)
+	}
+	src.Keyring, err = run.keyring(ctx, s, src.Fetch, src.Store)
+	if err == nil && b != nil && b.Vouched {
+		err = b.AddKeys(ctx, src.Keyring)
+	}
+	return src, err
+}

@@ -1,0 +1,49 @@
+// Package session is what one run of a command works with: bundle, spec, lock, cache, keys and registries. Each is opened when it
+// is first asked for, and closed once, with the session.
+package session
+
+import (
+	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/flags"
+	"github.com/pyimg/pyimg/layers"
+)
+
+// Session belongs to one command line, and to one goroutine.
+type Session struct {
+	console.Console
+	flags   flags.Set
+	command string
+	args    []string
+
+	password string        // of --password-stdin, once it is read
+	store    *layers.Store // once it is open
+	closers  []func()
+
+	bundleAsked bool // for what follows
+	bundle      *bundle.Bundle
+	bundleErr   error
+}
+
+// New is a session for a command with flags and arguments. The caller closes it.
+func New(c console.Console, set flags.Set, command string, args []string) *Session {
+	return &Session{Console: c, flags: set, command: command, args: args}
+}
+
+// Close closes what was opened. What goes wrong there, the next run mends.
+func (run *Session) Close() {
+	for i := len(run.closers) - 1; i >= 0; i-- {
+		run.closers[i]()
+	}
+	run.closers = nil
+}
+
+func (run *Session) atEnd(do func()) { run.closers = append(run.closers, do) }
+
+// first is the first argument; "" without one.
+func (run *Session) first() string {
+	if len(run.args) == 0 {
+		return ""
+	}
+	return run.args[0]
+}

@@ -1,0 +1,70 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/flags"
+	"github.com/pyimg/pyimg/internal/exit"
+	"github.com/pyimg/pyimg/internal/termtext"
+)
+
+// spec reads the spec that is in force: the file given, else pyimg.yaml here, else that of --bundle, else the embedded one.
+func (run *Session) spec(ctx context.Context, name string) (spec.Spec, error) {
+	if name != "" {
+		s, err := spec.Read(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			s, bundleErr := run.bundledSpec(ctx, name)
+			if !errors.Is(bundleErr, fs.ErrNotExist) {
+				return s, bundleErr
+			}
+			if run.flags.String("bundle") != "" {
+				err = fmt.Errorf("%w; %w", err, bundleErr)
+			}
+			if !errors.As(bundleErr, new(*bundle.FaultError)) {
+				err = exit.WrongUse(err)
+			}
+		}
+		return s, err
+	}
+	s, err := spec.Read("pyimg.yaml")
+	if errors.Is(err, fs.ErrNotExist) {
+		s, err = run.bundledSpec(ctx, "")
+	}
+	if errors.Is(err, fs.ErrNotExist) && !errors.As(err, new(*exit.UsageError)) {
+		s, _ = spec.Default()
+		return s, nil
+	}
+	return s, err
+}
+
+// Spec is the spec that is in force, with the word of flags about its sources over the file's.
+func (run *Session) Spec(ctx context.Context, name string) (spec.Spec, error) {
+	s, err := run.spec(ctx, name)
+	if err != nil {
+		return s, err
+	}
+	return s, flags.ApplySource(run.flags, &s)
+}
+
+// SpecToBuild is the spec of that name, or that in force, with the word of all flags over the file's.
+func (run *Session) SpecToBuild(ctx context.Context, name string) (spec.Spec, error) {
+	if len(run.args) > 1 {
+		return spec.Spec{}, exit.Usagef("%s takes one spec, found %s", run.command, termtext.Count(len(run.args), "argument"))
+	}
+	s, err := run.Spec(ctx, name)
+	if err != nil {
+		return s, err
+	}
+	if err := flags.AddPackages(run.flags, &s); err != nil {
+		return s, err
+	}
+	if err := flags.ApplyImage(run.flags, &s); err != nil {
+		return s, exit.WrongUse(err)
+	}
+	return s, nil
+}
