@@ -20,7 +20,7 @@ import (
 //
 //	DIR/v1/folders/<hex>/tree  the folder, named by the SHA-256 of its key
 //	DIR/v1/folders/<hex>/size  the size of its files in bytes, in decimal
-//	DIR/v1/folders/new-*       being filled, or left by a process that was killed
+//	DIR/v1/folders/new-LEASE-* being filled by the run with that lease, or left when it was killed; see lease.go
 //
 // The time of <hex> says when it was last used. A folder is renamed into place when it is whole.
 const unfinished = "new-"
@@ -57,7 +57,7 @@ func (s *Store) Folder(ctx context.Context, key string, fill func(dir string) (s
 }
 
 func (s *Store) fillFolder(at string, fill func(dir string) (int64, error)) (err error) {
-	dir, err := os.MkdirTemp(filepath.Dir(at), unfinished)
+	dir, err := os.MkdirTemp(filepath.Dir(at), unfinished+s.dir.Lease()+"-")
 	if err != nil {
 		return s.dir.WriteError(err)
 	}
@@ -123,6 +123,15 @@ func (p *pruning) eachFolder(do func(f prunable, used time.Time, whole bool)) er
 		do(prunable{cachedir.Folders, at, folderSize(at)}, info.ModTime(), !strings.HasPrefix(e.Name(), unfinished))
 	}
 	return nil
+}
+
+// abandoned reports whether the run that was filling a folder has ended.
+func (p *pruning) abandoned(i item) bool {
+	if i.files[0].kind != cachedir.Folders {
+		return false
+	}
+	lease, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(i.files[0].path), unfinished), "-")
+	return !p.store.dir.Runs(lease)
 }
 
 // removeFolder removes a folder at once for those that look for it, and then what is in it.

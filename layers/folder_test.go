@@ -72,3 +72,37 @@ func TestPruneTakesFolders(t *testing.T) {
 		t.Errorf("the folder is still there: %v", err)
 	}
 }
+
+// TestPruneTakesAbandonedFolders leaves folders as a killed process does: its lease is gone, or is there and unlocked.
+func TestPruneTakesAbandonedFolders(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := openStoreIn(t, dir)
+	started, end := make(chan struct{}), make(chan struct{})
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.Folder(t.Context(), "slow", func(string) (int64, error) {
+			close(started)
+			<-end
+			return 0, nil
+		})
+		done <- err
+	}()
+	<-started
+	left := filepath.Join(dir, "v1", "folders", "new-12345-1", "tree")
+	if err := os.MkdirAll(left, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	other := openStoreIn(t, dir)
+	p, err := other.Prune(layers.PruneOptions{})
+	if err != nil || p.Removed.Folders.Files != 1 {
+		t.Errorf("Prune = %+v, %v, want one folder removed: the other one is being filled", p, err)
+	}
+	if _, err := os.Stat(left); err == nil {
+		t.Error("what a killed process left is still there")
+	}
+	close(end)
+	if err := <-done; err != nil {
+		t.Errorf("a folder that was being filled while pruning: %v", err)
+	}
+}

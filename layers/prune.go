@@ -283,7 +283,7 @@ func (p *pruning) leftovers() {
 		began = own
 	}
 	for _, i := range p.temporary {
-		if i.used.Before(began.Add(-cachedir.Skew)) {
+		if p.abandoned(i) || i.files[0].kind != cachedir.Folders && i.used.Before(began.Add(-cachedir.Skew)) {
 			p.remove(i)
 			continue
 		}

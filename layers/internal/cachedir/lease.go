@@ -121,6 +121,16 @@ func (d *Dir) ended(lease string) (over bool, began time.Time) {
 	return false, info.ModTime()
 }
 
+// Lease is the name of this run's lease.
+func (d *Dir) Lease() string { return filepath.Base(d.lease.Name()) }
+
+// Runs reports whether the run with a lease of this name is under way. It is called with the lock held alone, after Running,
+// which removes the leases of runs that have ended.
+func (d *Dir) Runs(lease string) bool {
+	_, err := os.Lstat(filepath.Join(d.Path, runningName, lease))
+	return err == nil
+}
+
 // InUseSince is the time before which nothing was used that a run which began then may rely on.
 func InUseSince(began time.Time) time.Time { return began.Add(-NoteEvery - Skew) }
 
