@@ -1,12 +1,23 @@
 package main
 
-import "golang.org/x/sys/unix"
+import (
+	"fmt"
+	"os"
+	"strings"
+)
 
-// hostMemory is the machine's memory in bytes.
-func hostMemory() uint64 {
-	var info unix.Sysinfo_t
-	if err := unix.Sysinfo(&info); err != nil {
-		return 4 << 30
+// freeMemory is what the machine's programs can still take without others being moved out of memory, in bytes; see
+// proc_meminfo(5), MemAvailable. It is a guess where the system does not say it.
+func freeMemory() int64 {
+	text, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return guessedMemory
 	}
-	return uint64(info.Totalram) * uint64(info.Unit) //nolint:unconvert // 32 bits on some machines
+	for line := range strings.Lines(string(text)) {
+		var kilobytes int64
+		if n, _ := fmt.Sscanf(line, "MemAvailable: %d kB", &kilobytes); n == 1 && kilobytes > 0 {
+			return kilobytes << 10
+		}
+	}
+	return guessedMemory
 }

@@ -73,8 +73,8 @@ func runImageCommand(con console.Console) *cli.Command {
 			&cli.StringFlag{Name: "entrypoint", Usage: "`PROGRAM` run this instead of the image's entrypoint; CMD are its arguments"},
 			&cli.StringFlag{Name: "network", Value: "host", Usage: "`NAME` host, or none, which has a loopback interface alone"},
 			&cli.BoolFlag{Name: "read-only", Usage: "let only /tmp, /dev/shm and mounts with rw be written to"},
-			&cli.StringFlag{Name: "memory", Usage: "`SIZE` end the command where its processes and what it wrote take more", DefaultText: "three quarters of the machine's"},
-			&cli.StringFlag{Name: "disk", Usage: "`SIZE` let it write no more to the root, and to /tmp", DefaultText: "a quarter of the machine's memory"},
+			&cli.StringFlag{Name: "memory", Usage: "`SIZE` end the command where its processes and what it wrote take more", DefaultText: "half of what is free"},
+			&cli.StringFlag{Name: "disk", Usage: "`SIZE` let it write no more to the root, and to /tmp", DefaultText: "a quarter of the free memory"},
 			&cli.IntFlag{Name: "processes", Value: defaultProcesses, Usage: "`N` end the command where it has so many processes and threads"},
 			&cli.DurationFlag{Name: "timeout", Usage: "`DURATION` end the command after this time, such as 90s", DefaultText: "never"},
 			&cli.StringFlag{Name: "isolation", Value: "auto", Usage: "`KIND` auto, namespaces, or chroot, which is for root and isolates less"},
@@ -93,6 +93,9 @@ func runImageCommand(con console.Console) *cli.Command {
 		}),
 	})
 }
+
+// guessedMemory stands for the free memory where the system does not say it.
+const guessedMemory = 4 << 30
 
 // defaultProcesses is far above what a service needs, and far below what makes a machine unusable.
 const defaultProcesses = 4096
@@ -170,9 +173,9 @@ func runFlags(c *cli.Context) (sandbox.Command, error) {
 		return cmd, exit.Usagef("--timeout and --processes are numbers above 0")
 	}
 	cmd.Limits = sandbox.Limits{Time: c.Duration("timeout"), Processes: c.Int("processes")}
-	memory := int64(hostMemory())
+	memory := freeMemory()
 	var err error
-	if cmd.Limits.Memory, err = sizeFlag(c, "memory", memory/4*3); err != nil {
+	if cmd.Limits.Memory, err = sizeFlag(c, "memory", memory/2); err != nil {
 		return cmd, err
 	}
 	cmd.Limits.Disk, err = sizeFlag(c, "disk", memory/4)
