@@ -203,7 +203,7 @@ func (c *checked) Close() error { return c.from.Close() }
 // Size is the file's, in bytes.
 func (c *checked) Size() int64 { return c.file.Size }
 
-// sameBytes tells whether what r holds from offset on is want.
+// sameBytes reports whether what r holds from offset on is want.
 func sameBytes(r io.ReaderAt, offset int64, want []byte) (bool, error) {
 	got := make([]byte, len(want))
 	if _, err := r.ReadAt(got, offset); err != nil && !errors.Is(err, io.EOF) {

@@ -217,7 +217,7 @@ type lockedSpec struct {
 	file string
 }
 
-// bundleSpecs are the spec in force, or those that lie beside the locks.
+// bundleSpecs are the spec in force, or those next to the locks.
 func bundleSpecs(ctx context.Context, run *session.Session, c *cli.Context) ([]lockedSpec, error) {
 	locks := c.StringSlice("lock")
 	if len(locks) == 0 {

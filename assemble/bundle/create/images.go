@@ -93,7 +93,7 @@ func (a addingImages) base(b BaseImage) (v1.Descriptor, error) {
 	return v1.Descriptor{MediaType: m.MediaType, Size: f.Size, Digest: v1.Hash{Algorithm: "sha256", Hex: f.SHA256}}, err
 }
 
-// wants tells whether a platform is one of the bundle's. What has none that Alpine knows, such as an attestation, is not.
+// wants reports whether a platform is one of the bundle's. What has none that Alpine knows, such as an attestation, is not.
 func (a addingImages) wants(p v1.Platform) bool {
 	name := strings.TrimSuffix(strings.Join([]string{p.OS, p.Architecture, p.Variant}, "/"), "/")
 	q, err := spec.ParsePlatform(name)

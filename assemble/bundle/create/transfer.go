@@ -125,7 +125,7 @@ func (f *fetcher) transferFrom(ctx context.Context, it *item, url, public string
 	return f.receive(ctx, it, r, at)
 }
 
-// current tells whether a file that is there needs no fetching. An index is the one file that changes under its name.
+// current reports whether a file that is there needs no fetching. An index is the one file that changes under its name.
 func (f *fetcher) current(ctx context.Context, it *item, url string, m meta) bool {
 	if it.Kind != manifest.Index {
 		return true

@@ -50,7 +50,7 @@ func Import(ctx context.Context, b *bundle.Bundle, dir string) (Imported, error)
 	return Imported{whole.ID, in.written.Load(), in.kept.Load()}, os.RemoveAll(Below(dir, WorkDir))
 }
 
-// goesOn tells whether a bundle may take the place of the one that is in a folder, if any is.
+// goesOn reports whether a bundle may take the place of the one that is in a folder, if any is.
 func goesOn(b *bundle.Bundle, dir string, there manifest.Manifest) error {
 	switch {
 	case there.Base != "":
@@ -115,7 +115,7 @@ func (in *importing) file(ctx context.Context, f manifest.File) error {
 	return in.into.Place(f.Path)
 }
 
-// holds tells whether a file is there with the content that the manifest says.
+// holds reports whether a file is there with the content that the manifest says.
 func holds(ctx context.Context, name string, want manifest.File) (bool, error) {
 	info, err := os.Lstat(name)
 	if err != nil || !info.Mode().IsRegular() || info.Size() != want.Size {

@@ -80,7 +80,7 @@ func sweep(dir string, m manifest.Manifest) error {
 	return nil
 }
 
-// gone tells whether a file is not there, nor perhaps its folder.
+// gone reports whether a file is not there, nor perhaps its folder.
 func gone(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) }
 
 // Check is the manifest of the bundle in a folder, a zero one where there is none yet. It refuses a folder that holds
@@ -107,7 +107,7 @@ func Check(dir string) (manifest.Manifest, error) {
 	}
 }
 
-// inTheMaking tells whether what a folder holds is from a run of pyimg that is at work or was interrupted.
+// inTheMaking reports whether what a folder holds is from a run of pyimg that is at work or was interrupted.
 func inTheMaking(dir string, names []string) bool {
 	work := Below(dir, WorkDir)
 	if Exists(filepath.Join(work, journalName)) {

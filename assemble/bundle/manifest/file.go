@@ -60,7 +60,7 @@ func (f File) check() error {
 	return nil
 }
 
-// inPlace tells whether the file lies where those of its kind do: how it is verified depends on both.
+// inPlace reports whether the file lies where those of its kind do: how it is verified depends on both.
 func (f File) inPlace() bool {
 	dir, name := path.Split(f.Path)
 	switch f.Kind {

@@ -151,7 +151,7 @@ func (p *manifestReader) head() (Manifest, error) {
 	return m, nil
 }
 
-// file takes a line of a file, and tells whether another one is to follow.
+// file takes a line of a file, and reports whether another one is to follow.
 func (p *manifestReader) file(m Manifest, files *Builder, line []byte) (more bool, err error) {
 	text, more := bytes.CutSuffix(line, []byte(",\n"))
 	var f File
