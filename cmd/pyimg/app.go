@@ -38,6 +38,22 @@ func app(con console.Console) *cli.App {
 	})
 }
 
+func runtimeCommand(con console.Console) *cli.Command {
+	return cmdline.Group("runtime", "look into runtimes, and make them layers", runtimeInspectCommand(con), runtimePackCommand(con))
+}
+
+func cacheCommand(con console.Console) *cli.Command {
+	return cmdline.Group("cache", "show what the cache holds, and remove what is not used", cacheStatCommand(con), cachePruneCommand(con))
+}
+
+func bundleCommand(con console.Console) *cli.Command {
+	c := cmdline.Group("bundle", "carry all that an image is made of across an air gap",
+		bundleCreateCommand(con), bundleVerifyCommand(con), bundleServeCommand(con), bundleImportCommand(con))
+	c.Aliases = []string{"mirror"} // its name until a mirror was Alpine's alone
+	c.Description = "\"pyimg mirror\" is another name for it, and --mirror and --mirror-id for --bundle\nand --bundle-id."
+	return c
+}
+
 // checked has each command refuse several outputs on stdout before it does anything.
 func checked(commands ...*cli.Command) []*cli.Command {
 	for _, c := range commands {

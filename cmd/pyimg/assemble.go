@@ -81,7 +81,7 @@ func assembleImage(ctx context.Context, run *session.Session, c *cli.Context) er
 	if locked {
 		open, err = supply(ctx, run, c, s, l, src, outputs)
 	} else {
-		l, open, err = fresh(ctx, run, c, s, src)
+		l, open, err = fresh(ctx, run, s, src)
 	}
 	if err != nil {
 		return pushing.Cause(err)
@@ -127,7 +127,7 @@ func supply(ctx context.Context, run *session.Session, c *cli.Context, s spec.Sp
 }
 
 // fresh makes the image without a lock. A layer that is found damaged when it is to be sent or written is made anew.
-func fresh(ctx context.Context, run *session.Session, c *cli.Context, s spec.Spec, src input.Access) (lock.Lock, lock.OpenBlob, error) {
+func fresh(ctx context.Context, run *session.Session, s spec.Spec, src input.Access) (lock.Lock, lock.OpenBlob, error) {
 	lock, err := run.Build(ctx, src, func(src input.Access) (assemble.Plan, error) { return assemble.Resolve(ctx, s, src) })
 	if err != nil {
 		return lock, nil, err

@@ -30,14 +30,6 @@ import (
 	"github.com/pyimg/pyimg/push/oci"
 )
 
-func bundleCommand(con console.Console) *cli.Command {
-	c := cmdline.Group("bundle", "carry all that an image is made of across an air gap",
-		bundleCreateCommand(con), bundleVerifyCommand(con), bundleServeCommand(con), bundleImportCommand(con))
-	c.Aliases = []string{"mirror"} // its name until a mirror was Alpine's alone
-	c.Description = "\"pyimg mirror\" is another name for it, and --mirror and --mirror-id for --bundle\nand --bundle-id."
-	return c
-}
-
 func bundleCreateCommand(con console.Console) *cli.Command {
 	all := append(flags.Source(), flags.Image()...)
 	return cmdline.Command(&cli.Command{
@@ -68,7 +60,7 @@ func bundleCreate(ctx context.Context, run *session.Session, c *cli.Context) err
 	if err != nil {
 		return err
 	}
-	removeFiles, err := bundleOutput(ctx, run, c, &o)
+	removeFiles, err := bundleOutput(ctx, run, &o)
 	if err != nil {
 		return err
 	}
@@ -109,7 +101,7 @@ func bundleCreate(ctx context.Context, run *session.Session, c *cli.Context) err
 	if err := baseImages(ctx, run, c, &o); err != nil {
 		return err
 	}
-	if err := runtimeImages(ctx, run, c, &o); err != nil {
+	if err := runtimeImages(ctx, run, &o); err != nil {
 		return err
 	}
 	return createBundle(ctx, run, c, o)
@@ -165,7 +157,7 @@ func isFolder(name string) bool {
 
 // bundleOutput has a tar for stdout, a pipe or a device written there; its files come together in a temporary folder, which
 // done removes.
-func bundleOutput(ctx context.Context, run *session.Session, c *cli.Context, o *create.Options) (done func(), err error) {
+func bundleOutput(ctx context.Context, run *session.Session, o *create.Options) (done func(), err error) {
 	name := o.Output
 	special := name == console.Dash
 	if !special && o.Tar && !isFolder(name) {

@@ -28,52 +28,6 @@ import (
 	"github.com/pyimg/pyimg/push/disk"
 )
 
-func bundleVerifyCommand(con console.Console) *cli.Command {
-	return cmdline.Command(&cli.Command{
-		Name:      "verify",
-		Usage:     "prove that a bundle is whole and genuine, and ask no host",
-		ArgsUsage: "BUNDLE",
-		Description: "BUNDLE is a folder, a tar, or one of its parts. All of it is read: sizes, digests, nothing that does not belong; indexes against\n" +
-			"Alpine's keys, which pyimg knows by fingerprint, or those of --keyring; packages against their index; all that the lock\n" +
-			"needs. Nobody signs spec, lock and runtimes: carry the ID another way and give it with --id. The keys that the\n" +
-			"spec names count then, too.\n\n" +
-			"Example: pyimg bundle verify bundle.tar --id sha256:...\n" +
-			"         pyimg bundle verify update.tar --base bundle/ --keyring ./keys",
-		Flags: append(flags.Keyring(),
-			flags.JSON()),
-		Action: action(con, bundleVerify),
-	})
-}
-
-func bundleVerify(ctx context.Context, run *session.Session, c *cli.Context) error {
-	if c.NArg() != 1 {
-		return exit.Usagef("bundle verify takes one bundle, found %s", termtext.Count(c.NArg(), "argument"))
-	}
-	b, err := run.OpenComplete(ctx)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
-	ring, err := run.BundleKeyring(ctx, b)
-	if err != nil {
-		return err
-	}
-	v, err := b.Verify(ctx, ring)
-	if err != nil {
-		return err
-	}
-	if c.Bool("json") {
-		return run.JSON(v)
-	}
-	proven := "whole and genuine"
-	if ring == nil {
-		proven = "whole; no signature was asked for"
-	}
-	fmt.Fprintf(run.Stderr, "pyimg: %s is %s: packages: %d, indexes: %d, files: %d with %s\n", b.Path, proven, v.Packages, v.Indexes, v.Files, termtext.Count(v.Bytes, "byte"))
-	fmt.Fprintln(run.Stdout, b.ID)
-	return nil
-}
-
 func bundleImportCommand(con console.Console) *cli.Command {
 	return cmdline.Command(&cli.Command{
 		Name:      "import",

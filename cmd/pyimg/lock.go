@@ -52,7 +52,7 @@ func lockImage(ctx context.Context, run *session.Session, c *cli.Context) error 
 	names := c.StringSlice("update")
 	update := len(names) > 0
 	names = slices.DeleteFunc(names, func(name string) bool { return name == "files" }) // they are never held
-	old, err := oldLock(run, file)
+	old, err := oldLock(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && update:
 		return exit.Usagef("%w; without one there is nothing to update: write it with \"pyimg lock\"", err)
@@ -83,7 +83,7 @@ func lockImage(ctx context.Context, run *session.Session, c *cli.Context) error 
 }
 
 // oldLock is the lock that a new one takes the place of; fs.ErrNotExist where there is none.
-func oldLock(run *session.Session, file string) (lock.Lock, error) {
+func oldLock(file string) (lock.Lock, error) {
 	if console.OnStdout(file) {
 		return lock.Lock{}, fs.ErrNotExist
 	}

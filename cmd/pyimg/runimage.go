@@ -225,7 +225,7 @@ func imageToRun(ctx context.Context, run *session.Session, c *cli.Context, arg s
 	var index v1.ImageIndex
 	var err error
 	if session.IsSpec(arg) {
-		index, err = assembledForRun(ctx, run, c, arg, platform)
+		index, err = assembledForRun(ctx, run, arg, platform)
 	} else if _, here := session.OnDisk(arg); c.Bool("offline") && !here {
 		return nil, exit.Usagef("--offline says to ask no host, and %q is in a registry", arg)
 	} else {
@@ -238,7 +238,7 @@ func imageToRun(ctx context.Context, run *session.Session, c *cli.Context, arg s
 }
 
 // assembledForRun assembles a spec for one platform, by its lock where there is one.
-func assembledForRun(ctx context.Context, run *session.Session, c *cli.Context, name string, platform spec.Platform) (v1.ImageIndex, error) {
+func assembledForRun(ctx context.Context, run *session.Session, name string, platform spec.Platform) (v1.ImageIndex, error) {
 	s, err := run.Spec(ctx, name)
 	if err != nil {
 		return nil, err
@@ -286,7 +286,7 @@ func prepareRun(ctx context.Context, run *session.Session, c *cli.Context, cmd *
 		entrypoint := c.String("entrypoint")
 		options.Entrypoint = &entrypoint
 	}
-	if options.Env, err = runEnv(ctx, run, c); err != nil {
+	if options.Env, err = runEnv(run, c); err != nil {
 		return err
 	}
 	process, err := container.NewProcess(config.Config, cmd.Lower, options)
@@ -307,7 +307,7 @@ func qemuMachine(architecture string) string {
 	return architecture
 }
 
-func runEnv(ctx context.Context, run *session.Session, c *cli.Context) ([]string, error) {
+func runEnv(run *session.Session, c *cli.Context) ([]string, error) {
 	var env []string
 	for _, v := range c.StringSlice("env") {
 		name, _, valued := strings.Cut(v, "=")

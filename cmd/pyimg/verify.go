@@ -79,7 +79,7 @@ func (e *unsoundError) ExitCode() exit.Code { return exit.Unverified }
 
 func findings(ctx context.Context, run *session.Session, c *cli.Context, arg string) ([]check.Report, error) {
 	if session.IsSpec(arg) {
-		return specFindings(ctx, run, c, arg)
+		return specFindings(ctx, run, arg)
 	}
 	if _, here := session.OnDisk(arg); c.Bool("offline") && !here {
 		return nil, exit.Usagef("--offline says to ask no host, and %q is in a registry", arg)
@@ -102,7 +102,7 @@ func findings(ctx context.Context, run *session.Session, c *cli.Context, arg str
 }
 
 // specFindings assembles a spec, by its lock where there is one, and writes nothing.
-func specFindings(ctx context.Context, run *session.Session, c *cli.Context, name string) ([]check.Report, error) {
+func specFindings(ctx context.Context, run *session.Session, name string) ([]check.Report, error) {
 	s, err := run.Spec(ctx, name)
 	if err != nil {
 		return nil, err

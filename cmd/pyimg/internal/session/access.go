@@ -45,7 +45,7 @@ func (run *Session) Access(ctx context.Context, s spec.Spec, needStore bool, oth
 	if src.Store != nil {
 		src.Runners = rootless.NewRunners(src.Store, run.Warn)
 	}
-	src.Keyring, err = run.keyring(ctx, s, src.Fetch, src.Store)
+	src.Keyring, err = run.keyring(s, src.Fetch, src.Store)
 	if err == nil && b != nil && b.Vouched {
 		err = b.AddKeys(ctx, src.Keyring)
 	}

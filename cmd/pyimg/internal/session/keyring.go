@@ -19,7 +19,7 @@ import (
 
 // keyring trusts the keys of the command line and the spec and, where the command line names none, Alpine's own: these
 // by fingerprint, wherever the file comes from.
-func (run *Session) keyring(ctx context.Context, s spec.Spec, client input.Opener, store *layers.Store) (*apk.Keyring, error) {
+func (run *Session) keyring(s spec.Spec, client input.Opener, store *layers.Store) (*apk.Keyring, error) {
 	ring := apk.NewKeyring()
 	named := run.flags.StringSlice("keyring")
 	for i, path := range slices.Concat(named, s.KeyPaths()) {

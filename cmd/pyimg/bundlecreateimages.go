@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/urfave/cli/v2"
-
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle"
 	"github.com/pyimg/pyimg/assemble/bundle/create"
@@ -17,14 +15,14 @@ import (
 )
 
 // runtimeImages brings the images along that runtimes come out of, each platform's by its digest.
-func runtimeImages(ctx context.Context, run *session.Session, c *cli.Context, o *create.Options) error {
+func runtimeImages(ctx context.Context, run *session.Session, o *create.Options) error {
 	for _, in := range o.Inputs.Platforms {
 		for _, r := range in.Runtimes {
 			ref := bundle.ImageRef(r)
 			if ref == "" || slices.ContainsFunc(o.BaseImages, func(b create.BaseImage) bool { return b.Ref == ref }) {
 				continue
 			}
-			base, err := runtimeImage(ctx, run, c, r, ref, in.Platform)
+			base, err := runtimeImage(ctx, run, r, ref, in.Platform)
 			if err != nil {
 				return err
 			}
@@ -36,7 +34,7 @@ func runtimeImages(ctx context.Context, run *session.Session, c *cli.Context, o 
 
 // runtimeImage opens the image that a runtime comes out of. A layout on disk has it at the spec's path, and may have
 // changed since the lock was written.
-func runtimeImage(ctx context.Context, run *session.Session, c *cli.Context, r assemble.InputRuntime, ref string, platform spec.Platform) (create.BaseImage, error) {
+func runtimeImage(ctx context.Context, run *session.Session, r assemble.InputRuntime, ref string, platform spec.Platform) (create.BaseImage, error) {
 	base := create.BaseImage{Ref: ref}
 	ask := ref
 	if !bundle.InRegistry(ref) {
