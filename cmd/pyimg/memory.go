@@ -10,9 +10,11 @@ import (
 const (
 	// smallHeap is what runs with few packages stay below: the collector runs earlier there than it would by itself.
 	smallHeap = 72 << 20
-	// room is how many quarters of what is alive a larger heap may hold beyond it. With less the collector runs more and more
-	// often while it frees less and less; four quarters are what it has without a bound.
-	room = 3
+	// smallLive is as much as may be alive before a run counts as large. What is alive beyond it may be there a second time
+	// before the collector runs: with less room it runs more and more often while it frees less and less.
+	smallLive = 48 << 20
+	// leastRoom keeps a run near that border from collecting all the time.
+	leastRoom = 16 << 20
 )
 
 // boundMemory has the garbage collected earlier where much is in use, rather than when it has doubled. The bound follows
@@ -44,5 +46,5 @@ func followHeap() {
 	}
 	live := values[0]
 	others := values[1] - values[2] - values[3] - values[4] - values[5]
-	debug.SetMemoryLimit(max(smallHeap, live+live/4*room+others))
+	debug.SetMemoryLimit(max(smallHeap, live+max(leastRoom, live-smallLive)+others))
 }
