@@ -104,8 +104,8 @@ func TestAllocators(t *testing.T) {
 				t.Fatal(err)
 			}
 			again, err := assemble.Build(t.Context(), plan, src, assemble.BuildOptions{})
-			if err != nil || lock.Expect(again) != nil {
-				t.Errorf("from its lock: %v, %v", err, lock.Expect(again))
+			if err != nil || lock.Expect(again.Lock) != nil {
+				t.Errorf("from its lock: %v, %v", err, lock.Expect(again.Lock))
 			}
 		})
 	}

@@ -31,25 +31,31 @@ type BuildOptions struct {
 	// Created stands in the image as its time of creation, and in the files that are made; zero: the newest build date
 	// among the inputs. SOURCE_DATE_EPOCH is meant to come in here.
 	Created time.Time
-	// Verified is told what verifying found, platform by platform in the spec's order, also where Build fails then; nil: nobody.
-	Verified func(check.Report)
+}
+
+// Built is what comes of a plan.
+type Built struct {
+	Lock     lock.Lock
+	Findings []check.Report // of verifying, by platform in the spec's order; none where it did not come to that
+	Warnings []string       // what a person should know though it stops nothing, each with its platforms
 }
 
 // Build ingests what the plan names and makes what it lacks, for all platforms at once, and verifies the result. The
-// error is a *VerifyError (errors.As) for an image that could not start; nothing is written then but the store.
-func Build(ctx context.Context, plan Plan, src input.Access, o BuildOptions) (lock.Lock, error) {
-	return layers.Healing(func() (lock.Lock, error) { return build(ctx, plan, src, o) })
+// error is a *check.UnsoundError (errors.As) for an image that could not start; nothing is written then but the store, and
+// Findings are there all the same.
+func Build(ctx context.Context, plan Plan, src input.Access, o BuildOptions) (Built, error) {
+	return layers.Healing(func() (Built, error) { return build(ctx, plan, src, o) })
 }
 
-func build(ctx context.Context, plan Plan, src input.Access, o BuildOptions) (lock.Lock, error) {
+func build(ctx context.Context, plan Plan, src input.Access, o BuildOptions) (Built, error) {
 	files, err := hostfiles.Read(ctx, plan.Spec, plan.filesTime(o))
 	if err != nil {
-		return lock.Lock{}, err
+		return Built{}, err
 	}
 	defer files.Close()
 	units, err := ingestPackages(ctx, plan, src)
 	if err != nil {
-		return lock.Lock{}, err
+		return Built{}, err
 	}
 	below := make([]lower, len(plan.Platforms))
 	err = eachPlatform(plan.Spec.Platforms, func(i int) (err error) {
@@ -59,38 +65,39 @@ func build(ctx context.Context, plan Plan, src input.Access, o BuildOptions) (lo
 		return err
 	})
 	if err != nil {
-		return lock.Lock{}, err
+		return Built{}, err
 	}
 	made, with, err := addBytecode(ctx, plan.bytecodeMode(), below, src.Runners)
 	if err != nil {
-		return lock.Lock{}, err
+		return Built{}, err
 	}
 	results := make([]built, len(below))
 	err = eachPlatform(plan.Spec.Platforms, func(i int) (err error) {
 		results[i], err = below[i].finish(ctx, with[i])
 		return err
 	})
+	var out Built
 	for _, r := range results {
-		if o.Verified != nil && r.report != nil {
-			o.Verified(*r.report)
+		if r.report != nil {
+			out.Findings = append(out.Findings, *r.report)
 		}
 	}
 	if err != nil {
-		return lock.Lock{}, err
+		return out, err
 	}
 	python, err := wheels.Lock(plan.Spec)
 	if err != nil {
-		return lock.Lock{}, err
+		return out, err
 	}
-	l := lock.Lock{Version: lock.Version, Spec: plan.Spec.Digest(), Untrusted: src.AllowUntrusted, Annotations: plan.Spec.Image.Annotations,
+	out.Lock = lock.Lock{Version: lock.Version, Spec: plan.Spec.Digest(), Untrusted: src.AllowUntrusted, Annotations: plan.Spec.Image.Annotations,
 		Files: files.Locked(), Python: python, Bytecode: lockedBytecode(made)}
-	warnings := make([][]string, len(results))
+	texts := make([][]string, len(results))
 	for i, r := range results {
-		warnings[i] = r.warnings
-		l.Platforms = append(l.Platforms, r.locked)
+		texts[i] = r.warnings
+		out.Lock.Platforms = append(out.Lock.Platforms, r.locked)
 	}
-	src.WarnAll(plan.Spec.Platforms, warnings)
-	return l, l.Seal()
+	out.Warnings = warnings(plan.Spec.Platforms, texts)
+	return out, out.Lock.Seal()
 }
 
 // A job is what the image of one platform is built of. Its steps change nothing in it: each is a function of the results of

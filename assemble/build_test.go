@@ -98,7 +98,8 @@ func build(t *testing.T, s spec.Spec, src input.Access) (lock.Lock, error) {
 	if err != nil {
 		return lock.Lock{}, err
 	}
-	return assemble.Build(t.Context(), plan, src, assemble.BuildOptions{})
+	built, err := assemble.Build(t.Context(), plan, src, assemble.BuildOptions{})
+	return built.Lock, err
 }
 
 // builtImage builds a spec for one platform, and returns the layers by what they hold, and the tree that they make.
@@ -538,12 +539,7 @@ func TestScriptsThatAreNotRunAreSaid(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fixture.Package{Name: "a", Scripts: map[string]string{"post-install": "#!/bin/sh\nadduser app\n"}, Files: []fixture.File{file("usr/a", "a")}},
 		fixture.Package{Name: "busybox", Scripts: map[string]string{"post-install": "#!/bin/busybox sh\n"}, Files: []fixture.File{file("bin/busybox", "b")}})
-	src := w.sources(t)
-	var said []string
-	src.Warn = func(text string) { said = append(said, text) }
-	if _, err := build(t, w.spec(t, "a, busybox", ""), src); err != nil {
-		t.Fatal(err)
-	}
+	said := warnings(t, w.spec(t, "a, busybox", ""), w.sources(t))
 	if want := []string{"linux/amd64: scripts that are not run: a (post-install)"}; !slices.Equal(said, want) {
 		t.Errorf("warnings %q, want %q", said, want)
 	}
@@ -555,13 +551,8 @@ func TestFilesThatAreLeftOutAreSaid(t *testing.T) {
 	w := newWorld(t, fixture.Package{Name: "a", InstalledSize: new(int64), Files: []fixture.File{file("usr/a", "a")}},
 		fixture.Package{Name: "meta", InstalledSize: new(int64)})
 	src := w.sources(t)
-	var said []string
-	src.Warn = func(text string) { said = append(said, text) }
 	for _, when := range []string{"first", "again"} {
-		said = nil
-		if _, err := build(t, w.spec(t, "a, meta", ""), src); err != nil {
-			t.Fatal(err)
-		}
+		said := warnings(t, w.spec(t, "a, meta", ""), src)
 		if len(said) != 1 || !strings.Contains(said[0], "package a-") || !strings.Contains(said[0], "left out") {
 			t.Errorf("%s build: warnings %q, want one that a's files are left out", when, said)
 		}

@@ -79,13 +79,13 @@ image: {cmd: [/bin/busybox]}
 	if err != nil {
 		return err
 	}
-	if err := lock.Write(filepath.Join(dir, "pyimg.lock"), built); err != nil {
+	if err := lock.Write(filepath.Join(dir, "pyimg.lock"), built.Lock); err != nil {
 		return err
 	}
-	for _, p := range built.Platforms {
+	for _, p := range built.Lock.Platforms {
 		fmt.Printf("%s: %d layers of %d packages\n", p.Platform, len(p.Layers), len(p.Packages))
 	}
-	index, err := built.Index(ctx, lock.FromStore(store))
+	index, err := built.Lock.Index(ctx, lock.FromStore(store))
 	if err != nil {
 		return err
 	}
@@ -93,6 +93,6 @@ image: {cmd: [/bin/busybox]}
 	if err != nil {
 		return err
 	}
-	fmt.Println("the registry has what the lock says:", pushed.Digest == built.Digest)
+	fmt.Println("the registry has what the lock says:", pushed.Digest == built.Lock.Digest)
 	return nil
 }

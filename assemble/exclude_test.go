@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fixture"
@@ -23,12 +24,15 @@ func excludeWorld(t *testing.T) world {
 // warnings builds a spec and returns what a person is told.
 func warnings(t *testing.T, s spec.Spec, src input.Access) []string {
 	t.Helper()
-	var got []string
-	src.Warn = func(text string) { got = append(got, text) }
-	if _, err := build(t, s, src); err != nil {
+	plan, err := assemble.Resolve(t.Context(), s, src)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return got
+	built, err := assemble.Build(t.Context(), plan, src, assemble.BuildOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(plan.Warnings, built.Warnings...)
 }
 
 func treePaths(tree *tree.Tree) []string {

@@ -72,7 +72,7 @@ func buildFiles(t *testing.T, dir, more string, created time.Time) (map[string]s
 	if err != nil {
 		return nil, lock.Layer{}, err
 	}
-	ls := locked.Platforms[0].Layers
+	ls := locked.Lock.Platforms[0].Layers
 	i := slices.IndexFunc(ls, func(l lock.Layer) bool { return l.From == "files" })
 	if i != len(ls)-2 {
 		t.Fatalf("the layer of files is number %d of %d, want it below the last", i, len(ls))

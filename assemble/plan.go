@@ -14,6 +14,7 @@ import (
 type Plan struct {
 	Spec      spec.Spec
 	Platforms []PlatformPlan // in the order of the image index
+	Warnings  []string       // what a person should know though it stops nothing, each with its platforms
 
 	repositories spec.Repositories
 	files        *lock.Files    // by a lock; nil: as they are

@@ -38,3 +38,12 @@ func joinByPlatform(platforms []spec.Platform, errs []error) error {
 	}
 	return errors.Join(joined...)
 }
+
+// warnings are texts by platform, each with the platforms that it concerns.
+func warnings(platforms []spec.Platform, texts [][]string) []string {
+	var all []string
+	for _, n := range spec.ByPlatform(platforms, texts) {
+		all = append(all, n.Where+": "+n.Text)
+	}
+	return all
+}

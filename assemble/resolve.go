@@ -52,7 +52,7 @@ func resolve(ctx context.Context, spec spec.Spec, src input.Access, held func(sp
 	for i, p := range plan.Platforms {
 		notes[i] = p.Notes
 	}
-	src.WarnAll(spec.Platforms, notes)
+	plan.Warnings = warnings(plan.Spec.Platforms, notes)
 	return plan, nil
 }
 

@@ -64,7 +64,6 @@ func (m indexMirror) resolve(t *testing.T) (versions string, warnings []string) 
 	}
 	key := fixture.TestKey()
 	src := input.Access{Fetch: &fetch.Client{}, Keyring: apk.NewKeyring(), Store: store}
-	src.Warn = func(text string) { warnings = append(warnings, text) }
 	if err := src.Keyring.Add(key.Name, key.PublicPEM()); err != nil {
 		t.Error(err)
 		return "", nil
@@ -79,7 +78,7 @@ func (m indexMirror) resolve(t *testing.T) (versions string, warnings []string) 
 			versions += pkg.Arch + "/" + pkg.Version + " "
 		}
 	}
-	return strings.TrimSpace(versions), warnings
+	return strings.TrimSpace(versions), plan.Warnings
 }
 
 func TestResolveAsksForChangedIndexesOnly(t *testing.T) {

@@ -247,16 +247,14 @@ func (s *Supply) build(ctx context.Context, p int, digest string) error {
 	if err != nil {
 		return err
 	}
-	quiet := s.src
-	quiet.Warn = nil // said when the lock was made
-	plan, err := PlanOf(ctx, want, s.spec, quiet)
+	plan, err := PlanOf(ctx, want, s.spec, s.src)
 	if err != nil {
 		return err
 	}
-	got, err := Build(ctx, plan, quiet, BuildOptions{})
+	got, err := Build(ctx, plan, s.src, BuildOptions{}) // its warnings were said when the lock was made
 	if err != nil {
 		return err
 	}
 	once.built = true
-	return want.Expect(got)
+	return want.Expect(got.Lock)
 }

@@ -97,7 +97,8 @@ allocator: none
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.lock, err = assemble.Build(t.Context(), plan, src, assemble.BuildOptions{}); err != nil {
+	built, err := assemble.Build(t.Context(), plan, src, assemble.BuildOptions{})
+	if s.lock = built.Lock; err != nil {
 		t.Fatal(err)
 	}
 	o := s.options(t, output)

@@ -106,8 +106,8 @@ func TestOpenerMakesTheLockedImage(t *testing.T) {
 				t.Fatalf("%s: %v", name, err)
 			}
 			got, err := assemble.Build(t.Context(), p, src, assemble.BuildOptions{})
-			if err != nil || got.Digest != s.lock.Digest {
-				t.Errorf("%s: Build = %s, %v, want %s", name, got.Digest, err, s.lock.Digest)
+			if err != nil || got.Lock.Digest != s.lock.Digest {
+				t.Errorf("%s: Build = %s, %v, want %s", name, got.Lock.Digest, err, s.lock.Digest)
 			}
 		}
 	}
@@ -139,7 +139,8 @@ runtime: {source: "here/../here/python-{alpine_arch}.tar.gz"}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.lock, err = assemble.Build(t.Context(), plan, src, assemble.BuildOptions{}); err != nil {
+	built, err := assemble.Build(t.Context(), plan, src, assemble.BuildOptions{})
+	if s.lock = built.Lock; err != nil {
 		t.Fatal(err)
 	}
 	mustCreate(t, s.options(t, filepath.Join(dir, "b")))

@@ -81,7 +81,8 @@ files: [{from: app, to: /srv}]
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.lock, err = assemble.Build(t.Context(), plan, src, assemble.BuildOptions{}); err != nil {
+	built, err := assemble.Build(t.Context(), plan, src, assemble.BuildOptions{})
+	if s.lock = built.Lock; err != nil {
 		t.Fatal(err)
 	}
 }

@@ -9,7 +9,6 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/pyimg/pyimg/apk"
-	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -31,8 +30,6 @@ type Access struct {
 	AllowUntrusted bool
 	Progress       Progress // nil: nobody is told of what is fetched
 	Runners        Runners  // nil: nothing is run, so no bytecode is made
-	// Warn is told what a person should know though it stops nothing; nil: nobody is. Calls do not overlap.
-	Warn func(string)
 
 	Releases *Releases // of python-build-standalone, as they were found in this run
 }
@@ -52,16 +49,6 @@ type Runner interface {
 // Opener opens URLs, file URLs and paths for reading.
 type Opener interface {
 	Open(ctx context.Context, url string) (io.ReadCloser, error)
-}
-
-// WarnAll says what was found for each platform.
-func (s Access) WarnAll(platforms []spec.Platform, texts [][]string) {
-	if s.Warn == nil {
-		return
-	}
-	for _, n := range spec.ByPlatform(platforms, texts) {
-		s.Warn(n.Where + ": " + n.Text)
-	}
 }
 
 // Limit is how much is fetched and ingested at once.

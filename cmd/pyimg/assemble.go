@@ -115,7 +115,7 @@ func supply(ctx context.Context, run *session.Session, c *cli.Context, s spec.Sp
 	}
 	switch {
 	case len(outputs) > 0:
-		err = run.Reporting(ctx, src, func(src input.Access) error { return supply.Fetch(ctx, src.Progress) })
+		err = run.Progressing(func(progress input.Progress) error { return supply.Fetch(ctx, progress) })
 	case len(c.StringSlice("push")) == 0:
 		var got lock.Lock
 		got, err = run.Build(ctx, src, func(src input.Access) (assemble.Plan, error) { return assemble.PlanOf(ctx, l, s, src) })

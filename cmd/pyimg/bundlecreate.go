@@ -252,6 +252,7 @@ func bundleInputs(ctx context.Context, run *session.Session, c *cli.Context, spe
 			return err
 		}
 		plan, err := assemble.Resolve(ctx, s, src)
+		run.WarnAll(plan.Warnings)
 		o.Inputs = plan.Inputs()
 		return err
 	}

@@ -203,7 +203,7 @@ func pushBundle(ctx context.Context, run *session.Session, c *cli.Context, b *bu
 	if err != nil {
 		return err
 	}
-	src := input.Access{Fetch: b.Opener(s, &fetch.Client{Offline: true}), Keyring: ring, Store: store, Warn: run.Warn, AllowUntrusted: ring == nil,
+	src := input.Access{Fetch: b.Opener(s, &fetch.Client{Offline: true}), Keyring: ring, Store: store, AllowUntrusted: ring == nil,
 		Images: session.BundleImages(b, s, session.Offline{})}
 	supply, err := assemble.NewSupply(lock, s, src)
 	if err != nil {

@@ -46,6 +46,7 @@ func resolvePackages(ctx context.Context, run *session.Session, c *cli.Context) 
 		return err
 	}
 	plan, err := assemble.Resolve(ctx, s, src)
+	run.WarnAll(plan.Warnings)
 	if err != nil {
 		return err
 	}

@@ -119,7 +119,6 @@ func specFindings(ctx context.Context, run *session.Session, name string) ([]che
 	if err != nil {
 		return nil, err
 	}
-	src.Warn = func(string) {} // what counts of them is among the findings
 	var plan assemble.Plan
 	if locked {
 		plan, err = assemble.PlanOf(ctx, lock, s, src)
@@ -129,9 +128,8 @@ func specFindings(ctx context.Context, run *session.Session, name string) ([]che
 	if err != nil {
 		return nil, err
 	}
-	var found []check.Report
-	_, err = assemble.Build(ctx, plan, src, assemble.BuildOptions{Created: created,
-		Verified: func(p check.Report) { found = append(found, p) }})
+	built, err := assemble.Build(ctx, plan, src, assemble.BuildOptions{Created: created}) // the warnings that count are findings
+	found := built.Findings
 	if len(found) == len(s.Platforms) && slices.ContainsFunc(found, func(p check.Report) bool { return p.Errors() > 0 }) {
 		err = nil // it says the same
 	}

@@ -153,7 +153,8 @@ func (d *demo) build(ctx context.Context) (lock.Lock, error) {
 	if err != nil {
 		return lock.Lock{}, err
 	}
-	return assemble.Build(ctx, plan, d.src, assemble.BuildOptions{})
+	built, err := assemble.Build(ctx, plan, d.src, assemble.BuildOptions{})
+	return built.Lock, err
 }
 
 func (d *demo) assemble(ctx context.Context) (string, error) {

@@ -29,7 +29,7 @@ func (run *Session) Access(ctx context.Context, s spec.Spec, needStore bool, oth
 	}
 	client := run.Client(named...)
 	client.Jobs = jobs
-	src := input.Access{Fetch: client, Jobs: jobs, Images: run.Images(), Warn: run.Warn, AllowUntrusted: run.flags.Bool("allow-untrusted")}
+	src := input.Access{Fetch: client, Jobs: jobs, Images: run.Images(), AllowUntrusted: run.flags.Bool("allow-untrusted")}
 	b, err := run.Bundle(ctx)
 	if err != nil {
 		return src, err

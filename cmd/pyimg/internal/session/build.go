@@ -17,31 +17,27 @@ func (run *Session) Build(ctx context.Context, src input.Access, resolve func(in
 	if err != nil {
 		return lock, err
 	}
-	err = run.Reporting(ctx, src, func(src input.Access) error {
+	var warnings []string // they wait until the display of progress has ended, which would overwrite them
+	err = run.Progressing(func(progress input.Progress) error {
+		src.Progress = progress
 		plan, err := resolve(src)
+		warnings = plan.Warnings
 		if err != nil {
 			return err
 		}
-		lock, err = assemble.Build(ctx, plan, src, assemble.BuildOptions{Created: created})
+		built, err := assemble.Build(ctx, plan, src, assemble.BuildOptions{Created: created})
+		lock, warnings = built.Lock, append(warnings, built.Warnings...)
 		return err
 	})
+	run.WarnAll(warnings)
 	return lock, err
 }
 
-// Reporting shows what is fetched. Warnings wait until the display of progress has ended, which would overwrite them.
-func (run *Session) Reporting(ctx context.Context, src input.Access, do func(input.Access) error) error {
-	report, err := run.Progress()
-	if err != nil {
-		return err
-	}
-	var warnings []string
-	src.Progress, src.Warn = report, func(text string) { warnings = append(warnings, text) }
-	err = do(src)
-	report.Close()
+// WarnAll says several warnings.
+func (run *Session) WarnAll(warnings []string) {
 	for _, w := range warnings {
 		run.Warn(w)
 	}
-	return err
 }
 
 // Created is the time that reproducible-builds.org's variable sets; zero where it is not set.
