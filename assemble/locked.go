@@ -28,7 +28,7 @@ func PlanOf(ctx context.Context, l lock.Lock, spec spec.Spec, src input.Access) 
 	}
 	err = eachPlatform(plan.Spec.Platforms, func(i int) (err error) {
 		p, locked := &plan.Platforms[i], l.Platforms[i]
-		if p.Runtimes, err = runtime.Ingest(ctx, spec, p.Platform, src, locked.Runtimes); err != nil {
+		if p.Runtimes, err = runtime.Ingest(ctx, spec, p.Platform, src, locked.Runtimes, nil); err != nil {
 			return l.Named(err)
 		}
 		if packaging != nil {

@@ -34,15 +34,15 @@ func resolve(ctx context.Context, spec spec.Spec, src input.Access, held func(sp
 	if err != nil {
 		return Plan{}, err
 	}
-	src.Releases = new(input.Releases)
 	packaging, err := newPackaging(spec, src, false)
 	if err != nil {
 		return Plan{}, err
 	}
+	releases := new(runtime.Releases)
 	plan := Plan{Spec: spec, repositories: repositories, Platforms: make([]PlatformPlan, len(spec.Platforms))}
 	err = eachPlatform(spec.Platforms, func(i int) (err error) {
 		p := spec.Platforms[i]
-		plan.Platforms[i], err = resolvePlatform(ctx, spec, p, repositories, src, held(p), packaging)
+		plan.Platforms[i], err = resolvePlatform(ctx, spec, p, repositories, src, held(p), packaging, releases)
 		return err
 	})
 	if err != nil {
@@ -56,7 +56,8 @@ func resolve(ctx context.Context, spec spec.Spec, src input.Access, held func(sp
 	return plan, nil
 }
 
-func resolvePlatform(ctx context.Context, spec spec.Spec, p spec.Platform, repositories spec.Repositories, src input.Access, held hold, packaging *packaging) (PlatformPlan, error) {
+func resolvePlatform(ctx context.Context, spec spec.Spec, p spec.Platform, repositories spec.Repositories, src input.Access, held hold,
+	packaging *packaging, releases *runtime.Releases) (PlatformPlan, error) {
 	plan := PlatformPlan{Platform: p}
 	var indexes []*apk.Index
 	g, gctx := errgroup.WithContext(ctx)
@@ -65,7 +66,7 @@ func resolvePlatform(ctx context.Context, spec spec.Spec, p spec.Platform, repos
 		return err
 	})
 	g.Go(func() (err error) {
-		plan.Runtimes, err = runtime.Ingest(gctx, spec, p, src, held.runtimes)
+		plan.Runtimes, err = runtime.Ingest(gctx, spec, p, src, held.runtimes, releases)
 		return err
 	})
 	if err := g.Wait(); err != nil {

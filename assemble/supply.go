@@ -162,7 +162,7 @@ func (s *Supply) streamPackage(ctx context.Context, p *apk.Package, digest strin
 
 // streamRuntime opens a runtime's tarball, whose digest the lock says.
 func (s *Supply) streamRuntime(ctx context.Context, p int, digest string) (io.ReadCloser, error) {
-	tarball, err := s.tarball(ctx, p, digest)
+	tarball, err := s.tarball(p, digest)
 	if err != nil {
 		return nil, err
 	}
@@ -170,13 +170,13 @@ func (s *Supply) streamRuntime(ctx context.Context, p int, digest string) (io.Re
 }
 
 // tarball is the runtime with this digest.
-func (s *Supply) tarball(ctx context.Context, p int, digest string) (layers.Source, error) {
+func (s *Supply) tarball(p int, digest string) (layers.Source, error) {
 	platform := s.lock.Platforms[p]
 	for i, r := range s.spec.Tarballs(platform.Platform) {
 		if i >= len(platform.Runtimes) || platform.Runtimes[i].Digest != digest {
 			continue
 		}
-		from, err := runtime.Locate(ctx, r, s.spec, platform.Platform, platform.Runtimes[i], s.src)
+		from, err := runtime.Locked(r, s.spec, platform.Platform, platform.Runtimes[i])
 		return from.Source(s.src), err
 	}
 	return layers.Source{}, fmt.Errorf("layer %s is neither a package's nor a runtime's: write the lock anew with \"pyimg lock\"", digest)
@@ -210,7 +210,7 @@ func (s *Supply) remake(ctx context.Context, p int, l lock.Layer) (layers.Blob, 
 	case l.Recipe.Image != nil:
 		return s.takeImage(ctx, p, *l.Recipe.Image)
 	case l.Recipe.Runtime != nil:
-		tarball, err := s.tarball(ctx, p, l.Recipe.Runtime.Source)
+		tarball, err := s.tarball(p, l.Recipe.Runtime.Source)
 		if err != nil {
 			return layers.Blob{}, err
 		}

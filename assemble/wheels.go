@@ -198,7 +198,7 @@ func (p *packaging) replace(ctx context.Context, plan *PlatformPlan, site wheels
 	if !any {
 		return nil
 	}
-	replaced, err := runtime.Ingest(ctx, changed, plan.Platform, p.src, pins)
+	replaced, err := runtime.Ingest(ctx, changed, plan.Platform, p.src, pins, nil)
 	if err != nil {
 		return err
 	}

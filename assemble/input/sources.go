@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"runtime"
-	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -30,8 +29,6 @@ type Access struct {
 	AllowUntrusted bool
 	Progress       Progress // nil: nobody is told of what is fetched
 	Runners        Runners  // nil: nothing is run, so no bytecode is made
-
-	Releases *Releases // of python-build-standalone, as they were found in this run
 }
 
 // Runners are where an image's Python can be run. The library itself runs nothing.
@@ -57,29 +54,4 @@ func (s Access) Limit() int {
 		return s.Jobs
 	}
 	return 2 * runtime.GOMAXPROCS(0) // half of them wait for the network
-}
-
-// Releases remembers which release is the newest, so that all platforms of a build take the same.
-type Releases struct {
-	mu     sync.Mutex
-	newest map[string]string // tag by mirror
-}
-
-func (r *Releases) Tag(mirror string, find func() (string, error)) (string, error) {
-	if r == nil {
-		return find()
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if tag := r.newest[mirror]; tag != "" {
-		return tag, nil
-	}
-	tag, err := find()
-	if err == nil {
-		if r.newest == nil {
-			r.newest = make(map[string]string)
-		}
-		r.newest[mirror] = tag
-	}
-	return tag, err
 }

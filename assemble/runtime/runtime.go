@@ -32,13 +32,13 @@ const defaultPrefix = "/usr/local"
 
 // Ingest ingests the runtimes of one platform, those that a lock has as they are there. Where one fails, those
 // before it are returned.
-func Ingest(ctx context.Context, spec spec.Spec, p spec.Platform, src input.Access, locked []lock.Runtime) (rs []Ingested, err error) {
+func Ingest(ctx context.Context, spec spec.Spec, p spec.Platform, src input.Access, locked []lock.Runtime, known *Releases) (rs []Ingested, err error) {
 	for i, r := range spec.Tarballs(p) {
 		var pin lock.Runtime
 		if i < len(locked) {
 			pin = locked[i]
 		}
-		plan, err := layers.Healing(func() (Ingested, error) { return ingestRuntime(ctx, spec, r, p, pin, src) })
+		plan, err := layers.Healing(func() (Ingested, error) { return ingestRuntime(ctx, spec, r, p, pin, src, known) })
 		if err != nil {
 			return rs, fmt.Errorf("runtime %s: %w", cmp.Or(plan.Public, r.At(p)), err)
 		}
@@ -48,11 +48,11 @@ func Ingest(ctx context.Context, spec spec.Spec, p spec.Platform, src input.Acce
 }
 
 // ingestRuntime ingests one, and learns what it is. pin is what a lock says of it.
-func ingestRuntime(ctx context.Context, s spec.Spec, r spec.Runtime, p spec.Platform, pin lock.Runtime, src input.Access) (plan Ingested, err error) {
+func ingestRuntime(ctx context.Context, s spec.Spec, r spec.Runtime, p spec.Platform, pin lock.Runtime, src input.Access, known *Releases) (plan Ingested, err error) {
 	if strings.HasPrefix(r.At(p), spec.FromImage) {
 		plan, err = IngestImage(ctx, r, s, p, pin, src)
 	} else {
-		plan, err = ingestTarball(ctx, r, s, p, pin, src)
+		plan, err = ingestTarball(ctx, r, s, p, pin, src, known)
 	}
 	if err != nil {
 		return plan, err
@@ -64,8 +64,8 @@ func ingestRuntime(ctx context.Context, s spec.Spec, r spec.Runtime, p spec.Plat
 	return plan, err
 }
 
-func ingestTarball(ctx context.Context, r spec.Runtime, spec spec.Spec, p spec.Platform, pin lock.Runtime, src input.Access) (Ingested, error) {
-	from, err := Locate(ctx, r, spec, p, pin, src)
+func ingestTarball(ctx context.Context, r spec.Runtime, spec spec.Spec, p spec.Platform, pin lock.Runtime, src input.Access, known *Releases) (Ingested, error) {
+	from, err := locate(ctx, r, spec, p, pin, src, known)
 	plan := Ingested{Source: r.Written(p), URL: from.Url, Public: from.Public, Pinned: from.pinned}
 	if err != nil {
 		return plan, err

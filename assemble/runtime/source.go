@@ -22,14 +22,14 @@ type place struct {
 	pinned bool   // something vouches for the digest
 }
 
-// Locate finds the tarball of a runtime, of which a lock may say already where it is and what it holds.
-func Locate(ctx context.Context, r spec.Runtime, s spec.Spec, p spec.Platform, pin lock.Runtime, src input.Access) (place, error) {
+// locate finds the tarball of a runtime, of which a lock may say already where it is and what it holds.
+func locate(ctx context.Context, r spec.Runtime, s spec.Spec, p spec.Platform, pin lock.Runtime, src input.Access, known *Releases) (place, error) {
 	if pin.Digest != "" {
 		return Locked(r, s, p, pin)
 	}
 	source := r.At(p)
 	if release, ok := strings.CutPrefix(source, spec.FromStandalone); ok {
-		return findStandalone(ctx, r, s, release, p, src)
+		return findStandalone(ctx, r, s, release, p, src, known)
 	}
 	to := place{Url: s.Path(source), Public: redact.URL(source), pinned: len(r.SHA256) > 0}
 	var err error

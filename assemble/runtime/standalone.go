@@ -32,7 +32,7 @@ func releasesAt(r spec.Runtime) string {
 }
 
 // findStandalone finds the tarball of a build: in the release that is asked for or the newest one, with its SHA256SUMS.
-func findStandalone(ctx context.Context, r spec.Runtime, s spec.Spec, name string, p spec.Platform, src input.Access) (place, error) {
+func findStandalone(ctx context.Context, r spec.Runtime, s spec.Spec, name string, p spec.Platform, src input.Access, known *Releases) (place, error) {
 	want, err := standalone.Parse(name)
 	if err != nil {
 		return place{}, err
@@ -46,7 +46,7 @@ func findStandalone(ctx context.Context, r spec.Runtime, s spec.Spec, name strin
 	}
 	tag := want.Tag
 	if tag == "" {
-		if tag, err = src.Releases.Tag(mirror, func() (string, error) { return newestRelease(ctx, r.Mirror, mirror, src) }); err != nil {
+		if tag, err = known.tag(mirror, func() (string, error) { return newestRelease(ctx, r.Mirror, mirror, src) }); err != nil {
 			return to, err
 		}
 		if err := want.Check(tag); err != nil {

@@ -49,7 +49,7 @@ func TestUnpinnedRuntimeIsAskedForWithACondition(t *testing.T) {
 	digests := map[string]bool{}
 	ingest := func(wantSent, wantUnchanged int32) {
 		t.Helper()
-		got, err := runtime.Ingest(t.Context(), s, p, input.Access{Fetch: &fetch.Client{}, Store: store}, nil)
+		got, err := runtime.Ingest(t.Context(), s, p, input.Access{Fetch: &fetch.Client{}, Store: store}, nil, nil)
 		if err != nil || len(got) != 1 {
 			t.Fatalf("Ingest = %v, %v", got, err)
 		}
