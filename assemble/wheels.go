@@ -209,9 +209,10 @@ func (p *packaging) replace(ctx context.Context, plan *PlatformPlan, site wheels
 	return nil
 }
 
-// checkDependencies holds the wheels' METADATA against each other. A lock is trusted: it may leave things out on purpose.
+// checkDependencies holds the wheels' METADATA against each other. A lock is trusted: it may leave things out on purpose, and
+// verifying warns of it.
 func (p *packaging) checkDependencies(plan *PlatformPlan, site wheels.Site, extras map[string][]string) error {
-	if p.spec.Python.NoDeps {
+	if p.spec.Python.NoDeps || len(p.spec.Python.Requirements) == 0 {
 		return nil
 	}
 	var others []distinfo.Metadata
@@ -225,12 +226,6 @@ func (p *packaging) checkDependencies(plan *PlatformPlan, site wheels.Site, extr
 	unmet, err := wheels.Unmet(plan.Wheels, others, site, extras)
 	if err != nil {
 		return &wheels.SelectError{Err: err}
-	}
-	if len(p.spec.Python.Requirements) == 0 {
-		for _, u := range unmet {
-			plan.Notes = append(plan.Notes, u.String())
-		}
-		return nil
 	}
 	var findings []check.Finding
 	for _, u := range unmet {

@@ -77,7 +77,7 @@ func TestFoldersImportOnlyWhatTheyMay(t *testing.T) {
 		"assemble/lock":       {"apk", "apk/root", "layers", "assemble/spec", "internal/atomicfile", "internal/regular"},
 		"assemble/python":     {"layers"},
 		"assemble/bytecode":   {"layers"},
-		"assemble/check":      {"internal/passwd", "apk/root", "layers", "layers/tree", "assemble/python"},
+		"assemble/check":      {"internal/passwd", "apk/root", "layers", "layers/tree", "assemble/python", "wheel/dependency", "wheel/distinfo"},
 		"assemble/input":      {"apk", "layers", "assemble/spec", "internal/fetch"},
 		"assemble/runtime": {"layers", "layers/local", "assemble/check", "assemble/input", "assemble/lock", "assemble/python", "assemble/spec", "assemble/standalone",
 			"internal/glob", "internal/redact", "internal/rootpath"},

@@ -31,6 +31,9 @@ func FuzzCheck(f *testing.F) {
 		text("usr/lib/python3.13/site-packages/x.pth", "/app\nimport y\n"), text("app/shop/cli.py", ""), text("usr/pyvenv.cfg", "home = /x\n"))
 	add("TZ=:Europe/Berlin", "app", "tini -p x -- su-exec app:x start /x", run("sbin/tini", program()), run("sbin/su-exec", program()),
 		script("usr/bin/start", "#!/usr/bin/env -S -C/x A=1 PATH=/:x:/bin sh -e -o x /y\n"), link("usr/bin/env", "/bin/busybox"))
+	const site = "usr/lib/python3.13/site-packages/"
+	add("", "", "x", text(site+"x-1.dist-info/METADATA", "Name: x\nVersion: 1\nRequires-Dist: y[z]>=2; python_version>'3'\n"),
+		text(site+"x-1.dist-info/entry_points.txt", "[console_scripts]\nx = a.b:c [d]\n"), script("usr/bin/x", "#!/usr/bin/python3\n"), text("usr/lib/python3.13/os.py", ""))
 	f.Fuzz(func(t *testing.T, raw []byte, env, user, command string) {
 		store, err := layers.OpenStore(t.TempDir(), kept.Files()...)
 		if err != nil {

@@ -48,6 +48,7 @@ func (c *checker) python(leads trail) {
 	c.extensions(libs, run)
 	c.abandoned(libs)
 	c.bytecode(libs, run)
+	c.distributions()
 	if !ok {
 		return
 	}

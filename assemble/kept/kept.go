@@ -29,6 +29,7 @@ func Files() []layers.Keep {
 		"etc/ld-musl-*.path", "etc/ld.so.conf", "etc/ld.so.conf.d/*", // where libraries are searched
 		"**/lib/python3.*/**/_sysconfigdata*.py", // how a Python was built, below its own prefix
 		"**/include/python3.*/**/patchlevel.h",   // which one it is
+		"**/*.dist-info/entry_points.txt",        // which scripts import which modules
 		"**/pyvenv.cfg", "**/*-packages/*.pth",   // where Python finds modules: site.py, PEP 405
 	} {
 		files = append(files, layers.Keep{Path: path, Max: maxFile})

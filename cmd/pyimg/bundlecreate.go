@@ -291,6 +291,9 @@ func (s lockedSpec) image() (image create.LockedImage, in assemble.Inputs, err e
 	if err == nil {
 		err = lock.Fits(s.spec)
 	}
+	if err == nil && s.spec.Python.Asked() {
+		err = exit.Usagef("spec %s asks for Python packages (python), and a bundle does not carry wheels yet: take their folder along, and leave the field out here", s.spec.Name)
+	}
 	if err != nil {
 		return image, in, err
 	}
