@@ -516,7 +516,7 @@ func TestVerifyFindsWhatCannotStart(t *testing.T) {
 		"image: {cmd: [/opt/dangling]}":                          "dangling",
 		"image: {cmd: [lost]}":                                   "/opt/nowhere",
 		"image: {cmd: [viaenv]}":                                 "nothing",
-		"image: {cmd: [loop]}":                                   "lead on and on",
+		"image: {cmd: [loop]}":                                   "too many commands",
 		"allocator: {preload: /usr/lib/none.so}":                 "LD_PRELOAD names /usr/lib/none.so",
 		"allocator: {preload: /usr/bin/data}":                    "not a shared library",
 		"allocator: {preload: /opt/glibc.so}":                    "glibc",

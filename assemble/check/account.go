@@ -11,7 +11,7 @@ import (
 	"github.com/pyimg/pyimg/layers/tree"
 )
 
-// text is what a file of the image says that is kept with its layer; "" where there is none.
+// text returns the kept content of a file of the image, or "" if there is no such file.
 func (c *facts) text(at string) string {
 	n, err := c.Tree.Lookup(at)
 	if err != nil {
@@ -20,7 +20,7 @@ func (c *facts) text(at string) string {
 	return string(n.Entry.Kept)
 }
 
-// accountNumber is the number that a part of image.user is; ok is false for a name.
+// accountNumber parses a part of image.user as a number; ok is false for a name.
 func accountNumber(part string) (n int64, ok bool) {
 	n, err := strconv.ParseInt(part, 10, 64)
 	return n, err == nil
@@ -28,8 +28,7 @@ func accountNumber(part string) (n int64, ok bool) {
 
 func taken(id int64) bool { return id >= 0 && id <= passwd.MaxID }
 
-// readUser finds out whom a setting such as image.user means: USER or UID, and perhaps :GROUP or :GID (image-spec,
-// config.md).
+// readUser resolves a setting such as image.user: USER or UID, and optionally :GROUP or :GID (image-spec, config.md).
 func (c *facts) readUser(setting string) account {
 	user, group, _ := strings.Cut(setting, ":")
 	users, _ := passwd.Users(c.text("etc/passwd"))
@@ -53,7 +52,7 @@ func (c *checker) accounts() {
 	c.userAndGroup()
 	if home := c.user.home; c.user.name != "" && path.IsAbs(home) && home != "/dev/null" {
 		if _, err := c.Tree.Lookup(home); err != nil {
-			severity := Note // who is meant to be nobody in particular
+			severity := Note // the image sets no user, so the user is root by default
 			if c.Config.User != "" {
 				severity = Warning
 			}
@@ -68,7 +67,7 @@ func (c *checker) accounts() {
 		}
 		names[u.Name] = true
 		if u.UID == 0 && u.Name != "root" {
-			c.find(Warning, "accounts", "/etc/passwd", "give it another number if that is not meant", "the account %q has the number 0: it is root", u.Name)
+			c.find(Warning, "accounts", "/etc/passwd", "give it another number unless you intend this", "the account %q has the number 0, so it is root", u.Name)
 		}
 	}
 	c.badLines("/etc/passwd", bad)
@@ -77,10 +76,10 @@ func (c *checker) accounts() {
 	c.shadow()
 }
 
-// userAndGroup checks that the two parts of the image's user are names that the image has, or numbers that runtimes take.
+// userAndGroup checks that each part of the image's user is a name that the image has, or a number that runtimes accept.
 func (c *checker) userAndGroup() {
 	user, group, _ := strings.Cut(c.Config.User, ":")
-	const fix = "take a number from 0 to 2147483647"
+	const fix = "use a number from 0 to 2147483647"
 	switch number, ok := accountNumber(user); {
 	case c.user.known:
 	case ok && !taken(number):
@@ -99,7 +98,7 @@ func (c *checker) userAndGroup() {
 
 func (c *checker) badLines(at string, bad []string) {
 	if len(bad) > 0 {
-		c.find(Warning, "accounts", at, "correct the line", "%s has %d lines that make no sense, such as %.60q", at, len(bad), bad[0])
+		c.find(Warning, "accounts", at, "correct the line", "%s has %d invalid lines, such as %.60q", at, len(bad), bad[0])
 	}
 }
 
@@ -108,12 +107,12 @@ func (c *checker) shadow() {
 	c.badLines("/etc/shadow", bad)
 	for _, r := range shadow {
 		if r[1] == "" {
-			// Alpine's own root is one. It matters to what asks for passwords: login, su, sshd.
-			c.find(Note, "accounts", "/etc/shadow", "put * or ! for the password", "the account %q has an empty password", r[0])
+			// Alpine's own root has one. This matters only to programs that ask for passwords: login, su, sshd.
+			c.find(Note, "accounts", "/etc/shadow", "set the password to * or !", "the account %q has an empty password", r[0])
 		}
 	}
 	if n, err := c.Tree.Lookup("etc/shadow"); err == nil && n.Entry.Header.Mode&0o004 != 0 {
-		c.find(Warning, "accounts", "/etc/shadow", "give it the mode 0640", "/etc/shadow can be read by everyone (mode %04o)", n.Entry.Header.Mode)
+		c.find(Warning, "accounts", "/etc/shadow", "give it the mode 0640", "everybody may read /etc/shadow (mode %04o)", n.Entry.Header.Mode)
 	}
 }
 
@@ -129,7 +128,7 @@ func (a account) may(n tree.Node, want int64) bool {
 	h := n.Entry.Header
 	switch {
 	case !a.known:
-		return true // said already
+		return true // userAndGroup reports it
 	case a.uid == 0:
 		return want&mayExecute == 0 || n.IsDir() || h.Mode&0o111 != 0
 	case h.Uid == a.uid:
@@ -140,8 +139,8 @@ func (a account) may(n tree.Node, want int64) bool {
 	return h.Mode&want == want
 }
 
-// barrier is the folder on the way to a path that the account may not enter, "" where there is none. Symlinks are followed
-// as the kernel does: their own folders must be entered, too.
+// barrier returns the first folder on the way to a path that the account may not enter, or "". Like the kernel it follows
+// symlinks, whose own folders the account must enter, too.
 func (c *checker) barrier(a account, name string) string {
 	const most = 40 // symlinks, as in Linux
 	at, links := "/", 0
@@ -178,7 +177,7 @@ func (c *checker) barrier(a account, name string) string {
 	return ""
 }
 
-// who is the user for a person.
+// who names the account for a message.
 func (a account) who() string {
 	if a.name != "" {
 		return a.name
@@ -186,7 +185,7 @@ func (a account) who() string {
 	return strconv.Itoa(a.uid)
 }
 
-// directories checks where the container starts.
+// directories checks the image's workdir.
 func (c *checker) directories() {
 	dir := c.Config.WorkingDir
 	if dir == "" {
@@ -198,12 +197,12 @@ func (c *checker) directories() {
 	case !path.IsAbs(dir):
 		c.find(Error, "workdir", dir, "give an absolute path", "the image's workdir is %q", dir)
 	case err != nil:
-		c.find(Warning, "workdir", dir, "make the folder, with the owner that it is to have",
-			"the image's workdir %s is not in the image: container runtimes make it, as root's", dir)
+		c.find(Warning, "workdir", dir, "create the folder in the image, with the owner that you want",
+			"the image's workdir %s is not in the image: container runtimes create it, owned by root", dir)
 	case n.Entry.Header.Typeflag != tar.TypeDir:
 		c.find(Error, "workdir", dir, "choose another workdir", "the image's workdir %s is not a folder", dir)
 	case c.barrier(c.user, dir) != "":
-		c.find(Error, "workdir", dir, fix, "the user %s may not enter %s, in which the image's workdir %s is", c.user.who(), c.barrier(c.user, dir), dir)
+		c.find(Error, "workdir", dir, fix, "the user %s may not enter %s, which contains the image's workdir %s", c.user.who(), c.barrier(c.user, dir), dir)
 	case !c.user.may(n, mayExecute|mayRead):
 		c.find(Error, "workdir", dir, fix, "the user %s may not enter and read the image's workdir %s (mode %04o, owner %d:%d)",
 			c.user.who(), dir, n.Entry.Header.Mode&0o7777, n.Entry.Header.Uid, n.Entry.Header.Gid)

@@ -18,7 +18,7 @@ func Owners(packages []root.InstalledPackage) map[string]string {
 	return owner
 }
 
-// Installed reads apk's database out of a root; nil where it has none.
+// Installed reads apk's database from a root. It returns nil if the root has none.
 func Installed(t *tree.Tree) ([]root.InstalledPackage, error) {
 	for _, at := range []string{"lib/apk/db/installed", "usr/lib/apk/db/installed"} {
 		if n, err := t.Lookup(at); err == nil && n.Entry.Kept != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/python"
 )
 
-// bytecode warns of a Python that compiles what it imports, at its start.
+// bytecode warns about a Python that has to compile what it imports when it starts.
 func (c *checker) bytecode(libs []stdlib, run pythonRun) {
 	for _, lib := range libs {
 		if !c.isRun(lib, run) {
@@ -24,13 +24,13 @@ func (c *checker) bytecode(libs []stdlib, run pythonRun) {
 		} else if c.env("PYTHONDONTWRITEBYTECODE") != "" {
 			when = "PYTHONDONTWRITEBYTECODE is set, and each start compiles what it imports"
 		}
-		c.find(Warning, "python-bytecode", "/"+lib.dir, "compile it where the runtime or the image is made: python3 -m compileall --invalidation-mode unchecked-hash /"+lib.dir,
+		c.find(Warning, "python-bytecode", "/"+lib.dir, "set bytecode in the spec, or compile the modules where the runtime or the image is built: python3 -m compileall --invalidation-mode unchecked-hash /"+lib.dir,
 			"%d of the %d modules in /%s have no bytecode (.pyc): %s, about 0.01 s of CPU for Python alone and 0.5 s for asyncio, ssl, json, email, logging and unittest",
 			sources-compiled, sources, lib.dir, when)
 	}
 }
 
-// isRun reports whether the image has a program for the standard library.
+// isRun reports whether the image has an interpreter for the standard library.
 func (c *checker) isRun(lib stdlib, run pythonRun) bool {
 	if run.known && run.version.minor == lib.version.minor {
 		return true
@@ -43,7 +43,7 @@ func (c *checker) isRun(lib stdlib, run pythonRun) bool {
 	return false
 }
 
-// compiled counts the modules below a standard library, tests left out, and those of which there is bytecode that its Python
+// compiled counts the modules below a standard library, without tests, and how many of them have bytecode that its Python
 // reads (PEP 3147, PEP 488).
 func (c *checker) compiled(lib stdlib) (sources, compiled int) {
 	suffix := fmt.Sprintf(".cpython-%d%d", lib.version.major, lib.version.minor)

@@ -9,7 +9,7 @@ import (
 	"github.com/pyimg/pyimg/layers/tree"
 )
 
-// Check returns all that is not sound, the worst first, then by path.
+// Check returns all findings, the worst first, then by path.
 func Check(im Image) []Finding {
 	c := &checker{facts: survey(im)}
 	c.layering()
@@ -30,7 +30,7 @@ func Check(im Image) []Finding {
 	return c.findings
 }
 
-// survey learns what the checks go by.
+// survey collects the facts that the checks need.
 func survey(im Image) facts {
 	c := &facts{Image: im, byName: map[string][]string{}}
 	c.nodes = slices.AppendSeq(make([]tree.Node, 0, c.Tree.Len()), c.Tree.All())
@@ -57,7 +57,7 @@ func survey(im Image) facts {
 	return *c
 }
 
-// searchPath are the folders of PATH, as they lie in the image. An empty PATH has none: container runtimes look nothing up.
+// searchPath returns the folders of PATH as absolute paths. An empty PATH gives none: container runtimes then look nothing up.
 func (c *facts) searchPath() []string {
 	const usual = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" // what container runtimes set
 	value, set := lookupEnv(c.Config.Env, "PATH")
@@ -67,7 +67,7 @@ func (c *facts) searchPath() []string {
 	return folders(c.Config.WorkingDir, value)
 }
 
-// attribute says whose the findings' paths are.
+// attribute fills in the layer and the package that each finding's path belongs to.
 func (c *checker) attribute() {
 	var owner map[string]string
 	for i, f := range c.findings {

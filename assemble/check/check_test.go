@@ -185,7 +185,7 @@ func TestCheck(t *testing.T) {
 		"workdir below another's": {image{layers: one(dir("root/x")), config: v1.Config{User: "4711", WorkingDir: "/root/x"}}, []string{"error workdir /root/x"}, "may not enter /root"},
 		"workdir by group": {image{layers: one(fixture.File{Path: "srv", Dir: true, Mode: 0o750, GID: 2000}, dir("app")),
 			config: v1.Config{User: "app", WorkingDir: "/srv"}}, nil, ""},
-		"workdir missing":              {image{config: v1.Config{WorkingDir: "/srv"}}, []string{"warning workdir /srv"}, "runtimes make it"},
+		"workdir missing":              {image{config: v1.Config{WorkingDir: "/srv"}}, []string{"warning workdir /srv"}, "runtimes create it"},
 		"workdir is a file":            {image{config: v1.Config{WorkingDir: "/etc/passwd"}}, []string{"error workdir /etc/passwd"}, "not a folder"},
 		"symlink becomes a folder":     {image{layers: [][]fixture.File{{dir("srv"), text("srv/x", ""), link("opt", "srv")}, {dir("opt")}}}, []string{"error layer-conflict /opt"}, "layer 1"},
 		"folder becomes a symlink":     {image{layers: [][]fixture.File{{dir("opt"), text("opt/x", "")}, {link("opt", "/tmp")}}}, []string{"warning layer-conflict /opt"}, ""},

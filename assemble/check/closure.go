@@ -18,20 +18,19 @@ type want struct {
 	name string
 }
 
-// wants are what simulated loaders came to.
+// wants are the results of the simulated loaders.
 type wants struct {
-	met     map[want]bool      // by some process
-	unmet   map[want][]*object // and the programs whose start that ends
-	names   map[string]bool    // that programs have loaded
+	met     map[want]bool      // found in at least one process
+	unmet   map[want][]*object // not found, with the programs that cannot start without it
+	names   map[string]bool    // names of libraries that programs have loaded
 	origins map[string]bool    // folders that programs' own rpaths name: dlopen(3) searches them, too
-	loaded  map[*object]bool   // by some program at its start
+	loaded  map[*object]bool   // libraries that some program loads when it starts
 
 	started   map[string]bool // paths of programs that the image's command starts
 	preloaded map[string]bool // paths of libraries that LD_PRELOAD names
 }
 
-// closure checks each ELF file: its machine, its C library, its loader and the libraries that it needs, as the loader of
-// the program would search them.
+// closure checks each ELF file: its machine, its C library, its loader, and that the loader finds the libraries that it needs.
 func (c *checker) closure(leads trail, preloaded map[string]bool) {
 	w := wants{map[want]bool{}, map[want][]*object{}, map[string]bool{}, map[string]bool{}, map[*object]bool{}, leads.started, preloaded}
 	var programs, libraries []*object
@@ -73,11 +72,12 @@ func (c *checker) closure(leads trail, preloaded map[string]bool) {
 	c.report(w)
 }
 
-// usable checks what needs no search: an object that is not for this image has no libraries to look for.
+// usable checks what needs no search. It returns false for an object whose libraries need no search, such as one for another
+// machine.
 func (c *checker) usable(o *object, started bool) bool {
 	at := "/" + o.at
 	if o.Type == elf.ET_REL || o.Type == elf.ET_CORE || strings.HasSuffix(o.at, ".debug") || strings.HasPrefix(o.at, "usr/lib/debug/") {
-		return false // to be linked, or looked at
+		return false // for linkers and debuggers, not for the loader
 	}
 	exposed := c.inPath(o.at) && o.executable || c.inSystem(o.at) || isExtension(o.at) || started
 	severity := Note
@@ -86,34 +86,33 @@ func (c *checker) usable(o *object, started bool) bool {
 	}
 	switch {
 	case o.Err != "":
-		c.find(max(severity, Warning), "elf-damaged", at, "replace the file", "%s cannot be read as the ELF file that it begins as: %s", at, o.Err)
+		c.find(max(severity, Warning), "elf-damaged", at, "replace the file", "%s begins like an ELF file but cannot be read as one: %s", at, o.Err)
 		return false
 	case !c.fits(o):
 		if o.Interp != "" && c.compatible(o) {
 			severity = Note
 		}
-		c.find(severity, "elf-machine", at, "take a build for "+c.Platform, "%s is for %s with %d bits, %s needs %s with %d",
+		c.find(severity, "elf-machine", at, "use a build for "+c.Platform, "%s is for %s with %d bits, but %s needs %s with %d",
 			at, o.Machine, o.Class, c.Platform, c.Machine, c.Bits)
 		return false
 	case c.musl && o.GLIBC() && !c.bridged(o):
 		if !exposed && !isMaterial(o.at) {
 			severity = Warning
 		}
-		c.find(severity, "elf-glibc", at, "take a build for musl (a musllinux wheel, an Alpine package)",
-			"%s is built for glibc (%s), and the image has musl", at, glibcSign(o))
+		c.find(severity, "elf-glibc", at, "use a build for musl (a musllinux wheel, an Alpine package)",
+			"%s is built for glibc (%s), but the image has musl", at, glibcSign(o))
 		return false
 	}
 	return true
 }
 
-// compatible reports whether an object for another machine has all that its own kind needs: 32-bit programs run on most
-// 64-bit kernels.
+// compatible reports whether a program is a 32-bit one whose loader the image has: most 64-bit kernels run those.
 func (c *checker) compatible(o *object) bool {
 	_, err := c.Tree.Lookup(o.Interp)
 	return err == nil && o.Class == 32 && c.Bits == 64
 }
 
-// bridged reports whether the image has what glibc's programs start with, gcompat's or glibc's own.
+// bridged reports whether the image can load an object built for glibc, with gcompat's or glibc's own loader.
 func (c *checker) bridged(o *object) bool {
 	if o.Interp != "" {
 		_, err := c.Tree.Lookup(o.Interp)
@@ -134,7 +133,7 @@ func glibcSign(o *object) string {
 	return "it needs libc.so.6"
 }
 
-// noLoader tells of a program that execve(2) refuses with the misleading "no such file or directory".
+// noLoader reports a program whose loader is missing: execve(2) refuses it with a misleading "no such file or directory".
 func (c *checker) noLoader(o *object, started bool, err error) {
 	severity := Warning
 	if started || c.inPath(o.at) {
@@ -145,13 +144,13 @@ func (c *checker) noLoader(o *object, started bool, err error) {
 	}
 	fix := "add the C library that it was built for"
 	if strings.HasPrefix(path.Base(o.Interp), "ld-musl-") {
-		fix = "add musl, or take a build whose loader is musl's own path"
+		fix = "add musl, or use a build that names musl's loader by its standard path"
 	}
 	c.find(severity, "elf-interpreter", "/"+o.at, fix, "/%s cannot start: its loader %s is missing: %v", o.at, o.Interp, err)
 }
 
-// simulate loads what root needs, breadth first as both loaders do. program is nil for a library that nothing loads at
-// its start: dlopen(3) does, from a program that is not known.
+// simulate loads what root needs, breadth first as both loaders do. program is nil if root is a library that only dlopen(3)
+// loads, from a program that is not known.
 func (w *wants) simulate(r rules, root, program *object) {
 	interp := ""
 	first := &loading{object: root, origin: path.Dir("/" + root.at)}
@@ -187,10 +186,10 @@ func (w *wants) simulate(r rules, root, program *object) {
 	}
 }
 
-// load finds the library that a needed name means; a name with a slash is a path.
+// load finds the library for a needed name; a name with a slash is a path.
 func (w *wants) load(r rules, name string, by *loading) (*object, string) {
 	if strings.Contains(name, "/") {
-		if !r.musl { // which takes it as it is
+		if !r.musl { // musl does not expand such a path
 			name = strings.Join(r.expand([]string{name}, by.origin), "")
 		}
 		return r.open(name), path.Dir(name)
@@ -203,10 +202,10 @@ func (w *wants) miss(k want, program *object) {
 	if program != nil {
 		programs = append(programs, program)
 	}
-	w.unmet[k] = programs // the key counts also where there are none
+	w.unmet[k] = programs // report needs the key even if there are no programs
 }
 
-// report judges what was not found.
+// report turns the libraries that were not found into findings.
 func (c *checker) report(w wants) {
 	keys := slices.SortedFunc(maps.Keys(w.unmet), func(a, b want) int {
 		return cmp.Or(strings.Compare(a.at, b.at), strings.Compare(a.name, b.name))
@@ -220,7 +219,7 @@ func (c *checker) report(w wants) {
 	}
 }
 
-// ended tells of programs that end at their start.
+// ended reports programs that cannot start.
 func (c *checker) ended(k want, programs []*object, started map[string]bool) {
 	severity := Note
 	for _, p := range programs {
@@ -241,23 +240,23 @@ func (c *checker) ended(k want, programs []*object, started map[string]bool) {
 	c.find(severity, "elf-needed", "/"+k.at, c.provider(k), "/%s needs %s, which its loader does not find%s%s", k.at, k.name, c.elsewhere(k), who)
 }
 
-// missing tells of a library that cannot be loaded.
+// missing reports a library that cannot be loaded.
 func (c *checker) missing(k want, preloaded map[string]bool) {
 	severity, after := Error, ""
 	switch there := c.elsewhere(k) != ""; {
 	case python.IsOptional(k.at):
 		severity, after = Warning, ": this optional module of Python cannot be imported"
-	case preloaded[k.at] && c.musl: // every process ends
+	case preloaded[k.at] && c.musl: // musl then ends every process
 	case isMaterial(k.at), there && !c.inSystem(k.at) && !isExtension(k.at):
 		severity = Note
-	case !c.musl, there: // whoever loads it may have loaded that before
+	case !c.musl, there: // a program may load the needed library first
 		severity = Warning
 	}
-	c.find(severity, "elf-needed", "/"+k.at, c.provider(k), "/%s needs %s, which nothing in the image provides to it%s%s", k.at, k.name, c.elsewhere(k), after)
+	c.find(severity, "elf-needed", "/"+k.at, c.provider(k), "/%s needs %s, which no loader in the image finds%s%s", k.at, k.name, c.elsewhere(k), after)
 }
 
-// lent reports whether a program that loads the library at run time may bring what it needs: it has loaded one of that
-// name itself, or its own rpath finds it.
+// lent reports whether a program that loads the object at run time may supply the library: a program has loaded one of that
+// name itself, or a program's rpath finds it.
 func (w wants) lent(k want, c *checker) bool {
 	if w.names[k.name] {
 		return true
@@ -271,11 +270,11 @@ func (w wants) lent(k want, c *checker) bool {
 	return false
 }
 
-// elsewhere says where a file of that name lies, for a person; "" where none does.
+// elsewhere names a file of the wanted name in another folder, for a message, or returns "".
 func (c *checker) elsewhere(k want) string {
 	for _, at := range c.byName[k.name] {
 		if t, err := c.Tree.Lookup(at); err == nil && c.objects[t.Path] != nil && c.objects[t.Path].Machine == c.objects[k.at].Machine {
-			return fmt.Sprintf(" (there is /%s, where it does not search)", at)
+			return fmt.Sprintf(" (there is /%s, but its folder is not searched)", at)
 		}
 	}
 	return ""

@@ -21,25 +21,25 @@ type launch struct {
 	paths []string // PATH
 	depth int      // how many launches led here
 
-	check string // for findings on the program itself
+	check string // name of the check for findings about the program itself
 	where string // the field of the configuration, and the scripts that led here
-	at    string // where findings without a path of their own belong; "" is the configuration
+	at    string // path for findings without a path of their own; "" is the configuration
 
 	trail *trail
 }
 
 // A trail is where the image's command leads.
 type trail struct {
-	program tree.Node       // the last that it starts, if that was found
+	program tree.Node       // the last program that it starts, if that was found
 	python  *pythonRun      // the last Python that it starts
 	started map[string]bool // paths of programs
 	scripts map[string]bool // paths of scripts
 }
 
-// maxLaunches bounds how far one command leads to the next; Linux gives up at five scripts.
+// maxLaunches bounds how many commands start each other in turn; Linux gives up after five scripts.
 const maxLaunches = 12
 
-// command checks what a container runs: entrypoint, with cmd behind it, or cmd alone.
+// command checks what a container runs: entrypoint followed by cmd, or only cmd.
 func (c *checker) command() trail {
 	leads := trail{started: map[string]bool{}, scripts: map[string]bool{}}
 	field := "entrypoint"
@@ -54,7 +54,7 @@ func (c *checker) command() trail {
 	return leads
 }
 
-// runtimePaths are the folders in which runc finds a bare command: it refuses those that are relative (Go's os/exec).
+// runtimePaths returns the folders in which runc finds a bare command: it refuses relative ones (Go's os/exec).
 func (c *checker) runtimePaths() []string {
 	list, set := lookupEnv(c.Config.Env, "PATH")
 	if !set {
@@ -64,7 +64,7 @@ func (c *checker) runtimePaths() []string {
 	return folders("/", strings.Join(absolute, ":"))
 }
 
-// launchFinding notes a finding about a launch.
+// launchFinding adds a finding about a launch.
 func (c *checker) launchFinding(l launch, severity Severity, check, at, fix, format string, args ...any) {
 	if at == "" {
 		at = l.at
@@ -72,17 +72,17 @@ func (c *checker) launchFinding(l launch, severity Severity, check, at, fix, for
 	c.find(severity, check, at, fix, "%s: %s", l.where, fmt.Sprintf(format, args...))
 }
 
-// launch follows a command through PATH, symlinks, #! and programs that start others to a program that the platform runs.
-// See execve(2).
+// launch follows a command through PATH, symlinks, #! lines and programs that start others, up to the last program. See
+// execve(2).
 func (c *checker) launch(l launch) {
 	command := l.argv[0]
 	if l.depth > maxLaunches {
-		c.launchFinding(l, Error, l.check, l.at, "let the script name a program", "the #! lines lead on and on, up to %s", command)
+		c.launchFinding(l, Error, l.check, l.at, "name a program in the last #! line", "too many commands start each other in turn, up to %s", command)
 		return
 	}
 	called, n, err := c.whichFrom(l.dir, command, l.paths)
 	if err != nil {
-		c.launchFinding(l, Error, l.check, absolute(command), "add the package, runtime or file that has it", "%v", err)
+		c.launchFinding(l, Error, l.check, absolute(command), "add the package, runtime or file that contains it", "%v", err)
 		return
 	}
 	at, h := "/"+n.Path, n.Entry.Header
@@ -94,7 +94,7 @@ func (c *checker) launch(l launch) {
 	case h.Mode&0o111 == 0:
 		bad("give it the mode 0755", "%s is not executable (mode %04o)", at, h.Mode&0o7777)
 	case barrier != "":
-		bad("give the folder another mode, or move the program", "the user %s may not enter %s, in which %s is", l.user.who(), barrier, called)
+		bad("give the folder another mode, or move the program", "the user %s may not enter %s, which contains %s", l.user.who(), barrier, called)
 	case !l.user.may(n, mayExecute):
 		bad("give it another mode or owner", "the user %s may not run %s (mode %04o, owner %d:%d)", l.user.who(), at, h.Mode&0o7777, h.Uid, h.Gid)
 	case n.Entry.ELF != nil:
@@ -102,13 +102,13 @@ func (c *checker) launch(l launch) {
 	case strings.HasPrefix(string(n.Entry.Kept), "#!"):
 		c.script(l, called, n)
 	case h.Size == 0 && h.Typeflag == tar.TypeReg:
-		bad("ship the file with its content", "%s is empty", at)
+		bad("add the file with its content", "%s is empty", at)
 	default:
-		bad("begin it with a #! line, or name its interpreter before it", "%s is neither an ELF program nor a script with a #! line", at)
+		bad("begin the file with a #! line, or put its interpreter before it in the command", "%s is neither an ELF program nor a script with a #! line", at)
 	}
 }
 
-// absolute is a command that is a path, or "".
+// absolute returns the command if it is an absolute path, or else "".
 func absolute(command string) string {
 	if path.IsAbs(command) {
 		return command
@@ -116,8 +116,8 @@ func absolute(command string) string {
 	return ""
 }
 
-// which finds a command as execvp(3) does, in the folders and the working directory of the configuration. called is the
-// path by which it is run.
+// which finds a command as execvp(3) does, in the folders of paths or from the configuration's working directory. called is
+// the path by which the command is run.
 func (c *checker) which(command string, paths []string) (called string, n tree.Node, err error) {
 	return c.whichFrom(c.Config.WorkingDir, command, paths)
 }
@@ -143,7 +143,7 @@ func (c *checker) whichFrom(dir, command string, paths []string) (called string,
 		}
 	}
 	if len(paths) == 0 {
-		return "", n, fmt.Errorf("%q is looked up in PATH, which the image has empty: container runtimes find no command", command)
+		return "", n, fmt.Errorf("%q is looked up in PATH, which the image sets to an empty value: container runtimes find no command", command)
 	}
 	err = fmt.Errorf("%q is not in the image's PATH (%s)", command, strings.Join(paths, ":"))
 	if dangling != nil {
@@ -152,7 +152,7 @@ func (c *checker) whichFrom(dir, command string, paths []string) (called string,
 	return "", n, err
 }
 
-// program checks what the closure does not find out of a program that must start, and goes on to what that starts.
+// program checks an ELF program that must start, as far as closure does not, and goes on to what it starts.
 func (c *checker) program(l launch, called string, n tree.Node) {
 	o := c.objects[n.Path]
 	if o == nil {
@@ -166,8 +166,8 @@ func (c *checker) program(l launch, called string, n tree.Node) {
 	c.starts(l, called, n)
 }
 
-// static reports whether a program needs no loader, so that nothing is preloaded into it and it loads nothing itself. A
-// loader that is run as a program does both.
+// static reports whether a program needs no loader: it loads no libraries, and LD_PRELOAD has no effect. A loader that is run
+// as a program is not static in this sense.
 func static(o *object) bool {
 	base := path.Base(o.at)
 	return o.Err == "" && o.Interp == "" && len(o.Needed) == 0 && (o.Type == elf.ET_EXEC || o.Type == elf.ET_DYN && o.Soname == "") &&

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// scripts warns of scripts that cannot start because of their #! line, such as those that pip and uv write for
-// console_scripts: they name the interpreter of the machine, image or virtual environment that they were installed in.
-// Packages also bring scripts of which nobody wants the Python: without any in the image it is a note.
+// scripts warns about scripts that cannot start because of their #! line. pip and uv write such scripts for console_scripts:
+// they name the interpreter of the machine, image or virtual environment that they were installed in. Packages also contain
+// scripts that nobody intends to run: in an image without Python the finding is a note.
 func (c *checker) scripts(leads trail) {
 	severity := Note
 	if len(c.libraries) > 0 {
@@ -34,7 +34,7 @@ func (c *checker) scripts(leads trail) {
 			continue
 		}
 		if _, _, err := c.which(e.argv[0], c.paths); err != nil {
-			c.find(severity, "interpreter", "/"+n.Path, "install it for the Python of the image, or leave it out", "/%s cannot start: its interpreter %v", n.Path, err)
+			c.find(severity, "interpreter", "/"+n.Path, "install the script for the Python of the image, or leave it out", "/%s cannot start: its interpreter %v", n.Path, err)
 		}
 	}
 }

@@ -9,11 +9,11 @@ import (
 	"github.com/pyimg/pyimg/assemble/python"
 )
 
-// maxMisnamed bounds how many extension modules of one folder are named one by one.
+// maxMisnamed bounds how many extension modules of one folder get a finding of their own.
 const maxMisnamed = 20
 
-// extensions warns of extension modules that no Python of the image looks for, by what their names say: they are for another
-// version, machine or C library. importlib goes by the name alone.
+// extensions warns about extension modules that no Python of the image imports, because their names are for another version,
+// machine or C library. importlib looks only at the name.
 func (c *checker) extensions(libs []stdlib, run pythonRun) {
 	importable, misnamed := map[string]bool{}, map[string][]string{}
 	roots, found := c.importRoots(libs, run), map[string][]python.ABI{}
@@ -43,7 +43,7 @@ func (c *checker) extensions(libs []stdlib, run pythonRun) {
 		c.misnamed(root, found[root][0], slices.DeleteFunc(misnamed[root], func(at string) bool {
 			module, _, _ := python.ExtensionTag(path.Base(at))
 			stem := path.Join(path.Dir(at), module)
-			return importable[stem] || c.has(stem+".py") // Debian has one for each Python, and some have the source, too
+			return importable[stem] || c.has(stem+".py") // Debian has one module for each Python; some modules have Python source, too
 		}))
 	}
 }
@@ -55,18 +55,18 @@ func (c *checker) misnamed(root string, abi python.ABI, paths []string) {
 		wants = fmt.Sprintf("cpython-3%d on %s", abi.Minor, c.Platform)
 	}
 	for _, at := range paths[:min(len(paths), maxMisnamed)] {
-		c.find(Warning, "python-extension", "/"+at, fix, "/%s is never imported: the Python of /%s looks for modules of %s, and its name says another version, machine or C library", at, root, wants)
+		c.find(Warning, "python-extension", "/"+at, fix, "/%s is never imported: the Python of /%s looks for modules of %s, and the file's name is for another version, machine or C library", at, root, wants)
 	}
 	if more := len(paths) - maxMisnamed; more > 0 {
 		c.find(Warning, "python-extension", "/"+root, fix, "/%s has %d more extension modules that are never imported", root, more)
 	}
 }
 
-// importRoots are the folders in which Pythons of the image look for modules.
+// importRoots are the folders in which the image's Pythons look for modules.
 type importRoots struct {
 	libs  []stdlib
 	run   pythonRun
-	extra map[string]bool // those of PYTHONPATH, which the container's Python has
+	extra map[string]bool // folders of PYTHONPATH, for the container's Python
 }
 
 func (c *checker) importRoots(libs []stdlib, run pythonRun) importRoots {
@@ -79,9 +79,9 @@ func (c *checker) importRoots(libs []stdlib, run pythonRun) importRoots {
 	return r
 }
 
-// of finds the folder of the import path that a module is in, and the Pythons that it belongs to: site-packages and the like
-// below pythonX.Y say it themselves; Debian's python3 is next to the libraries of its Pythons; PYTHONPATH belongs to the
-// container's Python.
+// of finds the folder of the import path that contains a module, and the Pythons that use that folder. The path of
+// site-packages names the Python (pythonX.Y); Debian's python3 is next to the libraries of its Pythons; PYTHONPATH belongs to
+// the container's Python.
 func (r importRoots) of(at string) (root string, owners []stdlib) {
 	parts := strings.Split(at, "/")
 	for i := 1; i < len(parts)-1; i++ {
@@ -105,8 +105,8 @@ func (r importRoots) of(at string) (root string, owners []stdlib) {
 
 func isPackages(name string) bool { return name == "site-packages" || name == "dist-packages" }
 
-// versioned is the standard library in a folder, else those of the version: a virtual environment has the library of another
-// folder.
+// versioned returns the standard library in a folder, or else all of the version: a virtual environment uses the standard
+// library of another folder.
 func (r importRoots) versioned(v pythonVersion, dir string) []stdlib {
 	if own := r.owners(func(l stdlib) bool { return l.dir == dir }); len(own) > 0 {
 		return own
@@ -126,8 +126,7 @@ func (r importRoots) owners(is func(stdlib) bool) []stdlib {
 	return libs
 }
 
-// abandoned warns of packages for a Python that the image does not have, such as those copied from an image with another
-// version.
+// abandoned warns about packages for a Python version that the image does not have, such as those copied from another image.
 func (c *checker) abandoned(libs []stdlib) {
 	if len(libs) == 0 {
 		return
@@ -159,7 +158,7 @@ func (c *checker) abandoned(libs []stdlib) {
 	}
 }
 
-// versions lists standard libraries for a person.
+// versions lists standard libraries for a message.
 func versions(libs []stdlib) string {
 	var names []string
 	for _, l := range libs {

@@ -17,24 +17,24 @@ import (
 // Image is one platform of an image.
 type Image struct {
 	Platform string      // as OCI writes it, such as linux/arm64
-	Machine  elf.Machine // EM_NONE where the platform's is not known: files of all machines will do then
+	Machine  elf.Machine // EM_NONE if the platform's machine is not known: files for any machine are then accepted
 	Bits     int         // of a pointer
 	Config   v1.Config
 	Tree     *tree.Tree
-	Oddities []tree.Oddity // of a tree of NewImage
-	// Own tells of a layer whether pyimg made it: it makes none that deletes or hides files of others. nil: none.
+	Oddities []tree.Oddity // from tree.NewImage
+	// Own reports whether pyimg made a layer: such a layer must not delete or hide files of others. nil: pyimg made none.
 	Own func(layer int) bool
 }
 
-// facts are what is known of an image before the checks. None of them changes anything in it, but for opened, a memo.
+// facts are what is known of an image before the checks. The checks change nothing in it but the memo opened.
 type facts struct {
 	Image
 	nodes                []tree.Node // by path
 	objects              map[string]*object
-	opened               map[string]*object // by any path at which one was looked for; nil where there is none
+	opened               map[string]*object // by each path that was tried; nil if it has no object
 	musl                 bool               // the image's C library is musl
 	paths                []string           // PATH's folders
-	pathDirs, systemDirs map[string]bool    // these and those where the image's loader looks for libraries
+	pathDirs, systemDirs map[string]bool    // PATH's folders, and those in which the image's loader searches libraries
 	packages             []root.InstalledPackage
 	packagesErr          error // why apk's database cannot be read
 	user                 account
@@ -42,13 +42,13 @@ type facts struct {
 	byName               map[string][]string // paths of shared libraries, by their last part
 }
 
-// env is a variable of the configuration.
+// env returns a variable of the configuration, or "".
 func (c *facts) env(name string) string {
 	value, _ := lookupEnv(c.Config.Env, name)
 	return value
 }
 
-// lookupEnv is a variable of an environment, and whether it is set; the last one counts.
+// lookupEnv returns a variable of an environment and whether it is set; the last one counts.
 func lookupEnv(env []string, name string) (string, bool) {
 	for _, e := range slices.Backward(env) {
 		if value, ok := strings.CutPrefix(e, name+"="); ok {
@@ -58,10 +58,10 @@ func lookupEnv(env []string, name string) (string, bool) {
 	return "", false
 }
 
-// maxFolders bounds lists such as PATH. Linux takes variables of 128 KiB, and each file is looked for in each folder.
+// maxFolders bounds lists such as PATH: Linux accepts variables of 128 KiB, and each file is looked up in each folder.
 const maxFolders = 256
 
-// folders are those of a list with colons, for what starts in dir.
+// folders splits a list with colons into absolute folders; relative ones start from dir.
 func folders(dir, list string) []string {
 	if list == "" {
 		return nil
@@ -75,7 +75,7 @@ func folders(dir, list string) []string {
 	return dirs
 }
 
-// from is a path as what starts in dir sees it.
+// from makes a path absolute; a relative one starts from dir.
 func from(dir, name string) string {
 	if path.IsAbs(name) {
 		return path.Clean(name)
@@ -83,13 +83,13 @@ func from(dir, name string) string {
 	return path.Join("/", dir, name)
 }
 
-// inPath reports whether the file is one that PATH finds.
+// inPath reports whether the file is in a folder of PATH.
 func (c *facts) inPath(at string) bool { return c.pathDirs[path.Dir("/"+at)] }
 
-// inSystem reports whether the file is one that the loader finds by its name alone.
+// inSystem reports whether the file is in a folder that the loader searches by default.
 func (c *facts) inSystem(at string) bool { return c.systemDirs[path.Dir("/"+at)] }
 
-// places are folders as they are named and as they lie in the image.
+// places is the set of the folders as they are named, and of the folders that their symlinks lead to.
 func (c *facts) places(dirs []string) map[string]bool {
 	set := map[string]bool{}
 	for _, dir := range dirs {
@@ -107,8 +107,8 @@ func isExtension(at string) bool {
 		strings.Contains(at, "-packages/") && (strings.Contains(at, ".cpython-") || strings.HasSuffix(at, ".abi3.so"))) // site-packages, dist-packages
 }
 
-// isMaterial reports whether the file lies where files are tested with, burnt into devices or handed on, and so is not
-// meant to be run here.
+// isMaterial reports whether the file is in a folder of test data, firmware, sources or shared data: such files are not meant
+// to run in this image.
 func isMaterial(at string) bool {
 	for part := range strings.SplitSeq(path.Dir(at), "/") {
 		switch part {
@@ -119,18 +119,18 @@ func isMaterial(at string) bool {
 	return false
 }
 
-// fits reports whether the object is for the image's machine, or one of its own that the machine may run, too.
+// fits reports whether the object is for the image's machine.
 func (c *facts) fits(o *object) bool {
 	return c.Machine == elf.EM_NONE || o.Machine == c.Machine && o.Class == c.Bits
 }
 
-// A checker is one run of Check: the facts that the checks go by, and what they have found so far.
+// A checker is one run of Check: the facts, and what the checks have found so far.
 type checker struct {
 	facts
 	findings []Finding
 }
 
-// find notes a finding. fix is what to do, or "".
+// find adds a finding. fix says what to do; it may be "".
 func (c *checker) find(s Severity, check, at, fix, format string, args ...any) {
 	c.findings = append(c.findings, Finding{Severity: s, Check: check, Path: at, Msg: fmt.Sprintf(format, args...), Fix: fix})
 }
@@ -142,16 +142,16 @@ type object struct {
 	executable bool
 }
 
-// An account is whom a container runs as.
+// An account is the user that a container runs as.
 type account struct {
 	uid    int
 	groups []int
 	name   string // "" for a number that /etc/passwd does not have
 	home   string
-	known  bool // uid is what the configuration means
+	known  bool // uid is the user that the configuration names
 }
 
-// A pythonVersion is major and minor, and whether it has no global lock.
+// A pythonVersion is a version, and whether it is a build without the global lock.
 type pythonVersion struct {
 	major, minor int
 	free         bool
@@ -161,5 +161,5 @@ type pythonVersion struct {
 type stdlib struct {
 	version pythonVersion
 	dir     string // usr/local/lib/python3.13
-	soabi   string // of its _sysconfigdata; "" where that does not say
+	soabi   string // from its _sysconfigdata; "" if unknown
 }

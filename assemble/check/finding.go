@@ -12,11 +12,11 @@ import (
 type Severity int
 
 const (
-	// Error is what keeps the image, or a program or library in it, from working.
+	// Error is a fault that keeps the image, or a program or library in it, from working.
 	Error Severity = iota
-	// Warning is what works here and may not elsewhere, or is hardly meant.
+	// Warning is a fault that shows only in some environments, or something that is probably a mistake.
 	Warning
-	// Note is what a person may want to know.
+	// Note is for information.
 	Note
 )
 
@@ -37,18 +37,18 @@ func (s *Severity) UnmarshalText(b []byte) error {
 	return fmt.Errorf("severity %q: expected error, warning or note", b)
 }
 
-// Finding is something in which an image is not sound.
+// Finding is what one check reports of an image.
 type Finding struct {
 	Severity Severity `json:"severity"`
 	Check    string   `json:"check"`             // a stable name, see docs/VERIFY.md
-	Path     string   `json:"path,omitempty"`    // in the image, absolute; "" where it is about the configuration
-	Layer    string   `json:"layer,omitempty"`   // the layer that the path is from
+	Path     string   `json:"path,omitempty"`    // in the image, absolute; "" if the finding is about the configuration
+	Layer    string   `json:"layer,omitempty"`   // the layer that contains the path
 	Package  string   `json:"package,omitempty"` // the package that owns the path, as name-version
 	Msg      string   `json:"message"`           // what is wrong
 	Fix      string   `json:"fix,omitempty"`     // what to do
 }
 
-// String is what is wrong and what to do, on one line: a line break in a name of the image must not begin another message.
+// String says what is wrong and what to do, on one line: a line break in a file's name must not begin another message.
 func (f Finding) String() string {
 	text := f.Msg
 	if f.Fix != "" {
@@ -57,7 +57,7 @@ func (f Finding) String() string {
 	return strings.ReplaceAll(text, "\n", `\n`)
 }
 
-// UnsoundError holds the findings for one platform, of which one is an error at least. Such an image is not written.
+// UnsoundError has the findings for one platform, at least one of them an error. Such an image is not written.
 type UnsoundError struct{ Findings []Finding }
 
 func (e *UnsoundError) Error() string {
@@ -73,7 +73,7 @@ func (e *UnsoundError) Error() string {
 // ExitCode is that of a failed verification.
 func (e *UnsoundError) ExitCode() exit.Code { return exit.Unverified }
 
-// Unsound is a VerifyError of one finding.
+// Unsound returns an UnsoundError with one finding.
 func Unsound(id, at, fix, format string, args ...any) error {
 	return &UnsoundError{[]Finding{{Check: id, Path: at, Fix: fix, Msg: fmt.Sprintf(format, args...)}}}
 }

@@ -7,16 +7,16 @@ import (
 	"github.com/pyimg/pyimg/layers"
 )
 
-// rules are how one loader finds libraries.
+// rules say how one loader finds libraries.
 type rules struct {
 	c      *facts
 	musl   bool
-	like   *object  // what a library must fit, by machine and class; may be nil
+	like   *object  // a library must have its machine and class; may be nil
 	env    []string // LD_LIBRARY_PATH
-	system []string
+	system []string // the folders that the loader searches by default
 }
 
-// rules returns those of the loader that a program names as its interpreter, for "" those of the image's C library.
+// rules returns the rules of the loader that a program names, or for "" those of the image's C library.
 func (c *facts) rules(interp string) rules {
 	r := rules{c: c, musl: c.musl, env: strings.FieldsFunc(c.env("LD_LIBRARY_PATH"), func(r rune) bool { return r == ':' || r == ';' })}
 	if interp != "" {
@@ -30,18 +30,18 @@ func (c *facts) rules(interp string) rules {
 	return r
 }
 
-// muslDefault is musl's search path where no file says another (ldso/dynlink.c).
+// muslDefault is musl's search path without an /etc/ld-musl-ARCH.path (ldso/dynlink.c).
 func muslDefault() []string { return []string{"/lib", "/usr/local/lib", "/usr/lib"} }
 
-// MuslPath is where musl's loader looks for the libraries that a file at a path needs itself: what the file says, then musl's
-// default.
+// MuslPath returns the folders in which musl's loader searches the libraries that the file at a path needs: the file's own
+// rpath, then musl's default.
 func MuslPath(f *layers.ELF, at string) []string {
 	own := &loading{object: &object{ELF: f, at: at}, origin: path.Dir("/" + at)}
 	return append(rules{musl: true}.rpaths(own), muslDefault()...)
 }
 
-// muslPath is where musl searches what no rpath finds: /etc/ld-musl-ARCH.path, beside the loader's own prefix, or its
-// default (ldso/dynlink.c, load_library).
+// muslPath returns the folders that musl searches after rpaths: those in etc/ld-musl-ARCH.path below the loader's own prefix,
+// or the default ones (ldso/dynlink.c, load_library).
 func (c *facts) muslPath(interp string) []string {
 	if interp == "" {
 		for _, n := range c.nodes {
@@ -60,8 +60,8 @@ func (c *facts) muslPath(interp string) []string {
 	return strings.FieldsFunc(string(n.Entry.Kept), func(r rune) bool { return r == ':' || r == '\n' })
 }
 
-// glibcPath is what ldconfig(8) would have put into its cache, as far as the image shows: the folders of ld.so.conf, the
-// usual ones and those of multiarch.
+// glibcPath returns the folders that ldconfig(8) reads for its cache, as far as the image shows: those of ld.so.conf, the usual
+// ones and those of multiarch.
 func (c *facts) glibcPath() []string {
 	dirs := []string{"/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib", "/lib32", "/usr/lib32"}
 	for _, n := range c.nodes {
@@ -87,7 +87,7 @@ type loading struct {
 	by     *loading // what loaded it; nil for the program
 }
 
-// open returns the library at a path; nil where there is none that fits.
+// open returns the library at a path, or nil if there is none for the machine.
 func (r rules) open(at string) *object {
 	o, known := r.c.opened[at]
 	if !known {
@@ -102,7 +102,7 @@ func (r rules) open(at string) *object {
 	return o
 }
 
-// search finds a library for what needs it, and the folder in which it was found.
+// search finds the library that by needs. It returns the folder in which it found the library, too.
 func (r rules) search(name string, by *loading) (*object, string) {
 	for _, dirs := range [][]string{r.env, r.rpaths(by), r.system} {
 		for _, dir := range dirs {
@@ -114,8 +114,8 @@ func (r rules) search(name string, by *loading) (*object, string) {
 	return nil, ""
 }
 
-// rpaths are the folders that objects name themselves. musl takes RUNPATH for RPATH, and both for all that the object
-// leads to; glibc has RUNPATH for the object alone, and then no RPATH.
+// rpaths returns the folders that objects name themselves. musl treats RUNPATH like RPATH: both count for everything that the
+// object loads. In glibc RUNPATH counts only for the object itself, and RPATH does not count then.
 func (r rules) rpaths(by *loading) []string {
 	var dirs []string
 	for l := by; l != nil; l = l.by {
@@ -134,7 +134,7 @@ func (r rules) rpaths(by *loading) []string {
 	return dirs
 }
 
-// expand fills in $ORIGIN. musl drops the whole list for any other variable (fixup_rpath).
+// expand replaces $ORIGIN. musl drops a list that has any other variable (fixup_rpath).
 func (r rules) expand(list []string, origin string) []string {
 	var dirs []string
 	for _, dir := range list {
@@ -153,7 +153,7 @@ func (r rules) expand(list []string, origin string) []string {
 	return dirs
 }
 
-// itself reports whether the loader takes the name for its own: it is in the process already.
+// itself reports whether the name is a part of the loader itself, so that the process has it already.
 func (r rules) itself(name string, interp string) bool {
 	if interp != "" && path.Base(interp) == name {
 		return true

@@ -6,18 +6,18 @@ import (
 	"github.com/pyimg/pyimg/apk/root"
 )
 
-// maxOwners bounds how many owners of one path are compared with each other; apk itself leaves one.
+// maxOwners bounds how many owners of one path are compared with each other; apk itself writes one.
 const maxOwners = 16
 
-// owners checks apk's database: a file has one owner, or owners of which apk lets one overwrite the other's file. Tools that
-// write the database without apk (apko, for one) list such a file under both.
+// owners checks in apk's database that apk's rules let the owners of a file share it. apk itself lists one owner; tools that
+// write the database without apk, such as apko, list all.
 func (c *checker) owners() {
 	if err := c.packagesErr; err != nil {
-		c.find(Warning, "apk-database", "/lib/apk/db/installed", "make the image anew", "apk's database cannot be read: %v", err)
+		c.find(Warning, "apk-database", "/lib/apk/db/installed", "build the image again", "apk's database cannot be read: %v", err)
 		return
 	}
 	first := map[string]int{}
-	shared := map[string][]int{} // all owners, where there are several
+	shared := map[string][]int{} // paths with several owners
 	var paths []string
 	for i, p := range c.packages {
 		for _, at := range p.Paths {
@@ -34,13 +34,13 @@ func (c *checker) owners() {
 	for _, at := range paths {
 		if a, b, conflict := c.strangers(shared[at]); conflict {
 			c.find(Error, "package-conflict", "/"+at, "leave one of them out",
-				"/%s belongs to the packages %s and %s, of which neither replaces the other: one has overwritten the other's file", at, a.Name, b.Name)
+				"/%s belongs to the packages %s and %s, and neither replaces the other: one has overwritten the other's file", at, a.Name, b.Name)
 		}
 	}
 }
 
-// strangers finds two owners of a path that apk would not have let share it. Where one package may share it with each of
-// the others, it had the file when the others came, or has taken it from them.
+// strangers finds two owners of a path that may not share it by apk's rules. If one package may share it with each of the
+// others, there is no conflict: it had the file before the others came, or took it from them.
 func (c *checker) strangers(owners []int) (a, b root.InstalledPackage, conflict bool) {
 	for _, i := range owners {
 		alien := slices.IndexFunc(owners, func(j int) bool { return !c.packages[i].MayShare(c.packages[j]) })

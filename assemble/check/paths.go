@@ -10,7 +10,7 @@ import (
 	"github.com/pyimg/pyimg/layers/tree"
 )
 
-// links checks that symlinks lead somewhere.
+// links reports broken symlinks.
 func (c *checker) links() {
 	interpreter := regexp.MustCompile(`^python[0-9.]*$`)
 	for _, n := range c.nodes {
@@ -26,18 +26,17 @@ func (c *checker) links() {
 		case c.inPath(n.Path) && interpreter.MatchString(base):
 			severity = Error
 			if _, _, err := c.which(base, c.paths); err == nil {
-				severity = Warning // PATH goes on to another one
+				severity = Warning // a later folder of PATH has another one
 			}
 		case c.inPath(n.Path), c.inSystem(n.Path):
 			severity = Warning
 		}
-		c.find(severity, "dangling-link", "/"+n.Path, "add what it leads to, or leave it out",
-			"/%s is a symlink to %s, and leads nowhere: %v", n.Path, n.Entry.Header.Linkname, err)
+		c.find(severity, "dangling-link", "/"+n.Path, "add the file that it leads to, or leave the symlink out",
+			"/%s is a broken symlink to %s: %v", n.Path, n.Entry.Header.Linkname, err)
 	}
 }
 
-// isRuntimes reports whether a symlink leads to where the container's runtime mounts something, or programs make things
-// as they run.
+// isRuntimes reports whether a symlink leads into a folder that is filled only when a container runs.
 func isRuntimes(n tree.Node) bool {
 	to := n.Entry.Header.Linkname
 	if !path.IsAbs(to) {
@@ -48,7 +47,7 @@ func isRuntimes(n tree.Node) bool {
 	})
 }
 
-// modes lists what runs with another's rights, and what everyone may change.
+// modes reports programs that run with another account's rights, and files that everybody may change.
 func (c *checker) modes() {
 	const (
 		setuid, setgid, sticky = 0o4000, 0o2000, 0o1000
@@ -59,13 +58,13 @@ func (c *checker) modes() {
 		regular := h.Typeflag == tar.TypeReg || h.Typeflag == tar.TypeLink
 		switch {
 		case regular && h.Mode&(setuid|setgid) != 0 && h.Mode&0o111 != 0:
-			c.find(Note, "setuid", at, "take the bit away, or leave the program out, if nobody needs it",
+			c.find(Note, "setuid", at, "remove the bit, or leave the program out, unless you need it",
 				"%s runs with the rights of %d:%d (mode %04o)", at, h.Uid, h.Gid, h.Mode)
 		case regular && h.Mode&everyone != 0:
-			c.find(Warning, "world-writable", at, "take the bit away", "%s can be changed by everyone (mode %04o)", at, h.Mode)
+			c.find(Warning, "world-writable", at, "remove the bit", "everybody may change %s (mode %04o)", at, h.Mode)
 		case n.IsDir() && h.Mode&everyone != 0 && h.Mode&sticky == 0 && n.Path != "":
 			c.find(Warning, "world-writable", at, "give it the sticky bit (mode 1777)",
-				"in %s everyone may remove the files of others (mode %04o)", at, h.Mode)
+				"in %s everybody may remove the files of others (mode %04o)", at, h.Mode)
 		}
 	}
 }

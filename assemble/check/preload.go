@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// preload checks each library in LD_PRELOAD. On musl a missing one ends every process of the image at its start
-// (ldso/dynlink.c); glibc complains and goes on, ld.so(8). Both take spaces and colons between names. It returns the paths of those that are there.
+// preload checks each library in LD_PRELOAD and returns the paths of those that exist. If one is missing, musl ends every
+// process when it starts (ldso/dynlink.c), and glibc prints a message and goes on, see ld.so(8). Both accept spaces and colons
+// between names.
 func (c *checker) preload() map[string]bool {
 	found := map[string]bool{}
 	const check = "preload"
@@ -20,14 +21,14 @@ func (c *checker) preload() map[string]bool {
 		if !strings.Contains(lib, "/") {
 			o, dir := c.rules("").search(lib, nil)
 			if o == nil {
-				c.find(severity, check, "", "give its absolute path", "LD_PRELOAD names %q, which no folder has that is searched", lib)
+				c.find(severity, check, "", "give its absolute path", "LD_PRELOAD names %q, which is in none of the folders that the loader searches", lib)
 				continue
 			}
 			at = path.Join(dir, lib)
 		}
 		n, err := c.Tree.Lookup(at)
 		if err != nil {
-			c.find(severity, check, at, "add the package or runtime that has it, or choose another allocator", "LD_PRELOAD names %s: %v", lib, err)
+			c.find(severity, check, at, "add the package or runtime that contains it, or choose another allocator", "LD_PRELOAD names %s: %v", lib, err)
 			continue
 		}
 		o := c.objects[n.Path]
@@ -36,7 +37,7 @@ func (c *checker) preload() map[string]bool {
 			continue
 		}
 		if c.barrier(c.user, at) != "" || !c.user.may(n, mayRead) {
-			c.find(severity, check, at, "let it be read by everyone", "LD_PRELOAD names %s, which the user %s may not read", lib, c.user.who())
+			c.find(severity, check, at, "give it a mode that lets everybody read it", "LD_PRELOAD names %s, which the user %s may not read", lib, c.user.who())
 		}
 		found[n.Path] = true
 		c.preloaded(severity, at, o)
@@ -47,13 +48,13 @@ func (c *checker) preload() map[string]bool {
 func (c *checker) preloaded(severity Severity, at string, o *object) {
 	switch {
 	case !c.fits(o):
-		c.find(severity, "preload", at, "take a build for "+c.Platform, "LD_PRELOAD names %s: %s is for %s with %d bits, %s needs %s",
+		c.find(severity, "preload", at, "use a build for "+c.Platform, "LD_PRELOAD names %s: %s is for %s with %d bits, but %s needs %s",
 			at, "/"+o.at, o.Machine, o.Class, c.Platform, c.Machine)
 	case c.musl && o.GLIBC():
-		c.find(severity, "preload", at, "take a build for musl", "LD_PRELOAD names %s, which is built for glibc (%s): every process would end at its start", at, glibcSign(o))
+		c.find(severity, "preload", at, "use a build for musl", "LD_PRELOAD names %s, which is built for glibc (%s): every process would end when it starts", at, glibcSign(o))
 	case isAllocator(o) && !o.Malloc:
-		c.find(Error, "allocator", at, "build it without a prefix for its names, or choose another allocator",
-			"LD_PRELOAD names %s, which exports no function malloc: it would be loaded and never used", at)
+		c.find(Error, "allocator", at, "build it without a prefix for its functions, or choose another allocator",
+			"LD_PRELOAD names %s, which exports no function malloc: programs would load it and never use it", at)
 	}
 	if c.Machine == elf.EM_AARCH64 && c.fits(o) && strings.Contains(path.Base(o.at)+o.Soname, "jemalloc") {
 		c.pageSize(at, o)
@@ -61,7 +62,7 @@ func (c *checker) preloaded(severity Severity, at string, o *object) {
 }
 
 func isAllocator(o *object) bool {
-	for _, name := range []string{"malloc", "snmalloc", "scudo", "hoard"} { // jemalloc, mimalloc, tcmalloc among them
+	for _, name := range []string{"malloc", "snmalloc", "scudo", "hoard"} { // malloc also matches jemalloc, mimalloc and tcmalloc
 		if strings.Contains(path.Base(o.at), name) || strings.Contains(o.Soname, name) {
 			return true
 		}
@@ -69,15 +70,15 @@ func isAllocator(o *object) bool {
 	return false
 }
 
-// pageSize warns of a jemalloc that gives up on kernels with larger pages than it was built for: those of 64-bit ARM have
-// 4, 16 (Apple, Raspberry Pi 5) or 64 KiB (some servers).
+// pageSize warns about a jemalloc that aborts on kernels with larger pages than it was built for. Kernels for 64-bit ARM have
+// pages of 4, 16 (Apple, Raspberry Pi 5) or 64 KiB (some servers).
 func (c *checker) pageSize(at string, o *object) {
 	const largest = 64 << 10
-	const fix = "build it --with-lg-page=16, or take mimalloc"
+	const fix = "build it with --with-lg-page=16, or use mimalloc"
 	switch {
 	case o.Page == 0:
-		c.find(Warning, "page-size", at, fix, "%s is a jemalloc whose page size cannot be read from its code: built for 4 KiB it ends every process on arm64 kernels with pages of 16 or 64 KiB", at)
+		c.find(Warning, "page-size", at, fix, "%s is a jemalloc whose page size cannot be read from its code: if it was built for 4 KiB, it ends every process on arm64 kernels with pages of 16 or 64 KiB", at)
 	case o.Page < largest:
-		c.find(Warning, "page-size", at, fix, "%s is a jemalloc built for pages of %d KiB: it ends every process on arm64 kernels with larger ones", at, o.Page>>10)
+		c.find(Warning, "page-size", at, fix, "%s is a jemalloc built for pages of %d KiB: it ends every process on arm64 kernels with larger pages", at, o.Page>>10)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/pyimg/pyimg/layers/tree"
 )
 
-// folder is the name of its folder in lib.
+// folder is the name of the version's folder in lib.
 func (v pythonVersion) folder() string {
 	name := "python" + strconv.Itoa(v.major) + "." + strconv.Itoa(v.minor)
 	if v.free {
@@ -18,8 +18,7 @@ func (v pythonVersion) folder() string {
 	return name
 }
 
-// pythonName returns what the name of a program, library or folder says of the Python in it: python3.13,
-// libpython3.13.so.1.0.
+// pythonName reads the version from the name of a program, library or folder, such as python3.13 or libpython3.13.so.1.0.
 func pythonName(name string) (pythonVersion, bool) {
 	rest, is := strings.CutPrefix(strings.TrimPrefix(name, "lib"), "python")
 	if !is {
@@ -33,15 +32,15 @@ func pythonName(name string) (pythonVersion, bool) {
 	return pythonVersion{int(a), int(b), free}, dotted && err1 == nil && err2 == nil
 }
 
-// A pythonRun is an interpreter that is started, or the one of PATH.
+// A pythonRun is the interpreter that the command starts, or the one in PATH.
 type pythonRun struct {
-	called  string // the path by which it is started
+	called  string // the path by which it is started, perhaps a symlink
 	exe     tree.Node
 	version pythonVersion
-	known   bool // version is
+	known   bool // version is known
 }
 
-// python checks what the environment asks of Python, that its library is there, and what it can import.
+// python checks Python's environment variables, its standard library, and what it can import.
 func (c *checker) python(leads trail) {
 	libs := c.libraries
 	run, ok := c.interpreter(leads)
@@ -61,16 +60,16 @@ func (c *checker) python(leads trail) {
 	if home := c.env("PYTHONHOME"); home != "" {
 		home, _, _ = strings.Cut(home, ":")
 		if !c.hasLibrary(home, dir) {
-			c.find(Error, "python-env", absolute(home), "unset it: Python finds its own",
-				"PYTHONHOME is %s, which has no lib/%s/encodings: python3 ends at its start", home, dir)
+			c.find(Error, "python-env", absolute(home), "unset it: Python finds its own home",
+				"PYTHONHOME is %s, which has no lib/%s/encodings: python3 ends when it starts", home, dir)
 		}
 	} else if prefix := path.Dir(path.Dir("/" + n.Path)); !c.hasLibrary(prefix, dir) && c.venv(run) == nil {
-		c.find(Warning, "python-library", "/"+n.Path, "ship the standard library beside it",
-			"/%s is a Python %d.%d, and %s/lib/%s/encodings is missing", n.Path, v.major, v.minor, strings.TrimSuffix(prefix, "/"), dir)
+		c.find(Warning, "python-library", "/"+n.Path, "add its standard library",
+			"/%s is a Python %d.%d, but %s/lib/%s/encodings is missing", n.Path, v.major, v.minor, strings.TrimSuffix(prefix, "/"), dir)
 	}
 }
 
-// interpreter is the Python that the container runs, else the one of PATH.
+// interpreter returns the Python that the container runs, or else the one in PATH.
 func (c *checker) interpreter(leads trail) (pythonRun, bool) {
 	if leads.python != nil {
 		return *leads.python, true
@@ -94,8 +93,8 @@ func (c *checker) pythonRun(called string, n tree.Node) pythonRun {
 	return pythonRun{called, n, v, known}
 }
 
-// versionOf finds out a Python's version from its own name, the library that it is linked to, or the only standard library
-// under its prefix.
+// versionOf finds out a Python's version from its own name, from the library that it is linked to, or from the standard library
+// under its prefix if there is exactly one.
 func (c *checker) versionOf(n tree.Node) (pythonVersion, bool) {
 	if v, ok := pythonName(path.Base(n.Path)); ok {
 		return v, true
@@ -119,7 +118,7 @@ func (c *checker) versionOf(n tree.Node) (pythonVersion, bool) {
 	return pythonVersion{}, false
 }
 
-// staticPython warns of a Python without a loader: it cannot import extension modules, and nothing is preloaded into it.
+// staticPython warns about a Python without a loader: it cannot import extension modules, and LD_PRELOAD has no effect.
 func (c *checker) staticPython(run pythonRun, leads trail) {
 	o := c.objects[run.exe.Path]
 	if o == nil || !static(o) {
@@ -132,12 +131,12 @@ func (c *checker) staticPython(run pythonRun, leads trail) {
 		}
 	}
 	if modules > 0 {
-		c.find(Warning, "python-static", at, "take a Python that is linked dynamically",
-			"%s is linked statically: it imports none of the %d extension modules (.so) in the image", at, modules)
+		c.find(Warning, "python-static", at, "use a Python that is linked dynamically",
+			"%s is linked statically: it cannot import the %d extension modules (.so) in the image", at, modules)
 	}
 	if preload := c.env("LD_PRELOAD"); preload != "" && leads.program.Path != run.exe.Path {
-		c.find(Warning, "preload", at, "take a Python that is linked dynamically, or unset LD_PRELOAD",
-			"%s is linked statically: LD_PRELOAD does nothing, and no allocator is loaded", at)
+		c.find(Warning, "preload", at, "use a Python that is linked dynamically, or unset LD_PRELOAD",
+			"%s is linked statically: LD_PRELOAD has no effect, so no allocator is loaded", at)
 	}
 }
 
@@ -152,26 +151,26 @@ func (c *checker) hasLibrary(prefix, dir string) bool {
 	return err == nil
 }
 
-// mallocOf checks PYTHONMALLOC: a name that this Python does not know ends it at its start (Python/preconfig.c).
+// mallocOf checks PYTHONMALLOC: Python ends when it starts if it does not know the name (Python/preconfig.c).
 func (c *checker) mallocOf(n tree.Node, v pythonVersion, known bool) {
 	value := c.env("PYTHONMALLOC")
 	name := strings.TrimSuffix(value, "_debug")
 	switch {
 	case value == "":
 	case name == "mimalloc" && known && v.major == 3 && v.minor < 13:
-		c.find(Error, "python-malloc", "/"+n.Path, "take CPython 3.13 or newer, or choose another allocator",
-			"PYTHONMALLOC is %s, which CPython knows from 3.13 on; /%s is %d.%d and ends at its start", value, n.Path, v.major, v.minor)
+		c.find(Error, "python-malloc", "/"+n.Path, "use CPython 3.13 or newer, or choose another allocator",
+			"PYTHONMALLOC is %s, which CPython knows from 3.13 on; /%s is %d.%d and ends when it starts", value, n.Path, v.major, v.minor)
 	case !slices.Contains([]string{"default", "debug", "malloc", "pymalloc", "mimalloc"}, name):
-		c.find(Error, "python-malloc", "/"+n.Path, "leave it out", "PYTHONMALLOC is %q, which no CPython knows: it ends at its start", value)
+		c.find(Error, "python-malloc", "/"+n.Path, "unset it", "PYTHONMALLOC is %q, which no CPython knows: Python ends when it starts", value)
 	}
 }
 
-// settings checks what other variables name.
+// settings checks the paths, the locale and the time zone that other variables name.
 func (c *checker) settings() {
 	for _, name := range []string{"PYTHONPATH", "LD_LIBRARY_PATH"} {
 		for dir := range strings.SplitSeq(c.env(name), ":") {
 			if _, err := c.Tree.Lookup(dir); path.IsAbs(dir) && err != nil {
-				c.find(Note, "environment", dir, "leave it out, or mount it", "%s names %s, which is not in the image", name, dir)
+				c.find(Note, "environment", dir, "leave it out, or mount the folder", "%s names %s, which is not in the image", name, dir)
 			}
 		}
 	}
@@ -180,7 +179,7 @@ func (c *checker) settings() {
 	c.certificates()
 }
 
-// locale checks that glibc has the locale that is asked for; musl has but one and takes any name.
+// locale checks that glibc has the locale that LC_ALL or LANG names; musl has only one and accepts any name.
 func (c *checker) locale() {
 	for _, name := range []string{"LC_ALL", "LANG"} {
 		value := c.env(name)
@@ -198,12 +197,12 @@ func (c *checker) locale() {
 	}
 }
 
-// certificates checks that what can speak TLS has somebody to trust.
+// certificates checks that an image with a TLS library has certificates to trust.
 func (c *checker) certificates() {
 	for _, name := range []string{"SSL_CERT_FILE", "SSL_CERT_DIR"} {
 		if at := c.env(name); at != "" {
 			if _, err := c.Tree.Lookup(at); err != nil {
-				c.find(Warning, "ca-bundle", absolute(at), "add ca-certificates-bundle, or leave the variable out", "%s names %s: %v", name, at, err)
+				c.find(Warning, "ca-bundle", absolute(at), "add ca-certificates-bundle, or unset the variable", "%s names %s: %v", name, at, err)
 			}
 			return
 		}
@@ -227,6 +226,6 @@ func (c *checker) certificates() {
 		}
 	}
 	if user != "" {
-		c.find(Warning, "ca-bundle", user, "add ca-certificates-bundle", "%s is there, and no certificates to trust: verified connections will fail", user)
+		c.find(Warning, "ca-bundle", user, "add ca-certificates-bundle", "the image has %s but no certificates to trust: verified connections will fail", user)
 	}
 }

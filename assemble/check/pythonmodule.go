@@ -17,23 +17,23 @@ type moduleKind int
 const (
 	noModule        moduleKind = iota
 	sourceModule               // or bytecode
-	extensionModule            // cannot be run
+	extensionModule            // -m cannot run it
 	regularPackage             // a folder with __init__
 	namespacePackage
 )
 
-// A foundModule is one of a search path.
+// A foundModule is what importlib finds for a name on a search path.
 type foundModule struct {
 	kind moduleKind
-	at   string   // its file; "" for what has none
+	at   string   // its file; "" if it has none
 	dirs []string // where its submodules are
 }
 
-// find finds what -m runs, as runpy._get_module_details does. The error says why Python would end.
+// find finds the module that -m runs, as runpy._get_module_details does. The error says why Python would end.
 func (p *searchPath) find(name string) (foundModule, error) {
 	if strings.HasSuffix(name, ".py") {
 		if m, err := p.resolve(strings.TrimSuffix(name, ".py")); err == nil && m.kind == sourceModule {
-			return m, fmt.Errorf("%q is a file's name, and the module is %q", name, strings.TrimSuffix(name, ".py"))
+			return m, fmt.Errorf("%q is a file's name; the module's name is %q", name, strings.TrimSuffix(name, ".py"))
 		}
 	}
 	m, err := p.resolve(name)
@@ -55,12 +55,12 @@ func (p *searchPath) resolve(name string) (foundModule, error) {
 	const most = 100 // parts; nobody nests packages so deep
 	parts := strings.Split(name, ".")
 	if len(parts) > most || slices.Contains(parts, "") || strings.Contains(name, "/") {
-		return foundModule{}, fmt.Errorf("%q is no module's name", name)
+		return foundModule{}, fmt.Errorf("%q is not a module's name", name)
 	}
 	m := foundModule{kind: namespacePackage, dirs: p.dirs}
 	for i, part := range parts {
 		if m.kind != namespacePackage && m.kind != regularPackage {
-			return m, fmt.Errorf("%q is no package", strings.Join(parts[:i], "."))
+			return m, fmt.Errorf("%q is not a package", strings.Join(parts[:i], "."))
 		}
 		if i == 0 && isBuiltin(part) {
 			return m, fmt.Errorf("%q is built into Python and cannot be run", part)
@@ -70,13 +70,13 @@ func (p *searchPath) resolve(name string) (foundModule, error) {
 			if i == 0 && isFrozen(part) {
 				return foundModule{kind: sourceModule}, nil
 			}
-			return m, errors.New("no module of the name in " + p.shown())
+			return m, errors.New("no module of that name in " + p.shown())
 		}
 	}
 	return m, nil
 }
 
-// shown are the folders of the path, for a person.
+// shown lists the folders of the path, for a message.
 func (p *searchPath) shown() string {
 	const most = 6
 	if len(p.dirs) <= most {
@@ -85,8 +85,8 @@ func (p *searchPath) shown() string {
 	return fmt.Sprintf("%s and %d more folders", strings.Join(p.dirs[:most], ", "), len(p.dirs)-most)
 }
 
-// in looks for a module in folders, as importlib's FileFinder does: a package before an extension module before source; folders
-// without __init__ make a namespace package where nothing else is found.
+// in searches a module in folders, as importlib's FileFinder does: a package comes before an extension module, which comes before
+// source. Folders without __init__ make a namespace package if nothing else is found.
 func (p *searchPath) in(dirs []string, name string) foundModule {
 	var portions []string
 	for _, dir := range dirs {
@@ -134,7 +134,7 @@ func (p *searchPath) file(dir, name string) foundModule {
 	return foundModule{}
 }
 
-// isFrozen knows the modules that CPython holds itself, whose files an image may leave out (Python/frozen.c).
+// isFrozen reports whether CPython itself contains the module, so that an image may leave out its file (Python/frozen.c).
 func isFrozen(name string) bool {
 	return slices.Contains([]string{
 		"abc", "codecs", "io", "_collections_abc", "_sitebuiltins", "genericpath", "ntpath", "posixpath", "os", "site", "stat",
@@ -142,7 +142,7 @@ func isFrozen(name string) bool {
 	}, name)
 }
 
-// isBuiltin knows the modules that every CPython holds as C code (Modules/config.c.in); they come before all files.
+// isBuiltin reports whether every CPython contains the module as C code (Modules/config.c.in); such modules come before all files.
 func isBuiltin(name string) bool {
 	return slices.Contains([]string{
 		"sys", "builtins", "marshal", "posix", "gc", "errno", "itertools", "faulthandler", "atexit", "_imp", "_thread", "_io", "_weakref", "_warnings",
@@ -153,11 +153,11 @@ func isBuiltin(name string) bool {
 type venv struct {
 	prefix string
 	home   string // the folder of the Python that it was made with
-	system bool   // it has the packages of that Python, too
+	system bool   // it also uses the packages of that Python
 }
 
-// venv finds the virtual environment that an interpreter is started in: a pyvenv.cfg next to it or one folder above, of each
-// symlink that leads to it.
+// venv finds the virtual environment of an interpreter: a pyvenv.cfg next to it or one folder above, for the path by which it
+// is started and for each symlink from there to the program.
 func (c *checker) venv(run pythonRun) *venv {
 	const most = 40 // symlinks, as in Linux
 	for at, i := run.called, 0; at != "" && i < most; i++ {
@@ -196,8 +196,9 @@ func readVenv(text string) venv {
 	return v
 }
 
-// bases are the prefixes in which a Python finds its standard library: PYTHONHOME, else the first folder above the program,
-// above the home of its virtual environment, or that it was built for. None where there is no such library.
+// bases returns the prefixes in which a Python finds its standard library: PYTHONHOME, or else the first folder with one above
+// the program, above the home of its virtual environment, or above the usual installations. It returns none if no folder has
+// one.
 func (c *checker) bases(run pythonRun, home string) []string {
 	if home != "" {
 		return folders("/", home)

@@ -11,7 +11,7 @@ import (
 	"github.com/pyimg/pyimg/layers/tree"
 )
 
-// runsPython checks what a Python is told to run: python3 FILE and python3 -m MODULE.
+// runsPython checks the FILE of python3 FILE and the MODULE of python3 -m MODULE.
 func (c *checker) runsPython(l launch, called string, n tree.Node) {
 	run := c.pythonRun(called, n)
 	l.trail.python = &run
@@ -23,7 +23,7 @@ func (c *checker) runsPython(l launch, called string, n tree.Node) {
 	a, err := python.ParseArguments(l.argv[1:], minor)
 	switch {
 	case err != nil:
-		c.launchFinding(l, Error, "python-arguments", "", "see python3 --help", "%s ends at its start: %v", name, err)
+		c.launchFinding(l, Error, "python-arguments", "", "see python3 --help", "%s ends when it starts: %v", name, err)
 	case a.File != "":
 		c.runsFile(l, name, a.File)
 	case a.Module != "" && run.known:
@@ -38,10 +38,10 @@ func (c *checker) runsFile(l launch, name, file string) {
 		return
 	}
 	if n.Entry.ELF != nil {
-		c.launchFinding(l, Error, check, "/"+n.Path, "name the program itself", "%s is to run /%s, which is a program or library and no script", name, n.Path)
+		c.launchFinding(l, Error, check, "/"+n.Path, "name the program itself", "%s is to run /%s, which is a program or library, not a script", name, n.Path)
 	}
 	if n.IsDir() && !c.has(path.Join(n.Path, "__main__.py")) && !c.has(path.Join(n.Path, "__main__.pyc")) {
-		c.launchFinding(l, Error, check, "/"+n.Path, "name the script in it", "%s is to run /%s, which is a folder without __main__.py", name, n.Path)
+		c.launchFinding(l, Error, check, "/"+n.Path, "name a script in the folder", "%s is to run /%s, which is a folder without __main__.py", name, n.Path)
 	}
 }
 
@@ -50,9 +50,9 @@ func (c *checker) has(at string) bool {
 	return err == nil && !n.IsDir()
 }
 
-// runsModule checks python3 -m MODULE as runpy does it.
+// runsModule checks the module of python3 -m MODULE, by the rules of runpy.
 func (c *checker) runsModule(l launch, run pythonRun, a python.Arguments) {
-	const check, fix = "python-module", "add the module, or set workdir or PYTHONPATH to the folder that has it"
+	const check, fix = "python-module", "add the module, or set workdir or PYTHONPATH to the folder that contains it"
 	p := c.importPath(run, a, l)
 	severity := Error
 	if p.open != "" {
@@ -75,12 +75,12 @@ func (c *checker) runsModule(l launch, run pythonRun, a python.Arguments) {
 	}
 	h := n.Entry.Header
 	if dir := c.barrier(l.user, m.at); dir != "" || !l.user.may(n, mayRead) {
-		c.launchFinding(l, Error, check, "/"+n.Path, "give it another mode or owner", "the user %s may not read /%s (mode %04o, owner %d:%d), which -m %s means",
+		c.launchFinding(l, Error, check, "/"+n.Path, "give it another mode or owner", "the user %s may not read /%s (mode %04o, owner %d:%d), the file of -m %s",
 			l.user.who(), n.Path, h.Mode&0o7777, h.Uid, h.Gid, a.Module)
 	}
 }
 
-// elsewhereModule names a file of that module that is not on the import path, for a person.
+// elsewhereModule names a file of the module that is not on the import path, for a message.
 func (c *checker) elsewhereModule(module string) string {
 	stem := "/" + strings.ReplaceAll(strings.TrimSuffix(module, ".py"), ".", "/")
 	for _, n := range c.nodes {
@@ -93,16 +93,16 @@ func (c *checker) elsewhereModule(module string) string {
 	return ""
 }
 
-// A searchPath is sys.path of a Python.
+// A searchPath is a Python's sys.path.
 type searchPath struct {
 	c     *checker
 	dirs  []string
 	abi   python.ABI
-	lines int    // of .pth files that were read
-	open  string // why a module may be there that is not found here; ""
+	lines int    // how many lines of .pth files were read
+	open  string // why Python may find a module that is not found here; "" if it will not
 }
 
-// importPath is where a Python looks for modules. See site.py and Modules/getpath.py.
+// importPath returns the folders in which a Python searches modules. See site.py and Modules/getpath.py.
 func (c *checker) importPath(run pythonRun, a python.Arguments, l launch) *searchPath {
 	env := func(name string) string { value, _ := lookupEnv(l.env, name); return value }
 	p := &searchPath{c: c, abi: c.abi(stdlib{version: run.version})}
@@ -144,7 +144,7 @@ func (c *checker) importPath(run pythonRun, a python.Arguments, l launch) *searc
 	return p
 }
 
-// add puts a folder on the path; a zip file is one that cannot be looked into.
+// add puts a folder on the path. The modules of zip files and volumes are not known, so they make the path open.
 func (p *searchPath) add(dir string) {
 	n, err := p.c.Tree.Lookup(dir)
 	switch {
@@ -153,7 +153,7 @@ func (p *searchPath) add(dir string) {
 	case err != nil:
 		return
 	case !n.IsDir():
-		p.open = dir + " is an archive, which is not looked into"
+		p.open = dir + " is an archive, which pyimg does not read"
 		return
 	}
 	if at := "/" + n.Path; err == nil && !slices.Contains(p.dirs, at) && len(p.dirs) < maxImportPath {
@@ -161,14 +161,14 @@ func (p *searchPath) add(dir string) {
 	}
 }
 
-// maxImportPath and maxPthLines bound sys.path and what is read for it; the .pth files of real images have a few lines.
+// maxImportPath and maxPthLines bound sys.path and the .pth files that are read for it; in real images these have a few lines.
 const (
 	maxImportPath = 200
 	maxPthLines   = 10_000
 )
 
-// site adds what site.py does: site-packages of the virtual environment or the installation, those in the home of the user
-// unless that is "", and what .pth files name.
+// site adds the folders that site.py adds: site-packages of the virtual environment or the installation, those in the user's
+// home unless home is "", and the folders that .pth files name.
 func (p *searchPath) site(run pythonRun, bases []string, home string) {
 	folder := run.version.folder()
 	var dirs []string
@@ -201,7 +201,7 @@ func (p *searchPath) site(run pythonRun, bases []string, home string) {
 	}
 }
 
-// pth adds what the .pth files of a folder name.
+// pth adds the folders that the .pth files of a folder name.
 func (p *searchPath) pth(dir string) {
 	for _, n := range p.c.children(dir) {
 		if !strings.HasSuffix(n.Path, ".pth") || n.IsDir() {
@@ -231,7 +231,7 @@ func (p *searchPath) pth(dir string) {
 	}
 }
 
-// isHarmlessHook knows the .pth files of widely used packages whose code adds no modules.
+// isHarmlessHook reports whether a .pth file is one of a widely used package, whose code adds no modules.
 func isHarmlessHook(base string) bool {
 	return base == "distutils-precedence.pth" || base == "_virtualenv.pth" || strings.HasSuffix(base, "-nspkg.pth") || strings.Contains(base, "coverage")
 }

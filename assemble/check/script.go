@@ -11,15 +11,15 @@ import (
 	"github.com/pyimg/pyimg/layers/tree"
 )
 
-// shebangSize is how much of a script Linux reads to find its interpreter (BINPRM_BUF_SIZE).
+// shebangSize is how many bytes of a script Linux reads to find its interpreter (BINPRM_BUF_SIZE).
 const shebangSize = 256
 
-// shebang takes the #! line of a script apart as Linux does (fs/binfmt_script.c): the interpreter, and all that follows it
-// as one argument.
+// shebang splits the #! line of a script as Linux does (fs/binfmt_script.c): the interpreter, and everything after it as one
+// argument.
 func shebang(n tree.Node) (words []string, err error) {
 	line, _, _ := strings.Cut(strings.TrimPrefix(string(n.Entry.Kept), "#!"), "\n")
 	if strings.HasSuffix(line, "\r") {
-		return nil, errors.New("ends in a carriage return, which is taken for part of the interpreter's name")
+		return nil, errors.New("ends in a carriage return, which Linux reads as part of the interpreter's name")
 	}
 	line = strings.Trim(line, " \t")
 	interpreter, argument := line, ""
@@ -37,7 +37,7 @@ func shebang(n tree.Node) (words []string, err error) {
 	return []string{interpreter, argument}, nil
 }
 
-// script checks a script that is run, and goes on to its interpreter.
+// script checks a script that the command runs, and goes on to its interpreter.
 func (c *checker) script(l launch, called string, n tree.Node) {
 	at, h := "/"+n.Path, n.Entry.Header
 	l.trail.scripts[n.Path] = true
@@ -52,7 +52,7 @@ func (c *checker) script(l launch, called string, n tree.Node) {
 	}
 	if !l.user.may(n, mayRead) {
 		c.launchFinding(l, Error, l.check, at, "let the user read it: mode 0755, or another owner",
-			"the user %s may run %s but not read it (mode %04o, owner %d:%d), and its interpreter must", l.user.who(), at, h.Mode&0o7777, h.Uid, h.Gid)
+			"the user %s may run %s but not read it (mode %04o, owner %d:%d), and its interpreter must read it", l.user.who(), at, h.Mode&0o7777, h.Uid, h.Gid)
 		return
 	}
 	next := l
@@ -64,7 +64,7 @@ func (c *checker) script(l launch, called string, n tree.Node) {
 	c.launch(next)
 }
 
-// startsEnv checks what env(1) starts. It looks its operand up in PATH.
+// startsEnv goes on to the program that env(1) starts. env looks it up in PATH.
 func (c *checker) startsEnv(l launch, n tree.Node) {
 	e := envCommand{busybox: c.isBusybox(n)}
 	if err := e.parse(l.argv[1:]); err != nil {
@@ -77,8 +77,8 @@ func (c *checker) startsEnv(l launch, n tree.Node) {
 	}
 	if name := next.argv[0]; strings.ContainsAny(name, " \t") && l.check == "interpreter" {
 		if _, _, err := c.whichFrom(next.dir, name, next.paths); err != nil {
-			c.launchFinding(l, Error, l.check, "", "name one program, or split the words with env -S where coreutils is in the image",
-				"env looks for a program named %q: a #! line passes all after the first space as one argument", name)
+			c.launchFinding(l, Error, l.check, "", "name only a program, or split the words with env -S if coreutils is in the image",
+				"env looks for a program named %q: a #! line passes everything after the first space as one argument", name)
 			return
 		}
 	}
@@ -88,15 +88,15 @@ func (c *checker) startsEnv(l launch, n tree.Node) {
 // An envCommand is a command line of env(1), coreutils' or busybox's.
 type envCommand struct {
 	busybox bool
-	opaque  bool     // there is a string for -S with quotes, variables or comments: what is started is not known
-	argv    []string // what is started
-	vars    []string // that are set for it
-	clear   bool     // the environment is empty but for these
-	dir     string   // where it starts; "" is where env does
-	splits  int
+	opaque  bool     // the string for -S has quotes, variables or comments: pyimg does not know what env starts
+	argv    []string // the command that env starts
+	vars    []string // the variables that env sets for it
+	clear   bool     // the command's environment has only vars
+	dir     string   // the command's working directory; "" is that of env
+	splits  int      // how many strings for -S were split
 }
 
-// apply is the launch that a command line of env makes of its own.
+// apply turns the launch of env into the launch of its command.
 func (e *envCommand) apply(l launch) launch {
 	l.argv, l.depth = e.argv, l.depth+1
 	if e.dir != "" {
@@ -114,7 +114,7 @@ func (e *envCommand) apply(l launch) launch {
 
 func (e *envCommand) fix() string {
 	if e.busybox {
-		return "leave the option out, name the interpreter itself, or add coreutils: busybox's env knows -i, -0 and -u alone"
+		return "leave the option out, name the interpreter itself, or add coreutils: busybox's env knows only -i, -0 and -u"
 	}
 	return "leave the option out"
 }
@@ -151,7 +151,7 @@ func (e *envCommand) assign(words []string) error {
 	return nil
 }
 
-// short reads a word of options of one letter each. It returns the words to come.
+// short reads a word of one-letter options. It returns the remaining words.
 func (e *envCommand) short(word string, words []string) ([]string, error) {
 	for i, letter := range word {
 		switch {
@@ -179,7 +179,7 @@ func (e *envCommand) long(word string, words []string) ([]string, error) {
 	if !e.busybox {
 		known = append(known, "chdir", "split-string", "debug", "argv0", "block-signal", "default-signal", "ignore-signal", "list-signal-handling", "help", "version")
 	}
-	i := slices.IndexFunc(known, func(k string) bool { return strings.HasPrefix(k, name) }) // getopt_long(3) takes what begins one
+	i := slices.IndexFunc(known, func(k string) bool { return strings.HasPrefix(k, name) }) // getopt_long(3) accepts the beginning of an option's name
 	if i < 0 {
 		return nil, fmt.Errorf("env does not know the option --%s", name)
 	}
@@ -195,9 +195,9 @@ func (e *envCommand) long(word string, words []string) ([]string, error) {
 	return words, nil
 }
 
-// valued takes an option with its value. It returns the words to come.
+// valued applies an option that has a value. It returns the remaining words.
 func (e *envCommand) valued(option, value string, words []string) []string {
-	const most = 16 // strings to split; each copies the words
+	const most = 16 // strings to split; each split copies the words
 	switch option {
 	case "C", "chdir":
 		e.dir = value
@@ -224,7 +224,7 @@ func (c *checker) isBusybox(n tree.Node) bool {
 	return strings.HasPrefix(path.Base(inode(n)), "busybox")
 }
 
-// inode is the path that all hard links to a file have in common.
+// inode returns the path that all hard links to a file have in common.
 func inode(n tree.Node) string {
 	if h := n.Entry.Header; h.Typeflag == tar.TypeLink {
 		return strings.TrimPrefix(path.Clean("/"+h.Linkname), "/")

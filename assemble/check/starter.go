@@ -8,11 +8,11 @@ import (
 	"github.com/pyimg/pyimg/layers/tree"
 )
 
-// A starter is a program that starts the one behind its own options and operands.
+// A starter is a program that starts the command after its own options and operands, such as tini.
 type starter struct {
 	valued   []string // options whose value is the next word
-	operands int
-	user     bool // the first operand is the user that the program runs as
+	operands int      // how many words it takes before the command
+	user     bool     // the first operand is the user that the program runs as
 }
 
 func starterNamed(name string) (starter, bool) {
@@ -35,7 +35,7 @@ func starterNamed(name string) (starter, bool) {
 	return starter{}, false
 }
 
-// rest is what the starter starts, and its operands.
+// rest splits the words after the starter into its operands and the command that it starts.
 func (s starter) rest(words []string) (operands, rest []string) {
 	for len(words) > 0 && strings.HasPrefix(words[0], "-") {
 		word := words[0]
@@ -51,7 +51,7 @@ func (s starter) rest(words []string) (operands, rest []string) {
 	return words[:n], words[n:]
 }
 
-// starts goes on to what a program is told to start or to run.
+// starts goes on to the command or file that a program is to run.
 func (c *checker) starts(l launch, called string, n tree.Node) {
 	name := path.Base(called)
 	if isShell(name) || strings.HasPrefix(name, "busybox") {
@@ -65,7 +65,7 @@ func (c *checker) starts(l launch, called string, n tree.Node) {
 	if s, is := starterNamed(name); is {
 		operands, rest := s.rest(l.argv[1:])
 		if len(rest) == 0 {
-			return // it prints how it is used; what is given when the container starts may follow
+			return // the arguments given when the container starts may follow
 		}
 		next := l
 		next.argv, next.depth = rest, l.depth+1
@@ -86,23 +86,23 @@ func (c *checker) starts(l launch, called string, n tree.Node) {
 	}
 	preload, _ := lookupEnv(l.env, "LD_PRELOAD")
 	if preload != "" && static(c.objects[n.Path]) && (isPythonName(name) || l.check != "interpreter" && !c.startsAnother(l)) {
-		c.launchFinding(l, Warning, "preload", "/"+n.Path, "take a build that is linked dynamically, or unset LD_PRELOAD",
-			"/%s is linked statically: LD_PRELOAD does nothing, and no allocator is loaded", n.Path)
+		c.launchFinding(l, Warning, "preload", "/"+n.Path, "use a build that is linked dynamically, or unset LD_PRELOAD",
+			"/%s is linked statically: LD_PRELOAD has no effect, so no allocator is loaded", n.Path)
 	}
 }
 
-// oneArgument reports a shell, or busybox, that a #! line gives several words: it takes them for one option or applet.
+// oneArgument reports a #! line that passes several words to a shell or busybox, which reads them as one option or applet.
 func (c *checker) oneArgument(l launch) bool {
 	if l.check != "interpreter" || len(l.argv) < 3 || !strings.ContainsAny(l.argv[1], " \t") {
 		return false
 	}
 	c.launchFinding(l, Error, l.check, "", "join the options (-eu), or set them in the script (set -e -u)",
-		"%s does not know %q: a #! line passes all after the first space as one argument", l.argv[0], l.argv[1])
+		"%s does not know %q: a #! line passes everything after the first space as one argument", l.argv[0], l.argv[1])
 	return true
 }
 
-// startsAnother reports whether a program seems to be a shell or to start another one, which it is given as an operand: what
-// is preloaded is meant for that.
+// startsAnother reports whether a program seems to be a shell, or to start another program that is one of its operands:
+// LD_PRELOAD is then meant for that program.
 func (c *checker) startsAnother(l launch) bool {
 	if isShell(path.Base(l.argv[0])) {
 		return true
@@ -116,13 +116,13 @@ func (c *checker) startsAnother(l launch) bool {
 
 func isShell(name string) bool { return slices.Contains([]string{"sh", "ash", "dash", "bash"}, name) }
 
-// isPythonName knows python, python3, python3.13 and python3.13t.
+// isPythonName reports whether a name is like python, python3, python3.13 or python3.13t.
 func isPythonName(name string) bool {
 	rest, is := strings.CutPrefix(name, "python")
 	return is && strings.Trim(strings.TrimSuffix(rest, "t"), "0123456789.") == ""
 }
 
-// runsShell checks that the script that a shell is told to run is there, or the command after -c where it is a simple one.
+// runsShell checks the script that a shell is to run, or the text after -c if it is a simple command.
 func (c *checker) runsShell(l launch) {
 	words := l.argv[1:]
 	for len(words) > 0 && len(words[0]) > 1 && strings.ContainsAny(words[0][:1], "-+") {
@@ -146,13 +146,14 @@ func (c *checker) runsShell(l launch) {
 			break
 		}
 	}
-	if len(words) > 0 && strings.Contains(words[0], "/") { // else the shell looks in PATH, too
+	if len(words) > 0 && strings.Contains(words[0], "/") { // the shell looks other names up in PATH, too
 		c.readsFile(l, "shell-file", path.Base(l.argv[0]), words[0])
 	}
 }
 
-// simpleCommand goes on to what the text after -c runs, as Dockerfiles have it (CMD python3 main.py). It leaves alone what
-// only a shell understands, and names that are not in PATH and may be the shell's own; a Python is none of these.
+// simpleCommand goes on to the command in the text after -c, such as Dockerfiles write (CMD python3 main.py). It skips text with
+// the shell's special characters, and commands that are not in PATH: they may be the shell's own. python is never the shell's
+// own.
 func (c *checker) simpleCommand(l launch, text string) {
 	words := strings.Fields(text)
 	if len(words) > 0 && words[0] == "exec" {
@@ -168,7 +169,7 @@ func (c *checker) simpleCommand(l launch, text string) {
 	c.launch(l)
 }
 
-// readsFile checks that an interpreter finds the file that it is told to run, and may read it. It returns the file if so.
+// readsFile checks that an interpreter finds the file that it is to run, and may read it. If so, it returns the file.
 func (c *checker) readsFile(l launch, check, interpreter, name string) (n tree.Node, ok bool) {
 	at := from(l.dir, name)
 	if c.filledLater(at) {
@@ -180,13 +181,13 @@ func (c *checker) readsFile(l launch, check, interpreter, name string) (n tree.N
 	}
 	n, err := c.Tree.Lookup(at)
 	if err != nil {
-		c.launchFinding(l, severity, check, at, "add the file, or set workdir to the folder that has it", "%s is to run %s, which is not in the image: %v%s",
+		c.launchFinding(l, severity, check, at, "add the file, or set workdir to the folder that contains it", "%s is to run %s, which is not in the image: %v%s",
 			interpreter, at, err, c.sameName(path.Base(at)))
 		return n, false
 	}
 	h := n.Entry.Header
 	if dir := c.barrier(l.user, at); dir != "" {
-		c.launchFinding(l, Error, check, at, "give the folder another mode or owner", "the user %s may not enter %s, in which %s is", l.user.who(), dir, at)
+		c.launchFinding(l, Error, check, at, "give the folder another mode or owner", "the user %s may not enter %s, which contains %s", l.user.who(), dir, at)
 		return n, false
 	}
 	if !l.user.may(n, mayRead) {
@@ -197,12 +198,12 @@ func (c *checker) readsFile(l launch, check, interpreter, name string) (n tree.N
 	return n, true
 }
 
-// filledLater reports whether a path lies where the container's runtime mounts something, or programs make things.
+// filledLater reports whether a path is in a folder that is filled only when a container runs.
 func (c *checker) filledLater(at string) bool {
 	return slices.ContainsFunc([]string{"/proc", "/dev", "/sys", "/run", "/var/run", "/tmp"}, func(dir string) bool { return below(at, dir) })
 }
 
-// inVolume reports whether a path lies in a volume of the image's configuration.
+// inVolume reports whether a path is in a volume of the image's configuration.
 func (c *checker) inVolume(at string) bool {
 	for volume := range c.Config.Volumes {
 		if below(at, path.Clean(volume)) {
@@ -216,7 +217,7 @@ func below(at, dir string) bool {
 	return at == dir || strings.HasPrefix(at, strings.TrimSuffix(dir, "/")+"/")
 }
 
-// sameName names a file of that name elsewhere in the image, for a person.
+// sameName names a file of that name in another folder of the image, for a message.
 func (c *checker) sameName(base string) string {
 	for _, n := range c.nodes {
 		if !n.IsDir() && path.Base(n.Path) == base && !strings.Contains(n.Path, "/lib/python3") {

@@ -10,10 +10,10 @@ import (
 	"github.com/pyimg/pyimg/layers/tree"
 )
 
-// maxStdlibs bounds how many standard libraries of one image are looked at; more are made to cost time.
+// maxStdlibs bounds how many standard libraries of one image are checked: only a hostile image has more.
 const maxStdlibs = 64
 
-// stdlibs are the standard libraries among the paths of an image.
+// stdlibs finds the standard libraries among the paths of an image.
 func stdlibs(nodes []tree.Node) []stdlib {
 	var libs []stdlib
 	soabi := map[string]string{}
@@ -37,7 +37,7 @@ func stdlibs(nodes []tree.Node) []stdlib {
 	return libs
 }
 
-// abi says which extension modules the Python of a standard library imports.
+// abi returns the ABI that decides which extension modules the Python of a standard library imports.
 func (c *checker) abi(lib stdlib) python.ABI {
 	return python.ABI{Minor: lib.version.minor, FreeThreaded: lib.version.free, SOABI: lib.soabi, Machine: c.Machine, Musl: c.musl}
 }

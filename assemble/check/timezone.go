@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// timezone checks that a zone that TZ names is in the image. Without its file the C library takes UTC and says nothing. See
+// timezone checks that the image has the zone that TZ names. Without its file the C library uses UTC without a message. See
 // tzset(3) and musl's src/time/__tz.c.
 func (c *checker) timezone() {
 	name := strings.TrimPrefix(c.env("TZ"), ":")
@@ -29,16 +29,16 @@ func (c *checker) timezone() {
 			return
 		}
 	}
-	c.find(Warning, "timezone", "", "add the package tzdata, or leave TZ out", "TZ is %s, and the image has no %s: the C library takes UTC instead (Python's tzdata wheel serves zoneinfo alone)",
+	c.find(Warning, "timezone", "", "add the package tzdata, or unset TZ", "TZ is %s, but the image has no %s: the C library uses UTC instead (Python's tzdata wheel serves only zoneinfo)",
 		c.env("TZ"), places[0])
 }
 
-// isUTC knows the zones whose times are the same without their file.
+// isUTC reports whether a zone is UTC, so that its times are right without its file.
 func isUTC(name string) bool {
 	return slices.Contains([]string{"UTC", "UCT", "GMT", "Zulu", "Universal", "Greenwich"}, strings.TrimPrefix(name, "Etc/"))
 }
 
-// isPOSIXZone reports whether TZ itself says the zone: a name and its offset, such as CET-1CEST,M3.5.0,M10.5.0/3 or <+03>-3.
+// isPOSIXZone reports whether TZ itself describes the zone: a name and its offset, such as CET-1CEST,M3.5.0,M10.5.0/3 or <+03>-3.
 func isPOSIXZone(tz string) bool {
 	offset := ""
 	if quoted, is := strings.CutPrefix(tz, "<"); is {
