@@ -70,7 +70,7 @@ func brokenImages() map[string]broken {
 		"no interpreter": {runtime: with(fixture.File{Path: "usr/local/bin/x", Mode: 0o755, Body: x86(func(e *fixture.ELF) { e.Interp = "/opt/ld-musl-x86_64.so.1" })}),
 			check: "elf-interpreter", want: "its loader /opt/ld-musl-x86_64.so.1 is missing"},
 		"dangling python3": {runtime: with(fixture.File{Path: "usr/local/bin/python3", Link: "python3.13"}), more: "image: {cmd: [python3]}",
-			config: v1.Config{Cmd: []string{"python3"}}, check: "dangling-link", want: "/usr/local/bin/python3 is a symlink to python3.13"},
+			config: v1.Config{Cmd: []string{"python3"}}, check: "dangling-link", want: "/usr/local/bin/python3 is a broken symlink to python3.13"},
 		"script without its interpreter": {packages: []fixture.Package{one("p", fixture.File{Path: "start", Mode: 0o755, Body: []byte("#!/bin/bash\n")})},
 			more: "image: {entrypoint: [/start]}", config: v1.Config{Entrypoint: []string{"/start"}}, check: "interpreter", want: "/bin/bash"},
 		"user missing": {more: "image: {user: app}", config: v1.Config{User: "app"}, check: "user", want: `"app", which /etc/passwd does not have`},
