@@ -27,7 +27,7 @@ const (
 )
 
 // Read reads a lock and checks that it is whole: of a version that is known, as it was written, and with the digests
-// that follow from it. The error is a *LockError but where the file cannot be read; fs.ErrNotExist where there is none.
+// that follow from it. The error is a *Error but where the file cannot be read; fs.ErrNotExist where there is none.
 func Read(name string) (Lock, error) {
 	data, err := regular.Read(name, maxLock)
 	if errors.Is(err, regular.ErrTooLarge) {
@@ -167,7 +167,7 @@ func FileFor(spec string) string {
 	return regexp.MustCompile(`\.(ya?ml|json)$`).ReplaceAllString(spec, "") + ".lock"
 }
 
-// Fits tells whether the lock was made from this spec and has its platforms. The error is a *LockError.
+// Fits tells whether the lock was made from this spec and has its platforms. The error is a *Error.
 func (l Lock) Fits(s spec.Spec) error {
 	if l.Spec != s.Digest() {
 		return &Error{l.Name, errors.New(`it was made from another spec, or with other flags; write it anew with "pyimg lock", or leave it aside with --no-lock`)}

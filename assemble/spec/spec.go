@@ -246,7 +246,7 @@ func fromHere(source string) (string, error) {
 	return before + abs, nil
 }
 
-// Check refuses words that the fields do not know, for a value that was not read by ParseSpec.
+// Check refuses words that the fields do not know, for a value that was not read by Parse.
 func (l Layers) Check() error {
 	if !slices.Contains([]string{"auto", "package", "single"}, l.Strategy) {
 		return fmt.Errorf("layer strategy %q: expected auto, package or single", l.Strategy)
