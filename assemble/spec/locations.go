@@ -1,6 +1,8 @@
 package spec
 
 import (
+	_ "embed"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -41,3 +43,33 @@ func cutTag(s string) (tag, where string) {
 
 // isPath tells a repository given by URL or directory from a name on the mirrors.
 func isPath(s string) bool { return IsURL(s) || strings.Contains(s, "/") || s == "." || s == ".." }
+
+// Path is a path that the spec names, ready to be opened; URLs stay.
+func (s Spec) Path(p string) string {
+	if IsURL(p) || filepath.IsAbs(p) || s.Dir == "" {
+		return p
+	}
+	return filepath.Join(s.Dir, p)
+}
+
+// KeyPaths are the key files and folders that the spec names, ready to be opened.
+func (s Spec) KeyPaths() []string {
+	paths := make([]string, len(s.Alpine.Keys))
+	for i, k := range s.Alpine.Keys {
+		paths[i] = s.Path(k)
+	}
+	return paths
+}
+
+// FromDir is a path as it is from the spec's folder, with slashes, so that it means the same wherever the folder is.
+func (s Spec) FromDir(p string) string {
+	dir, err := filepath.Abs(s.Dir)
+	if err == nil {
+		if p, err = filepath.Abs(p); err == nil {
+			if rel, err := filepath.Rel(dir, p); err == nil {
+				p = rel
+			}
+		}
+	}
+	return filepath.ToSlash(p)
+}

@@ -12,18 +12,6 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// Python says which Python packages the image gets, and where their wheels are. See docs/PYTHON.md.
-type Python struct {
-	Lock         string              `json:",omitempty"` // pylock.toml (PEP 751) or uv.lock
-	Locks        map[Platform]string `json:",omitempty"` // instead of Lock: one for each platform
-	Requirements []string            `json:",omitempty"` // requirements files, as pip reads them
-	Extras       []string            `json:",omitempty"` // of the lock
-	Groups       []string            // dependency groups of the lock; nil: its default groups
-	NoDeps       bool                `json:",omitempty"` // the requirements need not name every dependency
-	Wheels       []string            `json:",omitempty"` // folders and index URLs, asked in turn; a .whl file is installed itself
-	Target       string              `json:",omitempty"` // another folder than the runtime's site-packages
-}
-
 // Asked reports whether any wheel is asked for.
 func (p Python) Asked() bool {
 	return p.Lock != "" || p.Locks != nil || len(p.Requirements) > 0 || len(p.Files()) > 0

@@ -3,22 +3,15 @@ package spec
 import (
 	"context"
 	"crypto/sha256"
-	_ "embed" // the default spec
+	_ "embed"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/pyimg/pyimg/apk"
-	"github.com/pyimg/pyimg/internal/regular"
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/layers/local"
 )
@@ -114,22 +107,9 @@ type Layers struct {
 // about 70.
 const DefaultMaxLayers = 60
 
-//go:embed default.yaml
-var defaultSpec []byte
-
 // BytecodeModes are which .pyc files are made of an image's modules: those whose source Python never looks at, those whose source
 // it compares at each import, and none.
 func BytecodeModes() []string { return []string{"unchecked", "checked", "none"} }
-
-// Default returns the embedded spec that is in force where none is given, and its text.
-func Default() (Spec, []byte) {
-	s, err := Parse("the default spec", defaultSpec)
-	if err != nil {
-		panic("assemble: the embedded spec: " + err.Error()) // a test parses it
-	}
-	s.Lenient = true
-	return s, defaultSpec
-}
 
 // SetBytecode sets the mode by its name. Who says it insists on it.
 func (s *Spec) SetBytecode(mode string) error {
@@ -138,42 +118,6 @@ func (s *Spec) SetBytecode(mode string) error {
 	}
 	s.Bytecode, s.Lenient = mode, false
 	return nil
-}
-
-// Read reads the spec in a file; its relative paths start from the file's folder.
-func Read(name string) (Spec, error) {
-	data, err := readSpec(name)
-	if errors.Is(err, regular.ErrKind) {
-		return Spec{}, &Error{[]Fault{{File: name, Msg: err.Error()}}}
-	}
-	if err != nil {
-		return Spec{}, fmt.Errorf("reading spec: %w", err)
-	}
-	s, err := Parse(name, data)
-	s.Dir = filepath.Dir(name)
-	return s, err
-}
-
-// pipeTime bounds the wait for what a program writes as a spec.
-const pipeTime = time.Minute
-
-// readSpec reads a file, or a pipe that the process was given, such as /dev/stdin. It reads no further than a spec may go.
-func readSpec(name string) ([]byte, error) {
-	open := regular.Open
-	if info, err := os.Lstat(name); err == nil && info.Mode()&fs.ModeSymlink != 0 && strings.HasPrefix(name, "/dev/") {
-		open = regular.OpenStream
-	}
-	f, err := open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	_ = f.SetReadDeadline(time.Now().Add(pipeTime)) // files know none, and need none
-	data, err := io.ReadAll(io.LimitReader(f, maxSpecBytes+1))
-	if info, statErr := f.Stat(); err == nil && statErr == nil && len(data) == 0 && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s %q is empty", regular.Kind(info.Mode()), name)
-	}
-	return data, err
 }
 
 // Digest names what the spec says, whatever file it stands in and however its YAML is written. The platforms are left
@@ -186,64 +130,6 @@ func (s Spec) Digest() string {
 	}
 	sum := sha256.Sum256(b)
 	return "sha256:" + hex.EncodeToString(sum[:])
-}
-
-// SetRepositories replaces the repositories by URLs and directories; these start from the working directory. The branch
-// goes, since it says nothing of them.
-func (s *Spec) SetRepositories(rs []string) error {
-	rs = slices.Clone(rs)
-	for i, r := range rs {
-		if err := checkRepository(r); err != nil {
-			return err
-		}
-		tag, where := cutTag(r)
-		if IsURL(where) {
-			continue
-		}
-		abs, err := filepath.Abs(where)
-		if err != nil {
-			return fmt.Errorf("finding %q: %w", where, err)
-		}
-		if rs[i] = abs; tag != "" {
-			rs[i] = "@" + tag + " " + abs
-		}
-	}
-	s.Alpine.Repositories, s.Alpine.Branch = rs, ""
-	return nil
-}
-
-// SetRuntimes replaces the runtimes by these sources. Paths start from the working directory.
-func (s *Spec) SetRuntimes(sources []string) error {
-	s.Runtimes = nil
-	for _, source := range sources {
-		if err := checkSource(source); err != nil {
-			return err
-		}
-		if strings.Contains(source, "{version}") {
-			return fmt.Errorf("%q has {version}, which only a spec can say (runtime.python)", source)
-		}
-		source, err := fromHere(source)
-		if err != nil {
-			return err
-		}
-		s.Runtimes = append(s.Runtimes, Runtime{Source: source})
-	}
-	return nil
-}
-
-// fromHere makes a source on disk one that starts from the working directory.
-func fromHere(source string) (string, error) {
-	before, file := "", source
-	if dir, ok := strings.CutPrefix(source, FromImage+OciLayout); ok {
-		before, file = FromImage+OciLayout, dir
-	} else if source == FromAPK || IsURL(source) || strings.HasPrefix(source, FromImage) || strings.HasPrefix(source, FromStandalone) {
-		return source, nil
-	}
-	abs, err := filepath.Abs(file)
-	if err != nil {
-		return "", fmt.Errorf("finding %q: %w", source, err)
-	}
-	return before + abs, nil
 }
 
 // Check refuses words that the fields do not know, for a value that was not read by Parse.
@@ -274,32 +160,14 @@ func (l Layers) MakeOptions() layers.MakeOptions {
 	return layers.MakeOptions{Compression: l.Compression, Level: l.Level}
 }
 
-// Path is a path that the spec names, ready to be opened; URLs stay.
-func (s Spec) Path(p string) string {
-	if IsURL(p) || filepath.IsAbs(p) || s.Dir == "" {
-		return p
-	}
-	return filepath.Join(s.Dir, p)
-}
-
-// KeyPaths are the key files and folders that the spec names, ready to be opened.
-func (s Spec) KeyPaths() []string {
-	paths := make([]string, len(s.Alpine.Keys))
-	for i, k := range s.Alpine.Keys {
-		paths[i] = s.Path(k)
-	}
-	return paths
-}
-
-// FromDir is a path as it is from the spec's folder, with slashes, so that it means the same wherever the folder is.
-func (s Spec) FromDir(p string) string {
-	dir, err := filepath.Abs(s.Dir)
-	if err == nil {
-		if p, err = filepath.Abs(p); err == nil {
-			if rel, err := filepath.Rel(dir, p); err == nil {
-				p = rel
-			}
-		}
-	}
-	return filepath.ToSlash(p)
+// Python says which Python packages the image gets, and where their wheels are. See docs/PYTHON.md.
+type Python struct {
+	Lock         string              `json:",omitempty"` // pylock.toml (PEP 751) or uv.lock
+	Locks        map[Platform]string `json:",omitempty"` // instead of Lock: one for each platform
+	Requirements []string            `json:",omitempty"` // requirements files, as pip reads them
+	Extras       []string            `json:",omitempty"` // of the lock
+	Groups       []string            // dependency groups of the lock; nil: its default groups
+	NoDeps       bool                `json:",omitempty"` // the requirements need not name every dependency
+	Wheels       []string            `json:",omitempty"` // folders and index URLs, asked in turn; a .whl file is installed itself
+	Target       string              `json:",omitempty"` // another folder than the runtime's site-packages
 }

@@ -71,15 +71,6 @@ func yamlOf[T any](list []T, table func(*T) fields) []yaml.MapSlice {
 	return out
 }
 
-// YAML writes the spec as it is in force, defaults filled in. Parse reads it back.
-func (s Spec) YAML() ([]byte, error) {
-	b, err := yaml.Marshal(new(decoder).specFields(&s).yaml())
-	if err != nil {
-		return nil, fmt.Errorf("writing the spec: %w", err)
-	}
-	return b, nil
-}
-
 func texts[T fmt.Stringer](vs []T) []string {
 	out := make([]string, len(vs))
 	for i, v := range vs {

@@ -1,0 +1,75 @@
+package spec
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/pyimg/pyimg/internal/regular"
+)
+
+//go:embed default.yaml
+var defaultSpec []byte
+
+// Default returns the embedded spec that is in force where none is given, and its text.
+func Default() (Spec, []byte) {
+	s, err := Parse("the default spec", defaultSpec)
+	if err != nil {
+		panic("assemble: the embedded spec: " + err.Error()) // a test parses it
+	}
+	s.Lenient = true
+	return s, defaultSpec
+}
+
+// Read reads the spec in a file; its relative paths start from the file's folder.
+func Read(name string) (Spec, error) {
+	data, err := readSpec(name)
+	if errors.Is(err, regular.ErrKind) {
+		return Spec{}, &Error{[]Fault{{File: name, Msg: err.Error()}}}
+	}
+	if err != nil {
+		return Spec{}, fmt.Errorf("reading spec: %w", err)
+	}
+	s, err := Parse(name, data)
+	s.Dir = filepath.Dir(name)
+	return s, err
+}
+
+// pipeTime bounds the wait for what a program writes as a spec.
+const pipeTime = time.Minute
+
+// readSpec reads a file, or a pipe that the process was given, such as /dev/stdin. It reads no further than a spec may go.
+func readSpec(name string) ([]byte, error) {
+	open := regular.Open
+	if info, err := os.Lstat(name); err == nil && info.Mode()&fs.ModeSymlink != 0 && strings.HasPrefix(name, "/dev/") {
+		open = regular.OpenStream
+	}
+	f, err := open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	_ = f.SetReadDeadline(time.Now().Add(pipeTime)) // files know none, and need none
+	data, err := io.ReadAll(io.LimitReader(f, maxSpecBytes+1))
+	if info, statErr := f.Stat(); err == nil && statErr == nil && len(data) == 0 && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s %q is empty", regular.Kind(info.Mode()), name)
+	}
+	return data, err
+}
+
+// YAML writes the spec as it is in force, defaults filled in. Parse reads it back.
+func (s Spec) YAML() ([]byte, error) {
+	b, err := yaml.Marshal(new(decoder).specFields(&s).yaml())
+	if err != nil {
+		return nil, fmt.Errorf("writing the spec: %w", err)
+	}
+	return b, nil
+}

@@ -1,0 +1,67 @@
+package spec
+
+import (
+	_ "embed"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// SetRepositories replaces the repositories by URLs and directories; these start from the working directory. The branch
+// goes, since it says nothing of them.
+func (s *Spec) SetRepositories(rs []string) error {
+	rs = slices.Clone(rs)
+	for i, r := range rs {
+		if err := checkRepository(r); err != nil {
+			return err
+		}
+		tag, where := cutTag(r)
+		if IsURL(where) {
+			continue
+		}
+		abs, err := filepath.Abs(where)
+		if err != nil {
+			return fmt.Errorf("finding %q: %w", where, err)
+		}
+		if rs[i] = abs; tag != "" {
+			rs[i] = "@" + tag + " " + abs
+		}
+	}
+	s.Alpine.Repositories, s.Alpine.Branch = rs, ""
+	return nil
+}
+
+// SetRuntimes replaces the runtimes by these sources. Paths start from the working directory.
+func (s *Spec) SetRuntimes(sources []string) error {
+	s.Runtimes = nil
+	for _, source := range sources {
+		if err := checkSource(source); err != nil {
+			return err
+		}
+		if strings.Contains(source, "{version}") {
+			return fmt.Errorf("%q has {version}, which only a spec can say (runtime.python)", source)
+		}
+		source, err := fromHere(source)
+		if err != nil {
+			return err
+		}
+		s.Runtimes = append(s.Runtimes, Runtime{Source: source})
+	}
+	return nil
+}
+
+// fromHere makes a source on disk one that starts from the working directory.
+func fromHere(source string) (string, error) {
+	before, file := "", source
+	if dir, ok := strings.CutPrefix(source, FromImage+OciLayout); ok {
+		before, file = FromImage+OciLayout, dir
+	} else if source == FromAPK || IsURL(source) || strings.HasPrefix(source, FromImage) || strings.HasPrefix(source, FromStandalone) {
+		return source, nil
+	}
+	abs, err := filepath.Abs(file)
+	if err != nil {
+		return "", fmt.Errorf("finding %q: %w", source, err)
+	}
+	return before + abs, nil
+}
