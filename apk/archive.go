@@ -73,7 +73,7 @@ func OpenArchive(r io.Reader, want Expect) (*Archive, error) {
 	if t.startsWith(adbMagic) {
 		return nil, fmt.Errorf("reading package %q: it is of apk v3 (ADB), which is not supported yet; only v2 is", want.Name)
 	}
-	sigs, signature, err := keepSignatures(t)
+	sigs, signature, err := rawSignatures(t)
 	if err != nil {
 		return nil, fmt.Errorf("reading package %q: %w", want.Name, err)
 	}
@@ -101,8 +101,8 @@ func OpenArchive(r io.Reader, want Expect) (*Archive, error) {
 	return &Archive{Signature: signature, Control: control, Data: data}, nil
 }
 
-// keepSignatures is leadingSignatures with the raw bytes of the stream.
-func keepSignatures(t *tap) ([]signature, []byte, error) {
+// rawSignatures is leadingSignatures with the raw bytes of the stream.
+func rawSignatures(t *tap) ([]signature, []byte, error) {
 	var raw bytes.Buffer
 	if err := t.divert(&raw); err != nil {
 		return nil, nil, err
@@ -160,7 +160,7 @@ func (want Expect) verify(raw []byte, sigs []signature, info Info) error {
 func (r *Keyring) known(sigs []signature, arch string) []signature {
 	var known []signature
 	for _, s := range sigs {
-		if len(signing(r.held(s.hint), arch)) > 0 {
+		if len(signing(r.trusted(s.hint), arch)) > 0 {
 			known = append(known, s)
 		}
 	}

@@ -65,7 +65,7 @@ func compactKey(source []byte, arch string) string {
 
 // kept finds the compact form of an index. One that somebody must vouch for is taken only if
 // the key that signed it is trusted now.
-func (o IndexOptions) kept(ctx context.Context, source []byte) (compactIndex, bool) {
+func (o IndexOptions) cached(ctx context.Context, source []byte) (compactIndex, bool) {
 	data, err := o.Cache.Record(compactKey(source, o.Arch))
 	if err != nil {
 		return compactIndex{}, false
@@ -87,7 +87,7 @@ func loadCached(ctx context.Context, src Opener, address string, o IndexOptions)
 	var x compactIndex
 	known, validator := false, ""
 	if before.Validator != "" {
-		if x, known = o.kept(ctx, before.Source); known {
+		if x, known = o.cached(ctx, before.Source); known {
 			validator = before.Validator
 		}
 	}
@@ -99,7 +99,7 @@ func loadCached(ctx context.Context, src Opener, address string, o IndexOptions)
 		return nil, fmt.Errorf("loading index %q: it is said to be unchanged, but nobody asked", o.Name)
 	case r != nil:
 		defer r.Close()
-		if x, err = readKept(ctx, r, o); err != nil {
+		if x, err = readOrCached(ctx, r, o); err != nil {
 			return nil, err
 		}
 		before = o.note(address, before, x, now)
@@ -116,12 +116,12 @@ func openIf(ctx context.Context, src Opener, address, validator string) (io.Read
 	return r, "", err
 }
 
-// readKept reads an index whose compact form may be there, and else keeps it.
-func readKept(ctx context.Context, r io.Reader, o IndexOptions) (compactIndex, error) {
+// readOrCached reads an index whose compact form may be there, and else keeps it.
+func readOrCached(ctx context.Context, r io.Reader, o IndexOptions) (compactIndex, error) {
 	if file, ok := r.(io.ReadSeeker); ok { // which need not be held for it to be read again
 		h := sha256.New()
 		_, err := io.Copy(h, io.LimitReader(file, maxIndexRaw+1))
-		if x, ok := o.kept(ctx, h.Sum(nil)); ok && err == nil {
+		if x, ok := o.cached(ctx, h.Sum(nil)); ok && err == nil {
 			return x, nil
 		}
 		if _, err := file.Seek(0, io.SeekStart); err != nil {
@@ -131,7 +131,7 @@ func readKept(ctx context.Context, r io.Reader, o IndexOptions) (compactIndex, e
 	raw, err := readAll(r)
 	source := sha256.Sum256(raw)
 	if err == nil {
-		if x, ok := o.kept(ctx, source[:]); ok {
+		if x, ok := o.cached(ctx, source[:]); ok {
 			return x, nil
 		}
 		err = io.EOF
@@ -142,7 +142,7 @@ func readKept(ctx context.Context, r io.Reader, o IndexOptions) (compactIndex, e
 	}
 	x.source = source
 	// One that nobody vouched for does not take the place of one that a key did.
-	if _, ok := o.withoutKeyring().kept(ctx, source[:]); !ok || o.Keyring != nil {
+	if _, ok := o.withoutKeyring().cached(ctx, source[:]); !ok || o.Keyring != nil {
 		_ = o.Cache.SetRecord(compactKey(source[:], o.Arch), x.encode()) // see Cache
 	}
 	return x, nil

@@ -130,7 +130,7 @@ func (r *Keyring) Keys() []Key {
 // named returns the keys that a signature may mean which names one: those of that file name,
 // and Alpine's key of that name whatever file it came from. It asks Missing for the latter.
 func (r *Keyring) named(ctx context.Context, name string) ([]Key, error) {
-	keys := r.held(name)
+	keys := r.trusted(name)
 	alpine, isAlpine := alpineKeyNamed(name)
 	if len(keys) > 0 || !isAlpine || r.Missing == nil {
 		return keys, nil
@@ -138,11 +138,11 @@ func (r *Keyring) named(ctx context.Context, name string) ([]Key, error) {
 	if err := r.ask(ctx, alpine); err != nil {
 		return nil, err
 	}
-	return r.held(name), nil
+	return r.trusted(name), nil
 }
 
 // held is named without asking.
-func (r *Keyring) held(name string) []Key {
+func (r *Keyring) trusted(name string) []Key {
 	alpine, isAlpine := alpineKeyNamed(name)
 	var keys []Key
 	for _, k := range r.Keys() {

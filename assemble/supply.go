@@ -166,7 +166,7 @@ func (s *Supply) streamRuntime(ctx context.Context, p int, digest string) (io.Re
 	if err != nil {
 		return nil, err
 	}
-	return s.src.Store.Through(ctx, tarball)
+	return s.src.Store.IngestWhileReading(ctx, tarball)
 }
 
 // tarball is the runtime with this digest.

@@ -20,12 +20,13 @@ type Member struct {
 	Body   []byte
 }
 
-// Arrange stores the layer of what is left of a stored blob after an edit, sorted by path, with contents that change
-// (where that is not nil) and members that are added: the same files make the same layer, in whatever order their archive
-// has them. Of the names of a file that is hard-linked the first one becomes the file. The recipe says what edit, contents
-// and the added members are, and carries a version of it; the digest is added to it.
+// Arrange edits a stored blob and stores the result as a layer whose members are sorted by path. So the same files make
+// the same layer, whatever their order in the archive. Arrange also changes contents, if contents is not nil, and adds
+// members. If a file has several names (hard links), the first name in the sorted order becomes the file.
 //
-// The tar lies in a file without a name meanwhile, as it takes more than one pass.
+// The recipe describes edit, contents and the added members, and has a version. Arrange adds the digest to it.
+//
+// Sorting takes more than one pass, so the tar is in a temporary file meanwhile.
 func (s *Store) Arrange(ctx context.Context, recipe string, o MakeOptions, digest string, edit Edit, contents ContentEdit, more []Member) (Blob, error) {
 	o, err := o.fill()
 	if err != nil {
@@ -37,7 +38,7 @@ func (s *Store) Arrange(ctx context.Context, recipe string, o MakeOptions, diges
 			return Blob{}, err
 		}
 		defer cachedir.Discard(f)
-		if err := s.spool(ctx, f, digest, edit, contents); err != nil {
+		if err := s.writeEdited(ctx, f, digest, edit, contents); err != nil {
 			return Blob{}, err
 		}
 		return s.build(ctx, o, func(tw *tar.Writer) error { return s.arrange(tw, f, more) })
@@ -48,8 +49,8 @@ func (s *Store) Arrange(ctx context.Context, recipe string, o MakeOptions, diges
 	return b, nil
 }
 
-// spool writes what is left of a blob to a file, as a tar.
-func (s *Store) spool(ctx context.Context, f *os.File, digest string, edit Edit, contents ContentEdit) error {
+// writeEdited edits a blob and writes the remaining members to a file, as a tar.
+func (s *Store) writeEdited(ctx context.Context, f *os.File, digest string, edit Edit, contents ContentEdit) error {
 	out, err := s.planRewrite(ctx, []string{digest}, func(_ int, h *tar.Header) (bool, error) { return edit(h) })
 	if err != nil {
 		return err
@@ -61,13 +62,13 @@ func (s *Store) spool(ctx context.Context, f *os.File, digest string, edit Edit,
 	return tw.Close()
 }
 
-// A spooled member is one in the tar of spool, or one that is added.
-type spooled struct {
+// An arrangedMember is a member of the tar that writeEdited wrote, or an added one.
+type arrangedMember struct {
 	header *tar.Header
 	body   io.Reader
 }
 
-// arrange writes the members of a spooled tar, and more, sorted.
+// arrange writes the members of the tar in f, and the added ones, sorted by path.
 func (s *Store) arrange(tw *tar.Writer, f *os.File, more []Member) error {
 	members, err := index(f)
 	if err != nil {
@@ -76,13 +77,13 @@ func (s *Store) arrange(tw *tar.Writer, f *os.File, more []Member) error {
 	for _, m := range more {
 		h := tidyHeader(m.Header)
 		h.Size = int64(len(m.Body))
-		members = append(members, spooled{h, bytes.NewReader(m.Body)})
+		members = append(members, arrangedMember{h, bytes.NewReader(m.Body)})
 	}
-	byPath := make(map[string]spooled, len(members))
+	byPath := make(map[string]arrangedMember, len(members))
 	for _, m := range members {
 		byPath[cleanName(m.header.Name)] = m
 	}
-	slices.SortStableFunc(members, func(a, b spooled) int { return cmp.Compare(cleanName(a.header.Name), cleanName(b.header.Name)) })
+	slices.SortStableFunc(members, func(a, b arrangedMember) int { return cmp.Compare(cleanName(a.header.Name), cleanName(b.header.Name)) })
 	first := make(map[string]string) // the name that a file was written under, by its path in the spooled tar
 	for _, m := range members {
 		path := cleanName(m.header.Name)
@@ -106,13 +107,13 @@ func (s *Store) arrange(tw *tar.Writer, f *os.File, more []Member) error {
 	return nil
 }
 
-// index lists the members of a tar in a file, and where their contents lie. The reader of archive/tar reads no further
-// than the header that it returns.
-func index(f *os.File) ([]spooled, error) {
+// index lists the members of a tar in a file, with a reader of each one's content. It relies on archive/tar: that reads
+// no further than the header that it returns.
+func index(f *os.File) ([]arrangedMember, error) {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return nil, err
 	}
-	var members []spooled
+	var members []arrangedMember
 	for tr := tar.NewReader(f); ; {
 		h, err := tr.Next()
 		if errors.Is(err, io.EOF) {
@@ -125,6 +126,6 @@ func index(f *os.File) ([]spooled, error) {
 		if err != nil {
 			return nil, err
 		}
-		members = append(members, spooled{tidyHeader(h), io.NewSectionReader(f, at, h.Size)})
+		members = append(members, arrangedMember{tidyHeader(h), io.NewSectionReader(f, at, h.Size)})
 	}
 }

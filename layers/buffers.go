@@ -8,15 +8,15 @@ import (
 	"github.com/pyimg/pyimg/layers/internal/cachedir"
 )
 
-// tools are what a pass over bytes needs of a store.
+// tools are the parts of a store that one pass over bytes uses.
 type tools struct {
 	dir cachedir.Dir
 	buffers
 	inflaters
-	kept kept
+	content contentRules
 }
 
-// buffers are lent to one pass after the other.
+// buffers are pools of memory that one pass after the other uses.
 type buffers struct{ readers, plains, chunks, fronts sync.Pool }
 
 func takeReader(pool *sync.Pool, r io.Reader, size int) *bufio.Reader {

@@ -16,26 +16,26 @@ import (
 	"github.com/therootcompany/xz"
 )
 
-// What compressed streams begin with: RFC 1952, RFC 8878 (also its skippable frames, 0x184D2A50 to 5F).
+// The first bytes of compressed streams: RFC 1952, RFC 8878 (also its skippable frames, 0x184D2A50 to 5F).
 const (
 	gzipMagic = "\x1f\x8b"
 	zstdMagic = "\x28\xb5\x2f\xfd"
 )
 
-// errPlain says that bytes are in no compression that is read.
+// errPlain says that bytes are not compressed in a way that the store reads.
 var errPlain = errors.New("neither gzip nor zstd")
 
-// An inflater turns a compressed stream into what it holds.
+// An inflater turns a compressed stream into plain bytes.
 type inflater struct {
 	io.Reader
 	mediaType string
 	release   func()
 }
 
-// inflaters are used for one stream after the other.
+// inflaters are used again for one stream after the other.
 type inflaters struct{ gzips, zstds sync.Pool }
 
-// inflate chooses by the first bytes: names and media types lie.
+// inflate chooses by the first bytes: names and media types may be wrong.
 func (f *inflaters) inflate(r *bufio.Reader) (inflater, error) {
 	head, err := r.Peek(4)
 	if len(head) == 0 && err != nil {
@@ -59,13 +59,13 @@ func (f *inflaters) inflate(r *bufio.Reader) (inflater, error) {
 	return inflater{}, errPlain
 }
 
-// What tarballs are also compressed with, and layers never.
+// The first bytes of compressions that tarballs may have and layers may not.
 const (
 	xzMagic    = "\xfd7zX"
 	bzip2Magic = "BZh"
 )
 
-// isLayerType reports whether a layer may be compressed so.
+// isLayerType reports whether a layer may have this media type.
 func isLayerType(mediaType string) bool {
 	return mediaType == MediaTypeGzip || mediaType == MediaTypeZstd
 }
@@ -107,8 +107,8 @@ type MakeOptions struct {
 	Level       int    // 1 to 9 for gzip, 1 to 22 for zstd, see [CheckLevel]; 0 means 6 for gzip and 3 for zstd
 }
 
-// CheckLevel refuses a compression that there is not, and a level that it does not have; 0 is the default. The levels of
-// zstd stand for four speeds: 1 and 2, 3 to 5, 6 to 9, 10 and more.
+// CheckLevel returns an error if the compression is unknown or does not have this level. Level 0 is the default. Zstd's
+// levels select one of four speeds: 1 and 2, 3 to 5, 6 to 9, 10 and more.
 func CheckLevel(compression string, level int) error {
 	_, err := MakeOptions{compression, level}.fill()
 	return err
@@ -142,15 +142,17 @@ const (
 	gzipBlock = 256 << 10
 	// zstdWindow makes the encoder cut its input into blocks of four times as much.
 	zstdWindow = 512 << 10
-	// zstdJobs are compressed at once. Each takes some 10 MB; more than one is what makes the encoder cut at all.
+	// zstdJobs blocks are compressed at once. Each takes some 10 MB. The encoder cuts blocks only if there is more than one job.
 	zstdJobs = 2
-	// zstdSlow is the level from which an encoder takes so much memory that there is one, with a large window.
+	// zstdSlow is the first level at which an encoder takes so much memory that it gets one job, with a large window.
 	zstdSlow = 10
 )
 
-// compressor returns a writer of compressed bytes into w, which must be closed to end its goroutines. The bytes depend on
-// what is written alone: no name, no time, and blocks of a fixed size, however many cores there are to compress them. o
-// is filled, and its weight of presses acquired.
+// compressor returns a writer that compresses into w. The caller must close it, which ends its goroutines. The caller
+// has filled o and acquired its weight of presses.
+//
+// The compressed bytes depend only on the input and on o: there is no name and no time in them, and blocks have a fixed
+// size, whatever the number of cores.
 func (e *zstdEncoder) compressor(w io.Writer, o MakeOptions) (io.WriteCloser, error) {
 	if o.Compression == "zstd" {
 		return e.take(w, o.Level)
@@ -163,13 +165,13 @@ func (e *zstdEncoder) compressor(w io.Writer, o MakeOptions) (io.WriteCloser, er
 	return gzipWriter{z}, z.SetConcurrency(gzipBlock, min(runtime.GOMAXPROCS(0), most))
 }
 
-// A zstdEncoder is used for one layer after the other: making one costs more than compressing a small layer.
+// A zstdEncoder is used again for one layer after the other: making one costs more than compressing a small layer.
 type zstdEncoder struct {
 	encoder *zstd.Encoder
 	level   int
 }
 
-// take returns an encoder that writes to w. The one before it must be closed.
+// take returns an encoder that writes to w. The caller must have closed the one before it.
 func (e *zstdEncoder) take(w io.Writer, level int) (_ io.WriteCloser, err error) {
 	if e.encoder != nil && e.level == level {
 		e.encoder.Reset(w)
@@ -187,7 +189,7 @@ func (e *zstdEncoder) take(w io.Writer, level int) (_ io.WriteCloser, err error)
 	return e.encoder, err
 }
 
-// gzipWriter ends its goroutines also where writing failed.
+// gzipWriter ends its goroutines even after a failed write.
 type gzipWriter struct{ *pgzip.Writer }
 
 func (z gzipWriter) Close() error {
@@ -198,10 +200,10 @@ func (z gzipWriter) Close() error {
 	return err
 }
 
-// presses bounds what compressors take in memory, over all layers that are made at once.
+// presses bounds the memory of compressors, over all layers that are made at the same time.
 const presses = 2
 
-// weight is how much of presses one layer takes: zstd all.
+// weight is how much of presses one layer takes. Zstd takes all of it.
 func (o MakeOptions) weight() int64 {
 	if o.Compression == "zstd" {
 		return presses

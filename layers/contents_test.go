@@ -36,7 +36,7 @@ func TestRewriteSourceRefusesToChangeALargeFile(t *testing.T) {
 	raw := gzTar(t, file("x", strings.Repeat("x", 1<<20+1)))
 	_, err := s.RewriteSource(t.Context(), known(source("x", raw), digest(raw)), "recipe", layers.MakeOptions{},
 		func(*tar.Header) (bool, error) { return true, nil }, func(string) func([]byte) []byte { return func(old []byte) []byte { return old } })
-	if err == nil || !strings.Contains(err.Error(), `"x"`) || !strings.Contains(err.Error(), "more than 1048576") {
+	if err == nil || !strings.Contains(err.Error(), `"x"`) || !strings.Contains(err.Error(), "at most 1048576") {
 		t.Errorf("RewriteSource = %v, want an error with the file and the limit", err)
 	}
 }

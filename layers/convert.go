@@ -9,20 +9,21 @@ import (
 )
 
 // An Edit decides about one member of an archive. It may change the header's name, owner, mode, times and link target,
-// or have the member dropped. Names come clean: "usr/bin/" for a folder, "usr/bin/x" for all else. The root's own entry
-// is dropped before anyone is asked, and after a rename to "".
+// or drop the member. The name is clean: "usr/bin/" for a folder, "usr/bin/x" for everything else. The entry of the
+// root itself is dropped without a call of Edit, and so is a member that Edit renames to "".
 //
-// A hard link's target follows the names that its target was given: what an Edit writes there is ignored. Folders that
-// a rename implies are not made up.
+// A hard link's target follows the new name of its target: the store ignores a Linkname that Edit sets there. If a new
+// name implies folders, they are not made up.
 type Edit func(h *tar.Header) (keep bool, err error)
 
-// Convert stores the layer that is left of a foreign tarball (gzip, zstd or a plain tar) after an edit, in one pass, and
-// returns the digest of the tarball, too. The recipe says what edit does and carries a version of it. Where the source's
-// digest is given, and a layer of that recipe and source is stored, the source is not opened.
+// Convert edits a foreign tarball (gzip, zstd or a plain tar) in one pass and stores the result as a layer. It also
+// returns the digest of the tarball. The recipe describes edit and has a version. If the source's digest is given, and
+// a layer of that recipe and source is stored, Convert does not open the source.
 //
-// What Ingest refuses is refused here, before the edit and after it, but for whiteouts and what overlayfs
-// obeys like them: the edit sees these, and drops or renames them. Refused are also a hard link whose target was dropped, and a path that stands twice: which one is to win is
-// not known before the end. Ingest such an archive and Rewrite it.
+// Convert refuses what Ingest refuses, before the edit and after it. The exception is whiteouts and members that
+// overlayfs treats like them: edit sees these and must drop or rename them. Convert also refuses a hard link whose
+// target was dropped, and a path that appears twice, since one pass cannot know which one comes last. For such an
+// archive use Ingest and Rewrite.
 func (s *Store) Convert(ctx context.Context, src Source, recipe string, o MakeOptions, edit Edit) (Blob, string, error) {
 	o, err := o.fill()
 	if err != nil {
@@ -49,7 +50,7 @@ func (s *Store) Convert(ctx context.Context, src Source, recipe string, o MakeOp
 	return b, digest, nil
 }
 
-// convert writes what edit leaves of src and returns the source's digest.
+// convert writes the edited members of src and returns the source's digest.
 func (s *Store) convert(ctx context.Context, src Source, tw *tar.Writer, edit Edit) (string, error) {
 	r, err := src.Open(ctx)
 	if err != nil {
@@ -73,7 +74,7 @@ func (s *Store) convert(ctx context.Context, src Source, tw *tar.Writer, edit Ed
 		err = in.finish()
 	}
 	if err = in.explain(err); err != nil && in.mediaType == "" {
-		return "", fmt.Errorf("taken for a plain tar, being %w: %w", errPlain, err)
+		return "", fmt.Errorf("reading it as a plain tar, since it is %w: %w", errPlain, err)
 	} else if err != nil {
 		return "", err
 	}
@@ -84,7 +85,7 @@ func (s *Store) convert(ctx context.Context, src Source, tw *tar.Writer, edit Ed
 	return digest, nil
 }
 
-// eachMember calls do for each member of the tar in r that is an entry, by its number.
+// eachMember calls do for each member of the tar in r, with its number. It skips global PAX headers.
 func eachMember(r io.Reader, do func(i int, h *tar.Header, content io.Reader) error) error {
 	tr := tar.NewReader(r)
 	for i := 0; ; i++ {
@@ -110,11 +111,11 @@ func eachMember(r io.Reader, do func(i int, h *tar.Header, content io.Reader) er
 // An editor edits the members of one archive, one after the other.
 type editor struct {
 	edit    Edit
-	renamed map[string]string // by path in the archive, where it is written; "" where it is dropped
-	written map[string]bool   // paths
+	renamed map[string]string // by path in the archive: the path in the new layer; "" if dropped
+	written map[string]bool   // by path in the new layer
 }
 
-// member returns the header to write, or nil.
+// member returns the header to write, or nil if the member is dropped.
 func (e *editor) member(h *tar.Header) (*tar.Header, error) {
 	if err := CheckMember(h); err != nil && !isDeletion(err) {
 		return nil, &MemberError{err}
@@ -147,7 +148,7 @@ func (e *editor) member(h *tar.Header) (*tar.Header, error) {
 		h.Linkname = target
 	}
 	if e.written[to] {
-		return nil, &MemberError{fmt.Errorf("%q stands twice in what is left: ingest the archive and rewrite it, so that the last one wins", to)}
+		return nil, &MemberError{fmt.Errorf("%q appears twice after the edit: ingest the archive and rewrite it, so that the last one wins", to)}
 	}
 	e.written[to] = true
 	return h, nil
@@ -155,7 +156,7 @@ func (e *editor) member(h *tar.Header) (*tar.Header, error) {
 
 var errDroppedTarget = errors.New("hard link whose target is dropped: drop both, or neither")
 
-// applyEdit asks edit about h and returns the path at which it is to be written, or "" where it is dropped.
+// applyEdit calls edit with h. It returns the path to write the member at, or "" if edit drops it.
 func applyEdit(edit Edit, h *tar.Header) (string, error) {
 	keep, err := edit(h)
 	if err != nil || !keep {
@@ -169,7 +170,7 @@ func applyEdit(edit Edit, h *tar.Header) (string, error) {
 	return to, nil
 }
 
-// tidyHeader returns a header that says what h says in the way that every runtime takes alike.
+// tidyHeader returns a copy of h in the form that every runtime reads in the same way.
 func tidyHeader(h *tar.Header) *tar.Header {
 	t := &tar.Header{
 		Typeflag: h.Typeflag, Size: h.Size,
@@ -184,8 +185,8 @@ func tidyHeader(h *tar.Header) *tar.Header {
 	return t
 }
 
-// copyMember writes a member with its content. A fraction of a second needs a PAX header, which the writer makes only
-// where it is told to.
+// copyMember writes a member with its content. A time with a fraction of a second needs a PAX header, which the writer
+// makes only if Format asks for it.
 func (s *Store) copyMember(tw *tar.Writer, h *tar.Header, content io.Reader) error {
 	if h.ModTime.Nanosecond() != 0 {
 		h.Format = tar.FormatPAX

@@ -13,7 +13,7 @@ const (
 	MediaTypeZstd = "application/vnd.oci.image.layer.v1.tar+zstd"
 )
 
-// The store's own media types of what tarballs are also compressed with, and layers never.
+// The store's own media types for compressions that tarballs may have and layers may not.
 const (
 	mediaTypeXZ    = "application/x-xz"
 	mediaTypeBzip2 = "application/x-bzip2"
@@ -28,32 +28,34 @@ type Blob struct {
 	TarSize   int64  // of the tar, its padding included
 }
 
-// An Entry is a member of a layer's tar. What it points to is shared with who else asks for it, and must not be changed.
+// An Entry is a member of a layer's tar. Callers share what it points to, and must not change it.
 type Entry struct {
-	// Header has the name as it stands in the archive. Mode holds permission bits only (07777), PAXRecords leaves out
-	// what the other fields say, access and change times are not kept.
+	// Header has the name as the archive has it. Mode has permission bits only (07777). PAXRecords has only what no
+	// other field says. Access and change times are not kept.
 	Header *tar.Header
-	// Kept is the content of the few files that the store was told to keep, see Keep; of an executable script the "#!"
-	// line without its end. A hard link has what its target has, and so for ELF.
+	// Kept is the content of a file that a ContentRule names. For an executable script it is the "#!" line without the
+	// line break. For all other files it is nil. A hard link has the Kept and the ELF of its target.
 	Kept []byte
-	// ELF says what an ELF file is, wants and offers; nil for other files.
+	// ELF is nil for files that are not ELF files.
 	ELF *ELF
 }
 
 // ELF is what a layer knows of an ELF file.
 type ELF = elf.Facts
 
-// Path returns the entry's path in the root: no leading "./" or "/", no trailing "/". The root itself is "".
+// Path returns the entry's path in the root, without a leading "./" or "/" and without a trailing "/". The path of the
+// root itself is "".
 func (e Entry) Path() string { return cleanName(e.Header.Name) }
 
-// Target returns the path in the root of what a hard link leads to.
+// Target returns the path in the root of a hard link's target.
 func (e Entry) Target() string { return cleanName(e.Header.Linkname) }
 
-// A Fault is a reason for which bytes cannot serve as an OCI layer as they are, although all of their content can.
+// A Fault is a reason why bytes cannot be an OCI layer as they are. A rewritten layer can still have all of their
+// content.
 type Fault struct {
 	Code   FaultCode
-	Path   string // the member's, as Entry.Path; "" where the archive as a whole is meant, or its root entry
-	Detail string // what the code leaves open, see there; mostly ""
+	Path   string // the member's, as Entry.Path; "" for the archive as a whole and for its root entry
+	Detail string // the argument of the code, see FaultCode; mostly ""
 }
 
 // FaultCode names a kind of Fault. Images and locks hold codes, so they never change their meaning.
@@ -74,10 +76,10 @@ const (
 	FaultOwner        FaultCode = "owner"         // Detail: UID:GID
 	FaultNotFolder    FaultCode = "not-folder"    // earlier members are below it
 	FaultTwice        FaultCode = "twice"         // an earlier member has the same path
-	FaultBelow        FaultCode = "below"         // Detail: what is no folder above it
+	FaultBelow        FaultCode = "below"         // Detail: the path above it that is not a folder
 )
 
-// String is the sentence that people read.
+// String returns the fault as a sentence for people.
 func (f Fault) String() string {
 	text := f.Code.sentence(f.Detail)
 	if f.Path == "" {
@@ -95,7 +97,7 @@ func (c FaultCode) sentence(detail string) string {
 	case FaultPadding:
 		return "does not end at a record's end"
 	case FaultCompression:
-		return "is compressed with " + detail + ", as no layer is"
+		return "is compressed with " + detail + ", which layers do not use"
 	case FaultRoot:
 		return "is the root itself and would set its mode and owner"
 	case FaultDotSlash:
@@ -111,11 +113,11 @@ func (c FaultCode) sentence(detail string) string {
 	case FaultOwner:
 		return fmt.Sprintf("belongs to %s, which no system has", detail)
 	case FaultNotFolder:
-		return "is no folder, but earlier members are below it"
+		return "is not a folder, but earlier members are below it"
 	case FaultTwice:
 		return "is in the archive twice"
 	case FaultBelow:
-		return fmt.Sprintf("is below %q, which is no folder in the same archive", detail)
+		return fmt.Sprintf("is below %q, which is not a folder in the same archive", detail)
 	}
 	return string(c) + " " + detail
 }

@@ -12,15 +12,15 @@ import (
 	"github.com/pyimg/pyimg/internal/versions"
 )
 
-// The file of facts beside a blob:
+// The file of facts, one for each blob:
 //
-//	magic, with the version of what is written and how, and 8 bytes of the SHA-256 of what is kept, see newKept
+//	magic, with the version of the format, and 8 bytes of the SHA-256 of the store's rules, see newContentRules
 //	CRC-32C of all that follows
 //	digest and diff ID, 32 bytes each; the media type, a byte
 //	size, tar size; the count of faults and each one's code, path and detail; the count of entries and each entry
 //
-// Numbers are varints, strings a length and their bytes. Reading is for every start of the program: the file becomes
-// one string, and all strings of its entries are pieces of that.
+// Numbers are varints, strings a length and their bytes. Every start of the program reads such files, so reading is cheap:
+// the file becomes one string, and all strings of its entries are parts of it.
 const factsMagic = versions.Facts
 
 const (
@@ -29,16 +29,16 @@ const (
 	digestLen = 32
 )
 
-// keptSum is how much of the rules' SHA-256 facts begin with: enough to tell two sets of rules apart.
+// keptSum is how many bytes of the rules' SHA-256 the facts begin with: enough to distinguish two sets of rules.
 const keptSum = 8
 
-// errFacts says that facts are damaged, of another version or another blob's. The remedy is a new scan.
+// errFacts says that facts are damaged, of another version, or of another blob. The remedy is to scan the blob again.
 var errFacts = errors.New("facts are damaged or of another version")
 
-// castagnoli is the CRC-32C: MakeTable has this table ready.
+// castagnoli returns the CRC-32C. MakeTable has this table ready.
 func castagnoli(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
 
-// facts are what is known of a blob. The entries stay encoded until they are asked for.
+// facts are the store's facts of a blob. The entries stay encoded until a caller needs them.
 type facts struct {
 	Blob
 	faults  []Fault
@@ -46,7 +46,8 @@ type facts struct {
 	entries string
 }
 
-// mediaTypes maps the byte in the file to the media type; "" is a tar without compression, which is surveyed, not stored; the last two are tarballs that are no layers.
+// mediaTypes maps the byte in the file to the media type. "" is a tar without compression, which FactsOf reads and the
+// store does not store. The last two are tarballs that cannot be layers.
 func mediaTypes() []string {
 	return []string{MediaTypeGzip, MediaTypeZstd, "", mediaTypeXZ, mediaTypeBzip2}
 }
@@ -59,7 +60,7 @@ func encodeFacts(magic string, b Blob, faults []Fault, count int, entries []byte
 		if err != nil {
 			return nil, err
 		}
-		e, _ = hex.AppendDecode(e, []byte(sum)) // digestHex saw to it
+		e, _ = hex.AppendDecode(e, []byte(sum)) // digestHex has checked it
 	}
 	media := byte(0)
 	for i, m := range mediaTypes() {
@@ -126,7 +127,7 @@ func (f facts) all() iter.Seq2[Entry, error] {
 	}
 }
 
-// decoded returns the entries in the order of the archive, those before an error too.
+// decoded returns the entries in the order of the archive. With an error it returns the entries before it.
 func (f facts) decoded() ([]Entry, error) {
 	list, headers := make([]Entry, 0, f.count), make([]tar.Header, f.count)
 	d := decoder{rest: f.entries}
@@ -141,7 +142,7 @@ func (f facts) decoded() ([]Entry, error) {
 }
 
 func (f facts) damaged() error {
-	return fmt.Errorf("reading what is known of %q: %w", f.Digest, errFacts)
+	return fmt.Errorf("reading the facts of layer %q: %w", f.Digest, errFacts)
 }
 
 // An encoder appends to itself.
@@ -161,8 +162,8 @@ func (e *encoder) texts(list []string) {
 	}
 }
 
-// A decoder takes values off the front of rest. After the first value that makes no sense it is bad for good and
-// returns zero values, so that a caller may ask once, at the end.
+// A decoder takes values from the front of rest. After the first invalid value it stays bad and returns zero values, so
+// that a caller may check once, at the end.
 type decoder struct {
 	rest string
 	bad  bool
@@ -200,8 +201,8 @@ func (d *decoder) text() string {
 	return s
 }
 
-// count reads how many values follow: each has a byte at least, so that no count can ask for more memory than the file
-// itself takes.
+// count reads how many values follow. Each value takes a byte at least, so a count cannot ask for more memory than the
+// file takes.
 func (d *decoder) count(most int) int {
 	n := d.uint()
 	if n > uint64(len(d.rest)) || n > uint64(most) {

@@ -11,7 +11,7 @@ import (
 	"github.com/pyimg/pyimg/layers/elf"
 )
 
-// The parts that not every entry has, a bit each.
+// One bit for each part that some entries lack.
 const (
 	hasLink = 1 << iota
 	hasNanos
@@ -86,7 +86,7 @@ func entryParts(entry Entry, pax map[string]string) (parts uint64) {
 	return parts
 }
 
-// entry reads the next entry; its header goes into h, which is zero.
+// entry reads the next entry. It fills h, which must be zero.
 func (d *decoder) entry(h *tar.Header) Entry {
 	if d.rest == "" {
 		d.fail()
@@ -159,8 +159,8 @@ func (d *decoder) elf() *elf.Facts {
 
 const paxSparse = "GNU.sparse."
 
-// foreignPAX returns the records that say more than the header's own fields: extended attributes and what a package
-// manager wrote for itself. See pax(1), "pax Extended Header", for the others.
+// foreignPAX returns the records that say more than the header's own fields, such as extended attributes and what a
+// package manager wrote for itself. For the others see pax(1), "pax Extended Header".
 func foreignPAX(records map[string]string) map[string]string {
 	var out map[string]string
 	for k, v := range records {

@@ -4,8 +4,8 @@ import (
 	"errors"
 )
 
-// Healing does what do does, and again where it met a damaged layer in the store: that has been removed, and do stores it
-// anew. A layer that is lost twice is an error.
+// Healing calls do, and calls it again if do returns a *LostError. The store has removed that damaged layer, and do
+// stores it again. Healing returns the error if the same layer is lost twice.
 func Healing[T any](do func() (T, error)) (T, error) {
 	seen := make(map[string]bool)
 	for {

@@ -14,14 +14,14 @@ import (
 	"github.com/pyimg/pyimg/layers/internal/cachedir"
 )
 
-// Ingest stores the bytes of src, a gzip or zstd compressed tar, as they are, in one pass. Where the digest is known and
-// stored, it returns at once and does not open src.
+// Ingest stores the bytes of src, a tar compressed with gzip or zstd, as they are, in one pass. If src.Digest is known
+// and stored, Ingest returns at once and does not open src.
 //
-// Refused, with nothing kept, are bytes of another digest (*DigestError), damaged or truncated ones, and archives that
-// hold what no layer may hold (see the package). What only keeps the bytes from being a layer as they are is listed by
-// Faults.
+// Ingest refuses bytes of another digest (*DigestError), damaged or truncated bytes (*DamageError), and archives with
+// members that no layer may have (*MemberError). It stores nothing then. If the bytes only cannot be a layer as they
+// are, Ingest stores them, and Faults lists the reasons.
 //
-// While the store is open, the bytes stay.
+// The bytes stay in the store while it is open.
 func (s *Store) Ingest(ctx context.Context, src Source) (Blob, error) {
 	s.relied.on(src.Digest)
 	b, err := s.ingest(ctx, src, true)
@@ -31,7 +31,7 @@ func (s *Store) Ingest(ctx context.Context, src Source) (Blob, error) {
 	return b, err
 }
 
-// ingest stores the bytes of src, unless they are stored already or, where they need not be whole, known.
+// ingest stores the bytes of src, unless they are stored already. If whole is false, known facts are enough.
 func (s *Store) ingest(ctx context.Context, src Source, whole bool) (Blob, error) {
 	if src.Digest == "" {
 		return s.fetch(ctx, src)
@@ -61,21 +61,21 @@ func (s *Store) fetch(ctx context.Context, src Source) (Blob, error) {
 	if err != nil {
 		return Blob{}, err
 	}
-	b, scan, err := s.learn(ctx, src, r, learnOptions{keep: f})
+	b, scan, err := s.scanSource(ctx, src, r, scanOptions{keep: f})
 	if err != nil {
 		cachedir.Discard(f)
 		return Blob{}, err
 	}
-	return s.keep(f, b, scan)
+	return s.commit(f, b, scan)
 }
 
-type learnOptions struct {
-	keep    io.Writer // where the bytes go, too; may be nil
-	foreign bool      // see scanner; a tar without compression will do
+type scanOptions struct {
+	keep    io.Writer // gets a copy of the bytes; may be nil
+	foreign bool      // see scanner; accepts a tar without compression, too
 }
 
-// learn reads a tar to its end and learns all that is kept beside it.
-func (s *Store) learn(ctx context.Context, src Source, r io.Reader, o learnOptions) (Blob, *scanner, error) {
+// scanSource reads a tar to its end and collects its facts.
+func (s *Store) scanSource(ctx context.Context, src Source, r io.Reader, o scanOptions) (Blob, *scanner, error) {
 	in, err := s.input(ctx, r, inputOptions{keep: o.keep, plain: o.foreign, packed: src.Tarball, source: src})
 	if other := (*DigestError)(nil); errors.As(err, &other) {
 		return Blob{}, nil, err
@@ -109,8 +109,8 @@ func (s *Store) learn(ctx context.Context, src Source, r io.Reader, o learnOptio
 	return b, scan, nil
 }
 
-// rescan learns the facts of a stored blob anew. A blob that is not what its name says is removed; fs.ErrNotExist then,
-// as where there is none.
+// rescan makes the facts of a stored blob again. It removes a blob whose bytes do not have its digest, and returns
+// fs.ErrNotExist then, as for a blob that is missing.
 func (s *Store) rescan(ctx context.Context, digest string) (*remembered, error) {
 	path := s.blobPath(digest)
 	f, err := s.dir.OpenFile(path)
@@ -121,7 +121,7 @@ func (s *Store) rescan(ctx context.Context, digest string) (*remembered, error) 
 	if err != nil {
 		return nil, fmt.Errorf("looking for layer %q in the cache: %w", digest, err)
 	}
-	b, scan, err := s.learn(ctx, Source{Name: path, Digest: digest, Tarball: true}, f, learnOptions{})
+	b, scan, err := s.scanSource(ctx, Source{Name: path, Digest: digest, Tarball: true}, f, scanOptions{})
 	if err != nil {
 		s.sound.set(digest, false)
 		if damage := s.ensure(digest); damage != nil && ctx.Err() == nil {
@@ -130,29 +130,31 @@ func (s *Store) rescan(ctx context.Context, digest string) (*remembered, error) 
 		return nil, err
 	}
 	s.sound.set(digest, true)
-	raw, err := encodeFacts(s.kept.magic, b, scan.faults, scan.count, scan.entries)
+	raw, err := encodeFacts(s.content.magic, b, scan.faults, scan.count, scan.entries)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.dir.Write(s.factsPath(digest), raw); err != nil {
 		return nil, err
 	}
-	facts, err := decodeFacts(s.kept.magic, raw, digest)
+	facts, err := decodeFacts(s.content.magic, raw, digest)
 	if err != nil {
 		return nil, err
 	}
 	return s.memory.put(facts), nil
 }
 
-// Open opens a stored blob's compressed bytes; fs.ErrNotExist if there is none. Bytes that this store has not seen yet are
-// hashed before: damaged ones are removed, and a *LostError. The reader checks them again as it goes. It has a method File() *os.File, which
-// checks nothing.
+// Open opens a stored blob's compressed bytes. It returns fs.ErrNotExist if there are none.
+//
+// The first time that this store opens a blob, it hashes the bytes before it returns them. It removes damaged bytes and
+// returns a *LostError. The reader checks the bytes again as the caller reads them. The reader has a method File()
+// *os.File, which checks nothing.
 func (s *Store) Open(digest string) (io.ReadCloser, error) {
 	s.relied.on(digest)
 	return s.open(digest)
 }
 
-// open is Open for the store's own reading.
+// open is Open without the promise that the bytes stay, for the store's own reading.
 func (s *Store) open(digest string) (io.ReadCloser, error) {
 	if _, err := digestHex(digest); err != nil {
 		return nil, err
@@ -168,7 +170,7 @@ func (s *Store) open(digest string) (io.ReadCloser, error) {
 	return &checkedReader{store: s, digest: digest, file: f, hash: sha256.New()}, nil
 }
 
-// A checkedReader hashes a file as it is read. Its only other way of being read is File.
+// A checkedReader hashes a file while the caller reads it. Only File goes around the check.
 type checkedReader struct {
 	store  *Store
 	digest string
@@ -178,7 +180,8 @@ type checkedReader struct {
 
 func (r *checkedReader) Close() error { return r.file.Close() }
 
-// File is the blob's file, for who has the system copy it, and checks the copy. It is open until the reader is closed.
+// File returns the blob's file, for a caller that lets the system copy it and checks the copy. It stays open until the
+// reader is closed.
 func (r *checkedReader) File() *os.File { return r.file }
 
 func (r *checkedReader) Read(b []byte) (int, error) {

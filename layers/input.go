@@ -18,7 +18,7 @@ import (
 	"github.com/pyimg/pyimg/internal/exit"
 )
 
-// An input is a compressed tar that is read once: hashed as it comes, and again as it inflates.
+// An input is a compressed tar that is read once. Its bytes are hashed twice, as they come and as they inflate:
 //
 //	source -> raw (SHA-256, file) -> inflater -> inflated (SHA-256, limits) -> tar
 type input struct {
@@ -31,14 +31,14 @@ type input struct {
 }
 
 type inputOptions struct {
-	keep   io.Writer // where the compressed bytes go, too; may be nil
-	plain  bool      // a tar without compression will do
-	noDiff bool      // the digest of the tar is not wanted
-	packed bool      // a compression that no layer has will do
+	keep   io.Writer // gets a copy of the compressed bytes; may be nil
+	plain  bool      // accepts a tar without compression
+	noDiff bool      // does not hash the tar
+	packed bool      // accepts compressions that tarballs have and layers may not
 	source Source    // for errors, where its digest is known
 }
 
-// input starts to read r; release must be called at the end where there was no error.
+// input starts to read r. If there is no error, the caller must call release at the end.
 func (s *tools) input(ctx context.Context, r io.Reader, o inputOptions) (*input, error) {
 	in := &input{tools: s, raw: &rawReader{ctx: ctx, r: r, hash: sha256.New(), keep: o.keep}}
 	compressed := takeReader(&s.readers, in.raw, chunk)
@@ -71,26 +71,27 @@ func (s *tools) input(ctx context.Context, r io.Reader, o inputOptions) (*input,
 	return in, nil
 }
 
-// A DamageError says that an archive is damaged, truncated, of a form that is not read, or larger than any is meant to be.
+// A DamageError says that an archive is damaged, truncated, in a form that the store does not read, or larger than the
+// limits.
 type DamageError struct{ Err error }
 
 func (e *DamageError) Error() string { return e.Err.Error() }
 func (e *DamageError) Unwrap() error { return e.Err }
 
-// ExitCode is that of a failed verification.
+// ExitCode is exit.Unverified.
 func (e *DamageError) ExitCode() exit.Code { return exit.Unverified }
 
 var errTrailing = errors.New("bytes that are not zero follow the end of the archive")
 
-// finish reads on from the end of the archive to the end of the bytes. Padding may stand there, and belongs to both
-// digests. It must not be a hiding place.
+// finish reads from the end of the archive to the end of the bytes. Padding may be there, and both digests include it.
+// Anything but zeros there is an error, so that nothing can hide behind the archive.
 func (in *input) finish() error {
 	for {
 		b, err := in.tar.Peek(in.tar.Size())
 		if len(bytes.TrimLeft(b, "\x00")) > 0 {
 			return &DamageError{errTrailing}
 		}
-		_, _ = in.tar.Discard(len(b)) // they are there
+		_, _ = in.tar.Discard(len(b)) // cannot fail: Peek has read them
 		if err == io.EOF {
 			return nil
 		}
@@ -100,7 +101,7 @@ func (in *input) finish() error {
 	}
 }
 
-// blob describes what was read; the input is finished.
+// blob describes the bytes. The input must be finished.
 func (in *input) blob() Blob {
 	return Blob{
 		Digest: formatDigest(in.raw.hash.Sum(nil)), DiffID: formatDigest(in.inflated.hash.Sum(nil)),
@@ -108,8 +109,9 @@ func (in *input) blob() Blob {
 	}
 }
 
-// otherDigest reads what is left of a source with a fault, to tell whether its bytes are those that were asked for at all:
-// if not, that explains the fault. nil where they are, or where reading or keeping them failed.
+// otherDigest reads the rest of a source that has a fault, to learn whether it has the requested digest. If not, that
+// explains the fault, and otherDigest returns a *DigestError. It returns nil if the digest is right, or if reading or
+// writing failed.
 func (in *input) otherDigest(src Source, fault error) error {
 	broken := in.raw.err != nil || in.raw.keepErr != nil
 	if src.Digest == "" || broken {
@@ -123,7 +125,7 @@ func (in *input) otherDigest(src Source, fault error) error {
 	return nil
 }
 
-// explain says what is wrong with the source, or with where it is kept.
+// explain turns an error into one that names its cause: the source, or the place where the bytes are stored.
 func (in *input) explain(err error) error {
 	var corrupt flate.CorruptInputError
 	damaged := func(format string, args ...any) error { return &DamageError{fmt.Errorf(format, args...)} }
@@ -141,13 +143,13 @@ func (in *input) explain(err error) error {
 	case errors.Is(err, gzip.ErrHeader):
 		return damaged("it is not gzip to its end: %w", err)
 	case errors.Is(err, tar.ErrHeader):
-		return damaged("it holds no sound tar archive: %w", err)
+		return damaged("it is not a valid tar archive: %w", err)
 	}
 	return err
 }
 
-// A rawReader hashes, counts and keeps what it reads. It holds the source's error, which readers above it may wrap or
-// lose.
+// A rawReader hashes, counts and copies what it reads. It remembers the source's error, which readers above it may wrap
+// or lose.
 type rawReader struct {
 	ctx     context.Context //nolint:containedctx // lives for one call; io.Reader has no other way to it
 	r       io.Reader
@@ -176,11 +178,11 @@ func (r *rawReader) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// An inflatedReader hashes and counts, and stops what inflates without end.
+// An inflatedReader hashes and counts, and stops a stream that inflates too far.
 type inflatedReader struct {
 	r    io.Reader
 	raw  *rawReader
-	hash hash.Hash // nil where it is not wanted
+	hash hash.Hash // nil: the tar is not hashed
 	n    int64
 }
 
@@ -197,7 +199,7 @@ func (r *inflatedReader) Read(b []byte) (int, error) {
 		err = fmt.Errorf("it inflates from %d to %d bytes, more than %d-fold", r.raw.n, r.n, maxRatio)
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
-		err = &DamageError{err} // explain tells it from what is wrong with the source
+		err = &DamageError{err} // so that explain does not blame the source
 	}
 	return n, err
 }

@@ -20,9 +20,9 @@ import (
 	"github.com/pyimg/pyimg/layers/internal/cachedir"
 )
 
-// Join stores the layer of fragments that Splice made, one after the other, with the folders that their files are in (0755,
-// 0:0) and an end mark. Nothing is compressed but these folders. The fragments must be of this compression, and each path in
-// one of them.
+// Join stores a layer of fragments that Splice made, one after the other. It adds the folders of their files (0755,
+// 0:0) and an end mark, and compresses only these. The fragments must have the compression of o, and no path may be in
+// two of them.
 func (s *Store) Join(ctx context.Context, o MakeOptions, fragments []string) (Blob, error) {
 	o, err := o.fill()
 	if err != nil {
@@ -39,7 +39,7 @@ func (s *Store) Join(ctx context.Context, o MakeOptions, fragments []string) (Bl
 			cachedir.Discard(f)
 			return Blob{}, err
 		}
-		return s.keep(f, b, scan)
+		return s.commit(f, b, scan)
 	})
 	if err != nil {
 		return Blob{}, fmt.Errorf("joining %s: %w", strings.Join(fragments, ", "), err)
@@ -52,7 +52,7 @@ func (s *Store) join(ctx context.Context, o MakeOptions, f *os.File, fragments [
 	out := &countedWriter{ctx: ctx, w: f, hash: sha256.New(), explain: s.dir.WriteError}
 	plain := &countedWriter{ctx: ctx, w: io.Discard, hash: sha256.New()}
 	for i, digest := range fragments {
-		if err := s.learnFragment(ctx, o, scan, digest); err != nil {
+		if err := s.addFragment(ctx, o, scan, digest); err != nil {
 			return Blob{}, nil, err
 		}
 		if err := s.appendFragment(ctx, out, plain, digest, i == 0); err != nil {
@@ -64,7 +64,7 @@ func (s *Store) join(ctx context.Context, o MakeOptions, f *os.File, fragments [
 		err = scan.scan(bytes.NewReader(folders))
 	}
 	if err == nil && len(scan.faults) > 0 {
-		err = &MemberError{fmt.Errorf("it would be no sound layer: %s", scan.faults[0])}
+		err = &MemberError{fmt.Errorf("the layer would have a fault: %s", scan.faults[0])}
 	}
 	if err == nil {
 		_, err = plain.Write(folders)
@@ -78,8 +78,8 @@ func (s *Store) join(ctx context.Context, o MakeOptions, f *os.File, fragments [
 	}, scan, err
 }
 
-// learnFragment notes the entries of a fragment.
-func (s *Store) learnFragment(ctx context.Context, o MakeOptions, scan *scanner, digest string) error {
+// addFragment adds the entries of a fragment to scan.
+func (s *Store) addFragment(ctx context.Context, o MakeOptions, scan *scanner, digest string) error {
 	known, err := s.facts(ctx, digest, true)
 	if err != nil {
 		return lost(digest, err)
@@ -97,12 +97,13 @@ func (s *Store) learnFragment(ctx context.Context, o MakeOptions, scan *scanner,
 		if err != nil {
 			return err
 		}
-		scan.place(entry.Path(), member{kind: regular})
+		scan.addPath(entry.Path(), member{kind: regular})
 	}
 	return nil
 }
 
-// appendFragment writes a fragment's compressed bytes to out, and its tar to plain. The hash of the first one's tar is known.
+// appendFragment writes a fragment's compressed bytes to out, and its tar to plain. The first fragment need not be
+// inflated if the store knows the state of the hash after its tar.
 func (s *Store) appendFragment(ctx context.Context, out, plain *countedWriter, digest string, first bool) error {
 	r, err := s.open(digest)
 	if err != nil {
@@ -127,20 +128,20 @@ func (s *Store) appendFragment(ctx context.Context, out, plain *countedWriter, d
 	return nil
 }
 
-// resume has h go on after a fragment's tar, where its state is known.
+// resume sets h to the state after a fragment's tar, if the store knows it. It reports whether it did.
 func (s *Store) resume(h hash.Hash, digest string) bool {
 	state, err := s.Record(stateKey(digest))
 	if err != nil {
 		return false
 	}
 	if err := h.(encoding.BinaryUnmarshaler).UnmarshalBinary(state); err != nil {
-		h.Reset() // it is another version's: the fragment is inflated
+		h.Reset() // another version wrote the state: inflate the fragment
 		return false
 	}
 	return true
 }
 
-// impliedFolders is a tar of the folders that members are in, and that are no members.
+// impliedFolders returns a tar of the folders that members are in and that have no member of their own.
 func (s *scanner) impliedFolders() ([]byte, error) {
 	var b bytes.Buffer
 	tw := tar.NewWriter(&b)
@@ -157,7 +158,7 @@ func (s *scanner) impliedFolders() ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// compressTo writes bytes that are in memory to w, compressed.
+// compressTo compresses b and writes it to w.
 func (s *Store) compressTo(ctx context.Context, w io.Writer, o MakeOptions, b []byte) error {
 	if err := s.presses.Acquire(ctx, o.weight()); err != nil {
 		return err

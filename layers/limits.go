@@ -1,7 +1,7 @@
 package layers
 
-// Limits on foreign bytes. They stand well above what real packages and runtimes hold, and low enough that a hostile
-// archive costs bounded memory and time.
+// Limits on foreign bytes. They are well above what real packages and runtimes have, and low enough that a hostile archive
+// costs bounded memory and time.
 const (
 	// maxTarSize bounds what one layer may inflate to: registries take layers of some 10 GB compressed.
 	maxTarSize = 64 << 30
@@ -16,7 +16,7 @@ const (
 	// maxMemory bounds the decoded facts that a store keeps in memory: eight platforms of CPython and their packages
 	// take about 20 MB.
 	maxMemory = 24 << 20
-	// maxFaults is how many faults are kept of one layer; one is enough to have it transcoded.
+	// maxFaults is how many faults the facts of one layer list. One is enough for the layer to be transcoded.
 	maxFaults = 100
 	// maxName and maxComponent are PATH_MAX and NAME_MAX of Linux, in bytes.
 	maxName      = 4096
@@ -27,15 +27,15 @@ const (
 	maxChanged = 1 << 20
 	// maxInterpreterLine is how much of a "#!" line Linux looks at (BINPRM_BUF_SIZE).
 	maxInterpreterLine = 256
-	// maxWindow is the largest zstd window taken, the default of the zstd tool (--long=27).
+	// maxWindow is the largest zstd window that the store accepts, as the zstd tool does by default (--long=27).
 	maxWindow = 128 << 20
-	// maxDictionary is the largest dictionary of xz taken, that of its highest level. It is memory.
+	// maxDictionary is the largest xz dictionary that the store accepts: that of the highest level. It is held in memory.
 	maxDictionary = 64 << 20
-	// elfBuffer is how much of an ELF file is held in memory; the rest goes through a spool file.
+	// elfBuffer is how much of an ELF file is held in memory; the rest goes into a temporary file.
 	elfBuffer = 4 << 20
-	// maxSpool bounds the spool file of one ELF file; larger ones are listed as not understood.
-	maxSpool = 4 << 30
-	// maxRecord bounds a note beside the blobs.
+	// maxELFFile bounds the ELF files that the store reads; larger ones are listed as not understood.
+	maxELFFile = 4 << 30
+	// maxRecord bounds a record.
 	maxRecord = 64 << 20
 )
 
@@ -43,7 +43,7 @@ const (
 	// chunk is the size of the buffers that bytes pass through. Reading and writing files costs the kernel a fifth of the
 	// whole at 64 KiB, and next to nothing at 512 KiB.
 	chunk = 512 << 10
-	// plainChunk is the size of the buffers of inflated bytes, which no system call fills: they had better stay in the
-	// processor's cache.
+	// plainChunk is the size of the buffers of inflated bytes, which no system call fills: they should
+	// stay in the processor's cache.
 	plainChunk = 64 << 10
 )

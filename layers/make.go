@@ -16,12 +16,12 @@ import (
 	"github.com/pyimg/pyimg/layers/internal/cachedir"
 )
 
-// Make stores the layer that write makes. The recipe names what goes into the layer and carries a version of how: where
-// a layer of this recipe and these options is stored, Make returns it and does not call write. What write writes must
-// depend on the recipe alone.
+// Make stores the layer that write makes. The recipe names what goes into the layer and has a version of how. If a
+// layer of this recipe and these options is stored, Make returns it and does not call write. What write writes must
+// depend on the recipe only.
 //
-// The tar is read back as it is compressed, by the same code that reads foreign ones: what Ingest refuses or finds
-// faulty is an error here.
+// Make scans the tar while it compresses it, with the code that reads foreign ones. A member that Ingest refuses, and a
+// fault, is an error of Make.
 func (s *Store) Make(ctx context.Context, recipe string, o MakeOptions, write func(*tar.Writer) error) (Blob, error) {
 	o, err := o.fill()
 	if err != nil {
@@ -34,7 +34,7 @@ func (s *Store) Make(ctx context.Context, recipe string, o MakeOptions, write fu
 	return b, nil
 }
 
-// key is what the recipe's result is recorded under.
+// key is the key of the record that names the result of a recipe.
 func (o MakeOptions) key(how string, recipe string) string {
 	return fmt.Sprintf("%s %s-%d v%d\n%s", how, o.Compression, o.Level, versions.Compressor, recipe)
 }
@@ -66,7 +66,8 @@ func (s *Store) made(ctx context.Context, key string, build func() (Blob, error)
 	return b, s.SetRecord(key, []byte(b.Digest))
 }
 
-// recorded returns the blob recorded under key; fs.ErrNotExist if there is no record, or no longer its blob.
+// recorded returns the blob that the record under key names. It returns fs.ErrNotExist if the record or its blob is
+// missing.
 func (s *Store) recorded(ctx context.Context, key string) (Blob, error) {
 	digest, err := s.Record(key)
 	if err != nil {
@@ -93,16 +94,16 @@ func (s *Store) build(ctx context.Context, o MakeOptions, write func(*tar.Writer
 	}
 	b, scan, err := s.press(ctx, o, f, write)
 	if err == nil && len(scan.faults) > 0 {
-		err = &MemberError{fmt.Errorf("it would be no sound layer: %s", scan.faults[0])}
+		err = &MemberError{fmt.Errorf("the layer would have a fault: %s", scan.faults[0])}
 	}
 	if err != nil {
 		cachedir.Discard(f)
 		return Blob{}, err
 	}
-	return s.keep(f, b, scan)
+	return s.commit(f, b, scan)
 }
 
-// press writes what write makes to w, compressed.
+// press calls write, compresses what it writes, and writes that to w.
 func (s *Store) press(ctx context.Context, o MakeOptions, w io.Writer, write func(*tar.Writer) error,
 ) (Blob, *scanner, error) {
 	if err := s.presses.Acquire(ctx, o.weight()); err != nil {
@@ -128,7 +129,7 @@ func (s *Store) press(ctx context.Context, o MakeOptions, w io.Writer, write fun
 		}
 	}
 	if err != nil {
-		_ = compressed.Close() // what it has begun is of no use
+		_ = compressed.Close() // ends its goroutines; what it wrote is thrown away
 		if o.Compression == "zstd" {
 			s.zstd.encoder = nil
 		}
@@ -162,7 +163,7 @@ func startScan(s *scanner) scanning {
 	return scanning{w, done}
 }
 
-// wait ends the scan after all is written, or after err, and returns the error that came first.
+// wait ends the scan after everything is written, or after err. It returns the error that came first.
 func (s scanning) wait(err error) error {
 	_ = s.CloseWithError(err) // never fails; nil is the end of the file
 	if scanned := <-s.done; scanned != nil && !errors.Is(scanned, err) {

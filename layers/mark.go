@@ -6,12 +6,13 @@ import (
 	"strings"
 )
 
-// OverlayMark names what the overlay file system of docker and podman would obey in a member, although a layer should only
-// bring it as data: an extended attribute such as trusted.overlay.opaque, which hides files of the layers below, or a
-// character device 0:0, which deletes one. It is "" for all other members. Tools that unpack layers into a plain folder
-// (umoci) do not obey it, so that the same image would show two roots.
+// OverlayMark returns what docker's and podman's overlay file system would obey in a member, or "" if there is nothing.
+// A layer should bring such a thing only as data. Examples are the extended attribute trusted.overlay.opaque, which
+// hides files of the layers below, and a character device 0:0, which deletes one. Tools that unpack layers into a plain
+// folder (umoci) do not obey it, so the same image would show two different roots.
 //
-// See "whiteouts and opaque directories" and "metadata only copy up" in the kernel's overlayfs.rst, and fuse-overlayfs(1).
+// See "whiteouts and opaque directories" and "metadata only copy up" in the kernel's overlayfs.rst, and
+// fuse-overlayfs(1).
 func OverlayMark(h *tar.Header) string {
 	if h.Typeflag == tar.TypeChar && h.Devmajor == 0 && h.Devminor == 0 {
 		return "the character device 0:0"
@@ -28,7 +29,8 @@ func OverlayMark(h *tar.Header) string {
 	return "the extended attribute " + slices.Min(marks) // one of them, always the same
 }
 
-// xattrName is the extended attribute that a PAX record holds, or "". See star(5) and libarchive's tar(5).
+// xattrName returns the name of the extended attribute that a PAX record holds, or "". See star(5) and libarchive's
+// tar(5).
 func xattrName(key string) string {
 	for _, prefix := range []string{"SCHILY.xattr.", "LIBARCHIVE.xattr."} {
 		if name, is := strings.CutPrefix(key, prefix); is {

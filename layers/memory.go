@@ -7,9 +7,9 @@ import (
 	"unsafe"
 )
 
-// A memory holds facts that were read, so that a build, which asks for the same ones at each of its stages, reads and
-// decodes them once. It is bounded by bytes: what was not asked for longest is let go, and read again where it is asked
-// for.
+// A memory holds facts that were read, so that a build, which needs the same facts at each stage, reads and decodes
+// them once. It is bounded by bytes: it drops the facts that were unused for longest. The store reads them again when
+// it needs them.
 type memory struct {
 	mu    sync.Mutex
 	byKey map[string]*list.Element // of *remembered, by digest
@@ -17,7 +17,7 @@ type memory struct {
 	bytes int
 }
 
-// remembered are the facts of one blob, their entries decoded when they are first asked for.
+// remembered are the facts of one blob. Their entries are decoded at the first use.
 type remembered struct {
 	facts
 	bytes  int
@@ -26,7 +26,7 @@ type remembered struct {
 	err    error
 }
 
-// entryBytes is about what a decoded entry takes beside its text.
+// entryBytes is about what a decoded entry takes, its text not counted.
 const entryBytes = int(unsafe.Sizeof(Entry{}) + unsafe.Sizeof(tar.Header{}))
 
 // get returns the facts remembered of a blob, or nil.
@@ -41,7 +41,7 @@ func (m *memory) get(digest string) *remembered {
 	return at.Value.(*remembered)
 }
 
-// put remembers facts, if they are not too many, and returns them.
+// put remembers facts, unless they are too large, and returns them.
 func (m *memory) put(f facts) *remembered {
 	r := &remembered{facts: f, bytes: len(f.entries) + f.count*entryBytes}
 	m.mu.Lock()
@@ -70,14 +70,15 @@ func (m *memory) forget(digest string) {
 	}
 }
 
-// drop is for who holds the lock.
+// drop removes one element. The caller holds the lock.
 func (m *memory) drop(at *list.Element) {
 	r := m.order.Remove(at).(*remembered)
 	delete(m.byKey, r.Digest)
 	m.bytes -= r.bytes
 }
 
-// each yields the entries in the order of the archive: from a list that is made once, unless that were too long.
+// each yields the entries in the order of the archive. It decodes them once into a list, unless that list would be too
+// long.
 func (r *remembered) each(yield func(Entry, error) bool) {
 	if r.bytes > maxMemory {
 		r.all()(yield)

@@ -9,30 +9,30 @@ import (
 	"unicode"
 )
 
-// cleanName returns a member's path below the root: "./usr//bin/" is "usr/bin", "./" is "".
+// cleanName returns a member's path below the root: "usr/bin" for "./usr//bin/", "" for "./".
 func cleanName(name string) string {
 	clean := path.Clean(strings.TrimSuffix(name, "/"))
 	switch {
 	case clean == ".":
 		return ""
 	case clean[0] == '/' || strings.HasPrefix(clean, "../") || clean == "..":
-		return path.Clean("/" + clean)[1:] // never above the root, also for headers that nobody checked
+		return path.Clean("/" + clean)[1:] // never above the root, even for an unchecked header
 	}
 	return clean
 }
 
-// errWhiteout is what is wrong with a whiteout (image-spec, layer.md: it deletes files of the layers below) that is else a
-// sound name.
+// errWhiteout is the fault of a whiteout whose name is otherwise valid. A whiteout deletes files of the layers below
+// (image-spec, layer.md).
 var errWhiteout = errors.New("its name is that of a whiteout")
 
-// errMark is what is wrong with a member that overlayfs would obey.
+// errMark is the fault of a member with an OverlayMark.
 var errMark = errors.New("overlayfs obeys it, which hides or deletes files of the layers below in docker and podman alone")
 
-// isDeletion reports whether all that is wrong with a member is that it is a whiteout, or obeyed like one.
+// isDeletion reports whether a member's only fault is that it is a whiteout, or that overlayfs treats it like one.
 func isDeletion(err error) bool { return errors.Is(err, errWhiteout) || errors.Is(err, errMark) }
 
-// checkName refuses what no layer may hold: names that lead out of the root, whiteouts and what could not be stored or
-// shown.
+// checkName refuses names that no layer may have: names that lead out of the root, whiteouts, and names that cannot be
+// stored or shown.
 func checkName(name string) error {
 	if len(name) > maxName {
 		return fmt.Errorf("its name has %d bytes, more than %d", len(name), maxName)
@@ -68,7 +68,7 @@ func hasControl(s string) bool {
 	return false
 }
 
-// parents yields the folders that hold p, the nearest first; the root is left out.
+// parents yields the folders above p, the nearest first, without the root.
 func parents(p string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		for i := strings.LastIndexByte(p, '/'); i > 0; i = strings.LastIndexByte(p[:i], '/') {
@@ -83,7 +83,7 @@ const digestPrefix = "sha256:"
 
 func formatDigest(sum []byte) string { return digestPrefix + hex.EncodeToString(sum) }
 
-// digestHex returns the hexadecimal part of a digest. It becomes a file name: nothing else may pass.
+// digestHex returns the hexadecimal part of a digest. It becomes a file name, so digestHex accepts nothing else.
 func digestHex(digest string) (string, error) {
 	sum, found := strings.CutPrefix(digest, digestPrefix)
 	if raw, err := hex.DecodeString(sum); !found || err != nil || len(raw) != 32 || sum != strings.ToLower(sum) {

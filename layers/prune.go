@@ -13,13 +13,13 @@ import (
 	"github.com/pyimg/pyimg/layers/internal/cachedir"
 )
 
-// Contents is what lies in a store, or a part of it.
+// Contents counts what is in a store, or in a part of it.
 type Contents struct {
-	Blobs     Amount `json:"blobs"`     // layers' compressed bytes
-	Facts     Amount `json:"facts"`     // what is known of a layer, one file each
-	Records   Amount `json:"records"`   // notes: made layers by recipe, control streams, indexes
+	Blobs     Amount `json:"blobs"`     // compressed bytes of layers
+	Facts     Amount `json:"facts"`     // one file for each layer
+	Records   Amount `json:"records"`   // such as which recipe made which layer, control streams, indexes
 	Folders   Amount `json:"folders"`   // unpacked layers
-	Temporary Amount `json:"temporary"` // being written, or left by a process that was killed
+	Temporary Amount `json:"temporary"` // now being written, or left by a killed process
 }
 
 // An Amount is a number of files and their size.
@@ -30,7 +30,7 @@ type Amount struct {
 
 func (a *Amount) add(bytes int64) { a.Files, a.Bytes = a.Files+1, a.Bytes+bytes }
 
-// Total is the amount of all kinds.
+// Total is the sum of all kinds.
 func (c Contents) Total() (t Amount) {
 	for _, a := range []Amount{c.Blobs, c.Facts, c.Records, c.Folders, c.Temporary} {
 		t.Files, t.Bytes = t.Files+a.Files, t.Bytes+a.Bytes
@@ -41,26 +41,27 @@ func (c Contents) Total() (t Amount) {
 // Stat describes a store.
 type Stat struct {
 	Contents
-	// Oldest and Newest are the times at which what was not used for longest, and what was used last, was used, to the
-	// hour; zero where nothing was.
+	// Oldest and Newest are the earliest and the latest time of last use among all items, to the hour. They are zero
+	// for an empty store.
 	Oldest, Newest time.Time
 	Runs           int // other processes that have the store open
 }
 
-// PruneOptions say what may go. The zero value lets only go what nobody can use: what killed processes have left, and
-// records of layers that are gone.
+// PruneOptions say what Prune removes. With the zero value Prune removes only what cannot be used any more: files that
+// killed processes left, and records of layers that are gone.
 type PruneOptions struct {
-	UsedBefore time.Time // what was last used before goes; zero: age does not matter
-	MaxBytes   *int64    // what was not used for longest goes until no more than this is left; nil: size does not matter
-	DryRun     bool      // only tell
-	// RemoveFolder removes a folder of the store that this process has no right to remove all of; nil: that is an error.
+	UsedBefore time.Time // removes what was last used before this time; zero: age does not matter
+	MaxBytes   *int64    // removes the least recently used until at most this is left; nil: size does not matter
+	DryRun     bool      // only reports what would be removed
+	// RemoveFolder removes a folder of the store that this process has no right to remove completely. If it is nil,
+	// such a folder is an error.
 	RemoveFolder func(dir string) error
 }
 
-// Pruned tells what Prune did. Spared is what would have gone if no run relied on it; it is part of Left.
+// Pruned reports what Prune did. Spared is the part of Left that Prune kept only because a run relies on it.
 type Pruned struct{ Removed, Left, Spared Contents }
 
-// Stat looks through the store.
+// Stat counts what is in the store.
 func (s *Store) Stat() (Stat, error) {
 	unlock, err := s.dir.Lock(false)
 	if err != nil {
@@ -87,11 +88,11 @@ func (s *Store) Stat() (Stat, error) {
 	return stat, nil
 }
 
-// Prune removes what was not used for longest, within the bounds of o. A blob and its facts go together, and so do the
-// records that name it.
+// Prune removes the least recently used items, within the bounds of o. A blob, its facts and the records that name it
+// go together.
 //
-// Other processes may have the store open: what they rely on stays, see package cachedir, and so does what this store was asked
-// for. They wait for Prune where they would begin to use what was not used for an hour.
+// Other processes may have the store open. Prune keeps what they rely on, see package cachedir, and what this store was
+// asked for. A process waits for Prune if it begins to use something that was unused for an hour.
 func (s *Store) Prune(o PruneOptions) (Pruned, error) {
 	unlock, err := s.dir.Lock(false)
 	if err != nil {
@@ -108,9 +109,9 @@ func (s *Store) Prune(o PruneOptions) (Pruned, error) {
 	return p.run()
 }
 
-// An item is what goes together: a blob and its facts, a record, a temporary file.
+// An item is a set of files that are removed together: a blob and its facts, a record, or a temporary file.
 type item struct {
-	digest string // of the blob that it is or names; "" for other records and temporary files
+	digest string // the digest of the blob, or of the blob that the record names; "" for all else
 	files  []prunable
 	used   time.Time
 }
@@ -139,17 +140,17 @@ func (i item) count(c *Contents) {
 type pruning struct {
 	store   *Store
 	options PruneOptions
-	began   time.Time // when the first of the other runs did; zero: there are none
+	began   time.Time // when the first of the other runs began; zero: there are none
 
-	items     []item // what was not used for longest first
+	items     []item // least recently used first
 	temporary []item
 	known     map[string]bool // digests that have a blob or facts
-	strange   []string        // what is no file: none of it is the store's
+	strange   []string        // entries that are not files: the store did not make them
 	result    Pruned
 	faults    []error
 }
 
-// list finds what there is.
+// list finds all items.
 func (p *pruning) list() error {
 	p.known = map[string]bool{}
 	whole := map[string]*item{} // by digest
@@ -221,7 +222,7 @@ func (p *pruning) eachFile(kind string, do func(f prunable, used time.Time)) err
 	return nil
 }
 
-// namedDigest is the digest that a record holds, if that is what it holds.
+// namedDigest returns the digest that a record holds, or "" if it holds something else.
 func namedDigest(f prunable) string {
 	const most = 1 << 20 // the key is a recipe
 	if f.bytes > most {
@@ -245,7 +246,7 @@ func (p *pruning) run() (Pruned, error) {
 	p.leftovers()
 	for _, name := range p.strange {
 		if !p.options.DryRun {
-			p.faults = append(p.faults, os.RemoveAll(name)) // which follows no symlink
+			p.faults = append(p.faults, os.RemoveAll(name)) // does not follow symlinks
 		}
 	}
 	left := int64(0)
@@ -266,7 +267,7 @@ func (p *pruning) run() (Pruned, error) {
 			p.remove(i)
 		}
 	}
-	for _, i := range kept { // what names a blob that is gone is of no use
+	for _, i := range kept { // a record of a blob that is gone is useless
 		if i.digest != "" && !p.known[i.digest] {
 			p.remove(i)
 			continue
@@ -276,7 +277,7 @@ func (p *pruning) run() (Pruned, error) {
 	return p.result, errors.Join(p.faults...)
 }
 
-// leftovers removes what killed processes were writing: what was written to before any that runs began.
+// leftovers removes the files of killed processes: files that were last written to before the first of all runs began.
 func (p *pruning) leftovers() {
 	began := p.began
 	if own, err := p.store.dir.Began(); err == nil && (began.IsZero() || own.Before(began)) {
@@ -296,7 +297,7 @@ func (p *pruning) inUse(i item) bool {
 		i.files[0].kind == cachedir.Folders && p.store.relied.holds(filepath.Base(i.files[0].path))
 }
 
-// remove removes an item. Facts go before their blob: what has facts is whole.
+// remove removes an item. It removes facts before their blob, since facts mean that the blob is whole.
 func (p *pruning) remove(i item) {
 	for _, f := range i.files {
 		if !p.options.DryRun {

@@ -5,7 +5,7 @@ import (
 	"io"
 )
 
-// noEOF tells an end where there should be more from one where there may be.
+// noEOF turns an end of file where more must follow into io.ErrUnexpectedEOF.
 func noEOF(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF

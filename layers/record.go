@@ -11,23 +11,23 @@ import (
 	"github.com/pyimg/pyimg/internal/versions"
 )
 
-// A record's file: magic, CRC-32C of what follows, the key, the data.
+// The file of a record: magic, CRC-32C of what follows, the key, the data.
 const recordMagic = versions.Record
 
-// Record returns the note stored under key; fs.ErrNotExist if there is none, or none that is sound.
+// Record returns the record stored under key. It returns fs.ErrNotExist if there is none or if it is damaged.
 func (s *Store) Record(key string) ([]byte, error) {
 	raw, err := s.dir.ReadUsed(s.recordPath(key))
 	if err != nil {
-		return nil, fmt.Errorf("looking for a note in the cache: %w", err)
+		return nil, fmt.Errorf("looking for a record in the cache: %w", err)
 	}
 	named, data, err := decodeRecord(raw)
 	if err != nil || named != key {
-		return nil, fmt.Errorf("reading %q: the note is damaged: %w", s.recordPath(key), fs.ErrNotExist)
+		return nil, fmt.Errorf("reading %q: the record is damaged: %w", s.recordPath(key), fs.ErrNotExist)
 	}
 	return data, nil
 }
 
-// decodeRecord reads a record's file; data is a part of raw.
+// decodeRecord reads the file of a record. data is a part of raw.
 func decodeRecord(raw []byte) (key string, data []byte, err error) {
 	const head = len(recordMagic) + 4
 	if len(raw) < head || string(raw[:len(recordMagic)]) != recordMagic ||
@@ -41,10 +41,10 @@ func decodeRecord(raw []byte) (key string, data []byte, err error) {
 	return "", nil, errFacts
 }
 
-// SetRecord stores a note under key, in place of an earlier one.
+// SetRecord stores a record under key. It replaces an earlier one.
 func (s *Store) SetRecord(key string, data []byte) error {
 	if len(data) > maxRecord {
-		return fmt.Errorf("storing a note of %d bytes: the most is %d", len(data), maxRecord)
+		return fmt.Errorf("storing a record of %d bytes: at most %d are possible", len(data), maxRecord)
 	}
 	const head = len(recordMagic) + 4
 	e := encoder(make([]byte, head, head+len(key)+len(data)+8))

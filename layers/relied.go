@@ -2,11 +2,11 @@ package layers
 
 import "sync"
 
-// relied says which blobs of a store its user may still open, so that they must not be released.
+// relied notes which blobs the user of a store may still open, so that they must not be released.
 type relied struct {
 	mu   sync.Mutex
-	open map[string]bool // asked for
-	pins map[string]int  // being rewritten
+	open map[string]bool // the user asked for them
+	pins map[string]int  // RewriteSource calls that read them now
 }
 
 func (r *relied) on(digest string) {
@@ -27,7 +27,7 @@ func (r *relied) pin(digest string) {
 	r.pins[digest]++
 }
 
-// unpin calls release where nobody relies on the blob any more. Nobody begins to meanwhile.
+// unpin calls release if nobody relies on the blob any more. Nobody can begin to rely on it meanwhile.
 func (r *relied) unpin(digest string, release func() error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -9,25 +9,26 @@ import (
 	"strings"
 )
 
-// Rewrite stores the layer that is left of stored blobs after an edit: one transcoded or stripped, or several merged, in
-// their order. The recipe says what edit does and carries a version of it; the digests are added to it. Edit is called
-// once a member, with the number of its blob, before anything is written; see [Edit] for what it may do.
+// Rewrite edits stored blobs and stores the result as one layer. It transcodes or strips one blob, or merges several in
+// their order. The recipe describes edit and has a version. Rewrite adds the digests to it. Rewrite calls edit once for
+// each member, with the number of its blob, before it writes anything. See [Edit].
 //
-// Where a path stands more than once, the last one wins, and a folder takes the place of its first entry with the
-// attributes of its last. Where the target of hard links is dropped or loses, the first link that is left becomes the
-// file. A path that is a folder in one and something else in another is an error.
+// If several members have the same path, the last one wins. A folder gets the place of its first entry and the
+// attributes of its last. If the target of hard links is dropped or loses, the first link that remains becomes the
+// file. A path that is a folder in one blob and something else in another is an error.
 func (s *Store) Rewrite(ctx context.Context, recipe string, o MakeOptions, digests []string,
 	edit func(src int, h *tar.Header) (bool, error),
 ) (Blob, error) {
 	return s.rewriteStored(ctx, recipe, o, digests, edit, nil, func() error { return nil })
 }
 
-// ContentEdit returns what makes the new content of the file at path in the new layer out of the old one, or nil for a file
-// that stays. Such a file is held in memory, and one of more than a mebibyte is an error.
+// ContentEdit returns the function that makes the new content of the file at path out of the old one, or nil for a file
+// that does not change. The path is that in the new layer. Such a file is held in memory, so a file of more than one
+// mebibyte is an error.
 type ContentEdit func(path string) func([]byte) []byte
 
-// rewriteStored is Rewrite, with contents that change where that is not nil; store is called first where the layer must
-// be made.
+// rewriteStored is Rewrite that also changes contents, if contents is not nil. It calls store first if it must make the
+// layer.
 func (s *Store) rewriteStored(ctx context.Context, recipe string, o MakeOptions, digests []string,
 	edit func(src int, h *tar.Header) (bool, error), contents ContentEdit, store func() error,
 ) (Blob, error) {
@@ -51,7 +52,7 @@ func (s *Store) rewriteStored(ctx context.Context, recipe string, o MakeOptions,
 	return b, nil
 }
 
-// rewrite writes what the plan holds of each blob. Blobs of which nothing is left are not read.
+// rewrite writes the planned members of each blob. It does not read a blob without any.
 func (s *Store) rewrite(ctx context.Context, tw *tar.Writer, digests []string, out [][]*tar.Header, contents ContentEdit) error {
 	for i, digest := range digests {
 		if nothing(out[i]) {
@@ -107,10 +108,10 @@ func (s *Store) rewriteOne(ctx context.Context, tw *tar.Writer, digest string, o
 	return nil
 }
 
-// changeMember writes a member with what change makes of its content.
+// changeMember writes a member with the content that change returns.
 func (s *Store) changeMember(tw *tar.Writer, h *tar.Header, content io.Reader, change func([]byte) []byte) error {
 	if h.Size > maxChanged {
-		return fmt.Errorf("its content is to be changed, and has %d bytes, more than %d", h.Size, maxChanged)
+		return fmt.Errorf("changing its content of %d bytes: at most %d are possible", h.Size, maxChanged)
 	}
 	old, err := io.ReadAll(content)
 	if err != nil {
@@ -121,35 +122,36 @@ func (s *Store) changeMember(tw *tar.Writer, h *tar.Header, content io.Reader, c
 	return s.copyMember(tw, h, bytes.NewReader(b))
 }
 
-// A place is a member's: the number of its blob, and its own in that.
-type place struct{ blob, member int }
+// A memberID is the number of a blob and the number of a member in it.
+type memberID struct{ blob, member int }
 
 // A rewritePlan holds, for each member of each blob, the header to write, or nil.
 type rewritePlan struct {
 	out   [][]*tar.Header
 	at    map[string]target // by path in the new layer
 	links []link
-	gone  map[place]*tar.Header // files that are dropped or lose, whose hard links may still want their bytes
+	// gone has dropped members and members that lost, whose bytes their hard links may still need.
+	gone map[memberID]*tar.Header
 }
 
-// A target is what stands at a path in the new layer.
+// A target is the member that is at a path in the new layer.
 type target struct {
-	place
+	memberID
 	dir bool
 }
 
-// A link is a hard link that is to be written, and the member that it means.
+// A link is a hard link that is to be written, and the member that it links to.
 type link struct {
-	from place
-	to   place
+	from memberID
+	to   memberID
 }
 
-// planRewrite decides from what is known of the blobs what is left of them.
+// planRewrite decides from the facts of the blobs which members remain.
 func (s *Store) planRewrite(ctx context.Context, digests []string, edit func(src int, h *tar.Header) (bool, error),
 ) ([][]*tar.Header, error) {
-	p := rewritePlan{out: make([][]*tar.Header, len(digests)), at: map[string]target{}, gone: map[place]*tar.Header{}}
+	p := rewritePlan{out: make([][]*tar.Header, len(digests)), at: map[string]target{}, gone: map[memberID]*tar.Header{}}
 	for i, digest := range digests {
-		meant := map[string]place{} // by path in the blob; for its hard links
+		meant := map[string]memberID{} // by path in the blob; for its hard links
 		r, err := s.facts(ctx, digest, false)
 		if err != nil {
 			return nil, lost(digest, err)
@@ -166,19 +168,19 @@ func (s *Store) planRewrite(ctx context.Context, digests []string, edit func(src
 	return p.out, p.checkLinks()
 }
 
-// add plans the next member of blob i. meant tells which of its members a hard link to a path means.
-func (p *rewritePlan) add(i int, entry Entry, meant map[string]place, edit Edit) error {
-	here := place{i, len(p.out[i])}
+// add plans the next member of blob i. meant maps a path of the blob to the member that a hard link to it means.
+func (p *rewritePlan) add(i int, entry Entry, meant map[string]memberID, edit Edit) error {
+	here := memberID{i, len(p.out[i])}
 	p.out[i] = append(p.out[i], nil)
 	from := entry.Path()
 	if from == "" {
 		return nil
 	}
 	h := tidyHeader(entry.Header)
-	var to place
+	var to memberID
 	if h.Typeflag == tar.TypeLink {
 		var ok bool
-		if to, ok = meant[cleanName(h.Linkname)]; !ok { // Ingest saw that it is there
+		if to, ok = meant[cleanName(h.Linkname)]; !ok { // Ingest has checked that it is there
 			return fmt.Errorf("member %q: hard link to %q: %w", h.Name, h.Linkname, errFacts)
 		}
 		if out := p.out[to.blob][to.member]; out != nil {
@@ -202,17 +204,17 @@ func (p *rewritePlan) add(i int, entry Entry, meant map[string]place, edit Edit)
 	return p.put(final, h, here)
 }
 
-// put has h written at path, where it displaces what stood there.
-func (p *rewritePlan) put(path string, h *tar.Header, here place) error {
+// put plans to write h at path. It displaces the member that was planned there before.
+func (p *rewritePlan) put(path string, h *tar.Header, here memberID) error {
 	old, taken := p.at[path]
 	dir := h.Typeflag == tar.TypeDir
 	switch {
 	case taken && old.dir != dir:
 		return fmt.Errorf("%q is a folder and something else: drop one of them", path)
 	case taken && dir:
-		here = old.place
+		here = old.memberID
 	case taken:
-		p.gone[old.place] = p.out[old.blob][old.member]
+		p.gone[old.memberID] = p.out[old.blob][old.member]
 		p.out[old.blob][old.member] = nil
 	}
 	p.out[here.blob][here.member] = h
@@ -220,7 +222,7 @@ func (p *rewritePlan) put(path string, h *tar.Header, here place) error {
 	return nil
 }
 
-// checkLinks gives each hard link that is left its target's name, or its target's bytes.
+// checkLinks gives each remaining hard link the new name of its target, or its target's bytes.
 func (p *rewritePlan) checkLinks() error {
 	for _, l := range p.links {
 		h, to := p.out[l.from.blob][l.from.member], p.out[l.to.blob][l.to.member]
@@ -233,7 +235,7 @@ func (p *rewritePlan) checkLinks() error {
 		default:
 			file := *h
 			file.Typeflag, file.Linkname, file.Size = tar.TypeReg, "", p.gone[l.to].Size
-			p.out[l.to.blob][l.to.member] = &file // written where the bytes stand
+			p.out[l.to.blob][l.to.member] = &file // written when the blob's bytes are read
 			p.out[l.from.blob][l.from.member] = nil
 		}
 	}

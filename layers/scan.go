@@ -10,11 +10,11 @@ import (
 	"github.com/pyimg/pyimg/internal/exit"
 )
 
-// A scanner reads one tar and notes what stands in it.
+// A scanner reads one tar and notes its members.
 //
-// Docker, podman and umoci unpack layers with Go's archive/tar, and so does this: what is odd is read alike. Tried with
-// all three: an archive without its end mark, folders that no entry makes, a folder after its files, a hard link to a hard
-// link. Bytes after the NUL of a link target, which apk writes, are not seen.
+// Docker, podman and umoci unpack layers with Go's archive/tar, and so does this scanner, so they read odd archives
+// alike. Tried with all three: an archive without its end mark, folders without an entry, a folder after its files, a
+// hard link to a hard link. archive/tar does not show bytes after the NUL of a link target, which apk writes.
 type scanner struct {
 	tools   *tools
 	entries encoder
@@ -24,10 +24,10 @@ type scanner struct {
 	seen    map[string]member // by path
 	head    [maxInterpreterLine]byte
 	elf     elfReader
-	foreign bool // the layer is another's and will not be used: what is wrong with a member is a fault
+	foreign bool // the layer is of a foreign image and will not be stored: a forbidden member is a fault
 }
 
-// A member is what later members of the same archive may lean on.
+// A member is what the scanner remembers of a member for later members of the same archive.
 type member struct {
 	kind kind
 	elf  *ELF
@@ -37,7 +37,7 @@ type member struct {
 type kind uint8
 
 const (
-	implied   kind = iota + 1 // a folder that holds members and is none itself so far
+	implied   kind = iota + 1 // a folder that contains members and has no member of its own so far
 	directory                 // a folder
 	regular                   // a file, or a hard link to one
 	other                     // a symlink, a device
@@ -84,7 +84,7 @@ func (s *scanner) member(h *tar.Header, content io.Reader) error {
 	if err != nil {
 		return err
 	}
-	s.place(p, m)
+	s.addPath(p, m)
 	if s.count+s.implied > maxEntries {
 		return &DamageError{fmt.Errorf("the archive has more than %d members, with the folders that their names imply", maxEntries)}
 	}
@@ -95,17 +95,17 @@ func (s *scanner) member(h *tar.Header, content io.Reader) error {
 	return nil
 }
 
-// A MemberError says that an archive has a member which no layer may hold: it would reach out of its root, delete files
-// of other layers, link to what is not there, or could not be unpacked alike everywhere.
+// A MemberError says that an archive has a member which no layer may have: it would reach out of its root, delete files
+// of other layers, link to a missing file, or could be unpacked in different ways.
 type MemberError struct{ Err error }
 
 func (e *MemberError) Error() string { return e.Err.Error() }
 func (e *MemberError) Unwrap() error { return e.Err }
 
-// ExitCode is that of a failed verification.
+// ExitCode is exit.Unverified.
 func (e *MemberError) ExitCode() exit.Code { return exit.Unverified }
 
-// checkMember refuses what is wrong with a member by itself.
+// CheckMember returns an error if no layer may have a member with this header, whatever the other members are.
 func CheckMember(h *tar.Header) error {
 	if err := checkName(h.Name); err != nil {
 		return err
@@ -117,7 +117,7 @@ func CheckMember(h *tar.Header) error {
 		}
 	case tar.TypeSymlink:
 		if h.Linkname == "" || len(h.Linkname) > maxName || hasControl(h.Linkname) {
-			return fmt.Errorf("symlink to %q: no possible target", h.Linkname)
+			return fmt.Errorf("symlink to %q: such a target is not possible", h.Linkname)
 		}
 	}
 	if hasControl(h.Uname) || hasControl(h.Gname) {
@@ -135,7 +135,7 @@ func (s *scanner) fault(code FaultCode, p, detail string) {
 	}
 }
 
-// faultsOf notes what keeps a member from being unpacked, or from being unpacked alike by every runtime.
+// faultsOf notes why a member cannot be unpacked, or not in the same way by every runtime.
 func (s *scanner) faultsOf(p string, h *tar.Header) {
 	switch tidy := tidyName(p, h.Typeflag == tar.TypeDir); {
 	case p == "":
@@ -175,8 +175,8 @@ func Sparse(h *tar.Header) bool {
 	return false
 }
 
-// place notes the member at p and how it gets along with the earlier ones.
-func (s *scanner) place(p string, m member) {
+// addPath notes the member at p. It notes a fault if the member does not fit to earlier ones.
+func (s *scanner) addPath(p string, m member) {
 	if p == "" {
 		return
 	}
@@ -193,14 +193,14 @@ func (s *scanner) place(p string, m member) {
 			s.fault(FaultBelow, p, dir)
 		}
 		if ok {
-			return // its own parents have been seen to
+			return // its own parents are noted already
 		}
 		s.seen[dir] = member{kind: implied}
 		s.implied++
 	}
 }
 
-// content learns what the member's content tells.
+// content reads the member's content and returns its facts.
 func (s *scanner) content(p string, h *tar.Header, r io.Reader) (member, error) {
 	switch h.Typeflag {
 	case tar.TypeDir:
@@ -211,14 +211,14 @@ func (s *scanner) content(p string, h *tar.Header, r io.Reader) (member, error) 
 	case tar.TypeLink:
 		target, ok := s.seen[cleanName(h.Linkname)]
 		if s.foreign && !ok {
-			return member{kind: regular}, nil // its target may lie in a layer below
+			return member{kind: regular}, nil // its target may be in a layer below
 		}
 		if !ok || target.kind != regular {
 			return member{}, &MemberError{fmt.Errorf("hard link to %q, which is not an earlier regular file of the archive", h.Linkname)}
 		}
 		return target, nil
 	case tar.TypeReg:
-		if Sparse(h) { // its holes could be endless, and it is a fault: who transcodes it looks into it
+		if Sparse(h) { // its holes could be huge, and it is a fault anyway
 			return member{kind: regular}, nil
 		}
 		return s.file(p, h, r)
@@ -239,7 +239,7 @@ func (s *scanner) file(p string, h *tar.Header, r io.Reader) (member, error) {
 	switch {
 	case isELF(head):
 		m.elf, err = s.elf.read(s.tools, head, r, h.Size)
-	case s.tools.kept.whole(p, h.Size):
+	case s.tools.content.whole(p, h.Size):
 		m.kept = append(make([]byte, 0, h.Size), head...)
 		m.kept = m.kept[:h.Size]
 		_, err = io.ReadFull(r, m.kept[len(head):])
@@ -249,7 +249,7 @@ func (s *scanner) file(p string, h *tar.Header, r io.Reader) (member, error) {
 	return m, noEOF(err)
 }
 
-// tidyName is the way to write a member's name that every reader takes alike.
+// tidyName returns a member's name in the form that every reader reads in the same way.
 func tidyName(p string, dir bool) string {
 	if dir && p != "" {
 		return p + "/"

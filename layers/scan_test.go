@@ -46,7 +46,7 @@ func TestIngestRefuses(t *testing.T) {
 		"gzip with a flipped byte":   {flipped, "damaged"},
 		"gzip and something else":    {append(slices.Clone(packed), "something else"...), "not gzip to its end"},
 		"zstd cut":                   {zst(t, good)[:20], "truncated"},
-		"no tar":                     {gz(t, random), "no sound tar"},
+		"no tar":                     {gz(t, random), "not a valid tar"},
 		"tar cut in a member":        {gz(t, good[:700]), "truncated"},
 		"tar cut in a header":        {gz(t, good[:300]), "truncated"},
 		"bytes after the end":        {gz(t, append(slices.Clone(good), "hidden"...)), "follow the end"},
@@ -222,7 +222,7 @@ func TestFaults(t *testing.T) {
 			[]member{symlink("var/run", "../run"), file("var/run/a/x", "")}, []string{`"var/run/a/x" is below "var/run"`},
 		},
 		"below a file":         {[]member{file("x", ""), file("x/y", "")}, []string{`"x/y" is below "x"`}},
-		"a file over a folder": {[]member{file("x/y", ""), symlink("x", "z")}, []string{`"x" is no folder`}},
+		"a file over a folder": {[]member{file("x/y", ""), symlink("x", "z")}, []string{`"x" is not a folder`}},
 		"char device":          {[]member{odd(tar.TypeChar)}, []string{"device"}},
 		"block device":         {[]member{odd(tar.TypeBlock)}, []string{"device"}},
 		"pipe":                 {[]member{odd(tar.TypeFifo)}, nil},
@@ -318,7 +318,7 @@ func TestEntryPath(t *testing.T) {
 func TestKept(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 1000)
-	rules := []layers.Keep{
+	rules := []layers.ContentRule{
 		{Path: "etc/group", Max: 1000}, {Path: "etc/empty", Max: 10}, {Path: "top", Max: 10}, {Path: "etc/all.d/*", Max: 999},
 		{Path: "**/lib/python3.*/**/_sys*.py", Max: 1 << 20}, {Path: "**/any", Max: 10}, {Path: "usr/bin/kept", Max: 2000},
 	}
@@ -365,7 +365,7 @@ func TestKept(t *testing.T) {
 func TestOpenStoreRefusesToKeep(t *testing.T) {
 	t.Parallel()
 	for _, bad := range []string{"/etc/passwd", "etc/["} {
-		if _, err := layers.OpenStore(t.TempDir(), layers.Keep{Path: bad}); err == nil || !strings.Contains(err.Error(), bad) {
+		if _, err := layers.OpenStore(t.TempDir(), layers.ContentRule{Path: bad}); err == nil || !strings.Contains(err.Error(), bad) {
 			t.Errorf("OpenStore that keeps %q: %v, want an error that names it", bad, err)
 		}
 	}
@@ -378,13 +378,13 @@ func TestOtherRulesOfKeeping(t *testing.T) {
 	dir := t.TempDir()
 	stored, surveyed := gzTar(t, file("a", "1"), file("b", "2")), gzTar(t, file("a", "3"), file("b", "4"))
 	for _, test := range []struct{ keep, want string }{{"a", "1 3"}, {"b", "2 4"}, {"a", "1 3"}} {
-		s, err := layers.OpenStore(dir, layers.Keep{Path: test.keep, Max: 10})
+		s, err := layers.OpenStore(dir, layers.ContentRule{Path: test.keep, Max: 10})
 		if err != nil {
 			t.Fatal(err)
 		}
 		src := source("surveyed", surveyed)
 		src.Digest = digest(surveyed)
-		survey, err := s.Survey(t.Context(), src)
+		survey, err := s.FactsOf(t.Context(), src)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,8 +6,8 @@ import (
 	"github.com/pyimg/pyimg/layers/internal/cachedir"
 )
 
-// Scratch makes a temporary file in the store's folder, which has the room for what the store is to hold. done closes and
-// removes it.
+// Scratch makes a temporary file in the store's folder, since that has room for what the store will hold. done closes
+// and removes it.
 func (s *Store) Scratch() (f *os.File, done func(), err error) {
 	if f, err = s.dir.Temp(); err != nil {
 		return nil, nil, err

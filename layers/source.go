@@ -8,19 +8,19 @@ import (
 	"github.com/pyimg/pyimg/internal/exit"
 )
 
-// A Source is where foreign bytes come from.
+// A Source opens foreign bytes.
 type Source struct {
 	Name   string // URL or path, for errors
-	Digest string // "sha256:<hex>" of the bytes; "" where it is not known
-	// Tarball takes xz and bzip2, too, with which no layer may be compressed: that is a fault.
+	Digest string // "sha256:<hex>" of the bytes; "" if it is not known
+	// Tarball accepts xz and bzip2, too. No layer may have these compressions, so they are a fault.
 	Tarball bool
 	Open    func(ctx context.Context) (io.ReadCloser, error)
 }
 
-// A DigestError says that a source had other bytes than were asked for.
+// A DigestError says that the bytes of a source do not have the requested digest.
 type DigestError struct {
 	Name, Want, Got string
-	Fault           error // what else is wrong with the bytes, such as that they end too soon; may be nil
+	Fault           error // another fault of the bytes, such as an early end; may be nil
 }
 
 func (e *DigestError) Error() string {
@@ -28,10 +28,10 @@ func (e *DigestError) Error() string {
 	if e.Fault != nil {
 		text += ": " + e.Fault.Error()
 	}
-	return text + "; it was damaged or replaced: try another source, or correct the digest that is asked for"
+	return text + "; it was damaged or replaced: try another source, or correct the digest that you asked for"
 }
 
 func (e *DigestError) Unwrap() error { return e.Fault }
 
-// ExitCode is that of a failed verification.
+// ExitCode is exit.Unverified.
 func (e *DigestError) ExitCode() exit.Code { return exit.Unverified }

@@ -21,9 +21,9 @@ import (
 	"github.com/pyimg/pyimg/layers/internal/cachedir"
 )
 
-// A Deflated is a file of which a deflate stream exists, as a member of a zip archive has one.
+// A Deflated is a file whose content exists as a deflate stream, such as a member of a zip archive.
 type Deflated struct {
-	Name string // its path in the root, without a slash at the begin
+	Name string // its path in the root, without a leading slash
 	Mode int64  // permission bits
 	Size int64  // of the content
 	CRC  uint32 // CRC-32 (IEEE) of the content
@@ -32,19 +32,20 @@ type Deflated struct {
 	Plain bool
 }
 
-// spliceFrom is the size from which a deflate stream goes into a layer as it is. Below, a gzip member of its own takes more
-// bytes than compressing the file together with its neighbours, and CPU is hardly saved.
+// spliceFrom is the size from which a deflate stream goes into a layer as it is. Smaller files are compressed together
+// with their neighbours: that takes fewer bytes than a gzip member each, and hardly more CPU.
 const spliceFrom = 4 << 10
 
-// spliceTime is the time of spliced files: the earliest that a zip archive can hold, so that people can zip them again.
+// spliceTime is the time of spliced files: the earliest that a zip archive can hold, so that people can zip the files
+// again.
 func spliceTime() time.Time { return time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC) }
 
-// Splice stores a fragment: files, owned by 0:0, as a compressed tar without folders and without an end mark, which Join makes
-// a layer of. With gzip, a deflate stream of 4 KiB or more becomes a gzip member as it is (RFC 1952, 2.2: gzip members may
-// follow each other); everything between is compressed anew.
+// Splice stores a fragment, which Join makes a layer of. A fragment is a compressed tar of files, owned by 0:0, without
+// folders and without an end mark. With gzip, a deflate stream of 4 KiB or more becomes a gzip member as it is (RFC
+// 1952, 2.2: gzip members may follow each other). Splice compresses everything else.
 //
-// The files come in the order given, the spliced ones last. The recipe names them, and all that they follow from: where the
-// fragment is stored, open is not called. What open returns need not be valid after Splice.
+// The files come in the given order, the spliced ones last. The recipe names the files and everything that they depend
+// on. If the fragment is stored, Splice does not call open. What open returns need not be valid after Splice.
 func (s *Store) Splice(ctx context.Context, recipe string, o MakeOptions, open func() ([]Deflated, error)) (Blob, error) {
 	o, err := o.fill()
 	if err != nil {
@@ -83,7 +84,7 @@ func (s *Store) splice(ctx context.Context, o MakeOptions, files []Deflated) (Bl
 	return b, nil
 }
 
-// spliceTo writes a fragment to f, in one pass, and keeps it:
+// spliceTo writes a fragment to f, in one pass, and stores it:
 //
 //	file -> tar -> SHA-256 (diff ID), scanner
 //	            -> compressor, or the deflate stream itself -> SHA-256 (digest) -> f
@@ -105,23 +106,23 @@ func (s *Store) spliceTo(ctx context.Context, o MakeOptions, f *os.File, files [
 		err = errors.Join(w.tar.Flush(), packed.Flush())
 	}
 	if err != nil && o.Compression == "zstd" {
-		_ = w.own.Close() // what it has begun is of no use
+		_ = w.own.Close() // ends its goroutines; what it wrote is thrown away
 		s.zstd.encoder = nil
 	}
 	if err := scanning.wait(err); err != nil {
 		return Blob{}, err
 	}
 	if len(scan.faults) > 0 {
-		return Blob{}, &MemberError{fmt.Errorf("it would be no sound layer: %s", scan.faults[0])}
+		return Blob{}, &MemberError{fmt.Errorf("the layer would have a fault: %s", scan.faults[0])}
 	}
 	b := Blob{
 		Digest: formatDigest(out.hash.Sum(nil)), DiffID: formatDigest(plain.hash.Sum(nil)),
 		MediaType: o.mediaType(), Size: out.n, TarSize: plain.n,
 	}
-	if err := s.keepState(b.Digest, plain.hash); err != nil {
+	if err := s.recordState(b.Digest, plain.hash); err != nil {
 		return Blob{}, err
 	}
-	return s.keep(f, b, scan)
+	return s.commit(f, b, scan)
 }
 
 // A splicer writes the files of a fragment.
@@ -129,7 +130,7 @@ type splicer struct {
 	out    *bufio.Writer // compressed
 	tar    *bufio.Writer // the tar, for the diff ID
 	own    io.WriteCloser
-	begin  func() // starts own where it writes one stream after the other
+	begin  func() // starts a new stream of own, if own writes one stream after the other
 	open   bool   // own has begun
 	buffer []byte
 
@@ -137,8 +138,8 @@ type splicer struct {
 	inflate io.ReadCloser
 }
 
-// compressWith chooses the compressor of what is not spliced. That of gzip has no goroutines: it begins anew after each spliced
-// file.
+// compressWith chooses the compressor of what is not spliced. For gzip it is one without goroutines, since it starts
+// again after each spliced file.
 func (w *splicer) compressWith(s *Store, o MakeOptions) (err error) {
 	if o.Compression != "gzip" {
 		w.own, err = s.zstd.compressor(w.out, o)
@@ -154,7 +155,7 @@ func (w *splicer) compressWith(s *Store, o MakeOptions) (err error) {
 	return err
 }
 
-// giveBack lets the next fragment have the compressor.
+// giveBack puts the compressor into the pool for the next fragment.
 func (w *splicer) giveBack(s *Store) {
 	if m, ok := w.own.(*memberWriter); ok {
 		m.Reset(io.Discard)
@@ -168,7 +169,7 @@ type memberWriter struct {
 	level int
 }
 
-// write writes all files, those that are spliced last: the others compress better as neighbours.
+// write writes all files, the spliced ones last: the others compress better as neighbours.
 func (w *splicer) write(files []Deflated, splice bool) error {
 	spliced := func(d Deflated) bool { return splice && !d.Plain && d.Data.Size() >= spliceFrom }
 	for _, pass := range []bool{false, true} {
@@ -185,7 +186,7 @@ func (w *splicer) write(files []Deflated, splice bool) error {
 }
 
 func (w *splicer) file(d Deflated, splice bool) error {
-	header := tar.NewWriter(ownAndTar{w}) // writes a header at once, and is not used for the content
+	header := tar.NewWriter(ownAndTar{w}) // only for the header, which it writes at once
 	err := header.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: d.Name, Mode: d.Mode, Size: d.Size, ModTime: spliceTime()})
 	if err != nil {
 		return err
@@ -214,7 +215,7 @@ func (w *splicer) content(d Deflated) error {
 	return w.inflated(ownAndTar{w}, d)
 }
 
-// splice makes a gzip member of a deflate stream.
+// splice makes a gzip member out of a deflate stream.
 func (w *splicer) splice(d Deflated) error {
 	if err := w.end(); err != nil {
 		return err
@@ -240,7 +241,7 @@ func (w *splicer) source(r io.Reader) {
 	w.packed.Reset(r)
 }
 
-// inflated writes what the deflate stream in w.packed holds, which must end with the stream.
+// inflated writes the content of the deflate stream in w.packed, and checks that nothing follows the stream.
 func (w *splicer) inflated(to io.Writer, d Deflated) error {
 	if w.inflate == nil {
 		w.inflate = flate.NewReader(w.packed)
@@ -258,7 +259,7 @@ func (w *splicer) inflated(to io.Writer, d Deflated) error {
 
 var errSplice = errors.New("the file is not what its size and CRC-32 say")
 
-// copy writes the content of a file and holds it against its size and CRC-32.
+// copy writes the content of a file and compares it with its size and CRC-32.
 func (w *splicer) copy(to io.Writer, from io.Reader, d Deflated) error {
 	crc, size := uint32(0), int64(0)
 	for {
@@ -286,7 +287,7 @@ func (w *splicer) copy(to io.Writer, from io.Reader, d Deflated) error {
 	return nil
 }
 
-// end ends what own has begun.
+// end closes the stream that own has begun.
 func (w *splicer) end() error {
 	if !w.open {
 		return nil
@@ -295,7 +296,7 @@ func (w *splicer) end() error {
 	return w.own.Close()
 }
 
-// ownAndTar writes what is compressed anew.
+// ownAndTar writes what is compressed again, and not spliced.
 type ownAndTar struct{ w *splicer }
 
 func (o ownAndTar) Write(b []byte) (int, error) {
@@ -309,12 +310,12 @@ func (o ownAndTar) Write(b []byte) (int, error) {
 	return o.w.tar.Write(b)
 }
 
-// stateKey names the record with the state of a diff ID's hash after a fragment. The hash of a layer that begins with the
-// fragment goes on from there, so that the fragment need not be inflated again.
+// stateKey is the key of the record that holds the state of the diff ID's hash after a fragment. If a layer begins with
+// the fragment, its hash goes on from that state, and the fragment need not be inflated again.
 func stateKey(digest string) string { return "state of the diff ID of " + digest }
 
-func (s *Store) keepState(digest string, h any) error {
-	state, err := h.(encoding.BinaryMarshaler).MarshalBinary() // as all of crypto's hashes
+func (s *Store) recordState(digest string, h any) error {
+	state, err := h.(encoding.BinaryMarshaler).MarshalBinary() // all hashes of crypto are one
 	if err != nil {
 		return err
 	}

@@ -16,17 +16,17 @@ import (
 	"github.com/pyimg/pyimg/layers/internal/cachedir"
 )
 
-// A Store is a folder of blobs and what is known of them. Goroutines and processes may share it. Its files are written
-// beside and renamed, and what it holds is checked when it is read: damage is noticed, removed and told.
+// A Store is a folder of blobs and their facts. Goroutines and processes may share it. It writes a file under a
+// temporary name and renames it. It checks what it reads: it removes damaged files and reports them.
 //
 //	DIR/v1/blobs/<hex>     a layer's compressed bytes, named by their SHA-256
-//	DIR/v1/facts/<hex>     what is known of that blob, see facts.go
-//	DIR/v1/records/<hex>   notes, named by the SHA-256 of their key
+//	DIR/v1/facts/<hex>     the facts of that blob, see facts.go
+//	DIR/v1/records/<hex>   records, named by the SHA-256 of their key
 //	DIR/v1/folders/<hex>/  unpacked layers, see folder.go
-//	DIR/v1/tmp/            being written
-//	DIR/v1/running/, lock  who uses it, see package cachedir
+//	DIR/v1/tmp/            files that are being written
+//	DIR/v1/running/, lock  leases of runs, see package cachedir
 //
-// It belongs to one user: DIR/v1 is made with mode 0700.
+// It belongs to one user: the mode of DIR/v1 is 0700.
 type Store struct {
 	tools
 	flights flights
@@ -34,29 +34,29 @@ type Store struct {
 	relied  relied
 	sound   sound
 	presses *semaphore.Weighted // see presses
-	zstd    zstdEncoder         // of who has all of presses
+	zstd    zstdEncoder         // belongs to the goroutine that has all of presses
 	members sync.Pool
 }
 
-// OpenStore opens the store in dir and makes it where there is none. Of the files that keep names, the store keeps the content
-// with the facts of their layers. Close it at the end; the end of the process will do.
-func OpenStore(dir string, keep ...Keep) (*Store, error) {
+// OpenStore opens the store in dir, and makes it if there is none. The content rules name files whose content the store
+// keeps with the facts of their layers. Close the store after use; it also ends with the process.
+func OpenStore(dir string, content ...ContentRule) (*Store, error) {
 	if dir == "" {
 		return nil, errors.New("opening the cache: no folder is named; name one that can be written with --cache-dir")
 	}
-	rules, err := newKept(keep)
+	rules, err := newContentRules(content)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{tools: tools{kept: rules, dir: cachedir.Dir{Path: filepath.Join(dir, versions.Store)}}, presses: semaphore.NewWeighted(presses)}
+	s := &Store{tools: tools{content: rules, dir: cachedir.Dir{Path: filepath.Join(dir, versions.Store)}}, presses: semaphore.NewWeighted(presses)}
 	if err := s.dir.Prepare(); err != nil {
 		return nil, fmt.Errorf("opening the cache %q: %w; name a folder that you can write with --cache-dir", dir, err)
 	}
 	return s, nil
 }
 
-// Blob describes the stored layer with this digest; fs.ErrNotExist if there is none. While the store is open, its bytes
-// stay.
+// Blob describes the stored layer with this digest. It returns fs.ErrNotExist if there is none. The layer's bytes stay
+// in the store while it is open.
 func (s *Store) Blob(digest string) (Blob, error) {
 	s.relied.on(digest)
 	r, err := s.local(digest, true)
@@ -66,7 +66,8 @@ func (s *Store) Blob(digest string) (Blob, error) {
 	return r.Blob, nil
 }
 
-// Faults tells why the bytes cannot be an OCI layer as they are; with none they can.
+// Faults returns the reasons why the bytes cannot be an OCI layer as they are. If there are none, the bytes are a
+// layer.
 func (s *Store) Faults(digest string) ([]Fault, error) {
 	r, err := s.local(digest, false)
 	if err != nil {
@@ -75,7 +76,8 @@ func (s *Store) Faults(digest string) ([]Fault, error) {
 	return r.faults, nil
 }
 
-// Entries yields what the layer's tar holds, in its order. An error is the last that it yields.
+// Entries yields the members of the layer's tar, in their order. If there is an error, it is the last thing that
+// Entries yields.
 func (s *Store) Entries(digest string) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		r, err := s.local(digest, false)
@@ -87,15 +89,16 @@ func (s *Store) Entries(digest string) iter.Seq2[Entry, error] {
 	}
 }
 
-// local is facts for callers without a context: nothing is fetched, and a scan of a stored blob ends by itself.
+// local is facts for callers without a context. That is safe since it fetches nothing, and a scan of a stored blob ends
+// by itself.
 //
 //nolint:contextcheck // and so its callers have none to pass
 func (s *Store) local(digest string, whole bool) (*remembered, error) {
 	return s.facts(context.Background(), digest, whole)
 }
 
-// facts returns what is known of a blob, which may be asked to be there as a whole. Where that is lost or of another
-// version, the blob is scanned again.
+// facts returns the facts of a blob. If they are lost or of another version, it scans the blob again. If whole is set,
+// the blob's bytes must be there, too.
 func (s *Store) facts(ctx context.Context, digest string, whole bool) (*remembered, error) {
 	r, err := s.load(digest, whole)
 	if err == nil || !errors.Is(err, errFacts) && !errors.Is(err, fs.ErrNotExist) {
@@ -121,7 +124,7 @@ func (s *Store) known(ctx context.Context, digest string, whole bool) (*remember
 	return r, err
 }
 
-// load reads the facts of a blob, which if whole is asked for must be there in its full length.
+// load reads the facts of a blob. If whole is set, the blob must be there in its full length.
 func (s *Store) load(digest string, whole bool) (*remembered, error) {
 	if _, err := digestHex(digest); err != nil {
 		return nil, err
@@ -136,7 +139,7 @@ func (s *Store) load(digest string, whole bool) (*remembered, error) {
 	return r, nil
 }
 
-// recall returns the facts in memory, else those on the disk.
+// recall returns the facts in memory, or reads them from the disk.
 func (s *Store) recall(digest string) (*remembered, error) {
 	if r := s.memory.get(digest); r != nil {
 		return r, nil
@@ -145,14 +148,14 @@ func (s *Store) recall(digest string) (*remembered, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := decodeFacts(s.kept.magic, raw, digest)
+	f, err := decodeFacts(s.content.magic, raw, digest)
 	if err != nil {
 		return nil, err
 	}
 	return s.memory.put(f), nil
 }
 
-// checkSize gives fs.ErrNotExist for a blob that is not there in its full length.
+// checkSize returns fs.ErrNotExist if the blob is not there in its full length.
 func (s *Store) checkSize(b Blob) error {
 	info, err := s.dir.Look(s.blobPath(b.Digest))
 	if err == nil && info.Size() != b.Size {
@@ -162,7 +165,7 @@ func (s *Store) checkSize(b Blob) error {
 	return err
 }
 
-// blobPath is where the blob lies; digest is well-formed, and so for factsPath.
+// blobPath is the path of the blob. Here and in factsPath, digest must be well-formed.
 func (s *Store) blobPath(digest string) string {
 	return filepath.Join(s.dir.Path, "blobs", digest[len(digestPrefix):])
 }
@@ -171,15 +174,15 @@ func (s *Store) factsPath(digest string) string {
 	return filepath.Join(s.dir.Path, "facts", digest[len(digestPrefix):])
 }
 
-// remove removes a blob. What is known of it stays true of what has its digest.
+// remove removes a blob and keeps its facts, which are true of any bytes with that digest.
 func (s *Store) remove(digest string) {
 	s.sound.set(digest, false)
 	_ = os.Remove(s.blobPath(digest))
 }
 
-// keep stores a blob of which all is known, its bytes in f. The facts come last: what has facts is whole.
-func (s *Store) keep(f *os.File, b Blob, scan *scanner) (Blob, error) {
-	raw, err := encodeFacts(s.kept.magic, b, scan.faults, scan.count, scan.entries)
+// commit stores the blob in f and its facts. It writes the facts last, since facts mean that the blob is whole.
+func (s *Store) commit(f *os.File, b Blob, scan *scanner) (Blob, error) {
+	raw, err := encodeFacts(s.content.magic, b, scan.faults, scan.count, scan.entries)
 	if err != nil {
 		cachedir.Discard(f)
 		return Blob{}, err
@@ -197,7 +200,7 @@ type flights struct {
 	busy map[string]chan struct{}
 }
 
-// enter waits for its turn; leave gives it on.
+// enter waits until no other goroutine works on key. leave lets the next one in.
 func (f *flights) enter(ctx context.Context, key string) (leave func(), err error) {
 	for {
 		f.mu.Lock()
@@ -225,5 +228,5 @@ func (f *flights) enter(ctx context.Context, key string) (leave func(), err erro
 	}
 }
 
-// Close ends the store's use. What it stored stays; nothing may be asked of it any more.
+// Close ends the use of the store. Stored files stay. Do not call other methods after it.
 func (s *Store) Close() error { return s.dir.Close() }

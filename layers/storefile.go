@@ -10,20 +10,20 @@ import (
 	"sync"
 )
 
-// A LostError says that the bytes of a layer were damaged since they were stored, or are gone. They have been removed, and
-// can be stored anew. It is fs.ErrNotExist.
+// A LostError says that a stored layer is damaged or gone. The store has removed it, and the caller can store it again.
+// It wraps fs.ErrNotExist.
 type LostError struct {
 	Digest string
 	Why    string
 }
 
 func (e *LostError) Error() string {
-	return fmt.Sprintf("layer %q is not whole in the cache: %s; run again to have it anew", e.Digest, e.Why)
+	return fmt.Sprintf("layer %q is not whole in the cache: %s; run again to get it again", e.Digest, e.Why)
 }
 
 func (e *LostError) Unwrap() error { return fs.ErrNotExist }
 
-// lost says which layer is missing where that is what err means.
+// lost turns fs.ErrNotExist into a *LostError that names the layer.
 func lost(digest string, err error) error {
 	var known *LostError
 	if !errors.Is(err, fs.ErrNotExist) || errors.As(err, &known) {
@@ -32,7 +32,7 @@ func lost(digest string, err error) error {
 	return &LostError{digest, err.Error()}
 }
 
-// sound is which blobs a store has hashed, so that each is once.
+// sound notes which blobs a store has hashed, so that it hashes each once.
 type sound struct {
 	mu    sync.Mutex
 	blobs map[string]bool
@@ -53,8 +53,8 @@ func (s *sound) set(digest string, is bool) {
 	s.blobs[digest] = is
 }
 
-// ensure hashes a blob before its bytes go anywhere, unless this store has seen them already. What is damaged is removed
-// and a *LostError.
+// ensure hashes a blob before its bytes go anywhere, unless this store has done so already. It removes damaged bytes
+// and returns a *LostError then.
 func (s *Store) ensure(digest string) error {
 	if s.sound.has(digest) {
 		return nil
@@ -77,7 +77,7 @@ func (s *Store) ensure(digest string) error {
 	return nil
 }
 
-// damaged removes a blob that is open, unless another process has put a new one into its place.
+// damaged removes the blob in f, unless another process has put a new one in its place.
 func (s *Store) damaged(f *os.File, digest string) error {
 	mine, err1 := f.Stat()
 	there, err2 := os.Lstat(f.Name())

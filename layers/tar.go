@@ -6,9 +6,11 @@ import (
 	"io"
 )
 
-// Tar calls do with a layer's tar, inflated. The bytes come from the store where the layer is there, else from src, which must
-// name its digest; they are not stored. Tar fails, whatever do returns, where they are not those of the digest and the
-// diff ID: only then is what do made of them good.
+// Tar calls do with a layer's inflated tar. It reads the layer from the store, or from src if the store does not have
+// it, and stores nothing. The digest of src must be given.
+//
+// Tar checks the digest and the diff ID at the end. If one is wrong, it returns an error, whatever do returned. The
+// caller must not use the results of do then.
 func (s *Store) Tar(ctx context.Context, src Source, diffID string, do func(io.Reader) error) error {
 	r, err := s.Open(src.Digest)
 	if err != nil {
@@ -25,7 +27,7 @@ func (s *Store) Tar(ctx context.Context, src Source, diffID string, do func(io.R
 	defer in.release()
 	done := do(in.tar)
 	finish := in.finish
-	if done != nil { // it may have stopped anywhere; whether the bytes are to blame shows at their end
+	if done != nil { // do may have stopped anywhere: read to the end to see whether the bytes are to blame
 		finish = func() error { _, err := io.Copy(io.Discard, in.tar); return err }
 	}
 	if err := finish(); err != nil {

@@ -57,7 +57,7 @@ func (f *ownedFile) finalHeader() *tar.Header {
 
 // absent says why a file that the database lists is not among Root.Files, or "".
 func (f *ownedFile) absent(r *Root) SkipReason {
-	at, err := r.tree.place(f.path())
+	at, err := r.tree.slot(f.path())
 	n := at.there
 	switch {
 	case err != nil || n == nil || n.file != f:
@@ -78,7 +78,7 @@ func (n *node) device() bool {
 func (t *tree) ownFiles() map[*node]bool {
 	own := make(map[*node]bool)
 	for _, name := range []string{installedFile, scriptsFile, scriptsFile + gzipSuffix, triggersFile, worldFile, archFile} {
-		if at, err := t.place(name); err == nil && at.there != nil {
+		if at, err := t.slot(name); err == nil && at.there != nil {
 			own[at.there] = true
 		}
 	}
@@ -289,7 +289,7 @@ func (i *inode) link(a acl, modTime time.Time) {
 
 // commit puts a file in place and makes its package the owner of its path.
 func (in *installer) commit(f *ownedFile) {
-	at, err := in.root.tree.place(f.path())
+	at, err := in.root.tree.slot(f.path())
 	there, name := at.there, at.name
 	if err != nil || there != nil && there.dir {
 		reason := "a directory lies there"

@@ -156,28 +156,28 @@ func (n *node) path() string {
 }
 
 // place finds where a new entry of a directory would be, and what is there.
-func (t *tree) place(name string) (place, error) {
+func (t *tree) slot(name string) (slot, error) {
 	dir, base := split(name)
 	at, err := t.directory(dir)
 	if err != nil {
-		return place{}, err
+		return slot{}, err
 	}
-	return place{at, base, at.below[base]}, nil
+	return slot{at, base, at.below[base]}, nil
 }
 
 // A place is an entry of a directory.
-type place struct {
+type slot struct {
 	in    *node
 	name  string
 	there *node // nil where nothing is
 }
 
-func (p place) path() string { return join(p.in.path(), p.name) }
+func (p slot) path() string { return join(p.in.path(), p.name) }
 
 // mkdir makes a directory as mkdir(2) and chown(2) do: the setuid and setgid bits are not taken
 // from the mode, and the latter is inherited.
 func (t *tree) mkdir(name string, a acl) (*node, error) {
-	at, err := t.place(name)
+	at, err := t.slot(name)
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ func survey(t *testing.T, name string, files []fixture.File) tree.Layer {
 		t.Fatal(err)
 	}
 	raw := fixture.Tarball{Files: files, Verbatim: true}.Bytes()
-	s, err := store.Survey(t.Context(), layers.Source{Name: name, Digest: fmt.Sprintf("sha256:%x", sha256.Sum256(raw)),
+	s, err := store.FactsOf(t.Context(), layers.Source{Name: name, Digest: fmt.Sprintf("sha256:%x", sha256.Sum256(raw)),
 		Open: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(raw)), nil }})
 	if err != nil {
 		t.Fatal(err)

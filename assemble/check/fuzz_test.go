@@ -39,7 +39,7 @@ func FuzzCheck(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := store.Survey(t.Context(), layers.Source{Name: "x", Digest: fmt.Sprintf("sha256:%x", sha256.Sum256(raw)),
+		s, err := store.FactsOf(t.Context(), layers.Source{Name: "x", Digest: fmt.Sprintf("sha256:%x", sha256.Sum256(raw)),
 			Open: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(raw)), nil }})
 		if err != nil {
 			return

@@ -77,7 +77,7 @@ func (p platformImage) read(ctx context.Context, store *layers.Store) (Contents,
 }
 
 // counted yields a layer's entries and adds up what their files have.
-func (c *Contents) counted(s layers.Survey) iter.Seq2[layers.Entry, error] {
+func (c *Contents) counted(s layers.LayerFacts) iter.Seq2[layers.Entry, error] {
 	return func(yield func(layers.Entry, error) bool) {
 		for e, err := range s.Entries() {
 			if err == nil {
@@ -91,7 +91,7 @@ func (c *Contents) counted(s layers.Survey) iter.Seq2[layers.Entry, error] {
 }
 
 // survey learns what the layers hold. Those that the store knows are not opened.
-func (c *Contents) survey(ctx context.Context, img v1.Image, store *layers.Store) ([]layers.Survey, error) {
+func (c *Contents) survey(ctx context.Context, img v1.Image, store *layers.Store) ([]layers.LayerFacts, error) {
 	var err error
 	if c.Layers, err = reportLayers(img, c.Config); err != nil {
 		return nil, err
@@ -100,13 +100,13 @@ func (c *Contents) survey(ctx context.Context, img v1.Image, store *layers.Store
 	if err != nil {
 		return nil, err
 	}
-	surveys := make([]layers.Survey, len(ls))
+	surveys := make([]layers.LayerFacts, len(ls))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(2 * runtime.GOMAXPROCS(0))
 	for i, l := range ls {
 		group.Go(func() (err error) {
 			digest := c.Layers[i].Digest
-			surveys[i], err = store.Survey(ctx, layers.Source{Name: "layer " + digest, Digest: digest,
+			surveys[i], err = store.FactsOf(ctx, layers.Source{Name: "layer " + digest, Digest: digest,
 				Open: func(context.Context) (io.ReadCloser, error) { return l.Compressed() }})
 			return err
 		})

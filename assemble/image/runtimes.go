@@ -53,7 +53,7 @@ func runtimeIn(ctx context.Context, img v1.Image, report []LayerReport, store *l
 		if !ours || !strings.HasPrefix(from, "runtime ") && !strings.HasPrefix(from, "apk python3=") {
 			continue
 		}
-		s, err := store.Survey(ctx, layers.Source{Name: "layer " + report[i].Digest, Digest: report[i].Digest,
+		s, err := store.FactsOf(ctx, layers.Source{Name: "layer " + report[i].Digest, Digest: report[i].Digest,
 			Open: func(context.Context) (io.ReadCloser, error) { return l.Compressed() }})
 		if err != nil {
 			return nil, err

@@ -111,7 +111,7 @@ func fetchPackage(ctx context.Context, p *apk.Package, url string, src input.Acc
 func Stream(ctx context.Context, p *apk.Package, src input.Access, digest string) (io.ReadCloser, error) {
 	var errs []error
 	for _, url := range p.URLs() {
-		r, err := src.Store.Through(ctx, layers.Source{Name: redact.URL(url), Digest: digest,
+		r, err := src.Store.IngestWhileReading(ctx, layers.Source{Name: redact.URL(url), Digest: digest,
 			Open: func(ctx context.Context) (io.ReadCloser, error) {
 				f, err := openPackage(ctx, p, url, src)
 				if err != nil {

@@ -15,8 +15,8 @@ const (
 )
 
 // Files are the files that assemble reads, for layers.OpenStore.
-func Files() []layers.Keep {
-	files := []layers.Keep{
+func Files() []layers.ContentRule {
+	files := []layers.ContentRule{
 		{Path: "lib/apk/db/installed", Max: maxDatabase}, // who owns a file
 		{Path: "usr/lib/apk/db/installed", Max: maxDatabase},
 		{Path: "**/*.dist-info/RECORD", Max: maxInstalled}, // which files are a Python package's
@@ -32,7 +32,7 @@ func Files() []layers.Keep {
 		"**/*.dist-info/entry_points.txt",        // which scripts import which modules
 		"**/pyvenv.cfg", "**/*-packages/*.pth",   // where Python finds modules: site.py, PEP 405
 	} {
-		files = append(files, layers.Keep{Path: path, Max: maxFile})
+		files = append(files, layers.ContentRule{Path: path, Max: maxFile})
 	}
 	return files
 }

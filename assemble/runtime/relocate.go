@@ -42,7 +42,7 @@ func contents(ctx context.Context, r lock.RuntimeRecipe, tarball layers.Source, 
 	if len(r.Moves) == 0 {
 		return nil, nil
 	}
-	if _, err := store.Learn(ctx, tarball); err != nil {
+	if _, err := store.IngestFacts(ctx, tarball); err != nil {
 		return nil, err
 	}
 	moves := make([]python.Move, len(r.Moves))

@@ -74,7 +74,7 @@ func ingestTarball(ctx context.Context, r spec.Runtime, spec spec.Spec, p spec.P
 	if err != nil {
 		return plan, noSource(err, p)
 	}
-	raw, err := src.Store.Learn(ctx, tarball)
+	raw, err := src.Store.IngestFacts(ctx, tarball)
 	if err != nil {
 		return plan, noSource(err, p)
 	}

@@ -120,7 +120,7 @@ func (o *overlay) add(entry layers.Entry) {
 		odd.Hides = o.hidden(n.Through)
 	}
 	n.Entry = o.linked(n.Entry)
-	o.place(n)
+	o.addNode(n)
 }
 
 // whiteout notes a path that is none but deletes another.
@@ -169,7 +169,7 @@ func (o *overlay) linked(entry layers.Entry) layers.Entry {
 	return entry
 }
 
-func (o *overlay) place(n Node) {
+func (o *overlay) addNode(n Node) {
 	old := o.tree.nodes[n.Path]
 	if old == nil {
 		o.tree.put(n)

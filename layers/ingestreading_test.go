@@ -12,12 +12,12 @@ import (
 	"github.com/pyimg/pyimg/layers"
 )
 
-func TestThroughReadsAndStoresInOnePass(t *testing.T) {
+func TestIngestWhileReadingReadsAndStoresInOnePass(t *testing.T) {
 	t.Parallel()
 	s := openStore(t)
 	raw := gzTar(t, file("a", "content"))
 	for _, src := range []layers.Source{known(source("a", raw), digest(raw)), closed(t, digest(raw))} {
-		r, err := s.Through(t.Context(), src)
+		r, err := s.IngestWhileReading(t.Context(), src)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -34,13 +34,13 @@ func TestThroughReadsAndStoresInOnePass(t *testing.T) {
 	}
 }
 
-func TestThroughEndsBadlyForOtherBytes(t *testing.T) {
+func TestIngestWhileReadingEndsBadlyForOtherBytes(t *testing.T) {
 	t.Parallel()
 	s := openStore(t)
 	raw := gzTar(t, file("a", "content"))
 	want := digest([]byte("something else"))
 	for name, bad := range map[string][]byte{"other": raw, "truncated": raw[:len(raw)/2], "no archive": []byte("text")} {
-		r, err := s.Through(t.Context(), known(source(name, bad), want))
+		r, err := s.IngestWhileReading(t.Context(), known(source(name, bad), want))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -56,11 +56,11 @@ func TestThroughEndsBadlyForOtherBytes(t *testing.T) {
 	}
 }
 
-func TestThroughClosedEarlyStoresTheRest(t *testing.T) {
+func TestIngestWhileReadingClosedEarlyStoresTheRest(t *testing.T) {
 	t.Parallel()
 	s := openStore(t)
 	raw := gzTar(t, file("a", string(bytes.Repeat([]byte("content "), 1<<16))))
-	r, err := s.Through(t.Context(), known(source("a", raw), digest(raw)))
+	r, err := s.IngestWhileReading(t.Context(), known(source("a", raw), digest(raw)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func TestThroughClosedEarlyStoresTheRest(t *testing.T) {
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again, err := s.Through(t.Context(), closed(t, digest(raw))) // waits for the rest
+	again, err := s.IngestWhileReading(t.Context(), closed(t, digest(raw))) // waits for the rest
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func TestThroughClosedEarlyStoresTheRest(t *testing.T) {
 	}
 }
 
-func TestThroughPassesOnTheSourcesError(t *testing.T) {
+func TestIngestWhileReadingPassesOnTheSourcesError(t *testing.T) {
 	t.Parallel()
 	s := openStore(t)
 	raw := gzTar(t, file("a", "content"))
@@ -88,7 +88,7 @@ func TestThroughPassesOnTheSourcesError(t *testing.T) {
 	src := layers.Source{Name: "a", Digest: digest(raw), Open: func(context.Context) (io.ReadCloser, error) {
 		return io.NopCloser(io.MultiReader(bytes.NewReader(raw[:20]), errorReader{broken})), nil
 	}}
-	r, err := s.Through(t.Context(), src)
+	r, err := s.IngestWhileReading(t.Context(), src)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ type errorReader struct{ err error }
 func (r errorReader) Read([]byte) (int, error) { return 0, r.err }
 
 // TestThroughOpensASourceOnce lets many read one blob at once.
-func TestThroughOpensASourceOnce(t *testing.T) {
+func TestIngestWhileReadingOpensASourceOnce(t *testing.T) {
 	t.Parallel()
 	s := openStore(t)
 	raw := gzTar(t, file("a", "content"))
@@ -122,7 +122,7 @@ func TestThroughOpensASourceOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			r, err := s.Through(t.Context(), src)
+			r, err := s.IngestWhileReading(t.Context(), src)
 			if err != nil {
 				t.Error(err)
 				return

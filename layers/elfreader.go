@@ -11,19 +11,19 @@ import (
 
 func isELF(head []byte) bool { return elf.IsELF(head) }
 
-// An elfReader gives random access to one ELF file after the other as they stream by: the front of a file stays in
-// memory, what is more goes to a spool file that has no name.
+// An elfReader gives random access to one ELF file after the other as they stream by. The front of a file is in memory,
+// the rest in a temporary file that has no name.
 type elfReader struct {
 	front  *[]byte // elfBuffer long, from the store's pool
-	spool  *os.File
+	rest   *os.File
 	pool   func(*[]byte)
 	length int // of the front that is in use
 }
 
-// read learns the facts of a file of size bytes that begins with head and goes on in r.
+// read returns the facts of a file of size bytes. The file begins with head and continues in r.
 func (e *elfReader) read(s *tools, head []byte, r io.Reader, size int64) (*ELF, error) {
-	if size > maxSpool {
-		return &ELF{Err: fmt.Sprintf("%d bytes are more than are looked into", size)}, nil
+	if size > maxELFFile {
+		return &ELF{Err: fmt.Sprintf("its %d bytes are more than pyimg reads of an ELF file", size)}, nil
 	}
 	if e.front == nil {
 		e.front, e.pool = s.takeFront(), s.giveFront
@@ -42,15 +42,15 @@ func (e *elfReader) read(s *tools, head []byte, r io.Reader, size int64) (*ELF, 
 	return elf.Read(e, size), nil
 }
 
-// fill replaces what is in the spool file by the next n bytes of r.
+// fill replaces the content of the temporary file by the next n bytes of r.
 func (e *elfReader) fill(s *tools, r io.Reader, n int64) error {
-	if e.spool == nil {
+	if e.rest == nil {
 		f, err := s.dir.Temp()
 		if err != nil {
 			return err
 		}
-		_ = os.Remove(f.Name()) // where open files cannot be removed, close does it
-		e.spool = f
+		_ = os.Remove(f.Name()) // if the system cannot remove an open file, close does it
+		e.rest = f
 	}
 	buf := s.takeBuffer()
 	defer s.giveBuffer(buf)
@@ -59,7 +59,7 @@ func (e *elfReader) fill(s *tools, r io.Reader, n int64) error {
 		if _, err := io.ReadFull(r, part); err != nil {
 			return noEOF(err)
 		}
-		if _, err := e.spool.WriteAt(part, off); err != nil {
+		if _, err := e.rest.WriteAt(part, off); err != nil {
 			return s.dir.WriteError(err)
 		}
 		off += int64(len(part))
@@ -74,8 +74,8 @@ func (e *elfReader) ReadAt(b []byte, off int64) (n int, err error) {
 	if off < int64(e.length) {
 		n = copy(b, (*e.front)[off:e.length])
 	}
-	if n < len(b) && e.spool != nil {
-		more, err := e.spool.ReadAt(b[n:], off+int64(n)-int64(e.length))
+	if n < len(b) && e.rest != nil {
+		more, err := e.rest.ReadAt(b[n:], off+int64(n)-int64(e.length))
 		return n + more, err
 	}
 	if n < len(b) {
@@ -89,9 +89,9 @@ func (e *elfReader) close() {
 		e.pool(e.front)
 		e.front = nil
 	}
-	if e.spool != nil {
-		_ = e.spool.Close() // nothing in it is kept
-		_ = os.Remove(e.spool.Name())
-		e.spool = nil
+	if e.rest != nil {
+		_ = e.rest.Close() // nothing in it is kept
+		_ = os.Remove(e.rest.Name())
+		e.rest = nil
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"testing"
 )
 
-func TestSurveyTakesWhatIngestRefuses(t *testing.T) {
+func TestFactsOfTakesWhatIngestRefuses(t *testing.T) {
 	t.Parallel()
 	for name, members := range map[string][]member{
 		"whiteout":               {dir("a"), file("a/.wh.x", "")},
@@ -20,9 +20,9 @@ func TestSurveyTakesWhatIngestRefuses(t *testing.T) {
 		if _, err := s.Ingest(t.Context(), src); err == nil {
 			t.Errorf("%s: Ingest takes it", name)
 		}
-		got, err := s.Survey(t.Context(), src)
+		got, err := s.FactsOf(t.Context(), src)
 		if err != nil {
-			t.Errorf("%s: Survey: %v", name, err)
+			t.Errorf("%s: FactsOf: %v", name, err)
 			continue
 		}
 		n := 0
@@ -38,32 +38,32 @@ func TestSurveyTakesWhatIngestRefuses(t *testing.T) {
 	}
 }
 
-func TestSurveyOpensItsSourceOnce(t *testing.T) {
+func TestFactsOfOpensItsSourceOnce(t *testing.T) {
 	t.Parallel()
 	s := openStore(t)
 	for _, raw := range [][]byte{gz(t, tarball(t, file("x", "1"))), tarball(t, file("x", "2"))} {
 		src := source("layer", raw)
 		src.Digest = digest(raw)
-		first, err := s.Survey(t.Context(), src)
+		first, err := s.FactsOf(t.Context(), src)
 		if err != nil {
 			t.Fatal(err)
 		}
 		src.Open = nil // would panic
-		again, err := s.Survey(t.Context(), src)
+		again, err := s.FactsOf(t.Context(), src)
 		if err != nil || again.Blob != first.Blob || first.DiffID == "" {
-			t.Errorf("Survey = %+v, then %+v, %v", first.Blob, again.Blob, err)
+			t.Errorf("FactsOf = %+v, then %+v, %v", first.Blob, again.Blob, err)
 		}
 		if _, err := s.Blob(src.Digest); err == nil {
-			t.Error("Survey stored the blob")
+			t.Error("FactsOf stored the blob")
 		}
 	}
 }
 
-func TestSurveyWantsTheDigest(t *testing.T) {
+func TestFactsOfWantsTheDigest(t *testing.T) {
 	t.Parallel()
 	src := source("layer", gz(t, tarball(t, file("x", "1"))))
 	src.Digest = digest([]byte("other"))
-	if _, err := openStore(t).Survey(t.Context(), src); err == nil {
-		t.Error("Survey takes other bytes than were asked for")
+	if _, err := openStore(t).FactsOf(t.Context(), src); err == nil {
+		t.Error("FactsOf takes other bytes than were asked for")
 	}
 }

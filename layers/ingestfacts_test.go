@@ -40,7 +40,7 @@ func TestRewriteSourceLetsTheSourceGo(t *testing.T) {
 	}{{"cold", "opt/", 1}, {"warm", "opt/", 1}, {"another recipe", "usr/", 2}, {"both known", "usr/", 2}} {
 		s := openStoreIn(t, folder)
 		src := counted(raw, &opened)
-		if b, err := s.Learn(t.Context(), src); err != nil || b.Digest != digest(raw) {
+		if b, err := s.IngestFacts(t.Context(), src); err != nil || b.Digest != digest(raw) {
 			t.Fatalf("%s: Learn = %+v, %v", run.what, b, err)
 		}
 		if got := entries(t, s, digest(raw)); len(got) != 1 || string(got[0].Kept) != "#!/bin/sh" {

@@ -7,19 +7,20 @@ import (
 	"os"
 )
 
-// Learn returns what Ingest would, but the bytes of src need not be stored any more, if what is in them is known: Faults
-// and Entries will tell that. It is for who may not need the bytes themselves; RewriteSource then lets them go.
-func (s *Store) Learn(ctx context.Context, src Source) (Blob, error) {
+// IngestFacts is Ingest for callers that need only the facts, which Faults and Entries return. If the store has the
+// facts of src already, IngestFacts stores no bytes.
+func (s *Store) IngestFacts(ctx context.Context, src Source) (Blob, error) {
 	return s.ingest(ctx, src, false)
 }
 
-// RewriteSource is Rewrite of the bytes of src alone, whose digest must be given. They are not stored in two forms: once
-// the layer is stored they are let go, while what is known of them stays. Where the layer is stored, src is not opened.
+// RewriteSource is Rewrite of the bytes of src alone. The digest of src must be given. If the new layer is stored
+// already, RewriteSource does not open src.
 //
-// They stay as long as the store is open and was asked for them by Ingest, Blob or Open, or as another run uses the
-// folder, which may rely on them. Then a later call lets them go.
+// The store does not keep both forms: once the new layer is stored, it removes the bytes of src and keeps their facts.
+// It leaves the bytes there if this store was asked for them by Ingest, Blob or Open, or if another run uses the folder
+// and may rely on them. A later call removes them then.
 //
-// Where contents is not nil, files change inside, too; the recipe says that as well.
+// If contents is not nil, the contents of files change, too. The recipe must describe that change as well.
 func (s *Store) RewriteSource(ctx context.Context, src Source, recipe string, o MakeOptions, edit Edit, contents ContentEdit) (Blob, error) {
 	s.relied.pin(src.Digest)
 	b, err := s.rewriteStored(ctx, recipe, o, []string{src.Digest},
@@ -31,7 +32,7 @@ func (s *Store) RewriteSource(ctx context.Context, src Source, recipe string, o 
 	return b, errors.Join(err, s.relied.unpin(src.Digest, func() error { return s.release(src.Digest) }))
 }
 
-// release removes a blob and keeps what is known of it, unless other runs use the folder.
+// release removes a blob and keeps its facts. It does nothing while other runs use the folder.
 func (s *Store) release(digest string) error {
 	path := s.blobPath(digest)
 	if _, err := os.Lstat(path); err != nil {

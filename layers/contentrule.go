@@ -9,24 +9,26 @@ import (
 	"strings"
 )
 
-// Keep names files whose content a store keeps with its facts, for those who ask what is in a layer.
-type Keep struct {
+// A ContentRule names files whose content the store keeps with the facts of their layer, so that callers need not open
+// the layer again.
+type ContentRule struct {
 	// Path has elements as in path.Match. An element "**" before the last one stands for any number of folders.
 	Path string
-	Max  int64 // bytes; of a larger file nothing is kept
+	Max  int64 // in bytes; the store keeps nothing of a larger file
 }
 
-// kept are the rules of a store, by the last element of their paths: what has a wildcard there is among wild.
-type kept struct {
-	named map[string][]Keep
-	wild  []Keep
+// contentRules are the rules of a store, by the last element of their paths. Rules whose last element has a wildcard
+// are in wild.
+type contentRules struct {
+	named map[string][]ContentRule
+	wild  []ContentRule
 	magic string
 }
 
-// newKept prepares rules. The facts that a store writes begin with its magic, which has the rules in it: facts that were
-// learned with other rules are not used.
-func newKept(rules []Keep) (kept, error) {
-	k := kept{named: map[string][]Keep{}}
+// newContentRules prepares rules. The facts that a store writes begin with magic, which contains a hash of the rules.
+// So a store does not use facts that were made with other rules.
+func newContentRules(rules []ContentRule) (contentRules, error) {
+	k := contentRules{named: map[string][]ContentRule{}}
 	h := sha256.New()
 	for _, r := range rules {
 		if _, err := path.Match(r.Path, ""); err != nil || strings.HasPrefix(r.Path, "/") {
@@ -44,8 +46,8 @@ func newKept(rules []Keep) (kept, error) {
 	return k, nil
 }
 
-// whole reports whether a file of that size is kept whole.
-func (k *kept) whole(p string, size int64) bool {
+// whole reports whether the store keeps the whole content of a file of that size.
+func (k *contentRules) whole(p string, size int64) bool {
 	dir, base := path.Split(p)
 	dir = strings.TrimSuffix(dir, "/")
 	for _, r := range k.named[base] {
@@ -61,7 +63,8 @@ func (k *kept) whole(p string, size int64) bool {
 	return false
 }
 
-// matchFolders reports whether a folder matches the part of a pattern before its last element, "." where there is none.
+// matchFolders reports whether a folder matches the part of a pattern before its last element. That part is "." if the
+// pattern has one element only.
 func matchFolders(pattern, dir string) bool {
 	if pattern == "." {
 		return dir == ""
@@ -74,7 +77,7 @@ func matchFolders(pattern, dir string) bool {
 }
 
 // matchElements matches elements that each end in a slash. Patterns are the program's own and have at most two "**", so
-// that the work is bounded by the square of the path.
+// the work grows at most with the square of the path's length.
 func matchElements(pattern, dir string) bool {
 	for pattern != "" {
 		want, more, _ := strings.Cut(pattern, "/")
@@ -98,7 +101,7 @@ func matchElements(pattern, dir string) bool {
 	return dir == ""
 }
 
-// interpreterLine returns the "#!" line that an executable file begins with, without its end, or nil.
+// interpreterLine returns the "#!" line at the start of an executable file, without the line break, or nil.
 func interpreterLine(h *tar.Header, head []byte) []byte {
 	if h.Mode&0o111 == 0 || !bytes.HasPrefix(head, []byte("#!")) {
 		return nil

@@ -8,11 +8,13 @@ import (
 	"io/fs"
 )
 
-// Through opens the bytes of src, whose digest is known: those that are stored, else the source's own, which are
-// ingested in the same pass as they are read. The reader's end comes only when the blob is whole, checked and stored;
-// what Ingest refuses is an error there. A reader that is closed early leaves the rest to go on into the store, so that
-// who opens the blob again need not fetch it again; that ends with ctx.
-func (s *Store) Through(ctx context.Context, src Source) (io.ReadCloser, error) {
+// IngestWhileReading opens the bytes of src, whose digest must be given. If they are stored, it opens the stored blob.
+// If not, it opens src, and the store ingests the bytes as the caller reads them.
+//
+// The reader returns io.EOF only after the blob is whole, checked and stored. If Ingest would refuse the bytes, the
+// reader returns that error at the end. If the caller closes the reader early, the rest still goes into the store in
+// the background, so that the next caller need not fetch the blob again. Cancelling ctx stops that.
+func (s *Store) IngestWhileReading(ctx context.Context, src Source) (io.ReadCloser, error) {
 	leave, err := s.flights.enter(ctx, src.Digest)
 	if err != nil {
 		return nil, fmt.Errorf("reading %q: %w", src.Name, err)
@@ -27,7 +29,7 @@ func (s *Store) Through(ctx context.Context, src Source) (io.ReadCloser, error) 
 		return nil, fmt.Errorf("opening %q: %w", src.Name, err)
 	}
 	out, in := io.Pipe()
-	t := &through{from: from, in: in, ingested: make(chan struct{}), leave: leave}
+	t := &ingestingReader{from: from, in: in, ingested: make(chan struct{}), leave: leave}
 	go func() {
 		copied := src
 		copied.Open = func(context.Context) (io.ReadCloser, error) { return out, nil }
@@ -38,17 +40,17 @@ func (s *Store) Through(ctx context.Context, src Source) (io.ReadCloser, error) 
 	return t, nil
 }
 
-// through is a source that is read and ingested at once.
-type through struct {
+// ingestingReader is a source that the caller reads and the store ingests at the same time.
+type ingestingReader struct {
 	from     io.ReadCloser
 	in       *io.PipeWriter
 	ingested chan struct{} // closed when fault is set
 	fault    error         // of the ingestion
 	leave    func()
-	err      error // the last word
+	err      error // what every later Read returns
 }
 
-func (t *through) Read(b []byte) (int, error) {
+func (t *ingestingReader) Read(b []byte) (int, error) {
 	if t.err != nil {
 		return 0, t.err
 	}
@@ -64,8 +66,8 @@ func (t *through) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// finish ends the pass after err, or at the end of the source, and returns the last word.
-func (t *through) finish(err error) error {
+// finish ends the pass after err, or at the end of the source. It returns the error that every later Read returns.
+func (t *ingestingReader) finish(err error) error {
 	_ = t.in.CloseWithError(err) // never fails
 	<-t.ingested
 	if t.fault != nil {
@@ -76,13 +78,13 @@ func (t *through) finish(err error) error {
 	return err
 }
 
-func (t *through) release() {
+func (t *ingestingReader) release() {
 	_ = t.from.Close() // it was read to its end, or is given up
 	t.leave()
 }
 
-// Close gives the rest to the store.
-func (t *through) Close() error {
+// Close lets the rest of the source go into the store in the background.
+func (t *ingestingReader) Close() error {
 	if t.err == nil {
 		t.err = errors.New("reading after Close")
 		go t.rest()
@@ -90,8 +92,8 @@ func (t *through) Close() error {
 	return nil
 }
 
-// rest hands on what nobody reads any more. That it fails is told to whoever opens the blob next.
-func (t *through) rest() {
+// rest copies what the caller did not read. If that fails, the next caller that opens the blob gets the error.
+func (t *ingestingReader) rest() {
 	_, err := io.Copy(t.in, t.from)
 	_ = t.in.CloseWithError(err) // never fails
 	<-t.ingested
