@@ -1,12 +1,19 @@
 package main
 
 import (
+	"context"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
 )
+
+// runApp does what a command line asks for.
+func runApp(ctx context.Context, con console.Console, args []string) error {
+	return cmdline.Run(ctx, app(con), args, values)
+}
 
 func app(con console.Console) *cli.App {
 	return cmdline.App(&cli.App{

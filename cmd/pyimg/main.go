@@ -15,7 +15,6 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/rootless"
 	"github.com/pyimg/pyimg/internal/exit"
@@ -57,18 +56,18 @@ func execute(ctx context.Context, con console.Console, args []string) exit.Code 
 	if con.Terminal && !con.DrawsBars() {
 		defer context.AfterFunc(ctx, func() { fmt.Fprintln(con.Stderr) })() // ends the line of the ^C that the terminal showed
 	}
-	err := cmdline.Run(ctx, app(con), args, values)
+	err := runApp(ctx, con, args)
 	if closed := flush(); err == nil && closed != nil {
 		err = fmt.Errorf("writing to stdout: %w", closed)
 	}
 	if err == nil {
 		return exit.Done
 	}
-	if ran := (*ranError)(nil); errors.As(err, &ran) {
-		if ran.err != nil {
-			fmt.Fprintf(con.Stderr, "pyimg: %v\n", ran.err)
+	if ran := (*exit.RanError)(nil); errors.As(err, &ran) {
+		if ran.Err != nil {
+			fmt.Fprintf(con.Stderr, "pyimg: %v\n", ran.Err)
 		}
-		return exit.Code(ran.code)
+		return ran.Program
 	}
 	code := exit.Of(err)
 	if ctx.Err() != nil {

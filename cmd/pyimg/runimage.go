@@ -26,6 +26,7 @@ import (
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/flags"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/host"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/rootless"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
 	"github.com/pyimg/pyimg/internal/exit"
@@ -35,22 +36,7 @@ import (
 )
 
 // exitNotRun is the exit code of "run" where pyimg itself failed, as docker has it.
-const exitNotRun = 125
-
-// ranError carries the exit code of a command that was run, or why it was not.
-type ranError struct {
-	code int
-	err  error // nil: the command has said what there is to say
-}
-
-func (e *ranError) Error() string {
-	if e.err == nil {
-		return fmt.Sprintf("the command ended with code %d", e.code)
-	}
-	return e.err.Error()
-}
-
-func (e *ranError) Unwrap() error { return e.err }
+const exitNotRun exit.Code = 125
 
 func runImageCommand(con console.Console) *cli.Command {
 	return cmdline.Command(&cli.Command{
@@ -86,16 +72,13 @@ func runImageCommand(con console.Console) *cli.Command {
 			flags.Progress()),
 		Action: action(con, func(ctx context.Context, run *session.Session, c *cli.Context) error {
 			err := runImage(ctx, run, c)
-			if ran := (*ranError)(nil); err == nil || errors.As(err, &ran) {
+			if ran := (*exit.RanError)(nil); err == nil || errors.As(err, &ran) {
 				return err
 			}
-			return &ranError{exitNotRun, err}
+			return &exit.RanError{Program: exitNotRun, Err: err}
 		}),
 	})
 }
-
-// guessedMemory stands for the free memory where the system does not say it.
-const guessedMemory = 4 << 30
 
 // defaultProcesses is far above what a service needs, and far below what makes a machine unusable.
 const defaultProcesses = 4096
@@ -173,7 +156,7 @@ func runFlags(c *cli.Context) (sandbox.Command, error) {
 		return cmd, exit.Usagef("--timeout and --processes are numbers above 0")
 	}
 	cmd.Limits = sandbox.Limits{Time: c.Duration("timeout"), Processes: c.Int("processes")}
-	memory := freeMemory()
+	memory := host.FreeMemory()
 	var err error
 	if cmd.Limits.Memory, err = sizeFlag(c, "memory", memory/2); err != nil {
 		return cmd, err
@@ -342,7 +325,7 @@ func runSandboxed(ctx context.Context, run *session.Session, c *cli.Context, cmd
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // the first Ctrl-C is the command's
 	defer cancel()
 	caught := make(chan os.Signal, 8)
-	signal.Notify(caught, forwarded()...)
+	signal.Notify(caught, host.Forwarded()...)
 	defer signal.Stop(caught)
 	passed := make(chan os.Signal, 8)
 	cmd.Signals = passed
@@ -351,13 +334,13 @@ func runSandboxed(ctx context.Context, run *session.Session, c *cli.Context, cmd
 	start := (*sandbox.StartError)(nil)
 	switch {
 	case errors.As(err, &start):
-		return &ranError{start.Code, err}
+		return &exit.RanError{Program: exit.Code(start.Code), Err: err}
 	case err != nil:
-		return &ranError{exitNotRun, err}
+		return &exit.RanError{Program: exitNotRun, Err: err}
 	case ended.Limit != "":
-		return &ranError{ended.Code, fmt.Errorf("the command was ended: %s", limitText(ended.Limit, cmd.Limits))}
+		return &exit.RanError{Program: exit.Code(ended.Code), Err: fmt.Errorf("the command was ended: %s", limitText(ended.Limit, cmd.Limits))}
 	case ended.Code != 0:
-		return &ranError{ended.Code, nil}
+		return &exit.RanError{Program: exit.Code(ended.Code)}
 	}
 	return nil
 }

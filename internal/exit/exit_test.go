@@ -41,6 +41,8 @@ func TestOf(t *testing.T) {
 		"damage that is bad usage": {coded{exit.Unverified, exit.WrongUse(plain)}, exit.Unverified},
 		"usage with a damage":      {exit.WrongUse(damaged), exit.Usage},
 		"several":                  {errors.Join(plain, network, damaged, exit.Usagef("x")), exit.Unverified},
+		"a program that was run":   {&exit.RanError{Program: 5}, 5},
+		"a program not run":        {&exit.RanError{Program: 125, Err: network}, 125},
 		"no opinion":               {coded{exit.Done, network}, exit.Network},
 	} {
 		if got := exit.Of(test.err); got != test.want {

@@ -1,4 +1,4 @@
-package main
+package host
 
 import (
 	"fmt"
@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// freeMemory is what the machine's programs can still take without others being moved out of memory, in bytes; see
+// FreeMemory is what the machine's programs can still take without others being moved out of memory, in bytes; see
 // proc_meminfo(5), MemAvailable. It is a guess where the system does not say it.
-func freeMemory() int64 {
+func FreeMemory() int64 {
 	text, err := os.ReadFile("/proc/meminfo")
 	if err != nil {
 		return guessedMemory
