@@ -5,22 +5,22 @@ import (
 	"strings"
 )
 
-// Arguments is a command line of CPython, taken apart as CPython does it (Python/getopt.c, Python/initconfig.c).
+// Arguments is a command line of CPython, parsed as CPython does (Python/getopt.c, Python/initconfig.c).
 type Arguments struct {
 	File   string // the script, a folder or zip file with a __main__.py
 	Module string // of -m
 	// Without File and Module, Python runs the code of -c or of standard input, or prints something and ends.
 
-	IgnoreEnvironment bool // -E, -I: PYTHONPATH and the like do not count
+	IgnoreEnvironment bool // -E, -I: Python ignores PYTHONPATH and the like
 	SafePath          bool // -P, -I: the working directory is not searched for modules
-	NoSite            bool // -S: site-packages and .pth files do not count
-	NoUserSite        bool // -s, -I
+	NoSite            bool // -S: Python ignores site-packages and .pth files
+	NoUserSite        bool // -s, -I: Python ignores the user's site-packages
 	Optimize          int  // how many -O
 	NoBytecode        bool // -B: no bytecode is written
 }
 
-// ParseArguments reads the words that follow the interpreter's name. minor is its version, 3.minor; 0 where that is not
-// known. The error is the reason for which Python would end with a message on how it is used.
+// ParseArguments parses the words after the interpreter's name. Its version is 3.minor; minor is 0 if the version is not known.
+// The error says why Python would print its usage and end.
 func ParseArguments(words []string, minor int) (Arguments, error) {
 	a, p := Arguments{}, options{words: words, known: shortOptions(minor)}
 	prints := false
@@ -70,7 +70,7 @@ func (a *Arguments) note(option byte) {
 	}
 }
 
-// shortOptions are the options of one letter; a colon follows those that take a value.
+// shortOptions are the one-letter options; a colon follows those that have a value.
 func shortOptions(minor int) string {
 	const all = "bBc:dEhiIm:OPqRsStuvVW:xX:?"
 	if minor > 0 && minor < 11 {
@@ -81,12 +81,12 @@ func shortOptions(minor int) string {
 
 // options reads options one by one, as _PyOS_GetOpt does.
 type options struct {
-	words []string // those to come
-	open  string   // letters of the last word that are still to be read
+	words []string // the remaining words
+	open  string   // the remaining letters of the last word
 	known string
 }
 
-// next returns the next option, 0 behind the last.
+// next returns the next option, or 0 after the last one.
 func (o *options) next() (option byte, value string, err error) {
 	if o.open == "" {
 		if len(o.words) == 0 || len(o.words[0]) < 2 || o.words[0][0] != '-' {
@@ -125,14 +125,14 @@ func (o *options) long(name string) (option byte, value string, err error) {
 		return 'V', "", nil
 	case "check-hash-based-pycs":
 		value, err = o.value("--" + name)
-		return ' ', value, err // nothing here goes by it
+		return ' ', value, err // no field depends on it
 	}
 	return 0, "", fmt.Errorf("--%s is not an option of Python", name)
 }
 
 func (o *options) value(of string) (string, error) {
 	if len(o.words) == 0 {
-		return "", fmt.Errorf("the option %s lacks its value", of)
+		return "", fmt.Errorf("the option %s needs a value", of)
 	}
 	value := o.words[0]
 	o.words = o.words[1:]

@@ -10,32 +10,32 @@ import (
 
 // Build is how a CPython was configured and compiled, as its _sysconfigdata says.
 type Build struct {
-	Version               string   `json:"version"`                // 3.13.5; 3.13 where no header says more
+	Version               string   `json:"version"`                // 3.13.5; 3.13 if there is no header with the full version
 	SOABI                 string   `json:"soabi,omitempty"`        // cpython-313-x86_64-linux-musl
 	Triple                string   `json:"triple,omitempty"`       // x86_64-alpine-linux-musl
-	Prefix                string   `json:"prefix,omitempty"`       // that it was configured for
-	Verdict               string   `json:"verdict"`                // for people, see verdict
+	Prefix                string   `json:"prefix,omitempty"`       // the prefix that it was configured for
+	Verdict               string   `json:"verdict"`                // a summary for people, see verdict
 	PGO                   bool     `json:"pgo"`                    // compiled with a profile
 	LTO                   bool     `json:"lto"`                    // linked with link-time optimization
-	BOLT                  bool     `json:"bolt"`                   // laid out anew by llvm-bolt
-	Optimize              string   `json:"optimize,omitempty"`     // the -O level that counts, such as -O3
-	Shared                bool     `json:"shared"`                 // with libpython3.X.so
-	SemanticInterposition bool     `json:"semantic_interposition"` // libpython's own calls may be taken over by LD_PRELOAD, and are slower for it
+	BOLT                  bool     `json:"bolt"`                   // optimized by llvm-bolt
+	Optimize              string   `json:"optimize,omitempty"`     // the last -O level, such as -O3
+	Shared                bool     `json:"shared"`                 // has libpython3.X.so
+	SemanticInterposition bool     `json:"semantic_interposition"` // LD_PRELOAD can replace libpython's own functions, which makes calls slower
 	NoBuiltinMalloc       bool     `json:"no_builtin_malloc"`      // -fno-builtin-malloc and the like
 	ThreadStackSize       int64    `json:"thread_stack_size"`      // in bytes; 0: the C library's
 	TailCall              bool     `json:"tail_call"`              // the interpreter of 3.14 that needs clang 19
 	FreeThreaded          bool     `json:"free_threaded"`          // without the global lock
 	JIT                   bool     `json:"jit"`
 	Debug                 bool     `json:"debug"`
-	Pymalloc              bool     `json:"pymalloc"` // holds its own allocator, the default of builds with the global lock
-	Mimalloc              bool     `json:"mimalloc"` // holds mimalloc, so PYTHONMALLOC=mimalloc works
+	Pymalloc              bool     `json:"pymalloc"` // contains pymalloc, the default allocator of builds with the global lock
+	Mimalloc              bool     `json:"mimalloc"` // contains mimalloc, so PYTHONMALLOC=mimalloc works
 	Compiler              string   `json:"compiler,omitempty"`
-	Flags                 string   `json:"flags,omitempty"`     // that the interpreter's core was compiled with
+	Flags                 string   `json:"flags,omitempty"`     // the flags that the interpreter's core was compiled with
 	Configure             []string `json:"configure,omitempty"` // the arguments of configure
-	Leftovers             []string `json:"leftovers,omitempty"` // folders of the machine that built it
+	Leftovers             []string `json:"leftovers,omitempty"` // folders of the build machine that it names
 }
 
-// NewBuild reads a build out of the variables.
+// NewBuild derives a build from the variables.
 func NewBuild(v Vars) *Build {
 	core := coreFlags(v)
 	b := &Build{
@@ -54,14 +54,14 @@ func NewBuild(v Vars) *Build {
 	}
 	b.PGO, b.LTO = asked("--enable-optimizations"), asked("--with-lto")
 	if v["PY_CORE_CFLAGS"] != "" || v["PY_CFLAGS_NODIST"] != "" {
-		// The flags tell what was done. An argument of configure only tells what was asked for: a build by another make
-		// target has no profile.
+		// The flags show what was done, the arguments of configure only what was asked for: a build by another make target has
+		// no profile.
 		b.PGO = slices.ContainsFunc(core, isProfile)
 		b.LTO = slices.ContainsFunc(append(core, linkFlags(v)...), isLTO)
 	}
 	b.BOLT, b.JIT = asked("--enable-bolt"), asked("--enable-experimental-jit")
 	b.TailCall = v.Int("Py_TAIL_CALL_INTERP") == 1 || asked("--with-tail-call-interp")
-	// Without libpython3.X.so all is in the program, whose own calls nothing takes over.
+	// Without libpython3.X.so everything is in the program, and nothing can replace a program's own functions.
 	b.SemanticInterposition = b.Shared && lastFlag(append(core, linkFlags(v)...), "-fsemantic-interposition", "-fno-semantic-interposition") != "-fno-semantic-interposition"
 	b.ThreadStackSize = threadStack(v, core)
 	b.Leftovers = leftovers(v)
@@ -69,7 +69,7 @@ func NewBuild(v Vars) *Build {
 	return b
 }
 
-// coreFlags are those that the interpreter itself was compiled with: of two that contradict each other the last counts.
+// coreFlags returns the flags that the interpreter itself was compiled with. If two contradict each other, the last one counts.
 func coreFlags(v Vars) []string {
 	for _, names := range [][]string{{"PY_CORE_CFLAGS"}, {"PY_CFLAGS", "PY_CFLAGS_NODIST"}, {"CFLAGS"}, {"OPT"}} {
 		var flags []string
@@ -87,7 +87,7 @@ func linkFlags(v Vars) []string {
 	return append(strings.Fields(v["PY_LDFLAGS_NODIST"]), strings.Fields(v["PY_CORE_LDFLAGS"])...)
 }
 
-// lastFlag is the last flag that begins with one of these; "" where there is none.
+// lastFlag returns the last flag that begins with one of these, or "".
 func lastFlag(flags []string, prefixes ...string) string {
 	for _, f := range slices.Backward(flags) {
 		if slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(f, p) }) {
@@ -97,7 +97,7 @@ func lastFlag(flags []string, prefixes ...string) string {
 	return ""
 }
 
-// isProfile knows the flags of gcc and clang that use a profile. They may have "=FILE" behind them.
+// isProfile reports whether a flag makes gcc or clang use a profile. "=FILE" may follow it.
 func isProfile(flag string) bool {
 	name, _, _ := strings.Cut(flag, "=")
 	return name == "-fprofile-use" || name == "-fprofile-instr-use" || name == "-fauto-profile" || name == "-fprofile-sample-use"
@@ -105,7 +105,7 @@ func isProfile(flag string) bool {
 
 func isLTO(flag string) bool { return flag == "-flto" || strings.HasPrefix(flag, "-flto=") }
 
-// threadStack is the size that threads get, set for CPython itself or in the program's header, which musl goes by.
+// threadStack is the stack size of threads: set for CPython itself, or in the program's ELF header, which musl uses.
 func threadStack(v Vars, core []string) int64 {
 	size := lastFlag(core, "-DTHREAD_STACK_SIZE=")
 	_, size, _ = strings.Cut(size, "=")
@@ -123,7 +123,7 @@ func threadStack(v Vars, core []string) int64 {
 	return n
 }
 
-// configureArguments takes apart what configure wrote of its own arguments, each in single quotes.
+// configureArguments splits CONFIG_ARGS, in which configure writes each of its arguments in single quotes.
 func configureArguments(s string) []string {
 	var args []string
 	var b strings.Builder
@@ -149,7 +149,8 @@ func configureArguments(s string) []string {
 	return args
 }
 
-// leftovers are the folders of the build: they are gone, and tell about the machine.
+// leftovers returns the folders of the build machine that the variables name. They do not exist any more, and they reveal
+// something about that machine.
 func leftovers(v Vars) []string {
 	var dirs []string
 	for _, name := range []string{"abs_srcdir", "abs_builddir", "srcdir", "VPATH"} {
@@ -162,7 +163,7 @@ func leftovers(v Vars) []string {
 	return dirs
 }
 
-// verdict sums up what makes it fast or slow.
+// verdict summarizes what makes the build fast or slow.
 func (b *Build) verdict() string {
 	kind := "partly optimized"
 	switch {

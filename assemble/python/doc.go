@@ -1,7 +1,7 @@
-// Package python tells what a CPython is from its files, without running it: which version it is, for which machine and C
-// library, how it was configured and compiled, and what it ships.
+// Package python describes a CPython from its files, without running it: its version, machine and C library, how it was
+// configured and compiled, and what it contains.
 //
-// How it was compiled stands in _sysconfigdata_*.py, a Python dict literal that the build writes for sysconfig. It is read
-// as a literal: [Parse] knows strings and numbers, and nothing of it runs. [Read] takes the entries of a layer or tree,
-// which keep that file's content, and needs no other bytes.
+// How it was compiled is in _sysconfigdata_*.py, a Python dict literal that CPython's build writes for sysconfig. [Parse] reads
+// strings and numbers of this literal and runs nothing. [Read] needs only the entries of a layer or tree, which keep that
+// file's content.
 package python

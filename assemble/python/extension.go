@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// ExtensionTag splits the file name of an extension module into the module's name and what it says of the Pythons that it
-// is for: "cpython-313-x86_64-linux-musl" or "abi3"; "" is any. ok is false for other libraries.
+// ExtensionTag splits the file name of an extension module into the module's name and the tag of the Pythons that it is for:
+// "cpython-313-x86_64-linux-musl", "abi3", or "" for any. ok is false for other libraries.
 func ExtensionTag(base string) (module, tag string, ok bool) {
 	stem, is := strings.CutSuffix(base, ".so")
 	module, tag, _ = strings.Cut(stem, ".")
@@ -19,17 +19,17 @@ func ExtensionTag(base string) (module, tag string, ok bool) {
 	return module, tag, known
 }
 
-// An ABI says which extension modules a CPython imports.
+// An ABI decides which extension modules a CPython imports.
 type ABI struct {
 	Minor        int
 	FreeThreaded bool
-	SOABI        string      // as sysconfig has it; "" where that is not known
-	Machine      elf.Machine // EM_NONE where it does not matter
-	Musl         bool        // else glibc
+	SOABI        string      // as sysconfig has it; "" if not known
+	Machine      elf.Machine // EM_NONE if it does not matter
+	Musl         bool        // the C library is musl, otherwise glibc
 }
 
-// Imports reports whether this CPython looks for modules with the tag: its own, that of the stable ABI, and none. See
-// importlib.machinery.EXTENSION_SUFFIXES and Python/dynload_shlib.c.
+// Imports reports whether this CPython looks for modules with the tag. It looks for its own tag, that of the stable ABI, and no
+// tag. See importlib.machinery.EXTENSION_SUFFIXES and Python/dynload_shlib.c.
 func (a ABI) Imports(tag string) bool {
 	switch tag {
 	case "":
@@ -51,7 +51,7 @@ func (a ABI) Imports(tag string) bool {
 	return platform == "" || (a.Machine == elf.EM_NONE || machine == tagMachine(a.Machine)) && a.links(libc)
 }
 
-// versions are how this version is written in a tag: 313, 313t without the global lock, 37m with its old allocator flag.
+// versions returns how a tag may write this version: 313, 313t without the global lock, 37m with the old allocator flag.
 func (a ABI) versions() []string {
 	v := "3" + strconv.Itoa(a.Minor)
 	switch {
@@ -63,7 +63,7 @@ func (a ABI) versions() []string {
 	return []string{v}
 }
 
-// links reports whether a C library of a tag is the ABI's. Until 3.11 CPython wrote gnu for musl, too (bpo-43112).
+// links reports whether the C library in a tag is the ABI's. Until 3.11 CPython wrote gnu for musl, too (bpo-43112).
 func (a ABI) links(libc string) bool {
 	gnu, musl := strings.HasPrefix(libc, "gnu"), strings.HasPrefix(libc, "musl")
 	if a.Musl {
@@ -72,7 +72,7 @@ func (a ABI) links(libc string) bool {
 	return gnu
 }
 
-// tagMachine is a machine as configure.ac of CPython calls it in PLATFORM_TRIPLET.
+// tagMachine is the machine's name in PLATFORM_TRIPLET of CPython's configure.ac.
 func tagMachine(m elf.Machine) string {
 	switch m {
 	case elf.EM_386:
@@ -83,9 +83,9 @@ func tagMachine(m elf.Machine) string {
 	return Machine(m)
 }
 
-// IsOptional reports whether the file is an extension module of the standard library that distributions and official
-// images ship without its library on purpose: what needs it is a matter of terminals, windows or old formats, and Python
-// falls back to something else or does without it. Modules such as _ssl, _sqlite3, zlib or _ctypes are not among them.
+// IsOptional reports whether the file is an extension module of the standard library that distributions and official images ship
+// without its library on purpose. Such modules are for terminals, windows or old formats, and Python works without them.
+// Modules such as _ssl, _sqlite3, zlib or _ctypes are not optional.
 func IsOptional(p string) bool {
 	dir, base, _ := cutLast(p, "/")
 	module, _, ok := ExtensionTag(base)

@@ -14,14 +14,14 @@ import (
 	"github.com/pyimg/pyimg/layers"
 )
 
-// Report is what the files of a runtime are.
+// Report describes the files of a runtime.
 type Report struct {
-	Prefix     string      `json:"prefix"`               // where it lies, such as /usr/local; "/" for a tree of several
+	Prefix     string      `json:"prefix"`               // the folder that has everything, such as /usr/local; "/" if there are several
 	Arch       string      `json:"arch,omitempty"`       // as uname -m has it
-	Libc       string      `json:"libc,omitempty"`       // musl or glibc; "" where no file is linked to either
-	Python     *Build      `json:"python,omitempty"`     // nil where there is no CPython
+	Libc       string      `json:"libc,omitempty"`       // musl or glibc; "" if no file is linked to either
+	Python     *Build      `json:"python,omitempty"`     // nil if there is no CPython
 	Allocators []Allocator `json:"allocators,omitempty"` // libraries to preload
-	Needs      []string    `json:"needs,omitempty"`      // sonames that its files want and it does not hold
+	Needs      []string    `json:"needs,omitempty"`      // sonames that its files need and that it does not contain
 	Stripped   bool        `json:"stripped"`             // no file has a symbol table
 	Files      int         `json:"files"`
 	Size       int64       `json:"size"` // of all files, in bytes
@@ -31,9 +31,9 @@ type Report struct {
 	Notes      []string    `json:"notes,omitempty"`
 }
 
-// An Allocator is a library that offers malloc.
+// An Allocator is a library that exports malloc.
 type Allocator struct {
-	Name string `json:"name"` // jemalloc, mimalloc; else the file's
+	Name string `json:"name"` // jemalloc, mimalloc, or the file's name
 	Path string `json:"path"`
 }
 
@@ -45,13 +45,13 @@ type Share struct {
 
 func (s *Share) add(n int64) { s.Files++; s.Size += n }
 
-// A Dir is a folder with all below it.
+// A Dir is a folder with everything below it.
 type Dir struct {
 	Path string `json:"path"`
 	Share
 }
 
-// Read learns what the entries of a layer or a tree are. Paths may start at a root or at the runtime's own folder.
+// Read makes the report of the entries of a layer or a tree. Their paths may start at a root or at the runtime's own folder.
 func Read(entries iter.Seq2[layers.Entry, error]) (Report, error) {
 	r := reader{dirs: make(map[string]*Share), stripped: true, held: make(map[string]bool), wanted: make(map[string]bool)}
 	for e, err := range entries {
@@ -70,11 +70,11 @@ type reader struct {
 	libcs    []string
 	sysPath  string // of _sysconfigdata
 	sys      []byte
-	others   []string // further ones
+	others   []string // paths of further ones
 	version  string   // of patchlevel.h
-	stdlib   string   // lib/python3.13 with what is before it
+	stdlib   string   // lib/python3.13 with the folders above it
 	dirs     map[string]*Share
-	held     map[string]bool // base names of what is no folder
+	held     map[string]bool // base names of everything but folders
 	wanted   map[string]bool
 }
 
@@ -103,7 +103,7 @@ func (r *reader) entry(e layers.Entry) {
 	}
 }
 
-// count adds a file to its folder: one level below the standard library, else the one that holds it.
+// count adds a file to the folder that contains it, or in the standard library to the folder one level below that.
 func (r *reader) count(p string, size int64) {
 	dir := path.Dir(p)
 	if lib, rest, ok := cutStdlib(p); ok {
@@ -129,7 +129,7 @@ func cutStdlib(p string) (lib, rest string, ok bool) {
 	return p[:i+len(name)] + minor, rest, ok && minor != "" && strings.Trim(minor, "0123456789t") == ""
 }
 
-// python notes what says how and which Python it is.
+// python notes the files from which the Python's version and build are read.
 func (r *reader) python(p string, kept []byte) {
 	base := path.Base(p)
 	switch {
@@ -186,7 +186,7 @@ func allocatorName(base string) string {
 	return base
 }
 
-// Machine is a machine as uname -m calls it.
+// Machine returns a machine's name as uname -m prints it.
 func Machine(m elf.Machine) string {
 	switch m {
 	case elf.EM_X86_64:
@@ -235,7 +235,7 @@ func (r *reader) report() Report {
 	return *out
 }
 
-// prefix is what lies before lib/python3.X or before the allocator's lib; else the folder that all is in.
+// prefix returns the folder above lib/python3.X or above the allocator's lib, or else the folder that has everything.
 func (r *reader) prefix() string {
 	if r.stdlib != "" {
 		return path.Join("/", path.Dir(path.Dir(r.stdlib)))
@@ -246,7 +246,7 @@ func (r *reader) prefix() string {
 	return "/"
 }
 
-// build tells how the Python was built. Data that cannot be read leaves that open: it is for sysconfig, and Python starts
+// build describes how the Python was built. Data that cannot be read is no error: only sysconfig needs it, and Python starts
 // without it.
 func (r *reader) build() {
 	if r.stdlib == "" {
@@ -286,8 +286,8 @@ func (r *Report) note(format string, args ...any) {
 	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
 }
 
-// IsTest tells the files of CPython's own test suites, which nothing but its developers runs: test folders of the standard
-// library and the extension modules for them. Those of installed packages are not meant.
+// IsTest reports whether a file belongs to CPython's own test suites, which only CPython's developers run: test folders of the
+// standard library, and the extension modules for them. It is false for the tests of installed packages.
 func IsTest(p string) bool {
 	_, rest, ok := cutStdlib(p)
 	if !ok || strings.HasPrefix(rest, "site-packages/") {
@@ -303,5 +303,5 @@ func IsTest(p string) bool {
 	return parts[0] == "lib-dynload" && (strings.HasPrefix(base, "_test") || strings.HasPrefix(base, "_ctypes_test") || strings.HasPrefix(base, "_xxtestfuzz"))
 }
 
-// IsBytecode tells compiled modules.
+// IsBytecode reports whether a file is a compiled module.
 func IsBytecode(p string) bool { return strings.HasSuffix(p, ".pyc") }

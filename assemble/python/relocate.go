@@ -5,13 +5,14 @@ import (
 	"strings"
 )
 
-// A Move is a prefix that files of a runtime hold, and the one that it has in the image.
+// A Move is a prefix that files of a runtime name, and the prefix in the image that replaces it.
 type Move struct {
 	From string `json:"from"`
 	To   string `json:"to"`
 }
 
-// NamesPrefix tells the text files of a CPython that name its prefix, by their path below it; kept is a script's #! line.
+// NamesPrefix reports whether a file of a CPython, by its path below the prefix, is a text that names the prefix. kept is a
+// script's #! line.
 func NamesPrefix(p, kept string) bool {
 	dir, base := path.Split(p)
 	switch {
@@ -27,8 +28,8 @@ func NamesPrefix(p, kept string) bool {
 	return strings.Contains(dir, "/config-3.") && (base == "Makefile" || base == "python-config.py")
 }
 
-// Relocate replaces the prefixes where one is a whole path or begins it: in "/install/bin" and "-I/install/include", not in
-// "/usr/bin/install" or "/installer".
+// Relocate replaces each prefix that is a whole path or the beginning of one: in "/install/bin" and "-I/install/include", but not
+// in "/usr/bin/install" or "/installer".
 func Relocate(s string, moves []Move) string {
 	var b strings.Builder
 	for done := 0; ; {
@@ -51,7 +52,7 @@ func Relocate(s string, moves []Move) string {
 	}
 }
 
-// begins tells whether an absolute path may begin behind before: not within another path or word, but behind -I and -L.
+// begins reports whether an absolute path may begin after before: not within another path or word, but after -I and -L.
 func begins(before string) bool {
 	if before == "" || !inPath(before[len(before)-1]) {
 		return true

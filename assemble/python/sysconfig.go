@@ -13,10 +13,10 @@ const (
 	maxVars      = 20_000  // real ones have some 1000
 )
 
-// Vars are the variables of sysconfig, by name: strings as they are, numbers in decimal.
+// Vars are the variables of sysconfig by name. Numbers are in decimal.
 type Vars map[string]string
 
-// Int is a variable's number; 0 where there is none.
+// Int returns a variable as a number, or 0.
 func (v Vars) Int(name string) int64 {
 	n, err := strconv.ParseInt(v[name], 10, 64)
 	if err != nil {
@@ -25,8 +25,8 @@ func (v Vars) Int(name string) int64 {
 	return n
 }
 
-// Parse reads _sysconfigdata_*.py: comments, then build_time_vars = {...} with strings and numbers, where adjacent strings
-// are one, as pprint writes long ones. What follows the dict is ignored.
+// Parse reads _sysconfigdata_*.py: comments, then build_time_vars = {...} with strings and numbers. Adjacent strings are one
+// string: pprint writes long ones so. Parse ignores the text after the dict.
 func Parse(data []byte) (Vars, error) {
 	if len(data) > maxSysconfig {
 		return nil, fmt.Errorf("reading sysconfig data: %d bytes, more than %d", len(data), maxSysconfig)
@@ -39,7 +39,7 @@ func Parse(data []byte) (Vars, error) {
 	return vars, nil
 }
 
-// A literal is a piece of Python under way. See the Python reference, "Lexical analysis".
+// A literal is the state of parsing a Python literal. See the Python reference, "Lexical analysis".
 type literal struct {
 	text string
 	at   int
@@ -77,7 +77,7 @@ func (p *literal) assignment() (Vars, error) {
 	}
 }
 
-// space passes over white space and comments.
+// space skips white space and comments.
 func (p *literal) space() {
 	for p.at < len(p.text) {
 		switch p.text[p.at] {
@@ -95,7 +95,7 @@ func (p *literal) space() {
 	}
 }
 
-// peek is the next byte; 0 at the end.
+// peek returns the next byte, or 0 at the end.
 func (p *literal) peek() byte {
 	if p.at < len(p.text) {
 		return p.text[p.at]
@@ -111,7 +111,7 @@ func (p *literal) take(c byte) bool {
 	return false
 }
 
-// value is a number or strings.
+// value reads a number or strings.
 func (p *literal) value() (string, error) {
 	if c := p.peek(); c == '\'' || c == '"' {
 		return p.str()
@@ -154,7 +154,7 @@ func (p *literal) quoted(b *strings.Builder) error {
 			return nil
 		case '\n':
 			p.at--
-			return errors.New("a string that does not end on its line")
+			return errors.New("expected the end of the string on its line")
 		case '\\':
 			if err := p.escape(b); err != nil {
 				return err
@@ -166,7 +166,7 @@ func (p *literal) quoted(b *strings.Builder) error {
 	return errors.New("a string without an end")
 }
 
-// escape reads what follows a backslash, as repr() writes it.
+// escape reads the characters after a backslash, as repr() writes them.
 func (p *literal) escape(b *strings.Builder) error {
 	if p.at == len(p.text) {
 		return errors.New("a string without an end")
@@ -195,7 +195,7 @@ func (p *literal) escape(b *strings.Builder) error {
 	return nil
 }
 
-// code reads a code point of so many hexadecimal digits.
+// code reads a code point with a fixed number of hexadecimal digits.
 func (p *literal) code(b *strings.Builder, digits int) error {
 	if len(p.text)-p.at < digits {
 		p.at = len(p.text)
@@ -203,7 +203,7 @@ func (p *literal) code(b *strings.Builder, digits int) error {
 	}
 	n, err := strconv.ParseUint(p.text[p.at:p.at+digits], 16, 32)
 	if err != nil || n > utf8.MaxRune {
-		return fmt.Errorf("%.10q is no code point", p.text[p.at:p.at+digits])
+		return fmt.Errorf("%.10q is not a code point", p.text[p.at:p.at+digits])
 	}
 	b.WriteRune(rune(n))
 	p.at += digits
