@@ -41,7 +41,7 @@ func TestParseRefuses(t *testing.T) {
 		"no comma":     {"build_time_vars = {'A': 1 'B': 2}", "comma"},
 		"no string":    {"build_time_vars = {A: 1}", "expected a string"},
 		"an escape":    {`build_time_vars = {'A': '\N{DASH}'}`, "unknown escape"},
-		"a code point": {`build_time_vars = {'A': '\U00ffffff'}`, "no code point"},
+		"a code point": {`build_time_vars = {'A': '\U00ffffff'}`, "not a code point"},
 		"too much":     {"build_time_vars = {" + strings.Repeat(" ", 1<<20) + "}", "more than"},
 	} {
 		t.Run(name, func(t *testing.T) {
