@@ -1,16 +1,16 @@
 package spec
 
-// Accounts are users and groups that the image has beside those of its packages.
+// Accounts are users and groups in addition to those of the image's packages.
 type Accounts struct {
 	Users  []User  `json:",omitempty"`
 	Groups []Group `json:",omitempty"`
 }
 
-// User is a line of etc/passwd; see passwd(5). What it leaves out is picked when the line is written.
+// User is a line of etc/passwd; see passwd(5). Empty fields get their defaults when the line is written.
 type User struct {
 	Name   string
 	UID    int
-	GID    *int     `json:",omitempty"` // nil: the group of the user's name, with the user's number where it is made
+	GID    *int     `json:",omitempty"` // nil: the group with the user's name; if it is created, with the user's number
 	Gecos  string   `json:",omitempty"`
 	Home   string   `json:",omitempty"` // "": /home/NAME
 	Shell  string   `json:",omitempty"` // "": /sbin/nologin

@@ -6,21 +6,21 @@ import (
 	"strings"
 )
 
-// Where mimalloc is taken from.
+// Values of Allocator.Use: which mimalloc to use.
 const (
 	UsePython  = "python"  // CPython's own copy, from 3.13 on
-	UsePreload = "preload" // a library
+	UsePreload = "preload" // a library, by LD_PRELOAD
 )
 
 // A Library is an allocator to preload, as pyimg knows it by name.
 type Library struct {
-	Name    string   // as cpython.Allocator has it
-	Files   []string // what it is called in a runtime, the best first
+	Name    string   // as python.Allocator has it
+	Files   []string // its file names in a runtime, the best first
 	Apk     string   // Alpine's package
-	ApkPath string   // where that package puts it
+	ApkPath string   // its path in that package
 }
 
-// Library returns what is known of the allocator; the zero value where there is none to preload, or it is given by path.
+// Library returns the library to preload, or the zero value if there is none or the spec names it by path.
 func (a Allocator) Library() Library {
 	switch {
 	case a.Name == "jemalloc":
@@ -34,10 +34,10 @@ func (a Allocator) Library() Library {
 	return Library{}
 }
 
-// OfPython says that Python is to use its own copy of mimalloc.
+// OfPython reports whether Python is to use its own copy of mimalloc.
 func (a Allocator) OfPython() bool { return a.Name == "mimalloc" && a.Use == UsePython }
 
-// Environment is the environment that the allocator wants, preload being the library's path in the image.
+// Environment returns the environment variables for the allocator. preload is the library's path in the image.
 func (a Allocator) Environment(preload string) map[string]string {
 	env := make(map[string]string)
 	if a.Name == "jemalloc" {
@@ -53,8 +53,8 @@ func (a Allocator) Environment(preload string) map[string]string {
 	return env
 }
 
-// mallocConf is jemalloc's MALLOC_CONF. The defaults are those that Home Assistant ran with: purge in the background and
-// late, huge pages for metadata. Options of the spec replace those of the same name, and follow where they have none.
+// mallocConf is jemalloc's MALLOC_CONF. The defaults are those that Home Assistant has used: purge late and in the background, and
+// huge pages for metadata. Options of the spec replace defaults of the same name; others follow.
 func (a Allocator) mallocConf() string {
 	options := [][2]string{{"background_thread", "true"}, {"metadata_thp", "auto"}, {"dirty_decay_ms", "20000"}, {"muzzy_decay_ms", "20000"}}
 	var words []string
@@ -73,5 +73,5 @@ func (a Allocator) mallocConf() string {
 	return strings.Join(words, ",")
 }
 
-// FromRuntime asks for an allocator that a runtime brings.
+// FromRuntime is the value of Allocator.From for a library of a runtime.
 const FromRuntime = "runtime"

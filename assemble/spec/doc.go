@@ -1,3 +1,3 @@
-// Package spec holds what is asked for: the spec of an image, read from YAML and written as YAML, and the platforms that
-// Alpine has an architecture for. It opens nothing but the spec's own file: what the fields come to is found out elsewhere.
+// Package spec reads and writes the spec of an image in YAML, and knows the platforms that Alpine has an architecture for. It
+// opens only the spec's own file; other packages resolve what the fields name.
 package spec

@@ -7,17 +7,17 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// fields is the table of a mapping's fields, in the order in which they are written. It serves reading and writing.
+// fields is the table of a mapping's fields, for reading and writing, in the order in which they are written.
 type fields []entry
 
 // An entry is one field.
 type entry struct {
 	name  string
 	read  field
-	value any // what is written of it; the zero value is not
+	value any // the value to write; a zero value is left out
 }
 
-// names are those of the fields, sorted.
+// names returns the fields' names, sorted.
 func (f fields) names() []string {
 	names := make([]string, len(f))
 	for i, e := range f {
@@ -27,10 +27,10 @@ func (f fields) names() []string {
 	return names
 }
 
-// always is a number that is written though it is 0.
+// always is a number that is written even if it is 0.
 type always struct{ number int }
 
-// yaml are the fields that say something.
+// yaml returns the fields whose values are not zero.
 func (f fields) yaml() yaml.MapSlice {
 	out := yaml.MapSlice{}
 	for _, e := range f {
@@ -79,7 +79,7 @@ func texts[T fmt.Stringer](vs []T) []string {
 	return out
 }
 
-// byPlatformYAML is the value for all platforms where there is one, else those of each.
+// byPlatformYAML returns the value for all platforms, or else a mapping with one for each.
 func byPlatformYAML(all string, each map[Platform]string) any {
 	if all != "" {
 		return all

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// IsURL tells a URL from a path.
+// IsURL reports whether s is a URL, not a path.
 func IsURL(s string) bool { return strings.Contains(s, "://") }
 
 // Locations returns the mirrors, the repositories without their tags, the runtimes' sources and mirrors, as they are
@@ -27,12 +27,12 @@ func (s Spec) Locations() []string {
 	return append(all, s.Python.Indexes()...)
 }
 
-// HasCredentials tells whether a URL of the spec holds a user name, a password or a query, which are written nowhere.
+// HasCredentials reports whether a URL of the spec has a user name, a password or a query, which pyimg never writes down.
 func (s Spec) HasCredentials() bool {
 	return slices.ContainsFunc(s.Locations(), hasCredentials)
 }
 
-// cutTag takes "@tag URL" apart; without a tag all of s is the place.
+// cutTag splits "@tag URL"; without a tag all of s is the place.
 func cutTag(s string) (tag, where string) {
 	if !strings.HasPrefix(s, "@") {
 		return "", s
@@ -41,10 +41,10 @@ func cutTag(s string) (tag, where string) {
 	return tag, strings.TrimSpace(where)
 }
 
-// isPath tells a repository given by URL or directory from a name on the mirrors.
+// isPath reports whether a repository is given by URL or directory, not by its name on the mirrors.
 func isPath(s string) bool { return IsURL(s) || strings.Contains(s, "/") || s == "." || s == ".." }
 
-// Path is a path that the spec names, ready to be opened; URLs stay.
+// Path returns a path of the spec, ready to be opened; URLs stay.
 func (s Spec) Path(p string) string {
 	if IsURL(p) || filepath.IsAbs(p) || s.Dir == "" {
 		return p
@@ -52,7 +52,7 @@ func (s Spec) Path(p string) string {
 	return filepath.Join(s.Dir, p)
 }
 
-// KeyPaths are the key files and folders that the spec names, ready to be opened.
+// KeyPaths returns the key files and folders of the spec, ready to be opened.
 func (s Spec) KeyPaths() []string {
 	paths := make([]string, len(s.Alpine.Keys))
 	for i, k := range s.Alpine.Keys {

@@ -4,10 +4,10 @@ import (
 	"strings"
 )
 
-// Note is a text and the platforms that it concerns.
+// Note is a message and the platforms that it is about.
 type Note struct{ Where, Text string }
 
-// ByPlatform groups what is to be said of each platform, in the order in which it first comes up.
+// ByPlatform groups the messages of all platforms, in the order in which each first appears.
 func ByPlatform(platforms []Platform, texts [][]string) []Note {
 	var order []string
 	where := make(map[string][]string)

@@ -19,7 +19,7 @@ import (
 	"github.com/pyimg/pyimg/layers"
 )
 
-// What a spec that does not say gets; the same as in the embedded spec.
+// Defaults of a spec; the same as in the embedded spec.
 const (
 	defaultBranch = "v3.24"
 	defaultMirror = "https://dl-cdn.alpinelinux.org/alpine"
@@ -41,7 +41,7 @@ func Parse(name string, data []byte) (Spec, error) {
 	return s, nil
 }
 
-// fillIn puts defaults where the spec is silent.
+// fillIn sets the defaults of fields that the spec leaves out.
 func (s *Spec) fillIn() {
 	a := &s.Alpine
 	if len(a.Repositories) == 0 {
@@ -66,8 +66,8 @@ func (s *Spec) fillIn() {
 	}
 }
 
-// specFields is the table of a spec's fields. What is added here is read and written; see docs/SPEC.md for what is to be
-// said of it.
+// specFields is the table of a spec's fields, for reading and writing. A field that is added here must be described in
+// docs/SPEC.md, too.
 func (d *decoder) specFields(s *Spec) fields {
 	return fields{
 		{"alpine", d.within(func() fields { return d.alpineFields(&s.Alpine) }), d.alpineFields(&s.Alpine).yaml()},
@@ -86,7 +86,7 @@ func (d *decoder) specFields(s *Spec) fields {
 	}
 }
 
-// within decodes a mapping of its own.
+// within decodes a nested mapping.
 func (d *decoder) within(table func() fields) field {
 	return func(p string, n ast.Node) { d.mapping(p, n, table()) }
 }
@@ -133,14 +133,14 @@ func checkPresent(v string) error {
 	return nil
 }
 
-// checkRepository takes a name on the mirrors, a URL or a directory, with "@TAG " before it where it is pinned.
+// checkRepository accepts a name on the mirrors, a URL or a directory, with "@TAG " before it if it is pinned.
 func checkRepository(v string) error {
 	tag, where := cutTag(v)
 	if strings.HasPrefix(v, "@") && (tag == "" || where == "") {
 		return fmt.Errorf("expected %q, found %q", "@TAG URL", v)
 	}
 	if where == "" {
-		return fmt.Errorf("a repository is a name, a URL or a directory, not nothing")
+		return fmt.Errorf("expected the name, URL or directory of a repository, found nothing")
 	}
 	return nil
 }
@@ -182,7 +182,7 @@ func (d *decoder) runtimeFields(r *Runtime) fields {
 	}
 }
 
-// text is the owner as a spec has it; "" for none.
+// text writes the owner as a spec does; "" for none.
 func (o *Owner) text() string {
 	if o == nil {
 		return ""
@@ -190,7 +190,7 @@ func (o *Owner) text() string {
 	return fmt.Sprintf("%d:%d", o.UID, o.GID)
 }
 
-// faults are what does not go together in a runtime.
+// faults reports fields of a runtime that contradict each other.
 func (r *Runtime) faults() []string {
 	all := []string{r.Source}
 	if r.Sources != nil {
@@ -222,7 +222,7 @@ func (r *Runtime) faults() []string {
 	return faults
 }
 
-// sources decodes source: one for all platforms, or one for each.
+// sources decodes the field source: one source for all platforms, or one for each.
 func (d *decoder) sources(r *Runtime, p string, n ast.Node) {
 	if _, perPlatform := n.(*ast.MappingNode); !perPlatform {
 		d.text(func(v string) error { r.Source = v; return checkSource(v) })(p, n)
@@ -259,7 +259,7 @@ func (d *decoder) byPlatform(p string, n ast.Node, set func(Platform, string) er
 	})
 }
 
-// checkPath takes a path in an image, with or without a leading slash.
+// checkPath accepts a path in an image, with or without a leading slash.
 func checkPath(v string) error {
 	if p := strings.Trim(v, "/"); p == "" || path.Clean(p) != p || p == ".." || strings.HasPrefix(p, "../") {
 		return fmt.Errorf("expected a path in the image, such as usr/local, found %q", v)
@@ -267,7 +267,7 @@ func checkPath(v string) error {
 	return nil
 }
 
-// sums decodes sha256: one digest, or one for each platform.
+// sums decodes the field sha256: one digest for all platforms, or one for each.
 func (d *decoder) sums(r *Runtime, p string, n ast.Node) {
 	r.SHA256 = make(map[Platform]string)
 	if _, perPlatform := n.(*ast.MappingNode); !perPlatform {
@@ -328,7 +328,7 @@ func (d *decoder) allocatorFields(a *Allocator) fields {
 	}
 }
 
-// allocatorYAML is the name alone where there is nothing else to say.
+// allocatorYAML writes only the name if no other field is set.
 func (d *decoder) allocatorYAML(a Allocator) any {
 	all := d.allocatorFields(&a).yaml()
 	if len(all) == 1 && a.Name != "" {
@@ -337,7 +337,7 @@ func (d *decoder) allocatorYAML(a Allocator) any {
 	return all
 }
 
-// faults are what does not go together in an allocator.
+// faults reports fields of an allocator that contradict each other.
 func (a *Allocator) faults() []string {
 	var faults []string
 	say := func(wrong bool, text string) {
@@ -360,7 +360,7 @@ func parseInsecure(v string) (bool, error) {
 	return v == "false", nil
 }
 
-// checkConf takes an option of jemalloc(3), "TUNING".
+// checkConf accepts an option of jemalloc(3), "TUNING".
 func checkConf(name, value string) error {
 	if name == "" || strings.ContainsAny(name+value, ",: ") || value == "" {
 		return fmt.Errorf("expected an option of MALLOC_CONF, such as dirty_decay_ms: 10000, found %q", name+": "+value)
@@ -376,7 +376,7 @@ func ParseAllocator(v string) (string, error) {
 	return v, nil
 }
 
-// checkEnv takes a variable that programs and shells can be given. Dots and dashes are taken, which some programs want.
+// checkEnv accepts the name of an environment variable. It may have dots and dashes, which some programs use.
 func checkEnv(name, value string) error {
 	if err := checkKey(name); err != nil || strings.ContainsRune(value, 0) {
 		return fmt.Errorf("expected an environment variable NAME: VALUE, its name without white space, = and control characters, found %q", name)
@@ -384,7 +384,8 @@ func checkEnv(name, value string) error {
 	return nil
 }
 
-// CheckLabel takes the key of a label or an annotation. White space and = separate it from its value where tools list it.
+// CheckLabel accepts the key of a label or an annotation. It must not have white space or =, which separate key and value when
+// tools list them.
 func CheckLabel(key, _ string) error {
 	if checkKey(key) != nil {
 		return fmt.Errorf("expected a key such as org.opencontainers.image.title, without white space, = and control characters, found %q", key)
@@ -392,7 +393,7 @@ func CheckLabel(key, _ string) error {
 	return nil
 }
 
-// errKey is a key that cannot be meant.
+// errKey reports a key with characters that are not allowed.
 var errKey = errors.New("white space, = or a control character in a key")
 
 func checkKey(key string) error {
@@ -418,7 +419,7 @@ func (d *decoder) imageFields(i *Image) fields {
 	}
 }
 
-// checkPort takes what ExposedPorts takes: PORT, PORT/tcp, PORT/udp.
+// checkPort accepts the forms of ExposedPorts: PORT, PORT/tcp, PORT/udp.
 func checkPort(v string) error {
 	number, protocol, has := strings.Cut(v, "/")
 	if n, err := strconv.Atoi(number); err != nil || n < 1 || n > 65535 || has && protocol != "tcp" && protocol != "udp" {

@@ -14,10 +14,10 @@ import (
 	"github.com/pyimg/pyimg/internal/glob"
 )
 
-// maxID is the highest number of a user or group that all tools take: some have 32 bits with a sign.
+// maxID is the highest number of a user or group that all tools accept: some use signed numbers of 32 bits.
 const maxID = 1<<31 - 1
 
-// each decodes a list of mappings through one; a mapping alone stands for a list of one.
+// each decodes a list of mappings, each through one; a single mapping counts as a list of one.
 func (d *decoder) each(one field) field {
 	return func(p string, n ast.Node) {
 		if _, list := n.(*ast.SequenceNode); list {
@@ -28,7 +28,7 @@ func (d *decoder) each(one field) field {
 	}
 }
 
-// missing notes a field that must be there, unless something in the mapping is wrong already.
+// missing adds a fault about a required field, unless the mapping already has another fault.
 func (d *decoder) missing(before int, n ast.Node, p, msg string) {
 	if len(d.faults) == before {
 		d.faultAt(n, p, "%s", msg)
@@ -63,13 +63,13 @@ func (d *decoder) fileFields(f *Files) fields {
 	}
 }
 
-// parseFrom takes a path or glob that stays in the spec's folder.
+// parseFrom accepts a path or glob below the spec's folder.
 func parseFrom(v string) (string, error) {
 	if v == "" {
 		return "", errors.New("expected a file, a folder or a glob, found nothing")
 	}
 	if path.IsAbs(v) || path.Clean(v) == ".." || strings.HasPrefix(path.Clean(v), "../") {
-		return "", fmt.Errorf("expected a path below the spec's folder, found %q; nothing outside of it is read", v)
+		return "", fmt.Errorf("expected a path below the spec's folder, found %q; pyimg reads nothing outside of that folder", v)
 	}
 	if !doublestar.ValidatePattern(v) {
 		return "", fmt.Errorf("expected a path or a glob, found %q", v)
@@ -77,7 +77,7 @@ func parseFrom(v string) (string, error) {
 	return path.Clean(v), nil
 }
 
-// parseTo cleans a path in the image, but for the slash at its end that marks a folder.
+// parseTo cleans a path in the image. It keeps a slash at the end, which marks a folder.
 func parseTo(v string) (string, error) {
 	if err := CheckAbsolute(v); err != nil {
 		return "", err
@@ -101,7 +101,7 @@ func (d *decoder) dirs(to *[]Dir) field {
 	})
 }
 
-// dirFields are those of a folder that comes after others.
+// dirFields is the table of a folder's fields; before has the folders that the spec lists before it.
 func (d *decoder) dirFields(dir *Dir, before []Dir) fields {
 	return fields{
 		{"path", d.text(func(v string) error { dir.Path = path.Clean(v); return checkDir(v, before) }), dir.Path},
@@ -116,7 +116,7 @@ func checkDir(v string, before []Dir) error {
 		return err
 	}
 	if path.Clean(v) == "/" {
-		return errors.New("expected a folder below the root, whose own mode is the container runtime's")
+		return errors.New("expected a folder below the root; the container runtime sets the root's own mode")
 	}
 	for _, d := range before {
 		if d.Path == path.Clean(v) {
@@ -126,7 +126,7 @@ func checkDir(v string, before []Dir) error {
 	return nil
 }
 
-// mode decodes permission bits, octal however they are written: 755, 0755, 0o755.
+// mode decodes permission bits. They are octal in each form: 755, 0755, 0o755.
 func (d *decoder) mode(to *int64) field {
 	return d.text(func(v string) error {
 		m, err := strconv.ParseInt(strings.TrimPrefix(v, "0o"), 8, 64)
@@ -191,7 +191,7 @@ func (d *decoder) user(a *Accounts, p string, n ast.Node) {
 	}
 	for _, other := range a.Users {
 		if other.Name == u.Name || other.UID == u.UID {
-			d.missing(before, n, p, fmt.Sprintf("%q with uid %d: the user %q with uid %d stands before it", u.Name, u.UID, other.Name, other.UID))
+			d.missing(before, n, p, fmt.Sprintf("%q with uid %d: the user %q with uid %d is listed before it", u.Name, u.UID, other.Name, other.UID))
 		}
 	}
 	a.Users = append(a.Users, u)
@@ -206,13 +206,13 @@ func (d *decoder) group(a *Accounts, p string, n ast.Node) {
 	}
 	for _, other := range a.Groups {
 		if other.Name == g.Name || other.GID == g.GID {
-			d.missing(before, n, p, fmt.Sprintf("%q with gid %d: the group %q with gid %d stands before it", g.Name, g.GID, other.Name, other.GID))
+			d.missing(before, n, p, fmt.Sprintf("%q with gid %d: the group %q with gid %d is listed before it", g.Name, g.GID, other.Name, other.GID))
 		}
 	}
 	a.Groups = append(a.Groups, g)
 }
 
-// checkAccount takes the names that useradd(8) takes, capital letters and dots added.
+// checkAccount accepts the names that useradd(8) accepts, and also capital letters and dots.
 func checkAccount(v string) error {
 	if !regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,31}$`).MatchString(v) {
 		return fmt.Errorf("expected the name of an account, at most 32 of a-z, A-Z, 0-9, _, . and - that begin with a letter or _, found %q", v)
@@ -220,7 +220,7 @@ func checkAccount(v string) error {
 	return nil
 }
 
-// checkAccountField refuses what would end a field of passwd(5).
+// checkAccountField refuses characters that would end a field of passwd(5).
 func checkAccountField(v string) error {
 	if strings.Contains(v, ":") {
 		return fmt.Errorf("found %q, but a colon separates the fields of etc/passwd", v)

@@ -13,10 +13,10 @@ import (
 
 // Platform is an OCI platform that Alpine has an architecture for.
 type Platform struct {
-	OS, Architecture, Variant string // as in the OCI image index; Variant is "" but for 32-bit arm
+	OS, Architecture, Variant string // as in the OCI image index; only 32-bit arm has a Variant
 }
 
-// arch ties together what Alpine, OCI, ELF, musl and compilers call one architecture.
+// arch has the names of one architecture for Alpine, OCI, ELF, musl and compilers.
 type arch struct {
 	alpine   string
 	platform Platform
@@ -25,11 +25,11 @@ type arch struct {
 	triple   string // as compilers and release files name it
 }
 
-// arches lists Alpine's architectures in the order in which platforms stand in an image index: a client takes the first
-// entry that fits, so the exact one (arm/v7) stands before what also fits (arm/v6).
+// arches lists Alpine's architectures in the order of an image index. A client takes the first entry that its machine can run, so
+// the exact one (arm/v7) comes before others that also run (arm/v6).
 //
-// containerd/platforms must not be asked for Alpine's names: it turns armhf into arm/v7 and hands armv7, x86 and
-// loongarch64 through unchanged.
+// containerd/platforms cannot parse Alpine's names: it turns armhf into arm/v7, and returns armv7, x86 and loongarch64
+// unchanged.
 func arches() []arch {
 	p := func(architecture, variant string) Platform { return Platform{"linux", architecture, variant} }
 	return []arch{
@@ -53,7 +53,7 @@ func ParsePlatform(s string) (Platform, error) {
 		}
 	}
 	if !strings.Contains(s, "/") {
-		s = "linux/" + s // the host's own OS must not decide what an image is for
+		s = "linux/" + s // otherwise containerd/platforms uses the host's OS
 	}
 	q, err := platforms.Parse(s)
 	if err != nil {
@@ -83,7 +83,7 @@ func ParsePlatforms(list string) ([]Platform, error) {
 	return sortPlatforms(ps), nil
 }
 
-// Platforms are the names of all platforms that Alpine has an architecture for.
+// Platforms returns the names of all platforms that Alpine has an architecture for.
 func Platforms() []string {
 	var names []string
 	for _, a := range arches() {
@@ -101,11 +101,11 @@ func (p Platform) arch() arch {
 	return arch{}
 }
 
-// Alpine is the platform's name in Alpine's repositories, such as x86_64.
+// Alpine returns the platform's name in Alpine's repositories, such as x86_64.
 func (p Platform) Alpine() string { return p.arch().alpine }
 
-// Machine is the machine of the platform's ELF files, and the bits of its pointers. A platform that Alpine does not have is
-// one of any machine: elf.EM_NONE.
+// Machine returns the machine of the platform's ELF files and the number of bits of its pointers. For a platform that Alpine
+// does not have it returns elf.EM_NONE, which stands for any machine.
 func (p Platform) Machine() (machine elf.Machine, bits int) {
 	for _, a := range arches() {
 		if a.platform.Architecture == p.Architecture {
@@ -115,7 +115,7 @@ func (p Platform) Machine() (machine elf.Machine, bits int) {
 	return elf.EM_NONE, 0
 }
 
-// String is the platform as OCI tools write it, such as linux/arm/v7.
+// String writes the platform as OCI tools do, such as linux/arm/v7.
 func (p Platform) String() string {
 	s := p.OS + "/" + p.Architecture
 	if p.Variant != "" {
@@ -133,7 +133,7 @@ func (p *Platform) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
-// OCI is the platform as it stands in an image index.
+// OCI returns the platform as an image index has it.
 func (p Platform) OCI() *v1.Platform {
 	return &v1.Platform{OS: p.OS, Architecture: p.Architecture, Variant: p.Variant}
 }

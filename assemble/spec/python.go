@@ -12,22 +12,22 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// Asked reports whether any wheel is asked for.
+// Asked reports whether the spec asks for any wheel.
 func (p Python) Asked() bool {
 	return p.Lock != "" || p.Locks != nil || len(p.Requirements) > 0 || len(p.Files()) > 0
 }
 
-// Files are the wheels that are named themselves.
+// Files returns the .whl files that Wheels names.
 func (p Python) Files() []string {
 	return slices.DeleteFunc(slices.Clone(p.Wheels), func(w string) bool { return !isWheel(w) })
 }
 
-// Indexes are the folders and URLs that have wheels.
+// Indexes returns the folders and URLs of Wheels.
 func (p Python) Indexes() []string {
 	return slices.DeleteFunc(slices.Clone(p.Wheels), isWheel)
 }
 
-// LockFor is the lock for a platform; "" where there is none.
+// LockFor returns the lock for a platform, or "" if there is none.
 func (p Python) LockFor(platform Platform) string {
 	if p.Locks != nil {
 		return p.Locks[platform]
@@ -37,7 +37,7 @@ func (p Python) LockFor(platform Platform) string {
 
 func isWheel(name string) bool { return strings.HasSuffix(name, ".whl") && !IsURL(name) }
 
-// Faults are what does not go together.
+// Faults reports fields that contradict each other.
 func (p Python) Faults() []string {
 	var faults []string
 	say := func(wrong bool, text string) {
@@ -134,10 +134,10 @@ func (d *decoder) pythonFields(p *Python) fields {
 	}
 }
 
-// given is a list that is written though it may be empty.
+// given is a list that is written even if it is empty.
 type given []string
 
-// checkInput takes the name of a lock or a requirements file.
+// checkInput accepts the name of a lock or a requirements file.
 func checkInput(v string) error {
 	if v == "" || IsURL(v) {
 		return fmt.Errorf("expected a file, found %q", v)
@@ -154,7 +154,7 @@ func (d *decoder) pythonLock(p *Python, path string, n ast.Node) {
 	d.byPlatform(path, n, func(platform Platform, v string) error { p.Locks[platform] = v; return checkInput(v) })
 }
 
-// InputFiles are the lock and requirements files, sorted, as the spec names them.
+// InputFiles returns the lock and requirements files, sorted, as the spec names them.
 func (p Python) InputFiles() []string {
 	files := slices.Concat(p.Requirements, slices.Collect(maps.Values(p.Locks)))
 	if p.Lock != "" {

@@ -19,7 +19,7 @@ import (
 //go:embed default.yaml
 var defaultSpec []byte
 
-// Default returns the embedded spec that is in force where none is given, and its text.
+// Default returns the embedded spec, which is in force if the user gives none, and its text.
 func Default() (Spec, []byte) {
 	s, err := Parse("the default spec", defaultSpec)
 	if err != nil {
@@ -43,10 +43,10 @@ func Read(name string) (Spec, error) {
 	return s, err
 }
 
-// pipeTime bounds the wait for what a program writes as a spec.
+// pipeTime bounds the wait for a program that writes the spec into a pipe.
 const pipeTime = time.Minute
 
-// readSpec reads a file, or a pipe that the process was given, such as /dev/stdin. It reads no further than a spec may go.
+// readSpec reads a file, or a pipe that the process was given, such as /dev/stdin. It stops after the largest size of a spec.
 func readSpec(name string) ([]byte, error) {
 	open := regular.Open
 	if info, err := os.Lstat(name); err == nil && info.Mode()&fs.ModeSymlink != 0 && strings.HasPrefix(name, "/dev/") {
@@ -57,7 +57,7 @@ func readSpec(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	_ = f.SetReadDeadline(time.Now().Add(pipeTime)) // files know none, and need none
+	_ = f.SetReadDeadline(time.Now().Add(pipeTime)) // regular files do not support it and do not need it
 	data, err := io.ReadAll(io.LimitReader(f, maxSpecBytes+1))
 	if info, statErr := f.Stat(); err == nil && statErr == nil && len(data) == 0 && !info.Mode().IsRegular() {
 		err = fmt.Errorf("%s %q is empty", regular.Kind(info.Mode()), name)
@@ -65,7 +65,7 @@ func readSpec(name string) ([]byte, error) {
 	return data, err
 }
 
-// YAML writes the spec as it is in force, defaults filled in. Parse reads it back.
+// YAML writes the spec with all defaults filled in. Parse reads it back.
 func (s Spec) YAML() ([]byte, error) {
 	b, err := yaml.Marshal(new(decoder).specFields(&s).yaml())
 	if err != nil {

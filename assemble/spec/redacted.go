@@ -9,7 +9,7 @@ import (
 	"github.com/pyimg/pyimg/internal/redact"
 )
 
-// Redacted returns the spec fit to be printed: its URLs have no user names, passwords, queries and fragments.
+// Redacted returns the spec for printing: its URLs have no user names, passwords, queries and fragments.
 func (s Spec) Redacted() Spec {
 	s.Alpine.Mirrors = redacted(s.Alpine.Mirrors)
 	s.Alpine.Repositories = redacted(s.Alpine.Repositories)
@@ -32,7 +32,7 @@ func redacted(locations []string) []string {
 	return out
 }
 
-// redactedURL leaves alone what needs no change. redact.URL escapes what surrounds a placeholder such as {version}.
+// redactedURL changes only URLs that have credentials, because redact.URL escapes placeholders such as {version}.
 func redactedURL(location string) string {
 	if _, where := cutTag(location); !hasCredentials(where) {
 		return location
@@ -40,7 +40,7 @@ func redactedURL(location string) string {
 	return strings.NewReplacer("%7B", "{", "%7D", "}").Replace(redact.URL(location))
 }
 
-// hasCredentials reports whether a URL holds, or may hold, a user name, a password, a query or a fragment.
+// hasCredentials reports whether a URL has, or may have, a user name, a password, a query or a fragment.
 func hasCredentials(location string) bool {
 	if !IsURL(location) {
 		return false

@@ -10,16 +10,16 @@ import (
 	"github.com/pyimg/pyimg/internal/redact"
 )
 
-// Repositories are the spec's, in its order.
+// Repositories are the repositories of a spec, in the spec's order.
 type Repositories []Repository
 
-// A Repository is one that packages come from. Its Mirrors are ready to be opened.
+// A Repository has packages. Its Mirrors are ready to be opened.
 type Repository struct {
 	*apk.Repository
-	Public []string // by mirror, as it may be written down: without credentials, and a directory as the spec names it
+	Public []string // by mirror, for locks and messages: without credentials, and a directory as the spec names it
 }
 
-// repositories turns the spec's names, URLs and directories into places to read.
+// repositories turns the spec's names, URLs and directories into places that can be opened.
 func (s Spec) SourceRepositories() (Repositories, error) {
 	var rs Repositories
 	for _, r := range s.Alpine.Repositories {
@@ -44,7 +44,7 @@ func (s Spec) SourceRepositories() (Repositories, error) {
 	return rs, nil
 }
 
-// APK are the repositories as the solver knows them.
+// APK returns the repositories for the solver.
 func (rs Repositories) APK() []*apk.Repository {
 	out := make([]*apk.Repository, len(rs))
 	for i, r := range rs {
@@ -53,7 +53,7 @@ func (rs Repositories) APK() []*apk.Repository {
 	return out
 }
 
-// PublicURLs are where a package can be had, fit to be written down.
+// PublicURLs returns the URLs of a package, for locks and messages.
 func (rs Repositories) PublicURLs(p *apk.Package) []string {
 	for _, r := range rs {
 		if r.Repository == p.Repository {
@@ -63,7 +63,7 @@ func (rs Repositories) PublicURLs(p *apk.Package) []string {
 	return redact.URLs(p.URLs())
 }
 
-// urls are the public URLs of the package NAME-VERSION.
+// urls returns the public URLs of the package NAME-VERSION.
 func (r Repository) urls(arch, nameVersion string) []string {
 	urls := make([]string, len(r.Public))
 	for i, m := range r.Public {

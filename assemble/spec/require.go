@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// checkRequire refuses a word that nothing can be held against.
+// checkRequire refuses an unknown word.
 func checkRequire(word string) error {
 	if known := qualityWords(); !slices.Contains(known, word) {
 		return fmt.Errorf("unknown %q; known are %s", word, strings.Join(known, ", "))
@@ -14,7 +14,7 @@ func checkRequire(word string) error {
 	return nil
 }
 
-// qualityWords are what runtime.require can ask for.
+// qualityWords are the words of runtime.require.
 func qualityWords() []string {
 	return []string{"pgo", "lto", "bolt", "o2", "o3", "no-semantic-interposition", "tail-call", "free-threaded", "shared", "stripped", "jemalloc", "mimalloc"}
 }

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// SetRepositories replaces the repositories by URLs and directories; these start from the working directory. The branch
-// goes, since it says nothing of them.
+// SetRepositories replaces the repositories with URLs and directories. Directories start from the working directory. The branch
+// is removed, because it does not apply to them.
 func (s *Spec) SetRepositories(rs []string) error {
 	rs = slices.Clone(rs)
 	for i, r := range rs {
@@ -32,7 +32,7 @@ func (s *Spec) SetRepositories(rs []string) error {
 	return nil
 }
 
-// SetRuntimes replaces the runtimes by these sources. Paths start from the working directory.
+// SetRuntimes replaces the runtimes with these sources. Paths start from the working directory.
 func (s *Spec) SetRuntimes(sources []string) error {
 	s.Runtimes = nil
 	for _, source := range sources {
@@ -40,7 +40,7 @@ func (s *Spec) SetRuntimes(sources []string) error {
 			return err
 		}
 		if strings.Contains(source, "{version}") {
-			return fmt.Errorf("%q has {version}, which only a spec can say (runtime.python)", source)
+			return fmt.Errorf("%q has {version}, which only a spec can set (runtime.python)", source)
 		}
 		source, err := fromHere(source)
 		if err != nil {
@@ -51,7 +51,7 @@ func (s *Spec) SetRuntimes(sources []string) error {
 	return nil
 }
 
-// fromHere makes a source on disk one that starts from the working directory.
+// fromHere makes the path of a source on disk absolute, from the working directory.
 func fromHere(source string) (string, error) {
 	before, file := "", source
 	if dir, ok := strings.CutPrefix(source, FromImage+OciLayout); ok {

@@ -9,12 +9,12 @@ import (
 	"github.com/pyimg/pyimg/assemble/standalone"
 )
 
-// Tarballs are the runtimes that are layers; Alpine's own is a package like any other, see world.
+// Tarballs returns the runtimes that become layers. Alpine's own Python is a package like any other.
 func (s Spec) Tarballs(p Platform) []Runtime {
 	return slices.DeleteFunc(slices.Clone(s.Runtimes), func(r Runtime) bool { return r.At(p) == FromAPK })
 }
 
-// PinnedSum is the digest that the spec says; "" where it says none.
+// PinnedSum returns the digest that the spec pins for a platform, or "" if it pins none.
 func (r Runtime) PinnedSum(p Platform) (string, error) {
 	switch {
 	case r.SHA256[p] != "":
@@ -27,16 +27,16 @@ func (r Runtime) PinnedSum(p Platform) (string, error) {
 	return "", nil
 }
 
-// The words that the source of a runtime begins with, where it is no URL or file of a tarball.
+// The prefixes of a runtime's source that is not the URL or file of a tarball.
 const (
 	FromAPK        = "apk"
 	FromImage      = "image:"
 	FromStandalone = "standalone:"
 
-	OciLayout = "oci:" // behind image: an OCI layout on disk, not a registry's
+	OciLayout = "oci:" // after FromImage: an OCI layout on disk, not in a registry
 )
 
-// At is where the runtime comes from on a platform, templates filled in; "" where it has no source there.
+// At returns the runtime's source on a platform, with its templates filled in, or "" if it has no source there.
 func (r Runtime) At(p Platform) string {
 	source := r.Source
 	if r.Sources != nil {
@@ -51,7 +51,7 @@ func (r Runtime) At(p Platform) string {
 	).Replace(source)
 }
 
-// Written is the source as the spec has it, for all platforms where it has one for all.
+// Written returns the source on a platform as the spec has it.
 func (r Runtime) Written(p Platform) string {
 	if r.Sources != nil {
 		return r.Sources[p]
@@ -59,7 +59,7 @@ func (r Runtime) Written(p Platform) string {
 	return r.Source
 }
 
-// CheckPlatforms names the platforms that a runtime has no source for, and those that it has one for.
+// CheckPlatforms is an error if a runtime has no source for some of the platforms. It names them, and those that have one.
 func (s Spec) CheckPlatforms() error {
 	var faults []Fault
 	for i, r := range s.Runtimes {
@@ -91,7 +91,7 @@ func platformsOf(m map[Platform]string) []Platform {
 	return ps
 }
 
-// checkSource refuses a source that cannot be meant.
+// checkSource refuses an invalid source.
 func checkSource(v string) error {
 	for _, m := range regexp.MustCompile(`\{[^}]*\}`).FindAllString(v, -1) {
 		if !slices.Contains([]string{"{version}", "{alpine_arch}", "{oci_arch}", "{triple}"}, m) {
@@ -102,7 +102,7 @@ func checkSource(v string) error {
 		return fmt.Errorf("expected image:HOST/REPOSITORY:TAG or image:oci:DIR[:TAG], found %q", v)
 	} else if ok && !strings.HasPrefix(ref, OciLayout) {
 		if lower := lowerCase(ref); lower != ref {
-			return fmt.Errorf("the repository of an image has no capital letters; did you mean %q? found %q", FromImage+lower, v)
+			return fmt.Errorf("expected an image's repository without capital letters, found %[2]q; did you mean %[1]q?", FromImage+lower, v)
 		}
 	}
 	if release, ok := strings.CutPrefix(v, FromStandalone); ok && !strings.Contains(release, "{") {
@@ -112,7 +112,7 @@ func checkSource(v string) error {
 	return nil
 }
 
-// lowerCase is a reference with its repository in lower case; host, tag, digest and templates stay.
+// lowerCase returns a reference with its repository in lower case; host, tag, digest and templates stay.
 func lowerCase(ref string) string {
 	host, repository := "", ref
 	if first, rest, ok := strings.Cut(ref, "/"); ok && (strings.ContainsAny(first, ".:") || first == "localhost") {
@@ -126,7 +126,7 @@ func lowerCase(ref string) string {
 	return host + lower + repository[end:]
 }
 
-// ImagePath is the reference in an image source; one on disk is ready to be opened.
+// ImagePath returns the reference of an image source. The path of an image on disk is ready to be opened.
 func (s Spec) ImagePath(source string) string {
 	ref := strings.TrimPrefix(source, FromImage)
 	if dir, ok := strings.CutPrefix(ref, OciLayout); ok {

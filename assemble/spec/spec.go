@@ -18,9 +18,9 @@ import (
 
 // Spec says what an image is made of. See docs/SPEC.md for each field.
 type Spec struct {
-	// Name is the file that the spec was read from, for errors; Dir is what its relative paths start from.
+	// Name is the file that the spec was read from, for errors. Relative paths in the spec start from Dir.
 	Name, Dir string `json:"-"`
-	// Lenient says that nobody asked for what this machine may be unable to do: a warning serves instead of an error.
+	// Lenient turns the error that this machine cannot make bytecode into a warning: the embedded spec asks for it, not the user.
 	Lenient bool `json:"-"`
 	// Folder opens what Files are read from; nil: the folder Dir.
 	Folder func(context.Context) (*local.Folder, error) `json:"-"`
@@ -37,12 +37,12 @@ type Spec struct {
 	Dirs      []Dir    `json:",omitempty"`
 	Accounts  Accounts `json:",omitzero"`
 	Bytecode  string   `json:",omitempty"` // unchecked, checked or none, see [BytecodeModes]; "" is none
-	Exclude   []string `json:",omitempty"` // globs over paths of packages, as they lie in the image; "!" before one takes back
+	Exclude   []string `json:",omitempty"` // globs over paths of packages in the image; "!" before one includes paths again
 	Image     Image
 	Layers    Layers
 }
 
-// Asked is where one package is asked for: FILE:LINE:COLUMN of a spec, or the flag that names it.
+// Asked says where a package was asked for: FILE:LINE:COLUMN of a spec, or the flag that names it.
 type Asked struct{ Name, At string }
 
 // Alpine says where packages come from and who signs them.
@@ -51,21 +51,21 @@ type Alpine struct {
 	Mirrors      []string // base URLs or directories, tried in turn
 	Repositories []string // names on the mirrors, URLs or directories; "@TAG " before one pins it
 	Keys         []string // key files, or folders of *.pub
-	Dialect      int      // 2 or 3; 0: by the branch
+	Dialect      int      // 2 or 3; 0: follows the branch
 }
 
 // Runtime is a tarball or a part of an image that becomes a layer, or Alpine's own Python.
 type Runtime struct {
-	Python  string              // version; stands for {version} in Source
+	Python  string              // the version that replaces {version} in Source
 	Source  string              // URL or file with {version}, {alpine_arch}, {oci_arch}, {triple}; or "image:REF", "standalone:VERSION[@TAG]", "apk"
 	Sources map[Platform]string `json:",omitempty"` // instead of Source: one for each platform
 	Mirror  string              `json:",omitempty"` // of python-build-standalone's releases; "" is GitHub
 	Paths   []string            `json:",omitempty"` // what to take of an image, without leading slashes; none: usr/local
-	SHA256  map[Platform]string // hex; the zero Platform stands for all
-	Prefix  string              // where the tarball's own prefix lands; "" leaves a rooted tarball as it is
+	SHA256  map[Platform]string // hex; the zero Platform is for all
+	Prefix  string              // replaces the tarball's own prefix in the image; "" leaves a rooted tarball as it is
 	Exclude []string            // globs over paths in the image
 	Owner   *Owner              // nil: as the tarball says
-	Require []string            `json:",omitempty"` // what it must be, see docs/RUNTIMES.md
+	Require []string            `json:",omitempty"` // properties that it must have, see docs/RUNTIMES.md
 }
 
 // Owner is a numeric owner of files.
@@ -77,12 +77,12 @@ type Owner struct {
 // Allocator says which malloc the image's programs use.
 type Allocator struct {
 	Name     string            // jemalloc, mimalloc, none; "" with Preload
-	Use      string            `json:",omitempty"` // of mimalloc: python, its own copy (also ""), or preload, the library
-	From     string            `json:",omitempty"` // of a library: runtime or apk; "": a runtime that has it, else Alpine's package
-	Insecure bool              `json:",omitempty"` // of mimalloc's library: the build without its checks
-	Conf     map[string]string `json:",omitempty"` // of jemalloc: options of MALLOC_CONF, instead of the defaults where the names are equal
+	Use      string            `json:",omitempty"` // for mimalloc: python, Python's own copy (also ""), or preload, the library
+	From     string            `json:",omitempty"` // for a library: runtime or apk; "": a runtime that has it, or else Alpine's package
+	Insecure bool              `json:",omitempty"` // for mimalloc's library: the build without security checks
+	Conf     map[string]string `json:",omitempty"` // for jemalloc: options of MALLOC_CONF; they override defaults of the same name
 	Preload  string            // path of a library in the image
-	Env      map[string]string // set in the image, instead of the allocator's defaults where the names are equal
+	Env      map[string]string // variables of the image; they override the allocator's defaults of the same name
 }
 
 // Image is the configuration of the image; see the OCI image-spec, config.md.
@@ -107,11 +107,11 @@ type Layers struct {
 // about 70.
 const DefaultMaxLayers = 60
 
-// BytecodeModes are which .pyc files are made of an image's modules: those whose source Python never looks at, those whose source
-// it compares at each import, and none.
+// BytecodeModes are the values of Spec.Bytecode. With unchecked bytecode Python never looks at a module's source, with checked
+// bytecode it compares the source at each import.
 func BytecodeModes() []string { return []string{"unchecked", "checked", "none"} }
 
-// SetBytecode sets the mode by its name. Who says it insists on it.
+// SetBytecode sets the mode that the user asks for, so the spec is not Lenient any more.
 func (s *Spec) SetBytecode(mode string) error {
 	if !slices.Contains(BytecodeModes(), mode) {
 		return fmt.Errorf("expected one of %s, found %q", strings.Join(BytecodeModes(), ", "), mode)
@@ -120,8 +120,8 @@ func (s *Spec) SetBytecode(mode string) error {
 	return nil
 }
 
-// Digest names what the spec says, whatever file it stands in and however its YAML is written. The platforms are left
-// out: what is made for one does not depend on the others.
+// Digest is the digest of the spec's values. It does not depend on the file's name or on how its YAML is written. The platforms
+// are left out, because the image of one platform does not depend on the others.
 func (s Spec) Digest() string {
 	s.Platforms = nil
 	b, err := json.Marshal(s)
@@ -143,19 +143,19 @@ func (l Layers) Check() error {
 	return layers.CheckLevel(l.Compression, l.Level)
 }
 
-// SetCompression takes "gzip" or "zstd", with a level after a colon where it is not to be the default.
+// SetCompression accepts "gzip" or "zstd", optionally with a level: "zstd:19".
 func (l *Layers) SetCompression(text string) (err error) {
 	name, level, found := strings.Cut(text, ":")
 	l.Compression, l.Level = name, 0
 	if found {
 		if l.Level, err = strconv.Atoi(level); err != nil || l.Level < 1 {
-			return fmt.Errorf("compression %q: %q is no level; expected a number, as in zstd:19", text, level)
+			return fmt.Errorf("compression %q: expected a number as the level, such as zstd:19, found %q", text, level)
 		}
 	}
 	return l.Check()
 }
 
-// MakeOptions is how layers are made.
+// MakeOptions returns the options for making layers.
 func (l Layers) MakeOptions() layers.MakeOptions {
 	return layers.MakeOptions{Compression: l.Compression, Level: l.Level}
 }

@@ -142,9 +142,9 @@ func TestParseSpecRefuses(t *testing.T) {
 		"a user's name":      {"accounts: {users: {name: \"a:b\", uid: 1}}\n", "the name of an account"},
 		"a user's field":     {"accounts: {users: {name: a, uid: 1, gecos: \"a:b\"}}\n", "a colon separates"},
 		"a user's home":      {"accounts: {users: {name: a, uid: 1, home: a}}\n", "absolute path"},
-		"a user twice":       {"accounts: {users: [{name: a, uid: 1}, {name: b, uid: 1}]}\n", "stands before it"},
+		"a user twice":       {"accounts: {users: [{name: a, uid: 1}, {name: b, uid: 1}]}\n", "is listed before it"},
 		"a group's number":   {"accounts: {groups: {name: a}}\n", "a name and a gid"},
-		"a group twice":      {"accounts: {groups: [{name: a, gid: 1}, {name: a, gid: 2}]}\n", "stands before it"},
+		"a group twice":      {"accounts: {groups: [{name: a, gid: 1}, {name: a, gid: 2}]}\n", "is listed before it"},
 		"a huge number":      {"accounts: {users: {name: a, uid: 2147483648}}\n", "expected a number"},
 		"control":            {"image: {user: \"a\\u001b[31m\"}\n", "control character"},
 	} {

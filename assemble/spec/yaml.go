@@ -22,7 +22,7 @@ import (
 // Fault is one thing wrong in a spec.
 type Fault struct {
 	File         string
-	Line, Column int // from 1; 0 where the fault has no place
+	Line, Column int // from 1; 0 if the fault has no place
 	Field        string
 	Msg          string
 }
@@ -42,7 +42,7 @@ func (f Fault) place() string {
 	return fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Column)
 }
 
-// Error is all that is wrong with a spec, in the order in which it stands there.
+// Error has all faults of a spec, in the order of their places.
 type Error struct{ Faults []Fault }
 
 func (e *Error) Error() string {
@@ -53,11 +53,11 @@ func (e *Error) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// ExitCode is that of wrong use.
+// ExitCode is the exit code of wrong use.
 func (e *Error) ExitCode() exit.Code { return exit.Usage }
 
-// decoder walks a YAML syntax tree and notes every fault on its way. It reads scalars as they are written, since YAML's
-// own typing turns 3.10 into 3.1 and 0755 into 493 (or 755).
+// decoder walks a YAML syntax tree and collects every fault. It reads scalars as they are written, because YAML's own types turn
+// 3.10 into 3.1 and 0755 into 493 (or 755).
 type decoder struct {
 	file    string
 	faults  []Fault
@@ -69,7 +69,7 @@ type decoder struct {
 // field decodes the value of one mapping key.
 type field func(path string, n ast.Node)
 
-// parseYAML returns the top node of the one document in data; nil for an empty one.
+// parseYAML returns the top node of the only document in data, or nil if it is empty.
 func (d *decoder) parseYAML(data []byte) ast.Node {
 	if len(data) > maxSpecBytes {
 		d.tooLarge(data)
@@ -98,7 +98,7 @@ func (d *decoder) parseYAML(data []byte) ast.Node {
 	return top
 }
 
-// syntax notes a fault of the YAML parser, which stops at its first.
+// syntax adds the fault of the YAML parser, which stops at the first one.
 func (d *decoder) syntax(err error) {
 	f := Fault{File: d.file, Msg: "reading YAML: " + err.Error()}
 	var e interface {
@@ -120,7 +120,7 @@ func (d *decoder) faultAt(n ast.Node, path, format string, args ...any) {
 	d.note(f)
 }
 
-// at is a fault at the place of a node, which may be nil.
+// at adds a fault at the place of a node, which may be nil.
 func (d *decoder) at(n ast.Node) Fault {
 	f := Fault{File: d.file}
 	if n != nil {
@@ -131,10 +131,10 @@ func (d *decoder) at(n ast.Node) Fault {
 	return f
 }
 
-// place is FILE:LINE:COLUMN of a node.
+// place returns FILE:LINE:COLUMN of a node.
 func (d *decoder) place(n ast.Node) string { return d.at(n).place() }
 
-// follow steps through anchors, aliases and tags to the value itself; nil after a fault.
+// follow steps through anchors, aliases and tags to the value itself. It returns nil after a fault.
 func (d *decoder) follow(path string, n ast.Node) ast.Node {
 	if d.values++; d.values > maxSpecValues {
 		if d.values == maxSpecValues+1 {
@@ -169,13 +169,13 @@ func (d *decoder) follow(path string, n ast.Node) ast.Node {
 	return nil
 }
 
-// isNull tells a key without a value, which means that the field is not given.
+// isNull reports whether a key has no value, which means that the field is left out.
 func isNull(n ast.Node) bool {
 	_, null := n.(*ast.NullNode)
 	return n == nil || null
 }
 
-// enter bounds the depth of the walk; the caller goes on only if it is true, and defers leave.
+// enter bounds the depth of the walk. If it returns true, the caller goes on and defers leave.
 func (d *decoder) enter(path string, n ast.Node) bool {
 	d.depth++
 	if d.depth > maxSpecDepth {
@@ -252,7 +252,7 @@ func (d *decoder) sequence(path string, n ast.Node, item field) {
 	}
 }
 
-// scalar is the text of a scalar as written.
+// scalar returns the text of a scalar as it is written.
 func (d *decoder) scalar(path string, n ast.Node) (string, bool) {
 	switch v := n.(type) {
 	case *ast.LiteralNode:
@@ -266,7 +266,7 @@ func (d *decoder) scalar(path string, n ast.Node) (string, bool) {
 	return "", false
 }
 
-// text decodes a scalar of one line through parse, whose error becomes a fault at the scalar.
+// text decodes a scalar of one line with parse. An error of parse becomes a fault at the scalar.
 func (d *decoder) text(parse func(string) error) field {
 	return d.lines(func(s string) error {
 		if strings.Contains(s, "\n") {
@@ -276,7 +276,7 @@ func (d *decoder) text(parse func(string) error) field {
 	})
 }
 
-// lines is text for what may have several lines.
+// lines is text for scalars that may have several lines.
 func (d *decoder) lines(parse func(string) error) field {
 	return func(path string, n ast.Node) {
 		s, ok := d.scalar(path, n)
@@ -319,13 +319,13 @@ func (d *decoder) oneOf(to *string, allowed ...string) field {
 	})
 }
 
-// list decodes a list of scalars through add; one scalar alone is a list of one. Where that is refused and looks like several,
-// the fault shows the list that was meant.
+// list decodes a list of scalars with add. A single scalar counts as a list of one; if add refuses it and it looks like several
+// items, the fault shows how to write them as a list.
 func (d *decoder) list(add func(string) error) field {
 	return d.listAt(func(_ ast.Node, s string) error { return add(s) })
 }
 
-// listAt is list for an add that notes where the scalar is.
+// listAt is list for an add that also needs the scalar's place.
 func (d *decoder) listAt(add func(ast.Node, string) error) field {
 	one := func(path string, n ast.Node) {
 		d.text(func(s string) error { return add(n, s) })(path, n)
@@ -342,7 +342,7 @@ func (d *decoder) listAt(add func(ast.Node, string) error) field {
 	}
 }
 
-// hintList adds to the error of one scalar how a list is written, where it looks like one.
+// hintList adds to the error of a single scalar how to write it as a list, if it looks like one.
 func hintList(s string, err error) error {
 	separators := func(r rune) bool { return r == ',' || unicode.IsSpace(r) }
 	if several := strings.FieldsFunc(s, separators); err != nil && len(several) > 1 {
@@ -351,7 +351,7 @@ func hintList(s string, err error) error {
 	return err
 }
 
-// words decodes a command: a list of words. A command line of several is none, since no shell splits it.
+// words decodes a command, which is a list of words. A command line in one string is a fault, because no shell splits it.
 func (d *decoder) words(to *[]string) field {
 	list := d.list(func(s string) error { *to = append(*to, s); return nil })
 	return func(path string, n ast.Node) {
@@ -367,7 +367,7 @@ func (d *decoder) words(to *[]string) field {
 	}
 }
 
-// listOf is a list as a spec has it. It shows the first words of a long one.
+// listOf writes a list as a spec does. Of a long list it writes the first words.
 func listOf(words []string) string {
 	const most = 8
 	quoted := make([]string, 0, most)
@@ -380,14 +380,14 @@ func listOf(words []string) string {
 	return "[" + strings.Join(quoted, ", ") + "]"
 }
 
-// commandLine splits a command line as a shell would, or gives it to one where it needs a shell.
+// commandLine splits a command line as a shell would. If it needs a shell, the result runs it with sh -c.
 func commandLine(s string) []string {
 	if strings.ContainsAny(s, "$|&;<>()`\\*?\n") {
 		return []string{"sh", "-c", s}
 	}
 	var words []string
 	var quote rune
-	in := false // a word
+	in := false // inside a word
 	for _, r := range s {
 		switch {
 		case quote != 0 && r == quote:
@@ -409,7 +409,7 @@ func commandLine(s string) []string {
 	return words
 }
 
-// table decodes a mapping of free keys to scalars.
+// table decodes a mapping with any keys, whose values are scalars.
 func (d *decoder) table(to *map[string]string, check func(key, value string) error) field {
 	return func(path string, n ast.Node) {
 		*to = make(map[string]string)
@@ -439,7 +439,7 @@ func join(path, key string) string {
 	return path + "." + shown(key)
 }
 
-// describe names a node as a person would.
+// describe names the kind of a node for a message.
 func describe(n ast.Node) string {
 	switch n.(type) {
 	case *ast.MappingNode:

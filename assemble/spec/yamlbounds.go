@@ -12,24 +12,24 @@ import (
 	"github.com/pyimg/pyimg/internal/termtext"
 )
 
-// The bounds of a spec. The parser takes time and memory by the square of the keys of a mapping and of the depth, so they are
-// checked on its tokens, which are found in one pass.
+// The bounds of a spec. The parser's time and memory grow with the square of a mapping's keys and of the depth. So the bounds are
+// checked on the tokens, which one pass finds.
 const (
 	maxSpecBytes  = 1 << 20 // a spec is written by people; a megabyte is a mistake
-	maxSpecDepth  = 32      // of lists and mappings; a spec needs 5
-	maxSpecTokens = 100_000 // words and signs: a megabyte of package names with their dashes
-	maxSpecKeys   = 2_000   // of one mapping
-	maxSpecValues = 200_000 // after aliases were followed, which may name one long list many times
-	maxFaults     = 100     // shown; nobody reads more
-	maxFaultText  = 1_000   // bytes of one fault: it may repeat what was found
+	maxSpecDepth  = 32      // levels of lists and mappings; a spec needs 5
+	maxSpecTokens = 100_000 // a megabyte of package names, each with its dash, has fewer
+	maxSpecKeys   = 2_000   // keys of one mapping
+	maxSpecValues = 200_000 // values with aliases expanded, which may name one long list many times
+	maxFaults     = 100     // faults that are shown; nobody reads more
+	maxFaultText  = 1_000   // bytes of one fault, which may quote the spec
 )
 
-// checkTokens notes where a spec goes beyond its bounds, and reports whether it stays within them.
+// checkTokens adds a fault where a spec exceeds its bounds, and reports whether it stays within them.
 func (d *decoder) checkTokens(tokens token.Tokens) bool {
 	n := nesting{}
 	for i, t := range tokens {
 		if t.Type == token.DocumentHeaderType {
-			// The parser would drop a document that follows an empty one.
+			// The parser would drop a document after an empty one.
 			if n.documents++; n.documents > 1 {
 				return d.beyond(t, "a spec is one YAML document, and --- begins a second one")
 			}
@@ -62,15 +62,15 @@ func (d *decoder) beyond(t *token.Token, format string, args ...any) bool {
 	return false
 }
 
-// nesting follows how deep the tokens of a YAML text are nested: outside of brackets what begins further right is deeper.
-// A list below its key counts as one with it where both begin in the same column.
+// nesting tracks how deep the tokens of a YAML text are nested. Outside of brackets an item that begins further right is deeper. A
+// list that begins in the same column as its key counts as one level with the key's mapping.
 type nesting struct {
-	documents int // that --- begins
-	ends      int // of documents: ...
+	documents int // documents begun by ---
+	ends      int // documents ended by ...
 	brackets  int
 	blocks    []block
-	run       int // of signs before a value: - ? & !
-	keyed     int // keys between brackets, since the last comma or bracket
+	run       int // consecutive signs before a value: - ? & !
+	keyed     int // keys in brackets since the last comma or bracket
 }
 
 // A block is a list or mapping outside of brackets.
@@ -118,7 +118,7 @@ func (n *nesting) add(t *token.Token, key bool) {
 	}
 }
 
-// begin notes an item or a key outside of brackets.
+// begin counts an item or a key outside of brackets.
 func (n *nesting) begin(column int, key bool) {
 	for len(n.blocks) > 0 && n.blocks[len(n.blocks)-1].column > column {
 		n.blocks = n.blocks[:len(n.blocks)-1]
@@ -131,7 +131,7 @@ func (n *nesting) begin(column int, key bool) {
 	}
 }
 
-// tooLarge notes a spec of too many bytes, at its first one too many.
+// tooLarge adds the fault of a spec with too many bytes, at the first byte beyond the limit.
 func (d *decoder) tooLarge(data []byte) {
 	before := data[:maxSpecBytes]
 	line := 1 + bytes.Count(before, []byte("\n"))
@@ -139,7 +139,7 @@ func (d *decoder) tooLarge(data []byte) {
 	d.note(Fault{File: d.file, Line: line, Column: column, Msg: fmt.Sprintf("the spec has more than %d bytes", maxSpecBytes)})
 }
 
-// note adds a fault, in words that a terminal can show. The last one that it takes says that there are more.
+// note adds a fault, with control characters escaped. The last fault that it accepts says that there are more.
 func (d *decoder) note(f Fault) {
 	switch {
 	case len(d.faults) == maxFaults:
@@ -151,19 +151,19 @@ func (d *decoder) note(f Fault) {
 	d.faults = append(d.faults, f)
 }
 
-// cut shortens what is too long to be read.
+// cut shortens a text that is too long to be read.
 func cut(s string) string {
 	if len(s) <= maxFaultText {
 		return s
 	}
 	s = s[:maxFaultText]
-	for !utf8.ValidString(s) { // the end of a character that was cut
+	for !utf8.ValidString(s) { // the last character was cut in two
 		s = s[:len(s)-1]
 	}
 	return s + "..."
 }
 
-// shown is a key as errors show it: in quotes where it is not a plain word.
+// shown returns a key for an error: in quotes unless it is a plain word.
 func shown(key string) string {
 	plain := func(r rune) bool {
 		return unicode.IsPrint(r) && !unicode.IsSpace(r) && !strings.ContainsRune("\"'`", r)
