@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// emptyType is the media type of a config that says nothing. See the OCI image-spec, manifest.md.
+	// emptyType is the media type of an empty config. See the OCI image-spec, manifest.md.
 	emptyType = "application/vnd.oci.empty.v1+json"
 	// fileTitle is the annotation that holds a file's name.
 	fileTitle = "org.opencontainers.image.title"
@@ -30,24 +30,24 @@ type Artifact struct {
 	Annotations map[string]string
 }
 
-// A File is one of an artifact's. It is read twice: for its digest, and to be sent.
+// A File is one file of an artifact. Attach opens it twice: to compute its digest, and to send it.
 type File struct {
 	Name      string // without a path
-	MediaType string // "" means the artifact's
+	MediaType string // "" means the artifact's type
 	Open      func() (io.ReadCloser, error)
 }
 
-// An Attached is what came of [Registry.Attach].
+// An Attached is the result of [Registry.Attach].
 type Attached struct {
 	Ref     string        // REPOSITORY@DIGEST of the artifact's manifest
-	Digest  string        // of the artifact's manifest
-	Subject v1.Descriptor // what it was attached to
-	Tag     string        // that lists what is attached, at a registry without the referrers API; else ""
+	Digest  string        // the digest of the artifact's manifest
+	Subject v1.Descriptor // the image that it is attached to
+	Tag     string        // the tag that lists the referrers, where the registry has no referrers API; otherwise ""
 }
 
-// Attach pushes an artifact that refers to the image that ref names, an OCI 1.1 referrer. The image must be there. A
-// registry that does not know the referrers API gets a list under the tag sha256-DIGEST, as the distribution
-// specification wants it; others that attach at the same moment are taken care of.
+// Attach pushes an artifact that refers to the image that ref names: an OCI 1.1 referrer. The image must be in the
+// registry. Where the registry does not know the referrers API, Attach adds the artifact to a list under the tag
+// sha256-DIGEST, as the OCI distribution-spec requires. Several processes may attach at the same time.
 func (r Registry) Attach(ctx context.Context, ref string, a Artifact, o Options) (Attached, error) {
 	return patience.Promptly(ctx, func() (Attached, error) { return r.attach(ctx, ref, a, o) })
 }
@@ -81,7 +81,7 @@ func (r Registry) attach(ctx context.Context, ref string, a Artifact, o Options)
 	return out, err
 }
 
-// subject opens a reference's repository and describes what it names.
+// subject opens the repository of a reference and returns the descriptor of the image that the reference names.
 func (r Registry) subject(ctx context.Context, ref, actions string) (*remote.Repository, v1.Descriptor, error) {
 	parsed, err := r.parse(ref)
 	if err != nil {
@@ -95,10 +95,10 @@ func (r Registry) subject(ctx context.Context, ref, actions string) (*remote.Rep
 	return s, desc, err
 }
 
-// manifest is the artifact's, with the blobs that it names.
+// manifest makes the artifact's manifest, and the blobs that it names.
 func (a Artifact) manifest(subject v1.Descriptor) (oci.Manifest, []oci.Blob, error) {
 	if !strings.Contains(a.Type, "/") {
-		return oci.Manifest{}, nil, fmt.Errorf("attaching: the type %q is no media type, such as application/spdx+json", a.Type)
+		return oci.Manifest{}, nil, fmt.Errorf("attaching: the type %q is not a media type such as application/spdx+json", a.Type)
 	}
 	if len(a.Files) == 0 {
 		return oci.Manifest{}, nil, errors.New("attaching: no file given")

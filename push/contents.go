@@ -15,23 +15,24 @@ import (
 	"github.com/pyimg/pyimg/push/oci"
 )
 
-// learn finds out what the images that the tags name now consist of, where that takes fewer round trips than to ask for
-// each blob: two, against one for every [maxAsking] blobs. It is worth no error.
-func (p *pusher) learn(ctx context.Context, g *oci.Graph, targets []*target) error {
+// readContents reads the images that the tags name now, and notes the blobs that they consist of. It does so only where
+// that needs fewer round trips than asking for each blob: it needs two, and asking needs one for every [maxAsking]
+// blobs. It ignores errors: contents then asks for the blobs.
+func (p *pusher) readContents(ctx context.Context, g *oci.Graph, targets []*target) error {
 	if len(g.Layers)+len(g.Configs) <= 3*maxAsking {
 		return nil
 	}
 	var group errgroup.Group
 	for _, t := range targets {
 		var digests []string
-		for _, w := range t.wanted {
+		for _, w := range t.refs {
 			if now := t.tags[w.tag]; now != "" && !slices.Contains(digests, now) {
 				digests = append(digests, now)
 			}
 		}
 		group.Go(func() error {
 			for _, digest := range digests {
-				p.know(ctx, t, digest)
+				p.addKnown(ctx, t, digest)
 			}
 			return nil
 		})
@@ -40,8 +41,9 @@ func (p *pusher) learn(ctx context.Context, g *oci.Graph, targets []*target) err
 	return ctx.Err()
 }
 
-// know notes what a manifest of the repository names: a registry takes a manifest only with all of that there.
-func (p *pusher) know(ctx context.Context, t *target, digest string) {
+// addKnown notes all that a manifest of the repository names. A registry accepts a manifest only when it has all of
+// that.
+func (p *pusher) addKnown(ctx context.Context, t *target, digest string) {
 	desc, raw, err := t.Manifest(ctx, digest)
 	if err != nil {
 		return
@@ -69,8 +71,7 @@ func (p *pusher) know(ctx context.Context, t *target, digest string) {
 	}
 }
 
-// references are what a manifest names: blobs and manifests, all of which a registry has that took it, and of these the
-// manifests.
+// references returns what a manifest names, and the manifests among it.
 func references(mediaType types.MediaType, raw []byte) (named, manifests []v1.Descriptor) {
 	if mediaType.IsIndex() {
 		im, err := v1.ParseIndexManifest(bytes.NewReader(raw))
@@ -86,8 +87,9 @@ func references(mediaType types.MediaType, raw []byte) (named, manifests []v1.De
 	return append(man.Layers, man.Config), nil
 }
 
-// contents brings all blobs and manifests to all targets, so that only the tags are left. Where a registry lacks a blob
-// after all, of an image that it has, everything is asked for.
+// contents sends all blobs and manifests to all targets, so that only the tags are left. It first trusts what
+// readContents found out. Where a registry then refuses a manifest because a blob is missing, contents asks for every
+// blob.
 func (p *pusher) contents(ctx context.Context, g *oci.Graph, targets []*target) error {
 	for {
 		err := p.blobs(ctx, g, targets)
@@ -100,7 +102,8 @@ func (p *pusher) contents(ctx context.Context, g *oci.Graph, targets []*target) 
 	}
 }
 
-// lacksBlob says whether a registry refused a manifest since it does not have what the manifest names.
+// lacksBlob reports whether a registry refused a manifest because the registry does not have all that the manifest
+// names.
 func lacksBlob(err error) bool {
 	var te *transport.Error
 	return errors.As(err, &te) && slices.ContainsFunc(te.Errors, func(d transport.Diagnostic) bool {
@@ -108,7 +111,7 @@ func lacksBlob(err error) bool {
 	})
 }
 
-// forget drops what was taken for known, and says whether there was something.
+// forget drops what the targets are known to have. It reports whether there was anything to drop.
 func forget(targets []*target) bool {
 	any := false
 	for _, t := range targets {
@@ -118,8 +121,8 @@ func forget(targets []*target) bool {
 	return any
 }
 
-// blobs brings all layers and configs to all targets. Large ones go first: the last to end is then a small one. Of the
-// repositories of one registry the first gets a blob, the others mount it from there.
+// blobs sends all layers and configs to all targets. It starts with the largest, so that the last upload to end is a
+// small one. It sends a blob to the first repository of a registry; the others mount it from there.
 func (p *pusher) blobs(ctx context.Context, g *oci.Graph, targets []*target) error {
 	blobs := slices.Concat(g.Layers, g.Configs)
 	slices.SortStableFunc(blobs, func(a, b oci.Blob) int { return cmp.Compare(b.Desc.Size, a.Desc.Size) })
@@ -139,7 +142,7 @@ func (p *pusher) blobs(ctx context.Context, g *oci.Graph, targets []*target) err
 	return group.Wait()
 }
 
-// byRegistry groups targets, in their order.
+// byRegistry groups targets by registry and keeps their order.
 func byRegistry(targets []*target) [][]*target {
 	at := map[string]int{}
 	var out [][]*target
@@ -154,7 +157,7 @@ func byRegistry(targets []*target) [][]*target {
 	return out
 }
 
-// blob sends one blob unless it is there. earlier are targets of the same registry that have it.
+// blob sends one blob unless the target has it. The targets in earlier are of the same registry and have it.
 func (p *pusher) blob(ctx context.Context, t *target, b oci.Blob, earlier []*target) error {
 	there, from := t.known[b.Desc.Digest], ""
 	if !there {
@@ -199,8 +202,8 @@ func (p *pusher) count(b oci.Blob, there, mounted bool) {
 	}
 }
 
-// find asks for a blob in the target and, at the same time, in the repositories to mount from. A registry that does not
-// want to tell of these is asked no further: the blob is then sent.
+// find asks for a blob in the target and, at the same time, in the repositories to mount from. Where the registry
+// refuses to answer for those, find ignores them, and the blob is sent.
 func (t *target) find(ctx context.Context, digest v1.Hash) (there bool, from string, err error) {
 	has := make([]bool, len(t.sources))
 	group, gctx := errgroup.WithContext(ctx)
@@ -218,8 +221,9 @@ func (t *target) find(ctx context.Context, digest v1.Hash) (there bool, from str
 	return there, from, err
 }
 
-// manifests brings the manifests by digest, those first that others name. The root goes straight under its tag where there
-// is but one repository: what could refuse it then refuses the first tag. Of several none may move before all are able to.
+// manifests pushes the manifests by digest; a manifest comes after all that it names. With one repository the root is
+// pushed by its tag, which saves a request. With several repositories it goes up by digest first, so that no tag moves
+// before all registries accept it.
 func (p *pusher) manifests(ctx context.Context, g *oci.Graph, targets []*target) error {
 	for _, level := range append(slices.Clone(g.Levels), []oci.Manifest{g.Root}) {
 		group, ctx := errgroup.WithContext(ctx)
@@ -227,7 +231,7 @@ func (p *pusher) manifests(ctx context.Context, g *oci.Graph, targets []*target)
 		for _, m := range level {
 			for _, t := range targets {
 				isRoot := m.Desc.Digest == g.Root.Desc.Digest
-				if t.known[m.Desc.Digest] || isRoot && len(targets) == 1 && t.wanted[0].tag != "" {
+				if t.known[m.Desc.Digest] || isRoot && len(targets) == 1 && t.refs[0].tag != "" {
 					continue
 				}
 				group.Go(func() error {

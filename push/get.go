@@ -13,8 +13,8 @@ import (
 	"github.com/pyimg/pyimg/push/remote"
 )
 
-// Get reads what a reference names: an index, or a single image as an index of one (see [oci.Root]). Configs and layers are
-// read when they are asked for, as long as ctx lasts.
+// Get reads the image or index that a reference names. A single image is returned as an index of one (see [oci.Root]).
+// Configs and layers are read only when the caller asks for them; ctx must not end before.
 func (r Registry) Get(ctx context.Context, ref string) (v1.ImageIndex, error) {
 	return patience.Promptly(ctx, func() (v1.ImageIndex, error) { return r.get(ctx, ref) })
 }
@@ -37,7 +37,7 @@ func (r Registry) get(ctx context.Context, s string) (v1.ImageIndex, error) {
 	return idx, repo.Fail(fmt.Sprintf("reading image %q", identifier(ref)), err)
 }
 
-// openOne opens a repository that is asked for one thing.
+// openOne opens a repository for a single operation.
 func (r Registry) openOne(ctx context.Context, repo name.Repository, actions string) (*remote.Repository, error) {
 	way, err := r.Connect()
 	if err != nil {
@@ -46,7 +46,7 @@ func (r Registry) openOne(ctx context.Context, repo name.Repository, actions str
 	return way.Open(ctx, repo, actions, nil)
 }
 
-// identifier is a reference's tag or digest.
+// identifier returns the tag or the digest of a reference.
 func identifier(ref name.Reference) string {
 	if tag, ok := ref.(name.Tag); ok {
 		return tag.TagStr()

@@ -10,11 +10,13 @@ import (
 	"github.com/pyimg/pyimg/push/oci"
 )
 
-// Images finds single images: "oci:DIR[:TAG]" and "oci:FILE[:TAG]" on disk (see [disk.ReadImage]), all else in registries.
+// Images finds single images: "oci:DIR[:TAG]" and "oci:FILE[:TAG]" on disk (see [disk.ReadImage]), all others in
+// registries.
 type Images struct{ Registry Registry }
 
-// Image is the image for a platform, OS/ARCH[/VARIANT]. The error is fs.ErrNotExist where the reference names an image and
-// none for that platform. Layers are read when they are asked for, as long as ctx lasts, and checked against their digests.
+// Image returns the image for a platform, OS/ARCH[/VARIANT]. The error is fs.ErrNotExist where the reference exists but
+// has no image for that platform. Layers are read only when the caller asks for them, and checked against their
+// digests; ctx must not end before.
 func (i Images) Image(ctx context.Context, ref, platform string) (v1.Image, error) {
 	idx, err := i.open(ctx, ref)
 	if err != nil {
@@ -23,7 +25,7 @@ func (i Images) Image(ctx context.Context, ref, platform string) (v1.Image, erro
 	return oci.ImageFor(idx, ref, platform)
 }
 
-// OnDisk is the path in a reference to an image on disk, for which no registry is asked.
+// OnDisk returns the path in a reference to an image on disk. No registry is asked for such an image.
 func OnDisk(ref string) (path string, ok bool) { return strings.CutPrefix(ref, "oci:") }
 
 func (i Images) open(ctx context.Context, ref string) (v1.ImageIndex, error) {

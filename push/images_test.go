@@ -46,7 +46,7 @@ func TestImages(t *testing.T) {
 	}
 	for _, platform := range []string{"linux/amd64", "linux/arm/v6", "linux/arm"} {
 		_, err := images.Image(t.Context(), "oci:"+dir, platform)
-		if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "has none for "+platform+", only for linux/arm64, linux/arm/v7") {
+		if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "is not available for "+platform+", only for linux/arm64, linux/arm/v7") {
 			t.Errorf("%s: %v, want fs.ErrNotExist and what there is", platform, err)
 		}
 	}

@@ -16,10 +16,10 @@ import (
 	"github.com/pyimg/pyimg/push/oci"
 )
 
-// Join makes every reference of refs name an index of all images that the sources name, in the order of the sources:
-// images that several machines pushed by digest become one. A source is a reference to an image or to an index. What all
-// source indexes state as an annotation the new one states too, together with annotations, so that joined parts of one
-// image have the digest of the whole. Blobs are sent only where a target's repository lacks them.
+// Join makes one index of images that several machines pushed by digest, and makes every reference of refs name it. A
+// source is a reference to an image or to an index. The new index lists the images of all sources in the order of the
+// sources. It has the annotations that all source indexes share, and those in annotations, so that an image that was
+// pushed in parts has the same digest as the whole. Blobs are sent only where a target's repository lacks them.
 func (r Registry) Join(ctx context.Context, refs, sources []string, annotations map[string]string, o Options) (Result, error) {
 	return patience.Promptly(ctx, func() (Result, error) { return r.join(ctx, refs, sources, annotations, o) })
 }
@@ -50,7 +50,7 @@ func (r Registry) join(ctx context.Context, refs, sources []string, annotations 
 		for _, b := range g.Blobs() {
 			o.present[repo][b.Desc.Digest] = true
 		}
-		mountable := slices.ContainsFunc(targets, func(w wanted) bool { return w.repo.RegistryStr() == ref.Context().RegistryStr() })
+		mountable := slices.ContainsFunc(targets, func(w targetRef) bool { return w.repo.RegistryStr() == ref.Context().RegistryStr() })
 		if mountable && !slices.Contains(o.MountFrom, repo) {
 			o.MountFrom = append(slices.Clone(o.MountFrom), repo)
 		}
@@ -61,19 +61,19 @@ func (r Registry) join(ctx context.Context, refs, sources []string, annotations 
 	return r.Push(ctx, j, refs, o)
 }
 
-// joinOne adds what one source names.
-func (r Registry) joinOne(ctx context.Context, j *joined, Source string, first bool) (*oci.Graph, error) {
-	idx, err := r.get(ctx, Source)
+// joinOne adds the images that one source names.
+func (r Registry) joinOne(ctx context.Context, j *joined, source string, first bool) (*oci.Graph, error) {
+	idx, err := r.get(ctx, source)
 	if err != nil {
 		return nil, err
 	}
 	g, err := oci.Walk(idx)
 	if err != nil {
-		return nil, fmt.Errorf("joining %q: %w", Source, err)
+		return nil, fmt.Errorf("joining %q: %w", source, err)
 	}
 	im, err := idx.IndexManifest()
 	if err != nil {
-		return nil, fmt.Errorf("joining %q: %w", Source, err)
+		return nil, fmt.Errorf("joining %q: %w", source, err)
 	}
 	if g.Root.Desc.MediaType.IsIndex() {
 		j.agree(im.Annotations, first || !j.indexes)
@@ -81,26 +81,26 @@ func (r Registry) joinOne(ctx context.Context, j *joined, Source string, first b
 	}
 	for i, d := range im.Manifests {
 		if !d.MediaType.IsImage() || i >= len(g.Images) {
-			return nil, fmt.Errorf("joining %q: it holds %q of media type %q, expected images alone", Source, d.Digest, d.MediaType)
+			return nil, fmt.Errorf("joining %q: its entry %q is of media type %q, expected only images", source, d.Digest, d.MediaType)
 		}
-		if err := j.add(d, g, Source); err != nil {
+		if err := j.add(d, g, source); err != nil {
 			return nil, err
 		}
 	}
 	return g, nil
 }
 
-// joined is an index in the making, then that index.
+// joined is an index that is being made; after seal it is that index.
 type joined struct {
 	manifest v1.IndexManifest
 	raw      []byte
 	images   map[v1.Hash]v1.Image
-	common   map[string]string // annotations that all indexes so far state
-	indexes  bool              // there was one
-	sources  []string          // of manifest.Manifests, in the same order
+	common   map[string]string // annotations that all source indexes so far have
+	indexes  bool              // there was a source index
+	sources  []string          // the source of each of manifest.Manifests, in the same order
 }
 
-// agree keeps the annotations that an index shares with those before.
+// agree keeps the annotations that this source index and all before it share.
 func (j *joined) agree(annotations map[string]string, first bool) {
 	if first {
 		j.common = maps.Clone(annotations)
@@ -109,27 +109,27 @@ func (j *joined) agree(annotations map[string]string, first bool) {
 	maps.DeleteFunc(j.common, func(k, v string) bool { got, ok := annotations[k]; return !ok || got != v })
 }
 
-// add adds an image. The same one twice counts once; two for one platform are a mistake.
-func (j *joined) add(d v1.Descriptor, g *oci.Graph, Source string) error {
+// add adds an image. Adding an image again has no effect; two different images for one platform are an error.
+func (j *joined) add(d v1.Descriptor, g *oci.Graph, source string) error {
 	if j.images[d.Digest] != nil {
 		return nil
 	}
 	for i, other := range j.manifest.Manifests {
 		if p := d.Platform; p != nil && p.OS != "unknown" && other.Platform != nil && other.Platform.Equals(*p) {
-			return fmt.Errorf("joining %q: %s is in %q already, with another digest", Source, p, j.sources[i])
+			return fmt.Errorf("joining %q: source %[3]q already has an image for %[2]s, with another digest", source, p, j.sources[i])
 		}
 	}
 	at := slices.IndexFunc(g.Platforms, func(p oci.Platform) bool { return p.Digest == d.Digest.String() })
 	if at < 0 {
-		return fmt.Errorf("joining %q: image %q was not found in it", Source, d.Digest)
+		return fmt.Errorf("joining %q: the source has no image %q", source, d.Digest)
 	}
 	j.images[d.Digest] = g.Images[at]
 	j.manifest.Manifests = append(j.manifest.Manifests, d)
-	j.sources = append(j.sources, Source)
+	j.sources = append(j.sources, source)
 	return nil
 }
 
-// seal computes the index's bytes.
+// seal computes the bytes of the index.
 func (j *joined) seal(annotations map[string]string) (err error) {
 	j.manifest.SchemaVersion, j.manifest.MediaType = 2, types.OCIImageIndex
 	if all := maps.Clone(j.common); len(all)+len(annotations) > 0 {

@@ -12,58 +12,58 @@ import (
 	"github.com/pyimg/pyimg/push/remote"
 )
 
-// A Registry is how images are pushed and read. The zero value works.
+// A Registry pushes images to registries and reads them. The zero value works.
 type Registry struct {
 	remote.Client
-	Jobs int // concurrent uploads over all platforms and repositories; 0 means 4
+	Jobs int // concurrent uploads to all repositories; 0 means 4
 }
 
 const defaultJobs = 4
 
-// Options are those of one push.
+// Options are the options of one push.
 type Options struct {
 	Progress  Progress // nil reports nothing
-	ByDigest  bool     // the references are HOST/REPOSITORY; no tag is put
-	MountFrom []string // HOST/REPOSITORY, where the same registry may have blobs already
+	ByDigest  bool     // the references are HOST/REPOSITORY; no tag is written
+	MountFrom []string // HOST/REPOSITORY of the same registry, which may have blobs already
 
-	present map[string]map[v1.Hash]bool // by repository: blobs and manifests that are there for sure
+	present map[string]map[v1.Hash]bool // by repository: blobs and manifests that it is known to have
 }
 
-// Progress shows uploads. Push calls Start for each one; calls may be concurrent. The types are those of the standard
-// library alone, so that any reporter fits.
+// Progress shows uploads. Push calls Start for each upload; the calls may be concurrent. The interface uses types of
+// the standard library only, so that other packages can implement it without importing this one.
 type Progress interface {
 	Start(kind, name string, size int64) Task
 }
 
-// A Task is one upload under way. After a retry, Add takes back what was counted with a negative number.
+// A Task is one upload. Before a retry, Push calls Add with a negative number, which takes back the bytes counted so
+// far.
 type Task = interface {
 	Add(n int64)
 	Done(err error)
 }
 
-// A Result is what a push did.
+// A Result is the result of a push.
 type Result struct {
-	Digest       string         // of the root: what each reference names now
+	Digest       string         // of the root; every reference names it now
 	MediaType    string         // of the root
 	Size         int64          // of the root's manifest, in bytes
 	Platforms    []oci.Platform // in the order of the index
-	Refs         []string       // REF@DIGEST, in the order asked for
-	Overtaken    []string       // REPOSITORY:TAG that another push moved on before this one had ended
+	Refs         []string       // REF@DIGEST, in the order of the references
+	Overtaken    []string       // REPOSITORY:TAG that another push moved before this one ended
 	BlobsSent    int
 	BytesSent    int64 // of the blobs sent, in bytes
-	BlobsMounted int   // taken from another repository of the registry
-	BlobsPresent int   // already there; 0 also where a tag already named the digest
-	Requests     int64 // answered ones, the handshake included
+	BlobsMounted int   // mounted from another repository of the registry
+	BlobsPresent int   // in the repository already; 0 where the tag already named the digest
+	Requests     int64 // with an answer, those of logging in included
 }
 
-// Push makes every reference name what idx stands for (see [oci.Root]), and sends for that what is not there yet. All
-// references are checked before the first request. A tag that names the digest already is left alone, with everything
-// below it. A reference may be REPOSITORY@DIGEST with the digest of the root: it is pushed without a tag.
+// Push makes every reference name the image or index idx (see [oci.Root]), and sends what the registries lack. It
+// checks all references before the first request. It leaves a tag alone that already names the digest, and asks for
+// nothing below it. A reference may be REPOSITORY@DIGEST with the digest of the root; Push then writes no tag.
 //
-// Tags come last, one after the other, when all repositories have everything; an error before that leaves all of them
-// as they were. Where one cannot be put, those that were are put back to what they named before; the error says which
-// tags name the new image nevertheless. In the end each tag is asked for once more: that it names the image is what the
-// registry says, not what was sent.
+// Push writes the tags last, one after the other, when all repositories have everything. An error before that leaves
+// all tags as they were. Where writing a tag fails, Push puts back the tags it had moved; the error lists those that
+// still name the new image. At the end Push asks for each tag again, to confirm what the registry has stored.
 func (r Registry) Push(ctx context.Context, idx v1.ImageIndex, refs []string, o Options) (Result, error) {
 	s, err := r.Begin(ctx, refs, o)
 	if err != nil {
@@ -72,7 +72,7 @@ func (r Registry) Push(ctx context.Context, idx v1.ImageIndex, refs []string, o 
 	return s.Push(ctx, idx)
 }
 
-// Push does what [Registry.Push] says. It is called once.
+// Push does what [Registry.Push] describes. It may be called only once.
 func (s *Session) Push(ctx context.Context, idx v1.ImageIndex) (Result, error) {
 	defer s.Close()
 	return patience.Promptly(ctx, func() (Result, error) { return s.push(ctx, idx) })
@@ -95,15 +95,15 @@ func (s *Session) push(ctx context.Context, idx v1.ImageIndex) (Result, error) {
 		return Result{}, err
 	}
 	p := newPusher(s.registry.Jobs, s.options.Progress)
-	for _, step := range []func(context.Context, *oci.Graph, []*target) error{p.learn, p.contents, p.tags, p.verify} {
+	for _, step := range []func(context.Context, *oci.Graph, []*target) error{p.readContents, p.contents, p.tags, p.verify} {
 		if err := step(ctx, g, targets); err != nil {
 			return Result{}, err
 		}
 	}
-	return p.result(g, s.wanted, s.connection.Answered()), nil
+	return p.result(g, s.refs, s.connection.Answered()), nil
 }
 
-// Describe is the result of an image that was not pushed: digests and sizes.
+// Describe returns the Result of an image without pushing it: digests and sizes.
 func Describe(idx v1.ImageIndex) (Result, error) {
 	g, err := oci.Walk(idx)
 	if err != nil {
@@ -112,11 +112,11 @@ func Describe(idx v1.ImageIndex) (Result, error) {
 	return newPusher(0, nil).result(g, nil, 0), nil
 }
 
-// A pusher is one push under way.
+// A pusher runs one push.
 type pusher struct {
 	progress Progress
-	asking   chan struct{} // a place for each request that only asks
-	sending  chan struct{} // a place for each upload
+	asking   chan struct{} // a slot for each request that sends no blob
+	sending  chan struct{} // a slot for each upload
 
 	mu        sync.Mutex
 	sent      int
@@ -133,7 +133,7 @@ func newPusher(jobs int, progress Progress) *pusher {
 	return &pusher{progress: progress, asking: make(chan struct{}, maxAsking), sending: make(chan struct{}, jobs)}
 }
 
-// in runs f in one of the places, which bound how much goes on at once.
+// in runs f in one of the slots, which bound how many run at the same time.
 func in(ctx context.Context, places chan struct{}, f func() error) error {
 	select {
 	case places <- struct{}{}:
@@ -156,7 +156,7 @@ type silent struct{}
 func (silent) Add(int64)  {}
 func (silent) Done(error) {}
 
-func (p *pusher) result(g *oci.Graph, refs []wanted, requests int64) Result {
+func (p *pusher) result(g *oci.Graph, refs []targetRef, requests int64) Result {
 	slices.Sort(p.overtaken)
 	res := Result{
 		Digest:    g.Root.Desc.Digest.String(),

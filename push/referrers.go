@@ -22,33 +22,35 @@ import (
 )
 
 const (
-	// maxRounds bounds how often the list under the tag is written, since another process overwrote it.
+	// maxRounds bounds how often the list under the tag is written again after other processes overwrote it.
 	maxRounds = 20
-	// minSettle and maxSettle bound how long an entry must stay in the list before that is believed: another process that
-	// read the list before we wrote it overwrites it when its own write arrives.
+	// minSettle and maxSettle bound how long the list is watched after a write. Another process may have read the list
+	// before that write; its own write then removes our entry.
 	minSettle = time.Second
 	maxSettle = 20 * time.Second
-	// settleFactor is how many times as long as our own reads and writes those of another process may take.
+	// settleFactor bounds how much slower than our own reads and writes those of another process may be.
 	settleFactor = 3
-	// minLook is how long to wait between two looks at the list.
+	// minLook is the shortest pause between two reads of the list.
 	minLook = 100 * time.Millisecond
-	// maxDescribed bounds how many entries of a list are asked for their artifact type.
+	// maxDescribed bounds how many manifests are read to find the artifact types that a list lacks.
 	maxDescribed = 1000
-	// maxAdded bounds how many entries that others added are kept.
+	// maxAdded bounds how many entries of other processes are remembered.
 	maxAdded = 1024
 )
 
-// referrersTag is where what is attached is listed without the API. See the OCI distribution-spec, "Referrers Tag Schema".
+// referrersTag returns the tag that lists the referrers of an image where the registry has no referrers API. See the
+// OCI distribution-spec, "Referrers Tag Schema".
 func referrersTag(h v1.Hash) string { return h.Algorithm + "-" + h.Hex }
 
-// addReferrer adds an entry to the list under a tag. Registries have no lock for that, and few obey If-Match, so that
-// processes which do this at once overwrite each other. Each one therefore watches the list until no other write can be on its way
-// any more. It adds its entry again where another process overwrote it, with the entries that it saw the others add.
+// addReferrer adds an entry to the list under a tag. Registries cannot lock the list, and few obey If-Match, so
+// processes that write at the same time overwrite each other. Each process therefore watches the list until no other
+// write can still be on its way. Where another process overwrote its entry, it adds the entry again, together with the
+// entries that it saw others add.
 func addReferrer(ctx context.Context, s *remote.Repository, tag string, entry v1.Descriptor) error {
 	l := &referrers{Repository: s, tag: tag, entry: entry, adding: []v1.Descriptor{entry}}
 	var lost error
 	for round := range maxRounds {
-		// By chance: those that collided shall not collide again.
+		// A random pause, so that two processes that collided do not collide again.
 		if err := patience.Sleep(ctx, rand.N(time.Duration(round)*l.took+1)); err != nil {
 			return err
 		}
@@ -60,7 +62,7 @@ func addReferrer(ctx context.Context, s *remote.Repository, tag string, entry v1
 			continue
 		}
 		if !wrote && round == 0 {
-			return nil // it was there before
+			return nil // the entry was in the list already
 		}
 		if kept, err := l.stays(ctx); kept || err != nil {
 			return err
@@ -72,25 +74,25 @@ func addReferrer(ctx context.Context, s *remote.Repository, tag string, entry v1
 	return s.Fail(fmt.Sprintf("listing %q under tag %q", entry.Digest, tag), lost)
 }
 
-// mayPass says whether a list that could not be written may be writable when it has been read again.
+// mayPass reports whether writing the list may succeed after the list has been read again.
 func mayPass(err error) bool {
 	var e *remote.Error
 	return errors.As(err, &e) && (e.Status == http.StatusPreconditionFailed || e.Status == http.StatusConflict ||
 		patience.TemporaryStatus(e.Status) || patience.Temporary(e.Err))
 }
 
-// referrers is the list under a tag while an entry is being added.
+// referrers is the list under a tag to which an entry is being added.
 type referrers struct {
 	*remote.Repository
 	tag   string
 	entry v1.Descriptor
 
-	first  *v1.IndexManifest // as it was before
-	adding []v1.Descriptor   // the entry, and what others added since
+	first  *v1.IndexManifest // the list as it was at first
+	adding []v1.Descriptor   // the entry, and those that other processes have added since
 	took   time.Duration     // the longest of our reads and writes
 }
 
-// read reads the list and notes what others added.
+// read reads the list and notes the entries that other processes added.
 func (l *referrers) read(ctx context.Context) (*v1.IndexManifest, string, error) {
 	list, etag, err := taggedReferrers(ctx, l.Repository, l.tag)
 	if err != nil {
@@ -107,8 +109,8 @@ func (l *referrers) read(ctx context.Context) (*v1.IndexManifest, string, error)
 	return list, etag, nil
 }
 
-// add reads the list and writes it with what it lacks. The write is tried once: before a second try the list may have
-// changed.
+// add reads the list and writes it with the entries that it lacks. It tries the write once, because the list may change
+// before a second try.
 func (l *referrers) add(ctx context.Context) (wrote bool, err error) {
 	began := time.Now()
 	list, etag, err := l.read(ctx)
@@ -136,8 +138,8 @@ func (l *referrers) add(ctx context.Context) (wrote bool, err error) {
 	return true, err
 }
 
-// stays watches the list until every write has arrived that began before ours, and reports whether the entry is still
-// there.
+// stays watches the list until every write that began before ours must have arrived. It reports whether our entry is
+// still in the list.
 func (l *referrers) stays(ctx context.Context) (bool, error) {
 	settle := min(minSettle+settleFactor*l.took, maxSettle)
 	for end := time.Now().Add(settle); ; {
@@ -159,10 +161,11 @@ func lists(ds []v1.Descriptor, entry v1.Descriptor) bool {
 	return slices.ContainsFunc(ds, func(d v1.Descriptor) bool { return d.Digest == entry.Digest })
 }
 
-// taggedReferrers reads the list under a tag, with its ETag if the registry gives one; an empty list where there is none.
+// taggedReferrers reads the list under a tag, and its ETag if the registry sends one. It returns an empty list where
+// there is no such tag.
 func taggedReferrers(ctx context.Context, s *remote.Repository, tag string) (list *v1.IndexManifest, etag string, err error) {
 	desc, raw, etag, err := s.Get(ctx, "manifests", tag)
-	err = s.Fail(fmt.Sprintf("reading the list of what is attached, tag %q", tag), err)
+	err = s.Fail(fmt.Sprintf("reading the list of referrers under tag %q", tag), err)
 	if remote.IsMissing(err) {
 		return &v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{}}, "", nil
 	}
@@ -171,13 +174,13 @@ func taggedReferrers(ctx context.Context, s *remote.Repository, tag string) (lis
 	}
 	list, err = v1.ParseIndexManifest(bytes.NewReader(raw))
 	if err == nil && !desc.MediaType.IsIndex() {
-		err = fmt.Errorf("it is of media type %q, not an index", desc.MediaType)
+		err = fmt.Errorf("its media type is %q, expected an index", desc.MediaType)
 	}
-	return list, etag, s.Fail(fmt.Sprintf("reading the list of what is attached, tag %q", tag), err)
+	return list, etag, s.Fail(fmt.Sprintf("reading the list of referrers under tag %q", tag), err)
 }
 
-// Referrers lists what is attached to the image that ref names, and describes that image. artifactType, where it is not
-// "", is the only type to list.
+// Referrers lists the artifacts that refer to the image that ref names, and returns the image's descriptor as subject.
+// It lists only those of artifactType, unless that is "".
 func (r Registry) Referrers(ctx context.Context, ref, artifactType string) (subject v1.Descriptor, list []v1.Descriptor, err error) {
 	type listing struct {
 		subject v1.Descriptor
@@ -220,8 +223,8 @@ func listReferrers(ctx context.Context, s *remote.Repository, subject v1.Hash) (
 	return list.Manifests, nil
 }
 
-// describe fills in the artifact types that a list lacks, or has as that of the empty config, from the manifests: some tools
-// write such lists. What cannot be read stays as it is.
+// describe fills in artifact types from the manifests where the list has none or has the type of the empty config, as
+// lists of some tools do. It leaves an entry unchanged where it cannot read the manifest.
 func describe(ctx context.Context, s *remote.Repository, list []v1.Descriptor) {
 	var group errgroup.Group
 	group.SetLimit(maxAsking)
@@ -240,7 +243,8 @@ func describe(ctx context.Context, s *remote.Repository, list []v1.Descriptor) {
 	_ = group.Wait()
 }
 
-// artifactType is that of a manifest: what it says, or else the media type of its config, as images before OCI 1.1 have it.
+// artifactType returns a manifest's artifact type: its own field or, for images before OCI 1.1, the media type of its
+// config.
 func artifactType(raw []byte, listed string) string {
 	var m struct {
 		ArtifactType string        `json:"artifactType"`

@@ -11,7 +11,7 @@ import (
 	"github.com/pyimg/pyimg/push/oci"
 )
 
-// CheckRefs reports all references that could not be pushed to with these options, before anything is done for them.
+// CheckRefs returns the faults of all references and options. It sends no request.
 func (r Registry) CheckRefs(refs []string, o Options) error {
 	var faults []error
 	if err := r.Check(); err != nil {
@@ -27,15 +27,15 @@ func (r Registry) CheckRefs(refs []string, o Options) error {
 	return errors.Join(faults...)
 }
 
-// A wanted reference is one that a push was asked for.
-type wanted struct {
+// A targetRef is a reference that the caller asked to push to.
+type targetRef struct {
 	repo   name.Repository
-	tag    string // "" where the image is pushed by its digest alone
-	digest string // that the caller expects; "" where any will do
+	tag    string // "" where the image is pushed by digest alone
+	digest string // the digest that the caller expects, or ""
 }
 
-// String is the reference as results name it, given the root's digest.
-func (w wanted) String(digest string) string {
+// String returns the reference as results print it, given the root's digest.
+func (w targetRef) String(digest string) string {
 	s := w.repo.String()
 	if w.tag != "" {
 		s += ":" + w.tag
@@ -43,9 +43,9 @@ func (w wanted) String(digest string) string {
 	return s + "@" + digest
 }
 
-// parseTargets reads all references and reports all faults. A tag may be left out; it is then "latest".
-func (r Registry) parseTargets(refs []string, o Options) ([]wanted, error) {
-	var out []wanted
+// parseTargets parses all references and returns all faults. Without a tag the tag is "latest".
+func (r Registry) parseTargets(refs []string, o Options) ([]targetRef, error) {
+	var out []targetRef
 	var faults []error
 	for _, s := range refs {
 		w, err := r.parseTarget(s, o.ByDigest)
@@ -65,12 +65,12 @@ func (r Registry) parseTargets(refs []string, o Options) ([]wanted, error) {
 	return out, errors.Join(faults...)
 }
 
-func (r Registry) parseTarget(s string, byDigest bool) (wanted, error) {
+func (r Registry) parseTarget(s string, byDigest bool) (targetRef, error) {
 	ref, err := r.parse(s)
 	if err != nil {
-		return wanted{}, err
+		return targetRef{}, err
 	}
-	w := wanted{repo: ref.Context()}
+	w := targetRef{repo: ref.Context()}
 	switch ref := ref.(type) {
 	case name.Digest:
 		w.digest = ref.DigestStr()
@@ -81,20 +81,20 @@ func (r Registry) parseTarget(s string, byDigest bool) (wanted, error) {
 		return w, nil
 	}
 	if last := s[strings.LastIndexByte(s, '/')+1:]; strings.ContainsAny(last, ":@") {
-		return wanted{}, fmt.Errorf("reference %q: what is pushed by digest alone goes to HOST/REPOSITORY, without a tag", s)
+		return targetRef{}, fmt.Errorf("reference %q: to push by digest, write HOST/REPOSITORY without a tag", s)
 	}
 	w.tag = ""
 	return w, nil
 }
 
-// checkMount refuses a repository to mount from that no target shares its registry with.
-func (r Registry) checkMount(s string, targets []wanted) error {
+// checkMount returns an error where a repository to mount from is in another registry than all targets.
+func (r Registry) checkMount(s string, targets []targetRef) error {
 	from, err := r.parseRepository(s)
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(targets, func(w wanted) bool { return w.repo.RegistryStr() == from.RegistryStr() }) {
-		return fmt.Errorf("mounting from %q: blobs can be mounted within one registry only, and nothing is pushed to %s", s, from.RegistryStr())
+	if !slices.ContainsFunc(targets, func(w targetRef) bool { return w.repo.RegistryStr() == from.RegistryStr() }) {
+		return fmt.Errorf("mounting from %q: a registry mounts blobs from its own repositories only, and no reference is of %s", s, from.RegistryStr())
 	}
 	return nil
 }
@@ -105,17 +105,17 @@ func (r Registry) parseRepository(s string) (name.Repository, error) {
 		return name.Repository{}, fmt.Errorf("a repository to mount from is of the form HOST/REPOSITORY: %w", oci.ExplainReference(s, err))
 	}
 	if err != nil || strings.Contains(s, "://") {
-		return name.Repository{}, errors.New("a repository to mount from is of the form HOST/REPOSITORY, without a tag") // not repeated: it may hold a password
+		return name.Repository{}, errors.New("a repository to mount from is of the form HOST/REPOSITORY, without a tag") // the error does not repeat s, which may hold a password
 	}
 	return repo, nil
 }
 
 func (r Registry) parse(s string) (name.Reference, error) {
 	if strings.Contains(s, "://") {
-		return nil, errors.New("a reference is HOST/REPOSITORY:TAG, not a URL") // which may hold a password
+		return nil, errors.New("a reference is HOST/REPOSITORY:TAG, not a URL") // the error does not repeat s, which may hold a password
 	}
 	if host, _, _ := strings.Cut(s, "/"); strings.Contains(host, "@") && !strings.Contains(host, "@sha256:") {
-		return nil, errors.New("a reference holds no user and password (log in instead)") // and is not repeated here
+		return nil, errors.New("a reference holds no user and password (log in instead)") // the error does not repeat s
 	}
 	ref, err := name.ParseReference(s)
 	if err == nil && r.PlainHTTP(ref.Context().RegistryStr()) {

@@ -14,15 +14,15 @@ import (
 	"github.com/pyimg/pyimg/push/remote"
 )
 
-// maxAsking is how many small requests go to registries at once. Uploads have a limit of their own.
+// maxAsking bounds the concurrent requests that send no blob. Uploads have a limit of their own.
 const maxAsking = 16
 
-// A Session is a push whose image may still be in the making: it logs in, and asks what the references name now, from
-// [Registry.Begin] on. [Session.Push] ends it; where that is not called, [Session.Close] does.
+// A Session is a push that begins before the image is complete. It logs in, and asks what the references name now, as
+// soon as [Registry.Begin] is called. [Session.Push] or [Session.Close] ends it.
 type Session struct {
 	registry   Registry
 	options    Options
-	wanted     []wanted
+	refs       []targetRef
 	targets    []*target
 	connection *remote.Connection
 	close      context.CancelFunc
@@ -31,28 +31,28 @@ type Session struct {
 // A target is a repository to push to.
 type target struct {
 	repo    name.Repository
-	wanted  []wanted
-	sources []name.Repository // to mount from
+	refs    []targetRef
+	sources []name.Repository // repositories to mount from
 
-	ready              chan struct{} // closed when what follows is set
+	ready              chan struct{} // closed when the fields of this group are set
 	err                error
-	*remote.Repository                   // nil where err is not
-	tags               map[string]string // what each tag names now: a digest, or ""
+	*remote.Repository                   // nil after an error
+	tags               map[string]string // the digest that each tag names now, or ""
 
-	known map[v1.Hash]bool // blobs and manifests that are there for sure
+	known map[v1.Hash]bool // blobs and manifests that the repository is known to have
 }
 
-// Begin checks all references and begins to push to them. It returns at once; Push returns what fails on the way. ctx
-// bounds what goes on until then.
+// Begin checks all references and starts to log in to their registries. It returns at once; Ready and Push return the
+// errors of that. ctx bounds the requests until Push is called.
 func (r Registry) Begin(ctx context.Context, refs []string, o Options) (*Session, error) {
 	if len(refs) == 0 {
 		return nil, errors.New("pushing: no reference given")
 	}
-	wanted, err := r.parseTargets(refs, o)
+	targetRefs, err := r.parseTargets(refs, o)
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{registry: r, options: o, wanted: wanted}
+	s := &Session{registry: r, options: o, refs: targetRefs}
 	if s.connection, err = r.Connect(); err != nil {
 		return nil, err
 	}
@@ -75,11 +75,11 @@ func (r Registry) Begin(ctx context.Context, refs []string, o Options) (*Session
 	return s, nil
 }
 
-// Close ends what Begin began. It may be called at any time, and after Push does nothing.
+// Close ends the session. It may be called at any time; after Push it does nothing.
 func (s *Session) Close() { s.close() }
 
-// Ready waits until all registries have answered, and says what went wrong with that: a wrong password shows before the
-// image is made. Push does it, too.
+// Ready waits until all registries have answered, and returns their errors. A caller can so find a wrong password
+// before it makes the image. Push calls Ready, too.
 func (s *Session) Ready(ctx context.Context) error {
 	for _, t := range s.targets {
 		select {
@@ -94,17 +94,17 @@ func (s *Session) Ready(ctx context.Context) error {
 	return nil
 }
 
-// group makes a target of each repository, in the order of the references.
+// group makes one target for each repository, in the order of the references.
 func (s *Session) group() error {
 	byName := map[string]*target{}
-	for _, w := range s.wanted {
+	for _, w := range s.refs {
 		t := byName[w.repo.Name()]
 		if t == nil {
 			t = &target{repo: w.repo, ready: make(chan struct{}), tags: map[string]string{}, known: map[v1.Hash]bool{}}
 			byName[w.repo.Name()] = t
 			s.targets = append(s.targets, t)
 		}
-		t.wanted = append(t.wanted, w)
+		t.refs = append(t.refs, w)
 	}
 	for _, from := range s.options.MountFrom {
 		repo, err := s.registry.parseRepository(from)
@@ -133,9 +133,9 @@ func (s *Session) prepare(ctx context.Context, t *target) (err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxAsking)
 	var mu sync.Mutex
-	for _, w := range t.wanted {
+	for _, w := range t.refs {
 		group.Go(func() error {
-			if w.tag == "" { // what is there is asked when the digest is known; the token can be had now
+			if w.tag == "" { // the digest is not known yet, but the token can be fetched now
 				return t.LogIn(ctx)
 			}
 			digest, err := t.DigestOf(ctx, w.tag)
@@ -148,12 +148,13 @@ func (s *Session) prepare(ctx context.Context, t *target) (err error) {
 	return group.Wait()
 }
 
-// readable are the repositories that a target's token must allow to read: those to mount from, the other targets included.
+// readable returns the repositories that a target's token must allow to read: those to mount from, and the targets that
+// are served earlier.
 func (s *Session) readable(t *target) []name.Repository {
 	from := slices.Clone(t.sources)
 	for _, other := range s.targets {
 		if other == t {
-			break // blobs reach the targets of one registry in their order
+			break // the targets of one registry receive a blob in their order
 		}
 		if other.repo.RegistryStr() == t.repo.RegistryStr() && !slices.Contains(from, other.repo) {
 			from = append(from, other.repo)
@@ -162,15 +163,15 @@ func (s *Session) readable(t *target) []name.Repository {
 	return from
 }
 
-// behind waits for the targets and returns those that must get something, with the references that must move there.
+// behind waits for the targets and returns those that lack the root, each with the references that must move.
 func (s *Session) behind(ctx context.Context, root v1.Hash) ([]*target, error) {
 	if err := s.Ready(ctx); err != nil {
 		return nil, err
 	}
 	var out []*target
 	for _, t := range s.targets {
-		var moving []wanted
-		for _, w := range t.wanted {
+		var moving []targetRef
+		for _, w := range t.refs {
 			now := t.tags[w.tag]
 			if w.tag == "" {
 				var err error
@@ -182,17 +183,17 @@ func (s *Session) behind(ctx context.Context, root v1.Hash) ([]*target, error) {
 				moving = append(moving, w)
 			}
 		}
-		if t.wanted = moving; len(moving) > 0 {
+		if t.refs = moving; len(moving) > 0 {
 			out = append(out, t)
 		}
 	}
 	return out, nil
 }
 
-// checkDigests refuses references by digest that are not the root's.
+// checkDigests returns an error for each reference whose digest is not the root's.
 func (s *Session) checkDigests(root v1.Hash) error {
 	var faults []error
-	for _, w := range s.wanted {
+	for _, w := range s.refs {
 		if w.digest != "" && w.digest != root.String() {
 			faults = append(faults, fmt.Errorf("reference %q: the image's digest is %s", w.repo.String()+"@"+w.digest, root))
 		}

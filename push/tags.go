@@ -12,11 +12,12 @@ import (
 	"github.com/pyimg/pyimg/push/oci"
 )
 
-// tags moves the tags. No registry can move two at once, so they go one by one, and are put back where one fails.
+// tags moves the tags. No registry can move two at once, so tags moves one after the other. Where one fails, it puts
+// back those that it has moved.
 func (p *pusher) tags(ctx context.Context, g *oci.Graph, targets []*target) error {
 	var moved []move
 	for _, t := range targets {
-		for _, w := range t.wanted {
+		for _, w := range t.refs {
 			if w.tag == "" {
 				continue
 			}
@@ -35,16 +36,16 @@ func (p *pusher) tags(ctx context.Context, g *oci.Graph, targets []*target) erro
 	return nil
 }
 
-// A move is a tag that names the new image now, and another or none before.
+// A move is a tag that names the new image now, and the digest that it named before.
 type move struct {
 	t      *target
-	w      wanted
+	w      targetRef
 	before string
 }
 
 func (m move) String() string { return m.w.repo.String() + ":" + m.w.tag }
 
-// putBack undoes moves after the error cause, and says in it which could not be undone.
+// putBack undoes moves after the error cause. It returns cause with a list of the moves that it could not undo.
 func putBack(ctx context.Context, moved []move, cause error) error {
 	var stay []string
 	for _, m := range moved {
@@ -61,7 +62,7 @@ func putBack(ctx context.Context, moved []move, cause error) error {
 	return cause
 }
 
-// undo lets a tag name what it did before. Many registries cannot delete a tag that is new.
+// undo makes a tag name what it named before. It leaves a new tag, because many registries cannot delete one.
 func (m move) undo(ctx context.Context) error {
 	if m.before == "" {
 		return m.t.Untag(ctx, m.w.tag)
@@ -74,26 +75,27 @@ func (m move) undo(ctx context.Context) error {
 	return err
 }
 
-// verify asks the registries what the tags name now. Another image there is another push's: ours must still be there.
+// verify asks the registries what the tags name now. Where a tag names another image, another push has moved it: then
+// our image must still be in the repository.
 func (p *pusher) verify(ctx context.Context, g *oci.Graph, targets []*target) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxAsking)
 	root := g.Root.Desc.Digest.String()
 	for _, t := range targets {
-		for _, w := range t.wanted {
+		for _, w := range t.refs {
 			group.Go(func() error { return p.verifyOne(ctx, t, w, root) })
 		}
 	}
 	return group.Wait()
 }
 
-func (p *pusher) verifyOne(ctx context.Context, t *target, w wanted, root string) error {
+func (p *pusher) verifyOne(ctx context.Context, t *target, w targetRef, root string) error {
 	asked := cmp.Or(w.tag, root)
 	now, err := t.DigestOf(ctx, asked)
 	if err != nil || now == root {
 		return err
 	}
-	if now == "" { // an answer to GET can say why
+	if now == "" { // the answer to a GET request can say why
 		var desc v1.Descriptor
 		if desc, _, err = t.Manifest(ctx, asked); err != nil {
 			return err

@@ -249,7 +249,7 @@ func TestPushThatMustFail(t *testing.T) {
 			}
 			return nil
 		}},
-		{"location on another host", 5, "an address of another network", nil, func(r *http.Response) error {
+		{"location on another host", 5, "an address of an internal network", nil, func(r *http.Response) error {
 			if r.Request.Method == http.MethodPost {
 				r.Header.Set("Location", "http://10.1.2.3/upload")
 			}

@@ -13,7 +13,7 @@ import (
 	"github.com/pyimg/pyimg/internal/regular"
 )
 
-// maxAuthFile bounds a config file; a thousand registries fit a tenth of it.
+// maxAuthFile bounds a config file. A file with a thousand registries has a tenth of that.
 const maxAuthFile = 1 << 20
 
 // An authFile is what docker's config.json and podman's auth.json have in common. See containers-auth.json(5).
@@ -33,7 +33,7 @@ type authEntry struct {
 
 func readAuthFile(path string) ([]byte, error) { return regular.Read(path, maxAuthFile) }
 
-// parseAuthFile never repeats content in its errors: it may be a secret.
+// parseAuthFile reads a config file. Its errors never repeat the content, which may be a secret.
 func parseAuthFile(content []byte) (authFile, error) {
 	var f authFile
 	if len(strings.TrimSpace(string(content))) == 0 {
@@ -53,7 +53,7 @@ func parseAuthFile(content []byte) (authFile, error) {
 	return f, nil
 }
 
-// helper names the credential helper for a registry, or "".
+// helper returns the name of the registry's credential helper, or "" without one.
 func (f authFile) helper(host string) string {
 	for key, h := range f.CredHelpers {
 		if authKey(key) == authKey(host) {
@@ -63,7 +63,7 @@ func (f authFile) helper(host string) string {
 	return f.CredsStore
 }
 
-// entry finds the most specific entry for target, host/namespace/repository before host/namespace before host.
+// entry returns the most specific entry for target: host/namespace/repository, then host/namespace, then host.
 func (f authFile) entry(target authn.Resource) (authn.AuthConfig, bool, error) {
 	byKey := make(map[string]string, len(f.Auths))
 	for key := range f.Auths {
@@ -88,7 +88,7 @@ func (f authFile) entry(target authn.Resource) (authn.AuthConfig, bool, error) {
 	}
 }
 
-// config decodes the entry. An entry of an empty user and password is as good as none to docker, but was meant as one.
+// config decodes the entry. Docker ignores an entry with an empty user and an empty password; pyimg uses it as written.
 func (e authEntry) config() (authn.AuthConfig, error) {
 	cfg := authn.AuthConfig{Username: e.Username, Password: e.Password, IdentityToken: e.IdentityToken, RegistryToken: e.RegistryToken}
 	if e.Auth == "" {
@@ -107,15 +107,15 @@ func (e authEntry) config() (authn.AuthConfig, error) {
 	return cfg, nil
 }
 
-// authKey brings a key of a config file into the form host[/namespace...]. Docker writes URLs, podman paths, and both
-// know Docker Hub under several names.
+// authKey converts a key of a config file to the form host[/namespace...]. Docker writes URLs and podman writes paths.
+// Docker Hub has several names in both.
 func authKey(key string) string {
 	host, isURL := strings.CutPrefix(key, "https://")
 	if !isURL {
 		host, isURL = strings.CutPrefix(key, "http://")
 	}
 	host = strings.TrimSuffix(host, "/")
-	if isURL { // docker looks at the host alone
+	if isURL { // docker compares the host alone
 		host, _, _ = strings.Cut(host, "/")
 	}
 	host = strings.TrimSuffix(strings.TrimSuffix(host, "/v1"), "/v2")
@@ -130,7 +130,7 @@ func authKey(key string) string {
 	return host
 }
 
-// serverURL is the name under which docker stores a registry's credentials in helpers.
+// serverURL returns the name that docker gives a registry in credential helpers.
 func serverURL(host string) string {
 	if host == name.DefaultRegistry {
 		return authn.DefaultAuthKey

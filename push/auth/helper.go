@@ -15,20 +15,21 @@ import (
 )
 
 const (
-	// helperPrefix comes before the name that a config file gives to a helper.
+	// helperPrefix is put before the helper's name in a config file to make the name of its program.
 	helperPrefix = "docker-credential-"
-	// helperTime bounds a helper; one that asks a person would wait for ever in CI.
+	// helperTime bounds the run of a helper: in CI, a helper that asks a person for input would never end.
 	helperTime = 30 * time.Second
-	// maxHelperOutput bounds what a helper says; tokens of clouds have a few kilobytes.
+	// maxHelperOutput bounds the output of a helper. A cloud's token has a few kilobytes.
 	maxHelperOutput = 256 << 10
 )
 
-// runHelper asks a credential helper for a server. Its errors leave the helper's name to the caller. See the protocol of docker-credential-helpers: the server comes on
-// stdin, the answer is JSON on stdout, and an unknown server is an error message on stdout.
+// runHelper asks a credential helper for the credentials of a server. The caller adds the helper's name to the errors.
+// See the protocol of docker-credential-helpers: the helper reads the server's name from stdin and writes JSON to
+// stdout. It writes an error message to stdout where it does not know the server.
 func runHelper(ctx context.Context, helper, server string) (authn.AuthConfig, bool, error) {
 	program := helperPrefix + helper
 	if strings.ContainsAny(helper, `/\`) {
-		return authn.AuthConfig{}, false, errors.New("the name of a helper has no slashes")
+		return authn.AuthConfig{}, false, errors.New("the name of a helper must not contain a slash")
 	}
 	ctx, cancel := context.WithTimeout(ctx, helperTime)
 	defer cancel()
@@ -36,7 +37,7 @@ func runHelper(ctx context.Context, helper, server string) (authn.AuthConfig, bo
 	cmd := exec.CommandContext(ctx, program, "get")
 	cmd.Stdin = strings.NewReader(server)
 	cmd.Stdout = &bounded{w: &out, left: maxHelperOutput}
-	cmd.WaitDelay = 100 * time.Millisecond // for what the helper itself left running
+	cmd.WaitDelay = 100 * time.Millisecond // a process that the helper started may keep its output open
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() == nil && strings.Contains(out.String(), "credentials not found") {
 			return authn.AuthConfig{}, false, nil
@@ -50,13 +51,13 @@ func runHelper(ctx context.Context, helper, server string) (authn.AuthConfig, bo
 	switch {
 	case answer.Secret == "":
 		return authn.AuthConfig{}, false, nil
-	case answer.Username == "<token>": // by the protocol: the secret is an identity token
+	case answer.Username == "<token>": // the protocol's mark of an identity token
 		return authn.AuthConfig{IdentityToken: answer.Secret}, true, nil
 	}
 	return authn.AuthConfig{Username: answer.Username, Password: answer.Secret}, true, nil
 }
 
-// bounded refuses to write more than was agreed.
+// bounded is a buffer that refuses more than maxHelperOutput bytes.
 type bounded struct {
 	w    io.Writer
 	left int

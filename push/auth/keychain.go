@@ -1,5 +1,5 @@
-// Package auth finds the credentials for a registry where docker, podman and CI systems keep them. It asks no registry, and no
-// error of it holds a credential.
+// Package auth finds the credentials for a registry where docker, podman and CI systems keep them. It sends no request,
+// and its errors hold no credential.
 package auth
 
 import (
@@ -18,8 +18,8 @@ import (
 	"github.com/pyimg/pyimg/internal/exit"
 )
 
-// Keychain finds credentials where docker, podman and CI systems keep them. The first source that has some for the
-// registry is used:
+// Keychain finds credentials where docker, podman and CI systems keep them. It uses the first of these sources that has
+// credentials for the registry:
 //
 //  1. DOCKER_AUTH_CONFIG: the content of a docker config file.
 //  2. REGISTRY_AUTH_FILE: the name of such a file. It must exist.
@@ -28,14 +28,15 @@ import (
 //     ${XDG_CONFIG_HOME:-$HOME/.config}/containers/auth.json.
 //  5. GITHUB_TOKEN with GITHUB_ACTOR, for ghcr.io alone.
 //
-// Within a file: the credential helper of credHelpers for this registry, else the one of credsStore, else the most
-// specific entry of auths (host/namespace/repository, ..., host). A source without an entry for the registry is passed
-// over; one that is broken is a [*Error]. No home directory is needed. getenv is [os.Getenv] or a stand-in.
+// Within a file Keychain uses the registry's credential helper in credHelpers, otherwise the helper in credsStore,
+// otherwise the most specific entry of auths (host/namespace/repository, ..., host). It skips a source without an entry
+// for the registry. A source that it cannot read is a [*Error]. No home directory is needed. getenv is [os.Getenv], or
+// another function in tests.
 func Keychain(getenv func(string) string) authn.Keychain {
 	return keychain{getenv: getenv}
 }
 
-// Login is a keychain that has a user and a password for one host, given by hand, and asks others for all other hosts.
+// Login returns a keychain with the user and password for one host. It asks the keychain others for all other hosts.
 func Login(host, user, password string, others authn.Keychain) authn.Keychain {
 	return given{host, Credential{AuthConfig: authn.AuthConfig{Username: user, Password: password}, Source: "the command line"}, others}
 }
@@ -59,7 +60,7 @@ func (g given) ResolveContext(ctx context.Context, target authn.Resource) (authn
 	return authn.Resolve(ctx, g.others, target)
 }
 
-// Find returns the credential that a keychain has for a repository, the zero one where it has none.
+// Find returns the credential that a keychain has for a repository. It returns the zero Credential where it has none.
 func Find(ctx context.Context, keys authn.Keychain, repo authn.Resource) (Credential, error) {
 	found, err := authn.Resolve(ctx, keys, repo)
 	if err != nil {
@@ -71,22 +72,22 @@ func Find(ctx context.Context, keys authn.Keychain, repo authn.Resource) (Creden
 	if found == authn.Anonymous {
 		return Credential{}, nil
 	}
-	cfg, err := authn.Authorization(ctx, found) // of a caller's own keychain
+	cfg, err := authn.Authorization(ctx, found) // a caller's own keychain may return any Authenticator
 	if err != nil {
 		return Credential{}, &Error{Source: ownKeychain, Err: err}
 	}
 	return Credential{AuthConfig: *cfg, Source: ownKeychain}, nil
 }
 
-// ownKeychain is what a caller's own keychain is called.
+// ownKeychain is the Source of credentials from a keychain that the caller wrote.
 const ownKeychain = "the keychain"
 
 type keychain struct{ getenv func(string) string }
 
-// A Credential knows where it was found.
+// A Credential is a registry's credential, and the name of the source that it was found in.
 type Credential struct {
 	authn.AuthConfig
-	Source string // the name of where it was found; "" for none
+	Source string // where it was found; "" without a credential
 }
 
 // Authorization implements [authn.Authenticator].
@@ -95,7 +96,7 @@ func (c Credential) Authorization() (*authn.AuthConfig, error) {
 	return &cfg, nil
 }
 
-// Basic is the header for user and password, "" where there are none.
+// Basic returns the value of the Authorization header for the user and password, or "" without them.
 func (c Credential) Basic() string {
 	switch {
 	case c.Auth != "":
@@ -106,10 +107,10 @@ func (c Credential) Basic() string {
 	return ""
 }
 
-// minSecret is how long a secret must be to be looked for in texts; shorter ones would only garble them.
+// minSecret is the shortest secret that is removed from texts. Removing a shorter one would only garble them.
 const minSecret = 4
 
-// Secrets are the strings that must never be seen.
+// Secrets returns the strings that must never be printed.
 func (c Credential) Secrets() []string {
 	var out []string
 	_, header, _ := strings.Cut(c.Basic(), " ")
@@ -126,7 +127,7 @@ func (k keychain) Resolve(target authn.Resource) (authn.Authenticator, error) {
 	return k.ResolveContext(context.Background(), target)
 }
 
-// ResolveContext implements [authn.ContextKeychain]: a helper is ended with ctx.
+// ResolveContext implements [authn.ContextKeychain]. A helper that runs when ctx ends is killed.
 func (k keychain) ResolveContext(ctx context.Context, target authn.Resource) (authn.Authenticator, error) {
 	for _, find := range []func(context.Context, authn.Resource) (Credential, error){
 		k.environment, k.registryAuthFile, k.docker, k.podman, k.github,
@@ -184,7 +185,7 @@ func (k keychain) podman(ctx context.Context, target authn.Resource) (Credential
 	}
 	c, err := k.file(ctx, "podman auth file", filepath.Join(runtime, "auth.json"), target)
 	if guessed && errors.Is(err, fs.ErrPermission) {
-		err = nil // where root runs podman, /run/containers is root's alone and holds nothing of other users
+		err = nil // as root, podman uses /run/containers: other users may not read it, and it holds nothing for them
 	}
 	if err != nil || c.Source != "" {
 		return c, err
@@ -206,12 +207,12 @@ func (k keychain) github(_ context.Context, target authn.Resource) (Credential, 
 	}
 	user := k.getenv("GITHUB_ACTOR")
 	if user == "" {
-		user = "github" // GHCR looks at the token alone, but wants a name
+		user = "github" // GHCR checks the token alone, but requires a user name
 	}
 	return Credential{AuthConfig: authn.AuthConfig{Username: user, Password: token}, Source: "GITHUB_TOKEN"}, nil
 }
 
-// file looks into a file that need not exist.
+// file reads a config file, which need not exist.
 func (k keychain) file(ctx context.Context, kind, path string, target authn.Resource) (Credential, error) {
 	source := fmt.Sprintf("%s %q", kind, path)
 	content, err := readAuthFile(path)
@@ -224,7 +225,7 @@ func (k keychain) file(ctx context.Context, kind, path string, target authn.Reso
 	return k.lookup(ctx, source, content, target)
 }
 
-// lookup finds target in the content of a config file.
+// lookup finds the entry for target in the content of a config file.
 func (k keychain) lookup(ctx context.Context, source string, content []byte, target authn.Resource) (Credential, error) {
 	f, err := parseAuthFile(content)
 	if err != nil {
@@ -250,9 +251,9 @@ func (k keychain) lookup(ctx context.Context, source string, content []byte, tar
 	return Credential{AuthConfig: cfg, Source: source}, nil
 }
 
-// An Error is a source of credentials that is there and cannot be used.
+// An Error says that a source of credentials exists but cannot be used.
 type Error struct {
-	Source string // which one: the file, or the helper and the file that names it
+	Source string // the file, or the helper and the file that names it
 	Err    error
 }
 
@@ -262,5 +263,5 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// ExitCode is that of missing or refused credentials.
+// ExitCode returns [exit.Auth]: credentials are missing or refused.
 func (e *Error) ExitCode() exit.Code { return exit.Auth }

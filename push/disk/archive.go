@@ -21,26 +21,26 @@ import (
 	"github.com/pyimg/pyimg/push/oci"
 )
 
-// WriteArchive writes what idx stands for as an OCI archive: an OCI layout in a tar file, under one tag ("" means
-// "latest"). The file's bytes depend on idx and tag alone. A pipe or device is written to, not replaced.
+// WriteArchive writes an index or image (see [oci.Root]) as an OCI archive: an OCI layout in a tar file. It names it
+// tag; "" means "latest". The file's bytes depend on idx and tag only. A pipe or device is written to and not replaced.
 func WriteArchive(ctx context.Context, file, tag string, idx v1.ImageIndex) error {
 	return writeArchive(ctx, "OCI archive", file, func() ([]member, error) { return archiveMembers(tag, idx) })
 }
 
-// StreamArchive is [WriteArchive] to w.
+// StreamArchive writes to w what [WriteArchive] writes to a file.
 func StreamArchive(ctx context.Context, w io.Writer, tag string, idx v1.ImageIndex) error {
 	return streamArchive(ctx, "OCI archive", w, func() ([]member, error) { return archiveMembers(tag, idx) })
 }
 
-// WriteDockerArchive writes an image so that "docker load" of any age takes it, and podman, skopeo and containerd too: an
-// OCI layout with a manifest.json that points into it. It holds one platform. image is its name, HOST/REPOSITORY:TAG or
-// short; "" leaves the image without a name, and then it is known by its digest. A pipe or device is written to, not
+// WriteDockerArchive writes an image of one platform as an archive that every version of "docker load" reads, and also
+// podman, skopeo and containerd: an OCI layout with a manifest.json for docker. image is its name, HOST/REPOSITORY:TAG
+// or a short form. With "" the image has no name and is known by its digest. A pipe or device is written to and not
 // replaced.
 func WriteDockerArchive(ctx context.Context, file, image string, idx v1.ImageIndex) error {
 	return writeArchive(ctx, "docker archive", file, func() ([]member, error) { return dockerMembers(image, idx) })
 }
 
-// StreamDockerArchive is [WriteDockerArchive] to w.
+// StreamDockerArchive writes to w what [WriteDockerArchive] writes to a file.
 func StreamDockerArchive(ctx context.Context, w io.Writer, image string, idx v1.ImageIndex) error {
 	return streamArchive(ctx, "docker archive", w, func() ([]member, error) { return dockerMembers(image, idx) })
 }
@@ -54,7 +54,7 @@ func streamArchive(ctx context.Context, kind string, w io.Writer, list func() ([
 	return archive(ctx, kind, list, func(write func(io.Writer) error) error { return write(w) })
 }
 
-// archive writes the members that list finds to where into has them written.
+// archive passes to into a function that writes the members of list.
 func archive(ctx context.Context, what string, list func() ([]member, error), into func(func(io.Writer) error) error) error {
 	_, err := patience.Promptly(ctx, func() (struct{}, error) {
 		ms, err := list()
@@ -93,7 +93,7 @@ func smallMember(path string, raw []byte) member {
 	return member{path, oci.Memory(v1.Descriptor{Size: int64(len(raw)), Digest: oci.SHA256(raw)}, raw)}
 }
 
-// layoutMembers are the files of a layout that holds one name.
+// layoutMembers returns the files of a layout that holds one name.
 func layoutMembers(blobs []oci.Blob, root v1.Descriptor, annotations map[string]string) ([]member, error) {
 	root.Annotations = annotations
 	index, err := json.Marshal(v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{root}})
@@ -107,7 +107,7 @@ func layoutMembers(blobs []oci.Blob, root v1.Descriptor, annotations map[string]
 	return ms, nil
 }
 
-// dockerMembers are those of a layout whose index.json names the image manifest, and docker's own manifest.json.
+// dockerMembers returns the files of a layout whose index.json names the image manifest, and docker's manifest.json.
 func dockerMembers(image string, idx v1.ImageIndex) ([]member, error) {
 	var names []string
 	var annotations map[string]string
@@ -116,7 +116,7 @@ func dockerMembers(image string, idx v1.ImageIndex) ([]member, error) {
 		if err != nil {
 			return nil, fmt.Errorf("image name %q is not of the form HOST/REPOSITORY:TAG: %w", image, oci.ExplainReference(image, err))
 		}
-		repo, _ := strings.CutSuffix(tag.String(), ":"+tag.TagStr()) // as given: docker knows short names
+		repo, _ := strings.CutSuffix(tag.String(), ":"+tag.TagStr()) // as the user wrote it: docker knows short names
 		names = []string{repo + ":" + tag.TagStr()}
 		full := strings.Replace(tag.Name(), name.DefaultRegistry+"/", "docker.io/", 1)
 		annotations = map[string]string{refName: tag.TagStr(), imageName: full}
@@ -137,10 +137,10 @@ func dockerMembers(image string, idx v1.ImageIndex) ([]member, error) {
 	return append(ms, smallMember(dockerFile, docker)), err
 }
 
-// dockerFile is what "docker load" reads of an archive.
+// dockerFile is the file of an archive that "docker load" reads first.
 const dockerFile = "manifest.json"
 
-// dockerManifest is docker's view of a layout: the files of config and layers, in order.
+// dockerManifest makes docker's list of the config and layer files, in order.
 func dockerManifest(names []string, g *oci.Graph) ([]byte, error) {
 	man, err := v1.ParseManifest(bytes.NewReader(g.Root.Raw))
 	if err != nil {
@@ -161,7 +161,7 @@ func dockerManifest(names []string, g *oci.Graph) ([]byte, error) {
 	return json.Marshal([]any{entry})
 }
 
-// oneImage is the only image in idx that is meant to be run, as an index that stands for that image.
+// oneImage returns the only image of idx that can be run, as an index (see [oci.Wrap]).
 func oneImage(idx v1.ImageIndex) (v1.ImageIndex, error) {
 	g, err := oci.Walk(idx)
 	if err != nil {
@@ -169,14 +169,14 @@ func oneImage(idx v1.ImageIndex) (v1.ImageIndex, error) {
 	}
 	run := g.Runnable()
 	if len(run) == 0 {
-		return nil, errors.New("there is no image in the index")
+		return nil, errors.New("the index has no image that can be run")
 	}
 	if len(run) > 1 {
 		var have []string
 		for _, i := range run {
 			have = append(have, platformName(g.Platforms[i].Platform))
 		}
-		return nil, fmt.Errorf("a docker archive holds one platform and the image has %s: choose one with --platform", strings.Join(have, ", "))
+		return nil, fmt.Errorf("a docker archive has one platform, but the image has %s: choose one with --platform", strings.Join(have, ", "))
 	}
 	return oci.Wrap(g.Images[run[0]])
 }
@@ -188,11 +188,11 @@ func platformName(p *v1.Platform) string {
 	return p.String()
 }
 
-// writeTar writes members sorted by path, so that the same files make the same archive.
+// writeTar writes members sorted by path, so that equal files give an equal archive.
 func writeTar(w io.Writer, ms []member) error {
 	slices.SortFunc(ms, func(a, b member) int { return cmp.Compare(a.path, b.path) })
 	tw := tar.NewWriter(w)
-	for _, dir := range []string{"blobs/", blobsDir + "/"} { // sort before all else
+	for _, dir := range []string{"blobs/", blobsDir + "/"} { // folders come before the files in them
 		if err := tw.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: dir, Mode: 0o755}); err != nil {
 			return err
 		}

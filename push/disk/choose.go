@@ -9,19 +9,20 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// A named image is one of several in a layout or an archive.
+// A named image is one of several images in a layout or an archive.
 type named struct {
 	names []string // tags or full names
-	id    string   // the same for the same image; its digest is a name for it, too
+	id    string   // equal for equal images; its digest is also a valid name
 }
 
 // maxNamed bounds how many names an error lists.
 const maxNamed = 20
 
-// choose finds the image that a tag, a full name or a digest means; "" means the only one. Images of one id are one.
+// choose returns the position of the image that a tag, a full name or a digest names. "" names the only image. Items
+// with the same id are one image.
 func choose(items []named, tag string) (int, error) {
 	if len(items) == 0 {
-		return 0, errors.New("it holds no image")
+		return 0, errors.New("it has no image")
 	}
 	for _, match := range []func(string) bool{
 		func(name string) bool { return tag == "" || name == tag },
@@ -34,19 +35,19 @@ func choose(items []named, tag string) (int, error) {
 			case found < 0:
 				found = i
 			case items[found].id != item.id && tag == "":
-				return 0, fmt.Errorf("it holds several images, add :TAG; the tags are %s", list(items))
+				return 0, fmt.Errorf("it has several images, add :TAG; the tags are %s", list(items))
 			case items[found].id != item.id:
-				return 0, fmt.Errorf("it holds several images %q, give the full name; the names are %s", tag, list(items))
+				return 0, fmt.Errorf("it has several images %q, give the full name; the names are %s", tag, list(items))
 			}
 		}
 		if found >= 0 {
 			return found, nil
 		}
 	}
-	return 0, fmt.Errorf("it holds no image %q; the tags are %s", tag, list(items))
+	return 0, fmt.Errorf("it has no image %q; the tags are %s", tag, list(items))
 }
 
-// list quotes the names of images, or the ids of those without a name.
+// list quotes the names of images. It uses the id of an image without a name.
 func list(items []named) string {
 	var names []string
 	for _, item := range items {
@@ -62,7 +63,7 @@ func list(items []named) string {
 	return fmt.Sprintf("%q%s", names, more)
 }
 
-// means says whether what a user wrote means a name: as it is, without what docker leaves out of it, or its tag alone.
+// means reports whether written names the image name: as the full name, as docker shortens it, or by its tag.
 func means(name, written string) bool {
 	short, want := familiar(name), familiar(written)
 	if short == want || short == want+":"+defaultTag || strings.HasSuffix(short, "/"+want) {
@@ -72,7 +73,7 @@ func means(name, written string) bool {
 	return at >= 0 && name[at+1:] == written
 }
 
-// familiar is a full name as docker shows it.
+// familiar returns a full name as docker prints it.
 func familiar(name string) string {
 	for _, prefix := range []string{"index.docker.io/", "docker.io/", "library/"} {
 		name = strings.TrimPrefix(name, prefix)
@@ -80,7 +81,7 @@ func familiar(name string) string {
 	return name
 }
 
-// namesOf are the names that index.json gives an image.
+// namesOf returns the names that index.json gives an image.
 func namesOf(d v1.Descriptor) []string {
 	var names []string
 	for _, key := range []string{refName, imageName} {

@@ -16,9 +16,10 @@ import (
 	"github.com/pyimg/pyimg/push/oci"
 )
 
-// ReadImage is [ReadLayout] for callers that only read. It also reads docker's own form, as "docker save" and "podman save"
-// write it, packed or unpacked. Where index.json names no image, docker's manifest.json counts. The layers of that form are mostly tars
-// without compression, and the manifest is made up: nobody has it by its digest.
+// ReadImage is [ReadLayout] for callers that only read. It also reads docker's own form, packed or unpacked, as "docker
+// save" and "podman save" write it. It uses docker's manifest.json where index.json names no image. That form mostly
+// has layers without compression. It has no image manifest, so ReadImage makes one; nothing refers to the image by that
+// manifest's digest.
 func ReadImage(path string) (v1.ImageIndex, error) {
 	place, tag, err := splitLayout(path)
 	if err != nil {
@@ -48,7 +49,7 @@ func readImage(place, tag string) (v1.ImageIndex, error) {
 	return files.chosen(im, raw, tag)
 }
 
-// has says whether a file is there.
+// has reports whether the layout has a file.
 func (f *files) has(name string) bool {
 	rc, _, err := f.reader(name)
 	if err != nil {
@@ -58,7 +59,8 @@ func (f *files) has(name string) bool {
 	return true
 }
 
-// A dockerEntry is an image in manifest.json (moby, image/spec: "Combined Image JSON + Filesystem Changeset Format").
+// A dockerEntry is an image in docker's manifest.json (moby, image/spec: "Combined Image JSON + Filesystem Changeset
+// Format").
 type dockerEntry struct {
 	Config   string
 	RepoTags []string
@@ -93,8 +95,8 @@ func (f *files) dockerImage(tag string) (v1.ImageIndex, error) {
 	return oci.Open(f, v1.Descriptor{MediaType: Manifest.MediaType, Digest: oci.SHA256(raw), Size: int64(len(raw))}, raw)
 }
 
-// dockerManifest makes the manifest that the archive does not have, and lets blobs be found under their digests: a layer
-// without compression under its diff ID.
+// dockerManifest makes the image manifest that the archive lacks. It also makes the blobs readable by their digests;
+// the digest of a layer without compression is its diff ID.
 func (f *files) dockerManifest(e dockerEntry) (*v1.Manifest, error) {
 	raw, err := f.small(path.Clean(e.Config), oci.MaxConfig)
 	if err != nil {
@@ -112,7 +114,7 @@ func (f *files) dockerManifest(e dockerEntry) (*v1.Manifest, error) {
 	f.alias = map[string]string{blobsDir + "/" + digest.Hex: path.Clean(e.Config)}
 	m := &v1.Manifest{SchemaVersion: 2, MediaType: types.DockerManifestSchema2,
 		Config: v1.Descriptor{MediaType: types.DockerConfigJSON, Digest: digest, Size: int64(len(raw))}}
-	known := map[v1.Hash]v1.Descriptor{} // a layer that is listed twice may be there once
+	known := map[v1.Hash]v1.Descriptor{} // docker stores a layer that is listed twice only once
 	for i, name := range e.Layers {
 		desc, err := f.dockerLayer(path.Clean(name), ids[i])
 		if same, ok := known[ids[i]]; ok && errors.Is(err, fs.ErrNotExist) {
@@ -129,7 +131,7 @@ func (f *files) dockerManifest(e dockerEntry) (*v1.Manifest, error) {
 	return m, nil
 }
 
-// dockerLayer describes a layer: a tar, whose digest is its diff ID, or a compressed one.
+// dockerLayer describes a layer: a tar, whose digest is its diff ID, or a compressed tar.
 func (f *files) dockerLayer(name string, id v1.Hash) (v1.Descriptor, error) {
 	rc, size, err := f.reader(name)
 	if err != nil {
@@ -150,7 +152,7 @@ func (f *files) dockerLayer(name string, id v1.Hash) (v1.Descriptor, error) {
 	default:
 		return desc, nil
 	}
-	// Its name is mostly its digest, which is checked where the layer is read.
+	// The file's name is mostly the layer's digest. Reading the layer checks it.
 	hex, _, _ := strings.Cut(strings.TrimPrefix(path.Base(name), "sha256:"), ".")
 	if desc.Digest, err = v1.NewHash("sha256:" + hex); err == nil {
 		return desc, nil

@@ -11,19 +11,19 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// A Kind is a form that an image has on disk. [Kinds] is the one list of them: a new form is a new row there.
+// A Kind is a form of an image on disk. [Kinds] lists all kinds; add a new one there.
 type Kind struct {
-	Name   string // what a user calls it, and writes before ":" and a path
+	Name   string // what a user writes before ":" and a path
 	Form   string // what follows the ":", such as "FILE[:TAG]"
-	Folder bool   // it is a folder; the others are files, which a pipe can carry
-	Single bool   // it holds one platform
+	Folder bool   // a folder; other kinds are files, which can be streamed
+	Single bool   // has one platform only
 
 	checkName func(name string) error
 	write     func(ctx context.Context, path, name string, idx v1.ImageIndex) error
 	stream    func(ctx context.Context, w io.Writer, name string, idx v1.ImageIndex) error // nil for a folder
 }
 
-// Kinds are all forms that can be written.
+// Kinds returns all forms that pyimg can write.
 func Kinds() []Kind {
 	return []Kind{
 		{Name: "oci", Form: "DIR[:TAG]", Folder: true, checkName: checkTag, write: WriteLayout},
@@ -32,7 +32,7 @@ func Kinds() []Kind {
 	}
 }
 
-// SplitKind takes KIND:REST apart. It reports false where s does not begin with a kind.
+// SplitKind splits KIND:REST. ok is false where s does not begin with a kind.
 func SplitKind(s string) (k Kind, rest string, ok bool) {
 	before, rest, ok := strings.Cut(s, ":")
 	for _, k := range Kinds() {
@@ -43,7 +43,7 @@ func SplitKind(s string) (k Kind, rest string, ok bool) {
 	return Kind{}, s, false
 }
 
-// CheckName refuses a name that an image of this kind cannot have; "" is none, which is fine.
+// CheckName returns an error for a name that an image of this kind cannot have. "" means no name, and is valid.
 func (k Kind) CheckName(name string) error {
 	if name == "" {
 		return nil
@@ -59,7 +59,7 @@ func (k Kind) Write(ctx context.Context, path, name string, idx v1.ImageIndex) e
 	return k.write(ctx, path, name, idx)
 }
 
-// Stream writes an image to w, which a folder cannot be.
+// Stream writes an image to w. It returns an error for a kind that is a folder.
 func (k Kind) Stream(ctx context.Context, w io.Writer, name string, idx v1.ImageIndex) error {
 	if k.stream == nil {
 		return fmt.Errorf("writing %s: it is a folder, and cannot be written to a stream", k.Name)
@@ -67,13 +67,13 @@ func (k Kind) Stream(ctx context.Context, w io.Writer, name string, idx v1.Image
 	return k.stream(ctx, w, name, idx)
 }
 
-// registryTag is what a registry takes as a tag. See the OCI distribution-spec, "Pulling manifests".
+// registryTag matches a tag that registries accept. See the OCI distribution-spec, "Pulling manifests".
 var registryTag = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
 
-// checkTag refuses a tag that no registry would take: the layout is on its way to one.
+// checkTag returns an error for a tag that no registry accepts, because the layout will be pushed to one.
 func checkTag(tag string) error {
 	if !registryTag.MatchString(tag) {
-		return fmt.Errorf("%q is no tag, or the path has a colon", tag)
+		return fmt.Errorf("%q is not a tag, or the path contains a colon", tag)
 	}
 	return nil
 }

@@ -27,23 +27,23 @@ import (
 const (
 	// refName is the annotation in index.json that names an image. See the OCI image-spec, annotations.md.
 	refName = "org.opencontainers.image.ref.name"
-	// imageName is containerd's annotation for the full name, which its import uses.
+	// imageName is containerd's annotation for the full name. "ctr image import" uses it.
 	imageName = "io.containerd.image.name"
-	// defaultTag is the tag of an image that was given none.
+	// defaultTag is the tag of an image without one.
 	defaultTag = "latest"
 
 	indexFile  = "index.json"
 	layoutFile = "oci-layout"
 	blobsDir   = "blobs/sha256"
-	// layoutVersion is all that oci-layout holds. See the OCI image-spec, image-layout.md.
+	// layoutVersion is the content of oci-layout. See the OCI image-spec, image-layout.md.
 	layoutVersion = `{"imageLayoutVersion":"1.0.0"}`
-	// lockFile is locked while index.json changes. It stays: removing it would race.
+	// lockFile is locked while index.json is changed. It is never removed: another process may be waiting for it.
 	lockFile = ".index.json.lock"
 )
 
-// WriteLayout adds what idx stands for to the OCI layout in dir, which is made where missing, under a tag ("" means
-// "latest"). Blobs that are there with the right size are kept. index.json changes last, and only in the entry of this
-// tag, also where another process writes to the same layout.
+// WriteLayout adds an index or image (see [oci.Root]) to the OCI layout in dir under a tag ("" means "latest"). It
+// makes dir where it is missing. It keeps blobs of the right size that are there already. It changes index.json last,
+// and only the entry of this tag. Other processes may write to the same layout.
 func WriteLayout(ctx context.Context, dir, tag string, idx v1.ImageIndex) error {
 	tag, err := layoutTag(tag)
 	if err != nil {
@@ -73,7 +73,8 @@ func writeLayout(ctx context.Context, dir, tag string, idx v1.ImageIndex) error 
 	return tagLayout(ctx, dir, tag, g.Root.Desc)
 }
 
-// writeBlobs writes some at a time. Nothing names them yet, so that their order does not matter.
+// writeBlobs writes several blobs at a time. Their order does not matter, because no manifest in index.json names them
+// yet.
 func writeBlobs(ctx context.Context, dir string, blobs []oci.Blob) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0)) // hashing is most of the work
@@ -83,7 +84,7 @@ func writeBlobs(ctx context.Context, dir string, blobs []oci.Blob) error {
 	return g.Wait()
 }
 
-// checkLayout refuses a folder that holds other things: the user meant another one.
+// checkLayout returns an error for a folder with other files: the user probably meant another folder.
 func checkLayout(dir string) error {
 	raw, err := regular.Read(filepath.Join(dir, layoutFile), oci.MaxManifest)
 	if err == nil {
@@ -98,10 +99,10 @@ func checkLayout(dir string) error {
 	}
 	for _, e := range entries {
 		switch e.Name() {
-		case "blobs", indexFile, lockFile, layoutFile: // of a layout that another process is beginning
+		case "blobs", indexFile, lockFile, layoutFile: // files of a layout that another process has begun
 		default:
 			if !isTemporary(e.Name()) {
-				return fmt.Errorf("the folder is not empty and not an OCI layout: it holds %q but no %q", e.Name(), layoutFile)
+				return fmt.Errorf("the folder is not empty and not an OCI layout: it has %q but no %q", e.Name(), layoutFile)
 			}
 		}
 	}
@@ -116,14 +117,15 @@ func checkVersion(raw []byte) error {
 		return fmt.Errorf("reading %q: %w", layoutFile, err)
 	}
 	if v.Version != "1.0.0" {
-		return fmt.Errorf("reading %q: layout version %q, known is \"1.0.0\"", layoutFile, v.Version)
+		return fmt.Errorf("reading %q: layout version %q, expected \"1.0.0\"", layoutFile, v.Version)
 	}
 	return nil
 }
 
 func blobPath(dir string, h v1.Hash) string { return filepath.Join(dir, blobsDir, h.Hex) }
 
-// writeBlob keeps a blob that has the right size: it got its name by rename, when its digest had been checked.
+// writeBlob writes a blob, unless dir has it with the right size: a blob is renamed to its digest only after its bytes
+// were checked.
 func writeBlob(ctx context.Context, dir string, b oci.Blob) error {
 	path := blobPath(dir, b.Desc.Digest)
 	if fi, err := os.Stat(path); err == nil && fi.Mode().IsRegular() && fi.Size() == b.Desc.Size {
@@ -139,7 +141,7 @@ func writeBlob(ctx context.Context, dir string, b oci.Blob) error {
 		if err := copyFile(ctx, dir, path, f.File(), b.Desc); !errors.As(err, &mismatch) {
 			return err
 		}
-		// Its reader finds the same, and knows better what to do about it.
+		// The blob's own reader finds the same damage, and its error can say what to do.
 		if _, err := f.File().Seek(0, io.SeekStart); err != nil {
 			return err
 		}
@@ -147,7 +149,7 @@ func writeBlob(ctx context.Context, dir string, b oci.Blob) error {
 	return replace(ctx, dir, path, func(w io.Writer) error { return copyReader(w, rc, b.Desc) })
 }
 
-// tagLayout makes tag name desc in index.json.
+// tagLayout makes a tag name desc in index.json.
 func tagLayout(ctx context.Context, dir, tag string, desc v1.Descriptor) error {
 	unlock, err := lockedfile.MutexAt(filepath.Join(dir, lockFile)).Lock()
 	if err != nil {
@@ -197,10 +199,10 @@ func readIndexFile(path string) (*v1.IndexManifest, error) {
 	return v1.ParseIndexManifest(bytes.NewReader(raw))
 }
 
-// tagForm is what a ref.name may be. See the OCI image-spec, annotations.md.
+// tagForm matches a valid ref.name. See the OCI image-spec, annotations.md.
 var tagForm = regexp.MustCompile(`^[A-Za-z0-9]+([-._:@+/][A-Za-z0-9]+|--[A-Za-z0-9]+)*$`)
 
-// maxTag bounds a tag, or a full name with one.
+// maxTag bounds a tag, or a full name with a tag.
 const maxTag = 512
 
 func layoutTag(tag string) (string, error) {
@@ -208,7 +210,7 @@ func layoutTag(tag string) (string, error) {
 		return defaultTag, nil
 	}
 	if len(tag) > maxTag || !tagForm.MatchString(tag) {
-		return "", fmt.Errorf("tag %q is not letters and digits with single - . _ : @ + / between them", tag)
+		return "", fmt.Errorf("tag %q must consist of letters and digits, with single - . _ : @ + / between them", tag)
 	}
 	return tag, nil
 }

@@ -17,9 +17,9 @@ import (
 	"github.com/pyimg/pyimg/push/oci"
 )
 
-// ReadLayout opens an image in an OCI layout directory or in a tar archive that holds one, OCI's or docker's, each
-// optionally followed by ":TAG". A tag, or a digest in its place, is needed where several images are there. Layers are
-// read when they are asked for. A single image comes as an index of one (see [oci.Root]).
+// ReadLayout opens an image in an OCI layout folder, or in a tar archive of OCI's or docker's form. ":TAG" or ":DIGEST"
+// may follow the path; it is required where there are several images. Layers are read only when the caller asks for
+// them. A single image is returned as an index of one (see [oci.Root]).
 func ReadLayout(path string) (v1.ImageIndex, error) {
 	place, tag, err := splitLayout(path)
 	if err != nil {
@@ -32,7 +32,8 @@ func ReadLayout(path string) (v1.ImageIndex, error) {
 	return idx, nil
 }
 
-// splitLayout finds the tag behind a path that may itself hold colons: the shortest part that exists is the path.
+// splitLayout splits a path from the tag behind it. The path may contain colons: the shortest part that exists is the
+// path.
 func splitLayout(path string) (place, tag string, err error) {
 	if _, err = os.Stat(path); err == nil {
 		return path, "", nil
@@ -48,11 +49,12 @@ func splitLayout(path string) (place, tag string, err error) {
 	return "", "", fmt.Errorf("reading image layout: %w", err)
 }
 
-// OpenFile opens a file of a layout by its path there, and returns its size; fs.ErrNotExist where there is none.
+// OpenFile opens a file of a layout by its path in the layout, and returns the file's size. The error is fs.ErrNotExist
+// where the file is missing.
 type OpenFile func(path string) (io.ReadCloser, int64, error)
 
-// ReadLayoutFrom is [ReadLayout] of a layout whose files open finds. tag may be a tag, the tag of a full
-// name, or a digest.
+// ReadLayoutFrom reads a layout as [ReadLayout] does; open opens its files. tag may be a tag, the tag of a full name,
+// or a digest.
 func ReadLayoutFrom(open OpenFile, tag string) (v1.ImageIndex, error) {
 	idx, err := (&files{opener: open}).layout(tag)
 	if err != nil {
@@ -93,7 +95,7 @@ func (f *files) layout(tag string) (v1.ImageIndex, error) {
 	return f.chosen(im, raw, tag)
 }
 
-// chosen opens the image that a tag names in index.json.
+// chosen opens the image in index.json that tag names.
 func (f *files) chosen(im *v1.IndexManifest, raw []byte, tag string) (v1.ImageIndex, error) {
 	if isWholeIndex(im, tag) {
 		return oci.Open(f, v1.Descriptor{MediaType: types.OCIImageIndex, Digest: oci.SHA256(raw), Size: int64(len(raw))}, raw)
@@ -109,8 +111,8 @@ func (f *files) chosen(im *v1.IndexManifest, raw []byte, tag string) (v1.ImageIn
 	return f.open(im.Manifests[i])
 }
 
-// isWholeIndex says that index.json is itself the multi-platform image, as some tools write it: several entries, each for
-// a platform, without a name or all of the same one, which the tag means.
+// isWholeIndex reports whether index.json is itself the index of a multi-platform image, as some tools write it: it has
+// several entries, each with a platform, and they have no name or all have the name that tag means.
 func isWholeIndex(im *v1.IndexManifest, tag string) bool {
 	if len(im.Manifests) < 2 {
 		return false
@@ -127,13 +129,13 @@ func isWholeIndex(im *v1.IndexManifest, tag string) bool {
 	return named && (len(names) == 0 || len(platforms) == len(im.Manifests))
 }
 
-// files is where a layout's files are: a folder, or an archive with the places of its members.
+// files are the files of a layout: in a folder, or in an archive with the positions of its members.
 type files struct {
 	path    string
 	opener  OpenFile          // nil for a folder and an archive
 	members map[string]span   // nil for a folder
 	archive io.ReaderAt       // nil for a folder
-	alias   map[string]string // members under the names that a layout would have for them
+	alias   map[string]string // members by the names that they would have in a layout
 }
 
 func openFiles(path string) (*files, error) {
@@ -155,12 +157,12 @@ func openFiles(path string) (*files, error) {
 	return &files{path: path, archive: archive, members: members}, nil
 }
 
-// noIndex says what this is if not a layout.
+// noIndex returns an error that explains what the path is, where it is not a layout.
 func (f *files) noIndex() error {
 	if f.has(dockerFile) {
-		return errors.New(`it is an image in docker's own form, which index.json does not name: "skopeo copy docker-archive:FILE oci:DIR" brings it into this one`)
+		return errors.New(`it is an image in docker's own form without an index.json that names it: "skopeo copy docker-archive:FILE oci:DIR" converts it to an OCI layout`)
 	}
-	return fmt.Errorf("it holds no %q: is it an OCI layout?", indexFile)
+	return fmt.Errorf("it has no %q: is it an OCI layout?", indexFile)
 }
 
 // reader opens a file of the layout.
@@ -174,7 +176,7 @@ func (f *files) reader(name string) (io.ReadCloser, int64, error) {
 	if f.members != nil {
 		return f.member(name)
 	}
-	if !fs.ValidPath(name) { // docker's manifest.json is foreign
+	if !fs.ValidPath(name) { // docker's manifest.json may contain any path
 		return nil, 0, fmt.Errorf("file %q: %w", name, fs.ErrNotExist)
 	}
 	path := filepath.Join(f.path, filepath.FromSlash(name))
@@ -189,7 +191,7 @@ func (f *files) reader(name string) (io.ReadCloser, int64, error) {
 	return file, fi.Size(), nil
 }
 
-// small reads a file that must fit into memory.
+// small reads a file into memory and bounds its size.
 func (f *files) small(name string, limit int64) ([]byte, error) {
 	rc, size, err := f.reader(name)
 	if err != nil {
@@ -228,7 +230,7 @@ func (f *files) Blob(desc v1.Descriptor) (io.ReadCloser, error) {
 	return rc, absentBlob(err)
 }
 
-// absentBlob makes a DamageError of the error of a blob that is named and that is no file.
+// absentBlob makes a DamageError of the error where a blob that is named does not exist.
 func absentBlob(err error) error {
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, regular.ErrKind) {
 		return &oci.DamageError{Err: err}
@@ -236,7 +238,7 @@ func absentBlob(err error) error {
 	return err
 }
 
-// blobName is a blob's path. A digest is foreign: only one of the usual form becomes a path.
+// blobName returns a blob's path in a layout. The digest comes from a foreign file, so only a SHA-256 becomes a path.
 func blobName(h v1.Hash) (string, error) {
 	if _, err := v1.NewHash(h.String()); err != nil || h.Algorithm != "sha256" {
 		return "", fmt.Errorf("digest %q is not a SHA-256", h)
@@ -244,7 +246,7 @@ func blobName(h v1.Hash) (string, error) {
 	return blobsDir + "/" + h.Hex, nil
 }
 
-// open makes an index of what a descriptor names.
+// open makes an index of the manifest that desc names.
 func (f *files) open(desc v1.Descriptor) (v1.ImageIndex, error) {
 	raw, err := f.Manifest(desc)
 	if err != nil {

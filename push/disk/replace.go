@@ -20,7 +20,7 @@ const copyBuffer = 128 << 10
 
 func isTemporary(name string) bool { return strings.HasPrefix(name, atomicfile.Prefix) }
 
-// buffered has write fill w by large pieces, until ctx ends.
+// buffered calls write with a large buffer before w, and stops when ctx ends.
 func buffered(ctx context.Context, w io.Writer, write func(io.Writer) error) error {
 	b := bufio.NewWriterSize(patience.Writer(ctx, w), copyBuffer)
 	if err := write(b); err != nil {
@@ -29,7 +29,7 @@ func buffered(ctx context.Context, w io.Writer, write func(io.Writer) error) err
 	return b.Flush()
 }
 
-// replace writes a temporary file in dir, and renames it to path when it is whole. One that is not whole is removed.
+// replace writes a temporary file in dir and renames it to path when it is complete. It removes an incomplete file.
 func replace(ctx context.Context, dir, path string, write func(io.Writer) error) error {
 	return replaceFile(dir, path, func(f *os.File) error { return buffered(ctx, f, write) })
 }
@@ -41,15 +41,15 @@ func replaceFile(dir, path string, write func(*os.File) error) error {
 	return nil
 }
 
-// An inFile is a reader whose bytes are those of a file, from its start to its end. The file is open as long as the reader.
+// An inFile is a reader of a whole file. The file is open as long as the reader.
 type inFile interface{ File() *os.File }
 
-// copyFile is replace by a copy of a file, which the system makes, or has share the bytes where the file system can: see
-// copy_file_range(2). What was written is held against desc before it gets its name: a *MismatchError if it is other
-// bytes.
+// copyFile is replace for a copy of a file. The system makes the copy, or shares the bytes where the file system can:
+// see copy_file_range(2). copyFile checks the copy against desc before it renames it, and returns a *MismatchError
+// where they differ.
 func copyFile(ctx context.Context, dir, path string, from *os.File, desc v1.Descriptor) error {
 	return replaceFile(dir, path, func(to *os.File) error {
-		const step = 64 << 20 // between looks at ctx
+		const step = 64 << 20 // bytes copied between checks of ctx
 		for left := desc.Size; left > 0; {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -68,7 +68,7 @@ func copyFile(ctx context.Context, dir, path string, from *os.File, desc v1.Desc
 	})
 }
 
-// copyChecked writes a blob's bytes to w and closes its reader.
+// copyChecked writes a blob's bytes to w and closes the blob's reader.
 func copyChecked(w io.Writer, b oci.Blob) error {
 	rc, err := b.Open()
 	if err != nil {
@@ -81,7 +81,7 @@ func copyChecked(w io.Writer, b oci.Blob) error {
 	return err
 }
 
-// copyReader writes to w what r holds, which must be what desc says.
+// copyReader writes the bytes of r to w and checks them against desc.
 func copyReader(w io.Writer, r io.ReadCloser, desc v1.Descriptor) error {
 	if _, err := io.Copy(w, oci.NewReader(r, desc)); err != nil {
 		return fmt.Errorf("copying blob %q: %w", desc.Digest, err)

@@ -22,16 +22,17 @@ import (
 )
 
 const (
-	// maxMembers bounds an archive: a thousand images of a hundred layers.
+	// maxMembers bounds an archive: it is enough for a thousand images of a hundred layers.
 	maxMembers = 100_000
-	// maxInflated bounds what a compressed archive becomes on disk: more than the largest images of machine learning.
+	// maxInflated bounds the size of a compressed archive after decompression. The largest images of machine learning
+	// are smaller.
 	maxInflated = 64 << 30
-	// maxLinks bounds how many links lead to a layer; docker makes one.
+	// maxLinks bounds a chain of links that leads to a layer; docker makes one link.
 	maxLinks = 8
 )
 
-// openArchive opens an archive for reading at any place. One that is compressed is inflated into a temporary file, which is
-// removed at once and so ends with the process.
+// openArchive opens an archive for reading at any position. It decompresses a compressed archive into a temporary file.
+// It removes that file at once; the file's space is freed when the process ends.
 func openArchive(file string) (*os.File, error) {
 	f, err := regular.Open(file)
 	if err != nil {
@@ -49,7 +50,7 @@ func openArchive(file string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	_ = os.Remove(out.Name()) // some systems refuse that of an open file; their temporary folder keeps it
+	_ = os.Remove(out.Name()) // some systems cannot remove an open file; it then remains in their temporary folder
 	n, err := io.Copy(out, io.LimitReader(in, maxInflated+1))
 	if err == nil && n > maxInflated {
 		err = fmt.Errorf("it has more than %d bytes", int64(maxInflated))
@@ -63,7 +64,7 @@ func openArchive(file string) (*os.File, error) {
 	return out, nil
 }
 
-// damage makes a DamageError of an error that is not one of the file system.
+// damage makes a DamageError of an error, unless it is an error of the file system.
 func damage(err error) error {
 	if err == nil || errors.As(err, new(*fs.PathError)) {
 		return err
@@ -71,7 +72,7 @@ func damage(err error) error {
 	return &oci.DamageError{Err: err}
 }
 
-// inflated returns a reader of what a compressed file holds; nil where the file is not compressed.
+// inflated returns a reader of the decompressed content, or nil where the file is not compressed.
 func inflated(f *os.File) (io.Reader, error) {
 	in := bufio.NewReaderSize(f, copyBuffer)
 	head, err := in.Peek(maxMagic)
@@ -92,13 +93,14 @@ func inflated(f *os.File) (io.Reader, error) {
 	return nil, err
 }
 
-// maxWindow is how much memory a zstd or xz stream may ask for; "zstd --ultra -22" asks for 128 MiB, "xz -9" for 64.
+// maxWindow bounds the memory that a zstd or xz stream may require: "zstd --ultra -22" requires 128 MiB, "xz -9" 64
+// MiB.
 const maxWindow = 256 << 20
 
-// maxMagic is how many bytes compression looks at.
+// maxMagic is how many bytes the function compression needs.
 const maxMagic = 6
 
-// compression names the format of compressed bytes by the first of them: gzip, zstd, bzip2, xz, or "" for none of these.
+// compression returns the format of compressed bytes by the first of them: gzip, zstd, bzip2, xz, or "" for others.
 func compression(head []byte) string {
 	for _, k := range []struct{ magic, kind string }{
 		{"\x1f\x8b", "gzip"}, {"\x28\xb5\x2f\xfd", "zstd"}, {"BZh", "bzip2"}, {"\xfd7zXZ\x00", "xz"},
@@ -110,11 +112,12 @@ func compression(head []byte) string {
 	return ""
 }
 
-// A span is where a member's bytes are in an archive.
+// A span is the position of a member's bytes in an archive.
 type span struct{ offset, size int64 }
 
-// scanArchive reads the headers of a tar archive and skips its contents. Of two members of one name the later counts, as
-// when it is unpacked; sparse files and folders are passed over: no layout needs them. A link is the member that it leads to.
+// scanArchive reads the headers of a tar archive and skips its contents. Of two members with one name the later one
+// counts, as in unpacking. It ignores sparse files and folders, which no layout needs. It resolves a link to the member
+// that it leads to.
 func scanArchive(f *os.File) (map[string]span, error) {
 	info, err := f.Stat()
 	if err != nil {
@@ -143,11 +146,11 @@ func scanArchive(f *os.File) (map[string]span, error) {
 		case h.Typeflag == tar.TypeLink:
 			links[name] = path.Clean(h.Linkname)
 		case h.Typeflag == tar.TypeReg && h.PAXRecords["GNU.sparse.major"] == "" && h.PAXRecords["GNU.sparse.map"] == "":
-			at, err := f.Seek(0, io.SeekCurrent) // tar.Reader reads headers only, and no further
+			at, err := f.Seek(0, io.SeekCurrent) // tar.Reader reads no further than the header
 			if err != nil {
 				return nil, err
 			}
-			if at+h.Size > info.Size() { // a seek does not notice
+			if at+h.Size > info.Size() { // seeking beyond the end is no error
 				return nil, oci.Damagef("reading it as a tar archive: it ends within %q", name)
 			}
 			delete(links, name)
@@ -156,8 +159,8 @@ func scanArchive(f *os.File) (map[string]span, error) {
 	}
 }
 
-// checkEnd notices an archive that was cut off between two members, by what such a one lacks: the mark at a tar's end, and a
-// list of images, which many tools write last.
+// checkEnd returns an error for an archive that was cut off between two members. Such an archive lacks the mark at a
+// tar's end, and the list of images, which many tools write last.
 func checkEnd(f *os.File, lastMember int64, members map[string]span) error {
 	_, index := members[indexFile]
 	_, docker := members[dockerFile]
@@ -168,10 +171,10 @@ func checkEnd(f *os.File, lastMember int64, members map[string]span) error {
 	return err
 }
 
-// tarBlock is the unit of a tar archive. Two empty ones mark its end.
+// tarBlock is the block size of a tar archive. Two blocks of zeros mark its end.
 const tarBlock = 512
 
-// follow makes members of the links that lead to one.
+// follow replaces links by the members that they lead to.
 func follow(members map[string]span, links map[string]string) {
 	found := map[string]span{}
 	for name, to := range links {
@@ -191,7 +194,7 @@ func follow(members map[string]span, links map[string]string) {
 	}
 }
 
-// member opens a part of the archive.
+// member opens a member of the archive.
 func (f *files) member(name string) (io.ReadCloser, int64, error) {
 	at, ok := f.members[name]
 	if !ok {
@@ -200,13 +203,13 @@ func (f *files) member(name string) (io.ReadCloser, int64, error) {
 	return io.NopCloser(io.NewSectionReader(f.archive, at.offset, at.size)), at.size, nil
 }
 
-// maxLooked is how many members of an archive are looked at to see what it is.
+// maxLooked is how many members of an archive IsImage reads to recognize an image.
 const maxLooked = 8
 
-// imageMember is what the first member of an image's archive is called: a layout's, or those of "docker save".
+// imageMember matches the first member of an image's archive: of a layout, or of an archive of "docker save".
 var imageMember = regexp.MustCompile(`^(oci-layout|index\.json|manifest\.json|repositories|blobs(/sha256(/.*)?)?|(sha256:)?[0-9a-f]{64}(\.json|\.tar(\.gz)?|/.*)?)$`)
 
-// IsImage reports whether a path is that of an image: a layout, or an archive that begins as images' archives do.
+// IsImage reports whether a path is a layout, or an archive whose first members are an image's.
 func IsImage(place string) bool {
 	info, err := os.Stat(place)
 	if err != nil {

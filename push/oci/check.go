@@ -13,45 +13,46 @@ import (
 	"github.com/pyimg/pyimg/internal/exit"
 )
 
-// A MismatchError says that bytes are not those that their digest and size name.
+// A MismatchError says that bytes do not match their descriptor's digest or size.
 type MismatchError struct {
-	Want, Got     string // digests; Got is empty where the size alone shows it
-	Size, GotSize int64  // in bytes; GotSize is what was read before it was noticed
+	Want, Got     string // digests; Got is empty where only the size was compared
+	Size, GotSize int64  // in bytes; GotSize is how much had been read at that time
 }
 
 func (e *MismatchError) Error() string {
 	if e.Got == "" || e.Got == e.Want {
-		return fmt.Sprintf("its bytes are not those of its descriptor: expected %d bytes, got %d", e.Size, e.GotSize)
+		return fmt.Sprintf("its bytes do not match its descriptor: expected %d bytes, got %d", e.Size, e.GotSize)
 	}
-	return fmt.Sprintf("its bytes are not those of its descriptor: expected %s, got %s", e.Want, e.Got)
+	return fmt.Sprintf("its bytes do not match its descriptor: expected %s, got %s", e.Want, e.Got)
 }
 
-// ExitCode is that of a failed verification.
+// ExitCode returns [exit.Unverified].
 func (e *MismatchError) ExitCode() exit.Code { return exit.Unverified }
 
-// A DamageError says that a file of an image is not there, or does not read as what its name or its descriptor says.
+// A DamageError says that a file of an image is missing, or that its content is not what its name or descriptor
+// promises.
 type DamageError struct{ Err error }
 
 func (e *DamageError) Error() string { return e.Err.Error() }
 func (e *DamageError) Unwrap() error { return e.Err }
 
-// ExitCode is that of a failed verification.
+// ExitCode returns [exit.Unverified].
 func (e *DamageError) ExitCode() exit.Code { return exit.Unverified }
 
-// Damagef is fmt.Errorf for a DamageError.
+// Damagef makes a DamageError as fmt.Errorf makes an error.
 func Damagef(format string, args ...any) error { return &DamageError{fmt.Errorf(format, args...)} }
 
-// A Reader passes a blob through and holds it against its descriptor. It withholds the last bytes until they are known to
-// be right, so that no receiver that counts bytes takes a wrong blob for complete.
+// A Reader reads a blob and checks it against its descriptor. It returns the last bytes only after it has checked them,
+// so that a receiver that counts bytes never takes a wrong blob for complete.
 type Reader struct {
 	r    io.ReadCloser
 	hash hash.Hash
 	desc v1.Descriptor
 	n    int64
-	err  error // what ended the reading, other than io.EOF: the source's fault, not the receiver's
+	err  error // the error that ended the reading, other than io.EOF; the source caused it, not the receiver
 }
 
-// NewReader checks what r reads against desc. The error of a Read is a [*MismatchError] where the bytes are others.
+// NewReader returns a Reader that checks r against desc. Read returns a [*MismatchError] where the bytes differ.
 func NewReader(r io.ReadCloser, desc v1.Descriptor) *Reader {
 	return &Reader{r: r, hash: sha256.New(), desc: desc}
 }
@@ -84,12 +85,12 @@ func (c *Reader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Fault is the error that ended the reading, nil for io.EOF: the source, or what it holds, is to blame for it, never the
+// Fault returns the error that ended the reading, or nil after io.EOF. The source caused that error, never the
 // receiver.
 func (c *Reader) Fault() error { return c.err }
 
-// explained adds to a mismatch what the source itself said at its end: one that checks its bytes, too, knows where they are
-// and what to do.
+// explained adds the source's own error to a mismatch: a source that also checks its bytes knows where they are and
+// what to do.
 func (c *Reader) explained(mismatch error) error {
 	if c.err != nil {
 		return fmt.Errorf("%w: %w", mismatch, c.err)
@@ -97,7 +98,7 @@ func (c *Reader) explained(mismatch error) error {
 	return mismatch
 }
 
-// expectEnd reads on after the last byte, to see that it is the last.
+// expectEnd reads on after the last byte to make sure that nothing follows.
 func (c *Reader) expectEnd() error {
 	var more [1]byte
 	n, err := c.r.Read(more[:])
@@ -114,16 +115,16 @@ func (c *Reader) mismatch(got string) error {
 	return &MismatchError{Want: c.desc.Digest.String(), Got: got, Size: c.desc.Size, GotSize: c.n}
 }
 
-// Close closes what is read.
+// Close closes the reader that NewReader was given.
 func (c *Reader) Close() error { return c.r.Close() }
 
-// SHA256 is the digest of bytes in memory.
+// SHA256 returns the digest of bytes in memory.
 func SHA256(raw []byte) v1.Hash {
 	sum := sha256.Sum256(raw)
 	return v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(sum[:])}
 }
 
-// ReadAll reads all of r, or says that there is too much.
+// ReadAll reads all of r. It returns an error where r has more than limit bytes.
 func ReadAll(r io.Reader, limit int64) ([]byte, error) {
 	raw, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err == nil && int64(len(raw)) > limit {

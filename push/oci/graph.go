@@ -13,31 +13,32 @@ const (
 	MaxManifest = 4 << 20
 	// MaxConfig bounds an image config. It is read into memory; containerd and docker refuse more than 8 MiB.
 	MaxConfig = 8 << 20
-	// maxDepth bounds how deep indexes are nested; two is already rare.
+	// maxDepth bounds how deep indexes may be nested; two levels are already rare.
 	maxDepth = 4
-	// maxManifests bounds what one index may lead to: ten times the platforms that exist, with attestations.
+	// maxManifests bounds the manifests that one index may lead to: ten times the number of existing platforms, with
+	// attestations.
 	maxManifests = 1024
 )
 
-// A Graph is all that a root leads to: what must be there before the root may be named.
+// A Graph is everything that a root leads to. All of it must be stored before the root may be named.
 type Graph struct {
 	Root      Manifest
-	Levels    [][]Manifest // below the root; those of a level name only what is in the levels before it
-	Layers    []Blob       // each digest once, in the order first met
+	Levels    [][]Manifest // manifests below the root; a manifest names only manifests of earlier levels
+	Layers    []Blob       // each digest once, in the order of first use
 	Configs   []Blob
 	Platforms []Platform
-	Images    []v1.Image // those of Platforms, in the same order
+	Images    []v1.Image // the images of Platforms, in the same order
 
 	seen    map[v1.Hash]bool
-	entries int // of indexes, met so far
+	entries int // entries of indexes seen so far
 }
 
 // A Platform is one image below a root.
 type Platform struct {
-	Platform     *v1.Platform // nil where neither index nor config states one
+	Platform     *v1.Platform // nil where neither the index nor the config states one
 	Digest       string
 	ManifestSize int64 // in bytes
-	Size         int64 // of config and layers as they travel, in bytes
+	Size         int64 // of the config and the compressed layers, in bytes
 	Config       v1.Descriptor
 	Layers       []v1.Descriptor
 }
@@ -48,13 +49,14 @@ type Manifest struct {
 	Raw  []byte
 }
 
-// A Blob is a layer, a config or a manifest. Opening it may cost, so it is opened only where the bytes must move.
+// A Blob is a layer, a config or a manifest. Opening it may be expensive, so it is opened only where its bytes must be
+// copied.
 type Blob struct {
 	Desc v1.Descriptor
 	Open func() (io.ReadCloser, error)
 }
 
-// Walk reads what idx stands for (see [Root]): it reads and checks all manifests and configs, and opens no layer.
+// Walk reads and checks all manifests and configs that idx leads to (see [Root]). It opens no layer.
 func Walk(idx v1.ImageIndex) (*Graph, error) {
 	g := &Graph{seen: map[v1.Hash]bool{}}
 	if s, ok := idx.(*single); ok {
@@ -73,7 +75,7 @@ func Walk(idx v1.ImageIndex) (*Graph, error) {
 	return g, err
 }
 
-// image adds an image's blobs. The caller places the manifest.
+// image adds an image's blobs. The caller stores the returned manifest in its level.
 func (g *Graph) image(img v1.Image, desc v1.Descriptor) (Manifest, error) {
 	m, err := rawManifest(img, desc)
 	if err != nil {
@@ -91,7 +93,7 @@ func (g *Graph) image(img v1.Image, desc v1.Descriptor) (Manifest, error) {
 	size := man.Config.Size
 	for _, l := range man.Layers {
 		size += l.Size
-		if !l.MediaType.IsDistributable() { // is elsewhere, at the manifest's urls
+		if !l.MediaType.IsDistributable() { // its bytes are at the manifest's urls
 			continue
 		}
 		g.add(&g.Layers, Blob{l, func() (io.ReadCloser, error) { return openLayer(img, l.Digest) }})
@@ -107,10 +109,10 @@ func (g *Graph) image(img v1.Image, desc v1.Descriptor) (Manifest, error) {
 	return m, nil
 }
 
-// index adds what an index leads to, and returns its own height above the images.
+// index adds all that an index leads to. It returns the index's manifest and its height above the images.
 func (g *Graph) index(idx v1.ImageIndex, desc v1.Descriptor, depth int) (Manifest, int, error) {
 	if depth >= maxDepth {
-		return Manifest{}, 0, fmt.Errorf("reading index %q: indexes within indexes, more than %d deep", desc.Digest, maxDepth)
+		return Manifest{}, 0, fmt.Errorf("reading index %q: indexes are nested more than %d deep", desc.Digest, maxDepth)
 	}
 	m, err := rawManifest(idx, desc)
 	if err != nil {
@@ -131,10 +133,10 @@ func (g *Graph) index(idx v1.ImageIndex, desc v1.Descriptor, depth int) (Manifes
 	return m, height, nil
 }
 
-// child adds one entry of an index and returns its height: 0 for an image.
+// child adds one entry of an index and returns the entry's height, 0 for an image.
 func (g *Graph) child(idx v1.ImageIndex, desc v1.Descriptor, depth int) (int, error) {
 	if g.seen[desc.Digest] && desc.MediaType.IsImage() {
-		return 0, nil // one image under two platforms
+		return 0, nil // the same image for two platforms
 	}
 	if g.entries++; g.entries > maxManifests {
 		return 0, fmt.Errorf("reading index: it leads to more than %d manifests", maxManifests)
@@ -176,7 +178,8 @@ func (g *Graph) add(to *[]Blob, b Blob) {
 	}
 }
 
-// Runnable are the places in Platforms of the images that are meant to be run: attestations say that their platform is unknown.
+// Runnable returns the positions in Platforms of the images that can be run. An attestation is an image whose platform
+// is "unknown".
 func (g *Graph) Runnable() []int {
 	var out []int
 	for i, p := range g.Platforms {
@@ -187,7 +190,7 @@ func (g *Graph) Runnable() []int {
 	return out
 }
 
-// Manifests lists all manifests, what is named before what names it; the root is last.
+// Manifests returns all manifests. A manifest comes after those that it names; the root is last.
 func (g *Graph) Manifests() []Manifest {
 	var out []Manifest
 	for _, level := range g.Levels {
@@ -196,7 +199,7 @@ func (g *Graph) Manifests() []Manifest {
 	return append(out, g.Root)
 }
 
-// Blobs lists every blob, manifests included, each once.
+// Blobs returns every blob once, manifests included.
 func (g *Graph) Blobs() []Blob {
 	out := append(append([]Blob(nil), g.Layers...), g.Configs...)
 	for _, m := range g.Manifests() {
@@ -205,14 +208,14 @@ func (g *Graph) Blobs() []Blob {
 	return out
 }
 
-// rawManifest reads a manifest and holds it against the descriptor that names it.
+// rawManifest reads a manifest and checks it against its descriptor.
 func rawManifest(of interface{ RawManifest() ([]byte, error) }, desc v1.Descriptor) (Manifest, error) {
 	raw, err := of.RawManifest()
 	if err != nil {
 		return Manifest{}, fmt.Errorf("reading manifest %q: %w", desc.Digest, err)
 	}
 	if len(raw) > MaxManifest {
-		return Manifest{}, fmt.Errorf("reading manifest %q: it has %d bytes, registries take %d", desc.Digest, len(raw), MaxManifest)
+		return Manifest{}, fmt.Errorf("reading manifest %q: it has %d bytes, and registries accept at most %d", desc.Digest, len(raw), MaxManifest)
 	}
 	if err := Check(raw, desc); err != nil {
 		return Manifest{}, fmt.Errorf("reading manifest %q: %w", desc.Digest, err)
@@ -220,14 +223,14 @@ func rawManifest(of interface{ RawManifest() ([]byte, error) }, desc v1.Descript
 	return Manifest{Desc: desc, Raw: raw}, nil
 }
 
-// Memory is a blob whose bytes are in memory.
+// Memory returns a blob whose bytes are in memory.
 func Memory(desc v1.Descriptor, raw []byte) Blob {
 	return Blob{desc, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(raw)), nil }}
 }
 
 func readConfig(img v1.Image, desc v1.Descriptor) ([]byte, error) {
 	if desc.Size > MaxConfig {
-		return nil, fmt.Errorf("it has %d bytes, more than the %d that runtimes take", desc.Size, MaxConfig)
+		return nil, fmt.Errorf("it has %d bytes, more than the %d that runtimes accept", desc.Size, MaxConfig)
 	}
 	raw, err := img.RawConfigFile()
 	if err != nil {
@@ -244,7 +247,7 @@ func openLayer(img v1.Image, digest v1.Hash) (io.ReadCloser, error) {
 	return l.Compressed()
 }
 
-// Check holds bytes against their descriptor: a [*MismatchError] if they are others.
+// Check checks bytes against their descriptor. It returns a [*MismatchError] where they differ.
 func Check(raw []byte, desc v1.Descriptor) error {
 	got, n := SHA256(raw), int64(len(raw))
 	if got != desc.Digest || n != desc.Size {

@@ -11,16 +11,16 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// A Source is where the manifests and blobs of images are: a layout, an archive, a registry.
+// A Source has the manifests and blobs of images: a layout, an archive or a registry.
 type Source interface {
-	// Manifest reads a manifest, checked and bounded.
+	// Manifest reads a manifest, which it checks and bounds in size.
 	Manifest(desc v1.Descriptor) ([]byte, error)
-	// Blob opens a config or layer, unchecked.
+	// Blob opens a config or a layer without checking it.
 	Blob(desc v1.Descriptor) (io.ReadCloser, error)
 }
 
-// MediaType is the media type of a manifest: the one said where the manifest was found or, where that is neither an image's
-// nor an index's (a server of plain files), the one that the manifest states.
+// MediaType returns the media type of a manifest. That is the stated type said, unless said is neither an image's nor
+// an index's type, as from a server of plain files. Then it is the type that the manifest itself states.
 func MediaType(said types.MediaType, raw []byte) types.MediaType {
 	var m struct {
 		MediaType types.MediaType `json:"mediaType"`
@@ -31,8 +31,8 @@ func MediaType(said types.MediaType, raw []byte) types.MediaType {
 	return m.MediaType
 }
 
-// Open makes an index of what a descriptor names, given its manifest. A single image comes as an index of one (see [Root]).
-// Configs and layers are read when they are asked for, and checked against their descriptors.
+// Open makes an index of the manifest raw, which desc names. A single image is returned as an index of one (see
+// [Root]). Configs and layers are read only when the caller asks for them, and checked against their descriptors.
 func Open(from Source, desc v1.Descriptor, raw []byte) (v1.ImageIndex, error) {
 	switch {
 	case desc.MediaType.IsIndex():
@@ -55,7 +55,7 @@ func newFileImage(from Source, raw []byte, mediaType types.MediaType) (v1.Image,
 	return partial.CompressedToImage(&fileImage{from: from, raw: raw, manifest: man, mediaType: mediaType})
 }
 
-// fileIndex is an index whose manifest was read and whose children are read when they are asked for.
+// fileIndex is an index whose manifest has been read. Its children are read when a caller asks for them.
 type fileIndex struct {
 	from      Source
 	raw       []byte
@@ -109,10 +109,10 @@ func (i *fileIndex) child(h v1.Hash) (v1.Descriptor, error) {
 			return d, nil
 		}
 	}
-	return v1.Descriptor{}, fmt.Errorf("the index holds no manifest %q", h)
+	return v1.Descriptor{}, fmt.Errorf("the index has no manifest %q", h)
 }
 
-// fileImage is what [partial.CompressedToImage] makes an image of.
+// fileImage implements [partial.CompressedImageCore].
 type fileImage struct {
 	from      Source
 	raw       []byte
@@ -125,7 +125,7 @@ func (i *fileImage) RawManifest() ([]byte, error)        { return i.raw, nil }
 func (i *fileImage) RawConfigFile() ([]byte, error) {
 	desc := i.manifest.Config
 	if desc.Size > MaxConfig {
-		return nil, fmt.Errorf("config %q has %d bytes, more than the %d that runtimes take", desc.Digest, desc.Size, MaxConfig)
+		return nil, fmt.Errorf("config %q has %d bytes, more than the %d that runtimes accept", desc.Digest, desc.Size, MaxConfig)
 	}
 	rc, err := i.from.Blob(desc)
 	if err != nil {
@@ -145,7 +145,7 @@ func (i *fileImage) RawConfigFile() ([]byte, error) {
 	return raw, nil
 }
 
-// checkConfig holds the right bytes of an image's config against what runtimes read of it.
+// checkConfig checks that runtimes can read a config whose bytes match its digest.
 func checkConfig(raw []byte) error {
 	if _, err := v1.ParseConfigFile(bytes.NewReader(raw)); err != nil {
 		return &DamageError{err}
@@ -159,10 +159,10 @@ func (i *fileImage) LayerByDigest(h v1.Hash) (partial.CompressedLayer, error) {
 			return &fileLayer{from: i.from, desc: d}, nil
 		}
 	}
-	return nil, fmt.Errorf("the image holds no layer %q", h)
+	return nil, fmt.Errorf("the image has no layer %q", h)
 }
 
-// fileLayer checks what it reads against its descriptor.
+// fileLayer is a layer whose bytes are checked against its descriptor while they are read.
 type fileLayer struct {
 	from Source
 	desc v1.Descriptor

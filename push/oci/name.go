@@ -7,8 +7,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 )
 
-// ExplainReference says why s is no reference where that is simple to say (repository names are lower case); else it
-// returns err, which is what parsing it said.
+// ExplainReference returns an error that explains why s is not a reference, where the cause is an upper-case letter in
+// a repository name. Otherwise it returns err, the error of parsing s.
 func ExplainReference(s string, err error) error {
 	host, path, ok := strings.Cut(s, "/")
 	if !ok || !strings.ContainsAny(host, ".:") && host != "localhost" {

@@ -12,9 +12,9 @@ import (
 	"github.com/pyimg/pyimg/internal/imageindex"
 )
 
-// ImageFor finds the image for a platform, OS/ARCH[/VARIANT], in what an index leads to. The index states the platform of
-// an image, or else the image's config does. The error is fs.ErrNotExist where there is none for it; ref is the index's name
-// in errors.
+// ImageFor returns the image for a platform, OS/ARCH[/VARIANT], of those that idx leads to. The platform of an image is
+// stated by the index or, without that, by the image's config. The error is fs.ErrNotExist where no image is for that
+// platform. Errors call the index ref.
 func ImageFor(idx v1.ImageIndex, ref, platform string) (v1.Image, error) {
 	entries, err := imageindex.Entries(idx)
 	if err != nil {
@@ -45,7 +45,8 @@ func ImageFor(idx v1.ImageIndex, ref, platform string) (v1.Image, error) {
 	return nil, &platformError{ref, platform, has}
 }
 
-// platformOfEntry is the platform that the index states or, where it states none, the image's config; nil where neither does.
+// platformOfEntry returns the platform that the index states, otherwise the platform in the image's config, or nil
+// where neither states one.
 func platformOfEntry(e imageindex.Entry) (*v1.Platform, error) {
 	if e.Platform != nil && e.Platform.Architecture != "" {
 		return e.Platform, nil
@@ -61,7 +62,7 @@ func platformOfEntry(e imageindex.Entry) (*v1.Platform, error) {
 	return configPlatform(raw), nil
 }
 
-// platformError says that an image is not made for a platform.
+// platformError says that an image is not available for a platform.
 type platformError struct {
 	ref, platform string
 	has           []string
@@ -69,20 +70,21 @@ type platformError struct {
 
 func (e *platformError) Error() string {
 	if len(e.has) == 0 {
-		return fmt.Sprintf("image %q has none for %s, and says of no other platform that it is for that", e.ref, e.platform)
+		return fmt.Sprintf("image %q is not available for %s, and it states no other platform", e.ref, e.platform)
 	}
-	return fmt.Sprintf("image %q has none for %s, only for %s", e.ref, e.platform, strings.Join(e.has, ", "))
+	return fmt.Sprintf("image %q is not available for %s, only for %s", e.ref, e.platform, strings.Join(e.has, ", "))
 }
 
 func (*platformError) Is(target error) bool { return target == fs.ErrNotExist }
 
-// splitPlatform takes OS/ARCH[/VARIANT] apart.
+// splitPlatform splits OS/ARCH[/VARIANT].
 func splitPlatform(s string) v1.Platform {
 	parts := append(strings.SplitN(s, "/", 3), "", "")
 	return v1.Platform{OS: parts[0], Architecture: parts[1], Variant: parts[2]}
 }
 
-// platformOf is a platform as it is written: v8 is the only variant of arm64 that there is, and often left out.
+// platformOf returns a platform as text. It leaves out v8 of arm64: arm64 has no other variant, and many images leave
+// it out.
 func platformOf(p v1.Platform) string {
 	name := cmp.Or(p.OS, defaultOS) + "/" + p.Architecture
 	if p.Variant != "" && (p.Architecture != "arm64" || p.Variant != "v8") {
@@ -91,10 +93,11 @@ func platformOf(p v1.Platform) string {
 	return name
 }
 
-// defaultOS is what docker and containerd take an image for that states no OS.
+// defaultOS is the OS that docker and containerd assume where an image states none.
 const defaultOS = "linux"
 
-// configPlatform is the platform that an image config states, or nil where it states none, as artifacts' configs do.
+// configPlatform returns the platform that an image config states, or nil where it states none, as in an artifact's
+// config.
 func configPlatform(raw []byte) *v1.Platform {
 	cf, err := v1.ParseConfigFile(bytes.NewReader(raw))
 	if err != nil || cf.Architecture == "" {

@@ -9,17 +9,17 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// single is an index of one image that was named by its own manifest. As an index it is a view: what is pushed, written
-// and printed is the image, whose digest its users know.
+// single shows an image that was named by its own manifest as an index of one. pyimg pushes, writes and prints the
+// image itself, because users know its digest.
 type single struct {
 	index
 	image v1.Image
 }
 
-type index = v1.ImageIndex // which has a method of that name: it can be embedded under another only
+type index = v1.ImageIndex // v1.ImageIndex has a method ImageIndex, so it cannot be embedded under its own name
 
-// Wrap shows a single image as an index of one platform, the one that its config states. [Root] of it is the image, and
-// pushing or writing it moves the image's own manifest, not an index around it.
+// Wrap shows a single image as an index with one platform, the platform in the image's config. [Root] of that index is
+// the image. Pushing or writing it stores the image's own manifest and no index.
 func Wrap(img v1.Image) (v1.ImageIndex, error) {
 	raw, err := img.RawConfigFile()
 	if err != nil {
@@ -31,7 +31,7 @@ func Wrap(img v1.Image) (v1.ImageIndex, error) {
 	return &single{index: idx, image: img}, nil
 }
 
-// Image finds the image also before the index's manifest has been asked for, which the index it is built on does not.
+// Image finds the image even before the caller has read the index's manifest; the index that single is built on cannot.
 func (s *single) Image(h v1.Hash) (v1.Image, error) {
 	digest, err := s.image.Digest()
 	if err != nil {
@@ -43,8 +43,8 @@ func (s *single) Image(h v1.Hash) (v1.Image, error) {
 	return s.index.Image(h)
 }
 
-// Root is the descriptor of what idx stands for: the index itself, or the image manifest that [Wrap] or [Open]
-// made an index of one of. Its digest is the one to print.
+// Root returns the descriptor of the index or, where [Wrap] or [Open] made the index of a single image, of that image's
+// manifest. Its digest is the one to print.
 func Root(idx v1.ImageIndex) (v1.Descriptor, error) {
 	if s, ok := idx.(*single); ok {
 		return describe(s.image)
@@ -52,7 +52,7 @@ func Root(idx v1.ImageIndex) (v1.Descriptor, error) {
 	return describe(idx)
 }
 
-// describe makes the descriptor of a manifest from what it says of itself.
+// describe makes a manifest's descriptor from the manifest's own digest, size and media type.
 func describe(m interface {
 	Digest() (v1.Hash, error)
 	Size() (int64, error)

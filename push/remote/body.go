@@ -11,26 +11,27 @@ import (
 	"github.com/pyimg/pyimg/push/oci"
 )
 
-// A sourceError is the fault of what is being sent, not of the registry: trying again would not help.
+// A sourceError is an error of the reader whose bytes are being sent. The registry did not cause it, so another try
+// would not help.
 type sourceError struct{ err error }
 
 func (e *sourceError) Error() string { return e.err.Error() }
 func (e *sourceError) Unwrap() error { return e.err }
 
-// errSent is what a body gives that is read once more after its end: net/http repeats requests where a connection broke,
-// which a stream cannot follow.
+// errSent is the error of reading a body again after its end: net/http repeats a request whose connection broke, but a
+// stream cannot be read twice.
 var errSent = errors.New("the body was sent already")
 
-// A reading is a blob that is read from its begin to its end, in one part or several. It is checked on the way. Reads that
-// hang in their source hold up nothing else: to close it then leaves that to the read.
+// A reading reads a blob from start to end, in one part or several, and checks it on the way. A Read may block in the
+// source. Close does not wait for it: that Read then closes the source.
 type reading struct {
 	mu      sync.Mutex
 	checked *oci.Reader // under mu
 	shut    bool        // under mu: checked is closed
 
 	closed atomic.Bool
-	at     atomic.Int64          // how much was read
-	fault  atomic.Pointer[error] // of the source
+	at     atomic.Int64          // how many bytes were read
+	fault  atomic.Pointer[error] // the error of the source
 }
 
 func openReading(b oci.Blob) (*reading, error) {
@@ -43,7 +44,7 @@ func openReading(b oci.Blob) (*reading, error) {
 
 func (r *reading) Read(p []byte) (int, error) {
 	n, err := r.read(p)
-	if r.closed.Load() { // Close came while we read, and left it to us
+	if r.closed.Load() { // Close was called during this Read and left the closing to it
 		r.Close()
 	}
 	return n, err
@@ -63,7 +64,7 @@ func (r *reading) read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close may be called more than once. What closing a source says is of no interest: its bytes were checked.
+// Close closes the source. It may be called more than once. It ignores the source's error: the bytes were checked.
 func (r *reading) Close() {
 	r.closed.Store(true)
 	if !r.mu.TryLock() {
@@ -76,7 +77,7 @@ func (r *reading) Close() {
 	}
 }
 
-// skip reads up to an offset without sending anything.
+// skip reads up to an offset and discards the bytes.
 func (r *reading) skip(ctx context.Context, to int64) error {
 	_, err := io.CopyN(patience.Writer(ctx, io.Discard), r, to-r.at.Load())
 	if Source := r.sourceErr(); Source != nil {
@@ -85,7 +86,7 @@ func (r *reading) skip(ctx context.Context, to int64) error {
 	return err
 }
 
-// sourceErr is what went wrong in the source, if anything did.
+// sourceErr returns the error of the source, or nil.
 func (r *reading) sourceErr() error {
 	if p := r.fault.Load(); p != nil {
 		return *p
@@ -93,14 +94,14 @@ func (r *reading) sourceErr() error {
 	return nil
 }
 
-// A piece is a request's body: the next bytes of a reading. net/http may close it while it is read, and read it when the
-// request has come back.
+// A piece is the body of a request: the next bytes of a reading. net/http may close it during a Read, and may still
+// read it after the request has returned.
 type piece struct {
 	*reading
 	left atomic.Int64
 
 	mu   sync.Mutex
-	task Counter // under mu; nil when the request is over
+	task Counter // under mu; nil after the request
 	sent int64
 }
 
@@ -126,7 +127,7 @@ func (p *piece) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// over says how much was sent. What is read from now on counts no more.
+// over ends the counting and returns how many bytes were sent.
 func (p *piece) over() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -134,7 +135,7 @@ func (p *piece) over() int64 {
 	return p.sent
 }
 
-// Close ends the reading where the piece was not read to its end: what follows could not be sent.
+// Close closes the reading where the piece was not read to its end, because the bytes after it could not be sent.
 func (p *piece) Close() error {
 	if p.left.Load() > 0 {
 		p.reading.Close()

@@ -5,14 +5,15 @@ import (
 	"strings"
 )
 
-// A challenge is how a server wants to be asked: "basic", "bearer" or another scheme, in lower case, with its parameters.
+// A challenge says how a server wants clients to authenticate: "basic", "bearer" or another scheme, in lower case, and
+// its parameters.
 type challenge struct {
 	scheme string
 	params map[string]string
 }
 
-// readChallenge finds the first challenge that we can meet in the WWW-Authenticate headers of an answer. See RFC 9110,
-// 11.6.1; as registries send them, a header holds one challenge.
+// readChallenge returns the first challenge of a supported scheme in the WWW-Authenticate headers of an answer. See RFC
+// 9110, 11.6.1. It reads one challenge per header, as registries send them.
 func readChallenge(h http.Header) (challenge, bool) {
 	for _, v := range h.Values("WWW-Authenticate") {
 		if c := parseChallenge(v); c.scheme == "basic" || c.scheme == "bearer" {
@@ -37,7 +38,7 @@ func parseChallenge(s string) challenge {
 	return c
 }
 
-// parseValue reads a token or a quoted string, and returns what follows.
+// parseValue reads a token or a quoted string, and returns the rest of the text.
 func parseValue(s string) (value, rest string) {
 	if !strings.HasPrefix(s, `"`) {
 		value, rest, _ = strings.Cut(s, ",")

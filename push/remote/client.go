@@ -20,23 +20,23 @@ import (
 	"github.com/pyimg/pyimg/push/auth"
 )
 
-// A Client is how registries are reached. The zero value works.
+// A Client has the options for reaching registries. The zero value works.
 type Client struct {
 	Keychain      authn.Keychain    // nil means auth.Keychain(os.Getenv)
-	Transport     http.RoundTripper // nil means one that honours the proxies of the environment, and CAFile
-	CAFile        string            // of certificates in PEM form that are trusted in addition to the system's
-	Insecure      bool              // plain http is allowed where https does not answer; to this machine it always is
-	InsecureHosts []string          // the same, to these: HOST or HOST:PORT, as in references
+	Transport     http.RoundTripper // nil means a transport that uses the environment's proxies, and CAFile
+	CAFile        string            // a file of certificates in PEM form that are trusted in addition to the system's
+	Insecure      bool              // allow plain http where https does not answer; it is always allowed to this machine
+	InsecureHosts []string          // allow plain http to these: HOST or HOST:PORT, as in references
 	Tries         int               // how often one request or upload is tried; 0 means 6
 	Backoff       time.Duration     // the first wait between tries, doubled each time; 0 means 500 ms
-	Stall         time.Duration     // how long nothing may move on a request; 0 means 30 s, and less where an answer is small
+	Stall         time.Duration     // how long a request may make no progress; 0 means 30 s, or less where the answer is small
 
-	// Notice is called at the first failure of something that is tried again, with the wait before the next try. nil is not
-	// called. Calls may be concurrent.
+	// Notice, if not nil, is called at the first failure of a request or upload that is tried again. wait is the time
+	// until the next try. Calls may be concurrent.
 	Notice func(host string, cause error, wait time.Duration)
 }
 
-// Check reports what is wrong with the options, before anything is sent.
+// Check returns the faults of the options. It sends nothing.
 func (c Client) Check() error {
 	if c.CAFile == "" {
 		return nil
@@ -45,7 +45,7 @@ func (c Client) Check() error {
 	return err
 }
 
-// PlainHTTP reports whether plain http to a host, HOST or HOST:PORT, was asked for.
+// PlainHTTP reports whether the options allow plain http to a host, HOST or HOST:PORT.
 func (c Client) PlainHTTP(host string) bool {
 	return c.Insecure || slices.Contains(c.InsecureHosts, host)
 }
@@ -58,7 +58,7 @@ func (c Client) policy() patience.Policy {
 	return p
 }
 
-// credentials finds those for a repository, and where they came from.
+// credentials returns the credentials for a repository, and where they were found.
 func (c Client) credentials(ctx context.Context, repo name.Repository) (auth.Credential, error) {
 	keys := c.Keychain
 	if keys == nil {
@@ -68,7 +68,7 @@ func (c Client) credentials(ctx context.Context, repo name.Repository) (auth.Cre
 	return who, newError("finding credentials", repo.Name(), repo.RegistryStr(), auth.Credential{}, err)
 }
 
-// transport is the way to all registries.
+// transport returns the transport for all registries.
 func (c Client) transport() (http.RoundTripper, error) {
 	switch {
 	case c.Transport != nil:
@@ -79,15 +79,15 @@ func (c Client) transport() (http.RoundTripper, error) {
 	return shared(), nil
 }
 
-// shared is the transport of all registries that trust the system's certificates: calls share its connections.
+// shared is the transport for registries with the system's certificates. All calls share its connections.
 //
 //nolint:gochecknoglobals // as net/http's own DefaultTransport
 var shared = sync.OnceValue(patience.NewTransport)
 
-// maxCAFile bounds a file of certificates; the world's public ones have some 200 KiB.
+// maxCAFile bounds a file of certificates. The certificates of all public authorities have some 200 KiB.
 const maxCAFile = 8 << 20
 
-// trusting is a transport that takes the certificates in a file for as good as the system's.
+// trusting returns a transport that trusts the certificates in a file and the system's.
 func trusting(file string) (http.RoundTripper, error) {
 	pem, err := regular.Read(file, maxCAFile)
 	if err != nil {
@@ -95,10 +95,10 @@ func trusting(file string) (http.RoundTripper, error) {
 	}
 	roots, err := x509.SystemCertPool()
 	if err != nil {
-		roots = x509.NewCertPool() // a machine without certificates has these alone
+		roots = x509.NewCertPool() // the machine has no certificates: trust those in the file only
 	}
 	if !roots.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("reading CA certificates: %q holds none in PEM form", file)
+		return nil, fmt.Errorf("reading CA certificates: %q has no certificate in PEM form", file)
 	}
 	t := patience.NewTransport()
 	t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}

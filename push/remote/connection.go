@@ -10,17 +10,17 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
-// A Connection is the way to the registries of one call. It greets each registry once, and counts what they answer.
+// A Connection reaches the registries of one push or read. It greets each registry once, and counts the answers.
 type Connection struct {
 	client Client
 	way    retrying
 	count  atomic.Int64
 
 	mu        sync.Mutex
-	greetings map[string]func() (greeting, error) // by registry; each waits for the answer
+	greetings map[string]func() (greeting, error) // by registry; each function waits for the answer
 }
 
-// Connect readies the way to registries. Nothing is sent before a registry is greeted.
+// Connect returns a Connection. It sends nothing before Greet or Open is called.
 func (c Client) Connect() (*Connection, error) {
 	inner, err := c.transport()
 	if err != nil {
@@ -32,14 +32,14 @@ func (c Client) Connect() (*Connection, error) {
 	return n, nil
 }
 
-// Answered is how many requests were answered.
+// Answered returns how many requests were answered.
 func (n *Connection) Answered() int64 { return n.count.Load() }
 
-// Greet begins to ask a registry how it wants to be asked, unless that has begun. It returns at once; ctx bounds the
-// asking, and Open waits for the answer.
+// Greet asks a registry how clients must authenticate, unless it has been asked already. Greet returns at once; ctx
+// bounds the request, and Open waits for the answer.
 func (n *Connection) Greet(ctx context.Context, registry name.Registry) { n.greeting(ctx, registry) }
 
-// greeting is Greet that returns what waits for the answer.
+// greeting is Greet that returns a function which waits for the answer.
 func (n *Connection) greeting(ctx context.Context, registry name.Registry) func() (greeting, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -55,14 +55,15 @@ func (n *Connection) greeting(ctx context.Context, registry name.Registry) func(
 		g, err = greet(ctx, registry, n.way)
 	}()
 	n.greetings[host] = func() (greeting, error) {
-		<-done // greet ends with ctx
+		<-done // greet returns when ctx ends
 		return g, err
 	}
 	return n.greetings[host]
 }
 
-// Open readies a repository for requests of a kind, "pull" or "push,pull", and for reading the repositories to mount from.
-// It finds the credentials and waits for the registry's greeting; the first request fetches a token.
+// Open prepares requests to a repository. actions is "pull" or "push,pull"; from are the repositories to mount blobs
+// from, which must be readable. Open finds the credentials and waits for the registry's greeting. The first request
+// then fetches a token.
 func (n *Connection) Open(ctx context.Context, repo name.Repository, actions string, from []name.Repository) (*Repository, error) {
 	who, err := n.client.credentials(ctx, repo)
 	if err != nil {

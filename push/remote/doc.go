@@ -1,13 +1,14 @@
-// Package remote speaks the protocol of the OCI distribution specification with one repository at a time: it logs in, asks,
-// reads, uploads and tries again. What a push consists of is not its matter: see package push.
+// Package remote implements the protocol of the OCI distribution specification for one repository at a time: it logs
+// in, asks, reads, uploads and tries again. Package push decides what to upload.
 //
-//   - A [Client] holds the options. [Client.Connect] readies a [Connection] for one call, which greets each registry once;
-//     [Connection.Open] finds the credentials of a [Repository].
-//   - [Repository.Upload] sends a blob in one piece or several, resumes it where it broke off, or has the registry mount it.
-//   - Requests that fail for a while are tried again, and none waits for ever: see package patience.
-//   - Credentials go to the host that they belong to, and to the token server that this host names, never along a redirect,
-//     and over plain http only where that was asked for.
+//   - A [Client] holds the options. [Client.Connect] makes a [Connection] for one push or read, which greets each registry
+//     once. [Connection.Open] finds the credentials of a [Repository].
+//   - [Repository.Upload] sends a blob in one part or several, resumes a broken upload, or asks the registry to mount the
+//     blob.
+//   - Requests with a temporary failure are tried again, for a bounded time: see package patience.
+//   - Credentials go to their own host, and to the token server that this host names. They never follow a redirect, and go
+//     over plain http only where the user allowed that.
 //
-// Errors are [*Error]. They say what was being done, to what, what was answered and which credentials were used, never the
-// credentials themselves.
+// Errors are [*Error]. They say what was being done, to what, what the registry answered and where the credentials came
+// from, never the credentials themselves.
 package remote

@@ -17,19 +17,19 @@ import (
 	"github.com/pyimg/pyimg/push/auth"
 )
 
-// An Error is what a registry, or the way to it, did not do.
+// An Error says what a registry refused, or why it could not be reached.
 type Error struct {
 	Op          string // what was being done, as a gerund: "uploading blob \"sha256:...\""
-	Ref         string // the reference or repository that it was done to
+	Ref         string // the reference or repository
 	Host        string // the registry
-	Status      int    // what it answered; 0 where there was no answer
-	Credentials string // where the credentials came from; "" where there were none
-	Err         error  // may hold an answer of the registry, unwashed: print Error, not this
+	Status      int    // the status of the answer; 0 without an answer
+	Credentials string // where the credentials came from; "" without credentials
+	Err         error  // may contain the registry's answer unchanged: print Error() and not this
 
-	text string // of Err, without secrets and control characters
+	text string // the text of Err without secrets and control characters
 }
 
-// Error never holds a credential, nor a control character of the registry's.
+// Error returns a text without credentials and without control characters of the registry.
 func (e *Error) Error() string {
 	text := e.text
 	if text == "" && e.Err != nil {
@@ -44,7 +44,7 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// ExitCode is Auth where credentials were missing or refused, else Network.
+// ExitCode returns [exit.Auth] where credentials were missing or refused, otherwise [exit.Network].
 func (e *Error) ExitCode() exit.Code {
 	if e.Unauthorized() {
 		return exit.Auth
@@ -52,33 +52,34 @@ func (e *Error) ExitCode() exit.Code {
 	return exit.Network
 }
 
-// Unauthorized says that it was for the lack of credentials, or of their rights.
+// Unauthorized reports whether the registry refused the request because credentials were missing, wrong or without the
+// right.
 func (e *Error) Unauthorized() bool {
 	var ce *auth.Error
 	return e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden || errors.As(e.Err, &ce)
 }
 
-// hint says what to do.
+// hint returns what the user can do.
 func (e *Error) hint() string {
 	var ce *auth.Error
 	switch {
-	case errors.As(e.Err, &ce): // names its file
+	case errors.As(e.Err, &ce): // that error names its file
 		return ""
 	case e.Unauthorized() && e.Credentials == "":
 		return fmt.Sprintf("no credentials for %s were found: log in with docker or podman, or set DOCKER_AUTH_CONFIG, REGISTRY_AUTH_FILE or, for ghcr.io, GITHUB_TOKEN", e.Host)
 	case e.Unauthorized():
-		return fmt.Sprintf("with the credentials for %s from %s: are they current, and may they do this there?", e.Host, e.Credentials)
+		return fmt.Sprintf("the credentials for %s came from %s: check that they are current and allow this", e.Host, e.Credentials)
 	case errors.As(e.Err, new(x509.UnknownAuthorityError)):
-		return "if the registry's own authority signed the certificate, name that authority's with --ca-file FILE"
+		return "if a private authority signed the registry's certificate, give that authority's certificate with --ca-file FILE"
 	case e.Status == http.StatusNotFound:
-		return "does it exist there? some registries want a repository created first"
+		return "check that it exists; in some registries you must create a repository first"
 	case e.Status == http.StatusTooManyRequests:
 		return "the registry limits its requests: try again later, or with fewer jobs"
 	}
 	return ""
 }
 
-// newError says what went wrong in op. It keeps an *Error that already says so.
+// newError makes an *Error for op. It returns err itself where that is an *Error already.
 func newError(op, ref, host string, who auth.Credential, err error) error {
 	var own *Error
 	if err == nil || errors.As(err, &own) {
@@ -93,7 +94,7 @@ func newError(op, ref, host string, who auth.Credential, err error) error {
 	return e
 }
 
-// plain is the text of an error from net/http without the URL that it puts before each: its query may be signed.
+// plain returns the text of an error without the URL that net/http adds: the URL's query may hold a signature.
 func plain(err error, te *transport.Error) string {
 	var token *tokenError
 	if errors.As(err, &token) {
@@ -125,10 +126,10 @@ func plain(err error, te *transport.Error) string {
 	return text
 }
 
-// answer is what a server said, with its status.
+// answer returns the status and the text of a server's answer.
 func answer(te *transport.Error) string {
 	status := strings.TrimSpace(fmt.Sprintf("%d %s", te.StatusCode, http.StatusText(te.StatusCode)))
-	if len(te.Errors) == 0 { // not a registry's words, but those of a proxy before it
+	if len(te.Errors) == 0 { // a proxy wrote this answer, not the registry
 		if _, body, ok := strings.Cut(te.Error(), http.StatusText(te.StatusCode)+": "); ok {
 			status += ": " + body
 		}
@@ -141,10 +142,10 @@ func answer(te *transport.Error) string {
 	return "answered " + status + ": " + strings.Join(said, "; ")
 }
 
-// maxAnswer bounds how much of a registry's words an error repeats: error pages can be long.
+// maxAnswer bounds how much of a registry's answer an error repeats: error pages can be long.
 const maxAnswer = 1000
 
-// wash removes secrets that a registry might echo, and what a terminal might obey.
+// wash removes secrets, which a registry may repeat, and control characters, which could change the terminal.
 func wash(s string, secrets []string) string {
 	s = redact.Text(s)
 	for _, secret := range secrets {

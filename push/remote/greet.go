@@ -13,28 +13,29 @@ import (
 	"github.com/pyimg/pyimg/internal/patience"
 )
 
-// httpAfter is how long https may be silent before http is tried, too, where that is allowed.
+// httpAfter is how long greet waits for an answer by https before it also tries http, where http is allowed.
 const httpAfter = 300 * time.Millisecond
 
-// A greeting is a registry's answer to the first request: its scheme, and how it wants to be asked.
+// A greeting is a registry's answer to the first request: its scheme, and how clients must authenticate.
 type greeting struct {
 	scheme string
 	way    challenge
 }
 
-// greet asks a registry how it wants to be asked, by https and, where that is allowed, by http.
+// greet asks a registry how clients must authenticate, by https and, where that is allowed, by http.
 func greet(ctx context.Context, registry name.Registry, way retrying) (greeting, error) {
 	return whole(ctx, way.policy, registry.RegistryStr(), func(ctx context.Context) (greeting, error) {
-		Client := &http.Client{Transport: way.inner, CheckRedirect: checkRedirect}
+		client := &http.Client{Transport: way.inner, CheckRedirect: checkRedirect}
 		if registry.Scheme() != "http" {
-			return ping(ctx, Client, "https", registry)
+			return ping(ctx, client, "https", registry)
 		}
-		return pingBoth(ctx, Client, registry)
+		return pingBoth(ctx, client, registry)
 	})
 }
 
-// pingBoth pings by https, and by http where https fails or is silent. The first answer counts.
-func pingBoth(ctx context.Context, Client *http.Client, registry name.Registry) (greeting, error) {
+// pingBoth pings by https. It also pings by http where https fails or does not answer in time. It uses the first
+// answer.
+func pingBoth(ctx context.Context, client *http.Client, registry name.Registry) (greeting, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type result struct {
@@ -45,7 +46,7 @@ func pingBoth(ctx context.Context, Client *http.Client, registry name.Registry) 
 	results := make(chan result, 2)
 	start := func(scheme string) {
 		go func() {
-			g, err := ping(ctx, Client, scheme, registry)
+			g, err := ping(ctx, client, scheme, registry)
 			results <- result{scheme, g, err}
 		}()
 	}
@@ -62,7 +63,7 @@ func pingBoth(ctx context.Context, Client *http.Client, registry name.Registry) 
 			}
 			failed[r.scheme] = r.error
 			if r.scheme == "https" && isUntrusted(r.error) && hasPort(registry) {
-				return greeting{}, r.error // what speaks TLS at this port does not speak http there
+				return greeting{}, r.error // the server speaks TLS at this port, so it does not speak http there
 			}
 		}
 		if !both {
@@ -75,21 +76,21 @@ func pingBoth(ctx context.Context, Client *http.Client, registry name.Registry) 
 	}
 }
 
-// neither is the error of a registry that neither https nor http reaches. The error of https counts where it may pass, or
-// where http was not sent.
+// neither returns the error of a registry that does not answer by https or by http. It returns the error of https where
+// that may be temporary, or where http was not sent.
 func neither(secure, plain error) error {
 	var refused *refusedError
 	var busy *busyError
 	switch {
 	case errors.As(secure, &busy), errors.As(plain, &refused) && patience.Temporary(secure):
-		return secure // it may be starting
+		return secure // the registry may be starting
 	case errors.As(plain, &refused):
 		return &plainRefusedError{secure, refused}
 	}
 	return plain
 }
 
-// A plainRefusedError is a registry that https does not reach, and plain http must not.
+// A plainRefusedError says that a registry does not answer by https, and that plain http is not allowed.
 type plainRefusedError struct {
 	error
 	refused *refusedError
@@ -97,19 +98,19 @@ type plainRefusedError struct {
 
 func (e *plainRefusedError) Unwrap() error { return e.error }
 
-// isUntrusted says whether a certificate is at fault.
+// isUntrusted reports whether the cause is a certificate.
 func isUntrusted(err error) bool {
 	var cert *tls.CertificateVerificationError
 	return errors.As(err, &cert)
 }
 
-// hasPort says whether a registry is named with its port, which serves https or http.
+// hasPort reports whether a registry's name has a port. One port serves either https or http.
 func hasPort(registry name.Registry) bool {
 	_, _, err := net.SplitHostPort(registry.RegistryStr())
 	return err == nil
 }
 
-// A busyError is an answer to the first request that is neither 200 nor 401.
+// A busyError is an answer to the first request with a status other than 200 and 401.
 type busyError struct {
 	error
 	status     int
@@ -118,13 +119,13 @@ type busyError struct {
 
 func (e *busyError) Unwrap() error { return e.error }
 
-// ping makes one request.
-func ping(ctx context.Context, Client *http.Client, scheme string, registry name.Registry) (greeting, error) {
+// ping sends one request.
+func ping(ctx context.Context, client *http.Client, scheme string, registry name.Registry) (greeting, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+registry.RegistryStr()+"/v2/", nil)
 	if err != nil {
 		return greeting{}, err
 	}
-	resp, err := Client.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return greeting{}, err
 	}

@@ -22,22 +22,23 @@ import (
 )
 
 const (
-	// defaultLife is how long a token lives that says nothing of it. See the token authentication specification of the
-	// CNCF distribution.
+	// defaultLife is the lifetime of a token whose answer states none. See the token authentication specification of
+	// the CNCF distribution.
 	defaultLife = 60 * time.Second
-	// maxMargin is how long before its end a token is renewed at most.
+	// maxMargin bounds how long before its end a token is renewed.
 	maxMargin = 15 * time.Second
-	// maxToken bounds a token server's answer; tokens of clouds have a few kilobytes.
+	// maxToken bounds a token server's answer. A cloud's token has a few kilobytes.
 	maxToken = 1 << 20
-	// maxLogins is how often a request is sent with new credentials: others may use up a short-lived token before it.
+	// maxLogins bounds how often a request is sent with new credentials: other requests may use up a short-lived token
+	// first.
 	maxLogins = 3
-	// clientID is who we are to a token server.
+	// clientID is our name for token servers.
 	clientID = "pyimg"
 )
 
-// A login is how one repository lets us in: what its registry asks for, and the token that was given. It adds that to the
-// requests that go to the registry, and to no other. A token is renewed before it ends, and when it is refused. Safe for
-// concurrent use: those that need a new token at once share it.
+// A login authenticates the requests to one repository. It has the registry's challenge and the current token. It adds
+// the token to requests to that registry only. It renews a token before the token ends, and when the registry refuses
+// it. It is safe for concurrent use: requests that need a new token at the same time share one.
 type login struct {
 	registry name.Registry
 	scheme   string // http or https
@@ -45,14 +46,14 @@ type login struct {
 	inner    http.RoundTripper
 	policy   patience.Policy
 
-	free     chan struct{} // holds one element while nobody works on what follows; to wait for it can be cancelled
+	free     chan struct{} // holds one element while the fields below are free; a channel, so that waiting for it can be cancelled
 	way      challenge
-	scopes   []string // what tokens are asked for; the first must be granted
+	scopes   []string // the scopes to ask a token for; the first must be granted
 	token    string
 	renewAt  time.Time
-	identity string // the identity token: an answer may bring another one
+	identity string // the identity token; the token server may send a new one
 
-	seen atomic.Pointer[string] // the last token: what must not be seen in texts
+	seen atomic.Pointer[string] // the last token, which must not appear in texts
 }
 
 func newLogin(g greeting, registry name.Registry, who auth.Credential, inner http.RoundTripper, p patience.Policy, scopes []string) *login {
@@ -62,7 +63,7 @@ func newLogin(g greeting, registry name.Registry, who auth.Credential, inner htt
 	return l
 }
 
-// lock waits until nobody else works on the login; with a context that has ended it does not.
+// lock waits until no other request uses the login. It returns an error where ctx has ended.
 func (l *login) lock(ctx context.Context) error {
 	select {
 	case <-l.free:
@@ -74,7 +75,7 @@ func (l *login) lock(ctx context.Context) error {
 
 func (l *login) unlock() { l.free <- struct{}{} }
 
-// owns says whether a URL is the registry's own: by host, port and scheme.
+// owns reports whether a URL is the registry's own: same scheme, host and port.
 func (l *login) owns(u *url.URL) bool {
 	return u.Scheme == l.scheme && withPort(u.Scheme, u.Host) == withPort(l.scheme, l.registry.RegistryStr())
 }
@@ -89,8 +90,8 @@ func withPort(scheme, host string) string {
 	return host
 }
 
-// RoundTrip implements [http.RoundTripper]. A request whose body cannot be sent twice comes back with its 401: what is
-// sent then has a new token.
+// RoundTrip implements [http.RoundTripper]. It returns the 401 of a request whose body cannot be sent twice; the next
+// request then gets a new token.
 func (l *login) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !l.owns(req.URL) {
 		return l.inner.RoundTrip(req)
@@ -103,7 +104,7 @@ func (l *login) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		resp, err := l.inner.RoundTrip(authorized(req, header))
-		if err != nil || resp.StatusCode != http.StatusUnauthorized || n == maxLogins || !l.learn(req.Context(), resp.Header, header) {
+		if err != nil || resp.StatusCode != http.StatusUnauthorized || n == maxLogins || !l.answerChallenge(req.Context(), resp.Header, header) {
 			return resp, err
 		}
 		if req.Body != nil && req.Body != http.NoBody && req.GetBody == nil {
@@ -111,7 +112,7 @@ func (l *login) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		next, err := again(req)
 		if err != nil {
-			return resp, nil //nolint:nilerr // the answer says more
+			return resp, nil //nolint:nilerr // the answer explains more than err
 		}
 		if err := discard(resp); errors.Is(err, patience.ErrSlow) {
 			return nil, err
@@ -126,7 +127,7 @@ func closeBody(req *http.Request) {
 	}
 }
 
-// authorized copies a request and gives it the header, as a RoundTripper must not change what it was given.
+// authorized returns a copy of a request with the header: a RoundTripper must not change its request.
 func authorized(req *http.Request, header string) *http.Request {
 	next := req.Clone(req.Context())
 	if header != "" {
@@ -135,8 +136,8 @@ func authorized(req *http.Request, header string) *http.Request {
 	return next
 }
 
-// learn takes in what a 401 asks for, and says whether there is another way to ask.
-func (l *login) learn(ctx context.Context, h http.Header, refused string) bool {
+// answerChallenge reads the challenge of a 401. It reports whether another try can succeed.
+func (l *login) answerChallenge(ctx context.Context, h http.Header, refused string) bool {
 	if l.lock(ctx) != nil {
 		return false
 	}
@@ -156,7 +157,7 @@ func (l *login) learn(ctx context.Context, h http.Header, refused string) bool {
 		return was != "basic" && l.who.Source != ""
 	}
 	if s := way.params["scope"]; s != "" && !slices.Contains(l.scopes, s) {
-		l.scopes = append([]string{s}, l.scopes...) // some token servers look at the first alone
+		l.scopes = append([]string{s}, l.scopes...) // some token servers read the first scope only
 	}
 	if "Bearer "+l.token == refused {
 		l.token = ""
@@ -164,7 +165,7 @@ func (l *login) learn(ctx context.Context, h http.Header, refused string) bool {
 	return l.who.RegistryToken == "" || refused == ""
 }
 
-// authorization is the header's value. refused is one that is no good any more.
+// authorization returns the value of the Authorization header. refused is a value that the registry has refused.
 func (l *login) authorization(ctx context.Context, refused string) (string, error) {
 	if err := l.lock(ctx); err != nil {
 		return "", err
@@ -187,9 +188,9 @@ func (l *login) authorization(ctx context.Context, refused string) (string, erro
 	return "Bearer " + l.token, nil
 }
 
-// keep renews the token each time that it is about to end, until ctx ends: the next request, perhaps after
-// minutes in which packages were fetched, need not wait for it. That request also reports a failure.
-func (l *login) keep(ctx context.Context) {
+// keepFresh renews the token each time before it ends, until ctx ends. The next request may come minutes later, while
+// packages are fetched, and then need not wait for a token. keepFresh ignores errors: the next request reports them.
+func (l *login) keepFresh(ctx context.Context) {
 	for {
 		wait, ok := l.untilRenewal(ctx)
 		if !ok {
@@ -208,7 +209,7 @@ func (l *login) keep(ctx context.Context) {
 	}
 }
 
-// untilRenewal is how long the token may still be used. It says false where there is none.
+// untilRenewal returns how long the token may still be used. The result is false without a token.
 func (l *login) untilRenewal(ctx context.Context) (time.Duration, bool) {
 	if l.lock(ctx) != nil {
 		return 0, false
@@ -217,7 +218,7 @@ func (l *login) untilRenewal(ctx context.Context) (time.Duration, bool) {
 	return time.Until(l.renewAt), l.token != ""
 }
 
-// bearer says whether the registry wants tokens.
+// bearer reports whether the registry requires tokens.
 func (l *login) bearer(ctx context.Context) bool {
 	if l.lock(ctx) != nil {
 		return false
@@ -226,16 +227,16 @@ func (l *login) bearer(ctx context.Context) bool {
 	return l.way.scheme == "bearer"
 }
 
-// A token is what a token server answers with.
+// A token is the answer of a token server.
 type token struct {
 	Token        string `json:"token"`
 	AccessToken  string `json:"access_token"`
 	RefreshToken string `json:"refresh_token"`
-	ExpiresIn    int64  `json:"expires_in"` // seconds
+	ExpiresIn    int64  `json:"expires_in"` // in seconds
 }
 
-// renew asks for a token, with the login locked. Where other repositories are to be mounted from and the server gives no token for
-// them, it asks for the first scope alone.
+// renew asks for a token while the login is locked. Where the server refuses a token for the repositories to mount
+// from, renew asks for the first scope only.
 func (l *login) renew(ctx context.Context) error {
 	realm, err := l.realm()
 	if err != nil {
@@ -262,7 +263,7 @@ func (l *login) renew(ctx context.Context) error {
 	return nil
 }
 
-// A tokenError is what a token server did not do.
+// A tokenError says what a token server refused.
 type tokenError struct {
 	host string
 	err  error
@@ -279,26 +280,27 @@ func (e *tokenError) Error() string {
 
 func (e *tokenError) Unwrap() error { return e.err }
 
-// realm is the token server's address. It gets the credentials, so it must not be one to which only a lie could lead: not
-// plain http where the registry itself is https, nor an address of this network where the registry is none.
+// realm returns the token server's address. The server gets the credentials, so realm refuses an address that a false
+// answer may have named: plain http where the registry uses https, or an address of an internal network where the
+// registry's is not.
 func (l *login) realm() (*url.URL, error) {
 	u, err := url.Parse(l.way.params["realm"])
 	if err != nil || u.Host == "" {
-		return nil, errors.New("the registry asks for a token and names no valid address of a token server")
+		return nil, errors.New("the registry requires a token but names no valid address of a token server")
 	}
 	host, own := u.Hostname(), hostOf(l.registry.RegistryStr())
 	switch {
 	case u.Scheme != "https" && (u.Scheme != "http" || l.scheme != "http"):
 		return nil, &refusedError{fmt.Sprintf("the registry names a token server at %s://%s, which is not https", u.Scheme, u.Host)}
 	case host != own && isInternal(host) && !isInternal(own):
-		return nil, &refusedError{fmt.Sprintf("the registry names a token server at %q, an address of another network", u.Host)}
+		return nil, &refusedError{fmt.Sprintf("the registry names a token server at %q, an address of an internal network", u.Host)}
 	}
 	return u, nil
 }
 
 func hostOf(registry string) string { return (&url.URL{Host: registry}).Hostname() }
 
-// exchange is one exchange with the token server: by an identity token where there is one, else with user and password.
+// exchange requests a token: with the identity token where there is one, otherwise with user and password.
 func (l *login) exchange(ctx context.Context, realm *url.URL) (token, error) {
 	if l.identity != "" {
 		t, err := l.ask(ctx, l.identityRequest, realm)
@@ -310,7 +312,7 @@ func (l *login) exchange(ctx context.Context, realm *url.URL) (token, error) {
 	return l.ask(ctx, l.basicRequest, realm)
 }
 
-// identityRequest is the form of OAuth 2 (RFC 6749, 6).
+// identityRequest makes the token request of OAuth 2 (RFC 6749, 6).
 func (l *login) identityRequest(ctx context.Context, realm *url.URL) (*http.Request, error) {
 	form := url.Values{
 		"grant_type": {"refresh_token"}, "refresh_token": {l.identity}, "client_id": {clientID},
@@ -334,7 +336,7 @@ func (l *login) basicRequest(ctx context.Context, realm *url.URL) (*http.Request
 	return http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 }
 
-// ask sends a request to the token server. An answer that breaks off is asked for again.
+// ask sends a request to the token server. It repeats the request where the answer is incomplete.
 func (l *login) ask(ctx context.Context, request func(context.Context, *url.URL) (*http.Request, error), realm *url.URL) (token, error) {
 	Client := http.Client{Transport: onlyTo{l.inner, realm, l.who.Basic()}, CheckRedirect: checkRedirect}
 	return whole(ctx, l.policy, realm.Host, func(ctx context.Context) (token, error) {
@@ -359,19 +361,19 @@ func (l *login) answer(resp *http.Response, err error) (token, error) {
 	if err != nil {
 		return t, err
 	}
-	if json.Unmarshal(raw, &t) != nil { // whose error might repeat the token
-		return t, errors.New("its answer is not JSON")
+	if json.Unmarshal(raw, &t) != nil { // json's error might contain the token
+		return t, errors.New("the answer is not JSON")
 	}
 	if t.Token == "" {
 		t.Token = t.AccessToken
 	}
 	if t.Token == "" || strings.ContainsFunc(t.Token, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
-		return t, errors.New("its answer holds no token")
+		return t, errors.New("the answer has no token")
 	}
 	return t, nil
 }
 
-// onlyTo gives a header to the requests that go to one host.
+// onlyTo adds a header to the requests to one host only.
 type onlyTo struct {
 	inner  http.RoundTripper
 	realm  *url.URL
@@ -385,8 +387,8 @@ func (t onlyTo) RoundTrip(req *http.Request) (*http.Response, error) {
 	return t.inner.RoundTrip(req)
 }
 
-// checkStatus is an error where an answer has none of the wanted statuses. What it says is read as far as it came; that it
-// trickled in is part of the error.
+// checkStatus returns an error where an answer has a status that is not in want. It reads the answer's message as far
+// as it can. Where the message is incomplete, the error says so.
 func checkStatus(resp *http.Response, want ...int) error {
 	if slices.Contains(want, resp.StatusCode) {
 		return nil
@@ -400,7 +402,7 @@ func checkStatus(resp *http.Response, want ...int) error {
 	return err
 }
 
-// forgiving ends where its reader fails, and keeps why.
+// forgiving ends where its reader fails, and stores the error.
 type forgiving struct {
 	io.ReadCloser
 	err error

@@ -14,7 +14,7 @@ import (
 	"github.com/pyimg/pyimg/push/oci"
 )
 
-// Source reads from the repository as long as ctx lasts.
+// Source returns a Source that reads from the repository. ctx bounds its reads.
 func (s *Repository) Source(ctx context.Context) oci.Source {
 	return remoteSource{
 		readManifest: func(desc v1.Descriptor) ([]byte, error) {
@@ -43,13 +43,13 @@ func (s remoteSource) Manifest(desc v1.Descriptor) ([]byte, error) {
 
 func (s remoteSource) Blob(desc v1.Descriptor) (io.ReadCloser, error) { return s.openBlob(desc) }
 
-// An absentError is a manifest or blob that an index or a manifest of the registry names, and that is not there.
+// An absentError says that an index or manifest names a manifest or blob that the registry does not have.
 type absentError struct{ error }
 
 func (e *absentError) Unwrap() error      { return e.error }
 func (*absentError) Is(target error) bool { return target == fs.ErrNotExist }
 
-// openBlob opens a blob, from where the registry sends us.
+// openBlob opens a blob. It follows the registry's redirects.
 func (s *Repository) openBlob(ctx context.Context, digest v1.Hash) (io.ReadCloser, error) {
 	op := fmt.Sprintf("reading blob %q", digest)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url("blobs", digest.String()), nil)
@@ -70,7 +70,7 @@ func (s *Repository) openBlob(ctx context.Context, digest v1.Hash) (io.ReadClose
 	return &blobBody{resp.Body, func(err error) error { return s.Fail(op, err) }}, nil
 }
 
-// A blobBody says what was being read where that breaks off.
+// A blobBody adds the operation to an error in the middle of a blob.
 type blobBody struct {
 	io.ReadCloser
 	fail func(error) error
@@ -84,7 +84,8 @@ func (b *blobBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// IsMissing says whether a registry answered that something is not there, or that it does not know how to tell.
+// IsMissing reports whether a registry answered that it does not have something, or that it cannot answer such a
+// request.
 func IsMissing(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && slices.Contains([]int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented}, e.Status)

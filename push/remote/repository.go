@@ -27,25 +27,25 @@ type Repository struct {
 	client *http.Client
 	policy patience.Policy
 	who    auth.Credential
-	chunk  atomic.Int64 // in bytes: what is sent at once, since more was refused; 0 is no limit
+	chunk  atomic.Int64 // in bytes: how much one request sends, after the registry refused more; 0 means no limit
 }
 
-// maxRedirects is that of net/http.
+// maxRedirects is the limit of net/http.
 const maxRedirects = 10
 
-// checkRedirect keeps a registry from sending us to what only this network can reach.
+// checkRedirect keeps a registry from redirecting us to an address that only this network can reach.
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	if len(via) >= maxRedirects {
 		return &refusedError{fmt.Sprintf("more than %d redirects", maxRedirects)}
 	}
 	from, to := via[0].URL.Hostname(), req.URL.Hostname()
 	if from != to && isInternal(to) {
-		return &refusedError{fmt.Sprintf("%q redirects to %q, an address of this network", from, to)}
+		return &refusedError{fmt.Sprintf("%q redirects to %q, an address of an internal network", from, to)}
 	}
 	return nil
 }
 
-// Fail says what was being done when err came: it makes an [*Error] of it. nil stays nil.
+// Fail makes an [*Error] of err; op is what was being done. It returns nil for nil.
 func (s *Repository) Fail(op string, err error) error {
 	who := s.who
 	if token := s.login.seen.Load(); token != nil && who.RegistryToken == "" {
@@ -56,13 +56,13 @@ func (s *Repository) Fail(op string, err error) error {
 
 func (s *Repository) url(kind, what string) string { return s.urlOf(s.Repo, kind, what) }
 
-// urlOf is that of a thing in a repository of the same registry.
+// urlOf returns the URL of a manifest, blob or list in a repository of the same registry.
 func (s *Repository) urlOf(repo name.Repository, kind, what string) string {
 	u := url.URL{Scheme: s.login.scheme, Host: repo.RegistryStr(), Path: "/v2/" + repo.RepositoryStr() + "/" + kind + "/" + what}
 	return u.String()
 }
 
-// do sends a request without a body and gives the answer, whose body is closed, if its status is among those wanted.
+// do sends a request and closes the body of the answer. It returns an error where the answer's status is not in want.
 func (s *Repository) do(ctx context.Context, method, url string, h http.Header, body io.Reader, want ...int) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, url, body)
 	if err != nil {
@@ -90,8 +90,8 @@ func (s *Repository) answer(req *http.Request, want ...int) (*http.Response, err
 	return resp, nil
 }
 
-// head asks for something that may be missing. A registry that refuses to tell is taken for one that lacks it: its answer
-// to the write that follows has a body, which says why.
+// head asks for something that may be missing. It takes a refusal to answer as missing: the write that follows gets an
+// answer with a body, which says why.
 func (s *Repository) head(ctx context.Context, url string, h http.Header) (*http.Response, bool, error) {
 	resp, err := s.do(ctx, http.MethodHead, url, h, nil, http.StatusOK, http.StatusNotFound,
 		http.StatusUnauthorized, http.StatusForbidden, http.StatusMethodNotAllowed)
@@ -101,23 +101,23 @@ func (s *Repository) head(ctx context.Context, url string, h http.Header) (*http
 	return resp, resp.StatusCode == http.StatusOK, nil
 }
 
-// accepted are the kinds of manifest that we ask for.
+// accepted returns the header with the media types of manifests that we read.
 func accepted() http.Header {
 	return http.Header{"Accept": {strings.Join([]string{
 		string(types.OCIImageIndex), string(types.OCIManifestSchema1), string(types.DockerManifestList), string(types.DockerManifestSchema2),
 	}, ", ")}}
 }
 
-// LogIn has a token fetched where the registry wants one, and so shows whether the credentials are good.
+// LogIn fetches a token where the registry requires one. It fails where the credentials are wrong.
 func (s *Repository) LogIn(ctx context.Context) error {
 	_, err := s.login.authorization(ctx, "")
 	return s.Fail("logging in", err)
 }
 
-// KeepToken renews the token each time that it is about to end, until ctx ends.
-func (s *Repository) KeepToken(ctx context.Context) { s.login.keep(ctx) }
+// KeepToken renews the token each time before it ends, until ctx ends.
+func (s *Repository) KeepToken(ctx context.Context) { s.login.keepFresh(ctx) }
 
-// DigestOf is the digest that a tag or digest names, "" where there is no such manifest.
+// DigestOf returns the digest that a tag or digest names, or "" where there is no such manifest.
 func (s *Repository) DigestOf(ctx context.Context, identifier string) (string, error) {
 	resp, there, err := s.head(ctx, s.url("manifests", identifier), accepted())
 	if err != nil {
@@ -129,11 +129,11 @@ func (s *Repository) DigestOf(ctx context.Context, identifier string) (string, e
 	if digest := resp.Header.Get("Docker-Content-Digest"); digest != "" {
 		return digest, nil
 	}
-	desc, _, err := s.Manifest(ctx, identifier) // a registry that leaves the header out, as the specification allows
+	desc, _, err := s.Manifest(ctx, identifier) // the registry omits the header, as the specification allows
 	return desc.Digest.String(), err
 }
 
-// Manifest reads a manifest by its tag or digest. Named by its digest, it is checked against it.
+// Manifest reads a manifest by its tag or digest. It checks a manifest that was named by digest.
 func (s *Repository) Manifest(ctx context.Context, identifier string) (v1.Descriptor, []byte, error) {
 	desc, raw, _, err := s.Get(ctx, "manifests", identifier)
 	if err == nil && strings.Contains(identifier, ":") && desc.Digest.String() != identifier {
@@ -142,8 +142,9 @@ func (s *Repository) Manifest(ctx context.Context, identifier string) (v1.Descri
 	return desc, raw, s.Fail(fmt.Sprintf("reading manifest %q", identifier), err)
 }
 
-// Get reads something small by its place in the repository, "manifests" or "referrers" and the name there, with its ETag. An
-// answer that breaks off is asked for again. The error does not say what was being done: see [Repository.Fail].
+// Get reads a small body and its ETag. kind is "manifests" or "referrers", and what is the name within kind. Get
+// repeats the request where the answer is incomplete. Its error does not say what was being done: see
+// [Repository.Fail].
 func (s *Repository) Get(ctx context.Context, kind, what string) (desc v1.Descriptor, raw []byte, etag string, err error) {
 	url := s.url(kind, what)
 	resp, err := whole(ctx, s.policy, s.Repo.RegistryStr(), func(ctx context.Context) (h http.Header, err error) {
@@ -182,12 +183,12 @@ func (s *Repository) Untag(ctx context.Context, tag string) error {
 	return s.Fail(fmt.Sprintf("deleting tag %q", tag), err)
 }
 
-// PutManifest stores a manifest under a tag or under its digest, and gives the answer.
+// PutManifest stores a manifest under a tag or its digest, and returns the answer.
 func (s *Repository) PutManifest(ctx context.Context, m oci.Manifest, identifier string) (*http.Response, error) {
 	return s.PutManifestIf(s.storing().Context(ctx), m, identifier, http.Header{})
 }
 
-// PutManifestIf is PutManifest with a condition in the header, and with the tries of ctx.
+// PutManifestIf is PutManifest with a header that has a condition. ctx has its tries.
 func (s *Repository) PutManifestIf(ctx context.Context, m oci.Manifest, identifier string, h http.Header) (*http.Response, error) {
 	op := fmt.Sprintf("pushing manifest %q", identifier)
 	h.Set("Content-Type", string(m.Desc.MediaType))
@@ -198,14 +199,14 @@ func (s *Repository) PutManifestIf(ctx context.Context, m oci.Manifest, identifi
 	return resp, s.Fail(op, err)
 }
 
-// storing begins something that the registry has to store.
+// storing starts the tries of a request after which the registry must store something.
 func (s *Repository) storing() *patience.Tries {
 	policy := s.policy
 	policy.Limit = uploadLimit
 	return policy.Start()
 }
 
-// sameDigest refuses an answer that names other bytes than those sent; many registries name none.
+// sameDigest returns an error where an answer names another digest than the bytes sent have. Many registries name none.
 func sameDigest(resp *http.Response, want v1.Hash) error {
 	if got := resp.Header.Get("Docker-Content-Digest"); got != "" && got != want.String() {
 		return fmt.Errorf("the registry says that it stored %q instead of %q", got, want)

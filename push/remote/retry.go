@@ -11,11 +11,11 @@ import (
 	"github.com/pyimg/pyimg/internal/patience"
 )
 
-// maxDrained is what is read of an answer that is given up, to keep its connection.
+// maxDrained bounds how much of an unused answer is read, which keeps its connection usable.
 const maxDrained = 64 << 10
 
-// retrying repeats requests whose body can be sent again. The others come back with their first answer: an upload must
-// begin anew, with another location.
+// retrying repeats requests whose body can be sent again. It returns the first answer of others: an upload must start
+// again at another location.
 type retrying struct {
 	inner  stalling
 	policy patience.Policy
@@ -39,7 +39,7 @@ func (t retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 				_ = discard(resp)
 				return nil, end
 			}
-			return resp, nil // the caller knows what to make of it
+			return resp, nil // the caller handles this answer
 		}
 		if err := discard(resp); errors.Is(err, patience.ErrSlow) {
 			return nil, err
@@ -50,17 +50,17 @@ func (t retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 }
 
-// discard gives up an answer, if there is one. The error is that of reading it to its end.
+// discard closes an unused answer, if there is one. It returns the error of reading the answer to its end.
 func discard(resp *http.Response) error {
 	if resp == nil {
 		return nil
 	}
 	defer resp.Body.Close()
-	_, err := io.CopyN(io.Discard, resp.Body, maxDrained) // keeps the connection
+	_, err := io.CopyN(io.Discard, resp.Body, maxDrained) // keeps the connection usable
 	return err
 }
 
-// again copies a request with a fresh body.
+// again copies a request with a new body.
 func again(req *http.Request) (*http.Request, error) {
 	next := req.Clone(req.Context())
 	if req.GetBody != nil {
@@ -73,8 +73,8 @@ func again(req *http.Request) (*http.Request, error) {
 	return next, nil
 }
 
-// whole calls read again where an answer broke off before its end. The requests of read and the retries of the transport
-// share one count of tries.
+// whole calls read again where an answer is incomplete. The calls of read and the retries of the transport share one
+// count of tries.
 func whole[T any](ctx context.Context, p patience.Policy, host string, read func(context.Context) (T, error)) (T, error) {
 	tries, ctx := p.Join(ctx)
 	ctx = context.WithValue(ctx, small{}, true)

@@ -10,40 +10,41 @@ import (
 	"github.com/pyimg/pyimg/internal/patience"
 )
 
-// defaultStall is how long nothing may move where a registry has to store something, or on a layer under way: longer than
-// any registry thinks, shorter than people wait.
+// defaultStall is how long a request may make no progress where a registry must store something, or while a layer is
+// sent. Registries answer sooner, and people wait that long.
 const defaultStall = 30 * time.Second
 
-// uploadLimit is how long all tries of one upload may get nowhere: three times defaultStall, since a registry that is
-// restarted while it stores a layer needs more time than one that is asked something.
+// uploadLimit bounds the time in which all tries of one upload make no progress. It is three times defaultStall: a
+// registry that restarts while it stores a layer needs longer than for an ordinary request.
 const uploadLimit = 90 * time.Second
 
-// messageTime is how long the message of an answer may trickle, messagePause how long it may pause: it says nothing that is
-// needed.
+// messageTime bounds the time to read the message of a refusal, and messagePause the time between its bytes. The
+// message is useful but not needed.
 const (
 	messageTime  = 3 * time.Second
 	messagePause = 2 * time.Second
 )
 
-// commitRate is how fast a registry is taken to write away what it was sent, in bytes a second, where it answers only
-// when it has done so.
+// commitRate is the speed, in bytes a second, at which a registry is assumed to store what it received. It may answer
+// only after that.
 const commitRate = 10 << 20
 
-// small is the key of a context whose requests have small answers: manifests, tokens.
+// small is the context key of requests with small answers: manifests, tokens.
 type small struct{}
 
-// settling is the key of a context that says how many bytes the registry has to put away before it answers.
+// settling is the context key of the number of bytes that the registry must store before it answers.
 type settling struct{}
 
 func withSettling(ctx context.Context, n int64) context.Context {
 	return context.WithValue(ctx, settling{}, n)
 }
 
-// stalling ends a request on which nothing moves: no byte of its body is taken, no answer comes, or none of its bytes, or
-// too few of them. The time that a body's own source takes, and that the reader of an answer leaves it alone, does not count.
+// stalling ends a request that makes no progress: its body is not accepted, the answer does not come, or the answer's
+// bytes stop or are too few. The time in which the body's own source is read does not count, and neither does the time
+// in which the caller does not read the answer.
 type stalling struct {
 	inner http.RoundTripper
-	stall time.Duration // 0 means defaultStall, or what is left of the tries' limit for what is quickly answered
+	stall time.Duration // 0 means defaultStall or, where answers are quick, what is left of the tries' limit
 }
 
 func (t stalling) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -70,13 +71,13 @@ func (t stalling) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// asksFor reports whether an answer's body is what was asked for. Of others only the message is of interest, if at all.
+// asksFor reports whether an answer's body is what the request asked for. Other bodies are at most messages.
 func asksFor(req *http.Request, resp *http.Response) bool {
 	asked := req.Method == http.MethodGet || req.Context().Value(small{}) != nil
 	return asked && resp.StatusCode < http.StatusMultipleChoices
 }
 
-// patience is how long nothing may move before the answer, and then on its body.
+// patience returns how long there may be no progress before the answer, and in its body.
 func (t stalling) patience(req *http.Request) (answer, body time.Duration) {
 	long := cmp.Or(t.stall, defaultStall)
 	if n, ok := req.Context().Value(settling{}).(int64); ok {
@@ -94,7 +95,7 @@ func (t stalling) patience(req *http.Request) (answer, body time.Duration) {
 	return long, long
 }
 
-// sending is a body on its way out. The watchdog rests while the body's source is read.
+// sending is a body that is being sent. The watchdog pauses while the body's source is read.
 type sending struct {
 	io.ReadCloser
 	dog *patience.Watchdog

@@ -9,17 +9,17 @@ import (
 	"sync/atomic"
 )
 
-// A refusedError is a request that we did not send.
+// A refusedError says why we did not send a request.
 type refusedError struct{ reason string }
 
 func (e *refusedError) Error() string { return e.reason }
 
-// guarded counts what is answered and refuses what would carry credentials or an image where they do not belong: plain
-// http that was not asked for, a redirect from https to http, and a body or a credential along a redirect to another host.
-// All requests pass through it, those of the login included.
+// guarded counts the answers. It refuses requests that could leak credentials or an image: plain http that is not
+// allowed, a redirect from https to http, and a redirect of a body or a credential to another host. All requests pass
+// through it, also those of the login.
 type guarded struct {
 	inner    http.RoundTripper
-	insecure func(host string) bool // plain http is allowed there; to this machine it always is
+	insecure func(host string) bool // allows plain http; to this machine it is always allowed
 	answered *atomic.Int64
 }
 
@@ -39,7 +39,7 @@ func (t guarded) RoundTrip(req *http.Request) (*http.Response, error) {
 
 func (t guarded) refuse(req *http.Request) string {
 	if req.URL.Scheme == "http" && !isLoopback(req.URL.Hostname()) && !t.insecure(req.URL.Host) {
-		return fmt.Sprintf("plain http to %[1]q was not asked for; --insecure %[1]s allows it", req.URL.Host)
+		return fmt.Sprintf("plain http to %[1]q is not allowed; --insecure %[1]s allows it", req.URL.Host)
 	}
 	if req.Response == nil || req.Response.Request == nil { // not a redirect
 		return ""
@@ -54,7 +54,7 @@ func (t guarded) refuse(req *http.Request) string {
 	return ""
 }
 
-// isLoopback says whether a host is this machine by its name alone.
+// isLoopback reports whether a host is this machine. It looks at the name only.
 func isLoopback(host string) bool {
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		return true
@@ -63,7 +63,7 @@ func isLoopback(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// isInternal says whether a host is an address that only this network can reach.
+// isInternal reports whether a host is an address that only an internal network can reach.
 func isInternal(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	if err != nil {

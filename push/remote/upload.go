@@ -20,31 +20,32 @@ import (
 )
 
 const (
-	// monolithic is up to which size a blob is sent by one PUT: what a failure costs then is less than the request that a
-	// PATCH needs more. A larger one can be resumed.
+	// monolithic is the largest blob that is sent with one PUT. Sending it again after a failure costs less than the
+	// extra request of a PATCH. The upload of a larger blob can be resumed.
 	monolithic = 32 << 20
-	// minChunk is below what no proxy limits a body.
+	// minChunk is the smallest part that is sent: no proxy limits a body to less.
 	minChunk = 64 << 10
 )
 
-// A Counter counts the bytes that arrive. Bytes that did not arrive after all are taken back with a negative number.
+// A Counter counts the bytes that arrive. A negative number takes back bytes that did not arrive.
 type Counter interface{ Add(n int64) }
 
-// An uploading is one blob on its way to one repository.
+// An uploading is the upload of one blob to one repository.
 type uploading struct {
 	*Repository
 	oci.Blob
 	task Counter
 
-	location *url.URL // nil before it has begun
-	offset   int64    // what the registry has of it
-	counted  int64    // what the task has counted
-	in       *reading // nil where none is open; at the offset, else
-	ending   bool     // the request that ends the upload was sent: its answer may be lost
+	location *url.URL // nil before the upload has begun
+	offset   int64    // how many bytes the registry has
+	counted  int64    // how many bytes the task has counted
+	in       *reading // nil, or a reading at the offset
+	ending   bool     // the last request was sent: its answer may be lost
 }
 
-// Upload sends a blob, or mounts it from a repository that has it, and says which of these it was. What fails half-way is
-// resumed where the registry can say how far it came, else it begins anew. Each part that arrives sets the tries back.
+// Upload sends a blob, or mounts it from the repository from. It reports whether it was mounted. After a failure it
+// resumes where the registry says how much it has; otherwise it starts again. The count of tries starts again with each
+// part that arrives.
 func (s *Repository) Upload(ctx context.Context, b oci.Blob, from string, task Counter) (mounted bool, err error) {
 	up := &uploading{Repository: s, Blob: b, task: task}
 	op := fmt.Sprintf("uploading blob %q (%d bytes)", b.Desc.Digest, b.Desc.Size)
@@ -76,7 +77,7 @@ func (s *Repository) Upload(ctx context.Context, b oci.Blob, from string, task C
 	}
 }
 
-// attempt goes on from where the last one ended, and says how long the registry wants us to wait where it failed.
+// attempt continues where the last attempt ended. retryAt is how long the registry asks us to wait after a failure.
 func (up *uploading) attempt(ctx context.Context, from string) (mounted bool, retryAt time.Duration, err error) {
 	if up.location == nil {
 		if mounted, err = up.begin(ctx, from); mounted || err != nil {
@@ -114,12 +115,12 @@ func (up *uploading) attempt(ctx context.Context, from string) (mounted bool, re
 	}
 }
 
-// shrink halves what is sent at once to this registry, and says whether that was possible.
+// shrink halves the size of the parts that are sent to this registry. It reports whether it could.
 func (s *Repository) shrink(refused int64) bool {
 	for {
 		now := s.chunk.Load()
 		if now > 0 && now < refused {
-			return true // another upload was faster
+			return true // a concurrent upload has halved it already
 		}
 		next := int64(8 << 20)
 		for next >= refused {
@@ -134,22 +135,22 @@ func (s *Repository) shrink(refused int64) bool {
 	}
 }
 
-// mayPass says whether a failed upload is worth another try. A token that ran out while a body was on its way shows as a
-// 401 or as a body that cannot be sent twice; the next request has a new one. What we send was checked, so that a registry
-// which finds it wrong got other bytes from a proxy on the way.
+// mayPass reports whether a failed upload is worth another try. A token that ended during an upload shows as a 401 or
+// as a body that cannot be sent twice; the next request has a new token. We send only checked bytes, so where the
+// registry finds them wrong, a proxy between us and the registry has changed them.
 func (up *uploading) mayPass(ctx context.Context, err error) bool {
 	var te *transport.Error
 	if errors.Is(err, patience.ErrSlow) {
 		return false
 	}
 	if !errors.As(err, &te) {
-		return patience.Temporary(err) || errors.Is(err, errSent) || strings.Contains(err.Error(), "with Body length") // net/http's
+		return patience.Temporary(err) || errors.Is(err, errSent) || strings.Contains(err.Error(), "with Body length") // the error is net/http's
 	}
 	switch te.StatusCode {
 	case http.StatusUnauthorized:
 		return up.location != nil && up.login.bearer(ctx)
 	case http.StatusNotFound, http.StatusRequestedRangeNotSatisfiable:
-		return up.location != nil // the upload, at a registry that was restarted
+		return up.location != nil // the registry was restarted and does not know the upload
 	case http.StatusBadRequest:
 		for _, d := range te.Errors {
 			switch d.Code {
@@ -161,7 +162,7 @@ func (up *uploading) mayPass(ctx context.Context, err error) bool {
 	return patience.TemporaryStatus(te.StatusCode)
 }
 
-// recover finds out how far a failed upload came. It says true where it had come to its end, and only the answer was lost.
+// recover asks how far a failed upload came. done is true where it was complete and only the answer was lost.
 func (up *uploading) recover(ctx context.Context, err error) (done bool) {
 	if up.ending {
 		up.ending = false
@@ -185,7 +186,7 @@ func (up *uploading) restart() {
 	up.count(0)
 }
 
-// locate asks the registry how much it has of an upload; where it cannot say, the upload begins anew.
+// locate asks the registry how much of an upload it has. The upload starts again where the registry cannot say.
 func (up *uploading) locate(ctx context.Context) {
 	if up.location == nil {
 		return
@@ -197,8 +198,8 @@ func (up *uploading) locate(ctx context.Context) {
 	up.count(up.offset)
 }
 
-// follow takes where to send the next part, and how much of the blob is there, from an answer. It says false where that
-// cannot be.
+// follow reads from an answer where to send the next part, and how much of the blob the registry has. It returns false
+// where the answer makes no sense.
 func (up *uploading) follow(resp *http.Response, most int64) bool {
 	if resp.Header.Get("Location") != "" {
 		location, err := up.where(resp)
@@ -212,14 +213,14 @@ func (up *uploading) follow(resp *http.Response, most int64) bool {
 	if !ok || err != nil || n < 0 || n >= most {
 		return false
 	}
-	if n > 0 { // "0-0" is said of no byte and of one; we never send a single one
+	if n > 0 { // "0-0" means no byte or one byte; we never send a single byte
 		n++
 	}
 	up.offset = n
 	return true
 }
 
-// begin asks where to upload to. A registry that has the blob in the repository from may put it here at once.
+// begin asks for an address to upload to. A registry may instead mount the blob from the repository from.
 func (up *uploading) begin(ctx context.Context, from string) (mounted bool, err error) {
 	to := up.url("blobs", "uploads/")
 	if from != "" {
@@ -237,14 +238,15 @@ func (up *uploading) begin(ctx context.Context, from string) (mounted bool, err 
 	return false, err
 }
 
-// where is an answer's Location. Another host gets no credentials, and must not be one that only this network can reach.
+// where returns the address in an answer's Location. Another host gets no credentials. An address that only an internal
+// network can reach is refused.
 func (s *Repository) where(resp *http.Response) (*url.URL, error) {
 	location, err := resp.Location()
 	if err != nil {
 		return nil, fmt.Errorf("reading where to upload to: %w", err)
 	}
 	if host := location.Hostname(); host != resp.Request.URL.Hostname() && isInternal(host) {
-		return nil, &refusedError{fmt.Sprintf("the registry wants the upload at %q, an address of another network; its own name in its configuration is wrong, or it means harm", location.Host)}
+		return nil, &refusedError{fmt.Sprintf("the registry asks us to upload to %q, an address of an internal network; either its configuration has a wrong name for itself, or it is malicious", location.Host)}
 	}
 	return location, nil
 }
@@ -252,7 +254,7 @@ func (s *Repository) where(resp *http.Response) (*url.URL, error) {
 // patch sends the next n bytes.
 func (up *uploading) patch(ctx context.Context, n int64) (*http.Response, error) {
 	var h http.Header
-	if n < up.Desc.Size { // all at once goes without, as docker sends it
+	if n < up.Desc.Size { // docker, too, omits it where one request sends all
 		h = http.Header{"Content-Range": {fmt.Sprintf("%d-%d", up.offset, up.offset+n-1)}}
 	}
 	resp, err := up.send(ctx, http.MethodPatch, up.location, h, n, http.StatusAccepted, http.StatusCreated, http.StatusNoContent)
@@ -261,15 +263,15 @@ func (up *uploading) patch(ctx context.Context, n int64) (*http.Response, error)
 	}
 	before := up.offset
 	if !up.follow(resp, before+n) || n == up.Desc.Size {
-		up.offset = before + n // the digest will tell
+		up.offset = before + n // the registry checks the digest at the end
 	}
 	if up.offset <= before {
-		return nil, fmt.Errorf("the registry has %d bytes of it after %d were sent: %w", up.offset, before+n, errSent)
+		return nil, fmt.Errorf("the registry has %d bytes of the blob after we sent %d: %w", up.offset, before+n, errSent)
 	}
 	return resp, nil
 }
 
-// end sends the last n bytes, or nothing, and names the digest.
+// end sends the last n bytes, n may be 0, and names the digest.
 func (up *uploading) end(ctx context.Context, n int64) (*http.Response, error) {
 	to := *up.location
 	q := to.Query()
@@ -279,7 +281,7 @@ func (up *uploading) end(ctx context.Context, n int64) (*http.Response, error) {
 	return up.send(withSettling(ctx, up.Desc.Size), http.MethodPut, &to, nil, n, http.StatusCreated, http.StatusNoContent, http.StatusAccepted)
 }
 
-// send makes one request of an upload, with the next n bytes.
+// send sends one request of an upload, with the next n bytes.
 func (up *uploading) send(ctx context.Context, method string, to *url.URL, h http.Header, n int64, want ...int) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, to.String(), http.NoBody)
 	if err != nil {
@@ -299,17 +301,17 @@ func (up *uploading) send(ctx context.Context, method string, to *url.URL, h htt
 	req.Header.Set("Content-Type", "application/octet-stream")
 	resp, err := up.answer(req, want...)
 	up.counted += body.over()
-	Source := up.in.sourceErr()
-	if err != nil || Source != nil || body.left.Load() > 0 {
+	source := up.in.sourceErr()
+	if err != nil || source != nil || body.left.Load() > 0 {
 		up.close()
 	}
-	if Source != nil {
-		return nil, &sourceError{Source}
+	if source != nil {
+		return nil, &sourceError{source}
 	}
 	return resp, err
 }
 
-// seek brings the reading to the offset: what was read beyond it, for a part that did not arrive, is read again.
+// seek moves the reading to the offset. It opens the blob again where more was read, for a part that did not arrive.
 func (up *uploading) seek(ctx context.Context) (err error) {
 	if up.in != nil && up.in.at.Load() != up.offset {
 		up.close()
@@ -330,7 +332,7 @@ func (up *uploading) close() {
 	}
 }
 
-// count brings the task to what has arrived, and takes back what has not.
+// count sets the task's count to n: it adds what has arrived, and takes back what has not.
 func (up *uploading) count(n int64) {
 	if n != up.counted {
 		up.task.Add(n - up.counted)
@@ -338,7 +340,7 @@ func (up *uploading) count(n int64) {
 	}
 }
 
-// HasBlob asks for a blob in a repository of the same registry: this one, or one to mount the blob from.
+// HasBlob reports whether a repository of the same registry has a blob.
 func (s *Repository) HasBlob(ctx context.Context, repo name.Repository, digest v1.Hash) (bool, error) {
 	_, there, err := s.head(ctx, s.urlOf(repo, "blobs", digest.String()), nil)
 	return there, s.Fail(fmt.Sprintf("asking for blob %q", digest), err)
