@@ -23,7 +23,8 @@ func sbom(text string) push.Artifact {
 	}}}}
 }
 
-// TestAttach attaches two artifacts and lists them, with and without the referrers API, by our own eyes and the library's.
+// TestAttach attaches two artifacts and lists them, with and without the referrers API, with our own client and with
+// the library.
 func TestAttach(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -39,7 +40,7 @@ func TestAttach(t *testing.T) {
 			}
 			ref, idx := strings.TrimPrefix(url, "http://")+"/a:1", imagetest.Sample(t)
 			push1(t, anonymous(), idx, ref)
-			for range 2 { // what is attached is attached once
+			for range 2 { // attaching again changes nothing
 				got, err := anonymous().Attach(t.Context(), ref, sbom("{}"), push.Options{})
 				if err != nil || got.Subject.Digest.String() != imagetest.Digest(t, idx) || (got.Tag != "") != tt.tag {
 					t.Fatalf("Attach = %+v, %v", got, err)

@@ -17,7 +17,7 @@ import (
 	"github.com/pyimg/pyimg/push/oci"
 )
 
-// Two tags of one repository are made to name an index; what is there already is not sent again.
+// Push makes two tags of one repository name an index. It does not send again what is there already.
 func ExampleRegistry_Push() {
 	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	defer server.Close()
@@ -29,7 +29,7 @@ func ExampleRegistry_Push() {
 		return
 	}
 	index := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: img})
-	registry := push.Registry{} // credentials come from where docker and podman keep them
+	registry := push.Registry{} // it finds credentials where docker and podman keep them
 	ctx := context.Background()
 	for range 2 {
 		result, err := registry.Push(ctx, index, []string{repository + ":1.0", repository + ":latest"}, push.Options{})

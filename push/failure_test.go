@@ -18,7 +18,7 @@ import (
 	"github.com/pyimg/pyimg/push/oci"
 )
 
-// lying is a layer that sends other bytes than its digest names.
+// lying is a layer whose bytes do not match its digest.
 type lying struct {
 	v1.Layer
 	change func([]byte) []byte
@@ -72,13 +72,13 @@ func (i lyingImage) LayerByDigest(h v1.Hash) (v1.Layer, error) {
 	return lying{l, i.change}, err
 }
 
-// lyingIndex gives another image than it lists.
+// lyingIndex returns another image than it lists.
 type lyingIndex struct {
 	view
 	image v1.Image
 }
 
-type view = v1.ImageIndex // which has a method of that name
+type view = v1.ImageIndex // an alias, because v1.ImageIndex has a method ImageIndex
 
 func (i lyingIndex) Image(v1.Hash) (v1.Image, error) { return i.image, nil }
 
@@ -110,7 +110,7 @@ func TestRegistryStoresOtherBytes(t *testing.T) {
 	}
 }
 
-// TestCancel ends a push that waits: for the registry, for a retry, and for a layer whose reader hangs.
+// TestCancel cancels a push that waits: for the registry, for a retry, and for a layer whose reader blocks.
 func TestCancel(t *testing.T) {
 	t.Parallel()
 	hang := make(chan struct{})
@@ -123,7 +123,7 @@ func TestCancel(t *testing.T) {
 	}{
 		{"registry hangs", imagetest.Sample(t), func(_ http.ResponseWriter, r *http.Request) bool {
 			if isUpload(r) {
-				_, _ = io.Copy(io.Discard, r.Body) // else the server does not see the client go
+				_, _ = io.Copy(io.Discard, r.Body) // otherwise the server does not notice that the client is gone
 				<-r.Context().Done()
 			}
 			return isUpload(r)

@@ -15,7 +15,7 @@ import (
 	"github.com/pyimg/pyimg/push/oci"
 )
 
-// blobs are the files of a layout's blobs, without their folder.
+// blobs returns the names of a layout's blobs.
 func blobs(t *testing.T, dir string) []string {
 	t.Helper()
 	entries, err := os.ReadDir(filepath.Join(dir, "blobs/sha256"))

@@ -22,10 +22,10 @@ import (
 	"github.com/pyimg/pyimg/push/remote"
 )
 
-// faulty is a wire on which the requests that fault knows get its answer.
+// faulty is a wire that passes some requests to fault.
 type faulty struct {
 	wire
-	fault func(*http.Request) (*http.Response, error) // nil, nil for the others
+	fault func(*http.Request) (*http.Response, error) // nil, nil means that the wire answers
 }
 
 func (f *faulty) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -37,7 +37,7 @@ func (f *faulty) RoundTrip(req *http.Request) (*http.Response, error) {
 	return f.wire.RoundTrip(req)
 }
 
-// at faults the requests whose path holds a text.
+// at applies a fault to the requests whose path contains a text.
 func at(path string, fault func(*http.Request) (*http.Response, error)) func(*http.Request) (*http.Response, error) {
 	return func(req *http.Request) (*http.Response, error) {
 		if strings.Contains(req.URL.Path, path) {
@@ -72,7 +72,7 @@ func trickle(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// trickleFault is trickle of what an error page says.
+// trickleFault answers as trickle does, with an error's status.
 func trickleFault(req *http.Request) (*http.Response, error) {
 	resp, err := trickle(req)
 	resp.StatusCode = http.StatusBadGateway
@@ -91,7 +91,7 @@ func (t trickling) Read(p []byte) (int, error) {
 	}
 }
 
-// TestWaitingEnds measures, in fake time, how long reading an image takes that cannot be read.
+// TestWaitingEnds measures, in fake time, how long it takes until reading an image fails.
 func TestWaitingEnds(t *testing.T) {
 	t.Parallel()
 	idx := images(t, 1)
@@ -100,7 +100,7 @@ func TestWaitingEnds(t *testing.T) {
 	} {
 		for where, path := range map[string]string{"greeting": "/v2/", "token": "/token", "manifest": "/manifests/", "config or layer": "/blobs/"} {
 			if what == "trickles" && where == "greeting" {
-				continue // it is not read
+				continue // this answer is not read
 			}
 			t.Run(where+" "+what, func(t *testing.T) {
 				t.Parallel()
@@ -125,7 +125,7 @@ func TestWaitingEnds(t *testing.T) {
 	}
 }
 
-// TestTricklingAnswersToAnUpload: the bodies of answers to an upload are not needed. They hold nothing up.
+// TestTricklingAnswersToAnUpload: the bodies of answers to an upload are not needed, so they must not delay it.
 func TestTricklingAnswersToAnUpload(t *testing.T) {
 	t.Parallel()
 	idx := images(t, 1)
@@ -187,7 +187,7 @@ func readLayer(l v1.Layer) error {
 	return err
 }
 
-// TestPushWaitsEnd: of a push to a registry that is gone half-way.
+// TestPushWaitsEnd: a push ends where its registry disappears in the middle.
 func TestPushWaitsEnd(t *testing.T) {
 	t.Parallel()
 	idx := images(t, 3)
@@ -210,7 +210,7 @@ func TestPushWaitsEnd(t *testing.T) {
 	}
 }
 
-// TestNotice: what is tried again is said at the first failure.
+// TestNotice: Notice is called at the first failure that is tried again.
 func TestNotice(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
@@ -234,7 +234,7 @@ func TestNotice(t *testing.T) {
 	})
 }
 
-// TestUntrustedCertificate: one request, and what to do about it.
+// TestUntrustedCertificate: an untrusted certificate ends the push at the first request, and the error says what to do.
 func TestUntrustedCertificate(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewUnstartedServer(http.NotFoundHandler())

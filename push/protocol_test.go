@@ -18,7 +18,7 @@ import (
 	"github.com/pyimg/pyimg/push/remote"
 )
 
-// bubble runs a test in fake time, and lets what it gave up end.
+// bubble runs a test in fake time, and waits for the goroutines that the test abandoned.
 func bubble(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -27,7 +27,7 @@ func bubble(t *testing.T, f func(t *testing.T)) {
 	})
 }
 
-// images are all of one platform, and of as many layers.
+// images returns an index of one platform whose image has this many layers.
 func images(t *testing.T, layers int) v1.ImageIndex {
 	t.Helper()
 	var ls []v1.Layer
@@ -59,7 +59,7 @@ func TestRoundTrips(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(10 * time.Minute) // the packages are fetched
+		time.Sleep(10 * time.Minute) // the time in which packages are fetched
 		began := time.Now()
 		res, err := session.Push(t.Context(), after)
 		if err != nil {
@@ -117,7 +117,7 @@ func TestKnownBlobsAreNotAskedFor(t *testing.T) {
 			t.Errorf("asked for %d blobs, want the new layer and config", n)
 		}
 
-		// What a registry lost it must get again, whatever its old manifests say.
+		// The registry has lost a blob and must get it again, although the old manifests name it.
 		lost := imagetest.Digest(t, ls[0])
 		reg.Lose("a", lost)
 		again := imagetest.Index(map[string]v1.Image{"amd64": imagetest.Image(t, "amd64", append(ls, imagetest.Layer(t, 102))...)})
@@ -137,7 +137,7 @@ func push1(t *testing.T, client push.Registry, idx v1.ImageIndex, refs ...string
 	return res
 }
 
-// TestBodiesAreCutToWhatAProxyTakes: 413 for more than 100 kB.
+// TestBodiesAreCutToWhatAProxyTakes has a proxy that answers 413 to more than 100 kB.
 func TestBodiesAreCutToWhatAProxyTakes(t *testing.T) {
 	t.Parallel()
 	idx := imagetest.Index(map[string]v1.Image{"amd64": imagetest.Image(t, "amd64", imagetest.Layer(t, 1_000_000), imagetest.Layer(t, 2_000_000))})
@@ -171,7 +171,7 @@ func TestProxyThatTakesNothing(t *testing.T) {
 	})
 }
 
-// TestLargeUploadGoesOnWhereItBroke sends a blob of more than 32 MiB, whose body breaks off in the middle.
+// TestLargeUploadGoesOnWhereItBroke sends a blob of more than 32 MiB. The connection breaks in the middle of its body.
 func TestLargeUploadGoesOnWhereItBroke(t *testing.T) {
 	t.Parallel()
 	const size = 33 << 20
@@ -248,7 +248,7 @@ func TestMountFromAnotherRegistryIsRefused(t *testing.T) {
 	}
 }
 
-// TestTagsArePutBack: the second of two tags is refused.
+// TestTagsArePutBack: where the second of two tags is refused, the first is put back.
 func TestTagsArePutBack(t *testing.T) {
 	t.Parallel()
 	before, after := images(t, 1), images(t, 2)
@@ -308,7 +308,7 @@ func TestVerification(t *testing.T) {
 	}
 }
 
-// TestWaits measures, in fake time, how long a push takes that meets a fault once.
+// TestWaits measures, in fake time, how long a push takes that meets one fault.
 func TestWaits(t *testing.T) {
 	t.Parallel()
 	idx := images(t, 1)
@@ -325,7 +325,7 @@ func TestWaits(t *testing.T) {
 	} {
 		for _, at := range []struct{ method, path string }{{"POST", "/uploads/"}, {"PUT", "/uploads/"}, {"PUT", "/manifests/"}, {"HEAD", "/blobs/"}} {
 			tt := tt
-			if at.method == "HEAD" && tt.fault.Delay > 0 { // what is quickly answered is quickly asked again
+			if at.method == "HEAD" && tt.fault.Delay > 0 { // requests with quick answers are tried again sooner
 				tt.least, tt.most = 5*time.Second, 7*time.Second
 			}
 			t.Run(tt.name+" at "+at.method+at.path, func(t *testing.T) {
@@ -346,7 +346,7 @@ func TestWaits(t *testing.T) {
 	}
 }
 
-// TestCancelWhileWaiting: the registry asks for a wait of half a minute, or says nothing at all.
+// TestCancelWhileWaiting cancels while the registry asks for a wait of half a minute, or does not answer.
 func TestCancelWhileWaiting(t *testing.T) {
 	t.Parallel()
 	idx := images(t, 1)
@@ -408,7 +408,7 @@ func TestByDigest(t *testing.T) {
 	})
 }
 
-// BenchmarkPush prints the requests of a push as a multiple of the fewest that the protocol allows.
+// BenchmarkPush prints the number of a push's requests relative to the minimum that the protocol allows.
 func BenchmarkPush(b *testing.B) {
 	for _, bb := range []struct {
 		name  string

@@ -101,7 +101,7 @@ func TestLayerOpenedOnlyWhenMissing(t *testing.T) {
 	s := newServer(t, nil)
 	var opens, closes atomic.Int32
 	img := imagetest.Image(t, "amd64", opened{imagetest.Layer(t, 500), &opens, &closes})
-	imagetest.Digest(t, img) // computed by reading, once
+	imagetest.Digest(t, img) // the first call reads the layer to compute the digest
 	opens.Store(0)
 	closes.Store(0)
 	for tag := range 3 {
@@ -216,7 +216,7 @@ func TestRetries(t *testing.T) {
 			t.Parallel()
 			var mu sync.Mutex
 			failed := map[string]bool{}
-			// Each request fails the first time that it comes, an upload after half of its body.
+			// The first try of each request fails; an upload fails after half of its body.
 			s := newServer(t, func(w http.ResponseWriter, r *http.Request) bool {
 				key := r.Method + r.URL.Path
 				if isUpload(r) {

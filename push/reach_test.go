@@ -49,7 +49,7 @@ func TestCAFile(t *testing.T) {
 	}
 }
 
-// TestPlainHTTPByHost: what was named for one host holds for no other.
+// TestPlainHTTPByHost: plain http that is allowed for one host is not allowed for another.
 func TestPlainHTTPByHost(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -74,7 +74,7 @@ func TestPlainHTTPByHost(t *testing.T) {
 	}
 }
 
-// TestTokenServerMustBeBelievable: a registry must not send us with a password to where only this network leads.
+// TestTokenServerMustBeBelievable: a registry must not make us send a password to an address of an internal network.
 func TestTokenServerMustBeBelievable(t *testing.T) {
 	t.Parallel()
 	for _, realm := range []string{"http://auth.example/token", "https://169.254.169.254/token", "https://10.0.0.1/token", "ftp://auth.example", "", "https://"} {
@@ -100,7 +100,7 @@ func TestTokenServerMustBeBelievable(t *testing.T) {
 	}
 }
 
-// TestReadyTellsOfAWrongPassword: before there is an image.
+// TestReadyTellsOfAWrongPassword: Ready returns the error of a wrong password, before the image is made.
 func TestReadyTellsOfAWrongPassword(t *testing.T) {
 	t.Parallel()
 	reg := guardedRegistry()

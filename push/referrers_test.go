@@ -18,8 +18,8 @@ import (
 	"github.com/pyimg/pyimg/push"
 )
 
-// TestAttachAtOnce: processes that attach to one image at the same time, through lines of different speed, at a registry
-// that keeps the list under a tag. What was said to be attached is listed when all have ended.
+// TestAttachAtOnce runs processes that attach to one image at the same time, over connections of different speed, at a
+// registry that keeps the list under a tag. Every artifact whose Attach succeeded is in the list at the end.
 func TestAttachAtOnce(t *testing.T) {
 	t.Parallel()
 	runs := 100
@@ -71,8 +71,8 @@ func TestAttachAtOnce(t *testing.T) {
 	}
 }
 
-// TestAttachObeysIfMatch: at a registry that checks conditions, what another process adds between our read and our write
-// stays.
+// TestAttachObeysIfMatch: at a registry that checks conditions, an entry that another process adds between our read and
+// our write is kept.
 func TestAttachObeysIfMatch(t *testing.T) {
 	t.Parallel()
 	idx := images(t, 1)
@@ -92,7 +92,7 @@ func TestAttachObeysIfMatch(t *testing.T) {
 		})
 		client := through(&wire{handler: h})
 		push1(t, client, idx, host+"/a:1")
-		for i := range 2 { // the first makes the list
+		for i := range 2 { // the first one makes the list
 			if _, err := client.Attach(t.Context(), host+"/a:1", sbom(fmt.Sprint(i)), push.Options{}); err != nil {
 				t.Fatal(err)
 			}
@@ -104,7 +104,7 @@ func TestAttachObeysIfMatch(t *testing.T) {
 	})
 }
 
-// TestReferrersStateTheirType: other tools list the empty config's type, or none.
+// TestReferrersStateTheirType has lists of other tools, with the type of the empty config or without a type.
 func TestReferrersStateTheirType(t *testing.T) {
 	t.Parallel()
 	idx := images(t, 1)
@@ -126,7 +126,7 @@ func TestReferrersStateTheirType(t *testing.T) {
 	}
 }
 
-// relist gives the entries of a list another artifact type.
+// relist replaces the artifact type of a list's entries.
 func relist(t *testing.T, client push.Registry, tag, artifactType string) {
 	t.Helper()
 	idx, err := client.Get(t.Context(), host+"/a:"+tag)

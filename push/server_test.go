@@ -17,16 +17,16 @@ import (
 	"github.com/pyimg/pyimg/push/remote"
 )
 
-// A server is a registry on loopback that remembers what it was asked and can be told to answer otherwise.
+// A server is a registry on loopback that records its requests. A test can replace its answers.
 type server struct {
 	*httptest.Server
 
 	mu       sync.Mutex
 	requests []*http.Request // without bodies
-	uploads  int             // under way
-	peak     int             // most uploads under way at once
+	uploads  int             // running now
+	peak     int             // the most uploads that ran at once
 
-	// answer may answer in the registry's place; it then says true.
+	// answer may answer in place of the registry. It then returns true.
 	answer func(w http.ResponseWriter, r *http.Request) bool
 }
 
@@ -42,7 +42,7 @@ func newServer(t *testing.T, answer func(w http.ResponseWriter, r *http.Request)
 		}
 		inner.ServeHTTP(w, r)
 	}))
-	s.Config.ErrorLog = log.New(io.Discard, "", 0) // of TLS handshakes, which a client tries first
+	s.Config.ErrorLog = log.New(io.Discard, "", 0) // hides errors of TLS handshakes: clients try https first
 	s.Start()
 	t.Cleanup(s.Close)
 	return s
@@ -66,7 +66,8 @@ func isUpload(r *http.Request) bool {
 
 func (s *server) host() string { return strings.TrimPrefix(s.URL, "http://") }
 
-// log lists "METHOD what" of the requests since the last call: blob, upload, or the manifest's tag or digest.
+// log lists "METHOD what" for the requests since the last call. what is "blob", "upload", or the manifest's tag or
+// digest.
 func (s *server) log() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,7 +88,7 @@ func (s *server) log() []string {
 	return out
 }
 
-// count is how many of the lines begin so.
+// count returns how many lines begin with prefix.
 func count(lines []string, prefix string) int {
 	n := 0
 	for _, l := range lines {
@@ -98,7 +99,7 @@ func count(lines []string, prefix string) int {
 	return n
 }
 
-// anonymous knows nothing of the machine that the test runs on, and is quick to give up.
+// anonymous returns a client that uses no credentials of this machine and gives up soon.
 func anonymous() push.Registry {
 	return push.Registry{Client: remote.Client{Keychain: authn.NewMultiKeychain(), Backoff: time.Millisecond}}
 }

@@ -22,15 +22,15 @@ import (
 	"github.com/pyimg/pyimg/push/remote"
 )
 
-// storm gives one request in twenty a fault. Which one depends on the seed and on how often the same was asked, not on
-// the order in which requests come.
+// storm makes one request in twenty fail. The choice depends on the seed and on how often the same request came before,
+// not on the order of different requests.
 type storm struct {
 	seed uint64
 
 	mu   sync.Mutex
 	seen map[string]int
 	hits int
-	lies int // of them: those that a push must not overlook
+	lies int // the faults that a push must report
 }
 
 func (s *storm) fault(r *http.Request) fixture.Fault {
@@ -64,8 +64,8 @@ func (s *storm) fault(r *http.Request) fixture.Fault {
 	return f
 }
 
-// TestThousandStorms pushes a thousand times through a network where one request in twenty fails. Whatever comes of it,
-// no tag leads to what is not there, and a push that says that it is done is done.
+// TestThousandStorms pushes a thousand times through a network where one request in twenty fails. Afterwards no tag
+// leads to something missing, and a push without an error is complete.
 func TestThousandStorms(t *testing.T) {
 	t.Parallel()
 	runs := 1000
@@ -104,8 +104,8 @@ func TestThousandStorms(t *testing.T) {
 					t.Errorf("seed %d: %q; Push = %v", seed, lost, err)
 				}
 				checkEnd(t, seed, reg, err, old, fresh)
-				time.Sleep(time.Hour) // what was given up ends
-				s.mu.Lock()           // a handler may still be at work
+				time.Sleep(time.Hour) // abandoned goroutines end in this time
+				s.mu.Lock()           // a handler may still be running
 				defer s.mu.Unlock()
 				mu.Lock()
 				defer mu.Unlock()
@@ -125,13 +125,13 @@ func TestThousandStorms(t *testing.T) {
 	}
 }
 
-// raceDetector tells whether this test binary was built with -race, which makes it ten times as slow.
+// raceDetector reports whether this test binary was built with -race, which makes it ten times as slow.
 func raceDetector() bool {
 	info, _ := debug.ReadBuildInfo()
 	return info != nil && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
-// checkEnd holds the tags against what the push said.
+// checkEnd compares the tags with the result of the push.
 func checkEnd(t *testing.T, seed int, reg *fixture.Registry, err error, old, fresh string) {
 	t.Helper()
 	var pe *remote.Error
@@ -149,7 +149,8 @@ func checkEnd(t *testing.T, seed int, reg *fixture.Registry, err error, old, fre
 	}
 }
 
-// atTag says whether an error came when a tag was put, or after: the answer may be what was lost.
+// atTag reports whether an error came while a tag was written or later. Then the tag may have moved and only the answer
+// was lost.
 func atTag(err *remote.Error) bool {
 	return err != nil && (err.Op == `pushing manifest "1"` || strings.HasPrefix(err.Op, "asking for manifest") || strings.HasPrefix(err.Op, "reading manifest") || strings.HasPrefix(err.Op, "verifying"))
 }

@@ -15,18 +15,18 @@ import (
 	"github.com/pyimg/pyimg/push"
 )
 
-// host is where a wire's registry answers.
+// host is the address of a wire's registry.
 const host = "127.0.0.1:5000"
 
-// A wire brings requests to a handler in this process, and takes its time for each. In a bubble of testing/synctest that
-// makes time a count of round trips, and waits of minutes cost nothing.
+// A wire passes requests to a handler in this process, and each request takes a fixed time. In a bubble of
+// testing/synctest the time is therefore a count of round trips, and waits of minutes cost nothing.
 type wire struct {
 	handler http.Handler
 	trip    time.Duration
 
 	mu   sync.Mutex
-	at   int // uploads under way
-	most int // of them at once
+	at   int // uploads running now
+	most int // the most uploads that ran at once
 }
 
 func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -80,8 +80,8 @@ func (w *wire) count(req *http.Request) func() {
 	return func() { add(-1) }
 }
 
-// serve gives the handler's answer; nil where it broke off before the first byte, an answer that breaks off where it did
-// so later.
+// serve returns the handler's answer. It returns nil where the handler broke off before the first byte. Where it broke
+// off later, the answer is incomplete, too.
 func serve(h http.Handler, req *http.Request) (resp *http.Response) {
 	rec := httptest.NewRecorder()
 	defer func() {
@@ -105,21 +105,21 @@ type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// through is a registry client over a wire, with the waits of real use.
+// through returns a registry client over a wire, with the waits of real use.
 func through(w *wire) push.Registry {
 	r := anonymous()
 	r.Backoff, r.Transport = 0, w
 	return r
 }
 
-// withPassword is the same with a password for the registry.
+// withPassword returns such a client with a password for the registry.
 func withPassword(w *wire) push.Registry {
 	r := through(w)
 	r.Keychain = login(host)
 	return r
 }
 
-// guardedRegistry is a registry that wants tokens.
+// guardedRegistry returns a registry that requires tokens.
 func guardedRegistry() *fixture.Registry {
 	reg := fixture.NewRegistry()
 	reg.Tokens = &fixture.Tokens{User: "me", Password: password}

@@ -1,5 +1,5 @@
-// Package apktest has what the tests of several rooms below apk need: packages and indexes as internal/fixture makes them,
-// and the folder with what real apk answered.
+// Package apktest has helpers for the tests of the rooms below apk: packages and indexes that internal/fixture makes,
+// and the folder with recorded answers of real apk.
 package apktest
 
 import (
@@ -13,8 +13,8 @@ import (
 	"github.com/pyimg/pyimg/internal/fixture"
 )
 
-// Shared finds a file of the folder with real data and what real apk answered: in a folder "shared" next to the repository
-// or above it, or in the folder that PYIMG_SHARED names. Without the file the test is skipped.
+// Shared returns the path of a file with real data or with answers of real apk. It looks in a folder "shared" next to
+// the repository or above it, or in the folder that PYIMG_SHARED names. It skips the test where the file is missing.
 func Shared(t testing.TB, name string) string {
 	t.Helper()
 	folders := []string{os.Getenv("PYIMG_SHARED")}
@@ -31,7 +31,7 @@ func Shared(t testing.TB, name string) string {
 	return ""
 }
 
-// Ring is a keyring of these keys.
+// Ring returns a keyring of the keys.
 func Ring(t testing.TB, keys ...*fixture.Key) *apk.Keyring {
 	t.Helper()
 	ring := apk.NewKeyring()
@@ -43,7 +43,7 @@ func Ring(t testing.TB, keys ...*fixture.Key) *apk.Keyring {
 	return ring
 }
 
-// Build makes the archive of a package.
+// Build makes a package's archive.
 func Build(t testing.TB, p fixture.Package) *fixture.Archive {
 	t.Helper()
 	a, err := p.Build()
@@ -53,7 +53,7 @@ func Build(t testing.TB, p fixture.Package) *fixture.Archive {
 	return a
 }
 
-// Listed is the package as an index for x86_64 lists the archive.
+// Listed returns the package that an index for x86_64 lists for the archive.
 func Listed(t testing.TB, a *fixture.Archive) *apk.Package {
 	t.Helper()
 	b, err := fixture.Index{Arch: "x86_64", Archives: []*fixture.Archive{a}}.Bytes()

@@ -2,5 +2,5 @@
 
 package apktest
 
-// CaseStep is 1: all cases are seen.
+// CaseStep 1 makes the tests try all cases.
 const CaseStep = 1

@@ -2,6 +2,5 @@
 
 package apktest
 
-// CaseStep makes the race detector, under which solving takes ten times as long, see a part
-// of the cases.
+// CaseStep makes the tests try only a tenth of the cases: with the race detector solving takes ten times as long.
 const CaseStep = 10

@@ -9,14 +9,14 @@ import (
 	"github.com/pyimg/pyimg/apk/solve"
 )
 
-// A RandomCase is a world and what is on offer for it, as the lines that Offers reads.
+// A RandomCase is a world and the packages that repositories have for it, as lines that Offers reads.
 type RandomCase struct {
 	Main, Edge string
 	World      string
 }
 
-// NewRandomCase draws packages that depend on, conflict with, provide and trigger each other. The same seed is the same
-// case.
+// NewRandomCase makes random packages that depend on, conflict with, provide and trigger each other. The same seed
+// gives the same case.
 func NewRandomCase(seed uint64) RandomCase {
 	r := rand.New(rand.NewPCG(seed, 1))
 	name := func() string { return fmt.Sprintf("n%d", r.IntN(24)) }
@@ -56,7 +56,7 @@ func NewRandomCase(seed uint64) RandomCase {
 	}
 	c := RandomCase{Main: lines(10 + r.IntN(40)), Edge: lines(r.IntN(15))}
 	if cut := strings.IndexByte(c.Main, '\n'); r.IntN(2) == 0 {
-		c.Edge += c.Main[:cut+1] // one package in both
+		c.Edge += c.Main[:cut+1] // the same package in both repositories
 	}
 	c.World = list(1+r.IntN(4), func() string {
 		if r.IntN(6) == 0 {
@@ -67,7 +67,7 @@ func NewRandomCase(seed uint64) RandomCase {
 	return c
 }
 
-// AnswerText is all that Solve says, but for where it searched.
+// AnswerText returns a solution or an error as text, without the list of the repositories that Solve searched.
 func AnswerText(s solve.Solution, err error) string {
 	var none *solve.Error
 	if errors.As(err, &none) {

@@ -11,8 +11,8 @@ import (
 	"github.com/pyimg/pyimg/apk/solve"
 )
 
-// Offers makes an index from a line a package, "NAME=VERSION | D:depends | p:provides | ...",
-// with the letters of an APKINDEX. Equal lines are the same package.
+// Offers makes an index of the packages in lines, one a line: "NAME=VERSION | D:depends | p:provides | ...". The
+// letters are those of an APKINDEX. Equal lines are the same package.
 func Offers(t testing.TB, tag, lines string) *apk.Index {
 	t.Helper()
 	var ps []*apk.Package
@@ -43,7 +43,7 @@ func IndexOf(t testing.TB, r *apk.Repository, arch string, ps []*apk.Package) *a
 	return x
 }
 
-// SolutionText is the packages of a solution, each NAME=VERSION.
+// SolutionText lists the packages of a solution as NAME=VERSION.
 func SolutionText(s solve.Solution) string {
 	words := make([]string, len(s.Packages))
 	for i, p := range s.Packages {
@@ -52,7 +52,7 @@ func SolutionText(s solve.Solution) string {
 	return strings.Join(words, " ")
 }
 
-// World reads the entries of a world.
+// World parses the entries of a world.
 func World(t testing.TB, s string) []apk.Dependency {
 	t.Helper()
 	var ds []apk.Dependency
@@ -66,7 +66,7 @@ func World(t testing.TB, s string) []apk.Dependency {
 	return ds
 }
 
-// CaseLines gives a file's lines without comments and blank ones.
+// CaseLines returns the lines of a file without comments and empty lines.
 func CaseLines(t testing.TB, file string) func(func(string) bool) {
 	t.Helper()
 	data, err := os.ReadFile(file)

@@ -1,4 +1,5 @@
-// Package atomicfile writes files that are seen whole or not at all, and knows what must not be replaced by a file.
+// Package atomicfile writes files so that readers see a whole file or none. It recognizes what must not be replaced by
+// a file.
 package atomicfile
 
 import (
@@ -6,11 +7,12 @@ import (
 	"os"
 )
 
-// Prefix begins the names of files that are not whole yet.
+// Prefix begins the names of unfinished files.
 const Prefix = ".pyimg-"
 
-// Write makes a file in dir, which has to be on the file system of name, has write fill it, and renames it to name, with
-// mode 0644 whatever the umask. Where write or anything else fails, name stays as it was and nothing is left.
+// Write makes a temporary file in dir, calls write to fill it, and renames it to name. dir must be on the same file
+// system as name. The file gets mode 0644, independent of the umask. After an error name is unchanged and the temporary
+// file is removed.
 func Write(dir, name string, write func(*os.File) error) (err error) {
 	f, err := os.CreateTemp(dir, Prefix+"*")
 	if err != nil {
@@ -25,7 +27,7 @@ func Write(dir, name string, write func(*os.File) error) (err error) {
 	if err := write(f); err != nil {
 		return err
 	}
-	if err := errors.Join(f.Chmod(0o644), f.Close()); err != nil { // CreateTemp's 0600 is for secrets
+	if err := errors.Join(f.Chmod(0o644), f.Close()); err != nil { // CreateTemp uses mode 0600, which suits secrets only
 		return err
 	}
 	return os.Rename(f.Name(), name)

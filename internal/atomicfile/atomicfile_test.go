@@ -16,7 +16,7 @@ func put(text string, err error) func(*os.File) error {
 	}
 }
 
-// content is what a folder's only file holds.
+// content returns the content of a folder's only file.
 func content(t *testing.T, dir string) string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)

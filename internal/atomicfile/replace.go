@@ -11,12 +11,12 @@ import (
 	"syscall"
 )
 
-// Replace has write fill the file that a user named. What name leads to decides how:
+// Replace calls write to fill the file that a user named. It treats name according to what it is:
 //
-//   - A plain file, or nothing yet: written next to it and renamed, see [Write].
-//   - A symbolic link: the link stays, and the file that it leads to is replaced.
-//   - A pipe, a device or an open file such as /dev/stderr: written to, since nothing may take its place. Opening a pipe
-//     waits for its reader.
+//   - A regular file, or a file that does not exist yet: Replace writes a temporary file and renames it, see [Write].
+//   - A symbolic link: Replace keeps the link, and replaces the file that it leads to.
+//   - A pipe, a device or an open file such as /dev/stderr: Replace writes into it, because a file must not replace it.
+//     Opening a pipe waits for its reader.
 func Replace(name string, write func(io.Writer) error) error {
 	target, special, err := Target(name)
 	if err != nil {
@@ -28,14 +28,14 @@ func Replace(name string, write func(io.Writer) error) error {
 	return Write(filepath.Dir(target), target, func(f *os.File) error { return write(f) })
 }
 
-// maxLinks is how many symbolic links may lead from one to the next, as in Linux.
+// maxLinks bounds a chain of symbolic links, as in Linux.
 const maxLinks = 40
 
-// descriptors are the folders whose entries are the open files of a process.
+// descriptors matches the paths of a process's open files.
 var descriptors = regexp.MustCompile(`^(/dev/fd|/proc/(self|thread-self|\d+)(/task/\d+)?/fd)/\d+$`)
 
-// Target follows the symbolic links that name is, also one that leads to nothing yet. special reports that target is no
-// file to be replaced: a pipe, a device or an open file, such as /proc/self/fd/1.
+// Target follows symbolic links from name, also to a file that does not exist yet. special reports that target must not
+// be replaced by a file: it is a pipe, a device or an open file such as /proc/self/fd/1.
 func Target(name string) (target string, special bool, err error) {
 	target = name
 	for range maxLinks {
@@ -60,7 +60,7 @@ func Target(name string) (target string, special bool, err error) {
 			return target, false, err
 		}
 		if !filepath.IsAbs(to) {
-			dir, _ := filepath.Split(target) // Join would take ".." for the link's parent, not for that of where it leads
+			dir, _ := filepath.Split(target) // Join would resolve ".." against the link's own folder, not against the folder it leads to
 			to = dir + to
 		}
 		target = to
@@ -68,7 +68,8 @@ func Target(name string) (target string, special bool, err error) {
 	return target, false, fmt.Errorf("%q: more than %d symbolic links lead to it", name, maxLinks)
 }
 
-// writeTo writes into what is there. A plain file behind a descriptor is appended to, as who opened it expects.
+// writeTo writes into the existing name. It appends to a regular file behind a descriptor, as the program that opened
+// it expects.
 func writeTo(name string, write func(io.Writer) error) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {

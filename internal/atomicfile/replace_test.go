@@ -39,8 +39,8 @@ func TestReplace(t *testing.T) {
 	}
 }
 
-// TestReplaceKeepsLinks replaces what links lead to: absolute and relative ones, a chain, one to nothing yet, and one
-// whose ".." is that of the folder it leads to.
+// TestReplaceKeepsLinks replaces the targets of links: absolute and relative ones, a chain, a link to a missing file,
+// and a link whose ".." is relative to the folder that another link leads to.
 func TestReplaceKeepsLinks(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -13,7 +13,7 @@ import (
 	"github.com/pyimg/pyimg/internal/atomicfile"
 )
 
-// TestReplaceWritesIntoPipes writes into a FIFO, and into one through a link.
+// TestReplaceWritesIntoPipes writes into a FIFO, directly and through a link.
 func TestReplaceWritesIntoPipes(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -42,7 +42,7 @@ func TestReplaceWritesIntoPipes(t *testing.T) {
 	}
 }
 
-// TestReplaceWritesToDescriptors appends to an open file by its descriptor: who opened it keeps it.
+// TestReplaceWritesToDescriptors appends to an open file by its descriptor. The program that opened the file keeps it.
 func TestReplaceWritesToDescriptors(t *testing.T) {
 	t.Parallel()
 	name := filepath.Join(t.TempDir(), "log")
@@ -67,7 +67,7 @@ func TestReplaceWritesToDescriptors(t *testing.T) {
 	}
 }
 
-// TestDevicesAreNotReplaced only asks: root would lose the device if it went wrong.
+// TestDevicesAreNotReplaced calls only Target: as root, a failing Replace would delete the device.
 func TestDevicesAreNotReplaced(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{os.DevNull, "/dev/stdout", "/dev/fd/1", "/proc/self/fd/2", "/proc/1/fd/0"} {

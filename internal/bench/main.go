@@ -1,8 +1,8 @@
 //go:build unix
 
-// Command bench measures whole images: it serves a mirror and a registry on loopback with a chosen round-trip time, runs
-// pyimg on them as a process of its own, scenario by scenario, and prints a table of medians. Where apko is on PATH it
-// does the same work beside it. See docs/PERFORMANCE.md.
+// Command bench measures how pyimg makes whole images. It serves a mirror and a registry on loopback with a given
+// round-trip time, runs pyimg as a separate process for each scenario, and prints a table of medians. Where apko is on
+// PATH, it also measures apko at the same tasks. See docs/PERFORMANCE.md.
 package main
 
 import (
@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// options are the command line's.
+// options are the values of the command line's flags.
 type options struct {
 	rtt      time.Duration
 	runs     int
@@ -32,7 +32,7 @@ func main() {
 	}
 	var o options
 	var only string
-	flag.DurationVar(&o.rtt, "rtt", 20*time.Millisecond, "what each request to the mirror and the registry waits")
+	flag.DurationVar(&o.rtt, "rtt", 20*time.Millisecond, "delay of each request to the mirror and the registry")
 	flag.IntVar(&o.runs, "runs", 5, "runs of each scenario; medians are printed")
 	flag.IntVar(&o.packages, "packages", 20, "packages of the image")
 	flag.IntVar(&o.size, "size", 16, "MiB of files in each package")

@@ -13,11 +13,12 @@ import (
 	"time"
 )
 
-// measureFlag makes this program start another and write down what that cost. A process's peak of memory starts from that
-// of who started it (exec_mmap in Linux's fs/exec.c), and this one holds whole mirrors; a new one of itself does not.
+// measureFlag makes this program start a command and record its cost. On Linux a process's peak memory starts with the
+// peak of its parent (exec_mmap in Linux's fs/exec.c). This process holds whole mirrors in memory, so it starts a small
+// copy of itself, and that copy starts the command.
 const measureFlag = "-measure"
 
-// A cost is what one run took.
+// A cost is the cost of one run.
 type cost struct {
 	Wall, CPU time.Duration
 	RSS       int64 // the peak, in bytes
@@ -26,7 +27,7 @@ type cost struct {
 	Registry  int
 }
 
-// measure runs a command line and says what it cost.
+// measure runs a command line and returns its cost.
 func measure(ctx context.Context, dir string, args []string) (cost, error) {
 	self, err := os.Executable()
 	if err != nil {

@@ -9,12 +9,12 @@ import (
 	"os/exec"
 )
 
-// A scenario is one kind of work. Its runs are measured, what prepares them is not.
+// A scenario is one kind of task. Its runs are measured; its preparation is not.
 type scenario struct {
 	name string
-	// floor is how many platforms' packages have to be inflated and hashed; 0 where nothing has.
+	// floor is the number of platforms whose packages must be decompressed and hashed.
 	floor int
-	// prepare makes what all runs need, and returns what makes the command line of a run.
+	// prepare makes what all runs need. It returns a function that makes the command line of a run.
 	prepare func(ctx context.Context, w *world, pyimg string) (func(run int) ([]string, error), error)
 }
 
@@ -40,7 +40,7 @@ func scenarios(o options) []scenario {
 	return list
 }
 
-// deliver is where a run's image goes: nowhere, to a repository of its own, or into a folder of its own.
+// deliver adds where the image of a run goes: nowhere, to its own repository, or into its own folder.
 func (w *world) deliver(args []string, how string) []string {
 	switch how {
 	case "push":
@@ -56,7 +56,7 @@ func assembleArgs(pyimg, spec, cache string) []string {
 	return []string{pyimg, "assemble", spec, "--cache-dir", cache, "--progress", "quiet"}
 }
 
-// cold has a cache of its own for each run.
+// cold gives each run an empty cache.
 func cold(repository string, platforms int, how string) func(context.Context, *world, string) (func(int) ([]string, error), error) {
 	return func(_ context.Context, w *world, pyimg string) (func(int) ([]string, error), error) {
 		spec, err := w.spec(repository, platforms, "")
@@ -64,7 +64,8 @@ func cold(repository string, platforms int, how string) func(context.Context, *w
 	}
 }
 
-// warm has all packages in the cache, and another spec for each run: its last layer and configuration are new.
+// warm has all packages in the cache. The spec of each run differs, so that the last layer and the configuration are
+// new.
 func warm(how string) func(context.Context, *world, string) (func(int) ([]string, error), error) {
 	return func(ctx context.Context, w *world, pyimg string) (func(int) ([]string, error), error) {
 		spec, err := w.spec("main", 2, "")
@@ -79,7 +80,7 @@ func warm(how string) func(context.Context, *world, string) (func(int) ([]string
 	}
 }
 
-// locked pushes a lock whose blobs the registry has to a tag that is new, from an empty cache.
+// locked pushes a lock from an empty cache to a new tag. The registry has all blobs already.
 func locked(ctx context.Context, w *world, pyimg string) (func(int) ([]string, error), error) {
 	spec, repository, err := w.lockAndPush(ctx, pyimg)
 	return func(run int) ([]string, error) {
@@ -87,7 +88,7 @@ func locked(ctx context.Context, w *world, pyimg string) (func(int) ([]string, e
 	}, err
 }
 
-// noOp pushes what the tag names already.
+// noOp pushes an image that the tag names already.
 func noOp(ctx context.Context, w *world, pyimg string) (func(int) ([]string, error), error) {
 	spec, repository, err := w.lockAndPush(ctx, pyimg)
 	return func(int) ([]string, error) {
@@ -95,7 +96,7 @@ func noOp(ctx context.Context, w *world, pyimg string) (func(int) ([]string, err
 	}, err
 }
 
-// changed has one package of another version in each run, all others in cache and registry.
+// changed has a new version of one package in each run. All other packages are in the cache and in the registry.
 func changed(ctx context.Context, w *world, pyimg string) (func(int) ([]string, error), error) {
 	spec, err := w.spec("main", 1, "")
 	if err != nil {
@@ -106,7 +107,7 @@ func changed(ctx context.Context, w *world, pyimg string) (func(int) ([]string, 
 	return func(run int) ([]string, error) { return args, w.publish("main", arches()[0], w.o.size, run+2) }, quietly(ctx, args)
 }
 
-// lockAndPush makes a spec with its lock, and a repository that holds the image.
+// lockAndPush makes a spec and its lock, and a repository that has the image.
 func (w *world) lockAndPush(ctx context.Context, pyimg string) (spec, repository string, err error) {
 	if spec, err = w.spec("main", 2, ""); err != nil {
 		return "", "", err
@@ -120,7 +121,7 @@ func (w *world) lockAndPush(ctx context.Context, pyimg string) (spec, repository
 	return spec, repository, quietly(ctx, append(assembleArgs(pyimg, spec, cache), "--push", repository+":latest"))
 }
 
-// peers are the same kinds of work done by apko, each for one platform, published to the registry.
+// peers are the same tasks done by apko, each for one platform and pushed to the registry.
 func peers(apko string) []scenario {
 	publish := func(w *world, config, cache string) []string {
 		w.counter++
@@ -152,7 +153,7 @@ func (w *world) apkoConfig() (string, error) {
 	return name, os.WriteFile(name, []byte(text), 0o600)
 }
 
-// quietly runs what only prepares.
+// quietly runs a command that is only preparation.
 func quietly(ctx context.Context, args []string) error {
 	out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput()
 	if err != nil {

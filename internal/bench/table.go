@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// A table is printed row by row, in Markdown.
+// A table is printed in Markdown, row by row.
 type table struct{ out io.Writer }
 
 func newTable(out io.Writer, o options) *table {
@@ -24,7 +24,8 @@ func newTable(out io.Writer, o options) *table {
 	return &table{out}
 }
 
-// run measures one scenario and prints its row. The floor is measured between the runs, since a machine's speed drifts.
+// run measures one scenario and prints its row. It measures the floor between the runs, because a machine's speed
+// changes over time.
 func (w *world) run(ctx context.Context, s scenario, pyimg string, t *table) error {
 	next, err := s.prepare(ctx, w, pyimg)
 	if err != nil {
@@ -54,7 +55,7 @@ func (w *world) run(ctx context.Context, s scenario, pyimg string, t *table) err
 	return nil
 }
 
-// count adds what the servers saw.
+// count adds the servers' counts to a cost.
 func (w *world) count(c *cost) {
 	for _, r := range w.mirror.Requests() {
 		c.Mirror++
@@ -66,7 +67,7 @@ func (w *world) count(c *cost) {
 	}
 }
 
-// tidy removes the folders of runs that are over; caches that a later run needs are few and stay.
+// tidy removes the folders of finished runs. It keeps the few caches that a later run needs.
 func (w *world) tidy() {
 	for i := range w.counter {
 		_ = os.RemoveAll(fmt.Sprintf("%s/layout-%d", w.dir, i+1))

@@ -20,24 +20,24 @@ import (
 	"github.com/pyimg/pyimg/internal/fixture"
 )
 
-// A world is what the scenarios run on: a mirror with repositories of different sizes, a registry, a folder.
+// A world is what the scenarios need: a mirror with repositories of different sizes, a registry and a folder.
 type world struct {
 	o        options
 	dir      string
 	mirror   *fixture.Mirror
 	registry *fixture.Registry
-	url      string // of the mirror
-	host     string // of the registry
+	url      string // the mirror's
+	host     string // the registry's
 	keys     string
-	archives map[string][]*fixture.Archive // by arch, of the repository "main"
-	floor    time.Duration                 // CPU to inflate and hash the packages of one arch
+	archives map[string][]*fixture.Archive // by architecture: the packages of the repository "main"
+	floor    time.Duration                 // CPU time to decompress and hash the packages of one architecture
 	counter  int                           // makes names unique
 }
 
-// smallSize is that of the packages which many platforms are measured with, in MiB.
+// smallSize is the size in MiB of the packages in the scenarios of many platforms.
 const smallSize = 2
 
-// arches are those of Alpine that the platforms of the scenarios have, amd64 and arm64 first.
+// arches returns the Alpine architectures of the scenarios' platforms, those of amd64 and arm64 first.
 func arches() []string {
 	return []string{"x86_64", "aarch64", "armv7", "armhf", "x86", "ppc64le", "s390x", "riscv64"}
 }
@@ -71,7 +71,7 @@ func newWorld(ctx context.Context, dir string, o options) (*world, error) {
 	return w, err
 }
 
-// publish makes a repository of packages that share nothing. Version is that of the package p00.
+// publish makes a repository of packages that share no files. version is the version of package p00.
 func (w *world) publish(repository, arch string, size, version int) error {
 	old := w.archives[arch]
 	ix := fixture.Index{Arch: arch}
@@ -100,7 +100,7 @@ func (w *world) publish(repository, arch string, size, version int) error {
 	return w.mirror.Publish(repository, ix)
 }
 
-// spec writes a spec for the first platforms; more is YAML to add.
+// spec writes a spec for the first platforms of arches. more is YAML to append.
 func (w *world) spec(repository string, platforms int, more string) (string, error) {
 	names := make([]string, w.o.packages)
 	for i := range names {
@@ -112,28 +112,28 @@ func (w *world) spec(repository string, platforms int, more string) (string, err
 	return name, os.WriteFile(name, []byte(text), 0o600)
 }
 
-// fresh is a path in the folder that was not used before.
+// fresh returns a new path in the folder.
 func (w *world) fresh(name string) string {
 	w.counter++
 	return filepath.Join(w.dir, fmt.Sprintf("%s-%d", name, w.counter))
 }
 
-// inflateAndHash is the CPU time of the least that digests and diff IDs of one platform's packages take: SHA-256 of the
-// compressed bytes, inflating, and SHA-256 of the tar.
+// inflateAndHash returns the minimum CPU time for the digests and diff IDs of one platform's packages: SHA-256 of the
+// compressed bytes, decompressing, and SHA-256 of the tar.
 func (w *world) inflateAndHash() time.Duration {
 	before := cpuTime()
 	for _, a := range w.archives[arches()[0]] {
 		sha256.Sum256(a.Data)
 		if r, err := gzip.NewReader(bytes.NewReader(a.Data)); err == nil {
-			_, _ = io.Copy(sha256.New(), r) // what this program deflated itself
+			_, _ = io.Copy(sha256.New(), r) // this program compressed the bytes itself, so there is no error
 		}
 	}
 	return cpuTime() - before
 }
 
-// cpuTime is what this process has used on all cores, in user and kernel.
+// cpuTime returns the CPU time that this process has used on all cores, in user and kernel mode.
 func cpuTime() time.Duration {
 	var u syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u) // cannot fail for this process, see getrusage(2)
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u) // it cannot fail for this process, see getrusage(2)
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -6,19 +6,20 @@ import (
 	"io"
 )
 
-// enoughProgress is how many bytes show that a server that breaks off does get on: its failures are forgiven.
+// enoughProgress is how many bytes a download must have made since its last failure before earlier failures no longer
+// count.
 const enoughProgress = 1 << 20
 
-// A body reads a download and goes on where an attempt broke.
+// A body reads a download. Where an attempt breaks, it makes another that continues at the same offset.
 type body struct {
 	download *download
 	attempt  io.ReadCloser
 	connect  func(offset int64, after error) (io.ReadCloser, error)
-	release  func() // gives back the slot; nil once it is
+	release  func() // frees the slot; nil afterwards
 	offset   int64
-	forgiven int64 // the offset up to which failures count no more
-	pending  error // came along with bytes and is to be dealt with next
-	err      error // the last word
+	forgiven int64 // the offset up to which failures are not counted any more
+	pending  error // an error that came together with bytes; the next Read handles it
+	err      error // the final error
 }
 
 // Read implements io.Reader.
@@ -45,10 +46,10 @@ func (b *body) Read(p []byte) (int, error) {
 	return 0, b.err
 }
 
-// Size is what the server announced, in bytes; -1 where it announced nothing.
+// Size returns the size that the server announced, in bytes, or -1 where it announced none.
 func (b *body) Size() int64 { return b.download.size }
 
-// read reads from the attempt under its watchdog, and no more than was announced.
+// read reads from the attempt under its watchdog. It reads no more than the server announced.
 func (b *body) read(p []byte) (int, error) {
 	if err := b.pending; err != nil {
 		b.pending = nil
@@ -77,11 +78,11 @@ func (b *body) progress(n int) {
 	}
 }
 
-// resume finds another attempt that goes on at the offset.
+// resume makes another attempt, which continues at the offset.
 func (b *body) resume(cause error) error {
-	_ = b.attempt.Close() // broken
+	_ = b.attempt.Close() // the attempt is broken, so its error does not matter
 	if b.offset > 0 && b.download.validator == "" && temporary(cause) {
-		cause = permanent{fmt.Errorf("the transfer broke after %d bytes, and the server gives neither ETag nor Last-Modified to go on with: %w",
+		cause = permanent{fmt.Errorf("the transfer broke after %d bytes, and cannot be resumed, because the server sends neither ETag nor Last-Modified: %w",
 			b.offset, cause)}
 	}
 	next, err := b.connect(b.offset, cause)
@@ -91,19 +92,19 @@ func (b *body) resume(cause error) error {
 	return err
 }
 
-// finish notes the last word and gives back what the download holds.
+// finish stores the final error and frees what the download holds.
 func (b *body) finish(err error) {
 	if b.err == nil {
 		b.err = err
 	}
 	if b.release != nil {
-		_ = b.attempt.Close() // read or not wanted: nothing can be lost
+		_ = b.attempt.Close() // the bytes were read or are not needed, so nothing is lost
 		b.release()
 		b.release = nil
 	}
 }
 
-// errClosed is what a Read after Close gets.
+// errClosed is the error of a Read after Close.
 var errClosed = errors.New("reading after Close")
 
 // Close implements io.Closer.

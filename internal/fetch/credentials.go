@@ -17,27 +17,29 @@ import (
 	"github.com/pyimg/pyimg/internal/regular"
 )
 
-// Credentials finds a user name and a password for a server that asks for them. Its errors hold neither.
+// Credentials finds the user name and password for a server that asks for them. Its errors contain neither.
 type Credentials interface {
-	// Login returns what to send to a host (HOST or HOST:PORT) for a realm; the zero Login is nothing.
+	// Login returns the credentials for a host (HOST or HOST:PORT) and a realm, or the zero Login where there are
+	// none.
 	Login(host, realm string) (Login, error)
 }
 
 // A Login is a user name and a password.
 type Login struct {
 	User, Password string
-	Source         string // where they come from, for errors
+	Source         string // where the credentials were found, for errors
 }
 
-// The variables that apk(8) reads, and the file that it falls back to.
+// The variables that apk(8) reads, and the file that it reads without NETRC.
 const (
 	netrcVariable = "NETRC"
 	authVariable  = "HTTP_AUTH"
 	netrcFile     = ".netrc"
 )
 
-// Environment returns the credentials that apk(8) takes from its environment: those of the file that NETRC names, else of
-// ~/.netrc, and then those of HTTP_AUTH, which is basic:REALM:USER:PASSWORD. Hosts that no URL of named has get none.
+// Environment returns the credentials that apk(8) takes from its environment: first those in the file that NETRC names
+// or, without NETRC, in ~/.netrc, then those in HTTP_AUTH, which is basic:REALM:USER:PASSWORD. Only the hosts in the
+// URLs named get credentials.
 func Environment(getenv func(string) string, named ...string) Credentials {
 	e := &environment{getenv: getenv}
 	for _, location := range named {
@@ -50,10 +52,10 @@ func Environment(getenv func(string) string, named ...string) Credentials {
 
 type environment struct {
 	getenv func(string) string
-	hosts  []string // as in URLs, in lower case
+	hosts  []string // as written in URLs, in lower case
 
 	once  sync.Once
-	name  string // of the netrc file
+	name  string // the path of the netrc file
 	netrc string
 	err   error
 }
@@ -77,10 +79,10 @@ func (e *environment) Login(host, realm string) (Login, error) {
 	return Login{user, password, authVariable}, nil
 }
 
-// maxNetrc bounds a netrc file: its entries are some 60 bytes each.
+// maxNetrc bounds a netrc file: an entry has some 60 bytes.
 const maxNetrc = 1 << 20
 
-// read reads the netrc file. Without NETRC there may be none.
+// read reads the netrc file. It may be missing where NETRC is not set.
 func (e *environment) read() {
 	named := e.getenv(netrcVariable)
 	e.name = named
@@ -91,7 +93,7 @@ func (e *environment) read() {
 		}
 		e.name = filepath.Join(home, netrcFile)
 	}
-	f, err := regular.OpenStream(e.name) // NETRC=/dev/null is a way to have none
+	f, err := regular.OpenStream(e.name) // users write NETRC=/dev/null to have no credentials
 	if err != nil {
 		if named != "" || !errors.Is(err, fs.ErrNotExist) {
 			e.err = fmt.Errorf("reading credentials: %w", err)
@@ -110,8 +112,8 @@ func (e *environment) read() {
 	e.netrc = string(data)
 }
 
-// findNetrc finds the first entry for a host, or the default entry where that comes first. As in apk's libfetch a file is
-// words between white space, without quotes and comments.
+// findNetrc returns the first entry for a host, or the default entry where that comes earlier. As in apk's libfetch,
+// the file is a list of words between white space; it has no quotes and no comments.
 func findNetrc(netrc, host string) (user, password string, found bool) {
 	words := strings.Fields(netrc)
 	next := func() string {
@@ -138,14 +140,14 @@ func findNetrc(netrc, host string) (user, password string, found bool) {
 			password = next()
 		case "account":
 			next()
-		default: // the next entry, or a macro
+		default: // the word begins another entry or a macro
 			words = nil
 		}
 	}
 	return user, password, found && user+password != ""
 }
 
-// parseAuth reads HTTP_AUTH, whose realm is * for all realms. It returns nothing where the realm is another one.
+// parseAuth reads HTTP_AUTH. Its realm * matches all realms. It returns nothing where the realm does not match.
 func parseAuth(value, realm string) (user, password string, err error) {
 	if value == "" {
 		return "", "", nil
@@ -160,10 +162,10 @@ func parseAuth(value, realm string) (user, password string, err error) {
 	return parts[2], parts[3], nil
 }
 
-// An unauthorized is the answer 401: what the server asks for, and why it did not get it.
+// An unauthorized is an answer with status 401. It says what the server asked for and why we did not send it.
 type unauthorized struct {
 	statusError
-	basic  bool // asked of the host that the URL names
+	basic  bool // the host in the URL asked for Basic authentication
 	realm  string
 	reason string
 }
@@ -174,7 +176,7 @@ func (u *unauthorized) Error() string {
 
 func (u *unauthorized) Unwrap() error { return u.statusError }
 
-// newUnauthorized reads what an answer asks for. Another host than the one asked, to which a redirect led, gets nothing.
+// newUnauthorized reads the challenge of an answer. A host that a redirect led to gets no credentials.
 func (d *download) newUnauthorized(resp *http.Response) *unauthorized {
 	u := &unauthorized{statusError: statusError(resp.StatusCode), reason: "put credentials for it into ~/" + netrcFile + " or " + authVariable}
 	if resp.Request == nil || !sameOrigin(d.url, resp.Request.URL) {
@@ -182,19 +184,20 @@ func (d *download) newUnauthorized(resp *http.Response) *unauthorized {
 		return u
 	}
 	if u.realm, u.basic = basicRealm(resp.Header.Values("WWW-Authenticate")); !u.basic {
-		u.reason = "it asks for another kind of credentials than Basic"
+		u.reason = "the server asks for another kind of credentials than Basic"
 	}
 	return u
 }
 
-// login takes credentials for a server that asks for them. It reports whether there are some that were not sent yet.
+// login finds credentials for a server that asks for them. It reports whether there are some that have not been sent
+// yet.
 func (d *download) login(err error) bool {
 	var asked *unauthorized
 	if !errors.As(err, &asked) || !asked.basic {
 		return false
 	}
 	if d.user != nil {
-		asked.reason = "it does not take the credentials of " + d.source
+		asked.reason = "the server refuses the credentials of " + d.source
 		return false
 	}
 	if d.client.Credentials == nil {
@@ -215,13 +218,13 @@ func (d *download) login(err error) bool {
 	return false
 }
 
-// isLoopback reports whether a host is this machine by its name alone.
+// isLoopback reports whether a host is this machine. It looks at the name only.
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// basicRealm finds the challenge Basic in WWW-Authenticate headers and returns its realm (RFC 9110, 11.6.1).
+// basicRealm finds the Basic challenge in WWW-Authenticate headers and returns its realm (RFC 9110, 11.6.1).
 func basicRealm(headers []string) (realm string, found bool) {
 	for _, h := range headers {
 		basic := false
@@ -242,7 +245,7 @@ func basicRealm(headers []string) (realm string, found bool) {
 	return "", found
 }
 
-// splitQuoted splits at the commas outside of quoted strings.
+// splitQuoted splits a text at the commas that are not in quoted strings.
 func splitQuoted(s string) []string {
 	var parts []string
 	start, quoted := 0, false
@@ -260,7 +263,7 @@ func splitQuoted(s string) []string {
 	return append(parts, s[start:])
 }
 
-// unquote returns what a quoted-string or a token of HTTP says.
+// unquote returns the value of an HTTP quoted-string or token.
 func unquote(s string) string {
 	if len(s) < 2 || s[0] != '"' || s[len(s)-1] != '"' {
 		return s

@@ -43,13 +43,13 @@ func TestCredentialsOfTheEnvironment(t *testing.T) {
 	auth := func(s string) map[string]string { return map[string]string{"HTTP_AUTH": s} }
 	for name, tt := range map[string]struct {
 		env  map[string]string
-		says string // "" where the file is read
+		says string // "" where fetching succeeds
 	}{
 		"netrc":              {netrc(t, "machine 127.0.0.1 login bob password pa:ss\n"), ""},
 		"netrc of home":      {home(t, "machine 127.0.0.1\n\tlogin bob\n\tpassword pa:ss\n"), ""},
 		"default":            {netrc(t, "machine other login x password y default login bob password pa:ss"), ""},
 		"account":            {netrc(t, "machine 127.0.0.1 login bob account z password pa:ss machine 127.0.0.1 login x"), ""},
-		"first entry wins":   {netrc(t, "machine 127.0.0.1 login x password swordfish machine 127.0.0.1 login bob password pa:ss"), "does not take the credentials of"},
+		"first entry wins":   {netrc(t, "machine 127.0.0.1 login x password swordfish machine 127.0.0.1 login bob password pa:ss"), "refuses the credentials of"},
 		"other machine":      {netrc(t, "machine other login bob password pa:ss"), `no credentials for host "127.0.0.1" and realm "fixture"`},
 		"empty":              {netrc(t, ""), "no credentials for host"},
 		"half an entry":      {netrc(t, "machine 127.0.0.1 login"), "no credentials for host"},
@@ -61,7 +61,7 @@ func TestCredentialsOfTheEnvironment(t *testing.T) {
 		"another realm":      {auth("basic:other:bob:pa:ss"), "no credentials for host"},
 		"not basic":          {auth("digest:*:bob:swordfish"), "expected basic:REALM:USER:PASSWORD"},
 		"too short":          {auth("basic:bob:swordfish"), "expected basic:REALM:USER:PASSWORD"},
-		"wrong password":     {auth("basic:*:bob:swordfish"), "does not take the credentials of HTTP_AUTH"},
+		"wrong password":     {auth("basic:*:bob:swordfish"), "refuses the credentials of HTTP_AUTH"},
 		"nothing in either":  {nil, "no credentials for host"},
 		"netrc before other": {map[string]string{"NETRC": netrc(t, "machine 127.0.0.1 login bob password pa:ss")["NETRC"], "HTTP_AUTH": "basic:*:x:swordfish"}, ""},
 	} {
@@ -135,7 +135,7 @@ func TestCredentialsAreSentOnlyWhereTheyAreAskedFor(t *testing.T) {
 	}
 }
 
-// answers is a transport without a network.
+// answers is a transport that answers without a network.
 type answers func(*http.Request) *http.Response
 
 func (a answers) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -144,7 +144,7 @@ func (a answers) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// TestNoCredentialsOnTheWayBack has a host lead to another one, and that one lead back.
+// TestNoCredentialsOnTheWayBack has a host that redirects to another, which redirects back.
 func TestNoCredentialsOnTheWayBack(t *testing.T) {
 	t.Parallel()
 	var seen string
@@ -200,7 +200,7 @@ func TestRealms(t *testing.T) {
 	}
 }
 
-// recording has no credentials and remembers the realm.
+// recording has no credentials and records the realm.
 type recording struct{ realm string }
 
 func (r *recording) Login(_, realm string) (fetch.Login, error) {

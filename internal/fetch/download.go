@@ -15,22 +15,22 @@ import (
 	"github.com/pyimg/pyimg/internal/redact"
 )
 
-// maxDrain is what is read of an error's text, so that the connection can be used again.
+// maxDrain bounds how much of an error's body is read. Reading the body to its end keeps the connection usable.
 const maxDrain = 64 << 10
 
-// A download is one file on its way, over as many requests as it takes.
+// A download fetches one file, with as many requests as that needs.
 type download struct {
 	client    *Client
 	method    string
 	url       *url.URL // without credentials
 	user      *url.Userinfo
-	source    string // where user comes from
+	source    string // where user was found
 	name      string // for errors
-	size      int64  // -1 is unknown
-	validator string // for If-Range; "" where the server gives none
-	condition string // for If-None-Match or If-Modified-Since; so, too
+	size      int64  // -1 where it is unknown
+	validator string // for If-Range; "" where the server sends none
+	condition string // for If-None-Match or If-Modified-Since; "" where the server sends none
 	tries     *patience.Tries
-	known     string // the condition of what the caller has; "" is nothing
+	known     string // the condition of the caller's copy of the file; "" without a copy
 	accepted  string // the Accept header; "" sends none
 
 	contentType, landed string // of the first answer, see Page
@@ -42,7 +42,8 @@ func newDownload(c *Client, u *url.URL, name string) *download {
 	return &download{client: c, method: http.MethodGet, url: &plain, user: u.User, source: "its URL", name: name, size: -1, tries: c.policy().Start()}
 }
 
-// connect asks for the file from offset on until there is an answer, or no hope, or no patience.
+// connect asks for the file from offset on. It tries until the server answers, a failure is permanent or the tries are
+// used up.
 func (d *download) connect(ctx context.Context, offset int64) (io.ReadCloser, error) {
 	for {
 		a, wait, err := d.try(ctx, offset)
@@ -58,7 +59,7 @@ func (d *download) connect(ctx context.Context, offset int64) (io.ReadCloser, er
 	}
 }
 
-// pause waits after a failure. It returns an error where there is no use in trying again.
+// pause waits after a failure. It returns an error where another try is useless.
 func (d *download) pause(ctx context.Context, cause error, atLeast time.Duration) error {
 	if ended := context.Cause(ctx); ended != nil {
 		return &Error{URL: d.name, Err: ended}
@@ -78,10 +79,11 @@ func (d *download) pause(ctx context.Context, cause error, atLeast time.Duration
 	return nil
 }
 
-// bodyStall is how long the first try waits for the next bytes of a body; a later one has what is left of the limit.
+// bodyStall is how long the first try waits for the next bytes of a body. A later try waits for what is left of the
+// limit.
 const bodyStall = 10 * time.Second
 
-// quiet is how long the next try waits for an answer, and for the next bytes of its body.
+// quiet returns how long the next try waits for an answer, and for the next bytes of its body.
 func (d *download) quiet() (answer, body time.Duration) {
 	if stall := d.client.Stall; stall > 0 {
 		return stall, stall
@@ -92,14 +94,14 @@ func (d *download) quiet() (answer, body time.Duration) {
 	return d.tries.Quiet(), d.tries.Quiet()
 }
 
-// messageTime is how long the body of an answer that is not wanted may trickle, messagePause how long it may pause: it is read
-// to keep the connection, and says nothing that is needed.
+// messageTime bounds the time to read the body of an answer that is not needed, and messagePause the time between its bytes.
+// The body is read only to keep the connection usable.
 const (
 	messageTime  = 3 * time.Second
 	messagePause = 2 * time.Second
 )
 
-// try makes one request. The duration is what the server asks to wait for.
+// try sends one request. The duration is how long the server asks us to wait.
 func (d *download) try(ctx context.Context, offset int64) (io.ReadCloser, time.Duration, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	answer, rest := d.quiet()
@@ -126,14 +128,14 @@ func (d *download) try(ctx context.Context, offset int64) (io.ReadCloser, time.D
 		if _, slow := io.CopyN(io.Discard, body, maxDrain); errors.Is(slow, patience.ErrSlow) {
 			err = fmt.Errorf("%w; %w", err, slow)
 		}
-		_ = body.Close() // an answer that is not wanted: nothing can be lost
+		_ = body.Close() // the answer's body is not needed, so nothing is lost
 		return nil, patience.RetryAfter(resp.Header), err
 	}
 	return body, 0, nil
 }
 
-// request asks for the bytes as they are: net/http would otherwise ask for gzip and inflate it, and a range of that is
-// another range.
+// request asks for the bytes as they are. Otherwise net/http would ask for gzip and decompress it, and a range of the
+// compressed bytes is a different range.
 func (d *download) request(ctx context.Context, offset int64) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, d.method, d.url.String(), nil)
 	if err != nil {
@@ -161,10 +163,10 @@ func (d *download) request(ctx context.Context, offset int64) (*http.Response, e
 	}
 	d.client.counted.requests.Add(1)
 	resp, err := d.client.http.Do(req)
-	return resp, redact.Cause(err) // the URL in its text may be that of a redirect
+	return resp, redact.Cause(err) // the URL in the error may be that of a redirect
 }
 
-// accept decides whether an answer is the file from offset on.
+// accept checks that an answer is the file from offset on.
 func (d *download) accept(resp *http.Response, offset int64) error {
 	switch {
 	case offset == 0 && resp.StatusCode == http.StatusOK:
@@ -176,22 +178,22 @@ func (d *download) accept(resp *http.Response, offset int64) error {
 	case offset == 0:
 		return statusError(resp.StatusCode)
 	case resp.StatusCode == http.StatusOK, resp.StatusCode == http.StatusRequestedRangeNotSatisfiable:
-		return otherFile("the transfer broke after %d bytes, and the server has no such range of the same file now", offset)
+		return otherFile("the transfer broke after %d bytes, and the server no longer has this range of the same file", offset)
 	case resp.StatusCode != http.StatusPartialContent:
 		return statusError(resp.StatusCode)
 	}
 	if v := validator(resp.Header); v != "" && v != d.validator {
-		return otherFile("the file changed on the server after %d bytes", offset)
+		return otherFile("the file changed on the server after we had read %d bytes", offset)
 	}
 	start, size, ok := contentRange(resp.Header.Get("Content-Range"))
 	if !ok || start != offset || d.size >= 0 && size >= 0 && size != d.size {
-		return otherFile("asked to go on after %d bytes, the server answers with range %q", offset, resp.Header.Get("Content-Range"))
+		return otherFile("we asked the server for the bytes after the first %d, but it answers with range %q", offset, resp.Header.Get("Content-Range"))
 	}
 	d.client.counted.resumes.Add(1)
 	return nil
 }
 
-// validator returns what If-Range may say: a strong ETag, or the date where there is no ETag (RFC 9110, 13.1.5).
+// validator returns a value for If-Range: a strong ETag, or the date where there is no ETag (RFC 9110, 13.1.5).
 func validator(h http.Header) string {
 	tag := h.Get("ETag")
 	switch {
@@ -203,11 +205,11 @@ func validator(h http.Header) string {
 	return ""
 }
 
-// maxCondition bounds what is kept of a server's words; an ETag is some 50 bytes.
+// maxCondition bounds the validators that are stored; an ETag has some 50 bytes.
 const maxCondition = 1 << 10
 
-// condition returns what a later request may ask with: an ETag, be it a weak one, else a date. A date that was the server's
-// present is none: the file may have changed again within that second (RFC 9110, 8.8.2.2 and 13.1.2).
+// condition returns what a later request can ask with: an ETag, weak or strong, or else a date. It does not use a date
+// equal to the server's present time: the file may change again within that second (RFC 9110, 8.8.2.2 and 13.1.2).
 func condition(h http.Header) string {
 	tag, modified := h.Get("ETag"), h.Get("Last-Modified")
 	switch {
@@ -223,7 +225,8 @@ func condition(h http.Header) string {
 	return modified
 }
 
-// usable says whether a caller's condition is what condition gives; what a header cannot say would fail the request.
+// usable reports whether a caller's condition has the form that condition returns. A value that is invalid in a header
+// would make the request fail.
 func usable(known string) bool {
 	_, err := http.ParseTime(known)
 	return err == nil || isETag(known) && !strings.ContainsFunc(known, func(r rune) bool { return r < ' ' || r == 0x7f })
@@ -231,7 +234,7 @@ func usable(known string) bool {
 
 func isETag(s string) bool { return strings.HasPrefix(s, `"`) || strings.HasPrefix(s, `W/"`) }
 
-// errUnchanged is the answer to a condition that holds.
+// errUnchanged is the error where the server confirms that the file has not changed.
 var errUnchanged = errors.New("the file is unchanged")
 
 // contentRange reads "bytes START-END/SIZE" (RFC 9110, 14.4); size is -1 where it is "*".
@@ -249,13 +252,13 @@ func contentRange(s string) (start, size int64, ok bool) {
 	return start, size, err == nil
 }
 
-// permanent marks an error that would come again.
+// permanent marks an error that another try cannot avoid.
 type permanent struct{ error }
 
 func (p permanent) Unwrap() error { return p.error }
 
-// temporary says whether a further try may go better. What the network does wrong may pass; what a server, a certificate
-// or a name says will not.
+// temporary reports whether another try may succeed. Failures of the network may pass; those of a certificate or a
+// name, and most answers of a server, do not.
 func temporary(err error) bool {
 	if errors.Is(err, patience.ErrSlow) {
 		return false

@@ -11,10 +11,10 @@ import (
 	"github.com/pyimg/pyimg/internal/exit"
 )
 
-// An Error says what could not be fetched and why.
+// An Error says which URL could not be fetched, and why.
 type Error struct {
-	URL    string // redacted
-	Status int    // what the server answered; 0 where it did not come to that
+	URL    string // without password and query
+	Status int    // the status of the answer; 0 without an answer
 	Err    error
 }
 
@@ -25,7 +25,7 @@ func (e *Error) Error() string {
 	}
 	text := fmt.Sprintf("%s %q: %v", verb, e.URL, e.Err)
 	if errors.As(e.Err, new(x509.UnknownAuthorityError)) {
-		text += " (the environment variable SSL_CERT_FILE may name a file of other certificates to trust)"
+		text += " (to trust other certificates, set the environment variable SSL_CERT_FILE to a file that contains them)"
 	}
 	return text
 }
@@ -33,8 +33,8 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// ExitCode is Auth where the server refused, Network where another one did not answer as it should. A file on disk leaves it to
-// the cause.
+// ExitCode returns [exit.Auth] where the server requires other credentials, and [exit.Network] for other failures of a
+// server. For a file on disk the cause decides.
 func (e *Error) ExitCode() exit.Code {
 	switch {
 	case e.Status != 0 && errors.Is(e.Err, fs.ErrPermission):
@@ -45,7 +45,7 @@ func (e *Error) ExitCode() exit.Code {
 	return exit.Done
 }
 
-// A statusError is an answer that is not the file.
+// A statusError is the status of an answer that does not contain the file.
 type statusError int
 
 func (s statusError) Error() string {
@@ -53,7 +53,7 @@ func (s statusError) Error() string {
 	return text
 }
 
-// Is maps statuses to what a file system would have said.
+// Is compares a status with the corresponding error of a file system.
 func (s statusError) Is(target error) bool {
 	switch s {
 	case http.StatusNotFound, http.StatusGone:

@@ -1,8 +1,8 @@
-// Package fetch opens URLs and files as streams that survive a bad network: it waits and tries again, picks a broken body
-// up where it broke, and gives up in bounded time. What it returns is the server's bytes in order or an error,
-// never a mixture of two versions; whether they are the right bytes is for the reader to check.
+// Package fetch opens URLs and files as streams. It handles an unreliable network: it waits and tries again, resumes a
+// broken transfer, and gives up in bounded time. It returns the bytes of one version of the file, in order, or an
+// error. The reader must check that they are the right bytes.
 //
-// It stores nothing, and it never writes a user name or a password anywhere.
+// It stores nothing and never writes a user name or a password.
 package fetch
 
 import (
@@ -28,23 +28,25 @@ const (
 	defaultRetries = 4 // waits of about 0.5, 1, 2 and 4 s
 )
 
-// A Client opens http and https URLs, file URLs and plain paths. The zero value works; it must not be copied once used.
+// A Client opens http and https URLs, file URLs and plain paths. The zero value works. A Client must not be copied
+// after its first use.
 type Client struct {
-	HTTP    *http.Client  // nil is one with time-outs and the environment's proxies
-	Offline bool          // http and https are refused
-	Jobs    int           // concurrent downloads, each from Open to its end or Close; 0 is 8
-	Retries int           // tries after the first, anew after each megabyte that came; 0 is 4, below 0 none
-	Stall   time.Duration // how long to wait for headers or for the next byte; 0 is 5 s and 10 s, and all tries in a row get nowhere for 16 s at most
+	HTTP    *http.Client  // nil means a client with time-outs that uses the environment's proxies
+	Offline bool          // refuse http and https
+	Jobs    int           // concurrent downloads, each from Open to its end or Close; 0 means 8
+	Retries int           // tries after the first, counted again from each megabyte received; 0 means 4, below 0 means none
+	Stall   time.Duration // how long to wait for headers or the next byte; 0 means 5 s and 10 s, and at most 16 s for tries in a row without progress
 
-	// Credentials are asked after a server answered 401; what they give goes over https, or to this machine, and never to where a
-	// redirect leads. nil: only those inside URLs.
+	// Credentials finds credentials after a server answered 401. They are sent over https or to this machine, and
+	// never along a redirect. nil means that only credentials inside URLs are used.
 	Credentials Credentials
-	// Observe is told of each piece of a body that came from the network, by several goroutines. The URL is redacted.
+	// Observe is called for each piece of a body that came from the network, by several goroutines. The URL is
+	// redacted.
 	Observe func(url string, n int)
-	// Sleep waits between tries until ctx ends; nil is by the clock.
+	// Sleep waits between tries until ctx ends; nil means waiting by the clock.
 	Sleep func(ctx context.Context, d time.Duration) error
 
-	// Notice is told of the first failure of a file that is tried again. See [patience.Policy].
+	// Notice is called at the first failure of a file that is tried again. See [patience.Policy].
 	Notice func(host string, cause error, wait time.Duration)
 
 	once    sync.Once
@@ -53,7 +55,7 @@ type Client struct {
 	counted struct{ requests, retries, resumes, bytes atomic.Int64 }
 }
 
-// Stats says what a Client did on the network so far.
+// Stats counts what a Client has done on the network.
 type Stats struct {
 	Requests, Retries, Resumes int64
 	Bytes                      int64 // of bodies
@@ -67,21 +69,22 @@ func (c *Client) Stats() Stats {
 	}
 }
 
-// ErrOffline is the cause of an Error where the network would have been needed and Offline is set.
+// ErrOffline is the cause of an Error where Offline is set and the network is needed.
 var ErrOffline = errors.New("--offline forbids the network; run once without it, or name a folder or file")
 
-// Open opens a URL or a path for reading. It returns once the server has answered; errors while reading are of the same
-// kind as those of Open. The reader must be closed, and ends with ctx.
+// Open opens a URL or a path for reading. It returns when the server has answered. Errors while reading are of the same
+// kind as errors of Open. The caller must close the reader; reading ends with ctx.
 //
-// All errors are an *Error, or ctx's own inside one. Where there is no such file, errors.Is(err, fs.ErrNotExist).
+// All errors are an *Error, which may contain ctx's error. Where the file is missing, errors.Is(err, fs.ErrNotExist) is
+// true.
 func (c *Client) Open(ctx context.Context, location string) (io.ReadCloser, error) {
 	r, _, err := c.OpenIf(ctx, location, "")
 	return r, err
 }
 
-// OpenIf is Open for a file that was opened before, if it has changed since: validator is what the earlier answer gave, ""
-// where there was none. Where the server says that the file is the same, r is nil. newValidator is for the next time, "" where
-// the server gives nothing to ask with; files and paths are always opened, and have none.
+// OpenIf opens a file that was opened before, unless it has not changed since: then r is nil. validator is what an
+// earlier call returned as newValidator, or "". newValidator is "" where the server sends nothing to compare with.
+// Local files are always opened and have no validator.
 func (c *Client) OpenIf(ctx context.Context, location, validator string) (r io.ReadCloser, newValidator string, err error) {
 	scheme, _, isURL := strings.Cut(location, "://")
 	if !isURL {
@@ -90,7 +93,7 @@ func (c *Client) OpenIf(ctx context.Context, location, validator string) (r io.R
 	}
 	name := redact.URL(location)
 	u, err := url.Parse(location)
-	if err != nil { // whose text has the URL as it is, password and all
+	if err != nil { // url's error contains the whole URL with its password
 		return nil, "", &Error{URL: name, Err: errors.New("this is not a valid URL")}
 	}
 	switch strings.ToLower(scheme) {
@@ -102,21 +105,21 @@ func (c *Client) OpenIf(ctx context.Context, location, validator string) (r io.R
 		})
 	case "file":
 		if u.Host != "" && u.Host != "localhost" {
-			return nil, "", &Error{URL: name, Err: fmt.Errorf("file URLs name no host; did you mean \"file:///%s%s\"?", u.Host, u.Path)}
+			return nil, "", &Error{URL: name, Err: fmt.Errorf("a file URL has no host; did you mean \"file:///%s%s\"?", u.Host, u.Path)}
 		}
 		r, err = openFile(ctx, name, u.Path)
 		return r, "", err
 	}
-	return nil, "", &Error{URL: name, Err: fmt.Errorf("no such scheme %q here; http, https, file and plain paths are known", scheme)}
+	return nil, "", &Error{URL: name, Err: fmt.Errorf("unknown scheme %q; expected http, https, file or a plain path", scheme)}
 }
 
-// start starts a download at an offset, in a slot of its own; prepare says what is known of the file. See OpenIf.
+// start starts a download at an offset, in its own slot. prepare sets what is known of the file. See OpenIf.
 func (c *Client) start(ctx context.Context, u *url.URL, name string, offset int64, prepare func(*download)) (io.ReadCloser, string, error) {
 	if c.Offline {
 		return nil, "", &Error{URL: name, Err: ErrOffline}
 	}
 	if u.Host == "" {
-		return nil, "", &Error{URL: name, Err: errors.New("the URL names no host")}
+		return nil, "", &Error{URL: name, Err: errors.New("the URL has no host")}
 	}
 	c.once.Do(c.init)
 	if err := c.slots.Acquire(ctx, 1); err != nil {
@@ -126,7 +129,7 @@ func (c *Client) start(ctx context.Context, u *url.URL, name string, offset int6
 	prepare(d)
 	known := d.known
 	first, err := d.connect(ctx, offset)
-	d.known = "" // what breaks off is wanted, whatever it is
+	d.known = "" // after an answer, the tries that resume ask for the file without a condition
 	if err != nil {
 		c.slots.Release(1)
 		if errors.Is(err, errUnchanged) {

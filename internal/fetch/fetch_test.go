@@ -118,7 +118,7 @@ func TestGivesUp(t *testing.T) {
 		"unauthorized":  {fixture.Fault{Status: 401}, 1, 401, fs.ErrPermission, "401 Unauthorized"},
 		"always busy":   {fixture.Fault{Status: 503}, 5, 503, nil, "giving up after 5 tries: the server answers 503"},
 		"always breaks": {fixture.Fault{Truncate: 10}, 5, 0, io.ErrUnexpectedEOF, "giving up after 5 tries"},
-		"always stalls": {fixture.Fault{Stall: 10}, 5, 0, nil, "nothing moved for"},
+		"always stalls": {fixture.Fault{Stall: 10}, 5, 0, nil, "no data was transferred for"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -181,7 +181,7 @@ func TestTooLongWaits(t *testing.T) {
 		m, location := start(t, []byte("data"), fixture.Fault{Times: 1, Status: 503, RetryAfter: retryAfter})
 		c := fetch.Client{Sleep: new(waits).sleep}
 		_, err := read(t.Context(), &c, location)
-		if n := m.Count("", ""); err == nil || n != 1 || !strings.Contains(err.Error(), "asks to come back in") {
+		if n := m.Count("", ""); err == nil || n != 1 || !strings.Contains(err.Error(), "asks us to wait") {
 			t.Errorf("Retry-After %q: error %v after %d requests, want one of the wait after 1", retryAfter, err, n)
 		}
 	}
@@ -231,7 +231,7 @@ func TestChanged(t *testing.T) {
 		m.Put("file", fixture.Bulk("new", 1<<20))
 		return nil
 	}}
-	if _, err := read(t.Context(), &c, location); err == nil || !strings.Contains(err.Error(), "no such range of the same file") {
+	if _, err := read(t.Context(), &c, location); err == nil || !strings.Contains(err.Error(), "no longer has this range of the same file") {
 		t.Errorf("error %v, want one that says that the file is not the same", err)
 	}
 }
@@ -241,8 +241,8 @@ func TestRangeIgnored(t *testing.T) {
 	_, location := start(t, fixture.Bulk("whole", 1<<20),
 		fixture.Fault{Times: 1, Truncate: 300_000}, fixture.Fault{NoRange: true})
 	c := fetch.Client{Sleep: new(waits).sleep}
-	if _, err := read(t.Context(), &c, location); err == nil || !strings.Contains(err.Error(), "no such range") {
-		t.Errorf("error %v, want one that says that there is no such range", err)
+	if _, err := read(t.Context(), &c, location); err == nil || !strings.Contains(err.Error(), "no longer has this range") {
+		t.Errorf("error %v, want one that says that the server no longer has the range", err)
 	}
 }
 
@@ -501,7 +501,7 @@ func TestWaitingEnds(t *testing.T) {
 		"a byte a second":        {odd{body: dribble(time.Second)}, 12 * time.Second, "bytes a second"},
 		"a byte in 3 s":          {odd{body: dribble(3 * time.Second)}, 20 * time.Second, "bytes a second"},
 		"an error that trickles": {odd{body: dribble(time.Second), status: http.StatusBadGateway}, 8 * time.Second, "502 Bad Gateway"},
-		"headers, then not":      {odd{body: dribble(0)}, 17 * time.Second, "nothing moved"},
+		"headers, then not":      {odd{body: dribble(0)}, 17 * time.Second, "no data was transferred"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

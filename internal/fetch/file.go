@@ -12,7 +12,7 @@ import (
 	"github.com/pyimg/pyimg/internal/regular"
 )
 
-// openFile opens a local file; name is what the caller called it.
+// openFile opens a local file. name is the caller's name for it, used in errors.
 func openFile(ctx context.Context, name, path string) (io.ReadCloser, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, &Error{URL: name, Err: err}
@@ -24,11 +24,11 @@ func openFile(ctx context.Context, name, path string) (io.ReadCloser, error) {
 	return &file{File: f, name: name, alive: func() error { return context.Cause(ctx) }}, nil
 }
 
-// explain says of a missing file how much of its path is there.
+// explain adds to the error of a missing file which part of its path exists.
 func explain(err error, path string) error {
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
-		err = pe.Err // the path stands in the Error already
+		err = pe.Err // the Error contains the path already
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -47,7 +47,7 @@ func explain(err error, path string) error {
 	}
 }
 
-// A file is a local file that ends with its context.
+// A file is a local file whose reads fail after its context has ended.
 type file struct {
 	*os.File
 	name  string
@@ -65,10 +65,10 @@ func (f *file) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// WriteTo hides that of *os.File, which would not notice the end of the context.
+// WriteTo replaces the WriteTo of *os.File, which would ignore the end of the context.
 func (f *file) WriteTo(w io.Writer) (int64, error) { return io.Copy(w, struct{ io.Reader }{f}) }
 
-// Size is the file's, in bytes; -1 where it is not known.
+// Size returns the file's size in bytes, or -1 where it is not known.
 func (f *file) Size() int64 {
 	info, err := f.Stat()
 	if err != nil || !info.Mode().IsRegular() {

@@ -15,7 +15,7 @@ const (
 	userAgent    = "pyimg"
 )
 
-// newHTTPClient returns base, or a client with time-outs, with our rules for redirects.
+// newHTTPClient returns a copy of base, or a client with time-outs, that follows our rules for redirects.
 func newHTTPClient(base *http.Client) *http.Client {
 	if base == nil {
 		base = &http.Client{Transport: patience.NewTransport()}
@@ -30,14 +30,14 @@ func newHTTPClient(base *http.Client) *http.Client {
 	return &hc
 }
 
-// errRedirect is a redirect that is not followed.
+// errRedirect is the error of a redirect that is not followed.
 var errRedirect = errors.New("refusing a redirect")
 
-// checkRedirect keeps a redirect from weakening the transport and from carrying anything to another host: net/http itself
-// sends credentials on to subdomains and, on the same host, from https down to http.
+// checkRedirect refuses redirects to a less secure scheme and removes credentials from redirects to another host.
+// net/http itself sends credentials to subdomains and, on the same host, from https to http.
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	if len(via) >= maxRedirects {
-		return fmt.Errorf("%w: there were %d already", errRedirect, len(via))
+		return fmt.Errorf("%w: %d redirects were followed already", errRedirect, len(via))
 	}
 	first, last := via[0].URL, via[len(via)-1].URL
 	if last.Scheme == "https" && req.URL.Scheme != "https" {
@@ -46,10 +46,10 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 	if req.URL.Scheme != "https" && req.URL.Scheme != "http" {
 		return fmt.Errorf("%w to scheme %q", errRedirect, req.URL.Scheme)
 	}
-	req.URL.User = nil // the server's, not ours
+	req.URL.User = nil // the server wrote these credentials, not the user
 	req.Header.Del("Referer")
 	crossed := func(r *http.Request) bool { return !sameOrigin(first, r.URL) }
-	if crossed(req) || slices.ContainsFunc(via, crossed) { // also on the way back to the first host
+	if crossed(req) || slices.ContainsFunc(via, crossed) { // also on a redirect back to the first host
 		req.Header.Del("Authorization")
 	}
 	return nil

@@ -14,7 +14,7 @@ import (
 	"github.com/pyimg/pyimg/internal/fixture"
 )
 
-// readIf is OpenIf and all that it opens; nil where that is nothing.
+// readIf calls OpenIf and reads all of the file. data is nil where OpenIf opened nothing.
 func readIf(t *testing.T, c *fetch.Client, location, validator string) (data []byte, next string) {
 	t.Helper()
 	r, next, err := c.OpenIf(t.Context(), location, validator)
@@ -42,7 +42,7 @@ func TestOpenIfUnchanged(t *testing.T) {
 	}
 	m.Forget()
 	m.Fail(fixture.Fault{Status: 503, Times: 1})
-	for range 2 { // with one slot, which the first must give back
+	for range 2 { // there is one slot, which the first call must free
 		if data, next := readIf(t, c, url, validator); data != nil || next != validator {
 			t.Errorf("OpenIf = %q, validator %q, want nothing and %q again", data, next, validator)
 		}
@@ -64,7 +64,7 @@ func TestOpenIfValidators(t *testing.T) {
 	for name, tt := range map[string]struct {
 		header        map[string]string
 		want          string
-		asked, askedV string // the header that the next request has
+		asked, askedV string // the headers of the next request
 	}{
 		"weak ETag":             {map[string]string{"ETag": `W/"x"`, "Last-Modified": before}, `W/"x"`, "If-None-Match", `W/"x"`},
 		"date":                  {map[string]string{"Last-Modified": before}, before, "If-Modified-Since", before},
@@ -92,7 +92,7 @@ func TestOpenIfValidators(t *testing.T) {
 			if got != tt.want {
 				t.Fatalf("validator %q, want %q", got, tt.want)
 			}
-			// A server that knows nothing of conditions sends the file again.
+			// A server without conditional requests sends the file again.
 			if data, _ := readIf(t, &fetch.Client{}, url, got); string(data) != "body" {
 				t.Errorf("OpenIf = %q, want the file", data)
 			}
@@ -109,7 +109,7 @@ func TestOpenIfValidators(t *testing.T) {
 	}
 }
 
-// TestOpenIfOfJunk asks with what no server can have given: it counts for nothing.
+// TestOpenIfOfJunk calls OpenIf with a validator that no server can have sent. It must be ignored.
 func TestOpenIfOfJunk(t *testing.T) {
 	t.Parallel()
 	_, url := start(t, []byte("one"))
@@ -120,7 +120,7 @@ func TestOpenIfOfJunk(t *testing.T) {
 	}
 }
 
-// TestUnaskedNotModified has a server that says 304 to who asked nothing.
+// TestUnaskedNotModified has a server that answers 304 to a request without a condition.
 func TestUnaskedNotModified(t *testing.T) {
 	t.Parallel()
 	_, url := start(t, []byte("one"), fixture.Fault{Status: http.StatusNotModified})

@@ -13,11 +13,12 @@ import (
 	"github.com/pyimg/pyimg/internal/redact"
 )
 
-// errOtherFile says that a server has no such range of the same file.
+// errOtherFile is the error where a server does not have the rest of the same file.
 var errOtherFile = errors.New("the server has another file now, or no ranges")
 
-// Stat says how large a file is, in bytes, or -1 where only fetching it can tell, and what OpenAt can hold a later
-// version of it against; "" where the server says nothing of that kind, and for local files. Errors are those of Open.
+// Stat returns a file's size in bytes, or -1 where only fetching the file can tell its size. validator identifies this
+// version of the file for OpenAt. It is "" for local files, and where the server sends nothing that identifies a
+// version. Errors are those of Open.
 func (c *Client) Stat(ctx context.Context, location string) (size int64, validator string, err error) {
 	u, ok := remote(location)
 	if !ok {
@@ -42,7 +43,7 @@ func (c *Client) Stat(ctx context.Context, location string) (size int64, validat
 	if !errors.As(err, &status) || errors.Is(err, fs.ErrNotExist) {
 		return -1, "", err
 	}
-	// Some servers know GET alone, and a presigned URL is for one method.
+	// Some servers support only GET, and a presigned URL allows only one method.
 	f, err := c.Open(ctx, location)
 	if err != nil {
 		return -1, "", err
@@ -66,8 +67,9 @@ func (c *Client) statFile(ctx context.Context, location string) (int64, string, 
 	return -1, "", nil
 }
 
-// OpenAt goes on with a transfer of an earlier run that ended after offset bytes: size and validator are what that
-// transfer's reader said. at is where the reader starts: offset, or 0 where the server has no such range of the same file.
+// OpenAt resumes a transfer of an earlier run that ended after offset bytes. size and validator are those of that
+// transfer's reader. at is where the new reader starts: at offset, or at 0 where the server does not have the rest of
+// the same file.
 func (c *Client) OpenAt(ctx context.Context, location string, offset, size int64, validator string) (r io.ReadCloser, at int64, err error) {
 	u, ok := remote(location)
 	if !ok || offset <= 0 || validator == "" {
@@ -82,7 +84,7 @@ func (c *Client) OpenAt(ctx context.Context, location string, offset, size int64
 	return r, offset, err
 }
 
-// remote is the URL of a location that a host is asked for.
+// remote returns the URL of a location that is fetched from a host.
 func remote(location string) (*url.URL, bool) {
 	u, err := url.Parse(location)
 	if err != nil || !strings.Contains(location, "://") {
@@ -92,16 +94,16 @@ func remote(location string) (*url.URL, bool) {
 	return u, (scheme == "http" || scheme == "https") && u.Host != ""
 }
 
-// A rangeError is errOtherFile with what was seen.
+// A rangeError is errOtherFile with details.
 type rangeError struct{ text string }
 
 func (e rangeError) Error() string      { return e.text }
 func (rangeError) Is(target error) bool { return target == errOtherFile }
 
-// otherFile is a rangeError that trying again does not mend.
+// otherFile returns a rangeError that is not tried again.
 func otherFile(format string, args ...any) error {
 	return permanent{rangeError{fmt.Sprintf(format, args...)}}
 }
 
-// Validator is what OpenAt takes to go on with this transfer in a later run; "" where the server gives none.
+// Validator returns the value for OpenAt that resumes this transfer in a later run, or "" where the server sends none.
 func (b *body) Validator() string { return b.download.validator }

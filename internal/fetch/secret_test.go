@@ -117,7 +117,7 @@ func TestNoRedirectFromHTTPSToHTTP(t *testing.T) {
 func TestUnknownCertificate(t *testing.T) {
 	t.Parallel()
 	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
-	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // the client's alert
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // hides the client's alert
 	secure.StartTLS()
 	defer secure.Close()
 	var w waits
@@ -139,7 +139,7 @@ func TestProxyFromEnvironmentIsHeeded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// net/http reads the environment once a process, so the transport that has it is stood in for.
+	// net/http reads the environment once a process, so this test sets the proxy in the transport.
 	c := fetch.Client{HTTP: &http.Client{Transport: &http.Transport{Proxy: http.ProxyURL(u)}}}
 	if _, err := read(t.Context(), &c, withUser("http://example.invalid/file")); err != nil {
 		t.Fatal(err)

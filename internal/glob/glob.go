@@ -1,4 +1,5 @@
-// Package glob matches paths of an image against globs: a folder that one matches takes what is below it along.
+// Package glob matches the paths of an image against globs. A glob that matches a folder also matches everything below
+// it.
 package glob
 
 import (
@@ -11,11 +12,12 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 )
 
-// List are globs over paths, as doublestar has them. A folder that one matches takes what is below it along. With "!"
-// before it a glob takes paths back in; the last one that matches a path decides.
+// A List holds globs over paths, in the syntax of doublestar. A glob that matches a folder also matches everything
+// below it. A path that matches is excluded; "!" before a glob includes its paths again. The last glob that matches a
+// path decides.
 type List []string
 
-// CheckExclude is checkGlob for globs that may begin with "!".
+// CheckExclude returns an error for an invalid glob. The glob may begin with "!".
 func CheckExclude(v string) error {
 	glob := strings.TrimPrefix(v, "!")
 	if glob == "" {
@@ -24,7 +26,7 @@ func CheckExclude(v string) error {
 	return Check(glob)
 }
 
-// Has tells whether a path without slashes at its ends is excluded.
+// Has reports whether a path is excluded. p has no slashes at its ends.
 func (x List) Has(p string) bool {
 	out := false
 	for _, glob := range x {
@@ -36,12 +38,12 @@ func (x List) Has(p string) bool {
 	return out
 }
 
-// TakesBack tells whether something below an excluded folder may be in nevertheless.
+// TakesBack reports whether a path below an excluded folder may be included.
 func (x List) TakesBack() bool {
 	return slices.ContainsFunc(x, func(glob string) bool { return strings.HasPrefix(glob, "!") })
 }
 
-// Covers tells whether a glob matches a path or a folder above it.
+// Covers reports whether a glob matches a path or a folder above it.
 func Covers(glob, p string) bool {
 	for ; p != "." && p != ""; p = path.Dir(p) {
 		if matched, _ := doublestar.Match(glob, p); matched {
@@ -51,7 +53,7 @@ func Covers(glob, p string) bool {
 	return false
 }
 
-// MayLead tells whether a folder may hold what a glob matches.
+// MayLead reports whether a folder may contain a path that a glob matches.
 func MayLead(glob, dir string) bool {
 	if dir == "" || strings.Contains(glob, "**") || strings.ContainsAny(glob, `{[\`) {
 		return true

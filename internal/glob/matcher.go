@@ -8,16 +8,16 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 )
 
-// A Matcher answers for a list as [List.Has] does, and remembers what it found out about folders: paths come from packages,
-// and one that lies deep would else be matched once for each folder above it. It is for one goroutine.
+// A Matcher gives the same answers as [List.Has]. It remembers its results for folders: otherwise a deep path, which a
+// package may contain, would be matched once for each folder above it. A Matcher is for one goroutine.
 type Matcher struct {
 	globs   []string // without "!"
-	back    []bool   // by glob: it takes paths back in
-	used    []bool   // by glob: it matched a path
+	back    []bool   // by glob: it begins with "!"
+	used    []bool   // by glob: it has matched a path
 	folders map[string][]bool
 }
 
-// NewMatcher returns the matcher of a list.
+// NewMatcher returns a Matcher for a list.
 func NewMatcher(x List) *Matcher {
 	m := &Matcher{used: make([]bool, len(x)), folders: make(map[string][]bool)}
 	for _, glob := range x {
@@ -27,7 +27,7 @@ func NewMatcher(x List) *Matcher {
 	return m
 }
 
-// Has tells whether a path without slashes at its ends is excluded.
+// Has reports whether a path is excluded. p has no slashes at its ends.
 func (m *Matcher) Has(p string) bool {
 	out := false
 	for i, covers := range m.covering(p) {
@@ -38,10 +38,10 @@ func (m *Matcher) Has(p string) bool {
 	return out
 }
 
-// Used reports whether glob i of the list matched a path that Has was asked about.
+// Used reports whether glob i of the list has matched a path that Has was called with.
 func (m *Matcher) Used(i int) bool { return m.used[i] }
 
-// covering reports which globs match a path or a folder above it.
+// covering returns, for each glob, whether it matches a path or a folder above it.
 func (m *Matcher) covering(p string) []bool {
 	above, unknown := m.above(path.Dir(p))
 	for _, folder := range unknown {
@@ -51,7 +51,8 @@ func (m *Matcher) covering(p string) []bool {
 	return m.match(p, above)
 }
 
-// above returns what is known of the nearest folder that something is known of, and the folders between, outermost first.
+// above returns the result for the nearest folder that has one. between are the folders without a result, outermost
+// first.
 func (m *Matcher) above(folder string) (found []bool, between []string) {
 	for ; folder != "." && folder != "/" && folder != ""; folder = path.Dir(folder) {
 		if known, ok := m.folders[folder]; ok {
@@ -64,7 +65,8 @@ func (m *Matcher) above(folder string) (found []bool, between []string) {
 	return found, between
 }
 
-// match returns which globs match a path or are among those that match a folder above it. It returns above where no other does.
+// match returns, for each glob, whether it matches a path or a folder above it. It returns the slice above itself where
+// no further glob matches.
 func (m *Matcher) match(p string, above []bool) []bool {
 	var out []bool
 	for i, glob := range m.globs {

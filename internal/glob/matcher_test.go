@@ -9,7 +9,7 @@ import (
 	"github.com/pyimg/pyimg/internal/glob"
 )
 
-// TestMatcherIsList: the matcher says what the list says, in whatever order it is asked.
+// TestMatcherIsList: a Matcher gives the same answers as its List, in any order of calls.
 func TestMatcherIsList(t *testing.T) {
 	t.Parallel()
 	paths := []string{"a", "a/b", "a/b/c", "a/b/c/d.pyc", "x/test", "x/test/keep", "x/test/keep/y", "x", "q/r/s/t", "a/keep.pyc"}
@@ -37,8 +37,8 @@ func TestMatcherIsList(t *testing.T) {
 	}
 }
 
-// TestDeepPaths: a chain of folders, each of which has the ones above it in its path, is matched folder by folder. To match
-// each with all above it takes hundreds of times as long.
+// TestDeepPaths matches a chain of folders, each inside the one before. A Matcher matches each folder once. Matching
+// each path together with all folders above it takes hundreds of times as long.
 func TestDeepPaths(t *testing.T) {
 	t.Parallel()
 	var list glob.List

@@ -1,4 +1,4 @@
-// Package imageindex lists the images that an index leads to, through indexes inside it. It reads no image.
+// Package imageindex lists the images that an index leads to, also through nested indexes. It reads no image.
 package imageindex
 
 import (
@@ -9,21 +9,23 @@ import (
 )
 
 const (
-	// maxDepth bounds how deep indexes are inside indexes; two is already rare.
+	// maxDepth bounds how deep indexes may be nested; two levels are already rare.
 	maxDepth = 4
-	// maxEntries bounds what one index may lead to: ten times the platforms that exist, with attestations.
+	// maxEntries bounds the entries that one index may lead to: ten times the number of existing platforms, with
+	// attestations.
 	maxEntries = 1024
 )
 
-// An Entry is what an index names: mostly an image.
+// An Entry is an entry of an index, mostly an image.
 type Entry struct {
 	v1.Descriptor
-	index v1.ImageIndex // that names it
-	err   error         // why it cannot be opened
+	index v1.ImageIndex // the index that has the entry
+	err   error         // why the entry cannot be opened
 }
 
-// Entries lists what an index leads to, in its order. An index inside it is replaced by what it leads to itself; one that
-// cannot be read, and what is no image, are entries that cannot be opened.
+// Entries lists the entries that an index leads to, in the index's order. It lists the entries of a nested index in
+// place of that index. It also lists what cannot be opened: a nested index that it cannot read, and an entry that is
+// not an image.
 func Entries(index v1.ImageIndex) ([]Entry, error) {
 	w := walk{}
 	if err := w.add(index, 0); err != nil {
@@ -32,7 +34,7 @@ func Entries(index v1.ImageIndex) ([]Entry, error) {
 	return w.entries, nil
 }
 
-// Open opens the image. The error is fs.ErrNotExist where the index names it and it is not there.
+// Open opens the image. The error is fs.ErrNotExist where the index names the image but the image is missing.
 func (e Entry) Open() (v1.Image, error) {
 	if e.err != nil {
 		return nil, e.err
@@ -40,12 +42,12 @@ func (e Entry) Open() (v1.Image, error) {
 	return e.index.Image(e.Digest)
 }
 
-// IsAttestation reports whether the entry is what BuildKit attaches to an image: nothing to run.
+// IsAttestation reports whether the entry is an attestation that BuildKit attached to an image. It cannot be run.
 func (e Entry) IsAttestation() bool {
 	return e.Platform != nil && e.Platform.OS == "unknown" || e.Annotations["vnd.docker.reference.type"] == "attestation-manifest"
 }
 
-// IsImage reports whether the entry is an image by its media type.
+// IsImage reports whether the entry's media type is an image's.
 func (e Entry) IsImage() bool { return e.MediaType.IsImage() }
 
 type walk struct {
@@ -74,9 +76,9 @@ func (w *walk) entry(index v1.ImageIndex, d v1.Descriptor, depth int) error {
 	switch {
 	case d.MediaType.IsImage():
 	case !d.MediaType.IsIndex():
-		e.err = fmt.Errorf("its media type %q is not that of an image", d.MediaType)
+		e.err = fmt.Errorf("its media type %q is not an image's", d.MediaType)
 	case depth+1 >= maxDepth:
-		e.err = errors.New("it is an index inside too many others")
+		e.err = errors.New("it is an index that is nested too deep")
 	default:
 		inner, err := index.ImageIndex(d.Digest)
 		if err == nil {

@@ -1,4 +1,4 @@
-// Package imagetest makes the small images that the tests of several rooms below push need.
+// Package imagetest makes the small images that tests of the rooms below push need.
 package imagetest
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// Layer makes a layer of random bytes, compressed once and not at each read.
+// Layer makes a layer of random bytes. It compresses them once, not at each read.
 func Layer(t testing.TB, size int64) v1.Layer {
 	t.Helper()
 	l, err := random.Layer(size, types.OCILayer)
@@ -38,7 +38,7 @@ func Layer(t testing.TB, size int64) v1.Layer {
 	return l
 }
 
-// Image makes an image for linux on arch.
+// Image makes an image for linux and an architecture.
 func Image(t testing.TB, arch string, layers ...v1.Layer) v1.Image {
 	t.Helper()
 	img, err := mutate.ConfigFile(mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON),
@@ -52,7 +52,7 @@ func Image(t testing.TB, arch string, layers ...v1.Layer) v1.Image {
 	return img
 }
 
-// Index is an index of images for linux, each on the architecture that is its key.
+// Index makes an index of images for linux. The keys are architectures.
 func Index(images map[string]v1.Image) v1.ImageIndex {
 	idx := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	arches := make([]string, 0, len(images))
@@ -66,7 +66,7 @@ func Index(images map[string]v1.Image) v1.ImageIndex {
 	return idx
 }
 
-// Sample is an index of two platforms with two layers each, of which they share one.
+// Sample makes an index of two platforms with two layers each. They share one layer.
 func Sample(t testing.TB) v1.ImageIndex {
 	t.Helper()
 	shared := Layer(t, 3000)
@@ -76,7 +76,7 @@ func Sample(t testing.TB) v1.ImageIndex {
 	})
 }
 
-// Digest is the digest of an image, an index or a layer.
+// Digest returns the digest of an image, an index or a layer.
 func Digest(t testing.TB, d interface{ Digest() (v1.Hash, error) }) string {
 	t.Helper()
 	h, err := d.Digest()

@@ -1,16 +1,16 @@
-// Package near finds the name that somebody probably meant.
+// Package near finds the known name that a user probably meant.
 package near
 
 import "strings"
 
 const (
-	maxName = 64 // runes of a name that is looked at: longer ones are no slips of the finger
-	minName = 2  // a single letter is near to everything
+	maxName = 64 // in runes; a longer name is not a typing error
+	minName = 2  // a single letter is similar to everything
 )
 
-// Name is the one of the known names that is nearest to a name that is none of them: one to three letters are wrong,
-// missing, too many or swapped, depending on its length, or it is the beginning of the only one that begins so. Of equally near
-// ones it is the first. It is "" where none is near.
+// Name returns the known name that is nearest to name, or "" where none is near. A known name is near where one to
+// three letters are wrong, missing, added or swapped; how many depends on its length. It is also near where it is the
+// only known name that begins with name. Of equally near names Name returns the first.
 func Name(name string, known []string) string {
 	given := []rune(strings.ToLower(name))
 	if len(given) > maxName || len(given) < minName {
@@ -28,7 +28,7 @@ func Name(name string, known []string) string {
 	return best
 }
 
-// begins is the only one of the known names that begins so.
+// begins returns the only known name that begins with name, or "".
 func begins(name string, known []string) string {
 	found := ""
 	for _, k := range known {
@@ -42,13 +42,13 @@ func begins(name string, known []string) string {
 	return found
 }
 
-// distance is how many letters have to be changed, removed, added or swapped with the next to make a into b; limit if it
-// is that or more.
+// distance returns how many letters must be changed, removed, added or swapped with the next to turn a into b. It
+// returns limit where that is limit or more.
 func distance(a, b []rune, limit int) int {
 	if len(a)-len(b) >= limit || len(b)-len(a) >= limit {
 		return limit
 	}
-	rows := [3][]int{make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)} // this one, the last and that before
+	rows := [3][]int{make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)} // this row, the last one and the one before
 	for j := range rows[0] {
 		rows[0][j] = j
 	}

@@ -1,5 +1,5 @@
-// Package passwd reads the files in which a root has its accounts, passwd(5) and group(5), and finds out whom a setting such as
-// an image's user means.
+// Package passwd reads a root's account files, passwd(5) and group(5), and finds the account that a setting such as an
+// image's user means.
 package passwd
 
 import (
@@ -25,11 +25,11 @@ type Group struct {
 	Members []string
 }
 
-// MaxID is the highest number that container runtimes take.
+// MaxID is the highest number that container runtimes accept.
 const MaxID = 1<<31 - 1
 
-// Users are the lines of passwd(5). bad are those that make no sense. One whose number is none is there all the same, as 0:
-// container runtimes take it so.
+// Users parses passwd(5). bad are the lines that are not valid. A user whose number is not valid is in users with the number
+// 0, as container runtimes read it.
 func Users(text string) (users []User, bad []string) {
 	lines, bad := Lines(text, 7)
 	for _, fields := range lines {
@@ -43,7 +43,7 @@ func Users(text string) (users []User, bad []string) {
 	return users, bad
 }
 
-// Groups are the lines of group(5). bad is as of Users.
+// Groups parses group(5). bad are the lines that are not valid, and a group's number is read as in Users.
 func Groups(text string) (groups []Group, bad []string) {
 	lines, bad := Lines(text, 4)
 	for _, fields := range lines {
@@ -60,8 +60,8 @@ func Groups(text string) (groups []Group, bad []string) {
 	return groups, bad
 }
 
-// Lines are the lines of passwd(5), group(5) or shadow(5) in their fields, without comments and what glibc has of NIS. bad
-// are those with another number of fields, or without a name.
+// Lines returns the fields of each line of passwd(5), group(5) or shadow(5). It leaves out comments and glibc's lines for
+// NIS. bad are the lines with another number of fields, or without a name.
 func Lines(text string, fields int) (lines [][]string, bad []string) {
 	for line := range strings.SplitSeq(text, "\n") {
 		if line == "" || strings.ContainsRune("#+-", rune(line[0])) {
@@ -76,14 +76,14 @@ func Lines(text string, fields int) (lines [][]string, bad []string) {
 	return lines, bad
 }
 
-// An Account is whom a process runs as.
+// An Account is the user and the groups of a process.
 type Account struct {
-	User           // Name is "" for a number that has no line; Home is "/" then
+	User           // Name is "" and Home is "/" where the number has no line
 	Groups   []int // supplementary groups
-	Explicit bool  // the setting names a group, so that there are no supplementary ones
+	Explicit bool  // the setting names a group, so there are no supplementary groups
 }
 
-// Find returns the account that a setting means: USER or UID, and perhaps :GROUP or :GID; "" is user 0. See the OCI
+// Find returns the account that a setting means: USER or UID, optionally with :GROUP or :GID. "" is user 0. See the OCI
 // image-spec, config.md, "User".
 func Find(users []User, groups []Group, setting string) (Account, error) {
 	user, group, explicit := strings.Cut(setting, ":")
@@ -129,14 +129,14 @@ func (a *Account) setGroup(groups []Group, setting string) error {
 	return nil
 }
 
-// number reads a setting that is a number. A name is none, and no error.
+// number parses a setting that is a number. For a name, numeric is false and there is no error.
 func number(text string) (n int, numeric bool, err error) {
 	wide, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return 0, false, nil //nolint:nilerr // a name
+		return 0, false, nil //nolint:nilerr // text is a name
 	}
 	if wide < 0 || wide > MaxID {
-		return 0, true, fmt.Errorf("container runtimes take numbers from 0 to %d", MaxID)
+		return 0, true, fmt.Errorf("container runtimes accept numbers from 0 to %d", MaxID)
 	}
 	return int(wide), true, nil
 }

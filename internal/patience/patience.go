@@ -1,7 +1,7 @@
-// Package patience decides how long a network is waited for: whether a failure may pass, how long to wait before the next
-// try, when all tries together have got nowhere for too long, and when an answer comes too slowly to go on with.
+// Package patience decides how long to wait for a network: whether a failure may be temporary, how long to wait before
+// the next try, when tries without progress must end, and when an answer comes too slowly.
 //
-// It knows HTTP and nothing of what is sent. push and internal/fetch wait by it, so that both give up alike.
+// It knows HTTP but not what is transferred. push and internal/fetch use it, so that both give up after the same time.
 package patience
 
 import (
@@ -17,39 +17,39 @@ import (
 )
 
 const (
-	// defaultTries and defaultFirst bridge the restart of a server: some fifteen seconds in all.
+	// defaultTries and defaultFirst are enough for the restart of a server: some fifteen seconds in all.
 	defaultTries = 6
 	defaultFirst = 500 * time.Millisecond
-	// maxWait bounds a wait between tries that we choose.
+	// maxWait bounds the waits between tries that we choose.
 	maxWait = 15 * time.Second
-	// defaultLimit bounds all silence and all waits of one piece of work: CI had better fail and say so.
+	// defaultLimit bounds the total time of one task without progress: in CI a quick error is better than a long wait.
 	defaultLimit = 16 * time.Second
-	// MaxRetryAfter is the longest wait that a server may ask for. One that asks for more is not asked again.
+	// MaxRetryAfter is the longest wait that a server may ask for. After a longer one there is no other try.
 	MaxRetryAfter = time.Minute
-	// firstQuiet is how long the first try waits for an answer: the connection may be a kept one that died unnoticed.
+	// firstQuiet is how long the first try waits for an answer: it may use an old connection that is broken.
 	firstQuiet = 5 * time.Second
-	// leastQuiet is how long any try waits for an answer, however little is left.
+	// leastQuiet is the shortest time that a try waits for an answer, even where less of the limit is left.
 	leastQuiet = time.Second
 )
 
-// A Policy says how often one piece of work is tried, and for how long. The zero value works.
+// A Policy says how often one task is tried, and for how long. The zero value works.
 type Policy struct {
 	Tries int           // 0 means 6
-	First time.Duration // the first wait between tries, doubled each time, half of it by chance; 0 means 500 ms
-	Limit time.Duration // silence and waits in a row after which there is no other try; 0 means 16 s
+	First time.Duration // the first wait between tries, doubled each time, half of it random; 0 means 500 ms
+	Limit time.Duration // total time without progress after which there is no other try; 0 means 16 s
 
-	// Sleep waits until ctx ends; nil is by the clock.
+	// Sleep waits until ctx ends; nil means waiting by the clock.
 	Sleep func(ctx context.Context, d time.Duration) error
-	// Notice is told of the first failure that is followed by another try: what is waited for, why, and for how long. nil:
-	// nobody is told. Calls may be concurrent.
+	// Notice, if not nil, is called at the first failure that another try follows: with the host, the cause and the
+	// time until the next try. Calls may be concurrent.
 	Notice func(host string, cause error, wait time.Duration)
 }
 
-// Start begins a piece of work.
+// Start begins a task.
 func (p Policy) Start() *Tries { return &Tries{policy: p} }
 
-// Join continues the piece of work that ctx belongs to, or starts one and returns a context that belongs to it. Loops of
-// tries within each other share one piece of work, so that their tries do not multiply.
+// Join returns the task of ctx or, without one, starts a task and returns a context that has it. Nested loops of tries
+// share one task, so that the numbers of their tries do not multiply.
 func (p Policy) Join(ctx context.Context) (*Tries, context.Context) {
 	if t, ok := ctx.Value(key{}).(*Tries); ok {
 		return t, ctx
@@ -60,33 +60,34 @@ func (p Policy) Join(ctx context.Context) (*Tries, context.Context) {
 
 type key struct{}
 
-// Tries counts what failed of one piece of work. It is safe for concurrent use.
+// Tries counts the failures of one task. It is safe for concurrent use.
 type Tries struct {
 	policy Policy
 
 	mu       sync.Mutex
 	failures int           // in a row
-	nowhere  time.Duration // silence and waits in a row
+	nowhere  time.Duration // waits without progress in a row
 }
 
-// Context returns a context that belongs to the piece of work. See [Policy.Join].
+// Context returns a context that has the task. See [Policy.Join].
 func (t *Tries) Context(ctx context.Context) context.Context { return context.WithValue(ctx, key{}, t) }
 
-// Failures is how many tries failed since the last progress.
+// Failures returns how many tries have failed since the last progress.
 func (t *Tries) Failures() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.failures
 }
 
-// Progress forgives all failures so far.
+// Progress resets the count of failures.
 func (t *Tries) Progress() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.failures, t.nowhere = 0, 0
 }
 
-// Quiet is how long the next try waits for something small. The second try has what the first one left of the limit.
+// Quiet returns how long the next try waits for a small answer. The second try waits for what the first has left of the
+// limit.
 func (t *Tries) Quiet() time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -98,9 +99,9 @@ func (t *Tries) Quiet() time.Duration {
 
 func (t *Tries) left() time.Duration { return cmp.Or(t.policy.Limit, defaultLimit) - t.nowhere }
 
-// Again waits before the next try of something that host did not do because of cause. It returns nil where there is to be
-// a next try, else the error to end with: cause, ctx's own, or a *[GaveUp]. Whether the cause may pass is for the caller to
-// know; see [Temporary]. retryAfter is the wait that the server asked for; see [RetryAfter].
+// Again waits before the next try after cause, an error of host. It returns nil where there is a next try. Otherwise it
+// returns the final error: cause, ctx's error or a *[GaveUp]. The caller must know that cause may be temporary; see
+// [Temporary]. retryAfter is how long the server asked us to wait; see [RetryAfter].
 func (t *Tries) Again(ctx context.Context, host string, cause error, retryAfter time.Duration) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -118,7 +119,7 @@ func (t *Tries) Again(ctx context.Context, host string, cause error, retryAfter 
 	return Sleep(ctx, wait)
 }
 
-// fail counts a failure and returns how long to wait after it.
+// fail counts a failure and returns how long to wait before the next try.
 func (t *Tries) fail(cause error, retryAfter time.Duration) (wait time.Duration, first bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -130,7 +131,7 @@ func (t *Tries) fail(cause error, retryAfter time.Duration) (wait time.Duration,
 	tries := cmp.Or(t.policy.Tries, defaultTries)
 	switch {
 	case retryAfter > MaxRetryAfter:
-		return 0, false, fmt.Errorf("%w; the server asks to come back in %v, which is too long to wait", cause, retryAfter.Round(time.Second))
+		return 0, false, fmt.Errorf("%w; the server asks us to wait %v, which is too long", cause, retryAfter.Round(time.Second))
 	case t.failures >= tries || t.left() <= 0:
 		if t.failures == 1 {
 			return 0, false, cause
@@ -142,13 +143,14 @@ func (t *Tries) fail(cause error, retryAfter time.Duration) (wait time.Duration,
 	return max(wait, retryAfter), t.failures == 1, nil
 }
 
-// backoff doubles with each failure. Half of it is by chance, so that what failed together does not come back together.
+// backoff doubles with each failure. Half of it is random, so that clients that failed together do not try again
+// together.
 func backoff(first time.Duration, failures int) time.Duration {
 	d := min(first<<min(failures-1, 10), maxWait)
 	return d/2 + rand.N(d/2+1)
 }
 
-// Sleep waits for d, or until ctx ends; its error is then ctx's.
+// Sleep waits for d. Where ctx ends earlier, it returns ctx's error.
 func Sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -160,7 +162,8 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// RetryAfter is the wait that an answer asks for, in seconds or as a date (RFC 9110, 10.2.3); 0 where it asks for none.
+// RetryAfter returns how long an answer asks us to wait, in seconds or until a date (RFC 9110, 10.2.3). It returns 0
+// where the answer does not ask.
 func RetryAfter(h http.Header) time.Duration {
 	v := h.Get("Retry-After")
 	if s, err := strconv.ParseInt(v, 10, 64); err == nil {
@@ -172,5 +175,5 @@ func RetryAfter(h http.Header) time.Duration {
 	return 0
 }
 
-// maxSeconds is what a number of seconds is cut to: a year, which a Duration can hold.
+// maxSeconds bounds a number of seconds: it is a year, which fits a Duration.
 const maxSeconds = 365 * 24 * 60 * 60

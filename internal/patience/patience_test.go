@@ -19,7 +19,7 @@ import (
 
 var errRefused = &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
 
-// until tries until there is no other try, and returns how many there were and how long that took.
+// until tries until there is no next try. It returns the number of tries and how long they took.
 func until(t *testing.T, tries *patience.Tries, cause error, each time.Duration) (n int, took time.Duration, err error) {
 	t.Helper()
 	began := time.Now()
@@ -153,7 +153,7 @@ func TestTemporary(t *testing.T) {
 	}
 }
 
-// body sends pieces of a size, one each time that a pause has gone by.
+// body sends pieces of one size, with a pause before each.
 type body struct {
 	ctx    context.Context //nolint:containedctx // of the request that it answers
 	pieces int
@@ -214,7 +214,7 @@ func TestWatchdog(t *testing.T) {
 	}
 }
 
-// TestWatchdogRests: the time that the reader takes is no silence.
+// TestWatchdogRests: the time that the reader needs does not count as silence.
 func TestWatchdogRests(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// grace is what a call gets to end in order after its context has ended: less than the second that is promised.
+// grace is how long a call may take to end cleanly after its context has ended. We promise less than a second.
 const grace = 500 * time.Millisecond
 
-// Promptly returns when f does, or shortly after ctx has ended: f may hang in what knows no context, such as the reader
-// of a layer. f goes on then, and nobody sees what it returns.
+// Promptly returns when f returns, or soon after ctx has ended. f may block in code that has no context, such as the
+// reader of a layer. f then continues, and its result is ignored.
 func Promptly[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	type outcome struct {
 		value T
@@ -37,7 +37,7 @@ func Promptly[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	}
 }
 
-// Writer writes to w until ctx ends: a copy to it stops then.
+// Writer returns a writer to w that fails after ctx has ended, which stops a copy.
 func Writer(ctx context.Context, w io.Writer) io.Writer { return writer{ctx.Err, w} }
 
 type writer struct {

@@ -12,13 +12,13 @@ const (
 	dialTimeout   = 15 * time.Second
 	tlsTimeout    = 15 * time.Second
 	idleTimeout   = 90 * time.Second
-	idlePerServer = 50 // most of what is transferred goes to one or two servers
-	// pingAfter and pingTimeout find a dead HTTP/2 connection, which another try would use again.
+	idlePerServer = 50 // most transfers use one or two servers
+	// pingAfter and pingTimeout find a dead HTTP/2 connection. Without them the next try would use it again.
 	pingAfter   = 10 * time.Second
 	pingTimeout = 5 * time.Second
 )
 
-// NewTransport returns a transport that goes through the proxies of the environment and waits for nobody without end.
+// NewTransport returns a transport that uses the environment's proxies and bounds every wait.
 func NewTransport() *http.Transport {
 	return &http.Transport{
 		Proxy:                 proxy,
@@ -32,10 +32,10 @@ func NewTransport() *http.Transport {
 	}
 }
 
-// ErrProxy says that the environment names no usable proxy.
+// ErrProxy says that the proxy in the environment is not a valid URL.
 var ErrProxy = errors.New("the proxy that the environment names (HTTP_PROXY, HTTPS_PROXY) is not a valid URL")
 
-// proxy is http.ProxyFromEnvironment, whose errors would show a proxy's password.
+// proxy is http.ProxyFromEnvironment with errors that do not contain a proxy's password.
 func proxy(req *http.Request) (*url.URL, error) {
 	u, err := http.ProxyFromEnvironment(req)
 	if err != nil {

@@ -9,29 +9,29 @@ import (
 )
 
 const (
-	// minRate is how many bytes a second an answer must bring. Slower lines exist; to wait for them would take hours.
+	// minRate is how many bytes a second an answer must bring. Waiting for a slower one would take hours.
 	minRate = 4 << 10
-	// credit is how long an answer may be slower than that.
+	// credit is how long an answer may be slower than minRate.
 	credit = 10 * time.Second
-	// maxPause is what one pause costs of the credit: busy servers pause, and then send much.
+	// maxPause is how much of the credit one pause can use: busy servers pause and then send much.
 	maxPause = 2 * time.Second
 )
 
-// A Watchdog cancels a request on which nothing moves, or too little. It watches only while the other side has its turn: the
-// time that our own side takes does not count. It is safe for concurrent use.
+// A Watchdog cancels a request that makes no progress, or too little. It measures only the time that it waits for the
+// other side, not the time that our own side needs. It is safe for concurrent use.
 type Watchdog struct {
 	cancel context.CancelCauseFunc
 
 	mu     sync.Mutex
-	quiet  time.Duration // how long nothing may move
+	quiet  time.Duration // how long there may be no progress
 	timer  *time.Timer
-	since  time.Time     // when the watch began
-	credit time.Duration // how long it may still be slow
+	since  time.Time     // when the current wait began
+	credit time.Duration // how much longer it may be slow
 	ended  bool
 }
 
-// NewWatchdog returns one that watches at once. It cancels with a *[StallError] when nothing moves for quiet, and with
-// [ErrSlow].
+// NewWatchdog returns a Watchdog that starts to watch at once. It cancels with a *[StallError] after a time of quiet
+// without progress, and with [ErrSlow].
 func NewWatchdog(quiet time.Duration, cancel context.CancelCauseFunc) *Watchdog {
 	w := &Watchdog{cancel: cancel, quiet: quiet, credit: credit, since: time.Now()}
 	w.timer = time.AfterFunc(quiet, w.bark)
@@ -46,21 +46,21 @@ func (w *Watchdog) bark() {
 	}
 }
 
-// SetQuiet changes how long nothing may move, from the next watch on.
+// SetQuiet changes how long there may be no progress, beginning with the next Watch.
 func (w *Watchdog) SetQuiet(quiet time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.quiet = quiet
 }
 
-// SetCredit changes how long what comes from now on may be slower than allowed.
+// SetCredit changes how long the answer may be slower than minRate from now on.
 func (w *Watchdog) SetCredit(credit time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.credit = credit
 }
 
-// Watch begins the other side's turn.
+// Watch begins to measure a wait for the other side.
 func (w *Watchdog) Watch() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -70,14 +70,14 @@ func (w *Watchdog) Watch() {
 	}
 }
 
-// Rest ends the other side's turn.
+// Rest ends the wait for the other side.
 func (w *Watchdog) Rest() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.timer.Stop()
 }
 
-// Got ends the other side's turn, in which it sent n bytes.
+// Got ends the wait for the other side, which has sent n bytes.
 func (w *Watchdog) Got(n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -88,7 +88,7 @@ func (w *Watchdog) Got(n int) {
 	}
 }
 
-// End ends the watch for good: a body may be read on after its request has ended.
+// End ends the watching for good: a body may still be read after its request has ended.
 func (w *Watchdog) End() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -96,7 +96,7 @@ func (w *Watchdog) End() {
 	w.timer.Stop()
 }
 
-// Cause is why a request ended: what a watchdog said where one cancelled ctx, else err.
+// Cause returns why a request ended: the error of the watchdog that cancelled ctx, or err.
 func Cause(ctx context.Context, err error) error {
 	var stall *StallError
 	if cause := context.Cause(ctx); errors.As(cause, &stall) || errors.Is(cause, ErrSlow) {
@@ -105,7 +105,8 @@ func Cause(ctx context.Context, err error) error {
 	return err
 }
 
-// Answer reads an answer's body under a watchdog, and ends the request with it. cause is for the error of a read: see [Cause].
+// Answer reads an answer's body under a watchdog, and ends the request at the body's end. cause converts the error of a
+// read: see [Cause].
 func Answer(body io.ReadCloser, w *Watchdog, cause func(error) error) io.ReadCloser {
 	return &answer{body: body, dog: w, cause: cause}
 }

@@ -15,32 +15,34 @@ import (
 	"github.com/pyimg/pyimg/internal/termtext"
 )
 
-// nameWidth is the room for a name before its bar: kind and enough of a digest to know it by.
+// nameWidth is the width of a name before its bar: enough for the kind and the beginning of a digest.
 const nameWidth = 32
 
-// bars draws a bar for each transfer under way and one for all; those that are done leave the screen.
+// bars draws a bar for each running transfer and one for all transfers together. It removes a bar when its transfer is
+// done.
 type bars struct {
 	out *mpb.Progress
 
 	mu    sync.Mutex
 	total *mpb.Bar
-	size  int64 // of all transfers begun
-	count int   // of them
+	size  int64 // of all transfers that have begun
+	count int   // how many transfers have begun
 	open  map[*mpb.Bar]bool
 
 	closed bool
 }
 
 func newBars(w io.Writer) *bars {
-	// The caller knows that it is a terminal; mpb does not see it through a wrapped writer.
+	// mpb would not recognize a terminal behind a wrapped writer, but the caller has checked that it is one.
 	console := cupwriter.New(atLineStart{w}, true)
 	if f, ok := w.(*os.File); ok {
-		console.SetTermFd(int(f.Fd())) // for its width
+		console.SetTermFd(int(f.Fd())) // to find the terminal's width
 	}
 	return &bars{open: map[*mpb.Bar]bool{}, out: mpb.New(mpb.WithConsoleWriter(console), mpb.ForceAutoRefresh(), mpb.WithWidth(40))}
 }
 
-// atLineStart has each picture begin at the left: the terminal may have moved the cursor since the last one, by showing ^C.
+// atLineStart starts each picture at the left: the terminal may have moved the cursor since the last one, by showing
+// ^C.
 type atLineStart struct{ w io.Writer }
 
 func (a atLineStart) Write(p []byte) (int, error) {
@@ -52,7 +54,7 @@ func (b *bars) Start(kind, name string, size int64) Task {
 	size = max(size, 0)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.closed { // an upload that was given up may still begin; mpb would panic
+	if b.closed { // an upload that was cancelled may still begin, and mpb would panic
 		return quiet{}
 	}
 	if b.total == nil {
@@ -67,11 +69,11 @@ func (b *bars) Start(kind, name string, size int64) Task {
 	return &barTask{all: b, total: b.total, bar: bar}
 }
 
-// lowest is the priority of the bar that stands below all others.
+// lowest is the priority of the bar that is drawn below all others.
 const lowest = math.MaxInt32
 
-// add makes a bar that stays when it is full: only Done ends it, since a retry may take bytes back. For mpb that is one
-// made without a total.
+// add makes a bar that stays when it is full. Only Done ends it, because a retry may take bytes back. mpb keeps a full
+// bar only where the bar was made without a total.
 func (b *bars) add(name string, priority int) *mpb.Bar {
 	return b.out.AddBar(0,
 		mpb.BarPriority(priority),
@@ -84,8 +86,8 @@ func (b *bars) add(name string, priority int) *mpb.Bar {
 	)
 }
 
-// short cuts a name to what has room, and leaves out what all digests and platforms begin with. A platform, which is
-// behind a space, stays: it may be all in which two names differ.
+// short cuts a name to nameWidth and leaves out the common beginnings of digests and platforms. It keeps the platform,
+// which follows a space: two names may differ only in that.
 func short(name string) string {
 	name, platform, found := strings.Cut(strings.TrimPrefix(termtext.Line(name), "sha256:"), " ")
 	if found {
@@ -98,7 +100,7 @@ func short(name string) string {
 	return string(r) + string(tail)
 }
 
-// Close takes the bars off the screen.
+// Close removes the bars from the screen.
 func (b *bars) Close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -112,7 +114,7 @@ func (b *bars) Close() {
 	for bar := range b.open {
 		bar.Abort(true)
 	}
-	b.out.Wait() // Shutdown would leave the last picture standing
+	b.out.Wait() // Shutdown would leave the last picture on the screen
 }
 
 type barTask struct {

@@ -9,20 +9,20 @@ import (
 	"github.com/pyimg/pyimg/internal/termtext"
 )
 
-// jsonEvery is how often a transfer is reported at most.
+// jsonEvery is the shortest time between two events of a running transfer.
 const jsonEvery = time.Second
 
-// An Event is one line of the mode "json".
+// An Event is one line of mode "json".
 type Event struct {
 	Event   string  `json:"event"` // "start", "progress", "done" or "failed"
 	Kind    string  `json:"kind"`
 	Name    string  `json:"name"`
 	Done    int64   `json:"done"`           // bytes
-	Size    int64   `json:"size,omitempty"` // bytes; left out where it is not known
+	Size    int64   `json:"size,omitempty"` // bytes; left out where the size is not known
 	Seconds float64 `json:"seconds"`        // since the start
 }
 
-// lines writes an [Event] a line.
+// lines writes one line for each [Event].
 type lines struct {
 	mu  sync.Mutex
 	w   io.Writer
@@ -47,7 +47,7 @@ type jsonTask struct {
 	last  time.Time
 }
 
-// write is called with mu held, or before anyone else knows t.
+// write requires mu, unless no other goroutine has t yet.
 func (t *jsonTask) write(what string, now time.Time) {
 	t.event.Event, t.event.Seconds, t.last = what, now.Sub(t.start).Seconds(), now
 	raw, err := json.Marshal(t.event)

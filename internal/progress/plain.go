@@ -9,10 +9,10 @@ import (
 	"github.com/pyimg/pyimg/internal/termtext"
 )
 
-// plainEvery is how often a long transfer is mentioned: CI systems end jobs that are silent for minutes.
+// plainEvery is how often a long transfer is reported: CI systems stop jobs that print nothing for minutes.
 const plainEvery = 10 * time.Second
 
-// plain writes a line when a transfer ends, and one now and then while a long one lasts.
+// plain writes a line when a transfer ends, and further lines while a long transfer runs.
 type plain struct {
 	mu  sync.Mutex
 	w   io.Writer
@@ -62,7 +62,7 @@ func (t *plainTask) Add(n int64) {
 func (t *plainTask) Done(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if err != nil { // the error itself is told once, by who ends the program
+	if err != nil { // the caller that handles the error prints it, once
 		t.out.line("%s: failed after %s", t.label, termtext.Size(t.done))
 		return
 	}

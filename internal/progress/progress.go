@@ -1,8 +1,8 @@
-// Package progress tells a person, a CI log or a program how far transfers are: bars on a terminal, plain lines, JSON
-// lines, or nothing.
+// Package progress shows how far transfers are: as bars on a terminal, plain lines, JSON lines, or not at all.
 //
-// A [Reporter] is made once and passed to who transfers; there is no global one. All methods may be called concurrently.
-// Names come from outside and are made safe for a terminal. What is written is a courtesy: errors of the writer are ignored.
+// The program makes one [Reporter] and passes it to the code that transfers; there is no global one. All methods may be
+// called concurrently. Names come from foreign data and are made safe for a terminal. Errors of the writer are ignored,
+// because the output is not essential.
 package progress
 
 import (
@@ -14,26 +14,27 @@ import (
 	"github.com/pyimg/pyimg/internal/termtext"
 )
 
-// A Reporter is told of transfers.
+// A Reporter shows transfers.
 type Reporter interface {
-	// Start begins a transfer of size bytes; a negative size is not known. The kind says what is done, in one word:
+	// Start begins a transfer of size bytes; a negative size means unknown. kind is one word for what is being done:
 	// "download", "upload".
 	Start(kind, name string, size int64) Task
-	// Close ends the output; tasks that were never done are dropped.
+	// Close ends the output. It drops tasks that are not done.
 	Close()
 }
 
-// A Task is one transfer. Add counts bytes, negative ones to take back those that a retry sends again. Done ends it, once.
-// It is an alias of an unnamed type so that other packages can demand a reporter without importing this one.
+// A Task is one transfer. Add counts bytes; a negative number takes back bytes that a retry sends again. Done ends the
+// transfer and is called once. Task is an alias of an unnamed type, so that other packages can declare such an
+// interface without importing this package.
 type Task = interface {
 	Add(n int64)
 	Done(err error)
 }
 
-// Modes lists what [New] takes.
+// Modes lists the modes of [New].
 func Modes() []string { return []string{"auto", "plain", "json", "quiet"} }
 
-// New makes the reporter of a mode: "auto" (or "") draws bars when w is a terminal and is "plain" else.
+// New makes the reporter of a mode. "auto" or "" draws bars when w is a terminal; otherwise it is "plain".
 func New(mode string, w io.Writer, isTerminal bool) (Reporter, error) {
 	switch {
 	case (mode == "" || mode == "auto") && isTerminal:
@@ -55,7 +56,7 @@ func (quiet) Close()                           {}
 func (quiet) Add(int64)                        {}
 func (quiet) Done(error)                       {}
 
-// rate is a speed as people read it.
+// rate returns a speed as text.
 func rate(n int64, d time.Duration) string {
 	if d < time.Millisecond {
 		return ""

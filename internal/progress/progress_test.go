@@ -83,21 +83,21 @@ func TestJSONLines(t *testing.T) {
 	}
 }
 
-// TestBarsSayThePlatform wants of a name that is cut the platform, which may be all in which it differs from another.
+// TestBarsSayThePlatform: a name that is cut keeps its platform, because two names may differ only in that.
 func TestBarsSayThePlatform(t *testing.T) {
 	t.Parallel()
 	got := run(t, "auto", true, func(r progress.Reporter) {
 		task := r.Start("fetch", "a-package-with-a-rather-long-name-1.2.3-r0 linux/arm64", 2048)
 		task.Add(2048)
-		time.Sleep(300 * time.Millisecond) // a picture is drawn now and then
+		time.Sleep(300 * time.Millisecond) // a picture is drawn only at intervals
 	})
 	if !strings.Contains(got, "fetch a-package-") || !strings.Contains(got, "… arm64 ") {
 		t.Errorf("bars wrote %q, want the name cut and its platform", got)
 	}
 }
 
-// TestBars draws on something that is no terminal: it must neither hang nor let a name's escapes through, also when
-// tasks are left open and begun after the end.
+// TestBars draws on a writer that is not a terminal. The bars must not hang and must escape a name's control
+// characters, also where tasks are never done or start after Close.
 func TestBars(t *testing.T) {
 	t.Parallel()
 	got := run(t, "auto", true, func(r progress.Reporter) {

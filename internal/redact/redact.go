@@ -1,8 +1,8 @@
-// Package redact makes URLs fit to be printed and written down: without user name, password, query and fragment. A query is
-// often a signature that lets everybody who reads it fetch the file (presigned URLs). Every message, progress line, lock,
-// history entry and result takes its URLs through this package.
+// Package redact removes user name, password, query and fragment from URLs before they are printed or stored. A query
+// is often a signature with which anybody can fetch the file (presigned URLs). Every message, progress line, lock,
+// history entry and result must take its URLs from this package.
 //
-// It changes no path, and it cannot know a secret that is part of a URL's path.
+// It changes no path, and it cannot recognize a secret in a URL's path.
 package redact
 
 import (
@@ -12,10 +12,10 @@ import (
 	"unicode"
 )
 
-// hidden replaces what cannot be taken apart safely.
+// hidden replaces a part that cannot be parsed safely.
 const hidden = "(hidden)"
 
-// URL returns a URL without user name, password, query and fragment, also where it is not valid. A path is returned as it is.
+// URL returns a URL, valid or not, without user name, password, query and fragment. It returns a path unchanged.
 func URL(location string) string {
 	before, rest, isURL := strings.Cut(location, "://")
 	if !isURL || rest == "" {
@@ -26,10 +26,10 @@ func URL(location string) string {
 		u.User, u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = nil, "", false, "", ""
 		return u.String()
 	}
-	// In an invalid URL an @ may end a password or be part of a query, so what is shown must be safe either way.
+	// In an invalid URL an @ may end a password or be part of a query; the result must be safe in both cases.
 	tag, scheme := "", before
 	if space := strings.LastIndexByte(before, ' '); space >= 0 {
-		tag, scheme = before[:space+1], before[space+1:] // of a repository: "@TAG URL"
+		tag, scheme = before[:space+1], before[space+1:] // the tag of a repository: "@TAG URL"
 	}
 	if strings.ContainsFunc(scheme, notOfScheme) || strings.ContainsAny(tag, ":?#") {
 		return hidden
@@ -46,12 +46,12 @@ func URL(location string) string {
 	return tag + scheme + "://" + rest
 }
 
-// notOfScheme reports a character that no URL scheme has (RFC 3986, 3.1).
+// notOfScheme reports whether a character cannot be in a URL's scheme (RFC 3986, 3.1).
 func notOfScheme(r rune) bool {
 	return r >= unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("+-.", r)
 }
 
-// URLs returns each location as URL does.
+// URLs applies URL to each location.
 func URLs(locations []string) []string {
 	out := make([]string, len(locations))
 	for i, l := range locations {
@@ -60,8 +60,8 @@ func URLs(locations []string) []string {
 	return out
 }
 
-// Text returns a text with each URL in it as URL returns it. A URL ends at white space, a quote, an angle bracket or the
-// text's end; punctuation at its end belongs to the text.
+// Text applies URL to each URL in a text. A URL ends at white space, a quote, an angle bracket or the text's end.
+// Punctuation at its end is not part of it.
 func Text(text string) string {
 	var out strings.Builder
 	for {
@@ -91,8 +91,8 @@ func endsURL(r rune) bool {
 	return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune("\"'`<>\\", r)
 }
 
-// Cause returns the cause in an error of net/http or net/url, whose text repeats the URL: the one that was asked for, or that of
-// a redirect. URLs in the text of the cause itself are shown as URL returns them.
+// Cause returns the cause of an error of net/http or net/url. The text of such an error repeats the URL, or that of a
+// redirect. Cause also applies Text to the text of the cause.
 func Cause(err error) error {
 	var ue *url.Error
 	for errors.As(err, &ue) {
@@ -107,7 +107,7 @@ func Cause(err error) error {
 	return err
 }
 
-// redacted is an error with another text.
+// redacted is an error with a replaced text.
 type redacted struct {
 	text string
 	err  error
@@ -116,7 +116,7 @@ type redacted struct {
 func (r *redacted) Error() string { return r.text }
 func (r *redacted) Unwrap() error { return r.err }
 
-// schemeStart returns where the scheme begins that a text ends with.
+// schemeStart returns where the scheme at the end of a text begins.
 func schemeStart(text string) int {
 	return len(strings.TrimRightFunc(text, func(r rune) bool { return !notOfScheme(r) }))
 }

@@ -60,7 +60,7 @@ func TestCause(t *testing.T) {
 	cause := errors.New("refused")
 	inner := &url.Error{Op: "Get", URL: "https://host/?sig=abc", Err: cause}
 	for _, err := range []error{inner, fmt.Errorf("asking: %w", &url.Error{Op: "Get", URL: "https://host/?sig=abc", Err: inner}), cause} {
-		if got := redact.Cause(err); got != cause { //nolint:errorlint // the cause itself, not one that wraps it
+		if got := redact.Cause(err); got != cause { //nolint:errorlint // the cause itself, not an error that wraps it
 			t.Errorf("Cause(%v) = %v, want %v", err, got, cause)
 		}
 	}
@@ -82,14 +82,14 @@ func FuzzURL(f *testing.F) {
 		signature := "Yp8-signature"
 		location := scheme + "://" + user + ":" + secret + "@" + rest + "?" + query + signature
 		if strings.Contains(rest, secret) || strings.ContainsAny(scheme+user, "/?# ") {
-			return // then it is no password
+			return // the text is not a password then
 		}
 		got := redact.URL(location)
 		if strings.Contains(got, signature) {
 			t.Errorf("URL(%q) = %q", location, got)
 		}
 		if u, err := url.Parse(location); err == nil && u.User == nil {
-			return // what follows the user is a path by the rules of URLs
+			return // in a URL, the text after the user is then a path
 		}
 		if strings.Contains(got, secret) {
 			t.Errorf("URL(%q) = %q", location, got)

@@ -1,5 +1,5 @@
-// Package regular opens files without waiting. To open a named pipe waits for its other end, and a device may have no end:
-// where a file is wanted, both are errors at once.
+// Package regular opens files without waiting. Opening a named pipe waits for its other end, and reading a device may
+// never end: where a regular file is expected, both are errors at once.
 package regular
 
 import (
@@ -14,15 +14,15 @@ import (
 // ErrKind is the error for a path that is not a regular file.
 var ErrKind = errors.New("a file is expected")
 
-// ErrTooLarge is the error for a file of more bytes than its reader takes.
+// ErrTooLarge is the error for a file with more bytes than the caller accepts.
 var ErrTooLarge = errors.New("it is larger")
 
-// Open opens a regular file, or a symlink to one, for reading. Anything else is ErrKind.
+// Open opens a regular file, or a symlink to one, for reading. For others the error is ErrKind.
 func Open(name string) (*os.File, error) { return open(name, fs.FileMode.IsRegular) }
 
-// OpenStream is Open that takes pipes and character devices too, for a file that a user names to be read once, such as
-// /dev/stdin. A pipe that nobody writes to is at its end. The caller bounds what is read; a deadline ends the wait for a
-// pipe.
+// OpenStream is Open that also accepts pipes and character devices, for a file that a user names and that is read once,
+// such as /dev/stdin. A pipe without a writer is at its end. The caller must bound how much it reads, and may set a
+// deadline to bound the wait for a pipe.
 func OpenStream(name string) (*os.File, error) {
 	return open(name, func(m fs.FileMode) bool {
 		return m.IsRegular() || m&(fs.ModeNamedPipe|fs.ModeCharDevice) != 0
@@ -41,7 +41,7 @@ func open(name string, takes func(fs.FileMode) bool) (*os.File, error) {
 	return f, nil
 }
 
-// check reports what an open file is where takes does not take it.
+// check returns an error that names the kind of an open file, unless takes accepts it.
 func check(f *os.File, takes func(fs.FileMode) bool) error {
 	info, err := f.Stat()
 	if err != nil {
@@ -53,7 +53,7 @@ func check(f *os.File, takes func(fs.FileMode) bool) error {
 	return nil
 }
 
-// Read returns the content of a regular file of at most that many bytes.
+// Read returns the content of a regular file of at most most bytes.
 func Read(name string, most int64) ([]byte, error) {
 	f, err := Open(name)
 	if err != nil {
@@ -67,7 +67,7 @@ func Read(name string, most int64) ([]byte, error) {
 	return data, err
 }
 
-// Kind names what a mode is of.
+// Kind returns what a file of a mode is, such as "a folder".
 func Kind(m fs.FileMode) string {
 	switch {
 	case m.IsDir():

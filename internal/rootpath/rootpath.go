@@ -1,4 +1,3 @@
-// Package rootpath follows symlinks in the paths of a root that is not unpacked.
 // Package rootpath follows the symlinks of a root in paths.
 package rootpath
 
@@ -7,17 +6,17 @@ import (
 	"strings"
 )
 
-// Links are the symlinks of a root, by the elements of their paths: to follow those of a path costs what its length is,
-// however many there are and however deep they are.
+// Links are the symlinks of a root. Resolving a path costs time proportional to the path's length, however many
+// symlinks there are and however deep they are.
 type Links struct{ root linkNode }
 
-// A linkNode is a symlink, or what is above one.
+// A linkNode is a symlink or a folder above one.
 type linkNode struct {
 	below  map[string]*linkNode
-	target string // "" for what is no symlink
+	target string // "" where it is not a symlink
 }
 
-// Set notes a symlink.
+// Set adds a symlink.
 func (l *Links) Set(p, target string) {
 	n := &l.root
 	for part := range strings.SplitSeq(p, "/") {
@@ -34,9 +33,9 @@ func (l *Links) Set(p, target string) {
 	n.target = target
 }
 
-// Resolve follows the symlinks among the elements of a path, the last one included.
+// Resolve follows the symlinks among the elements of a path, also the last one.
 func (l *Links) Resolve(p string) string {
-	const maxLinks, maxPath = 40, 4096 // as Linux, see path_resolution(7)
+	const maxLinks, maxPath = 40, 4096 // the limits of Linux, see path_resolution(7)
 	p = Clean(p)
 	for range maxLinks {
 		at, rest, target := l.first(p)
@@ -51,7 +50,8 @@ func (l *Links) Resolve(p string) string {
 	return p
 }
 
-// first is the first symlink among the elements of a path, and what follows it; target is "" where there is none.
+// first returns the first symlink among the elements of a path, and the elements after it. target is "" where there is
+// no symlink.
 func (l *Links) first(p string) (at, rest, target string) {
 	n := &l.root
 	for start := 0; start < len(p); {
@@ -68,5 +68,5 @@ func (l *Links) first(p string) (at, rest, target string) {
 	return p, "", ""
 }
 
-// Clean is a member's path in the image, without slashes at its ends; "" for the root.
+// Clean returns a member's path in the image, without slashes at its ends; "" is the root.
 func Clean(name string) string { return strings.TrimPrefix(path.Clean("/"+name), "/") }

@@ -9,21 +9,21 @@ import (
 	"time"
 )
 
-// A Request is one that was answered.
+// A Request is a request that was answered.
 type Request struct {
-	Time    time.Time `json:"time"` // when it came
+	Time    time.Time `json:"time"` // when the request arrived
 	From    string    `json:"from"` // the client's address and port
 	Method  string    `json:"method"`
-	Path    string    `json:"path"` // without its query, which may hold a secret
+	Path    string    `json:"path"` // without the query, which may contain a secret
 	Status  int       `json:"status"`
-	Bytes   int64     `json:"bytes"`   // of the answer's body, that were sent
-	Seconds float64   `json:"seconds"` // that it took
+	Bytes   int64     `json:"bytes"`   // bytes sent of the answer's body
+	Seconds float64   `json:"seconds"` // the duration
 }
 
-// A Log takes requests as they are answered, from several goroutines.
+// A Log is called for each answered request, from several goroutines.
 type Log func(Request)
 
-// Text logs a request a line, for people.
+// Text returns a Log that writes one line of text for each request.
 func Text(w io.Writer) Log {
 	var mu sync.Mutex
 	return func(r Request) {
@@ -33,7 +33,7 @@ func Text(w io.Writer) Log {
 	}
 }
 
-// quoted is a method as it is, or quoted where it is none that a line may have as it is.
+// quoted returns a method, in quotes where it has characters that are not letters.
 func quoted(method string) string {
 	for _, c := range method {
 		if c <= ' ' || c > '~' {
@@ -43,21 +43,21 @@ func quoted(method string) string {
 	return method
 }
 
-// JSON logs a request a line, each an object.
+// JSON returns a Log that writes one JSON object a line for each request.
 func JSON(w io.Writer) Log {
 	var mu sync.Mutex
 	return func(r Request) {
 		line, err := json.Marshal(r)
 		if err != nil {
-			return // a Request has no value that JSON lacks
+			return // JSON can encode every Request
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		_, _ = w.Write(append(line, '\n')) // nobody reads it: that is no reason not to serve
+		_, _ = w.Write(append(line, '\n')) // an error of the log must not stop the server
 	}
 }
 
-// Logged has log take the requests that h answers.
+// Logged returns a handler that passes the requests that h answers to log.
 func Logged(h http.Handler, log Log) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer := &counted{ResponseWriter: w}
@@ -70,10 +70,10 @@ func Logged(h http.Handler, log Log) http.Handler {
 	})
 }
 
-// counted is an answer of which it is known what was sent.
+// counted is a ResponseWriter that records the status and counts the bytes.
 type counted struct {
 	http.ResponseWriter
-	status int // 0: none was said
+	status int // 0 before a status was written
 	bytes  int64
 }
 
@@ -97,12 +97,12 @@ func (c *counted) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// ReadFrom implements io.ReaderFrom, with which the kernel sends a file without a detour.
+// ReadFrom implements io.ReaderFrom. It allows the kernel to copy a file to the connection.
 func (c *counted) ReadFrom(r io.Reader) (int64, error) {
 	n, err := io.Copy(c.ResponseWriter, r)
 	c.bytes += n
 	return n, err
 }
 
-// Unwrap is for http.ResponseController.
+// Unwrap allows http.ResponseController to find the original ResponseWriter.
 func (c *counted) Unwrap() http.ResponseWriter { return c.ResponseWriter }

@@ -1,6 +1,6 @@
-// Package serve serves files over http to clients that nobody knows: GET and HEAD, ranges, entity tags, and no path but
-// those that name a file. It says what requests came, as lines of text or of JSON. It knows nothing of what is in the
-// files, and has no password and no TLS: whoever fetches checks what comes.
+// Package serve serves files over http to any client: GET and HEAD, ranges, entity tags, and only paths that name a
+// file. It logs requests as text or JSON. It does not know what the files contain, and has no passwords and no TLS:
+// clients must check what they fetch.
 package serve
 
 import (
@@ -15,25 +15,25 @@ import (
 	"time"
 )
 
-// A File is what is served at a path.
+// A File is a file that is served at a path.
 type File struct {
-	Type   string // its media type; "" is bytes that are not to be sniffed, or inflated on their way
-	SHA256 string // in hex, from which its entity tag is made; "" for none
+	Type   string // its media type; "" means bytes that browsers must not interpret or decompress
+	SHA256 string // in hex, for the entity tag; "" for no tag
 	Open   func(context.Context) (io.ReadSeekCloser, error)
 }
 
-// Files serves the files that find finds by their path, which is slashed, relative and clean; "" is the root. find returns
-// an fs.ErrNotExist where there is no such file; the text of that error is the answer.
+// Files serves the files that find returns. path uses slashes and is relative and clean; "" is the root. find returns
+// an fs.ErrNotExist where there is no such file; the client gets the text of that error.
 func Files(find func(path string) (File, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
-			http.Error(w, "this serves files, to GET and HEAD", http.StatusMethodNotAllowed)
+			http.Error(w, "only GET and HEAD are allowed here", http.StatusMethodNotAllowed)
 			return
 		}
 		path := strings.TrimPrefix(r.URL.Path, "/")
 		if path != "" && !fs.ValidPath(path) || path == "." {
-			http.Error(w, "no file has such a path", http.StatusNotFound)
+			http.Error(w, "the path is not valid", http.StatusNotFound)
 			return
 		}
 		f, err := find(path)
@@ -49,7 +49,7 @@ func Files(find func(path string) (File, error)) http.Handler {
 	})
 }
 
-// serve answers with the file. An error means that nothing was answered yet.
+// serve answers with the file. After an error nothing has been written yet.
 func (f File) serve(w http.ResponseWriter, r *http.Request) error {
 	content, err := f.Open(r.Context())
 	if err != nil {
@@ -69,7 +69,7 @@ func (f File) serve(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// Run serves until ctx ends, and lets the transfers that run then come to their end, for a while.
+// Run serves until ctx ends. It then waits a limited time for running transfers.
 func Run(ctx context.Context, l net.Listener, h http.Handler) error {
 	const patience = 10 * time.Second
 	srv := &http.Server{Handler: h, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute}

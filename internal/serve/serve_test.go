@@ -24,7 +24,7 @@ func (content) Close() error { return nil }
 
 const sum = "0123456789abcdef"
 
-// find finds "a/b", a root, and a file that cannot be opened.
+// find finds "a/b", the root, and a file that cannot be opened.
 func find(path string) (serve.File, error) {
 	open := func(text string) func(context.Context) (io.ReadSeekCloser, error) {
 		return func(context.Context) (io.ReadSeekCloser, error) { return content{strings.NewReader(text)}, nil }
@@ -59,12 +59,12 @@ func TestFiles(t *testing.T) {
 		{name: "the root", path: "/", status: 200, body: "root", want: map[string]string{"Content-Type": "text/plain"}},
 		{name: "missing", path: "/c", status: 404, body: "there is no such file\n"},
 		{name: "broken", path: "/broken", status: 500, body: "the disk is broken\n"},
-		{name: "post", method: "POST", path: "/a/b", status: 405, body: "this serves files, to GET and HEAD\n", want: map[string]string{"Allow": "GET, HEAD"}},
-		{name: "a folder above", path: "/a/../a/b", status: 404, body: "no file has such a path\n"},
-		{name: "a folder above, escaped", path: "/a/%2e%2e/a/b", status: 404, body: "no file has such a path\n"},
-		{name: "two slashes", path: "//a/b", status: 404, body: "no file has such a path\n"},
-		{name: "a slash at the end", path: "/a/b/", status: 404, body: "no file has such a path\n"},
-		{name: "a dot", path: "/.", status: 404, body: "no file has such a path\n"},
+		{name: "post", method: "POST", path: "/a/b", status: 405, body: "only GET and HEAD are allowed here\n", want: map[string]string{"Allow": "GET, HEAD"}},
+		{name: "a folder above", path: "/a/../a/b", status: 404, body: "the path is not valid\n"},
+		{name: "a folder above, escaped", path: "/a/%2e%2e/a/b", status: 404, body: "the path is not valid\n"},
+		{name: "two slashes", path: "//a/b", status: 404, body: "the path is not valid\n"},
+		{name: "a slash at the end", path: "/a/b/", status: 404, body: "the path is not valid\n"},
+		{name: "a dot", path: "/.", status: 404, body: "the path is not valid\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -131,7 +131,7 @@ func TestLogged(t *testing.T) {
 	}
 }
 
-// TestRun ends when its context does, and lets a transfer end.
+// TestRun ends when its context ends, after the running transfer.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	var lc net.ListenConfig
@@ -141,7 +141,7 @@ func TestRun(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		cancel() // while this request is being answered
+		cancel() // during this request
 		<-ctx.Done()
 		fmt.Fprint(w, "done")
 	})

@@ -2,10 +2,11 @@ package termtext
 
 import "fmt"
 
-// Size is a number of bytes as people read it, by thousands as registries and docker show it: 812 B, 12.3 kB, 4.56 MB.
+// Size returns a number of bytes as text, in steps of a thousand as registries and docker print it: 812 B, 12.3 kB,
+// 4.56 MB.
 func Size(n int64) string {
 	const unit = 1000
-	const rounded = unit - 0.05 // is shown as the next unit's 1
+	const rounded = unit - 0.05 // from here the number rounds to 1 of the next unit
 	if n < unit && n > -unit {
 		return fmt.Sprintf("%d B", n)
 	}
@@ -19,7 +20,7 @@ func Size(n int64) string {
 	return fmt.Sprintf("%.2f %s", f, units[0])
 }
 
-// Count is a number of things whose plural ends in s: 1 layer, 2 layers.
+// Count returns a number and a noun whose plural ends in s: 1 layer, 2 layers.
 func Count[N int | int64](n N, thing string) string {
 	if n == 1 {
 		return "1 " + thing

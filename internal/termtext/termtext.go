@@ -1,6 +1,6 @@
-// Package termtext makes text fit for a terminal. Names, versions and messages come from packages, images and registries:
-// what a terminal would obey, or what would hide or reorder the text around it, is shown as an escape instead. It also
-// has the one way to write sizes and counts.
+// Package termtext makes text safe for a terminal. Names, versions and messages come from packages, images and
+// registries. Characters that could control a terminal, or hide or reorder the text around them, are shown as escapes.
+// It also formats sizes and counts.
 package termtext
 
 import (
@@ -12,20 +12,20 @@ import (
 	"unicode/utf8"
 )
 
-// unsafe reports whether a terminal may obey a rune or hide or reorder text because of it: control characters (C0, DEL and
+// unsafe reports whether a character could control a terminal, or hide or reorder text: control characters (C0, DEL and
 // C1), format characters such as bidi overrides and zero-width ones, and the separators of lines and paragraphs.
 func unsafe(r rune) bool {
 	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
 }
 
-// Line is s for one line of text: everything unsafe is escaped, line ends and tabs too.
+// Line escapes everything unsafe in s, also line ends and tabs.
 func Line(s string) string { return escape(s, "") }
 
-// Text is s with everything unsafe escaped but line ends and tabs.
+// Text escapes everything unsafe in s except line ends and tabs.
 func Text(s string) string { return escape(s, "\n\t") }
 
-// escape writes what is unsafe, and bytes that are no UTF-8, as Go's and YAML's quoted strings do: \x1b, \u202e. It keeps
-// the characters in keep.
+// escape escapes unsafe characters and bytes that are not UTF-8, in the syntax of Go's and YAML's quoted strings: \x1b,
+// \u202e. It leaves the characters in keep.
 func escape(s, keep string) string {
 	var b *strings.Builder
 	from := 0
@@ -68,8 +68,8 @@ func escaped(r rune, invalid bool) string {
 	return fmt.Sprintf(`\U%08x`, r)
 }
 
-// JSON escapes what is unsafe in a JSON text so that it stays the same JSON. encoding/json leaves DEL, C1 and format
-// characters as they are; outside of strings no JSON has any.
+// JSON escapes unsafe characters in a JSON text without changing its meaning. encoding/json leaves DEL, C1 and format
+// characters unescaped. They occur only in strings.
 func JSON(text []byte) []byte {
 	out := make([]byte, 0, len(text))
 	for len(text) > 0 {
@@ -88,15 +88,15 @@ func JSON(text []byte) []byte {
 	return out
 }
 
-// A Writer passes [Text] of what is written on to another writer. It may be used concurrently.
+// A Writer applies [Text] to what is written, and passes it to another writer. It may be used concurrently.
 type Writer struct {
 	mu   sync.Mutex
 	w    io.Writer
-	rest []byte // the beginning of a character whose other bytes come with the next Write
-	err  error  // the first one
+	rest []byte // the beginning of a character whose other bytes come in the next Write
+	err  error  // the first error
 }
 
-// NewWriter makes a Writer before w.
+// NewWriter returns a Writer that writes to w.
 func NewWriter(w io.Writer) *Writer { return &Writer{w: w} }
 
 // Write implements io.Writer.
@@ -112,7 +112,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// partial is how many bytes at the end of text begin a character and do not end it.
+// partial returns how many bytes at the end of text are the beginning of an incomplete character.
 func partial(text []byte) int {
 	for n := 1; n < utf8.UTFMax && n <= len(text); n++ {
 		if end := text[len(text)-n:]; utf8.RuneStart(end[0]) {
@@ -133,8 +133,8 @@ func (w *Writer) put(text []byte) error {
 	return err
 }
 
-// Close writes what is left of a character that has no end. The error is the first that any Write had, so that a result
-// that nobody got is not called done.
+// Close writes the rest of an incomplete character. It returns the first error of any Write, so that the caller does
+// not report a result as done that was not written.
 func (w *Writer) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -57,7 +57,7 @@ func TestJSONStaysTheSame(t *testing.T) {
 	}
 }
 
-// TestWriterInPieces writes text cut at every byte: a character that is cut in two is no invalid one.
+// TestWriterInPieces writes a text in two pieces, cut at every byte: a character in two pieces is valid.
 func TestWriterInPieces(t *testing.T) {
 	t.Parallel()
 	const text = "é👍\u202e\u009b\x1b[1m\xff ende"

@@ -14,7 +14,7 @@ import (
 	"github.com/pyimg/pyimg/push/oci"
 )
 
-// A fileLayer lies in a file, which its reader shows.
+// A fileLayer is a layer in a file. Its reader exposes the file.
 type fileLayer struct {
 	v1.Layer
 	path string
@@ -63,7 +63,7 @@ func TestLayoutCopiesFiles(t *testing.T) {
 	l := inFile(t, imagetest.Layer(t, 300_000))
 	dir := filepath.Join(t.TempDir(), "layout")
 	idx := imagetest.Index(map[string]v1.Image{"amd64": imagetest.Image(t, "amd64", l)})
-	*l.read = 0 // what making the image has read
+	*l.read = 0 // discard the count of making the image
 	if err := disk.WriteLayout(t.Context(), dir, "", idx); err != nil {
 		t.Fatal(err)
 	}

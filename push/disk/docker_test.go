@@ -26,7 +26,7 @@ import (
 	"github.com/pyimg/pyimg/push/oci"
 )
 
-// oldImage is an image of which one layer stands twice.
+// oldImage returns an image that has one layer twice.
 func oldImage(t *testing.T) v1.Image {
 	t.Helper()
 	img, err := random.Image(1000, 2)
@@ -43,7 +43,8 @@ func oldImage(t *testing.T) v1.Image {
 	return img
 }
 
-// writeOld writes an image as "docker save" did before it wrote layouts: plain tars, and a link for one that stands twice.
+// writeOld writes an image as old versions of "docker save" did: plain tars, and a link for a layer that the image has
+// twice.
 func writeOld(t *testing.T, file string, img v1.Image) {
 	t.Helper()
 	f, err := os.Create(file)
@@ -127,7 +128,7 @@ func TestReadImageTakesOldDockerArchives(t *testing.T) {
 	}
 }
 
-// compressed is a compressed copy of a file.
+// compressed writes a compressed copy of a file and returns its path.
 func compressed(t *testing.T, file, kind string) string {
 	t.Helper()
 	raw, err := os.ReadFile(file)
@@ -155,7 +156,7 @@ func compressed(t *testing.T, file, kind string) string {
 	return out
 }
 
-// unpack writes what is in an archive into a folder.
+// unpack writes the members of an archive into a folder.
 func unpack(t *testing.T, file, dir string) {
 	t.Helper()
 	f, err := os.Open(file)
@@ -190,7 +191,7 @@ func unpack(t *testing.T, file, dir string) {
 	}
 }
 
-// saved writes what "docker save" writes: an archive of index.json and manifest.json, with their blobs.
+// saved writes what "docker save" writes: an archive of index.json, manifest.json and their blobs.
 func saved(t *testing.T, index, manifest string, blobs ...[]byte) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "saved.tar")
@@ -227,8 +228,8 @@ func saved(t *testing.T, index, manifest string, blobs ...[]byte) string {
 
 func blobOf(raw []byte) string { return fmt.Sprintf("blobs/sha256/%x", sha256.Sum256(raw)) }
 
-// TestReadImageTakesSavesWithoutIndex: docker 25 saves an image by its ID with "manifests": null; its layers are tars, or
-// gzip'ed where containerd keeps them.
+// TestReadImageTakesSavesWithoutIndex: docker 25 saves an image by its ID with "manifests": null. Its layers are tars,
+// or compressed with gzip where containerd stores them.
 func TestReadImageTakesSavesWithoutIndex(t *testing.T) {
 	t.Parallel()
 	img := oldImage(t)
@@ -276,7 +277,7 @@ func TestReadImageTakesSavesWithoutIndex(t *testing.T) {
 	}
 }
 
-// TestNamesInIndex: by which names an image of a layout is found, and that one name of two images is refused.
+// TestNamesInIndex checks by which names an image of a layout is found, and that a name of two images is refused.
 func TestNamesInIndex(t *testing.T) {
 	t.Parallel()
 	type entry struct{ image, ref, full string }
@@ -350,7 +351,7 @@ func TestNamesInIndex(t *testing.T) {
 	}
 }
 
-// sameLayers wants all layers' bytes to be there and to be the same tars.
+// sameLayers checks that all layers can be read and are the same tars.
 func sameLayers(t *testing.T, file string, got, want v1.Image) {
 	t.Helper()
 	gots, err := got.Layers()

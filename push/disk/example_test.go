@@ -11,7 +11,7 @@ import (
 	"github.com/pyimg/pyimg/push/oci"
 )
 
-// An image is written to a layout under a tag, and read back by it.
+// An image is written to a layout under a tag and read again by that tag.
 func ExampleWriteLayout() {
 	dir, err := os.MkdirTemp("", "layout-")
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/pyimg/pyimg/push/oci"
 )
 
-// TestKindsAreWrittenAndRead: what a kind writes, to a path or a stream, is read back as the same image.
+// TestKindsAreWrittenAndRead: an image that a kind writes, to a path or a stream, is read again as the same image.
 func TestKindsAreWrittenAndRead(t *testing.T) {
 	t.Parallel()
 	img := imagetest.Image(t, "amd64", imagetest.Layer(t, 500))

@@ -21,7 +21,7 @@ import (
 	"github.com/pyimg/pyimg/push/oci"
 )
 
-// sameRoot reads path and expects a valid image with this root.
+// sameRoot checks that path is a valid image with this root.
 func sameRoot(t *testing.T, path, want string) {
 	t.Helper()
 	idx, err := disk.ReadLayout(path)
@@ -111,7 +111,8 @@ func TestLayoutOfSingleImage(t *testing.T) {
 	sameRoot(t, dir, imagetest.Digest(t, img))
 }
 
-// TestSingleImageByItsDigest asks for the image of a layout before anything else, and for another.
+// TestSingleImageByItsDigest asks for the image of a layout before the test reads its manifest, and for an image that
+// is missing.
 func TestSingleImageByItsDigest(t *testing.T) {
 	t.Parallel()
 	dir, img := t.TempDir(), imagetest.Image(t, "arm64", imagetest.Layer(t, 100))
@@ -144,7 +145,7 @@ func TestSingleImageByItsDigest(t *testing.T) {
 	}
 }
 
-// TestLayoutWritersKeepEachOthersTags has writers of different tags in one folder.
+// TestLayoutWritersKeepEachOthersTags writes different tags to one folder at the same time.
 func TestLayoutWritersKeepEachOthersTags(t *testing.T) {
 	t.Parallel()
 	dir, idx := t.TempDir(), imagetest.Sample(t)
@@ -187,7 +188,8 @@ func TestLayoutCancelled(t *testing.T) {
 	}
 }
 
-// TestReadOthersLayouts reads what go-containerregistry writes: untagged, and an index spread over index.json.
+// TestReadOthersLayouts reads layouts of go-containerregistry: without a tag, and with the entries of an index in
+// index.json.
 func TestReadOthersLayouts(t *testing.T) {
 	t.Parallel()
 	idx := imagetest.Sample(t)
@@ -254,7 +256,8 @@ func TestReadDamagedLayout(t *testing.T) {
 	}
 }
 
-// TestDamageIsNamed: what is cut off, missing or no JSON is a DamageError or a MismatchError, in a folder and in an archive.
+// TestDamageIsNamed: a file that is cut off, missing or not JSON is a DamageError or a MismatchError, in a folder and
+// in an archive.
 func TestDamageIsNamed(t *testing.T) {
 	t.Parallel()
 	for name, damage := range map[string]func(index, blob, archive string) error{
@@ -309,7 +312,7 @@ func flip(path string) {
 	}
 }
 
-// TestDamagedLayer: reading a layer from a layout checks it.
+// TestDamagedLayer: reading a layer of a layout checks it.
 func TestDamagedLayer(t *testing.T) {
 	t.Parallel()
 	dir, l := t.TempDir(), imagetest.Layer(t, 5000)

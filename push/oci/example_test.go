@@ -10,7 +10,8 @@ import (
 	"github.com/pyimg/pyimg/push/oci"
 )
 
-// What must be stored before a root may be named, in order: layers and configs, then manifests, the root last.
+// Walk lists what must be stored before a root may be named, in order: layers and configs, then manifests, the root
+// last.
 func ExampleWalk() {
 	img, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: "arm64"})
 	if err != nil {

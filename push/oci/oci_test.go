@@ -22,7 +22,7 @@ func described(raw []byte) v1.Descriptor {
 	return v1.Descriptor{Digest: oci.SHA256(raw), Size: int64(len(raw))}
 }
 
-// TestReaderWithholdsWrongBytes: what is read of wrong bytes is never as long as the right ones.
+// TestReaderWithholdsWrongBytes: a Reader never returns as many wrong bytes as the right blob has.
 func TestReaderWithholdsWrongBytes(t *testing.T) {
 	t.Parallel()
 	right := []byte(strings.Repeat("layer ", 1000))
@@ -88,7 +88,7 @@ func (u unopened) LayerByDigest(h v1.Hash) (v1.Layer, error) {
 	return u.Image.LayerByDigest(h)
 }
 
-// TestWalk: each blob once, layers unopened, and a manifest only after all that it names.
+// TestWalk: Walk lists each blob once, opens no layer, and lists a manifest after all that it names.
 func TestWalk(t *testing.T) {
 	t.Parallel()
 	shared := imagetest.Layer(t, 100)
@@ -142,7 +142,7 @@ func TestWalkIsBounded(t *testing.T) {
 	}
 }
 
-// TestWrap: a single image keeps its digest, and is found as its own platform.
+// TestWrap: a single image keeps its digest, and is found by its platform.
 func TestWrap(t *testing.T) {
 	t.Parallel()
 	img := imagetest.Image(t, "arm64", imagetest.Layer(t, 10))
@@ -195,7 +195,7 @@ func TestExplainReference(t *testing.T) {
 	}
 }
 
-// memory is a Source that has what a map holds.
+// memory is a Source of the blobs in a map.
 type memory map[v1.Hash][]byte
 
 func (m memory) Manifest(desc v1.Descriptor) ([]byte, error) {
@@ -214,7 +214,7 @@ func (m memory) Blob(desc v1.Descriptor) (io.ReadCloser, error) {
 	return io.NopCloser(bytes.NewReader(raw)), nil
 }
 
-// copied has all blobs below a root.
+// copied returns all blobs below a root.
 func copied(t testing.TB, g *oci.Graph) memory {
 	t.Helper()
 	m := memory{}
@@ -232,7 +232,7 @@ func copied(t testing.TB, g *oci.Graph) memory {
 	return m
 }
 
-// TestOpen: what is opened from a source is the same image, and a blob of other bytes is noticed where it is read.
+// TestOpen: Open returns the same image as the source has. Reading a blob with wrong bytes is an error.
 func TestOpen(t *testing.T) {
 	t.Parallel()
 	g, err := oci.Walk(imagetest.Sample(t))
@@ -263,7 +263,7 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// FuzzOpen: a manifest is foreign. Whatever it holds, it is an error or can be walked, and reading it ends.
+// FuzzOpen: a manifest is foreign data. Opening it is an error, or Walk can read it and ends.
 func FuzzOpen(f *testing.F) {
 	f.Add(`{"schemaVersion":2,"config":{"digest":"sha256:`+strings.Repeat("0", 64)+`","size":2},"layers":[]}`, true)
 	f.Add(`{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.index.v1+json","digest":"sha256:`+strings.Repeat("0", 64)+`"}]}`, false)

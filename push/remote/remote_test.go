@@ -56,7 +56,7 @@ func blob(content string) oci.Blob {
 	return oci.Memory(v1.Descriptor{MediaType: types.OCILayer, Digest: oci.SHA256(raw), Size: int64(len(raw))}, raw)
 }
 
-// TestRepository: what is uploaded and put is there, and what is not there is told from what fails.
+// TestRepository: what was uploaded can be read, and the error of something missing differs from other errors.
 func TestRepository(t *testing.T) {
 	t.Parallel()
 	way, repo := open(t, fixture.NewRegistry(), client(), "team/app")
@@ -119,7 +119,7 @@ func TestSource(t *testing.T) {
 	}
 }
 
-// TestUploadOfOtherBytes: a blob of other bytes than its digest is not sent twice, and never taken for the right one.
+// TestUploadOfOtherBytes: a blob that does not match its digest is not sent twice, and the registry never accepts it.
 func TestUploadOfOtherBytes(t *testing.T) {
 	t.Parallel()
 	reg := fixture.NewRegistry()
@@ -162,7 +162,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// FuzzChallenge: what a registry asks for is foreign. A registry that lets nobody in is an error, whatever it says.
+// FuzzChallenge: a challenge is foreign data. Where a registry refuses every login, Open or the request is an error.
 func FuzzChallenge(f *testing.F) {
 	for _, s := range []string{`Bearer realm="https://a/token",service="b",scope="c,d"`, `Basic realm=x`, `Bearer realm="a\"b`, "Bearer", "bearer =,=", ""} {
 		f.Add(s)
