@@ -91,7 +91,7 @@ func TestAttachToNothing(t *testing.T) {
 	}
 }
 
-// TestJoin: what several machines pushed by digest becomes the index that one would have made.
+// TestJoin: joining images that several machines pushed by digest gives the same index as one machine would have made.
 func TestJoin(t *testing.T) {
 	t.Parallel()
 	reg := fixture.NewRegistry()

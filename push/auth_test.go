@@ -23,13 +23,13 @@ import (
 
 const password = "correct-horse"
 
-// login is a keychain that has one password for one host.
+// login returns a keychain with one password for one host.
 func login(host string) authn.Keychain {
 	content := fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, host, base64.StdEncoding.EncodeToString([]byte("me:"+password)))
 	return auth.Keychain(func(key string) string { return map[string]string{"DOCKER_AUTH_CONFIG": content}[key] })
 }
 
-// basic demands the password.
+// basic requires the password.
 func basic(w http.ResponseWriter, r *http.Request) bool {
 	if _, p, ok := r.BasicAuth(); ok && p == password {
 		return false
@@ -71,7 +71,7 @@ func TestRefusedCredentialsNameTheirSource(t *testing.T) {
 	}
 }
 
-// TestEchoedTokenIsNotRepeated: a registry tells in its answer what it was sent.
+// TestEchoedTokenIsNotRepeated has a registry whose answer repeats the token that it received.
 func TestEchoedTokenIsNotRepeated(t *testing.T) {
 	t.Parallel()
 	ts := &tokens{each: 1000}
@@ -91,7 +91,7 @@ func TestEchoedTokenIsNotRepeated(t *testing.T) {
 	}
 }
 
-// tokens is a registry with a token server of its own, whose tokens hold for a number of requests.
+// tokens is a registry with its own token server. A token can be used for a number of requests.
 type tokens struct {
 	mu     sync.Mutex
 	issued int
@@ -119,7 +119,7 @@ func (s *tokens) answer(w http.ResponseWriter, r *http.Request) bool {
 
 func TestTokenRunsOutDuringThePush(t *testing.T) {
 	t.Parallel()
-	for _, each := range []int{3, 4, 5, 1000} { // where it runs out differs: before a POST, before a PUT
+	for _, each := range []int{3, 4, 5, 1000} { // with each number the token is used up at another request: before a POST, before a PUT
 		ts := &tokens{each: each}
 		s := newServer(t, ts.answer)
 		r := anonymous()
@@ -146,7 +146,7 @@ func TestNoOpWithTokenTakesFourRequestsAtMost(t *testing.T) {
 	}
 }
 
-// thief remembers all Authorization headers and form fields that reach it.
+// thief records all Authorization headers and form fields that it receives.
 type thief struct {
 	*httptest.Server
 	got   atomic.Pointer[string]
@@ -169,12 +169,12 @@ func newThief(t *testing.T) *thief {
 	return th
 }
 
-// TestCredentialsStayWithTheirHost lets a registry that has been given the password send us to another one, at each kind
-// of request.
+// TestCredentialsStayWithTheirHost has a registry that received the password and then redirects us to another host, at
+// each kind of request.
 func TestCredentialsStayWithTheirHost(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		name  string // "may": what is only asked may be asked elsewhere
+		name  string // a name with "may" is a request that may follow the redirect, without credentials
 		which func(*http.Request) bool
 		code  int
 	}{
@@ -241,7 +241,7 @@ func TestIdentityTokenStaysWithItsTokenServer(t *testing.T) {
 	}
 }
 
-// TestNoDowngrade: a registry behind TLS redirects to plain http, on its own host and elsewhere.
+// TestNoDowngrade has a registry behind TLS that redirects to plain http, on its own host and on another one.
 func TestNoDowngrade(t *testing.T) {
 	t.Parallel()
 	th := newThief(t)

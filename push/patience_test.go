@@ -215,7 +215,7 @@ func TestNotice(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T) {
 		w := &faulty{wire: wire{handler: fixture.NewRegistry()}, fault: at("/v2/", refuse)}
-		client := through(&w.wire)
+		client := clientOver(&w.wire)
 		client.Transport = w
 		began := time.Now()
 		var mu sync.Mutex

@@ -86,7 +86,7 @@ func TestUploadsStayBelowTheirLimit(t *testing.T) {
 	idx := images(t, 64)
 	bubble(t, func(t *testing.T) {
 		w := &wire{handler: fixture.NewRegistry(), trip: time.Second}
-		client := through(w)
+		client := clientOver(w)
 		client.Jobs = 3
 		if _, err := client.Push(t.Context(), idx, []string{host + "/a:1", host + "/b:1"}, push.Options{}); err != nil {
 			t.Fatal(err)
@@ -109,7 +109,7 @@ func TestKnownBlobsAreNotAskedFor(t *testing.T) {
 	imagetest.Digest(t, after)
 	bubble(t, func(t *testing.T) {
 		reg := fixture.NewRegistry()
-		client := through(&wire{handler: reg})
+		client := clientOver(&wire{handler: reg})
 		push1(t, client, before, host+"/a:1")
 		reg.Forget()
 		push1(t, client, after, host+"/a:1")
@@ -145,7 +145,7 @@ func TestBodiesAreCutToWhatAProxyTakes(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		reg := fixture.NewRegistry()
 		reg.MaxBody = 100_000
-		push1(t, through(&wire{handler: reg}), idx, host+"/a:1")
+		push1(t, clientOver(&wire{handler: reg}), idx, host+"/a:1")
 		if lost := reg.Unsound(); len(lost) > 0 || reg.Tag("a", "1") != imagetest.Digest(t, idx) {
 			t.Errorf("the tag names %q, without %q", reg.Tag("a", "1"), lost)
 		}
@@ -163,7 +163,7 @@ func TestProxyThatTakesNothing(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		reg := fixture.NewRegistry()
 		reg.MaxBody = 10
-		_, err := through(&wire{handler: reg}).Push(t.Context(), idx, []string{host + "/a:1"}, push.Options{})
+		_, err := clientOver(&wire{handler: reg}).Push(t.Context(), idx, []string{host + "/a:1"}, push.Options{})
 		var pe *remote.Error
 		if !errors.As(err, &pe) || pe.Status != http.StatusRequestEntityTooLarge {
 			t.Errorf("Push = %v, want an Error with status 413", err)
@@ -180,7 +180,7 @@ func TestLargeUploadGoesOnWhereItBroke(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		reg := fixture.NewRegistry()
 		reg.Fail(fixture.Fault{Method: http.MethodPatch, Times: 1, Lose: true})
-		push1(t, through(&wire{handler: reg}), idx, host+"/a:1")
+		push1(t, clientOver(&wire{handler: reg}), idx, host+"/a:1")
 		var sent int64
 		for _, r := range reg.Requests() {
 			sent += r.Received
@@ -254,7 +254,7 @@ func TestTagsArePutBack(t *testing.T) {
 	before, after := images(t, 1), images(t, 2)
 	bubble(t, func(t *testing.T) {
 		reg := fixture.NewRegistry()
-		client := through(&wire{handler: reg})
+		client := clientOver(&wire{handler: reg})
 		push1(t, client, before, host+"/a:1")
 		reg.Fail(fixture.Fault{Method: http.MethodPut, Path: "/manifests/protected", Status: http.StatusForbidden})
 		refs := []string{host + "/a:1", host + "/a:new", host + "/a:protected"}
@@ -299,7 +299,7 @@ func TestVerification(t *testing.T) {
 				for _, f := range tt.faults {
 					reg.Fail(f)
 				}
-				res, err := through(&wire{handler: reg}).Push(t.Context(), idx, []string{host + "/a:1"}, push.Options{})
+				res, err := clientOver(&wire{handler: reg}).Push(t.Context(), idx, []string{host + "/a:1"}, push.Options{})
 				if (err != nil) != tt.fails || len(res.Overtaken) != tt.overtaken {
 					t.Errorf("Push = %v, overtaken %q", err, res.Overtaken)
 				}
@@ -336,7 +336,7 @@ func TestWaits(t *testing.T) {
 					fault.Method, fault.Path, fault.Times = at.method, at.path, 1
 					reg.Fail(fault)
 					began := time.Now()
-					push1(t, through(&wire{handler: reg}), idx, host+"/a:1")
+					push1(t, clientOver(&wire{handler: reg}), idx, host+"/a:1")
 					if took := time.Since(began); took < tt.least || took > tt.most {
 						t.Errorf("took %v, want %v to %v", took, tt.least, tt.most)
 					}
@@ -395,7 +395,7 @@ func TestByDigest(t *testing.T) {
 	idx := images(t, 1)
 	bubble(t, func(t *testing.T) {
 		reg := fixture.NewRegistry()
-		client := through(&wire{handler: reg})
+		client := clientOver(&wire{handler: reg})
 		res, err := client.Push(t.Context(), idx, []string{host + "/a"}, push.Options{ByDigest: true})
 		if err != nil || res.Refs[0] != host+"/a@"+imagetest.Digest(t, idx) || reg.Tag("a", "latest") != "" {
 			t.Errorf("Push = %q, %v; latest is %q", res.Refs, err, reg.Tag("a", "latest"))
@@ -423,7 +423,7 @@ func BenchmarkPush(b *testing.B) {
 			var requests int64
 			for b.Loop() {
 				reg := fixture.NewRegistry()
-				client := through(&wire{handler: reg})
+				client := clientOver(&wire{handler: reg})
 				for n := 0; n == 0 || bb.again && n == 1; n++ {
 					res, err := client.Push(b.Context(), idx, []string{host + "/a:1"}, push.Options{})
 					if err != nil {

@@ -134,10 +134,10 @@ func newPusher(jobs int, progress Progress) *pusher {
 }
 
 // in runs f in one of the slots, which bound how many run at the same time.
-func in(ctx context.Context, places chan struct{}, f func() error) error {
+func in(ctx context.Context, slots chan struct{}, f func() error) error {
 	select {
-	case places <- struct{}{}:
-		defer func() { <-places }()
+	case slots <- struct{}{}:
+		defer func() { <-slots }()
 		return f()
 	case <-ctx.Done():
 		return context.Cause(ctx)

@@ -32,7 +32,7 @@ func TestAttachAtOnce(t *testing.T) {
 			t.Parallel()
 			bubble(t, func(t *testing.T) {
 				reg := fixture.NewRegistry().WithoutReferrers()
-				push1(t, through(&wire{handler: reg}), idx, host+"/a:1")
+				push1(t, clientOver(&wire{handler: reg}), idx, host+"/a:1")
 				rnd := rand.New(rand.NewPCG(uint64(seed), 1))
 				n := 2 + rnd.IntN(10)
 				attached := make([]string, n)
@@ -40,7 +40,7 @@ func TestAttachAtOnce(t *testing.T) {
 				var mu sync.Mutex
 				var wg sync.WaitGroup
 				for i := range n {
-					client := through(&wire{handler: reg, trip: time.Duration(20+rnd.IntN(400)) * time.Millisecond})
+					client := clientOver(&wire{handler: reg, trip: time.Duration(20+rnd.IntN(400)) * time.Millisecond})
 					start := time.Duration(rnd.IntN(500)) * time.Millisecond
 					wg.Go(func() {
 						time.Sleep(start)
@@ -54,7 +54,7 @@ func TestAttachAtOnce(t *testing.T) {
 					})
 				}
 				wg.Wait()
-				_, list, err := through(&wire{handler: reg}).Referrers(t.Context(), host+"/a:1", "")
+				_, list, err := clientOver(&wire{handler: reg}).Referrers(t.Context(), host+"/a:1", "")
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -90,7 +90,7 @@ func TestAttachObeysIfMatch(t *testing.T) {
 			}
 			reg.ServeHTTP(w, r)
 		})
-		client := through(&wire{handler: h})
+		client := clientOver(&wire{handler: h})
 		push1(t, client, idx, host+"/a:1")
 		for i := range 2 { // the first one makes the list
 			if _, err := client.Attach(t.Context(), host+"/a:1", sbom(fmt.Sprint(i)), push.Options{}); err != nil {
@@ -111,7 +111,7 @@ func TestReferrersStateTheirType(t *testing.T) {
 	for _, listed := range []string{"application/vnd.oci.empty.v1+json", ""} {
 		bubble(t, func(t *testing.T) {
 			reg := fixture.NewRegistry().WithoutReferrers()
-			client := through(&wire{handler: reg})
+			client := clientOver(&wire{handler: reg})
 			push1(t, client, idx, host+"/a:1")
 			got, err := client.Attach(t.Context(), host+"/a:1", sbom("{}"), push.Options{})
 			if err != nil {

@@ -105,8 +105,8 @@ type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// through returns a registry client over a wire, with the waits of real use.
-func through(w *wire) push.Registry {
+// clientOver returns a registry client over a wire, with the waits of real use.
+func clientOver(w *wire) push.Registry {
 	r := anonymous()
 	r.Backoff, r.Transport = 0, w
 	return r
@@ -114,7 +114,7 @@ func through(w *wire) push.Registry {
 
 // withPassword returns such a client with a password for the registry.
 func withPassword(w *wire) push.Registry {
-	r := through(w)
+	r := clientOver(w)
 	r.Keychain = login(host)
 	return r
 }

@@ -6,7 +6,7 @@ import (
 	"io"
 )
 
-// enoughProgress is how many bytes a download must have made since its last failure before earlier failures no longer
+// enoughProgress is how many bytes a download must have received since its last failure before earlier failures no longer
 // count.
 const enoughProgress = 1 << 20
 

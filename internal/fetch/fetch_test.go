@@ -24,7 +24,7 @@ import (
 	"github.com/pyimg/pyimg/internal/fixture"
 )
 
-// waits is a Sleep that only takes notes.
+// waits is a Sleep that only records its waits.
 type waits struct {
 	mu   sync.Mutex
 	list []time.Duration
@@ -84,7 +84,7 @@ func TestSurvives(t *testing.T) {
 			m, location := start(t, data, tt.fault)
 			c := fetch.Client{Sleep: new(waits).sleep}
 			if tt.fault.Stall > 0 || tt.fault.Delay > 0 {
-				c.Stall = 300 * time.Millisecond // long enough for a busy machine not to look like a stall
+				c.Stall = 300 * time.Millisecond // longer than a busy machine needs to answer
 			}
 			got, err := read(t.Context(), &c, location)
 			if err != nil {
@@ -125,7 +125,7 @@ func TestGivesUp(t *testing.T) {
 			m, location := start(t, fixture.Bulk(name, 1000), tt.fault)
 			c := fetch.Client{Sleep: new(waits).sleep}
 			if tt.fault.Stall > 0 {
-				c.Stall = 300 * time.Millisecond // long enough for a busy machine to see each request
+				c.Stall = 300 * time.Millisecond // longer than a busy machine needs to see each request
 			}
 			_, err := read(t.Context(), &c, location)
 			var fe *fetch.Error
@@ -149,7 +149,7 @@ func TestWaits(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		retryAfter string
-		min, max   time.Duration // of the third wait
+		min, max   time.Duration // bounds of the third wait
 	}{
 		"growing":           {"", time.Second, 2 * time.Second},
 		"seconds":           {"7", 7 * time.Second, 7 * time.Second},
@@ -174,7 +174,7 @@ func TestWaits(t *testing.T) {
 	}
 }
 
-// TestTooLongWaits: a server that wants to be left alone for longer than a minute is asked once.
+// TestTooLongWaits: a server that asks us to wait for more than a minute is asked once.
 func TestTooLongWaits(t *testing.T) {
 	t.Parallel()
 	for _, retryAfter := range []string{"61", "86400", "9223372036854775807", "Fri, 31 Dec 2100 23:59:59 GMT"} {
@@ -223,7 +223,7 @@ func TestProgressForgives(t *testing.T) {
 	}
 }
 
-// TestChanged replaces the file while it is on its way: the halves must not be joined.
+// TestChanged replaces the file during the transfer: the halves must not be joined.
 func TestChanged(t *testing.T) {
 	t.Parallel()
 	m, location := start(t, fixture.Bulk("old", 1<<20), fixture.Fault{Times: 1, Truncate: 300_000})
@@ -246,12 +246,12 @@ func TestRangeIgnored(t *testing.T) {
 	}
 }
 
-// TestOddResume answers the range request in ways that a careless client would take.
+// TestOddResume answers the range request in ways that a careless client would accept.
 func TestOddResume(t *testing.T) {
 	t.Parallel()
 	const text = "0123456789"
 	for name, tt := range map[string]struct {
-		tag, modified string // of the first answer
+		tag, modified string // headers of the first answer
 		contentRange  string
 		tag2          string
 		body, says    string
@@ -343,13 +343,13 @@ func TestJobs(t *testing.T) {
 	if _, err := c.Open(ctx, location); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("a third download: %v, want it to wait", err)
 	}
-	if _, err := io.Copy(io.Discard, first); err != nil { // its end frees the slot
+	if _, err := io.Copy(io.Discard, first); err != nil { // the end frees the slot
 		t.Fatal(err)
 	}
 	if _, err := read(t.Context(), &c, location); err != nil {
 		t.Errorf("after one has ended: %v", err)
 	}
-	_ = first.Close() // must not free it twice
+	_ = first.Close() // must not free the slot again
 	third, err := c.Open(t.Context(), location)
 	if err != nil {
 		t.Fatal(err)
@@ -393,7 +393,7 @@ func TestSleepsByTheClock(t *testing.T) {
 		if _, err := c.Open(t.Context(), "http://example.org/file"); err == nil {
 			t.Error("no error")
 		}
-		// Four waits of 0.5, 1, 2 and 4 s, of each half by chance.
+		// There are four waits of 0.5, 1, 2 and 4 s. Half of each is random.
 		if took := time.Since(begun); took < 3750*time.Millisecond || took > 7500*time.Millisecond {
 			t.Errorf("took %v", took)
 		}
@@ -423,7 +423,7 @@ func TestEncodingStays(t *testing.T) {
 		if got := r.Header.Get("Accept-Encoding"); got != "identity" {
 			t.Errorf("Accept-Encoding: %q, want identity", got)
 		}
-		w.Header().Set("Content-Encoding", "gzip") // as some mirrors say of .tar.gz
+		w.Header().Set("Content-Encoding", "gzip") // as some mirrors do for .tar.gz
 		_, _ = io.WriteString(w, "raw bytes")
 	})}
 	base, err := s.Serve(t.Context())
@@ -465,7 +465,7 @@ func (o odd) RoundTrip(req *http.Request) (*http.Response, error) {
 		Body: io.NopCloser(o.body(req))}, nil
 }
 
-// paced gives a byte each time that a pause has gone by; none ever where it is 0.
+// paced sends a byte after each pause. It never sends one where pause is 0.
 type paced struct {
 	ctx   context.Context //nolint:containedctx // of the request that it answers
 	pause time.Duration
@@ -484,7 +484,7 @@ func (p paced) Read(b []byte) (int, error) {
 	}
 }
 
-// TestWaitingEnds measures, in fake time, how long is waited for a server that will never do.
+// TestWaitingEnds measures, in fake time, how long a client waits for a server that never answers properly.
 func TestWaitingEnds(t *testing.T) {
 	t.Parallel()
 	dribble := func(pause time.Duration) func(*http.Request) io.Reader {

@@ -9,15 +9,15 @@ import (
 	"github.com/pyimg/pyimg/internal/redact"
 )
 
-// A Page is a body with what the server says of it.
+// A Page is the body of an answer, its media type and its URL.
 type Page struct {
 	io.ReadCloser
 	ContentType string
-	URL         string // after redirects, with a query if it has one; without a user and a password
+	URL         string // after redirects, with its query; without user and password
 }
 
-// OpenPage is Open for a page that a server may have in several forms: accept is the value of the Accept header. Links in the
-// page start from its URL. A file has neither a type nor another URL.
+// OpenPage opens a page that a server may have in several forms. accept is the value of the Accept header. Resolve the
+// page's links relative to its URL. A local file has no media type and no other URL.
 func (c *Client) OpenPage(ctx context.Context, location, accept string) (Page, error) {
 	u, err := url.Parse(location)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
@@ -35,7 +35,7 @@ func (c *Client) OpenPage(ctx context.Context, location, accept string) (Page, e
 	return Page{r, d.contentType, d.landed}, nil
 }
 
-// landing is where redirects led, without credentials.
+// landing returns the URL that redirects led to, without credentials.
 func (d *download) landing(resp *http.Response) string {
 	at := *d.url
 	if resp.Request != nil {

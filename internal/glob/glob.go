@@ -73,7 +73,7 @@ func Check(v string) error {
 	return nil
 }
 
-// Quote is a glob that matches a path alone, and what is below it.
+// Quote returns a glob that matches only the path p and what is below it.
 func Quote(p string) string {
 	var b strings.Builder
 	for _, r := range p {

@@ -32,7 +32,7 @@ func TestFind(t *testing.T) {
 		{"app:", 1000, 1001, []int{10, 27}, "/app"},
 		{"65534:65533", 65534, 65533, nil, "/"},
 		{"77", 77, 0, nil, "/"},
-		{"odd", 0, 1, nil, "/"}, // runtimes take a number that is none for 0
+		{"odd", 0, 1, nil, "/"}, // runtimes read a number that is not valid as 0
 	} {
 		a, err := passwd.Find(us, gs, c.setting)
 		if err != nil || a.UID != c.uid || a.GID != c.gid || !reflect.DeepEqual(a.Groups, c.groups) || a.Home != c.home {

@@ -43,7 +43,7 @@ func Login(host, user, password string, others authn.Keychain) authn.Keychain {
 
 type given struct {
 	host   string
-	who    Credential
+	cred   Credential
 	others authn.Keychain
 }
 
@@ -55,7 +55,7 @@ func (g given) Resolve(target authn.Resource) (authn.Authenticator, error) {
 // ResolveContext implements [authn.ContextKeychain].
 func (g given) ResolveContext(ctx context.Context, target authn.Resource) (authn.Authenticator, error) {
 	if target.RegistryStr() == g.host {
-		return g.who, nil
+		return g.cred, nil
 	}
 	return authn.Resolve(ctx, g.others, target)
 }

@@ -29,7 +29,7 @@ func auths(key, user string) string {
 	return fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, key, base64.StdEncoding.EncodeToString([]byte(user+":pw")))
 }
 
-// user asks for the credentials of a repository and gives the user's name, "" for none.
+// user returns the user name of a repository's credentials, or "".
 func user(t *testing.T, env map[string]string, repo string) (string, error) {
 	t.Helper()
 	r, err := name.NewRepository(repo)
@@ -40,7 +40,7 @@ func user(t *testing.T, env map[string]string, repo string) (string, error) {
 		if v, ok := env[k]; ok || k != "XDG_RUNTIME_DIR" {
 			return v
 		}
-		return filepath.Join(t.TempDir(), "none") // else this machine's /run/containers is looked at
+		return filepath.Join(t.TempDir(), "none") // otherwise the test would read this machine's /run/containers
 	}).Resolve(r)
 	if err != nil {
 		return "", err
@@ -52,7 +52,7 @@ func user(t *testing.T, env map[string]string, repo string) (string, error) {
 	return cfg.Username + cfg.IdentityToken, nil
 }
 
-// TestKeychainOrder takes away one source after the other and sees the next one.
+// TestKeychainOrder removes one source after the other. The next source must then be used.
 func TestKeychainOrder(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -183,7 +183,7 @@ func FuzzAuthFile(f *testing.F) {
 		if strings.Contains(content, "cred") || strings.Contains(content, `\`) || strings.Contains(strings.ToLower(content), "cred") {
 			t.Skip("would run a helper")
 		}
-		// A key without a host must not lend its credentials to every registry.
+		// A key without a host must not give its credentials to every registry.
 		for _, repo := range []string{"ghcr.io/a/b", "docker.io/a/b"} {
 			got, err := user(t, map[string]string{"DOCKER_AUTH_CONFIG": content}, repo)
 			if err == nil && got != "" && !strings.Contains(content, "ghcr.io") && !strings.Contains(content, "docker.io") {

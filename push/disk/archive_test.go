@@ -61,7 +61,7 @@ type content struct {
 	raw    []byte
 }
 
-// members reads an archive and expects its names to be sorted.
+// members reads an archive and checks that its names are sorted.
 func members(t *testing.T, raw []byte) map[string]content {
 	t.Helper()
 	out := map[string]content{}
@@ -128,7 +128,7 @@ func TestDockerArchive(t *testing.T) {
 		}
 		sameRoot(t, path, imagetest.Digest(t, img))
 	}
-	loaded, err := tarball.ImageFromPath(path, nil) // go-containerregistry's view of manifest.json
+	loaded, err := tarball.ImageFromPath(path, nil) // go-containerregistry reads manifest.json
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,19 +21,19 @@ import (
 // has layers without compression. It has no image manifest, so ReadImage makes one; nothing refers to the image by that
 // manifest's digest.
 func ReadImage(path string) (v1.ImageIndex, error) {
-	place, tag, err := splitLayout(path)
+	location, tag, err := splitLayout(path)
 	if err != nil {
 		return nil, err
 	}
-	idx, err := readImage(place, tag)
+	idx, err := readImage(location, tag)
 	if err != nil {
-		return nil, fmt.Errorf("reading image %q: %w", place, err)
+		return nil, fmt.Errorf("reading image %q: %w", location, err)
 	}
 	return idx, nil
 }
 
-func readImage(place, tag string) (v1.ImageIndex, error) {
-	files, err := openFiles(place)
+func readImage(location, tag string) (v1.ImageIndex, error) {
+	files, err := openFiles(location)
 	if err != nil {
 		return nil, err
 	}

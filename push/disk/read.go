@@ -21,20 +21,20 @@ import (
 // may follow the path; it is required where there are several images. Layers are read only when the caller asks for
 // them. A single image is returned as an index of one (see [oci.Root]).
 func ReadLayout(path string) (v1.ImageIndex, error) {
-	place, tag, err := splitLayout(path)
+	location, tag, err := splitLayout(path)
 	if err != nil {
 		return nil, err
 	}
-	idx, err := readLayout(place, tag)
+	idx, err := readLayout(location, tag)
 	if err != nil {
-		return nil, fmt.Errorf("reading image layout %q: %w", place, err)
+		return nil, fmt.Errorf("reading image layout %q: %w", location, err)
 	}
 	return idx, nil
 }
 
 // splitLayout splits a path from the tag behind it. The path may contain colons: the shortest part that exists is the
 // path.
-func splitLayout(path string) (place, tag string, err error) {
+func splitLayout(path string) (location, tag string, err error) {
 	if _, err = os.Stat(path); err == nil {
 		return path, "", nil
 	}
@@ -63,8 +63,8 @@ func ReadLayoutFrom(open OpenFile, tag string) (v1.ImageIndex, error) {
 	return idx, nil
 }
 
-func readLayout(place, tag string) (v1.ImageIndex, error) {
-	files, err := openFiles(place)
+func readLayout(location, tag string) (v1.ImageIndex, error) {
+	files, err := openFiles(location)
 	if err != nil {
 		return nil, err
 	}

@@ -210,16 +210,16 @@ const maxLooked = 8
 var imageMember = regexp.MustCompile(`^(oci-layout|index\.json|manifest\.json|repositories|blobs(/sha256(/.*)?)?|(sha256:)?[0-9a-f]{64}(\.json|\.tar(\.gz)?|/.*)?)$`)
 
 // IsImage reports whether a path is a layout, or an archive whose first members are an image's.
-func IsImage(place string) bool {
-	info, err := os.Stat(place)
+func IsImage(location string) bool {
+	info, err := os.Stat(location)
 	if err != nil {
 		return false
 	}
 	if info.IsDir() {
-		folder := &files{path: place}
+		folder := &files{path: location}
 		return folder.has(indexFile) || folder.has(dockerFile) || folder.has(layoutFile)
 	}
-	f, err := regular.Open(place)
+	f, err := regular.Open(location)
 	if err != nil {
 		return false
 	}

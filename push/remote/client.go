@@ -64,8 +64,8 @@ func (c Client) credentials(ctx context.Context, repo name.Repository) (auth.Cre
 	if keys == nil {
 		keys = auth.Keychain(os.Getenv)
 	}
-	who, err := auth.Find(ctx, keys, repo)
-	return who, newError("finding credentials", repo.Name(), repo.RegistryStr(), auth.Credential{}, err)
+	cred, err := auth.Find(ctx, keys, repo)
+	return cred, newError("finding credentials", repo.Name(), repo.RegistryStr(), auth.Credential{}, err)
 }
 
 // transport returns the transport for all registries.

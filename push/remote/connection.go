@@ -65,19 +65,19 @@ func (n *Connection) greeting(ctx context.Context, registry name.Registry) func(
 // from, which must be readable. Open finds the credentials and waits for the registry's greeting. The first request
 // then fetches a token.
 func (n *Connection) Open(ctx context.Context, repo name.Repository, actions string, from []name.Repository) (*Repository, error) {
-	who, err := n.client.credentials(ctx, repo)
+	cred, err := n.client.credentials(ctx, repo)
 	if err != nil {
 		return nil, err
 	}
 	g, err := n.greeting(ctx, repo.Registry)()
 	if err != nil {
-		return nil, newError("logging in", repo.Name(), repo.RegistryStr(), who, err)
+		return nil, newError("logging in", repo.Name(), repo.RegistryStr(), cred, err)
 	}
 	scopes := []string{repo.Scope(actions)}
 	for _, f := range from {
 		scopes = append(scopes, f.Scope(transport.PullScope))
 	}
 	policy := n.client.policy()
-	l := newLogin(g, repo.Registry, who, n.way, policy, scopes)
-	return &Repository{Repo: repo, login: l, client: &http.Client{Transport: l, CheckRedirect: checkRedirect}, policy: policy, who: who}, nil
+	l := newLogin(g, repo.Registry, cred, n.way, policy, scopes)
+	return &Repository{Repo: repo, login: l, client: &http.Client{Transport: l, CheckRedirect: checkRedirect}, policy: policy, cred: cred}, nil
 }

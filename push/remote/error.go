@@ -80,17 +80,17 @@ func (e *Error) hint() string {
 }
 
 // newError makes an *Error for op. It returns err itself where that is an *Error already.
-func newError(op, ref, host string, who auth.Credential, err error) error {
+func newError(op, ref, host string, cred auth.Credential, err error) error {
 	var own *Error
 	if err == nil || errors.As(err, &own) {
 		return err
 	}
-	e := &Error{Op: op, Ref: ref, Host: host, Credentials: who.Source, Err: err}
+	e := &Error{Op: op, Ref: ref, Host: host, Credentials: cred.Source, Err: err}
 	var te *transport.Error
 	if errors.As(err, &te) {
 		e.Status = te.StatusCode
 	}
-	e.text = wash(plain(err, te), who.Secrets())
+	e.text = wash(plain(err, te), cred.Secrets())
 	return e
 }
 

@@ -42,7 +42,7 @@ const (
 type login struct {
 	registry name.Registry
 	scheme   string // http or https
-	who      auth.Credential
+	cred     auth.Credential
 	inner    http.RoundTripper
 	policy   patience.Policy
 
@@ -56,8 +56,8 @@ type login struct {
 	seen atomic.Pointer[string] // the last token, which must not appear in texts
 }
 
-func newLogin(g greeting, registry name.Registry, who auth.Credential, inner http.RoundTripper, p patience.Policy, scopes []string) *login {
-	l := &login{registry: registry, scheme: g.scheme, who: who, inner: inner, policy: p, way: g.way, scopes: scopes, identity: who.IdentityToken}
+func newLogin(g greeting, registry name.Registry, cred auth.Credential, inner http.RoundTripper, p patience.Policy, scopes []string) *login {
+	l := &login{registry: registry, scheme: g.scheme, cred: cred, inner: inner, policy: p, way: g.way, scopes: scopes, identity: cred.IdentityToken}
 	l.free = make(chan struct{}, 1)
 	l.free <- struct{}{}
 	return l
@@ -154,7 +154,7 @@ func (l *login) answerChallenge(ctx context.Context, h http.Header, refused stri
 		l.way = way
 	}
 	if l.way.scheme == "basic" {
-		return was != "basic" && l.who.Source != ""
+		return was != "basic" && l.cred.Source != ""
 	}
 	if s := way.params["scope"]; s != "" && !slices.Contains(l.scopes, s) {
 		l.scopes = append([]string{s}, l.scopes...) // some token servers read the first scope only
@@ -162,7 +162,7 @@ func (l *login) answerChallenge(ctx context.Context, h http.Header, refused stri
 	if "Bearer "+l.token == refused {
 		l.token = ""
 	}
-	return l.who.RegistryToken == "" || refused == ""
+	return l.cred.RegistryToken == "" || refused == ""
 }
 
 // authorization returns the value of the Authorization header. refused is a value that the registry has refused.
@@ -173,11 +173,11 @@ func (l *login) authorization(ctx context.Context, refused string) (string, erro
 	defer l.unlock()
 	switch {
 	case l.way.scheme == "basic":
-		return l.who.Basic(), nil
+		return l.cred.Basic(), nil
 	case l.way.scheme != "bearer":
 		return "", nil
-	case l.who.RegistryToken != "":
-		return "Bearer " + l.who.RegistryToken, nil
+	case l.cred.RegistryToken != "":
+		return "Bearer " + l.cred.RegistryToken, nil
 	}
 	if l.token != "" && "Bearer "+l.token != refused && time.Now().Before(l.renewAt) {
 		return "Bearer " + l.token, nil
@@ -338,13 +338,13 @@ func (l *login) basicRequest(ctx context.Context, realm *url.URL) (*http.Request
 
 // ask sends a request to the token server. It repeats the request where the answer is incomplete.
 func (l *login) ask(ctx context.Context, request func(context.Context, *url.URL) (*http.Request, error), realm *url.URL) (token, error) {
-	Client := http.Client{Transport: onlyTo{l.inner, realm, l.who.Basic()}, CheckRedirect: checkRedirect}
+	client := http.Client{Transport: onlyTo{l.inner, realm, l.cred.Basic()}, CheckRedirect: checkRedirect}
 	return whole(ctx, l.policy, realm.Host, func(ctx context.Context) (token, error) {
 		req, err := request(ctx, realm)
 		if err != nil {
 			return token{}, err
 		}
-		return l.answer(Client.Do(req))
+		return l.answer(client.Do(req))
 	})
 }
 

@@ -26,7 +26,7 @@ type Repository struct {
 	login  *login
 	client *http.Client
 	policy patience.Policy
-	who    auth.Credential
+	cred   auth.Credential
 	chunk  atomic.Int64 // in bytes: how much one request sends, after the registry refused more; 0 means no limit
 }
 
@@ -47,11 +47,11 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 
 // Fail makes an [*Error] of err; op is what was being done. It returns nil for nil.
 func (s *Repository) Fail(op string, err error) error {
-	who := s.who
-	if token := s.login.seen.Load(); token != nil && who.RegistryToken == "" {
-		who.RegistryToken = *token
+	cred := s.cred
+	if token := s.login.seen.Load(); token != nil && cred.RegistryToken == "" {
+		cred.RegistryToken = *token
 	}
-	return newError(op, s.Repo.Name(), s.Repo.RegistryStr(), who, err)
+	return newError(op, s.Repo.Name(), s.Repo.RegistryStr(), cred, err)
 }
 
 func (s *Repository) url(kind, what string) string { return s.urlOf(s.Repo, kind, what) }
