@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// AlpineKey is one of the keys that Alpine Linux signs with: its name, what it may sign, and
-// how to recognise it. The key itself is not part of pyimg; see Keyring.Missing.
+// AlpineKey describes one of the keys that Alpine Linux signs with: its name, what it may sign, and how to recognise
+// it. The key itself is not part of pyimg; see Keyring.Missing.
 type AlpineKey struct {
 	ID          string   // as in the key's file name
 	Arches      []string // the architectures it signs for
@@ -14,7 +14,7 @@ type AlpineKey struct {
 	Old         bool     // superseded; signs old branches only
 }
 
-// Name is the file name that Alpine gives the key, and that .SIGN entries refer to.
+// Name is the file name that Alpine gives the key. .SIGN entries name the key by it.
 func (k AlpineKey) Name() string {
 	return "alpine-devel@lists.alpinelinux.org-" + k.ID + ".rsa.pub"
 }
@@ -22,8 +22,7 @@ func (k AlpineKey) Name() string {
 // URL is where Alpine publishes the key.
 func (k AlpineKey) URL() string { return "https://alpinelinux.org/keys/" + k.Name() }
 
-// AlpineKeys returns Alpine's keys, as https://alpinelinux.org/releases.json binds them to
-// architectures.
+// AlpineKeys returns Alpine's keys with their architectures, as https://alpinelinux.org/releases.json lists them.
 func AlpineKeys() []AlpineKey {
 	table := []struct {
 		id, fingerprint string
@@ -57,7 +56,7 @@ func AlpineKeys() []AlpineKey {
 	return keys
 }
 
-// alpineKey finds the one of Alpine's keys that match accepts.
+// alpineKey returns the first of Alpine's keys that match accepts.
 func alpineKey(match func(AlpineKey) bool) (AlpineKey, bool) {
 	keys := AlpineKeys()
 	i := slices.IndexFunc(keys, match)

@@ -20,32 +20,32 @@ const (
 	maxControlPlain = 32 << 20 // bounds what a small raw stream may inflate to
 )
 
-// Expect says what archive is wanted and who may have signed it.
+// Expect describes the expected archive and who may have signed it.
 type Expect struct {
-	Package *Package // what the index says; nil for an archive that no index lists
+	Package *Package // the package of the index; nil for an archive that no index lists
 	Keyring *Keyring // nil accepts any signature or none
 	Name    string   // its URL, for errors
-	// DataUnchecked leaves it to the caller to hold the data against Control.DataHash, where it hashes them anyway.
+	// DataUnchecked is for a caller that hashes the data anyway and compares it with Control.DataHash itself.
 	DataUnchecked bool
 }
 
 // Archive is a package archive of apk v2, read up to its data.
 type Archive struct {
-	// Signature is the raw signature stream, nil where there is none. With the control
-	// stream's raw bytes and the data it makes up the file.
+	// Signature is the raw signature stream, nil if there is none. The archive is this stream, the raw bytes of the
+	// control stream, and the data stream.
 	Signature []byte
 	Control   *Control
 
-	// Data reads the raw bytes of the data stream: one or more gzip members of one tar. At
-	// the end, where io.EOF would be, it returns a *HashError if they are not what the
-	// control stream says; one that wraps io.ErrUnexpectedEOF if the archive is too short.
+	// Data reads the raw bytes of the data stream: one or more gzip members of one tar. At the end it compares them
+	// with the control stream's hash. If they differ, it returns a *HashError instead of io.EOF. That error wraps
+	// io.ErrUnexpectedEOF if the archive is too short.
 	Data io.Reader
 }
 
-// HashError says that bytes are not those that a checksum promised.
+// HashError says that bytes do not have the expected checksum.
 type HashError struct {
 	Name      string // the archive, as its URL
-	What      string // the part of it
+	What      string // the part of the archive
 	Want, Got string
 	Cause     error // io.ErrUnexpectedEOF for an archive that is too short; may be nil
 }
@@ -60,14 +60,15 @@ func (e *HashError) Error() string {
 
 func (e *HashError) Unwrap() error { return e.Cause }
 
-// ExitCode is that of a failed verification.
+// ExitCode is exit.Unverified.
 func (e *HashError) ExitCode() exit.Code { return exit.Unverified }
 
-// OpenArchive reads an archive in one pass: its signature and control streams here, its data
-// as Archive.Data is read. The control stream must be the one that want.Package's checksum
-// names, and the data the one that the control stream names; so an archive that an index
-// lists is as trusted as the index. Its own signature is checked too where its key is known;
-// where no index lists the archive, it must be.
+// OpenArchive reads an archive in one pass. It reads the signature and control streams at once; the caller reads the
+// data from Archive.Data.
+//
+// The control stream must have the checksum of want.Package, and the data must have the hash that the control stream
+// names. So an archive that an index lists is as trusted as the index. If the keyring has the key of the archive's own
+// signature, OpenArchive checks that, too. If no index lists the archive, its own signature must be valid.
 func OpenArchive(r io.Reader, want Expect) (*Archive, error) {
 	t := newTap(r, math.MaxInt64)
 	if t.startsWith(adbMagic) {
@@ -101,7 +102,7 @@ func OpenArchive(r io.Reader, want Expect) (*Archive, error) {
 	return &Archive{Signature: signature, Control: control, Data: data}, nil
 }
 
-// rawSignatures is leadingSignatures with the raw bytes of the stream.
+// rawSignatures is leadingSignatures that also returns the raw bytes of the stream.
 func rawSignatures(t *tap) ([]signature, []byte, error) {
 	var raw bytes.Buffer
 	if err := t.divert(&raw); err != nil {
@@ -125,15 +126,15 @@ func (want Expect) check(raw []byte) error {
 	return nil
 }
 
-// verify checks what the control stream says of itself, and its signature.
+// verify compares the control stream's .PKGINFO with the index, and checks the signature.
 //
-//nolint:contextcheck // a key that is missing is asked for while the index is read, long before
+//nolint:contextcheck // a missing key was fetched long before, when the index was read
 func (want Expect) verify(raw []byte, sigs []signature, info Info) error {
 	arch := info.Arch
 	if p := want.Package; p != nil {
 		// The architecture may differ: a noarch package is listed under its repository's.
 		if info.Name != p.Name || info.Version != p.Version {
-			return fmt.Errorf("reading package %q: %w: it is %s-%s, but the index says %s", want.Name, ErrDamaged, info.Name, info.Version, p)
+			return fmt.Errorf("reading package %q: %w: it is %s-%s, but the index lists it as %s", want.Name, ErrDamaged, info.Name, info.Version, p)
 		}
 		arch = p.Arch
 	}
@@ -146,7 +147,7 @@ func (want Expect) verify(raw []byte, sigs []signature, info Info) error {
 	if want.Package != nil {
 		sigs = want.Keyring.known(sigs, arch)
 		if len(sigs) == 0 {
-			return nil // the index vouches for it
+			return nil // it is as trusted as the index
 		}
 	}
 	v := newVerifier(want.Name, sigs)
@@ -156,7 +157,7 @@ func (want Expect) verify(raw []byte, sigs []signature, info Info) error {
 	return v.verify(context.Background(), want.Keyring, arch)
 }
 
-// known keeps the signatures that name a key of the ring which may sign for arch.
+// known returns the signatures that name a key of the ring which may sign for arch.
 func (r *Keyring) known(sigs []signature, arch string) []signature {
 	var known []signature
 	for _, s := range sigs {
@@ -167,12 +168,12 @@ func (r *Keyring) known(sigs []signature, arch string) []signature {
 	return known
 }
 
-// A dataReader hands on the data stream and judges it at its end.
+// A dataReader reads the data stream and checks its hash at the end.
 type dataReader struct {
 	t    *tap
 	name string
-	want string // hex; "" where the control stream promises none
-	size int64  // of the whole archive, 0 if unknown; explains a mismatch, never makes one
+	want string // hex; "" if the control stream names no hash
+	size int64  // of the whole archive, 0 if unknown; only explains a wrong hash
 	hash hash.Hash
 	n    int64
 	err  error
@@ -197,7 +198,7 @@ func (d *dataReader) judge() error {
 		if d.n == 0 {
 			return io.EOF
 		}
-		return fmt.Errorf("reading package %q: %w: its .PKGINFO has no datahash, so nothing vouches for its files", d.name, ErrDamaged)
+		return fmt.Errorf("reading package %q: %w: its .PKGINFO has no datahash, so its files cannot be checked", d.name, ErrDamaged)
 	}
 	got := hex.EncodeToString(d.hash.Sum(nil))
 	if got == d.want {

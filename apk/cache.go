@@ -14,30 +14,30 @@ import (
 	"github.com/pyimg/pyimg/internal/redact"
 )
 
-// Cache keeps notes by key from one run to the next. Nothing depends on it but time: a note that
-// is lost, damaged or cannot be kept means that an index is read again.
+// Cache stores records by key from one run to the next. It only saves time: if a record is lost, damaged or cannot be
+// stored, LoadIndex reads the index again.
 //
-// LoadIndex keeps two kinds: of each address what its server calls the file that is there, and
-// its SHA-256; and of each index, by that SHA-256 and its architecture, the compact form.
+// LoadIndex stores two kinds. For each address, it stores the validator that the server gave for the file, and the
+// file's SHA-256. For each index, it stores the compact form by that SHA-256 and the architecture.
 type Cache interface {
 	Record(key string) ([]byte, error)
 	SetRecord(key string, data []byte) error
 }
 
-// ConditionalOpener is an Opener that asks for a file only if it is another one than the
-// validator is of, which an earlier answer gave. Where it is not, r is nil.
+// ConditionalOpener is an Opener that can skip a file which has not changed. validator comes from an earlier answer. If
+// the file is still the same, OpenIf returns a nil r.
 type ConditionalOpener interface {
 	OpenIf(ctx context.Context, url, validator string) (r io.ReadCloser, newValidator string, err error)
 }
 
-// A sighting is what is known of the index at one address.
+// A sighting is what the cache knows of the index at one address.
 type sighting struct {
-	Validator string `json:"validator,omitempty"` // what its server calls it
+	Validator string `json:"validator,omitempty"` // the server's name for the file, such as an ETag
 	Source    []byte `json:"source,omitempty"`    // its SHA-256
-	Newest    int64  `json:"newest,omitempty"`    // when the newest one that was trusted there was made, in seconds since 1970
+	Newest    int64  `json:"newest,omitempty"`    // when the newest trusted index of this address was made, in seconds since 1970
 }
 
-// maxSighting bounds a note; a validator is some 50 bytes.
+// maxSighting bounds a sighting in bytes; a validator has some 50.
 const maxSighting = 4 << 10
 
 func sightingKey(address string) string {
@@ -47,7 +47,7 @@ func sightingKey(address string) string {
 			address = absolute
 		}
 	}
-	// Hashed, since a URL may have a token in it.
+	// The key has a hash, since a URL may contain a token.
 	return fmt.Sprintf("apk-index-at-%x", sha256.Sum256([]byte(address)))
 }
 
@@ -63,8 +63,8 @@ func compactKey(source []byte, arch string) string {
 	return fmt.Sprintf("apk-index-%x-%s", source, arch)
 }
 
-// kept finds the compact form of an index. One that somebody must vouch for is taken only if
-// the key that signed it is trusted now.
+// cached returns the compact form of an index from the cache. With a keyring it returns the index only if the key that
+// signed it is trusted now.
 func (o IndexOptions) cached(ctx context.Context, source []byte) (compactIndex, bool) {
 	data, err := o.Cache.Record(compactKey(source, o.Arch))
 	if err != nil {
@@ -96,7 +96,7 @@ func loadCached(ctx context.Context, src Opener, address string, o IndexOptions)
 	case err != nil:
 		return nil, fmt.Errorf("loading index %q: %w", o.Name, err)
 	case r == nil && !known:
-		return nil, fmt.Errorf("loading index %q: it is said to be unchanged, but nobody asked", o.Name)
+		return nil, fmt.Errorf("loading index %q: the server answers that it is unchanged, but pyimg has no earlier copy; try another mirror", o.Name)
 	case r != nil:
 		defer r.Close()
 		if x, err = readOrCached(ctx, r, o); err != nil {
@@ -116,9 +116,10 @@ func openIf(ctx context.Context, src Opener, address, validator string) (io.Read
 	return r, "", err
 }
 
-// readOrCached reads an index whose compact form may be there, and else keeps it.
+// readOrCached returns the index in r. If the cache has its compact form, it returns that; if not, it reads the index
+// and stores the compact form.
 func readOrCached(ctx context.Context, r io.Reader, o IndexOptions) (compactIndex, error) {
-	if file, ok := r.(io.ReadSeeker); ok { // which need not be held for it to be read again
+	if file, ok := r.(io.ReadSeeker); ok { // a file can be read twice, so it need not be held in memory
 		h := sha256.New()
 		_, err := io.Copy(h, io.LimitReader(file, maxIndexRaw+1))
 		if x, ok := o.cached(ctx, h.Sum(nil)); ok && err == nil {
@@ -141,14 +142,14 @@ func readOrCached(ctx context.Context, r io.Reader, o IndexOptions) (compactInde
 		return compactIndex{}, err
 	}
 	x.source = source
-	// One that nobody vouched for does not take the place of one that a key did.
+	// An index that no key verified does not replace one that a key did.
 	if _, ok := o.withoutKeyring().cached(ctx, source[:]); !ok || o.Keyring != nil {
 		_ = o.Cache.SetRecord(compactKey(source[:], o.Arch), x.encode()) // see Cache
 	}
 	return x, nil
 }
 
-// readAll reads all of an index, or one byte more than it may have.
+// readAll reads an index, up to one byte more than it may have.
 func readAll(r io.Reader) ([]byte, error) {
 	var b bytes.Buffer
 	if sized, ok := r.(interface{ Size() int64 }); ok {
@@ -163,12 +164,12 @@ func (o IndexOptions) withoutKeyring() IndexOptions {
 	return o
 }
 
-// A brokenReader goes on with what broke off the reading, io.EOF where nothing did.
+// A brokenReader returns the error that ended the reading, or io.EOF.
 type brokenReader struct{ err error }
 
 func (b brokenReader) Read([]byte) (int, error) { return 0, b.err }
 
-// note keeps what was found at an address. What was there before goes: its compact form is as
+// note stores what was found at an address. It removes the compact form of the file that was there before: that is as
 // large as the file itself, and a repository changes daily.
 func (o IndexOptions) note(address string, before sighting, x compactIndex, validator string) sighting {
 	after := sighting{Validator: validator, Source: x.source[:], Newest: before.Newest}
@@ -188,8 +189,8 @@ func (o IndexOptions) note(address string, before sighting, x compactIndex, vali
 	return after
 }
 
-// compareAge notes where a mirror's index is older than one that was seen on it, or on another
-// mirror of its repository. That is no error: a mirror may lag.
+// compareAge adds a note if the index is older than one that was seen on this mirror, or on another mirror of the
+// repository. That is not an error: a mirror may lag.
 func (o IndexOptions) compareAge(x compactIndex, here sighting, address string) {
 	newest := here.Newest
 	for _, mirror := range o.Repository.Mirrors {
@@ -199,7 +200,7 @@ func (o IndexOptions) compareAge(x compactIndex, here sighting, address string) 
 	}
 	if x.made < newest {
 		x.Notes = append(x.Notes, fmt.Sprintf(
-			"the index %q is of %s, older than one of %s that was seen before: its mirror lags, or hands out an old one on purpose",
+			"the index %q was made at %s, but pyimg has seen a newer one, of %s: the mirror lags, or serves an old index on purpose",
 			o.Name, timeText(x.made), timeText(newest)))
 	}
 }

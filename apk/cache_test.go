@@ -270,10 +270,10 @@ func TestLoadIndexNotesAge(t *testing.T) {
 	}{
 		"newer":    {[]string{"http://a"}, files{cachedAt: at(2040)}, files{cachedAt: at(2041)}, false, ""},
 		"the same": {[]string{"http://a"}, files{cachedAt: at(2040)}, files{cachedAt: at(2040)}, false, ""},
-		"older":    {[]string{"http://a"}, files{cachedAt: at(2041)}, files{cachedAt: at(2040)}, false, `"http://a/x86_64/APKINDEX.tar.gz" is of 2040`},
+		"older":    {[]string{"http://a"}, files{cachedAt: at(2041)}, files{cachedAt: at(2040)}, false, `"http://a/x86_64/APKINDEX.tar.gz" was made at 2040`},
 		"on a later mirror": {
 			[]string{"http://a", "http://b"}, files{cachedAt: at(2041)}, files{"http://b/x86_64/APKINDEX.tar.gz": at(2040)}, false,
-			`"http://b/x86_64/APKINDEX.tar.gz" is of 2040`,
+			`"http://b/x86_64/APKINDEX.tar.gz" was made at 2040`,
 		},
 		"nobody vouched for the newer": {[]string{"http://a"}, files{cachedAt: at(2041)}, files{cachedAt: at(2040)}, true, ""},
 	} {

@@ -11,21 +11,21 @@ import (
 	"github.com/pyimg/pyimg/internal/versions"
 )
 
-// The compact form of an index, as a Cache keeps it: magic, CRC-32C of what follows, the head, the architecture and the
-// description, then its table. The magic has a version, and the table names its details: a form of another version or with
-// other details is not used, and made anew. So a new field needs no new version; another layout does.
+// The compact form of an index, as a Cache stores it: magic, CRC-32C of what follows, the head, the architecture, the
+// description, and the table. The magic has a version, and the table names its details. LoadIndex ignores a form of another
+// version or with other details, and makes it again. So a new field needs no new version; another layout does.
 const (
 	compactMagic = versions.Index
 	compactStart = len(compactMagic) + 4
 	compactHead  = 2*sha256.Size + 8 + 2*4
 )
 
-// compactIndex is an index with what speaks for it.
+// compactIndex is an index and what is known of its file.
 type compactIndex struct {
 	*Index
 	source [sha256.Size]byte // SHA-256 of the APKINDEX.tar.gz
-	signer [sha256.Size]byte // fingerprint of the one key that signed it; zero where nobody asked
-	made   int64             // when, as the index itself says: seconds since 1970
+	signer [sha256.Size]byte // fingerprint of the one key that signed it; zero without a keyring
+	made   int64             // when the index was made, as it says itself: seconds since 1970
 }
 
 var errCompact = errors.New("the compact form of the index is damaged, or of another version or index")
@@ -45,8 +45,8 @@ func (x compactIndex) encode() []byte {
 
 func checksumOf(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
 
-// decodeCompact reads a compact form, parts of which the index goes on using. Whatever it is
-// given, the index can be used without a panic.
+// decodeCompact reads a compact form. The index goes on using parts of b. Even for damaged input, the index can be used
+// without a panic.
 func decodeCompact(b []byte) (compactIndex, error) {
 	if len(b) < compactStart+compactHead || !bytes.HasPrefix(b, []byte(compactMagic)) ||
 		binary.LittleEndian.Uint32(b[len(compactMagic):]) != checksumOf(b[compactStart:]) {

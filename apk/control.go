@@ -16,39 +16,38 @@ import (
 
 const (
 	infoFile      = ".PKGINFO"
-	maxInfoLine   = 1 << 20 // provides may stand in one line
+	maxInfoLine   = 1 << 20 // all provides may be in one line
 	dataHashBytes = 32      // SHA-256
 )
 
-// Control is a package's control stream: what it says of itself, and its scripts.
+// Control is a package's control stream: its .PKGINFO and its scripts.
 type Control struct {
-	Raw      []byte   // the gzip stream as it stands in the archive
+	Raw      []byte   // the gzip stream as the archive has it
 	Checksum Checksum // of Raw
 	Info     Info
-	DataHash string // SHA-256 of the raw data stream, in hex; may be "" where there is none
+	DataHash string // SHA-256 of the raw data stream, in hex; may be "" if the data stream is empty
 	Scripts  []Script
 }
 
-// Info is a package's .PKGINFO. See apk-package(5). Of the Package it has what an index says too, but for what an index
-// alone knows: the architecture that it is listed under, the checksum, the size and the repository.
+// Info is a package's .PKGINFO. See apk-package(5). Its Package has the fields that an index has, too. It lacks those
+// that only an index has: the listed architecture, the checksum, the size and the repository.
 type Info struct {
 	Package
 	Packager string
 
 	Replaces         []Dependency // whose files it may overwrite
-	ReplacesPriority int          // who wins among those that replace each other
+	ReplacesPriority int          // decides between packages that replace each other
 
 	Triggers []string // globs of directories; see Script
 }
 
-// Script is what apk would run when a package comes or goes.
+// Script is a script that apk would run when a package is installed, upgraded or removed.
 type Script struct {
 	Type    string // one of ScriptTypes
 	Content []byte
 }
 
-// ScriptTypes are the scripts that a package may have, in the order in which apk's database
-// holds them.
+// ScriptTypes returns the types of scripts that a package may have, in the order of apk's database.
 func ScriptTypes() []string {
 	return []string{
 		"pre-install", "post-install",
@@ -58,7 +57,7 @@ func ScriptTypes() []string {
 	}
 }
 
-// ParseControl reads a control stream: one gzip member that holds a tar without an end.
+// ParseControl reads a control stream: one gzip member that holds a tar without an end mark.
 func ParseControl(raw []byte) (*Control, error) {
 	c := &Control{Raw: raw, Checksum: sha1.Sum(raw)}
 	t := newTap(bytes.NewReader(raw), maxControlRaw)
@@ -67,7 +66,7 @@ func ParseControl(raw []byte) (*Control, error) {
 		return nil, fmt.Errorf("control stream: %w", err)
 	}
 	if c.Info.Name == "" {
-		return nil, fmt.Errorf("control stream: %w: no %s in it: it is no package of apk v2", ErrDamaged, infoFile)
+		return nil, fmt.Errorf("control stream: %w: it has no %s, so it is not a package of apk v2", ErrDamaged, infoFile)
 	}
 	return c, nil
 }
@@ -125,12 +124,12 @@ func (c *Control) readInfo(r io.Reader) error {
 		return fmt.Errorf("%s: %w", infoFile, err)
 	}
 	if c.Info.Name == "" || c.Info.Version == "" || strings.Contains(c.Info.Name+c.Info.Version, "/") {
-		return fmt.Errorf("%s: pkgname %q, pkgver %q: names without a slash are wanted", infoFile, c.Info.Name, c.Info.Version)
+		return fmt.Errorf("%s: pkgname %q, pkgver %q: expected a name and a version without a slash", infoFile, c.Info.Name, c.Info.Version)
 	}
 	return nil
 }
 
-// set takes one line of .PKGINFO. Keys that are not known are none of apk's either.
+// set stores one line of .PKGINFO. It skips unknown keys, as apk does.
 func (c *Control) set(key, value string) (err error) {
 	info := &c.Info
 	switch key {
@@ -156,10 +155,11 @@ func (c *Control) set(key, value string) (err error) {
 func parseDataHash(s string) (string, error) {
 	sum, err := hex.DecodeString(s)
 	if err != nil || len(sum) != dataHashBytes {
-		return "", fmt.Errorf("%q is no SHA-256 in hex", s)
+		return "", fmt.Errorf("%q is not a SHA-256 in hex", s)
 	}
 	return hex.EncodeToString(sum), nil
 }
 
-// isControl says what apk does not accept in names either, and no terminal should see.
+// isControl reports whether r is a control character. apk does not accept these in names, and they must not reach a
+// terminal.
 func isControl(r rune) bool { return r < 0x20 || r == 0x7f }

@@ -9,8 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// Op says which versions a dependency accepts: a set of <, = and >, where = may be fuzzy.
-// Its zero value accepts every version.
+// Op is the set of <, = and > that a dependency accepts, where = may be fuzzy. The zero value accepts every version.
 type Op uint8
 
 // The comparisons of apk-package(5) and apk-world(5).
@@ -19,7 +18,7 @@ const (
 	OpEqual   Op = 1 // =
 	OpLess    Op = 2 // <
 	OpGreater Op = 4 // >
-	opFuzzy   Op = 8 // with OpEqual: equal as far as the wanted version goes
+	opFuzzy   Op = 8 // with OpEqual: equal up to the length of the wanted version
 
 	OpLessEqual    = OpLess | OpEqual    // <=
 	OpGreaterEqual = OpGreater | OpEqual // >=
@@ -29,7 +28,7 @@ const (
 	OpChecksum     = OpLess | OpGreater  // ><: the package that has this checksum
 )
 
-// String is the operator as apk writes it, "" for OpAny.
+// String returns the operator as apk writes it, "" for OpAny.
 func (o Op) String() string {
 	switch o {
 	case OpEqual:
@@ -54,7 +53,7 @@ func (o Op) String() string {
 	return ""
 }
 
-// operatorBytes may stand between a name and a version, in any order and number.
+// operatorBytes are the bytes between a name and a version, in any order and number.
 const operatorBytes = "<>=~"
 
 func parseOp(s string) Op {
@@ -74,8 +73,8 @@ func parseOp(s string) Op {
 	return o
 }
 
-// Accepts reports whether a version satisfies the comparison. To apk-tools 3 a name that is provided without a version ("")
-// is older than each version; with apk-tools 2 it satisfies no comparison.
+// Accepts reports whether version satisfies the comparison with want. A name that is provided without a version has the
+// version "". For apk-tools 3 that is older than each version; with apk-tools 2 it satisfies no comparison.
 func (o Op) Accepts(d Dialect, version, want string) bool {
 	if o == OpAny {
 		return true
@@ -93,17 +92,17 @@ func (o Op) Accepts(d Dialect, version, want string) bool {
 	}
 }
 
-// Dependency is one constraint on a name, or what a package provides. See apk-package(5) and,
-// for Tag, apk-world(5).
+// Dependency is a constraint on a name, or something that a package provides. See apk-package(5). For Tag see
+// apk-world(5).
 type Dependency struct {
 	Name     string
-	Version  string // "" where Op is OpAny; the checksum's text where Op is OpChecksum
+	Version  string // "" for OpAny; the checksum's text for OpChecksum
 	Tag      string // without "@"; only in world
 	Op       Op
-	Conflict bool // "!": what matches must not be installed
+	Conflict bool // "!": a package that matches must not be installed
 }
 
-// String is the dependency as apk writes it, which ParseDependency reads back.
+// String returns the dependency as apk writes it. ParseDependency reads it back.
 func (d Dependency) String() string {
 	var b strings.Builder
 	if d.Conflict {
@@ -121,7 +120,7 @@ func (d Dependency) String() string {
 	return b.String()
 }
 
-// errBadVersion says that a dependency can be read but for its version.
+// errBadVersion says that only the version of a dependency is invalid.
 var errBadVersion = errors.New("invalid version")
 
 // ParseDependency reads one dependency: [!]NAME[@TAG][OP VERSION], without spaces.
@@ -133,8 +132,8 @@ func ParseDependency(s string) (Dependency, error) {
 	return d, nil
 }
 
-// parseDependency is ParseDependency, but where only the version is invalid it returns what
-// it read beside an errBadVersion: an index's provides count even so.
+// parseDependency is ParseDependency, but if only the version is invalid, it returns the dependency together with
+// errBadVersion: provides of an index count even so.
 func parseDependency(s string) (Dependency, error) {
 	const form = `want [!]NAME[@TAG][OP VERSION], OP one of = < <= > >= ~ ><`
 	text, conflict := strings.CutPrefix(s, "!")
@@ -152,7 +151,7 @@ func parseDependency(s string) (Dependency, error) {
 	return d.checkVersion(s)
 }
 
-// nameEnd is where a name with its tag ends.
+// nameEnd returns where a name with its tag ends.
 func nameEnd(s string) int {
 	for i := range len(s) {
 		if c := s[i]; '<' <= c && c <= '>' || c == '~' { // operatorBytes
@@ -162,7 +161,7 @@ func nameEnd(s string) int {
 	return len(s)
 }
 
-// maxVersion bounds the text of a version: the solver compares the same ones often. Alpine's longest has some 40 bytes.
+// maxVersion bounds the text of a version, since the solver compares versions often. Alpine's longest has some 40 bytes.
 const maxVersion = 256
 
 func (d Dependency) checkVersion(s string) (Dependency, error) {
@@ -176,11 +175,11 @@ func (d Dependency) checkVersion(s string) (Dependency, error) {
 	return d, nil
 }
 
-// notInDependency keeps white space and what could confuse a terminal out of names.
+// notInDependency reports whether r is white space or could confuse a terminal.
 func notInDependency(r rune) bool { return r == ' ' || r == utf8.RuneError || !unicode.IsPrint(r) }
 
-// ParseDependencies reads dependencies that stand side by side, as in an index or a .PKGINFO.
-// Tags are not for these.
+// ParseDependencies reads a list of dependencies that are separated by spaces or line breaks, as in an index or a
+// .PKGINFO. Tags are an error.
 func ParseDependencies(s string) ([]Dependency, error) {
 	ds, err := readDependencies(nil, s)
 	if err != nil {
@@ -189,8 +188,8 @@ func ParseDependencies(s string) ([]Dependency, error) {
 	return ds, nil
 }
 
-// readDependencies reads as apk does: up to what is no dependency at all, but on where only a
-// version is invalid. It returns all that it read beside the first fault.
+// readDependencies reads as apk does: it stops at a word that is not a dependency, and goes on after one with an
+// invalid version. It returns all that it read together with the first error.
 func readDependencies(ds []Dependency, s string) ([]Dependency, error) {
 	var first error
 	for s != "" {
@@ -219,7 +218,7 @@ func readDependencies(ds []Dependency, s string) ([]Dependency, error) {
 
 const separators = " \n"
 
-// matchesVersion says whether a version satisfies the comparison, whatever Conflict says.
+// MatchesVersion reports whether a version satisfies the comparison. It ignores Conflict.
 func (d Dependency) MatchesVersion(of Dialect, version string) bool {
 	return d.Op.Accepts(of, version, d.Version)
 }

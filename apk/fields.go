@@ -8,29 +8,29 @@ import (
 	"strings"
 )
 
-// A field is one thing that an index says of a package. fields lists them all, and is the one place where a field is added:
-// the index, .PKGINFO, the compact form and apk's database are read and written by it.
+// A field is one thing that an index says of a package. Function fields lists them all. To add a field, add it there
+// only: the code for the index, .PKGINFO, the compact form and apk's database goes by that list.
 type field struct {
 	letter byte               // in an index and in apk's database
-	key    string             // in a .PKGINFO; "" where only an index knows it
-	of     func(*Package) any // where it is kept: a *string, *int64, *int, *Checksum or *[]Dependency
-	always bool               // apk's database has it even where it is empty
-	// solved is set for what the solver reads: it has a place of its own in the compact form, see rowOf and packageOf. All
-	// else is a detail there, as its text.
+	key    string             // in a .PKGINFO; "" if only an index has it
+	of     func(*Package) any // returns a *string, *int64, *int, *Checksum or *[]Dependency into the package
+	always bool               // apk's database has it even if it is empty
+	// solved is set for the fields that the solver reads. They have a place of their own in the compact form, see
+	// indexBuilder.add and Index.packageOf. All others are details there, stored as text.
 	solved bool
 	fault  listFault
 }
 
-// listFault says what apk does with a package when its index entry has a list of dependencies that cannot be read.
+// listFault says what apk does with a package whose list of dependencies cannot be read.
 type listFault int
 
 const (
 	refusePackage listFault = iota
-	keepReadable            // what can be read of the list counts
-	dropList                // a rule counts whole or not at all
+	keepReadable            // uses the part of the list that can be read
+	dropList                // ignores the whole list, such as a rule of install_if
 )
 
-// fields are in the order of apk's database. See apk-v2(5) and apk-package(5).
+// fields returns all fields in the order of apk's database. See apk-v2(5) and apk-package(5).
 func fields() [17]field {
 	return [...]field{
 		{letter: 'C', of: func(p *Package) any { return &p.Checksum }, always: true, solved: true},
@@ -53,8 +53,8 @@ func fields() [17]field {
 	}
 }
 
-// SetField sets what an index or apk's database says of the package under a letter. It reports an error if the value cannot
-// be read; of a list, what could be read is set. A letter that no field has is passed over.
+// SetField sets the field that an index and apk's database write with this letter. It returns an error if it cannot
+// read the value. Of a list, it then sets the part that it could read. It ignores unknown letters.
 func (p *Package) SetField(letter byte, value string) error {
 	for _, f := range fields() {
 		if f.letter == letter {
@@ -64,7 +64,7 @@ func (p *Package) SetField(letter byte, value string) error {
 	return nil
 }
 
-// AppendDatabase appends what apk's database has of the package, a line for each field.
+// AppendDatabase appends the package's fields as apk's database has them, one line each.
 func (p *Package) AppendDatabase(b []byte) []byte {
 	for _, f := range fields() {
 		if text := f.text(p); f.always || text != "" && text != "0" {
@@ -90,7 +90,7 @@ func (f field) set(p *Package, value string) (err error) {
 	return err
 }
 
-// setFromInfo is set for the value that a .PKGINFO has.
+// setFromInfo is set for a value of a .PKGINFO.
 func (f field) setFromInfo(p *Package, value string) (err error) {
 	switch v := f.of(p).(type) {
 	case *int64:
@@ -119,7 +119,7 @@ func (f field) text(p *Package) string {
 	return ""
 }
 
-// DependencyText is a list of dependencies as an index and apk's database have it.
+// DependencyText returns a list of dependencies as an index and apk's database write it.
 func DependencyText(ds []Dependency) string {
 	texts := make([]string, len(ds))
 	for i, d := range ds {
@@ -128,11 +128,11 @@ func DependencyText(ds []Dependency) string {
 	return strings.Join(texts, " ")
 }
 
-// appendDependencies reads what one line of a .PKGINFO adds to a list.
+// appendDependencies adds the dependencies in one line of a .PKGINFO to a list.
 func appendDependencies(to []Dependency, s string) ([]Dependency, error) {
 	ds, err := readDependencies(to, s)
 	if errors.Is(err, errBadVersion) {
-		err = nil // apk installs such a package all the same: what counts is the index
+		err = nil // apk goes by the index and installs such a package
 	}
 	return ds, err
 }
@@ -143,13 +143,13 @@ func parseCount(s string) (int64, error) {
 	return int64(n), err
 }
 
-// growDependencies makes room for all of value's at once.
+// growDependencies makes room for all dependencies in value at once.
 func growDependencies(ds []Dependency, value string) []Dependency {
 	return slices.Grow(ds[:len(ds):len(ds)], strings.Count(value, " ")+1)
 }
 
-// setListed is set for the entry of an index, where one value that cannot be read does not spoil the whole index: apk would
-// never install some such packages, which are refused, and passes over parts of others.
+// setListed is set for an entry of an index. One value that cannot be read does not make the whole index unusable. As
+// apk does, setListed refuses some of these packages and ignores parts of others.
 func (f field) setListed(p *Package, value string) {
 	err := f.set(p, value)
 	list, isList := f.of(p).(*[]Dependency)

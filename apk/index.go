@@ -10,21 +10,19 @@ import (
 
 // Index lists a repository's packages for one architecture, in the order of the index.
 //
-// It holds them in a compact form, a few hundred bytes a package, which is also what a Cache
-// keeps: nothing of it need be parsed to solve with it. A Package is made each time it is
-// asked for.
+// It has them in a compact form, a few hundred bytes a package. A Cache stores the same form, so a cached index needs
+// no parsing before it is solved with. A Package is made each time a caller asks for it.
 type Index struct {
 	Repository  *Repository
 	Arch        string
 	Description string
-	Notes       []string // what a person should know, such as that it is older than it was
+	Notes       []string // for the user, such as that the index is older than one seen before
 
 	table  table.Table
 	hidden []bool // by package; nil: none is
 }
 
-// NewIndex makes an index of packages. Of what they say, Repository counts for nothing: they
-// are then of the index's.
+// NewIndex makes an index of packages. Their Repository becomes r.
 func NewIndex(r *Repository, arch string, packages iter.Seq[*Package]) (*Index, error) {
 	b := newIndexBuilder()
 	for p := range packages {
@@ -40,8 +38,7 @@ func (x *Index) Packages() iter.Seq[*Package] {
 	return x.those(func(int) bool { return true })
 }
 
-// Named yields the packages of one name, which are the versions that there are of it. It looks
-// at no other.
+// Named yields the packages with one name, that is, all its versions.
 func (x *Index) Named(name string) iter.Seq[*Package] {
 	return x.those(func(i int) bool { return x.table.String(x.table.Record(i).Name()) == name })
 }
@@ -57,7 +54,7 @@ func (x *Index) those(match func(i int) bool) iter.Seq[*Package] {
 	}
 }
 
-// Where is a view of the index without the packages for which keep is false.
+// Where returns a view of the index without the packages for which keep returns false.
 func (x *Index) Where(keep func(*Package) bool) *Index {
 	view := *x
 	view.hidden = slices.Clone(x.hidden)
@@ -71,13 +68,13 @@ func (x *Index) Where(keep func(*Package) bool) *Index {
 	return &view
 }
 
-// At is package i of those that Table has.
+// At returns package i of Table.
 func (x *Index) At(i int) *Package { return x.packageOf(i, new(table.Reader)) }
 
-// Table is the form that the solver reads. With Hidden and At it is for the rooms below apk alone.
+// Table returns the form that the solver reads. Table, Hidden and At are only for the packages below apk.
 func (x *Index) Table() *table.Table { return &x.table }
 
-// Hidden reports whether Where left out package i of those that Table has.
+// Hidden reports whether Where left out package i of Table.
 func (x *Index) Hidden(i int) bool { return x.hidden != nil && x.hidden[i] }
 
 // packageOf makes package i.
@@ -114,7 +111,7 @@ func (x *Index) dependencies(from, to uint32) []Dependency {
 	return ds
 }
 
-// detailForm are the letters of the fields that a table has as details.
+// detailForm returns the letters of the fields that a table has as details.
 func detailForm() string {
 	var form []byte
 	for _, f := range fields() {

@@ -19,31 +19,31 @@ import (
 )
 
 const (
-	maxKeyFile = 64 << 10 // a 16384-bit key takes 3 KiB; whatever is larger is no key
+	maxKeyFile = 64 << 10 // a 16384-bit key takes 3 KiB; a larger file is not a key
 	minKeyBits = 1024     // crypto/rsa verifies with nothing shorter
 	maxKeyBits = 16384    // beyond this each verification costs an attacker's victim seconds
 )
 
 // Key is a public key that may sign indexes and packages.
 type Key struct {
-	Name        string // the file it came from; what .SIGN entries call it, a hint only
+	Name        string // its file name; .SIGN entries name the key by it, but that is only a hint
 	Public      *rsa.PublicKey
-	Fingerprint [32]byte // SHA-256 of the DER SubjectPublicKeyInfo; what identifies the key
-	Arches      []string // what it may sign for; nil means any architecture
+	Fingerprint [32]byte // SHA-256 of the DER SubjectPublicKeyInfo; identifies the key
+	Arches      []string // the architectures that it may sign for; nil means all
 }
 
-// signsFor says whether the key may sign for arch. An unknown arch ("") is everyone's.
+// signsFor reports whether the key may sign for arch. Every key may sign for an unknown arch ("").
 func (k Key) signsFor(arch string) bool {
 	return k.Arches == nil || arch == "" || slices.Contains(k.Arches, arch)
 }
 
-// Keyring holds the keys that are trusted. One of Alpine's own keys is recognised by its
-// fingerprint, under whatever name it comes, and stays bound to its architectures; every
-// other key signs for all of them. A Keyring may be used by several goroutines at once.
+// Keyring holds the trusted keys. It recognises Alpine's own keys by their fingerprint, whatever their file name is.
+// Each of them may sign only for its architectures; every other key may sign for all. Several goroutines may use a
+// Keyring at once.
 type Keyring struct {
-	// Missing, where it is set, is asked for the file of one of Alpine's keys which a
-	// signature names and the ring lacks. What it returns counts only if the fingerprint
-	// is that key's. Each key is asked for once. Set it before the ring is used.
+	// Missing may be nil. When a signature names one of Alpine's keys that the ring does not have, the ring calls
+	// Missing for the key's file. It trusts the result only if the fingerprint is right. It calls Missing once for each
+	// key. Set Missing before the ring is used.
 	Missing func(ctx context.Context, k AlpineKey) ([]byte, error)
 
 	mu    sync.Mutex
@@ -61,8 +61,8 @@ type question struct {
 // NewKeyring returns a keyring that trusts nothing.
 func NewKeyring() *Keyring { return &Keyring{} }
 
-// Add trusts the RSA public key in pem, a PEM file as Alpine's key packages hold it. The name
-// is the key's file name. A key that is there already is not added again.
+// Add trusts the RSA public key in pem, a PEM file as in Alpine's key packages. name is the key's file name. Adding a
+// key twice has no effect.
 func (r *Keyring) Add(name string, pem []byte) error {
 	key, err := parseKey(name, pem)
 	if err != nil {
@@ -80,7 +80,7 @@ func (r *Keyring) Add(name string, pem []byte) error {
 	return nil
 }
 
-// AddPath trusts the key in a file, or all keys in a folder: of a folder only *.pub is read.
+// AddPath trusts the key in a file, or the keys in all *.pub files of a folder.
 func (r *Keyring) AddPath(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -127,8 +127,8 @@ func (r *Keyring) Keys() []Key {
 	return slices.Clone(r.keys)
 }
 
-// named returns the keys that a signature may mean which names one: those of that file name,
-// and Alpine's key of that name whatever file it came from. It asks Missing for the latter.
+// named returns the keys that a signature may mean which names this key: keys with that file name, and Alpine's key of
+// that name, whatever its file name is. If the ring has none, named asks Missing for Alpine's key.
 func (r *Keyring) named(ctx context.Context, name string) ([]Key, error) {
 	keys := r.trusted(name)
 	alpine, isAlpine := alpineKeyNamed(name)
@@ -141,7 +141,7 @@ func (r *Keyring) named(ctx context.Context, name string) ([]Key, error) {
 	return r.trusted(name), nil
 }
 
-// held is named without asking.
+// trusted is named without a call of Missing.
 func (r *Keyring) trusted(name string) []Key {
 	alpine, isAlpine := alpineKeyNamed(name)
 	var keys []Key
@@ -153,7 +153,8 @@ func (r *Keyring) trusted(name string) []Key {
 	return keys
 }
 
-// trusts says whether a key, by its fingerprint, may sign for arch. It asks Missing for one of Alpine's, as named does.
+// trusts reports whether the key with this fingerprint may sign for arch. If it is one of Alpine's and missing, trusts
+// asks Missing for it.
 func (r *Keyring) trusts(ctx context.Context, fingerprint [32]byte, arch string) bool {
 	is := func(k Key) bool { return k.Fingerprint == fingerprint && k.signsFor(arch) }
 	if slices.ContainsFunc(r.Keys(), is) {
@@ -163,7 +164,7 @@ func (r *Keyring) trusts(ctx context.Context, fingerprint [32]byte, arch string)
 	return isAlpine && r.Missing != nil && r.ask(ctx, alpine) == nil && slices.ContainsFunc(r.Keys(), is)
 }
 
-// ask adds the one of Alpine's keys that Missing finds.
+// ask calls Missing for one of Alpine's keys, once, and adds the key.
 func (r *Keyring) ask(ctx context.Context, want AlpineKey) error {
 	r.mu.Lock()
 	if r.asked == nil {
@@ -182,7 +183,7 @@ func (r *Keyring) ask(ctx context.Context, want AlpineKey) error {
 		return q.err
 	}
 	q.err = r.fetch(ctx, want)
-	// Someone else's cancellation says nothing about the key.
+	// If this call was cancelled, the next one may try again.
 	q.done = ctx.Err() == nil
 	return q.err
 }
@@ -197,7 +198,7 @@ func (r *Keyring) fetch(ctx context.Context, want AlpineKey) error {
 		return fmt.Errorf("getting key %q: %w", want.Name(), err)
 	}
 	if key.Fingerprint != want.Fingerprint {
-		return fmt.Errorf("getting key %q: what came is another key (SHA-256 %x, not %x)",
+		return fmt.Errorf("getting key %q: the file has another key (SHA-256 %x, expected %x)",
 			want.Name(), key.Fingerprint, want.Fingerprint)
 	}
 	return r.Add(want.Name(), data)
@@ -205,7 +206,7 @@ func (r *Keyring) fetch(ctx context.Context, want AlpineKey) error {
 
 func parseKey(name string, data []byte) (Key, error) {
 	if len(data) > maxKeyFile {
-		return Key{}, fmt.Errorf("parsing key %q: larger than %d bytes, which no public key is", name, maxKeyFile)
+		return Key{}, fmt.Errorf("parsing key %q: it has more than %d bytes, so it is not a public key", name, maxKeyFile)
 	}
 	block, _ := pem.Decode(data)
 	if block == nil || block.Type != "PUBLIC KEY" {
@@ -217,12 +218,12 @@ func parseKey(name string, data []byte) (Key, error) {
 	}
 	rsaKey, ok := public.(*rsa.PublicKey)
 	if !ok {
-		return Key{}, fmt.Errorf("parsing key %q: an RSA key is wanted, this is %T", name, public)
+		return Key{}, fmt.Errorf("parsing key %q: it is %T, expected an RSA key", name, public)
 	}
 	if bits := rsaKey.N.BitLen(); bits < minKeyBits || bits > maxKeyBits {
 		return Key{}, fmt.Errorf("parsing key %q: %d bits, want %d to %d", name, bits, minKeyBits, maxKeyBits)
 	}
-	// Marshalled anew, so that one key has one fingerprint however its file encodes it.
+	// Encoded again, so that a key has one fingerprint, however its file encodes it.
 	der, err := x509.MarshalPKIXPublicKey(rsaKey)
 	if err != nil {
 		return Key{}, fmt.Errorf("parsing key %q: %w", name, err)

@@ -13,7 +13,7 @@ import (
 
 const (
 	tapBuffer    = 32 << 10
-	tapLookAhead = 4 << 10 // more than a gzip header and one tar header, deflated, take
+	tapLookAhead = 4 << 10 // more than a gzip header and one deflated tar header
 )
 
 // adbMagic begins every file of apk v3: "ADB." raw, "ADBd" and "ADBc" compressed.
@@ -21,14 +21,14 @@ const adbMagic = "ADB"
 
 var errTooLarge = errors.New("too large")
 
-// A tap reads a stream and hands on exactly the bytes that were consumed, in order, to a sink.
-// It implements io.ByteReader, so that inflating stops at the last byte of a gzip member:
-// where a member ends is where apk v2 divides signature, control and data.
+// A tap reads a stream and writes exactly the consumed bytes to a sink, in order. It implements io.ByteReader, so
+// inflating stops at the last byte of a gzip member. The ends of gzip members divide signature, control and data in apk
+// v2.
 type tap struct {
 	src  io.Reader
 	buf  []byte
 	r, w int // buf[r:w] is read from src but not consumed
-	mark int // buf[mark:r] is consumed but not yet with the sink
+	mark int // buf[mark:r] is consumed but not yet written to the sink
 	err  error
 	n    int64 // bytes consumed before buf[mark]
 
@@ -43,7 +43,7 @@ func newTap(src io.Reader, max int64) *tap {
 // pos is the number of bytes consumed.
 func (t *tap) pos() int64 { return t.n + int64(t.r-t.mark) }
 
-// divert gives the sink what is consumed so far, and what follows to w.
+// divert writes the bytes consumed so far to the sink, and makes w the sink of all that follow.
 func (t *tap) divert(w io.Writer) error {
 	if err := t.flush(); err != nil {
 		return err
@@ -93,7 +93,7 @@ func (t *tap) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// readAround reads into p, where it takes at least what the buffer would, with nothing in the buffer.
+// readAround reads into p without the buffer. The buffer must be empty and p at least as large.
 func (t *tap) readAround(p []byte) (n int, err error) {
 	if err := t.flush(); err != nil {
 		return 0, err
@@ -123,7 +123,7 @@ func (t *tap) ReadByte() (byte, error) {
 	return b, nil
 }
 
-// startsWith looks ahead; it consumes nothing.
+// startsWith looks ahead and consumes nothing.
 func (t *tap) startsWith(prefix string) bool {
 	for t.w-t.r < len(prefix) {
 		if t.fill() != nil {
@@ -133,7 +133,7 @@ func (t *tap) startsWith(prefix string) bool {
 	return string(t.buf[t.r:t.r+len(prefix)]) == prefix
 }
 
-// inflatesTo looks ahead into the gzip member that begins here; it consumes nothing.
+// inflatesTo looks ahead into the gzip member that begins here. It consumes nothing.
 func (t *tap) inflatesTo(prefix string) bool {
 	for t.w-t.r < tapLookAhead && t.fill() == nil {
 	}
@@ -146,10 +146,10 @@ func (t *tap) inflatesTo(prefix string) bool {
 	return err == nil && string(got) == prefix
 }
 
-// atEnd says whether the stream holds no more bytes.
+// atEnd reports whether the stream has no more bytes.
 func (t *tap) atEnd() bool { return t.r == t.w && t.fill() != nil && errors.Is(t.err, io.EOF) }
 
-// inflate reads the gzip member that begins here, and leaves the tap at its last byte.
+// inflate reads the gzip member that begins here, to its last byte.
 func (t *tap) inflate(max int64, read func(io.Reader) error) error {
 	z, err := gzip.NewReader(t)
 	if err != nil {
@@ -180,7 +180,7 @@ func (t *tap) member(maxRaw, maxInflated int64) ([]byte, error) {
 	return raw.Bytes(), err
 }
 
-// A limitedReader fails with errTooLarge, where io.LimitReader would feign an end.
+// A limitedReader fails with errTooLarge at its limit, where io.LimitReader would return io.EOF.
 type limitedReader struct {
 	r    io.Reader
 	left int64
@@ -197,17 +197,17 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// ErrDamaged is of bytes that are not what a package or an index can be, whoever signed them.
+// ErrDamaged says that bytes cannot be a package or an index, even if they are signed.
 var ErrDamaged error = damaged("damaged or altered")
 
 type damaged string
 
 func (d damaged) Error() string { return string(d) }
 
-// ExitCode is that of a failed verification.
+// ExitCode is exit.Unverified.
 func (d damaged) ExitCode() exit.Code { return exit.Unverified }
 
-// fault says what an error inside of a structure means: the source's own says more, all else is damage.
+// fault turns an error inside of a structure into ErrDamaged, unless it is an error of the source.
 func (t *tap) fault(err error) error {
 	switch {
 	case t.err != nil && !errors.Is(t.err, io.EOF), errors.Is(err, ErrDamaged):

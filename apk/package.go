@@ -14,7 +14,7 @@ type Checksum [sha1.Size]byte
 
 const checksumPrefix = "Q1" // SHA-1 in base64, the only form that v2 indexes use
 
-// ParseChecksum reads the form that an index's C: field has, "Q1" and base64.
+// ParseChecksum reads a checksum as an index's C: field has it: "Q1" and base64.
 func ParseChecksum(s string) (Checksum, error) {
 	var c Checksum
 	text, ok := strings.CutPrefix(s, checksumPrefix)
@@ -31,12 +31,12 @@ func ParseChecksum(s string) (Checksum, error) {
 	return c, nil
 }
 
-// String is the checksum as an index's C: field has it.
+// String returns the checksum as an index's C: field has it.
 func (c Checksum) String() string {
 	return checksumPrefix + base64.StdEncoding.EncodeToString(c[:])
 }
 
-// Package is what an index says of one package. See apk-v2(5).
+// Package is an index's entry for one package. See apk-v2(5).
 type Package struct {
 	Name, Version, Arch string
 	Checksum            Checksum
@@ -46,27 +46,27 @@ type Package struct {
 	Description, URL, License, Origin, Maintainer, Commit string
 
 	BuildTime        int64 // seconds since 1970
-	ProviderPriority int   // decides among packages that provide one name without a version
+	ProviderPriority int   // chooses between packages that provide the same name without a version
 
 	Depends, Provides, InstallIf []Dependency
 
-	Repository *Repository // where it was listed; nil outside an index
+	Repository *Repository // of the index that lists it; nil outside an index
 
-	refused string // why apk would never install it, "" for nearly all
-	tooNew  string // why apk-tools 3 would not; apk-tools 2 takes it
+	refused string // why apk would never install it; mostly ""
+	tooNew  string // why apk-tools 3 would not install it; apk-tools 2 does
 }
 
-// String is the package's name and version as apk writes them, NAME-VERSION.
+// String returns the package's name and version as apk writes them, NAME-VERSION.
 func (p *Package) String() string { return p.Name + "-" + p.Version }
 
-// HasFileName reports whether the name, the version and the architecture are fit for the path of a file. An index may list
-// a package for which they are not; Solve never chooses it.
+// HasFileName reports whether the name, the version and the architecture can be parts of a file's path. An index may
+// list a package for which they cannot; Solve never chooses it.
 func (p *Package) HasFileName() bool {
 	return validName(p.Name) && validName(p.Version) && validName(p.Arch)
 }
 
-// validName reports whether s may name a package, a version or an architecture: it has only the characters that these have
-// in Alpine, and leads out of no folder.
+// validName reports whether s may name a package, a version or an architecture: it has only the characters that Alpine
+// uses for these, and does not lead out of a folder.
 func validName(s string) bool {
 	return s != "" && len(s) <= maxVersion && s != "." && !strings.Contains(s, "..") && !strings.ContainsFunc(s, notInName)
 }
@@ -75,7 +75,7 @@ func notInName(r rune) bool {
 	return !(r < utf8.RuneSelf && (isDigit(byte(r)) || isLower(byte(r)) || 'A' <= r && r <= 'Z' || strings.ContainsRune("+-._~:", r)))
 }
 
-// harmless is s with "?" for each character that no name has.
+// harmless returns s with "?" for each character that validName does not accept.
 func harmless(s string) string {
 	return strings.ReplaceAll(strings.Map(func(r rune) rune {
 		if notInName(r) {
@@ -85,8 +85,8 @@ func harmless(s string) string {
 	}, s), "..", "??")
 }
 
-// URLs says where the package can be had: MIRROR/ARCH/NAME-VERSION.apk for each mirror of
-// its repository, in the repository's order. It is empty for a package outside an index.
+// URLs returns the package's addresses: MIRROR/ARCH/NAME-VERSION.apk for each mirror of its repository, in the
+// repository's order. It is empty for a package outside an index.
 func (p *Package) URLs() []string {
 	if p.Repository == nil {
 		return nil
@@ -98,8 +98,8 @@ func (p *Package) URLs() []string {
 	return urls
 }
 
-// Repository is one set of packages, which one or more mirrors hold.
+// Repository is a set of packages that one or more mirrors serve.
 type Repository struct {
-	Mirrors []string // each a base that holds ARCH/APKINDEX.tar.gz: an http(s) URL or a directory, no trailing slash
-	Tag     string   // without "@"; packages of a tagged repository are taken only where world asks for the tag
+	Mirrors []string // each has ARCH/APKINDEX.tar.gz below it: an http(s) URL or a directory, without a trailing slash
+	Tag     string   // without "@"; packages of a tagged repository are chosen only if world names the tag
 }

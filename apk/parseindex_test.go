@@ -89,7 +89,7 @@ func TestParseIndexOddRecord(t *testing.T) {
 		{"C:Q1/se1PjO94hYXbfpNR1/61hVORIc=\n", "", "busybox", "no checksum (C:)"},
 		{"P:busybox\n", "", "?", "which ends at line 34, has no name (P:)"},
 		{"V:1.36.1-r29\n", "", "busybox", "has no version (V:)"},
-		{"V:1.36.1-r29", "V:1\x1b[31m-r0", "busybox", `the version (V:) "1\x1b[31m-r0", which no package has`},
+		{"V:1.36.1-r29", "V:1\x1b[31m-r0", "busybox", `the version (V:) "1\x1b[31m-r0", which is not valid`},
 		{"V:1.36.1-r29", "V:1/../2", "busybox", `version (V:) "1/../2"`},
 		{"V:1.36.1-r29", "V:1\u202e2", "busybox", `version (V:) "1\u202e2"`},
 		{"P:busybox", "P:busy/../box", "busy????box", `name (P:) "busy/../box"`},

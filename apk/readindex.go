@@ -21,13 +21,13 @@ const (
 	indexDescMember = "DESCRIPTION"
 )
 
-// IndexOptions say what index is wanted and who may have signed it.
+// IndexOptions describe the expected index and who may have signed it.
 type IndexOptions struct {
-	Arch       string      // the architecture that it must list; "" accepts any
-	Keyring    *Keyring    // nil accepts whatever comes (--allow-untrusted)
+	Arch       string      // the architecture whose index is read
+	Keyring    *Keyring    // nil accepts every index (--allow-untrusted)
 	Repository *Repository // set in the index and its packages
 	Name       string      // its URL, for errors; LoadIndex fills it in
-	Cache      Cache       // where LoadIndex keeps what it read; nil: nowhere
+	Cache      Cache       // stores what LoadIndex read; may be nil
 }
 
 // Opener opens a URL or the path of a file.
@@ -35,8 +35,8 @@ type Opener interface {
 	Open(ctx context.Context, url string) (io.ReadCloser, error)
 }
 
-// LoadIndex reads the index of o.Repository for o.Arch. The mirrors are tried in turn; when
-// none has an index that can be trusted, the error joins what each answered.
+// LoadIndex reads the index of o.Repository for o.Arch. It tries the mirrors in turn. If no mirror has a trusted index,
+// the error joins the errors of all.
 func LoadIndex(ctx context.Context, src Opener, o IndexOptions) (*Index, error) {
 	if o.Repository == nil || len(o.Repository.Mirrors) == 0 {
 		return nil, errors.New("loading index: the repository has no mirrors")
@@ -70,14 +70,13 @@ func loadFrom(ctx context.Context, src Opener, address string, o IndexOptions) (
 	return x.Index, err
 }
 
-// ReadIndex reads an APKINDEX.tar.gz. Its bytes are hashed as they pass, and nothing is
-// returned before the signature over them is verified. See TrustError.
+// ReadIndex reads an APKINDEX.tar.gz. It returns nothing before the signature is verified. See TrustError.
 func ReadIndex(r io.Reader, o IndexOptions) (*Index, error) {
 	x, err := readIndex(context.Background(), r, o)
 	return x.Index, err
 }
 
-// readIndex reads an index and says who signed it and when it was made. It sets no source.
+// readIndex reads an index. It also returns which key signed it and when it was made, but not the hash of its file.
 func readIndex(ctx context.Context, r io.Reader, o IndexOptions) (compactIndex, error) {
 	t := newTap(r, maxIndexRaw)
 	if t.startsWith(adbMagic) {
@@ -88,7 +87,7 @@ func readIndex(ctx context.Context, r io.Reader, o IndexOptions) (compactIndex, 
 		return compactIndex{}, fmt.Errorf("reading index %q: %w", o.Name, err)
 	}
 	v := newVerifier(o.Name, sigs)
-	if t.err != nil && !errors.Is(t.err, io.EOF) { // what broke off says nothing of signatures
+	if t.err != nil && !errors.Is(t.err, io.EOF) { // the source failed, so a missing signature means nothing
 		return compactIndex{}, fmt.Errorf("reading index %q: %w", o.Name, t.err)
 	}
 	if o.Keyring != nil && len(sigs) == 0 {
@@ -99,8 +98,8 @@ func readIndex(ctx context.Context, r io.Reader, o IndexOptions) (compactIndex, 
 	}
 	index, made, err := readIndexStreams(t, o)
 	if o.Keyring != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, errTooLarge) {
-		// What an altered index says does not matter, not even where it is malformed. (A
-		// truncated one is best called truncated, and has no end to verify at.)
+		// Report the signature's fault rather than a malformed text, since whoever altered the index may have caused
+		// both. A truncated index is reported as truncated: its signature cannot be verified.
 		if drained := drain(t); drained != nil {
 			err = drained
 		} else if untrusted := v.verify(ctx, o.Keyring, o.Arch); untrusted != nil {
@@ -113,8 +112,8 @@ func readIndex(ctx context.Context, r io.Reader, o IndexOptions) (compactIndex, 
 	return compactIndex{Index: index, signer: v.signer, made: made}, nil
 }
 
-// readIndexStreams reads the gzip members after the signature, of which there is usually one.
-// made is when the index says that it was made, see indexReader.
+// readIndexStreams reads the gzip members after the signature. Usually there is one. made is when the index was made,
+// see indexReader.
 func readIndexStreams(t *tap, o IndexOptions) (x *Index, made int64, err error) {
 	x = &Index{Repository: o.Repository, Arch: o.Arch}
 	ir := indexReader{Index: x, packages: newIndexBuilder()}
@@ -124,7 +123,7 @@ func readIndexStreams(t *tap, o IndexOptions) (x *Index, made int64, err error) 
 		}
 	}
 	if !ir.listed {
-		return nil, 0, fmt.Errorf("%w: no %s in it: it is no index of apk v2", ErrDamaged, indexTextMember)
+		return nil, 0, fmt.Errorf("%w: it has no %s, so it is not an index of apk v2", ErrDamaged, indexTextMember)
 	}
 	x.table = ir.packages.Finish()
 	return x, ir.made, nil
@@ -134,10 +133,10 @@ func readIndexStreams(t *tap, o IndexOptions) (x *Index, made int64, err error) 
 type indexReader struct {
 	*Index
 	packages *indexBuilder
-	listed   bool // the list of packages was there
-	// made is the newest time that the signed part of the file bears: when its list was archived or one of the packages
-	// built. The former moves with each new index, also one that only drops packages, but tools that build reproducibly
-	// leave it at 0; the latter is then what is left.
+	listed   bool // the list of packages was found
+	// made is the newest time in the signed part of the file: of the list in the tar, or of the build of a package. The
+	// list's time changes with each new index, even if that only drops packages. But tools that build reproducibly
+	// leave it at 0, so the build times are used as well.
 	made int64
 }
 
@@ -172,8 +171,8 @@ func (ir *indexReader) readDescription(r io.Reader) error {
 
 func (ir *indexReader) readPackages(r io.Reader) error {
 	return ParseIndex(r, func(p *Package) error {
-		// Solve chooses no package of another architecture: a mirror must not pass one's packages off as another's,
-		// signed as they may be.
+		// Solve chooses no package of another architecture. So a mirror cannot serve signed packages of one architecture
+		// as those of another.
 		if p.Arch == "" {
 			p.Arch = ir.Arch
 		}

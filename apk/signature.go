@@ -5,7 +5,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/rsa"
-	_ "crypto/sha1" // .SIGN.RSA: what Alpine signs with; named for crypto.Hash
+	_ "crypto/sha1" // .SIGN.RSA: Alpine signs with it; imported for crypto.Hash
 	_ "crypto/sha256"
 	_ "crypto/sha512"
 	"errors"
@@ -25,7 +25,7 @@ const (
 	keysInError        = 6         // names that an error lists
 )
 
-// Why a file is not trusted. Match with errors.Is.
+// The reasons why a file is not trusted. Match them with errors.Is.
 var (
 	ErrNotSigned  = errors.New("not signed")
 	ErrUnknownKey = errors.New("signed by an unknown key")
@@ -35,11 +35,11 @@ var (
 
 // TrustError says why the signature of an index or a package does not make it trusted.
 type TrustError struct {
-	Name   string // what was read, as its URL
+	Name   string // the URL of the file
 	Reason error  // one of ErrNotSigned, ErrUnknownKey, ErrKeyArch, ErrAltered
-	Key    string // the key that the signature names; "" where there is none
-	Help   string // what was found and what to do
-	Cause  error  // why a missing key could not be had; may be nil
+	Key    string // the key that the signature names; "" without a signature
+	Help   string // says what to do
+	Cause  error  // why a missing key could not be fetched; may be nil
 }
 
 func (e *TrustError) Error() string {
@@ -56,7 +56,7 @@ func (e *TrustError) Error() string {
 	return text
 }
 
-// Unwrap gives errors.Is the reason and the cause.
+// Unwrap returns the reason and the cause.
 func (e *TrustError) Unwrap() []error {
 	if e.Cause == nil {
 		return []error{e.Reason}
@@ -64,13 +64,13 @@ func (e *TrustError) Unwrap() []error {
 	return []error{e.Reason, e.Cause}
 }
 
-// ExitCode is that of a failed verification.
+// ExitCode is exit.Unverified.
 func (e *TrustError) ExitCode() exit.Code { return exit.Unverified }
 
 // A signature is one .SIGN entry.
 type signature struct {
 	hash  crypto.Hash
-	hint  string // the key's file name, as the entry has it: never a path, never proof
+	hint  string // the key's file name in the entry: not a path, and not proof
 	bytes []byte
 }
 
@@ -85,11 +85,11 @@ func signatureKind(name string) (crypto.Hash, string, bool) {
 	case "RSA512":
 		return crypto.SHA512, hint, true
 	}
-	return 0, "", false // such as DSA, which nothing signs with
+	return 0, "", false // such as DSA, which is not in use
 }
 
-// leadingSignatures reads the signature stream, if the file begins with one; if not, it
-// consumes nothing. See apk-v2(5).
+// leadingSignatures reads the signature stream. If the file does not begin with one, it consumes nothing. See
+// apk-v2(5).
 func leadingSignatures(t *tap) (sigs []signature, err error) {
 	if !t.inflatesTo(signaturePrefix) {
 		return nil, nil
@@ -129,14 +129,14 @@ func readSignatures(tr *tar.Reader) ([]signature, error) {
 	}
 }
 
-// A verifier hashes signed content as it passes and judges at its end.
+// A verifier hashes signed content and checks the signatures at its end.
 type verifier struct {
 	name   string
 	sigs   []signature
 	hashes map[crypto.Hash]hash.Hash
 
-	// signer is the fingerprint of the key that verify found, where there is but one signature: of several, which one
-	// decides depends on the keyring.
+	// signer is the fingerprint of the key that verify found. It is set only if there is one signature: with several,
+	// the keyring decides which one counts.
 	signer [32]byte
 }
 
@@ -157,12 +157,12 @@ func (v *verifier) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// verify says whether what was written is signed by a key that may sign for arch. Of several
-// signatures the first one with a known key decides, as in apk.
+// verify checks whether a key that may sign for arch has signed the content. With several signatures, the first one
+// with a known key decides, as in apk.
 func (v *verifier) verify(ctx context.Context, ring *Keyring, arch string) error {
 	if len(v.sigs) == 0 {
 		return &TrustError{Name: v.name, Reason: ErrNotSigned,
-			Help: "a signature by a key of the keyring is wanted, or --allow-untrusted"}
+			Help: "it must be signed by a key of the keyring; --allow-untrusted accepts it without"}
 	}
 	var other *TrustError
 	for _, s := range v.sigs {
@@ -172,10 +172,10 @@ func (v *verifier) verify(ctx context.Context, ring *Keyring, arch string) error
 		case len(usable) > 0 && v.matches(s, usable):
 			return nil
 		case v.matches(s, signing(ring.Keys(), arch)):
-			return nil // the key's file was renamed: the entry's name is but a hint
+			return nil // the key's file was renamed; the entry's name is only a hint
 		case len(usable) > 0:
 			return &TrustError{Name: v.name, Reason: ErrAltered, Key: s.hint,
-				Help: "it was altered, or is damaged: try another mirror"}
+				Help: "it was altered or damaged: try another mirror"}
 		case len(named) > 0:
 			other = otherArch(v.name, s.hint, named[0], arch)
 		case other == nil || err != nil && errors.Is(other, ErrUnknownKey):

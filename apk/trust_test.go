@@ -141,7 +141,7 @@ func TestReadIndexRefuses(t *testing.T) {
 		want  []string
 	}{
 		{"apk v3", []byte("ADBd and so on"), []string{"v3", "not supported"}},
-		{"no index", append(noIndex.Control, noIndex.Data...), []string{"no APKINDEX in it"}},
+		{"no index", append(noIndex.Control, noIndex.Data...), []string{"it has no APKINDEX"}},
 		{"no gzip", []byte("<html>404</html>"), []string{"gzip"}},
 		{"nothing", nil, []string{"truncated"}},
 	}

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// A version is DIGITS{.DIGITS}[LETTER]{_SUFFIX[DIGITS]}[~COMMIT][-rDIGITS], see apk-package(5).
-// Its parts are compared one after another; the kinds below are in the order in which they may
-// follow each other, which is also the order that decides when one version ends early.
+// A versionPart is the kind of a version's part. A version is DIGITS{.DIGITS}[LETTER]{_SUFFIX[DIGITS]}[~COMMIT][-rDIGITS],
+// see apk-package(5). Versions are compared part by part. The kinds are in the order in which they may follow each other.
+// That order also decides if one version ends before the other.
 type versionPart uint8
 
 const (
@@ -50,13 +50,13 @@ func suffixRank(s string) int {
 
 const suffixNone = 5
 
-// versionReader takes a version apart; it stands at one part.
+// versionReader reads a version part by part. It is at one part.
 type versionReader struct {
 	rest   string
 	part   versionPart
-	text   string // of the part, without its mark
-	number uint64 // where the part is digits; wraps around as apk's does
-	suffix int    // rank, where the part is a suffix
+	text   string // the part's text, without its mark
+	number uint64 // the value of digits; it wraps around as in apk
+	suffix int    // the rank of a suffix
 }
 
 func readVersion(s string) versionReader {
@@ -104,7 +104,7 @@ func (r *versionReader) next() {
 	}
 }
 
-// take skips a mark and takes the run of bytes that belong; an empty run is invalid.
+// take skips a mark and takes the bytes that belong to the part. An empty part is invalid.
 func (r *versionReader) take(skip int, belongs func(byte) bool) {
 	s := r.rest[skip:]
 	n := 0
@@ -129,11 +129,11 @@ func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 func isLower(c byte) bool { return 'a' <= c && c <= 'z' }
 func isHex(c byte) bool   { return isDigit(c) || 'a' <= c && c <= 'f' }
 
-// compare orders two readers that stand at parts of the same kind.
+// compare compares two parts of the same kind.
 func (r *versionReader) compare(o *versionReader) int {
 	switch r.part {
 	case partNumber:
-		// 1.01 stands before 1.1: with a leading zero on either side digits are text.
+		// 1.01 is older than 1.1: if either side has a leading zero, digits compare as text.
 		if r.text[0] == '0' || o.text[0] == '0' {
 			return strings.Compare(r.text, o.text)
 		}
@@ -147,7 +147,7 @@ func (r *versionReader) compare(o *versionReader) int {
 	}
 }
 
-// ValidVersion says whether s is a well-formed version.
+// ValidVersion reports whether s is a well-formed version.
 func ValidVersion(s string) bool {
 	r := readVersion(s)
 	for r.part < partEnd {
@@ -156,11 +156,11 @@ func ValidVersion(s string) bool {
 	return r.part == partEnd
 }
 
-// CompareVersions is -1 where a is older than b, 1 where it is newer, else 0, as apk-tools 3
-// orders them. Malformed versions compare by their well-formed beginnings.
+// CompareVersions returns -1 if a is older than b by the rules of apk-tools 3, 1 if it is newer, and 0 if they are
+// equal. Malformed versions compare by their well-formed beginnings.
 func CompareVersions(a, b string) int { return compareVersions(a, b, false) }
 
-// compareVersions with fuzzy set takes a for equal to b where a only goes on after b ends.
+// compareVersions is CompareVersions. With fuzzy, a also equals b if a begins with all parts of b.
 func compareVersions(a, b string, fuzzy bool) int {
 	x, y := readVersion(a), readVersion(b)
 	for x.part == y.part && x.part < partEnd {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// apk-tools 2 takes versions apart in another way than apk-tools 3, which shows in leading zeros,
-// in fuzzy comparisons and in what is malformed. See apk-tools 2.14, src/version.c.
+// A versionPart2 is the kind of a version's part in apk-tools 2. That splits versions in another way than apk-tools 3. The
+// results differ for leading zeros, fuzzy comparisons and malformed versions. See apk-tools 2.14, src/version.c.
 type versionPart2 int8
 
 const (
@@ -20,13 +20,13 @@ const (
 	part2End
 )
 
-// versionReader2 takes a version apart; part is the kind of what take reads next.
+// versionReader2 reads a version part by part. part is the kind of the part that take reads next.
 type versionReader2 struct {
 	rest string
 	part versionPart2
 }
 
-// take reads one part, gives its value and moves to the next.
+// take reads one part, returns its value and moves to the next.
 func (r *versionReader2) take() int64 {
 	if r.rest == "" {
 		r.part = part2End
@@ -100,7 +100,8 @@ func (r *versionReader2) next() {
 	r.rest = r.rest[1:]
 }
 
-// suffix2 ranks the suffix that s begins with; before 0 are the pre-releases. used is 0 where there is none.
+// suffix2 ranks the suffix at the start of s. Pre-releases have negative ranks. used is the length of the suffix, 0 if
+// there is none.
 func suffix2(s string) (rank int64, used int) {
 	for i, name := range [...]string{"alpha", "beta", "pre", "rc", "cvs", "svn", "git", "hg", "p"} {
 		if strings.HasPrefix(s, name) {
@@ -119,8 +120,8 @@ func leading(s string, is func(byte) bool) int {
 	return n
 }
 
-// compareVersions2 is compareVersions of apk-tools 2. With fuzzy set the one that ends first is equal to the longer one,
-// whichever of them it is.
+// compareVersions2 is compareVersions of apk-tools 2. With fuzzy, a version also equals a longer one that begins with
+// its parts, whichever of a and b it is.
 func compareVersions2(a, b string, fuzzy bool) int {
 	x, y := versionReader2{a, part2Number}, versionReader2{b, part2Number}
 	v, w := int64(0), int64(0)
@@ -141,7 +142,7 @@ func compareVersions2(a, b string, fuzzy bool) int {
 	}
 }
 
-// isPreRelease2 holds for a malformed suffix, too.
+// isPreRelease2 reports whether s begins with the suffix of a pre-release, or with a malformed one.
 func isPreRelease2(s string) bool {
 	rank, used := suffix2(s)
 	return s != "" && (used == 0 || rank < 0)

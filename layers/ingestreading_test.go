@@ -104,7 +104,7 @@ type errorReader struct{ err error }
 
 func (r errorReader) Read([]byte) (int, error) { return 0, r.err }
 
-// TestThroughOpensASourceOnce lets many read one blob at once.
+// TestIngestWhileReadingOpensASourceOnce lets many read one blob at once.
 func TestIngestWhileReadingOpensASourceOnce(t *testing.T) {
 	t.Parallel()
 	s := openStore(t)
