@@ -57,11 +57,10 @@ func bundleImport(ctx context.Context, run *session.Session, c *cli.Context) err
 	if err := run.Registry().CheckRefs(refs, flags.PushOptions(c)); err != nil {
 		return exit.WrongUse(err)
 	}
-	b, err := run.OpenComplete(ctx)
+	b, err := run.BundleArgument()
 	if err != nil {
 		return err
 	}
-	defer b.Close()
 	if dir != "" {
 		if err := importInto(ctx, run, c, b, dir); err != nil {
 			return err

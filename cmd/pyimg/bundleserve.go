@@ -40,11 +40,10 @@ func bundleServe(ctx context.Context, run *session.Session, c *cli.Context) erro
 	if c.NArg() != 1 {
 		return exit.Usagef("bundle serve takes one bundle, found %s", termtext.Count(c.NArg(), "argument"))
 	}
-	b, err := run.OpenComplete(ctx)
+	b, err := run.BundleArgument()
 	if err != nil {
 		return err
 	}
-	defer b.Close()
 	if err := b.Complete(); err != nil {
 		return err
 	}

@@ -35,11 +35,10 @@ func bundleVerify(ctx context.Context, run *session.Session, c *cli.Context) err
 	if c.NArg() != 1 {
 		return exit.Usagef("bundle verify takes one bundle, found %s", termtext.Count(c.NArg(), "argument"))
 	}
-	b, err := run.OpenComplete(ctx)
+	b, err := run.BundleArgument()
 	if err != nil {
 		return err
 	}
-	defer b.Close()
 	ring, err := run.BundleKeyring(ctx, b)
 	if err != nil {
 		return err

@@ -24,27 +24,28 @@ func OpenBundle(name string) (*bundle.Bundle, error) {
 	return b, err
 }
 
-// OpenComplete opens the bundle that the command's first argument names, on its base where --base names one.
-func (run *Session) OpenComplete(ctx context.Context) (*bundle.Bundle, error) {
+// BundleArgument opens the bundle that the command's first argument names, on its base where --base names one.
+func (run *Session) BundleArgument() (*bundle.Bundle, error) {
 	b, err := OpenBundle(run.first())
 	if err != nil {
 		return nil, err
 	}
+	run.atEnd(func() { _ = b.Close() }) // it was only read
 	if err := b.CheckID(run.flags.String("id")); err != nil {
-		return nil, errors.Join(err, b.Close())
+		return nil, err
 	}
 	if run.flags.String("base") == "" {
 		return b, nil
 	}
 	if b.Base == "" {
-		return nil, errors.Join(exit.Usagef("--base is of a delta, and the bundle %s is whole: leave it out", b.Path), b.Close())
+		return nil, exit.Usagef("--base is of a delta, and the bundle %s is whole: leave it out", b.Path)
 	}
 	base, err := OpenBundle(run.flags.String("base"))
 	if err != nil {
-		return nil, errors.Join(err, b.Close())
+		return nil, err
 	}
-	if err := b.On(base); err != nil {
-		return nil, errors.Join(err, base.Close(), b.Close())
+	if err := b.On(base); err != nil { // else b closes it
+		return nil, errors.Join(err, base.Close())
 	}
 	return b, nil
 }
