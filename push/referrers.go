@@ -69,7 +69,7 @@ func addReferrer(ctx context.Context, s *remote.Repository, tag string, entry v1
 		}
 	}
 	if lost == nil {
-		lost = errors.New("other processes change the list all the time; try again")
+		lost = errors.New("other processes keep changing the list; try again later")
 	}
 	return s.Fail(fmt.Sprintf("listing %q under tag %q", entry.Digest, tag), lost)
 }

@@ -18,7 +18,7 @@ func (r Registry) CheckRefs(refs []string, o Options) error {
 		faults = append(faults, err)
 	}
 	if len(refs) == 0 && (o.ByDigest || len(o.MountFrom) > 0) {
-		faults = append(faults, errors.New("pushing by digest or with blobs mounted: no reference to push to is given"))
+		faults = append(faults, errors.New("pushing by digest or mounting blobs: no reference to push to is given"))
 	}
 	if len(refs) > 0 {
 		_, err := r.parseTargets(refs, o)
@@ -115,7 +115,7 @@ func (r Registry) parse(s string) (name.Reference, error) {
 		return nil, errors.New("a reference is HOST/REPOSITORY:TAG, not a URL") // the error does not repeat s, which may hold a password
 	}
 	if host, _, _ := strings.Cut(s, "/"); strings.Contains(host, "@") && !strings.Contains(host, "@sha256:") {
-		return nil, errors.New("a reference holds no user and password (log in instead)") // the error does not repeat s
+		return nil, errors.New("a reference must not contain a user and a password; log in instead") // the error does not repeat s
 	}
 	ref, err := name.ParseReference(s)
 	if err == nil && r.PlainHTTP(ref.Context().RegistryStr()) {

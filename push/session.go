@@ -78,8 +78,8 @@ func (r Registry) Begin(ctx context.Context, refs []string, o Options) (*Session
 // Close ends the session. It may be called at any time; after Push it does nothing.
 func (s *Session) Close() { s.close() }
 
-// Ready waits until all registries have answered, and returns their errors. A caller can so find a wrong password
-// before it makes the image. Push calls Ready, too.
+// Ready waits until all registries have answered, and returns the first error. With it a caller can find a wrong password
+// before it makes the image. Push waits for the registries, too.
 func (s *Session) Ready(ctx context.Context) error {
 	for _, t := range s.targets {
 		select {

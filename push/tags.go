@@ -104,7 +104,7 @@ func (p *pusher) verifyOne(ctx context.Context, t *target, w targetRef, root str
 	}
 	if now != root && w.tag != "" {
 		if _, _, err := t.Manifest(ctx, root); err != nil {
-			return t.Fail("verifying what was pushed", fmt.Errorf("the registry took %s and now says that %q is %s, and: %w", root, w.tag, now, err))
+			return t.Fail("verifying what was pushed", fmt.Errorf("the registry accepted %s, but now %q names %s, and: %w", root, w.tag, now, err))
 		}
 		p.mu.Lock()
 		defer p.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 )
 
 // errOtherFile is the error where a server does not have the rest of the same file.
-var errOtherFile = errors.New("the server has another file now, or no ranges")
+var errOtherFile = errors.New("the server has another version of the file now, or does not support ranges")
 
 // Stat returns a file's size in bytes, or -1 where only fetching the file can tell its size. validator identifies this
 // version of the file for OpenAt. It is "" for local files, and where the server sends nothing that identifies a

@@ -51,8 +51,8 @@ func (m *Matcher) covering(p string) []bool {
 	return m.match(p, above)
 }
 
-// above returns the result for the nearest folder that has one. between are the folders without a result, outermost
-// first.
+// above returns the result for the nearest folder that has one, in found. between are the folders without a result,
+// outermost first.
 func (m *Matcher) above(folder string) (found []bool, between []string) {
 	for ; folder != "." && folder != "/" && folder != ""; folder = path.Dir(folder) {
 		if known, ok := m.folders[folder]; ok {

@@ -105,8 +105,8 @@ func Cause(ctx context.Context, err error) error {
 	return err
 }
 
-// Answer reads an answer's body under a watchdog, and ends the request at the body's end. cause converts the error of a
-// read: see [Cause].
+// Answer returns a body that is read under a watchdog. Closing it ends the watchdog and the request. cause converts the
+// error of a read: see [Cause].
 func Answer(body io.ReadCloser, w *Watchdog, cause func(error) error) io.ReadCloser {
 	return &answer{body: body, dog: w, cause: cause}
 }

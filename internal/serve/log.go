@@ -33,7 +33,7 @@ func Text(w io.Writer) Log {
 	}
 }
 
-// quoted returns a method, in quotes where it has characters that are not letters.
+// quoted returns a method. It quotes one with spaces, control characters or characters outside of ASCII.
 func quoted(method string) string {
 	for _, c := range method {
 		if c <= ' ' || c > '~' {

@@ -42,13 +42,13 @@ func parseAuthFile(content []byte) (authFile, error) {
 	if err := json.Unmarshal(content, &f); err != nil {
 		var at *json.SyntaxError
 		if errors.As(err, &at) {
-			return f, fmt.Errorf("it is not JSON: fault at byte %d", at.Offset)
+			return f, fmt.Errorf("it is not valid JSON: error at byte %d", at.Offset)
 		}
 		var kind *json.UnmarshalTypeError
 		if errors.As(err, &kind) {
 			return f, fmt.Errorf("field %q is not a %s", kind.Field, kind.Type)
 		}
-		return f, errors.New("it is not JSON")
+		return f, errors.New("it is not valid JSON")
 	}
 	return f, nil
 }

@@ -46,7 +46,7 @@ func runHelper(ctx context.Context, helper, server string) (authn.AuthConfig, bo
 	}
 	var answer struct{ Username, Secret string }
 	if err := json.Unmarshal(out.Bytes(), &answer); err != nil {
-		return authn.AuthConfig{}, false, fmt.Errorf("it did not answer with JSON for %q", server)
+		return authn.AuthConfig{}, false, fmt.Errorf("its answer for %q is not JSON", server)
 	}
 	switch {
 	case answer.Secret == "":
@@ -65,7 +65,7 @@ type bounded struct {
 
 func (b *bounded) Write(p []byte) (int, error) {
 	if len(p) > b.left {
-		return 0, errors.New("it says too much")
+		return 0, errors.New("its output is too long")
 	}
 	b.left -= len(p)
 	return b.w.Write(p)

@@ -32,7 +32,7 @@ func (t retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		cause, wait := err, time.Duration(0)
 		if err == nil {
-			cause, wait = fmt.Errorf("it answers %d %s", resp.StatusCode, http.StatusText(resp.StatusCode)), patience.RetryAfter(resp.Header)
+			cause, wait = fmt.Errorf("the server answers %d %s", resp.StatusCode, http.StatusText(resp.StatusCode)), patience.RetryAfter(resp.Header)
 		}
 		if end := tries.Again(ctx, req.URL.Host, cause, wait); end != nil {
 			if err != nil || ctx.Err() != nil {

@@ -243,7 +243,7 @@ func (up *uploading) begin(ctx context.Context, from string) (mounted bool, err 
 func (s *Repository) where(resp *http.Response) (*url.URL, error) {
 	location, err := resp.Location()
 	if err != nil {
-		return nil, fmt.Errorf("reading where to upload to: %w", err)
+		return nil, fmt.Errorf("reading the upload location: %w", err)
 	}
 	if host := location.Hostname(); host != resp.Request.URL.Hostname() && isInternal(host) {
 		return nil, &refusedError{fmt.Sprintf("the registry asks us to upload to %q, an address of an internal network; either its configuration has a wrong name for itself, or it is malicious", location.Host)}
