@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"debug/elf"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -332,7 +333,7 @@ func LibrariesNeeded(parts []Part, p spec.Platform, store *layers.Store) (Needs,
 			if e.Header.Typeflag != tar.TypeDir {
 				held[e.Path()] = true
 			}
-			if e.ELF == nil {
+			if e.ELF == nil || e.ELF.Err != "" && e.ELF.Machine == elf.EM_NONE { // it only begins like an ELF file
 				continue
 			}
 			if err := checkMachine(e, p); err != nil {

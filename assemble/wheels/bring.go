@@ -116,7 +116,7 @@ func (b *Bringer) digest(ctx context.Context, f source.File) (string, error) {
 	digest, err := local.Digest(b.src.Store, at, func() (string, error) {
 		r, err := b.src.Fetch.Open(ctx, f.Path)
 		if err != nil {
-			return "", err
+			return "", opening(f, err)
 		}
 		defer r.Close()
 		h := sha256.New()
@@ -140,6 +140,15 @@ func (b *Bringer) fetch(ctx context.Context, f source.File, how How) (Wheel, err
 	return b.learn(ctx, temp, size, digest, f, how)
 }
 
+// opening names the wheel that cannot be opened. A file that is not there is the spec's fault, or the lock's.
+func opening(f source.File, err error) error {
+	err = fmt.Errorf("wheel %q: %w", f.Filename.Text, err)
+	if f.Path != "" && errors.Is(err, fs.ErrNotExist) {
+		return &SelectError{err}
+	}
+	return err
+}
+
 // download writes a wheel to a file. It is checked against all that is known of it.
 func (b *Bringer) download(ctx context.Context, to *os.File, f source.File) (digest string, size int64, err error) {
 	location := f.URL
@@ -148,7 +157,7 @@ func (b *Bringer) download(ctx context.Context, to *os.File, f source.File) (dig
 	}
 	r, err := b.src.Open(ctx, location, f.Filename.Text, max(f.Size, -1))
 	if err != nil {
-		return "", 0, fmt.Errorf("wheel %q: %w", f.Filename.Text, err)
+		return "", 0, opening(f, err)
 	}
 	most := int64(maxWheel)
 	if f.Size > 0 {

@@ -1,8 +1,10 @@
 package wheels
 
 import (
+	"archive/tar"
 	"errors"
 	"iter"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -79,33 +81,57 @@ func Installed(entries iter.Seq2[layers.Entry, error]) ([]distinfo.Metadata, err
 	return found, nil
 }
 
-// Replaced are the files of a runtime, with the folders that then would be empty, that belong to distributions of which wheels
-// bring their own version: these are replaced whole.
+// Replaced are the files of a runtime, with the folders that then would be empty, that wheels take the place of. A distribution of
+// which a wheel brings its own version is replaced whole; of another one the files that a wheel brings too, as pip does it. Files
+// of no distribution, such as the interpreter and the standard library, stay.
 func Replaced(ws []Wheel, s Site, entries iter.Seq2[layers.Entry, error]) ([]string, error) {
 	brought := make(map[string]bool)
 	for _, w := range ws {
 		brought[w.Name()] = true
 	}
 	var files []string
-	gone := make(map[string]bool)
+	gone, others := make(map[string]bool), make(map[string]bool)
+	links := make(map[string]string)
 	for e, err := range entries {
 		if err != nil {
 			return nil, err
 		}
 		at := e.Path()
 		files = append(files, at)
+		if to := e.Header.Linkname; e.Header.Typeflag == tar.TypeSymlink {
+			if !path.IsAbs(to) {
+				to = path.Join(path.Dir(at), to)
+			}
+			links[at] = strings.TrimPrefix(path.Clean(to), "/")
+		}
 		dir, base := path.Split(at)
-		if info := path.Base(dir); base != "RECORD" || !strings.HasSuffix(info, ".dist-info") || !brought[distribution(info)] || !slices.Contains(s.Folders, path.Dir(path.Clean(dir))) {
+		info := path.Base(dir)
+		if base != "RECORD" || !strings.HasSuffix(info, ".dist-info") || !slices.Contains(s.Folders, path.Dir(path.Clean(dir))) {
 			continue
 		}
 		rows, err := distinfo.ParseRecord(e.Kept, true)
-		if e.Kept == nil || err != nil {
+		whole := brought[distribution(info)]
+		if whole && (e.Kept == nil || err != nil) {
 			return nil, wheelErrorf("/%s: it cannot be read, so it cannot be told which files a wheel replaces: %w", at, errors.Join(errRecord, err))
 		}
 		for _, p := range install.Installed(rows, path.Dir(path.Clean(dir)), s.Tag) {
-			gone[p] = true
+			if whole {
+				gone[p] = true
+			}
+			others[p] = true
 		}
 	}
+	for at, to := range links { // pip next to pip3: no RECORD has it
+		gone[at], others[at] = gone[at] || gone[to], others[at] || others[to]
+	}
+	for _, w := range ws {
+		for _, f := range w.Plan.Files {
+			if others[f.Path] && !s.protects(f.Path) {
+				gone[f.Path] = true
+			}
+		}
+	}
+	maps.DeleteFunc(gone, func(_ string, is bool) bool { return !is })
 	if len(gone) == 0 {
 		return nil, nil
 	}

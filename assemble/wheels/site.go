@@ -73,3 +73,12 @@ func extSuffix(b *python.Build) string {
 	}
 	return "." + b.SOABI + ".so"
 }
+
+// protects reports whether a path is the interpreter's or the standard library's, whatever a RECORD of the runtime says.
+func (s Site) protects(at string) bool {
+	if at == strings.TrimPrefix(s.Interpreter, "/") {
+		return true
+	}
+	stdlib := s.Folders[len(s.Folders)-1] + "/"
+	return strings.HasPrefix(at, stdlib) && !strings.HasPrefix(at, stdlib+"site-packages/")
+}

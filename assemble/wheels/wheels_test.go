@@ -21,6 +21,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/wheels"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/wheel/install"
 	"github.com/pyimg/pyimg/wheel/source"
 	"github.com/pyimg/pyimg/wheel/tag"
 	"github.com/pyimg/pyimg/wheel/wheeltest"
@@ -315,7 +316,11 @@ func TestMergeDropsWhatIsTheSame(t *testing.T) {
 func listing(files map[string]string) iter.Seq2[layers.Entry, error] {
 	return func(yield func(layers.Entry, error) bool) {
 		for name, content := range files {
-			if !yield(layers.Entry{Header: &tar.Header{Typeflag: tar.TypeReg, Name: name}, Kept: []byte(content)}, nil) {
+			h := &tar.Header{Typeflag: tar.TypeReg, Name: name}
+			if to, ok := strings.CutPrefix(content, "-> "); ok {
+				h.Typeflag, h.Linkname = tar.TypeSymlink, to
+			}
+			if !yield(layers.Entry{Header: h, Kept: []byte(content)}, nil) {
 				return
 			}
 		}
@@ -326,16 +331,21 @@ func TestReplaced(t *testing.T) {
 	t.Parallel()
 	const lib = "usr/local/lib/python3.13/site-packages/"
 	runtime := map[string]string{
-		"usr/local/bin/tool": "", "usr/local/bin/python3.13": "", "usr/local/lib/python3.13/os.py": "",
+		"usr/local/bin/tool": "", "usr/local/bin/tool3": "-> tool", "usr/local/bin/python": "-> python3.13", "usr/local/bin/python3.13": "", "usr/local/lib/python3.13/os.py": "",
 		lib + "tool/__init__.py": "", lib + "tool/__pycache__/__init__.cpython-313.opt-1.pyc": "", lib + "tool/sub/x.py": "",
 		lib + "single.py": "", lib + "other/__init__.py": "", lib + "tool-1.0.dist-info/METADATA": "",
 		lib + "tool-1.0.dist-info/RECORD":  "../../../bin/tool,,\r\ntool/__init__.py,,\r\ntool/sub/x.py,,\r\nsingle.py,,\r\ntool-1.0.dist-info/METADATA,,\r\ntool-1.0.dist-info/RECORD,,\r\n",
 		lib + "other-1.0.dist-info/RECORD": "other/__init__.py,,\r\n",
 	}
 	got, err := wheels.Replaced([]wheels.Wheel{sized("Tool", 1, "py3-none-any")}, site(t, "linux/amd64"), listing(runtime))
-	want := []string{"usr/local/bin/tool", lib + "single.py", lib + "tool", lib + "tool-1.0.dist-info"}
+	want := []string{"usr/local/bin/tool", "usr/local/bin/tool3", lib + "single.py", lib + "tool", lib + "tool-1.0.dist-info"}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("Replaced = %q, %v, want %q", got, err, want)
+	}
+	script := sized("script", 1, "py3-none-any")
+	script.Plan.Files = []install.File{{Path: "usr/local/bin/tool"}, {Path: "usr/local/bin/python3.13"}, {Path: lib + "script.py"}}
+	if got, err := wheels.Replaced([]wheels.Wheel{script}, site(t, "linux/amd64"), listing(runtime)); err != nil || !slices.Equal(got, []string{"usr/local/bin/tool"}) {
+		t.Errorf("Replaced by a script = %q, %v, want the script of the other distribution", got, err)
 	}
 	got, err = wheels.Replaced([]wheels.Wheel{sized("more", 1, "py3-none-any")}, site(t, "linux/amd64"), listing(runtime))
 	if err != nil || got != nil {

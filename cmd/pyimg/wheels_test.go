@@ -31,6 +31,7 @@ func putWheels(m *fixture.Mirror) {
 	put("badwheels", wheeltest.Wheel{Name: "old", Metadata: "Requires-Python: <3.10\n", Files: module("old")})
 	put("badwheels", wheeltest.Wheel{Name: "clash", Files: []wheeltest.File{{Name: "dep/__init__.py", Data: "value = 2\n"}}})
 	put("badwheels", wheeltest.Wheel{Name: "greedy", Files: []wheeltest.File{{Name: "greedy-1.0.data/data/bin/python3.13", Data: "mine"}}})
+	put("wheels", wheeltest.Wheel{Name: "stub", Files: []wheeltest.File{{Name: "stub/data.bin", Data: "\x7fELF of sorts"}}})
 	put("badwheels", wheeltest.Wheel{Name: "windows", Tag: "cp313-cp313-win_amd64", Files: module("windows")})
 	put("wheels", wheeltest.Wheel{Name: "tool", Version: "2.0", Files: []wheeltest.File{{Name: "tool/new.py", Data: "new\n"}}})
 	const site = "usr/local/lib/python3.13/site-packages/"
