@@ -113,7 +113,7 @@ func TestResolveWarnsOfAnOldIndex(t *testing.T) {
 	if got != "x86_64/1-r0 aarch64/1-r0" {
 		t.Errorf("resolved %s, want what the mirror has", got)
 	}
-	if len(warnings) != 2 || !strings.HasPrefix(warnings[0], "linux/amd64: the index ") || !strings.Contains(warnings[0], "older than") {
+	if len(warnings) != 2 || !strings.HasPrefix(warnings[0], "linux/amd64: the index ") || !strings.Contains(warnings[0], "has seen a newer one") {
 		t.Errorf("warnings %q, want one a platform", warnings)
 	}
 }
