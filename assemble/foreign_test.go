@@ -207,7 +207,7 @@ func TestVerbatimIsSaidOfSuchBytes(t *testing.T) {
 	own := m.Layers[0].Digest.String()
 	for _, tt := range []struct{ from, comment, want string }{
 		{"pyimg: apk musl=1-r0", "verbatim " + own, "verbatim"},
-		{"pyimg: apk musl=1-r0", "verbatim sha256:" + strings.Repeat("0", 64), "packed anew since pyimg made it"},
+		{"pyimg: apk musl=1-r0", "verbatim sha256:" + strings.Repeat("0", 64), "packed again since pyimg made it"},
 		{"pyimg: apk musl=1-r0", "verbatim", ""},
 		{"COPY . /", "verbatim", ""},
 		{"COPY . /", "verbatim " + own, ""},

@@ -59,7 +59,7 @@ func LockInputs(l lock.Lock, spec spec.Spec) (Inputs, error) {
 		}
 		for j, r := range spec.Tarballs(p.Platform) {
 			if j >= len(p.Runtimes) {
-				return in, &lock.Error{File: l.Name, Err: fmt.Errorf(`it has %d runtimes for %s, the spec more; write it anew with "pyimg lock"`, len(p.Runtimes), p.Platform)}
+				return in, &lock.Error{File: l.Name, Err: fmt.Errorf(`it has %d runtimes for %s, the spec more; write it again with "pyimg lock"`, len(p.Runtimes), p.Platform)}
 			}
 			at, err := runtime.Locked(r, spec, p.Platform, p.Runtimes[j])
 			if err != nil {

@@ -4,11 +4,11 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// HistoryPrefix begins the history of the layers that pyimg makes.
+// HistoryPrefix begins created_by in the history of layers that pyimg made.
 const HistoryPrefix = "pyimg: "
 
-// configFile is the OCI image configuration; see the OCI image-spec, config.md. There is one history entry for each
-// layer, so that tools which show layers can say what they hold.
+// configFile returns the OCI image configuration; see the OCI image-spec, config.md. It has one history entry for each layer, so
+// that tools can show what a layer has.
 func configFile(p Platform) *v1.ConfigFile {
 	created := v1.Time{Time: p.Created}
 	f := &v1.ConfigFile{
@@ -26,11 +26,11 @@ func configFile(p Platform) *v1.ConfigFile {
 	return f
 }
 
-// Hash takes apart a digest that this program computed itself.
+// Hash parses a digest that is known to be valid.
 func Hash(digest string) v1.Hash {
 	h, err := v1.NewHash(digest)
 	if err != nil {
-		return v1.Hash{} // a lock from elsewhere was checked when it was read
+		return v1.Hash{} // Parse has checked the digests of a lock that was read
 	}
 	return h
 }

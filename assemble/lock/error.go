@@ -9,7 +9,7 @@ import (
 	"github.com/pyimg/pyimg/internal/exit"
 )
 
-// A MismatchError says that a build made something else than its lock promises.
+// A MismatchError says that the result of a build differs from its lock.
 type MismatchError struct{ Changes []string }
 
 func (e *MismatchError) Error() string {
@@ -20,7 +20,7 @@ func (e *MismatchError) Error() string {
 // ExitCode is that of a failed verification.
 func (e *MismatchError) ExitCode() exit.Code { return exit.Unverified }
 
-// Expect is a *MismatchError where a build came out as another image than the lock says.
+// Expect returns a *MismatchError if the image of a build is not the image of the lock.
 func (l Lock) Expect(got Lock) error {
 	if l.Digest == got.Digest {
 		return nil
@@ -31,12 +31,12 @@ func (l Lock) Expect(got Lock) error {
 // Files are the files of a spec's folder, which a spec's digest does not cover.
 type Files struct {
 	Digest string    `json:"digest"` // of names, kinds, owners, modes and contents
-	Time   time.Time `json:"time"`   // that all of them have in the image
+	Time   time.Time `json:"time"`   // the time that all of them have in the image
 }
 
 // Error says why a lock cannot be used.
 type Error struct {
-	File string // "" where it is no file's
+	File string // "" if the lock has no file
 	Err  error  // a sentence about it: "it was made from another spec"
 }
 
@@ -52,7 +52,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // ExitCode is that of wrong use.
 func (e *Error) ExitCode() exit.Code { return exit.Usage }
 
-// Named names the lock in an error that is about it and does not yet.
+// Named adds the lock's name to an *Error without one.
 func (l Lock) Named(err error) error {
 	var fault *Error
 	if errors.As(err, &fault) && fault.File == "" {

@@ -24,7 +24,7 @@ func FromStore(s *layers.Store) OpenBlob {
 	return func(_ context.Context, digest string) (io.ReadCloser, error) { return s.Open(digest) }
 }
 
-// encode is how manifests and configurations are written: compact JSON, since their digests depend on each byte.
+// encode writes a manifest or configuration as compact JSON. Its digest depends on each byte.
 func encode(v any) ([]byte, v1.Descriptor, error) {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -52,7 +52,7 @@ func (p Platform) manifest(annotations map[string]string) (config, manifest []by
 	return config, manifest, desc, err
 }
 
-// documents are the JSON documents of an image, as they follow from the lock.
+// documents are the JSON documents of an image, computed from the lock.
 type documents struct {
 	index     *v1.IndexManifest
 	raw       []byte // of the index
@@ -75,8 +75,8 @@ func (l Lock) documents() (d documents, err error) {
 	return d, err
 }
 
-// Index is the lock as an OCI image index. open is called only for a layer whose bytes are asked for. ctx bounds these
-// reads.
+// Index returns the lock's image as an OCI image index. It calls open only when the caller reads a layer's bytes. ctx bounds
+// these reads.
 func (l Lock) Index(ctx context.Context, open OpenBlob) (v1.ImageIndex, error) {
 	d, err := l.documents()
 	if err != nil {
@@ -101,7 +101,7 @@ func (p Platform) layerMap(ctx context.Context, open OpenBlob) map[v1.Hash]parti
 	return m
 }
 
-// index is a v1.ImageIndex over what the lock says.
+// index is a v1.ImageIndex of a lock's documents.
 type index struct {
 	docs   documents
 	images map[v1.Hash]v1.Image
@@ -124,7 +124,7 @@ func (i *index) Image(h v1.Hash) (v1.Image, error) {
 	return img, nil
 }
 
-// image is the core from which ggcr derives a v1.Image.
+// image has the methods from which go-containerregistry derives a v1.Image.
 type image struct {
 	config, manifest []byte
 	layers           map[v1.Hash]partial.CompressedLayer
@@ -141,7 +141,7 @@ func (i *image) LayerByDigest(h v1.Hash) (partial.CompressedLayer, error) {
 	return l, nil
 }
 
-// layer is one layer of the lock, opened on demand.
+// layer is one layer of the lock. It is opened when its bytes are read.
 type layer struct {
 	locked Layer
 	open   func() (io.ReadCloser, error)

@@ -16,27 +16,27 @@ import (
 // Version is the version of the lock's format.
 const Version = versions.Lock
 
-// Lock is a plan with its results: all that the image is made of, by digest. The image's configuration, manifests and
-// index follow from it alone, without reading a package.
+// Lock is a plan with its results: everything that the image is made of, by digest. The image's configuration, manifests and
+// index are computed from it alone, without reading a package.
 type Lock struct {
 	Name string `json:"-"` // the file that it was read from, for errors
 
 	Version     int               `json:"version"`
-	Checksum    string            `json:"checksum"` // SHA-256 of all else, so that a change by hand is noticed
+	Checksum    string            `json:"checksum"` // SHA-256 of the other fields, so that an edit by hand is noticed
 	Spec        string            `json:"spec"`     // digest of the spec that it was made from
 	Untrusted   bool              `json:"untrusted,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"` // of the manifests and the index
 	Python      *Python           `json:"python,omitempty"`
 	Files       *Files            `json:"files,omitempty"`
-	Bytecode    *Bytecode         `json:"bytecode,omitempty"` // nil: none was asked for
+	Bytecode    *Bytecode         `json:"bytecode,omitempty"` // nil: the spec asks for none
 	Platforms   []Platform        `json:"platforms"`
-	Digest      string            `json:"index"` // of the image index that must come out
+	Digest      string            `json:"index"` // of the resulting image index
 }
 
 // Bytecode says which bytecode the images have.
 type Bytecode struct {
 	Mode string `json:"mode"`          // one of spec.BytecodeModes
-	Why  string `json:"why,omitempty"` // why there is none although the spec in force asks for it
+	Why  string `json:"why,omitempty"` // why there is none although the spec asks for it
 }
 
 // Platform is one platform of a lock.
@@ -61,10 +61,10 @@ type Package struct {
 	Version  string   `json:"version"`
 	Arch     string   `json:"arch"` // as the index has it
 	Tag      string   `json:"tag,omitempty"`
-	URLs     []string `json:"urls"`           // one a mirror; a directory is named as in the spec
+	URLs     []string `json:"urls"`           // one for each mirror; a directory is named as in the spec
 	Size     int64    `json:"size"`           // of the .apk, in bytes
 	Checksum string   `json:"checksum"`       // of its control stream, as the index has it
-	Data     string   `json:"data,omitempty"` // digest of its data stream; none where it unpacks nothing
+	Data     string   `json:"data,omitempty"` // digest of its data stream; "" if the package has no files
 }
 
 // Runtime is one runtime tarball.
@@ -79,12 +79,12 @@ type Layer struct {
 	DiffID    string   `json:"diffID"`
 	MediaType string   `json:"mediaType"`
 	Size      int64    `json:"size"`              // compressed, in bytes
-	From      string   `json:"from"`              // what it holds, such as "apk busybox=1.36.1-r29"
+	From      string   `json:"from"`              // what it was made from, such as "apk busybox=1.36.1-r29"
 	Reasons   []Reason `json:"reasons,omitempty"` // why it is not its source's own bytes; none for a verbatim layer
-	Recipe    *Recipe  `json:"recipe,omitempty"`  // how it is made of its sources; nil for a verbatim layer and for the last one
+	Recipe    *Recipe  `json:"recipe,omitempty"`  // how to make it from its sources; nil for a verbatim layer and for the last one
 }
 
-// Encode writes the lock as it stands in its file: the same bytes for the same lock, a value a line.
+// Encode returns the lock as its file has it: the same bytes for the same lock, one value on each line.
 func (l Lock) Encode() ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -94,14 +94,14 @@ func (l Lock) Encode() ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// checksum is the digest of all of the lock but Checksum.
+// checksum returns the digest of all fields except Checksum.
 func (l Lock) checksum() (string, error) {
 	l.Checksum = ""
 	_, desc, err := encode(l)
 	return desc.Digest.String(), err
 }
 
-// Seal fills in the digests that follow from the rest.
+// Seal fills in the digests that are computed from the other fields.
 func (l *Lock) Seal() error {
 	d, err := l.documents()
 	if err != nil {
@@ -115,7 +115,7 @@ func (l *Lock) Seal() error {
 	return err
 }
 
-// Only is the lock of some of its platforms, as a build of these alone makes it.
+// Only returns the lock for some of its platforms. It is the same that a build of only these platforms makes.
 func (l Lock) Only(platforms []spec.Platform) (Lock, error) {
 	l.Platforms = slices.DeleteFunc(slices.Clone(l.Platforms), func(p Platform) bool {
 		return !slices.Contains(platforms, p.Platform)
@@ -123,10 +123,10 @@ func (l Lock) Only(platforms []spec.Platform) (Lock, error) {
 	return l, l.Seal()
 }
 
-// Made reports whether the layer is made here: it is not its source's own bytes.
+// Made reports whether pyimg makes the layer: it is not its source's own bytes.
 func (l Layer) Made() bool { return len(l.Reasons) > 0 }
 
-// Blob is the layer as the store knows it, but for the size of its tar.
+// Blob returns the layer as the store knows it, without the size of its tar.
 func (l Layer) Blob() layers.Blob {
 	return layers.Blob{Digest: l.Digest, DiffID: l.DiffID, MediaType: l.MediaType, Size: l.Size}
 }

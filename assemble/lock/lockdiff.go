@@ -8,8 +8,8 @@ import (
 	"github.com/pyimg/pyimg/assemble/spec"
 )
 
-// Changes says how a lock differs from an older one, a line each: packages that come, go or change their version, what
-// the layers are made of, and the configuration. There are none where the same image comes out.
+// Changes lists how a lock differs from an older one, one line each: packages that were added, removed or changed their version,
+// what the layers are made of, and the configuration. It returns none if both locks give the same image.
 func (l Lock) Changes(old Lock) []string {
 	var platforms []spec.Platform
 	var texts [][]string
@@ -48,7 +48,7 @@ func (p Platform) changes(old Platform) []string {
 	if p.Manifest == old.Manifest {
 		return lines
 	}
-	if len(lines) == 0 { // else they say why
+	if len(lines) == 0 { // otherwise the lines say why the configuration changed
 		lines = append(lines, compareBy(old.Layers, p.Layers,
 			func(l Layer) string { return "layer " + l.From },
 			func(l Layer) string { return l.Digest })...)
@@ -73,13 +73,13 @@ func packageChanges(packages, old []Package) []string {
 	}
 	for _, p := range packages {
 		if rebuilt(p) {
-			lines = append(lines, fmt.Sprintf("%s %s was built anew", p.Name, p.Version))
+			lines = append(lines, fmt.Sprintf("%s %s was rebuilt", p.Name, p.Version))
 		}
 	}
 	return lines
 }
 
-// compareBy says what came, went and changed its value, sorted by name.
+// compareBy lists what was added, was removed, or changed its value, sorted by name.
 func compareBy[T any](old, now []T, name, value func(T) string) []string {
 	was, is := make(map[string]string), make(map[string]string)
 	names := make(map[string]bool)

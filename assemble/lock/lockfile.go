@@ -18,16 +18,16 @@ import (
 	"github.com/pyimg/pyimg/internal/regular"
 )
 
-// The bounds of a lock: 9 platforms of a thousand packages take some 5 MB. An empty object of two bytes takes up to a kilobyte
-// in memory, so they are counted first.
+// The bounds of a lock. 9 platforms of a thousand packages take some 5 MB. An empty object of two bytes takes up to a kilobyte in
+// memory, so objects are counted before decoding.
 const (
 	maxLock        = 64 << 20
 	maxLockObjects = 200_000
 	maxLockDepth   = 32
 )
 
-// Read reads a lock and checks that it is whole: of a version that is known, as it was written, and with the digests
-// that follow from it. The error is a *Error but where the file cannot be read; fs.ErrNotExist where there is none.
+// Read reads a lock. It checks that the version is known, that nobody has changed the lock, and that its digests are right. The
+// error is an *Error unless the file cannot be read; it is fs.ErrNotExist if there is no file.
 func Read(name string) (Lock, error) {
 	data, err := regular.Read(name, maxLock)
 	if errors.Is(err, regular.ErrTooLarge) {
@@ -44,30 +44,30 @@ func Read(name string) (Lock, error) {
 	return l, nil
 }
 
-// Parse reads a lock from its file's content. See ReadLock.
+// Parse reads a lock from its file's content. See Read.
 func Parse(data []byte) (Lock, error) {
 	var l Lock
 	if len(data) > maxLock {
 		return l, fmt.Errorf("it has more than %d bytes, which no lock has", maxLock)
 	}
 	if err := checkNesting(data, maxLockDepth, maxLockObjects); err != nil {
-		return l, fmt.Errorf(`it is no lock: %w; write it anew with "pyimg lock"`, err)
+		return l, fmt.Errorf(`it is not a lock: %w; write it again with "pyimg lock"`, err)
 	}
 	var head struct{ Version int }
 	if err := json.Unmarshal(data, &head); err != nil {
-		return l, fmt.Errorf(`it is not JSON: %w; write it anew with "pyimg lock"`, err)
+		return l, fmt.Errorf(`it is not JSON: %w; write it again with "pyimg lock"`, err)
 	}
 	if head.Version != Version {
-		return l, fmt.Errorf(`it is of version %d, this pyimg knows version %d; use the pyimg that wrote it, or write it anew with "pyimg lock"`,
+		return l, fmt.Errorf(`it is of version %d, this pyimg knows version %d; use the pyimg that wrote it, or write it again with "pyimg lock"`,
 			head.Version, Version)
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&l); err != nil {
-		return l, fmt.Errorf(`it was changed by hand: %w; write it anew with "pyimg lock"`, err)
+		return l, fmt.Errorf(`it was changed by hand: %w; write it again with "pyimg lock"`, err)
 	}
 	if err := l.check(); err != nil {
-		return l, fmt.Errorf(`it was changed by hand or merged wrongly: %w; write it anew with "pyimg lock"`, err)
+		return l, fmt.Errorf(`it was changed by hand or merged wrongly: %w; write it again with "pyimg lock"`, err)
 	}
 	return l, nil
 }
@@ -100,12 +100,12 @@ func checkNesting(data []byte, depth, objects int) error {
 	return nil
 }
 
-// check holds a lock against its own checksum and the digests that follow from it.
+// check compares a lock with its own checksum and with the digests that are computed from it.
 func (l Lock) check() error {
 	if got, err := l.checksum(); err != nil {
 		return err
 	} else if got != l.Checksum {
-		return fmt.Errorf("its checksum is %s, it says %q", got, l.Checksum)
+		return fmt.Errorf("the checksum of its content is %s, but it names %q", got, l.Checksum)
 	}
 	for _, p := range l.Platforms {
 		if err := p.check(); err != nil {
@@ -118,12 +118,12 @@ func (l Lock) check() error {
 		return err
 	}
 	if sealed.Digest != l.Digest {
-		return fmt.Errorf("the image index that follows from it is %s, it says %s", sealed.Digest, l.Digest)
+		return fmt.Errorf("its content gives the image index %s, but it names %s", sealed.Digest, l.Digest)
 	}
 	return nil
 }
 
-// check sees to it that nothing in the platform can surprise who uses it.
+// check checks the values of the platform that other code relies on.
 func (p Platform) check() error {
 	if len(p.Install) != len(p.Packages) {
 		return fmt.Errorf("%d packages, %d in install order", len(p.Packages), len(p.Install))
@@ -143,7 +143,7 @@ func (p Platform) check() error {
 	return nil
 }
 
-// Write writes a lock next to its place and renames it. A link stays, and what it leads to is replaced.
+// Write writes a lock next to its place and renames it. If name is a symlink, Write keeps it and replaces its target.
 func Write(name string, l Lock) error {
 	data, err := l.Encode()
 	if err == nil {
@@ -158,7 +158,7 @@ func Write(name string, l Lock) error {
 	return nil
 }
 
-// FileFor is where a spec's lock lies: pyimg.lock beside pyimg.yaml, app.lock beside app.yaml. The embedded spec has
+// FileFor returns the file of a spec's lock: pyimg.lock next to pyimg.yaml, app.lock next to app.yaml. For the embedded spec it is
 // pyimg.lock in the working directory.
 func FileFor(spec string) string {
 	if spec == "" {
@@ -167,10 +167,10 @@ func FileFor(spec string) string {
 	return regexp.MustCompile(`\.(ya?ml|json)$`).ReplaceAllString(spec, "") + ".lock"
 }
 
-// Fits tells whether the lock was made from this spec and has its platforms. The error is a *Error.
+// Fits returns an *Error if the lock was made from another spec or lacks some of the platforms.
 func (l Lock) Fits(s spec.Spec) error {
 	if l.Spec != s.Digest() {
-		return &Error{l.Name, errors.New(`it was made from another spec, or with other flags; write it anew with "pyimg lock", or leave it aside with --no-lock`)}
+		return &Error{l.Name, errors.New(`it was made from another spec, or with other flags; write it again with "pyimg lock", or ignore it with --no-lock`)}
 	}
 	var missing []string
 	for _, p := range s.Platforms {
@@ -179,7 +179,7 @@ func (l Lock) Fits(s spec.Spec) error {
 		}
 	}
 	if len(missing) > 0 {
-		return &Error{l.Name, fmt.Errorf(`it has nothing for %s; write it anew with "pyimg lock"`, strings.Join(missing, ", "))}
+		return &Error{l.Name, fmt.Errorf(`it has nothing for %s; write it again with "pyimg lock"`, strings.Join(missing, ", "))}
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ func (r Runtime) Image(s spec.Spec) string {
 
 func (l Lock) Has(name string) bool { return slices.Contains(l.Names(), name) }
 
-// Names are those of the packages and wheels of all platforms, sorted.
+// Names returns the names of the packages and wheels of all platforms, sorted.
 func (l Lock) Names() []string {
 	var names []string
 	for _, p := range l.Platforms {

@@ -10,8 +10,8 @@ import (
 	"github.com/pyimg/pyimg/layers"
 )
 
-// A Reason says why a layer's bytes are not those of its source: a code and its arguments. The lock and the image's history
-// hold its text form, for programs; String gives the sentence, for people. So wording can change without changing a digest.
+// A Reason says why a layer's bytes are not those of its source: a code and its arguments. The lock and the image's history have
+// its text form, for programs. String returns a sentence, for people. So the wording can change without changing a digest.
 type Reason struct {
 	Code ReasonCode
 	Args []string
@@ -24,12 +24,12 @@ type ReasonCode string
 const (
 	ReasonGenerated    ReasonCode = "generated"     // pyimg makes the layer, from no single source
 	ReasonCompression  ReasonCode = "compression"   // COMPRESSION: the spec asks for this one
-	ReasonMerged       ReasonCode = "merged"        // MAX: small packages share a layer to stay within so many layers
+	ReasonMerged       ReasonCode = "merged"        // MAX: small packages share a layer to stay within MAX layers
 	ReasonSingle       ReasonCode = "single"        // the spec asks for one layer for all packages
-	ReasonExcluded     ReasonCode = "excluded"      // N: so many paths are excluded
+	ReasonExcluded     ReasonCode = "excluded"      // N: N paths are excluded
 	ReasonPrefix       ReasonCode = "prefix"        // FROM TO: the files move from one folder to another
 	ReasonOwner        ReasonCode = "owner"         // UID GID: all files get this owner
-	ReasonAttributes   ReasonCode = "attributes"    // PATH UID GID MODE: apk gives the path other ones than the archive
+	ReasonAttributes   ReasonCode = "attributes"    // PATH UID GID MODE: apk gives the path this owner and mode, not the archive's
 	ReasonMoved        ReasonCode = "moved"         // PATH TO: the path leads through another package's symlink
 	ReasonLost         ReasonCode = "lost"          // PATH PACKAGE: another package's file is at the path
 	ReasonOnSymlink    ReasonCode = "on-symlink"    // PATH: a folder entry where the root has a symlink
@@ -37,10 +37,10 @@ const (
 	ReasonNotInstalled ReasonCode = "not-installed" // MEMBER WHY: apk does not install it; WHY is a root.SkipReason
 	ReasonFault        ReasonCode = "fault"         // CODE PATH DETAIL: see layers.Fault
 	ReasonImage        ReasonCode = "image"         // PATH...: the layer is a part of another image
-	ReasonWheels       ReasonCode = "wheels"        // the layer is made of wheels' members, large ones as they are compressed there
+	ReasonWheels       ReasonCode = "wheels"        // the layer is made of wheels' files; large ones keep their compressed bytes
 )
 
-// NewReason makes a Reason; arguments are written as fmt.Sprint does.
+// NewReason makes a Reason. Arguments are formatted as by fmt.Sprint.
 func NewReason(code ReasonCode, args ...any) Reason {
 	r := Reason{Code: code}
 	for _, a := range args {
@@ -49,7 +49,7 @@ func NewReason(code ReasonCode, args ...any) Reason {
 	return r
 }
 
-// arity is how many arguments a code has; false for an unknown code. ReasonImage has one or more.
+// arity returns the number of arguments of a code, or false for an unknown code. ReasonImage has one or more.
 func (c ReasonCode) arity() (int, bool) {
 	switch c {
 	case ReasonGenerated, ReasonSingle, ReasonWheels:
@@ -66,13 +66,13 @@ func (c ReasonCode) arity() (int, bool) {
 	return 0, false
 }
 
-// valid reports whether the code is known and has its number of arguments.
+// valid reports whether the code is known and the number of arguments is right.
 func (r Reason) valid() bool {
 	n, known := r.Code.arity()
 	return known && (len(r.Args) == n || r.Code == ReasonImage && len(r.Args) > n)
 }
 
-// String is the sentence that people read.
+// String returns the reason as a sentence for people.
 func (r Reason) String() string {
 	if !r.valid() {
 		text, _ := r.MarshalText()
@@ -85,11 +85,11 @@ func (r Reason) String() string {
 	case ReasonWheels:
 		return "made of the wheels' own compressed files"
 	case ReasonCompression:
-		return a[0] + " was asked for"
+		return "the spec asks for " + a[0]
 	case ReasonMerged:
 		return fmt.Sprintf("the smallest packages are merged to stay within %s layers", a[0])
 	case ReasonSingle:
-		return "one layer for all packages was asked for"
+		return "the spec asks for one layer for all packages"
 	case ReasonExcluded:
 		if a[0] == "1" {
 			return "1 path is excluded"
@@ -107,7 +107,7 @@ func (r Reason) String() string {
 	return r.ofPath()
 }
 
-// ofPath is the sentence of a reason that concerns one path.
+// ofPath returns the sentence of a reason about one path.
 func (r Reason) ofPath() string {
 	a, at := r.Args, path.Join("/", r.Args[0])
 	switch r.Code {
@@ -126,8 +126,8 @@ func (r Reason) ofPath() string {
 	}
 }
 
-// MarshalText writes the code and its arguments, separated by spaces. An argument with a character that could be mistaken
-// is quoted as in Go.
+// MarshalText writes the code and its arguments, separated by spaces. An argument with a space, a quote or a special character is
+// quoted as in Go.
 func (r Reason) MarshalText() ([]byte, error) {
 	text := []byte(r.Code)
 	for _, a := range r.Args {
@@ -155,13 +155,13 @@ func (r *Reason) UnmarshalText(text []byte) error {
 		read.Args, rest = append(read.Args, arg), after
 	}
 	if !read.valid() {
-		return fmt.Errorf("reading the reason %q: its code is unknown, or has another number of arguments", text)
+		return fmt.Errorf("reading the reason %q: its code is unknown, or its number of arguments is wrong", text)
 	}
 	*r = read
 	return nil
 }
 
-// cutArgument cuts the first argument and the space after it off a text.
+// cutArgument splits off the first argument of a text and the space after it.
 func cutArgument(text string) (arg, rest string, err error) {
 	if text[0] != '"' {
 		arg, rest, _ = strings.Cut(text, " ")
@@ -177,14 +177,14 @@ func cutArgument(text string) (arg, rest string, err error) {
 	return arg, strings.TrimPrefix(text[len(quoted):], " "), nil
 }
 
-// verbatim begins the history comment of a layer that is its source's own bytes; the layer's digest follows. Tools that pack
-// layers anew leave the history as it is, so that the word alone would say too much.
+// verbatim begins the history comment of a layer that is its source's own bytes. The layer's digest follows it: a tool that
+// packs the layer again keeps the history, and then the digest does not match.
 const verbatim = "verbatim"
 
-// packedAnew is said of a layer that was verbatim and is not any more.
-const packedAnew = "packed anew since pyimg made it"
+// packedAnew describes a layer that was verbatim when pyimg made the image, and is not any more.
+const packedAnew = "packed again since pyimg made it"
 
-// formatComment is the history comment of a layer that was made for these reasons, or is verbatim with this digest.
+// formatComment returns the history comment of a layer with these reasons, or of a verbatim layer with this digest.
 func formatComment(reasons []Reason, digest string) string {
 	if len(reasons) == 0 {
 		return verbatim + " " + digest
@@ -197,8 +197,8 @@ func formatComment(reasons []Reason, digest string) string {
 	return strings.Join(texts, "; ")
 }
 
-// ReadComment reads what comment writes, for the layer of a digest: the reasons, and what people read. The comment of
-// somebody else's layer is returned as it is, unless it says what only pyimg can know.
+// ReadComment reads a history comment by formatComment, for the layer with a digest. It returns the reasons, and the text for
+// people. If pyimg did not make the layer, the text is the comment as it is, or "" if the comment claims to be verbatim.
 func ReadComment(createdBy, text, digest string) (reasons []Reason, said string) {
 	claim, of, _ := strings.Cut(text, " ")
 	ours := strings.HasPrefix(createdBy, HistoryPrefix)
@@ -222,7 +222,7 @@ func ReadComment(createdBy, text, digest string) (reasons []Reason, said string)
 	return reasons, sentences(reasons)
 }
 
-// sentences is what people read of why a layer was made.
+// sentences returns the reasons as a text for people.
 func sentences(reasons []Reason) string {
 	if len(reasons) == 0 {
 		return verbatim

@@ -2,20 +2,20 @@ package lock
 
 import "github.com/pyimg/pyimg/assemble/spec"
 
-// ImageRecipe is what a layer out of an image depends on.
+// ImageRecipe has everything that the bytes of a layer taken from an image depend on.
 type ImageRecipe struct {
 	Version     int         `json:"version"` // to be raised when the same inputs give other bytes
 	Image       string      `json:"image"`   // REF@DIGEST of the platform's manifest
 	Layers      []string    `json:"layers"`  // of the image, lowest first
 	Paths       []string    `json:"paths"`
-	To          string      `json:"to"` // where the one path lands; "" leaves all where they are
+	To          string      `json:"to"` // the new place of the only path; "" leaves all paths where they are
 	Exclude     []string    `json:"exclude,omitempty"`
 	Owner       *spec.Owner `json:"owner,omitempty"`
 	Compression string      `json:"compression"`
 	Level       int         `json:"level,omitempty"`
 }
 
-// Recipe says how a layer is made. The last layer has none: it follows from all that lies below it.
+// Recipe says how a layer is made. The last layer has none: it depends on all layers below it.
 type Recipe struct {
 	Packages *PackageRecipe `json:"packages,omitempty"`
 	Runtime  *RuntimeRecipe `json:"runtime,omitempty"`
@@ -29,16 +29,16 @@ type Attributes struct {
 	GID  int   `json:"gid"`
 }
 
-// PackageRecipe is what the bytes of a transcoded or merged layer depend on.
+// PackageRecipe has everything that the bytes of a transcoded or merged layer depend on.
 type PackageRecipe struct {
 	Version     int            `json:"version"` // to be raised when the same inputs give other bytes
 	Sources     []string       `json:"sources"` // data streams, by digest
-	Edits       []*MemberEdits `json:"edits"`   // one a source
+	Edits       []*MemberEdits `json:"edits"`   // one for each source
 	Compression string         `json:"compression,omitempty"`
 	Level       int            `json:"level,omitempty"`
 }
 
-// RuntimeRecipe is what a transcoded runtime depends on.
+// RuntimeRecipe has everything that the bytes of a transcoded runtime depend on.
 type RuntimeRecipe struct {
 	Version     int         `json:"version"` // to be raised when the same inputs give other bytes
 	Source      string      `json:"source"`  // the tarball, by digest
@@ -48,17 +48,17 @@ type RuntimeRecipe struct {
 	Owner       *spec.Owner `json:"owner,omitempty"`
 	Compression string      `json:"compression,omitempty"`
 	Level       int         `json:"level,omitempty"`
-	Moves       []Move      `json:"moves,omitempty"` // in the contents of files
+	Moves       []Move      `json:"moves,omitempty"` // prefixes to replace in the contents of files
 }
 
-// MemberEdits are what changes in a package's members.
+// MemberEdits are the changes to the members of a package.
 type MemberEdits struct {
 	Drop   map[string]bool       `json:"drop,omitempty"`   // members by clean name
-	Rename map[string]string     `json:"rename,omitempty"` // to where apk would have put them
-	Attr   map[string]Attributes `json:"attr,omitempty"`   // owner and mode, as apk would have set them
+	Rename map[string]string     `json:"rename,omitempty"` // to the path where apk puts them
+	Attr   map[string]Attributes `json:"attr,omitempty"`   // owner and mode that apk sets
 }
 
-// A Move is a prefix that files of a runtime hold, and the one that it has in the image.
+// A Move is a prefix that files of a runtime name, and the prefix in the image that replaces it.
 type Move struct {
 	From string `json:"from"`
 	To   string `json:"to"`

@@ -1,6 +1,6 @@
 package lock
 
-// Python is what the spec's lock or requirements files of Python packages were, which a spec's digest does not cover.
+// Python pins the spec's lock or requirements files of Python packages, which a spec's digest does not cover.
 type Python struct {
 	Digest string `json:"digest"` // of their contents, and of the files that they include
 }
@@ -17,14 +17,14 @@ type Wheel struct {
 	Layer   string `json:"layer"`          // digest of the layer that has its files
 }
 
-// WheelsRecipe is which wheels a layer is made of. The layer is made anew by a build of its platform.
+// WheelsRecipe names the wheels that a layer is made of. A build of the platform makes the layer again.
 type WheelsRecipe struct {
 	Version int      `json:"version"` // to be raised when the same inputs give other bytes
 	Wheels  []string `json:"wheels"`  // their SHA-256, in hexadecimal
 }
 
-// WheelsPrefix begins what a layer of wheels is from: "wheel idna==3.10 jinja2==3.1.6".
+// WheelsPrefix begins Layer.From of a layer of wheels: "wheel idna==3.10 jinja2==3.1.6".
 const WheelsPrefix = "wheel "
 
-// OfWheels reports whether the layer holds the files of wheels.
+// OfWheels reports whether the layer has the files of wheels.
 func (l Layer) OfWheels() bool { return l.Recipe != nil && l.Recipe.Wheels != nil }

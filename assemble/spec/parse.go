@@ -25,8 +25,8 @@ const (
 	defaultMirror = "https://dl-cdn.alpinelinux.org/alpine"
 )
 
-// Parse reads a spec in YAML. The error is a *Error with all the faults that were found. Relative paths in it
-// start from the working directory; name is used in errors.
+// Parse reads a spec in YAML. The error is an *Error with all the faults that were found. Relative paths in the spec start from
+// the working directory. name is used in errors.
 func Parse(name string, data []byte) (Spec, error) {
 	d := &decoder{file: name, anchors: make(map[string]ast.Node)}
 	s := Spec{Name: name}

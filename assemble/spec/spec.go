@@ -132,7 +132,7 @@ func (s Spec) Digest() string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// Check refuses words that the fields do not know, for a value that was not read by Parse.
+// Check refuses unknown values of the fields. It is for callers that do not use Parse.
 func (l Layers) Check() error {
 	if !slices.Contains([]string{"auto", "package", "single"}, l.Strategy) {
 		return fmt.Errorf("layer strategy %q: expected auto, package or single", l.Strategy)

@@ -27,5 +27,5 @@ func Fit(l lock.Lock, s spec.Spec) error {
 	if now == nil && l.Python == nil || now != nil && l.Python != nil && *now == *l.Python {
 		return nil
 	}
-	return &lock.Error{File: l.Name, Err: fmt.Errorf("it was written when %s had other contents; write it anew with \"pyimg lock\"", strings.Join(s.Python.InputFiles(), ", "))}
+	return &lock.Error{File: l.Name, Err: fmt.Errorf("it was written when %s had other contents; write it again with \"pyimg lock\"", strings.Join(s.Python.InputFiles(), ", "))}
 }
