@@ -150,7 +150,7 @@ func TestOtherPathsOfAnImage(t *testing.T) {
 		}
 	}
 	for more, want := range map[string]string{
-		"paths: [usr/bin, usr/local], prefix: /opt": "only one can be moved",
+		"paths: [usr/bin, usr/local], prefix: /opt": "it can move only one path",
 		"paths: srv": "nothing at /srv",
 	} {
 		if _, err := build(t, w.spec(t, "a", "runtime: {source: \"image:example.com/py:1\", "+more+"}\n"), src); err == nil || !strings.Contains(err.Error(), want) {

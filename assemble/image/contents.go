@@ -19,7 +19,7 @@ import (
 	"github.com/pyimg/pyimg/layers/tree"
 )
 
-// Contents is what is in one platform of an image, whoever made it.
+// Contents has the contents of one platform of an image, whatever tool made it.
 type Contents struct {
 	Platform spec.Platform
 	Digest   string // of its manifest
@@ -28,11 +28,11 @@ type Contents struct {
 	Tree     *tree.Tree
 	oddities []tree.Oddity
 	diffIDs  []string // of the layers' tars, as they are
-	brought  int64    // bytes of the files in all layers
+	brought  int64    // bytes of all files in all layers, including hidden ones
 }
 
-// eachContents reads the platforms of an image one after the other, so that one root at a time is in memory, and returns
-// what it left aside. With only, those are read and all must be there.
+// eachContents reads the platforms of an image one after the other, so that only one root is in memory at a time. It returns the
+// entries that it skipped. With only, it reads these platforms, and it is an error if one is missing.
 func eachContents(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []spec.Platform, do func(Contents) error) ([]LeftAside, error) {
 	all, aside, err := platformImages(index, only)
 	if err != nil {
@@ -58,7 +58,7 @@ func eachContents(ctx context.Context, index v1.ImageIndex, store *layers.Store,
 	return aside, nil
 }
 
-// read surveys the layers and lays them over each other.
+// read reads the layers and merges them into one root.
 func (p platformImage) read(ctx context.Context, store *layers.Store) (Contents, error) {
 	c := p.Contents
 	surveys, err := c.survey(ctx, p.image, store)
@@ -76,7 +76,7 @@ func (p platformImage) read(ctx context.Context, store *layers.Store) (Contents,
 	return c, nil
 }
 
-// counted yields a layer's entries and adds up what their files have.
+// counted yields a layer's entries and adds up the sizes of their files.
 func (c *Contents) counted(s layers.LayerFacts) iter.Seq2[layers.Entry, error] {
 	return func(yield func(layers.Entry, error) bool) {
 		for e, err := range s.Entries() {
@@ -90,7 +90,7 @@ func (c *Contents) counted(s layers.LayerFacts) iter.Seq2[layers.Entry, error] {
 	}
 }
 
-// survey learns what the layers hold. Those that the store knows are not opened.
+// survey learns the facts of the layers. It does not open layers that the store knows.
 func (c *Contents) survey(ctx context.Context, img v1.Image, store *layers.Store) ([]layers.LayerFacts, error) {
 	var err error
 	if c.Layers, err = reportLayers(img, c.Config); err != nil {
@@ -114,7 +114,7 @@ func (c *Contents) survey(ctx context.Context, img v1.Image, store *layers.Store
 	return surveys, group.Wait()
 }
 
-// name is what a layer is called in findings: what pyimg made it from, else its digest.
+// name returns the name of a layer in findings: what pyimg made it from, or else its digest.
 func (l LayerReport) name() string {
 	if from, ok := strings.CutPrefix(l.From, lock.HistoryPrefix); ok {
 		return from
@@ -122,7 +122,7 @@ func (l LayerReport) name() string {
 	return l.Digest
 }
 
-// own reports whether a layer is pyimg's: its history says so, or it has none and stands on one that is.
+// own reports whether pyimg made a layer: its history says so, or it has no history and pyimg made the layer below it.
 func (c Contents) own(layer int) bool {
 	for i := layer; i >= 0; i-- {
 		if from := c.Layers[i].From; from != "" {

@@ -19,10 +19,10 @@ import (
 	"github.com/pyimg/pyimg/layers/tree"
 )
 
-// Difference is how one platform of two images, a and b, differs.
+// Difference says how one platform differs between two images, a and b.
 type Difference struct {
 	Platform string `json:"platform"`
-	// Only is "a" or "b" where the other image does not have the platform; nothing else is filled in then.
+	// Only is "a" or "b" if the other image does not have the platform. The other fields are empty then.
 	Only     string        `json:"only,omitempty"`
 	Same     bool          `json:"same"`               // the manifests are the same, byte for byte
 	Config   []Change      `json:"config,omitempty"`   // entrypoint, cmd, user, env NAME, label NAME, ...
@@ -30,17 +30,17 @@ type Difference struct {
 	Files    []FileChange  `json:"files,omitempty"`    // by path
 	Size     [2]int64      `json:"size"`               // of all layers, compressed, in bytes
 	Unpacked [2]int64      `json:"unpacked"`           // of the files that a container sees, in bytes
-	Layers   []LayerChange `json:"layers,omitempty"`   // those of a, then those of b alone
+	Layers   []LayerChange `json:"layers,omitempty"`   // the layers of a, then those that only b has
 }
 
-// Change is a value that differs: a nil side has none.
+// Change is a value that differs. nil means that the image does not have it.
 type Change struct {
 	Name string  `json:"name"`
 	A    *string `json:"a"`
 	B    *string `json:"b"`
 }
 
-// FileChange is a path that differs: a nil side does not have it.
+// FileChange is a path that differs. nil means that the image does not have it.
 type FileChange struct {
 	Path string     `json:"path"` // absolute
 	What []string   `json:"what,omitempty"`
@@ -48,15 +48,14 @@ type FileChange struct {
 	B    *FileState `json:"b"`
 }
 
-// FileState is what is known of a path. Contents are not compared, but for files of packages, whose checksums stand in
-// their layers.
+// FileState is what is known of a path. Only the contents of packages' files are compared, because their layers have checksums.
 type FileState struct {
-	Type     string `json:"type"` // file, folder, symlink, or another in tar's letter
+	Type     string `json:"type"` // file, folder, symlink, or tar's letter for another type
 	Size     int64  `json:"size"`
 	Mode     string `json:"mode"` // octal
 	Owner    string `json:"owner"`
 	Link     string `json:"link,omitempty"`
-	Checksum string `json:"checksum,omitempty"` // SHA-1 that apk's packages bring, hexadecimal
+	Checksum string `json:"checksum,omitempty"` // SHA-1 from the apk package, hexadecimal
 }
 
 // LayerChange is a layer: in both images, or in one.
@@ -65,11 +64,11 @@ type LayerChange struct {
 	Size   int64  `json:"size"`
 	From   string `json:"from,omitempty"`
 	In     string `json:"in"` // "both", "a" or "b"
-	// Recompressed says of a layer in both that its tar is the same and its bytes are not: a registry has to hold both.
+	// Recompressed says that both images have the layer's tar, but compressed to different bytes: a registry stores it twice.
 	Recompressed bool `json:"recompressed,omitempty"`
 }
 
-// Diff compares two images, platform by platform, and returns what of them it left aside.
+// Diff compares two images, platform by platform. It also returns the entries that it skipped.
 func Diff(ctx context.Context, a, b v1.ImageIndex, store *layers.Store, only []spec.Platform) ([]Difference, []LeftAside, error) {
 	as, aside, err := platformImages(a, only)
 	if err != nil {
@@ -131,7 +130,7 @@ func diffPlatform(ctx context.Context, x, y platformImage, store *layers.Store) 
 	return d, nil
 }
 
-// diffTexts compares what two functions name.
+// diffTexts compares two sets of named texts.
 func diffTexts(a, b func() (map[string]string, error)) ([]Change, error) {
 	as, err := a()
 	if err != nil {
@@ -165,7 +164,7 @@ func bothKeys[V any](a, b map[string]V) []string {
 	return slices.Compact(keys)
 }
 
-// settings are the parts of the configuration by name.
+// settings returns the parts of the configuration by name.
 func (c Contents) settings() (map[string]string, error) {
 	f := c.Config.Config
 	m := map[string]string{}
@@ -195,7 +194,7 @@ func (c Contents) settings() (map[string]string, error) {
 	return m, nil
 }
 
-// versions are the packages by name.
+// versions returns the packages' versions by name.
 func (c Contents) versions() (map[string]string, error) {
 	packages, err := check.Installed(c.Tree)
 	m := make(map[string]string, len(packages))
@@ -222,7 +221,7 @@ func diffLayers(a, b []LayerReport) []LayerChange {
 	return all
 }
 
-// sameLayer reports whether a layer is among others, by its bytes or else by its tar.
+// sameLayer finds a layer among others: by its bytes, or else by its tar.
 func sameLayer(others []LayerReport, l LayerReport) (same, recompressed bool) {
 	if slices.ContainsFunc(others, func(o LayerReport) bool { return o.Digest == l.Digest }) {
 		return true, false
@@ -231,7 +230,7 @@ func sameLayer(others []LayerReport, l LayerReport) (same, recompressed bool) {
 	return same, same
 }
 
-// states are the paths of the root.
+// states returns the paths of the root with their states.
 func (c Contents) states() map[string]FileState {
 	m := map[string]FileState{}
 	for n := range c.Tree.All() {
@@ -249,7 +248,7 @@ func stateOf(n tree.Node) FileState {
 		Link: h.Linkname, Checksum: h.PAXRecords[checksum]}
 	switch h.Typeflag {
 	case tar.TypeReg:
-		s.Type, s.Link = "file", "" // apk writes its own bytes there
+		s.Type, s.Link = "file", "" // in apk packages the link name of a regular file has other bytes
 	case tar.TypeLink:
 		s.Type = "file"
 	case tar.TypeDir:
@@ -280,7 +279,7 @@ func (d *Difference) files(a, b map[string]FileState) {
 	}
 }
 
-// changes names in what two states differ.
+// changes names the fields in which two states differ.
 func (s FileState) changes(t FileState) []string {
 	var what []string
 	for _, part := range []struct {

@@ -1,3 +1,3 @@
-// Package image reads finished images, whoever made them: what is in them, what weighs how much, how two of them differ,
-// and what of them is not sound. An image is one of go-containerregistry's; the caller opens it.
+// Package image reads finished images, whatever tool made them: their contents, their sizes, the differences between two images,
+// and the faults that the checks find. The caller opens the image with go-containerregistry.
 package image

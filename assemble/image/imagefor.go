@@ -6,7 +6,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/spec"
 )
 
-// For is the image of an index for one platform. The error says which platforms it has where that is not among them.
+// For returns the image of an index for one platform. If there is none, the error names the platforms that the index has.
 func For(index v1.ImageIndex, p spec.Platform) (v1.Image, error) {
 	all, _, err := platformImages(index, []spec.Platform{p})
 	if err != nil {

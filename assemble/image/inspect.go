@@ -20,7 +20,7 @@ import (
 	"github.com/pyimg/pyimg/layers"
 )
 
-// Report is what an image says of itself. It is read from any image, not only from those made here.
+// Report describes an image. It can be read from any image, not only from those that pyimg made.
 type Report struct {
 	Digest      string            `json:"digest"`
 	MediaType   string            `json:"mediaType"`
@@ -42,8 +42,8 @@ type PlatformReport struct {
 	Env        []string          `json:"env,omitempty"`
 	Labels     map[string]string `json:"labels,omitempty"`
 	Layers     []LayerReport     `json:"layers"`
-	Packages   []string          `json:"packages"`         // name=version as apk's database has them
-	Wheels     []string          `json:"wheels,omitempty"` // name==version of those that pyimg installed, as the history has them
+	Packages   []string          `json:"packages"`         // name=version, from apk's database
+	Wheels     []string          `json:"wheels,omitempty"` // name==version of wheels that pyimg installed, from the history
 	Python     *python.Build     `json:"python,omitempty"`
 }
 
@@ -54,15 +54,15 @@ type LayerReport struct {
 	MediaType string `json:"mediaType"`
 	Size      int64  `json:"size"`           // compressed, in bytes
 	From      string `json:"from,omitempty"` // created_by of its history
-	// Comment is the comment of its history. Where pyimg made the image it is the sentences of Reasons, or "verbatim" if the
-	// layer still has the bytes that it was made with.
+	// Comment is the comment of its history. If pyimg made the image, it has the sentences of Reasons, or "verbatim" if the layer
+	// still has its source's own bytes.
 	Comment string        `json:"comment,omitempty"`
-	Reasons []lock.Reason `json:"reasons,omitempty"` // why its bytes are not those of its source, where pyimg made it
+	Reasons []lock.Reason `json:"reasons,omitempty"` // why its bytes are not those of its source, if pyimg made it
 }
 
-// Inspect reads what an image says of itself, apk's database out of its layers and, in an image that was made here, how
-// its Python was built; only of the platforms asked for where there are any. The store keeps what is learnt of layers;
-// without one (nil) nothing is told of Python.
+// Inspect reads an image's manifests and configurations, apk's database from its layers and, if pyimg made the image, how its Python
+// was built. With only, it reads only these platforms. The store keeps the facts of layers; with a nil store the report has nothing
+// about Python.
 func Inspect(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []spec.Platform) (Report, error) {
 	m, err := index.IndexManifest()
 	if err != nil {
@@ -122,7 +122,7 @@ func (p platformImage) inspect(ctx context.Context, store *layers.Store) (Platfo
 	return r, err
 }
 
-// reportLayers is what manifest and configuration say of the layers.
+// reportLayers describes the layers from the manifest and the configuration.
 func reportLayers(img v1.Image, f *v1.ConfigFile) ([]LayerReport, error) {
 	m, err := img.Manifest()
 	if err != nil {
@@ -144,7 +144,7 @@ func reportLayers(img v1.Image, f *v1.ConfigFile) ([]LayerReport, error) {
 	return report, nil
 }
 
-// layerHistory are the history entries that stand for layers.
+// layerHistory returns the history entries that belong to layers.
 func layerHistory(f *v1.ConfigFile) []v1.History {
 	var hs []v1.History
 	for _, h := range f.History {
@@ -173,7 +173,7 @@ func installedPackages(ctx context.Context, img v1.Image) ([]string, error) {
 	return []string{}, nil
 }
 
-// packagesIn looks for apk's database in one layer; nil where it is not there.
+// packagesIn reads apk's database from one layer. It returns nil if the layer does not have it.
 func packagesIn(l v1.Layer) ([]string, error) {
 	const maxDatabase = 256 << 20 // Alpine's largest images have some tens of megabytes
 	r, err := l.Uncompressed()
@@ -195,7 +195,7 @@ func packagesIn(l v1.Layer) ([]string, error) {
 	}
 }
 
-// installedIn are the packages that apk's database lists, as NAME=VERSION.
+// installedIn returns the packages that apk's database lists, as NAME=VERSION.
 func installedIn(r io.Reader) ([]string, error) {
 	packages := []string{}
 	for p, err := range root.EachInstalled(r) {

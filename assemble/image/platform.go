@@ -13,34 +13,34 @@ import (
 	"github.com/pyimg/pyimg/internal/imageindex"
 )
 
-// LeftAside is an entry of an image's index that is not read, while others are.
+// LeftAside is an entry of an image's index that is skipped, while others are read.
 type LeftAside struct {
 	Platform string `json:"platform,omitempty"` // as the index states it, with the version of its OS
 	Digest   string `json:"digest"`
 	Reason   string `json:"reason"`
 
-	err error // the reason as an error, where it is one
+	err error // the error that is the reason, if there is one
 }
 
-// A platformImage is one platform of an image, of which the configuration has been read and no layer.
+// A platformImage is one platform of an image. Its configuration has been read, but none of its layers.
 type platformImage struct {
 	Contents
 	image v1.Image
 }
 
-// aside is the image as one that is not read.
+// aside returns the image as a skipped entry.
 func (p platformImage) aside(err error) LeftAside {
 	return LeftAside{p.Platform.String(), p.Digest, absent(err), err}
 }
 
-// absent is the reason of what an index names and does not have, as an image store's export of one platform.
+// absent is the reason for an entry that the index names but that is missing, as in an image store's export of one platform.
 func absent(err error) string { return fmt.Sprintf("it is not there (%v)", err) }
 
-// errOtherSystem is why an image is left aside.
+// errOtherSystem is the reason for skipping an image that is not for Linux.
 var errOtherSystem = errors.New("only images for linux can be read")
 
-// platformImages lists the images of an index that can be read, and what of it is left aside: attestations, images for
-// other systems than Linux, and those that are not there. With only, these platforms are read and all must be there.
+// platformImages lists the images of an index that can be read, and the entries that it skips: attestations, images for other
+// systems than Linux, and missing ones. With only, it reads these platforms, and it is an error if one is missing.
 func platformImages(index v1.ImageIndex, only []spec.Platform) (all []platformImage, aside []LeftAside, err error) {
 	entries, err := imageindex.Entries(index)
 	if err != nil {
@@ -68,7 +68,7 @@ func platformImages(index v1.ImageIndex, only []spec.Platform) (all []platformIm
 	return all, aside, missing(only, all, have, aside)
 }
 
-// missing is the error of what was asked for and cannot be read.
+// missing returns the error if one of the platforms in only cannot be read.
 func missing(only []spec.Platform, all []platformImage, have []string, aside []LeftAside) error {
 	for _, p := range only {
 		if slices.ContainsFunc(all, func(i platformImage) bool { return i.Platform == p }) {
@@ -87,7 +87,7 @@ func missing(only []spec.Platform, all []platformImage, have []string, aside []L
 	return nothing(aside)
 }
 
-// nothing is the error of an image of which nothing can be read.
+// nothing returns the error of an image without any readable platform.
 func nothing(aside []LeftAside) error {
 	var causes []error
 	for _, left := range aside {
@@ -98,10 +98,10 @@ func nothing(aside []LeftAside) error {
 	if len(causes) > 0 {
 		return errors.Join(causes...)
 	}
-	return errors.New("the index holds no image that could be run")
+	return errors.New("the index has no image that could be run")
 }
 
-// readEntry opens an image and reads its configuration, or says why it is left aside.
+// readEntry opens an image and reads its configuration, or says why it is skipped.
 func readEntry(e imageindex.Entry) (platformImage, *LeftAside, error) {
 	left := &LeftAside{Digest: e.Digest.String()}
 	if e.Platform != nil {
@@ -144,8 +144,8 @@ func newPlatformImage(e imageindex.Entry) (p platformImage, err error) {
 	return p, nil
 }
 
-// platformOf is the platform that a configuration states, and the index where it states none. Tools that put a file on an
-// empty image leave it out; docker and containerd take such an image as one for Linux.
+// platformOf returns the platform that a configuration states, or else the one that the index states. Tools that put a file on an
+// empty image leave the platform out; docker and containerd treat such an image as one for Linux.
 func platformOf(c *v1.ConfigFile, stated *v1.Platform) spec.Platform {
 	p := spec.Platform{OS: c.OS, Architecture: c.Architecture, Variant: c.Variant}
 	if stated != nil && (p.OS == "" || p.Architecture == "") {
@@ -160,7 +160,7 @@ func platformOf(c *v1.ConfigFile, stated *v1.Platform) spec.Platform {
 	return known(p)
 }
 
-// known is the platform by the name that we have for it: arm64/v8 is arm64.
+// known returns the platform by pyimg's name for it: arm64/v8 is arm64.
 func known(p spec.Platform) spec.Platform {
 	if known, err := spec.ParsePlatform(p.String()); err == nil {
 		return known
@@ -169,7 +169,7 @@ func known(p spec.Platform) spec.Platform {
 	return p
 }
 
-// statedPlatform is the platform that an index states for an entry.
+// statedPlatform returns the platform that an index states for an entry.
 func statedPlatform(d v1.Descriptor) (spec.Platform, bool) {
 	if d.Platform == nil || d.Platform.OS == "" || d.Platform.Architecture == "" {
 		return spec.Platform{}, false

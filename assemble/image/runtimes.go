@@ -15,8 +15,8 @@ import (
 	"github.com/pyimg/pyimg/layers/tree"
 )
 
-// Runtimes tells what is in each platform of an image, and what it left aside; only those asked for where there are
-// any.
+// Runtimes describes the runtime in each platform of an image, and returns the entries that it skipped. With only, it reads only
+// these platforms.
 func Runtimes(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []spec.Platform) ([]python.Inspection, []LeftAside, error) {
 	var all []python.Inspection
 	aside, err := eachContents(ctx, index, store, only, func(c Contents) error {
@@ -27,7 +27,7 @@ func Runtimes(ctx context.Context, index v1.ImageIndex, store *layers.Store, onl
 	return all, aside, err
 }
 
-// treeEntries are the entries of a tree, each at its place.
+// treeEntries yields the entries of a tree, each with its path in the tree.
 func treeEntries(t *tree.Tree) iter.Seq2[layers.Entry, error] {
 	return func(yield func(layers.Entry, error) bool) {
 		for n := range t.All() {
@@ -41,8 +41,8 @@ func treeEntries(t *tree.Tree) iter.Seq2[layers.Entry, error] {
 	}
 }
 
-// runtimeIn tells which CPython an image that was made here has, from the layers that brought one; nil where that cannot
-// be told from their names. Other layers are not read.
+// runtimeIn describes the CPython of an image that pyimg made. It reads only layers whose names show that they have one, and returns
+// nil if there is none.
 func runtimeIn(ctx context.Context, img v1.Image, report []LayerReport, store *layers.Store) (*python.Build, error) {
 	ls, err := img.Layers()
 	if err != nil || store == nil {

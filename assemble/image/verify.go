@@ -11,8 +11,8 @@ import (
 	"github.com/pyimg/pyimg/layers"
 )
 
-// Verify checks each platform of an image, whoever made it, and returns what it left aside; only those asked for where
-// there are any.
+// Verify checks each platform of an image, whatever tool made it, and returns the entries that it skipped. With only, it checks
+// only these platforms.
 func Verify(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []spec.Platform) ([]check.Report, []LeftAside, error) {
 	var all []check.Report
 	aside, err := eachContents(ctx, index, store, only, func(c Contents) error {
@@ -31,17 +31,17 @@ func (c Contents) verify() check.Report {
 	return *r
 }
 
-// mislabelled finds layers that the configuration calls by another diff ID than they have: runtimes do not unpack these.
+// mislabelled finds layers whose diff ID is not the one in the configuration: container runtimes refuse to unpack them.
 func (c Contents) mislabelled() (found []check.Finding) {
 	stated := c.Config.RootFS.DiffIDs
 	if len(stated) != len(c.diffIDs) {
-		return []check.Finding{{Check: "diff-id", Fix: "make the image anew", Msg: fmt.Sprintf("diff-id: layers in the image: %d, in its configuration: %d; no runtime unpacks it",
+		return []check.Finding{{Check: "diff-id", Fix: "build the image again", Msg: fmt.Sprintf("diff-id: layers in the image: %d, in its configuration: %d; no container runtime unpacks it",
 			len(c.diffIDs), len(stated))}}
 	}
 	for i, is := range c.diffIDs {
 		if want := stated[i].String(); want != is {
 			found = append(found, check.Finding{Check: "diff-id", Layer: c.Layers[i].Digest, Fix: "make the image anew",
-				Msg: fmt.Sprintf("diff-id: the configuration says that layer %d unpacks to %s, and it unpacks to %s: no runtime takes it", i+1, want, is)})
+				Msg: fmt.Sprintf("diff-id: the configuration says that layer %d unpacks to %s, but it unpacks to %s: no container runtime accepts it", i+1, want, is)})
 		}
 	}
 	return found

@@ -16,35 +16,35 @@ import (
 	"github.com/pyimg/pyimg/layers"
 )
 
-// Weight is what one platform of an image weighs, and where.
+// Weight is the size of one platform of an image, by folder and by package.
 type Weight struct {
 	Platform string `json:"platform"`
 	Digest   string `json:"digest"`
 	Size     int64  `json:"size"`     // of the layers, compressed, in bytes
 	Unpacked int64  `json:"unpacked"` // of the files that a container sees, in bytes
-	// Hidden are bytes of files that layers bring and no container sees, since later layers replace or delete them.
+	// Hidden counts the bytes of files that no container sees, because later layers replace or delete them.
 	Hidden   int64           `json:"hidden"`
 	Files    int             `json:"files"`
 	Folders  []FolderWeight  `json:"folders"`  // by path
 	Packages []PackageWeight `json:"packages"` // the heaviest first
 }
 
-// FolderWeight is a folder with all that is below it.
+// FolderWeight is a folder with everything below it.
 type FolderWeight struct {
 	Path  string `json:"path"` // absolute
 	Size  int64  `json:"size"` // of the files, unpacked, in bytes
 	Files int    `json:"files"`
 }
 
-// PackageWeight is a package with its files, or those that belong to none.
+// PackageWeight is the size of a package's files, or of the files that belong to no package.
 type PackageWeight struct {
-	Package string `json:"package,omitempty"` // name-version; "" for what no package owns
+	Package string `json:"package,omitempty"` // name-version; "" for files that no package owns
 	Size    int64  `json:"size"`              // unpacked, in bytes
 	Files   int    `json:"files"`
 }
 
-// Weigh tells what makes an image big: by folder, down to depth, and by package as apk's database has them. It returns what
-// it left aside.
+// Weigh finds out what makes an image big: by folder, down to depth, and by package, from apk's database. It returns the entries
+// that it skipped.
 func Weigh(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []spec.Platform, depth int) ([]Weight, []LeftAside, error) {
 	weights := []Weight{}
 	aside, err := eachContents(ctx, index, store, only, func(c Contents) error {
@@ -98,7 +98,7 @@ func (c Contents) weigh(depth int) (Weight, error) {
 	return w, nil
 }
 
-// folder is the weight of dir, nil where that is deeper than depth. The root is at depth 0.
+// folder returns the weight of dir, or nil if dir is deeper than depth. The root is at depth 0.
 func folder(folders map[string]*FolderWeight, dir string, depth int) *FolderWeight {
 	if dir == "." {
 		dir = ""
@@ -113,7 +113,7 @@ func folder(folders map[string]*FolderWeight, dir string, depth int) *FolderWeig
 	return folders[at]
 }
 
-// fileSize is what a member unpacks to: a hard link is no file of its own.
+// fileSize is the unpacked size of a member. A hard link has no bytes of its own.
 func fileSize(h *tar.Header) int64 {
 	if h.Typeflag == tar.TypeReg {
 		return h.Size

@@ -22,10 +22,10 @@ import (
 	"github.com/pyimg/pyimg/layers"
 )
 
-// defaultPaths are what is taken of an image that holds a whole root.
+// defaultPaths are the paths that are taken from an image if the spec names none.
 func defaultPaths() []string { return []string{"usr/local"} }
 
-// IngestImage takes the paths of a runtime out of an image.
+// IngestImage ingests the paths of a runtime from an image.
 func IngestImage(ctx context.Context, r spec.Runtime, s spec.Spec, p spec.Platform, pin lock.Runtime, src input.Access) (Ingested, error) {
 	ref := s.ImagePath(r.At(p))
 	plan := Ingested{Source: r.Written(p), URL: spec.FromImage + ref, Public: r.At(p), Digest: pin.Digest}
@@ -46,11 +46,11 @@ func IngestImage(ctx context.Context, r spec.Runtime, s spec.Spec, p spec.Platfo
 	return plan, nil
 }
 
-// openImage opens the image for a platform, and says the digest of its manifest. want is that digest where it is known: a
-// registry is asked for it then, whatever the tag names by now.
+// openImage opens the image for a platform and returns the digest of its manifest. If that digest is known, it is want: the registry
+// is then asked for the digest, whatever the tag names now.
 func openImage(ctx context.Context, ref, want string, p spec.Platform, src input.Access) (v1.Image, string, error) {
 	if src.Images == nil {
-		return nil, "", errors.New("images cannot be read here")
+		return nil, "", errors.New("this caller cannot read images")
 	}
 	ask := ref
 	if name, _, _ := strings.Cut(ref, "@"); want != "" && !strings.HasPrefix(ref, spec.OciLayout) {
@@ -70,7 +70,7 @@ func openImage(ctx context.Context, ref, want string, p spec.Platform, src input
 	return img, digest.String(), nil
 }
 
-// imageRecipe says what is to be taken of the image.
+// imageRecipe says what to take from the image.
 func imageRecipe(r spec.Runtime, img v1.Image, name, digest string, l spec.Layers) (lock.ImageRecipe, error) {
 	m, err := img.Manifest()
 	if err != nil {
@@ -84,21 +84,21 @@ func imageRecipe(r spec.Runtime, img v1.Image, name, digest string, l spec.Layer
 	}
 	if to := strings.Trim(r.Prefix, "/"); to != "" {
 		if len(recipe.Paths) > 1 {
-			return recipe, fmt.Errorf("prefix %s: %d paths are taken of the image, and only one can be moved", r.Prefix, len(recipe.Paths))
+			return recipe, fmt.Errorf("prefix %s: it can move only one path, but paths has %d", r.Prefix, len(recipe.Paths))
 		}
 		recipe.To = to
 	}
 	for _, d := range m.Layers {
 		recipe.Layers = append(recipe.Layers, d.Digest.String())
 		if l.Compression == "" && strings.HasSuffix(string(d.MediaType), "zstd") {
-			recipe.Compression = "zstd" // as its own are
+			recipe.Compression = "zstd" // like the image's own layers
 		}
 	}
 	return recipe, nil
 }
 
-// makeImage makes the layer. Of each layer of the image what lies at the paths is kept in the store, so that a layer is
-// fetched once, and one of which nothing is wanted never again. Then they are laid over each other.
+// makeImage makes the layer. The store keeps what each layer of the image has at the paths, so that each layer is fetched only once,
+// even if it has nothing there. Then these parts are merged.
 func makeImage(ctx context.Context, r lock.ImageRecipe, img v1.Image, src input.Access) (layers.Blob, error) {
 	parts := make([]string, len(r.Layers))
 	for i, digest := range r.Layers {
@@ -118,7 +118,7 @@ func makeImage(ctx context.Context, r lock.ImageRecipe, img v1.Image, src input.
 	}
 	whole := lock.RuntimeRecipe{Exclude: r.Exclude, Owner: r.Owner}
 	if r.To != "" {
-		whole = lock.RuntimeRecipe{} // what moves is edited as it lies then
+		whole = lock.RuntimeRecipe{} // move makes the edits, after the files have moved
 	}
 	excluded := glob.NewMatcher(whole.Exclude)
 	blob, err := src.Store.Rewrite(ctx, "image "+string(text), layers.MakeOptions{Compression: r.Compression, Level: r.Level}, parts,
@@ -129,7 +129,7 @@ func makeImage(ctx context.Context, r lock.ImageRecipe, img v1.Image, src input.
 		return blob, err
 	}
 	if empty, err := isEmpty(blob.Digest, src.Store); err != nil || empty {
-		return blob, cmp.Or(err, fmt.Errorf("the image has nothing at /%s; say what to take of it with paths", strings.Join(r.Paths, " or /")))
+		return blob, cmp.Or(err, fmt.Errorf("the image has nothing at /%s; name the paths to take from it in the field paths", strings.Join(r.Paths, " or /")))
 	}
 	if r.To == "" {
 		return blob, nil
@@ -144,7 +144,7 @@ func isEmpty(digest string, store *layers.Store) (bool, error) {
 	return true, nil
 }
 
-// move puts what was taken elsewhere, and what it says of its place with it.
+// move moves the files to another prefix, and changes the paths in their contents accordingly.
 func move(ctx context.Context, r lock.ImageRecipe, blob layers.Blob, store *layers.Store) (layers.Blob, error) {
 	moved := lock.RuntimeRecipe{Version: versions.Prefix, Source: blob.Digest, From: r.Paths[0], To: r.To, Exclude: r.Exclude, Owner: r.Owner, Compression: r.Compression, Level: r.Level}
 	var err error
@@ -154,11 +154,11 @@ func move(ctx context.Context, r lock.ImageRecipe, blob layers.Blob, store *laye
 	return MakeRuntime(ctx, moved, layers.Source{Name: r.Image, Digest: blob.Digest, Open: func(context.Context) (io.ReadCloser, error) { return store.Open(blob.Digest) }}, store)
 }
 
-// part keeps what one layer of the image has at the paths, and the whiteouts that concern them, under other names.
+// part stores what one layer of the image has at the paths. It stores whiteouts for these paths under other names.
 func part(ctx context.Context, r lock.ImageRecipe, img v1.Image, digest string, src input.Access) (layers.Blob, error) {
 	open := func(ctx context.Context) (io.ReadCloser, error) {
 		if f, err := src.Store.Open(digest); err == nil {
-			return f, nil // it is also a package's, say
+			return f, nil // the store has the layer from another source, such as a package
 		}
 		l, err := img.LayerByDigest(lock.Hash(digest))
 		if err != nil {
@@ -178,7 +178,7 @@ func part(ctx context.Context, r lock.ImageRecipe, img v1.Image, digest string, 
 	if err != nil {
 		return layers.Blob{}, err
 	}
-	// What is kept is written anew for the image, so it is only packed quickly.
+	// The part is compressed again for the image, so a fast compression is enough here.
 	blob, _, err := src.Store.Convert(ctx, layers.Source{Name: r.Image, Digest: digest, Open: open}, "part of an image v1 "+string(text),
 		layers.MakeOptions{Compression: "zstd", Level: 1}, func(h *tar.Header) (bool, error) {
 			dir, base := path.Split(strings.TrimSuffix(h.Name, "/"))
@@ -191,26 +191,26 @@ func part(ctx context.Context, r lock.ImageRecipe, img v1.Image, digest string, 
 	return blob, err
 }
 
-// The names of whiteouts (image-spec, layer.md), and the one that stands for them where no layer may hold them.
+// The names of whiteouts (image-spec, layer.md), and the name that replaces them in a stored part, which must not have whiteouts.
 const (
 	whiteout = ".wh."
-	opaque   = ".wh..opq" // behind whiteout: all that the folder had before
+	opaque   = ".wh..opq" // after whiteout: hides everything that lower layers have in the folder
 	carried  = ".pyimg-gone."
 )
 
 func memberPath(name string) string { return strings.Trim(name, "/") }
 
-// within tells what lies at one of the paths or below it.
+// within reports whether a path is one of the paths or below one.
 func within(r lock.ImageRecipe, p string) bool {
 	return slices.ContainsFunc(r.Paths, func(at string) bool { return p == at || strings.HasPrefix(p, at+"/") })
 }
 
-// concerned tells what, if it goes, takes something of the paths along.
+// concerned reports whether deleting a path deletes something at the paths.
 func concerned(r lock.ImageRecipe, p string) bool {
 	return within(r, p) || slices.ContainsFunc(r.Paths, func(at string) bool { return strings.HasPrefix(at, p+"/") })
 }
 
-// overlay tells for each part, lowest first, which of its paths the parts above it hide; their whiteouts are among these.
+// overlay returns for each part, lowest first, the paths that the parts above it hide, and its whiteouts.
 func overlay(parts []string, store *layers.Store) ([]map[string]bool, error) {
 	gone := make([]map[string]bool, len(parts))
 	hides := make(map[string]hiding)
@@ -244,16 +244,16 @@ func overlay(parts []string, store *layers.Store) ([]map[string]bool, error) {
 	return gone, nil
 }
 
-// A hiding is what an upper layer hides of a path in the lower ones.
+// A hiding says what an upper layer hides of a path in the lower ones.
 type hiding uint8
 
 const (
-	hidesAll   hiding = 1 << iota // whatever it is
-	hidesFiles                    // all but a folder
-	hidesBelow                    // what lies below it
+	hidesAll   hiding = 1 << iota // the path, of any type
+	hidesFiles                    // the path, unless it is a folder
+	hidesBelow                    // everything below the path
 )
 
-// isHidden reports whether a path is hidden. below keeps what is known of the folders above it.
+// isHidden reports whether a path is hidden. below is a memo of the folders above it.
 func isHidden(p string, dir bool, hides map[string]hiding, below map[string]bool) bool {
 	h := hides[p]
 	return h&hidesAll != 0 || !dir && h&hidesFiles != 0 || hidesIn(path.Dir(p), hides, below)

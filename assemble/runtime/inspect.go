@@ -9,7 +9,7 @@ import (
 	"github.com/pyimg/pyimg/layers"
 )
 
-// Inspect tells what is in a folder or a tarball (file or URL). Nothing of it runs.
+// Inspect describes the runtime in a folder or a tarball (file or URL). It runs nothing.
 func Inspect(ctx context.Context, source string, src input.Access) (python.Inspection, error) {
 	var raw layers.Blob
 	var out python.Inspection

@@ -13,7 +13,7 @@ import (
 // ErrNoSource says that a runtime has no source for a platform.
 var ErrNoSource = errors.New("no such source")
 
-// noSource turns a tarball or an image that is not there into what that means.
+// noSource adds ErrNoSource to the error of a tarball or an image that does not exist.
 func noSource(err error, p spec.Platform) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w; %s has %w", err, p, ErrNoSource)
@@ -21,7 +21,7 @@ func noSource(err error, p spec.Platform) error {
 	return err
 }
 
-// baseName is the last element of a URL or path, without a query.
+// baseName returns the last element of a URL or path, without a query.
 func baseName(url string) string {
 	return path.Base(redact.URL(url))
 }

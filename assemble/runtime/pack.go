@@ -27,16 +27,16 @@ import (
 	"github.com/pyimg/pyimg/layers/local"
 )
 
-// PackOptions say how a runtime is packed. The zero value packs all of it as gzip.
+// PackOptions say how to pack a runtime. The zero value packs everything with gzip.
 type PackOptions struct {
-	Layers     spec.Layers // its compression and level; gzip where none is named
-	Prefix     string      // where the runtime's own prefix lands; "" leaves a rooted one as it is, and is /usr/local for others
+	Layers     spec.Layers // compression and level; "" is gzip
+	Prefix     string      // replaces the runtime's own prefix; "" leaves a rooted one as it is, and is /usr/local for others
 	Exclude    []string    // globs over paths in the image
 	StripTests bool        // leave out CPython's test suites
 	Created    time.Time   // of all files; zero: 1980, the first year that a zip can hold
 }
 
-// Check refuses a prefix or globs that cannot be meant.
+// Check refuses an invalid prefix and invalid globs.
 func (o PackOptions) Check() error {
 	if o.Prefix != "" {
 		if err := spec.CheckAbsolute(o.Prefix); err != nil {
@@ -51,7 +51,7 @@ func (o PackOptions) Check() error {
 	return nil
 }
 
-// Packed is a runtime that is a layer as it stands.
+// Packed is a runtime whose tarball can be a layer as it is.
 type Packed struct {
 	layers.Blob
 	Report   python.Report
@@ -59,12 +59,12 @@ type Packed struct {
 	Notes    []string
 }
 
-// manifestDir is where it lies, below the prefix.
+// manifestDir is the report's folder, below the prefix.
 const manifestDir = "/share/pyimg/"
 
-// Pack makes a layer of a runtime in a folder or a tarball (file or URL), the same for the same files: rooted, sorted by
-// path, owned by 0:0, all of one time, with a report of what it is. Files of Python keep their times where there is
-// bytecode, which is valid for these alone (PEP 552).
+// Pack makes a layer of a runtime in a folder or a tarball (file or URL). The same files give the same layer: rooted, sorted by path,
+// owned by 0:0, all with one time, with a report about the runtime. If it has bytecode, Python's source files keep their times,
+// because bytecode is valid only with them (PEP 552).
 func Pack(ctx context.Context, source string, src input.Access, o PackOptions) (Packed, error) {
 	raw, folder, err := ingestAny(ctx, source, src)
 	if err != nil {
@@ -78,7 +78,7 @@ func Pack(ctx context.Context, source string, src input.Access, o PackOptions) (
 	if packed.Report, err = python.Read(p.entries()); err != nil {
 		return packed, err
 	}
-	if packed.Report.Prefix == "/" { // nothing in it says
+	if packed.Report.Prefix == "/" { // the files do not show it
 		packed.Report.Prefix = "/" + p.recipe.To
 	}
 	manifest, err := p.manifest(packed.Report)
@@ -94,7 +94,7 @@ func Pack(ctx context.Context, source string, src input.Access, o PackOptions) (
 	return packed, err
 }
 
-// ingestAny stores a runtime as it is, and says whether it is a folder.
+// ingestAny stores a runtime as it is, and reports whether it is a folder.
 func ingestAny(ctx context.Context, source string, src input.Access) (raw layers.Blob, folder bool, err error) {
 	if info, err := os.Stat(source); err == nil && info.IsDir() {
 		raw, err := ingestFolder(ctx, source, src.Store)
@@ -142,16 +142,16 @@ func folderMember(f local.File) *tar.Header {
 	return h
 }
 
-// A packing is how a stored runtime becomes one that is a layer.
+// A packing turns a stored runtime into a layer.
 type packing struct {
 	recipe   lock.RuntimeRecipe
-	excluded *glob.Matcher // of the recipe's globs
+	excluded *glob.Matcher // matches the recipe's globs
 	o        PackOptions
 	store    *layers.Store
 	contents layers.ContentEdit
-	bytecode bool            // some is left
-	dirs     map[string]bool // folders above what is left: true where the runtime has them itself
-	text     string          // the recipe
+	bytecode bool            // the layer has bytecode
+	dirs     map[string]bool // folders above the layer's files: true if the runtime itself has the folder
+	text     string          // the recipe as a text
 	notes    []string
 }
 
@@ -181,7 +181,7 @@ func newPacking(ctx context.Context, raw layers.Blob, folder bool, store *layers
 	return p, p.look()
 }
 
-// look sees what is left, before anything is written.
+// look finds out which members the layer keeps, before anything is written.
 func (p *packing) look() error {
 	left, stripped := 0, 0
 	for e, err := range p.store.Entries(p.recipe.Source) {
@@ -204,7 +204,7 @@ func (p *packing) look() error {
 		}
 	}
 	if left == 0 {
-		return errors.New("nothing is left of it")
+		return errors.New("no file is left after excluding; check --exclude and --strip-tests")
 	}
 	if p.o.StripTests && stripped == 0 {
 		p.notes = append(p.notes, "there are no test suites to strip")
@@ -222,13 +222,13 @@ func (p *packing) lies(at string, dir bool) {
 	}
 	for at = path.Dir(at); at != "."; at = path.Dir(at) {
 		if _, known := p.dirs[at]; known {
-			return // and so are those above it
+			return // and the folders above it are noted, too
 		}
-		p.dirs[at] = false // it is to be there
+		p.dirs[at] = false // unless the runtime has it itself
 	}
 }
 
-// parents are the folders that the runtime lacks, for what is in it and for one more file.
+// parents returns the folders that the runtime lacks above its own files and above one more file.
 func (p *packing) parents(file string) []layers.Member {
 	p.lies(file, false)
 	var ms []layers.Member
@@ -251,13 +251,13 @@ func (p *packing) edit(h *tar.Header) (bool, error) {
 	return true, nil
 }
 
-// isManifest tells the report of a runtime that was packed before.
+// isManifest reports whether a member is the report of a runtime that was packed before.
 func isManifest(p string) bool {
 	dir, base := path.Split(p)
 	return strings.HasSuffix("/"+dir, manifestDir) && strings.HasSuffix(base, ".json")
 }
 
-// isTest tells the test suites, with their folders.
+// isTest reports whether a member belongs to a test suite; the suites' folders do, too.
 func isTest(h *tar.Header) bool {
 	if h.Typeflag == tar.TypeDir {
 		return python.IsTest(path.Join(h.Name, "any"))
@@ -265,7 +265,7 @@ func isTest(h *tar.Header) bool {
 	return python.IsTest(h.Name)
 }
 
-// entries are what is left, as it will lie in the image.
+// entries yields the members of the layer, with their paths in the image.
 func (p *packing) entries() iter.Seq2[layers.Entry, error] {
 	return func(yield func(layers.Entry, error) bool) {
 		for e, err := range p.store.Entries(p.recipe.Source) {
@@ -275,7 +275,7 @@ func (p *packing) entries() iter.Seq2[layers.Entry, error] {
 			}
 			h := *e.Header
 			if keep, err := p.edit(&h); err != nil || !keep {
-				continue // look has seen the error
+				continue // look has returned the error
 			}
 			e.Header = &h
 			if p.contents != nil && e.Kept != nil {
@@ -290,7 +290,7 @@ func (p *packing) entries() iter.Seq2[layers.Entry, error] {
 	}
 }
 
-// packedManifest is what a packed runtime says of itself: nothing that can be seen from outside.
+// packedManifest is the report in a packed runtime. It has nothing that the tarball itself shows, such as its digest.
 type packedManifest struct {
 	Version    int                `json:"version"`
 	Prefix     string             `json:"prefix"`
@@ -300,10 +300,10 @@ type packedManifest struct {
 	Allocators []python.Allocator `json:"allocators,omitempty"`
 	Needs      []string           `json:"needs,omitempty"`
 	Stripped   bool               `json:"stripped"`
-	Files      int                `json:"files"` // without this one
+	Files      int                `json:"files"` // without the report
 }
 
-// manifest is the report as it lies in the runtime. Its name is one that two runtimes in an image do not share.
+// manifest returns the report and its path in the runtime. Two runtimes of one image have different names for it.
 func (p *packing) manifest(r python.Report) (layers.Member, error) {
 	body, err := json.MarshalIndent(packedManifest{versions.Pack, r.Prefix, r.Arch, r.Libc, r.Python, r.Allocators, r.Needs, r.Stripped, r.Files}, "", "  ")
 	if err != nil {

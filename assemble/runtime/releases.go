@@ -2,14 +2,14 @@ package runtime
 
 import "sync"
 
-// Releases remembers which release is the newest, so that all platforms of a build take the same. nil
-// remembers nothing.
+// Releases remembers which release is the newest, so that all platforms of a build use the same one. A nil *Releases remembers
+// nothing.
 type Releases struct {
 	mu     sync.Mutex
 	newest map[string]string // tag by mirror
 }
 
-// tag is the newest release at a mirror, which find asks for.
+// tag returns the newest release at a mirror. It calls find if it does not know the release.
 func (r *Releases) tag(mirror string, find func() (string, error)) (string, error) {
 	if r == nil {
 		return find()

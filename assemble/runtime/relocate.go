@@ -11,9 +11,9 @@ import (
 	"github.com/pyimg/pyimg/layers"
 )
 
-// moves are the prefixes to write anew in a runtime that does not stay where its own files say that it is: what its
-// sysconfig was configured for (python-build-standalone's is /install), and where its tarball has it. /usr is left: it
-// names the build machine's own tools as well.
+// moves returns the prefixes to replace in the files of a runtime that moves to another prefix: the one that its sysconfig was
+// configured for (/install in python-build-standalone), and the one of its tarball. /usr is not replaced, because it also names
+// the build machine's own tools.
 func moves(r lock.RuntimeRecipe, store *layers.Store) ([]lock.Move, error) {
 	if r.From == r.To {
 		return nil, nil
@@ -36,8 +36,8 @@ func moves(r lock.RuntimeRecipe, store *layers.Store) ([]lock.Move, error) {
 	return ms, nil
 }
 
-// contents returns what changes the file at a path of the image: the paths in what sysconfig, pkg-config and builds of
-// extension modules read, and in scripts. It is nil where nothing changes.
+// contents returns the function that replaces prefixes in the file at a path of the image, or nil if the file does not change. Files
+// for sysconfig, pkg-config and builds of extension modules change, and scripts.
 func contents(ctx context.Context, r lock.RuntimeRecipe, tarball layers.Source, store *layers.Store) (layers.ContentEdit, error) {
 	if len(r.Moves) == 0 {
 		return nil, nil

@@ -10,18 +10,18 @@ import (
 	"github.com/pyimg/pyimg/internal/exit"
 )
 
-// A RequireError says that a runtime is not what the spec requires of it.
+// A RequireError says that a runtime does not have the properties that the spec requires.
 type RequireError struct {
 	Who string // such as "runtime https://example.com/cpython.tar.gz"
-	Msg string // what it is instead, and what to do
+	Msg string // what the runtime is instead, and what to do
 }
 
 func (e *RequireError) Error() string { return e.Who + ": " + e.Msg }
 
-// ExitCode is that of a failed verification.
+// ExitCode is the exit code of a failed verification.
 func (e *RequireError) ExitCode() exit.Code { return exit.Unverified }
 
-// A quality is what runtime.require can ask for.
+// A quality is a property that runtime.require can demand.
 type quality struct {
 	word string
 	has  func(b python.Build, r python.Report) bool
@@ -50,8 +50,8 @@ func holds(r python.Report, allocator string) bool {
 	return slices.ContainsFunc(r.Allocators, func(a python.Allocator) bool { return a.Name == allocator })
 }
 
-// checkRequired holds each runtime that is a layer against what the spec requires of it. An allocator may also come from
-// another of the runtimes.
+// checkRequired checks that each runtime that is a layer has the properties that the spec requires. An allocator may also come from
+// another runtime.
 func checkRequired(s spec.Spec, p spec.Platform, rs []Ingested) error {
 	var all []python.Allocator
 	for _, r := range rs {
@@ -67,7 +67,7 @@ func checkRequired(s spec.Spec, p spec.Platform, rs []Ingested) error {
 	return nil
 }
 
-// Required is a *RequireError if a runtime is not what is required of it.
+// Required returns a *RequireError if a runtime does not have the required properties.
 func Required(r spec.Runtime, who string, report python.Report) error {
 	if len(r.Require) == 0 {
 		return nil
@@ -89,6 +89,6 @@ func Required(r spec.Runtime, who string, report python.Report) error {
 	for _, a := range report.Allocators {
 		is += ", with " + a.Path
 	}
-	return &RequireError{who, fmt.Sprintf("the spec requires %s; it is %s; take another build, or leave these words out of runtime.require",
+	return &RequireError{who, fmt.Sprintf("the spec requires %s; it is %s; use another build, or remove these words from runtime.require",
 		strings.Join(lacks, ", "), is)}
 }

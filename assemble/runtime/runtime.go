@@ -28,11 +28,10 @@ import (
 	"github.com/pyimg/pyimg/layers/local"
 )
 
-// defaultPrefix is where a tarball goes that is not rooted, and does not say where.
+// defaultPrefix is the prefix of a tarball that is not rooted, if the spec does not set one.
 const defaultPrefix = "/usr/local"
 
-// Ingest ingests the runtimes of one platform, those that a lock has as they are there. Where one fails, those
-// before it are returned.
+// Ingest ingests the runtimes of one platform. With a lock it uses the locked ones. If one fails, it returns those before it, too.
 func Ingest(ctx context.Context, spec spec.Spec, p spec.Platform, src input.Access, locked []lock.Runtime, known *Releases) (rs []Ingested, err error) {
 	for i, r := range spec.Tarballs(p) {
 		var pin lock.Runtime
@@ -48,7 +47,7 @@ func Ingest(ctx context.Context, spec spec.Spec, p spec.Platform, src input.Acce
 	return rs, checkRequired(spec, p, rs)
 }
 
-// ingestRuntime ingests one, and learns what it is. pin is what a lock says of it.
+// ingestRuntime ingests one runtime and reads what it is. pin is the lock's entry for it.
 func ingestRuntime(ctx context.Context, s spec.Spec, r spec.Runtime, p spec.Platform, pin lock.Runtime, src input.Access, known *Releases) (plan Ingested, err error) {
 	if strings.HasPrefix(r.At(p), spec.FromImage) {
 		plan, err = IngestImage(ctx, r, s, p, pin, src)
@@ -86,8 +85,8 @@ func ingestTarball(ctx context.Context, r spec.Runtime, spec spec.Spec, p spec.P
 	return plan, err
 }
 
-// digest is what the source must have: what the spec pins, and for a file what it has, so that the store can be asked
-// before the file is inflated. "" where only reading it can tell.
+// digest returns the digest of the source before it is read: the one that the spec pins, or the digest of a local file, so that the
+// store may already have it. It returns "" if only reading the source can give it.
 func digest(ctx context.Context, r spec.Runtime, url string, p spec.Platform, src input.Access) (string, error) {
 	if pinned, err := r.PinnedSum(p); pinned != "" || err != nil || spec.IsURL(url) {
 		return pinned, err
@@ -108,7 +107,7 @@ func digestFile(ctx context.Context, url string, from input.Opener) (string, err
 	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// make makes the layer. The tarball need not be in the store, and is not there afterwards: what is made of it is.
+// make makes the layer. The store need not have the tarball; it keeps only the layer.
 func MakeRuntime(ctx context.Context, r lock.RuntimeRecipe, tarball layers.Source, store *layers.Store) (layers.Blob, error) {
 	text, err := json.Marshal(r)
 	if err != nil {
@@ -123,8 +122,8 @@ func MakeRuntime(ctx context.Context, r lock.RuntimeRecipe, tarball layers.Sourc
 		func(h *tar.Header) (bool, error) { return editMember(r, excluded, h), nil }, contents)
 }
 
-// layer is the tarball's own bytes where they are a layer as they stand, else a transcoded one: then only what is known of
-// the tarball is kept.
+// layer returns the tarball itself if it can be a layer as it is, or else a transcoded one. Of a transcoded tarball the store keeps only
+// the facts.
 func layer(ctx context.Context, r spec.Runtime, tarball layers.Source, raw layers.Blob, l spec.Layers, store *layers.Store) (lock.Layer, error) {
 	shape, err := shapeOf(raw.Digest, bundling{placed: r.Prefix != ""}, store)
 	if err != nil {
@@ -187,14 +186,14 @@ func reasons(raw layers.Blob, recipe lock.RuntimeRecipe, store *layers.Store) ([
 	return reasons, nil
 }
 
-// editMember maps one member into the image; false drops it. excluded is of the recipe's globs.
+// editMember maps one member into the image; false drops it. excluded matches the recipe's globs.
 func editMember(r lock.RuntimeRecipe, excluded *glob.Matcher, h *tar.Header) bool {
 	name, ok := remap(h.Name, r.From, r.To)
 	if !ok || excluded.Has(name) {
 		return false
 	}
 	if to, ok := remap(h.Linkname, r.From, r.To); ok && h.Typeflag == tar.TypeSymlink && path.IsAbs(h.Linkname) {
-		h.Linkname = "/" + to // it led to the tarball's own prefix
+		h.Linkname = "/" + to // the link led into the tarball's own prefix
 	}
 	if h.Typeflag == tar.TypeLink {
 		if h.Linkname, ok = remap(h.Linkname, r.From, r.To); !ok {
@@ -211,8 +210,8 @@ func editMember(r lock.RuntimeRecipe, excluded *glob.Matcher, h *tar.Header) boo
 	return true
 }
 
-// remap moves a path from below one prefix to below another; false for what lies outside it, which can only be the
-// folders above the prefix.
+// remap moves a path from one prefix to another. It returns false for a path outside of the prefix, which can only be a folder above
+// it.
 func remap(name, from, to string) (string, bool) {
 	name = strings.TrimPrefix(path.Clean("/"+name), "/")
 	if from == to {
@@ -233,25 +232,25 @@ func prefixed(dir string) string {
 	return dir + "/"
 }
 
-// shape is how a tarball's paths lie.
+// shape is the layout of a tarball's paths.
 type shape struct {
 	prefix string // the tarball's own prefix, without slashes at its ends
 	rooted bool   // the paths start at the image's root
 }
 
-// A bundling is what is known of a runtime's files from outside: where they are to go, and what they come in.
+// A bundling is what the caller knows of a runtime's files: whether their prefix is set, and whether they come from a folder.
 type bundling struct {
-	placed bool // their prefix in the image is given
-	folder bool // they are those of a folder on this machine, which the user named
+	placed bool // the spec sets their prefix in the image
+	folder bool // they are from a folder on this machine, which the user named
 }
 
-// shapeOf finds out what a tarball's own prefix is: usr/local (or usr) of a rooted one, the one folder that everything is in
-// (python/, as python-build-standalone has it), or none (bin/ and lib/ at the top). Where the prefix in the image is given,
-// anything else has none either, and all of it goes there: one folder is only left out where it has bin/ or lib/ of its own,
-// and never out of a folder that the user named.
+// shapeOf finds out a tarball's own prefix: usr/local (or usr) of a rooted tarball, the one folder that has everything (python/ in
+// python-build-standalone), or none (bin/ and lib/ at the top). If the prefix in the image is set, a tarball of any other shape has
+// no prefix, and everything goes to the one that is set. Then the one folder counts as the tarball's prefix only if it has bin/ or
+// lib/, and never if the files are from a folder that the user named.
 func shapeOf(digest string, how bundling, store *layers.Store) (shape, error) {
 	tops := make(map[string]bool)
-	inner := make(map[string]bool) // what the tops hold
+	inner := make(map[string]bool) // names in the folders at the top
 	underLocal, underUsr := true, true
 	for e, err := range store.Entries(digest) {
 		if err != nil {
@@ -290,11 +289,11 @@ func shapeOf(digest string, how bundling, store *layers.Store) (shape, error) {
 		return shape{"", false}, nil
 	}
 	names := slices.Sorted(maps.Keys(tops))
-	return shape{}, fmt.Errorf("cannot tell the tarball's prefix: at its top it has %s; expected usr/, or bin/ and lib/, or one folder with these; say with prefix where it goes",
+	return shape{}, fmt.Errorf("cannot tell the tarball's prefix: at its top it has %s; expected usr/, or bin/ and lib/, or one folder with these; set prefix",
 		strings.Join(names[:min(len(names), 10)], ", "))
 }
 
-// mapping says from which prefix to which the tarball's paths move.
+// mapping returns the tarball's own prefix and the one in the image.
 func mapping(r spec.Runtime, s shape) (from, to string, err error) {
 	to = strings.Trim(r.Prefix, "/")
 	switch {
@@ -308,20 +307,20 @@ func mapping(r spec.Runtime, s shape) (from, to string, err error) {
 	return s.prefix, to, nil
 }
 
-// A Part is files of an image that no package brings: those of a runtime, or of a wheel.
+// A Part has files of an image that are not from a package: those of a runtime or of a wheel.
 type Part struct {
 	Name  string // for errors: "wheel flask-3.0-py3-none-any.whl"
-	Layer string // digest of what the store has of it
+	Layer string // digest by which the store has its facts
 }
 
-// Needs are the libraries that files of the parts want and do not find among the parts' own, as dependencies.
+// Needs are the libraries that files of the parts need and that no part contains, as dependencies.
 type Needs struct {
 	All      []string        // sorted, such as so:libz.so.1
-	Optional map[string]bool // those that only optional modules of Python want, see [python.IsOptional]
+	Optional map[string]bool // those that only optional modules of Python need, see [python.IsOptional]
 }
 
-// LibrariesNeeded finds out what the parts of an image need. It is an error if a file is for another machine or another C library: no
-// package can mend that.
+// LibrariesNeeded finds out which libraries the parts of an image need. A file for another machine or another C library is an error,
+// because no package can make it work.
 func LibrariesNeeded(parts []Part, p spec.Platform, store *layers.Store) (Needs, error) {
 	held := make(map[string]bool) // paths
 	var programs []layers.Entry
@@ -349,7 +348,7 @@ func LibrariesNeeded(parts []Part, p spec.Platform, store *layers.Store) (Needs,
 			if slices.ContainsFunc(dirs, func(dir string) bool { return held[rootpath.Clean(path.Join(dir, n))] }) {
 				continue
 			}
-			if n == "libc.so" { // as a plain musl toolchain calls it; the loader takes it for itself
+			if n == "libc.so" { // the name in a plain musl toolchain; musl's loader itself contains it
 				n = "libc.musl-" + p.Alpine() + ".so.1"
 			}
 			others, known := optional["so:"+n]

@@ -14,15 +14,15 @@ import (
 	"github.com/pyimg/pyimg/layers"
 )
 
-// A place is where the bytes of a runtime lie.
+// A place says where the bytes of a runtime are.
 type place struct {
 	Url    string // ready to be opened
-	Public string // as it may be written down
-	Digest string // "" where only reading it can tell
-	pinned bool   // something vouches for the digest
+	Public string // Url for locks and messages, without credentials
+	Digest string // "" if only reading the runtime can give it
+	pinned bool   // the spec, a lock or a release's SHA256SUMS has the digest
 }
 
-// locate finds the tarball of a runtime, of which a lock may say already where it is and what it holds.
+// locate finds the tarball of a runtime. A lock may have its place and digest already.
 func locate(ctx context.Context, r spec.Runtime, s spec.Spec, p spec.Platform, pin lock.Runtime, src input.Access, known *Releases) (place, error) {
 	if pin.Digest != "" {
 		return Locked(r, s, p, pin)
@@ -37,7 +37,7 @@ func locate(ctx context.Context, r spec.Runtime, s spec.Spec, p spec.Platform, p
 	return to, noSource(err, p)
 }
 
-// Locked is where a lock says that a runtime is. It must be below what the spec says.
+// Locked returns the place of a runtime that a lock names. It must be below the source in the spec.
 func Locked(r spec.Runtime, s spec.Spec, p spec.Platform, pin lock.Runtime) (place, error) {
 	source := r.At(p)
 	to := place{Url: s.Path(source), Public: redact.URL(source), Digest: pin.Digest, pinned: true}
@@ -55,19 +55,19 @@ func Locked(r spec.Runtime, s spec.Spec, p spec.Platform, pin lock.Runtime) (pla
 	return to, nil
 }
 
-// Source is the tarball for the store.
+// Source returns the tarball as a source for the store.
 func (l place) Source(src input.Access) layers.Source {
 	return layers.Source{Name: redact.URL(l.Url), Digest: l.Digest, Tarball: true,
 		Open: func(ctx context.Context) (io.ReadCloser, error) { return src.Open(ctx, l.Url, baseName(l.Url), -1) }}
 }
 
-// runtimeName is a source as the layer that comes of it is called.
+// runtimeName returns the name of a source in the name of its layer.
 func runtimeName(source string) string {
 	ref, ok := strings.CutPrefix(source, spec.FromImage)
 	if dir, local := strings.CutPrefix(ref, spec.OciLayout); ok && !local {
 		return ref
 	} else if ok {
-		return path.Base(dir) // where it lies is the machine's affair
+		return path.Base(dir) // the folder's path depends on the machine
 	}
 	return path.Base(strings.ReplaceAll(baseName(source), "%2B", "+"))
 }

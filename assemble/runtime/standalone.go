@@ -14,8 +14,8 @@ import (
 	"github.com/pyimg/pyimg/internal/redact"
 )
 
-// Where python-build-standalone publishes, and where it says which release is the newest: no API key is needed for either.
-// See its docs, "Release Artifacts".
+// The URLs of python-build-standalone's releases, and of the file that names the newest one. Neither needs an API key. See its docs,
+// "Release Artifacts".
 const (
 	standaloneMirror = "https://github.com/astral-sh/python-build-standalone/releases/download"
 	standaloneNewest = "https://raw.githubusercontent.com/astral-sh/python-build-standalone/latest-release/latest-release.json"
@@ -26,12 +26,12 @@ const (
 	maxSums   = 4 << 20  // a release has some 1000 files
 )
 
-// releasesAt is where the releases are, as it may be written down.
+// releasesAt returns the place of the releases, for locks and messages.
 func releasesAt(r spec.Runtime) string {
 	return strings.TrimRight(cmp.Or(r.Mirror, standaloneMirror), "/")
 }
 
-// findStandalone finds the tarball of a build: in the release that is asked for or the newest one, with its SHA256SUMS.
+// findStandalone finds the tarball of a build in the release that the spec names, or in the newest one, with its SHA256SUMS.
 func findStandalone(ctx context.Context, r spec.Runtime, s spec.Spec, name string, p spec.Platform, src input.Access, known *Releases) (place, error) {
 	want, err := standalone.Parse(name)
 	if err != nil {
@@ -42,7 +42,7 @@ func findStandalone(ctx context.Context, r spec.Runtime, s spec.Spec, name strin
 	to := place{Public: spec.FromStandalone + name, pinned: true}
 	triple := map[string]string{"x86_64": "x86_64-unknown-linux-musl", "aarch64": "aarch64-unknown-linux-musl"}[p.Alpine()]
 	if triple == "" {
-		return to, fmt.Errorf("python-build-standalone is built for musl on linux/amd64 and linux/arm64 alone; %s has %w", p, ErrNoSource)
+		return to, fmt.Errorf("python-build-standalone has builds for musl only for linux/amd64 and linux/arm64; %s has %w", p, ErrNoSource)
 	}
 	tag := want.Tag
 	if tag == "" {
@@ -62,7 +62,7 @@ func findStandalone(ctx context.Context, r spec.Runtime, s spec.Spec, name strin
 		return to, fmt.Errorf("release %s of python-build-standalone: %w", tag, err)
 	}
 	if spec.IsURL(mirror) {
-		file = strings.ReplaceAll(file, "+", "%2B") // object stores take a plus for a space
+		file = strings.ReplaceAll(file, "+", "%2B") // object stores read a plus as a space
 	}
 	to.Url = mirror + "/" + tag + "/" + file
 	to.Public, to.Digest = redact.URL(named+"/"+tag+"/"+file), "sha256:"+sum
@@ -73,7 +73,7 @@ func findStandalone(ctx context.Context, r spec.Runtime, s spec.Spec, name strin
 	return to, err
 }
 
-// newestRelease asks which release is the newest: the project's own file, or the same file at the top of a mirror.
+// newestRelease reads which release is the newest from the project's own file, or from the same file at the top of a mirror.
 func newestRelease(ctx context.Context, given, mirror string, src input.Access) (string, error) {
 	url := standaloneNewest
 	if given != "" {
@@ -81,7 +81,7 @@ func newestRelease(ctx context.Context, given, mirror string, src input.Access) 
 	}
 	raw, err := readSmall(ctx, url, maxLatest, src)
 	if err != nil {
-		return "", fmt.Errorf("asking for the newest release of python-build-standalone: %w; name one, as in standalone:3.13@20251028", err)
+		return "", fmt.Errorf("asking for the newest release of python-build-standalone: %w; name a release, such as standalone:3.13@20251028", err)
 	}
 	tag, err := standalone.Latest(raw)
 	if err != nil {
@@ -107,8 +107,8 @@ func readSmall(ctx context.Context, url string, limit int64, src input.Access) (
 	return raw, nil
 }
 
-// standaloneEnv is what these builds need to be told: their ncurses looks for terminals where its build machine had them.
-// They ship its database below their prefix; the others are the folders of Alpine's ncurses-terminfo.
+// standaloneEnv returns the variables that these builds need: their ncurses searches terminals where its build machine had them. The
+// builds have a terminal database below their prefix; the other folders are those of Alpine's ncurses-terminfo.
 func standaloneEnv(prefix string) map[string]string {
 	return map[string]string{"TERMINFO_DIRS": path.Join(prefix, "share/terminfo") + ":/etc/terminfo:/usr/share/terminfo:/lib/terminfo"}
 }

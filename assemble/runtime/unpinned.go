@@ -13,15 +13,15 @@ import (
 	"github.com/pyimg/pyimg/layers"
 )
 
-// conditionalOpener is an Opener that asks for a file only if it changed since an earlier answer, which gave the validator. Where
-// it did not, r is nil.
+// conditionalOpener is an Opener that fetches a file only if it changed since an earlier answer, which gave the validator. If it did
+// not change, r is nil.
 type conditionalOpener interface {
 	OpenIf(ctx context.Context, url, validator string) (r io.ReadCloser, newValidator string, err error)
 }
 
-// A sighting is what is known of the tarball at a URL that nothing pins.
+// A sighting records which tarball an unpinned URL had at the last run.
 type sighting struct {
-	Validator string `json:"validator"` // what its server calls it: ETag or Last-Modified
+	Validator string `json:"validator"` // the server's ETag or Last-Modified
 	Digest    string `json:"digest"`
 }
 
@@ -32,8 +32,8 @@ func sightingKey(url string) string {
 	return fmt.Sprintf("runtime-at-%x", sha256.Sum256([]byte(url))) // whole, since a query may name another file; hashed, since it may be a secret
 }
 
-// sighted asks whether the tarball at a URL changed since the last run. Where it did not, the source names its digest, and is
-// read only if the store lacks what is asked for. note is called with the digest of what was read.
+// sighted asks the server whether the tarball at a URL changed since the last run. If it did not, the source has its digest, and is
+// read only if the store lacks it. Otherwise note is called with the digest of the tarball that was read.
 func sighted(ctx context.Context, from place, tarball layers.Source, src input.Access) (_ layers.Source, note func(digest string), err error) {
 	none := func(string) {}
 	conditional, ok := src.Fetch.(conditionalOpener)
@@ -69,7 +69,7 @@ func bodySize(body io.Reader) int64 {
 	return -1
 }
 
-// readSighting is the last sighting, if the store still knows what was there.
+// readSighting returns the last sighting, if the store still has its tarball's facts.
 func readSighting(url string, store *layers.Store) (s sighting) {
 	data, err := store.Record(sightingKey(url))
 	if err != nil || len(data) > maxSighting || json.Unmarshal(data, &s) != nil || s.Validator == "" {
@@ -81,7 +81,7 @@ func readSighting(url string, store *layers.Store) (s sighting) {
 	return s
 }
 
-// writeSighting keeps a sighting. One that cannot be kept costs the next run a fetch.
+// writeSighting stores a sighting. If that fails, it only costs the next run a fetch.
 func writeSighting(url string, s sighting, store *layers.Store) {
 	if text, err := json.Marshal(s); err == nil && s.Validator != "" {
 		_ = store.SetRecord(sightingKey(url), text)
