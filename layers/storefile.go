@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"sync"
+
+	"github.com/pyimg/pyimg/internal/exit"
 )
 
 // A LostError says that a stored layer is damaged or gone. The store has removed it, and the caller can store it again.
@@ -22,6 +24,9 @@ func (e *LostError) Error() string {
 }
 
 func (e *LostError) Unwrap() error { return fs.ErrNotExist }
+
+// ExitCode is that of damage.
+func (e *LostError) ExitCode() exit.Code { return exit.Unverified }
 
 // lost turns fs.ErrNotExist into a *LostError that names the layer.
 func lost(digest string, err error) error {

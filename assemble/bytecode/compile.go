@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/versions"
 	"github.com/pyimg/pyimg/layers"
 )
@@ -235,6 +236,9 @@ func (c *compilation) interpret(ctx context.Context, p *pass, contents []content
 
 // A forgedError says that an interpreter answered what the driver does not.
 type forgedError struct{ error }
+
+// ExitCode is that of a forgery.
+func (forgedError) ExitCode() exit.Code { return exit.Unverified }
 
 // feed writes the records that the driver reads.
 func (c *compilation) feed(w io.Writer, contents []content) error {
