@@ -9,7 +9,7 @@ import (
 	"github.com/pyimg/pyimg/apk/internal/table"
 )
 
-// none stands for no name and no package where an index into a catalog's tables is meant.
+// none means "no name" or "no package" in place of an index into a catalog's tables.
 const none = -1
 
 // maxRepositories bounds the indexes (apk has 32) and the tags: both are kept as bit sets.
@@ -27,26 +27,26 @@ const (
 	maxPairs    = 1 << 18
 )
 
-// A catalog holds everything on offer in a form for the solver: names, packages and tags are
-// numbers. After newCatalog only the world's own names are added.
+// A catalog has all packages of the indexes in a form for the solver: names, packages and tags are numbers. After
+// newCatalog only the world's own names are added.
 type catalog struct {
 	dialect  apk.Dialect
 	packages []catalogPackage
 	wants    []want           // of all packages, see dependsOf
 	offers   []offer          // so, too
-	refused  map[int32]string // by package: why apk would never install it; nearly all are not in it
+	refused  map[int32]string // by package: why apk would never install it; most packages are not in it
 	indexes  []*apk.Index
 	versions []string // of world, see versionText
 	bases    []uint32 // by index, and last of world: what the numbers of its versions begin after
 	names    []catalogName
 	buckets  [table.Buckets]int32  // the newest name of each, or none
 	filled   [table.Buckets]uint8  // how many each has, at most maxBucket
-	crowd    map[string]int32      // names for which there is no room in their buckets
+	crowd    map[string]int32      // names whose buckets are full
 	lengths  [table.Buckets]uint64 // of the names in each, a bit for each length modulo 64
 	tags     []string              // tags[0] is no tag
 	tagRepos []uint64              // by tag: the repositories it opens
 
-	// By name, in the order of the indexes. A name that world alone has is past their end.
+	// By name, in the order of the indexes. They end before the names that only world has.
 	providers lists[provider]
 	versioned []bool       // whether one of its providers has a version
 	wantedBy  lists[int32] // packages that depend on it
@@ -60,7 +60,7 @@ type catalogPackage struct {
 	version  versionID
 	place    int32 // in the index that lists it first
 	index    uint8
-	empty    bool // it installs nothing
+	empty    bool // it has no files
 	refused  bool // see catalog.refused
 	virtual  bool // it provides something without a version
 
@@ -68,7 +68,7 @@ type catalogPackage struct {
 	provides, offersEnd          int32 // in catalog.offers
 }
 
-// versionID stands for a version's text; 0 is "", which is none.
+// versionID is the number of a version's text; 0 is "", no version.
 type versionID uint32
 
 // want is a dependency with its name looked up.
@@ -80,10 +80,10 @@ type want struct {
 	tag      uint8 // in catalog.tags; only of world's
 }
 
-// offer is a name that a package provides, itself not counted.
+// offer is a name that a package provides, other than its own.
 type offer struct {
 	name    int32
-	version versionID // 0 where it has none: several packages may then provide the name at once
+	version versionID // 0 for none: then several packages may provide the name at the same time
 }
 
 // provider is a package as the provider of one name.
@@ -94,11 +94,11 @@ type provider struct {
 
 func (p provider) virtual() bool { return p.version == 0 }
 
-// nobody is what provides a name that stays absent.
+// nobody is the provider of a name that stays absent.
 func nobody() provider { return provider{pkg: none} }
 
-// newCatalog numbers what the indexes hold. apk identifies packages by their checksum: the same
-// one in two repositories is one package, of both.
+// newCatalog numbers the names and packages of the indexes. apk identifies packages by their checksum: one that two
+// repositories list is one package.
 func newCatalog(indexes []*apk.Index, dialect apk.Dialect) (*catalog, error) {
 	if len(indexes) > maxRepositories {
 		return nil, fmt.Errorf("solving with %d indexes: at most %d are possible", len(indexes), maxRepositories)
@@ -124,7 +124,7 @@ func newCatalog(indexes []*apk.Index, dialect apk.Dialect) (*catalog, error) {
 	return c, nil
 }
 
-// roomFor makes an empty catalog with room for so many packages.
+// roomFor makes an empty catalog with room for all packages of the indexes.
 func roomFor(indexes []*apk.Index) (c *catalog, packages int) {
 	wants, offers, names := 0, 0, 0
 	for _, x := range indexes {
@@ -164,7 +164,7 @@ func (c *catalog) dependsOf(q *catalogPackage) []want   { return c.wants[q.depen
 func (c *catalog) installIfOf(q *catalogPackage) []want { return c.wants[q.installIf:q.wantsEnd] }
 func (c *catalog) offersOf(q *catalogPackage) []offer   { return c.offers[q.provides:q.offersEnd] }
 
-// packageOf makes the package that an index lists.
+// packageOf returns the package that an index lists.
 func (c *catalog) packageOf(id int32) *apk.Package {
 	q := &c.packages[id]
 	return c.indexes[q.index].At(int(q.place))
@@ -175,24 +175,24 @@ func (c *catalog) checksum(id int32) apk.Checksum {
 	return c.indexes[q.index].Table().Record(int(q.place)).Checksum()
 }
 
-// packageText is the package's name and version as apk writes them.
+// packageText returns the package's name and version as apk writes them.
 func (c *catalog) packageText(id int32) string {
 	q := &c.packages[id]
 	return c.names[q.name].text + "-" + c.versionText(q.version)
 }
 
-// dependency is what a want says.
+// dependency returns a want as a dependency.
 func (c *catalog) dependency(w want) apk.Dependency {
 	return apk.Dependency{Name: c.names[w.name].text, Version: c.versionText(w.version), Tag: c.tags[w.tag], Op: w.op, Conflict: w.conflict}
 }
 
-// lists holds a list of T for each of many, all in one array.
+// lists has a list of T for each of many numbers, all in one array.
 type lists[T any] struct {
 	ends []int32
 	all  []T
 }
 
-// of is the list of i, which is empty past the last one.
+// of returns the list of i. It is empty after the last one.
 func (l *lists[T]) of(i int32) []T {
 	switch {
 	case int(i) >= len(l.ends):
@@ -203,7 +203,7 @@ func (l *lists[T]) of(i int32) []T {
 	return l.all[l.ends[i-1]:l.ends[i]]
 }
 
-// carve makes room for so many elements each, add puts one in.
+// carve makes room for as many elements as counts says. add puts one in.
 func (l *lists[T]) carve(counts []int32) {
 	total := int32(0)
 	for i, n := range counts {
@@ -256,8 +256,8 @@ func (c *catalog) link() {
 	}
 }
 
-// provides says whether by satisfies w, which package self (or none) wants. A conflict is
-// satisfied by what it does not match, by nothing, and in Dialect3 by the package that declares it.
+// provides reports whether by satisfies w, a want of package self (or none). A conflict is satisfied by a package that
+// does not match, by nothing, and in Dialect3 by the package that declares it.
 func (c *catalog) provides(self int32, w want, by provider) bool {
 	switch {
 	case by.pkg == none:
@@ -271,5 +271,5 @@ func (c *catalog) provides(self int32, w want, by provider) bool {
 	}
 }
 
-// firstRepo orders packages by the first repository that lists them.
+// firstRepo returns the first repository that lists the package.
 func (p *catalogPackage) firstRepo() int { return bits.TrailingZeros64(p.repos) }

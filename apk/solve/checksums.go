@@ -7,7 +7,8 @@ import (
 	"github.com/pyimg/pyimg/apk"
 )
 
-// A checksumSet finds a catalog's packages by their checksums, which an index may choose as it likes: hence the keyed hash.
+// A checksumSet finds a catalog's packages by their checksums. It uses a keyed hash, since an index may choose
+// checksums that collide.
 type checksumSet struct {
 	slots []int32
 	seed  maphash.Seed
@@ -21,8 +22,8 @@ func newChecksumSet(room int) checksumSet {
 	return s
 }
 
-// add returns the package of c that has the checksum, or notes that the next one of c has. A package without a checksum is
-// like no other.
+// add returns the package of c that has the checksum. If there is none, add notes that the next package of c will have
+// it. Packages without a checksum are never the same.
 func (s checksumSet) add(sum apk.Checksum, c *catalog) (id int32, found bool) {
 	if sum == (apk.Checksum{}) {
 		return 0, false

@@ -31,7 +31,7 @@ func (s *solver) run(world worldWants) {
 	}
 }
 
-// decide chooses a name's package for good, with all that the package provides.
+// decide chooses the package for a name, and for all other names that the package provides. apk never takes this back.
 func (s *solver) decide(name int32) {
 	best := s.choose(name)
 	if best.pkg == none {
@@ -72,8 +72,8 @@ func (s *solver) choose(name int32) provider {
 	return best
 }
 
-// prefer is positive where a is the better choice, negative where b is. On an empty root with
-// no flags these are apk's criteria, in its order.
+// prefer returns a positive number if a is the better choice, a negative one if b is. For an empty root without flags
+// these are apk's criteria, in its order.
 func (s *solver) prefer(a, b provider) int {
 	if b.pkg == none {
 		return 1
@@ -116,8 +116,7 @@ func preferTrue(a, b bool) int {
 	}
 }
 
-// lock decides a name. Whatever else provides it is out, unless both provide it without a
-// version.
+// lock decides a name. It rules out all other providers, unless both they and by provide the name without a version.
 func (s *solver) lock(name int32, by provider) {
 	n := &s.names[name]
 	if n.locked {
@@ -161,7 +160,7 @@ func (s *solver) clash(name, second int32) {
 	s.fail(first)
 }
 
-// fail counts a package as an error, once.
+// fail counts an error of a package, once.
 func (s *solver) fail(id int32) {
 	if id != none && !s.packages[id].failed {
 		s.packages[id].failed = true

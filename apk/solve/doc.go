@@ -1,5 +1,6 @@
-// Package solve finds which packages satisfy a world, and in which order apk would install them: the answer of apk-tools 3,
-// or of apk-tools 2 with Options.Dialect. Where there is none, an Error says why for each thing that is wanted.
+// Package solve finds which packages satisfy a world, and in which order apk would install them. The answer is that of
+// apk-tools 3, or with Options.Dialect that of apk-tools 2. If there is no solution, an Error gives the reason for each
+// dependency that cannot be satisfied.
 //
-// It asks nobody and keeps nothing: the answer follows from the world, the indexes and the dialect.
+// The answer depends only on the world, the indexes and the dialect.
 package solve

@@ -12,30 +12,29 @@ import (
 	"github.com/pyimg/pyimg/internal/redact"
 )
 
-// ErrNoSolution is what errors.Is finds in a Error.
+// ErrNoSolution is what errors.Is finds in an Error.
 var ErrNoSolution = errors.New("no solution")
 
-// Error says why nothing satisfies a world. Its text has a line for each problem and each
-// candidate.
+// Error says why nothing satisfies a world. Its text has a line for each problem and for each candidate.
 type Error struct {
 	Problems  []Problem
-	Undecided bool     // nothing was found, but it is not shown that there is nothing to find, see Solve
+	Undecided bool     // no solution was found, but one may exist, see Solve
 	Tries     int      // attempts with other choices
-	Searched  []string // where packages were looked for: a URL or folder of each repository, without credentials
+	Searched  []string // the URL or folder of each repository, without credentials
 }
 
-// Problem is one thing that is wanted and cannot be had.
+// Problem is one dependency that cannot be satisfied.
 type Problem struct {
 	Want       apk.Dependency
-	By         []string    // who wants it, NAME-VERSION, and who wants that one, up to a package that world names; empty: world itself
-	Others     []string    // the other packages that want the same
-	Clash      bool        // Candidates are all wanted but provide the name Want.Name, which only one may
-	Candidates []Candidate // what was on offer
-	Reason     string      // where there is more to say than of the candidates
-	Near       string      // where nothing provides the name: one that is alike and provided, "" if there is none
+	By         []string    // NAME-VERSION of a package that needs it, then of a package that needs that one, up to one that world names; empty: world names Want
+	Others     []string    // the other packages that need the same
+	Clash      bool        // Candidates are all needed, but only one may provide the name Want.Name
+	Candidates []Candidate // the packages that provide the name
+	Reason     string      // says more than the candidates do; mostly ""
+	Near       string      // if nothing provides the name: a similar name that is provided, or ""
 }
 
-// Candidate is a package that provides a wanted name, and why it could not be taken.
+// Candidate is a package that provides the name, and the reason why it cannot be chosen.
 type Candidate struct {
 	Package *apk.Package
 	Reason  string
@@ -62,15 +61,15 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&b, "\n  searched: %s", shorten(e.Searched))
 	}
 	if e.Undecided {
-		fmt.Fprintf(&b, "\n  (%d other choices led no further; there may still be one that works: name packages or versions in world to lead to it)", e.Tries)
+		fmt.Fprintf(&b, "\n  (%d other choices failed as well; another one may work: ask for packages or versions to lead pyimg to it)", e.Tries)
 	}
 	return b.String()
 }
 
-// ExitCode is that of no solution.
+// ExitCode is exit.NoSolution.
 func (e *Error) ExitCode() exit.Code { return exit.NoSolution }
 
-// String is the problem on one line and its candidates on a line each.
+// String returns the problem on one line, and each of its candidates on a line.
 func (p Problem) String() string {
 	var b strings.Builder
 	b.WriteString(p.summary())
@@ -87,36 +86,45 @@ func (p Problem) String() string {
 	return b.String()
 }
 
-// maxShown bounds the problems, and the candidates of each, that a text shows.
+// maxShown bounds the problems, and the candidates of each, in an error's text.
 const maxShown = 20
 
 func (p Problem) summary() string {
-	by := "world"
-	if len(p.By) > 0 {
-		by = strings.Join(p.By, ", for ") + ", for world"
-	}
-	if len(p.Others) > 0 {
-		by += fmt.Sprintf(", and by %s", shorten(p.Others))
-	}
-	switch {
-	case p.Clash:
+	if p.Clash {
 		return fmt.Sprintf("only one package may provide %q", p.Want.Name)
+	}
+	text := p.demand()
+	switch {
 	case p.Reason != "":
-		return fmt.Sprintf("%q is wanted by %s: %s", p.Want, by, p.Reason)
+		return text + ": " + p.Reason
 	case p.Want.Conflict:
-		return fmt.Sprintf("%q is wanted by %s, but it is needed", p.Want, by)
-	case len(p.Candidates) == 0:
-		text := fmt.Sprintf("%q is wanted by %s, but nothing provides it", p.Want, by)
-		if p.Near != "" {
-			text += fmt.Sprintf("; did you mean %q?", p.Near)
-		}
-		return text
+		return text + ", but it is needed"
+	case len(p.Candidates) > 0:
+		return text + ", but no candidate can be chosen"
+	case p.Near != "":
+		return fmt.Sprintf("%s, but nothing provides it; did you mean %q?", text, p.Near)
 	default:
-		return fmt.Sprintf("%q is wanted by %s, but none can be taken", p.Want, by)
+		return text + ", but nothing provides it"
 	}
 }
 
-// shorten lists the first few names.
+// demand says who needs p.Want.
+func (p Problem) demand() string {
+	what := fmt.Sprintf("you asked for %q", p.Want)
+	if len(p.By) > 0 {
+		by := p.By[0]
+		if len(p.By) > 1 {
+			by += " (for " + strings.Join(p.By[1:], ", for ") + ")"
+		}
+		what = fmt.Sprintf("%s needs %q", by, p.Want)
+	}
+	if len(p.Others) > 0 {
+		what += ", also needed by " + shorten(p.Others)
+	}
+	return what
+}
+
+// shorten joins the first few names.
 func shorten(names []string) string {
 	const few = 3
 	if len(names) <= few {
@@ -125,7 +133,7 @@ func shorten(names []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:few], ", "), len(names)-few)
 }
 
-// ruledBy says what took a package from the choice.
+// ruledBy says what ruled a package out.
 type ruledBy uint8
 
 const (
@@ -134,7 +142,7 @@ const (
 	ruledBySearch            // withheld by the second search
 	ruledByWant              // it does not satisfy packageState.whyWant
 	ruledByDepends           // its own dependency whyWant cannot be satisfied
-	ruledByExclusive         // what is needed anyway provides whyWant.name too
+	ruledByExclusive         // a package that is needed anyway provides whyWant.name, too
 	ruledByLock              // the name whyWant.name is taken
 )
 
@@ -164,7 +172,7 @@ func (a *attempt) unmet() []unmet {
 	return out
 }
 
-// explain names all problems of a failed attempt, at least one.
+// explain returns all problems of a failed attempt, at least one.
 func (a *attempt) explain() []Problem {
 	out := a.unmetProblems()
 	for _, c := range a.clashes {
@@ -199,7 +207,7 @@ func (a *attempt) unmetProblems() []Problem {
 	return out
 }
 
-// near is a provided name that is like one which nothing provides.
+// near returns a provided name that is similar to one that nothing provides, or "".
 func (c *catalog) near(name string) string {
 	known := make([]string, 0, len(c.names))
 	for i, n := range c.names {
@@ -210,7 +218,7 @@ func (c *catalog) near(name string) string {
 	return near.Name(name, known)
 }
 
-// searched names the repositories.
+// searched returns a URL or folder of each repository.
 func (c *catalog) searched() []string {
 	var out []string
 	for _, x := range c.indexes {
@@ -221,8 +229,8 @@ func (c *catalog) searched() []string {
 	return out
 }
 
-// strayProblems are about packages that apk took for want of better ones, and names that it
-// decided although, in the end, nothing chosen wants them: it counts their faults all the same.
+// strayProblems returns problems of packages that apk chose for want of better ones, and of names that it decided
+// although no chosen package needs them in the end. apk counts these errors, too.
 func (a *attempt) strayProblems() []Problem {
 	stray := []string{"a package that was not chosen in the end"}
 	var out []Problem
@@ -246,20 +254,20 @@ func (a *attempt) strayProblems() []Problem {
 	return out
 }
 
-// candidates says of each provider of a name why it does not serve.
+// candidates returns each provider of a name with the reason why it cannot be chosen.
 func (a *attempt) candidates(w want) []Candidate {
 	var out []Candidate
 	for _, p := range a.providers.of(w.name) {
 		q := &a.catalog.packages[p.pkg]
 		if w.conflict && a.choice(q.name).pkg != p.pkg {
-			continue // what is not installed does not offend
+			continue // not installed, so not in conflict
 		}
 		out = append(out, Candidate{a.packageOf(p.pkg), a.refusal(w, p, maxNesting)})
 	}
 	return out
 }
 
-// maxNesting bounds how many dependencies one reason is followed down.
+// maxNesting bounds how many dependencies deep one reason goes.
 const maxNesting = 3
 
 func (a *attempt) refusal(w want, p provider, depth int) string {
@@ -279,42 +287,45 @@ func (a *attempt) refusal(w want, p provider, depth int) string {
 	case !a.packages[id].selectable || !a.packages[id].tagOK:
 		return a.ruledOut(id, depth)
 	case !a.choosableUnasked(p):
-		return fmt.Sprintf("provides it without a version, and nothing says which package to prefer: name %q in world to choose it", a.catalog.names[q.name].text)
+		return fmt.Sprintf("provides it without a version, and nothing says which package to prefer: ask for %q to choose it", a.catalog.names[q.name].text)
 	default:
 		return "was not chosen"
 	}
 }
 
-// ruledOut says what took a package from the choice.
+// ruledOut says what ruled a package out.
 func (a *attempt) ruledOut(id int32, depth int) string {
 	p, q := &a.packages[id], &a.catalog.packages[id]
 	switch p.why {
 	case ruledByNothing:
-		return fmt.Sprintf("is only in a repository with the tag @%s: name %s@%[1]s in world", a.firstTag(q), a.catalog.names[q.name].text)
+		return fmt.Sprintf("is only in a repository with the tag @%s: ask for %s@%[1]s", a.firstTag(q), a.catalog.names[q.name].text)
 	case ruledByIndex:
 		return "cannot be installed: " + a.refused[id]
 	case ruledByWant:
-		return fmt.Sprintf("is ruled out by %q of %s", a.dependency(p.whyWant), a.text(p.whyBy))
+		if p.whyBy == none {
+			return fmt.Sprintf("is ruled out, since you asked for %q", a.dependency(p.whyWant))
+		}
+		return fmt.Sprintf("is ruled out, since %s needs %q", a.text(p.whyBy), a.dependency(p.whyWant))
 	case ruledByDepends:
 		return "needs " + a.missing(p.whyWant, depth-1)
 	case ruledByExclusive, ruledByLock:
 		name := a.catalog.names[p.whyWant.name].text
 		if p.whyBy == none {
-			return fmt.Sprintf("is ruled out since %q is to be absent", name)
+			return fmt.Sprintf("is ruled out, since %q must not be installed", name)
 		}
-		return fmt.Sprintf("is ruled out since %s provides %q", a.text(p.whyBy), name)
+		return fmt.Sprintf("is ruled out, since %s provides %q", a.text(p.whyBy), name)
 	}
 	return "contradicts another choice"
 }
 
-// missing says what is wrong with the dependency of a package that was not chosen.
+// missing says what is wrong with a dependency of a package that was not chosen.
 func (a *attempt) missing(w want, depth int) string {
 	providers := a.providers.of(w.name)
 	if len(providers) == 0 {
 		return fmt.Sprintf("%q, which nothing provides", a.dependency(w))
 	}
 	if w.conflict || depth == 0 {
-		return fmt.Sprintf("%q, which cannot be had", a.dependency(w))
+		return fmt.Sprintf("%q, which cannot be installed", a.dependency(w))
 	}
 	p := providers[0]
 	text := fmt.Sprintf("%q, but %s %s", a.dependency(w), a.text(p.pkg), a.refusal(w, p, depth))
@@ -333,15 +344,15 @@ func (a *attempt) text(id int32) string {
 
 func (a *attempt) wantedText(id int32) string {
 	if by := a.path(a.wanter(id)); len(by) > 0 {
-		return "is wanted by " + strings.Join(by, ", for ") + ", for world"
+		return "is needed by " + strings.Join(by, ", for ")
 	}
-	return "is wanted by world"
+	return "is what you asked for"
 }
 
 // maxPath bounds the packages that a path names.
 const maxPath = 16
 
-// path follows who wants a chosen package up to one that world names.
+// path lists a chosen package, one that needs it, and so on, up to one that world names.
 func (a *attempt) path(id int32) []string {
 	var out []string
 	for id != none {
@@ -354,7 +365,7 @@ func (a *attempt) path(id int32) []string {
 	return out
 }
 
-// wanter is a chosen package that wants another one, none if world does.
+// wanter returns a chosen package that depends on this one, or none if world names it.
 func (a *attempt) wanter(id int32) int32 {
 	if a.wanters == nil {
 		a.findWanters()
@@ -365,8 +376,8 @@ func (a *attempt) wanter(id int32) int32 {
 	return none
 }
 
-// findWanters notes for each chosen package the last one that wants it: dependencies come
-// before dependents, so that is the one nearest to world.
+// findWanters notes for each chosen package the last one that depends on it. Dependencies come before dependents, so
+// that is the one nearest to world.
 func (a *attempt) findWanters() {
 	a.wanters = make(map[int32]int32)
 	note := func(by int32, ws []want) {
@@ -382,7 +393,7 @@ func (a *attempt) findWanters() {
 	note(none, a.world.wants)
 }
 
-// firstTag is a tag that opens a repository which lists the package.
+// firstTag returns a tag of a repository that lists the package.
 func (c *catalog) firstTag(q *catalogPackage) string {
 	i := slices.IndexFunc(c.tagRepos, func(repos uint64) bool { return repos&q.repos != 0 })
 	return c.tags[max(i, 0)]
@@ -394,7 +405,7 @@ func (c *catalog) unknownTag(tag string) string {
 		known = append(known, "@"+t)
 	}
 	if len(known) == 0 {
-		return fmt.Sprintf("no repository has the tag @%s, nor any other", tag)
+		return fmt.Sprintf("no repository has the tag @%s; none has a tag at all", tag)
 	}
-	return fmt.Sprintf("no repository has the tag @%s (there is %s)", tag, strings.Join(known, ", "))
+	return fmt.Sprintf("no repository has the tag @%s (known tags: %s)", tag, strings.Join(known, ", "))
 }

@@ -16,7 +16,7 @@ type catalogName struct {
 func (c *catalog) intern(text string) int32 { return c.internIn(table.Bucket(text), text) }
 
 func (c *catalog) internIn(bucket uint32, text string) int32 {
-	if c.lengths[bucket]&(1<<(len(text)%64)) != 0 { // else it is new: most are, and the way along a bucket is slow
+	if c.lengths[bucket]&(1<<(len(text)%64)) != 0 { // most names are new, and searching a bucket is slow
 		for id := c.buckets[bucket]; id != none; id = c.names[id].next {
 			if c.names[id].text == text {
 				return id
@@ -29,8 +29,8 @@ func (c *catalog) internIn(bucket uint32, text string) int32 {
 	return c.addName(bucket, text)
 }
 
-// maxBucket bounds the way along a bucket: what hash a name has is no secret, so an index could have all of its names in
-// one. All of Alpine's repositories of one branch have some 15 in each.
+// maxBucket bounds the search of a bucket. The hash has no key, so an attacker's index could have all of its names in one
+// bucket. All of Alpine's repositories of one branch have some 15 names in each.
 const maxBucket = 128
 
 // addName is internIn for a name that is new.
@@ -49,7 +49,8 @@ func (c *catalog) addName(bucket uint32, text string) int32 {
 	return id
 }
 
-// namesOf lists all names that the packages have or provide, each once, in apk's bucket order: newest first in each.
+// namesOf returns all names that the packages have or provide, each once, in apk's bucket order, and in each bucket the
+// newest first.
 func (c *catalog) namesOf(packages []int32) []int32 {
 	if len(packages) == 0 {
 		return nil
@@ -73,7 +74,7 @@ func (c *catalog) namesOf(packages []int32) []int32 {
 	return slices.Compact(names)
 }
 
-// countingSort is for what a large part of all packages depends on, such as libc.
+// countingSort sorts many names, for a package that many others depend on, such as libc.
 func (c *catalog) countingSort(names []int32) []int32 {
 	among := make([]bool, len(c.names))
 	for _, n := range names {

@@ -11,8 +11,8 @@ import (
 // noarch is the architecture of packages that fit every one.
 const noarch = "noarch"
 
-// addAll numbers an index's packages that are new, and their names in the order of its entries,
-// which apk's order of names within a bucket depends on.
+// addAll numbers an index's new packages, and their names in the order of the index. apk's order of names within a
+// bucket depends on that order.
 func (c *catalog) addAll(x *apk.Index, repo uint64, known checksumSet) {
 	t := x.Table()
 	n := numbering{
@@ -34,7 +34,7 @@ func (c *catalog) addAll(x *apk.Index, repo uint64, known checksumSet) {
 	}
 }
 
-// A numbering is how an index's strings are numbered in the catalog as names.
+// A numbering maps the strings of an index to the names of the catalog.
 type numbering struct {
 	*catalog
 	index  *table.Table
@@ -42,7 +42,7 @@ type numbering struct {
 	number uint8
 	base   versionID
 	names  []int32 // by string of the index; none: not yet
-	alone  bool    // the catalog has no other index's names
+	alone  bool    // the catalog has names of this index only
 }
 
 func (n *numbering) add(i int, repo uint64) {
@@ -58,7 +58,7 @@ func (n *numbering) add(i int, repo uint64) {
 	q.depends = n.want(first, depends)
 	q.provides = int32(len(n.offers))
 	if count, wants := int(provides-depends), int(depends-first+end-provides); count > maxProvides || count*wants > maxPairs {
-		n.refused[id] = fmt.Sprintf("it provides %d names and depends on %d, which are too many", count, wants)
+		n.refused[id] = fmt.Sprintf("it provides %d names and depends on %d, which is too much", count, wants)
 	} else {
 		n.offer(depends, provides)
 	}
@@ -69,7 +69,8 @@ func (n *numbering) add(i int, repo uint64) {
 	n.packages = append(n.packages, q)
 }
 
-// refusal is why apk would not install what a record lists, "" for nearly all. A noarch package fits everywhere.
+// refusal says why apk would not install the package of a record, "" for most. A noarch package fits every
+// architecture.
 func (n *numbering) refusal(r table.Record) string {
 	x := n.index
 	if arch := x.String(r.Arch()); arch != "" && n.arch != "" && arch != n.arch && arch != noarch {
@@ -81,7 +82,7 @@ func (n *numbering) refusal(r table.Record) string {
 	return x.String(r.TooNew())
 }
 
-// name gives the number of a name in the catalog.
+// name returns the number of a name in the catalog.
 func (n *numbering) name(local uint32) int32 {
 	id := n.names[local]
 	if id == none {
@@ -103,7 +104,7 @@ func (n *numbering) version(local uint32) versionID {
 	return n.base + versionID(local)
 }
 
-// want adds dependencies of the index and says where they begin.
+// want adds dependencies of the index and returns where they begin.
 func (n *numbering) want(from, to uint32) (first int32) {
 	first = int32(len(n.wants))
 	for i := from; i < to; i++ {
@@ -120,7 +121,8 @@ func (n *numbering) offer(from, to uint32) {
 	}
 }
 
-// base makes room for the versions of one more index with so many strings, and says after which number.
+// base makes room for the versions of one more index with so many strings. It returns the number before the first of
+// them.
 func (c *catalog) base(strings int) versionID {
 	base := c.bases[len(c.bases)-1]
 	c.bases = append(c.bases, base+uint32(strings))
@@ -143,7 +145,7 @@ func (c *catalog) compareVersions(a, b versionID) int {
 	return c.dialect.CompareVersions(c.versionText(a), c.versionText(b))
 }
 
-// addVersion is for one of world's.
+// addVersion adds a version of world.
 func (c *catalog) addVersion(text string) versionID {
 	if text == "" {
 		return 0

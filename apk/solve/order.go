@@ -2,7 +2,7 @@ package solve
 
 import "github.com/pyimg/pyimg/apk"
 
-// choice is what was decided for a name, nobody where nothing was.
+// choice returns the provider that was chosen for a name, or nobody.
 func (s *solver) choice(name int32) provider {
 	if n := &s.names[name]; n.locked {
 		return n.chosen
@@ -56,8 +56,8 @@ func (s *solver) orderName(out *[]int32, name int32) {
 	}
 }
 
-// orderTriggered goes on with the packages that had the name in install_if, where all the rest
-// of the rule is in the order already.
+// orderTriggered adds the packages that have the name in install_if, if all other conditions of the rule are in the
+// order already.
 func (s *solver) orderTriggered(out *[]int32, name int32) {
 	for _, d := range s.triggeredBy(name) {
 		id := s.choice(d).pkg

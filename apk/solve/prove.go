@@ -1,8 +1,8 @@
 package solve
 
-// A proof tries to show that no choice of packages satisfies a world: it takes what the world forces and what that rules
-// out, over and over, until a contradiction or nothing new comes of it. It ignores tags and triggers, which could only rule
-// out more. What it cannot show may still be so.
+// A proof tries to show that no choice of packages satisfies a world. It works out what the world forces and what that
+// rules out, until it finds a contradiction or nothing new. It ignores tags and triggers, which could only rule out
+// more. If it finds no contradiction, there may still be no solution.
 type proof struct {
 	*catalog
 	state     []fate             // by package
@@ -28,7 +28,7 @@ const (
 	fateDead
 )
 
-// clause is a want that is no conflict: by an owner, or by none for the world.
+// clause is a want that is not a conflict. It has an owner, or none for the world.
 type clause struct {
 	owner int32
 	want  want
@@ -38,7 +38,7 @@ type clause struct {
 // maxProofSteps bounds a proof by the size of what it looks at: a step is one look at one provider.
 const maxProofSteps = 32
 
-// impossible reports whether it is shown that nothing satisfies the world.
+// impossible reports whether a proof shows that nothing satisfies the world.
 func (c *catalog) impossible(w worldWants) bool {
 	p := &proof{
 		catalog: c, state: make([]fate, len(c.packages)), byOwner: make(map[int32][]int32), watching: make(map[int32][]int32),
@@ -63,7 +63,7 @@ func (c *catalog) impossible(w worldWants) bool {
 	return p.failed
 }
 
-// step works through one thing that is new, if there is one.
+// step works through one new fact. It reports whether there was one.
 func (p *proof) step() bool {
 	pop := func(list *[]int32) int32 {
 		id := (*list)[0]
@@ -84,7 +84,7 @@ func (p *proof) step() bool {
 	return true
 }
 
-// require takes up one want of a package that is forced, or of the world.
+// require adds one want of a forced package or of the world.
 func (p *proof) require(owner int32, w want) {
 	if !w.conflict {
 		p.addClause(owner, w)
@@ -98,7 +98,7 @@ func (p *proof) require(owner int32, w want) {
 	}
 }
 
-// addClause notes a clause, to be checked later: a chain of packages may be long.
+// addClause adds a clause, which is checked later, since a chain of packages may be long.
 func (p *proof) addClause(owner int32, w want) {
 	id := int32(len(p.clauses))
 	p.clauses = append(p.clauses, clause{owner: owner, want: w, at: [2]int{-1, -1}})
@@ -108,7 +108,7 @@ func (p *proof) addClause(owner int32, w want) {
 	}
 }
 
-// see adds the clauses of a package that something may bring.
+// see adds the clauses of a package that may be installed.
 func (p *proof) see(id int32) {
 	if p.state[id] != fateUnseen {
 		return
@@ -126,7 +126,7 @@ func (p *proof) see(id int32) {
 	}
 }
 
-// clashesWithItself holds where a package provides one name twice, which it may only without versions.
+// clashesWithItself reports whether a package provides one name twice and not both times without a version.
 func (p *proof) clashesWithItself(q *catalogPackage) bool {
 	own := map[int32]versionID{q.name: q.version}
 	for _, o := range p.offersOf(q) {
@@ -138,8 +138,8 @@ func (p *proof) clashesWithItself(q *catalogPackage) bool {
 	return false
 }
 
-// check finds what may still satisfy a clause: where nothing may its owner is dead, where one package may that one is forced
-// with the owner.
+// check finds the packages that may still satisfy a clause. If there is none, its owner is dead. If there is one, the
+// owner forces it.
 func (p *proof) check(id int32) {
 	c := &p.clauses[id]
 	list := p.providers.of(c.want.name)
@@ -172,7 +172,7 @@ func (p *proof) check(id int32) {
 	}
 }
 
-// choosable is false for what apk never chooses by itself and nothing names, see solver.choosableUnasked.
+// choosable reports whether apk may choose a provider: see solver.choosableUnasked, or world names it.
 func (p *proof) choosable(by provider) bool {
 	q := &p.packages[by.pkg]
 	return !by.virtual() || q.priority != 0 || p.asked[q.name] || len(p.wantedBy.of(q.name)) > 0 || len(p.triggers.of(q.name)) > 0
@@ -207,7 +207,7 @@ func (p *proof) force(id int32) {
 	p.forced = append(p.forced, id)
 }
 
-// buried checks the clauses that counted on a package which is dead.
+// buried checks the clauses that a dead package might have satisfied.
 func (p *proof) buried(id int32) {
 	for _, c := range p.watching[id] {
 		p.check(c)
@@ -232,8 +232,8 @@ func (p *proof) follow(id int32) {
 	}
 }
 
-// take rules out what cannot be there at once with a forced package that provides a name: other providers of it, and
-// packages in conflict with it.
+// take rules out what cannot be installed together with a forced package that provides a name: other providers of the
+// name, and packages that conflict with it.
 func (p *proof) take(id int32, o offer) {
 	mine := provider{id, o.version}
 	if other, taken := p.owners[o.name]; !taken || other.virtual() && !mine.virtual() {

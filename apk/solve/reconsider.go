@@ -6,9 +6,8 @@ import (
 	"github.com/pyimg/pyimg/apk"
 )
 
-// reconsider looks at a name's providers again after something around them changed: which are
-// still possible, whether an install_if holds, and what all that remain have in common, which
-// then holds already before one is chosen.
+// reconsider looks at a name's providers again after a change: which are still possible, whether an install_if holds,
+// and what all remaining ones have in common. That already holds before one of them is chosen.
 func (s *solver) reconsider(name int32) {
 	n := &s.names[name]
 	r := reconsideration{solver: s, name: name, depends: n.recheckDepends, trigger: n.recheckTrigger, untriggerable: true, first: none}
@@ -75,7 +74,7 @@ func (r *reconsideration) provider(p provider) {
 	r.unasked = r.unasked || r.choosableUnasked(p)
 }
 
-// checkTrigger sees whether a package's install_if holds, cannot hold or is still open.
+// checkTrigger finds out whether a package's install_if holds, cannot hold, or is undecided.
 func (r *reconsideration) checkTrigger(id int32) {
 	state, q := &r.packages[id], &r.catalog.packages[id]
 	if !state.triggered && !state.untrigger {
@@ -83,7 +82,7 @@ func (r *reconsideration) checkTrigger(id int32) {
 		for _, w := range r.installIfOf(q) {
 			n := &r.names[w.name]
 			if !n.locked {
-				if w.conflict && r.dialect == apk.Dialect3 { // apk-tools 2 does not decide a name for that
+				if w.conflict && r.dialect == apk.Dialect3 { // apk-tools 2 does not decide the name here
 					n.triggerNeeded = true
 					r.enqueue(w.name, false)
 				}
@@ -103,7 +102,7 @@ func (r *reconsideration) checkTrigger(id int32) {
 	}
 }
 
-// merge counts what this candidate shares with all before it.
+// merge counts what this candidate has in common with all before it.
 func (r *reconsideration) merge(p provider) {
 	state, q := &r.packages[p.pkg], &r.catalog.packages[p.pkg]
 	r.spend(len(r.dependsOf(q)) + len(r.offersOf(q)))
@@ -131,7 +130,7 @@ func (r *reconsideration) mergeProvided(name int32, virtual bool) {
 	}
 }
 
-// propagate applies what all candidates share.
+// propagate applies what all candidates have in common.
 func (r *reconsideration) propagate() {
 	for _, p := range r.providers.of(r.name) {
 		r.packages[p.pkg].used = r.packages[p.pkg].merged
@@ -159,7 +158,7 @@ func (r *reconsideration) propagate() {
 	}
 }
 
-// requireName requires a name that all candidates depend on, in whichever version.
+// requireName requires a name that all candidates depend on, in any version.
 func (r *reconsideration) requireName(name int32) {
 	r.names[name].requirers++
 	r.requirersChanged(name)
@@ -168,9 +167,8 @@ func (r *reconsideration) requireName(name int32) {
 	}
 }
 
-// excludeOthers rules out other providers of a name that all candidates provide: whichever
-// candidate is chosen, it will take the name. Where the name comes without a version, only
-// those that provide nothing without a version are ruled out.
+// excludeOthers rules out other providers of a name that all candidates provide: each candidate would take the name. If
+// the candidates provide it without a version, only packages that provide no name without a version are ruled out.
 func (r *reconsideration) excludeOthers(name int32) {
 	n := &r.names[name]
 	common := n.mergeProvides == r.options
@@ -202,8 +200,8 @@ func (r *reconsideration) isProvider(id int32) bool {
 	return r.among[id]
 }
 
-// choosableUnasked says whether a provider may be chosen for a name by itself: not if it
-// provides the name without a version, has no provider_priority and nobody named it.
+// choosableUnasked reports whether a provider may be chosen for a name although world does not name it. It may not if
+// it provides the name without a version and has no provider_priority.
 func (s *solver) choosableUnasked(p provider) bool {
 	q := &s.catalog.packages[p.pkg]
 	return !p.virtual() || q.priority != 0 || s.names[q.name].requirers > 0

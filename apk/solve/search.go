@@ -10,16 +10,16 @@ import (
 // community.
 const maxAttempts = 64
 
-// search looks for a solution where apk's first attempt failed: it runs the same algorithm
-// again without one of the packages that led into the fault, then without two, and so on,
-// fewest first. What it finds is checked from scratch. It says how many attempts it made.
+// search looks for a solution after apk's first attempt failed. It runs the same algorithm again without one of the
+// packages that led to the failure, then without two, and so on. It checks each result from scratch. tries is the
+// number of attempts.
 func (c *catalog) search(w worldWants, failed *attempt) (found *attempt, tries int) {
-	if failed.sound() { // the fault was in something that nothing needs after all
+	if failed.sound() { // the failure was in a package that nothing needs in the end
 		return failed, 0
 	}
 	queue := withheldSets(nil, failed.suspects())
 	tried := make(map[string]bool)
-	steps := 0 // of all attempts, which together may take as many as one alone
+	steps := 0 // of all attempts; together they may take as many as one attempt
 	for len(queue) > 0 {
 		without := queue[0]
 		queue = queue[1:]
@@ -56,8 +56,8 @@ func withheldSets(without, suspects []int32) [][]int32 {
 	return sets
 }
 
-// suspects lists the chosen packages that a failed attempt may be better off without: those
-// that want what cannot be had, what stands in the way of that, and those that clash.
+// suspects lists the chosen packages without which an attempt may succeed: those that need a missing package, those
+// that rule it out, and those that clash.
 func (a *attempt) suspects() []int32 {
 	var out []int32
 	added := make(map[int32]bool)
@@ -80,8 +80,7 @@ func (a *attempt) suspects() []int32 {
 	return out
 }
 
-// blame adds what wants a thing that cannot be had, and what ruled out those that provide it,
-// or what they need.
+// blame adds the packages that need a missing one, and those that ruled out its providers or what these need.
 func (a *attempt) blame(add func(int32)) {
 	var names []int32
 	for _, u := range a.unmet() {
@@ -104,7 +103,7 @@ func (a *attempt) blame(add func(int32)) {
 	}
 }
 
-// sound checks an answer against the constraints alone, whatever way it was found.
+// sound checks the result against the constraints alone, whatever algorithm found it.
 func (a *attempt) sound() bool {
 	owner := make(map[int32]provider)
 	chosen := make(map[int32][]provider)
@@ -116,7 +115,7 @@ func (a *attempt) sound() bool {
 		for _, o := range append([]offer{{q.name, q.version}}, a.offersOf(q)...) {
 			p := provider{id, o.version}
 			if other, taken := owner[o.name]; taken && !(other.virtual() && p.virtual()) {
-				return false // also where it is the package itself that provides a name twice
+				return false // also if one package provides a name twice
 			}
 			owner[o.name] = p
 			chosen[o.name] = append(chosen[o.name], p)
@@ -134,8 +133,7 @@ func (a *attempt) sound() bool {
 	})
 }
 
-// met says whether a want is satisfied by some of the packages at hand or, if it is a conflict,
-// by all of them.
+// met reports whether one of the given providers satisfies a want. A conflict must be satisfied by all of them.
 func (a *attempt) met(by int32, w want, at []provider) bool {
 	satisfies := func(p provider) bool { return a.provides(by, w, p) }
 	if w.conflict {
@@ -144,7 +142,7 @@ func (a *attempt) met(by int32, w want, at []provider) bool {
 	return slices.ContainsFunc(at, satisfies)
 }
 
-// note says what a solution that apk does not find leaves out.
+// note describes what a solution leaves out that apk does not find.
 func (a *attempt) note(problems []Problem) string {
 	names := make([]string, len(a.without))
 	for i, id := range a.without {
@@ -152,8 +150,8 @@ func (a *attempt) note(problems []Problem) string {
 	}
 	first := problems[0].summary()
 	if len(names) == 0 {
-		return fmt.Sprintf("real apk gives up here (%s), but what it chose satisfies world", first)
+		return fmt.Sprintf("real apk gives up here (%s), but its choice satisfies what you asked for", first)
 	}
-	return fmt.Sprintf("real apk gives up here (%s); without %s there is a solution, which this is",
+	return fmt.Sprintf("real apk gives up here (%s); pyimg found a solution without %s",
 		first, strings.Join(names, ", "))
 }

@@ -8,31 +8,29 @@ import (
 	"github.com/pyimg/pyimg/apk"
 )
 
-// Solution is what installs a world.
+// Solution is the list of packages that satisfies a world.
 type Solution struct {
 	Packages []*apk.Package // in install order
-	Tags     []string       // by package: the tag that opened its repository for it, "" for most
-	Notes    []string       // for the user: what real apk does not say, or where it would have given up
+	Tags     []string       // by package: the tag of its repository, mostly ""
+	Notes    []string       // for the user: what real apk would not report, and where it would have given up
 }
 
-// Options say which apk's answer is wanted.
+// Options say which apk's rules to follow.
 type Options struct {
 	Dialect apk.Dialect // 0 means Dialect3
 }
 
-// Solve finds the packages that satisfy a world, as apk-tools 3 would add it to an empty root:
-// the same packages in the same order wherever apk has an answer. The order of indexes counts:
-// of equal packages the one of the earlier index is taken. Where a name stands in world twice,
-// the later one counts.
+// Solve finds the packages that satisfy a world, as apk-tools 3 would add it to an empty root. Wherever apk has an
+// answer, Solve returns the same packages in the same order. The order of indexes counts: of equal packages Solve
+// chooses the one of the earlier index. If world has a name twice, the later entry counts.
 //
-// In Dialect2 the way is the same, but some rules are those of apk-tools 2: how versions compare, what a name that is
-// provided without a version satisfies and when it is preferred, an install_if with a conflict, a package in conflict
-// with itself, and fields of an index that no apk knows.
+// In Dialect2 the algorithm is the same, but some rules are those of apk-tools 2: how versions compare, what a name
+// that is provided without a version satisfies and when it is preferred, an install_if with a conflict, a package in
+// conflict with itself, and fields of an index that apk does not know.
 //
-// Where apk's way, which never takes a decision back, leads nowhere, Solve looks for a solution
-// a little further and adds a note if there is one; that search is bounded. If none is found
-// the error is a *Error, for which errors.Is(err, ErrNoSolution) holds. It says whether
-// there is none to find.
+// apk never takes a decision back, and so finds no solution for some worlds that have one. In that case Solve searches
+// a little further, within bounds, and adds a note if it finds a solution. If not, the error is an *Error, for which
+// errors.Is(err, ErrNoSolution) holds. Its field Undecided says whether a solution may exist.
 func Solve(world []apk.Dependency, indexes []*apk.Index, o Options) (Solution, error) {
 	c, err := newCatalog(indexes, cmp.Or(o.Dialect, apk.Dialect3))
 	if err != nil {
@@ -45,8 +43,8 @@ func Solve(world []apk.Dependency, indexes []*apk.Index, o Options) (Solution, e
 	}
 	a := c.attempt(w, nil)
 	if a.spend(0) {
-		return Solution{}, fmt.Errorf("solving: apk's way takes more than %d steps with these indexes, which list very many providers of some names and very many packages that want them; "+
-			"name versions in world, or take repositories with fewer", a.steps)
+		return Solution{}, fmt.Errorf("solving: apk's algorithm takes more than %d steps with these indexes: they list very many providers of some names and very many packages that need them; "+
+			"ask for versions, or use smaller repositories", a.steps)
 	}
 	if a.errors > 0 {
 		problems := a.explain()
@@ -63,13 +61,13 @@ func Solve(world []apk.Dependency, indexes []*apk.Index, o Options) (Solution, e
 	return a.solution(notes), nil
 }
 
-// worldWants is a world with its names and tags looked up, sorted as apk sorts it.
+// worldWants is a world with its names and tags as numbers, in apk's order.
 type worldWants struct {
 	wants   []want
 	pinning []uint64 // by want: the tags that it may be satisfied from
 }
 
-// world looks a world's names up. The catalog takes names that are new, which nothing provides.
+// world looks up a world's names. It adds new names to the catalog, which nothing provides.
 func (c *catalog) world(ds []apk.Dependency) (w worldWants, problems []Problem) {
 	for i := range ds {
 		tag := slices.Index(c.tags, ds[i].Tag)
@@ -90,11 +88,11 @@ type attempt struct {
 	world worldWants
 	chain []int32 // the chosen packages in install order
 
-	without []int32         // what was withheld
+	without []int32         // packages that the attempt may not choose
 	wanters map[int32]int32 // see findWanters
 }
 
-// attempt solves as apk does, with some packages taken from the choice.
+// attempt solves as apk does, but without some packages.
 func (c *catalog) attempt(w worldWants, without []int32) *attempt {
 	s := newSolver(c)
 	for _, id := range without {
@@ -117,7 +115,7 @@ func (a *attempt) solution(notes []string) Solution {
 	return out
 }
 
-// tagOf is the first tag, "" before all others, that lets a package be installed.
+// tagOf returns the first tag that allows a package to be installed; "" comes before all others.
 func (a *attempt) tagOf(id int32) string {
 	for i, repos := range a.tagRepos {
 		if a.packages[id].pinning&(1<<i) != 0 && repos&a.catalog.packages[id].repos != 0 {
@@ -127,8 +125,8 @@ func (a *attempt) tagOf(id int32) string {
 	return ""
 }
 
-// normalizeWorld is what apk add makes of its arguments: one entry a name, the last one that
-// was given, sorted by name without regard to case. It says what it dropped.
+// normalizeWorld returns what apk add makes of its arguments: one entry for each name, the last one, sorted by name
+// without regard to case. The notes say which entries it dropped.
 func normalizeWorld(world []apk.Dependency) (out []apk.Dependency, notes []string) {
 	place := make(map[string]int, len(world))
 	for _, d := range world {
@@ -139,7 +137,7 @@ func normalizeWorld(world []apk.Dependency) (out []apk.Dependency, notes []strin
 			continue
 		}
 		if out[i] != d {
-			notes = append(notes, fmt.Sprintf("world names %q twice: %q takes the place of %q, as with apk add", d.Name, d, out[i]))
+			notes = append(notes, fmt.Sprintf("you asked for %q twice: %q replaces %q, as with apk add", d.Name, d, out[i]))
 		}
 		out[i] = d
 	}
@@ -149,7 +147,7 @@ func normalizeWorld(world []apk.Dependency) (out []apk.Dependency, notes []strin
 	return out, notes
 }
 
-// compareFold is C's strcasecmp: it knows the case of ASCII letters only.
+// compareFold is C's strcasecmp: it ignores the case of ASCII letters only.
 func compareFold(a, b string) int {
 	for i := range min(len(a), len(b)) {
 		if c := cmp.Compare(lower(a[i]), lower(b[i])); c != 0 {

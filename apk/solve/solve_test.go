@@ -173,7 +173,7 @@ func TestSolveTags(t *testing.T) {
 func TestSolveNotesWhatWorldNamesTwice(t *testing.T) {
 	t.Parallel()
 	got, err := solve.Solve(apktest.World(t, "a a=1 a=1"), []*apk.Index{apktest.Offers(t, "", "a=1")}, solve.Options{})
-	want := []string{`world names "a" twice: "a=1" takes the place of "a", as with apk add`}
+	want := []string{`you asked for "a" twice: "a=1" replaces "a", as with apk add`}
 	if diff := cmp.Diff(want, got.Notes); diff != "" || err != nil {
 		t.Errorf("Notes: %v (-want +got):\n%s", err, diff)
 	}
@@ -203,7 +203,7 @@ func TestSolveUndecided(t *testing.T) {
 	if !errors.As(err, &e) || !e.Undecided || !errors.Is(err, solve.ErrNoSolution) {
 		t.Fatalf("Solve: %v, want a Error that is undecided", err)
 	}
-	if text := err.Error(); strings.Contains(text, "no solution") || !strings.Contains(text, "there may still be one") {
+	if text := err.Error(); strings.Contains(text, "no solution") || !strings.Contains(text, "another one may work") {
 		t.Errorf("Solve: %s, want it to leave hope", text)
 	}
 }
@@ -254,59 +254,59 @@ func TestSolveErrorExplains(t *testing.T) {
 		"nothing provides it": {
 			packages: "a=1 | D:b\nb=1 | D:so:x",
 			world:    "a",
-			want:     `"so:x" is wanted by b-1, for a-1, for world, but nothing provides it`,
+			want:     `b-1 (for a-1) needs "so:x", but nothing provides it`,
 		},
 		"a name that is nearly right": {
 			packages: "requests=1\nother=1",
 			world:    "reqeusts",
-			want:     `"reqeusts" is wanted by world, but nothing provides it; did you mean "requests"?`,
+			want:     `you asked for "reqeusts", but nothing provides it; did you mean "requests"?`,
 		},
 		"version": {
 			packages: "a=1\na=2",
 			world:    "a>2",
-			want:     `"a>2" is wanted by world, but none can be taken: / a-1 is not >2 / a-2 is not >2`,
+			want:     `you asked for "a>2", but no candidate can be chosen: / a-1 is not >2 / a-2 is not >2`,
 		},
 		"version of a provide": {
 			packages: "a=1 | p:so:x=3",
 			world:    "so:x=4",
-			want:     `"so:x=4" is wanted by world, but none can be taken: / a-1 provides so:x=3`,
+			want:     `you asked for "so:x=4", but no candidate can be chosen: / a-1 provides so:x=3`,
 		},
 		"checksum": {
 			packages: "a=1",
 			world:    "a><Q1x",
-			want:     `"a><Q1x" is wanted by world, but none can be taken: / a-1 has the checksum ` + apk.Checksum(sha1.Sum([]byte("a=1"))).String(),
+			want:     `you asked for "a><Q1x", but no candidate can be chosen: / a-1 has the checksum ` + apk.Checksum(sha1.Sum([]byte("a=1"))).String(),
 		},
 		"conflict": {
 			packages: "a=1 | D:b\nb=1",
 			world:    "a !b",
-			want:     `"!b" is wanted by world, but it is needed: / b-1 is wanted by a-1, for world`,
+			want:     `you asked for "!b", but it is needed: / b-1 is needed by a-1`,
 		},
 		"two that exclude each other": {
 			packages: "a=1 | p:x=1\nb=1 | p:x=1",
 			world:    "a b",
-			want:     `only one package may provide "x": / a-1 is wanted by world / b-1 is wanted by world`,
+			want:     `only one package may provide "x": / a-1 is what you asked for / b-1 is what you asked for`,
 		},
 		"choice": {
 			packages: "a=1 | p:sh\nb=1 | p:sh",
 			world:    "sh",
-			want: `"sh" is wanted by world, but none can be taken: ` +
-				`/ a-1 provides it without a version, and nothing says which package to prefer: name "a" in world to choose it ` +
-				`/ b-1 provides it without a version, and nothing says which package to prefer: name "b" in world to choose it`,
+			want: `you asked for "sh", but no candidate can be chosen: ` +
+				`/ a-1 provides it without a version, and nothing says which package to prefer: ask for "a" to choose it ` +
+				`/ b-1 provides it without a version, and nothing says which package to prefer: ask for "b" to choose it`,
 		},
 		"tag": {
 			packages: "b=1", edge: "a=1",
 			world: "a",
-			want:  `"a" is wanted by world, but none can be taken: / a-1 is only in a repository with the tag @edge: name a@edge in world`,
+			want:  `you asked for "a", but no candidate can be chosen: / a-1 is only in a repository with the tag @edge: ask for a@edge`,
 		},
 		"unknown tag": {
 			packages: "a=1", edge: "a=2",
 			world: "a@nowhere",
-			want:  `"a@nowhere" is wanted by world: no repository has the tag @nowhere (there is @edge)`,
+			want:  `you asked for "a@nowhere": no repository has the tag @nowhere (known tags: @edge)`,
 		},
 		"other architecture": {
 			packages: "a=1 | A:riscv64",
 			world:    "a",
-			want:     `"a" is wanted by world, but none can be taken: / a-1 cannot be installed: it is for riscv64, not for x86_64`,
+			want:     `you asked for "a", but no candidate can be chosen: / a-1 cannot be installed: it is for riscv64, not for x86_64`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -7,17 +7,16 @@ import (
 	"github.com/pyimg/pyimg/apk"
 )
 
-// A solver carries out apk's algorithm: constraints go down from the world; every name keeps
-// the packages that may still provide it; names are decided one by one and never again. It is
-// greedy, so its order of doing things is part of the answer. The rules, and the odd ones in
-// particular, are those of apk-tools 3, src/solver.c.
+// A solver runs apk's algorithm. Constraints go down from the world; each name has a list of packages that may still
+// provide it; names are decided one by one and never again. The algorithm is greedy, so the order of its steps is part
+// of the answer. The rules, also the odd ones, are those of apk-tools 3, src/solver.c.
 type solver struct {
 	*catalog
 	names    []nameState
 	packages []packageState
-	placed   []uint32       // by name: its place in the order in which names are decided; 0 is none, so that it cannot come up
+	placed   []uint32       // by name: its place in the order in which names are decided; 0 means none
 	asked    map[int32]bool // world's names
-	met      []bool         // by package: discover has
+	met      []bool         // by package: discover has seen it
 	errors   int
 	clashes  []clash
 	steps    int // see spend
@@ -30,8 +29,8 @@ type solver struct {
 
 	dependents, triggersOf map[int32][]int32 // by name, see dependentsOf
 
-	dirty      []int32 // names to reconsider, first come first served
-	resolveNow []int32 // names with one provider left that nothing else can touch
+	dirty      []int32 // names to reconsider, in order
+	resolveNow []int32 // names with one provider left that nothing can change
 	selectable nameQueue
 	unresolved nameQueue // names none of whose providers may be chosen unasked
 }
@@ -50,24 +49,24 @@ type nameState struct {
 	untriggerable  bool     // none of its providers has an install_if that may still hold
 	triggerNeeded  bool     // an install_if waits for the name to stay absent
 	hasOptions     bool
-	hasUnasked     bool // some provider may be chosen without being asked for by name
+	hasUnasked     bool // some provider may be chosen although world does not name it
 	settledAbove   bool // everything that may depend on the name is decided
 	virtualProvide bool // scratch for reconsider
-	ordered        bool // been through in the install order
+	ordered        bool // visited for the install order
 }
 
 type packageState struct {
 	conflicts  int    // applied constraints that it does not satisfy
 	pinning    uint64 // the tags it may come from
 	selectable bool
-	tagOK      bool // listed where its pinning allows
-	tagWanted  bool // listed where its pinning prefers
+	tagOK      bool // a repository that its pinning allows lists it
+	tagWanted  bool // a repository that its pinning prefers lists it
 	merged     bool // scratch for reconsider
 	used       bool // among the candidates when its name was last reconsidered
 	triggered  bool // its install_if holds
 	untrigger  bool // its install_if cannot hold any more
 	failed     bool // counted as an error
-	ordered    bool // stands in the install order
+	ordered    bool // is in the install order
 	why        ruledBy
 	whyWant    want  // the constraint behind it
 	whyBy      int32 // the package behind it, none for the world
@@ -110,21 +109,21 @@ const (
 	stepsPerItem = 64
 )
 
-// spend counts n steps, looks at one package or name, and reports whether there are none left. What was made so far is then
-// of no use.
+// spend counts n steps, looks at one package or name each. It reports whether none are left; the result so far is
+// useless then.
 func (s *solver) spend(n int) (spent bool) {
 	s.steps += n
 	return s.steps > maxSteps+stepsPerItem*(len(s.catalog.packages)+len(s.wants)+len(s.offers))
 }
 
-// withhold takes a package from the choice before anything is decided.
+// withhold rules out a package before anything is decided.
 func (s *solver) withhold(id int32) {
 	if p := &s.packages[id]; p.selectable {
 		p.selectable, p.why = false, ruledBySearch
 	}
 }
 
-// reposOf is the set of repositories that a set of tags opens.
+// reposOf returns the repositories that a set of tags allows.
 func (s *solver) reposOf(pinning uint64) (repos uint64) {
 	for i, r := range s.tagRepos {
 		if pinning&(1<<i) != 0 {
@@ -134,8 +133,8 @@ func (s *solver) reposOf(pinning uint64) (repos uint64) {
 	return repos
 }
 
-// dependentsOf lists the names whose providers depend on a name, triggeredBy those whose
-// providers have it in install_if.
+// dependentsOf returns the names whose providers depend on a name. triggeredBy returns those whose providers have it in
+// install_if.
 func (s *solver) dependentsOf(name int32) []int32 {
 	list, known := s.dependents[name]
 	if !known {
@@ -158,8 +157,9 @@ func (s *solver) triggeredBy(name int32) []int32 {
 	return list
 }
 
-// discover gives a name and all that it may bring in their places in the order, after what it depends on. Marks in a place
-// put names that are asked for before others, see nameQueue, and then real ones before those that are merely provided. It comes by most of the indexes, and so looks at little of each.
+// discover gives places in the order to a name and to all names that it may bring in, after the names it depends on.
+// Marks in a place sort names that world has before others, see nameQueue, and then package names before names that are
+// only provided. discover visits most of the indexes, so it looks at little of each package.
 func (s *solver) discover(name int32) {
 	if s.placed[name] != 0 {
 		return
@@ -223,7 +223,7 @@ func (s *solver) discoverPackage(id int32) {
 	}
 }
 
-// apply makes a dependency of package by (none: the world) hold for what is still on offer.
+// apply applies a dependency of package by (none: of the world) to the remaining providers.
 func (s *solver) apply(by int32, w want) {
 	n := &s.names[w.name]
 	if !w.conflict {
@@ -233,7 +233,7 @@ func (s *solver) apply(by int32, w want) {
 		}
 	}
 	if by != none && !w.conflict && w.op == apk.OpAny && s.packages[by].pinning == defaultPinning {
-		return // every provider will do, and there is no tag to hand down
+		return // every provider satisfies it, and there is no tag to pass on
 	}
 	s.batch++
 	for _, p := range s.providers.of(w.name) {
@@ -258,7 +258,7 @@ func (s *solver) requirersChanged(name int32) {
 	s.markDirty(name)
 }
 
-// inherit hands tags down from what wants a package to the package.
+// inherit passes tags on from package by to a package that it depends on.
 func (s *solver) inherit(id, by int32) {
 	p, repos := &s.packages[id], s.catalog.packages[id].repos
 	if by != none {
@@ -270,7 +270,7 @@ func (s *solver) inherit(id, by int32) {
 	p.tagOK = p.tagOK || repos&s.reposOf(p.pinning) != 0
 }
 
-// disqualify takes a package out of the choice, for a reason that an error may tell.
+// disqualify rules out a package, and notes the reason for errors.
 func (s *solver) disqualify(id int32, why ruledBy, w want, by int32) {
 	p, q := &s.packages[id], &s.catalog.packages[id]
 	if p.selectable {
@@ -287,8 +287,8 @@ func (s *solver) disqualify(id int32, why ruledBy, w want, by int32) {
 	}
 }
 
-// recheckAfter and recheckTriggersAfter recheck once in a batch: nothing that they mark is looked at before its end, and
-// there may be many providers of a name that much depends on.
+// recheckAfter and recheckTriggersAfter recheck once in a batch. The solver looks at the marks only after the batch,
+// and a name that many packages depend on may have many providers.
 func (s *solver) recheckAfter(name int32) {
 	if s.dependentsBatch[name] != s.batch {
 		s.dependentsBatch[name] = s.batch
@@ -337,7 +337,7 @@ func (s *solver) recheckTriggersOf(id int32) {
 	}
 }
 
-// satisfiable says whether a dependency of a package can still come true.
+// satisfiable reports whether a dependency of a package can still be satisfied.
 func (s *solver) satisfiable(self int32, w want) bool {
 	n := &s.names[w.name]
 	switch {
@@ -364,7 +364,7 @@ func (s *solver) nextDirty() (int32, bool) {
 	for len(s.dirty) > 0 {
 		name := s.dirty[0]
 		s.dirty = s.dirty[1:]
-		if s.names[name].dirty { // else it was locked meanwhile
+		if s.names[name].dirty { // false if it was locked meanwhile
 			s.names[name].dirty = false
 			return name, true
 		}
@@ -372,7 +372,7 @@ func (s *solver) nextDirty() (int32, bool) {
 	return none, false
 }
 
-// queueID names the queue in which a name waits to be decided.
+// queueID names the queue in which a name waits for its decision.
 type queueID uint8
 
 const (
@@ -382,8 +382,8 @@ const (
 	queueUnresolved
 )
 
-// enqueue puts a name where it is to wait; one that waits already moves only if it may be
-// decided now or, with again set, if it may have become selectable or ceased to be.
+// enqueue puts a name into its queue. A name that is in a queue already moves only if it may be decided now. With again
+// set, it also moves if it has become selectable or is no longer so.
 func (s *solver) enqueue(name int32, again bool) {
 	n := &s.names[name]
 	now := n.settledAbove && n.requirers > 0 && n.hasUnasked && !n.hasOptions
@@ -422,7 +422,7 @@ func (s *solver) dequeue(name int32) {
 	n.queue = queueNone
 }
 
-// nextName takes the name to decide next, none at the end.
+// nextName returns the name to decide next, or none at the end.
 func (s *solver) nextName() int32 {
 	var name int32
 	switch {
@@ -439,8 +439,8 @@ func (s *solver) nextName() int32 {
 	return name
 }
 
-// nameQueue holds names by their places, the last place first; no two have the same. apk compares places as signed numbers,
-// so that those of names which are not asked for, whose highest bit is set, come after all others.
+// nameQueue has names by their places, the last place first. No two names have the same place. apk compares places as
+// signed numbers, so names that world does not have, whose highest bit is set, come after all others.
 type nameQueue []int32
 
 func (q nameQueue) search(placed []uint32, name int32) (int, bool) {
