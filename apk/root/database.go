@@ -15,7 +15,7 @@ import (
 	"github.com/pyimg/pyimg/apk"
 )
 
-// Where apk keeps what it knows of a root.
+// Paths of apk's database in a root.
 const (
 	databaseDir   = "lib/apk/db"
 	configDir     = "etc/apk"
@@ -27,9 +27,9 @@ const (
 	gzipSuffix    = ".gz"
 )
 
-// Database is what apk writes of a root: its installed packages, their scripts and triggers, the
-// world that was asked for and the architecture. The headers have a name, a size and a mode;
-// they are regular files of root, without a time. The directories are among Root.Dirs.
+// Database yields the files that apk writes into a root: installed packages, scripts, triggers, the world and the
+// architecture. The headers have a name, a size and a mode; they are regular files of root, without a time. Root.Dirs
+// has their directories.
 func (r *Root) Database(world []apk.Dependency) iter.Seq2[*tar.Header, []byte] {
 	return func(yield func(*tar.Header, []byte) bool) {
 		scripts, scriptsName := r.scriptsTar(), scriptsFile
@@ -54,7 +54,7 @@ func (r *Root) Database(world []apk.Dependency) iter.Seq2[*tar.Header, []byte] {
 	}
 }
 
-// byName are the packages in the order of the database.
+// byName returns the packages in the order of the database.
 func (r *Root) byName() []*rootPackage {
 	return slices.SortedStableFunc(slices.Values(r.packages), func(a, b *rootPackage) int {
 		return compareNames(a.Package.Name, b.Package.Name)
@@ -66,7 +66,7 @@ func compareNames(a, b string) int {
 	return cmp.Or(strings.Compare(lowerASCII(a), lowerASCII(b)), strings.Compare(a, b))
 }
 
-// lowerASCII folds case as strcasecmp(3) does in the C locale.
+// lowerASCII makes ASCII letters lower case, as strcasecmp(3) does in the C locale.
 func lowerASCII(s string) string {
 	return strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' {
@@ -76,7 +76,7 @@ func lowerASCII(s string) string {
 	}, s)
 }
 
-// installed is lib/apk/db/installed. See apk-v2(5) for its fields.
+// installed returns lib/apk/db/installed. See apk-v2(5) for its fields.
 func (r *Root) installed() []byte {
 	var b bytes.Buffer
 	for _, p := range r.byName() {
@@ -130,7 +130,7 @@ func (a acl) write(b *bytes.Buffer, field byte) {
 	b.WriteByte('\n')
 }
 
-// triggersText is lib/apk/db/triggers, in the order of installing.
+// triggersText returns lib/apk/db/triggers, in the order of installation.
 func (r *Root) triggersText() []byte {
 	var b bytes.Buffer
 	for _, p := range r.packages {
@@ -141,8 +141,7 @@ func (r *Root) triggersText() []byte {
 	return b.Bytes()
 }
 
-// worldText is etc/apk/world: one constraint a name, the last one, "!" not counting in the
-// order. See apk-world(5).
+// worldText returns etc/apk/world: one constraint for each name, the last one. The order ignores "!". See apk-world(5).
 func worldText(world []apk.Dependency) []byte {
 	last := make(map[string]apk.Dependency)
 	for _, d := range world {
@@ -155,7 +154,7 @@ func worldText(world []apk.Dependency) []byte {
 	return b.Bytes()
 }
 
-// compressed makes the gzip of Dialect3's scripts, the same each time.
+// compressed returns the gzip of Dialect3's scripts. The same input gives the same bytes.
 func compressed(plain []byte) []byte {
 	var b bytes.Buffer
 	// Neither call can fail: the level is valid, and a bytes.Buffer takes all.

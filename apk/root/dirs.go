@@ -21,11 +21,11 @@ const (
 func defaultDirACL() acl  { return acl{mode: 0o755} }
 func defaultFileACL() acl { return acl{mode: 0o644} }
 
-// initialDirs are what "apk add --initdb" makes before the first package. (It also mounts
-// proc while it works; that leaves a directory that no image wants.)
+// initialDirs returns the directories that "apk add --initdb" makes before the first package. (apk also mounts proc
+// while it works. That leaves a directory that no image needs.)
 func initialDirs(d apk.Dialect) map[string]acl {
 	if d == apk.Dialect3 {
-		return map[string]acl{"var": defaultDirACL()} // its log's folder, of which an image does not want the rest
+		return map[string]acl{"var": defaultDirACL()} // the folder of its log; an image does not need the log
 	}
 	return map[string]acl{
 		"etc/apk": defaultDirACL(), "lib/apk/db": defaultDirACL(),
@@ -34,8 +34,8 @@ func initialDirs(d apk.Dialect) map[string]acl {
 	}
 }
 
-// makeDatabaseDirs makes the folders of what apk writes after the last package. Apk 2 has made them before the first one;
-// apk 3 follows symlinks that packages have brought, such as lib -> usr/lib of a /usr-merged root.
+// makeDatabaseDirs makes the folders of the files that apk writes after the last package. apk 2 has made them before
+// the first one. apk 3 follows symlinks of packages, such as lib -> usr/lib of a /usr-merged root.
 func (in *installer) makeDatabaseDirs() {
 	for _, name := range []string{databaseDir, configDir} {
 		if f, err := in.root.tree.makeThrough(name); err != nil {
@@ -45,12 +45,12 @@ func (in *installer) makeDatabaseDirs() {
 	}
 }
 
-// A sharedDir is a directory as the database knows it: by the name that packages use.
+// A sharedDir is a directory by the name that packages use, as in the database.
 type sharedDir struct {
 	instances []*ownedDir // one of each package that lists it, in install order
-	created   bool        // looked at in the file system, and made if need be
+	created   bool        // the file system has been checked, and the directory made if it was missing
 	node      *node       // set if apk made the directory, and so may change its attributes
-	owner     *ownedDir   // Dialect3: whose attributes it has
+	owner     *ownedDir   // Dialect3: the attributes are this one's
 }
 
 // An ownedDir is a directory of one package.
@@ -71,7 +71,7 @@ func (in *installer) addDir(name string, m Member) {
 	}
 }
 
-// addDir2 makes the directory. Its attributes are settled when all packages are there.
+// addDir2 makes the directory. settleDirs sets its attributes after the last package.
 func (in *installer) addDir2(name string, a acl) {
 	d := in.ownDir(name)
 	d.acl = a
@@ -83,12 +83,12 @@ func (in *installer) addDir2(name string, a acl) {
 	if n, err := in.root.tree.mkdir(name, a); err == nil {
 		shared.node = n
 	}
-	// If not, something is there already; or there is no parent, which matters to files in it.
+	// On an error something is there already, or there is no parent. The latter is reported for the files in it.
 }
 
-// settleDirs gives the directories that apk 2 made their attributes: the lowest uid, then the
-// lowest gid wins with its mode; where owners are equal the modes are ANDed. Directories that
-// were there before (of --initdb, or another package's under a symlink) keep theirs.
+// settleDirs sets the attributes of the directories that apk 2 made. The lowest uid wins, then the lowest gid, with its
+// mode; if the owners are equal, the modes are ANDed. Directories that were there before (from --initdb, or of another
+// package under a symlink) keep their attributes.
 func (in *installer) settleDirs() {
 	if in.root.o.Dialect != apk.Dialect2 {
 		return
@@ -110,21 +110,21 @@ func (in *installer) settleDirs() {
 	}
 }
 
-// addDir3 makes the directory and decides at once whose attributes it has.
+// addDir3 makes the directory and decides at once which package's attributes it gets.
 func (in *installer) addDir3(name string, a acl) {
 	d := in.ownDir(name)
 	d.acl = a
 	shared := in.root.dirs[name]
 	if shared.owner == nil || in.replacesDir(shared.owner.pkg, d.pkg) {
 		if shared.owner != nil && shared.owner.acl != a && shared.node != nil {
-			shared.node.acl = a // chmod(2), which unlike mkdir(2) takes all bits
+			shared.node.acl = a // chmod(2) sets all bits, unlike mkdir(2)
 		}
 		shared.owner = d
 	}
 	in.prepare3(name, shared.owner.acl)
 }
 
-// prepare3 makes the directory unless something is there, and parents that no package lists.
+// prepare3 makes the directory, and parents that no package lists, unless something is there.
 func (in *installer) prepare3(name string, a acl) {
 	shared := in.root.shared(name)
 	if name == "" || shared.created {
@@ -138,8 +138,8 @@ func (in *installer) prepare3(name string, a acl) {
 	}
 }
 
-// replacesDir says whether package b's attributes of a directory replace package a's: by
-// replaces_priority, then by being named like their common origin, then by name.
+// replacesDir reports whether package b's attributes of a directory replace those of package a. It compares
+// replaces_priority, then whether a package has the name of their common origin, then the names.
 func (in *installer) replacesDir(a, b int) bool {
 	pa, pb := in.root.packages[a], in.root.packages[b]
 	if pa == pb {
@@ -159,7 +159,7 @@ func (in *installer) replacesDir(a, b int) bool {
 	return pa.Package.Name > pb.Package.Name
 }
 
-// ownDir finds or makes the current package's instance of a directory.
+// ownDir finds or makes the directory of the current package.
 func (in *installer) ownDir(name string) *ownedDir {
 	p := in.current()
 	if d := p.byName[name]; d != nil {
@@ -173,7 +173,7 @@ func (in *installer) ownDir(name string) *ownedDir {
 	return d
 }
 
-// shared finds or makes what packages have in common of a directory.
+// shared finds or makes the directory that packages have in common.
 func (r *Root) shared(name string) *sharedDir {
 	d := r.dirs[name]
 	if d == nil {

@@ -1,7 +1,7 @@
-// Package root knows what apk would leave in a root after installing packages: which package's file is at each path and with
-// which owner and mode, which members of an archive are not installed and why, which two packages conflict, which scripts
-// would have run, and the database that apk writes. ReadInstalled reads such a database.
+// Package root computes what apk leaves in a root after it installs packages: which package's file is at each path, its
+// owner and mode, which members of an archive are not installed and why, which packages conflict, which scripts apk
+// would run, and the database that apk writes. ReadInstalled reads such a database.
 //
-// What differs between apk-tools 2 and 3 follows Options.Dialect. Nothing is written to a disk and no script is run: a Root
-// is a value made of tar headers.
+// Where apk-tools 2 and 3 differ, Options.Dialect chooses. The package writes nothing to a disk and runs no script: a
+// Root is a value made of tar headers.
 package root

@@ -20,7 +20,7 @@ const (
 	xattrRecord    = "SCHILY.xattr."
 	keepPrefix     = ".keep_" // abuild's mark of a directory that is meant to be empty
 	newSuffix      = ".apk-new"
-	maxFaults      = 20 // errors that are told at once
+	maxFaults      = 20 // errors that are reported at once
 	maxMemberName  = 4096 - 10
 )
 
@@ -38,7 +38,7 @@ type ownedFile struct {
 	replaced bool
 }
 
-// An inode is what hard links share.
+// An inode is the part of files that hard links share.
 type inode struct {
 	mode     int64
 	uid, gid int
@@ -55,13 +55,13 @@ func (f *ownedFile) finalHeader() *tar.Header {
 	return &h
 }
 
-// absent says why a file that the database lists is not among Root.Files, or "".
+// absent says why a file that the database lists is not in Root.Files, or "".
 func (f *ownedFile) absent(r *Root) SkipReason {
 	at, err := r.tree.slot(f.path())
 	n := at.there
 	switch {
 	case err != nil || n == nil || n.file != f:
-		return "" // noted when it was overwritten
+		return "" // skip was called when another file replaced it
 	case n.device():
 		return SkipDevice
 	case r.own[n]:
@@ -74,7 +74,7 @@ func (n *node) device() bool {
 	return n.file.header.Typeflag == tar.TypeChar || n.file.header.Typeflag == tar.TypeBlock
 }
 
-// ownFiles are what packages bring in the place of files that apk writes itself.
+// ownFiles returns the packages' files at the paths of files that apk writes itself.
 func (t *tree) ownFiles() map[*node]bool {
 	own := make(map[*node]bool)
 	for _, name := range []string{installedFile, scriptsFile, scriptsFile + gzipSuffix, triggersFile, worldFile, archFile} {
@@ -88,7 +88,7 @@ func (t *tree) ownFiles() map[*node]bool {
 // An installer makes a Root.
 type installer struct {
 	root     *Root
-	files    map[string]*ownedFile // who owns a path, by the name that packages give it
+	files    map[string]*ownedFile // the owner of each path, by the name that packages use
 	owners   owners
 	verdicts map[[2]int]verdict // by packages, the older first
 	faults   []error
@@ -116,8 +116,8 @@ func (in *installer) addFault(err error) {
 	}
 }
 
-// install adds one package. As apk does, it first unpacks all members under other names and
-// then puts them in place: within a package, a symlink is not yet there to be followed.
+// install adds one package. As apk does, it first unpacks all members under other names and then moves them to their
+// places. So it does not follow a symlink of the same package.
 func (in *installer) install(index int, p Installed) error {
 	if p.Control == nil && p.Package.InstalledSize != 0 {
 		return fmt.Errorf("installing %s: no control stream", p.Package)
@@ -172,8 +172,7 @@ func (in *installer) add(m Member) {
 	}
 }
 
-// unsafeName says what is wrong with a path, or "". A line break in it would forge entries of
-// the database.
+// unsafeName says what is wrong with a path, or "". A line break in a path would forge entries of the database.
 func unsafeName(name string) string {
 	switch {
 	case len(name) > maxMemberName:
@@ -191,7 +190,7 @@ func unsafeName(name string) string {
 	return ""
 }
 
-// addFile unpacks what is no directory, unless another package's file is to stay.
+// addFile unpacks a member that is not a directory, unless another package's file stays.
 func (in *installer) addFile(name string, m Member) {
 	p := in.current()
 	dir, base := split(name)
@@ -226,8 +225,7 @@ func (in *installer) addFile(name string, m Member) {
 	p.files[name] = f
 }
 
-// prepareFile finds a file's checksum and what it shares with others, or says why it cannot be
-// installed.
+// prepareFile finds a file's checksum and inode. It says why the file cannot be installed, or "".
 func (in *installer) prepareFile(f *ownedFile) string {
 	p := in.current()
 	if p.files[f.path()] != nil {
@@ -257,11 +255,10 @@ func (in *installer) prepareFile(f *ownedFile) string {
 	return ""
 }
 
-// prepareLink finds a hard link's target. What link(2) and then chown(2) and chmod(2) do to the
-// link, they do to the target.
+// prepareLink finds a hard link's target. It changes the target as link(2), chown(2) and chmod(2) on the link do.
 func (in *installer) prepareLink(f *ownedFile) string {
 	target := in.current().files[f.header.Linkname]
-	// apk 2 does not find a target that lies in the root directory.
+	// apk 2 does not find a target in the root directory itself.
 	rooted := in.root.o.Dialect == apk.Dialect3 || strings.Contains(f.header.Linkname, "/")
 	if target == nil || !rooted {
 		return fmt.Sprintf("no hard link target %q in the archive before it", f.header.Linkname)
@@ -278,7 +275,7 @@ func (in *installer) prepareLink(f *ownedFile) string {
 func (i *inode) link(a acl, modTime time.Time) {
 	i.uid, i.gid, i.modTime = a.uid, a.gid, modTime
 	if a.mode&^modePermissions != 0 {
-		i.mode = a.mode // apk sets the mode only where chown(2) might have cleared a bit
+		i.mode = a.mode // apk sets the mode only if chown(2) may have cleared a bit
 		return
 	}
 	i.mode &^= modeSetuid
@@ -287,7 +284,7 @@ func (i *inode) link(a acl, modTime time.Time) {
 	}
 }
 
-// commit puts a file in place and makes its package the owner of its path.
+// commit moves a file to its place and makes its package the owner of the path.
 func (in *installer) commit(f *ownedFile) {
 	at, err := in.root.tree.slot(f.path())
 	there, name := at.there, at.name
@@ -315,23 +312,23 @@ func (in *installer) commit(f *ownedFile) {
 		}
 		name += newSuffix
 	default:
-		// It may be there under another name, through a symlink: then the database keeps both.
+		// If the file is there under another name, through a symlink, the database keeps both.
 		in.root.packages[there.file.pkg].skip(Member{Header: there.file.header}, SkipReplaced, f.pkg)
 	}
 	at.in.put(name, &node{file: f})
 	in.owners.committed(join(at.in.path(), name), f.content)
 }
 
-// protected says whether apk takes a file that it does not know there for the administrator's,
-// and puts the package's beside it. These are apk's built-in protected paths.
+// protected reports whether apk keeps an unknown file in this directory as the administrator's, and writes the
+// package's file next to it. These are apk's built-in protected paths.
 func (d *ownedDir) protected() bool { return d.name == "etc" || strings.HasPrefix(d.name, "etc/") }
 
-// configured says whether --initdb made a file there before the packages come, as apk 2 does.
+// configured reports whether --initdb makes a file at this path before the packages come, as apk 2 does.
 func configured(d apk.Dialect, where string) bool {
 	return d == apk.Dialect2 && (where == worldFile || where == archFile)
 }
 
-// aclOf is what the database says of a member's attributes.
+// aclOf returns a member's attributes as the database has them.
 func (in *installer) aclOf(h *tar.Header) acl {
 	return acl{
 		mode:   h.Mode & modeAll,
@@ -341,8 +338,8 @@ func (in *installer) aclOf(h *tar.Header) acl {
 	}
 }
 
-// xattrChecksum is the checksum over names and values of extended attributes, sorted by name,
-// each after its length. It is "" where there are none.
+// xattrChecksum returns the checksum of extended attributes, "" if there are none. It is over the names and values,
+// sorted by name, each after its length.
 func xattrChecksum(records map[string]string) string {
 	var hashed []byte
 	for _, key := range slices.Sorted(maps.Keys(records)) {
@@ -359,5 +356,6 @@ func xattrChecksum(records map[string]string) string {
 	return apk.Checksum(sha1.Sum(hashed)).String()
 }
 
-// isControlRune says what apk does not accept in names either, and no terminal should see.
+// isControl reports whether r is a control character. apk does not accept these in names, and they must not reach a
+// terminal.
 func isControl(r rune) bool { return r < 0x20 || r == 0x7f }

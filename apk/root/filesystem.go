@@ -10,10 +10,10 @@ import (
 
 const maxLinks = 40 // symlinks followed in one path, as Linux does
 
-// maxTargets bounds the targets of the symlinks in one path together, in bytes: real ones have some hundred.
+// maxTargets bounds the sum of the symlink targets in one path, in bytes. Real paths have some hundred.
 const maxTargets = 16 << 10
 
-// A tree is the file system that apk writes to. To walk a path costs what its length is.
+// A tree is the file system that apk writes to. The cost of a look-up grows with the length of the path only.
 type tree struct{ root *node }
 
 // A node is a directory or a file.
@@ -22,11 +22,11 @@ type node struct {
 	acl   acl        // of a directory
 	file  *ownedFile // of a file
 	name  string
-	above *node            // the directory that it is in; nil for the root
+	above *node            // its directory; nil for the root
 	below map[string]*node // of a directory, by name
 }
 
-// An acl is what apk calls so: mode, owner and a checksum over extended attributes.
+// An acl is what apk calls an ACL: mode, owner and a checksum of extended attributes.
 type acl struct {
 	mode     int64
 	uid, gid int
@@ -35,7 +35,7 @@ type acl struct {
 
 func newTree() *tree { return &tree{root: &node{dir: true, acl: defaultDirACL()}} }
 
-// put makes an entry of a directory, in place of what is there.
+// put makes an entry of a directory. It replaces an entry with the same name.
 func (n *node) put(name string, entry *node) *node {
 	if n.below == nil {
 		n.below = make(map[string]*node)
@@ -45,7 +45,7 @@ func (n *node) put(name string, entry *node) *node {
 	return entry
 }
 
-// all yields the nodes but the root, sorted by path.
+// all yields all nodes but the root, sorted by path.
 func (t *tree) all() iter.Seq2[string, *node] {
 	return func(yield func(string, *node) bool) {
 		nodes := make(map[string]*node)
@@ -66,7 +66,7 @@ func (t *tree) all() iter.Seq2[string, *node] {
 	}
 }
 
-// placed is a node and where it is.
+// placed is a node with its path.
 type placed struct {
 	path string
 	node *node
@@ -85,8 +85,8 @@ func (t *tree) makeDirs(name string, a acl) {
 	n.acl = a
 }
 
-// makeThrough makes a directory and its parents where nothing is, following symlinks. An error comes with the file that
-// is in the way.
+// makeThrough makes a directory and its missing parents. It follows symlinks. An error comes with the file that is in
+// the way.
 func (t *tree) makeThrough(name string) (*ownedFile, error) {
 	at := t.root
 	for part := range strings.SplitSeq(name, "/") {
@@ -103,11 +103,11 @@ func (t *tree) makeThrough(name string) (*ownedFile, error) {
 	return nil, nil
 }
 
-// directory finds a directory, following symlinks. A symlink's absolute target is taken from the root, never from the
-// machine that apk runs on.
+// directory finds a directory and follows symlinks. An absolute target starts at this root, never at the root of the
+// machine.
 func (t *tree) directory(name string) (*node, error) { return t.walk(t.root, name) }
 
-// walk is directory for a path that starts at a directory.
+// walk is directory for a path that starts at a given directory.
 func (t *tree) walk(at *node, name string) (*node, error) {
 	rest, links, targets := name, 0, 0
 	for rest != "" {
@@ -129,7 +129,7 @@ func (t *tree) walk(at *node, name string) (*node, error) {
 		case next.dir:
 			at = next
 		case !next.file.isSymlink():
-			return nil, fmt.Errorf("%q is no directory", join(at.path(), part))
+			return nil, fmt.Errorf("%q is not a directory", join(at.path(), part))
 		default:
 			target := next.file.header.Linkname
 			links, targets = links+1, targets+len(target)
@@ -145,7 +145,7 @@ func (t *tree) walk(at *node, name string) (*node, error) {
 	return at, nil
 }
 
-// path is where a node is.
+// path returns the node's path.
 func (n *node) path() string {
 	var parts []string
 	for ; n.above != nil; n = n.above {
@@ -155,7 +155,7 @@ func (n *node) path() string {
 	return strings.Join(parts, "/")
 }
 
-// place finds where a new entry of a directory would be, and what is there.
+// slot finds the directory entry for a path, and the node that is there.
 func (t *tree) slot(name string) (slot, error) {
 	dir, base := split(name)
 	at, err := t.directory(dir)
@@ -165,17 +165,17 @@ func (t *tree) slot(name string) (slot, error) {
 	return slot{at, base, at.below[base]}, nil
 }
 
-// A place is an entry of a directory.
+// A slot is an entry of a directory. It may be empty.
 type slot struct {
 	in    *node
 	name  string
-	there *node // nil where nothing is
+	there *node // nil if the slot is empty
 }
 
 func (p slot) path() string { return join(p.in.path(), p.name) }
 
-// mkdir makes a directory as mkdir(2) and chown(2) do: the setuid and setgid bits are not taken
-// from the mode, and the latter is inherited.
+// mkdir makes a directory as mkdir(2) and chown(2) do: it ignores the setuid and setgid bits of the mode, and inherits
+// the setgid bit.
 func (t *tree) mkdir(name string, a acl) (*node, error) {
 	at, err := t.slot(name)
 	if err != nil {

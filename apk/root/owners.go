@@ -12,8 +12,8 @@ const (
 	groupFile  = "etc/group"
 )
 
-// owners turns the names of users and groups into numbers, by the root's own etc/passwd and
-// etc/group as they are at that time.
+// owners turns the names of users and groups into numbers. It uses the root's own etc/passwd and etc/group as they are
+// at that time.
 type owners struct {
 	users, groups *idCache
 }
@@ -28,7 +28,7 @@ func newOwners(o Options) owners {
 func (o owners) user(name string, id int) int  { return o.users.lookup(name, id) }
 func (o owners) group(name string, id int) int { return o.groups.lookup(name, id) }
 
-// committed takes notice of a file that was put in place.
+// committed updates the names after a file was installed.
 func (o owners) committed(where string, content []byte) {
 	switch where {
 	case passwdFile:
@@ -44,13 +44,13 @@ func (o owners) committed(where string, content []byte) {
 
 const unknownID = -1
 
-// An idCache remembers what names mean. With --no-scripts, apk 2 never asks twice for a name,
-// not even for one that it did not find before there was a passwd.
+// An idCache remembers the numbers of names. With --no-scripts, apk 2 never looks a name up twice, even if it did not
+// find the name before there was a passwd.
 type idCache struct {
 	dialect apk.Dialect
-	fields  int            // of a line
+	fields  int            // number of fields in a line
 	file    map[string]int // the root's passwd or group
-	more    map[string]int // lines that the root has beside these
+	more    map[string]int // accounts that the root has in addition
 	known   map[string]int
 }
 
@@ -90,7 +90,7 @@ func (c *idCache) find(name string) int {
 	return unknownID
 }
 
-// read reads the numbers of all names. apk 2 takes the first line of a name, apk 3 the last.
+// read reads the numbers of all names. If a name has several lines, apk 2 takes the first, apk 3 the last.
 func (c *idCache) read(file string) map[string]int {
 	ids := make(map[string]int)
 	for line := range strings.SplitSeq(file, "\n") {

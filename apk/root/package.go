@@ -7,17 +7,17 @@ import (
 	"github.com/pyimg/pyimg/apk"
 )
 
-// A rootPackage is a package and what it owns.
+// A rootPackage is a package with the directories and files that it owns.
 type rootPackage struct {
 	Installed
 	index  int
 	dirs   []*ownedDir // in the order in which the database lists them
 	byName map[string]*ownedDir
-	files  map[string]*ownedFile // by the path that the archive gives them
+	files  map[string]*ownedFile // by their path in the archive
 	skips  []Skip
 }
 
-// unpacked says whether apk reads the archive at all: it does not for a package without size.
+// unpacked reports whether apk reads the archive at all. It does not if the package has no size.
 func (p *rootPackage) unpacked() bool { return p.Package.InstalledSize != 0 && p.Control != nil }
 
 func (p *rootPackage) replacesPriority() int {
@@ -41,7 +41,7 @@ func (p *rootPackage) triggers() []string {
 	return p.Control.Info.Triggers
 }
 
-// scripts are the package's scripts in the database's order, the last one of each type.
+// scripts returns the package's scripts in the database's order, the last one of each type.
 func (p *rootPackage) scripts() []apk.Script {
 	if !p.unpacked() {
 		return nil
@@ -71,7 +71,8 @@ const (
 	takeNew
 )
 
-// replacesFile says which package's file stays where both have one of the same name. It is the same for all their files.
+// replacesFile decides which package's file stays if both have the same path. The answer is the same for all their
+// files.
 func (in *installer) replacesFile(old, new int) verdict {
 	pair := [2]int{old, new}
 	v, known := in.verdicts[pair]
@@ -98,7 +99,7 @@ func (in *installer) replacesAny(old, new int) verdict {
 	return neither
 }
 
-// priorityOver is the package's replaces_priority if it replaces the other one, else -1.
+// priorityOver returns the package's replaces_priority if it replaces the other one, or -1.
 func (p *rootPackage) priorityOver(other *rootPackage, dialect apk.Dialect) int {
 	for _, d := range p.replaces() {
 		if d.Name == other.Package.Name && !d.Conflict && d.MatchesVersion(dialect, other.Package.Version) {

@@ -12,22 +12,22 @@ import (
 	"github.com/pyimg/pyimg/apk"
 )
 
-// An InstalledPackage is a package as the database of a root has it.
+// An InstalledPackage is a package of a root's database.
 type InstalledPackage struct {
 	apk.Package
-	Paths    []string         // of its files, without a leading slash; folders are left out
-	Replaces []apk.Dependency // whose files it may overwrite, by name
+	Paths    []string         // the paths of its files, without a leading slash; no folders
+	Replaces []apk.Dependency // packages whose files it may overwrite
 }
 
-// MayShare reports whether apk lets the two packages bring one file: one of them replaces the other, or they have one origin.
-// Which of them the file is from then depends on priorities and dialect.
+// MayShare reports whether apk allows both packages to have the same file: one of them replaces the other, or they have
+// the same origin. Priorities and dialect decide which package's file stays.
 func (p InstalledPackage) MayShare(other InstalledPackage) bool {
 	sameOrigin := p.Origin != "" && p.Origin == other.Origin
 	return p.Name == other.Name || sameOrigin || p.mayReplace(other) || other.mayReplace(p)
 }
 
 func (p InstalledPackage) mayReplace(other InstalledPackage) bool {
-	const most = 16 // entries of one name; a database that lists more is made to cost time
+	const most = 16 // entries with one name; a database with more is an attempt to waste time
 	i, _ := slices.BinarySearchFunc(p.Replaces, other.Name, func(d apk.Dependency, name string) int { return strings.Compare(d.Name, name) })
 	for _, d := range p.Replaces[i:min(i+most, len(p.Replaces))] {
 		if d.Name != other.Name || d.Conflict {
@@ -40,8 +40,8 @@ func (p InstalledPackage) mayReplace(other InstalledPackage) bool {
 	return false
 }
 
-// Bounds on the database of a root: Alpine's largest package has some 60,000 files, and a package may depend on
-// thousands of others, all on one line.
+// Bounds on the database of a root. Alpine's largest package has some 60,000 files. A package may depend on thousands of
+// others, all on one line.
 const (
 	maxInstalledLine     = 4 << 20
 	maxInstalledPackages = 100_000
@@ -49,7 +49,7 @@ const (
 	maxInstalledReplaces = 1000 // of one package; Alpine's largest list has some 20
 )
 
-// ReadInstalled reads lib/apk/db/installed of a root: its packages in the order in which they stand there. See apk-v2(5)
+// ReadInstalled reads lib/apk/db/installed of a root. It returns the packages in the order of the file. See apk-v2(5)
 // for the fields.
 func ReadInstalled(r io.Reader) ([]InstalledPackage, error) {
 	var all []InstalledPackage
@@ -62,8 +62,8 @@ func ReadInstalled(r io.Reader) ([]InstalledPackage, error) {
 	return all, nil
 }
 
-// EachInstalled is ReadInstalled for a database of any size: it holds one package at a time. An error is the last that it
-// yields.
+// EachInstalled is ReadInstalled for a database of any size: it holds one package at a time. If there is an error, it
+// is the last thing that EachInstalled yields.
 func EachInstalled(r io.Reader) iter.Seq2[InstalledPackage, error] {
 	return func(yield func(InstalledPackage, error) bool) {
 		lines := bufio.NewScanner(r)
@@ -116,7 +116,7 @@ func (in *installedReader) line(text string) error {
 	case "r":
 		for word := range strings.FieldsSeq(value) {
 			if d, err := apk.ParseDependency(word); err == nil && len(p.Replaces) < maxInstalledReplaces {
-				p.Replaces = append(p.Replaces, d) // what is no dependency replaces nothing
+				p.Replaces = append(p.Replaces, d) // an invalid entry is skipped: it replaces nothing
 			}
 		}
 	case "F":
@@ -131,12 +131,12 @@ func (in *installedReader) line(text string) error {
 			return fmt.Errorf("the size %.40q is not a number of bytes", value)
 		}
 	default:
-		_ = p.SetField(field[0], value) // what cannot be read matters to nobody who reads a root
+		_ = p.SetField(field[0], value) // an invalid value is skipped: no caller needs these fields to be valid
 	}
 	return nil
 }
 
-// take returns the package that was read last, once its end was. What has no name is left out.
+// take returns the package that was read last, if it is complete. It skips a package without a name.
 func (in *installedReader) take() (p InstalledPackage, ended bool) {
 	if in.open || in.current.Name == "" {
 		return InstalledPackage{}, false

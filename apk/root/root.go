@@ -16,47 +16,46 @@ import (
 // Member is one entry of a package's data tar.
 type Member struct {
 	Header  *tar.Header
-	Content []byte // of etc/passwd and etc/group, which name owners; else nil
+	Content []byte // of etc/passwd and etc/group, which have the owners' names; nil for all others
 }
 
-// Installed is a package that is to be in the root, with what its archive holds.
+// Installed is a package to install, with the members of its archive.
 type Installed struct {
 	Package *apk.Package
 	Control *apk.Control
-	Members iter.Seq2[Member, error] // in the order of the archive; nil for none
-	Tag     string                   // that opened its repository, see Solution.Tags; "" for most
+	Members iter.Seq2[Member, error] // in the order of the archive; may be nil
+	Tag     string                   // the tag of its repository, see Solution.Tags; mostly ""
 }
 
-// Options say which apk and which architecture.
+// Options are the dialect, the architecture and additional accounts.
 type Options struct {
 	Dialect apk.Dialect
 	Arch    string // for etc/apk/arch
-	// Passwd and Group are lines of passwd(5) and group(5) for accounts that the root has beside those of its packages.
-	// Owners' names that the packages' own files lack are looked up in them.
+	// Passwd and Group are lines of passwd(5) and group(5) for accounts that the root has in addition to those of its
+	// packages. Install looks up owners there that the packages' own files do not have.
 	Passwd, Group string
 }
 
-// Root is the tree of files that apk would have made. It holds headers, not contents: its
-// memory is proportional to the number of paths.
+// Root is the tree of files that apk would have made. It has headers, not contents, so its memory is proportional to
+// the number of paths.
 type Root struct {
 	o        Options
 	packages []*rootPackage
 	tree     *tree
-	dirs     map[string]*sharedDir // by the name that packages give them
-	own      map[*node]bool        // in the place of files that apk writes itself
+	dirs     map[string]*sharedDir // by the name that packages use
+	own      map[*node]bool        // packages' files at the paths of files that apk writes itself
 }
 
-// File is a path of the root that is no directory.
+// File is a path of the root that is not a directory.
 type File struct {
-	Path    string // where it lies, after following other packages' symlinks to directories
+	Path    string // its path, with other packages' symlinks to directories followed
 	Package int    // index of its package
-	Member  string // its name in that package's archive, as it stands there
+	Member  string // its name in that package's archive, unchanged
 
-	// Header is the member's, with the numeric owner, mode and time that the file has in the
-	// end. A hard link has Typeflag tar.TypeLink and as Linkname the name, in the same archive,
-	// of an earlier member that is a regular file; links share owner, mode and time. Their
-	// target may be missing from Files, where another package's file took its place: the
-	// content is then still that of the archive's member.
+	// Header is the member's header, with the file's final numeric owner, mode and time. The Linkname of a hard link
+	// (tar.TypeLink) is the name of an earlier regular file in the same archive. Links share owner, mode and time. If
+	// another package's file has replaced the target, Files does not have the target. The link's content is still that
+	// of the archive's member.
 	Header *tar.Header
 }
 
@@ -65,20 +64,21 @@ type Dir struct {
 	Path     string
 	Mode     int64 // permissions, with setuid, setgid and sticky bits
 	UID, GID int
-	Packages []int // indexes of those that list it, sorted; none for what apk makes itself
+	Packages []int // indexes of the packages that list it, sorted; empty if apk makes it itself
 }
 
 // Skip is a member that is not in the root.
 type Skip struct {
 	Member string // its name in the archive
 	Reason SkipReason
-	By     int // index of the package whose file is there instead, or -1
+	By     int // index of the package whose file replaced it, or -1
 }
 
-// SkipReason says why a member is not in the root. The values are part of locks and images: they never change their meaning.
+// SkipReason says why a member is not in the root. Locks and images contain the values, so they never change their
+// meaning.
 type SkipReason string
 
-// What a member may be skipped for.
+// The reasons to skip a member.
 const (
 	SkipDotName  SkipReason = "dot-name"  // its name begins with a dot
 	SkipType     SkipReason = "type-flag" // apk does not know its type
@@ -89,7 +89,7 @@ const (
 	SkipOwn      SkipReason = "apks-own"  // apk writes this file itself
 )
 
-// String is the sentence that people read.
+// String returns the reason as a sentence for people.
 func (r SkipReason) String() string {
 	switch r {
 	case SkipDotName:
@@ -116,17 +116,17 @@ type PendingScript struct {
 	Type    string
 }
 
-// ConflictError says that two packages hold the same path, and neither may replace the other's.
+// ConflictError says that two packages have the same path, and neither may replace the other's file.
 type ConflictError struct {
 	Path           string
-	Package, Owner string // NAME-VERSION of the later and of the earlier one
+	Package, Owner string // NAME-VERSION of the later package and of the earlier one
 }
 
 func (e *ConflictError) Error() string {
-	return fmt.Sprintf("installing %s: trying to overwrite %q owned by %s, which it does not replace", e.Package, e.Path, e.Owner)
+	return fmt.Sprintf("installing %s: trying to overwrite %q owned by %s, which it does not declare to replace", e.Package, e.Path, e.Owner)
 }
 
-// ExitCode is that of a failed verification.
+// ExitCode is exit.Unverified.
 func (e *ConflictError) ExitCode() exit.Code { return exit.Unverified }
 
 // MemberError says why a member of an archive cannot be installed.
@@ -140,15 +140,14 @@ func (e *MemberError) Error() string {
 	return fmt.Sprintf("installing %s: %q: %s", e.Package, e.Member, e.Reason)
 }
 
-// ExitCode is that of a failed verification.
+// ExitCode is exit.Unverified.
 func (e *MemberError) ExitCode() exit.Code { return exit.Unverified }
 
-// Install makes the root that "apk add --initdb --no-scripts" makes of packages, in their order,
-// of an empty directory. Where apk would report an error, so does Install: a *ConflictError or
-// a *MemberError for each fault, joined.
+// Install makes the root that "apk add --initdb --no-scripts" makes of an empty directory and these packages, in this
+// order. If apk would report errors, Install returns them joined: a *ConflictError or a *MemberError for each.
 func Install(packages []Installed, o Options) (*Root, error) {
 	if o.Dialect != apk.Dialect2 && o.Dialect != apk.Dialect3 {
-		return nil, fmt.Errorf("installing: unknown dialect %d of apk (want 2 or 3)", o.Dialect)
+		return nil, fmt.Errorf("installing: unknown dialect %d of apk, expected 2 or 3", o.Dialect)
 	}
 	in := newInstaller(o)
 	for i, p := range packages {
@@ -165,8 +164,8 @@ func Install(packages []Installed, o Options) (*Root, error) {
 	return in.root, nil
 }
 
-// Files are all paths of the root that are no directories, sorted. Device nodes are left out:
-// they do not belong in an image, since runtimes make their own and rootless ones cannot.
+// Files yields all paths of the root that are not directories, sorted. It leaves out device nodes. They do not belong
+// in an image: runtimes make their own, and rootless ones cannot make these.
 func (r *Root) Files() iter.Seq[File] {
 	return func(yield func(File) bool) {
 		for name, n := range r.tree.all() {
@@ -180,7 +179,7 @@ func (r *Root) Files() iter.Seq[File] {
 	}
 }
 
-// Dirs are all directories of the root but the root itself, sorted.
+// Dirs yields all directories of the root but the root itself, sorted.
 func (r *Root) Dirs() iter.Seq[Dir] {
 	return func(yield func(Dir) bool) {
 		owners := r.dirOwners()
@@ -201,7 +200,7 @@ func (r *Root) dirOwners() map[*node][]int {
 	for name, d := range r.dirs {
 		dir, err := r.tree.directory(name)
 		if err != nil {
-			continue // its name is another package's file
+			continue // another package's file has its name
 		}
 		for _, o := range d.instances {
 			owners[dir] = append(owners[dir], o.pkg)
@@ -214,7 +213,7 @@ func (r *Root) dirOwners() map[*node][]int {
 	return owners
 }
 
-// Skipped are the members of package i that are not in the root, sorted by name.
+// Skipped returns the members of package i that are not in the root, sorted by name.
 func (r *Root) Skipped(i int) []Skip {
 	p := r.packages[i]
 	skips := slices.Clone(p.skips)
@@ -229,8 +228,8 @@ func (r *Root) Skipped(i int) []Skip {
 	return skips
 }
 
-// PendingScripts are the scripts that apk would have run, in its order: those of installing,
-// then triggers whose globs match a directory.
+// PendingScripts returns the scripts that apk would have run, in its order: first those of installation, then the
+// triggers whose globs match a directory.
 func (r *Root) PendingScripts() []PendingScript {
 	var scripts, triggers []PendingScript
 	for i, p := range r.packages {

@@ -10,11 +10,11 @@ import (
 
 const (
 	tarBlock    = 512
-	tarNameSize = 100 // of the name field, with the NUL that ends it
+	tarNameSize = 100 // size of the name field, with its final NUL
 )
 
-// scriptsTar is lib/apk/db/scripts.tar: each script as NAME-VERSION.CHECKSUM.TYPE. archive/tar
-// cannot write it, since apk leaves device numbers empty and long names to a plain 'L' entry.
+// scriptsTar returns lib/apk/db/scripts.tar: each script as NAME-VERSION.CHECKSUM.TYPE. archive/tar cannot write it,
+// since apk leaves device numbers empty and writes long names as a plain 'L' entry.
 func (r *Root) scriptsTar() []byte {
 	var b bytes.Buffer
 	packages := r.packages
@@ -38,22 +38,21 @@ func (r *Root) writeScript(b *bytes.Buffer, p *apk.Package, s apk.Script) {
 	}
 	name := fmt.Sprintf("%s.X1%s.%s", p, hex.EncodeToString(p.Checksum[:]), s.Type)
 	if len(name) >= tarNameSize {
-		// The size leaves out the NUL which the content has.
+		// The content ends in a NUL, which the size does not count.
 		writeTarEntry(b, 'L', "././@LongLink", p.BuildTime, append([]byte(name), 0), len(name))
 	}
 	writeTarEntry(b, '0', name, p.BuildTime, s.Content, len(s.Content))
 }
 
-// writeTarEntry writes an entry with the fields that apk fills in, in GNU format. A name that is
-// too long is cut.
+// writeTarEntry writes an entry in GNU format, with the fields that apk sets. It cuts a name that is too long.
 func writeTarEntry(b *bytes.Buffer, kind byte, name string, mtime int64, content []byte, size int) {
 	var h [tarBlock]byte
 	copy(h[:tarNameSize-1], name)
 	copy(h[100:], "0000755\x00")               // mode
 	copy(h[108:], "0000000\x00")               // uid
 	copy(h[116:], "0000000\x00")               // gid
-	copy(h[124:], fmt.Sprintf("%012o", size))  // size, with no NUL after it
-	copy(h[136:], fmt.Sprintf("%012o", mtime)) // mtime, too
+	copy(h[124:], fmt.Sprintf("%012o", size))  // size, without a NUL at the end
+	copy(h[136:], fmt.Sprintf("%012o", mtime)) // mtime, also without a NUL
 	copy(h[148:], "        ")                  // the checksum counts as spaces
 	h[156] = kind
 	copy(h[257:], "ustar  \x00")

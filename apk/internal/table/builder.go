@@ -16,19 +16,19 @@ type Builder struct {
 	pending []byte // details that are not compressed yet
 }
 
-// NewBuilder begins a table whose details have these letters.
+// NewBuilder returns a builder of a table whose details have these letters.
 func NewBuilder(form string) *Builder {
 	b := &Builder{t: Table{form: form}, ids: make(map[string]uint32)}
 	b.number("")
 	return b
 }
 
-// number gives a string's number.
+// number returns a string's number.
 func (b *Builder) number(s string) uint32 {
 	id, known := b.ids[s]
 	if !known {
 		id = uint32(len(b.ids))
-		b.ids[strings.Clone(s)] = id // s is often a small part of a text that goes
+		b.ids[strings.Clone(s)] = id // s is often a small part of a text that should not stay in memory
 		b.text.WriteString(s)
 		b.t.ends = binary.LittleEndian.AppendUint32(b.t.ends, uint32(b.text.Len()))
 		b.t.buckets = binary.LittleEndian.AppendUint16(b.t.buckets, notAName)
@@ -36,7 +36,7 @@ func (b *Builder) number(s string) uint32 {
 	return id
 }
 
-// name is number for what the solver looks up.
+// name is number for strings that the solver looks up.
 func (b *Builder) name(s string) uint32 {
 	id := b.number(s)
 	if bucket := b.t.buckets[2*id:]; binary.LittleEndian.Uint16(bucket) == notAName {
@@ -46,7 +46,7 @@ func (b *Builder) name(s string) uint32 {
 	return id
 }
 
-// Add adds a package. It fails where the table would have too many strings.
+// Add adds a package. It returns an error if the table would have too many strings.
 func (b *Builder) Add(row *Row) error {
 	r := make([]byte, 0, recordSize)
 	for _, n := range []uint32{b.name(row.Name), b.number(row.Version), b.number(row.Arch), b.number(row.Refused), b.number(row.TooNew)} {
@@ -84,8 +84,7 @@ func (b *Builder) addDependencies(ds []Dependency) {
 	}
 }
 
-// flush compresses the details at hand. The fastest compression will do: half the size is most
-// of the gain.
+// flush compresses the pending details. The fastest compression is enough: most of the gain is half the size.
 func (b *Builder) flush() {
 	if len(b.pending) > 0 {
 		b.t.details = append(b.t.details, s2.Encode(nil, b.pending)...)
@@ -94,7 +93,7 @@ func (b *Builder) flush() {
 	}
 }
 
-// Finish is the table. The builder is then of no use.
+// Finish returns the table. Do not use the builder after it.
 func (b *Builder) Finish() Table {
 	b.flush()
 	b.t.text = b.text.String()

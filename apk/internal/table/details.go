@@ -9,11 +9,10 @@ import (
 
 const (
 	detailChunk = 64      // packages whose details are compressed together
-	maxDetails  = 4 << 20 // bytes a package; an index says no more of one
+	maxDetails  = 4 << 20 // bytes a package; the bound of an index's entry
 )
 
-// A Reader reads details. It remembers the chunk that it has inflated last, so that reading them in their order costs the
-// least.
+// A Reader reads details. It remembers the chunk that it inflated last, so reading in order is cheapest.
 type Reader struct {
 	chunk int // 0 is none, 1 the first
 	text  string
@@ -22,7 +21,7 @@ type Reader struct {
 	out   []string
 }
 
-// Details are the details of package i, in memory that the next call uses again. What is damaged is "".
+// Details returns the details of package i, in memory that the next call reuses. A damaged detail is "".
 func (d *Reader) Details(t *Table, i int) []string {
 	if chunk := i/detailChunk + 1; d.chunk != chunk {
 		d.chunk, d.text, d.next, d.rest = chunk, t.chunk(chunk-1), 0, ""
@@ -58,7 +57,7 @@ func (t *Table) chunk(n int) string {
 	return string(text)
 }
 
-// cutText takes a length and that many bytes off the front.
+// cutText cuts a length and that many bytes from the front of s.
 func cutText(s string) (text, rest string) {
 	var head [binary.MaxVarintLen64]byte
 	n, used := binary.Uvarint(head[:copy(head[:], s)])

@@ -5,13 +5,13 @@ import (
 	"errors"
 )
 
-// counts are the numbers that an encoded table begins with: how long its form is, and how many strings, packages,
-// dependencies, bytes of details and bytes of text it has.
+// counts are the numbers at the start of an encoded table: the length of its form, and the numbers of strings, packages,
+// dependencies, bytes of details and bytes of text.
 const counts = 6
 
 var errUnsound = errors.New("the table is damaged, or has other details")
 
-// Append appends the table to b. Its first bytes are its form, so that a table with other details is not read as this one.
+// Append appends the table to b. It begins with the form, so that Decode refuses a table with other details.
 func (t *Table) Append(b []byte) []byte {
 	for _, n := range []int{len(t.form), t.Strings(), t.Len(), len(t.dependencies) / dependencySize, len(t.details), len(t.text)} {
 		b = binary.LittleEndian.AppendUint32(b, uint32(n))
@@ -23,13 +23,13 @@ func (t *Table) Append(b []byte) []byte {
 	return append(b, t.text...)
 }
 
-// Size is how many bytes Append appends.
+// Size returns how many bytes Append appends.
 func (t *Table) Size() int {
 	return 4*counts + len(t.form) + len(t.ends) + len(t.buckets) + len(t.records) + len(t.dependencies) + len(t.detailEnds) + len(t.details) + len(t.text)
 }
 
-// Decode reads a table that Append wrote, parts of which the result goes on using. The table must have the details that form
-// names. Whatever it is given, the result can be used without a panic.
+// Decode reads a table that Append wrote. The table must have the details of form. The result goes on using parts of b.
+// Even for damaged input, the result can be used without a panic.
 func Decode(b []byte, form string) (Table, error) {
 	if len(b) < 4*counts {
 		return Table{}, errUnsound
@@ -57,7 +57,7 @@ func Decode(b []byte, form string) (Table, error) {
 	return t, nil
 }
 
-// sound reports whether all numbers of the table lead to where something is. It counts the names.
+// sound reports whether all numbers of the table point into it. It also counts the names.
 func (t *Table) sound() bool {
 	if !ascend(t.ends, 4, 0, uint32(len(t.text))) || !ascend(t.detailEnds, 4, 0, uint32(len(t.details))) ||
 		!ascend(t.records, recordSize, endsOffset, uint32(len(t.dependencies)/dependencySize)) {
@@ -74,7 +74,7 @@ func (t *Table) sound() bool {
 	return t.recordsSound() && t.dependenciesSound()
 }
 
-// ascend reports whether the numbers at an offset into each element ascend up to an end that is the last one.
+// ascend reports whether the numbers at an offset of each element never decrease, and end at end.
 func ascend(b []byte, size, offset int, end uint32) bool {
 	last := uint32(0)
 	for ; len(b) > 0; b = b[size:] {

@@ -2,17 +2,17 @@ package table
 
 import "math/bits"
 
-// Buckets is the size of apk's hash table of names. The order in which apk walks that table
-// decides, by way of reverse dependencies, which of several names it considers first, and so
-// the install order; hence the same table here. See apk-tools, src/database.c and src/blob.c.
+// Buckets is the size of apk's hash table of names. apk walks that table and its reverse dependencies. So the order of
+// the table decides which of several names apk considers first, and with that the install order. See apk-tools,
+// src/database.c and src/blob.c.
 const Buckets = 20000
 
 const nameHashSeed = 5381
 
-// Bucket is where a name is in that table.
+// Bucket returns the bucket of a name in that table.
 func Bucket(name string) uint32 { return murmur3(name, nameHashSeed) % Buckets }
 
-// murmur3 is the 32-bit MurmurHash3, which apk-tools 3 hashes names with.
+// murmur3 is the 32-bit MurmurHash3, which apk-tools 3 uses for names.
 func murmur3(s string, seed uint32) uint32 {
 	const c1, c2 = 0xcc9e2d51, 0x1b873593
 	h := seed
