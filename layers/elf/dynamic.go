@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// dynamic reads the dynamic segment: a list of tag and value that a DT_NULL ends.
+// dynamic reads the dynamic segment: a list of tags and values that ends with DT_NULL.
 func (f *file) dynamic(s segment) error {
 	width := uint64(f.Class / 4)
 	raw := make([]byte, min(s.filesz, maxDynamic*width)/width*width)
@@ -87,8 +87,8 @@ func split(paths string) []string {
 	return strings.Split(paths, ":")
 }
 
-// findMalloc looks malloc up as the loader would, through the hash table: it alone bounds the dynamic symbols of a file
-// whose section headers are stripped.
+// findMalloc looks up malloc as the loader does, through the hash table. If the section headers are stripped, only that
+// table bounds the dynamic symbols.
 func (f *file) findMalloc(tags map[elf.DynTag]uint64) error {
 	t, ok, err := f.symbols(tags)
 	if err != nil || !ok {
@@ -105,7 +105,7 @@ func (f *file) findMalloc(tags map[elf.DynTag]uint64) error {
 	return nil
 }
 
-// symbolTable is where the dynamic symbols and their names lie in the file.
+// symbolTable says where the file has the dynamic symbols and their names.
 type symbolTable struct {
 	*file
 	symbols, names uint64
@@ -127,14 +127,14 @@ func (f *file) symbols(tags map[elf.DynTag]uint64) (t symbolTable, ok bool, err 
 
 const malloc = "malloc"
 
-// isMalloc reports whether symbol i is a malloc that is defined in this file.
+// isMalloc reports whether symbol i is a malloc that this file defines.
 func (t symbolTable) isMalloc(i uint64) (bool, error) {
 	raw := make([]byte, 24)
 	if t.Class == 32 {
 		raw = raw[:16]
 	}
 	if i > uint64(t.size) { // keeps the product below in range
-		return false, fmt.Errorf("symbol %d lies outside the file", i)
+		return false, fmt.Errorf("symbol %d is outside the file", i)
 	}
 	if err := t.at(raw, t.symbols+i*uint64(len(raw))); err != nil {
 		return false, err
@@ -153,8 +153,8 @@ func (t symbolTable) isMalloc(i uint64) (bool, error) {
 	return string(name[:]) == malloc+"\x00", nil
 }
 
-// gnuHash searches a DT_GNU_HASH table: four words, a Bloom filter of address-sized words, buckets, then one hash a
-// symbol, whose lowest bit ends a chain (https://flapenguin.me/elf-dt-gnu-hash).
+// gnuHash searches a DT_GNU_HASH table: four words, a Bloom filter of address-sized words, buckets, then one hash for
+// each symbol. The lowest bit of a hash ends a chain (https://flapenguin.me/elf-dt-gnu-hash).
 func (t symbolTable) gnuHash(vaddr uint64) (bool, error) {
 	base, err := t.offset(vaddr)
 	if err != nil {
@@ -204,7 +204,7 @@ func (t symbolTable) half(off uint64) (uint64, error) {
 }
 
 // sysvHash searches a DT_HASH table: counts of buckets and chains, the buckets, then each symbol's successor (System V
-// ABI, "Hash Table"). Its words have 32 bits but on 64-bit S/390, where they have 64.
+// ABI, "Hash Table"). Its words have 64 bits on 64-bit S/390 and 32 bits everywhere else.
 func (t symbolTable) sysvHash(vaddr uint64) (bool, error) {
 	base, err := t.offset(vaddr)
 	if err != nil {
@@ -231,7 +231,7 @@ func (t symbolTable) sysvHash(vaddr uint64) (bool, error) {
 			return found, err
 		}
 		if buckets > uint64(t.size) || i > uint64(t.size) {
-			return false, fmt.Errorf("chain %d lies outside the file", i)
+			return false, fmt.Errorf("chain %d is outside the file", i)
 		}
 		i, err = entry(2 + buckets + i)
 	}

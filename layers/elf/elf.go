@@ -1,9 +1,9 @@
-// Package elf reads from an ELF file what an image must know of it: for which machine it is, what it wants loaded, and
-// whether it brings an allocator.
+// Package elf reads from an ELF file what an image must know of it: its machine, the libraries that it needs, and
+// whether it is an allocator.
 //
-// It goes by the program headers, as the loader does: section headers may be stripped, and a file may lie in them. The
-// bytes are foreign: every count and length is bounded, and what cannot be understood is told in [Facts.Err] beside what
-// was.
+// It uses the program headers, as the loader does. Section headers may be stripped or wrong. The bytes are foreign, so
+// every count and length is bounded. If a part cannot be understood, [Facts.Err] says so, and the other fields have
+// what was read before.
 package elf
 
 import (
@@ -16,33 +16,33 @@ import (
 	"strings"
 )
 
-// Facts are what one ELF file is, wants and offers.
+// Facts are what an image must know of one ELF file.
 type Facts struct {
-	Class     int // 32 or 64; 0 where the header makes no sense
+	Class     int // 32 or 64; 0 if the header is not valid
 	BigEndian bool
 	Machine   elf.Machine
 	Type      elf.Type
-	Flags     uint32 // e_flags: on ARM and RISC-V they tell the ABI
+	Flags     uint32 // e_flags: on ARM and RISC-V they name the ABI
 	Interp    string // the loader, PT_INTERP
-	Dynamic   bool   // has a dynamic segment: is linked dynamically or position-independent
+	Dynamic   bool   // has a dynamic segment: it is linked dynamically or position-independent
 	Soname    string
 	Needed    []string // DT_NEEDED, in order
 	RPath     []string // DT_RPATH, split at colons
 	RunPath   []string // DT_RUNPATH, split at colons
-	// Malloc is whether it exports a function malloc, as an allocator for LD_PRELOAD does.
+	// Malloc reports whether it exports a function malloc, as an allocator for LD_PRELOAD does.
 	Malloc bool
-	// Align is the largest p_align of its PT_LOAD segments: it cannot be mapped where pages are larger.
+	// Align is the largest p_align of its PT_LOAD segments. A kernel with larger pages cannot map the file.
 	Align uint64
-	// Page is the largest page, in bytes, of a kernel on which a jemalloc for 64-bit ARM starts, where its code tells; it
-	// is built for one, and gives up where pages are larger. 0 where that is not known, and for all else.
+	// Page is for a jemalloc for 64-bit ARM: the page size in bytes that it was built for, read from its code. It does
+	// not start on a kernel with larger pages. Page is 0 if that is not known, and for all other files.
 	Page uint64
-	// Symtab is whether its section headers name a symbol table, which strip(1) would have taken away.
+	// Symtab reports whether its section headers name a symbol table, which strip(1) would have removed.
 	Symtab bool
-	// Err says what could not be understood; the other fields hold what was read before.
+	// Err says what could not be understood. The other fields have what was read before.
 	Err string
 }
 
-// GLIBC reports whether the file is linked to glibc, by its loader or by the C library that it wants (ld.so(8)).
+// GLIBC reports whether the file is linked to glibc: its loader or the C library that it needs shows that (ld.so(8)).
 func (f *Facts) GLIBC() bool {
 	loader := path.Base(f.Interp)
 	if strings.HasPrefix(loader, "ld-linux") || strings.HasPrefix(loader, "ld64.so.") || loader == "ld.so.1" {
@@ -56,7 +56,7 @@ func (f *Facts) GLIBC() bool {
 	return false
 }
 
-// Bounds on what a sound file holds; the largest seen have 20 segments, 200 dynamic entries and paths of 300 bytes.
+// Bounds on a valid file. The largest files seen have 20 segments, 200 dynamic entries and paths of 300 bytes.
 const (
 	maxSegments = 1024
 	maxSections = 4096
@@ -69,7 +69,7 @@ const (
 // IsELF reports whether head begins as an ELF file does.
 func IsELF(head []byte) bool { return len(head) >= 4 && string(head[:4]) == elf.ELFMAG }
 
-// Read learns the facts of the size bytes in r, which must begin as an ELF file does.
+// Read returns the facts of the size bytes in r. They must begin as an ELF file does.
 func Read(r io.ReaderAt, size int64) *Facts {
 	p := &file{r: r, size: size}
 	if err := p.read(); err != nil {
@@ -185,8 +185,8 @@ func (f *file) programHeaders() ([]segment, error) {
 	return segments, nil
 }
 
-// hasSymtab looks for a SHT_SYMTAB section, as file(1) does to tell "not stripped". Sections may lie or be missing, and no
-// loader minds: there is none then.
+// hasSymtab looks for a SHT_SYMTAB section, as file(1) does to report "not stripped". Sections may be wrong or missing
+// without harm to a loader: hasSymtab returns false then.
 func (f *file) hasSymtab() bool {
 	raw := make([]byte, 64)
 	if f.Class == 32 {
@@ -227,10 +227,10 @@ func (f *file) segment(b []byte) segment {
 	return segment{kind, elf.ProgFlag(word(24)), word(4), word(8), word(16), word(28)}
 }
 
-// at fills b from off.
+// at fills b from offset off.
 func (f *file) at(b []byte, off uint64) error {
 	if off > uint64(f.size) || uint64(len(b)) > uint64(f.size)-off {
-		return fmt.Errorf("%d bytes at %d lie outside the file of %d bytes", len(b), off, f.size)
+		return fmt.Errorf("%d bytes at %d are outside the file of %d bytes", len(b), off, f.size)
 	}
 	n, err := f.r.ReadAt(b, int64(off))
 	if n == len(b) {
@@ -239,7 +239,7 @@ func (f *file) at(b []byte, off uint64) error {
 	return err
 }
 
-var errNoEnd = errors.New("a string without an end")
+var errNoEnd = errors.New("a string has no end")
 
 // text reads the NUL-terminated string at off.
 func (f *file) text(off uint64) (string, error) {
@@ -263,7 +263,7 @@ func (f *file) text(off uint64) (string, error) {
 	return "", errNoEnd
 }
 
-// offset returns where the byte that is loaded at vaddr lies in the file.
+// offset returns the offset in the file of the byte that is loaded at vaddr.
 func (f *file) offset(vaddr uint64) (uint64, error) {
 	for _, s := range f.loads {
 		if vaddr >= s.vaddr && vaddr-s.vaddr < s.filesz {

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// maxCode bounds what is searched of one file; jemalloc has 0.6 MB, with C++ and debugging 8 MB.
+	// maxCode bounds how much code of one file is searched. jemalloc has 0.6 MB, with C++ and debugging 8 MB.
 	maxCode = 8 << 20
 	// pageWindow is how far behind the question for the page size its answer is compared, in instructions; 9 in builds
 	// that were looked at.
@@ -18,8 +18,8 @@ const (
 // jemalloc's complaint where the kernel's pages are larger than its own (src/pages.c, pages_boot).
 const pageComplaint = "<jemalloc>: Unsupported system page size"
 
-// findPage learns for which page size a jemalloc was built. It is a constant of the build (--with-lg-page, else what the
-// machine had that built it), and stands in the code alone: pages_boot asks sysconf(_SC_PAGESIZE) and compares.
+// findPage finds the page size that a jemalloc was built for. It is a constant of the build (--with-lg-page; by default
+// that of the build machine). Only the code has it: pages_boot calls sysconf(_SC_PAGESIZE) and compares the result.
 func (f *file) findPage() error {
 	if !f.Malloc || f.Machine != elf.EM_AARCH64 || f.BigEndian {
 		return nil
@@ -41,8 +41,9 @@ func (f *file) findPage() error {
 	return nil
 }
 
-// comparedPage finds "mov w0, #30" (_SC_PAGESIZE) and after it "cmp xN, #pages, lsl #12", and returns pages in bytes; 0
-// where there is no such pair, or several that differ. See the Arm A64 instruction set, MOVZ and SUBS (immediate).
+// comparedPage finds "mov w0, #30" (_SC_PAGESIZE) and after it "cmp xN, #pages, lsl #12", and returns pages in bytes.
+// It returns 0 if there is no such pair, or if several differ. See the Arm A64 instruction set, MOVZ and SUBS
+// (immediate).
 func comparedPage(text []byte) uint64 {
 	const (
 		askPageSize          = 0x528003c0

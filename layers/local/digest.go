@@ -6,12 +6,13 @@ import (
 	"github.com/pyimg/pyimg/layers"
 )
 
-// racy is how old a file's last change must be for its digest to be remembered: within the grain of the clock that
-// stamps files, a second change leaves no mark.
+// racy is how old a file's last change must be before its digest is remembered. If a file changes twice within one tick
+// of the file system's clock, its time does not show the second change.
 const racy = 2 * time.Second
 
-// Digest returns the digest of a local file, "sha256:<hex>", from read. It is remembered with what the system says of
-// the file (its size, number and the times of its last changes), and the file is not read again while that stays.
+// Digest returns the digest of a local file, "sha256:<hex>". It calls read for it, and remembers the result together
+// with the file's size, number and times of the last changes. While these stay the same, Digest does not read the file
+// again.
 func Digest(s *layers.Store, path string, read func() (string, error)) (string, error) {
 	identity, changed := fileIdentity(path)
 	if identity == "" {

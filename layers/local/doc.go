@@ -1,3 +1,3 @@
-// Package local makes layers of files of this machine. A Folder is walked and looked at without ever leaving it; Make stores
-// a layer of what was found, Pack and Unpack carry it to another machine, and Digest remembers what a file's digest was.
+// Package local makes layers of files of this machine. A Folder walks and reads files and never leaves its folder. Make
+// stores a layer of them, Pack and Unpack carry them to another machine, and Digest remembers the digest of a file.
 package local

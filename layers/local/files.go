@@ -20,15 +20,15 @@ import (
 	"github.com/pyimg/pyimg/layers"
 )
 
-// A Folder is a folder of this machine, parts of which become a layer. Nothing outside of it is read, wherever its
-// symlinks lead; see os.Root. Goroutines may share it.
+// A Folder is a folder of this machine, parts of which become a layer. It reads nothing outside, wherever symlinks
+// lead; see os.Root. Goroutines may share it.
 type Folder struct {
 	root      *os.Root
 	buffers   sync.Pool
-	temporary string // to be removed with it; see Unpack
+	temporary string // removed by Close; see Unpack
 }
 
-// Open opens a folder; close it after use.
+// Open opens a folder. Close it after use.
 func Open(name string) (*Folder, error) {
 	root, err := os.OpenRoot(name)
 	if err != nil {
@@ -76,16 +76,16 @@ func (r ctxReader) Read(b []byte) (int, error) {
 	return r.r.Read(b)
 }
 
-// A File is a file, folder or symlink in a Folder, as it was when it was looked at.
+// A File is a file, folder or symlink in a Folder, as Look saw it.
 type File struct {
 	Name   string      // its path in the Folder, with slashes
-	Info   fs.FileInfo // its own, also of a symlink
+	Info   fs.FileInfo // of a symlink: that of the symlink itself
 	Digest string      // of a regular file's content
 	Target string      // of a symlink
 }
 
-// Walk calls visit for the path name in the folder and for all that lies below it, sorted, folders before what is in
-// them. A symlink that name itself is, is followed, others are not. visit may return fs.SkipDir for a folder.
+// Walk calls visit for the path name in the folder and for everything below it, sorted, each folder before its content.
+// If name itself is a symlink, Walk follows it; it does not follow others. visit may return fs.SkipDir for a folder.
 func (f *Folder) Walk(ctx context.Context, name string, visit func(name string, info fs.FileInfo) error) error {
 	info, err := f.root.Stat(filepath.FromSlash(name))
 	if err != nil {
@@ -122,7 +122,7 @@ func (f *Folder) walk(ctx context.Context, name string, info fs.FileInfo, visit 
 	return nil
 }
 
-// names lists a folder, sorted.
+// names returns the names in a folder, sorted.
 func (f *Folder) names(dir string) ([]string, error) {
 	d, err := f.root.Open(filepath.FromSlash(dir))
 	if err != nil {
@@ -134,8 +134,8 @@ func (f *Folder) names(dir string) ([]string, error) {
 	return names, err
 }
 
-// Look reads what Walk found: a regular file's content for its digest, a symlink's target. Anything but these and
-// folders is refused, and so is a file that changes meanwhile.
+// Look reads a path that Walk found: the content of a regular file for its digest, or a symlink's target. It returns an
+// error for anything but files, folders and symlinks, and for a file that changes meanwhile.
 func (f *Folder) Look(ctx context.Context, name string, info fs.FileInfo) (File, error) {
 	h := File{Name: name, Info: info}
 	var err error
@@ -168,9 +168,9 @@ func kindOf(m fs.FileMode) string {
 
 var errChanged = errors.New("it changed while it was read; run again when nothing writes to it")
 
-// copy writes a regular file's content to w and returns its digest. Size and time are compared before and after.
+// copy writes a regular file's content to w and returns its digest. It compares size and time before and after.
 func (f *Folder) copy(ctx context.Context, w io.Writer, h File) (string, error) {
-	// Should something else have taken the file's place, opening a pipe must not wait for its other end.
+	// If a pipe has replaced the file, the open must not wait for the pipe's other end.
 	file, err := f.root.OpenFile(filepath.FromSlash(h.Name), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return "", err
@@ -193,7 +193,7 @@ func (f *Folder) copy(ctx context.Context, w io.Writer, h File) (string, error) 
 	return "sha256:" + hex.EncodeToString(hash.Sum(nil)), same(file, h.Info)
 }
 
-// same tells whether an open file is what was found.
+// same returns an error if an open file is not the one that was found.
 func same(file *os.File, found fs.FileInfo) error {
 	now, err := file.Stat()
 	if err == nil && (!os.SameFile(now, found) || now.Size() != found.Size() || !now.ModTime().Equal(found.ModTime())) {
@@ -205,11 +205,11 @@ func same(file *os.File, found fs.FileInfo) error {
 // A Member is a member of a layer of files.
 type Member struct {
 	Header *tar.Header // its Size is the file's
-	From   File        // of a regular file; else not used
+	From   File        // only used for a regular file
 }
 
-// Make stores the layer of these members, in their order, with the contents of files of a folder. Where it is
-// stored already, no file is read. A file that is no longer what its digest says is an error.
+// Make stores the layer of these members, in their order, with the contents of files of a folder. If the layer is
+// stored already, Make reads no file. A file whose digest has changed is an error.
 func Make(ctx context.Context, s *layers.Store, f *Folder, members []Member, o layers.MakeOptions) (layers.Blob, error) {
 	all := sha256.New()
 	for _, m := range members {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// fileIdentity tells one state of a file from any other; "" where that cannot be told. The time of the last change of
-// the inode cannot be set back, as the time of its content can.
+// fileIdentity returns a text that is different for each state of a file, or "" if there is none. It contains the time
+// of the last change of the inode, which cannot be set back, unlike the time of the content.
 func fileIdentity(path string) (identity string, changed time.Time) {
 	var st syscall.Stat_t
 	if syscall.Stat(path, &st) != nil || st.Mode&syscall.S_IFMT != syscall.S_IFREG {

@@ -17,7 +17,7 @@ import (
 	"github.com/pyimg/pyimg/layers"
 )
 
-// Modes of packed files: of a file's own mode only what its owner may execute counts, see Files in package assemble.
+// Modes of packed files. Of a file's own mode, only the owner's execute bit counts, see Files in package assemble.
 const (
 	// maxPacked bounds the members of a packed folder, as the store bounds those of a layer.
 	maxPacked  = 500_000
@@ -25,9 +25,9 @@ const (
 	packedExec = 0o755 // of folders too
 )
 
-// Pack writes files of the folder, as Look found them, as a tar out of which Unpack makes a folder where Walk finds
-// them again. Its bytes depend on their names, kinds, contents, targets, and on which of them their owner may execute.
-// A file that is no longer what its digest says is an error.
+// Pack writes files of the folder, as Look returned them, as a tar. Unpack makes a folder of the tar in which Walk
+// finds the same files. The tar depends only on the files' names, kinds, contents, targets, and on which of them their
+// owner may execute. A file whose digest has changed is an error.
 func (f *Folder) Pack(ctx context.Context, w io.Writer, files []File) error {
 	links := make(map[string]string)
 	for _, h := range files {
@@ -55,11 +55,12 @@ func (f *Folder) Pack(ctx context.Context, w io.Writer, files []File) error {
 	return tw.Close()
 }
 
-// packedName is where a file lies once the symlinks that are packed too are followed: a spec may name a file through one.
+// packedName returns a file's path after all packed symlinks are followed, since a spec may name a file through a
+// symlink.
 func packedName(h File, links map[string]string) string {
 	const maxLinks = 40 // as Linux, see path_resolution(7)
 	name := h.Name
-	last := h.Info.Mode().Type() == fs.ModeSymlink // what is a symlink itself is not followed
+	last := h.Info.Mode().Type() == fs.ModeSymlink // a symlink at the end is not followed
 	for range maxLinks {
 		at, rest := leadingLink(name, links)
 		if at == "" || last && rest == "" {
@@ -70,7 +71,7 @@ func packedName(h File, links map[string]string) string {
 	return name
 }
 
-// leadingLink is the first element of a path that is a symlink, and what lies behind it.
+// leadingLink returns the shortest beginning of a path that is a symlink, and the rest of the path.
 func leadingLink(name string, links map[string]string) (at, rest string) {
 	for i := 0; i < len(name); i++ {
 		if name[i] == '/' && links[name[:i]] != "" {
@@ -99,18 +100,18 @@ func packedHeader(name string, h File) *tar.Header {
 
 const ownerExecutes = 0o100
 
-// A PackedError says that a tar is none that Pack wrote, or that it could not be read.
+// A PackedError says that Pack did not write this tar, or that the tar could not be read.
 type PackedError struct{ Err error }
 
 func (e *PackedError) Error() string { return fmt.Sprintf("unpacking files: %v", e.Err) }
 func (e *PackedError) Unwrap() error { return e.Err }
 
-// Unpack makes a folder of what Pack wrote, in a temporary place; closing it removes it. The tar is read to its end.
-// The error is a *PackedError but where the folder could not be written.
+// Unpack makes a temporary folder of a tar that Pack wrote. Close removes the folder. Unpack reads the tar to its end.
+// The error is a *PackedError, unless the folder could not be written.
 func Unpack(ctx context.Context, r io.Reader) (*Folder, error) {
 	dir, err := os.MkdirTemp("", "pyimg-folder-")
 	if err != nil {
-		return nil, fmt.Errorf("making a folder for files that are unpacked: %w; name another place with TMPDIR", err)
+		return nil, fmt.Errorf("making a temporary folder for unpacked files: %w; name another place with TMPDIR", err)
 	}
 	f, err := Open(dir)
 	if err != nil {
@@ -128,7 +129,7 @@ func (f *Folder) unpack(ctx context.Context, r io.Reader) error {
 	for n := 0; ; n++ {
 		h, err := tr.Next()
 		if errors.Is(err, io.EOF) {
-			_, err := io.Copy(io.Discard, r) // whoever checks its digest does so at the end
+			_, err := io.Copy(io.Discard, r) // a caller that checks the digest does so at the end
 			return err
 		}
 		if err == nil && n >= maxPacked {
@@ -143,14 +144,15 @@ func (f *Folder) unpack(ctx context.Context, r io.Reader) error {
 		switch {
 		case err == nil:
 		case ctx.Err() != nil, unwritable(err):
-			return fmt.Errorf("writing files that are unpacked: %w", err)
+			return fmt.Errorf("writing unpacked files: %w", err)
 		default:
 			return &PackedError{err}
 		}
 	}
 }
 
-// unwritable tells an error of the place that files are written to from those that a hostile name or symlink leads to.
+// unwritable reports whether an error comes from the place that files are written to, and not from a hostile name or
+// symlink.
 func unwritable(err error) bool {
 	for _, of := range []error{fs.ErrPermission, syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, syscall.EROFS, syscall.EIO, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM} {
 		if errors.Is(err, of) {
@@ -160,11 +162,11 @@ func unwritable(err error) bool {
 	return false
 }
 
-// unpackMember writes one member. Whatever its name says, os.Root keeps it in the folder.
+// unpackMember writes one member. os.Root keeps it in the folder, whatever its name is.
 func (f *Folder) unpackMember(h *tar.Header, content io.Reader) error {
 	name := strings.TrimSuffix(h.Name, "/")
 	if !filepath.IsLocal(filepath.FromSlash(name)) || path.Clean(name) != name {
-		return fmt.Errorf("%q is no path below a folder", h.Name)
+		return fmt.Errorf("%q is not a path below a folder", h.Name)
 	}
 	name = filepath.FromSlash(name)
 	if err := f.root.MkdirAll(filepath.Dir(name), packedExec); err != nil {

@@ -11,18 +11,18 @@ import (
 // A walk follows a path through a tree.
 type walk struct {
 	tree    *Tree
-	missing bool // what is not there is taken for a folder that will be made, and the path must be a folder's
+	missing bool // treats a missing path as a folder that will be made; the path must name a folder
 
-	in    *node  // where it is
-	lost  []byte // and what it went on through that is not there
-	rest  string // the path still to go
-	more  bool   // there is some, be it empty
+	in    *node  // the folder that it has reached
+	lost  []byte // the missing part below that folder
+	rest  string // the remaining path
+	more  bool   // there is a remaining path; it may be empty
 	links int    // symlinks followed
 	first string // the first of them
 	via   string // the last of them, for errors
 }
 
-// follow returns the real path of name; last is whether a symlink at its end is followed, too.
+// follow returns the real path of name. If last is set, it also follows a symlink at the end.
 func (w *walk) follow(name string, last bool) (string, error) {
 	w.in, w.rest, w.more = &w.tree.root, strings.Trim(name, "/"), true
 	for w.more {
@@ -41,7 +41,7 @@ func (w *walk) follow(name string, last bool) (string, error) {
 	return w.at(), nil
 }
 
-// at is the path where it is.
+// at returns the path that the walk has reached.
 func (w *walk) at() string {
 	if len(w.lost) == 0 {
 		return w.in.Path
@@ -58,7 +58,7 @@ func (w *walk) up() {
 	}
 }
 
-// step goes on to what a folder has by that name.
+// step goes on to the entry of that name.
 func (w *walk) step(name string, last bool) error {
 	var n *node
 	if len(w.lost) == 0 {
@@ -109,5 +109,5 @@ func (w *walk) stuck(why string) error {
 	return fmt.Errorf("%s: %w", why, fs.ErrNotExist)
 }
 
-// parent returns the folder that holds p; that of the root is the root.
+// parent returns the folder of p. The parent of the root is the root.
 func parent(p string) string { return strings.TrimSuffix(p[:strings.LastIndexByte(p, '/')+1], "/") }

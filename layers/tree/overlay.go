@@ -10,26 +10,26 @@ import (
 	"github.com/pyimg/pyimg/layers"
 )
 
-// An Oddity is something in which the layers of an image do not lie well over each other.
+// An Oddity is something in an image's layers that does not merge well.
 type Oddity struct {
 	Kind  OddityKind
 	Path  string // in the root
 	Layer int    // whose entry it is
-	Below int    // the layer whose entry it meets, for a Clash
-	// Hides is how many entries of other layers are lost to it.
+	Below int    // for a Clash: the layer that it clashes with
+	// Hides is how many entries of other layers it hides.
 	Hides int
 	Why   string
 }
 
-// OddityKind is what an Oddity is.
+// OddityKind is the kind of an Oddity.
 type OddityKind int
 
 const (
-	// Whiteout is an entry that deletes what layers below have (image-spec, layer.md).
+	// Whiteout is an entry that deletes a path of the layers below (image-spec, layer.md).
 	Whiteout OddityKind = iota + 1
 	// Clash is a path that is a folder in one layer and something else in one below.
 	Clash
-	// Through is an entry below what is a symlink in a layer below: docker and podman replace the symlink by a folder,
+	// Through is an entry whose folder is a symlink in a layer below. Docker and podman replace the symlink by a folder;
 	// umoci follows it.
 	Through
 	// Escape is an entry whose name is absolute or leads out of the root.
@@ -43,12 +43,12 @@ const (
 const (
 	whiteoutPrefix = ".wh."
 	opaqueName     = ".wh..wh..opq"
-	aufsPrefix     = ".wh..wh." // what aufs kept for itself
+	aufsPrefix     = ".wh..wh." // aufs used these names for itself
 )
 
-// NewImage lays the layers of any image over each other as image-spec's layer.md has it: whiteouts and opaque folders
-// delete what lies below, and what stands later takes the place of what stood before. Only an error of Entries is one;
-// all else that is odd is returned with the tree, at most 10,000 of each kind.
+// NewImage merges the layers of any image as image-spec's layer.md says. Whiteouts and opaque folders delete paths of
+// the layers below, and later entries replace earlier ones. Only errors of Entries are errors. NewImage returns
+// everything else that is odd with the tree, at most 10,000 oddities of each kind.
 func NewImage(ls []Layer) (*Tree, []Oddity, error) {
 	o := &overlay{tree: &Tree{nodes: make(map[string]*node, treeSize)}, count: map[OddityKind]int{}}
 	for i, l := range ls {
@@ -65,7 +65,7 @@ func NewImage(ls []Layer) (*Tree, []Oddity, error) {
 	return o.tree, o.oddities, nil
 }
 
-// LayerName is the name of a node's layer.
+// LayerName returns the name of layer i.
 func (t *Tree) LayerName(i int) string {
 	if i < 0 || i >= len(t.layers) {
 		return ""
@@ -77,8 +77,8 @@ func (t *Tree) LayerName(i int) string {
 type overlay struct {
 	tree     *Tree
 	layer    int
-	gone     map[string]int  // what this layer deletes, and how much that is
-	opaque   map[string]bool // folders that this layer begins anew
+	gone     map[string]int  // by path that this layer deletes: the number of entries
+	opaque   map[string]bool // folders that this layer makes opaque
 	oddities []Oddity
 	count    map[OddityKind]int
 }
@@ -123,7 +123,7 @@ func (o *overlay) add(entry layers.Entry) {
 	o.addNode(n)
 }
 
-// whiteout notes a path that is none but deletes another.
+// whiteout reports whether a path is a whiteout, and notes what it deletes.
 func (o *overlay) whiteout(p string) bool {
 	base := path.Base(p)
 	target, is := strings.CutPrefix(base, whiteoutPrefix)
@@ -137,7 +137,7 @@ func (o *overlay) whiteout(p string) bool {
 	return is
 }
 
-// real is where a folder is, with symlinks followed.
+// real returns the real path of a folder.
 func (o *overlay) real(dir string) string {
 	w := walk{tree: o.tree, missing: true}
 	if real, err := w.follow(dir, true); err == nil {
@@ -146,7 +146,7 @@ func (o *overlay) real(dir string) string {
 	return dir
 }
 
-// hidden counts what lies in the folder that a symlink leads to.
+// hidden counts the entries in the folder that a symlink leads to.
 func (o *overlay) hidden(link string) int {
 	to, err := o.tree.Lookup(link)
 	if err != nil {
@@ -158,7 +158,7 @@ func (o *overlay) hidden(link string) int {
 	return 0
 }
 
-// linked gives a hard link to a file of a layer below what that is.
+// linked gives a hard link to a file of a layer below the facts of that file.
 func (o *overlay) linked(entry layers.Entry) layers.Entry {
 	if entry.Header.Typeflag != tar.TypeLink || entry.ELF != nil || entry.Kept != nil {
 		return entry
@@ -186,16 +186,17 @@ func (o *overlay) clash(old *node, n Node) {
 	if n.IsDir() {
 		hides = o.hidden(n.Path)
 	} else {
-		o.gone[n.Path] += 0 // and what was in the folder
+		o.gone[n.Path] += 0 // deletes the content of the folder, too
 	}
 	if o.opaque[n.Path] {
-		hides = 0 // meant
+		hides = 0 // intended
 	}
 	odd := o.odd(Clash, n.Path, "it is a folder in one layer and something else in another")
 	odd.Below, odd.Hides = old.Layer, hides
 }
 
-// sweep deletes what the layer's whiteouts say. They mean the layers below alone, wherever they stand among the entries.
+// sweep deletes the paths of the layer's whiteouts. They only apply to the layers below, wherever they are among the
+// layer's entries.
 func (o *overlay) sweep() {
 	if len(o.gone) == 0 && len(o.opaque) == 0 {
 		return
@@ -225,8 +226,8 @@ func (o *overlay) sweep() {
 	}
 }
 
-// clear deletes what the layers below have at a node and in it, for the whiteout at cause, or none for an opaque folder. A
-// whiteout or an opaque folder that is nearer counts for what is in it.
+// clear deletes a node of the layers below and everything in it. cause is the path of the whiteout, or none for an
+// opaque folder. If a nearer whiteout or opaque folder deletes a part of it, that one counts the part.
 func (o *overlay) clear(n *node, cause string, done map[*node]bool) {
 	if done[n] {
 		return

@@ -14,22 +14,22 @@ import (
 const (
 	// maxLinks is how many symlinks one look-up follows, as in Linux.
 	maxLinks = 40
-	// maxOddities bounds what is told of layers that do not lie well over each other, kind by kind: many harmless ones do
-	// not hide a bad one.
+	// maxOddities bounds the oddities of each kind. Each kind has its own bound, so that many harmless ones do not hide a
+	// bad one.
 	maxOddities = 10_000
 )
 
-// A Tree is what a container sees of layers that lie over each other: for each path the entry of the last layer that
-// has it. It needs memory for paths, not for contents.
+// A Tree is the root that a container sees of merged layers: for each path the entry of the last layer that has it. It
+// needs memory for paths, not for contents.
 type Tree struct {
 	layers []string         // names
 	nodes  map[string]*node // by path
-	root   node             // also where no layer has an entry for it
+	root   node             // exists even if no layer has an entry for it
 	decide func(path string, old, new int) (bool, error)
 
-	sorted []string // paths, as they were when All was last called
+	sorted []string // paths at the last call of All
 	added  []string // since then
-	slab   []node   // nodes to come, made many at a time
+	slab   []node   // unused nodes, allocated many at a time
 }
 
 // A Layer is a layer of a Tree.
@@ -40,13 +40,14 @@ type Layer struct {
 
 // A Node is a path of a Tree.
 type Node struct {
-	Path  string // where it is, with the symlinks that its name in the archive leads through resolved
-	Layer int    // whose entry it is
+	Path  string // its real path: the symlinks in its name in the archive are followed
+	Layer int    // the layer that has the entry
 	Entry layers.Entry
-	// Through is the symlink of this tree below which the entry's own name lies, or "". Runtimes disagree on such
+	// Through is the symlink of this tree that the entry's own name goes through, or "". Runtimes disagree on such
 	// entries: docker and podman replace the symlink by a folder, umoci follows it. The tree follows it.
 	Through string
-	// Implied says that no layer has the folder, only what lies in it. Entry is made up then: mode 0755, root's.
+	// Implied says that no layer has an entry for the folder, only for paths below it. Entry is made up then: mode
+	// 0755, owned by root.
 	Implied bool
 }
 
@@ -55,8 +56,7 @@ func (n Node) IsDir() bool { return n.Entry.Header.Typeflag == tar.TypeDir }
 
 func (n Node) isLink() bool { return n.Entry.Header.Typeflag == tar.TypeSymlink }
 
-// A ConflictError says that layers do not lie over each other: a path is a folder in one of them and something else in
-// another.
+// A ConflictError says that layers cannot be merged: a path is a folder in one of them and something else in another.
 type ConflictError struct {
 	Path string // in the root
 	Err  error  // which layers
@@ -65,23 +65,25 @@ type ConflictError struct {
 func (e *ConflictError) Error() string { return e.Err.Error() }
 func (e *ConflictError) Unwrap() error { return e.Err }
 
-// ExitCode is that of a failed verification.
+// ExitCode is exit.Unverified.
 func (e *ConflictError) ExitCode() exit.Code { return exit.Unverified }
 
-// A node is what is at a path, with its place among the others: to walk a path costs what its length is.
+// A node is an entry and its place in the tree. The cost of a look-up grows with the length of the path only.
 type node struct {
 	Node
-	above *node            // the folder that it is in; nil for the root
-	below map[string]*node // what is in it, by name
+	above *node            // its folder; nil for the root
+	below map[string]*node // its entries, by name
 }
 
-// New lays layers over each other, the first lowest.
+// New merges layers; the first one is the lowest.
 //
-// A folder's later entry replaces its attributes. Where anything else would replace or be replaced, decide is asked
-// whether the new entry does so; it sees the path and the two layers' numbers. Without decide a later file replaces an
-// earlier one, and a path that is a folder in one layer and something else in another is an error. A folder that holds
-// anything is never replaced, and nothing lies below what is neither a folder nor a symlink to one: both are errors that
-// name the layers.
+// A later entry of a folder replaces the folder's attributes. For all other pairs of entries at one path, New calls
+// decide with the path and the numbers of the two layers. If it returns true, the new entry replaces the old one. If
+// decide is nil, a later file replaces an earlier one, and a path that is a folder in one layer and something else in
+// another is an error.
+//
+// A folder that is not empty is never replaced, and no path may be below something that is neither a folder nor a
+// symlink to one. Both are errors that name the layers.
 func New(ls []Layer, decide func(path string, old, new int) (keepNew bool, err error)) (*Tree, error) {
 	t := &Tree{nodes: make(map[string]*node, treeSize), decide: decide}
 	for _, l := range ls {
@@ -95,7 +97,7 @@ func New(ls []Layer, decide func(path string, old, new int) (keepNew bool, err e
 // treeSize is for how many paths a tree has room at first, those of a small CPython image.
 const treeSize = 8192
 
-// Add lays a layer over the tree, as New would have as the last. After an error the tree is of no use.
+// Add merges one more layer into the tree, as the last one. Do not use the tree after an error.
 func (t *Tree) Add(l Layer) error {
 	t.layers = append(t.layers, l.Name)
 	for entry, err := range l.Entries {
@@ -119,7 +121,7 @@ func (t *Tree) add(layer int, entry layers.Entry) error {
 			root.Node = n
 			return nil
 		}
-		t.put(n) // nothing counts the root's children: it is never replaced
+		t.put(n) // the root is never replaced
 		return nil
 	}
 	if err := t.resolveParent(&n); err != nil {
@@ -138,7 +140,7 @@ func (t *Tree) add(layer int, entry layers.Entry) error {
 	return nil
 }
 
-// replaces decides whether n takes the place of old.
+// replaces reports whether n replaces old.
 func (t *Tree) replaces(old *node, n Node) (bool, error) {
 	if old.IsDir() && n.IsDir() {
 		return true, nil
@@ -164,14 +166,14 @@ func (t *Tree) replaces(old *node, n Node) (bool, error) {
 	return true, nil
 }
 
-// resolveParent finds the folder that n lies in, following symlinks, and makes the folders that no layer has.
+// resolveParent finds the folder of n, follows symlinks, and makes folders that no layer has.
 func (t *Tree) resolveParent(n *Node) error {
 	dir, base := parent(n.Path), path.Base(n.Path)
 	if dir == "" {
 		return nil
 	}
 	if in := t.nodes[dir]; in != nil && in.IsDir() {
-		return nil // nearly always; a node's own parents are folders
+		return nil // the usual case: the parent is a folder
 	}
 	w := walk{tree: t, missing: true}
 	real, err := w.follow(dir, true)
@@ -183,7 +185,7 @@ func (t *Tree) resolveParent(n *Node) error {
 	return nil
 }
 
-// imply makes the folder dir and those above it where no layer has them so far.
+// imply makes the folder dir and those above it, if no layer has them so far.
 func (t *Tree) imply(dir string, layer int) {
 	if dir == "" || t.nodes[dir] != nil {
 		return
@@ -197,7 +199,7 @@ func impliedNode(dir string, layer int) Node {
 	return Node{Path: dir, Layer: layer, Entry: layers.Entry{Header: h}, Implied: true}
 }
 
-// put adds a node whose parent is there.
+// put adds a node. Its parent must be there.
 func (t *Tree) put(n Node) {
 	if n.Path == "" {
 		t.root.Node = n
@@ -224,17 +226,17 @@ func (t *Tree) put(n Node) {
 	in.below[path.Base(n.Path)] = at
 }
 
-// remove removes a node that nothing is in.
+// remove removes a node without entries.
 func (t *Tree) remove(n *node) {
 	delete(t.nodes, n.Path)
 	delete(n.above.below, path.Base(n.Path))
 }
 
-// Len is how many nodes there are.
+// Len returns the number of nodes.
 func (t *Tree) Len() int { return len(t.nodes) }
 
-// All yields the nodes sorted by path, byte by byte. The root is among them where a layer has an entry for it. The tree
-// must not be added to meanwhile, nor All be called by two at once for the first time since.
+// All yields the nodes sorted by path, byte by byte. It yields the root only if a layer has an entry for it. Do not add
+// to the tree meanwhile. The first call of All after an addition must not run at the same time as another call.
 func (t *Tree) All() iter.Seq[Node] {
 	return func(yield func(Node) bool) {
 		t.sort()
@@ -246,12 +248,12 @@ func (t *Tree) All() iter.Seq[Node] {
 	}
 }
 
-// sort merges the paths that were added into the sorted ones. No path goes once it has been sorted.
+// sort merges the added paths into the sorted ones. A path stays once it is sorted.
 func (t *Tree) sort() {
 	if len(t.added) == 0 {
 		return
 	}
-	t.added = slices.DeleteFunc(t.added, func(p string) bool { return t.nodes[p] == nil }) // a whiteout's
+	t.added = slices.DeleteFunc(t.added, func(p string) bool { return t.nodes[p] == nil }) // deleted by a whiteout
 	slices.Sort(t.added)
 	t.added = slices.Compact(t.added)
 	merged := make([]string, 0, len(t.sorted)+len(t.added))
@@ -265,11 +267,11 @@ func (t *Tree) sort() {
 	t.sorted, t.added = merged, nil
 }
 
-// Lookup returns the node that path names, with all symlinks followed: an absolute target starts at the tree's root, and
-// nothing leads above that. The error says which link dangles or loops, and is fs.ErrNotExist.
+// Lookup returns the node at path, with all symlinks followed. An absolute target starts at the tree's root, and no
+// path leads above that. The error names the link that dangles or loops, and wraps fs.ErrNotExist.
 func (t *Tree) Lookup(path string) (Node, error) { return t.find(path, true) }
 
-// Lstat returns the node that path names, itself where it is a symlink; those on the way are followed.
+// Lstat returns the node at path. It follows symlinks on the way, but not one at the end.
 func (t *Tree) Lstat(path string) (Node, error) { return t.find(path, false) }
 
 func (t *Tree) find(name string, last bool) (Node, error) {

@@ -17,13 +17,14 @@ const staleAfter = 48 * time.Hour
 // Folders is the folder of unpacked layers.
 const Folders = "folders"
 
-// A Dir is the folder of a store: files that are written beside and renamed, and the lease that says who uses them.
+// A Dir is the folder of a store. It writes files under a temporary name and renames them, and has the lease of this
+// run.
 type Dir struct {
 	Path  string // DIR/v1
 	lease *os.File
 }
 
-// Prepare makes the folders that are not there, refuses what is not private, and makes the lease.
+// Prepare makes missing folders, refuses folders that are not private, and makes the lease.
 func (d *Dir) Prepare() error {
 	if err := os.MkdirAll(filepath.Dir(d.Path), 0o700); err != nil {
 		return err
@@ -41,10 +42,11 @@ func (d *Dir) Prepare() error {
 		return err
 	}
 	d.sweep()
-	return d.enlist() // also folders that exist may be read-only
+	return d.enlist() // it fails in a read-only folder, even if all folders exist
 }
 
-// private sees to it that nobody else can write the folder: facts are believed without looking at the blob again.
+// private makes sure that no other user can write to the folder, since the store believes its facts without a look at
+// the blobs.
 func private(dir string) error {
 	info, err := os.Stat(dir)
 	if err != nil {
@@ -59,7 +61,7 @@ func private(dir string) error {
 	return nil
 }
 
-// sweep removes the temporary files of processes that were killed. What it cannot remove does no harm.
+// sweep removes the temporary files of killed processes. A file that it cannot remove does no harm.
 func (d *Dir) sweep() {
 	left, _ := os.ReadDir(filepath.Join(d.Path, "tmp"))
 	for _, entry := range left {
@@ -69,7 +71,7 @@ func (d *Dir) sweep() {
 	}
 }
 
-// Temp makes a file that becomes visible by a rename only.
+// Temp makes a temporary file. Commit makes it visible.
 func (d *Dir) Temp() (*os.File, error) {
 	f, err := os.CreateTemp(filepath.Join(d.Path, "tmp"), "")
 	if err != nil {
@@ -78,7 +80,7 @@ func (d *Dir) Temp() (*os.File, error) {
 	return f, nil
 }
 
-// Discard gives up a file of Temp.
+// Discard closes and removes a file of Temp.
 func Discard(f *os.File) {
 	_ = f.Close()
 	_ = os.Remove(f.Name())
@@ -102,13 +104,13 @@ func (d *Dir) Commit(f *os.File, path string) error {
 	return nil
 }
 
-// WriteError says what the folder needs, of an error of writing to it.
+// WriteError adds to an error of writing what the folder needs.
 func (d *Dir) WriteError(err error) error {
-	return fmt.Errorf("writing to the cache %q: %w; it needs room in a folder that can be written (--cache-dir)",
+	return fmt.Errorf("writing to the cache %q: %w; name a writable folder with enough room with --cache-dir",
 		filepath.Dir(d.Path), err)
 }
 
-// Write puts data into the file at path, all of it or nothing.
+// Write replaces the file at path by data, completely or not at all.
 func (d *Dir) Write(path string, data []byte) error {
 	f, err := d.Temp()
 	if err != nil {
@@ -121,22 +123,22 @@ func (d *Dir) Write(path string, data []byte) error {
 	return d.Commit(f, path)
 }
 
-// In a store's folder lie files and folders alone. A symlink among the folders would have the store write, and remove, what
-// lies elsewhere: it is refused. Anything but a file in the place of a file is put aside, as damage is.
+// A store's folder has only files and folders. If a symlink replaces a folder, the store would write and remove files
+// elsewhere, so the store refuses it. If something else replaces a file, the store puts it aside, as it does with damage.
 
-// checkFolder refuses a folder of the store that is none.
+// checkFolder returns an error if a folder of the store is not a folder.
 func checkFolder(dir string) error {
 	info, err := os.Lstat(dir)
 	if err != nil {
 		return err
 	}
 	if !info.IsDir() {
-		return fmt.Errorf("%q is %s, and a folder is expected: what it leads to is not the cache's; remove it", dir, regularfile.Kind(info.Mode()))
+		return fmt.Errorf("%q is %s, expected a folder: the cache uses nothing outside of its own folder; remove it", dir, regularfile.Kind(info.Mode()))
 	}
 	return nil
 }
 
-// Look describes a file of the store; fs.ErrNotExist if there is none.
+// Look describes a file of the store. It returns fs.ErrNotExist if there is none.
 func (d *Dir) Look(path string) (fs.FileInfo, error) {
 	info, err := os.Lstat(path)
 	if err != nil || info.Mode().IsRegular() {
@@ -148,7 +150,7 @@ func (d *Dir) Look(path string) (fs.FileInfo, error) {
 	return nil, fmt.Errorf("%q was %s: %w", path, regularfile.Kind(info.Mode()), fs.ErrNotExist)
 }
 
-// OpenFile opens a file of the store; fs.ErrNotExist if there is none.
+// OpenFile opens a file of the store. It returns fs.ErrNotExist if there is none.
 func (d *Dir) OpenFile(path string) (*os.File, error) {
 	found, err := d.Look(path)
 	if err != nil {
@@ -160,7 +162,7 @@ func (d *Dir) OpenFile(path string) (*os.File, error) {
 	}
 	info, err := f.Stat()
 	if err == nil && !os.SameFile(found, info) && info.Mode().IsRegular() {
-		_, err = d.Look(path) // replaced meanwhile, by another file as a rule
+		_, err = d.Look(path) // replaced meanwhile, mostly by another file
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
@@ -168,7 +170,8 @@ func (d *Dir) OpenFile(path string) (*os.File, error) {
 	return f, nil
 }
 
-// putAside removes what is in the place of a file. A folder that holds anything is moved away: nobody knows what it is.
+// putAside removes something else in the place of a file. It moves a folder that is not empty away, since its content
+// may matter to somebody.
 func (d *Dir) putAside(path string) error {
 	err := os.Remove(path)
 	if err == nil || errors.Is(err, fs.ErrNotExist) {

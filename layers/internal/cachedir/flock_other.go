@@ -7,5 +7,6 @@ import (
 	"os"
 )
 
-// lockFile cannot tell here who else has the file open: runs are told by their age, see running.
+// lockFile cannot find out here whether another process has the file open. So runs are recognised by their age, see
+// Running.
 func lockFile(*os.File, bool, bool) error { return errors.ErrUnsupported }

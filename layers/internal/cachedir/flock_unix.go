@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// lockFile locks an open file for this handle alone, or together with others that share it, and waits for it unless it
-// is to try only. Closing the file, or the end of the process, however it ends, unlocks it. See flock(2).
+// lockFile locks an open file, for this handle alone or shared. It waits for the lock unless try is set. The lock ends
+// when the file is closed or the process ends, in whatever way. See flock(2).
 func lockFile(f *os.File, share, try bool) error {
 	how := syscall.LOCK_EX
 	if share {

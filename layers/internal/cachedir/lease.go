@@ -9,27 +9,27 @@ import (
 	"time"
 )
 
-// What is used is told by the times of files, and who runs by leases, so that nothing is taken from under a run:
+// The times of files show what is used, and leases show which runs exist. So Prune removes nothing that a run needs:
 //
 //   - An open store has a lease: a file in DIR/v1/running that it keeps locked. Its time is when the store was opened.
-//   - What a store reads of a blob or a record has its time set to now, unless that is less than NoteEvery ago. So all
-//     that a run relies on has been used since NoteEvery before its lease.
-//   - Prune, and who lets bytes go (see layers.Store.RewriteSource), take nothing that was used since then.
-//   - DIR/v1/lock is held alone by who removes, and shared for the moment in which a lease is made or an old time is set:
-//     a run begins, and a use is noted, before or after a removal, never within.
+//   - When a store reads a file, it sets the file's time to now, unless that time is less than NoteEvery ago. So the time
+//     of each file that a run relies on is later than NoteEvery before its lease.
+//   - Prune and layers.Store.RewriteSource remove no file that was used since then.
+//   - Whoever removes files holds DIR/v1/lock alone. A run shares the lock for the moment in which it makes a lease or sets
+//     an old time. So both happen before or after a removal, never during it.
 //
-// A process that is killed leaves its lease behind, unlocked: the next one that opens the store removes it.
+// A killed process leaves its lease behind, unlocked. The next process that opens the store removes it.
 
 const (
 	lockName    = "lock"
 	runningName = "running"
-	// NoteEvery is how old the time of a use may become. Runs within it cost no write.
+	// NoteEvery is how old a file's time may be before a use sets it again. So frequent runs need not write.
 	NoteEvery = time.Hour
-	// Skew is how far the clocks of the file system and of processes may be apart.
+	// Skew is the largest expected difference between the clocks of the file system and of processes.
 	Skew = 10 * time.Minute
 )
 
-// Lock takes DIR/v1/lock. Where the system or the file system has no locks, there is nothing to wait for.
+// Lock locks DIR/v1/lock. If the system or the file system has no locks, it does not wait.
 func (d *Dir) Lock(share bool) (unlock func(), err error) {
 	name := filepath.Join(d.Path, lockName)
 	if _, err := d.Look(name); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -43,7 +43,7 @@ func (d *Dir) Lock(share bool) (unlock func(), err error) {
 	return func() { _ = f.Close() }, nil
 }
 
-// enlist makes the lease, and removes those that killed processes left.
+// enlist makes the lease of this run, and removes those of killed processes.
 func (d *Dir) enlist() error {
 	leftover := d.hasEnded()
 	unlock, err := d.Lock(!leftover)
@@ -58,7 +58,7 @@ func (d *Dir) enlist() error {
 	if err != nil {
 		return d.WriteError(err)
 	}
-	_ = lockFile(f, false, false) // at most another one that looks at it holds it, for a moment
+	_ = lockFile(f, false, false) // another process may hold it for a moment, to look at it
 	d.lease = f
 	return nil
 }
@@ -83,8 +83,8 @@ func (d *Dir) leases() []string {
 	return names
 }
 
-// Running returns when the other runs that there are began, and removes the leases of ended ones. Who asks holds the lock
-// alone, so that no lease is just being made.
+// Running returns when each of the other runs began, and removes the leases of ended ones. The caller holds the lock
+// alone, so that no process is making a lease now.
 func (d *Dir) Running() []time.Time {
 	var began []time.Time
 	for _, name := range d.leases() {
@@ -93,7 +93,7 @@ func (d *Dir) Running() []time.Time {
 		}
 		over, since := d.ended(name)
 		if over {
-			_ = os.Remove(name) // one that stays is seen again
+			_ = os.Remove(name) // if that fails, the next call tries again
 			continue
 		}
 		began = append(began, since)
@@ -101,7 +101,7 @@ func (d *Dir) Running() []time.Time {
 	return began
 }
 
-// ended reports whether the run with this lease is over, and when it began.
+// ended reports whether the run with this lease has ended, and when it began.
 func (d *Dir) ended(lease string) (over bool, began time.Time) {
 	f, err := d.OpenFile(lease)
 	if err != nil {
@@ -131,10 +131,10 @@ func (d *Dir) Runs(lease string) bool {
 	return err == nil
 }
 
-// InUseSince is the time before which nothing was used that a run which began then may rely on.
+// InUseSince returns a time for a run that began then: the run relies on no file that was last used before that time.
 func InUseSince(began time.Time) time.Time { return began.Add(-NoteEvery - Skew) }
 
-// Began is when the store was opened.
+// Began returns when the store was opened.
 func (d *Dir) Began() (time.Time, error) {
 	info, err := os.Stat(d.lease.Name())
 	if err != nil {
@@ -143,16 +143,16 @@ func (d *Dir) Began() (time.Time, error) {
 	return info.ModTime(), nil
 }
 
-// Close gives the lease up.
+// Close removes the lease.
 func (d *Dir) Close() error {
 	err := d.lease.Close()
-	if e := os.Remove(d.lease.Name()); !errors.Is(e, os.ErrNotExist) { // another store may have seen that it has ended
+	if e := os.Remove(d.lease.Name()); !errors.Is(e, os.ErrNotExist) { // another process may have removed it already
 		err = errors.Join(err, e)
 	}
 	return err
 }
 
-// ReadUsed reads a file of the store and notes that it is used.
+// ReadUsed reads a file of the store and notes the use.
 func (d *Dir) ReadUsed(path string) ([]byte, error) {
 	f, err := d.OpenFile(path)
 	if err != nil {
@@ -175,7 +175,7 @@ func (d *Dir) ReadUsed(path string) ([]byte, error) {
 	return raw, nil
 }
 
-// NoteUse sets a file's time to now. fs.ErrNotExist if it was removed meanwhile.
+// NoteUse sets a file's time to now. It returns fs.ErrNotExist if the file was removed meanwhile.
 func (d *Dir) NoteUse(path string) error {
 	unlock, err := d.Lock(true)
 	if err != nil {

@@ -4,5 +4,5 @@ package cachedir
 
 import "io/fs"
 
-// ownedByUser is true where files have no numeric owner.
+// ownedByUser returns true on systems whose files have no numeric owner.
 func ownedByUser(fs.FileInfo) bool { return true }
