@@ -13,22 +13,22 @@ import (
 	"github.com/pyimg/pyimg/wheel/distinfo"
 )
 
-// What is looked at is bounded: data science images have some 600 distributions, in one or two folders.
+// The bounds of the check: data science images have some 600 distributions, in one or two folders.
 const (
 	maxDistributions = 5000
-	maxSites         = 32 // folders of modules, each of which is held against all distributions
+	maxSites         = 32 // folders of modules; each is compared with all distributions
 )
 
-// A distribution is a Python package that is installed: a .dist-info folder.
+// A distribution is an installed Python package, which has a .dist-info folder.
 type distribution struct {
 	info     string // the folder
 	name     string // normalised
 	metadata distinfo.Metadata
 }
 
-// distributions warns of installed Python packages whose dependencies are not met, as "pip check" does, and whose scripts import
-// what is not there. Folders of modules are held against themselves first, and against all others of the image: which of them a
-// Python looks into is often said at its start.
+// distributions warns about installed Python packages whose dependencies are not met, as "pip check" does, and about their scripts
+// that import a missing module. A dependency may be in the same folder of modules or in any other one of the image: often only the
+// start of Python decides which folders it searches.
 func (c *checker) distributions() {
 	site, all := c.installed()
 	for _, folder := range slices.Sorted(maps.Keys(site)) {
@@ -47,16 +47,16 @@ func (c *checker) distributions() {
 		}
 		unmet, err := distinfo.Check(set, c.environment(folder), nil)
 		if err != nil {
-			continue // a marker that nobody can evaluate before the image runs
+			continue // a marker that cannot be evaluated before the image runs
 		}
 		c.unmet(folder, unmet)
 	}
 }
 
-// unmet reports dependencies that are not met, but for too many.
+// unmet reports dependencies that are not met, up to a limit.
 func (c *checker) unmet(folder string, unmet []distinfo.Unmet) {
 	const most = 20
-	const fix = "install it, or the version that is asked for"
+	const fix = "install it, or the version that is required"
 	for _, u := range unmet[:min(len(unmet), most)] {
 		c.find(Warning, "python-dependency", "/"+folder, fix, "%s", u)
 	}
@@ -65,7 +65,7 @@ func (c *checker) unmet(folder string, unmet []distinfo.Unmet) {
 	}
 }
 
-// installed finds the distributions by the folder of their modules, and all of them.
+// installed returns the distributions by the folder of their modules, and a list of all.
 func (c *checker) installed() (site map[string][]distribution, all []distribution) {
 	site = make(map[string][]distribution)
 	for _, n := range c.nodes {
@@ -75,7 +75,7 @@ func (c *checker) installed() (site map[string][]distribution, all []distributio
 		}
 		m, err := distinfo.ParseMetadata(n.Entry.Kept)
 		if err != nil {
-			continue // nothing that pip would list
+			continue // pip does not list it either
 		}
 		m.RequiresDist = slices.DeleteFunc(slices.Clone(m.RequiresDist), func(text string) bool {
 			_, err := dependency.ParseRequirement(text)
@@ -91,7 +91,7 @@ func (c *checker) installed() (site map[string][]distribution, all []distributio
 	return site, all
 }
 
-// environment is what markers are evaluated for: the Python that a folder's path names, else the newest of the image.
+// environment returns the environment for evaluating markers: the Python that a folder's path names, or else the image's newest.
 func (c *checker) environment(folder string) dependency.Environment {
 	v := pythonVersion{major: 3}
 	for _, lib := range c.libraries {
@@ -110,7 +110,7 @@ func (c *checker) environment(folder string) dependency.Environment {
 		PythonVersion: short, PythonFullVersion: short + ".0", SysPlatform: "linux"}
 }
 
-// scriptModules warns of scripts of entry points whose module is not there.
+// scriptModules warns about scripts of entry points whose module is missing.
 func (c *checker) scriptModules(folder string, d distribution) {
 	n, err := c.Tree.Lookup(d.info + "/entry_points.txt")
 	if err != nil || n.Entry.Kept == nil {
@@ -130,7 +130,7 @@ func (c *checker) scriptModules(folder string, d distribution) {
 		if !c.has(script) || module == "" || c.importable(folder, module) {
 			continue
 		}
-		c.find(Warning, "python-script", "/"+script, "install the package that has it, or leave the script out",
+		c.find(Warning, "python-script", "/"+script, "install the package that contains it, or leave the script out",
 			"/%s cannot start: it imports %s, which is not in /%s", script, module, folder)
 	}
 }

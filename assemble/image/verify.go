@@ -40,7 +40,7 @@ func (c Contents) mislabelled() (found []check.Finding) {
 	}
 	for i, is := range c.diffIDs {
 		if want := stated[i].String(); want != is {
-			found = append(found, check.Finding{Check: "diff-id", Layer: c.Layers[i].Digest, Fix: "make the image anew",
+			found = append(found, check.Finding{Check: "diff-id", Layer: c.Layers[i].Digest, Fix: "build the image again",
 				Msg: fmt.Sprintf("diff-id: the configuration says that layer %d unpacks to %s, but it unpacks to %s: no container runtime accepts it", i+1, want, is)})
 		}
 	}

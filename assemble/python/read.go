@@ -269,16 +269,16 @@ func (r *reader) build() {
 	r.out.Python = b
 	out := &r.out
 	for _, p := range r.others {
-		out.note("%s belongs to another CPython, which is not told about", p)
+		out.note("%s belongs to another CPython, which this report leaves out", p)
 	}
 	if b.Prefix != "" && b.Prefix != out.Prefix {
-		out.note("its sysconfig says that it lies in %s, and it lies in %s", b.Prefix, out.Prefix)
+		out.note("its sysconfig names the prefix %s, but its files are in %s", b.Prefix, out.Prefix)
 	}
 	if len(b.Leftovers) > 0 {
-		out.note("its sysconfig holds folders of the machine that built it: %s", strings.Join(b.Leftovers, ", "))
+		out.note("its sysconfig names folders of the build machine: %s", strings.Join(b.Leftovers, ", "))
 	}
 	if out.Libc == "musl" && b.ThreadStackSize == 0 {
-		out.note("no stack size for threads is set, so they have musl's 128 KiB: deep recursion in one crashes; threading.stack_size() sets it")
+		out.note("no stack size for threads is set, so they have musl's 128 KiB: deep recursion in a thread crashes; threading.stack_size() sets another size")
 	}
 }
 

@@ -210,7 +210,7 @@ func (p *packing) look() error {
 		p.notes = append(p.notes, "there are no test suites to strip")
 	}
 	if p.bytecode {
-		p.notes = append(p.notes, "files of Python keep their times: the bytecode that is with them is valid for these alone; leave it out with --exclude '**/__pycache__' and all files get one time")
+		p.notes = append(p.notes, "Python's source files keep their times, because their bytecode is valid only with these; to give all files one time, leave the bytecode out with --exclude '**/__pycache__'")
 	}
 	return nil
 }

@@ -61,7 +61,7 @@ func sighted(ctx context.Context, from place, tarball layers.Source, src input.A
 	return tarball, func(digest string) { writeSighting(from.Url, sighting{validator, digest}, src.Store) }, nil
 }
 
-// bodySize is negative where the server did not say it.
+// bodySize is negative if the server did not send the size.
 func bodySize(body io.Reader) int64 {
 	if sized, ok := body.(interface{ Size() int64 }); ok {
 		return sized.Size()

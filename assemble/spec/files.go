@@ -5,7 +5,7 @@ type Files struct {
 	From     string   // a file, a folder or a glob, below the spec's folder
 	To       string   // the path in the image; if it ends with a slash, files go into that folder
 	UID, GID int      `json:",omitempty"`
-	Mode     int64    `json:",omitempty"` // of files; 0: 0755 for those that their owner may execute, else 0644
+	Mode     int64    `json:",omitempty"` // of files; 0: 0755 for those that their owner may execute, otherwise 0644
 	DirMode  int64    `json:",omitempty"` // of folders; 0: 0755
 	Exclude  []string `json:",omitempty"` // globs over paths below From; "!" before one includes paths again
 	Replace  bool     `json:",omitempty"` // these files may replace files of packages and runtimes
