@@ -1,0 +1,71 @@
+package assemble_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/fixture"
+	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/wheel/wheeltest"
+)
+
+// noRunners notes the root that a Python would be run in, and runs nothing.
+type noRunners struct{ roots [][]layers.Blob }
+
+func (r *noRunners) Runner(_ context.Context, _, _ string, root []layers.Blob) (input.Runner, error) {
+	r.roots = append(r.roots, root)
+	return nil, errors.New("nothing is run here")
+}
+
+// TestWheelsAreNotInTheRootThatCompiles holds that what a wheel brings never runs where the image is made.
+func TestWheelsAreNotInTheRootThatCompiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	mirror, err := fixture.Alpine("x86_64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mirror.Put("python.tar.gz", fixture.Runtime{Arch: "x86_64"}.Bytes())
+	w := wheeltest.Wheel{Name: "evil", Files: []wheeltest.File{{Name: "evil/__init__.py", Data: "import os\n"}, {Name: "evil.pth", Data: "import evil\n"}}}
+	mirror.Put(w.Filename(), w.Bytes())
+	if err := mirror.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	s, err := spec.Parse("test.yaml", fmt.Appendf(nil, `alpine: {repositories: [%[1]s/v3.20/main], dialect: 2}
+platforms: [linux/amd64]
+packages: [alpine-baselayout, busybox]
+runtime: {source: %[1]s/python.tar.gz}
+python: {wheels: %[1]s/%[2]s}
+bytecode: unchecked
+`, filepath.ToSlash(dir), w.Filename()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	src := world{dir: dir}.sources(t)
+	src.AllowUntrusted = true
+	runners := new(noRunners)
+	src.Runners = runners
+	if _, err := build(t, s, src); err == nil || !strings.Contains(err.Error(), "nothing is run here") {
+		t.Fatalf("the build ends with %v, want that its Python is to be run", err)
+	}
+	if len(runners.roots) == 0 || len(runners.roots[0]) < 3 {
+		t.Fatalf("there are %d roots, want one of packages and the runtime", len(runners.roots))
+	}
+	for _, l := range slices.Concat(runners.roots...) {
+		for e, err := range src.Store.Entries(l.Digest) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(e.Path(), "evil") {
+				t.Errorf("the root that compiles has /%s", e.Path())
+			}
+		}
+	}
+}
