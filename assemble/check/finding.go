@@ -70,7 +70,7 @@ func (e *UnsoundError) Error() string {
 	return "the image is not sound: " + strings.Join(lines, "\n  ")
 }
 
-// ExitCode is that of a failed verification.
+// ExitCode is the exit code of a failed verification.
 func (e *UnsoundError) ExitCode() exit.Code { return exit.Unverified }
 
 // Unsound returns an UnsoundError with one finding.

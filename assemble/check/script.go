@@ -92,7 +92,7 @@ type envCommand struct {
 	argv    []string // the command that env starts
 	vars    []string // the variables that env sets for it
 	clear   bool     // the command's environment has only vars
-	dir     string   // the command's working directory; "" is that of env
+	dir     string   // the command's working directory; "" is the one of env
 	splits  int      // how many strings for -S were split
 }
 

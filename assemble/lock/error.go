@@ -17,7 +17,7 @@ func (e *MismatchError) Error() string {
 		`; find out why, or write the lock anew with "pyimg lock"`
 }
 
-// ExitCode is that of a failed verification.
+// ExitCode is the exit code of a failed verification.
 func (e *MismatchError) ExitCode() exit.Code { return exit.Unverified }
 
 // Expect returns a *MismatchError if the image of a build is not the image of the lock.
@@ -49,7 +49,7 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// ExitCode is that of wrong use.
+// ExitCode is the exit code of wrong use.
 func (e *Error) ExitCode() exit.Code { return exit.Usage }
 
 // Named adds the lock's name to an *Error without one.
