@@ -51,7 +51,7 @@ type HashError struct {
 }
 
 func (e *HashError) Error() string {
-	text := fmt.Sprintf("reading package %q: checksum of its %s is %s, not %s", e.Name, e.What, e.Got, e.Want)
+	text := fmt.Sprintf("reading package %q: the checksum of its %s is %s, expected %s", e.Name, e.What, e.Got, e.Want)
 	if e.Cause != nil {
 		return text + ": truncated: " + e.Cause.Error()
 	}

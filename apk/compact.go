@@ -28,7 +28,7 @@ type compactIndex struct {
 	made   int64             // when the index was made, as it says itself: seconds since 1970
 }
 
-var errCompact = errors.New("the compact form of the index is damaged, or of another version or index")
+var errCompact = errors.New("the compact form of the index is damaged, of another version, or of another index")
 
 func (x compactIndex) encode() []byte {
 	b := make([]byte, compactStart, compactStart+compactHead+len(x.Arch)+len(x.Description)+x.table.Size())

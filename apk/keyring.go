@@ -210,7 +210,7 @@ func parseKey(name string, data []byte) (Key, error) {
 	}
 	block, _ := pem.Decode(data)
 	if block == nil || block.Type != "PUBLIC KEY" {
-		return Key{}, fmt.Errorf("parsing key %q: not a PEM public key (want a line -----BEGIN PUBLIC KEY-----)", name)
+		return Key{}, fmt.Errorf("parsing key %q: it is not a PEM public key: expected a line -----BEGIN PUBLIC KEY-----", name)
 	}
 	public, err := x509.ParsePKIXPublicKey(block.Bytes)
 	if err != nil {
@@ -221,7 +221,7 @@ func parseKey(name string, data []byte) (Key, error) {
 		return Key{}, fmt.Errorf("parsing key %q: it is %T, expected an RSA key", name, public)
 	}
 	if bits := rsaKey.N.BitLen(); bits < minKeyBits || bits > maxKeyBits {
-		return Key{}, fmt.Errorf("parsing key %q: %d bits, want %d to %d", name, bits, minKeyBits, maxKeyBits)
+		return Key{}, fmt.Errorf("parsing key %q: it has %d bits, expected %d to %d", name, bits, minKeyBits, maxKeyBits)
 	}
 	// Encoded again, so that a key has one fingerprint, however its file encodes it.
 	der, err := x509.MarshalPKIXPublicKey(rsaKey)

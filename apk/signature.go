@@ -224,7 +224,7 @@ func unknownKey(name, hint string, ring *Keyring, cause error) *TrustError {
 		if more := len(keys) - keysInError; more > 0 {
 			names = append(names, fmt.Sprintf("%d more", more))
 		}
-		held = fmt.Sprintf("the keyring holds %q", names)
+		held = fmt.Sprintf("the keyring has %q", names)
 	}
 	return &TrustError{Name: name, Reason: ErrUnknownKey, Key: hint, Cause: cause,
 		Help: held + "; add the key with --keyring DIR or alpine.keys if you trust it"}

@@ -217,8 +217,8 @@ func TestPathThatLostBelowASymlinkIsDropped(t *testing.T) {
 			t.Errorf("%s: opt/link is no longer a link to dir: %+v", strategy, n.Entry.Header)
 		}
 		for n := range tree.All() {
-			if n.Through != "" {
-				t.Errorf("%s: %s lies below the symlink %s", strategy, n.Path, n.Through)
+			if n.ViaSymlink != "" {
+				t.Errorf("%s: %s lies below the symlink %s", strategy, n.Path, n.ViaSymlink)
 			}
 		}
 	}

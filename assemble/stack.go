@@ -87,9 +87,9 @@ func (s stack) layerName(i int) string {
 // throughSymlink refuses a tree in which a layer's path leads through another layer's symlink.
 func (s stack) throughSymlink() error {
 	for n := range s.tree.All() {
-		if n.Through != "" {
+		if n.ViaSymlink != "" {
 			return check.Unsound("layer-symlink", "/"+n.Path, "move it with prefix or exclude it",
-				"%s has a path below /%s, which is a symlink in another layer", s.layerName(n.Layer), n.Through)
+				"%s has a path below /%s, which is a symlink in another layer", s.layerName(n.Layer), n.ViaSymlink)
 		}
 	}
 	return nil

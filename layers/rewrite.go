@@ -87,7 +87,7 @@ func (s *Store) rewriteOne(ctx context.Context, tw *tar.Writer, digest string, o
 	defer in.release()
 	err = eachMember(in.tar, func(i int, _ *tar.Header, content io.Reader) error {
 		if i >= len(out) {
-			return fmt.Errorf("it has more members than the %d that are known: %w", len(out), errFacts)
+			return fmt.Errorf("it has more members than the %d in its facts: %w", len(out), errFacts)
 		}
 		if out[i] == nil {
 			return nil

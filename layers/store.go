@@ -42,7 +42,7 @@ type Store struct {
 // keeps with the facts of their layers. Close the store after use; it also ends with the process.
 func OpenStore(dir string, content ...ContentRule) (*Store, error) {
 	if dir == "" {
-		return nil, errors.New("opening the cache: no folder is named; name one that can be written with --cache-dir")
+		return nil, errors.New("opening the cache: it has no folder; name one that you can write to with --cache-dir")
 	}
 	rules, err := newContentRules(content)
 	if err != nil {
@@ -50,7 +50,7 @@ func OpenStore(dir string, content ...ContentRule) (*Store, error) {
 	}
 	s := &Store{tools: tools{content: rules, dir: cachedir.Dir{Path: filepath.Join(dir, versions.Store)}}, presses: semaphore.NewWeighted(presses)}
 	if err := s.dir.Prepare(); err != nil {
-		return nil, fmt.Errorf("opening the cache %q: %w; name a folder that you can write with --cache-dir", dir, err)
+		return nil, fmt.Errorf("opening the cache %q: %w; name a folder that you can write to with --cache-dir", dir, err)
 	}
 	return s, nil
 }

@@ -20,7 +20,7 @@ type LostError struct {
 }
 
 func (e *LostError) Error() string {
-	return fmt.Sprintf("layer %q is not whole in the cache: %s; run again to get it again", e.Digest, e.Why)
+	return fmt.Sprintf("layer %q is not whole in the cache: %s; run pyimg again to fetch or make it again", e.Digest, e.Why)
 }
 
 func (e *LostError) Unwrap() error { return fs.ErrNotExist }

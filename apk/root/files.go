@@ -261,10 +261,10 @@ func (in *installer) prepareLink(f *ownedFile) string {
 	// apk 2 does not find a target in the root directory itself.
 	rooted := in.root.o.Dialect == apk.Dialect3 || strings.Contains(f.header.Linkname, "/")
 	if target == nil || !rooted {
-		return fmt.Sprintf("no hard link target %q in the archive before it", f.header.Linkname)
+		return fmt.Sprintf("the archive has no earlier file %q, the target of this hard link", f.header.Linkname)
 	}
 	if t := target.header.Typeflag; t != tar.TypeReg && t != tar.TypeCont && t != tar.TypeLink {
-		return fmt.Sprintf("hard link target %q is no regular file", f.header.Linkname)
+		return fmt.Sprintf("the target %q of this hard link is not a regular file", f.header.Linkname)
 	}
 	f.sum = target.sum
 	f.inode = target.inode

@@ -113,9 +113,9 @@ func TestInstallRefusesMembers(t *testing.T) {
 		{"line break", verbatim("a", file("y\nR:z", "1")), "control character"},
 		{"no directory entry", verbatim("a", file("x/y", "1")), "no directory entry"},
 		{"twice", verbatim("a", file("y", "1"), file("y", "2")), "listed twice"},
-		{"link to nothing", verbatim("a", fixture.File{Path: "y", Hardlink: "z/z"}), "no hard link target"},
-		{"link out of the archive", verbatim("a", fixture.File{Path: "y", Hardlink: "../../etc/passwd"}), "no hard link target"},
-		{"link to a symlink", verbatim("a", dir("x", 0), link("x/s", "t"), fixture.File{Path: "x/y", Hardlink: "x/s"}), "no regular file"},
+		{"link to nothing", verbatim("a", fixture.File{Path: "y", Hardlink: "z/z"}), "the target of this hard link"},
+		{"link out of the archive", verbatim("a", fixture.File{Path: "y", Hardlink: "../../etc/passwd"}), "the target of this hard link"},
+		{"link to a symlink", verbatim("a", dir("x", 0), link("x/s", "t"), fixture.File{Path: "x/y", Hardlink: "x/s"}), "not a regular file"},
 		{"no checksums", noSums, "no checksum"},
 		{"in its own symlink", verbatim("a", dir("y", 0), link("x", "y"), dir("x/z", 0), file("x/z/q", "1")), "director"},
 	}

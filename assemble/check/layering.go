@@ -17,7 +17,7 @@ func (c *checker) layering() {
 			c.whiteout(o, own)
 		case tree.Clash:
 			c.clash(o, own)
-		case tree.Through:
+		case tree.BelowSymlink:
 			severity := Warning
 			if own || o.Hides > 0 {
 				severity = Error

@@ -29,9 +29,9 @@ const (
 	Whiteout OddityKind = iota + 1
 	// Clash is a path that is a folder in one layer and something else in one below.
 	Clash
-	// Through is an entry whose folder is a symlink in a layer below. Docker and podman replace the symlink by a folder;
+	// BelowSymlink is an entry whose folder is a symlink in a layer below. Docker and podman replace the symlink by a folder;
 	// umoci follows it.
-	Through
+	BelowSymlink
 	// Escape is an entry whose name is absolute or leads out of the root.
 	Escape
 	// Lost is an entry that has no place in the tree.
@@ -115,9 +115,9 @@ func (o *overlay) add(entry layers.Entry) {
 		o.odd(Lost, n.Path, "%v", err)
 		return
 	}
-	if n.Through != "" {
-		odd := o.odd(Through, n.Path, "/%s is a symlink in a layer below", n.Through)
-		odd.Hides = o.hidden(n.Through)
+	if n.ViaSymlink != "" {
+		odd := o.odd(BelowSymlink, n.Path, "/%s is a symlink in a layer below", n.ViaSymlink)
+		odd.Hides = o.hidden(n.ViaSymlink)
 	}
 	n.Entry = o.linked(n.Entry)
 	o.addNode(n)

@@ -11,7 +11,7 @@ import (
 
 // showOddities lists them as "kind path@layer hides".
 func showOddities(odd []tree.Oddity) []string {
-	names := map[tree.OddityKind]string{tree.Whiteout: "whiteout", tree.Clash: "clash", tree.Through: "through",
+	names := map[tree.OddityKind]string{tree.Whiteout: "whiteout", tree.Clash: "clash", tree.BelowSymlink: "through",
 		tree.Escape: "escape", tree.Lost: "lost"}
 	var out []string
 	for _, o := range odd {

@@ -43,9 +43,9 @@ type Node struct {
 	Path  string // its real path: the symlinks in its name in the archive are followed
 	Layer int    // the layer that has the entry
 	Entry layers.Entry
-	// Through is the symlink of this tree that the entry's own name goes through, or "". Runtimes disagree on such
+	// ViaSymlink is the symlink of this tree that the entry's own name goes through, or "". Runtimes disagree on such
 	// entries: docker and podman replace the symlink by a folder, umoci follows it. The tree follows it.
-	Through string
+	ViaSymlink string
 	// Implied says that no layer has an entry for the folder, only for paths below it. Entry is made up then: mode
 	// 0755, owned by root.
 	Implied bool
@@ -180,7 +180,7 @@ func (t *Tree) resolveParent(n *Node) error {
 	if err != nil {
 		return &ConflictError{n.Path, fmt.Errorf("finding the folder of %q: %w", n.Path, err)}
 	}
-	n.Path, n.Through = path.Join(real, base), w.first
+	n.Path, n.ViaSymlink = path.Join(real, base), w.first
 	t.imply(real, n.Layer)
 	return nil
 }

@@ -41,8 +41,8 @@ func show(all iter.Seq[tree.Node]) []string {
 		if n.Implied {
 			line += " implied"
 		}
-		if n.Through != "" {
-			line += " through " + n.Through
+		if n.ViaSymlink != "" {
+			line += " through " + n.ViaSymlink
 		}
 		out = append(out, line)
 	}
@@ -228,7 +228,7 @@ func TestTreeGrows(t *testing.T) {
 	at := func(tree *tree.Tree) string {
 		var all strings.Builder
 		for n := range tree.All() {
-			fmt.Fprintln(&all, n.Path, n.Layer, n.Entry.Header.Size, n.Through, n.Implied)
+			fmt.Fprintln(&all, n.Path, n.Layer, n.Entry.Header.Size, n.ViaSymlink, n.Implied)
 		}
 		return all.String()
 	}
