@@ -363,9 +363,9 @@ func checkMachine(e layers.Entry, p spec.Platform) error {
 	machine, bits := p.Machine()
 	switch {
 	case e.ELF.Machine != machine || e.ELF.Class != bits:
-		return check.Unsound("elf-machine", "/"+e.Path(), "take a build for "+p.String(), "/%s is for %s, %s needs %s", e.Path(), e.ELF.Machine, p, machine)
+		return check.Unsound("elf-machine", "/"+e.Path(), "use a build for "+p.String(), "/%s is for %s, but %s needs %s", e.Path(), e.ELF.Machine, p, machine)
 	case e.ELF.GLIBC():
-		return check.Unsound("elf-glibc", "/"+e.Path(), "take a build for musl", "/%s is built for glibc (it needs libc.so.6); Alpine has musl", e.Path())
+		return check.Unsound("elf-glibc", "/"+e.Path(), "use a build for musl", "/%s is built for glibc (it needs libc.so.6); Alpine has musl", e.Path())
 	}
 	return nil
 }

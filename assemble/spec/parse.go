@@ -208,16 +208,16 @@ func (r *Runtime) faults() []string {
 		faults = append(faults, "source is missing: a URL or file of a tarball, image:REF, standalone:VERSION, or apk for Alpine's own python3")
 	}
 	if any(func(s string) bool { return strings.Contains(s, "{version}") }) && r.Python == "" {
-		faults = append(faults, "source has {version}, so python must say which")
+		faults = append(faults, "source has {version}, so the field python must give the version")
 	}
 	if r.Paths != nil && !any(begins(FromImage)) {
-		faults = append(faults, "paths are what to take of an image, and source is none")
+		faults = append(faults, "paths is only for a source that is an image (image:REF)")
 	}
 	if r.Mirror != "" && !any(begins(FromStandalone)) {
-		faults = append(faults, "mirror is one of python-build-standalone, and source is none of its releases")
+		faults = append(faults, "mirror is only for a source of python-build-standalone (standalone:VERSION)")
 	}
 	if r.SHA256 != nil && any(begins(FromImage)) {
-		faults = append(faults, "sha256 is a tarball's; an image is pinned by image:REF@sha256:DIGEST")
+		faults = append(faults, "sha256 is only for a tarball; pin an image with image:REF@sha256:DIGEST")
 	}
 	return faults
 }
@@ -346,10 +346,10 @@ func (a *Allocator) faults() []string {
 		}
 	}
 	say(a.Name != "" && a.Preload != "", "name and preload exclude each other")
-	say(a.Use != "" && a.Name != "mimalloc", "use is for mimalloc alone")
-	say(a.Insecure && (a.Name != "mimalloc" || a.Use != UsePreload), "secure is for the library of mimalloc (use: preload) alone")
-	say(a.Conf != nil && a.Name != "jemalloc", "conf is for jemalloc alone")
-	say(a.From != "" && a.Library().Name == "", "from says where a library comes from, and none is preloaded by name")
+	say(a.Use != "" && a.Name != "mimalloc", "use is only for mimalloc")
+	say(a.Insecure && (a.Name != "mimalloc" || a.Use != UsePreload), "secure is only for the library of mimalloc (use: preload)")
+	say(a.Conf != nil && a.Name != "jemalloc", "conf is only for jemalloc")
+	say(a.From != "" && a.Library().Name == "", "from is only for a library that is preloaded by name")
 	return faults
 }
 

@@ -47,9 +47,9 @@ func (p Python) Faults() []string {
 	}
 	locked := p.Lock != "" || p.Locks != nil
 	say(locked && len(p.Requirements) > 0, "lock and requirements exclude each other: name one of them")
-	say(!locked && (len(p.Extras) > 0 || p.Groups != nil), "extras and groups are those of a lock, and there is none")
+	say(!locked && (len(p.Extras) > 0 || p.Groups != nil), "extras and groups need a lock")
 	say(locked && p.NoDeps, "no_deps is for requirements: a lock names all packages")
-	say(!p.Asked() && (len(p.Wheels) > 0 || p.Target != ""), "nothing says which packages the image gets: name a lock, requirements, or .whl files under wheels")
+	say(!p.Asked() && (len(p.Wheels) > 0 || p.Target != ""), "no packages are named: name a lock, requirements, or .whl files under wheels")
 	return faults
 }
 

@@ -44,9 +44,9 @@ func TestPythonFaults(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"python: {lock: a.toml, requirements: b.txt}":                "lock and requirements exclude each other",
-		"python: {requirements: b.txt, extras: [x]}":                 "extras and groups are those of a lock",
+		"python: {requirements: b.txt, extras: [x]}":                 "extras and groups need a lock",
 		"python: {lock: a.toml, no_deps: true}":                      "no_deps is for requirements",
-		"python: {wheels: wheels}":                                   "nothing says which packages",
+		"python: {wheels: wheels}":                                   "no packages are named",
 		"python: {lock: a.toml, wheels: 'oci:ghcr.io/you/wheels'}":   "wheels are not read from",
 		"python: {lock: a.toml, wheels: 'ftp://example.com/wheels'}": "wheels are not read from",
 		"python: {lock: 'https://example.com/pylock.toml'}":          "expected a file",

@@ -73,7 +73,7 @@ func (s Spec) CheckPlatforms() error {
 		for _, p := range s.Platforms {
 			if r.Sources[p] == "" {
 				faults = append(faults, Fault{File: s.Name, Field: fmt.Sprintf("runtime[%d].source", i),
-					Msg: fmt.Sprintf("has none for %s; it has one for %s", p, strings.Join(have, ", "))})
+					Msg: fmt.Sprintf("the runtime has no source for %s; it has one for %s", p, strings.Join(have, ", "))})
 			}
 		}
 	}

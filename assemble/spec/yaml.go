@@ -90,7 +90,7 @@ func (d *decoder) parseYAML(data []byte) ast.Node {
 			continue
 		}
 		if top != nil {
-			d.faultAt(doc.Body, "", "a spec is one YAML document, this is a second one")
+			d.faultAt(doc.Body, "", "expected one YAML document, found a second one")
 			break
 		}
 		top = doc.Body
@@ -138,7 +138,7 @@ func (d *decoder) place(n ast.Node) string { return d.at(n).place() }
 func (d *decoder) follow(path string, n ast.Node) ast.Node {
 	if d.values++; d.values > maxSpecValues {
 		if d.values == maxSpecValues+1 {
-			d.faultAt(n, path, "the spec has more than %d values, its aliases followed", maxSpecValues)
+			d.faultAt(n, path, "the spec has more than %d values with its aliases expanded", maxSpecValues)
 		}
 		return nil
 	}
