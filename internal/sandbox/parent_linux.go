@@ -354,8 +354,10 @@ func (s *session) run() (*Exit, error) {
 		return nil, nil //nolint:nilerr // it ended already, and how it ended says more
 	}
 	done := make(chan struct{})
+	var passing sync.WaitGroup
+	defer passing.Wait() // the caller closes the socket then
 	defer close(done)
-	go s.passSignals(done)
+	passing.Go(func() { s.passSignals(done) })
 	for {
 		m, fd, err := receive(s.control)
 		if err != nil {
