@@ -138,7 +138,7 @@ func TestBundleExitCodes(t *testing.T) {
 	}{
 		{"a server that refuses", server.URL + "/refuses", nil, exit.Network, "400", false},
 		{"a server that lacks files", server.URL + "/lacks", nil, exit.Unverified, "its server has it not", false},
-		{"no place to unpack", good, noRoom, exit.Failed, files + ": making a folder", true},
+		{"no place to unpack", good, noRoom, exit.Failed, files + ": making a temporary folder", true},
 		{"other files", forged(bytes.Replace(whole, []byte("hello"), []byte("hullo"), 1)), nil, exit.Unverified, files + ": it holds other files", true},
 		{"no tar", forged([]byte(strings.Repeat("no tar", 200))), nil, exit.Unverified, files + ": unpacking files", true},
 		{"a device", forged(device.Bytes()), nil, exit.Unverified, files + ": unpacking files", true},
