@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/pyimg/pyimg/assemble/input"
@@ -17,9 +18,14 @@ import (
 )
 
 // noRunners notes the root that a Python would be run in, and runs nothing.
-type noRunners struct{ roots [][]layers.Blob }
+type noRunners struct {
+	mu    sync.Mutex
+	roots [][]layers.Blob
+}
 
 func (r *noRunners) Runner(_ context.Context, _, _ string, root []layers.Blob) (input.Runner, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.roots = append(r.roots, root)
 	return nil, errors.New("nothing is run here")
 }

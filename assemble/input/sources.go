@@ -31,7 +31,7 @@ type Access struct {
 	Runners        Runners  // nil: nothing is run, so no bytecode is made
 }
 
-// Runners are where an image's Python can be run. The library itself runs nothing.
+// Runners are where an image's Python can be run. The library itself runs nothing. Calls may overlap.
 type Runners interface {
 	// Runner is for the root that stored layers make up, the lowest first. It tries whether python, a path in that root, can
 	// be started. The error says why nothing of the platform (OS/ARCH[/VARIANT]) can be run here, and what to do.
