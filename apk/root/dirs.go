@@ -21,11 +21,11 @@ const (
 func defaultDirACL() acl  { return acl{mode: 0o755} }
 func defaultFileACL() acl { return acl{mode: 0o644} }
 
-// initialDirs returns the directories that "apk add --initdb" makes before the first package. (apk also mounts proc
-// while it works. That leaves a directory that no image needs.)
+// initialDirs returns the directories that "apk add --initdb" makes before the first package. apk 3 makes none. (apk also
+// mounts proc while it works. That leaves a directory that no image needs.)
 func initialDirs(d apk.Dialect) map[string]acl {
 	if d == apk.Dialect3 {
-		return map[string]acl{"var": defaultDirACL()} // the folder of its log; an image does not need the log
+		return nil
 	}
 	return map[string]acl{
 		"etc/apk": defaultDirACL(), "lib/apk/db": defaultDirACL(),
@@ -42,6 +42,9 @@ func (in *installer) makeDatabaseDirs() {
 			in.addFault(&MemberError{Package: in.root.packages[f.pkg].Package.String(), Member: f.header.Name,
 				Reason: fmt.Sprintf("apk writes below %q: %v", name, err)})
 		}
+	}
+	if root := in.root.tree.root; in.root.o.Dialect == apk.Dialect3 && root.below["var"] == nil {
+		root.put("var", &node{dir: true, acl: defaultDirACL()}) // the folder of apk's log; an image does not need the log
 	}
 }
 

@@ -203,6 +203,22 @@ func TestInstallDirsOfDialect3(t *testing.T) {
 	}
 }
 
+// TestInstallMakesNothingBeforePackages has a package bring a symlink where apk 2 makes a folder before the packages come.
+func TestInstallMakesNothingBeforePackages(t *testing.T) {
+	t.Parallel()
+	root := mustInstall(t, apk.Dialect3, verbatim("a", dir("data", 0), dir("data/var", 0), link("var", "data/var")))
+	var got []string
+	for f := range root.Files() {
+		got = append(got, f.Path)
+	}
+	for d := range root.Dirs() {
+		got = append(got, d.Path+"/")
+	}
+	if want := "[var data/ data/var/ etc/ etc/apk/ lib/ lib/apk/ lib/apk/db/]"; fmt.Sprint(got) != want {
+		t.Errorf("the root has %v, want %s", got, want)
+	}
+}
+
 // merged is a package that makes a root /usr-merged.
 func merged() fixture.Package {
 	return verbatim("merged", link("bin", "usr/bin"), link("lib", "usr/lib"), link("sbin", "usr/bin"), dir("usr", 0), dir("usr/bin", 0), dir("usr/lib", 0))
