@@ -99,7 +99,7 @@ func TestAllocators(t *testing.T) {
 					t.Errorf("world %q, want of the allocators %q", p.World, c.asked)
 				}
 			}
-			plan, err := assemble.PlanOf(t.Context(), lock, s, src)
+			plan, err := assemble.PlanOf(t.Context(), lock, s, src, testKeys(t))
 			if err != nil {
 				t.Fatal(err)
 			}

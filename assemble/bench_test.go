@@ -151,11 +151,11 @@ func benchWorld(b *testing.B) (spec.Spec, []*fixture.Archive) {
 
 func benchBuild(b *testing.B, spec spec.Spec, store *layers.Store, trust func(*apk.Keyring) error) {
 	b.Helper()
-	src := input.Access{Fetch: &fetch.Client{}, Keyring: apk.NewKeyring(), Store: store}
-	if err := trust(src.Keyring); err != nil {
+	src, keys := input.Access{Fetch: &fetch.Client{}, Store: store}, apk.NewKeyring()
+	if err := trust(keys); err != nil {
 		b.Fatal(err)
 	}
-	plan, err := assemble.Resolve(b.Context(), spec, src)
+	plan, err := assemble.Resolve(b.Context(), spec, src, keys)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -53,7 +53,7 @@ func build(ctx context.Context, plan Plan, src input.Access, o BuildOptions) (Bu
 		return Built{}, err
 	}
 	defer files.Close()
-	units, err := ingestPackages(ctx, plan, src)
+	units, err := ingestPackages(ctx, plan, ingest.Mirrors{Access: src, Keys: plan.keys})
 	if err != nil {
 		return Built{}, err
 	}
@@ -89,7 +89,7 @@ func build(ctx context.Context, plan Plan, src input.Access, o BuildOptions) (Bu
 	if err != nil {
 		return out, err
 	}
-	out.Lock = lock.Lock{Version: lock.Version, Spec: plan.Spec.Digest(), Untrusted: src.AllowUntrusted, Annotations: plan.Spec.Image.Annotations,
+	out.Lock = lock.Lock{Version: lock.Version, Spec: plan.Spec.Digest(), Untrusted: plan.keys == nil, Annotations: plan.Spec.Image.Annotations,
 		Files: files.Locked(), Python: python, Bytecode: lockedBytecode(made)}
 	texts := make([][]string, len(results))
 	for i, r := range results {

@@ -21,6 +21,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/kept"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/apktest"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/fixture"
 	"github.com/pyimg/pyimg/layers"
@@ -73,12 +74,13 @@ func (w world) sources(t *testing.T) input.Access {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := fixture.TestKey()
-	ring := apk.NewKeyring()
-	if err := ring.Add(key.Name, key.PublicPEM()); err != nil {
-		t.Fatal(err)
-	}
-	return input.Access{Fetch: &fetch.Client{}, Keyring: ring, Store: store}
+	return input.Access{Fetch: &fetch.Client{}, Store: store}
+}
+
+// testKeys trusts what signs the packages of a world.
+func testKeys(t testing.TB) *apk.Keyring {
+	t.Helper()
+	return apktest.Ring(t, fixture.TestKey())
 }
 
 // spec asks for packages of the world; more is YAML to add.
@@ -94,7 +96,12 @@ func (w world) spec(t *testing.T, packages, more string) spec.Spec {
 
 func build(t *testing.T, s spec.Spec, src input.Access) (lock.Lock, error) {
 	t.Helper()
-	plan, err := assemble.Resolve(t.Context(), s, src)
+	return buildTrusting(t, s, src, testKeys(t))
+}
+
+func buildTrusting(t *testing.T, s spec.Spec, src input.Access, keys *apk.Keyring) (lock.Lock, error) {
+	t.Helper()
+	plan, err := assemble.Resolve(t.Context(), s, src, keys)
 	if err != nil {
 		return lock.Lock{}, err
 	}
@@ -315,7 +322,7 @@ func TestRuntimesOwnLibraryCountsOnlyWhereTheLoaderLooks(t *testing.T) {
 		if err := os.WriteFile(tarball, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		plan, err := assemble.Resolve(t.Context(), w.spec(t, "lib", "runtime: {source: "+tarball+"}"), w.sources(t))
+		plan, err := assemble.Resolve(t.Context(), w.spec(t, "lib", "runtime: {source: "+tarball+"}"), w.sources(t), testKeys(t))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -354,7 +361,7 @@ func TestLibraryOfAnOptionalModuleIsAskedForWhereSomethingProvidesIt(t *testing.
 		"asked for by the spec": {[]fixture.Package{musl}, `musl, "so:libtk8.6.so"`, runtime("_tkinter"), ""},
 	} {
 		w := newWorld(t, c.packages...)
-		plan, err := assemble.Resolve(t.Context(), w.spec(t, c.asked, c.runtime), w.sources(t))
+		plan, err := assemble.Resolve(t.Context(), w.spec(t, c.asked, c.runtime), w.sources(t), testKeys(t))
 		if c.world == "" {
 			if !errors.Is(err, solve.ErrNoSolution) {
 				t.Errorf("%s: %v, want no solution", name, err)
@@ -563,7 +570,7 @@ func TestCancelledBuildStops(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fixture.Package{Name: "a", Files: []fixture.File{file("usr/a", "a")}})
 	src := w.sources(t)
-	plan, err := assemble.Resolve(t.Context(), w.spec(t, "a", ""), src)
+	plan, err := assemble.Resolve(t.Context(), w.spec(t, "a", ""), src, testKeys(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,9 +69,9 @@ image: {cmd: [/bin/busybox]}
 	if err := keys.AddPath(filepath.Join(dir, "alpine/keys")); err != nil {
 		return err
 	}
-	access := input.Access{Fetch: input.NewOpener(input.OpenerOptions{}), Keyring: keys, Store: store}
+	access := input.Access{Fetch: input.NewOpener(input.OpenerOptions{}), Store: store}
 
-	plan, err := assemble.Resolve(ctx, s, access)
+	plan, err := assemble.Resolve(ctx, s, access, keys)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func excludeWorld(t *testing.T) world {
 // warnings builds a spec and returns what a person is told.
 func warnings(t *testing.T, s spec.Spec, src input.Access) []string {
 	t.Helper()
-	plan, err := assemble.Resolve(t.Context(), s, src)
+	plan, err := assemble.Resolve(t.Context(), s, src, testKeys(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,7 +64,7 @@ func buildFiles(t *testing.T, dir, more string, created time.Time) (map[string]s
 	w := fileWorld(t)
 	s, src := w.spec(t, "base", more), w.sources(t)
 	s.Dir = dir
-	plan, err := assemble.Resolve(t.Context(), s, src)
+	plan, err := assemble.Resolve(t.Context(), s, src, testKeys(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -165,7 +165,7 @@ func TestRuntimeThatMovesOutOfAnImageKnowsItsPlace(t *testing.T) {
 	src := w.sources(t)
 	src.Images = &shelf{images: map[string]v1.Image{"example.com/py:1": imageOf(t, fixture.Runtime{Arch: "x86_64"}.Files())}}
 	s := w.spec(t, "musl", "runtime: {source: \"image:example.com/py:1\", prefix: /opt/py, exclude: opt/py/lib/python3.13/test}\n")
-	plan, err := assemble.Resolve(t.Context(), s, src)
+	plan, err := assemble.Resolve(t.Context(), s, src, testKeys(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +194,7 @@ func TestLockHoldsAnImageThatMoves(t *testing.T) {
 	// The tag leads elsewhere; the old image is there by its digest.
 	images.images = map[string]v1.Image{"example.com/py:1": imageOf(t, []fixture.File{file("usr/local/new", "1")}), "example.com/py:1@" + digest: old}
 	src.Store = w.sources(t).Store
-	supply, err := assemble.NewSupply(locked, s, src)
+	supply, err := assemble.NewSupply(locked, s, src, testKeys(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +216,7 @@ func TestLockHoldsAnImageThatMoves(t *testing.T) {
 	}
 	images.images = nil
 	src.Store = w.sources(t).Store
-	if _, err := assemble.PlanOf(t.Context(), locked, s, src); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := assemble.PlanOf(t.Context(), locked, s, src, testKeys(t)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("with the image gone: %v, want fs.ErrNotExist", err)
 	}
 }

@@ -47,7 +47,7 @@ func (r InputRuntime) Image() string {
 
 // Inputs are the files that a lock names, for the spec that it fits.
 func LockInputs(l lock.Lock, spec spec.Spec) (Inputs, error) {
-	plan, err := lockedPackages(l, spec)
+	plan, err := lockedPackages(l, spec, nil)
 	if err != nil {
 		return Inputs{}, err
 	}

@@ -146,7 +146,7 @@ func TestBuildOfALockMakesTheSame(t *testing.T) {
 	mirror, spec, lock := alpineLock(t)
 	mirror.Forget()
 	src := world{}.sources(t)
-	plan, err := assemble.PlanOf(t.Context(), lock, spec, src)
+	plan, err := assemble.PlanOf(t.Context(), lock, spec, src, testKeys(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +171,7 @@ func TestSupplyBringsEachLayerAlone(t *testing.T) {
 	for _, p := range lock.Platforms {
 		for _, l := range p.Layers {
 			mirror.Forget()
-			supply, err := assemble.NewSupply(lock, spec, world{}.sources(t))
+			supply, err := assemble.NewSupply(lock, spec, world{}.sources(t), testKeys(t))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -237,7 +237,7 @@ func TestSupplySurvivesAnUnsteadyMirror(t *testing.T) {
 		waited <- d
 		return nil
 	}}
-	supply, err := assemble.NewSupply(lock, spec, src)
+	supply, err := assemble.NewSupply(lock, spec, src, testKeys(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,7 +255,7 @@ func TestSupplyFetchesAllAtOnce(t *testing.T) {
 	t.Parallel()
 	_, spec, lock := alpineLock(t)
 	src := world{}.sources(t)
-	supply, err := assemble.NewSupply(lock, spec, src)
+	supply, err := assemble.NewSupply(lock, spec, src, testKeys(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,7 +270,7 @@ func TestLockTakesNothingFromElsewhere(t *testing.T) {
 	_, spec, l := alpineLock(t)
 	spec.Alpine.Mirrors = []string{"http://127.0.0.1:1/elsewhere"}
 	l.Name = "app.lock"
-	_, err := assemble.NewSupply(l, spec, world{}.sources(t))
+	_, err := assemble.NewSupply(l, spec, world{}.sources(t), testKeys(t))
 	if !errors.As(err, new(*lock.Error)) || !strings.HasPrefix(err.Error(), "lock app.lock: linux/amd64: it takes ") ||
 		!strings.Contains(err.Error(), "none of the spec's repositories") {
 		t.Errorf("Supply: %v, want a sentence about the repositories", err)
@@ -301,7 +301,7 @@ func TestGonePackageIsNamedWithWhatIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.publish(t, fixture.Package{Name: "a", Version: "2-r0", Files: []fixture.File{file("usr/a", "b")}})
-	supply, err := assemble.NewSupply(lock, spec, w.sources(t))
+	supply, err := assemble.NewSupply(lock, spec, w.sources(t), testKeys(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -347,7 +347,7 @@ func TestUpdateMovesOnlyWhatIsNamed(t *testing.T) {
 		{[]string{"other", "tool"}, []string{"other", "tool"}},
 		{[]string{"lib"}, []string{"lib", "lib-data"}}, // they want each other's version
 	} {
-		plan, err := assemble.Update(t.Context(), spec, old, test.update, src)
+		plan, err := assemble.Update(t.Context(), spec, old, test.update, src, testKeys(t))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -362,12 +362,12 @@ func TestUpdateMovesOnlyWhatIsNamed(t *testing.T) {
 			t.Errorf("update %v moved %v, want %v", test.update, moved, test.want)
 		}
 	}
-	if _, err := assemble.Update(t.Context(), spec, old, []string{"nobody"}, src); err == nil || !strings.Contains(err.Error(), "nobody") {
+	if _, err := assemble.Update(t.Context(), spec, old, []string{"nobody"}, src, testKeys(t)); err == nil || !strings.Contains(err.Error(), "nobody") {
 		t.Errorf("update of an unknown package: %v", err)
 	}
 	w.publish(t, libs("2-r0")...)
 	var gone *ingest.GoneError
-	if _, err := assemble.Update(t.Context(), spec, old, []string{"tool"}, src); !errors.As(err, &gone) {
+	if _, err := assemble.Update(t.Context(), spec, old, []string{"tool"}, src, testKeys(t)); !errors.As(err, &gone) {
 		t.Errorf("update with held packages that are gone: %v, want a *GoneError", err)
 	}
 }

@@ -16,9 +16,9 @@ import (
 
 // PlanOf is the plan that the lock was made from, for the spec that it fits: the same packages and runtimes, with nothing
 // resolved. Build of it makes what the lock says, or the error of Lock.Expect tells what differs. The runtimes are
-// ingested.
-func PlanOf(ctx context.Context, l lock.Lock, spec spec.Spec, src input.Access) (Plan, error) {
-	plan, err := lockedPackages(l, spec)
+// ingested. keys are as Resolve has them.
+func PlanOf(ctx context.Context, l lock.Lock, spec spec.Spec, src input.Access, keys *apk.Keyring) (Plan, error) {
+	plan, err := lockedPackages(l, spec, keys)
 	if err != nil {
 		return Plan{}, err
 	}
@@ -43,8 +43,9 @@ func PlanOf(ctx context.Context, l lock.Lock, spec spec.Spec, src input.Access) 
 }
 
 // lockedPackages is the plan without its runtimes.
-func lockedPackages(l lock.Lock, spec spec.Spec) (Plan, error) {
-	plan := Plan{Spec: spec, Platforms: make([]PlatformPlan, len(l.Platforms)), locked: true, files: l.Files, bytecode: cmp.Or(l.Bytecode, &lock.Bytecode{Mode: string(bytecode.None)})}
+func lockedPackages(l lock.Lock, spec spec.Spec, keys *apk.Keyring) (Plan, error) {
+	plan := Plan{Spec: spec, Platforms: make([]PlatformPlan, len(l.Platforms)), keys: keys, locked: true, files: l.Files,
+		bytecode: cmp.Or(l.Bytecode, &lock.Bytecode{Mode: string(bytecode.None)})}
 	var err error
 	if plan.repositories, err = spec.SourceRepositories(); err != nil {
 		return plan, err

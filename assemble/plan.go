@@ -16,6 +16,7 @@ type Plan struct {
 	Platforms []PlatformPlan // in the order of the image index
 	Warnings  []string       // what a person should know though it stops nothing, each with its platforms
 
+	keys         *apk.Keyring // whose signatures count; nil: none are checked, which the lock notes
 	repositories spec.Repositories
 	files        *lock.Files    // by a lock; nil: as they are
 	bytecode     *lock.Bytecode // by a lock

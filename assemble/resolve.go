@@ -14,6 +14,7 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/apk/solve"
+	"github.com/pyimg/pyimg/assemble/ingest"
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/runtime"
 	"github.com/pyimg/pyimg/assemble/spec"
@@ -21,12 +22,13 @@ import (
 
 // Resolve finds out what the spec comes to: it ingests the runtimes, reads the package indexes and solves for the
 // packages, for all platforms at once. The error is a *solve.Error (errors.Is solve.ErrNoSolution) where the packages
-// cannot be had together.
-func Resolve(ctx context.Context, s spec.Spec, src input.Access) (Plan, error) {
-	return resolve(ctx, s, src, func(spec.Platform) hold { return hold{} })
+// cannot be had together. Packages and indexes need a signature of one of keys, here and when the plan is built; where keys
+// are nil no signature is checked, which the lock then notes.
+func Resolve(ctx context.Context, s spec.Spec, src input.Access, keys *apk.Keyring) (Plan, error) {
+	return resolve(ctx, s, src, keys, func(spec.Platform) hold { return hold{} })
 }
 
-func resolve(ctx context.Context, spec spec.Spec, src input.Access, held func(spec.Platform) hold) (Plan, error) {
+func resolve(ctx context.Context, spec spec.Spec, src input.Access, keys *apk.Keyring, held func(spec.Platform) hold) (Plan, error) {
 	if err := spec.CheckPlatforms(); err != nil {
 		return Plan{}, err
 	}
@@ -39,10 +41,10 @@ func resolve(ctx context.Context, spec spec.Spec, src input.Access, held func(sp
 		return Plan{}, err
 	}
 	releases := new(runtime.Releases)
-	plan := Plan{Spec: spec, repositories: repositories, Platforms: make([]PlatformPlan, len(spec.Platforms))}
+	plan := Plan{Spec: spec, keys: keys, repositories: repositories, Platforms: make([]PlatformPlan, len(spec.Platforms))}
 	err = eachPlatform(spec.Platforms, func(i int) (err error) {
 		p := spec.Platforms[i]
-		plan.Platforms[i], err = resolvePlatform(ctx, spec, p, repositories, src, held(p), packaging, releases)
+		plan.Platforms[i], err = resolvePlatform(ctx, spec, p, repositories, ingest.Mirrors{Access: src, Keys: keys}, held(p), packaging, releases)
 		return err
 	})
 	if err != nil {
@@ -56,7 +58,7 @@ func resolve(ctx context.Context, spec spec.Spec, src input.Access, held func(sp
 	return plan, nil
 }
 
-func resolvePlatform(ctx context.Context, spec spec.Spec, p spec.Platform, repositories spec.Repositories, src input.Access, held hold,
+func resolvePlatform(ctx context.Context, spec spec.Spec, p spec.Platform, repositories spec.Repositories, src ingest.Mirrors, held hold,
 	packaging *packaging, releases *runtime.Releases) (PlatformPlan, error) {
 	plan := PlatformPlan{Platform: p}
 	var indexes []*apk.Index
@@ -66,7 +68,7 @@ func resolvePlatform(ctx context.Context, spec spec.Spec, p spec.Platform, repos
 		return err
 	})
 	g.Go(func() (err error) {
-		plan.Runtimes, err = runtime.Ingest(gctx, spec, p, src, held.runtimes, releases)
+		plan.Runtimes, err = runtime.Ingest(gctx, spec, p, src.Access, held.runtimes, releases)
 		return err
 	})
 	if err := g.Wait(); err != nil {
@@ -133,8 +135,8 @@ func (h hold) solveWithout(optional map[string]bool, world []apk.Dependency, ind
 
 // loadIndexes reads the index of each repository. A repository that lacks the arch altogether is an error: apk would go
 // on without it, and the image would miss what only that repository has.
-func loadIndexes(ctx context.Context, repositories []*apk.Repository, arch string, src input.Access) ([]*apk.Index, error) {
-	o := input.IndexOptions(src, arch)
+func loadIndexes(ctx context.Context, repositories []*apk.Repository, arch string, src ingest.Mirrors) ([]*apk.Index, error) {
+	o := src.IndexOptions(arch)
 	indexes := make([]*apk.Index, len(repositories))
 	errs := make([]error, len(repositories))
 	var wg sync.WaitGroup

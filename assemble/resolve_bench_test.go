@@ -18,7 +18,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/kept"
@@ -101,12 +100,8 @@ func benchResolve(b *testing.B, packages string, texts func(arch string) []strin
 }
 
 func resolveWith(b *testing.B, spec spec.Spec, store *layers.Store) {
-	key := fixture.TestKey()
-	src := input.Access{Fetch: &fetch.Client{}, Keyring: apk.NewKeyring(), Store: store}
-	if err := src.Keyring.Add(key.Name, key.PublicPEM()); err != nil {
-		b.Fatal(err)
-	}
-	if _, err := assemble.Resolve(b.Context(), spec, src); err != nil {
+	src := input.Access{Fetch: &fetch.Client{}, Store: store}
+	if _, err := assemble.Resolve(b.Context(), spec, src, testKeys(b)); err != nil {
 		b.Fatal(err)
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/kept"
@@ -62,13 +61,8 @@ func (m indexMirror) resolve(t *testing.T) (versions string, warnings []string) 
 		t.Error(err)
 		return "", nil
 	}
-	key := fixture.TestKey()
-	src := input.Access{Fetch: &fetch.Client{}, Keyring: apk.NewKeyring(), Store: store}
-	if err := src.Keyring.Add(key.Name, key.PublicPEM()); err != nil {
-		t.Error(err)
-		return "", nil
-	}
-	plan, err := assemble.Resolve(t.Context(), m.spec, src)
+	src := input.Access{Fetch: &fetch.Client{}, Store: store}
+	plan, err := assemble.Resolve(t.Context(), m.spec, src, testKeys(t))
 	if err != nil {
 		t.Error(err)
 		return "", nil

@@ -27,7 +27,7 @@ import (
 type Supply struct {
 	lock   lock.Lock
 	spec   spec.Spec
-	src    input.Access
+	src    ingest.Mirrors
 	plan   Plan
 	builds []*platformOnce
 }
@@ -37,13 +37,13 @@ type platformOnce struct {
 	built bool
 }
 
-// NewSupply is that of a lock that fits the spec.
-func NewSupply(l lock.Lock, spec spec.Spec, src input.Access) (*Supply, error) {
-	plan, err := lockedPackages(l, spec)
+// NewSupply makes the supply of a lock that fits the spec. keys are as Resolve has them.
+func NewSupply(l lock.Lock, spec spec.Spec, src input.Access, keys *apk.Keyring) (*Supply, error) {
+	plan, err := lockedPackages(l, spec, keys)
 	if err != nil {
 		return nil, err
 	}
-	s := &Supply{lock: l, spec: spec, src: src, plan: plan}
+	s := &Supply{lock: l, spec: spec, src: ingest.Mirrors{Access: src, Keys: keys}, plan: plan}
 	for range l.Platforms {
 		s.builds = append(s.builds, new(platformOnce))
 	}
@@ -138,9 +138,9 @@ func (s *Supply) bring(ctx context.Context, p int, digest string) error {
 		return err
 	}
 	if pkg := s.plan.Platforms[p].unpacking(s.lock.Platforms[p], digest); pkg != nil {
-		u, err := ingest.Package(ctx, pkg, s.src)
+		u, err := s.src.Package(ctx, pkg)
 		if err != nil {
-			return fmt.Errorf("package %s: %w", pkg, ingest.Gone(ctx, pkg, s.src, err))
+			return fmt.Errorf("package %s: %w", pkg, s.src.Gone(ctx, pkg, err))
 		}
 		return ingest.SameData(pkg, u.Blob.Digest, digest)
 	}
@@ -153,9 +153,9 @@ func (s *Supply) bring(ctx context.Context, p int, digest string) error {
 }
 
 func (s *Supply) streamPackage(ctx context.Context, p *apk.Package, digest string) (io.ReadCloser, error) {
-	r, err := ingest.Stream(ctx, p, s.src, digest)
+	r, err := s.src.Stream(ctx, p, digest)
 	if err != nil {
-		return nil, fmt.Errorf("package %s: %w", p, ingest.Gone(ctx, p, s.src, err))
+		return nil, fmt.Errorf("package %s: %w", p, s.src.Gone(ctx, p, err))
 	}
 	return r, nil
 }
@@ -177,7 +177,7 @@ func (s *Supply) tarball(p int, digest string) (layers.Source, error) {
 			continue
 		}
 		from, err := runtime.Locked(r, s.spec, platform.Platform, platform.Runtimes[i])
-		return from.Source(s.src), err
+		return from.Source(s.src.Access), err
 	}
 	return layers.Source{}, fmt.Errorf("layer %s is neither a package's nor a runtime's: write the lock anew with \"pyimg lock\"", digest)
 }
@@ -225,7 +225,7 @@ func (s *Supply) takeImage(ctx context.Context, p int, recipe lock.ImageRecipe) 
 	for i, r := range s.spec.Tarballs(platform.Platform) {
 		if i < len(platform.Runtimes) && strings.HasSuffix(recipe.Image, "@"+platform.Runtimes[i].Digest) {
 			r.Exclude = recipe.Exclude // with what wheels replace
-			plan, err := runtime.IngestImage(ctx, r, s.spec, platform.Platform, platform.Runtimes[i], s.src)
+			plan, err := runtime.IngestImage(ctx, r, s.spec, platform.Platform, platform.Runtimes[i], s.src.Access)
 			return plan.Layer.Blob(), err
 		}
 	}
@@ -247,11 +247,11 @@ func (s *Supply) build(ctx context.Context, p int, digest string) error {
 	if err != nil {
 		return err
 	}
-	plan, err := PlanOf(ctx, want, s.spec, s.src)
+	plan, err := PlanOf(ctx, want, s.spec, s.src.Access, s.src.Keys)
 	if err != nil {
 		return err
 	}
-	got, err := Build(ctx, plan, s.src, BuildOptions{}) // its warnings were said when the lock was made
+	got, err := Build(ctx, plan, s.src.Access, BuildOptions{}) // its warnings were said when the lock was made
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble/ingest"
-	"github.com/pyimg/pyimg/assemble/input"
 )
 
 // complete fills in what the index would have said of a locked package, from its own control stream.
@@ -19,20 +18,20 @@ func complete(p *apk.Package, c *apk.Control) *apk.Package {
 }
 
 // ingestPackages ingests the packages of all platforms under one limit. The result is in the order of the plan.
-func ingestPackages(ctx context.Context, plan Plan, src input.Access) ([][]ingest.Unit, error) {
+func ingestPackages(ctx context.Context, plan Plan, from ingest.Mirrors) ([][]ingest.Unit, error) {
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(src.Limit())
+	g.SetLimit(from.Limit())
 	units := make([][]ingest.Unit, len(plan.Platforms))
 	for i, p := range plan.Platforms {
 		units[i] = make([]ingest.Unit, len(p.Packages))
 		for j, pkg := range p.Packages {
 			g.Go(func() (err error) {
-				units[i][j], err = ingest.Package(ctx, pkg, src)
+				units[i][j], err = from.Package(ctx, pkg)
 				units[i][j].Tag = p.Tags[j]
 				if plan.locked && err == nil {
 					units[i][j].Pkg = complete(pkg, units[i][j].Control)
 				} else if plan.locked {
-					err = ingest.Gone(ctx, pkg, src, err)
+					err = from.Gone(ctx, pkg, err)
 				}
 				if err != nil {
 					err = fmt.Errorf("%s: package %s-%s: %w", p.Platform, pkg.Name, pkg.Version, err)

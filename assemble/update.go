@@ -26,14 +26,14 @@ type hold struct {
 }
 
 // Update resolves the spec with all packages held at what the lock has, but for those named and, where they cannot move
-// alone, those of the same origin. Runtimes are held. The error is an *solve.Error where they cannot move so.
-func Update(ctx context.Context, s spec.Spec, locked lock.Lock, names []string, src input.Access) (Plan, error) {
+// alone, those of the same origin. Runtimes are held. keys are as Resolve has them. The error is an *solve.Error where they cannot move so.
+func Update(ctx context.Context, s spec.Spec, locked lock.Lock, names []string, src input.Access, keys *apk.Keyring) (Plan, error) {
 	for _, name := range names {
 		if !locked.Has(name) {
 			return Plan{}, &lock.Error{File: locked.Name, Err: fmt.Errorf("it has no package %q to update; it has %s", name, strings.Join(locked.Names(), ", "))}
 		}
 	}
-	return resolve(ctx, s, src, func(p spec.Platform) hold {
+	return resolve(ctx, s, src, keys, func(p spec.Platform) hold {
 		h := hold{platform: p, packages: make(map[string]lock.Package), wheels: make(map[string]lock.Wheel), free: names}
 		for _, l := range locked.Platforms {
 			if l.Platform != p {

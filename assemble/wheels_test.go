@@ -55,10 +55,9 @@ bytecode: unchecked
 		t.Fatal(err)
 	}
 	src := world{dir: dir}.sources(t)
-	src.AllowUntrusted = true
 	runners := new(noRunners)
 	src.Runners = runners
-	if _, err := build(t, s, src); err == nil || !strings.Contains(err.Error(), "nothing is run here") {
+	if _, err := buildTrusting(t, s, src, nil); err == nil || !strings.Contains(err.Error(), "nothing is run here") {
 		t.Fatalf("the build ends with %v, want that its Python is to be run", err)
 	}
 	if len(runners.roots) == 0 || len(runners.roots[0]) < 3 {

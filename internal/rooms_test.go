@@ -85,7 +85,7 @@ func TestFoldersImportOnlyWhatTheyMay(t *testing.T) {
 		"assemble/python":     {"layers"},
 		"assemble/bytecode":   {"layers"},
 		"assemble/check":      {"internal/passwd", "apk/root", "layers", "layers/tree", "assemble/python", "wheel/dependency", "wheel/distinfo"},
-		"assemble/input":      {"apk", "layers", "assemble/spec", "internal/fetch"},
+		"assemble/input":      {"layers", "assemble/spec", "internal/fetch"},
 		"assemble/runtime": {"layers", "layers/local", "assemble/check", "assemble/input", "assemble/lock", "assemble/python", "assemble/spec", "assemble/standalone",
 			"internal/glob", "internal/redact", "internal/rootpath"},
 		"assemble/image":             {"apk/root", "layers", "layers/tree", "assemble/check", "assemble/lock", "assemble/python", "assemble/spec", "internal/imageindex", "internal/rootpath", "internal/termtext"},

@@ -92,8 +92,8 @@ allocator: none
 	if s.store, err = layers.OpenStore(t.TempDir(), kept.Files()...); err != nil {
 		t.Fatal(err)
 	}
-	src := input.Access{Fetch: &fetch.Client{}, Keyring: testKeys(t), Store: s.store, Images: oneImage{img}}
-	plan, err := assemble.Resolve(t.Context(), s.spec, src)
+	src := input.Access{Fetch: &fetch.Client{}, Store: s.store, Images: oneImage{img}}
+	plan, err := assemble.Resolve(t.Context(), s.spec, src, testKeys(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle"
 	"github.com/pyimg/pyimg/assemble/input"
@@ -93,15 +94,15 @@ func TestOpenerMakesTheLockedImage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, plan := range []func(context.Context, spec.Spec, input.Access) (assemble.Plan, error){
-			func(ctx context.Context, s spec.Spec, src input.Access) (assemble.Plan, error) {
-				return assemble.PlanOf(ctx, lock, s, src)
+		for _, plan := range []func(context.Context, spec.Spec, input.Access, *apk.Keyring) (assemble.Plan, error){
+			func(ctx context.Context, s spec.Spec, src input.Access, keys *apk.Keyring) (assemble.Plan, error) {
+				return assemble.PlanOf(ctx, lock, s, src, keys)
 			}, assemble.Resolve} {
-			src := input.Access{Fetch: b.Opener(asked, nobody{t}), Keyring: testKeys(t)}
+			src := input.Access{Fetch: b.Opener(asked, nobody{t})}
 			if src.Store, err = layers.OpenStore(t.TempDir(), kept.Files()...); err != nil {
 				t.Fatal(err)
 			}
-			p, err := plan(t.Context(), asked, src)
+			p, err := plan(t.Context(), asked, src, testKeys(t))
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
@@ -134,8 +135,8 @@ runtime: {source: "here/../here/python-{alpine_arch}.tar.gz"}
 		return spec
 	}
 	s.spec = spec(dir)
-	src := input.Access{Fetch: &fetch.Client{}, Keyring: testKeys(t), Store: s.store}
-	plan, err := assemble.Resolve(t.Context(), s.spec, src)
+	src := input.Access{Fetch: &fetch.Client{}, Store: s.store}
+	plan, err := assemble.Resolve(t.Context(), s.spec, src, testKeys(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,11 +147,11 @@ runtime: {source: "here/../here/python-{alpine_arch}.tar.gz"}
 	mustCreate(t, s.options(t, filepath.Join(dir, "b")))
 	for _, in := range []string{"", ".", "elsewhere"} {
 		there := spec(in)
-		src := input.Access{Fetch: open(t, filepath.Join(dir, "b")).Opener(there, nobody{t}), Keyring: testKeys(t)}
+		src := input.Access{Fetch: open(t, filepath.Join(dir, "b")).Opener(there, nobody{t})}
 		if src.Store, err = layers.OpenStore(t.TempDir(), kept.Files()...); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := assemble.PlanOf(t.Context(), s.lock, there, src); err != nil {
+		if _, err := assemble.PlanOf(t.Context(), s.lock, there, src, testKeys(t)); err != nil {
 			t.Errorf("in %q: %v", in, err)
 		}
 	}

@@ -76,8 +76,8 @@ files: [{from: app, to: /srv}]
 	if s.store, err = layers.OpenStore(t.TempDir(), kept.Files()...); err != nil {
 		t.Fatal(err)
 	}
-	src := input.Access{Fetch: &fetch.Client{}, Keyring: testKeys(t), Store: s.store}
-	plan, err := assemble.Resolve(t.Context(), s.spec, src)
+	src := input.Access{Fetch: &fetch.Client{}, Store: s.store}
+	plan, err := assemble.Resolve(t.Context(), s.spec, src, testKeys(t))
 	if err != nil {
 		t.Fatal(err)
 	}

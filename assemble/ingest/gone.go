@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/apk"
-	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/internal/exit"
 )
 
@@ -41,14 +40,14 @@ func (e *GoneError) ExitCode() exit.Code {
 }
 
 // Gone explains why a locked package cannot be fetched, if it is because its mirror removed it.
-func Gone(ctx context.Context, p *apk.Package, src input.Access, err error) error {
+func (m Mirrors) Gone(ctx context.Context, p *apk.Package, err error) error {
 	if absent := (absentError{}); !errors.As(err, &absent) || ctx.Err() != nil {
 		return err
 	}
 	e := &GoneError{Package: p.String(), Name: p.Name, Err: err}
-	o := input.IndexOptions(src, p.Arch)
+	o := m.IndexOptions(p.Arch)
 	o.Repository = p.Repository
-	index, indexErr := apk.LoadIndex(ctx, src.Fetch, o)
+	index, indexErr := apk.LoadIndex(ctx, m.Fetch, o)
 	if indexErr != nil {
 		return e // what is wrong with the index too is not what was asked for
 	}

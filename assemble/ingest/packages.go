@@ -33,13 +33,13 @@ func (u Unit) Unpacks() bool { return u.Blob.Digest != "" }
 
 // Package brings a package's data stream into the store. Where the store has it, nothing is fetched: the control
 // stream that was kept is checked against the index, and names the data stream by its digest.
-func Package(ctx context.Context, p *apk.Package, src input.Access) (Unit, error) {
-	if u, err := storedPackage(p, src.Store); err == nil || !errors.Is(err, fs.ErrNotExist) {
+func (m Mirrors) Package(ctx context.Context, p *apk.Package) (Unit, error) {
+	if u, err := storedPackage(p, m.Store); err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return u, err
 	}
 	var errs []error
 	for _, url := range p.URLs() {
-		u, err := fetchPackage(ctx, p, url, src)
+		u, err := m.fetch(ctx, p, url)
 		if err == nil {
 			return u, nil
 		}
@@ -88,39 +88,39 @@ func storedPackage(p *apk.Package, store *layers.Store) (Unit, error) {
 	return u, err
 }
 
-// fetchPackage reads a package in one pass: signature, control, and the data stream into the store.
-func fetchPackage(ctx context.Context, p *apk.Package, url string, src input.Access) (Unit, error) {
-	f, err := openPackage(ctx, p, url, src)
+// fetch reads a package in one pass: signature, control, and the data stream into the store.
+func (m Mirrors) fetch(ctx context.Context, p *apk.Package, url string) (Unit, error) {
+	f, err := m.open(ctx, p, url)
 	if err != nil {
 		return Unit{}, err
 	}
 	defer f.Close()
 	u := Unit{Pkg: p, Control: f.control}
 	if f.digest != "" {
-		if u.Blob, err = src.Store.Ingest(ctx, f.source()); err != nil {
+		if u.Blob, err = m.Store.Ingest(ctx, f.source()); err != nil {
 			return u, err
 		}
-	} else if err := u.noteLeftOut(f, src.Store); err != nil {
+	} else if err := u.noteLeftOut(f, m.Store); err != nil {
 		return u, err
 	}
-	return u, f.keep(p, src.Store)
+	return u, f.keep(p, m.Store)
 }
 
 // Stream reads a package whose data stream is known to have this digest: from the store, or from a mirror and
 // into the store in one pass.
-func Stream(ctx context.Context, p *apk.Package, src input.Access, digest string) (io.ReadCloser, error) {
+func (m Mirrors) Stream(ctx context.Context, p *apk.Package, digest string) (io.ReadCloser, error) {
 	var errs []error
 	for _, url := range p.URLs() {
-		r, err := src.Store.IngestWhileReading(ctx, layers.Source{Name: redact.URL(url), Digest: digest,
+		r, err := m.Store.IngestWhileReading(ctx, layers.Source{Name: redact.URL(url), Digest: digest,
 			Open: func(ctx context.Context) (io.ReadCloser, error) {
-				f, err := openPackage(ctx, p, url, src)
+				f, err := m.open(ctx, p, url)
 				if err != nil {
 					return nil, err
 				}
 				if err := SameData(p, f.digest, digest); err != nil {
 					return nil, errors.Join(err, f.Close())
 				}
-				return f, f.keep(p, src.Store)
+				return f, f.keep(p, m.Store)
 			}})
 		if err == nil || ctx.Err() != nil {
 			return r, err
@@ -149,15 +149,15 @@ func (f *packageFile) keep(p *apk.Package, store *layers.Store) error {
 	return store.SetRecord(signatureKey(p), f.signature)
 }
 
-// openPackage opens a package: its signature and control stream are read and checked.
-func openPackage(ctx context.Context, p *apk.Package, url string, src input.Access) (*packageFile, error) {
-	f, err := src.Open(ctx, url, input.TransferName(p.String(), p.Arch), p.Size)
+// open opens a package: its signature and control stream are read and checked.
+func (m Mirrors) open(ctx context.Context, p *apk.Package, url string) (*packageFile, error) {
+	f, err := m.Open(ctx, url, input.TransferName(p.String(), p.Arch), p.Size)
 	if err != nil {
 		return nil, err
 	}
 	name := redact.URL(url)
 	// The store holds the data against the hash that the control stream has, so it is hashed once.
-	a, err := apk.OpenArchive(f, apk.Expect{Package: p, Keyring: input.Keyring(src), Name: name, DataUnchecked: true})
+	a, err := apk.OpenArchive(f, apk.Expect{Package: p, Keyring: m.Keys, Name: name, DataUnchecked: true})
 	if err == nil && a.Control.Info.InstalledSize != 0 && a.Control.DataHash == "" {
 		err = fmt.Errorf("reading package %q: %w: its .PKGINFO has no datahash, so nothing vouches for its files", name, apk.ErrDamaged)
 	}

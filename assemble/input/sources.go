@@ -7,7 +7,6 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -20,15 +19,12 @@ type Images interface {
 
 // Access is where a build reads from and what it works with.
 type Access struct {
-	Fetch   Opener        // where it is an apk.ConditionalOpener, indexes are asked for only if they changed
-	Keyring *apk.Keyring  // nil: signatures are not asked for
-	Images  Images        // nil: a runtime cannot come out of an image
-	Store   *layers.Store // where indexes are kept, too; may be nil where only packages are resolved
-	Jobs    int           // packages ingested at once, over all platforms; 0: twice GOMAXPROCS
-	// AllowUntrusted asks for no signatures. It is noted in the lock.
-	AllowUntrusted bool
-	Progress       Progress // nil: nobody is told of what is fetched
-	Runners        Runners  // nil: nothing is run, so no bytecode is made
+	Fetch    Opener        // where it is an apk.ConditionalOpener, indexes are asked for only if they changed
+	Images   Images        // nil: a runtime cannot come out of an image
+	Store    *layers.Store // where indexes are kept, too; may be nil where only packages are resolved
+	Jobs     int           // packages ingested at once, over all platforms; 0: twice GOMAXPROCS
+	Progress Progress      // nil: transfers are not reported
+	Runners  Runners       // nil: nothing is run, so no bytecode is made
 }
 
 // Runners are where an image's Python can be run. The library itself runs nothing. Calls may overlap.

@@ -8,6 +8,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/urfave/cli/v2"
 
+	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/lock"
@@ -68,7 +69,7 @@ func assembleImage(ctx context.Context, run *session.Session, c *cli.Context) er
 	if err != nil {
 		return err
 	}
-	src, err := run.Access(ctx, s, true)
+	src, keys, err := run.Access(ctx, s, true)
 	if err != nil {
 		return err
 	}
@@ -79,9 +80,9 @@ func assembleImage(ctx context.Context, run *session.Session, c *cli.Context) er
 	defer pushing.Close()
 	var open lock.OpenBlob
 	if locked {
-		open, err = supply(ctx, run, c, s, l, src, outputs)
+		open, err = supply(ctx, run, c, s, l, src, keys, outputs)
 	} else {
-		l, open, err = fresh(ctx, run, s, src)
+		l, open, err = fresh(ctx, run, s, src, keys)
 	}
 	if err != nil {
 		return pushing.Cause(err)
@@ -108,8 +109,9 @@ func printSpec(run *session.Session, s spec.Spec) error {
 
 // supply brings what the lock names. Where nothing is to be delivered the image is made from it, to see that it still
 // can be.
-func supply(ctx context.Context, run *session.Session, c *cli.Context, s spec.Spec, l lock.Lock, src input.Access, outputs []output) (lock.OpenBlob, error) {
-	supply, err := assemble.NewSupply(l, s, src)
+func supply(ctx context.Context, run *session.Session, c *cli.Context, s spec.Spec, l lock.Lock, src input.Access, keys *apk.Keyring,
+	outputs []output) (lock.OpenBlob, error) {
+	supply, err := assemble.NewSupply(l, s, src, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +120,7 @@ func supply(ctx context.Context, run *session.Session, c *cli.Context, s spec.Sp
 		err = run.Progressing(func(progress input.Progress) error { return supply.Fetch(ctx, progress) })
 	case len(c.StringSlice("push")) == 0:
 		var got lock.Lock
-		got, err = run.Build(ctx, src, func(src input.Access) (assemble.Plan, error) { return assemble.PlanOf(ctx, l, s, src) })
+		got, err = run.Build(ctx, src, func(src input.Access) (assemble.Plan, error) { return assemble.PlanOf(ctx, l, s, src, keys) })
 		if err == nil {
 			err = l.Expect(got)
 		}
@@ -127,12 +129,12 @@ func supply(ctx context.Context, run *session.Session, c *cli.Context, s spec.Sp
 }
 
 // fresh makes the image without a lock. A layer that is found damaged when it is to be sent or written is made anew.
-func fresh(ctx context.Context, run *session.Session, s spec.Spec, src input.Access) (lock.Lock, lock.OpenBlob, error) {
-	lock, err := run.Build(ctx, src, func(src input.Access) (assemble.Plan, error) { return assemble.Resolve(ctx, s, src) })
+func fresh(ctx context.Context, run *session.Session, s spec.Spec, src input.Access, keys *apk.Keyring) (lock.Lock, lock.OpenBlob, error) {
+	lock, err := run.Build(ctx, src, func(src input.Access) (assemble.Plan, error) { return assemble.Resolve(ctx, s, src, keys) })
 	if err != nil {
 		return lock, nil, err
 	}
-	supply, err := assemble.NewSupply(lock, s, src)
+	supply, err := assemble.NewSupply(lock, s, src, keys)
 	if err != nil {
 		return lock, nil, err
 	}

@@ -76,7 +76,7 @@ func bundleCreate(ctx context.Context, run *session.Session, c *cli.Context) err
 	for _, s := range specs[1:] {
 		others = append(others, s.spec)
 	}
-	src, err := run.Access(ctx, specs[0].spec, true, others...)
+	src, keys, err := run.Access(ctx, specs[0].spec, true, others...)
 	if err != nil {
 		return err
 	}
@@ -84,17 +84,7 @@ func bundleCreate(ctx context.Context, run *session.Session, c *cli.Context) err
 	if !ok {
 		return exit.Usagef("bundle create makes a bundle of what mirrors have, not of another bundle; \"pyimg bundle import\" copies one")
 	}
-	for _, s := range specs[1:] { // their keys count too
-		for _, key := range s.spec.KeyPaths() {
-			if err := src.Keyring.AddPath(key); err != nil {
-				return err
-			}
-		}
-	}
-	o.Client, o.Store, o.Jobs = client, src.Store, src.Jobs
-	if !src.AllowUntrusted {
-		o.Keyring = src.Keyring
-	}
+	o.Client, o.Store, o.Jobs, o.Keyring = client, src.Store, src.Jobs, keys
 	if err := bundleInputs(ctx, run, c, specs, src, &o); err != nil {
 		return err
 	}
@@ -251,7 +241,7 @@ func bundleInputs(ctx context.Context, run *session.Session, c *cli.Context, spe
 		if err := flags.OnlyPackages(&s, packages); err != nil {
 			return err
 		}
-		plan, err := assemble.Resolve(ctx, s, src)
+		plan, err := assemble.Resolve(ctx, s, src, o.Keyring)
 		run.WarnAll(plan.Warnings)
 		o.Inputs = plan.Inputs()
 		return err

@@ -202,9 +202,9 @@ func pushBundle(ctx context.Context, run *session.Session, c *cli.Context, b *bu
 	if err != nil {
 		return err
 	}
-	src := input.Access{Fetch: b.Opener(s, &fetch.Client{Offline: true}), Keyring: ring, Store: store, AllowUntrusted: ring == nil,
+	src := input.Access{Fetch: b.Opener(s, &fetch.Client{Offline: true}), Store: store,
 		Images: session.BundleImages(b, s, session.Offline{})}
-	supply, err := assemble.NewSupply(lock, s, src)
+	supply, err := assemble.NewSupply(lock, s, src, ring)
 	if err != nil {
 		return err
 	}

@@ -62,15 +62,15 @@ func lockImage(ctx context.Context, run *session.Session, c *cli.Context) error 
 	case err != nil:
 		run.Warn(err.Error())
 	}
-	src, err := run.Access(ctx, s, true)
+	src, keys, err := run.Access(ctx, s, true)
 	if err != nil {
 		return err
 	}
 	lock, err := run.Build(ctx, src, func(src input.Access) (assemble.Plan, error) {
 		if update {
-			return assemble.Update(ctx, s, old, names, src)
+			return assemble.Update(ctx, s, old, names, src, keys)
 		}
-		return assemble.Resolve(ctx, s, src)
+		return assemble.Resolve(ctx, s, src, keys)
 	})
 	if err != nil {
 		return err

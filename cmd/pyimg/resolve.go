@@ -41,11 +41,11 @@ func resolvePackages(ctx context.Context, run *session.Session, c *cli.Context) 
 			return err
 		}
 	}
-	src, err := run.Access(ctx, s, slices.ContainsFunc(s.Runtimes, func(r spec.Runtime) bool { return r.Source != "apk" }))
+	src, keys, err := run.Access(ctx, s, slices.ContainsFunc(s.Runtimes, func(r spec.Runtime) bool { return r.Source != "apk" }))
 	if err != nil {
 		return err
 	}
-	plan, err := assemble.Resolve(ctx, s, src)
+	plan, err := assemble.Resolve(ctx, s, src, keys)
 	run.WarnAll(plan.Warnings)
 	if err != nil {
 		return err

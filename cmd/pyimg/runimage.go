@@ -231,13 +231,13 @@ func assembledForRun(ctx context.Context, run *session.Session, name string, pla
 	if err != nil {
 		return nil, err
 	}
-	src, err := run.Access(ctx, s, true)
+	src, keys, err := run.Access(ctx, s, true)
 	if err != nil {
 		return nil, err
 	}
-	plan := func(src input.Access) (assemble.Plan, error) { return assemble.Resolve(ctx, s, src) }
+	plan := func(src input.Access) (assemble.Plan, error) { return assemble.Resolve(ctx, s, src, keys) }
 	if locked {
-		plan = func(src input.Access) (assemble.Plan, error) { return assemble.PlanOf(ctx, l, s, src) }
+		plan = func(src input.Access) (assemble.Plan, error) { return assemble.PlanOf(ctx, l, s, src, keys) }
 	}
 	built, err := run.Build(ctx, src, plan)
 	if err == nil && locked {

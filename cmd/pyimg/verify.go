@@ -115,15 +115,15 @@ func specFindings(ctx context.Context, run *session.Session, name string) ([]che
 	if err != nil {
 		return nil, err
 	}
-	src, err := run.Access(ctx, s, true)
+	src, keys, err := run.Access(ctx, s, true)
 	if err != nil {
 		return nil, err
 	}
 	var plan assemble.Plan
 	if locked {
-		plan, err = assemble.PlanOf(ctx, lock, s, src)
+		plan, err = assemble.PlanOf(ctx, lock, s, src, keys)
 	} else {
-		plan, err = assemble.Resolve(ctx, s, src)
+		plan, err = assemble.Resolve(ctx, s, src, keys)
 	}
 	if err != nil {
 		return nil, err

@@ -61,6 +61,7 @@ type demo struct {
 	registry *fixture.Registry
 	spec     spec.Spec
 	src      input.Access
+	keys     *apk.Keyring
 	cache    string
 	ref      string
 	lock     lock.Lock
@@ -140,16 +141,16 @@ func (d *demo) serve(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	d.src = input.Access{Fetch: &fetch.Client{}, Keyring: apk.NewKeyring()}
+	d.src, d.keys = input.Access{Fetch: &fetch.Client{}}, apk.NewKeyring()
 	if d.src.Store, err = layers.OpenStore(d.cache, kept.Files()...); err != nil {
 		return "", err
 	}
 	key := fixture.TestKey()
-	return "a signed mirror at " + mirror + ", a registry at " + registry, d.src.Keyring.Add(key.Name, key.PublicPEM())
+	return "a signed mirror at " + mirror + ", a registry at " + registry, d.keys.Add(key.Name, key.PublicPEM())
 }
 
 func (d *demo) build(ctx context.Context) (lock.Lock, error) {
-	plan, err := assemble.Resolve(ctx, d.spec, d.src)
+	plan, err := assemble.Resolve(ctx, d.spec, d.src, d.keys)
 	if err != nil {
 		return lock.Lock{}, err
 	}

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 
+	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/rootless"
@@ -16,12 +17,12 @@ func (run *Session) Client(named ...string) *fetch.Client {
 	return &fetch.Client{Offline: run.flags.Bool("offline"), Notice: run.Notice(), Credentials: fetch.Environment(run.Getenv, named...)}
 }
 
-// Access is what a build of s reads from. Without needStore there may be no store: what only reads indexes gains time by it and
+// Access is what a build of s reads from, and whose signatures count: nil with --allow-untrusted. Without needStore there may be no store: what only reads indexes gains time by it and
 // nothing else. Credentials go to hosts of s and of the other specs alone.
-func (run *Session) Access(ctx context.Context, s spec.Spec, needStore bool, others ...spec.Spec) (input.Access, error) {
+func (run *Session) Access(ctx context.Context, s spec.Spec, needStore bool, others ...spec.Spec) (input.Access, *apk.Keyring, error) {
 	jobs := run.flags.Int("jobs")
 	if jobs < 0 {
-		return input.Access{}, exit.Usagef("--jobs %d: expected a number from 0 on", jobs)
+		return input.Access{}, nil, exit.Usagef("--jobs %d: expected a number from 0 on", jobs)
 	}
 	named := s.Locations()
 	for _, o := range others {
@@ -29,10 +30,10 @@ func (run *Session) Access(ctx context.Context, s spec.Spec, needStore bool, oth
 	}
 	client := run.Client(named...)
 	client.Jobs = jobs
-	src := input.Access{Fetch: client, Jobs: jobs, Images: run.Images(), AllowUntrusted: run.flags.Bool("allow-untrusted")}
+	src := input.Access{Fetch: client, Jobs: jobs, Images: run.Images()}
 	b, err := run.Bundle(ctx)
 	if err != nil {
-		return src, err
+		return src, nil, err
 	}
 	if b != nil {
 		src.Fetch, src.Images = b.Opener(s, src.Fetch), BundleImages(b, s, src.Images)
@@ -40,14 +41,17 @@ func (run *Session) Access(ctx context.Context, s spec.Spec, needStore bool, oth
 	if !needStore {
 		src.Store = run.lasting()
 	} else if src.Store, err = run.Store(); err != nil {
-		return src, err
+		return src, nil, err
 	}
 	if src.Store != nil {
 		src.Runners = rootless.NewRunners(src.Store, run.Warn)
 	}
-	src.Keyring, err = run.keyring(s, src.Fetch, src.Store)
+	keys, err := run.keyring(s, others, src.Fetch, src.Store)
 	if err == nil && b != nil && b.Vouched {
-		err = b.AddKeys(ctx, src.Keyring)
+		err = b.AddKeys(ctx, keys)
 	}
-	return src, err
+	if run.flags.Bool("allow-untrusted") {
+		keys = nil
+	}
+	return src, keys, err
 }

@@ -17,9 +17,9 @@ import (
 	"github.com/pyimg/pyimg/layers"
 )
 
-// keyring trusts the keys of the command line and the spec and, where the command line names none, Alpine's own: these
+// keyring trusts the keys of the command line and the specs and, where the command line names none, Alpine's own: these
 // by fingerprint, wherever the file comes from.
-func (run *Session) keyring(s spec.Spec, client input.Opener, store *layers.Store) (*apk.Keyring, error) {
+func (run *Session) keyring(s spec.Spec, others []spec.Spec, client input.Opener, store *layers.Store) (*apk.Keyring, error) {
 	ring := apk.NewKeyring()
 	named := run.flags.StringSlice("keyring")
 	for i, path := range slices.Concat(named, s.KeyPaths()) {
@@ -35,6 +35,13 @@ func (run *Session) keyring(s spec.Spec, client input.Opener, store *layers.Stor
 	}
 	if len(named) == 0 {
 		ring.Missing = func(ctx context.Context, k apk.AlpineKey) ([]byte, error) { return alpineKey(ctx, k, client, store) }
+	}
+	for _, o := range others {
+		for _, path := range o.KeyPaths() {
+			if err := ring.AddPath(path); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return ring, nil
 }
