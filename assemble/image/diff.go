@@ -27,6 +27,7 @@ type Difference struct {
 	Same     bool          `json:"same"`               // the manifests are the same, byte for byte
 	Config   []Change      `json:"config,omitempty"`   // entrypoint, cmd, user, env NAME, label NAME, ...
 	Packages []Change      `json:"packages,omitempty"` // versions
+	Wheels   []Change      `json:"wheels,omitempty"`   // versions of Python packages, whoever installed them
 	Files    []FileChange  `json:"files,omitempty"`    // by path
 	Size     [2]int64      `json:"size"`               // of all layers, compressed, in bytes
 	Unpacked [2]int64      `json:"unpacked"`           // of the files that a container sees, in bytes
@@ -118,6 +119,9 @@ func diffPlatform(ctx context.Context, x, y platformImage, store *layers.Store) 
 		return d, err
 	}
 	if d.Packages, err = diffTexts(a.versions, b.versions); err != nil {
+		return d, err
+	}
+	if d.Wheels, err = diffTexts(a.pythonVersions, b.pythonVersions); err != nil {
 		return d, err
 	}
 	d.Layers = diffLayers(a.Layers, b.Layers)

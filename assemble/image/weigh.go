@@ -38,13 +38,16 @@ type FolderWeight struct {
 
 // PackageWeight is the size of a package's files, or of the files that belong to no package.
 type PackageWeight struct {
-	Package string `json:"package,omitempty"` // name-version; "" for files that no package owns
+	Package string `json:"package,omitempty"` // name-version, name==version of a Python package; "" for files that no package owns
 	Size    int64  `json:"size"`              // unpacked, in bytes
 	Files   int    `json:"files"`
+	// Of a Python package: the names of those that require it, and the digest of the layer that has its metadata.
+	RequiredBy []string `json:"requiredBy,omitempty"`
+	Layer      string   `json:"layer,omitempty"`
 }
 
-// Weigh finds out what makes an image big: by folder, down to depth, and by package, from apk's database. It returns the entries
-// that it skipped.
+// Weigh finds out what makes an image big: by folder, down to depth, and by package, from apk's database and the RECORD files of
+// Python packages. It returns the entries that it skipped.
 func Weigh(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []spec.Platform, depth int) ([]Weight, []LeftAside, error) {
 	weights := []Weight{}
 	aside, err := eachContents(ctx, index, store, only, func(c Contents) error {
@@ -60,11 +63,10 @@ func (c Contents) weigh(depth int) (Weight, error) {
 	for _, l := range c.Layers {
 		w.Size += l.Size
 	}
-	packages, err := check.Installed(c.Tree)
+	owner, err := c.owners()
 	if err != nil {
 		return w, err
 	}
-	owner := check.Owners(packages)
 	folders, owned := map[string]*FolderWeight{}, map[string]*PackageWeight{}
 	for n := range c.Tree.All() {
 		if n.IsDir() {
@@ -81,11 +83,12 @@ func (c Contents) weigh(depth int) (Weight, error) {
 				break
 			}
 		}
-		by := owner[n.Path]
-		if owned[by] == nil {
-			owned[by] = &PackageWeight{Package: by}
+		by := owner(n.Path)
+		if owned[by.Package] == nil {
+			owned[by.Package] = &by
 		}
-		owned[by].Size, owned[by].Files = owned[by].Size+size, owned[by].Files+1
+		o := owned[by.Package]
+		o.Size, o.Files = o.Size+size, o.Files+1
 	}
 	w.Hidden -= w.Unpacked
 	for _, at := range slices.Sorted(maps.Keys(folders)) {
@@ -96,6 +99,27 @@ func (c Contents) weigh(depth int) (Weight, error) {
 	}
 	slices.SortStableFunc(w.Packages, func(a, b PackageWeight) int { return cmp.Compare(b.Size, a.Size) })
 	return w, nil
+}
+
+// owners returns the package that owns a path, without a size. Where an apk package and a Python package both list a file, as for
+// Alpine's own Python packages, it is the apk package.
+func (c Contents) owners() (func(at string) PackageWeight, error) {
+	packages, err := check.Installed(c.Tree)
+	if err != nil {
+		return nil, err
+	}
+	owner := check.Owners(packages)
+	all := distributions(c.Tree)
+	requirers, distribution := c.requirers(all), distributionOwners(all)
+	return func(at string) PackageWeight {
+		if name, ok := owner[at]; ok {
+			return PackageWeight{Package: name}
+		}
+		if i, ok := distribution(at); ok {
+			return PackageWeight{Package: all[i].String(), RequiredBy: requirers[i], Layer: c.Layers[all[i].layer].Digest}
+		}
+		return PackageWeight{}
+	}, nil
 }
 
 // folder returns the weight of dir, or nil if dir is deeper than depth. The root is at depth 0.

@@ -27,7 +27,7 @@ import (
 	"github.com/pyimg/pyimg/wheel/wheeltest"
 )
 
-func openStore(t *testing.T) *layers.Store {
+func openStore(t testing.TB) *layers.Store {
 	t.Helper()
 	s, err := layers.OpenStore(t.TempDir())
 	if err != nil {
@@ -37,7 +37,7 @@ func openStore(t *testing.T) *layers.Store {
 	return s
 }
 
-func platform(t *testing.T, name string) spec.Platform {
+func platform(t testing.TB, name string) spec.Platform {
 	t.Helper()
 	p, err := spec.ParsePlatform(name)
 	if err != nil {
@@ -46,7 +46,7 @@ func platform(t *testing.T, name string) spec.Platform {
 	return p
 }
 
-func site(t *testing.T, name string) wheels.Site {
+func site(t testing.TB, name string) wheels.Site {
 	t.Helper()
 	r := python.Report{Prefix: "/usr/local", Python: &python.Build{Version: "3.13.5"}}
 	s, err := wheels.NewSite(platform(t, name), r, "1.2.5", "", func(p string) bool { return p == "usr/local/bin/python3" })

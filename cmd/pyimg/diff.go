@@ -20,7 +20,7 @@ import (
 func diffCommand(con console.Console) *cli.Command {
 	return cmdline.Command(&cli.Command{
 		Name:      "diff",
-		Usage:     "compare packages, files, configuration, sizes and layers of two images",
+		Usage:     "compare packages, Python packages, files, configuration, sizes and layers of two images",
 		ArgsUsage: "A B",
 		Description: "A and B are image references, layouts or archives, whoever made them. Files are compared by type, size, mode,\n" +
 			"owner and link, those of packages by their checksum, too. The exit code is 0 also where they differ.\n\n" +
@@ -85,6 +85,7 @@ func printDifference(w io.Writer, d image.Difference, all bool) {
 		termtext.Size(d.Size[0]), termtext.Size(d.Size[1]), termtext.Size(d.Unpacked[0]), termtext.Size(d.Unpacked[1]))
 	printChanges(w, "config", d.Config)
 	printChanges(w, "package", d.Packages)
+	printChanges(w, "wheel", d.Wheels)
 	printLayers(w, d.Layers, all)
 	l := lines{w: w, all: all}
 	for _, f := range d.Files {

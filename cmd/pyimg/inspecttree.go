@@ -78,7 +78,14 @@ func printWeight(w io.Writer, of image.Weight) {
 			small, rest = small+1, rest+p.Size
 			continue
 		}
-		fmt.Fprintf(w, "  %10s  %s (%s)\n", termtext.Size(p.Size), termtext.Line(cmp.Or(p.Package, "of no package")), termtext.Count(p.Files, "file"))
+		fmt.Fprintf(w, "  %10s  %s (%s)", termtext.Size(p.Size), termtext.Line(cmp.Or(p.Package, "of no package")), termtext.Count(p.Files, "file"))
+		if p.Layer != "" {
+			fmt.Fprintf(w, "  in %s", p.Layer)
+		}
+		if len(p.RequiredBy) > 0 {
+			fmt.Fprintf(w, ", required by %s", termtext.Line(strings.Join(p.RequiredBy, ", ")))
+		}
+		fmt.Fprintln(w)
 	}
 	if small > 0 {
 		fmt.Fprintf(w, "  %10s  %s\n", termtext.Size(rest), termtext.Count(small, "smaller one"))

@@ -26,17 +26,11 @@ func (u Unmet) String() string {
 // does, and those of the extras that are wanted by name of project: from outside
 // (extras) or by a distribution's own dependencies.
 func Check(dists []Metadata, env dependency.Environment, extras map[string][]string) ([]Unmet, error) {
-	c := checker{env: env, dists: make(map[string]*wanted, len(dists))}
-	for i := range dists {
-		c.dists[dependency.Normalize(dists[i].Name)] = &wanted{metadata: &dists[i], seen: make(map[string]bool)}
-	}
+	c := newChecker(dists, env)
 	for name, list := range extras {
 		for _, extra := range list {
 			c.want(dependency.Normalize(name), dependency.Normalize(extra))
 		}
-	}
-	for name := range c.dists {
-		c.want(name, "")
 	}
 	for len(c.queue) > 0 {
 		next := c.queue[0]
@@ -56,6 +50,20 @@ type checker struct {
 	dists map[string]*wanted
 	queue []visit
 	unmet []Unmet
+
+	found func(name, requirer string) // hears of each dependency that is there; may be nil
+}
+
+// newChecker asks for each distribution without an extra.
+func newChecker(dists []Metadata, env dependency.Environment) checker {
+	c := checker{env: env, dists: make(map[string]*wanted, len(dists))}
+	for i := range dists {
+		c.dists[dependency.Normalize(dists[i].Name)] = &wanted{metadata: &dists[i], seen: make(map[string]bool)}
+	}
+	for name := range c.dists {
+		c.want(name, "")
+	}
+	return c
 }
 
 // wanted is a distribution with the extras of it that were asked for.
@@ -117,6 +125,9 @@ func (c *checker) visit(v visit) error {
 			continue
 		case !r.Specifiers.Contains(have.metadata.Version):
 			c.unmet = append(c.unmet, Unmet{By: by, Requirement: text, Have: have.metadata.Version.String()})
+		}
+		if c.found != nil {
+			c.found(name, v.name)
 		}
 		for _, extra := range r.Extras {
 			c.want(name, dependency.Normalize(extra))

@@ -234,3 +234,17 @@ func FuzzParseRecord(f *testing.F) {
 		}
 	})
 }
+
+func TestRequirers(t *testing.T) {
+	t.Parallel()
+	dist := func(name string, requires ...string) distinfo.Metadata {
+		return distinfo.Metadata{Name: name, RequiresDist: requires}
+	}
+	got := distinfo.Requirers([]distinfo.Metadata{
+		dist("App", "lib[fast]>=1", "other; sys_platform == 'win32'", "not a requirement", "tool; platform_release > '5'"),
+		dist("lib", "speed; extra == 'fast'", "docs; extra == 'docs'", "lib[own]"), dist("speed", "app"), dist("docs"), dist("other"), dist("tool"),
+	}, dependency.Environment{SysPlatform: "linux"})
+	if diff := cmp.Diff(map[string][]string{"app": {"speed"}, "lib": {"app"}, "speed": {"lib"}}, got); diff != "" {
+		t.Error(diff)
+	}
+}
