@@ -89,7 +89,7 @@ func TestFoldersImportOnlyWhatTheyMay(t *testing.T) {
 		"assemble/input":      {"layers", "assemble/spec", "internal/fetch"},
 		"assemble/runtime": {"layers", "layers/local", "assemble/check", "assemble/input", "assemble/lock", "assemble/python", "assemble/spec", "assemble/standalone",
 			"internal/glob", "internal/redact", "internal/rootpath"},
-		"assemble/image":             {"apk/root", "layers", "layers/tree", "assemble/check", "assemble/lock", "assemble/python", "assemble/spec", "internal/imageindex", "internal/rootpath", "internal/termtext",
+		"assemble/image": {"apk/root", "layers", "layers/tree", "assemble/check", "assemble/lock", "assemble/python", "assemble/spec", "internal/imageindex", "internal/rootpath", "internal/termtext",
 			"wheel/dependency", "wheel/distinfo", "wheel/install", "wheel/target"},
 		"assemble/container":         {"layers", "layers/unpack", "internal/passwd"},
 		"assemble/hostfiles":         {"layers", "layers/local", "layers/tree", "assemble/lock", "assemble/spec", "internal/glob", "internal/rootpath"},
