@@ -48,7 +48,7 @@ func Build(ctx context.Context, plan Plan, src input.Access, o BuildOptions) (Bu
 }
 
 func build(ctx context.Context, plan Plan, src input.Access, o BuildOptions) (Built, error) {
-	files, err := hostfiles.Read(ctx, plan.Spec, plan.filesTime(o))
+	files, err := hostfiles.Read(ctx, plan.Spec, src.Folder, plan.filesTime(o))
 	if err != nil {
 		return Built{}, err
 	}
@@ -183,7 +183,7 @@ func (l lower) finish(ctx context.Context, with compiled) (built, error) {
 			warnings = append(warnings, f.String())
 		}
 	}
-	last, err := meta.Layer(ctx, items, l.spec.Layers.MakeOptions(), l.store)
+	last, err := meta.Layer(ctx, items, making(l.spec.Layers), l.store)
 	return built{l.locked(l.created, config, append(with.layers, last)), &report, warnings}, err
 }
 
@@ -294,7 +294,7 @@ func (j job) addFiles(ctx context.Context, below stack, owner func(tree.Node) st
 	if j.files.Empty() {
 		return below, nil, nil
 	}
-	l, stated, err := j.files.Layer(ctx, below.tree, owner, j.spec.Layers.MakeOptions(), j.store)
+	l, stated, err := j.files.Layer(ctx, below.tree, owner, making(j.spec.Layers), j.store)
 	if err != nil {
 		return below, nil, err
 	}

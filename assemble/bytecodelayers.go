@@ -224,7 +224,7 @@ func (b lower) compile(ctx context.Context, mode bytecode.Mode, m modules, c *co
 		if len(part.sources) == 0 {
 			continue
 		}
-		blob, faults, err := bytecode.Layer(ctx, b.store, lazyRunner{c, m.python}, m.python, mode, b.spec.Layers.MakeOptions(), part.sources)
+		blob, faults, err := bytecode.Layer(ctx, b.store, lazyRunner{c, m.python}, m.python, mode, making(b.spec.Layers), part.sources)
 		if err != nil {
 			return with, err
 		}

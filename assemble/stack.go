@@ -8,6 +8,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/internal/meta"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/runtime"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/rootpath"
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/layers/tree"
@@ -93,4 +94,9 @@ func (s stack) throughSymlink() error {
 		}
 	}
 	return nil
+}
+
+// making is how the layers that are made are compressed.
+func making(l spec.Layers) layers.MakeOptions {
+	return layers.MakeOptions{Compression: l.Compression, Level: l.Level}
 }

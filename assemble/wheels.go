@@ -142,7 +142,7 @@ func paths(store *layers.Store, digest string) (map[string]bool, error) {
 // bring brings the wheels of a platform, takes out of the runtimes what they replace, and sees to it that they can be installed
 // together.
 func (p *packaging) bring(ctx context.Context, plan *PlatformPlan, site wheels.Site, files []source.File) error {
-	how := wheels.How{Site: site, Making: p.spec.Layers.MakeOptions()}
+	how := wheels.How{Site: site, Making: making(p.spec.Layers)}
 	ws, err := p.bringer.Bring(ctx, files, how)
 	if err != nil {
 		return err
@@ -298,7 +298,7 @@ func (j job) wheelLayers(ctx context.Context) ([]lock.Layer, error) {
 			recipe.Wheels = append(recipe.Wheels, w.SHA256)
 			fragments, names = append(fragments, w.Fragment.Digest), append(names, w.String())
 		}
-		blob, err := j.store.Join(ctx, j.spec.Layers.MakeOptions(), fragments)
+		blob, err := j.store.Join(ctx, making(j.spec.Layers), fragments)
 		if err != nil {
 			return nil, fmt.Errorf("making the layer of %s: %w", strings.Join(names, ", "), err)
 		}

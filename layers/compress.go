@@ -104,17 +104,12 @@ func (f *inflaters) unzstd(r io.Reader) (inflater, error) {
 // MakeOptions say how a made layer is compressed.
 type MakeOptions struct {
 	Compression string // "gzip" or "zstd"; "" means gzip
-	Level       int    // 1 to 9 for gzip, 1 to 22 for zstd, see [CheckLevel]; 0 means 6 for gzip and 3 for zstd
+	// Level is 1 to 9 for gzip and 1 to 22 for zstd; 0 means 6 for gzip and 3 for zstd. Zstd's levels select one of four speeds:
+	// 1 and 2, 3 to 5, 6 to 9, 10 and more.
+	Level int
 }
 
-// CheckLevel returns an error if the compression is unknown or does not have this level. Level 0 is the default. Zstd's
-// levels select one of four speeds: 1 and 2, 3 to 5, 6 to 9, 10 and more.
-func CheckLevel(compression string, level int) error {
-	_, err := MakeOptions{compression, level}.fill()
-	return err
-}
-
-// fill sets the defaults.
+// fill sets the defaults. It returns an error if the compression is unknown or does not have the level.
 func (o MakeOptions) fill() (MakeOptions, error) {
 	most := 9
 	switch o.Compression {

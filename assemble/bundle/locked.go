@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/assemble/bundle/manifest"
+	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/exit"
@@ -39,24 +40,44 @@ func (b *Bundle) ReadLock(ctx context.Context, name string) (lock.Lock, error) {
 }
 
 // ReadSpec reads an image's spec; fs.ErrNotExist where the bundle has none of that name. Its relative paths name files of
-// the bundle, see Opener, and what it takes of its folder is read in the bundle as long as that is open.
+// the bundle, see Opener, and the files that it takes of its folder are those of FolderOf.
 func (b *Bundle) ReadSpec(ctx context.Context, name string) (spec.Spec, error) {
 	text, err := b.Read(ctx, manifest.SpecPath(name))
 	if err != nil {
 		return spec.Spec{}, err
 	}
-	spec, err := spec.Parse(strings.TrimSuffix(b.Path, "/")+"/"+manifest.SpecPath(name), text)
-	spec.Folder = func(ctx context.Context) (*local.Folder, error) { return b.Folder(ctx, name) }
-	return spec, err
+	return spec.Parse(b.specName(name), text)
 }
 
-// Folder is a folder of the files that an image's spec takes, unpacked in a temporary place; fs.ErrNotExist where the
-// bundle has none. Closing it removes it. The error is a *FaultError where the files are none that "bundle create" packs, and
-// a *ReadError where they could not be read or written.
-func (b *Bundle) Folder(ctx context.Context, name string) (*local.Folder, error) {
-	f, ok := b.File(manifest.FilesPath(name))
+// specName is what an image's spec is called in errors.
+func (b *Bundle) specName(image string) string {
+	return strings.TrimSuffix(b.Path, "/") + "/" + manifest.SpecPath(image)
+}
+
+// FolderOf opens the files that a spec takes of its folder, if ReadSpec read the spec from this bundle; nil otherwise. It works
+// as long as the bundle is open.
+func (b *Bundle) FolderOf(s spec.Spec) input.Folder {
+	for _, image := range b.Images() {
+		if s.Name == b.specName(image) {
+			return packedFolder{b, image}
+		}
+	}
+	return nil
+}
+
+// packedFolder is the folder of an image's files.
+type packedFolder struct {
+	bundle *Bundle
+	image  string
+}
+
+// Open unpacks the files in a temporary place, which Close of the folder removes. The error is fs.ErrNotExist if the bundle has
+// none, a *FaultError if "bundle create" does not pack files so, and a *ReadError if they could not be read or written.
+func (p packedFolder) Open(ctx context.Context) (*local.Folder, error) {
+	b := p.bundle
+	f, ok := b.File(manifest.FilesPath(p.image))
 	if !ok {
-		return nil, fmt.Errorf("bundle %q has no %s: %w", b.Path, manifest.FilesPath(name), fs.ErrNotExist)
+		return nil, fmt.Errorf("bundle %q has no %s: %w", b.Path, manifest.FilesPath(p.image), fs.ErrNotExist)
 	}
 	r, err := b.Open(ctx, f)
 	if err != nil {

@@ -92,8 +92,12 @@ func TestServersSizesCount(t *testing.T) {
 					_, err = w.Write([]byte(strings.Repeat("no tar", 100)))
 				}
 			})
-			if _, err := b.Folder(t.Context(), "pyimg"); !errors.As(err, new(*bundle.FaultError)) {
-				t.Errorf("Folder = %v", err)
+			s, err := b.ReadSpec(t.Context(), "pyimg")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := b.FolderOf(s).Open(t.Context()); !errors.As(err, new(*bundle.FaultError)) {
+				t.Errorf("opening the spec's folder: %v", err)
 			}
 		}
 	}

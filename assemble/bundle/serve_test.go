@@ -98,7 +98,7 @@ func TestOpenerMakesTheLockedImage(t *testing.T) {
 			func(ctx context.Context, s spec.Spec, src input.Access, keys *apk.Keyring) (assemble.Plan, error) {
 				return assemble.PlanOf(ctx, lock, s, src, keys)
 			}, assemble.Resolve} {
-			src := input.Access{Fetch: b.Opener(asked, nobody{t})}
+			src := input.Access{Fetch: b.Opener(asked, nobody{t}), Folder: b.FolderOf(asked)}
 			if src.Store, err = layers.OpenStore(t.TempDir(), kept.Files()...); err != nil {
 				t.Fatal(err)
 			}

@@ -115,7 +115,7 @@ func (s *site) options(t testing.TB, output string) create.Options {
 	image := create.LockedImage{Name: "pyimg", Spec: spec, Lock: lock}
 	if len(s.spec.Files) > 0 {
 		locked, of := s.lock, s.spec
-		image.Pack = func(ctx context.Context, w io.Writer) error { return hostfiles.Pack(ctx, locked, of, w) }
+		image.Pack = func(ctx context.Context, w io.Writer) error { return hostfiles.Pack(ctx, locked, of, nil, w) }
 	}
 	return create.Options{Inputs: in, Images: []create.LockedImage{image},
 		Client: &fetch.Client{}, Keyring: testKeys(t), Output: output, Tar: strings.HasSuffix(output, ".tar")}

@@ -72,7 +72,9 @@ func (v *verification) needFiles(ctx context.Context, name string, lock lock.Loc
 func (v *verification) fitFiles(ctx context.Context) {
 	for file, taken := range v.files {
 		f, _ := v.bundle.File(file)
-		size, sum, err := manifest.Sum(func(w io.Writer) error { return hostfiles.Pack(ctx, taken.lock, taken.spec, w) })
+		size, sum, err := manifest.Sum(func(w io.Writer) error {
+			return hostfiles.Pack(ctx, taken.lock, taken.spec, v.bundle.FolderOf(taken.spec), w)
+		})
 		switch {
 		case errors.As(err, new(*lock.Error)):
 			err = errors.New("it holds other files than the lock was made of")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/bmatcuk/doublestar/v4"
 
+	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/glob"
 	"github.com/pyimg/pyimg/internal/rootpath"
@@ -36,7 +37,7 @@ type Found struct {
 	time   time.Time
 }
 
-// A item is one path that is to be in the image.
+// An item is one path that is to be in the image.
 type item struct {
 	by      string // what asks for it, for errors
 	header  tar.Header
@@ -51,13 +52,13 @@ func (f *Found) Close() {
 	}
 }
 
-// Read finds the files of the spec and reads each once, for its digest. All get the same time.
-func Read(ctx context.Context, s spec.Spec, at time.Time) (*Found, error) {
+// Read finds the files of the spec in a folder (nil: Spec.Dir) and reads each once, for its digest. All get the same time.
+func Read(ctx context.Context, s spec.Spec, in input.Folder, at time.Time) (*Found, error) {
 	f := &Found{time: at}
 	var errs []error
 	if len(s.Files) > 0 {
 		var err error
-		if f.folder, err = openFolder(ctx, s); err != nil {
+		if f.folder, err = openFolder(ctx, s, in); err != nil {
 			return nil, err
 		}
 	}
@@ -79,9 +80,9 @@ func Read(ctx context.Context, s spec.Spec, at time.Time) (*Found, error) {
 	return f, nil
 }
 
-func openFolder(ctx context.Context, s spec.Spec) (*local.Folder, error) {
-	if s.Folder != nil {
-		return s.Folder(ctx)
+func openFolder(ctx context.Context, s spec.Spec, in input.Folder) (*local.Folder, error) {
+	if in != nil {
+		return in.Open(ctx)
 	}
 	return local.Open(cmp.Or(s.Dir, "."))
 }

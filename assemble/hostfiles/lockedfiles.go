@@ -9,6 +9,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/layers/local"
@@ -27,10 +28,10 @@ func (f *Found) Locked() *lock.Files {
 	return &lock.Files{Digest: "sha256:" + hex.EncodeToString(all.Sum(nil)), Time: f.time}
 }
 
-// Fit reads the files of a spec that the lock fits, and tells whether they are those that it was made of. The error
-// is a *LockError where they are not.
-func Fit(ctx context.Context, l lock.Lock, s spec.Spec) error {
-	f, err := Read(ctx, s, time.Time{})
+// Fit reads the files of a spec that the lock fits, in a folder as Read does. It returns a *lock.Error if the lock was made of
+// other files.
+func Fit(ctx context.Context, l lock.Lock, s spec.Spec, in input.Folder) error {
+	f, err := Read(ctx, s, in, time.Time{})
 	if err != nil {
 		return err
 	}
@@ -48,8 +49,8 @@ func fits(l lock.Lock, f *Found) error {
 
 // Pack is Fit, and writes what the spec takes of its folder as a tar, for local.Unpack to make a folder of
 // that the spec finds it in again. The same files give the same bytes.
-func Pack(ctx context.Context, l lock.Lock, s spec.Spec, w io.Writer) error {
-	f, err := Read(ctx, s, time.Time{})
+func Pack(ctx context.Context, l lock.Lock, s spec.Spec, in input.Folder, w io.Writer) error {
+	f, err := Read(ctx, s, in, time.Time{})
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/local"
 )
 
 // Images finds the image that a reference names, HOST/REPOSITORY:TAG or oci:DIR[:TAG], for the platform
@@ -21,10 +22,16 @@ type Images interface {
 type Access struct {
 	Fetch    Opener        // where it is an apk.ConditionalOpener, indexes are asked for only if they changed
 	Images   Images        // nil: a runtime cannot come out of an image
+	Folder   Folder        // of the spec's files; nil: Spec.Dir
 	Store    *layers.Store // where indexes are kept, too; may be nil where only packages are resolved
 	Jobs     int           // packages ingested at once, over all platforms; 0: twice GOMAXPROCS
 	Progress Progress      // nil: transfers are not reported
 	Runners  Runners       // nil: nothing is run, so no bytecode is made
+}
+
+// Folder opens the folder that a spec's files are in. The caller closes it.
+type Folder interface {
+	Open(ctx context.Context) (*local.Folder, error)
 }
 
 // Runners are where an image's Python can be run. The library itself runs nothing. Calls may overlap.

@@ -86,7 +86,7 @@ func Pack(ctx context.Context, source string, src input.Access, o PackOptions) (
 		return packed, err
 	}
 	packed.Manifest = "/" + manifest.Header.Name
-	making := o.Layers.MakeOptions()
+	making := layers.MakeOptions{Compression: o.Layers.Compression, Level: o.Layers.Level}
 	packed.Blob, err = src.Store.Arrange(ctx, p.text+string(manifest.Body), making, raw.Digest, p.edit, p.contents, append(p.parents(manifest.Header.Name), manifest))
 	if err != nil {
 		err = fmt.Errorf("packing %s: %w", redact.URL(source), err)

@@ -16,7 +16,6 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/internal/glob"
-	"github.com/pyimg/pyimg/layers"
 )
 
 // Defaults of a spec; the same as in the embedded spec.
@@ -430,7 +429,7 @@ func checkPort(v string) error {
 
 func (d *decoder) layers(l *Layers, p string, n ast.Node) {
 	d.mapping(p, n, d.layerFields(l))
-	if err := layers.CheckLevel(l.Compression, l.Level); err != nil {
+	if err := l.checkLevel(); err != nil {
 		d.faultAt(n, join(p, "level"), "%v", err)
 	}
 }
@@ -440,6 +439,6 @@ func (d *decoder) layerFields(l *Layers) fields {
 		{"strategy", d.oneOf(&l.Strategy, "auto", "package", "single"), l.Strategy},
 		{"max", d.integer(&l.Max, 2, 120), l.Max}, // docker's overlay2 fails near 127
 		{"compression", d.oneOf(&l.Compression, "gzip", "zstd"), l.Compression},
-		{"level", d.integer(&l.Level, 1, 22), l.Level},
+		{"level", d.integer(&l.Level, 1, maxZstdLevel), l.Level},
 	}
 }

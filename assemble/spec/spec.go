@@ -1,7 +1,6 @@
 package spec
 
 import (
-	"context"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
@@ -12,8 +11,6 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/apk"
-	"github.com/pyimg/pyimg/layers"
-	"github.com/pyimg/pyimg/layers/local"
 )
 
 // Spec says what an image is made of. See docs/SPEC.md for each field.
@@ -22,8 +19,6 @@ type Spec struct {
 	Name, Dir string `json:"-"`
 	// Lenient turns the error that this machine cannot make bytecode into a warning: the embedded spec asks for it, not the user.
 	Lenient bool `json:"-"`
-	// Folder opens what Files are read from; nil: the folder Dir.
-	Folder func(context.Context) (*local.Folder, error) `json:"-"`
 	// Asked says where packages are asked for, for errors of the solver.
 	Asked []Asked `json:"-"`
 
@@ -100,7 +95,7 @@ type Layers struct {
 	Strategy    string // auto: merge only what exceeds Max; package: never merge; single: one layer for all packages
 	Max         int    // at most so many layers; 0: DefaultMaxLayers
 	Compression string // gzip or zstd, and other layers are transcoded; "": whatever a layer has already
-	Level       int    `json:",omitempty"` // of the layers that are made, see layers.CheckLevel; 0: the compression's default
+	Level       int    `json:",omitempty"` // of the layers that are made: 1 to 9 for gzip, 1 to 22 for zstd; 0: the compression's default
 }
 
 // DefaultMaxLayers stays well under what runtimes can mount: overlay2 fails near 127 layers, containerd has failed at
@@ -140,7 +135,25 @@ func (l Layers) Check() error {
 	if !slices.Contains([]string{"", "gzip", "zstd"}, l.Compression) {
 		return fmt.Errorf("compression %q: expected gzip or zstd", l.Compression)
 	}
-	return layers.CheckLevel(l.Compression, l.Level)
+	return l.checkLevel()
+}
+
+// The highest levels of the compressions.
+const (
+	maxGzipLevel = 9
+	maxZstdLevel = 22
+)
+
+// checkLevel refuses a level that the compression does not have. Made layers are gzip unless the spec says otherwise.
+func (l Layers) checkLevel() error {
+	name, most := "gzip", maxGzipLevel
+	if l.Compression == "zstd" {
+		name, most = "zstd", maxZstdLevel
+	}
+	if l.Level < 0 || l.Level > most {
+		return fmt.Errorf("%s level %d: want 1 to %d", name, l.Level, most)
+	}
+	return nil
 }
 
 // SetCompression accepts "gzip" or "zstd", optionally with a level: "zstd:19".
@@ -153,11 +166,6 @@ func (l *Layers) SetCompression(text string) (err error) {
 		}
 	}
 	return l.Check()
-}
-
-// MakeOptions returns the options for making layers.
-func (l Layers) MakeOptions() layers.MakeOptions {
-	return layers.MakeOptions{Compression: l.Compression, Level: l.Level}
 }
 
 // Python says which Python packages the image gets, and where their wheels are. See docs/PYTHON.md.

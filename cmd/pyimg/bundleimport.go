@@ -202,7 +202,7 @@ func pushBundle(ctx context.Context, run *session.Session, c *cli.Context, b *bu
 	if err != nil {
 		return err
 	}
-	src := input.Access{Fetch: b.Opener(s, &fetch.Client{Offline: true}), Store: store,
+	src := input.Access{Fetch: b.Opener(s, &fetch.Client{Offline: true}), Store: store, Folder: b.FolderOf(s),
 		Images: session.BundleImages(b, s, session.Offline{})}
 	supply, err := assemble.NewSupply(lock, s, src, ring)
 	if err != nil {

@@ -36,7 +36,7 @@ func NewLockedImage(name string, l lock.Lock, s spec.Spec) (image LockedImage, i
 		return image, in, err
 	}
 	if image.Spec, err = specText(s); image.Spec != nil && len(s.Files) > 0 {
-		image.Pack = func(ctx context.Context, w io.Writer) error { return hostfiles.Pack(ctx, l, s, w) }
+		image.Pack = func(ctx context.Context, w io.Writer) error { return hostfiles.Pack(ctx, l, s, nil, w) }
 	}
 	return image, in, err
 }

@@ -36,7 +36,7 @@ func (run *Session) Access(ctx context.Context, s spec.Spec, needStore bool, oth
 		return src, nil, err
 	}
 	if b != nil {
-		src.Fetch, src.Images = b.Opener(s, src.Fetch), BundleImages(b, s, src.Images)
+		src.Fetch, src.Images, src.Folder = b.Opener(s, src.Fetch), BundleImages(b, s, src.Images), b.FolderOf(s)
 	}
 	if !needStore {
 		src.Store = run.lasting()

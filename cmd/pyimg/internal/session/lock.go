@@ -8,6 +8,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/bundle"
 	"github.com/pyimg/pyimg/assemble/bundle/manifest"
 	"github.com/pyimg/pyimg/assemble/hostfiles"
+	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/assemble/wheels"
@@ -51,10 +52,7 @@ func (run *Session) Lock(ctx context.Context, s spec.Spec) (lock.Lock, bool, err
 		err = lock.Fits(s)
 	}
 	if err == nil {
-		err = hostfiles.Fit(ctx, lock, s)
-		if from != nil && s.Folder != nil && ctx.Err() == nil { // all of it comes from the bundle, which is to blame
-			err = from.FilesFault(image, err)
-		}
+		err = run.fitFiles(ctx, lock, s, from, image)
 	}
 	if err == nil {
 		err = wheels.Fit(lock, s)
@@ -67,4 +65,26 @@ func (run *Session) Lock(ctx context.Context, s spec.Spec) (lock.Lock, bool, err
 	}
 	lock, err = lock.Only(s.Platforms)
 	return lock, true, err
+}
+
+// fitFiles compares the files that s takes of its folder with the lock. from is the bundle that the lock is from; nil for a file.
+func (run *Session) fitFiles(ctx context.Context, l lock.Lock, s spec.Spec, from *bundle.Bundle, image string) error {
+	in, err := run.folderOf(ctx, s)
+	if err != nil {
+		return err
+	}
+	err = hostfiles.Fit(ctx, l, s, in)
+	if from != nil && in != nil && ctx.Err() == nil { // files, spec and lock are all the bundle's, so it is to blame
+		err = from.FilesFault(image, err)
+	}
+	return err
+}
+
+// folderOf is the folder of the files of s; nil if the bundle of --bundle does not have it.
+func (run *Session) folderOf(ctx context.Context, s spec.Spec) (input.Folder, error) {
+	b, err := run.Bundle(ctx)
+	if b == nil || err != nil {
+		return nil, err
+	}
+	return b.FolderOf(s), nil
 }
