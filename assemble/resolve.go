@@ -18,6 +18,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/runtime"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/memo"
 )
 
 // Resolve finds out what the spec comes to: it ingests the runtimes, reads the package indexes and solves for the
@@ -40,7 +41,10 @@ func resolve(ctx context.Context, spec spec.Spec, src input.Access, keys *apk.Ke
 	if err != nil {
 		return Plan{}, err
 	}
-	releases := new(runtime.Releases)
+	releases, err := memo.Once(ctx, src.Memo, releasesKey{}, func(context.Context) (*runtime.Releases, error) { return new(runtime.Releases), nil })
+	if err != nil {
+		return Plan{}, err
+	}
 	plan := Plan{Spec: spec, keys: keys, repositories: repositories, Platforms: make([]PlatformPlan, len(spec.Platforms))}
 	err = eachPlatform(spec.Platforms, func(i int) (err error) {
 		p := spec.Platforms[i]
@@ -57,6 +61,9 @@ func resolve(ctx context.Context, spec spec.Spec, src input.Access, keys *apk.Ke
 	plan.Warnings = warnings(plan.Spec.Platforms, notes)
 	return plan, nil
 }
+
+// releasesKey is the question for the releases that all builds of a run use.
+type releasesKey struct{}
 
 func resolvePlatform(ctx context.Context, spec spec.Spec, p spec.Platform, repositories spec.Repositories, src ingest.Mirrors, held hold,
 	packaging *packaging, releases *runtime.Releases) (PlatformPlan, error) {
@@ -136,19 +143,38 @@ func (h hold) solveWithout(optional map[string]bool, world []apk.Dependency, ind
 // loadIndexes reads the index of each repository. A repository that lacks the arch altogether is an error: apk would go
 // on without it, and the image would miss what only that repository has.
 func loadIndexes(ctx context.Context, repositories []*apk.Repository, arch string, src ingest.Mirrors) ([]*apk.Index, error) {
-	o := src.IndexOptions(arch)
 	indexes := make([]*apk.Index, len(repositories))
 	errs := make([]error, len(repositories))
 	var wg sync.WaitGroup
 	for i, r := range repositories {
 		wg.Go(func() {
-			o := o
-			o.Repository = r
-			indexes[i], errs[i] = apk.LoadIndex(ctx, src.Fetch, o)
+			indexes[i], errs[i] = loadIndex(ctx, r, arch, src)
 		})
 	}
 	wg.Wait()
 	return indexes, errors.Join(errs...)
+}
+
+// indexKey is the question for an index: builds with the same answers trust the same keys.
+type indexKey struct {
+	mirrors, tag, arch string
+	keys               *apk.Keyring
+}
+
+// loadIndex reads one index, or takes the one that another build of this run has read.
+func loadIndex(ctx context.Context, r *apk.Repository, arch string, src ingest.Mirrors) (*apk.Index, error) {
+	key := indexKey{strings.Join(r.Mirrors, "\n"), r.Tag, arch, src.Keys}
+	shared, err := memo.Once(ctx, src.Memo, key, func(ctx context.Context) (*apk.Index, error) {
+		o := src.IndexOptions(arch)
+		o.Repository = r
+		return apk.LoadIndex(ctx, src.Fetch, o)
+	})
+	if err != nil {
+		return nil, err
+	}
+	own := *shared // its packages are of this build's repository
+	own.Repository = r
+	return &own, nil
 }
 
 // world is what the solver is asked for: the spec's packages, what its allocator and runtimes stand for, and the

@@ -228,5 +228,11 @@ func (f *flights) enter(ctx context.Context, key string) (leave func(), err erro
 	}
 }
 
+// Alone waits until no other goroutine that works with this store is alone with key. leave lets the next one in. Keys are the
+// caller's own.
+func (s *Store) Alone(ctx context.Context, key string) (leave func(), err error) {
+	return s.flights.enter(ctx, "alone "+key)
+}
+
 // Close ends the use of the store. Stored files stay. Do not call other methods after it.
 func (s *Store) Close() error { return s.dir.Close() }

@@ -61,7 +61,7 @@ func (r Registry) attach(ctx context.Context, ref string, a Artifact, o Options)
 	if err != nil {
 		return Attached{}, err
 	}
-	p := newPusher(r.Jobs, o.Progress)
+	p := r.newPusher(o.Progress)
 	t := &target{repo: s.Repo, Repository: s}
 	for _, b := range blobs {
 		if err := p.blob(ctx, t, b, nil); err != nil {

@@ -13,14 +13,15 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pyimg/pyimg/push/oci"
+	"github.com/pyimg/pyimg/push/remote"
 )
 
 // readContents reads the images that the tags name now, and notes the blobs that they consist of. It does so only where
 // that needs fewer round trips than asking for each blob: it needs two, and asking needs one for every [maxAsking]
 // blobs. It ignores errors: contents then asks for the blobs.
 func (p *pusher) readContents(ctx context.Context, g *oci.Graph, targets []*target) error {
-	if len(g.Layers)+len(g.Configs) <= 3*maxAsking {
-		return nil
+	if len(g.Layers)+len(g.Configs) <= 3*maxAsking && p.together == nil {
+		return nil // of several pushes the requests count, not their round trips
 	}
 	var group errgroup.Group
 	for _, t := range targets {
@@ -99,6 +100,7 @@ func (p *pusher) contents(ctx context.Context, g *oci.Graph, targets []*target) 
 		if err == nil || !lacksBlob(err) || !forget(targets) {
 			return err
 		}
+		p.together.lost(targets)
 	}
 }
 
@@ -174,18 +176,54 @@ func (p *pusher) blob(ctx context.Context, t *target, b oci.Blob, earlier []*tar
 		if len(earlier) > 0 {
 			from = earlier[0].repo.RepositoryStr()
 		}
-		err := in(ctx, p.sending, func() (err error) {
-			task := p.start(b)
-			mounted, err = t.Upload(ctx, b, from, task)
-			task.Done(err)
-			return err
-		})
+		var err error
+		if p.together != nil && from == "" {
+			there, mounted, err = p.sendOnce(ctx, t, b)
+		} else {
+			mounted, err = p.send(ctx, t.Repository, b, from)
+		}
 		if err != nil {
 			return err
 		}
 	}
+	if p.together != nil {
+		p.together.has(t.repo, b.Desc.Digest)
+	}
 	p.count(b, there, mounted)
 	return nil
+}
+
+// send sends one blob, or mounts it from a repository of the same registry.
+func (p *pusher) send(ctx context.Context, to *remote.Repository, b oci.Blob, from string) (mounted bool, err error) {
+	err = in(ctx, p.sending, func() (err error) {
+		task := p.start(b)
+		mounted, err = to.Upload(ctx, b, from, task)
+		task.Done(err)
+		return err
+	})
+	return mounted, err
+}
+
+// sendOnce sends one blob unless another push of this run sends it to the same registry: then it mounts the blob from there. there
+// is true where the other push sent it to the same repository.
+func (p *pusher) sendOnce(ctx context.Context, t *target, b oci.Blob) (there, mounted bool, err error) {
+	from, found, sent, err := p.together.holder(ctx, t.repo, b.Desc.Digest)
+	switch {
+	case err != nil:
+		return false, false, err
+	case !found:
+		mounted, err = p.send(ctx, t.Repository, b, "")
+		sent(err == nil)
+		return false, mounted, err
+	case from.Name() == t.repo.Name():
+		return true, false, nil
+	}
+	to, err := t.mounting(ctx, from)
+	if err != nil {
+		return false, false, err
+	}
+	mounted, err = p.send(ctx, to, b, from.RepositoryStr())
+	return false, mounted, err
 }
 
 func (p *pusher) count(b oci.Blob, there, mounted bool) {

@@ -7,6 +7,8 @@
 //     tags last. When anything before the tags fails, no tag has moved. One limit holds for all uploads of all platforms
 //     and repositories. A layer is opened only after the registry said that it does not have it.
 //     [Registry.Begin] does the same in two steps, so that pyimg can log in while the image is being made.
+//   - [Registry.Together] is for several pushes of one run: each blob goes to a registry once, and is mounted into the other
+//     repositories.
 //   - [Registry.Join] makes one index of images that several machines pushed by digest. [Registry.Attach] pushes an
 //     artifact that refers to an image, and [Registry.Referrers] lists such artifacts.
 //   - [Registry.Get] reads images. It reads a layer only when the caller asks for it. [Images] finds single images, on disk

@@ -39,7 +39,7 @@ func (r Registry) get(ctx context.Context, s string) (v1.ImageIndex, error) {
 
 // openOne opens a repository for a single operation.
 func (r Registry) openOne(ctx context.Context, repo name.Repository, actions string) (*remote.Repository, error) {
-	way, err := r.Connect()
+	way, err := r.connect()
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,8 @@ import (
 type Registry struct {
 	remote.Client
 	Jobs int // concurrent uploads to all repositories; 0 means 4
+
+	together *together // nil: each push is alone
 }
 
 const defaultJobs = 4
@@ -94,7 +96,7 @@ func (s *Session) push(ctx context.Context, idx v1.ImageIndex) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	p := newPusher(s.registry.Jobs, s.options.Progress)
+	p := s.registry.newPusher(s.options.Progress)
 	for _, step := range []func(context.Context, *oci.Graph, []*target) error{p.readContents, p.contents, p.tags, p.verify} {
 		if err := step(ctx, g, targets); err != nil {
 			return Result{}, err
@@ -109,14 +111,14 @@ func Describe(idx v1.ImageIndex) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	return newPusher(0, nil).result(g, nil, 0), nil
+	return Registry{}.newPusher(nil).result(g, nil, 0), nil
 }
 
 // A pusher runs one push.
 type pusher struct {
+	limits
 	progress Progress
-	asking   chan struct{} // a slot for each request that sends no blob
-	sending  chan struct{} // a slot for each upload
+	together *together // nil: this push is alone
 
 	mu        sync.Mutex
 	sent      int
@@ -126,11 +128,24 @@ type pusher struct {
 	overtaken []string
 }
 
-func newPusher(jobs int, progress Progress) *pusher {
+// limits bound what is under way at the same time.
+type limits struct {
+	asking  chan struct{} // a slot for each request that sends no blob
+	sending chan struct{} // a slot for each upload
+}
+
+func newLimits(jobs int) limits {
 	if jobs <= 0 {
 		jobs = defaultJobs
 	}
-	return &pusher{progress: progress, asking: make(chan struct{}, maxAsking), sending: make(chan struct{}, jobs)}
+	return limits{asking: make(chan struct{}, maxAsking), sending: make(chan struct{}, jobs)}
+}
+
+func (r Registry) newPusher(progress Progress) *pusher {
+	if r.together != nil {
+		return &pusher{limits: r.together.limits, progress: progress, together: r.together}
+	}
+	return &pusher{limits: newLimits(r.Jobs), progress: progress}
 }
 
 // in runs f in one of the slots, which bound how many run at the same time.

@@ -40,6 +40,10 @@ type target struct {
 	tags               map[string]string // the digest that each tag names now, or ""
 
 	known map[v1.Hash]bool // blobs and manifests that the repository is known to have
+
+	connection *remote.Connection
+	mu         sync.Mutex
+	mounts     map[string]*remote.Repository // see mounting
 }
 
 // Begin checks all references and starts to log in to their registries. It returns at once; Ready and Push return the
@@ -53,7 +57,7 @@ func (r Registry) Begin(ctx context.Context, refs []string, o Options) (*Session
 		return nil, err
 	}
 	s := &Session{registry: r, options: o, refs: targetRefs}
-	if s.connection, err = r.Connect(); err != nil {
+	if s.connection, err = r.connect(); err != nil {
 		return nil, err
 	}
 	if err := s.group(); err != nil {
@@ -100,7 +104,7 @@ func (s *Session) group() error {
 	for _, w := range s.refs {
 		t := byName[w.repo.Name()]
 		if t == nil {
-			t = &target{repo: w.repo, ready: make(chan struct{}), tags: map[string]string{}, known: map[v1.Hash]bool{}}
+			t = &target{repo: w.repo, ready: make(chan struct{}), tags: map[string]string{}, known: map[v1.Hash]bool{}, connection: s.connection}
 			byName[w.repo.Name()] = t
 			s.targets = append(s.targets, t)
 		}

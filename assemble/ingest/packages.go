@@ -37,6 +37,14 @@ func (m Mirrors) Package(ctx context.Context, p *apk.Package) (Unit, error) {
 	if u, err := storedPackage(p, m.Store); err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return u, err
 	}
+	leave, err := m.Store.Alone(ctx, controlKey(p)) // platforms and images share packages, and each is fetched once
+	if err != nil {
+		return Unit{}, err
+	}
+	defer leave()
+	if u, err := storedPackage(p, m.Store); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return u, err
+	}
 	var errs []error
 	for _, url := range p.URLs() {
 		u, err := m.fetch(ctx, p, url)

@@ -7,6 +7,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/pyimg/pyimg/internal/memo"
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/layers/local"
 )
@@ -27,6 +28,8 @@ type Access struct {
 	Jobs     int           // packages ingested at once, over all platforms; 0: twice GOMAXPROCS
 	Progress Progress      // nil: transfers are not reported
 	Runners  Runners       // nil: nothing is run, so no bytecode is made
+	// Memo has the answers that several builds of one run share: indexes, and which tarball an address has. nil: each build asks.
+	Memo *memo.Memo
 }
 
 // Folder opens the folder that a spec's files are in. The caller closes it.

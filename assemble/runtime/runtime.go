@@ -70,16 +70,17 @@ func ingestTarball(ctx context.Context, r spec.Runtime, spec spec.Spec, p spec.P
 	if err != nil {
 		return plan, err
 	}
-	tarball, note, err := sighted(ctx, from, from.Source(src), src)
-	if err != nil {
-		return plan, noSource(err, p)
+	tarball := from.Source(src)
+	if tarball.Digest == "" {
+		if tarball.Digest, err = digestNow(ctx, from, tarball, src); err != nil {
+			return plan, noSource(err, p)
+		}
 	}
 	raw, err := src.Store.IngestFacts(ctx, tarball)
 	if err != nil {
 		return plan, noSource(err, p)
 	}
-	note(raw.Digest)
-	plan.Digest, tarball.Digest = raw.Digest, raw.Digest
+	plan.Digest = raw.Digest
 	plan.Layer, err = layer(ctx, r, tarball, raw, spec.Layers, src.Store)
 	plan.Layer.From = "runtime " + runtimeName(from.Url)
 	return plan, err

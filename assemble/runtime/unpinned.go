@@ -10,6 +10,7 @@ import (
 
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/memo"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -59,6 +60,24 @@ func sighted(ctx context.Context, from place, tarball layers.Source, src input.A
 		return r, err
 	}
 	return tarball, func(digest string) { writeSighting(from.Url, sighting{validator, digest}, src.Store) }, nil
+}
+
+// addressKey is the question which tarball an unpinned address has now.
+type addressKey struct{ url string }
+
+// digestNow ingests the tarball that an unpinned address has now, and returns its digest. All builds of a run take the same one.
+func digestNow(ctx context.Context, from place, tarball layers.Source, src input.Access) (string, error) {
+	return memo.Once(ctx, src.Memo, addressKey{from.Url}, func(ctx context.Context) (string, error) {
+		tarball, note, err := sighted(ctx, from, tarball, src)
+		if err != nil {
+			return "", err
+		}
+		raw, err := src.Store.IngestFacts(ctx, tarball)
+		if err == nil {
+			note(raw.Digest)
+		}
+		return raw.Digest, err
+	})
 }
 
 // bodySize is negative if the server did not send the size.

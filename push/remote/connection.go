@@ -3,21 +3,21 @@ package remote
 import (
 	"context"
 	"net/http"
-	"sync"
 	"sync/atomic"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/pyimg/pyimg/internal/memo"
 )
 
 // A Connection reaches the registries of one push or read. It greets each registry once, and counts the answers.
 type Connection struct {
-	client Client
-	way    retrying
-	count  atomic.Int64
-
-	mu        sync.Mutex
-	greetings map[string]func() (greeting, error) // by registry; each function waits for the answer
+	client    Client
+	inner     http.RoundTripper
+	way       retrying
+	count     atomic.Int64
+	greetings *memo.Memo // by registry
 }
 
 // Connect returns a Connection. It sends nothing before Greet or Open is called.
@@ -26,39 +26,31 @@ func (c Client) Connect() (*Connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Connection{client: c, greetings: map[string]func() (greeting, error){}}
+	return newConnection(c, inner, new(memo.Memo)), nil
+}
+
+func newConnection(c Client, inner http.RoundTripper, greetings *memo.Memo) *Connection {
+	n := &Connection{client: c, inner: inner, greetings: greetings}
 	guard := guarded{inner: inner, insecure: c.PlainHTTP, answered: &n.count}
 	n.way = retrying{inner: stalling{inner: guard, stall: c.Stall}, policy: c.policy()}
-	return n, nil
+	return n
 }
+
+// Another returns a Connection that knows the registries' greetings, and counts its own answers.
+func (n *Connection) Another() *Connection { return newConnection(n.client, n.inner, n.greetings) }
 
 // Answered returns how many requests were answered.
 func (n *Connection) Answered() int64 { return n.count.Load() }
 
 // Greet asks a registry how clients must authenticate, unless it has been asked already. Greet returns at once; ctx
 // bounds the request, and Open waits for the answer.
-func (n *Connection) Greet(ctx context.Context, registry name.Registry) { n.greeting(ctx, registry) }
+func (n *Connection) Greet(ctx context.Context, registry name.Registry) {
+	go func() { _, _ = n.greeting(ctx, registry) }() // Open returns the error
+}
 
-// greeting is Greet that returns a function which waits for the answer.
-func (n *Connection) greeting(ctx context.Context, registry name.Registry) func() (greeting, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	host := registry.RegistryStr()
-	if n.greetings[host] != nil {
-		return n.greetings[host]
-	}
-	var g greeting
-	var err error
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		g, err = greet(ctx, registry, n.way)
-	}()
-	n.greetings[host] = func() (greeting, error) {
-		<-done // greet returns when ctx ends
-		return g, err
-	}
-	return n.greetings[host]
+// greeting is Greet that waits for the answer.
+func (n *Connection) greeting(ctx context.Context, registry name.Registry) (greeting, error) {
+	return memo.Once(ctx, n.greetings, registry.RegistryStr(), func(ctx context.Context) (greeting, error) { return greet(ctx, registry, n.way) })
 }
 
 // Open prepares requests to a repository. actions is "pull" or "push,pull"; from are the repositories to mount blobs
@@ -69,7 +61,7 @@ func (n *Connection) Open(ctx context.Context, repo name.Repository, actions str
 	if err != nil {
 		return nil, err
 	}
-	g, err := n.greeting(ctx, repo.Registry)()
+	g, err := n.greeting(ctx, repo.Registry)
 	if err != nil {
 		return nil, newError("logging in", repo.Name(), repo.RegistryStr(), cred, err)
 	}
