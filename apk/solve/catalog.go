@@ -46,6 +46,8 @@ type catalog struct {
 	tags     []string              // tags[0] is no tag
 	tagRepos []uint64              // by tag: the repositories it opens
 
+	installed []int32 // the packages that the root has, in the order of its database
+
 	// By name, in the order of the indexes. They end before the names that only world has.
 	providers lists[provider]
 	versioned []bool       // whether one of its providers has a version
@@ -54,15 +56,18 @@ type catalog struct {
 }
 
 type catalogPackage struct {
-	repos    uint64 // the repositories that list it
+	repos    uint64 // the repositories that list it; none if only the root has it
+	opened   uint64 // repos, and for what is installed those of the tag that it was installed with
 	priority int    // its provider_priority
 	name     int32
 	version  versionID
 	place    int32 // in the index that lists it first
 	index    uint8
-	empty    bool // it has no files
-	refused  bool // see catalog.refused
-	virtual  bool // it provides something without a version
+	empty    bool  // it has no files
+	refused  bool  // see catalog.refused
+	virtual  bool  // it provides something without a version
+	isThere  bool  // the root has it
+	tag      uint8 // in catalog.tags: with which it was installed
 
 	depends, installIf, wantsEnd int32 // in catalog.wants: where these begin, side by side, and end
 	provides, offersEnd          int32 // in catalog.offers
@@ -97,17 +102,30 @@ func (p provider) virtual() bool { return p.version == 0 }
 // nobody is the provider of a name that stays absent.
 func nobody() provider { return provider{pkg: none} }
 
-// newCatalog numbers the names and packages of the indexes. apk identifies packages by their checksum: one that two
-// repositories list is one package.
-func newCatalog(indexes []*apk.Index, dialect apk.Dialect) (*catalog, error) {
+// newCatalog numbers the names and packages of the root and of the indexes. apk identifies packages by their checksum: one
+// that two repositories list is one package, and so is one that the root has and a repository lists.
+func newCatalog(on Root, indexes []*apk.Index, dialect apk.Dialect) (*catalog, error) {
 	if len(indexes) > maxRepositories {
 		return nil, fmt.Errorf("solving with %d indexes: at most %d are possible", len(indexes), maxRepositories)
 	}
-	c, total := roomFor(indexes)
+	there, err := on.index()
+	if err != nil {
+		return nil, err
+	}
+	all := indexes
+	if there != nil {
+		all = slices.Concat([]*apk.Index{there}, indexes)
+	}
+	c, total := roomFor(all)
 	c.dialect = dialect
 	c.addTag("")
 	c.bases = append(c.bases, 0)
 	known := newChecksumSet(total)
+	if there != nil {
+		if err := c.addRoot(on, there, known); err != nil {
+			return nil, err
+		}
+	}
 	for i, x := range indexes {
 		tag := ""
 		if x.Repository != nil {
@@ -115,7 +133,17 @@ func newCatalog(indexes []*apk.Index, dialect apk.Dialect) (*catalog, error) {
 		}
 		repo := uint64(1) << i
 		c.tagRepos[c.addTag(tag)] |= repo
-		c.addAll(x, repo, known)
+		c.addAll(x, len(all)-len(indexes)+i, repo, known)
+	}
+	for id := range c.packages {
+		q := &c.packages[id]
+		q.opened = q.repos
+		if q.isThere {
+			q.opened |= c.tagRepos[q.tag]
+		}
+	}
+	if len(c.tags) > maxRepositories {
+		return nil, tooManyTags()
 	}
 	if len(c.names) > maxNames {
 		return nil, fmt.Errorf("solving with indexes that have %d names: at most %d are possible", len(c.names), maxNames)
@@ -149,6 +177,10 @@ func roomFor(indexes []*apk.Index) (c *catalog, packages int) {
 		c.buckets[i] = none
 	}
 	return c, packages
+}
+
+func tooManyTags() error {
+	return fmt.Errorf("solving with more than %d tags of repositories", maxRepositories)
 }
 
 func (c *catalog) addTag(tag string) int {
@@ -271,5 +303,8 @@ func (c *catalog) provides(self int32, w want, by provider) bool {
 	}
 }
 
-// firstRepo returns the first repository that lists the package.
-func (p *catalogPackage) firstRepo() int { return bits.TrailingZeros64(p.repos) }
+// firstRepo returns the number of the first repository that lists the package, from 1 on. It is 0 for a package that only
+// the root has: ffs(3) in apk returns the same, so such a package comes before all others.
+func (p *catalogPackage) firstRepo() int {
+	return (bits.TrailingZeros64(p.repos) + 1) % (maxRepositories + 1)
+}

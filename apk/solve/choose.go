@@ -72,8 +72,8 @@ func (s *solver) choose(name int32) provider {
 	return best
 }
 
-// prefer returns a positive number if a is the better choice, a negative one if b is. For an empty root without flags
-// these are apk's criteria, in its order.
+// prefer returns a positive number if a is the better choice, a negative one if b is. Without flags these are apk's criteria,
+// in its order.
 func (s *solver) prefer(a, b provider) int {
 	if b.pkg == none {
 		return 1
@@ -88,12 +88,17 @@ func (s *solver) prefer(a, b provider) int {
 	); c != 0 {
 		return c
 	}
+	x, y := &s.catalog.packages[a.pkg], &s.catalog.packages[b.pkg]
+	if x.name == y.name || !a.virtual() || !b.virtual() {
+		if c := preferTrue(x.isThere, y.isThere); c != 0 {
+			return c
+		}
+	}
 	if s.dialect == apk.Dialect3 || !a.virtual() && !b.virtual() { // in Dialect3 a version is preferred to none
 		if c := s.compareVersions(a.version, b.version); c != 0 {
 			return c
 		}
 	}
-	x, y := &s.catalog.packages[a.pkg], &s.catalog.packages[b.pkg]
 	if x.name == y.name {
 		if c := s.compareVersions(x.version, y.version); c != 0 {
 			return c
@@ -101,6 +106,7 @@ func (s *solver) prefer(a, b provider) int {
 	}
 	return cmp.Or(
 		cmp.Compare(x.priority, y.priority),
+		preferTrue(x.isThere, y.isThere),
 		cmp.Compare(y.firstRepo(), x.firstRepo()),
 	)
 }

@@ -238,7 +238,7 @@ func (a *attempt) strayProblems() []Problem {
 		if id := int32(i); a.packages[id].failed {
 			q := &a.catalog.packages[id]
 			by := stray
-			if a.packages[id].ordered {
+			if a.packages[id].changed {
 				by = a.path(a.wanter(id))
 			}
 			only := Candidate{a.packageOf(id), a.ruledOut(id, maxNesting)}

@@ -2,7 +2,6 @@ package solve
 
 import (
 	"fmt"
-	"math/bits"
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/apk/internal/table"
@@ -13,10 +12,12 @@ const noarch = "noarch"
 
 // addAll numbers an index's new packages, and their names in the order of the index. apk's order of names within a
 // bucket depends on that order.
-func (c *catalog) addAll(x *apk.Index, repo uint64, known checksumSet) {
+//
+// The index is the one with this number in catalog.indexes. The repository has a bit, or none for the root's own packages.
+func (c *catalog) addAll(x *apk.Index, number int, repo uint64, known checksumSet) {
 	t := x.Table()
 	n := numbering{
-		catalog: c, index: t, arch: x.Arch, number: uint8(bits.TrailingZeros64(repo)),
+		catalog: c, index: t, arch: x.Arch, number: uint8(number),
 		base: c.base(t.Strings()), names: make([]int32, t.Strings()), alone: len(c.names) == 0,
 	}
 	for i := range n.names {

@@ -32,7 +32,7 @@ type Options struct {
 // a little further, within bounds, and adds a note if it finds a solution. If not, the error is an *Error, for which
 // errors.Is(err, ErrNoSolution) holds. Its field Undecided says whether a solution may exist.
 func Solve(world []apk.Dependency, indexes []*apk.Index, o Options) (Solution, error) {
-	c, err := newCatalog(indexes, cmp.Or(o.Dialect, apk.Dialect3))
+	c, err := newCatalog(Root{}, indexes, cmp.Or(o.Dialect, apk.Dialect3))
 	if err != nil {
 		return Solution{}, err
 	}
@@ -43,8 +43,7 @@ func Solve(world []apk.Dependency, indexes []*apk.Index, o Options) (Solution, e
 	}
 	a := c.attempt(w, nil)
 	if a.spend(0) {
-		return Solution{}, fmt.Errorf("solving: apk's algorithm takes more than %d steps with these indexes: they list very many providers of some names and very many packages that need them; "+
-			"ask for versions, or use smaller repositories", a.steps)
+		return Solution{}, a.tooMany()
 	}
 	if a.errors > 0 {
 		problems := a.explain()
@@ -59,6 +58,12 @@ func Solve(world []apk.Dependency, indexes []*apk.Index, o Options) (Solution, e
 		a = better
 	}
 	return a.solution(notes), nil
+}
+
+// tooMany is the error of an attempt that took too many steps.
+func (a *attempt) tooMany() error {
+	return fmt.Errorf("solving: apk's algorithm takes more than %d steps with these indexes: they list very many providers of some names and very many packages that need them; "+
+		"ask for versions, or use smaller repositories", a.solver.steps)
 }
 
 // worldWants is a world with its names and tags as numbers, in apk's order.
@@ -86,7 +91,8 @@ func (c *catalog) world(ds []apk.Dependency) (w worldWants, problems []Problem) 
 type attempt struct {
 	*solver
 	world worldWants
-	chain []int32 // the chosen packages in install order
+	chain []int32 // the chosen packages, in the order of the changes
+	list  []change
 
 	without []int32         // packages that the attempt may not choose
 	wanters map[int32]int32 // see findWanters
@@ -101,7 +107,12 @@ func (c *catalog) attempt(w worldWants, without []int32) *attempt {
 	s.run(w)
 	a := &attempt{solver: s, world: w, without: without}
 	if !s.spend(0) {
-		a.chain = s.order(w.wants)
+		a.list = s.changes(w.wants)
+		for _, c := range a.list {
+			if c.new != none {
+				a.chain = append(a.chain, c.new)
+			}
+		}
 	}
 	return a
 }
@@ -118,7 +129,7 @@ func (a *attempt) solution(notes []string) Solution {
 // tagOf returns the first tag that allows a package to be installed; "" comes before all others.
 func (a *attempt) tagOf(id int32) string {
 	for i, repos := range a.tagRepos {
-		if a.packages[id].pinning&(1<<i) != 0 && repos&a.catalog.packages[id].repos != 0 {
+		if a.packages[id].pinning&(1<<i) != 0 && repos&a.catalog.packages[id].opened != 0 {
 			return a.tags[i]
 		}
 	}

@@ -52,7 +52,8 @@ type nameState struct {
 	hasUnasked     bool // some provider may be chosen although world does not name it
 	settledAbove   bool // everything that may depend on the name is decided
 	virtualProvide bool // scratch for reconsider
-	ordered        bool // visited for the install order
+	changed        bool // visited for the list of changes
+	removed        bool // its package is among the changes, as one that is removed
 }
 
 type packageState struct {
@@ -66,7 +67,7 @@ type packageState struct {
 	triggered  bool // its install_if holds
 	untrigger  bool // its install_if cannot hold any more
 	failed     bool // counted as an error
-	ordered    bool // is in the install order
+	changed    bool // is in the list of changes
 	why        ruledBy
 	whyWant    want  // the constraint behind it
 	whyBy      int32 // the package behind it, none for the world
@@ -96,8 +97,8 @@ func newSolver(c *catalog) *solver {
 			p.why = ruledByIndex
 		}
 		p.untrigger = len(c.installIfOf(q)) == 0
-		p.tagWanted = q.empty || q.repos&c.tagRepos[0] != 0
-		p.tagOK = p.tagWanted
+		p.tagWanted = q.empty || q.opened&c.tagRepos[0] != 0
+		p.tagOK = p.tagWanted || q.isThere
 	}
 	return s
 }
@@ -260,7 +261,7 @@ func (s *solver) requirersChanged(name int32) {
 
 // inherit passes tags on from package by to a package that it depends on.
 func (s *solver) inherit(id, by int32) {
-	p, repos := &s.packages[id], s.catalog.packages[id].repos
+	p, repos := &s.packages[id], s.catalog.packages[id].opened
 	if by != none {
 		p.pinning |= s.packages[by].pinning
 	} else {

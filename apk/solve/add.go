@@ -1,0 +1,124 @@
+package solve
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/pyimg/pyimg/apk"
+)
+
+// Root is what a root has already.
+type Root struct {
+	World    []apk.Dependency // etc/apk/world
+	Packages []Installed      // in the order of the database
+}
+
+// Installed is a package that a root has.
+type Installed struct {
+	*apk.Package
+	Tag      string           // the tag of the repository that it was installed from; mostly ""
+	Replaces []apk.Dependency // apk's order of names depends on them, too
+}
+
+// Change is one step of what "apk add" does to a root: Old gives way to New. One of them is nil where a package is new, or is
+// removed. Both may have the same version: then it is another build of it.
+type Change struct {
+	Old, New *apk.Package
+	Tag      string // the tag of New's repository, see Solution.Tags
+}
+
+// Addition is what "apk add" makes of a root.
+type Addition struct {
+	World    []apk.Dependency // the world afterwards, sorted as apk writes it
+	Changes  []Change         // in apk's order; none where nothing changes
+	Packages []*apk.Package   // all packages afterwards: first those that stay, in the root's order, then the new ones
+	Notes    []string         // for the user
+}
+
+// Add finds what "apk add" with these arguments changes on a root, as apk-tools 3 does it. What is installed is preferred, so
+// something is upgraded only where a dependency demands it. What nothing needs any more is removed. Unlike Solve, Add searches no
+// further where apk finds no solution: the error is an *Error, for which errors.Is(err, ErrNoSolution) holds.
+func Add(to Root, asked []apk.Dependency, indexes []*apk.Index, o Options) (Addition, error) {
+	c, err := newCatalog(to, indexes, cmp.Or(o.Dialect, apk.Dialect3))
+	if err != nil {
+		return Addition{}, err
+	}
+	fresh, notes := normalizeWorld(asked)
+	world, _ := normalizeWorld(slices.Concat(to.World, fresh))
+	w, problems := c.world(world)
+	if len(problems) > 0 {
+		return Addition{}, &Error{Problems: problems}
+	}
+	a := c.attempt(w, nil)
+	if a.spend(0) {
+		return Addition{}, a.tooMany()
+	}
+	if a.errors > 0 {
+		return Addition{}, &Error{Problems: a.explain(), Undecided: !c.impossible(w), Searched: c.searched()}
+	}
+	return a.addition(world, notes), nil
+}
+
+func (a *attempt) addition(world []apk.Dependency, notes []string) Addition {
+	out := Addition{World: world, Notes: notes}
+	gone := make(map[int32]bool)
+	var added []*apk.Package
+	for _, c := range a.list {
+		if c.old == c.new {
+			continue
+		}
+		var change Change
+		if c.old != none {
+			change.Old = a.packageOf(c.old)
+			gone[c.old] = true
+		}
+		if c.new != none {
+			change.New, change.Tag = a.packageOf(c.new), a.tagOf(c.new)
+			added = append(added, change.New)
+		}
+		out.Changes = append(out.Changes, change)
+	}
+	for _, id := range a.installed {
+		if !gone[id] {
+			out.Packages = append(out.Packages, a.packageOf(id))
+		}
+	}
+	out.Packages = append(out.Packages, added...)
+	return out
+}
+
+// index makes an index of what the root has; nil of an empty root.
+func (r Root) index() (*apk.Index, error) {
+	if len(r.Packages) == 0 {
+		return nil, nil
+	}
+	return apk.NewIndex(nil, "", func(yield func(*apk.Package) bool) {
+		for _, p := range r.Packages {
+			if !yield(p.Package) {
+				return
+			}
+		}
+	})
+}
+
+// addRoot numbers the names and the packages of a root. apk reads the world first.
+func (c *catalog) addRoot(r Root, x *apk.Index, known checksumSet) error {
+	for _, d := range r.World {
+		c.intern(d.Name)
+		c.addTag(d.Tag)
+		if len(c.tags) > maxRepositories {
+			return tooManyTags()
+		}
+	}
+	c.addAll(x, 0, 0, known)
+	for id := range c.packages {
+		q := &c.packages[id]
+		q.isThere = true
+		q.tag = uint8(c.addTag(r.Packages[q.place].Tag))
+		if len(c.tags) > maxRepositories {
+			return tooManyTags()
+		}
+		c.installed = append(c.installed, int32(id))
+	}
+	return nil
+}

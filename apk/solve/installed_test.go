@@ -1,0 +1,82 @@
+package solve_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/solve"
+	"github.com/pyimg/pyimg/internal/apktest"
+)
+
+// TestAddAsRealApk holds Add against what real apk planned on roots that had packages already.
+func TestAddAsRealApk(t *testing.T) {
+	t.Parallel()
+	folder := apktest.Shared(t, "conformance/installed")
+	files, _ := filepath.Glob(filepath.Join(folder, "installed-*.tsv"))
+	for _, file := range files {
+		branch, arch, _ := strings.Cut(strings.TrimSuffix(filepath.Base(file)[len("installed-"):], ".tsv"), "-")
+		where := branch + "/main/" + arch + "/APKINDEX.tar.gz"
+		now := readIndexFile(t, apktest.Shared(t, "conformance/"+where), arch)
+		older := make(map[string]*apk.Package)
+		for p := range readIndexFile(t, filepath.Join(folder, "older", where), arch).Packages() {
+			older[p.Name] = p
+		}
+		t.Run(branch+"/"+arch, func(t *testing.T) {
+			t.Parallel()
+			n, bad := 0, 0
+			for line := range apktest.CaseLines(t, file) {
+				if n++; n%apktest.CaseStep != 0 {
+					continue
+				}
+				c := strings.Split(line, "\t")
+				root := solve.Root{World: apktest.World(t, c[0])}
+				root.World = slices.DeleteFunc(root.World, func(d apk.Dependency) bool { return slices.Contains(strings.Fields(c[1]), d.String()) })
+				for _, word := range strings.Fields(c[2]) {
+					name, _, _ := strings.Cut(word, "=")
+					root.Packages = append(root.Packages, solve.Installed{Package: older[name]})
+				}
+				slices.SortStableFunc(root.Packages, func(a, b solve.Installed) int {
+					return strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name))
+				})
+				if got := planText(solve.Add(root, apktest.World(t, c[3]), []*apk.Index{now}, solve.Options{})); got != c[4] {
+					bad++
+					t.Errorf("case %d: Add(%q)\n = %s\nwant %s", n, c[3], got, c[4])
+				}
+			}
+			t.Logf("%d of %d differ", bad, n)
+		})
+	}
+	if len(files) == 0 && os.Getenv("CI") != "" {
+		t.Fatal("no cases")
+	}
+}
+
+func planText(a solve.Addition, err error) string {
+	switch {
+	case errors.Is(err, solve.ErrNoSolution):
+		return "ERROR"
+	case err != nil:
+		return err.Error()
+	case len(a.Changes) == 0:
+		return "NOTHING"
+	}
+	var lines []string
+	for _, c := range a.Changes {
+		switch {
+		case c.Old == nil:
+			lines = append(lines, fmt.Sprintf("Installing %s (%s)", c.New.Name, c.New.Version))
+		case c.New == nil:
+			lines = append(lines, fmt.Sprintf("Purging %s (%s)", c.Old.Name, c.Old.Version))
+		default:
+			word := map[int]string{-1: "Upgrading", 0: "Replacing", 1: "Downgrading"}[apk.Dialect3.CompareVersions(c.Old.Version, c.New.Version)]
+			lines = append(lines, fmt.Sprintf("%s %s (%s -> %s)", word, c.New.Name, c.Old.Version, c.New.Version))
+		}
+	}
+	return strings.Join(lines, "; ")
+}
