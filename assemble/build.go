@@ -133,7 +133,7 @@ func (j job) begin(ctx context.Context) (lower, error) {
 	if err != nil {
 		return lower{}, err
 	}
-	warnings := append(scriptWarnings(installed, j.units), ingest.SizeWarnings(j.units)...)
+	warnings := append(scriptWarnings(installed), ingest.SizeWarnings(j.units)...)
 	if err := cmp.Or(ctx.Err(), j.require()); err != nil {
 		return lower{}, err
 	}
@@ -239,10 +239,10 @@ func (j job) install() (*root.Root, error) {
 }
 
 // scriptWarnings name the scripts that apk would have run and whose work nothing here does.
-func scriptWarnings(installed *root.Root, units []ingest.Unit) []string {
+func scriptWarnings(installed *root.Root) []string {
 	var names []string
 	for _, s := range installed.PendingScripts() {
-		switch p := units[s.Package].Pkg.Name; p {
+		switch p := s.Package; p {
 		case "busybox": // its links are made, see busyboxLinks
 		case "alpine-baselayout": // on a new root they add a group and an owner that its data has already
 		default:

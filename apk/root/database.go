@@ -33,7 +33,7 @@ const (
 func (r *Root) Database(world []apk.Dependency) iter.Seq2[*tar.Header, []byte] {
 	return func(yield func(*tar.Header, []byte) bool) {
 		scripts, scriptsName := r.scriptsTar(), scriptsFile
-		if r.o.Dialect == apk.Dialect3 {
+		if r.o.Dialect == apk.Dialect3 && (r.base == nil || !r.base.plainScripts) {
 			scripts, scriptsName = compressed(scripts), scriptsFile+gzipSuffix
 		}
 		for _, f := range []struct {
@@ -54,9 +54,14 @@ func (r *Root) Database(world []apk.Dependency) iter.Seq2[*tar.Header, []byte] {
 	}
 }
 
+// present returns the packages that are installed in the end, in the order of installation.
+func (r *Root) present() []*rootPackage {
+	return slices.DeleteFunc(slices.Clone(r.packages), func(p *rootPackage) bool { return p.gone })
+}
+
 // byName returns the packages in the order of the database.
 func (r *Root) byName() []*rootPackage {
-	return slices.SortedStableFunc(slices.Values(r.packages), func(a, b *rootPackage) int {
+	return slices.SortedStableFunc(slices.Values(r.present()), func(a, b *rootPackage) int {
 		return compareNames(a.Package.Name, b.Package.Name)
 	})
 }
@@ -80,8 +85,12 @@ func lowerASCII(s string) string {
 func (r *Root) installed() []byte {
 	var b bytes.Buffer
 	for _, p := range r.byName() {
-		b.Write(p.Package.AppendDatabase(nil))
-		p.writeReplaces(&b)
+		if p.record != "" {
+			b.WriteString(p.record)
+		} else {
+			b.Write(p.Package.AppendDatabase(nil))
+			p.writeReplaces(&b)
+		}
 		for _, d := range p.dirs {
 			d.write(&b)
 		}
@@ -130,10 +139,16 @@ func (a acl) write(b *bytes.Buffer, field byte) {
 	b.WriteByte('\n')
 }
 
-// triggersText returns lib/apk/db/triggers, in the order of installation.
+// triggersText returns lib/apk/db/triggers. apk 2 writes it in the order of installation, apk 3 by name.
 func (r *Root) triggersText() []byte {
 	var b bytes.Buffer
-	for _, p := range r.packages {
+	packages := r.present()
+	if r.o.Dialect == apk.Dialect3 {
+		packages = r.byName()
+	} else if r.base != nil {
+		packages = r.base.inTriggerOrder(packages)
+	}
+	for _, p := range packages {
 		if globs := p.triggers(); len(globs) > 0 {
 			fmt.Fprintf(&b, "%s %s\n", p.Package.Checksum, strings.Join(globs, " "))
 		}

@@ -26,7 +26,7 @@ const (
 
 // An ownedFile is a file of one package.
 type ownedFile struct {
-	pkg     int
+	pkg     *rootPackage
 	dir     *ownedDir
 	name    string // within dir
 	header  *tar.Header
@@ -34,6 +34,7 @@ type ownedFile struct {
 	acl     acl    // as the database says
 	sum     []byte // SHA-1; nil where the archive has none
 	inode   *inode
+	below   bool // it is a file that was there before, whoever made it
 	// replaced says that another package owns its path now, and the database does not list it.
 	replaced bool
 }
@@ -87,23 +88,32 @@ func (t *tree) ownFiles() map[*node]bool {
 
 // An installer makes a Root.
 type installer struct {
-	root     *Root
-	files    map[string]*ownedFile // the owner of each path, by the name that packages use
-	owners   owners
-	verdicts map[[2]int]verdict // by packages, the older first
-	faults   []error
+	root          *Root
+	files         map[string]*ownedFile // the owner of each path, by the name that packages use
+	owners        owners
+	verdicts      map[[2]*rootPackage]verdict // the older first
+	base          *Base                       // nil for an empty root
+	lost          map[string]bool             // paths of the base that were removed, see Root.Gone
+	protected     []protectedPath             // see protects
+	protectedDirs map[string]bool
+
+	faults []error
+	err    error // what could not be read of the base
 }
 
-func newInstaller(o Options) *installer {
+func newInstaller(o Options) (*installer, error) {
+	if o.Dialect != apk.Dialect2 && o.Dialect != apk.Dialect3 {
+		return nil, fmt.Errorf("installing: unknown dialect %d of apk, expected 2 or 3", o.Dialect)
+	}
 	t := newTree()
-	makeInitialDirs(t, o.Dialect)
 	return &installer{
 		root:   &Root{o: o, tree: t, dirs: make(map[string]*sharedDir)},
 		files:  make(map[string]*ownedFile),
-		owners: newOwners(o), verdicts: make(map[[2]int]verdict),
-	}
+		owners: newOwners(o), verdicts: make(map[[2]*rootPackage]verdict), lost: make(map[string]bool), protectedDirs: make(map[string]bool),
+	}, nil
 }
 
+// current returns the package that is being installed, the last one.
 func (in *installer) current() *rootPackage { return in.root.packages[len(in.root.packages)-1] }
 
 func (in *installer) fault(m Member, reason string) {
@@ -116,9 +126,9 @@ func (in *installer) addFault(err error) {
 	}
 }
 
-// install adds one package. As apk does, it first unpacks all members under other names and then moves them to their
-// places. So it does not follow a symlink of the same package.
-func (in *installer) install(index int, p Installed) error {
+// install adds one package, in place of old if that is not nil. As apk does, it first unpacks all members under other names and
+// then moves them to their places. So it does not follow a symlink of the same package.
+func (in *installer) install(index int, p Installed, old *rootPackage) error {
 	if p.Control == nil && p.Package.InstalledSize != 0 {
 		return fmt.Errorf("installing %s: no control stream", p.Package)
 	}
@@ -127,9 +137,20 @@ func (in *installer) install(index int, p Installed) error {
 		byName: make(map[string]*ownedDir), files: make(map[string]*ownedFile),
 	}
 	in.root.packages = append(in.root.packages, rp)
-	if !rp.unpacked() || p.Members == nil {
-		return nil
+	kept := make(map[*node]bool)
+	if rp.unpacked() && p.Members != nil {
+		if err := in.unpack(p, rp, kept); err != nil {
+			return err
+		}
 	}
+	if old != nil {
+		in.purge(old, kept)
+	}
+	return in.err
+}
+
+// unpack adds the files of a package. It notes in kept those at paths that no package had.
+func (in *installer) unpack(p Installed, rp *rootPackage, kept map[*node]bool) error {
 	for m, err := range p.Members {
 		if err != nil {
 			return fmt.Errorf("installing %s: %w", p.Package, err)
@@ -137,11 +158,12 @@ func (in *installer) install(index int, p Installed) error {
 		in.add(m)
 	}
 	for _, d := range rp.dirs {
+		in.root.shared(d.name).modified = true
 		if in.root.o.Dialect == apk.Dialect3 {
 			slices.SortStableFunc(d.files, func(a, b *ownedFile) int { return strings.Compare(a.name, b.name) })
 		}
 		for _, f := range d.files {
-			in.commit(f)
+			in.commit(f, kept)
 		}
 	}
 	rp.byName, rp.files = nil, nil
@@ -198,26 +220,23 @@ func (in *installer) addFile(name string, m Member) {
 		p.skip(m, SkipKeep, -1)
 		return
 	}
-	own := p.byName[dir]
-	if own == nil && dir != "" {
+	if p.byName[dir] == nil && dir != "" {
 		in.fault(m, "no directory entry for it in the archive")
 		return
 	}
-	if own == nil {
-		own = in.ownDir("")
-	}
-	f := &ownedFile{pkg: p.index, dir: own, name: base, header: m.Header, content: m.Content, acl: in.aclOf(m.Header)}
+	own := in.ownDir(p, dir)
+	f := &ownedFile{pkg: p, dir: own, name: base, header: m.Header, content: m.Content, acl: in.aclOf(m.Header)}
 	if reason := in.prepareFile(f); reason != "" {
 		in.fault(m, reason)
 		return
 	}
 	if old := in.files[name]; old != nil {
-		switch in.replacesFile(old.pkg, p.index) {
+		switch in.replacesFile(old.pkg, p) {
 		case keepOld:
-			p.skip(m, SkipReplaced, old.pkg)
+			p.skip(m, SkipReplaced, old.pkg.index)
 			return
 		case neither:
-			in.addFault(&ConflictError{Path: name, Package: p.Package.String(), Owner: in.root.packages[old.pkg].Package.String()})
+			in.addFault(&ConflictError{Path: name, Package: p.Package.String(), Owner: old.pkg.Package.String()})
 			return
 		}
 	}
@@ -284,8 +303,9 @@ func (i *inode) link(a acl, modTime time.Time) {
 	}
 }
 
-// commit moves a file to its place and makes its package the owner of the path.
-func (in *installer) commit(f *ownedFile) {
+// commit moves a file to its place and makes its package the owner of the path. It notes in kept a file at a path that no
+// package had.
+func (in *installer) commit(f *ownedFile, kept map[*node]bool) {
 	at, err := in.root.tree.slot(f.path())
 	there, name := at.there, at.name
 	if err != nil || there != nil && there.dir {
@@ -301,27 +321,70 @@ func (in *installer) commit(f *ownedFile) {
 		old.replaced = true
 	}
 	in.files[f.path()] = f
+	protected := in.protects(f.dir.name)
 	switch {
-	case f.dir.protected() && configured(in.root.o.Dialect, at.path()):
+	case protected && in.base == nil && configured(in.root.o.Dialect, at.path()):
 		name += newSuffix
 	case there == nil:
-	case f.dir.protected() && there.file != old:
-		if bytes.Equal(there.file.sum, f.sum) {
-			in.current().skip(Member{Header: f.header}, SkipSame, there.file.pkg)
+	case protected && in.changed(at, old):
+		if in.same(at, f) {
+			f.pkg.skip(Member{Header: f.header}, SkipSame, there.owner())
+			in.keep(there, old, kept)
 			return
 		}
 		name += newSuffix
 	default:
 		// If the file is there under another name, through a symlink, the database keeps both.
-		in.root.packages[there.file.pkg].skip(Member{Header: there.file.header}, SkipReplaced, f.pkg)
+		there.file.pkg.skip(Member{Header: there.file.header}, SkipReplaced, f.pkg.index)
 	}
-	at.in.put(name, &node{file: f})
+	in.keep(at.in.put(name, &node{file: f}), old, kept)
 	in.owners.committed(join(at.in.path(), name), f.content)
 }
 
-// protected reports whether apk keeps an unknown file in this directory as the administrator's, and writes the
-// package's file next to it. These are apk's built-in protected paths.
-func (d *ownedDir) protected() bool { return d.name == "etc" || strings.HasPrefix(d.name, "etc/") }
+// keep notes a file at a path that no package had: it may be a file of the package's former version under another name.
+func (in *installer) keep(n *node, old *ownedFile, kept map[*node]bool) {
+	if old == nil {
+		kept[n] = true
+	}
+}
+
+// changed reports whether the file that is there is not the one that the database has for its path.
+func (in *installer) changed(at slot, known *ownedFile) bool {
+	if known == nil {
+		return true
+	}
+	return at.there.file != known && !in.same(at, known)
+}
+
+// same reports whether the file that is there has the checksum of f.
+func (in *installer) same(at slot, f *ownedFile) bool {
+	sum := in.sumOf(at.there)
+	return sum != nil && bytes.Equal(sum, f.sum)
+}
+
+// sumOf returns the checksum of a file as apk figures it, or nil where it has none.
+func (in *installer) sumOf(n *node) []byte {
+	f := n.file
+	switch {
+	case f.sum != nil:
+		return f.sum
+	case f.isSymlink():
+		sum := sha1.Sum([]byte(f.header.Linkname))
+		return sum[:]
+	case !f.below || n.device() || in.err != nil:
+		return nil
+	}
+	sum, err := in.base.root.SHA1(n.path())
+	if err != nil {
+		in.err = fmt.Errorf("reading /%s of the root: %w", n.path(), err)
+		return nil
+	}
+	f.sum = sum
+	return sum
+}
+
+// owner returns the index of the package that the file is from, or -1.
+func (n *node) owner() int { return n.file.pkg.index }
 
 // configured reports whether --initdb makes a file at this path before the packages come, as apk 2 does.
 func configured(d apk.Dialect, where string) bool {

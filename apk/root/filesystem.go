@@ -19,6 +19,7 @@ type tree struct{ root *node }
 // A node is a directory or a file.
 type node struct {
 	dir   bool
+	there bool       // of a directory: the base has it
 	acl   acl        // of a directory
 	file  *ownedFile // of a file
 	name  string

@@ -170,6 +170,16 @@ func members(data []byte, nameVersion string, sums contents) iter.Seq2[root.Memb
 // proc, and the times of all but packages' files.
 func listing(t *testing.T, root *root.Root, names []string, sums contents, world []apk.Dependency) []entry {
 	t.Helper()
+	list := rootListing(root, names, sums)
+	for h, content := range root.Database(world) {
+		sum := sha256.Sum256(content)
+		list = append(list, entry{Path: h.Name, Type: "file", Mode: fmt.Sprintf("%04o", h.Mode), SHA256: hex.EncodeToString(sum[:])})
+	}
+	return whatCompares(list)
+}
+
+// rootListing lists the directories of a root and the files of its packages.
+func rootListing(root *root.Root, names []string, sums contents) []entry {
 	var list []entry
 	for d := range root.Dirs() {
 		list = append(list, entry{Path: d.Path, Type: "dir", Mode: fmt.Sprintf("%04o", d.Mode), UID: d.UID, GID: d.GID})
@@ -185,11 +195,7 @@ func listing(t *testing.T, root *root.Root, names []string, sums contents, world
 		}
 		list = append(list, e)
 	}
-	for h, content := range root.Database(world) {
-		sum := sha256.Sum256(content)
-		list = append(list, entry{Path: h.Name, Type: "file", Mode: fmt.Sprintf("%04o", h.Mode), SHA256: hex.EncodeToString(sum[:])})
-	}
-	return whatCompares(list)
+	return list
 }
 
 func whatCompares(list []entry) []entry {
@@ -220,7 +226,7 @@ func whatCompares(list []entry) []entry {
 
 // withoutDatabase drops the files of lib/apk/db, which not all oracles list.
 func withoutDatabase(list []entry) []entry {
-	return slices.DeleteFunc(slices.Clone(list), func(e entry) bool { return strings.HasPrefix(e.Path, "lib/apk/db/") })
+	return slices.DeleteFunc(slices.Clone(list), func(e entry) bool { return strings.HasPrefix(strings.TrimPrefix(e.Path, "usr/"), "lib/apk/db/") })
 }
 
 func database(root *root.Root, world []apk.Dependency) map[string]string {

@@ -10,15 +10,23 @@ import (
 // A rootPackage is a package with the directories and files that it owns.
 type rootPackage struct {
 	Installed
-	index  int
-	dirs   []*ownedDir // in the order in which the database lists them
-	byName map[string]*ownedDir
-	files  map[string]*ownedFile // by their path in the archive
-	skips  []Skip
+	index  int    // of what Install or Add was given; -1 for a package of the base, and for what no package has
+	record string // of a package of the base: its fields as they are in the database
+	going  bool   // it is removed or upgraded
+	gone   bool   // so it was
+
+	unsorted int         // see ownDir
+	selected *ownedDir   // the folder that was used last
+	dirs     []*ownedDir // in the order in which the database lists them
+	byName   map[string]*ownedDir
+	files    map[string]*ownedFile // by their path in the archive
+	skips    []Skip
 }
 
 // unpacked reports whether apk reads the archive at all. It does not if the package has no size.
-func (p *rootPackage) unpacked() bool { return p.Package.InstalledSize != 0 && p.Control != nil }
+func (p *rootPackage) unpacked() bool {
+	return p.Control != nil && (p.Package.InstalledSize != 0 || p.record != "")
+}
 
 func (p *rootPackage) replacesPriority() int {
 	if !p.unpacked() {
@@ -58,8 +66,11 @@ func (p *rootPackage) scripts() []apk.Script {
 	return sorted
 }
 
-// skip notes that a member is not installed.
+// skip notes that a member is not installed. What was there before is no member.
 func (p *rootPackage) skip(m Member, reason SkipReason, by int) {
+	if p.index < 0 {
+		return
+	}
 	p.skips = append(p.skips, Skip{Member: m.Header.Name, Reason: reason, By: by})
 }
 
@@ -73,8 +84,8 @@ const (
 
 // replacesFile decides which package's file stays if both have the same path. The answer is the same for all their
 // files.
-func (in *installer) replacesFile(old, new int) verdict {
-	pair := [2]int{old, new}
+func (in *installer) replacesFile(old, new *rootPackage) verdict {
+	pair := [2]*rootPackage{old, new}
 	v, known := in.verdicts[pair]
 	if !known {
 		v = in.replacesAny(old, new)
@@ -83,10 +94,12 @@ func (in *installer) replacesFile(old, new int) verdict {
 	return v
 }
 
-func (in *installer) replacesAny(old, new int) verdict {
-	a, b := in.root.packages[old], in.root.packages[new]
+func (in *installer) replacesAny(a, b *rootPackage) verdict {
 	sameOrigin := a.Package.Origin != "" && a.Package.Origin == b.Package.Origin
 	if a.Package.Name == b.Package.Name || sameOrigin && in.root.o.Dialect == apk.Dialect2 {
+		return takeNew
+	}
+	if in.root.o.Dialect == apk.Dialect3 && a.going {
 		return takeNew
 	}
 	pa, pb := a.priorityOver(b, in.root.o.Dialect), b.priorityOver(a, in.root.o.Dialect)

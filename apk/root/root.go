@@ -8,6 +8,7 @@ import (
 	"iter"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/internal/exit"
@@ -44,6 +45,8 @@ type Root struct {
 	tree     *tree
 	dirs     map[string]*sharedDir // by the name that packages use
 	own      map[*node]bool        // packages' files at the paths of files that apk writes itself
+	base     *Base                 // nil for a root that was empty
+	lost     map[string]bool       // paths of the base that were removed, if only for some time
 }
 
 // File is a path of the root that is not a directory.
@@ -112,7 +115,7 @@ func (r SkipReason) String() string {
 
 // PendingScript is a script that apk would have run without --no-scripts.
 type PendingScript struct {
-	Package int // index of its package
+	Package string // its name
 	Type    string
 }
 
@@ -146,22 +149,27 @@ func (e *MemberError) ExitCode() exit.Code { return exit.Unverified }
 // Install makes the root that "apk add --initdb --no-scripts" makes of an empty directory and these packages, in this
 // order. If apk would report errors, Install returns them joined: a *ConflictError or a *MemberError for each.
 func Install(packages []Installed, o Options) (*Root, error) {
-	if o.Dialect != apk.Dialect2 && o.Dialect != apk.Dialect3 {
-		return nil, fmt.Errorf("installing: unknown dialect %d of apk, expected 2 or 3", o.Dialect)
+	in, err := newInstaller(o)
+	if err != nil {
+		return nil, err
 	}
-	in := newInstaller(o)
+	makeInitialDirs(in.root.tree, o.Dialect)
 	for i, p := range packages {
-		if err := in.install(i, p); err != nil {
+		if err := in.install(i, p, nil); err != nil {
 			return nil, err
 		}
 	}
 	in.makeDatabaseDirs()
+	return in.finish()
+}
+
+func (in *installer) finish() (*Root, error) {
 	if len(in.faults) > 0 {
 		return nil, errors.Join(in.faults...)
 	}
 	in.settleDirs()
 	in.root.own = in.root.tree.ownFiles()
-	return in.root, nil
+	return in.root, in.err
 }
 
 // Files yields all paths of the root that are not directories, sorted. It leaves out device nodes. They do not belong
@@ -169,10 +177,10 @@ func Install(packages []Installed, o Options) (*Root, error) {
 func (r *Root) Files() iter.Seq[File] {
 	return func(yield func(File) bool) {
 		for name, n := range r.tree.all() {
-			if n.dir || n.device() || r.own[n] {
+			if n.dir || n.file.below || n.device() || r.own[n] {
 				continue
 			}
-			if !yield(File{Path: name, Package: n.file.pkg, Member: n.file.header.Name, Header: n.file.finalHeader()}) {
+			if !yield(File{Path: name, Package: n.owner(), Member: n.file.header.Name, Header: n.file.finalHeader()}) {
 				return
 			}
 		}
@@ -203,7 +211,9 @@ func (r *Root) dirOwners() map[*node][]int {
 			continue // another package's file has its name
 		}
 		for _, o := range d.instances {
-			owners[dir] = append(owners[dir], o.pkg)
+			if o.pkg.index >= 0 {
+				owners[dir] = append(owners[dir], o.pkg.index)
+			}
 		}
 	}
 	for dir, list := range owners {
@@ -215,7 +225,7 @@ func (r *Root) dirOwners() map[*node][]int {
 
 // Skipped returns the members of package i that are not in the root, sorted by name.
 func (r *Root) Skipped(i int) []Skip {
-	p := r.packages[i]
+	p := r.packages[slices.IndexFunc(r.packages, func(p *rootPackage) bool { return p.index == i })]
 	skips := slices.Clone(p.skips)
 	for _, d := range p.dirs {
 		for _, f := range d.files {
@@ -228,26 +238,45 @@ func (r *Root) Skipped(i int) []Skip {
 	return skips
 }
 
-// PendingScripts returns the scripts that apk would have run, in its order: first those of installation, then the
-// triggers whose globs match a directory.
+// PendingScripts returns the scripts that apk would have run, in its order: first those of installation, upgrade and removal,
+// then the triggers whose globs match a directory.
 func (r *Root) PendingScripts() []PendingScript {
 	var scripts, triggers []PendingScript
-	for i, p := range r.packages {
+	for _, p := range r.packages {
+		when := p.moment(r.packages)
 		for _, s := range p.scripts() {
 			switch {
-			case s.Type == "pre-install" || s.Type == "post-install":
-				scripts = append(scripts, PendingScript{Package: i, Type: s.Type})
-			case s.Type == "trigger" && r.triggered(p.triggers()):
-				triggers = append(triggers, PendingScript{Package: i, Type: s.Type})
+			case when != "" && strings.HasSuffix(s.Type, when):
+				scripts = append(scripts, PendingScript{Package: p.Package.Name, Type: s.Type})
+			case s.Type == "trigger" && !p.gone && r.triggered(p):
+				triggers = append(triggers, PendingScript{Package: p.Package.Name, Type: s.Type})
 			}
 		}
 	}
 	return append(scripts, triggers...)
 }
 
-func (r *Root) triggered(globs []string) bool {
-	for name := range r.dirs {
-		for _, g := range globs {
+// moment says at the end of which types of scripts apk runs now: "-install", "-upgrade", "-deinstall" or none.
+func (p *rootPackage) moment(all []*rootPackage) string {
+	same := func(o *rootPackage) bool { return o != p && o.Package.Name == p.Package.Name }
+	switch {
+	case p.index >= 0 && slices.ContainsFunc(all, same):
+		return "-upgrade"
+	case p.index >= 0:
+		return "-install"
+	case p.gone && !slices.ContainsFunc(all, same):
+		return "-deinstall"
+	}
+	return ""
+}
+
+// triggered reports whether a package's trigger runs. That of a package that was there already looks at changed folders alone.
+func (r *Root) triggered(p *rootPackage) bool {
+	for name, d := range r.dirs {
+		if d.refs == 0 || p.index < 0 && !d.modified {
+			continue
+		}
+		for _, g := range p.triggers() {
 			if ok, err := path.Match(g, "/"+name); ok && err == nil {
 				return true
 			}

@@ -427,7 +427,7 @@ func TestPendingScripts(t *testing.T) {
 	b.Scripts = map[string]string{"pre-install": "1", "trigger": "3"}
 	b.Triggers = []string{"/opt"}
 	got := fmt.Sprint(mustInstall(t, apk.Dialect3, a, b).PendingScripts())
-	if want := "[{0 post-install} {1 pre-install} {0 trigger}]"; got != want {
+	if want := "[{a post-install} {b pre-install} {a trigger}]"; got != want {
 		t.Errorf("PendingScripts = %s, want %s", got, want)
 	}
 }

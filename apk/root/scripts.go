@@ -17,7 +17,7 @@ const (
 // since apk leaves device numbers empty and writes long names as a plain 'L' entry.
 func (r *Root) scriptsTar() []byte {
 	var b bytes.Buffer
-	packages := r.packages
+	packages := r.present()
 	if r.o.Dialect == apk.Dialect3 {
 		packages = r.byName()
 	}
