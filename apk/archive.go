@@ -12,7 +12,7 @@ import (
 	"io"
 	"math"
 
-	"github.com/pyimg/pyimg/internal/exit"
+	"github.com/pyimg/pyimg/internal/mismatch"
 )
 
 const (
@@ -37,31 +37,20 @@ type Archive struct {
 	Control   *Control
 
 	// Data reads the raw bytes of the data stream: one or more gzip members of one tar. At the end it compares them
-	// with the control stream's hash. If they differ, it returns a *HashError instead of io.EOF. That error wraps
+	// with the control stream's hash. If they differ, it returns a *DigestError instead of io.EOF. That error wraps
 	// io.ErrUnexpectedEOF if the archive is too short.
 	Data io.Reader
 }
 
-// HashError says that bytes do not have the expected checksum.
-type HashError struct {
-	Name      string // the archive, as its URL
-	What      string // the part of the archive
-	Want, Got string
-	Cause     error // io.ErrUnexpectedEOF for an archive that is too short; may be nil
+// DigestError says that bytes do not have the expected checksum. Cause is io.ErrUnexpectedEOF for an archive that is too
+// short.
+type DigestError = mismatch.Error
+
+// wrongChecksum is the error for an archive, a part of which is not what the index or the control stream says.
+func wrongChecksum(name, part, want, got string) *DigestError {
+	return &DigestError{Name: name, What: "the checksum of its " + part, Want: want, Got: got,
+		Advice: "it was altered, or replaced under the same name: refresh the index or try another mirror"}
 }
-
-func (e *HashError) Error() string {
-	text := fmt.Sprintf("reading package %q: the checksum of its %s is %s, expected %s", e.Name, e.What, e.Got, e.Want)
-	if e.Cause != nil {
-		return text + ": truncated: " + e.Cause.Error()
-	}
-	return text + ": it was altered, or replaced under the same name; refresh the index or try another mirror"
-}
-
-func (e *HashError) Unwrap() error { return e.Cause }
-
-// ExitCode is exit.Unverified.
-func (e *HashError) ExitCode() exit.Code { return exit.Unverified }
 
 // OpenArchive reads an archive in one pass. It reads the signature and control streams at once; the caller reads the
 // data from Archive.Data.
@@ -121,7 +110,7 @@ func (want Expect) check(raw []byte) error {
 		return nil
 	}
 	if got := Checksum(sha1.Sum(raw)); got != want.Package.Checksum {
-		return &HashError{Name: want.Name, What: "control stream", Want: want.Package.Checksum.String(), Got: got.String()}
+		return wrongChecksum(want.Name, "control stream", want.Package.Checksum.String(), got.String())
 	}
 	return nil
 }
@@ -204,9 +193,9 @@ func (d *dataReader) judge() error {
 	if got == d.want {
 		return io.EOF
 	}
-	fault := &HashError{Name: d.name, What: "data", Want: d.want, Got: got}
+	fault := wrongChecksum(d.name, "data", d.want, got)
 	if d.t.pos() < d.size {
-		fault.Cause = io.ErrUnexpectedEOF
+		fault.Cause, fault.Advice = fmt.Errorf("truncated: %w", io.ErrUnexpectedEOF), ""
 	}
 	return fault
 }

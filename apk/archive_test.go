@@ -166,9 +166,9 @@ func TestArchiveDataIsJudgedAtItsEnd(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err = io.Copy(io.Discard, got.Data)
-			var hashError *apk.HashError
+			var hashError *apk.DigestError
 			if !errors.As(err, &hashError) || tt.is != nil && !errors.Is(err, tt.is) {
-				t.Errorf("reading Data = %v, want a *HashError of %v", err, tt.is)
+				t.Errorf("reading Data = %v, want a *DigestError of %v", err, tt.is)
 			}
 			if _, again := got.Data.Read(make([]byte, 1)); !errors.Is(again, err) {
 				t.Errorf("reading on = %v, want the same error", again)

@@ -23,7 +23,7 @@ func faultOf(file []byte, want apk.Expect) error {
 // isDamage reports whether an error is of the kinds that callers tell from other faults.
 func isDamage(err error) bool {
 	var trust *apk.TrustError
-	var hash *apk.HashError
+	var hash *apk.DigestError
 	return errors.Is(err, apk.ErrDamaged) || errors.As(err, &trust) || errors.As(err, &hash)
 }
 

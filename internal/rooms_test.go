@@ -13,8 +13,11 @@ import (
 
 const module = "github.com/pyimg/pyimg/"
 
-// isEverywhere reports whether any room may import path: exit codes, which errors name, and versions, which bytes have.
-func isEverywhere(path string) bool { return path == "internal/exit" || path == "internal/versions" }
+// isEverywhere reports whether any room may import path: exit codes, which errors name, the error for other bytes than were
+// asked for, and versions, which bytes have.
+func isEverywhere(path string) bool {
+	return path == "internal/exit" || path == "internal/mismatch" || path == "internal/versions"
+}
 
 // TestRoomsImportOnlyWhatTheyMay keeps data flowing one way, see docs/ARCHITECTURE.md.
 func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
@@ -35,6 +38,7 @@ func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
 			"internal/fetch", "internal/progress", "internal/redact", "internal/regular", "internal/termtext"},
 		"internal/atomicfile": {},
 		"internal/exit":       {},
+		"internal/mismatch":   {},
 		"internal/versions":   {},
 		"internal/fetch":      {"internal/patience", "internal/redact", "internal/regular"},
 		"internal/glob":       {},

@@ -80,7 +80,7 @@ func (s *Store) convert(ctx context.Context, src Source, tw *tar.Writer, edit Ed
 	}
 	digest := formatDigest(in.raw.hash.Sum(nil))
 	if src.Digest != "" && src.Digest != digest {
-		return "", &DigestError{Name: src.Name, Want: src.Digest, Got: digest}
+		return "", wrongDigest(src, digest, nil)
 	}
 	return digest, nil
 }

@@ -98,7 +98,7 @@ func (s *Store) scanSource(ctx context.Context, src Source, r io.Reader, o scanO
 	}
 	b := in.blob()
 	if src.Digest != "" && src.Digest != b.Digest {
-		return Blob{}, nil, &DigestError{Name: src.Name, Want: src.Digest, Got: b.Digest}
+		return Blob{}, nil, wrongDigest(src, b.Digest, nil)
 	}
 	if b.TarSize%512 != 0 { // tar(5): an archive is a series of 512-byte records
 		scan.fault(FaultPadding, "", "")

@@ -120,7 +120,7 @@ func (in *input) otherDigest(src Source, fault error) error {
 	in.raw.keep = nil
 	_, err := io.Copy(io.Discard, io.LimitReader(in.raw, maxTarSize))
 	if got := formatDigest(in.raw.hash.Sum(nil)); err == nil && got != src.Digest {
-		return &DigestError{Name: src.Name, Want: src.Digest, Got: got, Fault: in.explain(fault)}
+		return wrongDigest(src, got, in.explain(fault))
 	}
 	return nil
 }

@@ -2,10 +2,9 @@ package layers
 
 import (
 	"context"
-	"fmt"
 	"io"
 
-	"github.com/pyimg/pyimg/internal/exit"
+	"github.com/pyimg/pyimg/internal/mismatch"
 )
 
 // A Source opens foreign bytes.
@@ -18,20 +17,10 @@ type Source struct {
 }
 
 // A DigestError says that the bytes of a source do not have the requested digest.
-type DigestError struct {
-	Name, Want, Got string
-	Fault           error // another fault of the bytes, such as an early end; may be nil
+type DigestError = mismatch.Error
+
+// wrongDigest is the error for bytes that are not those of src. fault is another fault of them; it may be nil.
+func wrongDigest(src Source, got string, fault error) error {
+	return &DigestError{Name: src.Name, Want: src.Digest, Got: got, Cause: fault,
+		Advice: "it was damaged or replaced: try another source, or correct the digest that you asked for"}
 }
-
-func (e *DigestError) Error() string {
-	text := fmt.Sprintf("reading %q: its digest is %s, want %s", e.Name, e.Got, e.Want)
-	if e.Fault != nil {
-		text += ": " + e.Fault.Error()
-	}
-	return text + "; it was damaged or replaced: try another source, or correct the digest that you asked for"
-}
-
-func (e *DigestError) Unwrap() error { return e.Fault }
-
-// ExitCode is exit.Unverified.
-func (e *DigestError) ExitCode() exit.Code { return exit.Unverified }

@@ -38,10 +38,10 @@ func (s *Store) Tar(ctx context.Context, src Source, diffID string, do func(io.R
 	}
 	b := in.blob()
 	if b.Digest != src.Digest {
-		return &DigestError{Name: src.Name, Want: src.Digest, Got: b.Digest}
+		return wrongDigest(src, b.Digest, nil)
 	}
 	if b.DiffID != diffID {
-		return &DigestError{Name: src.Name + ", inflated", Want: diffID, Got: b.DiffID}
+		return wrongDigest(Source{Name: src.Name + ", inflated", Digest: diffID}, b.DiffID, nil)
 	}
 	return done
 }

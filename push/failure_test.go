@@ -48,15 +48,15 @@ func TestLyingLayer(t *testing.T) {
 			honest := imagetest.Image(t, "amd64", imagetest.Layer(t, 100_000))
 			idx := lyingIndex{imagetest.Index(map[string]v1.Image{"amd64": honest}), lyingImage{honest, change}}
 			_, err := anonymous().Push(t.Context(), idx, []string{s.host() + "/a:1"}, push.Options{})
-			var mismatch *oci.MismatchError
+			var mismatch *oci.DigestError
 			if !errors.As(err, &mismatch) {
-				t.Errorf("Push = %v, want a MismatchError", err)
+				t.Errorf("Push = %v, want a DigestError", err)
 			}
 			if log := s.log(); count(log, "PUT 1")+count(log, "PUT sha256") != 0 {
 				t.Errorf("manifests were pushed: %q", log)
 			}
 			if err := disk.WriteLayout(t.Context(), t.TempDir(), "", idx); !errors.As(err, &mismatch) {
-				t.Errorf("WriteLayout = %v, want a MismatchError", err)
+				t.Errorf("WriteLayout = %v, want a DigestError", err)
 			}
 		})
 	}
@@ -88,9 +88,9 @@ func TestLyingManifest(t *testing.T) {
 	honest, other := imagetest.Image(t, "amd64", imagetest.Layer(t, 10)), imagetest.Image(t, "amd64", imagetest.Layer(t, 20))
 	idx := lyingIndex{imagetest.Index(map[string]v1.Image{"amd64": honest}), other}
 	_, err := anonymous().Push(t.Context(), idx, []string{s.host() + "/a:1"}, push.Options{})
-	var mismatch *oci.MismatchError
+	var mismatch *oci.DigestError
 	if !errors.As(err, &mismatch) {
-		t.Errorf("Push = %v, want a MismatchError", err)
+		t.Errorf("Push = %v, want a DigestError", err)
 	}
 }
 

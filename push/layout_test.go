@@ -79,8 +79,8 @@ func TestDamagedLayerIsNotPushed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var mismatch *oci.MismatchError
+	var mismatch *oci.DigestError
 	if _, err := anonymous().Push(t.Context(), idx, []string{s.host() + "/a:1"}, push.Options{}); !errors.As(err, &mismatch) {
-		t.Errorf("Push = %v, want a MismatchError", err)
+		t.Errorf("Push = %v, want a DigestError", err)
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"os"
 
 	"github.com/pyimg/pyimg/assemble/bundle/manifest"
+	"github.com/pyimg/pyimg/internal/mismatch"
 )
 
 // maxText bounds a spec, a lock or a key that is read whole.
@@ -168,7 +169,7 @@ func (c *checked) Read(p []byte) (int, error) {
 	}
 	n, err := c.from.Read(p)
 	if left := c.file.Size - c.count; int64(n) > left {
-		n, err = int(left), c.fault("it goes on after the %d bytes that the manifest says", c.file.Size)
+		n, err = int(left), c.wrong(c.count+int64(n), "")
 	}
 	c.hash.Write(p[:n]) // never fails, see hash.Hash
 	c.count += int64(n)
@@ -186,16 +187,21 @@ func (c *checked) Read(p []byte) (int, error) {
 // judge is io.EOF at the end of what the manifest says.
 func (c *checked) judge() error {
 	if c.count < c.file.Size {
-		return c.fault("it ends after %d bytes, the manifest says %d", c.count, c.file.Size)
+		return c.wrong(c.count, "")
 	}
 	if got := hex.EncodeToString(c.hash.Sum(nil)); got != c.file.SHA256 {
-		return c.fault("its SHA-256 is %s, the manifest says %s: it was damaged or altered on its way", got, c.file.SHA256)
+		return c.wrong(c.count, got)
 	}
 	return io.EOF
 }
 
-func (c *checked) fault(format string, args ...any) error {
-	return &FaultError{c.bundle, c.file.Path, fmt.Errorf(format, args...)}
+// damaged is the advice for bytes that are not what the bundle itself says of them.
+const damaged = "it was damaged or altered on its way: bring the bundle again"
+
+// wrong is the error for a file of another size, or of another SHA-256, than the manifest says.
+func (c *checked) wrong(size int64, sum string) error {
+	return &FaultError{c.bundle, c.file.Path, &mismatch.Error{What: "its SHA-256", Want: c.file.SHA256, Got: sum,
+		Size: c.file.Size, GotSize: size, Advice: damaged}}
 }
 
 func (c *checked) Close() error { return c.from.Close() }

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/assemble/bundle/manifest"
+	"github.com/pyimg/pyimg/internal/mismatch"
 	"github.com/pyimg/pyimg/internal/regular"
 )
 
@@ -125,7 +126,7 @@ func (p *parts) checkSums(ctx context.Context) []error {
 		h := sha256.New()
 		_, err := io.Copy(h, &untilDone{ctx, section{io.NewSectionReader(p.files[i], 0, manifest.MaxSize)}})
 		if got := hex.EncodeToString(h.Sum(nil)); err == nil && got != want {
-			err = fmt.Errorf("the part %q has the SHA-256 %s, its sums say %s", p.files[i].Name(), got, want)
+			err = &mismatch.Error{Name: p.files[i].Name(), What: "its SHA-256", Want: want, Got: got, Advice: damaged}
 		}
 		if err != nil {
 			faults = append(faults, err)

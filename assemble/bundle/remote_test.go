@@ -59,11 +59,11 @@ func TestServersSizesCount(t *testing.T) {
 				for err := error(nil); err == nil && r.Context().Err() == nil; {
 					_, err = w.Write(make([]byte, 4096))
 				}
-			}, fmt.Sprintf("it goes on after the %d bytes", f.Size)},
+			}, fmt.Sprintf("it has more than the expected %d bytes", f.Size)},
 			{"too short", func(w http.ResponseWriter, _ *http.Request) {
 				_, _ = w.Write(whole[:len(whole)-1])
 				w.(http.Flusher).Flush() // no Content-Length
-			}, fmt.Sprintf("it ends after %d bytes, the manifest says %d", f.Size-1, f.Size)},
+			}, fmt.Sprintf("it has %d bytes, expected %d", f.Size-1, f.Size)},
 			{"announced too long", func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Length", fmt.Sprint(f.Size+1))
 			}, fmt.Sprintf("its server says %d bytes, the manifest %d", f.Size+1, f.Size)},

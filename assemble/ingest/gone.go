@@ -9,6 +9,7 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/internal/exit"
+	"github.com/pyimg/pyimg/internal/mismatch"
 )
 
 // A GoneError is a package that the lock names and its mirror has no more, as Alpine removes old versions within days of
@@ -62,7 +63,8 @@ func (m Mirrors) Gone(ctx context.Context, p *apk.Package, err error) error {
 // SameData refuses a package whose control stream names other data than the lock does: its checksum is only SHA-1.
 func SameData(p *apk.Package, got, want string) error {
 	if got != want {
-		return &apk.HashError{Name: p.String(), What: "data", Want: want, Got: got}
+		return &mismatch.Error{Name: p.String(), What: "the checksum of its data", Want: want, Got: got,
+			Advice: "the package was replaced under the same name: take it as it is now with \"pyimg lock --update " + p.Name + "\""}
 	}
 	return nil
 }

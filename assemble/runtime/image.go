@@ -18,6 +18,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/glob"
+	"github.com/pyimg/pyimg/internal/mismatch"
 	"github.com/pyimg/pyimg/internal/versions"
 	"github.com/pyimg/pyimg/layers"
 )
@@ -65,7 +66,7 @@ func openImage(ctx context.Context, ref, want string, p spec.Platform, src input
 		return nil, "", err
 	}
 	if want != "" && digest.String() != want {
-		return nil, "", &layers.DigestError{Name: ref, Want: want, Got: digest.String()}
+		return nil, "", &mismatch.Error{Name: ref, Want: want, Got: digest.String()}
 	}
 	return img, digest.String(), nil
 }

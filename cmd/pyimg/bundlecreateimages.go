@@ -10,7 +10,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/bundle/create"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
-	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/internal/mismatch"
 	"github.com/pyimg/pyimg/push/oci"
 )
 
@@ -51,7 +51,7 @@ func runtimeImage(ctx context.Context, run *session.Session, r assemble.InputRun
 		return base, err
 	}
 	if got := base.Root.Digest.String(); got != r.Digest {
-		return base, fmt.Errorf(`%w; "pyimg lock" locks it as it is now`, &layers.DigestError{Name: r.Public, Want: r.Digest, Got: got})
+		return base, fmt.Errorf(`%w; "pyimg lock" locks it as it is now`, &mismatch.Error{Name: r.Public, Want: r.Digest, Got: got})
 	}
 	return base, nil
 }

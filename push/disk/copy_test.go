@@ -90,9 +90,9 @@ func TestLayoutRefusesDamagedFiles(t *testing.T) {
 				t.Fatal(err)
 			}
 			*l.read = 0
-			var mismatch *oci.MismatchError
+			var mismatch *oci.DigestError
 			if err := disk.WriteLayout(t.Context(), dir, "", idx); !errors.As(err, &mismatch) {
-				t.Errorf("WriteLayout: %v, want a MismatchError", err)
+				t.Errorf("WriteLayout: %v, want a DigestError", err)
 			}
 			if info, err := os.Stat(l.path); err != nil || int64(*l.read) != info.Size() {
 				t.Errorf("the reader gave %d bytes of %d, want all, so that it can tell the damage itself", *l.read, info.Size())

@@ -137,7 +137,7 @@ func writeBlob(ctx context.Context, dir string, b oci.Blob) error {
 	}
 	defer rc.Close()
 	if f, ok := rc.(inFile); ok {
-		var mismatch *oci.MismatchError
+		var mismatch *oci.DigestError
 		if err := copyFile(ctx, dir, path, f.File(), b.Desc); !errors.As(err, &mismatch) {
 			return err
 		}

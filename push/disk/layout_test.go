@@ -256,7 +256,7 @@ func TestReadDamagedLayout(t *testing.T) {
 	}
 }
 
-// TestDamageIsNamed: a file that is cut off, missing or not JSON is a DamageError or a MismatchError, in a folder and
+// TestDamageIsNamed: a file that is cut off, missing or not JSON is a DamageError or a DigestError, in a folder and
 // in an archive.
 func TestDamageIsNamed(t *testing.T) {
 	t.Parallel()
@@ -328,7 +328,7 @@ func TestDamagedLayer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var mismatch *oci.MismatchError
+	var mismatch *oci.DigestError
 	im, err := idx.IndexManifest()
 	if err != nil {
 		t.Fatal(err)
@@ -347,6 +347,6 @@ func TestDamagedLayer(t *testing.T) {
 	}
 	defer rc.Close()
 	if _, err := io.Copy(io.Discard, rc); !errors.As(err, &mismatch) {
-		t.Errorf("reading the layer: %v, want a MismatchError", err)
+		t.Errorf("reading the layer: %v, want a DigestError", err)
 	}
 }

@@ -45,7 +45,7 @@ func replaceFile(dir, path string, write func(*os.File) error) error {
 type inFile interface{ File() *os.File }
 
 // copyFile is replace for a copy of a file. The system makes the copy, or shares the bytes where the file system can:
-// see copy_file_range(2). copyFile checks the copy against desc before it renames it, and returns a *MismatchError
+// see copy_file_range(2). copyFile checks the copy against desc before it renames it, and returns a *DigestError
 // where they differ.
 func copyFile(ctx context.Context, dir, path string, from *os.File, desc v1.Descriptor) error {
 	return replaceFile(dir, path, func(to *os.File) error {
@@ -56,7 +56,7 @@ func copyFile(ctx context.Context, dir, path string, from *os.File, desc v1.Desc
 			}
 			n, err := io.CopyN(to, from, min(left, step))
 			if left -= n; errors.Is(err, io.EOF) {
-				return &oci.MismatchError{Want: desc.Digest.String(), Size: desc.Size, GotSize: desc.Size - left}
+				return &oci.DigestError{Want: desc.Digest.String(), Size: desc.Size, GotSize: desc.Size - left}
 			}
 			if err != nil {
 				return err

@@ -11,23 +11,11 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/pyimg/pyimg/internal/exit"
+	"github.com/pyimg/pyimg/internal/mismatch"
 )
 
-// A MismatchError says that bytes do not match their descriptor's digest or size.
-type MismatchError struct {
-	Want, Got     string // digests; Got is empty where only the size was compared
-	Size, GotSize int64  // in bytes; GotSize is how much had been read at that time
-}
-
-func (e *MismatchError) Error() string {
-	if e.Got == "" || e.Got == e.Want {
-		return fmt.Sprintf("its bytes do not match its descriptor: expected %d bytes, got %d", e.Size, e.GotSize)
-	}
-	return fmt.Sprintf("its bytes do not match its descriptor: expected %s, got %s", e.Want, e.Got)
-}
-
-// ExitCode returns [exit.Unverified].
-func (e *MismatchError) ExitCode() exit.Code { return exit.Unverified }
+// A DigestError says that bytes do not have the digest or the size of their descriptor.
+type DigestError = mismatch.Error
 
 // A DamageError says that a file of an image is missing, or that its content is not what its name or descriptor
 // promises.
@@ -52,7 +40,7 @@ type Reader struct {
 	err  error // the error that ended the reading, other than io.EOF; the source caused it, not the receiver
 }
 
-// NewReader returns a Reader that checks r against desc. Read returns a [*MismatchError] where the bytes differ.
+// NewReader returns a Reader that checks r against desc. Read returns a [*DigestError] where the bytes differ.
 func NewReader(r io.ReadCloser, desc v1.Descriptor) *Reader {
 	return &Reader{r: r, hash: sha256.New(), desc: desc}
 }
@@ -112,7 +100,7 @@ func (c *Reader) expectEnd() error {
 }
 
 func (c *Reader) mismatch(got string) error {
-	return &MismatchError{Want: c.desc.Digest.String(), Got: got, Size: c.desc.Size, GotSize: c.n}
+	return &DigestError{Want: c.desc.Digest.String(), Got: got, Size: c.desc.Size, GotSize: c.n}
 }
 
 // Close closes the reader that NewReader was given.

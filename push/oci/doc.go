@@ -6,7 +6,7 @@
 //     platform.
 //   - Every image is a [v1.ImageIndex]. [Wrap] shows a single image as an index of one; [Root] returns the descriptor of
 //     that image.
-//   - [Reader] and [Check] compare bytes with their descriptor. They return a [*MismatchError] where the two differ.
+//   - [Reader] and [Check] compare bytes with their descriptor. They return a [*DigestError] where the two differ.
 //
 // Nothing holds a layer in memory, and a layer is opened only when it is read.
 package oci

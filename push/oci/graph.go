@@ -247,11 +247,11 @@ func openLayer(img v1.Image, digest v1.Hash) (io.ReadCloser, error) {
 	return l.Compressed()
 }
 
-// Check checks bytes against their descriptor. It returns a [*MismatchError] where they differ.
+// Check checks bytes against their descriptor. It returns a [*DigestError] where they differ.
 func Check(raw []byte, desc v1.Descriptor) error {
 	got, n := SHA256(raw), int64(len(raw))
 	if got != desc.Digest || n != desc.Size {
-		return &MismatchError{Want: desc.Digest.String(), Got: got.String(), Size: desc.Size, GotSize: n}
+		return &DigestError{Want: desc.Digest.String(), Got: got.String(), Size: desc.Size, GotSize: n}
 	}
 	return nil
 }

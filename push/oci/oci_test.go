@@ -47,7 +47,7 @@ func TestReaderWithholdsWrongBytes(t *testing.T) {
 	} {
 		r := oci.NewReader(io.NopCloser(tt.in), described(right))
 		got, err := io.ReadAll(r)
-		var mismatch *oci.MismatchError
+		var mismatch *oci.DigestError
 		if errors.As(err, &mismatch) != tt.mismatch || tt.err != nil && !errors.Is(err, tt.err) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -66,7 +66,7 @@ func TestCheck(t *testing.T) {
 	if err := oci.Check(raw, described(raw)); err != nil {
 		t.Error(err)
 	}
-	var mismatch *oci.MismatchError
+	var mismatch *oci.DigestError
 	if err := oci.Check([]byte("konfig"), described(raw)); !errors.As(err, &mismatch) || mismatch.Want != oci.SHA256(raw).String() {
 		t.Errorf("other bytes: %v", err)
 	}
@@ -254,9 +254,9 @@ func TestOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer rc.Close()
-	var mismatch *oci.MismatchError
+	var mismatch *oci.DigestError
 	if _, err := io.Copy(io.Discard, rc); !errors.As(err, &mismatch) {
-		t.Errorf("reading another layer: %v, want a MismatchError", err)
+		t.Errorf("reading another layer: %v, want a DigestError", err)
 	}
 	if _, err := oci.Open(from, v1.Descriptor{MediaType: "text/html"}, nil); err == nil {
 		t.Error("a page was opened as an image")

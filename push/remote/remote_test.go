@@ -126,10 +126,10 @@ func TestUploadOfOtherBytes(t *testing.T) {
 	_, repo := open(t, reg, client(), "app")
 	b := blob("layer")
 	b.Open = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("Layer")), nil }
-	var mismatch *oci.MismatchError
+	var mismatch *oci.DigestError
 	var failed *remote.Error
 	if _, err := repo.Upload(t.Context(), b, "", new(counter)); !errors.As(err, &mismatch) || errors.As(err, &failed) {
-		t.Errorf("Upload = %v, want a MismatchError that is not the registry's fault", err)
+		t.Errorf("Upload = %v, want a DigestError that is not the registry's fault", err)
 	}
 	if got := reg.Blobs(); len(got) != 0 {
 		t.Errorf("the registry took %q", got)

@@ -137,7 +137,7 @@ func (s *Repository) DigestOf(ctx context.Context, identifier string) (string, e
 func (s *Repository) Manifest(ctx context.Context, identifier string) (v1.Descriptor, []byte, error) {
 	desc, raw, _, err := s.Get(ctx, "manifests", identifier)
 	if err == nil && strings.Contains(identifier, ":") && desc.Digest.String() != identifier {
-		err = &oci.MismatchError{Want: identifier, Got: desc.Digest.String(), Size: desc.Size, GotSize: desc.Size}
+		err = &oci.DigestError{Want: identifier, Got: desc.Digest.String(), Size: desc.Size, GotSize: desc.Size}
 	}
 	return desc, raw, s.Fail(fmt.Sprintf("reading manifest %q", identifier), err)
 }

@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pyimg/pyimg/internal/mismatch"
 	"github.com/pyimg/pyimg/wheel/tag"
 )
 
@@ -135,18 +136,22 @@ func (c *Checker) Write(p []byte) (int, error) {
 func (c *Checker) Check() error {
 	name := c.file.Filename.Text
 	if c.file.Size > 0 && c.size != c.file.Size {
-		return fmt.Errorf("checking %q: its size is %d bytes, not %d", name, c.size, c.file.Size)
+		return fmt.Errorf("checking %q: %w", name, &mismatch.Error{Size: c.file.Size, GotSize: c.size})
 	}
 	for _, algorithm := range slices.Sorted(maps.Keys(c.file.Hashes)) {
 		if want := (Hash{algorithm, c.file.Hashes[algorithm]}); !c.holds(want) {
-			return fmt.Errorf("checking %q: its hash is %s:%x, not %s", name, want.Name, c.sums[want.Name].Sum(nil), want)
+			return fmt.Errorf("checking %q: %w", name, c.wrong(want.Name, want.String()))
 		}
 	}
 	if len(c.file.AnyOf) > 0 && !slices.ContainsFunc(c.file.AnyOf, c.holds) {
-		first := c.file.AnyOf[0].Name
-		return fmt.Errorf("checking %q: its hash is %s:%x, which is none of the %d that are allowed", name, first, c.sums[first].Sum(nil), len(c.file.AnyOf))
+		return fmt.Errorf("checking %q: %w", name, c.wrong(c.file.AnyOf[0].Name, fmt.Sprintf("one of the %d that are allowed", len(c.file.AnyOf))))
 	}
 	return nil
+}
+
+// wrong is the error for a file whose hash by an algorithm is not what it is to be.
+func (c *Checker) wrong(algorithm, want string) error {
+	return &mismatch.Error{What: "its hash", Want: want, Got: fmt.Sprintf("%s:%x", algorithm, c.sums[algorithm].Sum(nil))}
 }
 
 func (c *Checker) holds(h Hash) bool {

@@ -21,7 +21,7 @@ func TestCheck(t *testing.T) {
 	}{
 		"nothing known": {source.File{}, ""},
 		"right":         {source.File{Size: 3, Hashes: source.Hashes{"sha256": fooSHA256, "sha384": fooSHA384}}, ""},
-		"size":          {source.File{Size: 4}, "size"},
+		"size":          {source.File{Size: 4}, "it has 3 bytes, expected 4"},
 		"hash":          {source.File{Hashes: source.Hashes{"sha256": wrong}}, "hash"},
 		"one of two":    {source.File{Hashes: source.Hashes{"sha256": wrong, "sha384": fooSHA384}}, "hash"},
 		"any of":        {source.File{AnyOf: []source.Hash{{Name: "sha256", Digest: wrong}, {Name: "sha384", Digest: fooSHA384}}}, ""},

@@ -15,7 +15,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/bundle/folder"
 	"github.com/pyimg/pyimg/assemble/bundle/manifest"
 	"github.com/pyimg/pyimg/assemble/ingest"
-	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/internal/mismatch"
 )
 
 // A maker does what there is to do for the files of one plan.
@@ -85,7 +85,7 @@ func (m maker) inspect(ctx context.Context, it *item, name string) (string, erro
 	}
 	if it.Kind != manifest.Package {
 		if sum != it.SHA256 {
-			err = &layers.DigestError{Name: it.name(), Want: "sha256:" + it.SHA256, Got: "sha256:" + sum}
+			err = &mismatch.Error{Name: it.name(), Want: "sha256:" + it.SHA256, Got: "sha256:" + sum}
 		}
 		return sum, err
 	}
@@ -102,7 +102,7 @@ func (m maker) inspect(ctx context.Context, it *item, name string) (string, erro
 		return "", err
 	}
 	if it.data != "" && it.data != "sha256:"+a.Control.DataHash {
-		return "", &apk.HashError{Name: it.name(), What: "data", Want: it.data, Got: "sha256:" + a.Control.DataHash}
+		return "", &mismatch.Error{Name: it.name(), What: "the checksum of its data", Want: it.data, Got: "sha256:" + a.Control.DataHash}
 	}
 	return sum, nil
 }
