@@ -85,7 +85,7 @@ func build(ctx context.Context, plan Plan, src input.Access, o BuildOptions) (Bu
 	if err != nil {
 		return out, err
 	}
-	python, err := wheels.Lock(plan.Spec)
+	python, err := wheels.Lock(ctx, plan.Spec, src.Texts)
 	if err != nil {
 		return out, err
 	}

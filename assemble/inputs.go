@@ -1,6 +1,7 @@
 package assemble
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,6 +23,16 @@ type PlatformInputs struct {
 	Platform spec.Platform
 	Packages []InputPackage // their Repository is one of Inputs.Repositories
 	Runtimes []InputRuntime
+	Wheels   []InputWheel
+}
+
+// InputWheel is a wheel.
+type InputWheel struct {
+	File   string // its name
+	URL    string // or path, ready to be opened
+	Public string // as it may be written down
+	SHA256 string // in hexadecimal
+	Size   int64  // in bytes
 }
 
 // InputPackage is a package. Without a lock, Data is not known.
@@ -45,7 +56,7 @@ func (r InputRuntime) Image() string {
 	return ""
 }
 
-// Inputs are the files that a lock names, for the spec that it fits.
+// LockInputs are the files that a lock names, for the spec that it fits.
 func LockInputs(l lock.Lock, spec spec.Spec) (Inputs, error) {
 	plan, err := lockedPackages(l, spec, nil)
 	if err != nil {
@@ -67,11 +78,18 @@ func LockInputs(l lock.Lock, spec spec.Spec) (Inputs, error) {
 			}
 			in.Platforms[i].Runtimes = append(in.Platforms[i].Runtimes, InputRuntime{at.Url, at.Public, at.Digest})
 		}
+		for _, w := range p.Wheels {
+			at, err := lockedWheel(w, spec)
+			if err != nil {
+				return in, l.Named(err)
+			}
+			in.Platforms[i].Wheels = append(in.Platforms[i].Wheels, InputWheel{w.File, cmp.Or(at.Path, at.URL), cmp.Or(w.Path, w.URL), w.SHA256, w.Size})
+		}
 	}
 	return in, nil
 }
 
-// Inputs are the packages and runtimes of a plan.
+// Inputs are the packages and runtimes of a plan, but not its wheels: nothing but a lock vouches for them.
 func (p Plan) Inputs() Inputs {
 	in := Inputs{Repositories: p.repositories, Platforms: make([]PlatformInputs, len(p.Platforms))}
 	for i, pp := range p.Platforms {

@@ -43,7 +43,7 @@ func newPackaging(s spec.Spec, src input.Access, locked bool) (*packaging, error
 		return p, nil
 	}
 	var err error
-	p.indexes, err = wheels.Indexes(s, src.Fetch)
+	p.indexes, err = wheels.Indexes(s, src)
 	return p, err
 }
 
@@ -53,7 +53,7 @@ func (p *packaging) selectWheels(ctx context.Context, plan *PlatformPlan, indexe
 	if err != nil {
 		return err
 	}
-	selection, err := wheels.Select(ctx, p.spec, plan.Platform, site.Target, p.indexes)
+	selection, err := wheels.Select(ctx, p.spec, plan.Platform, site.Target, wheels.Sources{Indexes: p.indexes, Texts: p.src.Texts})
 	if err != nil {
 		return err
 	}
@@ -82,20 +82,30 @@ func (p *packaging) lockedWheels(ctx context.Context, plan *PlatformPlan, locked
 	}
 	var files []source.File
 	for _, w := range locked.Wheels {
-		name, err := tag.ParseFilename(w.File)
-		if err == nil && len(w.SHA256) != 64 {
-			err = fmt.Errorf("wheel %q has no SHA-256", w.File)
-		}
+		f, err := lockedWheel(w, p.spec)
 		if err != nil {
-			return &lock.Error{Err: err}
-		}
-		f := source.File{Filename: name, URL: w.URL, Size: w.Size, Hashes: source.Hashes{"sha256": w.SHA256}}
-		if w.Path != "" {
-			f.Path = p.spec.Path(filepath.FromSlash(w.Path))
+			return err
 		}
 		files = append(files, f)
 	}
 	return p.bring(ctx, plan, site, files)
+}
+
+// lockedWheel is the wheel of a lock. The error is a *lock.Error.
+func lockedWheel(w lock.Wheel, s spec.Spec) (source.File, error) {
+	name, err := tag.ParseFilename(w.File)
+	if err != nil {
+		return source.File{}, &lock.Error{Err: err}
+	}
+	sum, err := source.ParseHash("sha256", w.SHA256)
+	if err != nil {
+		return source.File{}, &lock.Error{Err: fmt.Errorf("wheel %q: %w", w.File, err)}
+	}
+	f := source.File{Filename: name, URL: w.URL, Size: w.Size, Hashes: source.Hashes{"sha256": sum.Digest}}
+	if w.Path != "" {
+		f.Path = s.Path(filepath.FromSlash(w.Path))
+	}
+	return f, nil
 }
 
 // site is the image's Python, that of its runtimes or, among packages, Alpine's own.

@@ -66,6 +66,8 @@ func TestKindsHaveTheirPlaces(t *testing.T) {
 		manifest.Spec:    {"app.yaml", "app.yml", "sub/app.yaml", "runtimes/abc"},
 		manifest.Lock:    {"app.lock", "app.json", "sub/app.lock"},
 		manifest.Files:   {"files/app.tar", "files/app", "files/sub/app.tar", "app.tar"},
+		manifest.Wheel:   {"wheels/a-1-py3-none-any.whl", "wheels/a.txt", "wheels/sub/a-1-py3-none-any.whl", "a-1-py3-none-any.whl"},
+		manifest.Python:  {"python/app/abc.txt", "python/abc.txt", "python/app/sub/abc.txt", "runtimes/abc"},
 		manifest.Image:   {"images/index.json", "images/payload", "images/blobs/sha512/00", "whatever/payload", "runtimes/abc"},
 	} {
 		for i, path := range paths {

@@ -13,7 +13,7 @@ import (
 	"github.com/pyimg/pyimg/internal/serve"
 )
 
-// Handler serves a complete bundle's files, whole or in ranges, to apk, to pyimg and to whoever asks. What the bundle has
+// Handler serves a complete bundle's files, whole or in ranges, to apk, pip, pyimg and to whoever asks. What the bundle has
 // not, though an index may list it, is not found.
 func (b *Bundle) Handler() http.Handler {
 	text := b.manifestText()
@@ -31,9 +31,16 @@ func (b *Bundle) Handler() http.Handler {
 		return serve.File{SHA256: f.SHA256, Open: func(ctx context.Context) (io.ReadSeekCloser, error) { return b.openSeekable(ctx, f) }}, nil
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
-			b.serveRoot(w, r)
-			return
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			if r.URL.Path == "/" {
+				b.serveRoot(w, r)
+				return
+			}
+			if page, ok := b.wheelPage(r.URL.Path); ok {
+				w.Header().Set("Content-Type", "text/html; charset=utf-8")
+				fmt.Fprint(w, page)
+				return
+			}
 		}
 		files.ServeHTTP(w, r)
 	})
@@ -62,5 +69,8 @@ func (b *Bundle) serveRoot(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "bundle %s for %s\n", b.WholeID(), strings.Join(b.Platforms, ", "))
 	for _, dir := range b.Repositories() {
 		fmt.Fprintf(w, "http://%s/%s\n", r.Host, dir)
+	}
+	if b.HasWheels() {
+		fmt.Fprintf(w, "http://%s%s\n", r.Host, SimplePath)
 	}
 }

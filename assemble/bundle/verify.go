@@ -28,6 +28,7 @@ type Verified struct {
 	Bytes    int64    `json:"bytes"`
 	Packages int      `json:"packages"`
 	Indexes  int      `json:"indexes"`
+	Wheels   int      `json:"wheels,omitempty"`
 	Images   []string `json:"images,omitempty"` // digests of the image indexes that the locks promise
 }
 
@@ -40,7 +41,8 @@ func (b *Bundle) Verify(ctx context.Context, ring *apk.Keyring) (Verified, error
 		return Verified{}, err
 	}
 	v := &verification{bundle: b, ring: ring, known: make(map[string]*apk.Package), data: make(map[string]string), blobs: make(map[string]bool),
-		laid: make(map[string]bool), unread: make(map[manifest.Kind]bool), files: make(map[string]takenFiles)}
+		laid: make(map[string]bool), unread: make(map[manifest.Kind]bool), files: make(map[string]takenFiles),
+		wheels: make(map[string]bool), python: make(map[string]bool)}
 	v.surroundings(ctx)
 	v.readLocks(ctx)
 	v.layout(ctx)
@@ -67,6 +69,8 @@ func (b *Bundle) Verify(ctx context.Context, ring *apk.Keyring) (Verified, error
 			out.Packages++
 		case manifest.Index:
 			out.Indexes++
+		case manifest.Wheel:
+			out.Wheels++
 		}
 	}
 	return out, nil
@@ -82,6 +86,8 @@ type verification struct {
 	blobs  map[string]bool         // digests of the locks' runtimes
 	laid   map[string]bool         // files that the layout's images are made of
 	unread map[manifest.Kind]bool  // of which there is one that says what others are there for, and could not be read
+	wheels map[string]bool         // SHA-256 of the locks' wheels
+	python map[string]bool         // paths of what the locks' specs read for Python packages
 	files  map[string]takenFiles   // what the locks' specs take of their folders, by path
 
 	mu     sync.Mutex
@@ -258,6 +264,14 @@ func (v *verification) vouched(f manifest.File) error {
 	case manifest.Files:
 		if _, taken := v.files[f.Path]; !taken && !v.unread[manifest.Lock] {
 			return errors.New("no spec of the bundle takes it, so nothing vouches for it")
+		}
+	case manifest.Wheel:
+		if !v.wheels[f.SHA256] && !v.unread[manifest.Lock] {
+			return errors.New("no lock names it, so nothing vouches for it")
+		}
+	case manifest.Python:
+		if !v.python[f.Path] && !v.unread[manifest.Lock] {
+			return errors.New("no spec of the bundle reads it, so nothing vouches for it")
 		}
 	case manifest.Spec:
 		lock := manifest.LockPath(strings.TrimSuffix(f.Path, ".yaml"))

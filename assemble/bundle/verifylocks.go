@@ -18,6 +18,10 @@ import (
 // readLocks reads the locks and what they take: all of that has to be in the bundle.
 func (v *verification) readLocks(ctx context.Context) {
 	from := newSources(v.bundle.Files, func(from string) string { return from })
+	wheels := make(map[string]manifest.File) // by SHA-256
+	for _, f := range v.bundle.Of(manifest.Wheel) {
+		wheels[f.SHA256] = f
+	}
 	for _, name := range v.bundle.Images() {
 		lock, err := v.bundle.ReadLock(ctx, name)
 		if err != nil {
@@ -27,7 +31,9 @@ func (v *verification) readLocks(ctx context.Context) {
 		}
 		v.images = append(v.images, lock.Digest)
 		v.fault(manifest.LockPath(name), v.needFiles(ctx, name, lock))
+		v.fault(manifest.LockPath(name), v.needPython(ctx, name, lock))
 		for _, p := range lock.Platforms {
+			v.needWheels(name, p, wheels)
 			for _, q := range p.Packages {
 				v.fault(manifest.LockPath(name), v.need(from, q))
 			}

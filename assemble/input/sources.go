@@ -24,6 +24,8 @@ type Access struct {
 	Fetch    Opener        // where it is an apk.ConditionalOpener, indexes are asked for only if they changed
 	Images   Images        // nil: a runtime cannot come out of an image
 	Folder   Folder        // of the spec's files; nil: Spec.Dir
+	Wheels   Wheels        // nil: all wheels come from where the spec says
+	Texts    Texts         // nil: files of Spec.Dir
 	Store    *layers.Store // where indexes are kept, too; may be nil where only packages are resolved
 	Jobs     int           // packages ingested at once, over all platforms; 0: twice GOMAXPROCS
 	Progress Progress      // nil: transfers are not reported

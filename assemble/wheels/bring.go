@@ -151,11 +151,7 @@ func opening(f source.File, err error) error {
 
 // download writes a wheel to a file. It is checked against all that is known of it.
 func (b *Bringer) download(ctx context.Context, to *os.File, f source.File) (digest string, size int64, err error) {
-	location := f.URL
-	if f.Path != "" {
-		location = f.Path
-	}
-	r, err := b.src.Open(ctx, location, f.Filename.Text, max(f.Size, -1))
+	r, err := b.open(ctx, f)
 	if err != nil {
 		return "", 0, opening(f, err)
 	}
@@ -172,9 +168,23 @@ func (b *Bringer) download(ctx context.Context, to *os.File, f source.File) (dig
 		return "", 0, wheelErrorf("reading wheel %q: it has more than %d bytes", f.Filename.Text, int64(maxWheel))
 	}
 	if err := checker.Check(); err != nil {
-		return "", 0, wheelErrorf("%w; %s has other bytes than were asked for: it was damaged or replaced, or the lock is not for it", err, redact.URL(location))
+		return "", 0, wheelErrorf("%w; %s has other bytes than were asked for: it was damaged or replaced, or the lock is not for it", err, redact.URL(cmp.Or(f.Path, f.URL)))
 	}
 	return hex.EncodeToString(sum.Sum(nil)), size, nil
+}
+
+// open opens a wheel that is at hand by its SHA-256, else where it is said to be.
+func (b *Bringer) open(ctx context.Context, f source.File) (io.ReadCloser, error) {
+	if sum := f.Hashes["sha256"]; sum != "" && b.src.Wheels != nil {
+		r, err := b.src.Wheels.Open(ctx, sum)
+		if err == nil {
+			return b.src.Reported(r, f.Filename.Text, max(f.Size, -1)), nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	return b.src.Open(ctx, cmp.Or(f.Path, f.URL), f.Filename.Text, max(f.Size, -1))
 }
 
 // learn verifies a wheel, works out what it leaves, and makes its fragment.

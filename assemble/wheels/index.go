@@ -2,6 +2,8 @@ package wheels
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/spec"
@@ -10,16 +12,22 @@ import (
 )
 
 // Indexes are the indexes of a spec, in its order. One chain serves all platforms of a run: each index is asked once for a
-// project.
-func Indexes(s spec.Spec, from input.Opener) (*index.Chain, error) {
+// project. Wheels that are at hand come first: a folder of the spec need not be there then.
+func Indexes(s spec.Spec, src input.Access) (*index.Chain, error) {
 	var all []index.Index
+	if src.Wheels != nil {
+		all = append(all, atHand{src.Wheels})
+	}
 	for _, where := range s.Python.Indexes() {
 		var x index.Index
 		var err error
 		if spec.IsURL(where) {
-			x, err = index.NewRemote(where, pages{from})
+			x, err = index.NewRemote(where, pages{src.Fetch})
 		} else {
 			x, err = index.OpenFolder(s.Path(where))
+			if src.Wheels != nil && errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
 		}
 		if err != nil {
 			return nil, &SelectError{err}
@@ -27,6 +35,17 @@ func Indexes(s spec.Spec, from input.Opener) (*index.Chain, error) {
 		all = append(all, x)
 	}
 	return index.NewChain(all...), nil
+}
+
+// atHand is the index of wheels that are at hand.
+type atHand struct{ wheels input.Wheels }
+
+// Project implements index.Index.
+func (a atHand) Project(_ context.Context, name string) (files []index.File, found bool, err error) {
+	for _, f := range a.wheels.Of(name) {
+		files = append(files, index.File{File: f})
+	}
+	return files, len(files) > 0, nil
 }
 
 // pages opens the pages of indexes.

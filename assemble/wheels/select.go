@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/regular"
 	"github.com/pyimg/pyimg/wheel/index"
@@ -27,17 +28,23 @@ type Selection struct {
 	Warnings []string
 }
 
+// Sources are where Select looks.
+type Sources struct {
+	Indexes *index.Chain
+	Texts   input.Texts // nil: files of Spec.Dir
+}
+
 // Select finds out which wheels a platform takes. The error is a *SelectError with all faults.
-func Select(ctx context.Context, s spec.Spec, p spec.Platform, t target.Target, indexes *index.Chain) (Selection, error) {
+func Select(ctx context.Context, s spec.Spec, p spec.Platform, t target.Target, from Sources) (Selection, error) {
 	var out Selection
 	var err error
 	switch {
 	case s.Python.LockFor(p) != "":
-		err = out.fromLock(ctx, s, s.Python.LockFor(p), t, indexes)
+		err = out.fromLock(ctx, s, s.Python.LockFor(p), t, from)
 	case s.Python.Locks != nil:
 		err = fmt.Errorf("python.lock names no lock for %s", p)
 	case len(s.Python.Requirements) > 0:
-		err = out.fromRequirements(ctx, s, t, indexes)
+		err = out.fromRequirements(ctx, s, t, from)
 	}
 	if err == nil {
 		err = out.addFiles(s, t)
@@ -49,21 +56,13 @@ func Select(ctx context.Context, s spec.Spec, p spec.Platform, t target.Target, 
 	return out, nil
 }
 
-func (out *Selection) fromLock(ctx context.Context, s spec.Spec, name string, t target.Target, indexes *index.Chain) error {
+func (out *Selection) fromLock(ctx context.Context, s spec.Spec, name string, t target.Target, from Sources) error {
 	at := s.Path(name)
-	data, err := regular.Read(at, pylock.MaxSize)
-	if err != nil {
-		return fmt.Errorf("reading the lock of Python packages: %w", err)
-	}
-	parse := pylock.Parse
-	if base := filepath.Base(name); base == "uv.lock" || strings.HasSuffix(base, ".uv.lock") {
-		parse = pylock.ParseUV
-	}
-	l, err := parse(data, name)
+	l, err := readLock(ctx, s, name, from.Texts)
 	if err != nil {
 		return err
 	}
-	chosen, err := l.Select(ctx, []target.Target{t}, pylock.Options{Extras: s.Python.Extras, Groups: s.Python.Groups, Completer: indexes})
+	chosen, err := l.Select(ctx, []target.Target{t}, pylock.Options{Extras: s.Python.Extras, Groups: s.Python.Groups, Completer: from.Indexes})
 	if err != nil {
 		return err
 	}
@@ -77,12 +76,24 @@ func (out *Selection) fromLock(ctx context.Context, s spec.Spec, name string, t 
 	return nil
 }
 
-func (out *Selection) fromRequirements(ctx context.Context, s spec.Spec, t target.Target, indexes *index.Chain) error {
-	set, err := requirements.Parse(s.Python.Requirements, func(name string) ([]byte, error) { return regular.Read(s.Path(name), requirements.MaxSize) })
+// readLock reads a pylock.toml or a uv.lock.
+func readLock(ctx context.Context, s spec.Spec, name string, from input.Texts) (*pylock.Lock, error) {
+	data, err := readText(ctx, s, name, from)
+	if err != nil {
+		return nil, fmt.Errorf("reading the lock of Python packages: %w", err)
+	}
+	if base := filepath.Base(name); base == "uv.lock" || strings.HasSuffix(base, ".uv.lock") {
+		return pylock.ParseUV(data, name)
+	}
+	return pylock.Parse(data, name)
+}
+
+func (out *Selection) fromRequirements(ctx context.Context, s spec.Spec, t target.Target, from Sources) error {
+	set, err := requirements.Parse(s.Python.Requirements, func(name string) ([]byte, error) { return readText(ctx, s, name, from.Texts) })
 	if err != nil {
 		return err
 	}
-	chosen, warnings, err := set.Select(ctx, []target.Target{t}, indexes)
+	chosen, warnings, err := set.Select(ctx, []target.Target{t}, from.Indexes)
 	if err != nil {
 		return err
 	}
@@ -124,28 +135,41 @@ func (out *Selection) addFiles(s spec.Spec, t target.Target) error {
 	return errors.Join(errs...)
 }
 
-// Digest is that of all lock and requirements files of a spec, with the files that these include; "" where it has none.
-func Digest(s spec.Spec) (string, error) {
-	files := s.Python.InputFiles()
-	if len(files) == 0 {
-		return "", nil
+// readText reads a lock or requirements file, or one that such a file includes.
+func readText(ctx context.Context, s spec.Spec, name string, from input.Texts) ([]byte, error) {
+	if from != nil {
+		return from.Read(ctx, name)
 	}
+	return regular.Read(s.Path(name), max(requirements.MaxSize, pylock.MaxSize))
+}
+
+// Inputs are the contents of a spec's lock and requirements files, and of those that these include, by their names in the spec.
+func Inputs(ctx context.Context, s spec.Spec, from input.Texts) (map[string][]byte, error) {
 	contents := make(map[string][]byte)
 	read := func(name string) ([]byte, error) {
-		data, err := regular.Read(s.Path(name), max(requirements.MaxSize, pylock.MaxSize))
+		data, err := readText(ctx, s, name, from)
 		contents[filepath.ToSlash(name)] = data
 		return data, err
 	}
 	if len(s.Python.Requirements) > 0 {
 		if _, err := requirements.Parse(s.Python.Requirements, read); err != nil {
-			return "", &SelectError{err}
+			return nil, &SelectError{err}
 		}
-	} else {
-		for _, name := range files {
-			if _, err := read(name); err != nil {
-				return "", &SelectError{fmt.Errorf("reading the lock of Python packages: %w", err)}
-			}
+		return contents, nil
+	}
+	for _, name := range s.Python.InputFiles() {
+		if _, err := read(name); err != nil {
+			return nil, &SelectError{fmt.Errorf("reading the lock of Python packages: %w", err)}
 		}
+	}
+	return contents, nil
+}
+
+// digest is that of all inputs of a spec; "" where it has none.
+func digest(ctx context.Context, s spec.Spec, from input.Texts) (string, error) {
+	contents, err := Inputs(ctx, s, from)
+	if len(contents) == 0 || err != nil {
+		return "", err
 	}
 	sums := make([]string, 0, len(contents))
 	for _, data := range contents { // a lock is the same wherever it is

@@ -187,12 +187,12 @@ func TestIndexes(t *testing.T) {
 	}
 	s := spec.Spec{Dir: dir, Python: spec.Python{Requirements: []string{"requirements.txt"}, Wheels: []string{server.URL + "/simple"}}}
 	src := input.Access{Fetch: new(fetch.Client), Store: openStore(t)}
-	indexes, err := wheels.Indexes(s, src.Fetch)
+	indexes, err := wheels.Indexes(s, src)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"linux/amd64", "linux/arm64"} {
-		chosen, err := wheels.Select(t.Context(), s, platform(t, name), site(t, name).Target, indexes)
+		chosen, err := wheels.Select(t.Context(), s, platform(t, name), site(t, name).Target, wheels.Sources{Indexes: indexes})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -204,7 +204,7 @@ func TestIndexes(t *testing.T) {
 		t.Errorf("the index was asked %d times, %d of them for JSON first; want 1 and 1", asked.Load(), negotiated.Load())
 	}
 	s.Python.Wheels = []string{"nowhere"}
-	if _, err := wheels.Indexes(s, src.Fetch); err == nil {
+	if _, err := wheels.Indexes(s, src); err == nil {
 		t.Error("a folder that is not there is an index")
 	}
 }
@@ -218,11 +218,11 @@ func TestDigest(t *testing.T) {
 		}
 	}
 	digest := func() string {
-		d, err := wheels.Digest(spec.Spec{Dir: dir, Python: spec.Python{Requirements: []string{"a.txt"}}})
+		d, err := wheels.Lock(t.Context(), spec.Spec{Dir: dir, Python: spec.Python{Requirements: []string{"a.txt"}}}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return d
+		return d.Digest
 	}
 	write("a.txt", "-r b.txt\n")
 	write("b.txt", "good==1.0\n")

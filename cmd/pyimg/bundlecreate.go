@@ -234,6 +234,9 @@ func bundleInputs(ctx context.Context, run *session.Session, c *cli.Context, spe
 	case o.All && (len(packages) > 0 || len(locks) > 0):
 		return exit.Usagef("--all is every package; it goes with neither --package nor --lock")
 	case o.All:
+		if specs[0].spec.Python.Asked() {
+			run.Warn(specs[0].spec.Name + " asks for Python packages, and --all is all that the repositories sign: wheels come along with a lock that names them (--lock)")
+		}
 		o.Inputs, err = assemble.SpecInputs(specs[0].spec)
 		return err
 	case len(packages) > 0 && len(locks) == 0:
@@ -253,7 +256,7 @@ func bundleInputs(ctx context.Context, run *session.Session, c *cli.Context, spe
 	}
 	var inputs []assemble.Inputs
 	for _, s := range specs {
-		image, in, err := s.image()
+		image, in, err := s.image(ctx)
 		if err != nil {
 			return err
 		}
@@ -273,7 +276,7 @@ func bundleInputs(ctx context.Context, run *session.Session, c *cli.Context, spe
 }
 
 // image is the lock with its spec as a bundle holds them, and what it takes.
-func (s lockedSpec) image() (image create.LockedImage, in assemble.Inputs, err error) {
+func (s lockedSpec) image(ctx context.Context) (image create.LockedImage, in assemble.Inputs, err error) {
 	lock, err := lock.Read(s.file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return image, in, exit.Usagef("%w; write it with \"pyimg lock\", or say with --package or --all what is to be in the bundle", err)
@@ -281,13 +284,10 @@ func (s lockedSpec) image() (image create.LockedImage, in assemble.Inputs, err e
 	if err == nil {
 		err = lock.Fits(s.spec)
 	}
-	if err == nil && s.spec.Python.Asked() {
-		err = exit.Usagef("spec %s asks for Python packages (python), and a bundle does not carry wheels yet: take their folder along, and leave the field out here", s.spec.Name)
-	}
 	if err != nil {
 		return image, in, err
 	}
-	return create.NewLockedImage(strings.TrimSuffix(filepath.Base(s.file), ".lock"), lock, s.spec)
+	return create.NewLockedImage(ctx, strings.TrimSuffix(filepath.Base(s.file), ".lock"), lock, s.spec)
 }
 
 func isFile(name string) bool {

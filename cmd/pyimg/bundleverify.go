@@ -54,7 +54,11 @@ func bundleVerify(ctx context.Context, run *session.Session, c *cli.Context) err
 	if ring == nil {
 		proven = "whole; no signature was asked for"
 	}
-	fmt.Fprintf(run.Stderr, "pyimg: %s is %s: packages: %d, indexes: %d, files: %d with %s\n", b.Path, proven, v.Packages, v.Indexes, v.Files, termtext.Count(v.Bytes, "byte"))
+	wheels := ""
+	if v.Wheels > 0 {
+		wheels = fmt.Sprintf(", wheels: %d", v.Wheels)
+	}
+	fmt.Fprintf(run.Stderr, "pyimg: %s is %s: packages: %d, indexes: %d%s, files: %d with %s\n", b.Path, proven, v.Packages, v.Indexes, wheels, v.Files, termtext.Count(v.Bytes, "byte"))
 	fmt.Fprintln(run.Stdout, b.ID)
 	return nil
 }

@@ -30,6 +30,7 @@ func gather(ctx context.Context, o Options, f *fetcher) (p *plan, unlisted []str
 	}
 	for _, add := range []func() error{
 		func() error { return addRuntimes(ctx, p, o) },
+		func() error { return addWheels(p, o) },
 		func() error { return addKeys(p, o) },
 		func() error { return addImages(p, o, f) },
 		func() error { return addFiles(ctx, p, o.Images) },
@@ -147,7 +148,7 @@ func packing(ctx context.Context, pack func(context.Context, io.Writer) error) i
 	return r
 }
 
-// addTexts adds specs and locks.
+// addTexts adds specs and locks, and what they read.
 func addTexts(p *plan, images []LockedImage) error {
 	var errs []error
 	for _, i := range images {
@@ -157,6 +158,7 @@ func addTexts(p *plan, images []LockedImage) error {
 		if i.Lock != nil {
 			errs = append(errs, p.addText(manifest.LockPath(i.Name), manifest.Lock, i.Lock))
 		}
+		errs = append(errs, addPython(p, i))
 	}
 	return errors.Join(errs...)
 }

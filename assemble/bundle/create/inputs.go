@@ -13,6 +13,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/hostfiles"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/assemble/wheels"
 )
 
 // A LockedImage is a lock that a bundle holds, and the spec that it was made from.
@@ -21,10 +22,13 @@ type LockedImage struct {
 	Spec, Lock []byte // their text; the spec is left out (nil) where it has credentials
 	// Pack writes the files that the spec takes, as Lock.PackFiles does; nil where it takes none, or is left out.
 	Pack func(context.Context, io.Writer) error
+	// Python are the lock and requirements files of the spec, and those that they include, by their names in the spec; none where
+	// the spec is left out.
+	Python map[string][]byte
 }
 
 // NewLockedImage is a lock of that name, for the spec's platforms, with the spec that it fits, and what it takes.
-func NewLockedImage(name string, l lock.Lock, s spec.Spec) (image LockedImage, in assemble.Inputs, err error) {
+func NewLockedImage(ctx context.Context, name string, l lock.Lock, s spec.Spec) (image LockedImage, in assemble.Inputs, err error) {
 	if l, err = l.Only(s.Platforms); err != nil {
 		return image, in, err
 	}
@@ -35,9 +39,16 @@ func NewLockedImage(name string, l lock.Lock, s spec.Spec) (image LockedImage, i
 	if image.Lock, err = l.Encode(); err != nil {
 		return image, in, err
 	}
-	if image.Spec, err = specText(s); image.Spec != nil && len(s.Files) > 0 {
+	if image.Spec, err = specText(s); image.Spec == nil || err != nil {
+		return image, in, err
+	}
+	if len(s.Files) > 0 {
 		image.Pack = func(ctx context.Context, w io.Writer) error { return hostfiles.Pack(ctx, l, s, nil, w) }
 	}
+	if err := wheels.Fit(ctx, l, s, nil); err != nil {
+		return image, in, err
+	}
+	image.Python, err = wheels.Inputs(ctx, s, nil)
 	return image, in, err
 }
 
@@ -100,6 +111,11 @@ func mergePlatform(out *assemble.Inputs, p assemble.PlatformInputs, same map[*ap
 	for _, r := range p.Runtimes {
 		if !slices.Contains(to.Runtimes, r) {
 			to.Runtimes = append(to.Runtimes, r)
+		}
+	}
+	for _, w := range p.Wheels {
+		if !slices.Contains(to.Wheels, w) {
+			to.Wheels = append(to.Wheels, w)
 		}
 	}
 }

@@ -23,10 +23,14 @@ const (
 	Lock    Kind = "lock"
 	Files   Kind = "files" // a tar of what a spec takes of its folder
 	Image   Kind = "image" // a file of the OCI layout of base images
+	Wheel   Kind = "wheel"
+	Python  Kind = "python" // a lock or requirements file of Python packages
 )
 
 // kinds are all of them. A kind's place here stands in no file.
-func kinds() []Kind { return []Kind{Index, Package, Key, Runtime, Spec, Lock, Files, Image} }
+func kinds() []Kind {
+	return []Kind{Index, Package, Key, Runtime, Spec, Lock, Files, Image, Wheel, Python}
+}
 
 // File is one file.
 type File struct {
@@ -80,6 +84,10 @@ func (f File) inPlace() bool {
 		return f.Path == FilesPath(strings.TrimSuffix(name, ".tar"))
 	case Image:
 		return dir == BlobsDir || f.Path == LayoutIndex || f.Path == LayoutFile
+	case Wheel:
+		return strings.HasSuffix(name, ".whl") && (f.Path == WheelPath(name) || f.Path == OtherWheelPath(name, f.SHA256))
+	case Python:
+		return path.Dir(path.Dir(f.Path))+"/" == pythonDir
 	}
 	return false
 }

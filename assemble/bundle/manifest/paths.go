@@ -28,12 +28,16 @@ const (
 	RefName = "org.opencontainers.image.ref.name" // the annotation in LayoutIndex that names an image
 )
 
-// Where the other files are, by kind. See also LockPath, SpecPath, FilesPath, KeyPath and RuntimePath.
+// Where the other files are, by kind. See also LockPath, SpecPath, FilesPath, KeyPath, RuntimePath,
+// WheelPath and PythonPath.
 const (
 	AlpineDir = "alpine/"         // the repositories, see RepositoryDirs
 	IndexName = "APKINDEX.tar.gz" // of an index, in the folder of a repository's architecture
 
+	WheelsDir = "wheels/" // see WheelPath; tools for Python take it as it is, as a folder of wheels
+
 	keysDir     = "keys/"
+	pythonDir   = "python/"
 	runtimesDir = "runtimes/"
 	filesDir    = "files"
 )
@@ -47,6 +51,18 @@ func SpecPath(name string) string { return name + ".yaml" }
 // FilesPath is where a bundle has the files that an image's spec takes of its folder: a tar, see Lock.PackFiles in package
 // assemble.
 func FilesPath(name string) string { return filesDir + "/" + name + ".tar" }
+
+// WheelPath is where a bundle has a wheel of this file name.
+func WheelPath(name string) string { return WheelsDir + name }
+
+// OtherWheelPath is where it has one with this SHA-256 in hex, where WheelPath is another wheel's of the same name.
+func OtherWheelPath(name, sum string) string { return WheelsDir + sum[:12] + "/" + name }
+
+// PythonPath is where a bundle has the lock or requirements file that an image's spec calls by this name, and whose SHA-256 in hex
+// is sum.
+func PythonPath(image, name, sum string) string {
+	return pythonDir + image + "/" + sum[:12] + "-" + safeName(path.Base(filepath.ToSlash(name)))
+}
 
 // KeyPath is where a bundle has a key of this name.
 func KeyPath(name string) string {

@@ -98,7 +98,7 @@ func withAll(m, more map[string]string) map[string]string {
 
 // OnlyPackages makes the spec ask for these packages and nothing else.
 func OnlyPackages(s *spec.Spec, names []string) error {
-	s.Packages, s.Asked, s.Runtimes, s.Allocator = nil, nil, nil, spec.Allocator{}
+	s.Packages, s.Asked, s.Runtimes, s.Allocator, s.Python = nil, nil, nil, spec.Allocator{}, spec.Python{}
 	for _, name := range names {
 		d, err := apk.ParseDependency(name)
 		if err != nil {

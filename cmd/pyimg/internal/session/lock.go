@@ -55,7 +55,7 @@ func (run *Session) Lock(ctx context.Context, s spec.Spec) (lock.Lock, bool, err
 		err = run.fitFiles(ctx, lock, s, from, image)
 	}
 	if err == nil {
-		err = wheels.Fit(lock, s)
+		err = run.fitPython(ctx, lock, s, from, image)
 	}
 	if err != nil {
 		return lock, false, err
@@ -87,4 +87,21 @@ func (run *Session) folderOf(ctx context.Context, s spec.Spec) (input.Folder, er
 		return nil, err
 	}
 	return b.FolderOf(s), nil
+}
+
+// fitPython compares the lock and requirements files of Python packages with the lock, as fitFiles does.
+func (run *Session) fitPython(ctx context.Context, l lock.Lock, s spec.Spec, from *bundle.Bundle, image string) error {
+	b, err := run.Bundle(ctx)
+	if err != nil {
+		return err
+	}
+	if b == nil {
+		return wheels.Fit(ctx, l, s, nil)
+	}
+	texts := b.TextsOf(s)
+	err = wheels.Fit(ctx, l, s, texts)
+	if from != nil && texts != nil && ctx.Err() == nil {
+		err = from.PythonFault(image, err)
+	}
+	return err
 }
