@@ -73,7 +73,9 @@ func build(ctx context.Context, plan Plan, src input.Access, o BuildOptions) (Bu
 	}
 	results := make([]built, len(below))
 	err = eachPlatform(plan.Spec.Platforms, func(i int) (err error) {
-		results[i], err = below[i].finish(ctx, with[i])
+		l := below[i]
+		below[i] = lower{} // what finish no longer needs is garbage then
+		results[i], err = l.finish(ctx, with[i])
 		return err
 	})
 	var out Built
@@ -169,6 +171,7 @@ type built struct {
 func (l lower) finish(ctx context.Context, with compiled) (built, error) {
 	items := meta.Items(meta.Input{Root: l.root, Tree: with.tree, World: l.plan.World, Repositories: l.repositories, Exclude: l.spec.Exclude,
 		Stated: l.stated, Accounts: l.accounts, Created: l.created})
+	l.root = nil // verifying needs the room that it takes
 	if err := cmp.Or(with.addMeta(items, l.accounts), ctx.Err()); err != nil {
 		return built{}, err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 )
 
 // An Edit decides about one member of an archive. It may change the header's name, owner, mode, times and link target,
@@ -117,7 +118,7 @@ type editor struct {
 
 // member returns the header to write, or nil if the member is dropped.
 func (e *editor) member(h *tar.Header) (*tar.Header, error) {
-	if err := CheckMember(h); err != nil && !isDeletion(err) {
+	if err := checkMember(h, maps.Keys(h.PAXRecords)); err != nil && !isDeletion(err) {
 		return nil, &MemberError{err}
 	}
 	from := cleanName(h.Name)
@@ -162,7 +163,7 @@ func applyEdit(edit Edit, h *tar.Header) (string, error) {
 	if err != nil || !keep {
 		return "", err
 	}
-	if err := CheckMember(h); err != nil {
+	if err := checkMember(h, maps.Keys(h.PAXRecords)); err != nil {
 		return "", &MemberError{fmt.Errorf("as %q: %w", h.Name, err)}
 	}
 	to := cleanName(h.Name)

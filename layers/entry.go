@@ -30,9 +30,10 @@ type Blob struct {
 
 // An Entry is a member of a layer's tar. Callers share what it points to, and must not change it.
 type Entry struct {
-	// Header has the name as the archive has it. Mode has permission bits only (07777). PAXRecords has only what no
-	// other field says. Access and change times are not kept.
-	Header *tar.Header
+	// Header has the name as the archive has it. Mode has permission bits only (07777). Access and change times are not
+	// kept, and what no field says is in Records.
+	Header  *tar.Header
+	Records Records
 	// Kept is the content of a file that a ContentRule names. For an executable script it is the "#!" line without the
 	// line break. For all other files it is nil. A hard link has the Kept and the ELF of its target.
 	Kept []byte
@@ -46,6 +47,9 @@ type ELF = elf.Facts
 // Path returns the entry's path in the root, without a leading "./" or "/" and without a trailing "/". The path of the
 // root itself is "".
 func (e Entry) Path() string { return cleanName(e.Header.Name) }
+
+// Check returns an error if no layer may have this member, whatever the other members are.
+func (e Entry) Check() error { return checkMember(e.Header, e.recordNames()) }
 
 // Target returns the path in the root of a hard link's target.
 func (e Entry) Target() string { return cleanName(e.Header.Linkname) }

@@ -3,8 +3,6 @@ package layers
 import (
 	"archive/tar"
 	debugelf "debug/elf"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -43,11 +41,7 @@ func (e *encoder) entry(entry Entry) {
 		e.int(h.Devminor)
 	}
 	if len(pax) > 0 {
-		e.uint(uint64(len(pax)))
-		for _, k := range slices.Sorted(maps.Keys(pax)) {
-			e.text(k)
-			e.text(pax[k])
-		}
+		e.records(pax)
 	}
 	if entry.Kept != nil {
 		e.text(string(entry.Kept))
@@ -92,6 +86,7 @@ func (d *decoder) entry(h *tar.Header) Entry {
 		d.fail()
 		return Entry{}
 	}
+	entry := Entry{Header: h}
 	h.Typeflag = d.rest[0]
 	d.rest = d.rest[1:]
 	parts := d.uint()
@@ -111,14 +106,8 @@ func (d *decoder) entry(h *tar.Header) Entry {
 		h.Devmajor, h.Devminor = d.int(), d.int()
 	}
 	if parts&hasPAX != 0 {
-		n := d.count(len(d.rest))
-		h.PAXRecords = make(map[string]string, min(n, 16))
-		for range n {
-			k := d.text()
-			h.PAXRecords[k] = d.text()
-		}
+		entry.Records = d.records()
 	}
-	entry := Entry{Header: h}
 	if parts&hasKept != 0 {
 		entry.Kept = d.bytes()
 	}

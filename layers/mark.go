@@ -2,6 +2,7 @@ package layers
 
 import (
 	"archive/tar"
+	"iter"
 	"slices"
 	"strings"
 )
@@ -13,12 +14,14 @@ import (
 //
 // See "whiteouts and opaque directories" and "metadata only copy up" in the kernel's overlayfs.rst, and
 // fuse-overlayfs(1).
-func OverlayMark(h *tar.Header) string {
+func (e Entry) OverlayMark() string { return overlayMark(e.Header, e.recordNames()) }
+
+func overlayMark(h *tar.Header, records iter.Seq[string]) string {
 	if h.Typeflag == tar.TypeChar && h.Devmajor == 0 && h.Devminor == 0 {
 		return "the character device 0:0"
 	}
 	var marks []string
-	for key := range h.PAXRecords {
+	for key := range records {
 		if name := xattrName(key); overlayObeys(name) {
 			marks = append(marks, name)
 		}

@@ -34,7 +34,7 @@ func TestOverlayMark(t *testing.T) {
 		{&tar.Header{Typeflag: tar.TypeChar, Devmajor: 1, Devminor: 3}, ""},
 		{&tar.Header{Typeflag: tar.TypeBlock}, ""},
 	} {
-		if got := layers.OverlayMark(test.header); got != test.want {
+		if got := (layers.Entry{Header: test.header}).OverlayMark(); got != test.want {
 			t.Errorf("OverlayMark(%c %v) = %q, want %q", test.header.Typeflag, test.header.PAXRecords, got, test.want)
 		}
 	}

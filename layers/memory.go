@@ -17,10 +17,12 @@ type memory struct {
 	bytes int
 }
 
-// remembered are the facts of one blob. Their entries are decoded at the first use.
+// remembered are the facts of one blob. Their entries are decoded at the first use, or at each use if there are so many
+// that only their encoded form is remembered.
 type remembered struct {
 	facts
 	bytes  int
+	long   bool
 	decode sync.Once
 	list   []Entry
 	err    error
@@ -41,13 +43,16 @@ func (m *memory) get(digest string) *remembered {
 	return at.Value.(*remembered)
 }
 
-// put remembers facts, unless they are too large, and returns them.
+// put remembers facts and returns them. It does not remember what is too large even in its encoded form.
 func (m *memory) put(f facts) *remembered {
 	r := &remembered{facts: f, bytes: len(f.entries) + f.count*entryBytes}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if at := m.byKey[f.Digest]; at != nil {
 		return at.Value.(*remembered) // another goroutine was faster
+	}
+	if r.bytes > maxMemory {
+		r.bytes, r.long = len(f.entries), true
 	}
 	if r.bytes > maxMemory {
 		return r
@@ -80,7 +85,7 @@ func (m *memory) drop(at *list.Element) {
 // each yields the entries in the order of the archive. It decodes them once into a list, unless that list would be too
 // long.
 func (r *remembered) each(yield func(Entry, error) bool) {
-	if r.bytes > maxMemory {
+	if r.long {
 		r.all()(yield)
 		return
 	}

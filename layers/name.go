@@ -25,7 +25,7 @@ func cleanName(name string) string {
 // (image-spec, layer.md).
 var errWhiteout = errors.New("its name is that of a whiteout")
 
-// errMark is the fault of a member with an OverlayMark.
+// errMark is the fault of a member with an overlay mark.
 var errMark = errors.New("overlayfs obeys it, which hides or deletes files of the layers below in docker and podman alone")
 
 // isDeletion reports whether a member's only fault is that it is a whiteout, or that overlayfs treats it like one.

@@ -69,8 +69,8 @@ func TestIngestAlpinePackages(t *testing.T) {
 			t.Errorf("Faults(%s) = %v, %v, want none", name, faults, err)
 		}
 		for _, e := range entries(t, s, b.Digest) {
-			if e.Header.Typeflag == tar.TypeReg && len(e.Header.PAXRecords["APK-TOOLS.checksum.SHA1"]) != 40 {
-				t.Errorf("%s: %q has no checksum: %v", name, e.Header.Name, e.Header.PAXRecords)
+			if e.Header.Typeflag == tar.TypeReg && len(e.Records.Get("APK-TOOLS.checksum.SHA1")) != 40 {
+				t.Errorf("%s: %q has no checksum: %v", name, e.Header.Name, e.Records)
 			}
 			if e.ELF != nil && e.ELF.Err != "" {
 				t.Errorf("%s: ELF(%q): %s", name, e.Header.Name, e.ELF.Err)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"maps"
 	"strings"
 
 	"github.com/pyimg/pyimg/internal/exit"
@@ -68,7 +70,7 @@ func (s *scanner) member(h *tar.Header, content io.Reader) error {
 		s.fault(FaultGlobalHeader, "", "")
 		return nil
 	}
-	if err := CheckMember(h); err != nil {
+	if err := checkMember(h, maps.Keys(h.PAXRecords)); err != nil {
 		if !s.foreign {
 			return &MemberError{err}
 		}
@@ -105,8 +107,9 @@ func (e *MemberError) Unwrap() error { return e.Err }
 // ExitCode is exit.Unverified.
 func (e *MemberError) ExitCode() exit.Code { return exit.Unverified }
 
-// CheckMember returns an error if no layer may have a member with this header, whatever the other members are.
-func CheckMember(h *tar.Header) error {
+// checkMember returns an error if no layer may have a member with this header and PAX records of these names, whatever
+// the other members are.
+func checkMember(h *tar.Header, records iter.Seq[string]) error {
 	if err := checkName(h.Name); err != nil {
 		return err
 	}
@@ -123,7 +126,7 @@ func CheckMember(h *tar.Header) error {
 	if hasControl(h.Uname) || hasControl(h.Gname) {
 		return errors.New("its owner's name holds control characters")
 	}
-	if mark := OverlayMark(h); mark != "" {
+	if mark := overlayMark(h, records); mark != "" {
 		return fmt.Errorf("it has %q: %w", mark, errMark)
 	}
 	return nil

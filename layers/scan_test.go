@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -292,12 +293,12 @@ func TestEntries(t *testing.T) {
 		if want := m.header.ModTime; !want.IsZero() && !h.ModTime.Equal(want) {
 			t.Errorf("entry %d was changed at %v, want %v", i, h.ModTime, want)
 		}
-		if len(h.PAXRecords) != len(m.header.PAXRecords) {
-			t.Errorf("entry %d has the records %q, want %q", i, h.PAXRecords, m.header.PAXRecords)
+		if records := maps.Collect(got[i].Records.All()); !maps.Equal(records, m.header.PAXRecords) {
+			t.Errorf("entry %d has the records %q, want %q", i, records, m.header.PAXRecords)
 		}
 		for k, v := range m.header.PAXRecords {
-			if h.PAXRecords[k] != v {
-				t.Errorf("entry %d has %q = %q, want %q", i, k, h.PAXRecords[k], v)
+			if got := got[i].Records.Get(k); got != v {
+				t.Errorf("entry %d has %q = %q, want %q", i, k, got, v)
 			}
 		}
 	}

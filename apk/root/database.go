@@ -84,6 +84,7 @@ func lowerASCII(s string) string {
 // installed returns lib/apk/db/installed. See apk-v2(5) for its fields.
 func (r *Root) installed() []byte {
 	var b bytes.Buffer
+	b.Grow(r.installedSize())
 	for _, p := range r.byName() {
 		if p.record != "" {
 			b.WriteString(p.record)
@@ -97,6 +98,30 @@ func (r *Root) installed() []byte {
 		b.WriteByte('\n')
 	}
 	return b.Bytes()
+}
+
+// installedSize is about how long lib/apk/db/installed is. A buffer that grows to it step by step takes twice the room.
+func (r *Root) installedSize() int {
+	const (
+		ofPackage = 1 << 10
+		ofDir     = len("F:\nM:0:0:755\n")
+		ofFile    = len("R:\nZ:Q1\n") + 28 // the checksum in base64
+		ofACL     = len("a:0:0:755\n")
+	)
+	size := 0
+	for _, p := range r.packages {
+		size += ofPackage
+		for _, d := range p.dirs {
+			size += len(d.name) + ofDir
+			for _, f := range d.files {
+				size += len(f.name()) + ofFile
+				if *f.acl != defaultFileACL() {
+					size += ofACL
+				}
+			}
+		}
+	}
+	return size
 }
 
 func (p *rootPackage) writeReplaces(b *bytes.Buffer) {
@@ -121,11 +146,11 @@ func (d *ownedDir) write(b *bytes.Buffer) {
 		if f.replaced {
 			continue
 		}
-		fmt.Fprintf(b, "R:%s\n", f.name)
-		if f.acl != defaultFileACL() {
+		fmt.Fprintf(b, "R:%s\n", f.name())
+		if *f.acl != defaultFileACL() {
 			f.acl.write(b, 'a')
 		}
-		if f.sum != nil {
+		if f.summed {
 			fmt.Fprintf(b, "Z:%s\n", apk.Checksum(f.sum))
 		}
 	}

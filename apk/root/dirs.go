@@ -40,12 +40,12 @@ func initialDirs(d apk.Dialect) map[string]acl {
 func (in *installer) makeDatabaseDirs() {
 	for _, name := range []string{databaseDir, configDir} {
 		if f, err := in.root.tree.makeThrough(name); err != nil {
-			in.addFault(&MemberError{Package: f.pkg.Package.String(), Member: f.header.Name,
+			in.addFault(&MemberError{Package: f.pkg.Package.String(), Member: f.member,
 				Reason: fmt.Sprintf("apk writes below %q: %v", name, err)})
 		}
 	}
 	if root := in.root.tree.root; in.root.o.Dialect == apk.Dialect3 && root.below["var"] == nil {
-		root.put("var", &node{dir: true, acl: defaultDirACL()}) // the folder of apk's log; an image does not need the log
+		root.put("var", newDirectory(defaultDirACL())) // the folder of apk's log; an image does not need the log
 	}
 }
 
@@ -70,7 +70,7 @@ type ownedDir struct {
 
 // addDir installs a directory member.
 func (in *installer) addDir(name string, m Member) {
-	a := in.aclOf(m.Header)
+	a := *in.aclOf(m)
 	if in.root.o.Dialect == apk.Dialect2 {
 		in.addDir2(name, a)
 	} else {
@@ -106,7 +106,7 @@ func (in *installer) prepare2(name string, a acl) {
 // asExpected returns the directory if it has these attributes, else nil.
 func (in *installer) asExpected(name string, want acl) *node {
 	at, err := in.root.tree.slot(name)
-	if n := at.there; err == nil && n != nil && n.dir && n.acl.mode == want.mode && n.acl.uid == want.uid && n.acl.gid == want.gid {
+	if n := at.there; err == nil && n != nil && n.isDir() && n.acl.mode == want.mode && n.acl.uid == want.uid && n.acl.gid == want.gid {
 		return n
 	}
 	return nil

@@ -39,7 +39,7 @@ func ExampleInstall() {
 		log.Fatal(err)
 	}
 	for f := range r.Files() {
-		fmt.Printf("%s %o\n", f.Path, f.Header.Mode)
+		fmt.Printf("%s %o\n", f.Path, f.Header().Mode)
 	}
 	for _, s := range r.Skipped(0) {
 		fmt.Println(s.Member, "is left out:", s.Reason)

@@ -2,12 +2,13 @@ package root
 
 import (
 	"archive/tar"
-	"bytes"
 	"crypto/sha1"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"iter"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -26,15 +27,19 @@ const (
 
 // An ownedFile is a file of one package.
 type ownedFile struct {
-	pkg     *rootPackage
-	dir     *ownedDir
-	name    string // within dir
-	header  *tar.Header
-	content []byte // of etc/passwd and etc/group
-	acl     acl    // as the database says
-	sum     []byte // SHA-1; nil where the archive has none
-	inode   *inode
-	below   bool // it is a file that was there before, whoever made it
+	pkg      *rootPackage
+	dir      *ownedDir   // nil for a file that was there before and is in no package
+	member   string      // its name in the archive, and its path by the name that packages use
+	link     string      // the target of a link
+	header   *tar.Header // of a file that was there before; a package's file needs none, and there may be hundreds of thousands
+	acl      *acl        // as the database says; files share it
+	size     int64
+	modTime  time.Time
+	inode    *inode          // nil where the file has no hard links
+	sum      [sha1.Size]byte // of its content
+	summed   bool            // sum is known
+	below    bool            // it is a file that was there before, whoever made it
+	typeflag byte
 	// replaced says that another package owns its path now, and the database does not list it.
 	replaced bool
 }
@@ -46,14 +51,41 @@ type inode struct {
 	modTime  time.Time
 }
 
-func (f *ownedFile) path() string { return join(f.dir.name, f.name) }
+func newOwnedFile(pkg *rootPackage, dir *ownedDir, path string, h *tar.Header, a *acl) *ownedFile {
+	return &ownedFile{pkg: pkg, dir: dir, member: path, link: h.Linkname, acl: a, size: h.Size, modTime: h.ModTime, typeflag: h.Typeflag}
+}
 
-func (f *ownedFile) isSymlink() bool { return f.header.Typeflag == tar.TypeSymlink }
+func (f *ownedFile) path() string { return f.member }
+
+// name returns the file's name within its directory.
+func (f *ownedFile) name() string {
+	_, base := split(f.member)
+	return base
+}
+
+func (f *ownedFile) setSum(sum []byte) {
+	if len(sum) == sha1.Size {
+		f.sum, f.summed = [sha1.Size]byte(sum), true
+	}
+}
+
+func (f *ownedFile) isSymlink() bool { return f.typeflag == tar.TypeSymlink }
+
+// attributes returns the file's inode, or what it would be without hard links.
+func (f *ownedFile) attributes() inode {
+	if f.inode != nil {
+		return *f.inode
+	}
+	i := inode{mode: f.acl.mode, uid: f.acl.uid, gid: f.acl.gid, modTime: f.modTime}
+	if f.isSymlink() {
+		i.mode = modePermissions
+	}
+	return i
+}
 
 func (f *ownedFile) finalHeader() *tar.Header {
-	h := *f.header
-	h.Mode, h.Uid, h.Gid, h.ModTime = f.inode.mode, f.inode.uid, f.inode.gid, f.inode.modTime
-	return &h
+	i := f.attributes()
+	return &tar.Header{Typeflag: f.typeflag, Name: f.member, Linkname: f.link, Size: f.size, Mode: i.mode, Uid: i.uid, Gid: i.gid, ModTime: i.modTime}
 }
 
 // absent says why a file that the database lists is not in Root.Files, or "".
@@ -72,7 +104,7 @@ func (f *ownedFile) absent(r *Root) SkipReason {
 }
 
 func (n *node) device() bool {
-	return n.file.header.Typeflag == tar.TypeChar || n.file.header.Typeflag == tar.TypeBlock
+	return n.file.typeflag == tar.TypeChar || n.file.typeflag == tar.TypeBlock
 }
 
 // ownFiles returns the packages' files at the paths of files that apk writes itself.
@@ -91,6 +123,8 @@ type installer struct {
 	root          *Root
 	files         map[string]*ownedFile // the owner of each path, by the name that packages use
 	owners        owners
+	contents      map[*ownedFile][]byte // of etc/passwd and etc/group
+	acls          map[acl]*acl
 	verdicts      map[[2]*rootPackage]verdict // the older first
 	base          *Base                       // nil for an empty root
 	lost          map[string]bool             // paths of the base that were removed, see Root.Gone
@@ -107,8 +141,9 @@ func newInstaller(o Options) (*installer, error) {
 	}
 	t := newTree()
 	return &installer{
-		root:   &Root{o: o, tree: t, dirs: make(map[string]*sharedDir)},
-		files:  make(map[string]*ownedFile),
+		root:     &Root{o: o, tree: t, dirs: make(map[string]*sharedDir)},
+		files:    make(map[string]*ownedFile),
+		contents: make(map[*ownedFile][]byte), acls: make(map[acl]*acl),
 		owners: newOwners(o), verdicts: make(map[[2]*rootPackage]verdict), lost: make(map[string]bool), protectedDirs: make(map[string]bool),
 	}, nil
 }
@@ -116,8 +151,8 @@ func newInstaller(o Options) (*installer, error) {
 // current returns the package that is being installed, the last one.
 func (in *installer) current() *rootPackage { return in.root.packages[len(in.root.packages)-1] }
 
-func (in *installer) fault(m Member, reason string) {
-	in.addFault(&MemberError{Package: in.current().Package.String(), Member: m.Header.Name, Reason: reason})
+func (in *installer) fault(member, reason string) {
+	in.addFault(&MemberError{Package: in.current().Package.String(), Member: member, Reason: reason})
 }
 
 func (in *installer) addFault(err error) {
@@ -160,7 +195,7 @@ func (in *installer) unpack(p Installed, rp *rootPackage, kept map[*node]bool) e
 	for _, d := range rp.dirs {
 		in.root.shared(d.name).modified = true
 		if in.root.o.Dialect == apk.Dialect3 {
-			slices.SortStableFunc(d.files, func(a, b *ownedFile) int { return strings.Compare(a.name, b.name) })
+			slices.SortStableFunc(d.files, func(a, b *ownedFile) int { return strings.Compare(a.member, b.member) })
 		}
 		for _, f := range d.files {
 			in.commit(f, kept)
@@ -174,14 +209,14 @@ func (in *installer) unpack(p Installed, rp *rootPackage, kept map[*node]bool) e
 func (in *installer) add(m Member) {
 	name := m.Header.Name
 	if strings.HasPrefix(name, ".") {
-		in.current().skip(m, SkipDotName, -1)
+		in.current().skip(name, SkipDotName, -1)
 		return
 	}
 	if m.Header.Typeflag == tar.TypeDir {
 		name = strings.TrimSuffix(name, "/")
 	}
 	if reason := unsafeName(name); reason != "" {
-		in.fault(m, reason)
+		in.fault(m.Header.Name, reason)
 		return
 	}
 	switch m.Header.Typeflag {
@@ -190,7 +225,7 @@ func (in *installer) add(m Member) {
 	case tar.TypeReg, tar.TypeCont, tar.TypeLink, tar.TypeSymlink, tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
 		in.addFile(name, m)
 	default:
-		in.current().skip(m, SkipType, -1)
+		in.current().skip(name, SkipType, -1)
 	}
 }
 
@@ -217,23 +252,23 @@ func (in *installer) addFile(name string, m Member) {
 	p := in.current()
 	dir, base := split(name)
 	if in.root.o.Dialect == apk.Dialect2 && strings.HasPrefix(base, keepPrefix) && len(base) > len(keepPrefix) {
-		p.skip(m, SkipKeep, -1)
+		p.skip(name, SkipKeep, -1)
 		return
 	}
 	if p.byName[dir] == nil && dir != "" {
-		in.fault(m, "no directory entry for it in the archive")
+		in.fault(name, "no directory entry for it in the archive")
 		return
 	}
 	own := in.ownDir(p, dir)
-	f := &ownedFile{pkg: p, dir: own, name: base, header: m.Header, content: m.Content, acl: in.aclOf(m.Header)}
-	if reason := in.prepareFile(f); reason != "" {
-		in.fault(m, reason)
+	f := newOwnedFile(p, own, name, m.Header, in.aclOf(m))
+	if reason := in.prepareFile(f, m); reason != "" {
+		in.fault(name, reason)
 		return
 	}
 	if old := in.files[name]; old != nil {
 		switch in.replacesFile(old.pkg, p) {
 		case keepOld:
-			p.skip(m, SkipReplaced, old.pkg.index)
+			p.skip(name, SkipReplaced, old.pkg.index)
 			return
 		case neither:
 			in.addFault(&ConflictError{Path: name, Package: p.Package.String(), Owner: old.pkg.Package.String()})
@@ -242,10 +277,13 @@ func (in *installer) addFile(name string, m Member) {
 	}
 	own.files = append(own.files, f)
 	p.files[name] = f
+	if m.Content != nil {
+		in.contents[f] = m.Content
+	}
 }
 
-// prepareFile finds a file's checksum and inode. It says why the file cannot be installed, or "".
-func (in *installer) prepareFile(f *ownedFile) string {
+// prepareFile finds a file's checksum and, for a hard link, its inode. It says why the file cannot be installed, or "".
+func (in *installer) prepareFile(f *ownedFile, m Member) string {
 	p := in.current()
 	if p.files[f.path()] != nil {
 		return "listed twice in the archive"
@@ -253,22 +291,12 @@ func (in *installer) prepareFile(f *ownedFile) string {
 	if _, err := in.root.tree.directory(f.dir.name); err != nil {
 		return err.Error()
 	}
-	h := f.header
-	if h.Typeflag == tar.TypeLink {
+	if f.typeflag == tar.TypeLink {
 		return in.prepareLink(f)
 	}
-	f.inode = &inode{mode: f.acl.mode, uid: f.acl.uid, gid: f.acl.gid, modTime: h.ModTime}
-	if f.isSymlink() {
-		f.inode.mode = modePermissions
-	}
-	if text := h.PAXRecords[checksumRecord]; text != "" {
-		sum, err := hex.DecodeString(text)
-		if err == nil && len(sum) == sha1.Size {
-			f.sum = sum
-		}
-	}
-	hashed := h.Typeflag == tar.TypeReg || h.Typeflag == tar.TypeCont || f.isSymlink() && in.root.o.Dialect == apk.Dialect2
-	if f.sum == nil && hashed {
+	f.setSum(m.checksum())
+	hashed := f.typeflag == tar.TypeReg || f.typeflag == tar.TypeCont || f.isSymlink() && in.root.o.Dialect == apk.Dialect2
+	if !f.summed && hashed {
 		return "no checksum for it in the archive (" + checksumRecord + ", which abuild adds)"
 	}
 	return ""
@@ -276,18 +304,22 @@ func (in *installer) prepareFile(f *ownedFile) string {
 
 // prepareLink finds a hard link's target. It changes the target as link(2), chown(2) and chmod(2) on the link do.
 func (in *installer) prepareLink(f *ownedFile) string {
-	target := in.current().files[f.header.Linkname]
+	target := in.current().files[f.link]
 	// apk 2 does not find a target in the root directory itself.
-	rooted := in.root.o.Dialect == apk.Dialect3 || strings.Contains(f.header.Linkname, "/")
+	rooted := in.root.o.Dialect == apk.Dialect3 || strings.Contains(f.link, "/")
 	if target == nil || !rooted {
-		return fmt.Sprintf("the archive has no earlier file %q, the target of this hard link", f.header.Linkname)
+		return fmt.Sprintf("the archive has no earlier file %q, the target of this hard link", f.link)
 	}
-	if t := target.header.Typeflag; t != tar.TypeReg && t != tar.TypeCont && t != tar.TypeLink {
-		return fmt.Sprintf("the target %q of this hard link is not a regular file", f.header.Linkname)
+	if t := target.typeflag; t != tar.TypeReg && t != tar.TypeCont && t != tar.TypeLink {
+		return fmt.Sprintf("the target %q of this hard link is not a regular file", f.link)
 	}
-	f.sum = target.sum
+	if target.inode == nil {
+		shared := target.attributes()
+		target.inode = &shared
+	}
+	f.sum, f.summed = target.sum, target.summed
 	f.inode = target.inode
-	f.inode.link(f.acl, f.header.ModTime)
+	f.inode.link(*f.acl, f.modTime)
 	return ""
 }
 
@@ -308,12 +340,12 @@ func (i *inode) link(a acl, modTime time.Time) {
 func (in *installer) commit(f *ownedFile, kept map[*node]bool) {
 	at, err := in.root.tree.slot(f.path())
 	there, name := at.there, at.name
-	if err != nil || there != nil && there.dir {
+	if err != nil || there != nil && there.isDir() {
 		reason := "a directory lies there"
 		if err != nil {
 			reason = err.Error()
 		}
-		in.fault(Member{Header: f.header}, reason)
+		in.fault(f.member, reason)
 		return
 	}
 	old := in.files[f.path()]
@@ -328,17 +360,19 @@ func (in *installer) commit(f *ownedFile, kept map[*node]bool) {
 	case there == nil:
 	case protected && in.changed(at, old):
 		if in.same(at, f) {
-			f.pkg.skip(Member{Header: f.header}, SkipSame, there.owner())
+			f.pkg.skip(f.member, SkipSame, there.owner())
 			in.keep(there, old, kept)
 			return
 		}
 		name += newSuffix
 	default:
 		// If the file is there under another name, through a symlink, the database keeps both.
-		there.file.pkg.skip(Member{Header: there.file.header}, SkipReplaced, f.pkg.index)
+		there.file.pkg.skip(there.file.member, SkipReplaced, f.pkg.index)
 	}
 	in.keep(at.in.put(name, &node{file: f}), old, kept)
-	in.owners.committed(join(at.in.path(), name), f.content)
+	if name == path.Base(passwdFile) || name == path.Base(groupFile) {
+		in.owners.committed(join(at.in.path(), name), in.contents[f])
+	}
 }
 
 // keep notes a file at a path that no package had: it may be a file of the package's former version under another name.
@@ -358,29 +392,27 @@ func (in *installer) changed(at slot, known *ownedFile) bool {
 
 // same reports whether the file that is there has the checksum of f.
 func (in *installer) same(at slot, f *ownedFile) bool {
-	sum := in.sumOf(at.there)
-	return sum != nil && bytes.Equal(sum, f.sum)
+	sum, known := in.sumOf(at.there)
+	return known && f.summed && sum == f.sum
 }
 
-// sumOf returns the checksum of a file as apk figures it, or nil where it has none.
-func (in *installer) sumOf(n *node) []byte {
+// sumOf returns the checksum of a file as apk figures it, and false where it has none.
+func (in *installer) sumOf(n *node) (sum [sha1.Size]byte, known bool) {
 	f := n.file
 	switch {
-	case f.sum != nil:
-		return f.sum
+	case f.summed:
+		return f.sum, true
 	case f.isSymlink():
-		sum := sha1.Sum([]byte(f.header.Linkname))
-		return sum[:]
+		return sha1.Sum([]byte(f.link)), true
 	case !f.below || n.device() || in.err != nil:
-		return nil
+		return sum, false
 	}
-	sum, err := in.base.root.SHA1(n.path())
+	read, err := in.base.root.SHA1(n.path())
 	if err != nil {
 		in.err = fmt.Errorf("reading /%s of the root: %w", n.path(), err)
-		return nil
 	}
-	f.sum = sum
-	return sum
+	f.setSum(read)
+	return f.sum, f.summed
 }
 
 // owner returns the index of the package that the file is from, or -1.
@@ -391,30 +423,65 @@ func configured(d apk.Dialect, where string) bool {
 	return d == apk.Dialect2 && (where == worldFile || where == archFile)
 }
 
-// aclOf returns a member's attributes as the database has them.
-func (in *installer) aclOf(h *tar.Header) acl {
-	return acl{
-		mode:   h.Mode & modeAll,
-		uid:    in.owners.user(h.Uname, h.Uid),
-		gid:    in.owners.group(h.Gname, h.Gid),
-		xattrs: xattrChecksum(h.PAXRecords),
+// records yields the member's PAX records.
+func (m Member) records() iter.Seq2[string, string] {
+	if m.Records == nil {
+		return maps.All(m.Header.PAXRecords)
 	}
+	return m.Records
+}
+
+// checksum returns the SHA-1 that the archive has of the member, or nil.
+func (m Member) checksum() []byte {
+	for name, text := range m.records() {
+		if sum, err := hex.DecodeString(text); name == checksumRecord && err == nil {
+			return sum
+		}
+	}
+	return nil
+}
+
+// aclOf returns a member's attributes as the database has them.
+func (in *installer) aclOf(m Member) *acl {
+	return in.shareACL(acl{
+		mode:   m.Header.Mode & modeAll,
+		uid:    in.owners.user(m.Header.Uname, m.Header.Uid),
+		gid:    in.owners.group(m.Header.Gname, m.Header.Gid),
+		xattrs: xattrChecksum(m.records()),
+	})
+}
+
+// shareACL returns a, or an equal one: most files of a root have the same attributes.
+func (in *installer) shareACL(a acl) *acl {
+	shared := in.acls[a]
+	if shared == nil {
+		shared = &a
+		in.acls[a] = shared
+	}
+	return shared
 }
 
 // xattrChecksum returns the checksum of extended attributes, "" if there are none. It is over the names and values,
 // sorted by name, each after its length.
-func xattrChecksum(records map[string]string) string {
-	var hashed []byte
-	for _, key := range slices.Sorted(maps.Keys(records)) {
+func xattrChecksum(records iter.Seq2[string, string]) string {
+	var xattrs map[string]string
+	for key, value := range records {
 		if name, ok := strings.CutPrefix(key, xattrRecord); ok {
-			for _, s := range []string{name, records[key]} {
-				hashed = binary.BigEndian.AppendUint32(hashed, uint32(len(s)))
-				hashed = append(hashed, s...)
+			if xattrs == nil {
+				xattrs = make(map[string]string)
 			}
+			xattrs[name] = value
 		}
 	}
-	if hashed == nil {
+	if xattrs == nil {
 		return ""
+	}
+	var hashed []byte
+	for _, name := range slices.Sorted(maps.Keys(xattrs)) {
+		for _, s := range []string{name, xattrs[name]} {
+			hashed = binary.BigEndian.AppendUint32(hashed, uint32(len(s)))
+			hashed = append(hashed, s...)
+		}
 	}
 	return apk.Checksum(sha1.Sum(hashed)).String()
 }

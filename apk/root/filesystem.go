@@ -3,7 +3,6 @@ package root
 import (
 	"fmt"
 	"iter"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -18,14 +17,22 @@ type tree struct{ root *node }
 
 // A node is a directory or a file.
 type node struct {
-	dir   bool
-	there bool       // of a directory: the base has it
-	acl   acl        // of a directory
-	file  *ownedFile // of a file
-	name  string
-	above *node            // its directory; nil for the root
-	below map[string]*node // of a directory, by name
+	*directory            // nil for a file
+	file       *ownedFile // of a file
+	name       string
+	above      *node // its directory; nil for the root
 }
+
+// A directory is what only directories have.
+type directory struct {
+	there bool // the base has it
+	acl   acl
+	below map[string]*node // by name
+}
+
+func newDirectory(a acl) *node { return &node{directory: &directory{acl: a}} }
+
+func (n *node) isDir() bool { return n.directory != nil }
 
 // An acl is what apk calls an ACL: mode, owner and a checksum of extended attributes.
 type acl struct {
@@ -34,7 +41,7 @@ type acl struct {
 	xattrs   string
 }
 
-func newTree() *tree { return &tree{root: &node{dir: true, acl: defaultDirACL()}} }
+func newTree() *tree { return &tree{root: newDirectory(defaultDirACL())} }
 
 // put makes an entry of a directory. It replaces an entry with the same name.
 func (n *node) put(name string, entry *node) *node {
@@ -49,28 +56,40 @@ func (n *node) put(name string, entry *node) *node {
 // all yields all nodes but the root, sorted by path.
 func (t *tree) all() iter.Seq2[string, *node] {
 	return func(yield func(string, *node) bool) {
-		nodes := make(map[string]*node)
-		for todo := []placed{{"", t.root}}; len(todo) > 0; {
-			at := todo[len(todo)-1]
-			todo = todo[:len(todo)-1]
-			for name, n := range at.node.below {
-				p := join(at.path, name)
-				nodes[p] = n
-				todo = append(todo, placed{p, n})
-			}
-		}
-		for _, p := range slices.Sorted(maps.Keys(nodes)) {
-			if !yield(p, nodes[p]) {
-				return
-			}
-		}
+		t.root.each("", yield)
 	}
 }
 
-// placed is a node with its path.
-type placed struct {
-	path string
-	node *node
+// each yields what is below a directory, sorted by path. A slash sorts after some bytes that a name may have, so entries
+// such as "a-b" come between "a" and "a/b". It reports whether yield wants more.
+func (n *node) each(dir string, yield func(string, *node) bool) bool {
+	keys := make([]string, 0, len(n.below))
+	for name, entry := range n.below {
+		keys = append(keys, name)
+		if entry.isDir() && len(entry.below) > 0 {
+			keys = append(keys, name+"/")
+		}
+	}
+	slices.Sort(keys)
+	for _, key := range keys {
+		name, contents := strings.CutSuffix(key, "/")
+		entry := n.below[name]
+		if contents && !entry.each(entry.pathIn(dir), yield) || !contents && !yield(entry.pathIn(dir), entry) {
+			return false
+		}
+	}
+	return true
+}
+
+// pathIn is join of the directory's path and the node's name. A file is mostly where its archive has it, and then needs no
+// new string.
+func (n *node) pathIn(dir string) string {
+	if n.file != nil {
+		if member, name := split(n.file.member); member == dir && name == n.name {
+			return n.file.member
+		}
+	}
+	return join(dir, n.name)
 }
 
 // makeDirs makes a directory and its parents, as --initdb does.
@@ -79,7 +98,7 @@ func (t *tree) makeDirs(name string, a acl) {
 	for part := range strings.SplitSeq(name, "/") {
 		next := n.below[part]
 		if next == nil {
-			next = n.put(part, &node{dir: true, acl: defaultDirACL()})
+			next = n.put(part, newDirectory(defaultDirACL()))
 		}
 		n = next
 	}
@@ -93,7 +112,7 @@ func (t *tree) makeThrough(name string) (*ownedFile, error) {
 	for part := range strings.SplitSeq(name, "/") {
 		next := at.below[part]
 		if next == nil {
-			next = at.put(part, &node{dir: true, acl: defaultDirACL()})
+			next = at.put(part, newDirectory(defaultDirACL()))
 		}
 		real, err := t.walk(at, part)
 		if err != nil {
@@ -127,12 +146,12 @@ func (t *tree) walk(at *node, name string) (*node, error) {
 		switch {
 		case next == nil:
 			return nil, fmt.Errorf("no directory %q", join(at.path(), part))
-		case next.dir:
+		case next.isDir():
 			at = next
 		case !next.file.isSymlink():
 			return nil, fmt.Errorf("%q is not a directory", join(at.path(), part))
 		default:
-			target := next.file.header.Linkname
+			target := next.file.link
 			links, targets = links+1, targets+len(target)
 			if links > maxLinks || targets > maxTargets {
 				return nil, fmt.Errorf("too many symlinks on the way to %q", name)
@@ -187,7 +206,7 @@ func (t *tree) mkdir(name string, a acl) (*node, error) {
 	}
 	a.mode &= modePermissions | modeSticky
 	a.mode |= at.in.acl.mode & modeSetgid
-	return at.in.put(at.name, &node{dir: true, acl: a}), nil
+	return at.in.put(at.name, newDirectory(a)), nil
 }
 
 // split divides a path at its last slash; the directory of a path without one is "".

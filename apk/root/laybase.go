@@ -3,7 +3,6 @@ package root
 import (
 	"archive/tar"
 	"bytes"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"iter"
@@ -27,13 +26,12 @@ func (in *installer) layBase() error {
 		}
 		a := acl{mode: h.Mode & modeAll, uid: h.Uid, gid: h.Gid}
 		if h.Typeflag == tar.TypeDir {
-			at.in.put(at.name, &node{dir: true, there: true, acl: a})
+			at.in.put(at.name, &node{directory: &directory{there: true, acl: a}})
 			continue
 		}
-		f := &ownedFile{pkg: foreign, header: h, acl: a, below: true}
-		if sum, err := hex.DecodeString(h.PAXRecords[checksumRecord]); err == nil && len(sum) > 0 {
-			f.sum = sum
-		}
+		f := newOwnedFile(foreign, nil, name, h, in.shareACL(a))
+		f.header, f.below = h, true
+		f.setSum(Member{Header: h}.checksum())
 		at.in.put(at.name, &node{file: f})
 	}
 	for _, name := range []string{passwdFile, groupFile} {
@@ -73,7 +71,7 @@ func (in *installer) layPackage(p InstalledPackage, record []byte) error {
 	in.root.packages = append(in.root.packages, r.pkg)
 	for _, d := range r.pkg.dirs {
 		if in.root.o.Dialect == apk.Dialect3 {
-			slices.SortStableFunc(d.files, func(a, b *ownedFile) int { return strings.Compare(a.name, b.name) })
+			slices.SortStableFunc(d.files, func(a, b *ownedFile) int { return strings.Compare(a.member, b.member) })
 			in.claim3(in.root.dirs[d.name], d)
 		} else {
 			in.root.dirs[d.name].settle(d.acl)
@@ -102,7 +100,7 @@ func (r *recordReader) file(field, value string) error {
 		if r.dir == nil || strings.Contains(value, "/") || unsafeName(value) != "" {
 			return errors.New("it is no file of a folder")
 		}
-		r.last = &ownedFile{pkg: r.pkg, dir: r.dir, name: value, acl: defaultFileACL(), below: true}
+		r.last = &ownedFile{pkg: r.pkg, dir: r.dir, member: join(r.dir.name, value), acl: r.shareACL(defaultFileACL()), below: true}
 		r.dir.files = append(r.dir.files, r.last)
 		if old := r.files[r.last.path()]; old != nil {
 			old.replaced = true
@@ -114,7 +112,7 @@ func (r *recordReader) file(field, value string) error {
 		if err != nil || r.last == nil {
 			return nil //nolint:nilerr // a checksum of another kind fits no file
 		}
-		r.last.sum = sum[:]
+		r.last.setSum(sum[:])
 		return nil
 	}
 	a, err := parseACL(value)
@@ -124,7 +122,7 @@ func (r *recordReader) file(field, value string) error {
 	case field == "M" && r.dir != nil:
 		r.dir.acl = a
 	case field == "a" && r.last != nil:
-		r.last.acl = a
+		r.last.acl = r.shareACL(a)
 	default:
 		return errors.New("it belongs to nothing")
 	}
@@ -163,10 +161,10 @@ func (in *installer) purge(p *rootPackage, kept map[*node]bool) {
 				continue
 			}
 			at, err := in.root.tree.slot(f.path())
-			if err == nil && at.there != nil && !at.there.dir && (!apk3 || !kept[at.there]) && (!protected || !in.changed(at, f)) {
+			if err == nil && at.there != nil && !at.there.isDir() && (!apk3 || !kept[at.there]) && (!protected || !in.changed(at, f)) {
 				in.remove(at)
 			}
-			if fresh, err := in.root.tree.slot(f.path() + newSuffix); apk3 && protected && err == nil && fresh.there != nil && !fresh.there.dir {
+			if fresh, err := in.root.tree.slot(f.path() + newSuffix); apk3 && protected && err == nil && fresh.there != nil && !fresh.there.isDir() {
 				in.remove(fresh)
 			}
 			delete(in.files, f.path())
@@ -177,7 +175,7 @@ func (in *installer) purge(p *rootPackage, kept map[*node]bool) {
 
 // remove removes the entry of a directory.
 func (in *installer) remove(at slot) {
-	if n := at.there; n.dir && n.there || !n.dir && n.file.below || in.lost[at.path()] {
+	if n := at.there; n.isDir() && n.there || !n.isDir() && n.file.below || in.lost[at.path()] {
 		in.lost[at.path()] = true
 	}
 	delete(at.in.below, at.name)
@@ -221,7 +219,7 @@ func (in *installer) unrefer(name string) {
 		return
 	}
 	if name != "" {
-		if at, err := in.root.tree.slot(name); err == nil && at.there != nil && at.there.dir && len(at.there.below) == 0 {
+		if at, err := in.root.tree.slot(name); err == nil && at.there != nil && at.there.isDir() && len(at.there.below) == 0 {
 			in.remove(at)
 		}
 		parent, _ := split(name)
@@ -259,7 +257,7 @@ func (r *Root) Below() iter.Seq2[string, *tar.Header] {
 			return
 		}
 		for name, n := range r.tree.all() {
-			if !n.dir && n.file.below && !yield(name, n.file.header) {
+			if !n.isDir() && n.file.below && !yield(name, n.file.header) {
 				return
 			}
 		}

@@ -185,7 +185,7 @@ func rootListing(root *root.Root, names []string, sums contents) []entry {
 		list = append(list, entry{Path: d.Path, Type: "dir", Mode: fmt.Sprintf("%04o", d.Mode), UID: d.UID, GID: d.GID})
 	}
 	for f := range root.Files() {
-		h := f.Header
+		h := f.Header()
 		e := entry{Path: f.Path, Type: "file", Mode: fmt.Sprintf("%04o", h.Mode), UID: h.Uid, GID: h.Gid}
 		if h.Typeflag == tar.TypeSymlink {
 			e.Type, e.Linkname = "link", h.Linkname

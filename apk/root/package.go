@@ -67,11 +67,11 @@ func (p *rootPackage) scripts() []apk.Script {
 }
 
 // skip notes that a member is not installed. What was there before is no member.
-func (p *rootPackage) skip(m Member, reason SkipReason, by int) {
+func (p *rootPackage) skip(member string, reason SkipReason, by int) {
 	if p.index < 0 {
 		return
 	}
-	p.skips = append(p.skips, Skip{Member: m.Header.Name, Reason: reason, By: by})
+	p.skips = append(p.skips, Skip{Member: member, Reason: reason, By: by})
 }
 
 type verdict int

@@ -2,6 +2,7 @@ package root
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"iter"
@@ -70,7 +71,7 @@ func EachInstalled(r io.Reader) iter.Seq2[InstalledPackage, error] {
 		lines.Buffer(nil, maxInstalledLine)
 		in := installedReader{}
 		for n := 1; lines.Scan(); n++ {
-			if err := in.line(lines.Text()); err != nil {
+			if err := in.line(lines.Bytes()); err != nil {
 				yield(InstalledPackage{}, fmt.Errorf("reading apk's database, line %d: %w", n, err))
 				return
 			}
@@ -96,13 +97,12 @@ type installedReader struct {
 	packages, paths int // so far
 }
 
-func (in *installedReader) line(text string) error {
-	if text == "" {
+func (in *installedReader) line(text []byte) error {
+	if len(text) == 0 {
 		in.open = false
 		return nil
 	}
-	field, value, ok := strings.Cut(text, ":")
-	if !ok || len(field) != 1 {
+	if len(text) < 2 || text[1] != ':' {
 		return fmt.Errorf("%.40q is not a field and its value, such as \"P:musl\"", text)
 	}
 	if !in.open {
@@ -112,28 +112,39 @@ func (in *installedReader) line(text string) error {
 		in.current, in.open, in.dir = InstalledPackage{}, true, ""
 	}
 	p := &in.current
-	switch field {
-	case "r":
+	if bytes.IndexByte([]byte("MaZ"), text[0]) >= 0 {
+		return nil // attributes and checksums, as many as files; nobody needs them
+	}
+	switch value := string(text[2:]); text[0] {
+	case 'r':
 		for word := range strings.FieldsSeq(value) {
 			if d, err := apk.ParseDependency(word); err == nil && len(p.Replaces) < maxInstalledReplaces {
 				p.Replaces = append(p.Replaces, d) // an invalid entry is skipped: it replaces nothing
 			}
 		}
-	case "F":
-		in.dir = value
-	case "R":
+	case 'F':
+		in.dir = strings.TrimPrefix(path.Join("/", value), "/")
+	case 'R':
 		if in.paths++; in.paths > maxInstalledPaths {
 			return fmt.Errorf("more than %d files", maxInstalledPaths)
 		}
-		p.Paths = append(p.Paths, strings.TrimPrefix(path.Join("/", in.dir, value), "/"))
-	case "I":
+		p.Paths = append(p.Paths, in.pathOf(value))
+	case 'I':
 		if err := p.SetField('I', value); err != nil {
 			return fmt.Errorf("the size %.40q is not a number of bytes", value)
 		}
 	default:
-		_ = p.SetField(field[0], value) // an invalid value is skipped: no caller needs these fields to be valid
+		_ = p.SetField(text[0], value) // an invalid value is skipped: no caller needs these fields to be valid
 	}
 	return nil
+}
+
+// pathOf returns the path of a file in the directory that was read last.
+func (in *installedReader) pathOf(name string) string {
+	if plain := name != "" && name != "." && name != ".." && !strings.Contains(name, "/"); plain {
+		return join(in.dir, name)
+	}
+	return strings.TrimPrefix(path.Join("/", in.dir, name), "/")
 }
 
 // take returns the package that was read last, if it is complete. It skips a package without a name.

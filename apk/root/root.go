@@ -17,7 +17,8 @@ import (
 // Member is one entry of a package's data tar.
 type Member struct {
 	Header  *tar.Header
-	Content []byte // of etc/passwd and etc/group, which have the owners' names; nil for all others
+	Records iter.Seq2[string, string] // its PAX records; nil: those of Header
+	Content []byte                    // of etc/passwd and etc/group, which have the owners' names; nil for all others
 }
 
 // Installed is a package to install, with the members of its archive.
@@ -55,11 +56,27 @@ type File struct {
 	Package int    // index of its package
 	Member  string // its name in that package's archive, unchanged
 
-	// Header is the member's header, with the file's final numeric owner, mode and time. The Linkname of a hard link
-	// (tar.TypeLink) is the name of an earlier regular file in the same archive. Links share owner, mode and time. If
-	// another package's file has replaced the target, Files does not have the target. The link's content is still that
-	// of the archive's member.
-	Header *tar.Header
+	file *ownedFile
+}
+
+// Header makes the header of the file, with its final numeric owner, mode and time. The Linkname of a hard link
+// (tar.TypeLink) is the name of an earlier regular file in the same archive. Links share owner, mode and time. If another
+// package's file has replaced the target, Files does not have the target. The link's content is still that of the
+// archive's member.
+func (f File) Header() *tar.Header { return f.file.finalHeader() }
+
+// Attributes returns the file's final mode and owner.
+func (f File) Attributes() (mode int64, uid, gid int) {
+	i := f.file.attributes()
+	return i.mode, i.uid, i.gid
+}
+
+// Symlink returns the target of a symlink, and "" for other files.
+func (f File) Symlink() string {
+	if !f.file.isSymlink() {
+		return ""
+	}
+	return f.file.link
 }
 
 // Dir is a directory of the root.
@@ -177,10 +194,10 @@ func (in *installer) finish() (*Root, error) {
 func (r *Root) Files() iter.Seq[File] {
 	return func(yield func(File) bool) {
 		for name, n := range r.tree.all() {
-			if n.dir || n.file.below || n.device() || r.own[n] {
+			if n.isDir() || n.file.below || n.device() || r.own[n] {
 				continue
 			}
-			if !yield(File{Path: name, Package: n.owner(), Member: n.file.header.Name, Header: n.file.finalHeader()}) {
+			if !yield(File{Path: name, Package: n.owner(), Member: n.file.member, file: n.file}) {
 				return
 			}
 		}
@@ -192,7 +209,7 @@ func (r *Root) Dirs() iter.Seq[Dir] {
 	return func(yield func(Dir) bool) {
 		owners := r.dirOwners()
 		for name, n := range r.tree.all() {
-			if !n.dir {
+			if !n.isDir() {
 				continue
 			}
 			if !yield(Dir{Path: name, Mode: n.acl.mode, UID: n.acl.uid, GID: n.acl.gid, Packages: owners[n]}) {
@@ -230,7 +247,7 @@ func (r *Root) Skipped(i int) []Skip {
 	for _, d := range p.dirs {
 		for _, f := range d.files {
 			if reason := f.absent(r); reason != "" {
-				skips = append(skips, Skip{Member: f.header.Name, Reason: reason, By: -1})
+				skips = append(skips, Skip{Member: f.member, Reason: reason, By: -1})
 			}
 		}
 	}

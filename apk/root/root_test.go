@@ -85,7 +85,7 @@ func describe(root *root.Root) string {
 		}
 	}
 	for f := range root.Files() {
-		fmt.Fprintf(&b, "%s %d %s %o %d:%d %s\n", f.Path, f.Package, f.Member, f.Header.Mode, f.Header.Uid, f.Header.Gid, f.Header.Linkname)
+		fmt.Fprintf(&b, "%s %d %s %o %d:%d %s\n", f.Path, f.Package, f.Member, f.Header().Mode, f.Header().Uid, f.Header().Gid, f.Header().Linkname)
 	}
 	return b.String()
 }
@@ -332,7 +332,7 @@ func TestInstallLinksShareAttributes(t *testing.T) {
 			fixture.File{Path: "x/b", Hardlink: "x/a", Mode: 0o755, UID: 5, Uname: "nobody", ModTime: 2000}))
 		wantRoot(t, root, "x/ 755 0:0 [0]", "x/a 0 x/a 755 5:0 ", "x/b 0 x/b 755 5:0 x/a")
 		for f := range root.Files() {
-			if got := f.Header.ModTime.Unix(); got != 2000 {
+			if got := f.Header().ModTime.Unix(); got != 2000 {
 				t.Errorf("%s: time %d, want the link's", f.Path, got)
 			}
 		}
@@ -534,8 +534,8 @@ func TestOwnersNamesOfOtherAccounts(t *testing.T) {
 		}
 		want := map[string][2]int{"usr/own": {10, 10}, "usr/other": {30, 40}}
 		for f := range root.Files() {
-			if owner, ok := want[f.Path]; ok && owner != [2]int{f.Header.Uid, f.Header.Gid} {
-				t.Errorf("%s belongs to %d:%d, want %v", f.Path, f.Header.Uid, f.Header.Gid, owner)
+			if owner, ok := want[f.Path]; ok && owner != [2]int{f.Header().Uid, f.Header().Gid} {
+				t.Errorf("%s belongs to %d:%d, want %v", f.Path, f.Header().Uid, f.Header().Gid, owner)
 			}
 		}
 	})

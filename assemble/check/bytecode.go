@@ -51,7 +51,7 @@ func (c *checker) compiled(lib stdlib) (sources, compiled int) {
 	var modules []string
 	in := lib.dir + "/"
 	prefix := strings.Trim(c.env("PYTHONPYCACHEPREFIX"), "/")
-	for _, n := range c.nodes {
+	for n := range c.Tree.All() {
 		at := n.Path
 		if prefix != "" {
 			at = strings.TrimPrefix(at, prefix+"/")

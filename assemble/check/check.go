@@ -5,8 +5,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-
-	"github.com/pyimg/pyimg/layers/tree"
 )
 
 // Check returns all findings, the worst first, then by path.
@@ -33,10 +31,9 @@ func Check(im Image) []Finding {
 // survey collects the facts that the checks need.
 func survey(im Image) facts {
 	c := &facts{Image: im, byName: map[string][]string{}}
-	c.nodes = slices.AppendSeq(make([]tree.Node, 0, c.Tree.Len()), c.Tree.All())
 	c.objects, c.opened = map[string]*object{}, map[string]*object{}
 	glibc, musl := false, false
-	for _, n := range c.nodes {
+	for n := range c.Tree.All() {
 		if f := n.Entry.ELF; f != nil {
 			c.objects[n.Path] = &object{ELF: f, at: n.Path, executable: n.Entry.Header.Mode&0o111 != 0}
 		}
@@ -53,7 +50,7 @@ func survey(im Image) facts {
 	c.pathDirs, c.systemDirs = c.places(c.paths), c.places(c.rules("").system)
 	c.user = c.readUser(c.Config.User)
 	c.packages, c.packagesErr = Installed(c.Tree)
-	c.libraries = stdlibs(c.nodes)
+	c.libraries = stdlibs(c.Tree)
 	return *c
 }
 

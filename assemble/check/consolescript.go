@@ -13,7 +13,7 @@ func (c *checker) scripts(leads trail) {
 	if len(c.libraries) > 0 {
 		severity = Warning
 	}
-	for _, n := range c.nodes {
+	for n := range c.Tree.All() {
 		if n.IsDir() || !strings.HasPrefix(string(n.Entry.Kept), "#!") || isMaterial(n.Path) || leads.scripts[n.Path] || !c.inPath(n.Path) && !c.inVenv(n.Path) {
 			continue
 		}

@@ -68,7 +68,7 @@ func (c *checker) unmet(folder string, unmet []distinfo.Unmet) {
 // installed returns the distributions by the folder of their modules, and a list of all.
 func (c *checker) installed() (site map[string][]distribution, all []distribution) {
 	site = make(map[string][]distribution)
-	for _, n := range c.nodes {
+	for n := range c.Tree.All() {
 		info := path.Dir(n.Path)
 		if path.Base(n.Path) != "METADATA" || n.Entry.Kept == nil || !strings.HasSuffix(info, ".dist-info") || isMaterial(n.Path) || len(all) >= maxDistributions {
 			continue

@@ -18,7 +18,7 @@ func (c *checker) extensions(libs []stdlib, run pythonRun) {
 	importable, misnamed := map[string]bool{}, map[string][]string{}
 	roots, found := c.importRoots(libs, run), map[string][]python.ABI{}
 	var order []string
-	for _, n := range c.nodes {
+	for n := range c.Tree.All() {
 		module, tag, is := python.ExtensionTag(path.Base(n.Path))
 		if !is || n.IsDir() || isMaterial(n.Path) {
 			continue
@@ -133,7 +133,7 @@ func (c *checker) abandoned(libs []stdlib) {
 	}
 	count := map[string]int{}
 	var order []string
-	for _, n := range c.nodes {
+	for n := range c.Tree.All() {
 		if n.IsDir() || !strings.HasSuffix(n.Path, ".py") && !strings.HasSuffix(n.Path, ".so") || isMaterial(n.Path) {
 			continue
 		}

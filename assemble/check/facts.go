@@ -29,7 +29,6 @@ type Image struct {
 // facts are what is known of an image before the checks. The checks change nothing in it but the memo opened.
 type facts struct {
 	Image
-	nodes                []tree.Node // by path
 	objects              map[string]*object
 	opened               map[string]*object // by each path that was tried; nil if it has no object
 	musl                 bool               // the image's C library is musl

@@ -40,7 +40,7 @@ func (c *checker) layering() {
 			c.findings[before+i].Layer = c.Tree.LayerName(o.Layer)
 		}
 	}
-	for _, n := range c.nodes {
+	for n := range c.Tree.All() {
 		if h := n.Entry.Header; h.Typeflag == tar.TypeChar || h.Typeflag == tar.TypeBlock {
 			c.find(Note, "device", "/"+n.Path, "leave it out: container runtimes create /dev themselves", "/%s is a device, which rootless clients cannot create", n.Path)
 		}

@@ -44,7 +44,7 @@ func MuslPath(f *layers.ELF, at string) []string {
 // or the default ones (ldso/dynlink.c, load_library).
 func (c *facts) muslPath(interp string) []string {
 	if interp == "" {
-		for _, n := range c.nodes {
+		for n := range c.Tree.All() {
 			if strings.HasPrefix(path.Base(n.Path), "ld-musl-") && n.Entry.ELF != nil {
 				interp = "/" + n.Path
 				break
@@ -64,7 +64,7 @@ func (c *facts) muslPath(interp string) []string {
 // ones and those of multiarch.
 func (c *facts) glibcPath() []string {
 	dirs := []string{"/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib", "/lib32", "/usr/lib32"}
-	for _, n := range c.nodes {
+	for n := range c.Tree.All() {
 		dir, base := path.Split(n.Path)
 		switch {
 		case n.Path == "etc/ld.so.conf", dir == "etc/ld.so.conf.d/" && strings.HasSuffix(base, ".conf"):

@@ -16,7 +16,11 @@ func (c *checker) owners() {
 		c.find(Warning, "apk-database", "/lib/apk/db/installed", "build the image again", "apk's database cannot be read: %v", err)
 		return
 	}
-	first := map[string]int{}
+	files := 0
+	for _, p := range c.packages {
+		files += len(p.Paths)
+	}
+	first := make(map[string]int, files)
 	shared := map[string][]int{} // paths with several owners
 	var paths []string
 	for i, p := range c.packages {

@@ -13,7 +13,7 @@ import (
 // links reports broken symlinks.
 func (c *checker) links() {
 	interpreter := regexp.MustCompile(`^python[0-9.]*$`)
-	for _, n := range c.nodes {
+	for n := range c.Tree.All() {
 		if n.Entry.Header.Typeflag != tar.TypeSymlink || isRuntimes(n) {
 			continue
 		}
@@ -53,7 +53,7 @@ func (c *checker) modes() {
 		setuid, setgid, sticky = 0o4000, 0o2000, 0o1000
 		everyone               = 0o002
 	)
-	for _, n := range c.nodes {
+	for n := range c.Tree.All() {
 		h, at := n.Entry.Header, "/"+n.Path
 		regular := h.Typeflag == tar.TypeReg || h.Typeflag == tar.TypeLink
 		switch {

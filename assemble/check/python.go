@@ -125,7 +125,7 @@ func (c *checker) staticPython(run pythonRun, leads trail) {
 		return
 	}
 	at, modules := "/"+run.exe.Path, 0
-	for _, n := range c.nodes {
+	for n := range c.Tree.All() {
 		if isExtension(n.Path) {
 			modules++
 		}

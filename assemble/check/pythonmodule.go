@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/assemble/python"
-	"github.com/pyimg/pyimg/layers/tree"
 )
 
 // A moduleKind is what importlib finds for a name.
@@ -118,12 +117,10 @@ func (p *searchPath) file(dir, name string) foundModule {
 		return foundModule{}
 	}
 	prefix := path.Join(in.Path, name) + "."
-	i, _ := slices.BinarySearchFunc(p.c.nodes, prefix, func(n tree.Node, prefix string) int { return strings.Compare(n.Path, prefix) })
-	for ; i < len(p.c.nodes) && strings.HasPrefix(p.c.nodes[i].Path, prefix); i++ {
-		base := path.Base(p.c.nodes[i].Path)
-		module, tag, ok := python.ExtensionTag(base)
-		if ok && module == name && path.Dir(p.c.nodes[i].Path) == path.Dir(prefix) && p.abi.Imports(tag) && p.c.has(p.c.nodes[i].Path) {
-			return foundModule{kind: extensionModule, at: "/" + p.c.nodes[i].Path}
+	for n := range p.c.Tree.Beginning(prefix) {
+		module, tag, ok := python.ExtensionTag(path.Base(n.Path))
+		if ok && module == name && path.Dir(n.Path) == path.Dir(prefix) && p.abi.Imports(tag) && p.c.has(n.Path) {
+			return foundModule{kind: extensionModule, at: "/" + n.Path}
 		}
 	}
 	for _, suffix := range []string{".py", ".pyc"} {

@@ -83,7 +83,7 @@ func (c *checker) runsModule(l launch, run pythonRun, a python.Arguments) {
 // elsewhereModule names a file of the module that is not on the import path, for a message.
 func (c *checker) elsewhereModule(module string) string {
 	stem := "/" + strings.ReplaceAll(strings.TrimSuffix(module, ".py"), ".", "/")
-	for _, n := range c.nodes {
+	for n := range c.Tree.All() {
 		for _, end := range []string{".py", "/__main__.py", "/__init__.py"} {
 			if !n.IsDir() && strings.HasSuffix("/"+n.Path, stem+end) {
 				return " (there is /" + n.Path + ")"
@@ -242,11 +242,10 @@ func (c *checker) children(dir string) []tree.Node {
 	if dir == "" {
 		in = ""
 	}
-	i, _ := slices.BinarySearchFunc(c.nodes, in, func(n tree.Node, in string) int { return strings.Compare(n.Path, in) })
 	var found []tree.Node
-	for ; i < len(c.nodes) && strings.HasPrefix(c.nodes[i].Path, in); i++ {
-		if !strings.Contains(c.nodes[i].Path[len(in):], "/") {
-			found = append(found, c.nodes[i])
+	for n := range c.Tree.Beginning(in) {
+		if !strings.Contains(n.Path[len(in):], "/") {
+			found = append(found, n)
 		}
 	}
 	return found

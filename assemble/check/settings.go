@@ -48,7 +48,7 @@ func (c *checker) certificates() {
 		}
 	}
 	user := ""
-	for _, n := range c.nodes {
+	for n := range c.Tree.All() {
 		base := path.Base(n.Path)
 		if strings.HasPrefix(base, "libssl.so") || strings.HasPrefix(base, "_ssl.") && isExtension(n.Path) {
 			user = "/" + n.Path

@@ -219,7 +219,7 @@ func below(at, dir string) bool {
 
 // sameName names a file of that name in another folder of the image, for a message.
 func (c *checker) sameName(base string) string {
-	for _, n := range c.nodes {
+	for n := range c.Tree.All() {
 		if !n.IsDir() && path.Base(n.Path) == base && !strings.Contains(n.Path, "/lib/python3") {
 			return " (there is /" + n.Path + ")"
 		}

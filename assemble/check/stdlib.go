@@ -14,10 +14,10 @@ import (
 const maxStdlibs = 64
 
 // stdlibs finds the standard libraries among the paths of an image.
-func stdlibs(nodes []tree.Node) []stdlib {
+func stdlibs(t *tree.Tree) []stdlib {
 	var libs []stdlib
 	soabi := map[string]string{}
-	for _, n := range nodes {
+	for n := range t.All() {
 		dir, base := path.Dir(n.Path), path.Base(n.Path)
 		switch {
 		case base == "os.py" || base == "os.pyc":

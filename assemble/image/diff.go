@@ -249,7 +249,7 @@ func stateOf(n tree.Node) FileState {
 	const checksum = "APK-TOOLS.checksum.SHA1"
 	h := n.Entry.Header
 	s := FileState{Size: fileSize(h), Mode: fmt.Sprintf("%04o", h.Mode&0o7777), Owner: fmt.Sprintf("%d:%d", h.Uid, h.Gid),
-		Link: h.Linkname, Checksum: h.PAXRecords[checksum]}
+		Link: h.Linkname, Checksum: n.Entry.Records.Get(checksum)}
 	switch h.Typeflag {
 	case tar.TypeReg:
 		s.Type, s.Link = "file", "" // in apk packages the link name of a regular file has other bytes

@@ -191,7 +191,7 @@ func (u Unit) Installed(store *layers.Store) root.Installed {
 	if u.Unpacks() {
 		members = func(yield func(root.Member, error) bool) {
 			for e, err := range store.Entries(u.Blob.Digest) {
-				if !yield(root.Member{Header: e.Header, Content: e.Kept}, err) || err != nil {
+				if !yield(root.Member{Header: e.Header, Records: e.Records.All(), Content: e.Kept}, err) || err != nil {
 					return
 				}
 			}

@@ -10,10 +10,7 @@ import (
 const (
 	// smallHeap is what runs with few packages stay below: the collector runs earlier there than it would by itself.
 	smallHeap = 72 << 20
-	// smallLive is as much as may be alive before a run counts as large. What is alive beyond it may be there a second time
-	// before the collector runs: with less room it runs more and more often while it frees less and less.
-	smallLive = 48 << 20
-	// leastRoom keeps a run near that border from collecting all the time.
+	// leastRoom keeps a run with little alive from collecting all the time.
 	leastRoom = 16 << 20
 )
 
@@ -45,6 +42,7 @@ func followHeap() {
 		values[i] = int64(s.Value.Uint64())
 	}
 	live := values[0]
+	room := live * 7 / 8 // with much less, the collector runs more and more often while it frees less and less
 	others := values[1] - values[2] - values[3] - values[4] - values[5]
-	debug.SetMemoryLimit(max(smallHeap, live+max(leastRoom, live-smallLive)+others))
+	debug.SetMemoryLimit(max(smallHeap, live+max(leastRoom, room)+others))
 }

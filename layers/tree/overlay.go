@@ -97,7 +97,7 @@ func (o *overlay) add(entry layers.Entry) {
 	if name := entry.Header.Name; strings.HasPrefix(name, "/") || slices.Contains(strings.Split(name, "/"), "..") {
 		o.odd(Escape, n.Path, "its name in the layer is %q", name)
 	}
-	if mark := layers.OverlayMark(entry.Header); mark != "" {
+	if mark := entry.OverlayMark(); mark != "" {
 		o.odd(Obeyed, n.Path, "%s", mark)
 	}
 	if n.Path == "" {

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/layers"
@@ -27,9 +28,9 @@ type Tree struct {
 	root   node             // exists even if no layer has an entry for it
 	decide func(path string, old, new int) (bool, error)
 
-	sorted []string // paths at the last call of All
-	added  []string // since then
-	slab   []node   // unused nodes, allocated many at a time
+	sorted []*node // by path, at the last call of All
+	added  []*node // since then
+	slab   []node  // unused nodes, allocated many at a time
 }
 
 // A Layer is a layer of a Tree.
@@ -112,7 +113,7 @@ func (t *Tree) Add(l Layer) error {
 }
 
 func (t *Tree) add(layer int, entry layers.Entry) error {
-	if err := layers.CheckMember(entry.Header); err != nil {
+	if err := entry.Check(); err != nil {
 		return fmt.Errorf("member %q: %w", entry.Header.Name, err)
 	}
 	n := Node{Path: entry.Path(), Layer: layer, Entry: entry}
@@ -204,7 +205,7 @@ func (t *Tree) put(n Node) {
 	if n.Path == "" {
 		t.root.Node = n
 		t.nodes[""] = &t.root
-		t.added = append(t.added, "")
+		t.added = append(t.added, &t.root)
 		return
 	}
 	if len(t.slab) == 0 {
@@ -214,7 +215,7 @@ func (t *Tree) put(n Node) {
 	t.slab = t.slab[1:]
 	at.Node = n
 	t.nodes[n.Path] = at
-	t.added = append(t.added, n.Path)
+	t.added = append(t.added, at)
 	in := &t.root
 	if dir := parent(n.Path); dir != "" {
 		in = t.nodes[dir]
@@ -237,28 +238,31 @@ func (t *Tree) Len() int { return len(t.nodes) }
 
 // All yields the nodes sorted by path, byte by byte. It yields the root only if a layer has an entry for it. Do not add
 // to the tree meanwhile. The first call of All after an addition must not run at the same time as another call.
-func (t *Tree) All() iter.Seq[Node] {
+func (t *Tree) All() iter.Seq[Node] { return t.Beginning("") }
+
+// Beginning is All for the nodes whose paths begin with prefix.
+func (t *Tree) Beginning(prefix string) iter.Seq[Node] {
 	return func(yield func(Node) bool) {
 		t.sort()
-		for _, p := range t.sorted {
-			if !yield(t.nodes[p].Node) {
+		first, _ := slices.BinarySearchFunc(t.sorted, prefix, func(n *node, prefix string) int { return strings.Compare(n.Path, prefix) })
+		for _, n := range t.sorted[first:] {
+			if !strings.HasPrefix(n.Path, prefix) || !yield(n.Node) {
 				return
 			}
 		}
 	}
 }
 
-// sort merges the added paths into the sorted ones. A path stays once it is sorted.
+// sort merges the added nodes into the sorted ones. A node stays once it is sorted.
 func (t *Tree) sort() {
 	if len(t.added) == 0 {
 		return
 	}
-	t.added = slices.DeleteFunc(t.added, func(p string) bool { return t.nodes[p] == nil }) // deleted by a whiteout
-	slices.Sort(t.added)
-	t.added = slices.Compact(t.added)
-	merged := make([]string, 0, len(t.sorted)+len(t.added))
+	t.added = slices.DeleteFunc(t.added, func(n *node) bool { return t.nodes[n.Path] != n }) // deleted by a whiteout
+	slices.SortFunc(t.added, func(a, b *node) int { return strings.Compare(a.Path, b.Path) })
+	merged := make([]*node, 0, len(t.sorted)+len(t.added))
 	for old, added := t.sorted, t.added; len(old)+len(added) > 0; {
-		if len(added) == 0 || len(old) > 0 && old[0] < added[0] {
+		if len(added) == 0 || len(old) > 0 && old[0].Path < added[0].Path {
 			merged, old = append(merged, old[0]), old[1:]
 		} else {
 			merged, added = append(merged, added[0]), added[1:]

@@ -38,8 +38,8 @@ func excludePaths(x glob.List, units []ingest.Unit, all []*edits, root *root.Roo
 	}
 	for f := range root.Files() {
 		e.at[f.Package][rootpath.Clean(f.Member)] = f.Path
-		if f.Header.Typeflag == tar.TypeSymlink {
-			e.links.Set(f.Path, f.Header.Linkname)
+		if to := f.Symlink(); to != "" {
+			e.links.Set(f.Path, to)
 		}
 	}
 	for i, u := range units {

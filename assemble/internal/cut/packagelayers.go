@@ -243,8 +243,8 @@ func editsOf(units []ingest.Unit, installed *root.Root, store *layers.Store) ([]
 	for f := range installed.Files() {
 		final[f.Package][rootpath.Clean(f.Member)] = f
 		files[f.Path] = true
-		if f.Header.Typeflag == tar.TypeSymlink {
-			links.Set(f.Path, f.Header.Linkname)
+		if to := f.Symlink(); to != "" {
+			links.Set(f.Path, to)
 		}
 	}
 	all := make([]*edits, len(units))
@@ -308,8 +308,9 @@ func (e *edits) compare(m layers.Entry, final map[string]root.File, links *rootp
 		e.Rename[name] = f.Path
 		e.because(lock.NewReason(lock.ReasonMoved, name, f.Path))
 	}
-	if h := m.Header; h.Typeflag != tar.TypeSymlink && h.Mode != f.Header.Mode || h.Uid != f.Header.Uid || h.Gid != f.Header.Gid {
-		e.Attr[name] = lock.Attributes{Mode: f.Header.Mode, UID: f.Header.Uid, GID: f.Header.Gid}
-		e.because(lock.NewReason(lock.ReasonAttributes, name, f.Header.Uid, f.Header.Gid, fmt.Sprintf("%04o", f.Header.Mode)))
+	mode, uid, gid := f.Attributes()
+	if h := m.Header; h.Typeflag != tar.TypeSymlink && h.Mode != mode || h.Uid != uid || h.Gid != gid {
+		e.Attr[name] = lock.Attributes{Mode: mode, UID: uid, GID: gid}
+		e.because(lock.NewReason(lock.ReasonAttributes, name, uid, gid, fmt.Sprintf("%04o", mode)))
 	}
 }
