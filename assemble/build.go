@@ -24,6 +24,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/wheels"
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/layers/tree"
+	"github.com/pyimg/pyimg/sbom"
 )
 
 // BuildOptions change what Build does. The zero value is the usual build.
@@ -169,13 +170,21 @@ type built struct {
 
 // finish verifies the image with bytecode, and makes the last layer.
 func (l lower) finish(ctx context.Context, with compiled) (built, error) {
-	items := meta.Items(meta.Input{Root: l.root, Tree: with.tree, World: l.plan.World, Repositories: l.repositories, Exclude: l.spec.Exclude,
+	components, err := l.components(with.stack)
+	if err != nil {
+		return built{}, err
+	}
+	config := imageConfig(l.spec, l.plan)
+	documents, err := l.documents(components, config)
+	if err != nil {
+		return built{}, err
+	}
+	items := meta.Items(meta.Input{Documents: documents, Root: l.root, Tree: with.tree, World: l.plan.World, Repositories: l.repositories, Exclude: l.spec.Exclude,
 		Stated: l.stated, Accounts: l.accounts, Created: l.created})
 	l.root = nil // verifying needs the room that it takes
 	if err := cmp.Or(with.addMeta(items, l.accounts), ctx.Err()); err != nil {
 		return built{}, err
 	}
-	config := imageConfig(l.spec, l.plan)
 	report, err := verify(with.stack, l.plan.Platform, config)
 	if err != nil {
 		return built{report: &report}, err
@@ -187,7 +196,7 @@ func (l lower) finish(ctx context.Context, with compiled) (built, error) {
 		}
 	}
 	last, err := meta.Layer(ctx, items, making(l.spec.Layers), l.store)
-	return built{l.locked(l.created, config, append(with.layers, last)), &report, warnings}, err
+	return built{l.locked(l.created, config, append(with.layers, last), components), &report, warnings}, err
 }
 
 // otherLayers is how many layers there are that are not of packages.
@@ -273,8 +282,8 @@ func (j job) owners(installed *root.Root, s stack) func(tree.Node) string {
 }
 
 // locked is the result as the lock has it.
-func (j job) locked(created time.Time, config v1.Config, all []lock.Layer) lock.Platform {
-	p := lock.Platform{Platform: j.plan.Platform, Dialect: int(j.plan.Dialect), Created: created, Config: config, Layers: all}
+func (j job) locked(created time.Time, config v1.Config, all []lock.Layer, components []sbom.Component) lock.Platform {
+	p := lock.Platform{Platform: j.plan.Platform, Dialect: int(j.plan.Dialect), Created: created, Config: config, Layers: all, Components: components}
 	for _, d := range j.plan.World {
 		p.World = append(p.World, d.String())
 	}

@@ -137,7 +137,7 @@ func TestFilesThatCannotBe(t *testing.T) {
 		"twice by links": {map[string]string{"x": "", "y": ""}, "files: [{from: x, to: /run/e}, {from: y, to: /var/run/e}]", []string{"/run/e comes from files[0] (x) and from files[1] (y)"}},
 		"two owners":     {map[string]string{"a/x": "", "b/y": ""}, "files: [{from: a, to: /d}, {from: b, to: /d, uid: 1}]", []string{"/d is 0:0 with mode 0755 by files[0] (a), and 1:0 with 0755 by files[1] (b)", "dirs"}},
 		"over a folder":  {map[string]string{"x": ""}, "files: {from: x, to: /usr, replace: true}", []string{"usr", "files", "not empty"}},
-		"the database":   {map[string]string{"x": ""}, "files: {from: x, to: /lib/apk/db/installed}", []string{"/lib/apk/db/installed is in files", "apk's own"}},
+		"the database":   {map[string]string{"x": ""}, "files: {from: x, to: /lib/apk/db/installed}", []string{"/lib/apk/db/installed is in files", "pyimg writes it"}},
 		"a whiteout":     {map[string]string{"d/.wh.x": ""}, "files: {from: d, to: /d}", []string{"whiteout"}},
 	} {
 		t.Run(name, func(t *testing.T) {

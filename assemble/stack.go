@@ -68,7 +68,7 @@ func (s stack) addMeta(items, accounts []meta.Item) error {
 		case slices.ContainsFunc(accounts, func(a meta.Item) bool { return a.Header.Name == name }): // what is there, and more
 		default:
 			return fmt.Errorf("laying out %q: %w", meta.LayerName, check.Unsound("layer-conflict", "/"+name,
-				"keep it out with the exclude of the runtime or of files", "/%s is in %s, but it is apk's own", name, s.layerName(old.Layer)))
+				"keep it out with the exclude of the runtime or of files", "/%s is in %s, but pyimg writes it", name, s.layerName(old.Layer)))
 		}
 	}
 	if err := s.tree.Add(tree.Layer{Name: meta.LayerName, Entries: meta.Entries(items)}); err != nil {

@@ -3,7 +3,10 @@
 // learned again.
 package kept
 
-import "github.com/pyimg/pyimg/layers"
+import (
+	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/sbom"
+)
 
 const (
 	// maxFile bounds the content kept of one file; CPython's _sysconfigdata has some 50 KiB.
@@ -21,6 +24,8 @@ func Files() []layers.ContentRule {
 		{Path: "usr/lib/apk/db/installed", Max: maxDatabase},
 		{Path: "**/*.dist-info/RECORD", Max: maxInstalled}, // which files are a Python package's
 		{Path: "**/*.dist-info/METADATA", Max: maxFile},    // which packages are installed, and what they need
+		{Path: "**/*.cdx.json", Max: sbom.MaxRead},         // what is linked into a runtime or a wheel: PEP 770
+		{Path: "**/*.spdx.json", Max: sbom.MaxRead},
 	}
 	for _, path := range []string{
 		"etc/passwd", "etc/group", "etc/shadow", // owners

@@ -11,6 +11,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/versions"
 	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/sbom"
 )
 
 // Version is the version of the lock's format.
@@ -41,18 +42,19 @@ type Bytecode struct {
 
 // Platform is one platform of a lock.
 type Platform struct {
-	Platform     spec.Platform `json:"platform"`
-	Dialect      int           `json:"dialect"`
-	World        []string      `json:"world"`
-	Packages     []Package     `json:"packages"` // sorted by name
-	Install      []string      `json:"install"`  // their names in install order
-	Runtimes     []Runtime     `json:"runtimes,omitempty"`
-	Wheels       []Wheel       `json:"wheels,omitempty"` // sorted by file name
-	Layers       []Layer       `json:"layers"`
-	Created      time.Time     `json:"created"`
-	Config       v1.Config     `json:"config"`
-	ConfigDigest string        `json:"configDigest"`
-	Manifest     string        `json:"manifest"`
+	Platform     spec.Platform    `json:"platform"`
+	Dialect      int              `json:"dialect"`
+	World        []string         `json:"world"`
+	Packages     []Package        `json:"packages"` // sorted by name
+	Install      []string         `json:"install"`  // their names in install order
+	Runtimes     []Runtime        `json:"runtimes,omitempty"`
+	Wheels       []Wheel          `json:"wheels,omitempty"` // sorted by file name
+	Layers       []Layer          `json:"layers"`
+	Components   []sbom.Component `json:"components,omitempty"` // what the image consists of, sorted: what its bill of materials lists
+	Created      time.Time        `json:"created"`
+	Config       v1.Config        `json:"config"`
+	ConfigDigest string           `json:"configDigest"`
+	Manifest     string           `json:"manifest"`
 }
 
 // Package is one package.

@@ -79,6 +79,7 @@ func (d *decoder) specFields(s *Spec) fields {
 		{"dirs", d.dirs(&s.Dirs), yamlOf(s.Dirs, func(dir *Dir) fields { return d.dirFields(dir, nil) })},
 		{"accounts", d.within(func() fields { return d.accountFields(&s.Accounts) }), d.accountFields(&s.Accounts).yaml()},
 		{"bytecode", d.oneOf(&s.Bytecode, BytecodeModes()...), s.Bytecode},
+		{"sbom", d.list(func(v string) error { s.SBOM = append(s.SBOM, v); return s.checkSBOM() }), s.SBOM},
 		{"exclude", d.list(func(v string) error { s.Exclude = append(s.Exclude, v); return glob.CheckExclude(v) }), s.Exclude},
 		{"image", d.within(func() fields { return d.imageFields(&s.Image) }), d.imageFields(&s.Image).yaml()},
 		{"layers", func(p string, n ast.Node) { d.layers(&s.Layers, p, n) }, d.layerFields(&s.Layers).yaml()},

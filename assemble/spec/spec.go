@@ -32,6 +32,7 @@ type Spec struct {
 	Dirs      []Dir    `json:",omitempty"`
 	Accounts  Accounts `json:",omitzero"`
 	Bytecode  string   `json:",omitempty"` // unchecked, checked or none, see [BytecodeModes]; "" is none
+	SBOM      []string `json:",omitempty"` // bills of materials in the image, see sbom.Encodings
 	Exclude   []string `json:",omitempty"` // globs over paths of packages in the image; "!" before one includes paths again
 	Image     Image
 	Layers    Layers

@@ -9,7 +9,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/check"
 	"github.com/pyimg/pyimg/assemble/image"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
@@ -107,28 +106,11 @@ func specFindings(ctx context.Context, run *session.Session, name string) ([]che
 	if err != nil {
 		return nil, err
 	}
-	created, err := run.Created()
-	if err != nil {
-		return nil, err
-	}
 	lock, locked, err := run.Lock(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	src, keys, err := run.Access(ctx, s, true)
-	if err != nil {
-		return nil, err
-	}
-	var plan assemble.Plan
-	if locked {
-		plan, err = assemble.PlanOf(ctx, lock, s, src, keys)
-	} else {
-		plan, err = assemble.Resolve(ctx, s, src, keys)
-	}
-	if err != nil {
-		return nil, err
-	}
-	built, err := assemble.Build(ctx, plan, src, assemble.BuildOptions{Created: created}) // the warnings that count are findings
+	built, err := run.Try(ctx, s, lock, locked) // the warnings that count are findings
 	found := built.Findings
 	if len(found) == len(s.Platforms) && slices.ContainsFunc(found, func(p check.Report) bool { return p.Errors() > 0 }) {
 		err = nil // it says the same

@@ -84,6 +84,7 @@ type Input struct {
 	Exclude      glob.List
 	Stated       map[string]bool // folders whose owner and mode the spec says
 	Accounts     []Item
+	Documents    map[string][]byte // files about the image, by path
 	Created      time.Time
 }
 
@@ -101,6 +102,7 @@ func Items(in Input) []Item {
 		h.ModTime = in.Created
 		items = append(items, Item{h, body})
 	}
+	items = append(items, in.documents()...)
 	repositories := publicRepositories(in.Repositories)
 	if _, err := in.Tree.Lstat("etc/apk/repositories"); err != nil && repositories != "" {
 		items = append(items, Item{&tar.Header{Typeflag: tar.TypeReg, Name: "etc/apk/repositories", Mode: 0o644,
@@ -118,6 +120,20 @@ func Items(in Input) []Item {
 		return strings.Compare(rootpath.Clean(x.Header.Name), rootpath.Clean(y.Header.Name))
 	})
 	return slices.CompactFunc(items, func(x, y Item) bool { return rootpath.Clean(x.Header.Name) == rootpath.Clean(y.Header.Name) })
+}
+
+// documents are the files about the image, and the folders of them that no layer has.
+func (in Input) documents() []Item {
+	var items []Item
+	for name, data := range in.Documents {
+		items = append(items, Item{&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(data)), ModTime: in.Created}, data})
+		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+			if _, err := in.Tree.Lookup(dir); err != nil {
+				items = append(items, Item{&tar.Header{Typeflag: tar.TypeDir, Name: dir + "/", Mode: 0o755, ModTime: in.Created}, nil})
+			}
+		}
+	}
+	return items
 }
 
 // place is where a path really lies, once the symlinks among the folders above it are followed: lib may lead to usr/lib,

@@ -21,6 +21,7 @@ func Image() []cli.Flag {
 		&cli.StringSliceFlag{Name: "wheel", Usage: "`DIR|URL|FILE` take wheels from this folder or index too, before the spec's; a .whl file is installed itself"},
 		&cli.StringFlag{Name: "allocator", Usage: "`NAME` preload this malloc: jemalloc, mimalloc or none"},
 		&cli.StringFlag{Name: "layers", Usage: "`auto|package|single` merge only what exceeds the limit, nothing, or everything"},
+		&cli.StringSliceFlag{Name: "sbom", Usage: "`FORM` put a bill of materials into the image: cyclonedx, spdx or none"},
 		&cli.StringFlag{Name: "bytecode", Usage: "`MODE` compile Python modules beforehand: unchecked, checked or none"},
 		&cli.StringFlag{Name: "compression", Usage: "`gzip|zstd[:LEVEL]` compress all layers so (default: as each one is); the level, such as zstd:19, is for layers that are made"},
 		&cli.StringSliceFlag{Name: "annotation", Usage: "`KEY=VALUE` put an annotation on the index and on each manifest, in addition to the spec's"},
@@ -54,6 +55,11 @@ func ApplyImage(c Set, s *spec.Spec) (err error) {
 	if v := c.String("bytecode"); v != "" {
 		if err := s.SetBytecode(v); err != nil {
 			return fmt.Errorf("--bytecode: %w", err)
+		}
+	}
+	if v := c.StringSlice("sbom"); len(v) > 0 {
+		if err := s.SetSBOM(v); err != nil {
+			return fmt.Errorf("--sbom: %w", err)
 		}
 	}
 	if v := c.String("compression"); v != "" {

@@ -8,6 +8,7 @@ import (
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/exit"
 )
 
@@ -31,6 +32,28 @@ func (run *Session) Build(ctx context.Context, src input.Access, resolve func(in
 	})
 	run.WarnAll(warnings)
 	return lock, err
+}
+
+// Try builds a spec, by its lock where there is one, and writes nothing but the cache.
+func (run *Session) Try(ctx context.Context, s spec.Spec, l lock.Lock, locked bool) (assemble.Built, error) {
+	created, err := run.Created()
+	if err != nil {
+		return assemble.Built{}, err
+	}
+	src, keys, err := run.Access(ctx, s, true)
+	if err != nil {
+		return assemble.Built{}, err
+	}
+	var plan assemble.Plan
+	if locked {
+		plan, err = assemble.PlanOf(ctx, l, s, src, keys)
+	} else {
+		plan, err = assemble.Resolve(ctx, s, src, keys)
+	}
+	if err != nil {
+		return assemble.Built{}, err
+	}
+	return assemble.Build(ctx, plan, src, assemble.BuildOptions{Created: created})
 }
 
 // WarnAll says several warnings.

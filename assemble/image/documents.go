@@ -1,0 +1,34 @@
+package image
+
+import (
+	"cmp"
+	"context"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/pyimg/pyimg/assemble/inventory"
+	"github.com/pyimg/pyimg/assemble/python"
+	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/sbom"
+)
+
+// readNote says in a document that it was not written from a lock.
+const readNote = "read from the files of the finished image: apk's database, Python's metadata, and what Python was built with; files that nothing lists are not in it"
+
+// Documents lists what each platform of an image consists of, as far as its files show it, and returns the entries that it
+// skipped. With only, it reads only these platforms.
+func Documents(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []spec.Platform) ([]sbom.Document, []LeftAside, error) {
+	var all []sbom.Document
+	aside, err := eachContents(ctx, index, store, only, func(c Contents) error {
+		report, err := python.Read(treeEntries(c.Tree))
+		if err != nil {
+			return err
+		}
+		components, err := inventory.Of(inventory.Input{Tree: c.Tree, Environment: c.environment, Runtimes: []inventory.Runtime{{Report: report}}})
+		all = append(all, sbom.Document{Name: cmp.Or(c.Config.Config.Labels["org.opencontainers.image.title"], "image"), Platform: c.Platform.String(),
+			Created: c.Config.Created.UTC(), Notes: []string{readNote, "digest of the image's manifest: " + c.Digest}, Components: components})
+		return err
+	})
+	return all, aside, err
+}

@@ -1,0 +1,355 @@
+// Package inventory lists what the root of an image consists of: packages, interpreter, allocator, Python distributions and what
+// is linked into them. A build gives it what it knows of its inputs; of any other image everything is read from the root.
+package inventory
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/assemble/check"
+	"github.com/pyimg/pyimg/assemble/python"
+	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/layers/tree"
+	"github.com/pyimg/pyimg/sbom"
+	"github.com/pyimg/pyimg/wheel/dependency"
+	"github.com/pyimg/pyimg/wheel/distinfo"
+)
+
+// Folder is where an image has its own documents. What is in it is no part of the inventory.
+const Folder = "usr/local/share/pyimg"
+
+// Input is what an image is made of, as far as it is known.
+type Input struct {
+	Tree     *tree.Tree
+	Packages []*apk.Package // nil: those of apk's database in the root
+	Runtimes []Runtime
+	Wheels   map[string]string // SHA-256 of a wheel's file, in hexadecimal, by NAME==VERSION
+	Files    string            // digest of the spec's own files; "" if there are none
+	// Environment is that of the Python that uses a folder of distributions; nil: their dependencies are not listed.
+	Environment func(site string) dependency.Environment
+}
+
+// A Runtime is a tarball or a part of an image.
+type Runtime struct {
+	URL    string // public
+	Digest string // of the tarball, or of the image's manifest; "" if unknown
+	Report python.Report
+}
+
+// Of lists the components, sorted by their reference.
+func Of(in Input) ([]sbom.Component, error) {
+	l := list{in: in}
+	l.system()
+	if err := l.packages(); err != nil {
+		return nil, err
+	}
+	for _, r := range in.Runtimes {
+		l.runtime(r)
+	}
+	l.files()
+	if digest := strings.TrimPrefix(in.Files, "sha256:"); digest != "" {
+		l.all = append(l.all, sbom.Component{ID: "files", Kind: sbom.Files, Name: "files", SHA256: digest,
+			Source: "the files of the spec; the digest covers their names, kinds, owners, modes and contents"})
+	}
+	slices.SortStableFunc(l.all, func(a, b sbom.Component) int { return cmp.Compare(a.Ref(), b.Ref()) })
+	return slices.CompactFunc(l.all, func(a, b sbom.Component) bool { return a.Ref() == b.Ref() }), nil
+}
+
+// list is an inventory that is being made.
+type list struct {
+	in          Input
+	all         []sbom.Component
+	os          map[string]string   // os-release(5)
+	provides    map[string][]string // references of packages, by what they provide
+	python3     string              // version of apk's package; "" if there is none
+	interpreter string              // reference of the Python; "" if there is none
+	inside      map[string][]string // references of what a component contains
+}
+
+// system adds the distribution.
+func (l *list) system() {
+	l.os = osRelease(l.in.Tree)
+	if id := l.os["ID"]; id != "" {
+		l.all = append(l.all, sbom.Component{ID: "os:" + id, Kind: sbom.System, Name: id, Version: l.os["VERSION_ID"], Supplier: l.os["NAME"]})
+	}
+}
+
+// osRelease reads os-release(5) of a root.
+func osRelease(t *tree.Tree) map[string]string {
+	values := map[string]string{}
+	for _, at := range []string{"etc/os-release", "usr/lib/os-release"} {
+		n, err := t.Lookup(at)
+		if err != nil || n.Entry.Kept == nil {
+			continue
+		}
+		for s := bufio.NewScanner(bytes.NewReader(n.Entry.Kept)); s.Scan(); {
+			if key, value, ok := strings.Cut(s.Text(), "="); ok {
+				values[strings.TrimSpace(key)] = strings.Trim(strings.TrimSpace(value), `"'`)
+			}
+		}
+		break
+	}
+	return values
+}
+
+// packages adds apk's packages, and makes the distribution contain them.
+func (l *list) packages() error {
+	all := l.in.Packages
+	if all == nil {
+		installed, err := check.Installed(l.in.Tree)
+		if err != nil {
+			return err
+		}
+		for i := range installed {
+			all = append(all, &installed[i].Package)
+		}
+	}
+	l.provides, l.inside = make(map[string][]string), make(map[string][]string)
+	refs := make([]string, len(all))
+	for i, p := range all {
+		refs[i] = l.packageURL(p)
+		if p.Name == "python3" {
+			l.python3 = p.Version
+		}
+		l.provides[p.Name] = append(l.provides[p.Name], refs[i])
+		for _, d := range p.Provides {
+			if d.Name != p.Name {
+				l.provides[d.Name] = append(l.provides[d.Name], refs[i])
+			}
+		}
+	}
+	for i, p := range all {
+		c := sbom.Component{Name: p.Name, Version: p.Version, PURL: refs[i], License: p.License, Details: map[string]string{
+			"pyimg:apk:checksum": p.Checksum.String(), "pyimg:apk:arch": p.Arch}}
+		origin := cmp.Or(p.Origin, p.Name)
+		c.Source = "origin " + origin
+		if p.Commit != "" {
+			c.Source += " at commit " + p.Commit
+		}
+		// trivy looks vulnerabilities up by the source package; it reads its name from these properties.
+		c.Details["aquasecurity:trivy:SrcName"], c.Details["aquasecurity:trivy:SrcVersion"] = origin, p.Version
+		for _, d := range p.Depends {
+			if !d.Conflict {
+				c.Requires = append(c.Requires, l.others(d.Name, refs[i])...)
+			}
+		}
+		slices.Sort(c.Requires)
+		c.Requires = slices.Compact(c.Requires)
+		l.all = append(l.all, c)
+	}
+	if len(refs) > 0 && len(l.all) > len(refs) { // the distribution is the first
+		slices.Sort(refs)
+		l.all[0].Contains = refs
+	}
+	return nil
+}
+
+// others are the packages that provide a name, without the one that asks.
+func (l *list) others(name, asks string) []string {
+	var refs []string
+	for _, ref := range l.provides[name] {
+		if ref != asks {
+			refs = append(refs, ref)
+		}
+	}
+	return refs
+}
+
+// packageURL is a package's URL as purl-spec's type apk has it, with the qualifiers that scanners look for.
+func (l *list) packageURL(p *apk.Package) string {
+	q := map[string]string{"arch": p.Arch}
+	id := cmp.Or(l.os["ID"], "alpine")
+	if v := l.os["VERSION_ID"]; v != "" {
+		q["distro"] = id + "-" + v
+	}
+	if p.Origin != p.Name {
+		q["upstream"] = p.Origin
+	}
+	return sbom.PURL{Type: "apk", Namespace: id, Name: strings.ToLower(p.Name), Version: p.Version, Qualifiers: q}.String()
+}
+
+// runtime adds the interpreter and the allocators of a runtime; a runtime with neither is a component by itself.
+func (l *list) runtime(r Runtime) {
+	digest := ""
+	if !strings.HasPrefix(r.URL, spec.FromImage) {
+		digest = strings.TrimPrefix(r.Digest, "sha256:")
+	}
+	from := r.URL
+	if !spec.IsURL(from) && digest != "" {
+		from = path.Base(from) // a file's folder is of one machine
+	}
+	if r.Digest != "" {
+		from += " " + r.Digest
+	}
+	var requires []string
+	for _, soname := range r.Report.Needs {
+		requires = append(requires, l.others("so:"+soname, "")...)
+	}
+	slices.Sort(requires)
+	requires = slices.Compact(requires)
+	known := len(l.all)
+	if b := r.Report.Python; b != nil && (b.Version == "" || !strings.HasPrefix(l.python3, b.Version)) { // not Alpine's own
+		c := sbom.Component{Kind: sbom.Application, Name: "python", Version: b.Version, License: "PSF-2.0", SHA256: digest, Source: from, Requires: requires,
+			PURL: sbom.PURL{Type: "generic", Name: "python", Version: b.Version}.String(),
+			CPE:  "cpe:2.3:a:python:python:" + b.Version + ":*:*:*:*:*:*:*", Details: map[string]string{"pyimg:python:build": b.Verdict}}
+		if l.interpreter == "" {
+			l.interpreter = c.Ref()
+		}
+		l.all = append(l.all, c)
+	}
+	for _, a := range r.Report.Allocators {
+		licence, ok := map[string]string{"jemalloc": "BSD-2-Clause", "mimalloc": "MIT"}[a.Name]
+		if !ok {
+			continue
+		}
+		version := versionIn(r.URL, a.Name)
+		l.all = append(l.all, sbom.Component{Name: a.Name, Version: version, License: licence, SHA256: digest, Source: from, Requires: requires,
+			PURL: sbom.PURL{Type: "generic", Name: a.Name, Version: version}.String(), Details: map[string]string{"pyimg:path": "/" + strings.TrimPrefix(a.Path, "/")}})
+	}
+	if len(l.all) == known && r.URL != "" && r.Report.Python == nil {
+		l.all = append(l.all, sbom.Component{ID: "runtime:" + r.URL, Name: path.Base(r.URL), SHA256: digest, Source: from, Requires: requires})
+	}
+}
+
+// versionIn finds the version in a file's name such as jemalloc-5.3.0-x86_64.tar.gz; "" if there is none.
+func versionIn(url, name string) string {
+	base := path.Base(url)
+	_, rest, ok := strings.Cut(base, name)
+	if !ok {
+		return ""
+	}
+	rest = strings.TrimLeft(rest, "-_v")
+	end := strings.IndexFunc(rest, func(r rune) bool { return (r < '0' || r > '9') && r != '.' })
+	if end >= 0 {
+		rest = rest[:end]
+	}
+	return strings.Trim(rest, ".")
+}
+
+// files adds what files of the root list: Python distributions, and the documents that came with them or with the runtime.
+func (l *list) files() {
+	var found []distribution
+	for n := range l.in.Tree.All() {
+		if n.Entry.Kept == nil || strings.HasPrefix(n.Path, Folder+"/") {
+			continue
+		}
+		dir, base := path.Split(n.Path)
+		switch {
+		case base == "METADATA" && strings.HasSuffix(dir, ".dist-info/"):
+			if m, err := distinfo.ParseMetadata(n.Entry.Kept); err == nil { // pip does not count what it cannot read, either
+				found = append(found, distribution{dir: path.Clean(dir), metadata: m})
+			}
+		case strings.HasSuffix(base, ".cdx.json"), strings.HasSuffix(base, ".spdx.json"):
+			l.document(&found, n.Path, n.Entry.Kept)
+		}
+	}
+	l.distributions(found)
+	for i := range l.all {
+		l.all[i].Contains = append(l.all[i].Contains, l.inside[l.all[i].Ref()]...)
+	}
+}
+
+// document adds the components of a document. Those of a wheel (PEP 770) are inside the wheel; all others are the runtime's. A
+// document that cannot be read is no fault of the image.
+func (l *list) document(found *[]distribution, at string, data []byte) {
+	components, err := sbom.Read(data)
+	if err != nil {
+		return
+	}
+	info, _, ofWheel := strings.Cut(at, ".dist-info/sboms/")
+	within := cmp.Or(l.interpreter, "/"+at)
+	if ofWheel {
+		within = info + ".dist-info"
+	}
+	var refs []string
+	for _, c := range components {
+		if c.Name == "" {
+			continue
+		}
+		c.ID = within + "#" + c.Ref()
+		c.Details = map[string]string{"pyimg:listed-by": "/" + at}
+		refs = append(refs, c.ID)
+		l.all = append(l.all, c)
+	}
+	if ofWheel {
+		*found = append(*found, distribution{dir: within, contains: refs})
+		return
+	}
+	l.inside[within] = append(l.inside[within], refs...)
+}
+
+// A distribution is a Python distribution, or, without metadata, what a document lists inside it.
+type distribution struct {
+	dir      string // its .dist-info
+	metadata distinfo.Metadata
+	contains []string
+}
+
+// distributions adds Python distributions.
+func (l *list) distributions(found []distribution) {
+	contains := make(map[string][]string)
+	for _, d := range found {
+		contains[d.dir] = append(contains[d.dir], d.contains...)
+	}
+	found = slices.DeleteFunc(found, func(d distribution) bool { return d.metadata.Name == "" })
+	requires := l.requires(found)
+	for i, d := range found {
+		name, version := dependency.Normalize(d.metadata.Name), d.metadata.Version.String()
+		l.all = append(l.all, sbom.Component{Name: name, Version: version, PURL: distributionURL(d.metadata), License: license(d.metadata),
+			SHA256: l.in.Wheels[name+"=="+version], Requires: requires[i], Contains: contains[d.dir],
+			Details: map[string]string{"pyimg:path": "/" + d.dir}})
+	}
+}
+
+func distributionURL(m distinfo.Metadata) string {
+	return sbom.PURL{Type: "pypi", Name: dependency.Normalize(m.Name), Version: m.Version.String()}.String()
+}
+
+// license is what a distribution says of its licence: the expression of PEP 639, else a text if it is short enough to be a name.
+func license(m distinfo.Metadata) string {
+	const most = 100
+	if m.LicenseExpression != "" {
+		return m.LicenseExpression
+	}
+	if text := strings.TrimSpace(m.License); len(text) <= most && !strings.ContainsAny(text, "\n\r") && text != "UNKNOWN" {
+		return text
+	}
+	return ""
+}
+
+// requires returns, for each distribution, the references of those in the same folder that it needs.
+func (l *list) requires(found []distribution) [][]string {
+	out := make([][]string, len(found))
+	if l.in.Environment == nil {
+		return out
+	}
+	bySite := make(map[string][]int)
+	for i, d := range found {
+		site := path.Dir(d.dir)
+		bySite[site] = append(bySite[site], i)
+	}
+	for site, members := range bySite {
+		set := make([]distinfo.Metadata, len(members))
+		index := make(map[string]int, len(members)) // by normalised name
+		for n, i := range members {
+			set[n] = found[i].metadata
+			index[dependency.Normalize(set[n].Name)] = i
+		}
+		for name, by := range distinfo.Requirers(set, l.in.Environment(site)) {
+			for _, requirer := range by {
+				if i, ok := index[dependency.Normalize(requirer)]; ok {
+					out[i] = append(out[i], distributionURL(found[index[name]].metadata))
+				}
+			}
+		}
+	}
+	for i := range out {
+		slices.Sort(out[i])
+	}
+	return out
+}

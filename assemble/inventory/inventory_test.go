@@ -1,0 +1,141 @@
+package inventory_test
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"testing"
+
+	"archive/tar"
+
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/assemble/inventory"
+	"github.com/pyimg/pyimg/assemble/python"
+	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/layers/tree"
+	"github.com/pyimg/pyimg/sbom"
+	"github.com/pyimg/pyimg/wheel/dependency"
+)
+
+// root makes a tree of files.
+func root(t testing.TB, files map[string]string) *tree.Tree {
+	t.Helper()
+	var entries iter.Seq2[layers.Entry, error] = func(yield func(layers.Entry, error) bool) {
+		for name, body := range files {
+			if !yield(layers.Entry{Header: &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(body))}, Kept: []byte(body)}, nil) {
+				return
+			}
+		}
+	}
+	tr, _, err := tree.NewImage([]tree.Layer{{Name: "files", Entries: entries}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tr
+}
+
+const site = "usr/local/lib/python3.13/site-packages/"
+
+func files() map[string]string {
+	return map[string]string{
+		"etc/os-release": "NAME=\"Alpine Linux\"\nID=alpine\nVERSION_ID=3.20.3\n",
+		"lib/apk/db/installed": "C:Q1PS2iNeHDH3BF6TgqSMu/pcc3XIY=\nP:musl\nV:1.2.5-r0\nA:x86_64\nL:MIT\no:musl\np:so:libc.musl-x86_64.so.1=1\n\n" +
+			"C:Q1PS2iNeHDH3BF6TgqSMu/pcc3XIY=\nP:ssl_client\nV:1.36.1-r29\nA:x86_64\nL:GPL-2.0-only\no:busybox\nc:abc\nD:so:libc.musl-x86_64.so.1 !other\n\n",
+		site + "app-1.0.dist-info/METADATA":           "Metadata-Version: 2.1\nName: App\nVersion: 1.0\nLicense: MIT\nRequires-Dist: dep>=1\nRequires-Dist: absent\n",
+		site + "dep-1.2.dist-info/METADATA":           "Metadata-Version: 2.4\nName: dep\nVersion: 1.2\nLicense-Expression: BSD-3-Clause\n",
+		site + "dep-1.2.dist-info/sboms/dep.cdx.json": `{"bomFormat":"CycloneDX","components":[{"name":"zlib","version":"1.3","purl":"pkg:generic/zlib@1.3"}]}`,
+		site + "bad-1.0.dist-info/METADATA":           "no metadata",
+		"usr/local/share/sbom/python.spdx.json":       `{"spdxVersion":"SPDX-2.3","packages":[{"SPDXID":"a","name":"sqlite","versionInfo":"3.46"}]}`,
+		"usr/local/share/pyimg/sbom.cdx.json":         `{"bomFormat":"CycloneDX","components":[{"name":"own"}]}`,
+	}
+}
+
+func environment(string) dependency.Environment {
+	return dependency.Environment{PythonVersion: "3.13", PythonFullVersion: "3.13.5", PlatformMachine: "x86_64"}
+}
+
+func byName(components []sbom.Component) map[string]sbom.Component {
+	m := make(map[string]sbom.Component)
+	for _, c := range components {
+		m[c.Name] = c
+	}
+	return m
+}
+
+func TestOf(t *testing.T) {
+	t.Parallel()
+	got, err := inventory.Of(inventory.Input{Tree: root(t, files()), Environment: environment, Files: "sha256:" + strings.Repeat("f", 64),
+		Wheels: map[string]string{"dep==1.2": "abcd"},
+		Runtimes: []inventory.Runtime{
+			{URL: "https://example.com/py-3.13.5.tar.gz", Digest: "sha256:" + strings.Repeat("1", 64), Report: python.Report{Python: &python.Build{Version: "3.13.5"}, Needs: []string{"libc.musl-x86_64.so.1"}}},
+			{URL: "/home/somebody/jemalloc-5.3.0-x86_64.tar.gz", Digest: "sha256:" + strings.Repeat("2", 64),
+				Report: python.Report{Allocators: []python.Allocator{{Name: "jemalloc", Path: "usr/local/lib/libjemalloc.so.2"}}}},
+			{URL: "image:example.com/tools:1", Digest: "sha256:" + strings.Repeat("3", 64)},
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := byName(got)
+	for name, want := range map[string]sbom.Component{
+		"alpine":     {Version: "3.20.3", Contains: []string{"pkg:apk/alpine/musl@1.2.5-r0?arch=x86_64&distro=alpine-3.20.3", "pkg:apk/alpine/ssl_client@1.36.1-r29?arch=x86_64&distro=alpine-3.20.3&upstream=busybox"}},
+		"ssl_client": {Version: "1.36.1-r29", License: "GPL-2.0-only", Source: "origin busybox at commit abc", Requires: []string{"pkg:apk/alpine/musl@1.2.5-r0?arch=x86_64&distro=alpine-3.20.3"}},
+		"app":        {Version: "1.0", License: "MIT", Requires: []string{"pkg:pypi/dep@1.2"}},
+		"dep":        {Version: "1.2", License: "BSD-3-Clause", SHA256: "abcd", Contains: []string{site + "dep-1.2.dist-info#pkg:generic/zlib@1.3"}},
+		"zlib":       {Version: "1.3"},
+		"python": {Version: "3.13.5", License: "PSF-2.0", SHA256: strings.Repeat("1", 64), Source: "https://example.com/py-3.13.5.tar.gz sha256:" + strings.Repeat("1", 64),
+			Requires: []string{"pkg:apk/alpine/musl@1.2.5-r0?arch=x86_64&distro=alpine-3.20.3"}, Contains: []string{"pkg:generic/python@3.13.5#sqlite@3.46"}},
+		"sqlite":   {Version: "3.46"},
+		"jemalloc": {Version: "5.3.0", License: "BSD-2-Clause", SHA256: strings.Repeat("2", 64), Source: "jemalloc-5.3.0-x86_64.tar.gz sha256:" + strings.Repeat("2", 64)},
+		"tools:1":  {Source: "image:example.com/tools:1 sha256:" + strings.Repeat("3", 64)},
+		"files":    {SHA256: strings.Repeat("f", 64), Source: all["files"].Source},
+	} {
+		c, ok := all[name]
+		if !ok {
+			t.Errorf("no component %q among %q", name, names(got))
+			continue
+		}
+		if c.Version != want.Version || c.License != want.License || c.SHA256 != want.SHA256 || !slices.Equal(c.Requires, want.Requires) || !slices.Equal(c.Contains, want.Contains) ||
+			want.Source != "" && c.Source != want.Source {
+			t.Errorf("%s: %+v, want %+v", name, c, want)
+		}
+	}
+	for _, absent := range []string{"own", "bad"} {
+		if _, ok := all[absent]; ok {
+			t.Errorf("%q is listed, and should not be", absent)
+		}
+	}
+}
+
+// TestAlpinePython: what apk's own Python brings is a package, and no second interpreter.
+func TestAlpinePython(t *testing.T) {
+	t.Parallel()
+	got, err := inventory.Of(inventory.Input{Tree: root(t, nil), Packages: []*apk.Package{{Name: "python3", Version: "3.12.3-r1", Arch: "x86_64", Origin: "python3"}},
+		Runtimes: []inventory.Runtime{{Report: python.Report{Python: &python.Build{Version: "3.12.3"}}}}})
+	if err != nil || !slices.Equal(names(got), []string{"python3"}) {
+		t.Errorf("Of = %q, %v, want python3 alone", names(got), err)
+	}
+}
+
+func names(components []sbom.Component) []string {
+	var out []string
+	for _, c := range components {
+		out = append(out, c.Name)
+	}
+	return out
+}
+
+func ExampleOf() {
+	components, err := inventory.Of(inventory.Input{Tree: root(&testing.T{}, map[string]string{
+		"etc/os-release":                      "ID=alpine\nVERSION_ID=3.20.3\n",
+		site + "idna-3.10.dist-info/METADATA": "Metadata-Version: 2.1\nName: idna\nVersion: 3.10\n",
+	})})
+	for _, c := range components {
+		fmt.Println(c.Ref(), c.Version)
+	}
+	fmt.Println(err)
+	// Output:
+	// os:alpine 3.20.3
+	// pkg:pypi/idna@3.10 3.10
+	// <nil>
+}
