@@ -23,8 +23,8 @@ func isEverywhere(path string) bool {
 func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
 	t.Parallel()
 	may := map[string][]string{
-		"apk":                         {"apk", "internal/redact", "internal/regular", "internal/near"},
-		"layers":                      {"layers", "internal/regular"},
+		"apk":                         {"apk", "internal/redact", "internal/regular", "internal/rootpath", "internal/near"},
+		"layers":                      {"layers", "internal/regular", "internal/rootpath"},
 		"push":                        {"push", "internal/atomicfile", "internal/imageindex", "internal/memo", "internal/patience", "internal/redact", "internal/regular", "internal/termtext"},
 		"push/auth":                   {"internal/regular"},
 		"wheel":                       {"internal/fetch", "internal/redact", "internal/regular"},
@@ -76,13 +76,13 @@ func TestFoldersImportOnlyWhatTheyMay(t *testing.T) {
 	may := map[string][]string{
 		"apk":                      {"apk/internal/table", "internal/redact", "internal/regular"},
 		"apk/internal/table":       {},
-		"apk/root":                 {"apk"},
+		"apk/root":                 {"apk", "internal/rootpath"},
 		"apk/solve":                {"apk", "apk/internal/table", "internal/near", "internal/redact"},
 		"layers":                   {"layers/internal/cachedir", "internal/regular", "layers/elf"},
 		"layers/elf":               {},
 		"layers/internal/cachedir": {"internal/regular"},
 		"layers/local":             {"layers"},
-		"layers/tree":              {"layers"},
+		"layers/tree":              {"layers", "internal/rootpath"},
 		"layers/unpack":            {"layers", "layers/tree"},
 
 		"assemble/standalone": {},

@@ -1,16 +1,14 @@
 package root
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
 	"strings"
+
+	"github.com/pyimg/pyimg/internal/rootpath"
 )
-
-const maxLinks = 40 // symlinks followed in one path, as Linux does
-
-// maxTargets bounds the sum of the symlink targets in one path, in bytes. Real paths have some hundred.
-const maxTargets = 16 << 10
 
 // A tree is the file system that apk writes to. The cost of a look-up grows with the length of the path only.
 type tree struct{ root *node }
@@ -129,40 +127,39 @@ func (t *tree) directory(name string) (*node, error) { return t.walk(t.root, nam
 
 // walk is directory for a path that starts at a given directory.
 func (t *tree) walk(at *node, name string) (*node, error) {
-	rest, links, targets := name, 0, 0
-	for rest != "" {
-		var part string
-		part, rest, _ = strings.Cut(rest, "/")
-		switch part {
-		case "", ".":
-			continue
-		case "..":
-			if at.above != nil {
-				at = at.above
-			}
-			continue
-		}
-		next := at.below[part]
-		switch {
-		case next == nil:
-			return nil, fmt.Errorf("no directory %q", join(at.path(), part))
-		case next.isDir():
-			at = next
-		case !next.file.isSymlink():
-			return nil, fmt.Errorf("%q is not a directory", join(at.path(), part))
-		default:
-			target := next.file.link
-			links, targets = links+1, targets+len(target)
-			if links > maxLinks || targets > maxTargets {
-				return nil, fmt.Errorf("too many symlinks on the way to %q", name)
-			}
-			if strings.HasPrefix(target, "/") {
-				at = t.root
-			}
-			rest = target + "/" + rest
-		}
+	at, err := rootpath.Follow(directories{t}, at, name)
+	if errors.Is(err, rootpath.ErrLoop) {
+		return nil, fmt.Errorf("%w on the way to %q", err, name)
+	}
+	if err != nil {
+		return nil, err
 	}
 	return at, nil
+}
+
+// directories implements rootpath.Dirs for the file system that apk writes to: what is not there is an error, as it is for apk.
+type directories struct{ *tree }
+
+func (d directories) Root() *node { return d.root }
+
+func (d directories) Up(at *node) *node {
+	if at.above == nil {
+		return at
+	}
+	return at.above
+}
+
+func (d directories) Enter(at *node, name string, _ bool) (rootpath.Entry[*node], error) {
+	next := at.below[name]
+	switch {
+	case next == nil:
+		return rootpath.Entry[*node]{}, fmt.Errorf("no directory %q", join(at.path(), name))
+	case next.isDir():
+		return rootpath.Entry[*node]{To: next}, nil
+	case next.file.isSymlink():
+		return rootpath.Entry[*node]{Link: true, Target: next.file.link}, nil
+	}
+	return rootpath.Entry[*node]{}, fmt.Errorf("%q is not a directory", join(at.path(), name))
 }
 
 // path returns the node's path.

@@ -1,4 +1,5 @@
-// Package rootpath follows the symlinks of a root in paths.
+// Package rootpath follows the symlinks in paths of a root, within that root. [Follow] does it for any tree of folders, and
+// [Links] for paths of which only the symlinks are known.
 package rootpath
 
 import (
@@ -6,8 +7,8 @@ import (
 	"strings"
 )
 
-// Links are the symlinks of a root. Resolving a path costs time proportional to the path's length, however many
-// symlinks there are and however deep they are.
+// Links are the symlinks of a root. Every other path counts as a folder, whether it exists or not. Resolving a path costs time
+// proportional to the lengths of the path and of the targets, however many symlinks there are and however deep they are.
 type Links struct{ root linkNode }
 
 // A linkNode is a symlink or a folder above one.
@@ -33,39 +34,65 @@ func (l *Links) Set(p, target string) {
 	n.target = target
 }
 
-// Resolve follows the symlinks among the elements of a path, also the last one.
+// Resolve follows the symlinks among the elements of a path, also the last one. A path in a loop stays as it is.
 func (l *Links) Resolve(p string) string {
-	const maxLinks, maxPath = 40, 4096 // the limits of Linux, see path_resolution(7)
 	p = Clean(p)
-	for range maxLinks {
-		at, rest, target := l.first(p)
-		if target == "" || len(p) > maxPath {
-			break
-		}
-		if !strings.HasPrefix(target, "/") {
-			target = path.Join("/", path.Dir(at), target)
-		}
-		p = Clean(path.Join(target, rest))
+	if !l.has(p) {
+		return p
 	}
-	return p
+	w := &linkWalk{root: &l.root}
+	if _, err := Follow(w, &l.root, p); err != nil {
+		return p
+	}
+	return strings.Join(w.names, "/")
 }
 
-// first returns the first symlink among the elements of a path, and the elements after it. target is "" where there is
-// no symlink.
-func (l *Links) first(p string) (at, rest, target string) {
+// has reports whether an element of a path is a symlink. Most paths have none.
+func (l *Links) has(p string) bool {
 	n := &l.root
-	for start := 0; start < len(p); {
-		part, _, _ := strings.Cut(p[start:], "/")
-		end := start + len(part)
+	for part := range strings.SplitSeq(p, "/") {
 		if n = n.below[part]; n == nil {
-			break
+			return false
 		}
 		if n.target != "" {
-			return p[:end], p[end:], n.target
+			return true
 		}
-		start = end + 1
 	}
-	return p, "", ""
+	return false
+}
+
+// A linkWalk implements Dirs for a path through Links. A place is a node, or nil for a folder without symlinks below it.
+type linkWalk struct {
+	root  *linkNode
+	names []string    // the path so far
+	nodes []*linkNode // for each name, the folder that it is in
+}
+
+func (w *linkWalk) Root() *linkNode {
+	w.names, w.nodes = w.names[:0], w.nodes[:0]
+	return w.root
+}
+
+func (w *linkWalk) Up(at *linkNode) *linkNode {
+	last := len(w.names) - 1
+	if last < 0 {
+		return at
+	}
+	at = w.nodes[last]
+	w.names, w.nodes = w.names[:last], w.nodes[:last]
+	return at
+}
+
+func (w *linkWalk) Enter(at *linkNode, name string, _ bool) (Entry[*linkNode], error) {
+	var n *linkNode
+	if at != nil {
+		n = at.below[name]
+	}
+	if n != nil && n.target != "" {
+		return Entry[*linkNode]{Link: true, Target: n.target}, nil
+	}
+	w.names, w.nodes = append(w.names, name), append(w.nodes, at)
+	return Entry[*linkNode]{To: n}, nil
 }
 
 // Clean returns a member's path in the image, without slashes at its ends; "" is the root.

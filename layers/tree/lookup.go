@@ -2,109 +2,88 @@ package tree
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
 	"strings"
+
+	"github.com/pyimg/pyimg/internal/rootpath"
 )
 
-// A walk follows a path through a tree.
+// A walk follows a path through a tree. Unlike other walks it can go on where nothing is, since layers may hold paths whose
+// folders they do not have, and its errors name layers and symlinks.
 type walk struct {
 	tree    *Tree
 	missing bool // treats a missing path as a folder that will be made; the path must name a folder
+	last    bool // follows a symlink at the end of the path
 
-	in    *node  // the folder that it has reached
-	lost  []byte // the missing part below that folder
-	rest  string // the remaining path
-	more  bool   // there is a remaining path; it may be empty
-	links int    // symlinks followed
-	first string // the first of them
-	via   string // the last of them, for errors
+	lost  []byte // the missing part below the folder that it has reached
+	first string // the first symlink that it followed
+	via   *node  // the last one, for errors
 }
 
 // follow returns the real path of name. If last is set, it also follows a symlink at the end.
 func (w *walk) follow(name string, last bool) (string, error) {
-	w.in, w.rest, w.more = &w.tree.root, strings.Trim(name, "/"), true
-	for w.more {
-		var part string
-		part, w.rest, w.more = strings.Cut(w.rest, "/")
-		switch part {
-		case "", ".":
-		case "..":
-			w.up()
-		default:
-			if err := w.step(part, last); err != nil {
-				return "", err
-			}
-		}
+	w.last = last
+	in, err := rootpath.Follow(w, &w.tree.root, strings.Trim(name, "/"))
+	if errors.Is(err, rootpath.ErrLoop) {
+		err = w.stuck(fmt.Sprintf("%q is the symlink after %d others, a loop", w.via.Path, rootpath.MaxLinks))
 	}
-	return w.at(), nil
-}
-
-// at returns the path that the walk has reached.
-func (w *walk) at() string {
+	if err != nil {
+		return "", err
+	}
 	if len(w.lost) == 0 {
-		return w.in.Path
+		return in.Path, nil
 	}
-	return path.Join(w.in.Path, string(w.lost))
+	return path.Join(in.Path, string(w.lost)), nil
 }
 
-func (w *walk) up() {
+// Root implements rootpath.Dirs.
+func (w *walk) Root() *node { return &w.tree.root }
+
+// Up implements rootpath.Dirs.
+func (w *walk) Up(at *node) *node {
 	switch {
 	case len(w.lost) > 0:
 		w.lost = w.lost[:max(bytes.LastIndexByte(w.lost, '/'), 0)]
-	case w.in.above != nil:
-		w.in = w.in.above
+	case at.above != nil:
+		return at.above
 	}
+	return at
 }
 
-// step goes on to the entry of that name.
-func (w *walk) step(name string, last bool) error {
+// Enter implements rootpath.Dirs.
+func (w *walk) Enter(at *node, name string, last bool) (rootpath.Entry[*node], error) {
 	var n *node
 	if len(w.lost) == 0 {
-		n = w.in.below[name]
+		n = at.below[name]
 	}
+	isEnd := last && !w.missing
 	switch {
 	case n == nil && w.missing:
 		if len(w.lost) > 0 {
 			w.lost = append(w.lost, '/')
 		}
 		w.lost = append(w.lost, name...)
+		return rootpath.Entry[*node]{To: at}, nil
 	case n == nil:
-		return w.stuck(fmt.Sprintf("%q is not there", path.Join(w.in.Path, name)))
-	case n.IsDir(), !n.isLink() && !w.more && !w.missing, n.isLink() && !last && !w.more && !w.missing:
-		w.in = n
-	case n.isLink() && (last || w.more):
-		return w.jump(n)
-	default:
-		return w.stuck(fmt.Sprintf("%q of %q is not a folder", n.Path, w.tree.layers[n.Layer]))
+		return rootpath.Entry[*node]{}, w.stuck(fmt.Sprintf("%q is not there", path.Join(at.Path, name)))
+	case n.isLink() && (w.last || !last):
+		if w.first == "" {
+			w.first = n.Path
+		}
+		w.via = n
+		return rootpath.Entry[*node]{Link: true, Target: n.Entry.Header.Linkname}, nil
+	case n.IsDir(), isEnd:
+		return rootpath.Entry[*node]{To: n}, nil
 	}
-	return nil
-}
-
-// jump follows a symlink.
-func (w *walk) jump(n *node) error {
-	target := n.Entry.Header.Linkname
-	if w.links++; w.links > maxLinks {
-		return w.stuck(fmt.Sprintf("%q is the symlink after %d others, a loop", n.Path, maxLinks))
-	}
-	if w.first == "" {
-		w.first = n.Path
-	}
-	w.via = fmt.Sprintf("%q -> %q", n.Path, target)
-	if strings.HasPrefix(target, "/") {
-		w.in = &w.tree.root
-	}
-	if w.more {
-		target += "/" + w.rest
-	}
-	w.rest, w.more = target, true
-	return nil
+	return rootpath.Entry[*node]{}, w.stuck(fmt.Sprintf("%q of %q is not a folder", n.Path, w.tree.layers[n.Layer]))
 }
 
 func (w *walk) stuck(why string) error {
-	if w.via != "" {
-		why += ", where the symlink " + w.via + " leads"
+	if w.via != nil {
+		why += fmt.Sprintf(", where the symlink %q -> %q leads", w.via.Path, w.via.Entry.Header.Linkname)
 	}
 	return fmt.Errorf("%s: %w", why, fs.ErrNotExist)
 }

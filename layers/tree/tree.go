@@ -12,13 +12,9 @@ import (
 	"github.com/pyimg/pyimg/layers"
 )
 
-const (
-	// maxLinks is how many symlinks one look-up follows, as in Linux.
-	maxLinks = 40
-	// maxOddities bounds the oddities of each kind. Each kind has its own bound, so that many harmless ones do not hide a
-	// bad one.
-	maxOddities = 10_000
-)
+// maxOddities bounds the oddities of each kind. Each kind has its own bound, so that many harmless ones do not hide a bad
+// one.
+const maxOddities = 10_000
 
 // A Tree is the root that a container sees of merged layers: for each path the entry of the last layer that has it. It
 // needs memory for paths, not for contents.
