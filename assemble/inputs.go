@@ -10,6 +10,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/runtime"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/wheel/source"
 )
 
 // Inputs are the files that an image is made of: where they are and what they must be. Nothing of them is read.
@@ -28,12 +29,12 @@ type PlatformInputs struct {
 
 // InputWheel is a wheel.
 type InputWheel struct {
-	File   string // its name
-	URL    string // or path, ready to be opened
-	Public string // as it may be written down
-	SHA256 string // in hexadecimal
-	Size   int64  // in bytes
+	source.File        // as the lock has it, with its SHA-256 and size; a path is ready to be opened
+	Public      string // its URL or path as it may be written down
 }
+
+// Location is where the wheel is.
+func (w InputWheel) Location() string { return cmp.Or(w.Path, w.URL) }
 
 // InputPackage is a package. Without a lock, Data is not known.
 type InputPackage struct {
@@ -83,7 +84,7 @@ func LockInputs(l lock.Lock, spec spec.Spec) (Inputs, error) {
 			if err != nil {
 				return in, l.Named(err)
 			}
-			in.Platforms[i].Wheels = append(in.Platforms[i].Wheels, InputWheel{w.File, cmp.Or(at.Path, at.URL), cmp.Or(w.Path, w.URL), w.SHA256, w.Size})
+			in.Platforms[i].Wheels = append(in.Platforms[i].Wheels, InputWheel{at, cmp.Or(w.Path, w.URL)})
 		}
 	}
 	return in, nil

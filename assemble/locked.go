@@ -22,7 +22,7 @@ func PlanOf(ctx context.Context, l lock.Lock, spec spec.Spec, src input.Access, 
 	if err != nil {
 		return Plan{}, err
 	}
-	packaging, err := newPackaging(spec, src, true)
+	packaging, err := newPackaging(spec, src, &l)
 	if err != nil {
 		return plan, err
 	}

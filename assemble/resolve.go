@@ -37,7 +37,7 @@ func resolve(ctx context.Context, spec spec.Spec, src input.Access, keys *apk.Ke
 	if err != nil {
 		return Plan{}, err
 	}
-	packaging, err := newPackaging(spec, src, false)
+	packaging, err := newPackaging(spec, src, nil)
 	if err != nil {
 		return Plan{}, err
 	}

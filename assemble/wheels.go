@@ -34,12 +34,13 @@ type packaging struct {
 	indexes *index.Chain // nil by a lock, which needs none
 }
 
-func newPackaging(s spec.Spec, src input.Access, locked bool) (*packaging, error) {
+func newPackaging(s spec.Spec, src input.Access, locked *lock.Lock) (*packaging, error) {
 	if !s.Python.Asked() {
 		return nil, nil
 	}
 	p := &packaging{spec: s, src: src, bringer: wheels.NewBringer(src)}
-	if locked {
+	if locked != nil {
+		p.bringer = wheels.NewLockedBringer(src, wheels.NewLocator(*locked, s, src))
 		return p, nil
 	}
 	var err error
@@ -332,8 +333,8 @@ func (j job) lockedWheels(all []lock.Layer) []lock.Wheel {
 	var out []lock.Wheel
 	for _, w := range j.plan.Wheels {
 		l := lock.Wheel{Name: w.Name(), Version: w.Version(), File: w.Filename.Text, SHA256: w.SHA256, Size: w.Size, Layer: layer[w.SHA256]}
-		if l.URL = redact.URL(w.URL); w.Path != "" {
-			l.URL, l.Path = "", j.spec.FromDir(w.Path)
+		if l.URL, l.Incomplete = redact.URL(w.URL), redact.IsSecret(w.URL); w.Path != "" {
+			l.URL, l.Path, l.Incomplete = "", j.spec.FromDir(w.Path), false
 		}
 		out = append(out, l)
 	}

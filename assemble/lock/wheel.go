@@ -9,12 +9,15 @@ type Python struct {
 type Wheel struct {
 	Name    string `json:"name"` // normalised
 	Version string `json:"version"`
-	File    string `json:"file"`           // its name, with the tags
-	URL     string `json:"url,omitempty"`  // without credentials and query
-	Path    string `json:"path,omitempty"` // of a local file: from the spec's folder
-	SHA256  string `json:"sha256"`         // in hexadecimal
-	Size    int64  `json:"size"`           // in bytes
-	Layer   string `json:"layer"`          // digest of the layer that has its files
+	File    string `json:"file"`          // its name, with the tags
+	URL     string `json:"url,omitempty"` // without credentials and query
+	// Incomplete says that the wheel is not at URL, but at one with a query, a user name or a password, which no lock holds.
+	Incomplete bool `json:"incomplete,omitempty"`
+
+	Path   string `json:"path,omitempty"` // of a local file: from the spec's folder
+	SHA256 string `json:"sha256"`         // in hexadecimal
+	Size   int64  `json:"size"`           // in bytes
+	Layer  string `json:"layer"`          // digest of the layer that has its files
 }
 
 // WheelsRecipe names the wheels that a layer is made of. A build of the platform makes the layer again.

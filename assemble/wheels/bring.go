@@ -41,14 +41,22 @@ type How struct {
 
 // A Bringer fetches wheels and makes their fragments. The platforms of a run share one: each wheel is fetched once.
 type Bringer struct {
-	src input.Access
-	mu  sync.Mutex
-	at  map[string]*sync.Mutex // by location
+	src     input.Access
+	locator *Locator // of a lock; nil: wheels are where they are said to be
+	mu      sync.Mutex
+	at      map[string]*sync.Mutex // by location
 }
 
 // NewBringer works with the fetcher and the store of src.
 func NewBringer(src input.Access) *Bringer {
 	return &Bringer{src: src, at: make(map[string]*sync.Mutex)}
+}
+
+// NewLockedBringer brings wheels of a lock.
+func NewLockedBringer(src input.Access, at *Locator) *Bringer {
+	b := NewBringer(src)
+	b.locator = at
+	return b
 }
 
 // Bring brings wheels into the store, many at once, in their order. Faults of several are all in the error.
@@ -184,7 +192,14 @@ func (b *Bringer) open(ctx context.Context, f source.File) (io.ReadCloser, error
 			return nil, err
 		}
 	}
-	return b.src.Open(ctx, cmp.Or(f.Path, f.URL), f.Filename.Text, max(f.Size, -1))
+	at := cmp.Or(f.Path, f.URL)
+	if b.locator != nil {
+		var err error
+		if at, err = b.locator.Locate(ctx, f); err != nil {
+			return nil, err
+		}
+	}
+	return b.src.Open(ctx, at, f.Filename.Text, max(f.Size, -1))
 }
 
 // learn verifies a wheel, works out what it leaves, and makes its fragment.

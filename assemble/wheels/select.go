@@ -68,12 +68,17 @@ func (out *Selection) fromLock(ctx context.Context, s spec.Spec, name string, t 
 	}
 	out.Warnings = append(out.Warnings, l.Warnings...)
 	for _, f := range chosen[0] {
-		if f.Path != "" && !filepath.IsAbs(f.Path) {
-			f.Path = filepath.Join(filepath.Dir(at), filepath.FromSlash(f.Path))
-		}
-		out.Files = append(out.Files, f)
+		out.Files = append(out.Files, fromLockAt(f, at))
 	}
 	return nil
+}
+
+// fromLockAt is a file of a lock at a path: its own path starts there.
+func fromLockAt(f source.File, lock string) source.File {
+	if f.Path != "" && !filepath.IsAbs(f.Path) {
+		f.Path = filepath.Join(filepath.Dir(lock), filepath.FromSlash(f.Path))
+	}
+	return f
 }
 
 // readLock reads a pylock.toml or a uv.lock.

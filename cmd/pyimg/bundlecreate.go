@@ -256,13 +256,13 @@ func bundleInputs(ctx context.Context, run *session.Session, c *cli.Context, spe
 	}
 	var inputs []assemble.Inputs
 	for _, s := range specs {
-		image, in, err := s.image(ctx)
+		image, in, err := s.image(ctx, src)
 		if err != nil {
 			return err
 		}
-		if image.Spec == nil {
-			run.Warn(fmt.Sprintf("%s has a user name, a password or a query in a URL, so the bundle does not hold it, nor the files that it takes: "+
-				"carry its folder another way, and name the spec on the other side", s.spec.Name))
+		if image.Secret != "" {
+			run.Warn(image.Secret + " has a user name, a password or a query in a URL, so the bundle does not hold the spec, nor what it reads and takes of its folder: " +
+				"carry that folder another way, and name the spec on the other side")
 		}
 		for _, other := range o.Images {
 			if other.Name == image.Name {
@@ -276,7 +276,7 @@ func bundleInputs(ctx context.Context, run *session.Session, c *cli.Context, spe
 }
 
 // image is the lock with its spec as a bundle holds them, and what it takes.
-func (s lockedSpec) image(ctx context.Context) (image create.LockedImage, in assemble.Inputs, err error) {
+func (s lockedSpec) image(ctx context.Context, src input.Access) (image create.LockedImage, in assemble.Inputs, err error) {
 	lock, err := lock.Read(s.file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return image, in, exit.Usagef("%w; write it with \"pyimg lock\", or say with --package or --all what is to be in the bundle", err)
@@ -287,7 +287,7 @@ func (s lockedSpec) image(ctx context.Context) (image create.LockedImage, in ass
 	if err != nil {
 		return image, in, err
 	}
-	return create.NewLockedImage(ctx, strings.TrimSuffix(filepath.Base(s.file), ".lock"), lock, s.spec)
+	return create.NewLockedImage(ctx, strings.TrimSuffix(filepath.Base(s.file), ".lock"), lock, s.spec, src)
 }
 
 func isFile(name string) bool {

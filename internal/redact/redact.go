@@ -46,6 +46,37 @@ func URL(location string) string {
 	return tag + scheme + "://" + rest
 }
 
+// IsSecret reports whether a URL has what URL removes, a fragment apart, or may have it. A path is no secret.
+func IsSecret(location string) bool {
+	_, rest, isURL := strings.Cut(location, "://")
+	if !isURL || rest == "" {
+		return false
+	}
+	u, err := url.Parse(location)
+	if err != nil || u.Opaque != "" || u.Scheme == "" {
+		return strings.ContainsAny(rest, "@?")
+	}
+	return u.User != nil || u.RawQuery != ""
+}
+
+// HasSecrets reports whether IsSecret is true of a URL in a text. URLs end as Text says.
+func HasSecrets(text string) bool {
+	for {
+		mark := strings.Index(text, "://")
+		if mark < 0 {
+			return false
+		}
+		end := len(text)
+		if i := strings.IndexFunc(text[mark:], endsURL); i >= 0 {
+			end = mark + i
+		}
+		if IsSecret(text[schemeStart(text[:mark]):end]) {
+			return true
+		}
+		text = text[end:]
+	}
+}
+
 // notOfScheme reports whether a character cannot be in a URL's scheme (RFC 3986, 3.1).
 func notOfScheme(r rune) bool {
 	return r >= unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("+-.", r)

@@ -55,6 +55,26 @@ func TestText(t *testing.T) {
 	}
 }
 
+func TestSecrets(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"":                             false,
+		"a ? and @ b":                  false,
+		"https://host/a":               false,
+		"https://host/a.whl#sha256=00": false,
+		"https://host/a?sig=1":         true,
+		"https://me@host/a":            true,
+		"https://host:x/a@b":           true,
+		"-i https://host/simple\n--extra-index-url https://me:pw@host/simple\n":             true,
+		`wheels = [{ url = "https://host/a.whl" }, { url = "https://host/b.whl?token=1" }]`: true,
+		`wheels = [{ url = "https://host/a.whl" }]  # why?`:                                 false,
+	} {
+		if got := redact.HasSecrets(text); got != want {
+			t.Errorf("HasSecrets(%q) = %v, want %v", text, got, want)
+		}
+	}
+}
+
 func TestCause(t *testing.T) {
 	t.Parallel()
 	cause := errors.New("refused")

@@ -45,6 +45,22 @@ func (l *Lock) Select(ctx context.Context, targets []target.Target, o Options) (
 	return selected, nil
 }
 
+// Wheels are all wheels that the lock lists, for any platform. Packages with a fault are left out.
+func (l *Lock) Wheels() []source.File {
+	packages := l.document.Packages
+	if l.graph != nil {
+		packages = l.graph.packages
+	}
+	var all []source.File
+	for i := range packages {
+		files, err := packages[i].files()
+		if err == nil {
+			all = append(all, files...)
+		}
+	}
+	return all
+}
+
 // checkNames reports which of the names that are asked for the lock does not have.
 func (l *Lock) checkNames(kind string, asked, have []string) error {
 	var missing []error

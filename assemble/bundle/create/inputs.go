@@ -6,14 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/hostfiles"
+	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/assemble/wheels"
+	"github.com/pyimg/pyimg/internal/redact"
 )
 
 // A LockedImage is a lock that a bundle holds, and the spec that it was made from.
@@ -25,38 +28,60 @@ type LockedImage struct {
 	// Python are the lock and requirements files of the spec, and those that they include, by their names in the spec; none where
 	// the spec is left out.
 	Python map[string][]byte
+	// Secret is the file with credentials, the spec or one of what would be Python, for which the spec is left out; "" if it is not.
+	Secret string
 }
 
 // NewLockedImage is a lock of that name, for the spec's platforms, with the spec that it fits, and what it takes.
-func NewLockedImage(ctx context.Context, name string, l lock.Lock, s spec.Spec) (image LockedImage, in assemble.Inputs, err error) {
+func NewLockedImage(ctx context.Context, name string, l lock.Lock, s spec.Spec, src input.Access) (image LockedImage, in assemble.Inputs, err error) {
 	if l, err = l.Only(s.Platforms); err != nil {
 		return image, in, err
 	}
 	if in, err = assemble.LockInputs(l, s); err != nil {
 		return image, in, err
 	}
+	if err := locateWheels(ctx, &in, wheels.NewLocator(l, s, src)); err != nil {
+		return image, in, l.Named(err)
+	}
 	image.Name = name
 	if image.Lock, err = l.Encode(); err != nil {
 		return image, in, err
 	}
-	if image.Spec, err = specText(s); image.Spec == nil || err != nil {
-		return image, in, err
-	}
-	if len(s.Files) > 0 {
-		image.Pack = func(ctx context.Context, w io.Writer) error { return hostfiles.Pack(ctx, l, s, nil, w) }
-	}
 	if err := wheels.Fit(ctx, l, s, nil); err != nil {
 		return image, in, err
 	}
-	image.Python, err = wheels.Inputs(ctx, s, nil)
-	return image, in, err
+	python, err := wheels.Inputs(ctx, s, nil)
+	if err != nil {
+		return image, in, err
+	}
+	if image.Secret = secretFile(s, python); image.Secret != "" {
+		return image, in, nil
+	}
+	if image.Spec, err = specText(s); err != nil {
+		return image, in, err
+	}
+	image.Python = python
+	if len(s.Files) > 0 {
+		image.Pack = func(ctx context.Context, w io.Writer) error { return hostfiles.Pack(ctx, l, s, nil, w) }
+	}
+	return image, in, nil
 }
 
-// specText is the text of a spec, flags and all; nil where it has credentials, which are written nowhere.
-func specText(s spec.Spec) ([]byte, error) {
+// secretFile is the spec, or a file that it reads for Python packages, if it has credentials, which are written nowhere.
+func secretFile(s spec.Spec, python map[string][]byte) string {
 	if s.HasCredentials() {
-		return nil, nil
+		return s.Name
 	}
+	for _, name := range slices.Sorted(maps.Keys(python)) {
+		if redact.HasSecrets(string(python[name])) {
+			return name
+		}
+	}
+	return ""
+}
+
+// specText is the text of a spec, flags and all.
+func specText(s spec.Spec) ([]byte, error) {
 	text, err := s.YAML()
 	if err != nil {
 		return nil, err
@@ -114,7 +139,10 @@ func mergePlatform(out *assemble.Inputs, p assemble.PlatformInputs, same map[*ap
 		}
 	}
 	for _, w := range p.Wheels {
-		if !slices.Contains(to.Wheels, w) {
+		same := func(o assemble.InputWheel) bool {
+			return o.Hashes["sha256"] == w.Hashes["sha256"] && o.Public == w.Public
+		}
+		if !slices.ContainsFunc(to.Wheels, same) {
 			to.Wheels = append(to.Wheels, w)
 		}
 	}

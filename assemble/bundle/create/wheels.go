@@ -1,24 +1,28 @@
 package create
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 
+	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle/manifest"
+	"github.com/pyimg/pyimg/assemble/wheels"
 )
 
 // addWheels adds the wheels of all platforms, each once.
 func addWheels(p *plan, o Options) error {
 	for _, in := range o.Inputs.Platforms {
 		for _, w := range in.Wheels {
-			f := manifest.File{Path: manifest.WheelPath(w.File), Kind: manifest.Wheel, Size: w.Size, SHA256: w.SHA256, From: []string{w.Public}}
-			if other, ok := p.has(f.Path); ok && other != w.SHA256 { // a wheel that was built again under its old name
-				f.Path = manifest.OtherWheelPath(w.File, w.SHA256)
+			name, sum := w.Filename.Text, w.Hashes["sha256"]
+			f := manifest.File{Path: manifest.WheelPath(name), Kind: manifest.Wheel, Size: w.Size, SHA256: sum, From: []string{w.Public}}
+			if other, ok := p.has(f.Path); ok && other != sum { // a wheel that was built again under its old name
+				f.Path = manifest.OtherWheelPath(name, sum)
 			}
-			if err := p.add(f, job{special: &special{urls: []string{w.URL}}}); err != nil {
-				return fmt.Errorf("wheel %q: %w", w.File, err)
+			if err := p.add(f, job{special: &special{urls: []string{w.Location()}}}); err != nil {
+				return fmt.Errorf("wheel %q: %w", name, err)
 			}
 		}
 	}
@@ -34,4 +38,18 @@ func addPython(p *plan, i LockedImage) error {
 		errs = append(errs, p.add(f, job{special: &special{text: i.Python[name]}}))
 	}
 	return errors.Join(errs...)
+}
+
+// locateWheels finds where the wheels are fetched from.
+func locateWheels(ctx context.Context, in *assemble.Inputs, at *wheels.Locator) error {
+	for _, p := range in.Platforms {
+		for i, w := range p.Wheels {
+			found, err := at.Locate(ctx, w.File)
+			if err != nil {
+				return err
+			}
+			p.Wheels[i].URL, p.Wheels[i].Path = found, ""
+		}
+	}
+	return nil
 }
