@@ -83,7 +83,20 @@ func (d *decoder) specFields(s *Spec) fields {
 		{"exclude", d.list(func(v string) error { s.Exclude = append(s.Exclude, v); return glob.CheckExclude(v) }), s.Exclude},
 		{"image", d.within(func() fields { return d.imageFields(&s.Image) }), d.imageFields(&s.Image).yaml()},
 		{"layers", func(p string, n ast.Node) { d.layers(&s.Layers, p, n) }, d.layerFields(&s.Layers).yaml()},
+		{"push", d.list(func(v string) error { s.Push = append(s.Push, v); return checkReference(v) }), s.Push},
 	}
+}
+
+// checkReference refuses what is no reference at all. Only a push knows the rest of the rules.
+func checkReference(v string) error {
+	if v == "" || strings.ContainsAny(v, " \t\n") {
+		return fmt.Errorf("expected a reference such as ghcr.io/you/app:1.0, found %q", v)
+	}
+	host, _, _ := strings.Cut(v, "/")
+	if strings.Contains(v, "://") || strings.Contains(host, "@") && !strings.Contains(host, "@sha256:") { // not repeated: it may hold a password
+		return errors.New("expected a reference such as ghcr.io/you/app:1.0, found a URL or a user name; log in instead")
+	}
+	return nil
 }
 
 // within decodes a nested mapping.

@@ -21,6 +21,9 @@ type Spec struct {
 	Lenient bool `json:"-"`
 	// Asked says where packages are asked for, for errors of the solver.
 	Asked []Asked `json:"-"`
+	// Push are references to push the image to, when somebody asks for that. They are no part of the digest: the image does not
+	// depend on them. {name} in them stands for the image's name.
+	Push []string `json:"-"`
 
 	Alpine    Alpine
 	Platforms []Platform // in the order of the image index, without repeats
