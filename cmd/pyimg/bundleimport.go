@@ -51,7 +51,7 @@ func bundleImport(ctx context.Context, run *session.Session, c *cli.Context) err
 	if c.NArg() < 1 || c.NArg() > 2 || dir == "" && len(refs) == 0 && c.String("push-images") == "" {
 		return exit.Usagef("bundle import takes a bundle, and a folder or --push REF; see \"pyimg bundle import --help\"")
 	}
-	if err := run.ReadLogin(); err != nil {
+	if err := run.ReadLogin(refs...); err != nil {
 		return err
 	}
 	if err := run.Registry().CheckRefs(refs, flags.PushOptions(c)); err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/flags"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/many"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/push"
@@ -33,7 +34,7 @@ func indexCommand(con console.Console) *cli.Command {
 }
 
 func indexCreate(ctx context.Context, run *session.Session, c *cli.Context) error {
-	if err := run.ReadLogin(); err != nil {
+	if err := run.ReadLogin(c.StringSlice("tag")...); err != nil {
 		return err
 	}
 	if c.NArg() < 2 {
@@ -60,5 +61,5 @@ func indexCreate(ctx context.Context, run *session.Session, c *cli.Context) erro
 	if err != nil {
 		return err
 	}
-	return results(ctx, run, c, r)
+	return results(ctx, run, c, many.Image{}, r)
 }

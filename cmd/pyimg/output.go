@@ -7,10 +7,10 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/flags"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/push/disk"
@@ -45,10 +45,10 @@ func outputKinds() []string {
 
 // outputs reads --output before anything is done for it. A docker archive on stdout is for this machine, so it holds the
 // platform of this machine where the spec has several; where nothing else is to be made, no other one is made.
-func outputs(run *session.Session, c *cli.Context, s *spec.Spec) ([]output, error) {
+func outputs(run *session.Session, set flags.Set, s *spec.Spec) ([]output, error) {
 	var outputs []output
-	hostOnly := len(c.StringSlice("output")) > 0 && len(c.StringSlice("push")) == 0
-	for _, v := range c.StringSlice("output") {
+	hostOnly := len(set.StringSlice("output")) > 0 && len(set.StringSlice("push")) == 0
+	for _, v := range set.StringSlice("output") {
 		o, err := parseOutput(v)
 		if err != nil {
 			return nil, err

@@ -8,6 +8,7 @@ import (
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/flags"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/many"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/push/disk"
@@ -53,5 +54,5 @@ func pushLayout(ctx context.Context, run *session.Session, c *cli.Context) error
 	if err != nil {
 		return err
 	}
-	return results(ctx, run, c, r)
+	return results(ctx, run, c, many.Image{}, r)
 }

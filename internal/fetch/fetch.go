@@ -146,6 +146,15 @@ func (c *Client) start(ctx context.Context, u *url.URL, name string, offset int6
 	return &body{download: d, attempt: first, connect: connect, release: func() { c.slots.Release(1) }, offset: offset, forgiven: offset}, d.condition, nil
 }
 
+// WithCredentials returns a client that shares c's connections and its limit of downloads, and has credentials of its own.
+func (c *Client) WithCredentials(own Credentials) *Client {
+	c.once.Do(c.init)
+	d := &Client{HTTP: c.HTTP, Offline: c.Offline, Jobs: c.Jobs, Retries: c.Retries, Stall: c.Stall, Credentials: own,
+		Observe: c.Observe, Sleep: c.Sleep, Notice: c.Notice, http: c.http, slots: c.slots}
+	d.once.Do(func() {}) // it has all that init makes
+	return d
+}
+
 func (c *Client) init() {
 	jobs := c.Jobs
 	if jobs <= 0 {

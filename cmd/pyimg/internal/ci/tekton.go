@@ -14,11 +14,18 @@ func Tekton(r push.Result) map[string]string {
 	files := map[string]string{"IMAGE_DIGEST": r.Digest}
 	if len(r.Refs) > 0 {
 		files["IMAGE_URL"] = strings.TrimSuffix(r.Refs[0], "@"+r.Digest)
-		images := r.Refs
-		for len(strings.Join(images, ",")) > maxTektonImages {
-			images = images[:len(images)-1]
-		}
-		files["IMAGES"] = strings.Join(images, ",")
+		files["IMAGES"] = strings.Join(bounded(r.Refs), ",")
 	}
 	return files
+}
+
+// bounded are as many of the references as the result IMAGES may have.
+func bounded(refs []string) []string {
+	size := 0
+	for n, ref := range refs {
+		if size += len(ref) + 1; size-1 > maxTektonImages {
+			return refs[:n]
+		}
+	}
+	return refs
 }

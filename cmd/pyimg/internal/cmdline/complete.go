@@ -162,7 +162,7 @@ func commandNames(commands []*cli.Command) []candidate {
 func flagNames(cmd *cli.Command, words []string) []candidate {
 	out := []candidate{}
 	for _, f := range cmd.Flags {
-		_, repeatable := f.(*cli.StringSliceFlag)
+		repeatable := isRepeatable(f)
 		given := slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(w, "-") && findFlag(cmd, w) == f })
 		if given && !repeatable {
 			continue

@@ -112,10 +112,11 @@ func printOption(w io.Writer, name, text string) {
 // ending says what a flag has without being given, or that it may be given more than once; "" where its usage says the
 // former, or that is nothing.
 func ending(f cli.Flag) string {
+	if isRepeatable(f) {
+		return " (repeatable)"
+	}
 	value := ""
 	switch f := f.(type) {
-	case *cli.StringSliceFlag:
-		return " (repeatable)"
 	case *cli.StringFlag:
 		value = f.Value
 	case *cli.IntFlag:

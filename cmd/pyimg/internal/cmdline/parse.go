@@ -86,6 +86,10 @@ func (in *Invocation) read(args []string) error {
 		if flag == nil {
 			return in.noFlag(a)
 		}
+		if optional, ok := flag.(*OptionalFlag); ok && !strings.Contains(a, "=") && optional.isAlone(args[1:]) {
+			in.flags = append(in.flags, a+"="+optional.Alone)
+			continue
+		}
 		in.flags = append(in.flags, a)
 		if !TakesValue(flag) || strings.Contains(a, "=") {
 			continue

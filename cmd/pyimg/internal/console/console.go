@@ -19,9 +19,10 @@ type Console struct {
 	Stdout, Stderr io.Writer // after Console.Escaping they escape what a terminal would obey; all text goes there
 	RawOut, RawErr io.Writer // the same without that: for archives, and for the program's own bars
 	Getenv         func(string) string
-	Terminal       bool   // Stderr is one
-	ResultTerminal bool   // Stdout is one
-	Command        string // how a person starts this program
+	Terminal       bool              // Stderr is one
+	ResultTerminal bool              // Stdout is one
+	Command        string            // how a person starts this program
+	Warned         func(text string) // gets the warnings; nil: they go to Stderr
 	Started        time.Time
 }
 
@@ -34,7 +35,13 @@ func (c Console) Escaping() (escaping Console, flush func() error) {
 }
 
 // Warn says on stderr what the user should know, without secrets of URLs.
-func (c Console) Warn(text string) { fmt.Fprintf(c.Stderr, "pyimg: warning: %s\n", redact.Text(text)) }
+func (c Console) Warn(text string) {
+	if c.Warned != nil {
+		c.Warned(text)
+		return
+	}
+	fmt.Fprintf(c.Stderr, "pyimg: warning: %s\n", redact.Text(text))
+}
 
 // JSON prints a result for machines.
 func (c Console) JSON(v any) error { return c.EncodeJSON(v, "  ") }

@@ -9,12 +9,17 @@ import (
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/rootless"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/fetch"
+	"github.com/pyimg/pyimg/internal/memo"
 )
 
 // Client fetches for a command. Servers that ask for credentials get those of the environment where a location in named is
 // theirs.
 func (run *Session) Client(named ...string) *fetch.Client {
-	return &fetch.Client{Offline: run.flags.Bool("offline"), Notice: run.Notice(), Credentials: fetch.Environment(run.Getenv, named...)}
+	credentials := fetch.Environment(run.Getenv, named...)
+	if run.several != nil {
+		return run.several.client.WithCredentials(credentials)
+	}
+	return &fetch.Client{Offline: run.flags.Bool("offline"), Notice: run.Notice(), Credentials: credentials}
 }
 
 // Access is what a build of s reads from, and whose signatures count: nil with --allow-untrusted. Without needStore there may be no store: what only reads indexes gains time by it and
@@ -31,6 +36,9 @@ func (run *Session) Access(ctx context.Context, s spec.Spec, needStore bool, oth
 	client := run.Client(named...)
 	client.Jobs = jobs
 	src := input.Access{Fetch: client, Jobs: jobs, Images: run.Images()}
+	if run.several != nil {
+		src.Memo = run.several.memo
+	}
 	b, err := run.Bundle(ctx)
 	if err != nil {
 		return src, nil, err
@@ -47,10 +55,13 @@ func (run *Session) Access(ctx context.Context, s spec.Spec, needStore bool, oth
 	if src.Store != nil {
 		src.Runners = rootless.NewRunners(src.Store, run.Warn)
 	}
-	keys, err := run.keyring(s, others, src.Fetch, src.Store)
-	if err == nil && b != nil && b.Vouched {
-		err = b.AddKeys(ctx, keys)
-	}
+	keys, err := memo.Once(ctx, src.Memo, run.keyringKey(s, others), func(ctx context.Context) (*apk.Keyring, error) {
+		keys, err := run.keyring(s, others, src.Fetch, src.Store)
+		if err == nil && b != nil && b.Vouched {
+			err = b.AddKeys(ctx, keys)
+		}
+		return keys, err
+	})
 	if run.flags.Bool("allow-untrusted") {
 		keys = nil
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble/input"
@@ -16,6 +17,17 @@ import (
 	"github.com/pyimg/pyimg/internal/regular"
 	"github.com/pyimg/pyimg/layers"
 )
+
+// keyringKey is the question for a keyring: images with the same key files have the same one.
+type keyringKey struct{ paths string }
+
+func (run *Session) keyringKey(s spec.Spec, others []spec.Spec) keyringKey {
+	paths := slices.Concat(run.flags.StringSlice("keyring"), []string{""}, s.KeyPaths())
+	for _, o := range others {
+		paths = append(append(paths, ""), o.KeyPaths()...)
+	}
+	return keyringKey{strings.Join(paths, "\n")}
+}
 
 // keyring trusts the keys of the command line and the specs and, where the command line names none, Alpine's own: these
 // by fingerprint, wherever the file comes from.

@@ -3,6 +3,7 @@ package session
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -15,8 +16,10 @@ import (
 // maxPassword bounds what is read from stdin; tokens of clouds have a few kilobytes.
 const maxPassword = 64 << 10
 
-// ReadLogin checks --username and --password-stdin, and reads the password, before the command does anything.
-func (run *Session) ReadLogin() error {
+// ReadLogin checks --username and --password-stdin, and reads the password, before the command does anything. refs are references
+// that are not arguments of the command.
+func (run *Session) ReadLogin(refs ...string) error {
+	run.pushRefs = refs
 	user, stdin := run.flags.String("username"), run.flags.Bool("password-stdin")
 	if user == "" && !stdin {
 		return nil
@@ -44,9 +47,9 @@ func (run *Session) ReadLogin() error {
 
 // loginHosts are the registries that the command's references name.
 func (run *Session) loginHosts() []string {
-	refs := append(run.flags.StringSlice("push"), run.flags.StringSlice("tag")...)
+	refs := run.pushRefs
 	if run.command != "assemble" {
-		refs = append(refs, run.args...)
+		refs = append(slices.Clone(refs), run.args...)
 	}
 	var out []string
 	for _, r := range refs {

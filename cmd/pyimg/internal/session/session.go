@@ -3,6 +3,8 @@
 package session
 
 import (
+	"slices"
+
 	"github.com/pyimg/pyimg/assemble/bundle"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/flags"
@@ -16,9 +18,11 @@ type Session struct {
 	command string
 	args    []string
 
+	several  *several      // of several images; nil where the command is for one
+	pushRefs []string      // what ReadLogin was told
 	password string        // of --password-stdin, once it is read
 	store    *layers.Store // once it is open
-	closers  []func()
+	closers  *[]func()     // shared by the sessions of a command line
 
 	bundleAsked bool // for what follows
 	bundle      *bundle.Bundle
@@ -27,18 +31,21 @@ type Session struct {
 
 // New is a session for a command with flags and arguments. The caller closes it.
 func New(c console.Console, set flags.Set, command string, args []string) *Session {
-	return &Session{Console: c, flags: set, command: command, args: args}
+	return &Session{Console: c, flags: set, command: command, args: args, closers: new([]func())}
 }
 
 // Close closes what was opened. What goes wrong there, the next run mends.
 func (run *Session) Close() {
-	for i := len(run.closers) - 1; i >= 0; i-- {
-		run.closers[i]()
+	for _, closing := range slices.Backward(*run.closers) {
+		closing()
 	}
-	run.closers = nil
+	*run.closers = nil
 }
 
-func (run *Session) atEnd(do func()) { run.closers = append(run.closers, do) }
+func (run *Session) atEnd(do func()) { *run.closers = append(*run.closers, do) }
+
+// SpecName is the spec that the command line names; "" without one.
+func (run *Session) SpecName() string { return run.first() }
 
 // first is the first argument; "" without one.
 func (run *Session) first() string {

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/flags"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/many"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
+	"github.com/pyimg/pyimg/push"
+)
+
+// An assembly is one image that is to be made, as spec and command line say.
+type assembly struct {
+	run     *session.Session
+	set     flags.Set
+	spec    spec.Spec
+	outputs []output
+	refs    []string // to push to
+}
+
+func newAssembly(ctx context.Context, all *session.Session, con console.Console, set flags.Set, image many.Image) (a assembly, err error) {
+	a.set = image.Flags(set)
+	a.run = all.ForImage(con, a.set, image.Spec)
+	if a.spec, err = a.run.SpecToBuild(ctx, image.Spec); err != nil || set.Bool("print-spec") {
+		return a, err
+	}
+	if a.refs, err = references(a.set, a.spec, image); err != nil {
+		return a, err
+	}
+	if a.outputs, err = outputs(a.run, a.set, &a.spec); err != nil {
+		return a, err
+	}
+	return a, a.run.CheckRefs(a.refs, flags.PushOptions(set))
+}
+
+// deliver makes the image, writes it and pushes it.
+func (a assembly) deliver(ctx context.Context) (push.Result, error) {
+	l, locked, err := a.run.Lock(ctx, a.spec)
+	if err != nil {
+		return push.Result{}, err
+	}
+	src, keys, err := a.run.Access(ctx, a.spec, true)
+	if err != nil {
+		return push.Result{}, err
+	}
+	ctx, pushing, err := a.run.BeginPush(ctx, a.refs, flags.PushOptions(a.set))
+	if err != nil {
+		return push.Result{}, err
+	}
+	defer pushing.Close()
+	var open lock.OpenBlob
+	if locked {
+		open, err = a.supply(ctx, l, src, keys)
+	} else {
+		l, open, err = a.fresh(ctx, src, keys)
+	}
+	if err != nil {
+		return push.Result{}, pushing.Cause(err)
+	}
+	index, err := l.Index(ctx, open)
+	if err != nil {
+		return push.Result{}, err
+	}
+	r, err := a.send(ctx, index, pushing)
+	return r, pushing.Cause(err)
+}
+
+// printSpec prints a spec without the credentials in its URLs.
+func printSpec(run *session.Session, s spec.Spec) error {
+	text, err := s.Redacted().YAML()
+	if err != nil {
+		return err
+	}
+	if s.HasCredentials() {
+		run.Warn("the spec's URLs are printed without their user names, passwords and queries")
+	}
+	_, err = run.Stdout.Write(text)
+	return err
+}
+
+// supply brings what the lock names. Where nothing is to be delivered the image is made from it, to see that it still
+// can be.
+func (a assembly) supply(ctx context.Context, l lock.Lock, src input.Access, keys *apk.Keyring) (lock.OpenBlob, error) {
+	supply, err := assemble.NewSupply(l, a.spec, src, keys)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case len(a.outputs) > 0:
+		err = a.run.Progressing(func(progress input.Progress) error { return supply.Fetch(ctx, progress) })
+	case len(a.refs) == 0:
+		var got lock.Lock
+		got, err = a.run.Build(ctx, src, func(src input.Access) (assemble.Plan, error) { return assemble.PlanOf(ctx, l, a.spec, src, keys) })
+		if err == nil {
+			err = l.Expect(got)
+		}
+	}
+	return supply.Open, err
+}
+
+// fresh makes the image without a lock. A layer that is found damaged when it is to be sent or written is made anew.
+func (a assembly) fresh(ctx context.Context, src input.Access, keys *apk.Keyring) (lock.Lock, lock.OpenBlob, error) {
+	lock, err := a.run.Build(ctx, src, func(src input.Access) (assemble.Plan, error) { return assemble.Resolve(ctx, a.spec, src, keys) })
+	if err != nil {
+		return lock, nil, err
+	}
+	supply, err := assemble.NewSupply(lock, a.spec, src, keys)
+	if err != nil {
+		return lock, nil, err
+	}
+	return lock, supply.Open, nil
+}
+
+// send writes and pushes the image.
+func (a assembly) send(ctx context.Context, index v1.ImageIndex, pushing *session.Push) (push.Result, error) {
+	for _, o := range a.outputs {
+		if err := write(ctx, a.run, o, index); err != nil {
+			return push.Result{}, err
+		}
+	}
+	if pushing != nil {
+		return a.run.FinishPush(ctx, pushing, index)
+	}
+	return push.Describe(index)
+}
+
+// sayWhatIsMissing says what to add where an image went nowhere, which hardly anybody wants.
+func (a assembly) sayWhatIsMissing() {
+	if len(a.outputs) > 0 || len(a.refs) > 0 || a.set.String("progress") == "quiet" {
+		return
+	}
+	where := "--push REF"
+	if len(a.spec.Push) > 0 {
+		where = "--push for where the spec says"
+	}
+	fmt.Fprintf(a.run.Stderr, "pyimg: the image was made, and nothing was written: add %s, or --output %s\n", where, outputForms())
+}
