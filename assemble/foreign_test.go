@@ -88,10 +88,10 @@ func TestForeignIndexes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, tt := range map[string]struct {
-		index v1.ImageIndex
-		only  []spec.Platform
-		read  string // platforms
-		aside string // platforms
+		index   v1.ImageIndex
+		only    []spec.Platform
+		read    string // platforms
+		skipped string // platforms
 	}{
 		"windows and an attestation": {of(entry(x86, &amd64), entry(win, &windows), entry(proof, &unknown)), nil,
 			"linux/amd64", "windows/amd64 10.0.20348.1, unknown/unknown"},
@@ -109,54 +109,54 @@ func TestForeignIndexes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for what, read := range map[string]func() ([]string, []image.LeftAside, error){
-				"VerifyIndex": func() (got []string, aside []image.LeftAside, err error) {
-					found, aside, err := image.Verify(t.Context(), tt.index, store, tt.only)
+			for what, read := range map[string]func() ([]string, []image.Skipped, error){
+				"VerifyIndex": func() (got []string, skipped []image.Skipped, err error) {
+					found, skipped, err := image.Verify(t.Context(), tt.index, store, tt.only)
 					for _, f := range found {
 						got = append(got, f.Platform)
 					}
-					return got, aside, err
+					return got, skipped, err
 				},
-				"Inspect": func() (got []string, aside []image.LeftAside, err error) {
+				"Inspect": func() (got []string, skipped []image.Skipped, err error) {
 					r, err := image.Inspect(t.Context(), tt.index, store, tt.only)
 					for _, p := range r.Platforms {
 						got = append(got, p.Platform)
 					}
-					return got, r.LeftAside, err
+					return got, r.Skipped, err
 				},
-				"Weigh": func() (got []string, aside []image.LeftAside, err error) {
-					weights, aside, err := image.Weigh(t.Context(), tt.index, store, tt.only, 1)
+				"Weigh": func() (got []string, skipped []image.Skipped, err error) {
+					weights, skipped, err := image.Weigh(t.Context(), tt.index, store, tt.only, 1)
 					for _, w := range weights {
 						got = append(got, w.Platform)
 					}
-					return got, aside, err
+					return got, skipped, err
 				},
-				"Diff": func() (got []string, aside []image.LeftAside, err error) {
-					diffs, aside, err := image.Diff(t.Context(), tt.index, tt.index, store, tt.only)
+				"Diff": func() (got []string, skipped []image.Skipped, err error) {
+					diffs, skipped, err := image.Diff(t.Context(), tt.index, tt.index, store, tt.only)
 					for _, d := range diffs {
 						got = append(got, d.Platform)
 					}
-					return got, aside[:len(aside)/2], err // of both images
+					return got, skipped[:len(skipped)/2], err // of both images
 				},
-				"InspectRuntimes": func() (got []string, aside []image.LeftAside, err error) {
-					reports, aside, err := image.Runtimes(t.Context(), tt.index, store, tt.only)
+				"InspectRuntimes": func() (got []string, skipped []image.Skipped, err error) {
+					reports, skipped, err := image.Runtimes(t.Context(), tt.index, store, tt.only)
 					for _, r := range reports {
 						got = append(got, r.Platform)
 					}
-					return got, aside, err
+					return got, skipped, err
 				},
 			} {
-				got, aside, err := read()
+				got, skipped, err := read()
 				if err != nil {
 					t.Errorf("%s: %v", what, err)
 					continue
 				}
 				var names []string
-				for _, a := range aside {
+				for _, a := range skipped {
 					names = append(names, a.Platform)
 				}
-				if strings.Join(got, ", ") != tt.read || strings.Join(names, ", ") != tt.aside {
-					t.Errorf("%s reads %q and leaves %q aside, want %q and %q", what, got, names, tt.read, tt.aside)
+				if strings.Join(got, ", ") != tt.read || strings.Join(names, ", ") != tt.skipped {
+					t.Errorf("%s reads %q and skips %q, want %q and %q", what, got, names, tt.read, tt.skipped)
 				}
 			}
 		})

@@ -77,7 +77,7 @@ func LockInputs(l lock.Lock, spec spec.Spec) (Inputs, error) {
 			if err != nil {
 				return in, l.Named(err)
 			}
-			in.Platforms[i].Runtimes = append(in.Platforms[i].Runtimes, InputRuntime{at.Url, at.Public, at.Digest})
+			in.Platforms[i].Runtimes = append(in.Platforms[i].Runtimes, InputRuntime{at.URL, at.Public, at.Digest})
 		}
 		for _, w := range p.Wheels {
 			at, err := lockedWheel(w, spec)

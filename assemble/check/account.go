@@ -2,12 +2,14 @@ package check
 
 import (
 	"archive/tar"
+	"io/fs"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/pyimg/pyimg/internal/passwd"
+	"github.com/pyimg/pyimg/internal/rootpath"
 	"github.com/pyimg/pyimg/layers/tree"
 )
 
@@ -142,43 +144,28 @@ func (a account) may(n tree.Node, want int64) bool {
 // barrier returns the first folder on the way to a path that the account may not enter, or "". Like the kernel it follows
 // symlinks, whose own folders the account must enter, too.
 func (c *checker) barrier(a account, name string) string {
-	const most = 40 // symlinks, as in Linux
-	at, links := "/", 0
-	for rest := strings.Split(name, "/"); len(rest) > 0; {
-		part := rest[0]
-		rest = rest[1:]
-		switch part {
-		case "", ".":
-			continue
-		case "..":
-			at = path.Dir(at)
-			continue
+	shut := ""
+	_, err := rootpath.Follow(rootpath.Paths(func(at string) (string, bool, error) {
+		in := path.Join("/", path.Dir(at))
+		if d, err := c.Tree.Lstat(in); err == nil && !a.may(d, mayExecute) {
+			shut = in
+			return "", false, fs.ErrPermission
 		}
-		if d, err := c.Tree.Lstat(at); err == nil && !a.may(d, mayExecute) {
-			return at
-		}
-		next, err := c.Tree.Lstat(path.Join(at, part))
+		n, err := c.Tree.Lstat(at)
 		if err != nil {
-			return ""
+			return "", false, err
 		}
-		if next.Entry.Header.Typeflag != tar.TypeSymlink {
-			at = path.Join(at, part)
-			continue
-		}
-		if links++; links > most {
-			return ""
-		}
-		to := next.Entry.Header.Linkname
-		if path.IsAbs(to) {
-			at = "/"
-		}
-		rest = append(strings.Split(to, "/"), rest...)
+		h := n.Entry.Header
+		return h.Linkname, h.Typeflag == tar.TypeSymlink, nil
+	}), "", name)
+	if err != nil {
+		return shut // "" where the path ends somewhere else, which other checks report
 	}
 	return ""
 }
 
-// who names the account for a message.
-func (a account) who() string {
+// label is the account in a message: its name, or its number without one.
+func (a account) label() string {
 	if a.name != "" {
 		return a.name
 	}
@@ -202,9 +189,9 @@ func (c *checker) directories() {
 	case n.Entry.Header.Typeflag != tar.TypeDir:
 		c.find(Error, "workdir", dir, "choose another workdir", "the image's workdir %s is not a folder", dir)
 	case c.barrier(c.user, dir) != "":
-		c.find(Error, "workdir", dir, fix, "the user %s may not enter %s, which contains the image's workdir %s", c.user.who(), c.barrier(c.user, dir), dir)
+		c.find(Error, "workdir", dir, fix, "the user %s may not enter %s, which contains the image's workdir %s", c.user.label(), c.barrier(c.user, dir), dir)
 	case !c.user.may(n, mayExecute|mayRead):
 		c.find(Error, "workdir", dir, fix, "the user %s may not enter and read the image's workdir %s (mode %04o, owner %d:%d)",
-			c.user.who(), dir, n.Entry.Header.Mode&0o7777, n.Entry.Header.Uid, n.Entry.Header.Gid)
+			c.user.label(), dir, n.Entry.Header.Mode&0o7777, n.Entry.Header.Uid, n.Entry.Header.Gid)
 	}
 }

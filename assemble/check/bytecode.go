@@ -20,7 +20,7 @@ func (c *checker) bytecode(libs []stdlib, run pythonRun) {
 		}
 		when := "the first start in each container compiles what it imports"
 		if dir, err := c.Tree.Lookup(lib.dir); err == nil && !c.user.may(dir, mayWrite|mayExecute) {
-			when = fmt.Sprintf("the user %s may not write there, and each start compiles what it imports", c.user.who())
+			when = fmt.Sprintf("the user %s may not write there, and each start compiles what it imports", c.user.label())
 		} else if c.env("PYTHONDONTWRITEBYTECODE") != "" {
 			when = "PYTHONDONTWRITEBYTECODE is set, and each start compiles what it imports"
 		}

@@ -94,9 +94,9 @@ func (c *checker) launch(l launch) {
 	case h.Mode&0o111 == 0:
 		bad("give it the mode 0755", "%s is not executable (mode %04o)", at, h.Mode&0o7777)
 	case barrier != "":
-		bad("give the folder another mode, or move the program", "the user %s may not enter %s, which contains %s", l.user.who(), barrier, called)
+		bad("give the folder another mode, or move the program", "the user %s may not enter %s, which contains %s", l.user.label(), barrier, called)
 	case !l.user.may(n, mayExecute):
-		bad("give it another mode or owner", "the user %s may not run %s (mode %04o, owner %d:%d)", l.user.who(), at, h.Mode&0o7777, h.Uid, h.Gid)
+		bad("give it another mode or owner", "the user %s may not run %s (mode %04o, owner %d:%d)", l.user.label(), at, h.Mode&0o7777, h.Uid, h.Gid)
 	case n.Entry.ELF != nil:
 		c.program(l, called, n)
 	case strings.HasPrefix(string(n.Entry.Kept), "#!"):

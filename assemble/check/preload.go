@@ -37,7 +37,7 @@ func (c *checker) preload() map[string]bool {
 			continue
 		}
 		if c.barrier(c.user, at) != "" || !c.user.may(n, mayRead) {
-			c.find(severity, check, at, "give it a mode that lets everybody read it", "LD_PRELOAD names %s, which the user %s may not read", lib, c.user.who())
+			c.find(severity, check, at, "give it a mode that lets everybody read it", "LD_PRELOAD names %s, which the user %s may not read", lib, c.user.label())
 		}
 		found[n.Path] = true
 		c.preloaded(severity, at, o)

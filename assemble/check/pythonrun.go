@@ -76,7 +76,7 @@ func (c *checker) runsModule(l launch, run pythonRun, a python.Arguments) {
 	h := n.Entry.Header
 	if dir := c.barrier(l.user, m.at); dir != "" || !l.user.may(n, mayRead) {
 		c.launchFinding(l, Error, check, "/"+n.Path, "give it another mode or owner", "the user %s may not read /%s (mode %04o, owner %d:%d), the file of -m %s",
-			l.user.who(), n.Path, h.Mode&0o7777, h.Uid, h.Gid, a.Module)
+			l.user.label(), n.Path, h.Mode&0o7777, h.Uid, h.Gid, a.Module)
 	}
 }
 

@@ -52,7 +52,7 @@ func (c *checker) script(l launch, called string, n tree.Node) {
 	}
 	if !l.user.may(n, mayRead) {
 		c.launchFinding(l, Error, l.check, at, "let the user read it: mode 0755, or another owner",
-			"the user %s may run %s but not read it (mode %04o, owner %d:%d), and its interpreter must read it", l.user.who(), at, h.Mode&0o7777, h.Uid, h.Gid)
+			"the user %s may run %s but not read it (mode %04o, owner %d:%d), and its interpreter must read it", l.user.label(), at, h.Mode&0o7777, h.Uid, h.Gid)
 		return
 	}
 	next := l

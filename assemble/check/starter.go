@@ -187,12 +187,12 @@ func (c *checker) readsFile(l launch, check, interpreter, name string) (n tree.N
 	}
 	h := n.Entry.Header
 	if dir := c.barrier(l.user, at); dir != "" {
-		c.launchFinding(l, Error, check, at, "give the folder another mode or owner", "the user %s may not enter %s, which contains %s", l.user.who(), dir, at)
+		c.launchFinding(l, Error, check, at, "give the folder another mode or owner", "the user %s may not enter %s, which contains %s", l.user.label(), dir, at)
 		return n, false
 	}
 	if !l.user.may(n, mayRead) {
 		c.launchFinding(l, Error, check, at, "give it another mode or owner", "the user %s may not read %s (mode %04o, owner %d:%d), which %s is to run",
-			l.user.who(), at, h.Mode&0o7777, h.Uid, h.Gid, interpreter)
+			l.user.label(), at, h.Mode&0o7777, h.Uid, h.Gid, interpreter)
 		return n, false
 	}
 	return n, true

@@ -33,8 +33,8 @@ type Contents struct {
 
 // eachContents reads the platforms of an image one after the other, so that only one root is in memory at a time. It returns the
 // entries that it skipped. With only, it reads these platforms, and it is an error if one is missing.
-func eachContents(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []spec.Platform, do func(Contents) error) ([]LeftAside, error) {
-	all, aside, err := platformImages(index, only)
+func eachContents(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []spec.Platform, do func(Contents) error) ([]Skipped, error) {
+	all, skipped, err := platformImages(index, only)
 	if err != nil {
 		return nil, err
 	}
@@ -42,20 +42,20 @@ func eachContents(ctx context.Context, index v1.ImageIndex, store *layers.Store,
 	for _, p := range all {
 		c, err := p.read(ctx, store)
 		if errors.Is(err, fs.ErrNotExist) && len(only) == 0 {
-			aside, left = append(aside, p.aside(err)), left+1
+			skipped, left = append(skipped, p.skipped(err)), left+1
 			continue
 		}
 		if err != nil {
-			return aside, err
+			return skipped, err
 		}
 		if err := do(c); err != nil {
-			return aside, err
+			return skipped, err
 		}
 	}
 	if left == len(all) {
-		return nil, nothing(aside)
+		return nil, nothing(skipped)
 	}
-	return aside, nil
+	return skipped, nil
 }
 
 // read reads the layers and merges them into one root.

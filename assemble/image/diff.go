@@ -70,8 +70,8 @@ type LayerChange struct {
 }
 
 // Diff compares two images, platform by platform. It also returns the entries that it skipped.
-func Diff(ctx context.Context, a, b v1.ImageIndex, store *layers.Store, only []spec.Platform) ([]Difference, []LeftAside, error) {
-	as, aside, err := platformImages(a, only)
+func Diff(ctx context.Context, a, b v1.ImageIndex, store *layers.Store, only []spec.Platform) ([]Difference, []Skipped, error) {
+	as, skipped, err := platformImages(a, only)
 	if err != nil {
 		return nil, nil, fmt.Errorf("the first image: %w", err)
 	}
@@ -79,7 +79,7 @@ func Diff(ctx context.Context, a, b v1.ImageIndex, store *layers.Store, only []s
 	if err != nil {
 		return nil, nil, fmt.Errorf("the second image: %w", err)
 	}
-	aside = append(aside, more...)
+	skipped = append(skipped, more...)
 	diffs := []Difference{}
 	for _, x := range as {
 		i := slices.IndexFunc(bs, func(y platformImage) bool { return y.Platform == x.Platform })
@@ -89,7 +89,7 @@ func Diff(ctx context.Context, a, b v1.ImageIndex, store *layers.Store, only []s
 		}
 		d, err := diffPlatform(ctx, x, bs[i], store)
 		if errors.Is(err, fs.ErrNotExist) && len(as) > 1 {
-			aside = append(aside, x.aside(err))
+			skipped = append(skipped, x.skipped(err))
 			continue
 		}
 		if err != nil {
@@ -102,7 +102,7 @@ func Diff(ctx context.Context, a, b v1.ImageIndex, store *layers.Store, only []s
 			diffs = append(diffs, Difference{Platform: y.Platform.String(), Only: "b"})
 		}
 	}
-	return diffs, aside, nil
+	return diffs, skipped, nil
 }
 
 func diffPlatform(ctx context.Context, x, y platformImage, store *layers.Store) (Difference, error) {

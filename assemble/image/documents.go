@@ -18,9 +18,9 @@ const readNote = "read from the files of the finished image: apk's database, Pyt
 
 // Documents lists what each platform of an image consists of, as far as its files show it, and returns the entries that it
 // skipped. With only, it reads only these platforms.
-func Documents(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []spec.Platform) ([]sbom.Document, []LeftAside, error) {
+func Documents(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []spec.Platform) ([]sbom.Document, []Skipped, error) {
 	var all []sbom.Document
-	aside, err := eachContents(ctx, index, store, only, func(c Contents) error {
+	skipped, err := eachContents(ctx, index, store, only, func(c Contents) error {
 		report, err := python.Read(treeEntries(c.Tree))
 		if err != nil {
 			return err
@@ -30,5 +30,5 @@ func Documents(ctx context.Context, index v1.ImageIndex, store *layers.Store, on
 			Created: c.Config.Created.UTC(), Notes: []string{readNote, "digest of the image's manifest: " + c.Digest}, Components: components})
 		return err
 	})
-	return all, aside, err
+	return all, skipped, err
 }

@@ -26,7 +26,7 @@ type Report struct {
 	MediaType   string            `json:"mediaType"`
 	Annotations map[string]string `json:"annotations,omitempty"`
 	Platforms   []PlatformReport  `json:"platforms"`
-	LeftAside   []LeftAside       `json:"leftAside,omitempty"`
+	Skipped     []Skipped         `json:"leftAside,omitempty"`
 }
 
 // PlatformReport is one platform of a report.
@@ -73,15 +73,15 @@ func Inspect(ctx context.Context, index v1.ImageIndex, store *layers.Store, only
 		return Report{}, err
 	}
 	r := Report{Digest: digest.String(), MediaType: string(m.MediaType), Annotations: m.Annotations, Platforms: []PlatformReport{}}
-	all, aside, err := platformImages(index, only)
+	all, skipped, err := platformImages(index, only)
 	if err != nil {
 		return r, err
 	}
-	r.LeftAside = aside
+	r.Skipped = skipped
 	for _, p := range all {
 		report, err := p.inspect(ctx, store)
 		if errors.Is(err, fs.ErrNotExist) && len(only) == 0 {
-			r.LeftAside = append(r.LeftAside, p.aside(err))
+			r.Skipped = append(r.Skipped, p.skipped(err))
 			continue
 		}
 		if err != nil {
@@ -90,7 +90,7 @@ func Inspect(ctx context.Context, index v1.ImageIndex, store *layers.Store, only
 		r.Platforms = append(r.Platforms, report)
 	}
 	if len(r.Platforms) == 0 {
-		return r, nothing(r.LeftAside)
+		return r, nothing(r.Skipped)
 	}
 	return r, nil
 }

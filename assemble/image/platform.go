@@ -13,8 +13,8 @@ import (
 	"github.com/pyimg/pyimg/internal/imageindex"
 )
 
-// LeftAside is an entry of an image's index that is skipped, while others are read.
-type LeftAside struct {
+// Skipped is an entry of an image's index that cannot be read, while others can.
+type Skipped struct {
 	Platform string `json:"platform,omitempty"` // as the index states it, with the version of its OS
 	Digest   string `json:"digest"`
 	Reason   string `json:"reason"`
@@ -28,9 +28,9 @@ type platformImage struct {
 	image v1.Image
 }
 
-// aside returns the image as a skipped entry.
-func (p platformImage) aside(err error) LeftAside {
-	return LeftAside{p.Platform.String(), p.Digest, absent(err), err}
+// skipped returns the image as a skipped entry.
+func (p platformImage) skipped(err error) Skipped {
+	return Skipped{p.Platform.String(), p.Digest, absent(err), err}
 }
 
 // absent is the reason for an entry that the index names but that is missing, as in an image store's export of one platform.
@@ -41,7 +41,7 @@ var errOtherSystem = errors.New("only images for linux can be read")
 
 // platformImages lists the images of an index that can be read, and the entries that it skips: attestations, images for other
 // systems than Linux, and missing ones. With only, it reads these platforms, and it is an error if one is missing.
-func platformImages(index v1.ImageIndex, only []spec.Platform) (all []platformImage, aside []LeftAside, err error) {
+func platformImages(index v1.ImageIndex, only []spec.Platform) (all []platformImage, skipped []Skipped, err error) {
 	entries, err := imageindex.Entries(index)
 	if err != nil {
 		return nil, nil, err
@@ -57,7 +57,7 @@ func platformImages(index v1.ImageIndex, only []spec.Platform) (all []platformIm
 		case err != nil:
 			return nil, nil, fmt.Errorf("reading image %s: %w", e.Digest, err)
 		case left != nil:
-			aside = append(aside, *left)
+			skipped = append(skipped, *left)
 			continue
 		}
 		have = append(have, p.Platform.String())
@@ -65,16 +65,16 @@ func platformImages(index v1.ImageIndex, only []spec.Platform) (all []platformIm
 			all = append(all, p)
 		}
 	}
-	return all, aside, missing(only, all, have, aside)
+	return all, skipped, missing(only, all, have, skipped)
 }
 
 // missing returns the error if one of the platforms in only cannot be read.
-func missing(only []spec.Platform, all []platformImage, have []string, aside []LeftAside) error {
+func missing(only []spec.Platform, all []platformImage, have []string, skipped []Skipped) error {
 	for _, p := range only {
 		if slices.ContainsFunc(all, func(i platformImage) bool { return i.Platform == p }) {
 			continue
 		}
-		for _, left := range aside {
+		for _, left := range skipped {
 			if left.err != nil && left.Platform == p.String() {
 				return fmt.Errorf("reading the image for %s: %w", p, left.err)
 			}
@@ -84,13 +84,13 @@ func missing(only []spec.Platform, all []platformImage, have []string, aside []L
 	if len(all) > 0 || len(only) > 0 {
 		return nil
 	}
-	return nothing(aside)
+	return nothing(skipped)
 }
 
 // nothing returns the error of an image without any readable platform.
-func nothing(aside []LeftAside) error {
+func nothing(skipped []Skipped) error {
 	var causes []error
-	for _, left := range aside {
+	for _, left := range skipped {
 		if left.err != nil {
 			causes = append(causes, fmt.Errorf("reading image %s (%s): %w", left.Digest, left.Platform, left.err))
 		}
@@ -102,8 +102,8 @@ func nothing(aside []LeftAside) error {
 }
 
 // readEntry opens an image and reads its configuration, or says why it is skipped.
-func readEntry(e imageindex.Entry) (platformImage, *LeftAside, error) {
-	left := &LeftAside{Digest: e.Digest.String()}
+func readEntry(e imageindex.Entry) (platformImage, *Skipped, error) {
+	left := &Skipped{Digest: e.Digest.String()}
 	if e.Platform != nil {
 		left.Platform = strings.TrimSpace(spec.Platform{OS: e.Platform.OS, Architecture: e.Platform.Architecture, Variant: e.Platform.Variant}.String() + " " + e.Platform.OSVersion)
 	}
@@ -126,7 +126,7 @@ func readEntry(e imageindex.Entry) (platformImage, *LeftAside, error) {
 	case err != nil:
 		return p, nil, err
 	case p.Platform.OS != linux:
-		return p, &LeftAside{p.Platform.String(), p.Digest, errOtherSystem.Error(), errOtherSystem}, nil
+		return p, &Skipped{p.Platform.String(), p.Digest, errOtherSystem.Error(), errOtherSystem}, nil
 	}
 	return p, nil, nil
 }

@@ -17,14 +17,14 @@ import (
 
 // Runtimes describes the runtime in each platform of an image, and returns the entries that it skipped. With only, it reads only
 // these platforms.
-func Runtimes(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []spec.Platform) ([]python.Inspection, []LeftAside, error) {
+func Runtimes(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []spec.Platform) ([]python.Inspection, []Skipped, error) {
 	var all []python.Inspection
-	aside, err := eachContents(ctx, index, store, only, func(c Contents) error {
+	skipped, err := eachContents(ctx, index, store, only, func(c Contents) error {
 		report, err := python.Read(treeEntries(c.Tree))
 		all = append(all, python.Inspection{Platform: c.Platform.String(), Digest: c.Digest, Report: report})
 		return err
 	})
-	return all, aside, err
+	return all, skipped, err
 }
 
 // treeEntries yields the entries of a tree, each with its path in the tree.

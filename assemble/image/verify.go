@@ -13,13 +13,13 @@ import (
 
 // Verify checks each platform of an image, whatever tool made it, and returns the entries that it skipped. With only, it checks
 // only these platforms.
-func Verify(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []spec.Platform) ([]check.Report, []LeftAside, error) {
+func Verify(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []spec.Platform) ([]check.Report, []Skipped, error) {
 	var all []check.Report
-	aside, err := eachContents(ctx, index, store, only, func(c Contents) error {
+	skipped, err := eachContents(ctx, index, store, only, func(c Contents) error {
 		all = append(all, c.verify())
 		return nil
 	})
-	return all, aside, err
+	return all, skipped, err
 }
 
 func (c Contents) verify() check.Report {

@@ -48,14 +48,14 @@ type PackageWeight struct {
 
 // Weigh finds out what makes an image big: by folder, down to depth, and by package, from apk's database and the RECORD files of
 // Python packages. It returns the entries that it skipped.
-func Weigh(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []spec.Platform, depth int) ([]Weight, []LeftAside, error) {
+func Weigh(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []spec.Platform, depth int) ([]Weight, []Skipped, error) {
 	weights := []Weight{}
-	aside, err := eachContents(ctx, index, store, only, func(c Contents) error {
+	skipped, err := eachContents(ctx, index, store, only, func(c Contents) error {
 		w, err := c.weigh(depth)
 		weights = append(weights, w)
 		return err
 	})
-	return weights, aside, err
+	return weights, skipped, err
 }
 
 func (c Contents) weigh(depth int) (Weight, error) {

@@ -17,7 +17,7 @@ func Inspect(ctx context.Context, source string, src input.Access) (python.Inspe
 	if info, serr := os.Stat(source); serr == nil && info.IsDir() {
 		raw, err = ingestFolder(ctx, source, src.Store)
 	} else {
-		raw, err = src.Store.IngestFacts(ctx, place{Url: source}.Source(src))
+		raw, err = src.Store.IngestFacts(ctx, Location{URL: source}.Source(src))
 		out.Digest = raw.Digest
 	}
 	if err != nil {

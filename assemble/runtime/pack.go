@@ -100,7 +100,7 @@ func ingestAny(ctx context.Context, source string, src input.Access) (raw layers
 		raw, err := ingestFolder(ctx, source, src.Store)
 		return raw, true, err
 	}
-	raw, err = src.Store.Ingest(ctx, place{Url: source}.Source(src))
+	raw, err = src.Store.Ingest(ctx, Location{URL: source}.Source(src))
 	return raw, false, err
 }
 
@@ -191,7 +191,7 @@ func (p *packing) look() error {
 		h := *e.Header
 		keep, err := p.edit(&h)
 		if keep {
-			p.lies(strings.TrimSuffix(h.Name, "/"), h.Typeflag == tar.TypeDir)
+			p.note(strings.TrimSuffix(h.Name, "/"), h.Typeflag == tar.TypeDir)
 		}
 		switch {
 		case err != nil:
@@ -215,8 +215,8 @@ func (p *packing) look() error {
 	return nil
 }
 
-// lies notes the folders above a path.
-func (p *packing) lies(at string, dir bool) {
+// note notes a path's folders.
+func (p *packing) note(at string, dir bool) {
 	if dir {
 		p.dirs[at] = true
 	}
@@ -230,7 +230,7 @@ func (p *packing) lies(at string, dir bool) {
 
 // parents returns the folders that the runtime lacks above its own files and above one more file.
 func (p *packing) parents(file string) []layers.Member {
-	p.lies(file, false)
+	p.note(file, false)
 	var ms []layers.Member
 	for _, dir := range slices.Sorted(maps.Keys(p.dirs)) {
 		if !p.dirs[dir] {

@@ -66,7 +66,7 @@ func ingestRuntime(ctx context.Context, s spec.Spec, r spec.Runtime, p spec.Plat
 
 func ingestTarball(ctx context.Context, r spec.Runtime, spec spec.Spec, p spec.Platform, pin lock.Runtime, src input.Access, known *Releases) (Ingested, error) {
 	from, err := locate(ctx, r, spec, p, pin, src, known)
-	plan := Ingested{Source: r.Written(p), URL: from.Url, Public: from.Public, Pinned: from.pinned}
+	plan := Ingested{Source: r.Written(p), URL: from.URL, Public: from.Public, Pinned: from.pinned}
 	if err != nil {
 		return plan, err
 	}
@@ -82,7 +82,7 @@ func ingestTarball(ctx context.Context, r spec.Runtime, spec spec.Spec, p spec.P
 	}
 	plan.Digest = raw.Digest
 	plan.Layer, err = layer(ctx, r, tarball, raw, spec.Layers, src.Store)
-	plan.Layer.From = "runtime " + runtimeName(from.Url)
+	plan.Layer.From = "runtime " + runtimeName(from.URL)
 	return plan, err
 }
 

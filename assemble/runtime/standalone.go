@@ -32,14 +32,14 @@ func releasesAt(r spec.Runtime) string {
 }
 
 // findStandalone finds the tarball of a build in the release that the spec names, or in the newest one, with its SHA256SUMS.
-func findStandalone(ctx context.Context, r spec.Runtime, s spec.Spec, name string, p spec.Platform, src input.Access, known *Releases) (place, error) {
+func findStandalone(ctx context.Context, r spec.Runtime, s spec.Spec, name string, p spec.Platform, src input.Access, known *Releases) (Location, error) {
 	want, err := standalone.Parse(name)
 	if err != nil {
-		return place{}, err
+		return Location{}, err
 	}
 	named := releasesAt(r)
 	mirror := s.Path(named)
-	to := place{Public: spec.FromStandalone + name, pinned: true}
+	to := Location{Public: spec.FromStandalone + name, pinned: true}
 	triple := map[string]string{"x86_64": "x86_64-unknown-linux-musl", "aarch64": "aarch64-unknown-linux-musl"}[p.Alpine()]
 	if triple == "" {
 		return to, fmt.Errorf("python-build-standalone has builds for musl only for linux/amd64 and linux/arm64; %s has %w", p, ErrNoSource)
@@ -64,7 +64,7 @@ func findStandalone(ctx context.Context, r spec.Runtime, s spec.Spec, name strin
 	if spec.IsURL(mirror) {
 		file = strings.ReplaceAll(file, "+", "%2B") // object stores read a plus as a space
 	}
-	to.Url = mirror + "/" + tag + "/" + file
+	to.URL = mirror + "/" + tag + "/" + file
 	to.Public, to.Digest = redact.URL(named+"/"+tag+"/"+file), "sha256:"+sum
 	pinned, err := r.PinnedSum(p)
 	if err == nil && pinned != "" {

@@ -35,14 +35,14 @@ func sightingKey(url string) string {
 
 // sighted asks the server whether the tarball at a URL changed since the last run. If it did not, the source has its digest, and is
 // read only if the store lacks it. Otherwise note is called with the digest of the tarball that was read.
-func sighted(ctx context.Context, from place, tarball layers.Source, src input.Access) (_ layers.Source, note func(digest string), err error) {
+func sighted(ctx context.Context, from Location, tarball layers.Source, src input.Access) (_ layers.Source, note func(digest string), err error) {
 	none := func(string) {}
 	conditional, ok := src.Fetch.(conditionalOpener)
-	if !ok || tarball.Digest != "" || !spec.IsURL(from.Url) {
+	if !ok || tarball.Digest != "" || !spec.IsURL(from.URL) {
 		return tarball, none, nil
 	}
-	known := readSighting(from.Url, src.Store)
-	body, validator, err := conditional.OpenIf(ctx, from.Url, known.Validator)
+	known := readSighting(from.URL, src.Store)
+	body, validator, err := conditional.OpenIf(ctx, from.URL, known.Validator)
 	if err != nil {
 		return tarball, none, err
 	}
@@ -50,7 +50,7 @@ func sighted(ctx context.Context, from place, tarball layers.Source, src input.A
 		tarball.Digest = known.Digest
 		return tarball, none, nil
 	}
-	again, name := tarball.Open, baseName(from.Url)
+	again, name := tarball.Open, baseName(from.URL)
 	var once sync.Once
 	tarball.Open = func(ctx context.Context) (r io.ReadCloser, err error) {
 		once.Do(func() { r = src.Reported(body, name, bodySize(body)) })
@@ -59,15 +59,15 @@ func sighted(ctx context.Context, from place, tarball layers.Source, src input.A
 		}
 		return r, err
 	}
-	return tarball, func(digest string) { writeSighting(from.Url, sighting{validator, digest}, src.Store) }, nil
+	return tarball, func(digest string) { writeSighting(from.URL, sighting{validator, digest}, src.Store) }, nil
 }
 
 // addressKey is the question which tarball an unpinned address has now.
 type addressKey struct{ url string }
 
 // digestNow ingests the tarball that an unpinned address has now, and returns its digest. All builds of a run take the same one.
-func digestNow(ctx context.Context, from place, tarball layers.Source, src input.Access) (string, error) {
-	return memo.Once(ctx, src.Memo, addressKey{from.Url}, func(ctx context.Context) (string, error) {
+func digestNow(ctx context.Context, from Location, tarball layers.Source, src input.Access) (string, error) {
+	return memo.Once(ctx, src.Memo, addressKey{from.URL}, func(ctx context.Context) (string, error) {
 		tarball, note, err := sighted(ctx, from, tarball, src)
 		if err != nil {
 			return "", err

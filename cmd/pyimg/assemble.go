@@ -23,7 +23,7 @@ func assembleCommand(con console.Console) *cli.Command {
 		&cli.StringSliceFlag{Name: "output", Usage: "`KIND:PATH[:NAME]` write the image to " + outputForms() + "; the file - is stdout"},
 		flags.Lock(),
 		&cli.BoolFlag{Name: "locked", Usage: "demand a lock that fits the spec"},
-		&cli.BoolFlag{Name: "no-lock", Usage: "leave the lock aside"},
+		&cli.BoolFlag{Name: "no-lock", Usage: "ignore the lock"},
 		&cli.BoolFlag{Name: "print-spec", Usage: "print the spec that is in force, and do nothing else"},
 		&cli.BoolFlag{Name: "json", Usage: "print the result as JSON, one line for each image"},
 	)

@@ -55,11 +55,11 @@ func diff(ctx context.Context, run *session.Session, c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	diffs, aside, err := image.Diff(ctx, a, b, store, only)
+	diffs, skipped, err := image.Diff(ctx, a, b, store, only)
 	if err != nil {
 		return err
 	}
-	run.LeftAside(aside)
+	run.WarnSkipped(skipped)
 	if c.Bool("json") {
 		return run.JSON(diffs)
 	}

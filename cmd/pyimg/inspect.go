@@ -68,7 +68,7 @@ func inspectCommand(con console.Console) *cli.Command {
 				return run.JSON(report)
 			}
 			printReport(run.Stdout, report)
-			run.LeftAside(report.LeftAside)
+			run.WarnSkipped(report.Skipped)
 			return nil
 		}),
 	})

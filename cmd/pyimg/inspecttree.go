@@ -38,11 +38,11 @@ func tree(ctx context.Context, run *session.Session, c *cli.Context, index v1.Im
 	if err != nil {
 		return err
 	}
-	weights, aside, err := image.Weigh(ctx, index, store, only, c.Int("depth"))
+	weights, skipped, err := image.Weigh(ctx, index, store, only, c.Int("depth"))
 	if err != nil {
 		return err
 	}
-	run.LeftAside(aside)
+	run.WarnSkipped(skipped)
 	if c.Bool("json") {
 		return run.JSON(weights)
 	}

@@ -67,7 +67,7 @@ func runImageCommand(con console.Console) *cli.Command {
 			&cli.StringFlag{Name: "qemu", Usage: "`PROGRAM` run another machine's image with this static emulator, such as qemu-aarch64-static"},
 			&cli.StringFlag{Name: "lock", Usage: "`FILE` take this lock of a spec, instead of the one next to it"},
 			&cli.BoolFlag{Name: "locked", Usage: "demand the lock of a spec"},
-			&cli.BoolFlag{Name: "no-lock", Usage: "leave the lock of a spec aside"},
+			&cli.BoolFlag{Name: "no-lock", Usage: "ignore the lock of a spec"},
 			&cli.BoolFlag{Name: "verbose", Usage: "say how the command is isolated"},
 			flags.Progress()),
 		Action: action(con, func(ctx context.Context, run *session.Session, c *cli.Context) error {

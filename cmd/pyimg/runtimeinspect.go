@@ -77,8 +77,8 @@ func runtimeReports(ctx context.Context, run *session.Session, c *cli.Context, a
 		if err != nil {
 			return nil, err
 		}
-		reports, aside, err := image.Runtimes(ctx, index, store, only)
-		run.LeftAside(aside)
+		reports, skipped, err := image.Runtimes(ctx, index, store, only)
+		run.WarnSkipped(skipped)
 		return reports, err
 	}
 	if len(only) > 0 {

@@ -149,8 +149,8 @@ func documents(ctx context.Context, run *session.Session, c *cli.Context, arg st
 	if err != nil {
 		return nil, err
 	}
-	found, aside, err := image.Documents(ctx, index, store, only)
-	run.LeftAside(aside)
+	found, skipped, err := image.Documents(ctx, index, store, only)
+	run.WarnSkipped(skipped)
 	return found, err
 }
 

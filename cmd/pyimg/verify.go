@@ -95,8 +95,8 @@ func findings(ctx context.Context, run *session.Session, c *cli.Context, arg str
 	if err != nil {
 		return nil, err
 	}
-	found, aside, err := image.Verify(ctx, index, store, only)
-	run.LeftAside(aside)
+	found, skipped, err := image.Verify(ctx, index, store, only)
+	run.WarnSkipped(skipped)
 	return found, err
 }
 

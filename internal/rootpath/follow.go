@@ -64,3 +64,22 @@ func Follow[P any](d Dirs[P], at P, name string) (P, error) {
 	}
 	return at, nil
 }
+
+// Paths implements [Dirs] where a place is a path from the root, without slashes at its ends; "" is the root. The function
+// returns the target of a symlink, and link false for what is none. Its error ends the walk.
+type Paths func(at string) (target string, link bool, err error)
+
+// Root implements Dirs.
+func (p Paths) Root() string { return "" }
+
+// Up implements Dirs.
+func (p Paths) Up(at string) string { return at[:max(strings.LastIndexByte(at, '/'), 0)] }
+
+// Enter implements Dirs.
+func (p Paths) Enter(at, name string, _ bool) (Entry[string], error) {
+	if at != "" {
+		name = at + "/" + name
+	}
+	target, link, err := p(name)
+	return Entry[string]{To: name, Link: link, Target: target}, err
+}

@@ -31,5 +31,6 @@ const (
 
 // Files that users keep: raised for another form. Old ones are refused, or read as what they are, and the user is told.
 const (
-	Lock = 2 // pyimg.lock
+	Lock   = 2 // pyimg.lock
+	Bundle = 1 // a bundle's manifest
 )

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/pyimg/pyimg/internal/rootpath"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -29,15 +30,15 @@ const (
 // finds the same files. The tar depends only on the files' names, kinds, contents, targets, and on which of them their
 // owner may execute. A file whose digest has changed is an error.
 func (f *Folder) Pack(ctx context.Context, w io.Writer, files []File) error {
-	links := make(map[string]string)
+	links := new(rootpath.Links)
 	for _, h := range files {
 		if h.Info.Mode().Type() == fs.ModeSymlink {
-			links[h.Name] = h.Target
+			links.Set(h.Name, h.Target)
 		}
 	}
 	at := make(map[string]File)
 	for _, h := range files {
-		if name := packedName(h, links); name != "." {
+		if name := packedName(h, links); name != "" {
 			at[name] = h
 		}
 	}
@@ -56,32 +57,12 @@ func (f *Folder) Pack(ctx context.Context, w io.Writer, files []File) error {
 }
 
 // packedName returns a file's path after all packed symlinks are followed, since a spec may name a file through a
-// symlink.
-func packedName(h File, links map[string]string) string {
-	const maxLinks = 40 // as Linux, see path_resolution(7)
-	name := h.Name
-	last := h.Info.Mode().Type() == fs.ModeSymlink // a symlink at the end is not followed
-	for range maxLinks {
-		at, rest := leadingLink(name, links)
-		if at == "" || last && rest == "" {
-			break
-		}
-		name = path.Join(path.Dir(at), links[at], rest)
+// symlink. A symlink at the end is not followed.
+func packedName(h File, links *rootpath.Links) string {
+	if h.Info.Mode().Type() == fs.ModeSymlink {
+		return path.Join(links.Resolve(path.Dir(h.Name)), path.Base(h.Name))
 	}
-	return name
-}
-
-// leadingLink returns the shortest beginning of a path that is a symlink, and the rest of the path.
-func leadingLink(name string, links map[string]string) (at, rest string) {
-	for i := 0; i < len(name); i++ {
-		if name[i] == '/' && links[name[:i]] != "" {
-			return name[:i], name[i+1:]
-		}
-	}
-	if links[name] != "" {
-		return name, ""
-	}
-	return "", name
+	return links.Resolve(h.Name)
 }
 
 func packedHeader(name string, h File) *tar.Header {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path"
 	"strings"
+
+	"github.com/pyimg/pyimg/internal/rootpath"
 )
 
 // stack are the folders of the layers below, the lowest first.
@@ -79,39 +81,26 @@ func ReadFile(dirs []string, name string, most int64) ([]byte, error) {
 		return nil, err
 	}
 	fault := func(err error) ([]byte, error) { return nil, &fs.PathError{Op: "open", Path: name, Err: err} }
-	rest, done := parts(name), ""
-	for links := 0; len(rest) > 0; {
-		at := path.Join(done, rest[0])
+	at, err := rootpath.Follow(rootpath.Paths(func(at string) (string, bool, error) {
 		in, info, ok := s.find(at)
 		if !ok {
-			return fault(fs.ErrNotExist)
+			return "", false, fs.ErrNotExist
 		}
-		rest = rest[1:]
-		switch {
-		case info.Mode()&fs.ModeSymlink != 0:
-			if links++; links > maxLinks {
-				return fault(errors.New("it leads through too many symlinks"))
-			}
-			target, err := in.Readlink(at)
-			if err != nil {
-				return nil, err
-			}
-			if !path.IsAbs(target) {
-				target = path.Join("/", done, target)
-			}
-			rest, done = append(parts(target), rest...), ""
-		case len(rest) > 0:
-			done = at
-		case !info.Mode().IsRegular() || info.Size() > most:
-			return fault(fmt.Errorf("it is no regular file of at most %d bytes", most))
-		default:
-			return in.ReadFile(at)
+		if info.Mode()&fs.ModeSymlink == 0 {
+			return "", false, nil
 		}
+		target, err := in.Readlink(at)
+		return target, true, err
+	}), "", name)
+	if err != nil {
+		return fault(err)
 	}
-	return fault(errors.New("it is a folder"))
-}
-
-// parts are the elements of a path from the root.
-func parts(name string) []string {
-	return strings.FieldsFunc(path.Clean("/"+name), func(r rune) bool { return r == '/' })
+	in, info, ok := s.find(at)
+	switch {
+	case !ok || info.IsDir():
+		return fault(errors.New("it is a folder"))
+	case !info.Mode().IsRegular() || info.Size() > most:
+		return fault(fmt.Errorf("it is no regular file of at most %d bytes", most))
+	}
+	return in.ReadFile(at)
 }

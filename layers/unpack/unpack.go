@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/pyimg/pyimg/internal/rootpath"
 )
 
 // Options change what Layer does. The zero value is for an ordinary user.
@@ -37,7 +39,6 @@ const (
 	maxMembers = 10_000_000
 	maxName    = 4096     // bytes of a path, as PATH_MAX of Linux
 	maxSize    = 64 << 30 // of all files, in bytes: a sparse file of a few bytes may claim any size
-	maxLinks   = 40       // symlinks that one path leads through, as in Linux; see path_resolution(7)
 )
 
 // Layer writes the members of a tar into a folder that is empty, and returns the sum of their sizes. Devices are left
@@ -169,26 +170,14 @@ func (w *writer) resolveOnce(dir string) (string, error) {
 // resolve follows the symlinks on the way to a folder: the layer's own and, where that has nothing, those of lower layers. ""
 // is the root.
 func (w *writer) resolve(dir string) (string, error) {
-	rest := strings.Split(strings.Trim(dir, "/"), "/")
-	done := ""
-	for followed := 0; len(rest) > 0; {
-		at := path.Join(done, rest[0])
-		rest = rest[1:]
+	to, err := rootpath.Follow(rootpath.Paths(func(at string) (string, bool, error) {
 		target, isLink := w.link(at)
-		if !isLink {
-			done = at
-			continue
-		}
-		if followed++; followed > maxLinks {
-			return "", errors.New("its path leads through too many symlinks")
-		}
-		if !strings.HasPrefix(target, "/") {
-			target = path.Join("/", done, target)
-		}
-		rest = append(strings.Split(strings.Trim(path.Clean(target), "/"), "/"), rest...)
-		done = ""
+		return target, isLink, nil
+	}), "", dir)
+	if err != nil {
+		return "", fmt.Errorf("following the symlinks of its path: %w", err)
 	}
-	return strings.Trim(path.Clean("/"+done), "/"), nil
+	return to, nil
 }
 
 // link is where a symlink leads to. One of a lower layer counts until this layer has something else at its path.

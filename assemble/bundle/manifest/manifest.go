@@ -14,14 +14,16 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/pyimg/pyimg/internal/versions"
 )
 
 const (
 	// Name is the manifest's file, the first in a tar.
 	Name = "manifest.json"
 
-	// Version is that of the format.
-	Version = 1
+	// Version is the format's.
+	Version = versions.Bundle
 
 	// MaxText bounds a manifest's text, in bytes: 9 architectures of all of Alpine take some 90 MB.
 	MaxText = 256 << 20

@@ -71,10 +71,10 @@ func IsSpec(arg string) bool {
 	return err == nil && info.Mode().IsRegular() && (ext == ".yaml" || ext == ".yml")
 }
 
-// LeftAside says on stderr what of an image was not read.
-func (run *Session) LeftAside(aside []image.LeftAside) {
-	for _, a := range aside {
+// WarnSkipped reports on stderr what of an image was not read.
+func (run *Session) WarnSkipped(skipped []image.Skipped) {
+	for _, a := range skipped {
 		what := termtext.Line(strings.TrimSpace(a.Platform + " " + a.Digest))
-		fmt.Fprintf(run.Stderr, "pyimg: left aside %s: %s\n", what, termtext.Line(a.Reason))
+		fmt.Fprintf(run.Stderr, "pyimg: skipped %s: %s\n", what, termtext.Line(a.Reason))
 	}
 }

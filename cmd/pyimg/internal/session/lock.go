@@ -27,7 +27,7 @@ func (run *Session) LockFile() string {
 func (run *Session) Lock(ctx context.Context, s spec.Spec) (lock.Lock, bool, error) {
 	if run.flags.Bool("no-lock") {
 		if run.flags.Bool("locked") || run.flags.String("lock") != "" {
-			return lock.Lock{}, false, exit.Usagef("--no-lock says to leave the lock aside, --locked and --lock to take it")
+			return lock.Lock{}, false, exit.Usagef("--no-lock ignores the lock, --locked and --lock take it: use one of them")
 		}
 		return lock.Lock{}, false, nil
 	}
