@@ -64,7 +64,7 @@ func (r Registry) attach(ctx context.Context, ref string, a Artifact, o Options)
 	p := r.newPusher(o.Progress)
 	t := &target{repo: s.Repo, Repository: s}
 	for _, b := range blobs {
-		if err := p.blob(ctx, t, b, nil); err != nil {
+		if err := p.blob(ctx, t, b, nil, false); err != nil {
 			return Attached{}, err
 		}
 	}

@@ -51,7 +51,7 @@ func (p *pusher) addKnown(ctx context.Context, t *target, digest string) {
 	}
 	named, children := references(desc.MediaType, raw)
 	for _, d := range named {
-		t.known[d.Digest] = true
+		t.known.add(d.Digest, inAnother)
 	}
 	found := make([][]v1.Descriptor, len(children))
 	var group errgroup.Group
@@ -67,7 +67,7 @@ func (p *pusher) addKnown(ctx context.Context, t *target, digest string) {
 	_ = group.Wait()
 	for _, ds := range found {
 		for _, d := range ds {
-			t.known[d.Digest] = true
+			t.known.add(d.Digest, inAnother)
 		}
 	}
 }
@@ -117,8 +117,7 @@ func lacksBlob(err error) bool {
 func forget(targets []*target) bool {
 	any := false
 	for _, t := range targets {
-		any = any || len(t.known) > 0
-		clear(t.known)
+		any = t.known.forget() || any
 	}
 	return any
 }
@@ -133,7 +132,7 @@ func (p *pusher) blobs(ctx context.Context, g *oci.Graph, targets []*target) err
 		for _, ts := range byRegistry(targets) {
 			group.Go(func() error {
 				for i, t := range ts {
-					if err := p.blob(ctx, t, b, ts[:i]); err != nil {
+					if err := p.blob(ctx, t, b, ts[:i], false); err != nil {
 						return err
 					}
 				}
@@ -159,38 +158,52 @@ func byRegistry(targets []*target) [][]*target {
 	return out
 }
 
-// blob sends one blob unless the target has it. The targets in earlier are of the same registry and have it.
-func (p *pusher) blob(ctx context.Context, t *target, b oci.Blob, earlier []*target) error {
-	there, from := t.known[b.Desc.Digest], ""
-	if !there {
-		err := in(ctx, p.asking, func() (err error) {
-			there, from, err = t.find(ctx, b.Desc.Digest)
-			return err
-		})
-		if err != nil {
-			return err
-		}
+// blob sends one blob unless the target has it. The targets in earlier are of the same registry and have it. early says
+// that the image is not complete: the target is known to have the blob from then on.
+func (p *pusher) blob(ctx context.Context, t *target, b oci.Blob, earlier []*target, early bool) error {
+	leave, err := t.known.enter(ctx, b.Desc.Digest)
+	if err != nil {
+		return err
 	}
-	mounted := false
-	if !there {
-		if len(earlier) > 0 {
-			from = earlier[0].repo.RepositoryStr()
-		}
-		var err error
-		if p.together != nil && from == "" {
-			there, mounted, err = p.sendOnce(ctx, t, b)
-		} else {
-			mounted, err = p.send(ctx, t.Repository, b, from)
-		}
-		if err != nil {
-			return err
-		}
+	defer leave()
+	known := t.known.of(b.Desc.Digest)
+	if known == offered {
+		return nil
+	}
+	there, mounted, err := p.sendMissing(ctx, t, b, earlier, known == inAnother)
+	if err != nil {
+		return err
 	}
 	if p.together != nil {
 		p.together.has(t.repo, b.Desc.Digest)
 	}
 	p.count(b, there, mounted)
+	if early {
+		t.known.add(b.Desc.Digest, offered)
+	}
 	return nil
+}
+
+// sendMissing sends one blob, unless the target is known to have it, or has it when it is asked.
+func (p *pusher) sendMissing(ctx context.Context, t *target, b oci.Blob, earlier []*target, has bool) (there, mounted bool, err error) {
+	there, from := has, ""
+	if !there {
+		err = in(ctx, p.asking, func() (err error) {
+			there, from, err = t.find(ctx, b.Desc.Digest)
+			return err
+		})
+	}
+	if there || err != nil {
+		return there, false, err
+	}
+	if len(earlier) > 0 {
+		from = earlier[0].repo.RepositoryStr()
+	}
+	if p.together != nil && from == "" {
+		return p.sendOnce(ctx, t, b)
+	}
+	mounted, err = p.send(ctx, t.Repository, b, from)
+	return false, mounted, err
 }
 
 // send sends one blob, or mounts it from a repository of the same registry.
@@ -269,7 +282,7 @@ func (p *pusher) manifests(ctx context.Context, g *oci.Graph, targets []*target)
 		for _, m := range level {
 			for _, t := range targets {
 				isRoot := m.Desc.Digest == g.Root.Desc.Digest
-				if t.known[m.Desc.Digest] || isRoot && len(targets) == 1 && t.refs[0].tag != "" {
+				if t.known.of(m.Desc.Digest) != unasked || isRoot && len(targets) == 1 && t.refs[0].tag != "" {
 					continue
 				}
 				group.Go(func() error {

@@ -96,7 +96,7 @@ func (s *Session) push(ctx context.Context, idx v1.ImageIndex) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	p := s.registry.newPusher(s.options.Progress)
+	p := s.pusher
 	for _, step := range []func(context.Context, *oci.Graph, []*target) error{p.readContents, p.contents, p.tags, p.verify} {
 		if err := step(ctx, g, targets); err != nil {
 			return Result{}, err

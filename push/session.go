@@ -11,6 +11,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/pyimg/pyimg/push/oci"
 	"github.com/pyimg/pyimg/push/remote"
 )
 
@@ -18,14 +19,19 @@ import (
 const maxAsking = 16
 
 // A Session is a push that begins before the image is complete. It logs in, and asks what the references name now, as
-// soon as [Registry.Begin] is called. [Session.Push] or [Session.Close] ends it.
+// soon as [Registry.Begin] is called. [Session.Offer] sends layers, and [Session.Push] or [Session.Close] ends it.
 type Session struct {
 	registry   Registry
 	options    Options
 	refs       []targetRef
 	targets    []*target
 	connection *remote.Connection
+	pusher     *pusher
 	close      context.CancelFunc
+
+	offers chan oci.Blob
+	failed chan error      // the first error of a registry that got an offered layer
+	done   <-chan struct{} // closed when the session has ended
 }
 
 // A target is a repository to push to.
@@ -38,16 +44,17 @@ type target struct {
 	err                error
 	*remote.Repository                   // nil after an error
 	tags               map[string]string // the digest that each tag names now, or ""
+	outdated           bool              // see isOutdated
 
-	known map[v1.Hash]bool // blobs and manifests that the repository is known to have
+	known known
 
 	connection *remote.Connection
 	mu         sync.Mutex
 	mounts     map[string]*remote.Repository // see mounting
 }
 
-// Begin checks all references and starts to log in to their registries. It returns at once; Ready and Push return the
-// errors of that. ctx bounds the requests until Push is called.
+// Begin checks all references and starts to log in to their registries. It returns at once; Ready, Wait and Push return
+// the errors of that. ctx bounds the requests until Push is called, and the sending of layers that were offered.
 func (r Registry) Begin(ctx context.Context, refs []string, o Options) (*Session, error) {
 	if len(refs) == 0 {
 		return nil, errors.New("pushing: no reference given")
@@ -56,7 +63,8 @@ func (r Registry) Begin(ctx context.Context, refs []string, o Options) (*Session
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{registry: r, options: o, refs: targetRefs}
+	s := &Session{registry: r, options: o, refs: targetRefs, pusher: r.newPusher(o.Progress),
+		offers: make(chan oci.Blob), failed: make(chan error, 1)}
 	if s.connection, err = r.connect(); err != nil {
 		return nil, err
 	}
@@ -64,6 +72,8 @@ func (r Registry) Begin(ctx context.Context, refs []string, o Options) (*Session
 		return nil, err
 	}
 	ctx, s.close = context.WithCancel(ctx)
+	s.done = ctx.Done()
+	go s.sendOffers(ctx)
 	for _, t := range s.targets {
 		s.connection.Greet(ctx, t.repo.Registry)
 	}
@@ -104,7 +114,7 @@ func (s *Session) group() error {
 	for _, w := range s.refs {
 		t := byName[w.repo.Name()]
 		if t == nil {
-			t = &target{repo: w.repo, ready: make(chan struct{}), tags: map[string]string{}, known: map[v1.Hash]bool{}, connection: s.connection}
+			t = &target{repo: w.repo, ready: make(chan struct{}), tags: map[string]string{}, connection: s.connection}
 			byName[w.repo.Name()] = t
 			s.targets = append(s.targets, t)
 		}
@@ -123,7 +133,7 @@ func (s *Session) group() error {
 	}
 	for _, t := range s.targets {
 		for digest := range s.options.present[t.repo.Name()] {
-			t.known[digest] = true
+			t.known.add(digest, inAnother)
 		}
 	}
 	return nil
@@ -149,7 +159,9 @@ func (s *Session) prepare(ctx context.Context, t *target) (err error) {
 			return err
 		})
 	}
-	return group.Wait()
+	err = group.Wait()
+	t.outdated = t.isOutdated()
+	return err
 }
 
 // readable returns the repositories that a target's token must allow to read: those to mount from, and the targets that

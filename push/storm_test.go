@@ -65,7 +65,7 @@ func (s *storm) fault(r *http.Request) fixture.Fault {
 }
 
 // TestThousandStorms pushes a thousand times through a network where one request in twenty fails. Afterwards no tag
-// leads to something missing, and a push without an error is complete.
+// leads to something missing, and a push without an error is complete. Every second push is offered its layers before.
 func TestThousandStorms(t *testing.T) {
 	t.Parallel()
 	runs := 1000
@@ -79,6 +79,7 @@ func TestThousandStorms(t *testing.T) {
 	for _, idx := range []v1.ImageIndex{before, after} {
 		imagetest.Digest(t, idx) // computed once, before goroutines share it
 	}
+	layers := layersOf(t, after)
 	old, fresh := imagetest.Digest(t, before), imagetest.Digest(t, after)
 	var mu sync.Mutex
 	done, hits := 0, 0
@@ -99,7 +100,20 @@ func TestThousandStorms(t *testing.T) {
 				}
 				s := &storm{seed: uint64(seed), seen: map[string]int{}}
 				reg.Chance = s.fault
-				_, err := client.Push(t.Context(), after, refs, push.Options{})
+				if seed%2 == 0 {
+					refs = append(refs, host+"/a:2", host+"/b:2") // new tags, so that layers are sent before
+				}
+				session, err := client.Begin(t.Context(), refs, push.Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if seed%2 == 0 {
+					for _, l := range layers {
+						session.Offer(l)
+					}
+					time.Sleep(time.Duration(seed%50) * time.Second / 10)
+				}
+				_, err = session.Push(t.Context(), after)
 				if lost := reg.Unsound(); len(lost) > 0 {
 					t.Errorf("seed %d: %q; Push = %v", seed, lost, err)
 				}
