@@ -18,6 +18,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/internal/accounts"
 	"github.com/pyimg/pyimg/assemble/internal/cut"
+	"github.com/pyimg/pyimg/assemble/internal/early"
 	"github.com/pyimg/pyimg/assemble/internal/meta"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
@@ -32,7 +33,13 @@ type BuildOptions struct {
 	// Created stands in the image as its time of creation, and in the files that are made; zero: the newest build date
 	// among the inputs. SOURCE_DATE_EPOCH is meant to come in here.
 	Created time.Time
+	// Layers, if it is not nil, is given layers that the image will have while others are being fetched, so that they can
+	// be sent meanwhile. Where the build fails, they were given in vain. None is given where nothing is fetched.
+	Layers LayerSink
 }
+
+// LayerSink gets layers, which are in the store. Layer returns at once. Calls may overlap, and a layer may come twice.
+type LayerSink interface{ Layer(b layers.Blob) }
 
 // Built is what comes of a plan.
 type Built struct {
@@ -54,15 +61,22 @@ func build(ctx context.Context, plan Plan, src input.Access, o BuildOptions) (Bu
 		return Built{}, err
 	}
 	defer files.Close()
-	units, err := ingestPackages(ctx, plan, ingest.Mirrors{Access: src, Keys: plan.keys})
+	jobs := make([]job, len(plan.Platforms))
+	for i, p := range plan.Platforms {
+		jobs[i] = job{spec: plan.Spec, plan: p, repositories: plan.repositories, files: files, store: src.Store,
+			created: cmp.Or(p.Created, o.Created)}
+	}
+	announced := early.New(o.Layers)
+	units, err := ingestPackages(ctx, jobs, plan.locked, ingest.Mirrors{Access: src, Keys: plan.keys}, announced)
 	if err != nil {
 		return Built{}, err
 	}
-	below := make([]lower, len(plan.Platforms))
+	below := make([]lower, len(jobs))
 	err = eachPlatform(plan.Spec.Platforms, func(i int) (err error) {
-		j := job{spec: plan.Spec, plan: plan.Platforms[i], units: units[i], repositories: plan.repositories, files: files, store: src.Store,
-			created: cmp.Or(plan.Platforms[i].Created, o.Created)}
+		j := jobs[i]
+		j.units = units[i]
 		below[i], err = j.begin(ctx)
+		announced.AddLayers(below[i].layers)
 		return err
 	})
 	if err != nil {
@@ -71,6 +85,9 @@ func build(ctx context.Context, plan Plan, src input.Access, o BuildOptions) (Bu
 	made, with, err := addBytecode(ctx, plan.bytecodeMode(), below, src.Runners)
 	if err != nil {
 		return Built{}, err
+	}
+	for _, w := range with {
+		announced.AddLayers(w.layers)
 	}
 	results := make([]built, len(below))
 	err = eachPlatform(plan.Spec.Platforms, func(i int) (err error) {

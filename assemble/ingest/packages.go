@@ -23,6 +23,7 @@ type Unit struct {
 	Control *apk.Control
 	Blob    layers.Blob // the data stream; zero for a package that unpacks nothing
 	Tag     string      // for the database
+	Fetched bool        // it was not in the store
 	leftOut bool        // its archive has files all the same, see hasFiles
 }
 
@@ -103,7 +104,7 @@ func (m Mirrors) fetch(ctx context.Context, p *apk.Package, url string) (Unit, e
 		return Unit{}, err
 	}
 	defer f.Close()
-	u := Unit{Pkg: p, Control: f.control}
+	u := Unit{Pkg: p, Control: f.control, Fetched: true}
 	if f.digest != "" {
 		if u.Blob, err = m.Store.Ingest(ctx, f.source()); err != nil {
 			return u, err

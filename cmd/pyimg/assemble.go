@@ -20,6 +20,7 @@ func assembleCommand(con console.Console) *cli.Command {
 			StringSliceFlag: &cli.StringSliceFlag{Name: "push", Usage: "`REF` push the image to this reference in a registry; without a reference, to those of the spec's field push"},
 			Alone:           whereSpecSays, Argument: isSpecFile},
 		&cli.StringSliceFlag{Name: "tag", Usage: "`TAG` give this tag to references that have none"},
+		&cli.BoolFlag{Name: "send-last", Usage: "with --push: send no layer before all of the image is fetched and checked"},
 		&cli.StringSliceFlag{Name: "output", Usage: "`KIND:PATH[:NAME]` write the image to " + outputForms() + "; the file - is stdout"},
 		flags.Lock(),
 		&cli.BoolFlag{Name: "locked", Usage: "demand a lock that fits the spec"},

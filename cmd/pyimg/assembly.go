@@ -61,7 +61,7 @@ func (a assembly) deliver(ctx context.Context) (push.Result, error) {
 	if locked {
 		open, err = a.supply(ctx, l, src, keys)
 	} else {
-		l, open, err = a.fresh(ctx, src, keys)
+		l, open, err = a.fresh(ctx, src, keys, pushing)
 	}
 	if err != nil {
 		return push.Result{}, pushing.Cause(err)
@@ -99,7 +99,7 @@ func (a assembly) supply(ctx context.Context, l lock.Lock, src input.Access, key
 		err = a.run.Progressing(func(progress input.Progress) error { return supply.Fetch(ctx, progress) })
 	case len(a.refs) == 0:
 		var got lock.Lock
-		got, err = a.run.Build(ctx, src, func(src input.Access) (assemble.Plan, error) { return assemble.PlanOf(ctx, l, a.spec, src, keys) })
+		got, err = a.run.Build(ctx, src, nil, func(src input.Access) (assemble.Plan, error) { return assemble.PlanOf(ctx, l, a.spec, src, keys) })
 		if err == nil {
 			err = l.Expect(got)
 		}
@@ -107,9 +107,10 @@ func (a assembly) supply(ctx context.Context, l lock.Lock, src input.Access, key
 	return supply.Open, err
 }
 
-// fresh makes the image without a lock. A layer that is found damaged when it is to be sent or written is made anew.
-func (a assembly) fresh(ctx context.Context, src input.Access, keys *apk.Keyring) (lock.Lock, lock.OpenBlob, error) {
-	lock, err := a.run.Build(ctx, src, func(src input.Access) (assemble.Plan, error) { return assemble.Resolve(ctx, a.spec, src, keys) })
+// fresh makes the image without a lock; meanwhile its push, if there is one, sends layers. A layer that is found damaged
+// when it is to be sent or written is made anew.
+func (a assembly) fresh(ctx context.Context, src input.Access, keys *apk.Keyring, pushing *session.Push) (lock.Lock, lock.OpenBlob, error) {
+	lock, err := a.run.Build(ctx, src, pushing, func(src input.Access) (assemble.Plan, error) { return assemble.Resolve(ctx, a.spec, src, keys) })
 	if err != nil {
 		return lock, nil, err
 	}

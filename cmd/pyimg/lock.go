@@ -171,7 +171,7 @@ func lockImage(ctx context.Context, run *session.Session, set flags.Set, names [
 	if err != nil {
 		return lock.Lock{}, err
 	}
-	l, err := run.Build(ctx, src, func(src input.Access) (assemble.Plan, error) {
+	l, err := run.Build(ctx, src, nil, func(src input.Access) (assemble.Plan, error) {
 		if update {
 			return assemble.Update(ctx, s, old, names, src, keys)
 		}

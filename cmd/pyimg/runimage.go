@@ -239,7 +239,7 @@ func assembledForRun(ctx context.Context, run *session.Session, name string, pla
 	if locked {
 		plan = func(src input.Access) (assemble.Plan, error) { return assemble.PlanOf(ctx, l, s, src, keys) }
 	}
-	built, err := run.Build(ctx, src, plan)
+	built, err := run.Build(ctx, src, nil, plan)
 	if err == nil && locked {
 		err = l.Expect(built)
 	}

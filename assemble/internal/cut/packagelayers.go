@@ -102,13 +102,7 @@ func group(l spec.Layers, others int, units []ingest.Unit) ([][]int, error) {
 	case l.Strategy == "package" && len(bySize)+others > most:
 		return nil, fmt.Errorf("one layer for each package makes %d, and container runtimes cannot mount more than some %d; use layers.strategy auto", len(bySize)+others, most)
 	}
-	merge := 0
-	switch excess := len(bySize) + others - l.Max; {
-	case l.Strategy == "single":
-		merge = len(bySize)
-	case l.Strategy == "auto" && excess > 0:
-		merge = min(excess+1, len(bySize))
-	}
+	merge := merged(l, len(bySize), others)
 	shared := slices.Sorted(slices.Values(bySize[:merge]))
 	single = slices.Sorted(slices.Values(bySize[merge:]))
 	var groups [][]int
@@ -119,6 +113,17 @@ func group(l spec.Layers, others int, units []ingest.Unit) ([][]int, error) {
 		groups = append(groups, []int{i})
 	}
 	return groups, nil
+}
+
+// merged is how many of the packages that unpack files share a layer: the smallest.
+func merged(l spec.Layers, unpacking, others int) int {
+	switch excess := unpacking + others - l.Max; {
+	case l.Strategy == "single":
+		return unpacking
+	case l.Strategy == "auto" && excess > 0:
+		return min(excess+1, unpacking)
+	}
+	return 0
 }
 
 // magnitude is the logarithm of a size to the base of two, rounded: a power of two, as sizes often are, lies in the middle

@@ -12,8 +12,8 @@ import (
 	"github.com/pyimg/pyimg/internal/exit"
 )
 
-// Build builds what a plan is found for.
-func (run *Session) Build(ctx context.Context, src input.Access, resolve func(input.Access) (assemble.Plan, error)) (lock lock.Lock, err error) {
+// Build builds what a plan is found for. A push that is under way, or nil, sends layers meanwhile.
+func (run *Session) Build(ctx context.Context, src input.Access, pushing *Push, resolve func(input.Access) (assemble.Plan, error)) (lock lock.Lock, err error) {
 	created, err := run.Created()
 	if err != nil {
 		return lock, err
@@ -26,9 +26,11 @@ func (run *Session) Build(ctx context.Context, src input.Access, resolve func(in
 		if err != nil {
 			return err
 		}
-		built, err := assemble.Build(ctx, plan, src, assemble.BuildOptions{Created: created})
-		lock, warnings = built.Lock, append(warnings, built.Warnings...)
-		return err
+		return run.sending(pushing, src.Store, progress, func(to assemble.LayerSink) error {
+			built, err := assemble.Build(ctx, plan, src, assemble.BuildOptions{Created: created, Layers: to})
+			lock, warnings = built.Lock, append(warnings, built.Warnings...)
+			return err
+		})
 	})
 	run.WarnAll(warnings)
 	return lock, err

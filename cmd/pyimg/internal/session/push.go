@@ -1,30 +1,38 @@
 package session
 
 import (
-	"cmp"
 	"context"
 	"errors"
+	"io"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/push/oci"
 )
 
-// A Push is under way: it logs in while the image is still being made.
+// A Push is under way: it logs in, and sends layers, while the image is still being made.
 type Push struct {
 	session *push.Session
-	uploads *lateProgress
+	uploads *uploads
+	cancel  context.CancelCauseFunc
 	failed  func() error // why the registries cannot be pushed to, if that is known
 }
 
 // BeginPush begins to push to references; the Push is nil where there are none. The context that it returns ends where it
-// shows that they cannot be pushed to, such as by a wrong password: there is no use in making the image.
+// shows that they cannot be pushed to, such as by a wrong password or a layer that is refused: there is no use in making
+// the image.
 func (run *Session) BeginPush(ctx context.Context, refs []string, o push.Options) (context.Context, *Push, error) {
 	if len(refs) == 0 {
 		return ctx, nil, nil
 	}
 	pushing, cancel := context.WithCancelCause(ctx)
-	uploads := &lateProgress{}
+	uploads := &uploads{redraw: run.several == nil && run.DrawsBars() && slices.Contains([]string{"", "auto"}, run.flags.String("progress"))}
 	o.Progress = uploads
 	session, err := run.Registry().Begin(pushing, refs, o)
 	if err != nil {
@@ -32,7 +40,7 @@ func (run *Session) BeginPush(ctx context.Context, refs []string, o push.Options
 		return ctx, nil, err
 	}
 	go func() {
-		if err := session.Ready(pushing); err != nil {
+		if err := session.Wait(pushing); err != nil {
 			cancel(err)
 		}
 	}()
@@ -42,22 +50,50 @@ func (run *Session) BeginPush(ctx context.Context, refs []string, o push.Options
 		}
 		return nil
 	}
-	return pushing, &Push{session, uploads, failed}, nil
+	return pushing, &Push{session, uploads, cancel, failed}, nil
 }
 
-// Close ends it, if there is one.
+// Close ends it, if there is one, and what is still being sent.
 func (p *Push) Close() {
 	if p != nil {
+		p.uploads.end()
 		p.session.Close()
+		p.cancel(nil)
 	}
 }
 
-// Cause is err, or why the context ended that err is about.
+// sending has the push send layers while do makes the image, and shows that where fetching shows. Without a push, or where
+// the user wants it so, nothing is sent before the image is complete.
+func (run *Session) sending(p *Push, store *layers.Store, display push.Progress, do func(assemble.LayerSink) error) error {
+	if p == nil || run.flags.Bool("send-last") {
+		return do(nil)
+	}
+	p.uploads.show(display)
+	defer p.uploads.hide()
+	return do(storedLayers{p.session, store})
+}
+
+// storedLayers offers layers of a store to a push.
+type storedLayers struct {
+	to    *push.Session
+	store *layers.Store
+}
+
+// Layer offers one layer.
+func (s storedLayers) Layer(b layers.Blob) {
+	s.to.Offer(oci.Blob{Desc: v1.Descriptor{MediaType: types.MediaType(b.MediaType), Digest: lock.Hash(b.Digest), Size: b.Size},
+		Open: func() (io.ReadCloser, error) { return s.store.Open(b.Digest) }})
+}
+
+// Cause is err, or why the push cannot succeed where err follows from that: its context ended.
 func (p *Push) Cause(err error) error {
-	if p == nil || err == nil || !errors.Is(err, context.Canceled) {
+	if p == nil || err == nil {
 		return err
 	}
-	return cmp.Or(p.failed(), err)
+	if cause := p.failed(); cause != nil && (errors.Is(err, context.Canceled) || errors.Is(err, cause)) {
+		return cause
+	}
+	return err
 }
 
 // FinishPush sends what there is now, and shows how far it is. The display has ended when it returns.
@@ -67,13 +103,7 @@ func (run *Session) FinishPush(ctx context.Context, p *Push, index v1.ImageIndex
 		return push.Result{}, err
 	}
 	defer report.Close()
-	p.uploads.to = report
+	p.uploads.show(report)
+	defer p.uploads.hide()
 	return p.session.Push(ctx, index)
-}
-
-// lateProgress reports to a display that begins after the push: one display at a time may have the terminal.
-type lateProgress struct{ to push.Progress }
-
-func (l *lateProgress) Start(kind, name string, size int64) push.Task {
-	return l.to.Start(kind, name, size)
 }
