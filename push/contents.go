@@ -166,8 +166,11 @@ func (p *pusher) blob(ctx context.Context, t *target, b oci.Blob, earlier []*tar
 		return err
 	}
 	defer leave()
-	known := t.known.of(b.Desc.Digest)
-	if known == offered {
+	known, now := t.known.of(b.Desc.Digest), pushed
+	if early {
+		now = offered
+	}
+	if known == offered || early && known != unasked {
 		return nil
 	}
 	there, mounted, err := p.sendMissing(ctx, t, b, earlier, known == inAnother)
@@ -178,9 +181,7 @@ func (p *pusher) blob(ctx context.Context, t *target, b oci.Blob, earlier []*tar
 		p.together.has(t.repo, b.Desc.Digest)
 	}
 	p.count(b, there, mounted)
-	if early {
-		t.known.add(b.Desc.Digest, offered)
-	}
+	t.known.add(b.Desc.Digest, now)
 	return nil
 }
 

@@ -6,7 +6,8 @@
 //   - [Registry.Push] sends what a registry lacks: layers and configs, then the manifests from the leaves up, and the
 //     tags last. When anything before the tags fails, no tag has moved. One limit holds for all uploads of all platforms
 //     and repositories. A layer is opened only after the registry said that it does not have it.
-//     [Registry.Begin] does the same in two steps, so that pyimg can log in while the image is being made.
+//     [Registry.Begin] does the same in two steps, so that pyimg can log in while the image is being made, and send
+//     layers that are finished ([Session.Offer]).
 //   - [Registry.Together] is for several pushes of one run: each blob goes to a registry once, and is mounted into the other
 //     repositories.
 //   - [Registry.Join] makes one index of images that several machines pushed by digest. [Registry.Attach] pushes an

@@ -19,6 +19,7 @@ type origin int
 
 const (
 	unasked   origin = iota
+	pushed           // Push found it or sent it
 	inAnother        // another image of the repository has it
 	offered          // it was offered, and was there or was sent: it is counted already
 )
@@ -38,11 +39,14 @@ func (k *known) add(digest v1.Hash, how origin) {
 	k.digests[digest] = max(k.digests[digest], how)
 }
 
-// forget drops everything. It reports whether there was anything.
+// forget drops everything. It reports whether there was anything that Push did not ask for itself.
 func (k *known) forget() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	any := len(k.digests) > 0
+	any := false
+	for _, how := range k.digests {
+		any = any || how > pushed
+	}
 	clear(k.digests)
 	return any
 }

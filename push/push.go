@@ -172,6 +172,8 @@ func (silent) Add(int64)  {}
 func (silent) Done(error) {}
 
 func (p *pusher) result(g *oci.Graph, refs []targetRef, requests int64) Result {
+	p.mu.Lock() // a layer that was offered in vain may still be under way
+	defer p.mu.Unlock()
 	slices.Sort(p.overtaken)
 	res := Result{
 		Digest:    g.Root.Desc.Digest.String(),
