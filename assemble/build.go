@@ -82,7 +82,7 @@ func build(ctx context.Context, plan Plan, src input.Access, o BuildOptions) (Bu
 	if err != nil {
 		return Built{}, err
 	}
-	made, with, err := addBytecode(ctx, plan.bytecodeMode(), below, src.Runners)
+	made, with, err := addBytecode(ctx, plan.bytecodeMode(), below, src)
 	if err != nil {
 		return Built{}, err
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path"
 	"regexp"
 	"runtime"
@@ -42,13 +43,6 @@ func lockedBytecode(b lock.Bytecode) *lock.Bytecode {
 	return &b
 }
 
-// The names of the layers.
-const (
-	bytecodeName      = "bytecode"
-	filesBytecodeName = "bytecode of files"
-	ownBytecodeName   = "bytecode of this platform's own modules"
-)
-
 // modules are the sources of one platform, and the Python that imports them.
 type modules struct {
 	python             bytecode.Python
@@ -63,7 +57,7 @@ type compiled struct {
 
 // addBytecode adds the layers of bytecode to all platforms. It returns what was made: none, and why, where nothing here can
 // run the images' Python and nobody insists.
-func addBytecode(ctx context.Context, want lock.Bytecode, below []lower, runners input.Runners) (lock.Bytecode, []compiled, error) {
+func addBytecode(ctx context.Context, want lock.Bytecode, below []lower, src input.Access) (lock.Bytecode, []compiled, error) {
 	with := make([]compiled, len(below))
 	for i, b := range below {
 		with[i].stack = b.stack
@@ -79,11 +73,11 @@ func addBytecode(ctx context.Context, want lock.Bytecode, below []lower, runners
 		}
 		all[i] = m
 	}
-	c := compilers{below: below, modules: all, runners: runners}
+	c := compilers{below: below, modules: all, runners: src.Runners, layers: src.Layers}
 	for i, b := range below {
 		var err error
 		with[i], err = b.compile(ctx, bytecode.Mode(want.Mode), all[i], &c)
-		if why := (*NoRunnerError)(nil); errors.As(err, &why) && b.spec.Lenient {
+		if why := (*NoRunnerError)(nil); errors.As(err, &why) && b.spec.Lenient && b.plan.bytecode == nil { // a lock says what there is to be
 			return dropBytecode(below, with, why)
 		}
 		if err != nil {
@@ -220,11 +214,11 @@ func (b lower) compile(ctx context.Context, mode bytecode.Mode, m modules, c *co
 	for _, part := range []struct {
 		name    string
 		sources []bytecode.Source
-	}{{bytecodeName, m.shared}, {ownBytecodeName, m.own}, {filesBytecodeName, m.files}} {
+	}{{lock.BytecodeName, m.shared}, {lock.OwnBytecodeName, m.own}, {lock.FilesBytecodeName, m.files}} {
 		if len(part.sources) == 0 {
 			continue
 		}
-		blob, faults, err := bytecode.Layer(ctx, b.store, lazyRunner{c, m.python}, m.python, mode, making(b.spec.Layers), part.sources)
+		blob, faults, err := b.takeBytecode(ctx, mode, m.python, b.plan.bytecode[part.name], part.sources, c)
 		if err != nil {
 			return with, err
 		}
@@ -239,6 +233,19 @@ func (b lower) compile(ctx context.Context, mode bytecode.Mode, m modules, c *co
 		}
 	}
 	return with, nil
+}
+
+// takeBytecode takes the layer that the lock has, by its digest, so that no Python need be run; "" is no lock. What is wrong with
+// its sources was said when the lock was made. Where nobody has it, it is made.
+func (b lower) takeBytecode(ctx context.Context, mode bytecode.Mode, p bytecode.Python, digest string, sources []bytecode.Source, c *compilers) (
+	layers.Blob, []bytecode.Fault, error) {
+	if digest != "" {
+		blob, err := bytecode.Locked(ctx, b.store, c.layers, p, mode, making(b.spec.Layers), sources, digest)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return blob, nil, err
+		}
+	}
+	return bytecode.Layer(ctx, b.store, lazyRunner{c, p}, p, mode, making(b.spec.Layers), sources)
 }
 
 // bytecodeFaults warns of modules of Python and of packages that cannot be compiled. Those of the spec's files are errors.
@@ -272,13 +279,14 @@ type compilers struct {
 	below   []lower
 	modules []modules
 	runners input.Runners
+	layers  input.Layers // where layers of the lock may be; may be nil
 }
 
 // NoRunnerError says that bytecode has to be made, why no Python can be run here, and what to do.
 type NoRunnerError struct{ Err error }
 
 func (e *NoRunnerError) Error() string {
-	return e.Err.Error() + "; or set bytecode: none (--bytecode none), or take the lock and the cache of a machine that can run it"
+	return e.Err.Error() + "; or set bytecode: none (--bytecode none), or take the lock with the cache, or a bundle, of a machine that can run it"
 }
 
 // Unwrap gives the cause.

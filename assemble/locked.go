@@ -61,13 +61,18 @@ func lockedPackages(l lock.Lock, spec spec.Spec, keys *apk.Keyring) (Plan, error
 }
 
 func platformPlan(p lock.Platform, from spec.Repositories) (PlatformPlan, error) {
-	plan := PlatformPlan{Platform: p.Platform, Dialect: apk.Dialect(p.Dialect), Created: p.Created}
+	plan := PlatformPlan{Platform: p.Platform, Dialect: apk.Dialect(p.Dialect), Created: p.Created, bytecode: make(map[string]string)}
 	for _, w := range p.World {
 		d, err := apk.ParseDependency(w)
 		if err != nil {
 			return plan, err
 		}
 		plan.World = append(plan.World, d)
+	}
+	for _, l := range p.Layers {
+		if l.OfBytecode() {
+			plan.bytecode[l.From] = l.Digest
+		}
 	}
 	byName := make(map[string]lock.Package)
 	for _, q := range p.Packages {

@@ -37,8 +37,9 @@ type PlatformPlan struct {
 	Created  time.Time         // that of the lock; zero where none is in force
 	Notes    []string          // what a person should know
 
-	allocator spec.Allocator // the spec's, settled for this platform
-	site      wheels.Site    // where the wheels go
+	allocator spec.Allocator    // the spec's, settled for this platform
+	site      wheels.Site       // where the wheels go
+	bytecode  map[string]string // digests of the lock's layers of bytecode, by name
 }
 
 // plainTime is the time of files where SOURCE_DATE_EPOCH sets none: their layer then depends on contents alone, and is

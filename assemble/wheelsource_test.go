@@ -115,7 +115,7 @@ func TestSignedWheels(t *testing.T) {
 		if err := rebuild(t, w, s, built); err != nil {
 			t.Errorf("%s: making the image of the lock: %v", name, err)
 		}
-		image, in, err := create.NewLockedImage(t.Context(), "test", built, s, w.sources(t))
+		image, in, err := create.NewLockedImage(t.Context(), "test", built, s, w.sources(t), testKeys(t))
 		if err != nil || !strings.Contains(in.Platforms[0].Wheels[0].Location(), "?sig=secret") || strings.Contains(in.Platforms[0].Wheels[0].Public, "secret") {
 			t.Errorf("%s: a bundle takes the wheel from %q for %q, %v", name, in.Platforms[0].Wheels[0].Location(), in.Platforms[0].Wheels[0].Public, err)
 		}

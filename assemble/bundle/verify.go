@@ -42,7 +42,7 @@ func (b *Bundle) Verify(ctx context.Context, ring *apk.Keyring) (Verified, error
 	}
 	v := &verification{bundle: b, ring: ring, known: make(map[string]*apk.Package), data: make(map[string]string), blobs: make(map[string]bool),
 		laid: make(map[string]bool), unread: make(map[manifest.Kind]bool), files: make(map[string]takenFiles),
-		wheels: make(map[string]bool), python: make(map[string]bool)}
+		wheels: make(map[string]bool), python: make(map[string]bool), layers: make(map[string]bool)}
 	v.surroundings(ctx)
 	v.readLocks(ctx)
 	v.layout(ctx)
@@ -88,6 +88,7 @@ type verification struct {
 	unread map[manifest.Kind]bool  // of which there is one that says what others are there for, and could not be read
 	wheels map[string]bool         // SHA-256 of the locks' wheels
 	python map[string]bool         // paths of what the locks' specs read for Python packages
+	layers map[string]bool         // digests of the locks' layers of bytecode
 	files  map[string]takenFiles   // what the locks' specs take of their folders, by path
 
 	mu     sync.Mutex
@@ -268,6 +269,10 @@ func (v *verification) vouched(f manifest.File) error {
 	case manifest.Wheel:
 		if !v.wheels[f.SHA256] && !v.unread[manifest.Lock] {
 			return errors.New("no lock names it, so nothing vouches for it")
+		}
+	case manifest.Layer:
+		if !v.layers["sha256:"+f.SHA256] && !v.unread[manifest.Lock] {
+			return errors.New("no lock names it as bytecode, so nothing vouches for it")
 		}
 	case manifest.Python:
 		if !v.python[f.Path] && !v.unread[manifest.Lock] {

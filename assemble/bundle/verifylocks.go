@@ -34,6 +34,9 @@ func (v *verification) readLocks(ctx context.Context) {
 		v.fault(manifest.LockPath(name), v.needPython(ctx, name, lock))
 		for _, p := range lock.Platforms {
 			v.needWheels(name, p, wheels)
+			for _, l := range p.Layers {
+				v.layers[l.Digest] = v.layers[l.Digest] || l.OfBytecode()
+			}
 			for _, q := range p.Packages {
 				v.fault(manifest.LockPath(name), v.need(from, q))
 			}

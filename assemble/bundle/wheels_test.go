@@ -55,7 +55,7 @@ python: {requirements: requirements.txt, wheels: wheels}
 	if err != nil {
 		t.Fatal(err)
 	}
-	image, in, err := create.NewLockedImage(t.Context(), filepath.Base(dir), built.Lock, s, src)
+	image, in, err := create.NewLockedImage(t.Context(), filepath.Base(dir), built.Lock, s, src, testKeys(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ import (
 )
 
 // sources stores a layer with these files and returns its sources.
-func sources(t *testing.T, store *layers.Store, files map[string]string) []bytecode.Source {
+func sources(t testing.TB, store *layers.Store, files map[string]string) []bytecode.Source {
 	t.Helper()
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
@@ -60,7 +60,7 @@ func sources(t *testing.T, store *layers.Store, files map[string]string) []bytec
 	return all
 }
 
-func openStore(t *testing.T) *layers.Store {
+func openStore(t testing.TB) *layers.Store {
 	t.Helper()
 	store, err := layers.OpenStore(t.TempDir(), kept.Files()...)
 	if err != nil {
@@ -71,7 +71,7 @@ func openStore(t *testing.T) *layers.Store {
 }
 
 // list is what a layer holds: path, and content for files.
-func list(t *testing.T, store *layers.Store, b layers.Blob) map[string]string {
+func list(t testing.TB, store *layers.Store, b layers.Blob) map[string]string {
 	t.Helper()
 	all := make(map[string]string)
 	src := layers.Source{Name: "made", Digest: b.Digest}

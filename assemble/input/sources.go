@@ -26,6 +26,7 @@ type Access struct {
 	Folder   Folder        // of the spec's files; nil: Spec.Dir
 	Wheels   Wheels        // nil: all wheels come from where the spec says
 	Texts    Texts         // nil: files of Spec.Dir
+	Layers   Layers        // nil: layers that a lock names are taken out of the store, or made
 	Store    *layers.Store // where indexes are kept, too; may be nil where only packages are resolved
 	Jobs     int           // packages ingested at once, over all platforms; 0: twice GOMAXPROCS
 	Progress Progress      // nil: transfers are not reported
@@ -37,6 +38,12 @@ type Access struct {
 // Folder opens the folder that a spec's files are in. The caller closes it.
 type Folder interface {
 	Open(ctx context.Context) (*local.Folder, error)
+}
+
+// Layers has layers that a lock names and not every machine can make: those of bytecode. What they hold is checked.
+type Layers interface {
+	// Open opens a layer by its digest. The error is fs.ErrNotExist if it has none.
+	Open(ctx context.Context, digest string) (io.ReadCloser, error)
 }
 
 // Runners are where an image's Python can be run. The library itself runs nothing. Calls may overlap.

@@ -18,3 +18,15 @@ func CompressionOf(b layers.Blob) string {
 	}
 	return "gzip"
 }
+
+// The names of layers of bytecode: Layer.From.
+const (
+	BytecodeName      = "bytecode"
+	FilesBytecodeName = "bytecode of files"
+	OwnBytecodeName   = "bytecode of this platform's own modules"
+)
+
+// OfBytecode reports whether the layer has bytecode, for which a Python must be run. No recipe makes it.
+func (l Layer) OfBytecode() bool {
+	return l.Recipe == nil && (l.From == BytecodeName || l.From == FilesBytecodeName || l.From == OwnBytecodeName)
+}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle"
 	"github.com/pyimg/pyimg/assemble/bundle/create"
@@ -256,7 +257,7 @@ func bundleInputs(ctx context.Context, run *session.Session, c *cli.Context, spe
 	}
 	var inputs []assemble.Inputs
 	for _, s := range specs {
-		image, in, err := s.image(ctx, src)
+		image, in, err := s.image(ctx, src, o.Keyring)
 		if err != nil {
 			return err
 		}
@@ -276,7 +277,7 @@ func bundleInputs(ctx context.Context, run *session.Session, c *cli.Context, spe
 }
 
 // image is the lock with its spec as a bundle holds them, and what it takes.
-func (s lockedSpec) image(ctx context.Context, src input.Access) (image create.LockedImage, in assemble.Inputs, err error) {
+func (s lockedSpec) image(ctx context.Context, src input.Access, keys *apk.Keyring) (image create.LockedImage, in assemble.Inputs, err error) {
 	lock, err := lock.Read(s.file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return image, in, exit.Usagef("%w; write it with \"pyimg lock\", or say with --package or --all what is to be in the bundle", err)
@@ -287,7 +288,7 @@ func (s lockedSpec) image(ctx context.Context, src input.Access) (image create.L
 	if err != nil {
 		return image, in, err
 	}
-	return create.NewLockedImage(ctx, strings.TrimSuffix(filepath.Base(s.file), ".lock"), lock, s.spec, src)
+	return create.NewLockedImage(ctx, strings.TrimSuffix(filepath.Base(s.file), ".lock"), lock, s.spec, src, keys)
 }
 
 func isFile(name string) bool {
@@ -346,6 +347,9 @@ func createBundle(ctx context.Context, run *session.Session, c *cli.Context, o c
 	}
 	if n := len(d.Unlisted); n > 0 {
 		run.Warn(fmt.Sprintf("packages of the lock that are in no index any more, so that other apk clients cannot install them: %s", strings.Join(d.Unlisted, ", ")))
+	}
+	if made.NoBytecode != "" {
+		run.Warn("the bundle lacks bytecode that its locks name, so a machine that assembles from it must make it: " + made.NoBytecode)
 	}
 	if c.Bool("json") {
 		return run.JSON(struct {

@@ -46,7 +46,7 @@ func prepare(ctx context.Context, o Options, at *place) (*Draft, error) {
 	}
 	indexes := f.count.Load()
 	o.Inputs = assemble.Inputs{} // there may be many packages
-	if err := p.examine(ctx, maker{o, at, f}); err != nil {
+	if err := p.examine(ctx, maker{o: o, at: at, fetch: f}); err != nil {
 		return nil, err
 	}
 	sizes, err := measure(p, o, at)
@@ -59,11 +59,14 @@ func (d *Draft) Close() error { return d.at.close() }
 
 // Created says what was made.
 type Created struct {
-	ID      string `json:"id"`
-	Base    string `json:"base,omitempty"` // of a delta
-	Whole   string `json:"whole,omitempty"`
-	Bundle  int64  `json:"bundle"`  // bytes that it takes
-	Fetched int64  `json:"fetched"` // bytes that came from elsewhere, the indexes included
+	ID     string `json:"id"`
+	Base   string `json:"base,omitempty"` // of a delta
+	Whole  string `json:"whole,omitempty"`
+	Bundle int64  `json:"bundle"` // bytes that it takes
+	// NoBytecode says why the locks' layers of bytecode could not be made; "" if they are all there.
+	NoBytecode string `json:"noBytecode,omitempty"`
+
+	Fetched int64 `json:"fetched"` // bytes that came from elsewhere, the indexes included
 }
 
 // A SpaceError says that a bundle does not fit.
@@ -90,8 +93,14 @@ func (d *Draft) Create(ctx context.Context, progress input.Progress) (Created, e
 	if err := d.at.into.Note(d.plan.planned); err != nil {
 		return Created{}, err
 	}
-	if err := d.plan.each(ctx, o.jobs(), maker{o, d.at, f}.bring); err != nil {
+	var lacking unmade
+	if err := d.plan.each(ctx, o.jobs(), maker{o, d.at, f, &lacking}.bring); err != nil {
 		return Created{}, err
+	}
+	if lacking.err != nil {
+		if err := d.plan.leaveOut(); err != nil {
+			return Created{}, err
+		}
 	}
 	d.plan.leaveIndexes(d.at.into)
 	m, err := d.plan.manifest(o.Since)
@@ -102,5 +111,8 @@ func (d *Draft) Create(ctx context.Context, progress input.Progress) (Created, e
 		return Created{}, err
 	}
 	made := Created{ID: m.ID, Base: m.Base, Whole: m.Whole, Bundle: d.Bundle, Fetched: d.Indexes + f.count.Load()}
+	if lacking.err != nil {
+		made.NoBytecode = lacking.err.Error()
+	}
 	return made, d.at.finish(ctx, m, o)
 }

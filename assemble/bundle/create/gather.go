@@ -31,6 +31,7 @@ func gather(ctx context.Context, o Options, f *fetcher) (p *plan, unlisted []str
 	for _, add := range []func() error{
 		func() error { return addRuntimes(ctx, p, o) },
 		func() error { return addWheels(p, o) },
+		func() error { return addLayers(p, o.Images) },
 		func() error { return addKeys(p, o) },
 		func() error { return addImages(p, o, f) },
 		func() error { return addFiles(ctx, p, o.Images) },

@@ -28,12 +28,16 @@ type LockedImage struct {
 	// Python are the lock and requirements files of the spec, and those that they include, by their names in the spec; none where
 	// the spec is left out.
 	Python map[string][]byte
+	// Bytecode are the lock's layers of bytecode, which not every machine can make, and Layers opens them: it makes what the cache
+	// does not have.
+	Bytecode []lock.Layer
+	Layers   input.Layers
 	// Secret is the file with credentials, the spec or one of what would be Python, for which the spec is left out; "" if it is not.
 	Secret string
 }
 
 // NewLockedImage is a lock of that name, for the spec's platforms, with the spec that it fits, and what it takes.
-func NewLockedImage(ctx context.Context, name string, l lock.Lock, s spec.Spec, src input.Access) (image LockedImage, in assemble.Inputs, err error) {
+func NewLockedImage(ctx context.Context, name string, l lock.Lock, s spec.Spec, src input.Access, keys *apk.Keyring) (image LockedImage, in assemble.Inputs, err error) {
 	if l, err = l.Only(s.Platforms); err != nil {
 		return image, in, err
 	}
@@ -42,6 +46,16 @@ func NewLockedImage(ctx context.Context, name string, l lock.Lock, s spec.Spec, 
 	}
 	if err := locateWheels(ctx, &in, wheels.NewLocator(l, s, src)); err != nil {
 		return image, in, l.Named(err)
+	}
+	if image.Layers, err = assemble.NewSupply(l, s, src, keys); err != nil {
+		return image, in, err
+	}
+	for _, p := range l.Platforms {
+		for _, layer := range p.Layers {
+			if layer.OfBytecode() {
+				image.Bytecode = append(image.Bytecode, layer)
+			}
+		}
 	}
 	image.Name = name
 	if image.Lock, err = l.Encode(); err != nil {

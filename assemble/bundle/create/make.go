@@ -23,6 +23,8 @@ type maker struct {
 	o     Options
 	at    *place
 	fetch *fetcher
+
+	unmade *unmade // layers; nil while the plan is made
 }
 
 // examine finds out which files need not be fetched.
@@ -57,7 +59,7 @@ func (m maker) examine(ctx context.Context, it *item) error {
 		it.at = cached
 		return r.Close()
 	}
-	if it.Kind == manifest.Files {
+	if it.Kind == manifest.Files || it.Kind == manifest.Layer {
 		it.at = local
 		return nil
 	}
@@ -141,7 +143,12 @@ func (m maker) bring(ctx context.Context, it *item) error {
 		}
 		return m.at.into.Place(it.Path)
 	case it.at == local:
-		return m.copy(ctx, it)
+		err := m.copy(ctx, it)
+		if m.unmade.forgive(it, err) {
+			it.at = absent
+			return nil
+		}
+		return err
 	case it.at == cached, it.at == earlier:
 		if err := m.copy(ctx, it); err == nil || ctx.Err() != nil {
 			return err

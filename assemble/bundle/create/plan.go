@@ -57,8 +57,9 @@ const (
 	ready          // in the work folder
 	cached         // in the store
 	earlier        // in the tar that this one takes the place of
-	local          // in files of this machine, to be packed
+	local          // of this machine, to be packed or made
 	inBase
+	absent // not to be had
 )
 
 // unknown stands for a digest that is not known yet, and is as long.

@@ -24,12 +24,13 @@ const (
 	Files   Kind = "files" // a tar of what a spec takes of its folder
 	Image   Kind = "image" // a file of the OCI layout of base images
 	Wheel   Kind = "wheel"
+	Layer   Kind = "layer"  // of an image, as it is: bytecode, which not every machine can make
 	Python  Kind = "python" // a lock or requirements file of Python packages
 )
 
 // kinds are all of them. A kind's place here stands in no file.
 func kinds() []Kind {
-	return []Kind{Index, Package, Key, Runtime, Spec, Lock, Files, Image, Wheel, Python}
+	return []Kind{Index, Package, Key, Runtime, Spec, Lock, Files, Image, Wheel, Python, Layer}
 }
 
 // File is one file.
@@ -86,6 +87,8 @@ func (f File) inPlace() bool {
 		return dir == BlobsDir || f.Path == LayoutIndex || f.Path == LayoutFile
 	case Wheel:
 		return strings.HasSuffix(name, ".whl") && (f.Path == WheelPath(name) || f.Path == OtherWheelPath(name, f.SHA256))
+	case Layer:
+		return f.Path == LayerPath(f.SHA256)
 	case Python:
 		return path.Dir(path.Dir(f.Path))+"/" == pythonDir
 	}

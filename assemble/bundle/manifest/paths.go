@@ -29,7 +29,7 @@ const (
 )
 
 // Where the other files are, by kind. See also LockPath, SpecPath, FilesPath, KeyPath, RuntimePath,
-// WheelPath and PythonPath.
+// WheelPath, PythonPath and LayerPath.
 const (
 	AlpineDir = "alpine/"         // the repositories, see RepositoryDirs
 	IndexName = "APKINDEX.tar.gz" // of an index, in the folder of a repository's architecture
@@ -38,6 +38,7 @@ const (
 
 	keysDir     = "keys/"
 	pythonDir   = "python/"
+	layersDir   = "layers/"
 	runtimesDir = "runtimes/"
 	filesDir    = "files"
 )
@@ -57,6 +58,9 @@ func WheelPath(name string) string { return WheelsDir + name }
 
 // OtherWheelPath is where it has one with this SHA-256 in hex, where WheelPath is another wheel's of the same name.
 func OtherWheelPath(name, sum string) string { return WheelsDir + sum[:12] + "/" + name }
+
+// LayerPath is where a bundle has a layer with this SHA-256 in hex.
+func LayerPath(sum string) string { return layersDir + sum }
 
 // PythonPath is where a bundle has the lock or requirements file that an image's spec calls by this name, and whose SHA-256 in hex
 // is sum.

@@ -45,7 +45,7 @@ func (run *Session) Access(ctx context.Context, s spec.Spec, needStore bool, oth
 	}
 	if b != nil {
 		src.Fetch, src.Images, src.Folder = b.Opener(s, src.Fetch), BundleImages(b, s, src.Images), b.FolderOf(s)
-		src.Wheels, src.Texts = b.Wheels(s), b.TextsOf(s)
+		src.Wheels, src.Texts, src.Layers = b.Wheels(s), b.TextsOf(s), b.Layers()
 	}
 	if !needStore {
 		src.Store = run.lasting()
