@@ -34,6 +34,7 @@ func scenarios(o options) []scenario {
 	for _, platforms := range []int{1, 2, 8} {
 		list = append(list, scenario{fmt.Sprintf("cold, %d MiB packages, %d platforms", min(o.size, smallSize), platforms), 0, cold("small", platforms, "")})
 	}
+	list = append(list, severalScenarios()...)
 	if path, err := exec.LookPath("apko"); err == nil {
 		list = append(list, peers(path)...)
 	}
