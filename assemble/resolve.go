@@ -18,7 +18,6 @@ import (
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/runtime"
 	"github.com/pyimg/pyimg/assemble/spec"
-	"github.com/pyimg/pyimg/internal/memo"
 )
 
 // Resolve finds out what the spec comes to: it ingests the runtimes, reads the package indexes and solves for the
@@ -41,7 +40,7 @@ func resolve(ctx context.Context, spec spec.Spec, src input.Access, keys *apk.Ke
 	if err != nil {
 		return Plan{}, err
 	}
-	releases, err := memo.Once(ctx, src.Memo, releasesKey{}, func(context.Context) (*runtime.Releases, error) { return new(runtime.Releases), nil })
+	repositories, releases, err := shared(ctx, repositories, src)
 	if err != nil {
 		return Plan{}, err
 	}
@@ -62,11 +61,9 @@ func resolve(ctx context.Context, spec spec.Spec, src input.Access, keys *apk.Ke
 	return plan, nil
 }
 
-// releasesKey is the question for the releases that all builds of a run use.
-type releasesKey struct{}
-
 func resolvePlatform(ctx context.Context, spec spec.Spec, p spec.Platform, repositories spec.Repositories, src ingest.Mirrors, held hold,
 	packaging *packaging, releases *runtime.Releases) (PlatformPlan, error) {
+	held.memo = src.Memo
 	plan := PlatformPlan{Platform: p}
 	var indexes []*apk.Index
 	g, gctx := errgroup.WithContext(ctx)
@@ -153,28 +150,6 @@ func loadIndexes(ctx context.Context, repositories []*apk.Repository, arch strin
 	}
 	wg.Wait()
 	return indexes, errors.Join(errs...)
-}
-
-// indexKey is the question for an index: builds with the same answers trust the same keys.
-type indexKey struct {
-	mirrors, tag, arch string
-	keys               *apk.Keyring
-}
-
-// loadIndex reads one index, or takes the one that another build of this run has read.
-func loadIndex(ctx context.Context, r *apk.Repository, arch string, src ingest.Mirrors) (*apk.Index, error) {
-	key := indexKey{strings.Join(r.Mirrors, "\n"), r.Tag, arch, src.Keys}
-	shared, err := memo.Once(ctx, src.Memo, key, func(ctx context.Context) (*apk.Index, error) {
-		o := src.IndexOptions(arch)
-		o.Repository = r
-		return apk.LoadIndex(ctx, src.Fetch, o)
-	})
-	if err != nil {
-		return nil, err
-	}
-	own := *shared // its packages are of this build's repository
-	own.Repository = r
-	return &own, nil
 }
 
 // world is what the solver is asked for: the spec's packages, what its allocator and runtimes stand for, and the

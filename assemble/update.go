@@ -14,6 +14,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/memo"
 )
 
 // A hold keeps what a lock has where the rest is resolved anew. The zero value holds nothing.
@@ -23,6 +24,7 @@ type hold struct {
 	free     []string                // names of packages that may move
 	runtimes []lock.Runtime
 	wheels   map[string]lock.Wheel // by name
+	memo     *memo.Memo            // see input.Access
 }
 
 // Update resolves the spec with all packages held at what the lock has, but for those named and, where they cannot move
@@ -55,7 +57,7 @@ func Update(ctx context.Context, s spec.Spec, locked lock.Lock, names []string, 
 func (h hold) solve(world []apk.Dependency, indexes []*apk.Index, dialect apk.Dialect) (solve.Solution, error) {
 	o := solve.Options{Dialect: dialect}
 	if h.packages == nil {
-		return solve.Solve(world, indexes, o)
+		return solveOnce(h.memo, world, indexes, o)
 	}
 	if err := h.missing(indexes); err != nil {
 		return solve.Solution{}, err

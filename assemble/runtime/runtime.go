@@ -22,6 +22,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/python"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/glob"
+	"github.com/pyimg/pyimg/internal/memo"
 	"github.com/pyimg/pyimg/internal/rootpath"
 	"github.com/pyimg/pyimg/internal/versions"
 	"github.com/pyimg/pyimg/layers"
@@ -47,6 +48,9 @@ func Ingest(ctx context.Context, spec spec.Spec, p spec.Platform, src input.Acce
 	return rs, checkRequired(spec, p, rs)
 }
 
+// reportKey is the question what a runtime's layer holds.
+type reportKey struct{ digest string }
+
 // ingestRuntime ingests one runtime and reads what it is. pin is the lock's entry for it.
 func ingestRuntime(ctx context.Context, s spec.Spec, r spec.Runtime, p spec.Platform, pin lock.Runtime, src input.Access, known *Releases) (plan Ingested, err error) {
 	if strings.HasPrefix(r.At(p), spec.FromImage) {
@@ -57,7 +61,9 @@ func ingestRuntime(ctx context.Context, s spec.Spec, r spec.Runtime, p spec.Plat
 	if err != nil {
 		return plan, err
 	}
-	plan.Report, err = python.Read(src.Store.Entries(plan.Layer.Digest))
+	plan.Report, err = memo.Once(ctx, src.Memo, reportKey{plan.Layer.Digest}, func(context.Context) (python.Report, error) {
+		return python.Read(src.Store.Entries(plan.Layer.Digest))
+	})
 	if strings.HasPrefix(r.At(p), spec.FromStandalone) {
 		plan.Env = standaloneEnv(plan.Report.Prefix)
 	}

@@ -39,7 +39,7 @@ func (s *several) console(i int) console.Console {
 	con.Warned = func(text string) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.warnings.Add(s.images[i].Spec, text)
+		s.warnings.Add(i, text)
 	}
 	return con
 }
@@ -66,7 +66,7 @@ func (s *several) end(ctx context.Context) error {
 	}
 	s.mu.Lock() // an image that was cancelled may still work
 	defer s.mu.Unlock()
-	for _, line := range s.warnings.Lines() {
+	for _, line := range s.warnings.Lines(s.images) {
 		fmt.Fprintf(s.run.Stderr, "pyimg: warning: %s\n", redact.Text(line))
 	}
 	if ctx.Err() != nil {

@@ -8,56 +8,71 @@ import (
 	"github.com/pyimg/pyimg/internal/termtext"
 )
 
+// Error names each image that failed. Those that failed for the same reason, such as a registry that is down, share its text.
 func (f *Faults) Error() string {
+	specs := map[string][]string{}
+	var texts []string
+	for _, fault := range f.Faults {
+		text := fault.Err.Error()
+		if specs[text] == nil {
+			texts = append(texts, text)
+		}
+		specs[text] = append(specs[text], fault.Spec)
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d of %s failed", len(f.Faults), termtext.Count(f.Of, "image"))
-	for _, fault := range f.Faults {
-		b.WriteString("\n  " + strings.ReplaceAll(fault.text(), "\n", "\n    "))
+	for _, text := range texts {
+		names := strings.Join(specs[text], ", ")
+		if strings.HasPrefix(text, names+":") { // faults of a spec say where they are
+			names = ""
+		} else {
+			names += ": "
+		}
+		b.WriteString("\n  " + names + strings.ReplaceAll(text, "\n", "\n    "))
 	}
 	return b.String()
 }
 
-// text says what went wrong, beginning with the spec.
-func (f Fault) text() string {
-	text := f.Err.Error()
-	if strings.HasPrefix(text, f.Spec+":") { // faults of a spec say where they are
-		return text
-	}
-	return f.Spec + ": " + text
-}
-
 // Warnings collects what several images are warned of. It must not be used concurrently.
 type Warnings struct {
-	texts []string
-	specs map[string][]string // by text
+	texts  []string
+	images map[string][]int // by text
 }
 
-// Add adds a warning of one image.
-func (w *Warnings) Add(spec, text string) {
-	if w.specs == nil {
-		w.specs = map[string][]string{}
+// Add adds a warning of image number i.
+func (w *Warnings) Add(i int, text string) {
+	if w.images == nil {
+		w.images = map[string][]int{}
 	}
-	specs, known := w.specs[text]
+	of, known := w.images[text]
 	if !known {
 		w.texts = append(w.texts, text)
 	}
-	if !slices.Contains(specs, spec) {
-		w.specs[text] = append(specs, spec)
+	if !slices.Contains(of, i) {
+		w.images[text] = append(of, i)
 	}
 }
 
-// Lines returns each warning once, with the specs that it is of.
-func (w *Warnings) Lines() []string {
-	const named = 3 // the text is what somebody wants to read
+// Lines returns each warning once, with the specs that it is of, in the order of the images.
+func (w *Warnings) Lines(images []Image) []string {
+	slices.SortStableFunc(w.texts, func(a, b string) int { return slices.Min(w.images[a]) - slices.Min(w.images[b]) })
 	lines := make([]string, len(w.texts))
 	for i, text := range w.texts {
-		specs := w.specs[text]
-		switch n := len(specs); {
-		case n > named+1:
-			lines[i] = fmt.Sprintf("%s, and %d others: %s", strings.Join(specs[:named], ", "), n-named, text)
-		default:
-			lines[i] = fmt.Sprintf("%s: %s", strings.Join(specs, ", "), text)
-		}
+		lines[i] = among(images, w.images[text]) + ": " + text
 	}
 	return lines
+}
+
+// among names some of the images: the first ones, and how many there are.
+func among(images []Image, of []int) string {
+	const named = 3 // what follows them is what somebody wants to read
+	slices.Sort(of)
+	var specs []string
+	for _, i := range of {
+		specs = append(specs, images[i].Spec)
+	}
+	if n := len(specs); n > named+1 {
+		return fmt.Sprintf("%s and %d others", strings.Join(specs[:named], ", "), n-named)
+	}
+	return strings.Join(specs, ", ")
 }

@@ -1,0 +1,75 @@
+package assemble
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/solve"
+	"github.com/pyimg/pyimg/assemble/ingest"
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/runtime"
+	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/memo"
+)
+
+// This file has the questions that several builds of one run ask once, see input.Access.Memo.
+
+// The keys of questions without an index.
+type (
+	releasesKey   struct{} // which releases all builds use
+	repositoryKey struct{ mirrors, tag string }
+)
+
+func keyOf(r *apk.Repository) repositoryKey {
+	return repositoryKey{strings.Join(r.Mirrors, "\n"), r.Tag}
+}
+
+// shared returns the repositories and releases that the builds of a run have in common: a package of a shared index belongs to a
+// repository of each of them.
+func shared(ctx context.Context, own spec.Repositories, src input.Access) (spec.Repositories, *runtime.Releases, error) {
+	rs := slices.Clone(own)
+	for i, r := range own {
+		common, err := memo.Once(ctx, src.Memo, keyOf(r.Repository), func(context.Context) (*apk.Repository, error) { return r.Repository, nil })
+		if err != nil {
+			return nil, nil, err
+		}
+		rs[i].Repository = common
+	}
+	releases, err := memo.Once(ctx, src.Memo, releasesKey{}, func(context.Context) (*runtime.Releases, error) { return new(runtime.Releases), nil })
+	return rs, releases, err
+}
+
+// indexKey is the question for an index. Only builds that trust the same keys get the same answer.
+type indexKey struct {
+	of   repositoryKey
+	arch string
+	keys *apk.Keyring
+}
+
+// loadIndex reads one index, unless another build of this run has read it.
+func loadIndex(ctx context.Context, r *apk.Repository, arch string, src ingest.Mirrors) (*apk.Index, error) {
+	return memo.Once(ctx, src.Memo, indexKey{keyOf(r), arch, src.Keys}, func(ctx context.Context) (*apk.Index, error) {
+		o := src.IndexOptions(arch)
+		o.Repository = r
+		return apk.LoadIndex(ctx, src.Fetch, o)
+	})
+}
+
+// solutionKey is the question which packages satisfy a world. Indexes are told apart by their addresses: loadIndex keeps them.
+type solutionKey struct {
+	world, indexes string
+	dialect        apk.Dialect
+}
+
+// solveOnce solves for a world, unless another build of this run has solved for it. It does not wait for a network, so it needs no
+// context.
+func solveOnce(m *memo.Memo, world []apk.Dependency, indexes []*apk.Index, o solve.Options) (solve.Solution, error) {
+	key := solutionKey{world: fmt.Sprint(world), dialect: o.Dialect}
+	for _, x := range indexes {
+		key.indexes += fmt.Sprintf(" %p", x)
+	}
+	return memo.Once(context.Background(), m, key, func(context.Context) (solve.Solution, error) { return solve.Solve(world, indexes, o) })
+}
