@@ -56,7 +56,7 @@ func Build(ctx context.Context, plan Plan, src input.Access, o BuildOptions) (Bu
 }
 
 func build(ctx context.Context, plan Plan, src input.Access, o BuildOptions) (Built, error) {
-	files, err := hostfiles.Read(ctx, plan.Spec, src.Folder, plan.filesTime(o))
+	files, err := hostfiles.Read(ctx, plan.Spec, src.Folder, plan.filesTime(o.Created))
 	if err != nil {
 		return Built{}, err
 	}

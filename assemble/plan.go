@@ -46,13 +46,13 @@ type PlatformPlan struct {
 // the same whatever packages lie below it. zip, and so Python's wheels, knows no earlier one.
 const plainTime = 315532800 // 1980-01-01T00:00:00Z, in seconds since 1970
 
-// filesTime is the time that all files get.
-func (p Plan) filesTime(o BuildOptions) time.Time {
+// filesTime is the time that all files get; created is that of the image, and may be zero.
+func (p Plan) filesTime(created time.Time) time.Time {
 	switch {
 	case p.files != nil:
 		return p.files.Time
-	case o.Created.IsZero():
+	case created.IsZero():
 		return time.Unix(plainTime, 0).UTC()
 	}
-	return o.Created
+	return created
 }

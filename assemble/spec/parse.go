@@ -1,7 +1,6 @@
 package spec
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/internal/glob"
+	"github.com/pyimg/pyimg/internal/strictyaml"
 )
 
 // Defaults of a spec; the same as in the embedded spec.
@@ -27,14 +27,13 @@ const (
 // Parse reads a spec in YAML. The error is an *Error with all the faults that were found. Relative paths in the spec start from
 // the working directory. name is used in errors.
 func Parse(name string, data []byte) (Spec, error) {
-	d := &decoder{file: name, anchors: make(map[string]ast.Node)}
+	d := decoder{strictyaml.New(name, "spec")}
 	s := Spec{Name: name}
-	if top := d.parseYAML(data); top != nil {
-		d.mapping("", top, d.specFields(&s))
+	if top := d.Parse(data); top != nil {
+		d.Mapping("", top, d.specFields(&s))
 	}
-	if len(d.faults) > 0 {
-		slices.SortStableFunc(d.faults, func(a, b Fault) int { return cmp.Or(a.Line-b.Line, a.Column-b.Column) })
-		return Spec{}, &Error{d.faults}
+	if err := d.Err(); err != nil {
+		return Spec{}, err
 	}
 	s.fillIn()
 	return s, nil
@@ -67,23 +66,23 @@ func (s *Spec) fillIn() {
 
 // specFields is the table of a spec's fields, for reading and writing. A field that is added here must be described in
 // docs/SPEC.md, too.
-func (d *decoder) specFields(s *Spec) fields {
+func (d decoder) specFields(s *Spec) fields {
 	return fields{
-		{"alpine", d.within(func() fields { return d.alpineFields(&s.Alpine) }), d.alpineFields(&s.Alpine).yaml()},
-		{"platforms", d.list(func(v string) error { return appendParsed(&s.Platforms, v, ParsePlatform) }), texts(s.Platforms)},
-		{"packages", d.listAt(func(n ast.Node, v string) error { return d.pkg(s, n, v) }), texts(s.Packages)},
-		{"runtime", func(p string, n ast.Node) { d.runtimes(&s.Runtimes, p, n) }, yamlOf(s.Runtimes, d.runtimeFields)},
-		{"allocator", func(p string, n ast.Node) { d.allocator(&s.Allocator, p, n) }, d.allocatorYAML(s.Allocator)},
-		{"python", func(p string, n ast.Node) { d.python(&s.Python, p, n) }, d.pythonFields(&s.Python).yaml()},
-		{"files", d.files(&s.Files), yamlOf(s.Files, d.fileFields)},
-		{"dirs", d.dirs(&s.Dirs), yamlOf(s.Dirs, func(dir *Dir) fields { return d.dirFields(dir, nil) })},
-		{"accounts", d.within(func() fields { return d.accountFields(&s.Accounts) }), d.accountFields(&s.Accounts).yaml()},
-		{"bytecode", d.oneOf(&s.Bytecode, BytecodeModes()...), s.Bytecode},
-		{"sbom", d.list(func(v string) error { s.SBOM = append(s.SBOM, v); return s.checkSBOM() }), s.SBOM},
-		{"exclude", d.list(func(v string) error { s.Exclude = append(s.Exclude, v); return glob.CheckExclude(v) }), s.Exclude},
-		{"image", d.within(func() fields { return d.imageFields(&s.Image) }), d.imageFields(&s.Image).yaml()},
-		{"layers", func(p string, n ast.Node) { d.layers(&s.Layers, p, n) }, d.layerFields(&s.Layers).yaml()},
-		{"push", d.list(func(v string) error { s.Push = append(s.Push, v); return checkReference(v) }), s.Push},
+		row("alpine", d.Within(func() fields { return d.alpineFields(&s.Alpine) }), d.alpineFields(&s.Alpine).YAML()),
+		row("platforms", d.List(func(v string) error { return appendParsed(&s.Platforms, v, ParsePlatform) }), texts(s.Platforms)),
+		row("packages", d.ListAt(func(n ast.Node, v string) error { return d.pkg(s, n, v) }), texts(s.Packages)),
+		row("runtime", func(p string, n ast.Node) { d.runtimes(&s.Runtimes, p, n) }, strictyaml.ListYAML(s.Runtimes, d.runtimeFields)),
+		row("allocator", func(p string, n ast.Node) { d.allocator(&s.Allocator, p, n) }, d.allocatorYAML(s.Allocator)),
+		row("python", func(p string, n ast.Node) { d.python(&s.Python, p, n) }, d.pythonFields(&s.Python).YAML()),
+		row("files", d.files(&s.Files), strictyaml.ListYAML(s.Files, d.fileFields)),
+		row("dirs", d.dirs(&s.Dirs), strictyaml.ListYAML(s.Dirs, func(dir *Dir) fields { return d.dirFields(dir, nil) })),
+		row("accounts", d.Within(func() fields { return d.accountFields(&s.Accounts) }), d.accountFields(&s.Accounts).YAML()),
+		row("bytecode", d.OneOf(&s.Bytecode, BytecodeModes()...), s.Bytecode),
+		row("sbom", d.List(func(v string) error { s.SBOM = append(s.SBOM, v); return s.checkSBOM() }), s.SBOM),
+		row("exclude", d.List(func(v string) error { s.Exclude = append(s.Exclude, v); return glob.CheckExclude(v) }), s.Exclude),
+		row("image", d.Within(func() fields { return d.imageFields(&s.Image) }), d.imageFields(&s.Image).YAML()),
+		row("layers", func(p string, n ast.Node) { d.layers(&s.Layers, p, n) }, d.layerFields(&s.Layers).YAML()),
+		row("push", d.List(func(v string) error { s.Push = append(s.Push, v); return checkReference(v) }), s.Push),
 	}
 }
 
@@ -99,18 +98,13 @@ func checkReference(v string) error {
 	return nil
 }
 
-// within decodes a nested mapping.
-func (d *decoder) within(table func() fields) field {
-	return func(p string, n ast.Node) { d.mapping(p, n, table()) }
-}
-
-func (d *decoder) pkg(s *Spec, n ast.Node, v string) error {
+func (d decoder) pkg(s *Spec, n ast.Node, v string) error {
 	dependency, err := apk.ParseDependency(v)
 	if err != nil {
 		return err
 	}
 	s.Packages = append(s.Packages, dependency)
-	s.Asked = append(s.Asked, Asked{dependency.Name, d.place(n)})
+	s.Asked = append(s.Asked, Asked{dependency.Name, d.Place(n)})
 	return nil
 }
 
@@ -122,13 +116,13 @@ func appendParsed[T any](to *[]T, s string, parse func(string) (T, error)) error
 	return err
 }
 
-func (d *decoder) alpineFields(a *Alpine) fields {
+func (d decoder) alpineFields(a *Alpine) fields {
 	return fields{
-		{"branch", d.text(func(v string) error { a.Branch = v; return checkBranch(v) }), a.Branch},
-		{"mirrors", d.list(func(v string) error { a.Mirrors = append(a.Mirrors, v); return checkPresent(v) }), a.Mirrors},
-		{"repositories", d.list(func(v string) error { a.Repositories = append(a.Repositories, v); return checkRepository(v) }), a.Repositories},
-		{"keys", d.list(func(v string) error { a.Keys = append(a.Keys, v); return checkPresent(v) }), a.Keys},
-		{"dialect", d.integer(&a.Dialect, 2, 3), a.Dialect},
+		row("branch", d.Text(func(v string) error { a.Branch = v; return checkBranch(v) }), a.Branch),
+		row("mirrors", d.List(func(v string) error { a.Mirrors = append(a.Mirrors, v); return checkPresent(v) }), a.Mirrors),
+		row("repositories", d.List(func(v string) error { a.Repositories = append(a.Repositories, v); return checkRepository(v) }), a.Repositories),
+		row("keys", d.List(func(v string) error { a.Keys = append(a.Keys, v); return checkPresent(v) }), a.Keys),
+		row("dialect", d.Integer(&a.Dialect, 2, 3), a.Dialect),
 	}
 }
 
@@ -158,40 +152,40 @@ func checkRepository(v string) error {
 	return nil
 }
 
-func (d *decoder) runtimes(to *[]Runtime, p string, n ast.Node) {
+func (d decoder) runtimes(to *[]Runtime, p string, n ast.Node) {
 	one := func(p string, n ast.Node) {
 		var r Runtime
 		d.runtime(&r, p, n)
 		*to = append(*to, r)
 	}
 	if _, list := n.(*ast.SequenceNode); list {
-		d.sequence(p, n, one)
+		d.Sequence(p, n, one)
 		return
 	}
 	one(p, n)
 }
 
-func (d *decoder) runtime(r *Runtime, p string, n ast.Node) {
-	before := len(d.faults)
-	d.mapping(p, n, d.runtimeFields(r))
-	if len(d.faults) == before {
+func (d decoder) runtime(r *Runtime, p string, n ast.Node) {
+	before := d.Faults()
+	d.Mapping(p, n, d.runtimeFields(r))
+	if d.Faults() == before {
 		for _, fault := range r.faults() {
-			d.faultAt(n, p, "%s", fault)
+			d.FaultAt(n, p, "%s", fault)
 		}
 	}
 }
 
-func (d *decoder) runtimeFields(r *Runtime) fields {
+func (d decoder) runtimeFields(r *Runtime) fields {
 	return fields{
-		{"python", d.str(&r.Python), r.Python},
-		{"source", func(p string, n ast.Node) { d.sources(r, p, n) }, byPlatformYAML(r.Source, r.Sources)},
-		{"mirror", d.text(func(v string) error { r.Mirror = v; return checkPresent(v) }), r.Mirror},
-		{"paths", d.list(func(v string) error { r.Paths = append(r.Paths, strings.Trim(v, "/")); return checkPath(v) }), r.Paths},
-		{"sha256", func(p string, n ast.Node) { d.sums(r, p, n) }, byPlatformYAML(r.SHA256[Platform{}], r.SHA256)},
-		{"prefix", d.text(func(v string) error { r.Prefix = path.Clean(v); return CheckAbsolute(v) }), r.Prefix},
-		{"exclude", d.list(func(v string) error { r.Exclude = append(r.Exclude, v); return glob.Check(v) }), r.Exclude},
-		{"owner", d.text(func(v string) (err error) { r.Owner, err = parseOwner(v); return err }), r.Owner.text()},
-		{"require", d.list(func(v string) error { r.Require = append(r.Require, v); return checkRequire(v) }), r.Require},
+		row("python", d.Str(&r.Python), r.Python),
+		row("source", func(p string, n ast.Node) { d.sources(r, p, n) }, byPlatformYAML(r.Source, r.Sources)),
+		row("mirror", d.Text(func(v string) error { r.Mirror = v; return checkPresent(v) }), r.Mirror),
+		row("paths", d.List(func(v string) error { r.Paths = append(r.Paths, strings.Trim(v, "/")); return checkPath(v) }), r.Paths),
+		row("sha256", func(p string, n ast.Node) { d.sums(r, p, n) }, byPlatformYAML(r.SHA256[Platform{}], r.SHA256)),
+		row("prefix", d.Text(func(v string) error { r.Prefix = path.Clean(v); return CheckAbsolute(v) }), r.Prefix),
+		row("exclude", d.List(func(v string) error { r.Exclude = append(r.Exclude, v); return glob.Check(v) }), r.Exclude),
+		row("owner", d.Text(func(v string) (err error) { r.Owner, err = parseOwner(v); return err }), r.Owner.text()),
+		row("require", d.List(func(v string) error { r.Require = append(r.Require, v); return checkRequire(v) }), r.Require),
 	}
 }
 
@@ -236,9 +230,9 @@ func (r *Runtime) faults() []string {
 }
 
 // sources decodes the field source: one source for all platforms, or one for each.
-func (d *decoder) sources(r *Runtime, p string, n ast.Node) {
+func (d decoder) sources(r *Runtime, p string, n ast.Node) {
 	if _, perPlatform := n.(*ast.MappingNode); !perPlatform {
-		d.text(func(v string) error { r.Source = v; return checkSource(v) })(p, n)
+		d.Text(func(v string) error { r.Source = v; return checkSource(v) })(p, n)
 		return
 	}
 	r.Sources = make(map[Platform]string)
@@ -252,23 +246,23 @@ func (d *decoder) sources(r *Runtime, p string, n ast.Node) {
 }
 
 // byPlatform decodes a mapping from platforms to scalars.
-func (d *decoder) byPlatform(p string, n ast.Node, set func(Platform, string) error) {
+func (d decoder) byPlatform(p string, n ast.Node, set func(Platform, string) error) {
 	seen := make(map[Platform]bool)
-	d.pairs(p, n, func(key string, at, value ast.Node) {
+	d.Pairs(p, n, func(key string, at, value ast.Node) {
 		platform, err := ParsePlatform(key)
 		if err != nil {
-			d.faultAt(at, p, "%v", err)
+			d.FaultAt(at, p, "%v", err)
 			return
 		}
 		if seen[platform] {
-			d.faultAt(at, p, "%s is given twice", platform)
+			d.FaultAt(at, p, "%s is given twice", platform)
 			return
 		}
 		seen[platform] = true
-		if value = d.follow(join(p, key), value); value == nil {
+		if value = d.Follow(strictyaml.Join(p, key), value); value == nil {
 			return
 		}
-		d.text(func(v string) error { return set(platform, v) })(join(p, key), value)
+		d.Text(func(v string) error { return set(platform, v) })(strictyaml.Join(p, key), value)
 	})
 }
 
@@ -281,10 +275,10 @@ func checkPath(v string) error {
 }
 
 // sums decodes the field sha256: one digest for all platforms, or one for each.
-func (d *decoder) sums(r *Runtime, p string, n ast.Node) {
+func (d decoder) sums(r *Runtime, p string, n ast.Node) {
 	r.SHA256 = make(map[Platform]string)
 	if _, perPlatform := n.(*ast.MappingNode); !perPlatform {
-		d.text(func(v string) error { r.SHA256[Platform{}] = v; return checkSHA256(v) })(p, n)
+		d.Text(func(v string) error { r.SHA256[Platform{}] = v; return checkSHA256(v) })(p, n)
 		return
 	}
 	d.byPlatform(p, n, func(platform Platform, v string) error { r.SHA256[platform] = v; return checkSHA256(v) })
@@ -314,36 +308,36 @@ func parseOwner(v string) (*Owner, error) {
 	return &Owner{int(uid), int(gid)}, nil
 }
 
-func (d *decoder) allocator(a *Allocator, p string, n ast.Node) {
+func (d decoder) allocator(a *Allocator, p string, n ast.Node) {
 	if _, custom := n.(*ast.MappingNode); !custom {
-		d.text(func(v string) (err error) { a.Name, err = ParseAllocator(v); return err })(p, n)
+		d.Text(func(v string) (err error) { a.Name, err = ParseAllocator(v); return err })(p, n)
 		return
 	}
-	d.mapping(p, n, d.allocatorFields(a))
+	d.Mapping(p, n, d.allocatorFields(a))
 	for _, fault := range a.faults() {
-		d.faultAt(n, p, "%s", fault)
+		d.FaultAt(n, p, "%s", fault)
 	}
 }
 
-func (d *decoder) allocatorFields(a *Allocator) fields {
+func (d decoder) allocatorFields(a *Allocator) fields {
 	secure := ""
 	if a.Insecure {
 		secure = "false"
 	}
 	return fields{
-		{"name", d.text(func(v string) (err error) { a.Name, err = ParseAllocator(v); return err }), a.Name},
-		{"use", d.oneOf(&a.Use, UsePython, UsePreload), a.Use},
-		{"from", d.oneOf(&a.From, FromRuntime, FromAPK), a.From},
-		{"secure", d.text(func(v string) (err error) { a.Insecure, err = parseInsecure(v); return err }), secure},
-		{"conf", d.table(&a.Conf, checkConf), a.Conf},
-		{"preload", d.text(func(v string) error { a.Preload = v; return CheckAbsolute(v) }), a.Preload},
-		{"env", d.table(&a.Env, checkEnv), a.Env},
+		row("name", d.Text(func(v string) (err error) { a.Name, err = ParseAllocator(v); return err }), a.Name),
+		row("use", d.OneOf(&a.Use, UsePython, UsePreload), a.Use),
+		row("from", d.OneOf(&a.From, FromRuntime, FromAPK), a.From),
+		row("secure", d.Text(func(v string) (err error) { a.Insecure, err = parseInsecure(v); return err }), secure),
+		row("conf", d.Table(&a.Conf, checkConf), a.Conf),
+		row("preload", d.Text(func(v string) error { a.Preload = v; return CheckAbsolute(v) }), a.Preload),
+		row("env", d.Table(&a.Env, checkEnv), a.Env),
 	}
 }
 
 // allocatorYAML writes only the name if no other field is set.
-func (d *decoder) allocatorYAML(a Allocator) any {
-	all := d.allocatorFields(&a).yaml()
+func (d decoder) allocatorYAML(a Allocator) any {
+	all := d.allocatorFields(&a).YAML()
 	if len(all) == 1 && a.Name != "" {
 		return a.Name
 	}
@@ -417,18 +411,18 @@ func checkKey(key string) error {
 	return nil
 }
 
-func (d *decoder) imageFields(i *Image) fields {
+func (d decoder) imageFields(i *Image) fields {
 	return fields{
-		{"entrypoint", d.words(&i.Entrypoint), i.Entrypoint},
-		{"cmd", d.words(&i.Cmd), i.Cmd},
-		{"env", d.table(&i.Env, checkEnv), i.Env},
-		{"user", d.str(&i.User), i.User},
-		{"workdir", d.text(func(v string) error { i.Workdir = v; return CheckAbsolute(v) }), i.Workdir},
-		{"labels", d.table(&i.Labels, CheckLabel), i.Labels},
-		{"annotations", d.table(&i.Annotations, CheckLabel), i.Annotations},
-		{"ports", d.list(func(v string) error { i.Ports = append(i.Ports, v); return checkPort(v) }), i.Ports},
-		{"volumes", d.list(func(v string) error { i.Volumes = append(i.Volumes, v); return CheckAbsolute(v) }), i.Volumes},
-		{"stop_signal", d.str(&i.StopSignal), i.StopSignal},
+		row("entrypoint", d.Words(&i.Entrypoint), i.Entrypoint),
+		row("cmd", d.Words(&i.Cmd), i.Cmd),
+		row("env", d.Table(&i.Env, checkEnv), i.Env),
+		row("user", d.Str(&i.User), i.User),
+		row("workdir", d.Text(func(v string) error { i.Workdir = v; return CheckAbsolute(v) }), i.Workdir),
+		row("labels", d.Table(&i.Labels, CheckLabel), i.Labels),
+		row("annotations", d.Table(&i.Annotations, CheckLabel), i.Annotations),
+		row("ports", d.List(func(v string) error { i.Ports = append(i.Ports, v); return checkPort(v) }), i.Ports),
+		row("volumes", d.List(func(v string) error { i.Volumes = append(i.Volumes, v); return CheckAbsolute(v) }), i.Volumes),
+		row("stop_signal", d.Str(&i.StopSignal), i.StopSignal),
 	}
 }
 
@@ -441,18 +435,18 @@ func checkPort(v string) error {
 	return nil
 }
 
-func (d *decoder) layers(l *Layers, p string, n ast.Node) {
-	d.mapping(p, n, d.layerFields(l))
+func (d decoder) layers(l *Layers, p string, n ast.Node) {
+	d.Mapping(p, n, d.layerFields(l))
 	if err := l.checkLevel(); err != nil {
-		d.faultAt(n, join(p, "level"), "%v", err)
+		d.FaultAt(n, strictyaml.Join(p, "level"), "%v", err)
 	}
 }
 
-func (d *decoder) layerFields(l *Layers) fields {
+func (d decoder) layerFields(l *Layers) fields {
 	return fields{
-		{"strategy", d.oneOf(&l.Strategy, "auto", "package", "single"), l.Strategy},
-		{"max", d.integer(&l.Max, 2, 120), l.Max}, // docker's overlay2 fails near 127
-		{"compression", d.oneOf(&l.Compression, "gzip", "zstd"), l.Compression},
-		{"level", d.integer(&l.Level, 1, maxZstdLevel), l.Level},
+		row("strategy", d.OneOf(&l.Strategy, "auto", "package", "single"), l.Strategy),
+		row("max", d.Integer(&l.Max, 2, 120), l.Max), // docker's overlay2 fails near 127
+		row("compression", d.OneOf(&l.Compression, "gzip", "zstd"), l.Compression),
+		row("level", d.Integer(&l.Level, 1, maxZstdLevel), l.Level),
 	}
 }

@@ -12,34 +12,24 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/pyimg/pyimg/internal/glob"
+	"github.com/pyimg/pyimg/internal/strictyaml"
 )
 
 // maxID is the highest number of a user or group that all tools accept: some use signed numbers of 32 bits.
 const maxID = 1<<31 - 1
 
-// each decodes a list of mappings, each through one; a single mapping counts as a list of one.
-func (d *decoder) each(one field) field {
-	return func(p string, n ast.Node) {
-		if _, list := n.(*ast.SequenceNode); list {
-			d.sequence(p, n, one)
-			return
-		}
-		one(p, n)
-	}
-}
-
 // missing adds a fault about a required field, unless the mapping already has another fault.
-func (d *decoder) missing(before int, n ast.Node, p, msg string) {
-	if len(d.faults) == before {
-		d.faultAt(n, p, "%s", msg)
+func (d decoder) missing(before int, n ast.Node, p, msg string) {
+	if d.Faults() == before {
+		d.FaultAt(n, p, "%s", msg)
 	}
 }
 
-func (d *decoder) files(to *[]Files) field {
-	return d.each(func(p string, n ast.Node) {
+func (d decoder) files(to *[]Files) field {
+	return d.Each(func(p string, n ast.Node) {
 		var f Files
-		before := len(d.faults)
-		d.mapping(p, n, d.fileFields(&f))
+		before := d.Faults()
+		d.Mapping(p, n, d.fileFields(&f))
 		switch {
 		case f.From == "":
 			d.missing(before, n, p, "from is missing: a file, a folder or a glob below the spec's folder")
@@ -50,16 +40,16 @@ func (d *decoder) files(to *[]Files) field {
 	})
 }
 
-func (d *decoder) fileFields(f *Files) fields {
+func (d decoder) fileFields(f *Files) fields {
 	return fields{
-		{"from", d.text(func(v string) (err error) { f.From, err = parseFrom(v); return err }), f.From},
-		{"to", d.text(func(v string) (err error) { f.To, err = parseTo(v); return err }), f.To},
-		{"uid", d.integer(&f.UID, 0, maxID), f.UID},
-		{"gid", d.integer(&f.GID, 0, maxID), f.GID},
-		{"mode", d.mode(&f.Mode), octal(f.Mode)},
-		{"dir_mode", d.mode(&f.DirMode), octal(f.DirMode)},
-		{"exclude", d.list(func(v string) error { f.Exclude = append(f.Exclude, v); return glob.CheckExclude(v) }), f.Exclude},
-		{"replace", d.flag(&f.Replace), f.Replace},
+		row("from", d.Text(func(v string) (err error) { f.From, err = parseFrom(v); return err }), f.From),
+		row("to", d.Text(func(v string) (err error) { f.To, err = parseTo(v); return err }), f.To),
+		row("uid", d.Integer(&f.UID, 0, maxID), f.UID),
+		row("gid", d.Integer(&f.GID, 0, maxID), f.GID),
+		row("mode", d.mode(&f.Mode), octal(f.Mode)),
+		row("dir_mode", d.mode(&f.DirMode), octal(f.DirMode)),
+		row("exclude", d.List(func(v string) error { f.Exclude = append(f.Exclude, v); return glob.CheckExclude(v) }), f.Exclude),
+		row("replace", d.flag(&f.Replace), f.Replace),
 	}
 }
 
@@ -89,11 +79,11 @@ func parseTo(v string) (string, error) {
 	return to, nil
 }
 
-func (d *decoder) dirs(to *[]Dir) field {
-	return d.each(func(p string, n ast.Node) {
+func (d decoder) dirs(to *[]Dir) field {
+	return d.Each(func(p string, n ast.Node) {
 		var dir Dir
-		before := len(d.faults)
-		d.mapping(p, n, d.dirFields(&dir, *to))
+		before := d.Faults()
+		d.Mapping(p, n, d.dirFields(&dir, *to))
 		if dir.Path == "" {
 			d.missing(before, n, p, "path is missing: an absolute path in the image")
 		}
@@ -102,12 +92,12 @@ func (d *decoder) dirs(to *[]Dir) field {
 }
 
 // dirFields is the table of a folder's fields; before has the folders that the spec lists before it.
-func (d *decoder) dirFields(dir *Dir, before []Dir) fields {
+func (d decoder) dirFields(dir *Dir, before []Dir) fields {
 	return fields{
-		{"path", d.text(func(v string) error { dir.Path = path.Clean(v); return checkDir(v, before) }), dir.Path},
-		{"uid", d.integer(&dir.UID, 0, maxID), dir.UID},
-		{"gid", d.integer(&dir.GID, 0, maxID), dir.GID},
-		{"mode", d.mode(&dir.Mode), octal(dir.Mode)},
+		row("path", d.Text(func(v string) error { dir.Path = path.Clean(v); return checkDir(v, before) }), dir.Path),
+		row("uid", d.Integer(&dir.UID, 0, maxID), dir.UID),
+		row("gid", d.Integer(&dir.GID, 0, maxID), dir.GID),
+		row("mode", d.mode(&dir.Mode), octal(dir.Mode)),
 	}
 }
 
@@ -127,8 +117,8 @@ func checkDir(v string, before []Dir) error {
 }
 
 // mode decodes permission bits. They are octal in each form: 755, 0755, 0o755.
-func (d *decoder) mode(to *int64) field {
-	return d.text(func(v string) error {
+func (d decoder) mode(to *int64) field {
+	return d.Text(func(v string) error {
 		m, err := strconv.ParseInt(strings.TrimPrefix(v, "0o"), 8, 64)
 		if err != nil || m < 1 || m > 0o7777 {
 			return fmt.Errorf("expected a mode in octal digits such as 0755, found %q", v)
@@ -138,8 +128,8 @@ func (d *decoder) mode(to *int64) field {
 	})
 }
 
-func (d *decoder) flag(to *bool) field {
-	return d.text(func(v string) error {
+func (d decoder) flag(to *bool) field {
+	return d.Text(func(v string) error {
 		if v != "true" && v != "false" {
 			return fmt.Errorf("expected true or false, found %q", v)
 		}
@@ -148,44 +138,44 @@ func (d *decoder) flag(to *bool) field {
 	})
 }
 
-func (d *decoder) accountFields(a *Accounts) fields {
+func (d decoder) accountFields(a *Accounts) fields {
 	return fields{
-		{"users", d.each(func(p string, n ast.Node) { d.user(a, p, n) }), yamlOf(a.Users, d.userFields)},
-		{"groups", d.each(func(p string, n ast.Node) { d.group(a, p, n) }), yamlOf(a.Groups, d.groupFields)},
+		row("users", d.Each(func(p string, n ast.Node) { d.user(a, p, n) }), strictyaml.ListYAML(a.Users, d.userFields)),
+		row("groups", d.Each(func(p string, n ast.Node) { d.group(a, p, n) }), strictyaml.ListYAML(a.Groups, d.groupFields)),
 	}
 }
 
-func (d *decoder) userFields(u *User) fields {
+func (d decoder) userFields(u *User) fields {
 	var gid any
 	if u.GID != nil {
-		gid = always{*u.GID}
+		gid = strictyaml.Always(*u.GID)
 	}
 	return fields{
-		{"name", d.text(func(v string) error { u.Name = v; return checkAccount(v) }), u.Name},
-		{"uid", d.integer(&u.UID, 0, maxID), always{u.UID}},
-		{"gid", func(p string, n ast.Node) { u.GID = new(int); d.integer(u.GID, 0, maxID)(p, n) }, gid},
-		{"gecos", d.text(func(v string) error { u.Gecos = v; return checkAccountField(v) }), u.Gecos},
-		{"home", d.text(func(v string) error {
+		row("name", d.Text(func(v string) error { u.Name = v; return checkAccount(v) }), u.Name),
+		row("uid", d.Integer(&u.UID, 0, maxID), strictyaml.Always(u.UID)),
+		row("gid", func(p string, n ast.Node) { u.GID = new(int); d.Integer(u.GID, 0, maxID)(p, n) }, gid),
+		row("gecos", d.Text(func(v string) error { u.Gecos = v; return checkAccountField(v) }), u.Gecos),
+		row("home", d.Text(func(v string) error {
 			u.Home = path.Clean(v)
 			return errors.Join(CheckAbsolute(v), checkAccountField(v))
-		}), u.Home},
-		{"shell", d.text(func(v string) error { u.Shell = v; return errors.Join(CheckAbsolute(v), checkAccountField(v)) }), u.Shell},
-		{"groups", d.list(func(v string) error { u.Groups = append(u.Groups, v); return checkAccount(v) }), u.Groups},
+		}), u.Home),
+		row("shell", d.Text(func(v string) error { u.Shell = v; return errors.Join(CheckAbsolute(v), checkAccountField(v)) }), u.Shell),
+		row("groups", d.List(func(v string) error { u.Groups = append(u.Groups, v); return checkAccount(v) }), u.Groups),
 	}
 }
 
-func (d *decoder) groupFields(g *Group) fields {
+func (d decoder) groupFields(g *Group) fields {
 	return fields{
-		{"name", d.text(func(v string) error { g.Name = v; return checkAccount(v) }), g.Name},
-		{"gid", d.integer(&g.GID, 0, maxID), always{g.GID}},
-		{"members", d.list(func(v string) error { g.Members = append(g.Members, v); return checkAccount(v) }), g.Members},
+		row("name", d.Text(func(v string) error { g.Name = v; return checkAccount(v) }), g.Name),
+		row("gid", d.Integer(&g.GID, 0, maxID), strictyaml.Always(g.GID)),
+		row("members", d.List(func(v string) error { g.Members = append(g.Members, v); return checkAccount(v) }), g.Members),
 	}
 }
 
-func (d *decoder) user(a *Accounts, p string, n ast.Node) {
+func (d decoder) user(a *Accounts, p string, n ast.Node) {
 	u := User{UID: -1}
-	before := len(d.faults)
-	d.mapping(p, n, d.userFields(&u))
+	before := d.Faults()
+	d.Mapping(p, n, d.userFields(&u))
 	if u.Name == "" || u.UID < 0 {
 		d.missing(before, n, p, "a user needs a name and a uid")
 	}
@@ -197,10 +187,10 @@ func (d *decoder) user(a *Accounts, p string, n ast.Node) {
 	a.Users = append(a.Users, u)
 }
 
-func (d *decoder) group(a *Accounts, p string, n ast.Node) {
+func (d decoder) group(a *Accounts, p string, n ast.Node) {
 	g := Group{GID: -1}
-	before := len(d.faults)
-	d.mapping(p, n, d.groupFields(&g))
+	before := d.Faults()
+	d.Mapping(p, n, d.groupFields(&g))
 	if g.Name == "" || g.GID < 0 {
 		d.missing(before, n, p, "a group needs a name and a gid")
 	}

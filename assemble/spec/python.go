@@ -99,38 +99,38 @@ func checkWheels(v string) error {
 	return nil
 }
 
-func (d *decoder) python(p *Python, at string, n ast.Node) {
-	before := len(d.faults)
-	d.mapping(at, n, d.pythonFields(p))
-	if len(d.faults) == before {
+func (d decoder) python(p *Python, at string, n ast.Node) {
+	before := d.Faults()
+	d.Mapping(at, n, d.pythonFields(p))
+	if d.Faults() == before {
 		for _, fault := range p.Faults() {
-			d.faultAt(n, at, "%s", fault)
+			d.FaultAt(n, at, "%s", fault)
 		}
 	}
 }
 
 // pythonFields is the table of the fields of python.
-func (d *decoder) pythonFields(p *Python) fields {
+func (d decoder) pythonFields(p *Python) fields {
 	var groups any
 	if p.Groups != nil {
 		groups = given(p.Groups) // none is not the lock's default
 	}
 	return fields{
-		{"lock", func(path string, n ast.Node) { d.pythonLock(p, path, n) }, byPlatformYAML(p.Lock, p.Locks)},
-		{"requirements", d.list(func(v string) error { p.Requirements = append(p.Requirements, v); return checkInput(v) }), p.Requirements},
-		{"extras", d.list(func(v string) error { p.Extras = append(p.Extras, v); return nil }), p.Extras},
-		{"groups", func(path string, n ast.Node) {
+		row("lock", func(path string, n ast.Node) { d.pythonLock(p, path, n) }, byPlatformYAML(p.Lock, p.Locks)),
+		row("requirements", d.List(func(v string) error { p.Requirements = append(p.Requirements, v); return checkInput(v) }), p.Requirements),
+		row("extras", d.List(func(v string) error { p.Extras = append(p.Extras, v); return nil }), p.Extras),
+		row("groups", func(path string, n ast.Node) {
 			p.Groups = []string{}
-			d.list(func(v string) error { p.Groups = append(p.Groups, v); return nil })(path, n)
-		}, groups},
-		{"no_deps", d.text(func(v string) error {
+			d.List(func(v string) error { p.Groups = append(p.Groups, v); return nil })(path, n)
+		}, groups),
+		row("no_deps", d.Text(func(v string) error {
 			if p.NoDeps = v == "true"; !p.NoDeps && v != "false" {
 				return fmt.Errorf("expected true or false, found %q", v)
 			}
 			return nil
-		}), p.NoDeps},
-		{"wheels", d.list(func(v string) error { p.Wheels = append(p.Wheels, v); return checkWheels(v) }), p.Wheels},
-		{"target", d.text(func(v string) error { p.Target = path.Clean(v); return CheckAbsolute(v) }), p.Target},
+		}), p.NoDeps),
+		row("wheels", d.List(func(v string) error { p.Wheels = append(p.Wheels, v); return checkWheels(v) }), p.Wheels),
+		row("target", d.Text(func(v string) error { p.Target = path.Clean(v); return CheckAbsolute(v) }), p.Target),
 	}
 }
 
@@ -145,9 +145,9 @@ func checkInput(v string) error {
 	return nil
 }
 
-func (d *decoder) pythonLock(p *Python, path string, n ast.Node) {
+func (d decoder) pythonLock(p *Python, path string, n ast.Node) {
 	if _, perPlatform := n.(*ast.MappingNode); !perPlatform {
-		d.text(func(v string) error { p.Lock = v; return checkInput(v) })(path, n)
+		d.Text(func(v string) error { p.Lock = v; return checkInput(v) })(path, n)
 		return
 	}
 	p.Locks = make(map[Platform]string)

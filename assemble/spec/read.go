@@ -14,6 +14,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/pyimg/pyimg/internal/regular"
+	"github.com/pyimg/pyimg/internal/strictyaml"
 )
 
 //go:embed default.yaml
@@ -33,7 +34,7 @@ func Default() (Spec, []byte) {
 func Read(name string) (Spec, error) {
 	data, err := readSpec(name)
 	if errors.Is(err, regular.ErrKind) {
-		return Spec{}, &Error{[]Fault{{File: name, Msg: err.Error()}}}
+		return Spec{}, &Error{Faults: []Fault{{File: name, Msg: err.Error()}}}
 	}
 	if err != nil {
 		return Spec{}, fmt.Errorf("reading spec: %w", err)
@@ -58,7 +59,7 @@ func readSpec(name string) ([]byte, error) {
 	}
 	defer f.Close()
 	_ = f.SetReadDeadline(time.Now().Add(pipeTime)) // regular files do not support it and do not need it
-	data, err := io.ReadAll(io.LimitReader(f, maxSpecBytes+1))
+	data, err := io.ReadAll(io.LimitReader(f, strictyaml.MaxBytes+1))
 	if info, statErr := f.Stat(); err == nil && statErr == nil && len(data) == 0 && !info.Mode().IsRegular() {
 		err = fmt.Errorf("%s %q is empty", regular.Kind(info.Mode()), name)
 	}
@@ -67,7 +68,7 @@ func readSpec(name string) ([]byte, error) {
 
 // YAML writes the spec with all defaults filled in. Parse reads it back.
 func (s Spec) YAML() ([]byte, error) {
-	b, err := yaml.Marshal(new(decoder).specFields(&s).yaml())
+	b, err := yaml.Marshal(decoder{}.specFields(&s).YAML())
 	if err != nil {
 		return nil, fmt.Errorf("writing the spec: %w", err)
 	}

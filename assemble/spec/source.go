@@ -80,7 +80,7 @@ func (s Spec) CheckPlatforms() error {
 	if len(faults) == 0 {
 		return nil
 	}
-	return &Error{faults}
+	return &Error{Faults: faults}
 }
 
 func platformsOf(m map[Platform]string) []Platform {

@@ -1,7 +1,8 @@
-package spec
+package strictyaml
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -19,7 +20,7 @@ import (
 	"github.com/pyimg/pyimg/internal/near"
 )
 
-// Fault is one thing wrong in a spec.
+// Fault is one thing wrong in a document.
 type Fault struct {
 	File         string
 	Line, Column int // from 1; 0 if the fault has no place
@@ -42,7 +43,7 @@ func (f Fault) place() string {
 	return fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Column)
 }
 
-// Error has all faults of a spec, in the order of their places.
+// Error has all faults of a document, in the order of their places.
 type Error struct{ Faults []Fault }
 
 func (e *Error) Error() string {
@@ -56,22 +57,40 @@ func (e *Error) Error() string {
 // ExitCode is the exit code of wrong use.
 func (e *Error) ExitCode() exit.Code { return exit.Usage }
 
-// decoder walks a YAML syntax tree and collects every fault. It reads scalars as they are written, because YAML's own types turn
+// A Decoder walks a YAML syntax tree and collects every fault. It reads scalars as they are written, because YAML's own types turn
 // 3.10 into 3.1 and 0755 into 493 (or 755).
-type decoder struct {
+type Decoder struct {
 	file    string
+	kind    string // what the document is called in errors
 	faults  []Fault
 	anchors map[string]ast.Node
 	depth   int
 	values  int // seen so far
 }
 
-// field decodes the value of one mapping key.
-type field func(path string, n ast.Node)
+// A Field decodes a value; path is its name for errors.
+type Field func(path string, n ast.Node)
 
-// parseYAML returns the top node of the only document in data, or nil if it is empty.
-func (d *decoder) parseYAML(data []byte) ast.Node {
-	if len(data) > maxSpecBytes {
+// New returns a decoder of a file. kind is what the document is called in errors, such as "spec".
+func New(file, kind string) *Decoder {
+	return &Decoder{file: file, kind: kind, anchors: make(map[string]ast.Node)}
+}
+
+// Faults returns how many faults there are so far.
+func (d *Decoder) Faults() int { return len(d.faults) }
+
+// Err returns an *Error with all faults, or nil.
+func (d *Decoder) Err() error {
+	if len(d.faults) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(d.faults, func(a, b Fault) int { return cmp.Or(a.Line-b.Line, a.Column-b.Column) })
+	return &Error{d.faults}
+}
+
+// Parse returns the top node of the only document in data, or nil if it is empty.
+func (d *Decoder) Parse(data []byte) ast.Node {
+	if len(data) > MaxBytes {
 		d.tooLarge(data)
 		return nil
 	}
@@ -90,7 +109,7 @@ func (d *decoder) parseYAML(data []byte) ast.Node {
 			continue
 		}
 		if top != nil {
-			d.faultAt(doc.Body, "", "expected one YAML document, found a second one")
+			d.FaultAt(doc.Body, "", "expected one YAML document, found a second one")
 			break
 		}
 		top = doc.Body
@@ -99,7 +118,7 @@ func (d *decoder) parseYAML(data []byte) ast.Node {
 }
 
 // syntax adds the fault of the YAML parser, which stops at the first one.
-func (d *decoder) syntax(err error) {
+func (d *Decoder) syntax(err error) {
 	f := Fault{File: d.file, Msg: "reading YAML: " + err.Error()}
 	var e interface {
 		GetToken() *token.Token
@@ -114,14 +133,15 @@ func (d *decoder) syntax(err error) {
 	d.note(f)
 }
 
-func (d *decoder) faultAt(n ast.Node, path, format string, args ...any) {
+// FaultAt adds a fault at the place of a node, which may be nil.
+func (d *Decoder) FaultAt(n ast.Node, path, format string, args ...any) {
 	f := d.at(n)
 	f.Field, f.Msg = path, fmt.Sprintf(format, args...)
 	d.note(f)
 }
 
-// at adds a fault at the place of a node, which may be nil.
-func (d *decoder) at(n ast.Node) Fault {
+// at returns a fault at the place of a node, which may be nil.
+func (d *Decoder) at(n ast.Node) Fault {
 	f := Fault{File: d.file}
 	if n != nil {
 		if t := n.GetToken(); t != nil && t.Position != nil {
@@ -131,18 +151,18 @@ func (d *decoder) at(n ast.Node) Fault {
 	return f
 }
 
-// place returns FILE:LINE:COLUMN of a node.
-func (d *decoder) place(n ast.Node) string { return d.at(n).place() }
+// Place returns FILE:LINE:COLUMN of a node.
+func (d *Decoder) Place(n ast.Node) string { return d.at(n).place() }
 
-// follow steps through anchors, aliases and tags to the value itself. It returns nil after a fault.
-func (d *decoder) follow(path string, n ast.Node) ast.Node {
-	if d.values++; d.values > maxSpecValues {
-		if d.values == maxSpecValues+1 {
-			d.faultAt(n, path, "the spec has more than %d values with its aliases expanded", maxSpecValues)
+// Follow steps through anchors, aliases and tags to the value itself. It returns nil after a fault.
+func (d *Decoder) Follow(path string, n ast.Node) ast.Node {
+	if d.values++; d.values > maxValues {
+		if d.values == maxValues+1 {
+			d.FaultAt(n, path, "the %s has more than %d values with its aliases expanded", d.kind, maxValues)
 		}
 		return nil
 	}
-	for range maxSpecDepth {
+	for range maxDepth {
 		switch v := n.(type) {
 		case *ast.AnchorNode:
 			d.anchors[v.Name.GetToken().Value] = v.Value
@@ -151,13 +171,13 @@ func (d *decoder) follow(path string, n ast.Node) ast.Node {
 			name := v.Value.GetToken().Value
 			target, ok := d.anchors[name]
 			if !ok {
-				d.faultAt(v, path, "the alias %q has no anchor before it", name)
+				d.FaultAt(v, path, "the alias %q has no anchor before it", name)
 				return nil
 			}
 			n = target
 		case *ast.TagNode:
 			if !strings.HasPrefix(v.GetToken().Value, "!!") {
-				d.faultAt(v, path, "%q is a YAML tag here; write it in quotes", v.GetToken().Value)
+				d.FaultAt(v, path, "%q is a YAML tag here; write it in quotes", v.GetToken().Value)
 				return nil
 			}
 			n = v.Value
@@ -165,48 +185,48 @@ func (d *decoder) follow(path string, n ast.Node) ast.Node {
 			return n
 		}
 	}
-	d.faultAt(n, path, "aliases are nested too deeply")
+	d.FaultAt(n, path, "aliases are nested too deeply")
 	return nil
 }
 
-// isNull reports whether a key has no value, which means that the field is left out.
-func isNull(n ast.Node) bool {
+// IsNull reports whether a key has no value, which means that the field is left out.
+func IsNull(n ast.Node) bool {
 	_, null := n.(*ast.NullNode)
 	return n == nil || null
 }
 
 // enter bounds the depth of the walk. If it returns true, the caller goes on and defers leave.
-func (d *decoder) enter(path string, n ast.Node) bool {
+func (d *Decoder) enter(path string, n ast.Node) bool {
 	d.depth++
-	if d.depth > maxSpecDepth {
-		d.faultAt(n, path, "nested more than %d deep", maxSpecDepth)
+	if d.depth > maxDepth {
+		d.FaultAt(n, path, "nested more than %d deep", maxDepth)
 		return false
 	}
 	return true
 }
 
-func (d *decoder) leave() { d.depth-- }
+func (d *Decoder) leave() { d.depth-- }
 
-// pairs yields the keys and values of a mapping.
-func (d *decoder) pairs(path string, n ast.Node, do func(key string, at, value ast.Node)) {
+// Pairs yields the keys and values of a mapping.
+func (d *Decoder) Pairs(path string, n ast.Node, do func(key string, at, value ast.Node)) {
 	defer d.leave()
 	if !d.enter(path, n) {
 		return
 	}
-	n = d.follow(path, n)
-	if isNull(n) {
+	n = d.Follow(path, n)
+	if IsNull(n) {
 		return
 	}
 	m, ok := n.(*ast.MappingNode)
 	if !ok {
-		d.faultAt(n, path, "expected a mapping (key: value), found %s", describe(n))
+		d.FaultAt(n, path, "expected a mapping (key: value), found %s", describe(n))
 		return
 	}
 	seen := make(map[string]bool)
 	for _, v := range m.Values {
 		key := v.Key.GetToken().Value
 		if seen[key] {
-			d.faultAt(v.Key, join(path, key), "given twice")
+			d.FaultAt(v.Key, Join(path, key), "given twice")
 			continue
 		}
 		seen[key] = true
@@ -214,46 +234,62 @@ func (d *decoder) pairs(path string, n ast.Node, do func(key string, at, value a
 	}
 }
 
-// mapping decodes a mapping with known fields.
-func (d *decoder) mapping(path string, n ast.Node, known fields) {
-	d.pairs(path, n, func(key string, at, value ast.Node) {
-		i := slices.IndexFunc(known, func(e entry) bool { return e.name == key })
+// Mapping decodes a mapping with known fields.
+func (d *Decoder) Mapping(path string, n ast.Node, known Fields) {
+	d.Pairs(path, n, func(key string, at, value ast.Node) {
+		i := slices.IndexFunc(known, func(r Row) bool { return r.Name == key })
 		if i < 0 {
 			names := known.names()
 			meant := ""
 			if name := near.Name(key, names); name != "" {
 				meant = fmt.Sprintf("did you mean %q? ", name)
 			}
-			d.faultAt(at, join(path, key), "unknown field; %sknown here: %s", meant, strings.Join(names, ", "))
+			d.FaultAt(at, Join(path, key), "unknown field; %sknown here: %s", meant, strings.Join(names, ", "))
 			return
 		}
-		if v := d.follow(join(path, key), value); v != nil && !isNull(v) {
-			known[i].read(join(path, key), v)
+		if v := d.Follow(Join(path, key), value); v != nil && !IsNull(v) {
+			known[i].Read(Join(path, key), v)
 		}
 	})
 }
 
-// sequence decodes each item of a list.
-func (d *decoder) sequence(path string, n ast.Node, item field) {
+// Sequence decodes each item of a list.
+func (d *Decoder) Sequence(path string, n ast.Node, item Field) {
 	defer d.leave()
 	if !d.enter(path, n) {
 		return
 	}
 	s, ok := n.(*ast.SequenceNode)
 	if !ok {
-		d.faultAt(n, path, "expected a list, found %s", describe(n))
+		d.FaultAt(n, path, "expected a list, found %s", describe(n))
 		return
 	}
 	for i, v := range s.Values {
 		at := fmt.Sprintf("%s[%d]", path, i)
-		if v := d.follow(at, v); v != nil {
+		if v := d.Follow(at, v); v != nil {
 			item(at, v)
 		}
 	}
 }
 
+// Each decodes a list of mappings, each through one; a single mapping counts as a list of one.
+func (d *Decoder) Each(one Field) Field {
+	return func(p string, n ast.Node) {
+		if _, list := n.(*ast.SequenceNode); list {
+			d.Sequence(p, n, one)
+			return
+		}
+		one(p, n)
+	}
+}
+
+// Within decodes a nested mapping.
+func (d *Decoder) Within(table func() Fields) Field {
+	return func(p string, n ast.Node) { d.Mapping(p, n, table()) }
+}
+
 // scalar returns the text of a scalar as it is written.
-func (d *decoder) scalar(path string, n ast.Node) (string, bool) {
+func (d *Decoder) scalar(path string, n ast.Node) (string, bool) {
 	switch v := n.(type) {
 	case *ast.LiteralNode:
 		return v.Value.Value, true
@@ -262,12 +298,12 @@ func (d *decoder) scalar(path string, n ast.Node) (string, bool) {
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
 		return v.GetToken().Value, true
 	}
-	d.faultAt(n, path, "expected a single value, found %s", describe(n))
+	d.FaultAt(n, path, "expected a single value, found %s", describe(n))
 	return "", false
 }
 
-// text decodes a scalar of one line with parse. An error of parse becomes a fault at the scalar.
-func (d *decoder) text(parse func(string) error) field {
+// Text decodes a scalar of one line with parse. An error of parse becomes a fault at the scalar.
+func (d *Decoder) Text(parse func(string) error) Field {
 	return d.lines(func(s string) error {
 		if strings.Contains(s, "\n") {
 			return errors.New("expected one line")
@@ -276,8 +312,8 @@ func (d *decoder) text(parse func(string) error) field {
 	})
 }
 
-// lines is text for scalars that may have several lines.
-func (d *decoder) lines(parse func(string) error) field {
+// lines is Text for scalars that may have several lines.
+func (d *Decoder) lines(parse func(string) error) Field {
 	return func(path string, n ast.Node) {
 		s, ok := d.scalar(path, n)
 		if !ok {
@@ -285,21 +321,23 @@ func (d *decoder) lines(parse func(string) error) field {
 		}
 		if i := strings.IndexFunc(s, isControl); i >= 0 {
 			r, _ := utf8.DecodeRuneInString(s[i:])
-			d.faultAt(n, path, "holds the control character %q", r)
+			d.FaultAt(n, path, "holds the control character %q", r)
 			return
 		}
 		if err := parse(s); err != nil {
-			d.faultAt(n, path, "%v", err)
+			d.FaultAt(n, path, "%v", err)
 		}
 	}
 }
 
-func (d *decoder) str(to *string) field {
-	return d.text(func(s string) error { *to = s; return nil })
+// Str decodes a scalar of one line as it is.
+func (d *Decoder) Str(to *string) Field {
+	return d.Text(func(s string) error { *to = s; return nil })
 }
 
-func (d *decoder) integer(to *int, low, high int) field {
-	return d.text(func(s string) error {
+// Integer decodes a decimal number from low to high.
+func (d *Decoder) Integer(to *int, low, high int) Field {
+	return d.Text(func(s string) error {
 		v, err := strconv.Atoi(s)
 		if err != nil || v < low || v > high {
 			return fmt.Errorf("expected a number from %d to %d, found %q", low, high, s)
@@ -309,8 +347,9 @@ func (d *decoder) integer(to *int, low, high int) field {
 	})
 }
 
-func (d *decoder) oneOf(to *string, allowed ...string) field {
-	return d.text(func(s string) error {
+// OneOf decodes one of the allowed words.
+func (d *Decoder) OneOf(to *string, allowed ...string) Field {
+	return d.Text(func(s string) error {
 		if !slices.Contains(allowed, s) {
 			return fmt.Errorf("expected one of %s, found %q", strings.Join(allowed, ", "), s)
 		}
@@ -319,26 +358,26 @@ func (d *decoder) oneOf(to *string, allowed ...string) field {
 	})
 }
 
-// list decodes a list of scalars with add. A single scalar counts as a list of one; if add refuses it and it looks like several
+// List decodes a list of scalars with add. A single scalar counts as a list of one; if add refuses it and it looks like several
 // items, the fault shows how to write them as a list.
-func (d *decoder) list(add func(string) error) field {
-	return d.listAt(func(_ ast.Node, s string) error { return add(s) })
+func (d *Decoder) List(add func(string) error) Field {
+	return d.ListAt(func(_ ast.Node, s string) error { return add(s) })
 }
 
-// listAt is list for an add that also needs the scalar's place.
-func (d *decoder) listAt(add func(ast.Node, string) error) field {
+// ListAt is List for an add that also needs the scalar's place.
+func (d *Decoder) ListAt(add func(ast.Node, string) error) Field {
 	one := func(path string, n ast.Node) {
-		d.text(func(s string) error { return add(n, s) })(path, n)
+		d.Text(func(s string) error { return add(n, s) })(path, n)
 	}
 	alone := func(path string, n ast.Node) {
-		d.text(func(s string) error { return hintList(s, add(n, s)) })(path, n)
+		d.Text(func(s string) error { return hintList(s, add(n, s)) })(path, n)
 	}
 	return func(path string, n ast.Node) {
 		if _, isList := n.(*ast.SequenceNode); !isList {
 			alone(path, n)
 			return
 		}
-		d.sequence(path, n, one)
+		d.Sequence(path, n, one)
 	}
 }
 
@@ -351,15 +390,15 @@ func hintList(s string, err error) error {
 	return err
 }
 
-// words decodes a command, which is a list of words. A command line in one string is a fault, because no shell splits it.
-func (d *decoder) words(to *[]string) field {
-	list := d.list(func(s string) error { *to = append(*to, s); return nil })
+// Words decodes a command, which is a list of words. A command line in one string is a fault, because no shell splits it.
+func (d *Decoder) Words(to *[]string) Field {
+	list := d.List(func(s string) error { *to = append(*to, s); return nil })
 	return func(path string, n ast.Node) {
 		*to = []string{}
 		switch n.(type) {
 		case *ast.StringNode, *ast.LiteralNode:
 			if s, _ := d.scalar(path, n); len(strings.Fields(s)) > 1 {
-				d.faultAt(n, path, "expected a list of words, found %q; write %s", cut(s), listOf(commandLine(cut(s))))
+				d.FaultAt(n, path, "expected a list of words, found %q; write %s", cut(s), listOf(commandLine(cut(s))))
 				return
 			}
 		}
@@ -367,7 +406,7 @@ func (d *decoder) words(to *[]string) field {
 	}
 }
 
-// listOf writes a list as a spec does. Of a long list it writes the first words.
+// listOf writes a list as YAML does. Of a long list it writes the first words.
 func listOf(words []string) string {
 	const most = 8
 	quoted := make([]string, 0, most)
@@ -409,14 +448,14 @@ func commandLine(s string) []string {
 	return words
 }
 
-// table decodes a mapping with any keys, whose values are scalars.
-func (d *decoder) table(to *map[string]string, check func(key, value string) error) field {
+// Table decodes a mapping with any keys, whose values are scalars.
+func (d *Decoder) Table(to *map[string]string, check func(key, value string) error) Field {
 	return func(path string, n ast.Node) {
 		*to = make(map[string]string)
-		d.pairs(path, n, func(key string, _, value ast.Node) {
-			at := join(path, key)
-			value = d.follow(at, value)
-			if isNull(value) {
+		d.Pairs(path, n, func(key string, _, value ast.Node) {
+			at := Join(path, key)
+			value = d.Follow(at, value)
+			if IsNull(value) {
 				return
 			}
 			d.lines(func(s string) error {
@@ -432,7 +471,8 @@ func (d *decoder) table(to *map[string]string, check func(key, value string) err
 
 func isControl(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }
 
-func join(path, key string) string {
+// Join returns the name, for errors, of the field that a mapping has by a key.
+func Join(path, key string) string {
 	if path == "" {
 		return shown(key)
 	}

@@ -1,4 +1,4 @@
-package spec
+package strictyaml
 
 import (
 	"bytes"
@@ -12,48 +12,48 @@ import (
 	"github.com/pyimg/pyimg/internal/termtext"
 )
 
-// The bounds of a spec. The parser's time and memory grow with the square of a mapping's keys and of the depth. So the bounds are
+// The bounds of a document. The parser's time and memory grow with the square of a mapping's keys and of the depth. So the bounds are
 // checked on the tokens, which one pass finds.
 const (
-	maxSpecBytes  = 1 << 20 // a spec is written by people; a megabyte is a mistake
-	maxSpecDepth  = 32      // levels of lists and mappings; a spec needs 5
-	maxSpecTokens = 100_000 // a megabyte of package names, each with its dash, has fewer
-	maxSpecKeys   = 2_000   // keys of one mapping
-	maxSpecValues = 200_000 // values with aliases expanded, which may name one long list many times
-	maxFaults     = 100     // faults that are shown; nobody reads more
-	maxFaultText  = 1_000   // bytes of one fault, which may quote the spec
+	MaxBytes     = 1 << 20 // a document is written by people; a megabyte is a mistake
+	maxDepth     = 32      // levels of lists and mappings; people need 5
+	maxTokens    = 100_000 // a megabyte of package names, each with its dash, has fewer
+	maxKeys      = 2_000   // keys of one mapping
+	maxValues    = 200_000 // values with aliases expanded, which may name one long list many times
+	maxFaults    = 100     // faults that are shown; nobody reads more
+	maxFaultText = 1_000   // bytes of one fault, which may quote the document
 )
 
-// checkTokens adds a fault where a spec exceeds its bounds, and reports whether it stays within them.
-func (d *decoder) checkTokens(tokens token.Tokens) bool {
+// checkTokens adds a fault where a document exceeds its bounds, and reports whether it stays within them.
+func (d *Decoder) checkTokens(tokens token.Tokens) bool {
 	n := nesting{}
 	for i, t := range tokens {
 		if t.Type == token.DocumentHeaderType {
 			// The parser would drop a document after an empty one.
 			if n.documents++; n.documents > 1 {
-				return d.beyond(t, "a spec is one YAML document, and --- begins a second one")
+				return d.beyond(t, "a %s is one YAML document, and --- begins a second one", d.kind)
 			}
 		}
 		if t.Type == token.DocumentEndType {
 			if n.ends++; n.ends > 1 {
-				return d.beyond(t, "a spec is one YAML document, and ... ends a second one")
+				return d.beyond(t, "a %s is one YAML document, and ... ends a second one", d.kind)
 			}
 		}
 		key := i+1 < len(tokens) && tokens[i+1].Type == token.MappingValueType
 		n.add(t, key)
 		switch {
-		case n.depth() > maxSpecDepth:
-			return d.beyond(t, "nested more than %d deep", maxSpecDepth)
-		case i == maxSpecTokens:
-			return d.beyond(t, "the spec has more than %d words and signs", maxSpecTokens)
-		case n.keys() > maxSpecKeys:
-			return d.beyond(t, "a mapping has more than %d keys", maxSpecKeys)
+		case n.depth() > maxDepth:
+			return d.beyond(t, "nested more than %d deep", maxDepth)
+		case i == maxTokens:
+			return d.beyond(t, "the %s has more than %d words and signs", d.kind, maxTokens)
+		case n.keys() > maxKeys:
+			return d.beyond(t, "a mapping has more than %d keys", maxKeys)
 		}
 	}
 	return true
 }
 
-func (d *decoder) beyond(t *token.Token, format string, args ...any) bool {
+func (d *Decoder) beyond(t *token.Token, format string, args ...any) bool {
 	f := Fault{File: d.file, Msg: fmt.Sprintf(format, args...)}
 	if t != nil && t.Position != nil {
 		f.Line, f.Column = t.Position.Line, t.Position.Column
@@ -131,16 +131,16 @@ func (n *nesting) begin(column int, key bool) {
 	}
 }
 
-// tooLarge adds the fault of a spec with too many bytes, at the first byte beyond the limit.
-func (d *decoder) tooLarge(data []byte) {
-	before := data[:maxSpecBytes]
+// tooLarge adds the fault of a document with too many bytes, at the first byte beyond the limit.
+func (d *Decoder) tooLarge(data []byte) {
+	before := data[:MaxBytes]
 	line := 1 + bytes.Count(before, []byte("\n"))
 	column := len(before) - (bytes.LastIndexByte(before, '\n') + 1) + 1
-	d.note(Fault{File: d.file, Line: line, Column: column, Msg: fmt.Sprintf("the spec has more than %d bytes", maxSpecBytes)})
+	d.note(Fault{File: d.file, Line: line, Column: column, Msg: fmt.Sprintf("the %s has more than %d bytes", d.kind, MaxBytes)})
 }
 
 // note adds a fault, with control characters escaped. The last fault that it accepts says that there are more.
-func (d *decoder) note(f Fault) {
+func (d *Decoder) note(f Fault) {
 	switch {
 	case len(d.faults) == maxFaults:
 		f.Field, f.Msg = "", "there are more faults"
