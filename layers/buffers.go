@@ -17,7 +17,11 @@ type tools struct {
 }
 
 // buffers are pools of memory that one pass after the other uses.
-type buffers struct{ readers, plains, chunks, fronts sync.Pool }
+type buffers struct {
+	readers, plains             sync.Pool
+	packedWriters, plainWriters sync.Pool
+	chunks, fronts              sync.Pool
+}
 
 func takeReader(pool *sync.Pool, r io.Reader, size int) *bufio.Reader {
 	b, _ := pool.Get().(*bufio.Reader)
@@ -29,6 +33,20 @@ func takeReader(pool *sync.Pool, r io.Reader, size int) *bufio.Reader {
 }
 
 func giveReader(pool *sync.Pool, b *bufio.Reader) {
+	b.Reset(nil)
+	pool.Put(b)
+}
+
+func takeWriter(pool *sync.Pool, w io.Writer, size int) *bufio.Writer {
+	b, _ := pool.Get().(*bufio.Writer)
+	if b == nil {
+		return bufio.NewWriterSize(w, size)
+	}
+	b.Reset(w)
+	return b
+}
+
+func giveWriter(pool *sync.Pool, b *bufio.Writer) {
 	b.Reset(nil)
 	pool.Put(b)
 }

@@ -102,8 +102,8 @@ func (s *Store) addFragment(ctx context.Context, o MakeOptions, scan *scanner, d
 	return nil
 }
 
-// appendFragment writes a fragment's compressed bytes to out, and its tar to plain. The first fragment need not be
-// inflated if the store knows the state of the hash after its tar.
+// appendFragment writes a fragment's compressed bytes to out, and its tar to plain. A fragment that this run made need not be
+// inflated, and the first one not if the store knows the state of the hash after its tar.
 func (s *Store) appendFragment(ctx context.Context, out, plain *countedWriter, digest string, first bool) error {
 	r, err := s.open(digest)
 	if err != nil {
@@ -116,6 +116,13 @@ func (s *Store) appendFragment(ctx context.Context, out, plain *countedWriter, d
 			_, err := io.Copy(onlyWriter{out}, onlyReader{r})
 			return err
 		}
+	}
+	if tar := s.plains.open(digest); tar != nil {
+		_, err := io.Copy(onlyWriter{out}, onlyReader{r})
+		if err == nil {
+			_, err = io.Copy(onlyWriter{plain}, onlyReader{tar})
+		}
+		return err
 	}
 	in, err := s.input(ctx, r, inputOptions{noDiff: true, keep: out})
 	if err != nil {

@@ -70,22 +70,36 @@ func (s *scanner) member(h *tar.Header, content io.Reader) error {
 		s.fault(FaultGlobalHeader, "", "")
 		return nil
 	}
-	if err := checkMember(h, maps.Keys(h.PAXRecords)); err != nil {
-		if !s.foreign {
-			return &MemberError{err}
-		}
-		s.fault(FaultForbidden, cleanName(h.Name), err.Error())
+	p, err := s.admit(h)
+	if err != nil {
+		return err
 	}
-	if s.count++; s.count > maxEntries {
-		return &DamageError{fmt.Errorf("the archive has more than %d members", maxEntries)}
-	}
-	p := cleanName(h.Name)
-	s.faultsOf(p, h)
-	h.Mode &= 0o7777 // old archives have the type in it, too
 	m, err := s.content(p, h, content)
 	if err != nil {
 		return err
 	}
+	return s.note(p, h, m)
+}
+
+// admit checks a member by its header, and returns its path.
+func (s *scanner) admit(h *tar.Header) (p string, err error) {
+	if err := checkMember(h, maps.Keys(h.PAXRecords)); err != nil {
+		if !s.foreign {
+			return "", &MemberError{err}
+		}
+		s.fault(FaultForbidden, cleanName(h.Name), err.Error())
+	}
+	if s.count++; s.count > maxEntries {
+		return "", &DamageError{fmt.Errorf("the archive has more than %d members", maxEntries)}
+	}
+	p = cleanName(h.Name)
+	s.faultsOf(p, h)
+	h.Mode &= 0o7777 // old archives have the type in it, too
+	return p, nil
+}
+
+// note adds a member whose content is read.
+func (s *scanner) note(p string, h *tar.Header, m member) error {
 	s.addPath(p, m)
 	if s.count+s.implied > maxEntries {
 		return &DamageError{fmt.Errorf("the archive has more than %d members, with the folders that their names imply", maxEntries)}

@@ -36,6 +36,7 @@ type Store struct {
 	presses *semaphore.Weighted // see presses
 	zstd    zstdEncoder         // belongs to the goroutine that has all of presses
 	members sync.Pool
+	plains  plains
 }
 
 // OpenStore opens the store in dir, and makes it if there is none. The content rules name files whose content the store
@@ -235,4 +236,7 @@ func (s *Store) Alone(ctx context.Context, key string) (leave func(), err error)
 }
 
 // Close ends the use of the store. Stored files stay. Do not call other methods after it.
-func (s *Store) Close() error { return s.dir.Close() }
+func (s *Store) Close() error {
+	s.plains.close()
+	return s.dir.Close()
+}

@@ -11,7 +11,6 @@ import (
 	"hash/crc32"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -45,6 +44,7 @@ type Bringer struct {
 	locator *Locator // of a lock; nil: wheels are where they are said to be
 	mu      sync.Mutex
 	at      map[string]*sync.Mutex // by location
+	fronts  sync.Pool              // of spooled
 }
 
 // NewBringer works with the fetcher and the store of src.
@@ -134,18 +134,15 @@ func (b *Bringer) digest(ctx context.Context, f source.File) (string, error) {
 	return digest, err
 }
 
-// fetch reads a wheel into a temporary file, checks it, and keeps what is known of it.
+// fetch reads a wheel, checks it, and keeps what is known of it.
 func (b *Bringer) fetch(ctx context.Context, f source.File, how How) (Wheel, error) {
-	temp, done, err := b.src.Store.Scratch()
+	temp := &spooled{store: b.src.Store, front: b.takeFront()}
+	defer b.giveFront(temp)
+	digest, err := b.download(ctx, temp, f)
 	if err != nil {
 		return Wheel{}, err
 	}
-	defer done()
-	digest, size, err := b.download(ctx, temp, f)
-	if err != nil {
-		return Wheel{}, err
-	}
-	return b.learn(ctx, temp, size, digest, f, how)
+	return b.learn(ctx, temp, temp.size, digest, f, how)
 }
 
 // opening names the wheel that cannot be opened. A file that is not there is the spec's fault, or the lock's.
@@ -157,28 +154,28 @@ func opening(f source.File, err error) error {
 	return err
 }
 
-// download writes a wheel to a file. It is checked against all that is known of it.
-func (b *Bringer) download(ctx context.Context, to *os.File, f source.File) (digest string, size int64, err error) {
+// download reads all of a wheel. It is checked against all that is known of it.
+func (b *Bringer) download(ctx context.Context, to *spooled, f source.File) (digest string, err error) {
 	r, err := b.open(ctx, f)
 	if err != nil {
-		return "", 0, opening(f, err)
+		return "", opening(f, err)
 	}
 	most := int64(maxWheel)
 	if f.Size > 0 {
 		most = f.Size
 	}
-	sum, checker := sha256.New(), f.Checker()
-	size, err = io.Copy(io.MultiWriter(to, sum, checker), io.LimitReader(r, most+1))
+	checker := f.Checker()
+	_, err = io.CopyBuffer(io.MultiWriter(to, checker), struct{ io.Reader }{io.LimitReader(r, most+1)}, make([]byte, 128<<10))
 	if err = errors.Join(err, r.Close()); err != nil {
-		return "", 0, fmt.Errorf("reading wheel %q: %w", f.Filename.Text, err)
+		return "", fmt.Errorf("reading wheel %q: %w", f.Filename.Text, err)
 	}
-	if size > maxWheel {
-		return "", 0, wheelErrorf("reading wheel %q: it has more than %d bytes", f.Filename.Text, int64(maxWheel))
+	if to.size > maxWheel {
+		return "", wheelErrorf("reading wheel %q: it has more than %d bytes", f.Filename.Text, int64(maxWheel))
 	}
 	if err := checker.Check(); err != nil {
-		return "", 0, wheelErrorf("%w; %s has other bytes than were asked for: it was damaged or replaced, or the lock is not for it", err, redact.URL(cmp.Or(f.Path, f.URL)))
+		return "", wheelErrorf("%w; %s has other bytes than were asked for: it was damaged or replaced, or the lock is not for it", err, redact.URL(cmp.Or(f.Path, f.URL)))
 	}
-	return hex.EncodeToString(sum.Sum(nil)), size, nil
+	return checker.SHA256(), nil
 }
 
 // open opens a wheel that is at hand by its SHA-256, else where it is said to be.
@@ -211,42 +208,49 @@ func (b *Bringer) learn(ctx context.Context, data io.ReaderAt, size int64, diges
 	if err := fits(f.Filename.Text, opened.Metadata.RequiresPython, how.Site); err != nil {
 		return Wheel{}, err
 	}
-	sums, err := opened.Verify(ctx, nil)
-	if err != nil {
-		return Wheel{}, &WheelError{err}
-	}
-	plan, err := install.New(opened, sums, install.Options{Scheme: how.Site.Scheme, Interpreter: how.Site.Interpreter, Target: how.Site.Target, Requested: true})
+	plan, err := install.New(opened, nil, install.Options{Scheme: how.Site.Scheme, Interpreter: how.Site.Interpreter, Target: how.Site.Target, Requested: true})
 	if err != nil {
 		return Wheel{}, &WheelError{err}
 	}
 	drop := how.Drop[f.Filename.Text]
 	plan.Files = slices.DeleteFunc(plan.Files, func(f install.File) bool { return slices.Contains(drop, f.Path) })
-	w := newWheel(opened, plan, digest, size)
-	if w.Fragment, err = b.fragment(ctx, opened.Archive, plan, digest, how.Making); err != nil {
+	fragment, err := b.unpack(ctx, opened, plan, how.Making)
+	if err != nil {
 		return Wheel{}, err
 	}
+	w := newWheel(opened, plan, digest, size)
+	w.Fragment = fragment
 	w.from(f)
 	return w, b.keep(w, how)
 }
 
-// fragment makes the wheel's part of a layer. It depends on the wheel's bytes and on the paths and modes of its files: a wheel
-// that leaves the same files on all platforms has one fragment.
-func (b *Bringer) fragment(ctx context.Context, from *archive.Archive, plan install.Plan, digest string, o layers.MakeOptions) (layers.Blob, error) {
-	h := sha256.New()
-	for _, f := range plan.Files {
-		fmt.Fprintf(h, "%q %o %x\n", f.Path, f.Mode, f.SHA256)
+// unpack makes the wheel's part of a layer, and verifies the wheel in the same pass. It fills the sums in the plan.
+func (b *Bringer) unpack(ctx context.Context, opened *wheel.Wheel, plan install.Plan, o layers.MakeOptions) (layers.Blob, error) {
+	verifier := opened.Verifier()
+	files := make([]layers.Deflated, len(plan.Files))
+	for i, f := range plan.Files {
+		files[i] = deflated(opened.Archive, f, verifier)
 	}
-	recipe := fmt.Sprintf("wheel %s %x", digest, h.Sum(nil))
-	return b.src.Store.Splice(ctx, recipe, o, func() ([]layers.Deflated, error) {
-		files := make([]layers.Deflated, len(plan.Files))
-		for i, f := range plan.Files {
-			files[i] = deflated(from, f)
-		}
-		return files, nil
-	})
+	fragment, err := b.src.Store.Splice(ctx, o, files)
+	wrong, damage := (*WheelError)(nil), (*layers.DamageError)(nil)
+	switch {
+	case errors.As(err, &wrong):
+		return layers.Blob{}, wheelErrorf("verifying wheel %q: %w", opened.Filename.Text, wrong.Err)
+	case errors.As(err, &damage):
+		return layers.Blob{}, wheelErrorf("verifying wheel %q: %w", opened.Filename.Text, err)
+	case err != nil:
+		return layers.Blob{}, fmt.Errorf("unpacking wheel %q: %w", opened.Filename.Text, err)
+	}
+	sums, err := verifier.Rest(ctx) // what is not installed
+	if err != nil {
+		return layers.Blob{}, &WheelError{err}
+	}
+	plan.Fill(sums)
+	return fragment, nil
 }
 
-func deflated(from *archive.Archive, f install.File) layers.Deflated {
+// deflated is a file for a fragment. Of a wheel's member the verifier sees the content.
+func deflated(from *archive.Archive, f install.File, v *wheel.Verifier) layers.Deflated {
 	d := layers.Deflated{Name: f.Path, Mode: int64(f.Mode.Perm()), Size: f.Size}
 	if f.Member == nil {
 		d.Plain, d.CRC = true, crc32.ChecksumIEEE(f.Data)
@@ -254,5 +258,23 @@ func deflated(from *archive.Archive, f install.File) layers.Deflated {
 		return d
 	}
 	d.CRC, d.Data, d.Plain = f.Member.CRC, from.Raw(*f.Member), f.Member.Method == archive.Stored
+	d.Also = refusing{v.Member(f.Index())}
 	return d
+}
+
+// refusing makes the errors of a verifier those of a wheel.
+type refusing struct{ io.WriteCloser }
+
+func (w refusing) Write(p []byte) (int, error) {
+	n, err := w.WriteCloser.Write(p)
+	return n, asWheelError(err)
+}
+
+func (w refusing) Close() error { return asWheelError(w.WriteCloser.Close()) }
+
+func asWheelError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &WheelError{err}
 }

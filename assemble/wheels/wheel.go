@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pyimg/pyimg/internal/versions"
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/wheel"
 	"github.com/pyimg/pyimg/wheel/distinfo"
@@ -95,14 +96,14 @@ type recordedFile struct {
 // key names the record. A pure wheel leaves the same on all platforms.
 func key(f tag.Filename, digest string, how How) (string, error) {
 	parts := struct {
-		Version             int
+		Version             [3]int
 		Name, SHA256        string
 		Scheme              install.Scheme
 		Interpreter, Python string
 		Making              layers.MakeOptions
 		Drop                []string
 		Platform            []string `json:",omitempty"`
-	}{recordVersion, f.Text, digest, how.Site.Scheme, how.Site.Interpreter, how.Site.Target.Python.String(), how.Making, how.Drop[f.Text], nil}
+	}{[3]int{recordVersion, versions.Splice, versions.Compressor}, f.Text, digest, how.Site.Scheme, how.Site.Interpreter, how.Site.Target.Python.String(), how.Making, how.Drop[f.Text], nil}
 	if !isPure(f) {
 		parts.Platform = []string{how.Site.Target.Platform, how.Site.Target.ExtSuffix}
 	}

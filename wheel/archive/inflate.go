@@ -1,29 +1,25 @@
 package archive
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
 
-	"github.com/klauspost/compress/flate"
+	"github.com/pyimg/pyimg/internal/inflate"
 )
 
 // Inflater unpacks members of an archive one after the other. It keeps its
 // buffers; each goroutine needs its own.
 type Inflater struct {
 	archive *Archive
-	packed  *bufio.Reader
-	flate   io.ReadCloser
-	buffer  []byte
+	decoder inflate.Decoder
+	buffer  []byte // for what is stored
 }
 
 // Inflater returns a new Inflater.
-func (a *Archive) Inflater() *Inflater {
-	return &Inflater{archive: a, packed: bufio.NewReaderSize(nil, 32<<10), buffer: make([]byte, 64<<10)}
-}
+func (a *Archive) Inflater() *Inflater { return &Inflater{archive: a} }
 
 // Copy writes the unpacked bytes of m to w. Its error names the member; after
 // one, w has bytes that must not be used.
@@ -34,49 +30,53 @@ func (f *Inflater) Copy(w io.Writer, m Member) error {
 	return nil
 }
 
-func (f *Inflater) copy(w io.Writer, m Member) error {
-	f.packed.Reset(f.archive.Raw(m))
-	source := io.Reader(f.packed)
+func (f *Inflater) copy(w io.Writer, m Member) (err error) {
+	to := &checked{w: w, member: m}
 	if m.Method == Deflated {
-		source = f.inflate()
+		_, err = f.decoder.Decode(to, f.archive.Raw(m))
+	} else {
+		err = f.copyStored(to, m)
 	}
-	crc, size := uint32(0), int64(0)
-	for {
-		n, err := source.Read(f.buffer)
-		if size += int64(n); size > m.Size {
-			return fmt.Errorf("it has more bytes than the size in its header, %d", m.Size)
-		}
-		crc = crc32.Update(crc, crc32.IEEETable, f.buffer[:n])
-		if n > 0 {
-			if _, err := w.Write(f.buffer[:n]); err != nil {
-				return err
-			}
-		}
-		if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-			break
-		}
-		if err != nil {
-			return fmt.Errorf("its deflate stream is damaged: %w", err)
-		}
-	}
-	switch _, err := f.packed.ReadByte(); {
-	case size != m.Size:
-		return fmt.Errorf("it has %d bytes, and the size in its header is %d", size, m.Size)
-	case crc != m.CRC:
-		return fmt.Errorf("its CRC-32 is %08x, and its header has %08x", crc, m.CRC)
-	case err == nil:
+	switch {
+	case to.err != nil:
+		return to.err
+	case errors.Is(err, inflate.ErrTrailing):
 		return fmt.Errorf("bytes follow its deflate stream: the packed size in its header is wrong")
+	case err != nil:
+		return fmt.Errorf("its deflate stream is damaged: %w", err)
+	case to.size != m.Size:
+		return fmt.Errorf("it has %d bytes, and the size in its header is %d", to.size, m.Size)
+	case to.crc != m.CRC:
+		return fmt.Errorf("its CRC-32 is %08x, and its header has %08x", to.crc, m.CRC)
 	}
 	return nil
 }
 
-func (f *Inflater) inflate() io.Reader {
-	if f.flate == nil {
-		f.flate = flate.NewReader(f.packed)
-	} else if r, ok := f.flate.(flate.Resetter); ok {
-		_ = r.Reset(f.packed, nil) // it has no error
+func (f *Inflater) copyStored(w io.Writer, m Member) error {
+	if f.buffer == nil {
+		f.buffer = make([]byte, 64<<10)
 	}
-	return f.flate
+	_, err := io.CopyBuffer(w, struct{ io.Reader }{f.archive.Raw(m)}, f.buffer)
+	return err
+}
+
+// checked counts what is written, and refuses more than the member has.
+type checked struct {
+	w      io.Writer
+	member Member
+	size   int64
+	crc    uint32
+	err    error // of w, or of this
+}
+
+func (c *checked) Write(p []byte) (n int, err error) {
+	if c.size += int64(len(p)); c.size > c.member.Size {
+		c.err = fmt.Errorf("it has more bytes than the size in its header, %d", c.member.Size)
+		return 0, c.err
+	}
+	c.crc = crc32.Update(c.crc, crc32.IEEETable, p)
+	n, c.err = c.w.Write(p)
+	return n, c.err
 }
 
 // Read unpacks a member of at most limit bytes into memory.
@@ -89,4 +89,30 @@ func (f *Inflater) Read(m Member, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	return b.Bytes(), nil
+}
+
+// Head unpacks the first n bytes of a member, or all where it has fewer. Nothing
+// is checked: that is Copy's work.
+func (f *Inflater) Head(m Member, n int) ([]byte, error) {
+	h := &head{most: n}
+	if err := f.Copy(h, m); err != nil && len(h.bytes) < n {
+		return nil, err
+	}
+	return h.bytes, nil
+}
+
+// head keeps the first bytes that are written, and then stops.
+type head struct {
+	bytes []byte
+	most  int
+}
+
+var errEnough = errors.New("it has the bytes that are needed")
+
+func (h *head) Write(p []byte) (int, error) {
+	h.bytes = append(h.bytes, p[:min(len(p), h.most-len(h.bytes))]...)
+	if len(h.bytes) == h.most {
+		return 0, errEnough
+	}
+	return len(p), nil
 }

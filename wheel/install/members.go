@@ -6,7 +6,6 @@ import (
 	"path"
 	"strings"
 
-	"github.com/pyimg/pyimg/wheel"
 	"github.com/pyimg/pyimg/wheel/archive"
 	"github.com/pyimg/pyimg/wheel/distinfo"
 )
@@ -16,7 +15,7 @@ const maxScript = 16 << 20
 
 // addMembers adds the files of the wheel in pip's order: those of the root,
 // those of .data folders, and scripts last.
-func (t *tree) addMembers(sums []wheel.Sum, points []distinfo.EntryPoint) error {
+func (t *tree) addMembers(points []distinfo.EntryPoint) error {
 	passes := make([][]int, 3)
 	for i, m := range t.members {
 		if m.Dir {
@@ -36,7 +35,7 @@ func (t *tree) addMembers(sums []wheel.Sum, points []distinfo.EntryPoint) error 
 			if pass == scriptPass && replaced(path.Base(at), names) {
 				continue // RECORD keeps its row
 			}
-			if err := t.addMember(i, at, sums[i], pass == scriptPass); err != nil {
+			if err := t.addMember(i, at, pass == scriptPass); err != nil {
 				return err
 			}
 		}
@@ -83,29 +82,36 @@ func (t *tree) destination(name string) string {
 	return path.Join(folder, file)
 }
 
-func (t *tree) addMember(index int, at string, sum wheel.Sum, isScript bool) error {
+func (t *tree) addMember(index int, at string, isScript bool) error {
 	m := &t.members[index]
-	f := File{Path: at, Mode: plain, Size: m.Size, SHA256: sum.SHA256, ELF: sum.ELF, Member: m, Origin: fmt.Sprintf("member %q", m.Name)}
+	f := File{Path: at, Mode: plain, Size: m.Size, Member: m, Origin: fmt.Sprintf("member %q", m.Name), index: index}
 	if m.Executable() {
 		f.Mode = executable
 	}
 	inRecord := relative(t.lib, at)
-	if isScript && sum.Shebang {
+	if isScript {
 		data, err := t.rewrite(*m)
 		if err != nil {
 			return err
 		}
-		f = generated(at, f.Mode, data, f.Origin)
-		t.changed[inRecord] = true
+		if data != nil {
+			f = generated(at, f.Mode, data, f.Origin)
+			t.changed[inRecord] = true
+		}
 	}
 	t.put(f)
 	t.installed[m.Name] = inRecord
 	return nil
 }
 
-// rewrite replaces the first line, which begins with "#!python", by one that
-// names the interpreter.
+// rewrite replaces the first line of a script that begins with "#!python" by one
+// that names the interpreter. It returns nil for another one.
 func (t *tree) rewrite(m archive.Member) ([]byte, error) {
+	const python = "#!python"
+	head, err := t.inflater.Head(m, len(python))
+	if err != nil || string(head) != python {
+		return nil, err
+	}
 	data, err := t.inflater.Read(m, maxScript)
 	if err != nil {
 		return nil, err

@@ -113,7 +113,7 @@ var _ io.Writer = (*Checker)(nil)
 
 // Checker returns a Checker of the file.
 func (f File) Checker() *Checker {
-	c := &Checker{file: f, sums: make(map[string]hash.Hash)}
+	c := &Checker{file: f, sums: map[string]hash.Hash{"sha256": sha256.New()}}
 	for name := range f.Hashes {
 		c.sums[name] = newHash(name)()
 	}
@@ -136,7 +136,7 @@ func (c *Checker) Write(p []byte) (int, error) {
 func (c *Checker) Check() error {
 	name := c.file.Filename.Text
 	if c.file.Size > 0 && c.size != c.file.Size {
-		return fmt.Errorf("checking %q: %w", name, &mismatch.Error{Size: c.file.Size, GotSize: c.size})
+		return fmt.Errorf("checking the size of %q: %w", name, &mismatch.Error{Size: c.file.Size, GotSize: c.size})
 	}
 	for _, algorithm := range slices.Sorted(maps.Keys(c.file.Hashes)) {
 		if want := (Hash{algorithm, c.file.Hashes[algorithm]}); !c.holds(want) {
@@ -153,6 +153,9 @@ func (c *Checker) Check() error {
 func (c *Checker) wrong(algorithm, want string) error {
 	return &mismatch.Error{What: "its hash", Want: want, Got: fmt.Sprintf("%s:%x", algorithm, c.sums[algorithm].Sum(nil))}
 }
+
+// SHA256 is the digest of what was written, in hexadecimal.
+func (c *Checker) SHA256() string { return hex.EncodeToString(c.sums["sha256"].Sum(nil)) }
 
 func (c *Checker) holds(h Hash) bool {
 	digest, err := hex.DecodeString(h.Digest)
