@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -154,7 +155,7 @@ func (j job) begin(ctx context.Context) (lower, error) {
 		return lower{}, err
 	}
 	warnings := append(scriptWarnings(installed), ingest.SizeWarnings(j.units)...)
-	if err := cmp.Or(ctx.Err(), j.require()); err != nil {
+	if err := cmp.Or(ctx.Err(), j.require(), wheels.CheckPackages(j.plan.Wheels, j.plan.site, j.packageFiles(installed))); err != nil {
 		return lower{}, err
 	}
 	packages, unused, err := cut.Packages(ctx, j.spec.Layers, j.spec.Exclude, j.otherLayers(), j.units, installed, j.store)
@@ -282,6 +283,17 @@ func scriptWarnings(installed *root.Root) []string {
 		return nil
 	}
 	return []string{"scripts that are not run: " + strings.Join(names, ", ")}
+}
+
+// packageFiles yields the files of all packages, with the package of each.
+func (j job) packageFiles(installed *root.Root) iter.Seq2[string, string] {
+	return func(yield func(path, owner string) bool) {
+		for f := range installed.Files() {
+			if !yield(f.Path, j.units[f.Package].Pkg.String()) {
+				return
+			}
+		}
+	}
 }
 
 // owners returns what says where a path of the layers is from: the package where one has it, else the layer.

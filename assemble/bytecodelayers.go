@@ -140,7 +140,7 @@ func (b lower) modules(ctx context.Context) (modules, error) {
 		switch {
 		case own:
 			m.own = append(m.own, s)
-		case strings.HasPrefix(n.Path, lib):
+		case strings.HasPrefix(n.Path, lib), b.layers[n.Layer].OfWheels():
 			m.shared = append(m.shared, s)
 		default:
 			m.files = append(m.files, s)
@@ -169,11 +169,14 @@ func (b lower) findPython() (prefix, version string) {
 }
 
 // compiles reports whether a source is to have bytecode: those of the standard library without its tests, of site-packages,
-// and of the spec's files.
+// of the folder that wheels go to, and of the spec's files.
 func (b lower) compiles(n tree.Node, lib string) bool {
 	rest, inLib := strings.CutPrefix(n.Path, lib)
 	if !inLib {
-		return b.layers[n.Layer].From == hostfiles.LayerName
+		layer := b.layers[n.Layer]
+		target := b.plan.site.Scheme.Purelib + "/"
+		scripts := b.plan.site.Scheme.Scripts + "/" // nobody imports them
+		return layer.From == hostfiles.LayerName || layer.OfWheels() && strings.HasPrefix(n.Path, target) && !strings.HasPrefix(n.Path, scripts)
 	}
 	if strings.HasPrefix(rest, "site-packages/") {
 		return true

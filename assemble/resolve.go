@@ -1,6 +1,7 @@
 package assemble
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -113,7 +114,7 @@ func resolvePlatform(ctx context.Context, spec spec.Spec, p spec.Platform, repos
 	for _, r := range plan.Runtimes {
 		plan.Notes = append(plan.Notes, r.Notes()...)
 	}
-	return plan, plan.checkMimalloc(spec)
+	return plan, cmp.Or(plan.checkMimalloc(spec), plan.checkPython())
 }
 
 // solveWithout solves for the world, and leaves out of it what is optional and nothing provides: the modules of Python that want

@@ -50,7 +50,7 @@ func newPackaging(s spec.Spec, src input.Access, locked *lock.Lock) (*packaging,
 
 // selectWheels finds out which wheels a platform takes, with those that are held as a lock has them.
 func (p *packaging) selectWheels(ctx context.Context, plan *PlatformPlan, indexes []*apk.Index, held hold) error {
-	site, err := p.site(*plan, pythonOf(p.spec, plan.Platform, indexes), muslOf(indexes))
+	site, err := p.site(*plan, p.alpinePython(plan.Platform, indexes, held), muslOf(indexes))
 	if err != nil {
 		return err
 	}
@@ -126,9 +126,8 @@ func (p *packaging) site(plan PlatformPlan, packages []*apk.Package, musl string
 		return wheels.NewSite(plan.Platform, r.Report, musl, p.spec.Python.Target, func(at string) bool { return has[at] })
 	}
 	for _, q := range packages {
-		if q.Name == "python3" {
-			version, _, _ := strings.Cut(q.Version, "-r")
-			own := python.Report{Prefix: "/usr", Python: &python.Build{Version: strings.Replace(version, "_rc", "rc", 1)}}
+		if q.Name == python3 {
+			own := python.Report{Prefix: "/usr", Python: &python.Build{Version: alpineVersion(q)}}
 			return wheels.NewSite(plan.Platform, own, musl, p.spec.Python.Target, func(string) bool { return true })
 		}
 	}
@@ -260,25 +259,6 @@ func muslOf(indexes []*apk.Index) string {
 		}
 	}
 	return newest
-}
-
-// pythonOf is Alpine's own Python of a spec's runtimes, as the indexes offer it: the newest.
-func pythonOf(s spec.Spec, p spec.Platform, indexes []*apk.Index) []*apk.Package {
-	if !slices.ContainsFunc(s.Runtimes, func(r spec.Runtime) bool { return r.At(p) == spec.FromAPK }) {
-		return nil
-	}
-	var newest *apk.Package
-	for _, x := range indexes {
-		for q := range x.Named("python3") {
-			if newest == nil || apk.CompareVersions(q.Version, newest.Version) > 0 {
-				newest = q
-			}
-		}
-	}
-	if newest == nil {
-		return nil
-	}
-	return []*apk.Package{newest}
 }
 
 // parts are the files that no package brings.

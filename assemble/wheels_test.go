@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/pyimg/pyimg/assemble/bytecode"
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fixture"
@@ -71,6 +72,67 @@ bytecode: unchecked
 			if strings.Contains(e.Path(), "evil") {
 				t.Errorf("the root that compiles has /%s", e.Path())
 			}
+		}
+	}
+}
+
+// compilers run a stand-in for Python.
+type compilers struct{ fixture.Compiler }
+
+func (c compilers) Runner(context.Context, string, string, []layers.Blob) (input.Runner, error) {
+	return c.Compiler, nil
+}
+
+// TestWheelsHaveBytecode compiles the modules of wheels: for a runtime and for Alpine's own Python, in site-packages and in a folder of
+// their own.
+func TestWheelsHaveBytecode(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	mirror, err := fixture.Alpine("x86_64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mirror.Put("python.tar.gz", fixture.Runtime{Arch: "x86_64"}.Bytes())
+	app := wheeltest.Wheel{Name: "app", Files: []wheeltest.File{{Name: "app/__init__.py", Data: "value = 1\n"}, {Name: "app-1.0.data/scripts/tool.py", Data: "#!python\n"}}}
+	mirror.Put(app.Filename(), app.Bytes())
+	if err := mirror.Write(dir); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ runtime, target, tag, want, script string }{
+		"a runtime":              {dir + "/python.tar.gz", "", "cpython-313", "usr/local/lib/python3.13/site-packages/app/__pycache__/__init__.cpython-313.pyc", "usr/local/bin/tool.py"},
+		"a runtime and a folder": {dir + "/python.tar.gz", "/opt/lib", "cpython-313", "opt/lib/app/__pycache__/__init__.cpython-313.pyc", "opt/lib/bin/tool.py"},
+		"Alpine's":               {"apk", "", "cpython-312", "usr/lib/python3.12/site-packages/app/__pycache__/__init__.cpython-312.pyc", "usr/bin/tool.py"},
+		"Alpine's and a folder":  {"apk", "/opt/lib", "cpython-312", "opt/lib/app/__pycache__/__init__.cpython-312.pyc", "opt/lib/bin/tool.py"},
+	} {
+		s, err := spec.Parse("test.yaml", fmt.Appendf(nil, `alpine: {repositories: [%[1]s/v3.20/main, %[1]s/v3.20/community], dialect: 2}
+platforms: [linux/amd64]
+packages: [alpine-baselayout, busybox]
+runtime: {source: %[2]s}
+python: {wheels: %[1]s/%[3]s}
+bytecode: unchecked
+`, filepath.ToSlash(dir), filepath.ToSlash(c.runtime), app.Filename()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Python.Target = c.target
+		src := world{dir: dir}.sources(t)
+		src.Runners = compilers{fixture.Compiler{Tag: c.tag}}
+		built, err := build(t, s, src)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		has := make(map[string]bool)
+		for _, l := range built.Platforms[0].Layers {
+			for e, err := range src.Store.Entries(l.Digest) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				has[e.Path()] = true
+			}
+		}
+		pyc := bytecode.Python{Tag: c.tag}.Compiled(c.script)
+		if !has[c.want] || !has[c.script] || has[pyc] {
+			t.Errorf("%s: the module's bytecode is there: %v; the script: %v; its bytecode: %v; want true, true, false", name, has[c.want], has[c.script], has[pyc])
 		}
 	}
 }

@@ -50,6 +50,9 @@ func TestScripts(t *testing.T) {
 	mirror.Put("runtimes/worse.tar.gz", worseLayer())
 	mirror.Put("runtimes/lacking.tar.gz", lackingRuntime())
 	putWheels(mirror)
+	if err := putPythonPackages(mirror); err != nil {
+		t.Fatal(err)
+	}
 	shared := t.TempDir()
 	if err := mirror.Write(shared); err != nil {
 		t.Fatal(err)

@@ -43,3 +43,19 @@ func putWheels(m *fixture.Mirror) {
 		{Path: site + "kept/__init__.py", Body: []byte("kept\n")},
 	}}.Bytes())
 }
+
+// putPythonPackages puts a repository of Alpine's own Python packages there, and wheels that do not go with them.
+func putPythonPackages(m *fixture.Mirror) error {
+	certs, err := fixture.Package{Name: "py3-certs", Version: "1.0-r0", Arch: "noarch", Files: []fixture.File{
+		{Path: "usr/lib/python3.12/site-packages/certs/__init__.py", Body: []byte("value = 1\n")},
+		{Path: "usr/lib/python3.12/site-packages/certs-1.0-py3.12.egg-info/PKG-INFO", Body: []byte("Name: certs\n")},
+	}}.Build()
+	if err != nil {
+		return err
+	}
+	pydoc := wheeltest.Wheel{Name: "pydoc", Files: []wheeltest.File{{Name: "pydoc_app.py", Data: "value = 1\n"}}, EntryPoints: "[console_scripts]\npydoc3 = pydoc_app:main\n"}
+	m.Put("badwheels/"+pydoc.Filename(), pydoc.Bytes())
+	newer := wheeltest.Wheel{Name: "certs", Version: "9.0", Files: []wheeltest.File{{Name: "certs/new.py", Data: "value = 9\n"}}}
+	m.Put("badwheels/"+newer.Filename(), newer.Bytes())
+	return m.Publish("python", fixture.Index{Arch: "x86_64", Archives: []*fixture.Archive{certs}})
+}
