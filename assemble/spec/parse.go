@@ -39,9 +39,8 @@ func Parse(name string, data []byte) (Spec, error) {
 	return s, nil
 }
 
-// fillIn sets the defaults of fields that the spec leaves out.
-func (s *Spec) fillIn() {
-	a := &s.Alpine
+// FillIn sets the defaults of fields that are left out.
+func (a *Alpine) FillIn() {
 	if len(a.Repositories) == 0 {
 		a.Repositories = []string{"main", "community"}
 	}
@@ -52,6 +51,11 @@ func (s *Spec) fillIn() {
 	if a.Branch == "" && slices.ContainsFunc(a.Repositories, named) {
 		a.Branch = defaultBranch
 	}
+}
+
+// fillIn sets the defaults of fields that the spec leaves out.
+func (s *Spec) fillIn() {
+	s.Alpine.FillIn()
 	if len(s.Platforms) == 0 {
 		s.Platforms = []Platform{{"linux", "amd64", ""}, {"linux", "arm64", ""}}
 	}

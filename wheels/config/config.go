@@ -1,0 +1,118 @@
+package config
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/exit"
+	"github.com/pyimg/pyimg/internal/regular"
+)
+
+// Config is a wheels.yaml.
+type Config struct {
+	Name string // of the file, for messages
+	Dir  string // relative paths start here
+
+	Pythons   []spec.Runtime
+	Platforms []spec.Platform
+	Wanted    Wanted
+	Sources   []string // folders, and indexes by URL; the first that has a project is the one that counts
+	Index     string   // a folder, or oci:REF
+	Key       string   // file of the private key that signs the index; "" signs nothing
+	Prebuilt  string   // Use or Build
+	Builder   Builder
+	Packages  map[string]*Package // by normalised name
+	Limits    Limits
+}
+
+// What to do with a package of which an index already has a wheel that fits.
+const (
+	Use   = "use"   // leave it to that index
+	Build = "build" // compile it all the same
+)
+
+// Wanted is which packages the index is to have.
+type Wanted struct {
+	Requirements []string // files as pip reads them; ranges are allowed
+	Locks        []string // pylock.toml or uv.lock
+	Packages     []string // requirements such as "tornado>=6.4"
+	Sdists       []string // folders: the newest sdist of each project in them
+}
+
+// Builder is the root that compiles.
+type Builder struct {
+	Alpine   spec.Alpine
+	Packages []apk.Dependency
+	Image    string // instead of packages: an image in a registry or a layout
+	Folder   string // instead of packages: a root that is unpacked
+	Mounts   []Mount
+	Env      map[string]string // {machine}, {alpine_arch} and {triplet} are those of the platform that is compiled for
+}
+
+// Mount shows a file or folder of this machine to the builder, read-only.
+type Mount struct{ Host, Path string }
+
+// Package is what one package needs in addition, or why it is left out.
+type Package struct {
+	Packages  []apk.Dependency // of Alpine, in the builder
+	Env       map[string]string
+	Settings  map[string]string // config_settings of PEP 517
+	Patches   []string          // files in the format of diff -u
+	Requires  []string          // build requirements that its pyproject.toml forgets
+	Skip      string            // the reason
+	Platforms []spec.Platform   // only these; none: all
+}
+
+// Limits end a build that takes too much. The zero value is no limit but the defaults.
+type Limits struct {
+	Time   time.Duration // of one build
+	Memory int64         // of one build, in bytes, with what it writes; 0: a share of the machine's
+	Jobs   int           // builds at once; 0: as many as processors and memory allow
+	Tries  int           // of a build that fails; at least 1
+}
+
+// The defaults of limits: the longest builds of the public index take some hours, most take a minute.
+const (
+	defaultTime = 2 * time.Hour
+	maxConfig   = 1 << 20
+)
+
+// Read reads a wheels.yaml. The error has all faults, see [spec.Error].
+func Read(name string) (Config, error) {
+	data, err := regular.Read(name, maxConfig)
+	if err != nil {
+		return Config{}, exit.WrongUse(fmt.Errorf("reading what wheels to build: %w", err))
+	}
+	c, err := Parse(name, data)
+	c.Dir = filepath.Dir(name)
+	return c, err
+}
+
+// Path is a path of the configuration, ready to be opened; URLs and image references in a registry stay.
+func (c Config) Path(p string) string {
+	if spec.IsURL(p) || filepath.IsAbs(p) || c.Dir == "" || strings.HasPrefix(p, OCI) {
+		return p
+	}
+	return filepath.Join(c.Dir, filepath.FromSlash(p))
+}
+
+// OCI begins the name of an index that is in a registry.
+const OCI = "oci:"
+
+// Spec is the spec of a root with one of the Pythons and the packages, for a platform.
+func (c Config) Spec(python spec.Runtime, platform spec.Platform, packages []apk.Dependency) spec.Spec {
+	return spec.Spec{Name: c.Name, Dir: c.Dir, Alpine: c.Builder.Alpine, Platforms: []spec.Platform{platform}, Packages: packages,
+		Runtimes: []spec.Runtime{python}, Bytecode: "none", Layers: spec.Layers{Strategy: "auto", Max: spec.DefaultMaxLayers}}
+}
+
+// For reports what the file says of a package.
+func (c Config) For(project string) Package {
+	if p := c.Packages[project]; p != nil {
+		return *p
+	}
+	return Package{}
+}
