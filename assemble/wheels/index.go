@@ -22,7 +22,7 @@ func Indexes(s spec.Spec, src input.Access) (*index.Chain, error) {
 		var x index.Index
 		var err error
 		if spec.IsURL(where) {
-			x, err = index.NewRemote(where, pages{src.Fetch})
+			x, err = index.NewRemote(where, Pages(src.Fetch))
 		} else {
 			x, err = index.OpenFolder(s.Path(where))
 			if src.Wheels != nil && errors.Is(err, fs.ErrNotExist) {
@@ -47,6 +47,9 @@ func (a atHand) Project(_ context.Context, name string) (files []index.File, fou
 	}
 	return files, len(files) > 0, nil
 }
+
+// Pages opens the pages of indexes with an opener, which negotiates their form where it can.
+func Pages(from input.Opener) index.Opener { return pages{from} }
 
 // pages opens the pages of indexes.
 type pages struct{ from input.Opener }

@@ -35,6 +35,7 @@ func app(con console.Console) *cli.App {
 			sbomCommand(con),
 			pushCommand(con),
 			runtimeCommand(con),
+			wheelsCommand(con),
 			bundleCommand(con),
 			cacheCommand(con),
 			indexCommand(con),

@@ -27,6 +27,7 @@ const (
 	Pack        = 1 // what "runtime pack" writes, and the report in it
 	PackedFiles = 1 // the runtime that "runtime pack" packs
 	Bytecode    = 1 // .pyc files
+	Wheel       = 1 // wheels that are built: their zip, and how the builder is called
 )
 
 // Files that users keep: raised for another form. Old ones are refused, or read as what they are, and the user is told.

@@ -45,38 +45,43 @@ func OpenFolder(path string) (*Folder, error) {
 }
 
 // Project lists the wheels of a project.
-func (f *Folder) Project(_ context.Context, name string) (files []File, found bool, err error) {
+func (f *Folder) Project(ctx context.Context, name string) (files []File, found bool, err error) {
+	l, found, err := f.List(ctx, name)
+	return l.Wheels, found, err
+}
+
+// List lists the wheels of a project, and the sdists that static pages name.
+func (f *Folder) List(_ context.Context, name string) (l Listing, found bool, err error) {
 	if err := dependency.CheckName(name); err != nil {
-		return nil, false, err
+		return l, false, err
 	}
 	name = dependency.Normalize(name)
-	files, found = f.flat[name]
-	if found {
-		return files, true, nil
+	if files, found := f.flat[name]; found {
+		return Listing{Wheels: files}, true, nil
 	}
 	for _, page := range []string{"simple/%s/index.json", "simple/%s/index.html", "%s/index.json", "%s/index.html"} {
 		at := filepath.Join(f.path, filepath.FromSlash(fmt.Sprintf(page, name)))
-		files, err := f.page(at)
+		l, err := f.page(at)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return nil, false, fmt.Errorf("reading %q: %w", at, err)
+			return l, false, fmt.Errorf("reading %q: %w", at, err)
 		}
-		return files, true, nil
+		return l, true, nil
 	}
-	return nil, false, nil
+	return l, false, nil
 }
 
 // page reads a static page. Its links to files must stay in the folder.
-func (f *Folder) page(at string) ([]File, error) {
+func (f *Folder) page(at string) (Listing, error) {
 	file, err := regular.Open(at)
 	if err != nil {
-		return nil, err
+		return Listing{}, err
 	}
 	data, err := readBounded(file, maxPage)
 	if err != nil {
-		return nil, err
+		return Listing{}, err
 	}
 	media := "text/html"
 	if strings.HasSuffix(at, ".json") {
@@ -84,19 +89,25 @@ func (f *Folder) page(at string) ([]File, error) {
 	}
 	inside, err := filepath.Rel(f.path, at)
 	if err != nil {
-		return nil, err
+		return Listing{}, err
 	}
 	// URLs of the scheme folder are paths below the folder: ".." ends at it.
 	base := url.URL{Scheme: "folder", Host: "x", Path: "/" + filepath.ToSlash(inside)}
-	files, err := parsePage(data, media, base.String())
+	l, err := parsePage(data, media, base.String())
 	if err != nil {
-		return nil, err
+		return Listing{}, err
 	}
-	for i := range files {
-		u, err := url.Parse(files[i].URL)
+	local := func(address, path *string) {
+		u, err := url.Parse(*address)
 		if err == nil && u.Scheme == base.Scheme {
-			files[i].URL, files[i].Path = "", filepath.Join(f.path, filepath.FromSlash(strings.TrimPrefix(u.Path, "/")))
+			*address, *path = "", filepath.Join(f.path, filepath.FromSlash(strings.TrimPrefix(u.Path, "/")))
 		}
 	}
-	return files, nil
+	for i := range l.Wheels {
+		local(&l.Wheels[i].URL, &l.Wheels[i].Path)
+	}
+	for i := range l.Sdists {
+		local(&l.Sdists[i].URL, &l.Sdists[i].Path)
+	}
+	return l, nil
 }

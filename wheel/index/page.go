@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"github.com/pyimg/pyimg/wheel/sdist"
 	"github.com/pyimg/pyimg/wheel/source"
 	"github.com/pyimg/pyimg/wheel/tag"
 	"github.com/pyimg/pyimg/wheel/version"
@@ -33,7 +34,7 @@ type link struct {
 }
 
 // parsePage reads a page of the simple API. base is its address.
-func parsePage(data []byte, contentType, base string) ([]File, error) {
+func parsePage(data []byte, contentType, base string) (Listing, error) {
 	media, _, err := mime.ParseMediaType(contentType)
 	if err != nil {
 		media = contentType
@@ -48,40 +49,50 @@ func parsePage(data []byte, contentType, base string) ([]File, error) {
 		err = fmt.Errorf("it is %.100q, not a list of files (HTML or JSON)", contentType)
 	}
 	if err != nil {
-		return nil, err
+		return Listing{}, err
 	}
-	return filesOf(links, base)
+	return listingOf(links, base)
 }
 
-// filesOf resolves the links to wheels; others, and names that are no wheel's, are left out.
-func filesOf(links []link, base string) ([]File, error) {
+// listingOf resolves the links to wheels and sdists; others, and names that are neither's, are left out.
+func listingOf(links []link, base string) (Listing, error) {
 	from, err := url.Parse(base)
 	if err != nil {
-		return nil, errors.New("its address is no URL")
+		return Listing{}, errors.New("its address is no URL")
 	}
-	files := make([]File, 0, len(links))
-	for _, l := range links {
-		to, err := from.Parse(l.url)
+	l := Listing{Wheels: make([]File, 0, len(links))}
+	for _, link := range links {
+		to, err := from.Parse(link.url)
 		if err != nil || to.Scheme != "http" && to.Scheme != "https" && to.Scheme != from.Scheme {
 			continue
 		}
-		if l.name == "" {
-			l.name = to.Path[strings.LastIndexByte(to.Path, '/')+1:]
+		if link.name == "" {
+			link.name = to.Path[strings.LastIndexByte(to.Path, '/')+1:]
 		}
-		name, err := tag.ParseFilename(l.name)
-		if err != nil {
-			continue
+		if name, err := tag.ParseFilename(link.name); err == nil {
+			l.Wheels = append(l.Wheels, link.wheel(name, to.String()))
+		} else if project, v, err := sdist.ParseFilename(link.name); err == nil {
+			l.Sdists = append(l.Sdists, link.sdist(project, v, to.String()))
 		}
-		f := File{File: source.File{Filename: name, URL: to.String(), Size: max(l.size, 0)}, Yanked: l.yanked, Metadata: l.metadata}
-		if f.RequiresPython, err = version.ParseSpecifiers(l.python); err != nil {
-			f.RequiresPython = version.Specifiers{} // as pip: what cannot be read excludes nothing
-		}
-		// A list without good hashes is allowed; pyimg.lock then keeps what was found.
-		f.Hashes, _ = source.ParseHashes(l.hashes)
-		f.MetadataHashes, _ = source.ParseHashes(l.sums)
-		files = append(files, f)
 	}
-	return files, nil
+	return l, nil
+}
+
+func (l link) wheel(name tag.Filename, address string) File {
+	f := File{File: source.File{Filename: name, URL: address, Size: max(l.size, 0)}, Yanked: l.yanked, Metadata: l.metadata, RequiresPython: l.requires()}
+	// A list without good hashes is allowed; pyimg.lock then keeps what was found.
+	f.Hashes, _ = source.ParseHashes(l.hashes)
+	f.MetadataHashes, _ = source.ParseHashes(l.sums)
+	return f
+}
+
+// requires is its Requires-Python. As with pip, what cannot be read excludes nothing.
+func (l link) requires() version.Specifiers {
+	s, err := version.ParseSpecifiers(l.python)
+	if err != nil {
+		return version.Specifiers{}
+	}
+	return s
 }
 
 // parseHTML reads the anchors of a PEP 503 page. A base element changes the address.

@@ -50,35 +50,41 @@ func NewRemote(address string, opener Opener) (*Remote, error) {
 	return &Remote{u.String(), opener}, nil
 }
 
-// Project asks for the list of a project's files.
+// Project asks for the list of a project's wheels.
 func (r *Remote) Project(ctx context.Context, name string) (files []File, found bool, err error) {
+	l, found, err := r.List(ctx, name)
+	return l.Wheels, found, err
+}
+
+// List asks for the list of a project's wheels and sdists.
+func (r *Remote) List(ctx context.Context, name string) (l Listing, found bool, err error) {
 	base, err := url.Parse(r.base)
 	if err != nil {
-		return nil, false, err
+		return l, false, err
 	}
 	if err := dependency.CheckName(name); err != nil {
-		return nil, false, err
+		return l, false, err
 	}
 	base.Path += dependency.Normalize(name) + "/"
 	address := base.String()
-	files, err = r.project(ctx, address)
+	l, err = r.project(ctx, address)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, false, nil
+		return l, false, nil
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("reading %s: %w", redact.URL(address), err)
+		return l, false, fmt.Errorf("reading %s: %w", redact.URL(address), err)
 	}
-	return files, true, nil
+	return l, true, nil
 }
 
-func (r *Remote) project(ctx context.Context, address string) ([]File, error) {
+func (r *Remote) project(ctx context.Context, address string) (Listing, error) {
 	response, err := r.opener.Open(ctx, address, accepted)
 	if err != nil {
-		return nil, err
+		return Listing{}, err
 	}
 	data, err := readBounded(response.Body, maxPage)
 	if err != nil {
-		return nil, err
+		return Listing{}, err
 	}
 	if response.URL != "" {
 		address = response.URL

@@ -1,6 +1,7 @@
 package sdist
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -24,6 +25,7 @@ type Sdist struct {
 	Backend        string          `json:"backend"`                   // "setuptools.build_meta"
 	BackendPath    []string        `json:"backend_path,omitempty"`    // of a backend that the sdist itself brings
 	RequiresPython string          `json:"requires_python,omitempty"` // of PKG-INFO
+	RequiresDist   []string        `json:"requires_dist,omitempty"`   // of PKG-INFO: what its wheel is likely to need
 }
 
 // What holds without a [build-system] table, or without its build-backend: see PEP 517.
@@ -31,6 +33,16 @@ const (
 	legacyBackend  = "setuptools.build_meta:__legacy__"
 	legacyRequires = "setuptools>=40.8.0"
 )
+
+// Remembered is an Sdist that was written as JSON.
+func Remembered(text []byte) (Sdist, error) {
+	var s Sdist
+	err := json.Unmarshal(text, &s)
+	if err == nil {
+		s.Version, err = version.Parse(s.VersionText)
+	}
+	return s, err
+}
 
 // Read reads a source distribution of size bytes. name is that of its file, whose
 // end says how it is packed.
@@ -63,7 +75,7 @@ func (s *Sdist) identify(info []byte) error {
 			return fmt.Errorf("its PKG-INFO: %w", err)
 		}
 		s.Name, s.Version, s.VersionText = dependency.Normalize(m.Name), m.Version, m.Version.String()
-		s.RequiresPython = m.RequiresPython.String()
+		s.RequiresPython, s.RequiresDist = m.RequiresPython.String(), m.RequiresDist
 		return nil
 	}
 	name, v, err := split(s.Folder)

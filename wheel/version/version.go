@@ -28,6 +28,9 @@ type Version struct {
 	local     []string
 }
 
+// IsPrerelease reports whether v is a pre-release or a development release.
+func (v Version) IsPrerelease() bool { return v.phase != "" || v.dev != nil }
+
 // Parse reads a version in any spelling that PEP 440 allows, such as "v1.0-ALPHA.1".
 func Parse(text string) (Version, error) {
 	v, rest, ok := scanPublic(strings.ToLower(strings.TrimSpace(text)))

@@ -81,7 +81,7 @@ const (
 	maxConfig   = 1 << 20
 )
 
-// Read reads a wheels.yaml. The error has all faults, see [spec.Error].
+// Read reads a wheels.yaml. The error has all faults, see strictyaml.Error.
 func Read(name string) (Config, error) {
 	data, err := regular.Read(name, maxConfig)
 	if err != nil {

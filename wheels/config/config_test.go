@@ -71,7 +71,7 @@ sources: ["ftp://x"]
 		t.Fatal("no error")
 	}
 	for _, want := range []string{"w.yaml:2:1: platform: unknown field; did you mean \"platforms\"?", "w.yaml:3:21: wanted.packages[0]", "w.yaml:3:42: wanted.requirements[0]",
-		"w.yaml:4:8: index", "w.yaml:5:11: prebuilt: expected use or build", "w.yaml:7:12: builder.mounts[0]", "w.yaml:7:15: builder.mounts[1]", "builder.mounts[2]",
+		"w.yaml:4:8: index", "w.yaml:5:11: prebuilt: expected one of use, build", "w.yaml:7:12: builder.mounts[0]", "w.yaml:7:15: builder.mounts[1]", "builder.mounts[2]",
 		"w.yaml:8:16: builder.env.\"A B\"", "w.yaml:10:15: packages.a-b.skip", "w.yaml:11:3: packages: a-b is given twice", "w.yaml:12:3: packages: name",
 		"w.yaml:13:16: limits.time", "limits.memory", "limits.jobs", "limits.tries", "w.yaml:14:11: sources[0]"} {
 		if !strings.Contains(err.Error(), want) {

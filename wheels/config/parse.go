@@ -9,109 +9,142 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goccy/go-yaml/ast"
+
+	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/strictyaml"
 	"github.com/pyimg/pyimg/wheel/dependency"
 )
 
 // Parse reads a wheels.yaml. name is used in errors.
 func Parse(name string, data []byte) (Config, error) {
 	c := Config{Name: name, Prebuilt: Use, Packages: make(map[string]*Package), Limits: Limits{Time: defaultTime, Tries: 1}}
-	err := spec.ReadYAML(name, data, func(r spec.Reader) []spec.Field { return c.fields(r) }, c.check)
-	if err != nil {
+	d := strictyaml.New(name, "wheels.yaml")
+	top := d.Parse(data)
+	if top != nil {
+		d.Mapping("", top, c.fields(d))
+	}
+	if d.Faults() == 0 {
+		c.check(d, top)
+	}
+	if err := d.Err(); err != nil {
 		return Config{}, err
 	}
+	c.Platforms = sorted(c.Platforms)
 	c.Builder.Alpine.FillIn()
 	return c, nil
 }
 
-func (c *Config) fields(r spec.Reader) []spec.Field {
-	return []spec.Field{
-		r.Runtimes("pythons", &c.Pythons),
-		r.Platforms("platforms", &c.Platforms),
-		r.Mapping("wanted", func() []spec.Field { return c.Wanted.fields(r) }),
-		r.List("sources", addTo(&c.Sources, checkSource)),
-		r.Text("index", setTo(&c.Index, checkPath)),
-		r.Text("key", setTo(&c.Key, checkPath)),
-		r.Text("prebuilt", setTo(&c.Prebuilt, oneOf(Use, Build))),
-		r.Mapping("builder", func() []spec.Field { return c.Builder.fields(r) }),
-		r.Each("packages", func(name string) ([]spec.Field, error) { return c.packageFields(r, name) }),
-		r.Mapping("limits", func() []spec.Field { return c.Limits.fields(r) }),
+func row(name string, read strictyaml.Field) strictyaml.Row {
+	return strictyaml.Row{Name: name, Read: read}
+}
+
+func (c *Config) fields(d *strictyaml.Decoder) strictyaml.Fields {
+	return strictyaml.Fields{
+		row("pythons", spec.RuntimesField(d, &c.Pythons)),
+		row("platforms", parsed(d, &c.Platforms, spec.ParsePlatform)),
+		row("wanted", d.Within(func() strictyaml.Fields { return c.Wanted.fields(d) })),
+		row("sources", d.List(addTo(&c.Sources, checkSource))),
+		row("index", d.Text(setTo(&c.Index, checkPath))),
+		row("key", d.Text(setTo(&c.Key, checkPath))),
+		row("prebuilt", d.OneOf(&c.Prebuilt, Use, Build)),
+		row("builder", d.Within(func() strictyaml.Fields { return c.Builder.fields(d) })),
+		row("packages", func(p string, n ast.Node) { c.packages(d, p, n) }),
+		row("limits", d.Within(func() strictyaml.Fields { return c.Limits.fields(d) })),
 	}
 }
 
-func (w *Wanted) fields(r spec.Reader) []spec.Field {
-	return []spec.Field{
-		r.List("requirements", addTo(&w.Requirements, checkPath)),
-		r.List("locks", addTo(&w.Locks, checkPath)),
-		r.List("packages", addTo(&w.Packages, checkRequirement)),
-		r.List("sdists", addTo(&w.Sdists, checkPath)),
+// parsed is a field with a list of values that parse reads.
+func parsed[T any](d *strictyaml.Decoder, to *[]T, parse func(string) (T, error)) strictyaml.Field {
+	return d.List(func(text string) error {
+		v, err := parse(text)
+		if err == nil {
+			*to = append(*to, v)
+		}
+		return err
+	})
+}
+
+func (w *Wanted) fields(d *strictyaml.Decoder) strictyaml.Fields {
+	return strictyaml.Fields{
+		row("requirements", d.List(addTo(&w.Requirements, checkPath))),
+		row("locks", d.List(addTo(&w.Locks, checkPath))),
+		row("packages", d.List(addTo(&w.Packages, checkRequirement))),
+		row("sdists", d.List(addTo(&w.Sdists, checkPath))),
 	}
 }
 
-func (b *Builder) fields(r spec.Reader) []spec.Field {
-	return []spec.Field{
-		r.Alpine("alpine", &b.Alpine),
-		r.Packages("packages", &b.Packages),
-		r.Text("image", setTo(&b.Image, checkPresent)),
-		r.Text("folder", setTo(&b.Folder, checkPath)),
-		r.List("mounts", func(v string) (err error) {
-			m, err := parseMount(v)
-			b.Mounts = append(b.Mounts, m)
-			return err
-		}),
-		r.Table("env", &b.Env, checkEnv),
+func (b *Builder) fields(d *strictyaml.Decoder) strictyaml.Fields {
+	return strictyaml.Fields{
+		row("alpine", spec.AlpineField(d, &b.Alpine)),
+		row("packages", parsed(d, &b.Packages, apk.ParseDependency)),
+		row("image", d.Text(setTo(&b.Image, checkPresent))),
+		row("folder", d.Text(setTo(&b.Folder, checkPath))),
+		row("mounts", parsed(d, &b.Mounts, parseMount)),
+		row("env", d.Table(&b.Env, checkEnv)),
 	}
 }
 
-// packageFields are those of one package. Two spellings of one name are a fault.
-func (c *Config) packageFields(r spec.Reader, name string) ([]spec.Field, error) {
-	if err := dependency.CheckName(name); err != nil {
-		return nil, err
-	}
-	project := dependency.Normalize(name)
-	if _, twice := c.Packages[project]; twice {
-		return nil, fmt.Errorf("%s is given twice: %q is another spelling of it", project, name)
-	}
-	p := new(Package)
-	c.Packages[project] = p
-	return []spec.Field{
-		r.Packages("packages", &p.Packages),
-		r.Table("env", &p.Env, checkEnv),
-		r.Table("config_settings", &p.Settings, checkSetting),
-		r.List("patches", addTo(&p.Patches, checkPath)),
-		r.List("requires", addTo(&p.Requires, checkRequirement)),
-		r.Text("skip", setTo(&p.Skip, checkPresent)),
-		r.Platforms("platforms", &p.Platforms),
-	}, nil
+// packages decodes what is said of packages. Two spellings of one name are a fault.
+func (c *Config) packages(d *strictyaml.Decoder, path string, n ast.Node) {
+	d.Pairs(path, n, func(name string, at, value ast.Node) {
+		if err := dependency.CheckName(name); err != nil {
+			d.FaultAt(at, path, "%v", err)
+			return
+		}
+		project := dependency.Normalize(name)
+		if _, twice := c.Packages[project]; twice {
+			d.FaultAt(at, path, "%s is given twice: %q is another spelling of it", project, name)
+			return
+		}
+		p := new(Package)
+		c.Packages[project] = p
+		if value = d.Follow(strictyaml.Join(path, name), value); value != nil && !strictyaml.IsNull(value) {
+			d.Mapping(strictyaml.Join(path, name), value, p.fields(d))
+		}
+	})
 }
 
-func (l *Limits) fields(r spec.Reader) []spec.Field {
-	return []spec.Field{
-		r.Text("time", func(v string) (err error) {
+func (p *Package) fields(d *strictyaml.Decoder) strictyaml.Fields {
+	return strictyaml.Fields{
+		row("packages", parsed(d, &p.Packages, apk.ParseDependency)),
+		row("env", d.Table(&p.Env, checkEnv)),
+		row("config_settings", d.Table(&p.Settings, checkSetting)),
+		row("patches", d.List(addTo(&p.Patches, checkPath))),
+		row("requires", d.List(addTo(&p.Requires, checkRequirement))),
+		row("skip", d.Text(setTo(&p.Skip, checkPresent))),
+		row("platforms", parsed(d, &p.Platforms, spec.ParsePlatform)),
+	}
+}
+
+func (l *Limits) fields(d *strictyaml.Decoder) strictyaml.Fields {
+	return strictyaml.Fields{
+		row("time", d.Text(func(v string) (err error) {
 			l.Time, err = time.ParseDuration(v)
 			if err != nil || l.Time <= 0 {
 				return fmt.Errorf("expected a duration such as 30m or 2h, found %q", v)
 			}
 			return nil
-		}),
-		r.Text("memory", func(v string) (err error) { l.Memory, err = parseSize(v); return err }),
-		r.Integer("jobs", &l.Jobs, 1, 1024),
-		r.Integer("tries", &l.Tries, 1, 10),
+		})),
+		row("memory", d.Text(func(v string) (err error) { l.Memory, err = parseSize(v); return err })),
+		row("jobs", d.Integer(&l.Jobs, 1, 1024)),
+		row("tries", d.Integer(&l.Tries, 1, 10)),
 	}
 }
 
 // check reports what is missing.
-func (c *Config) check(r spec.Reader) {
+func (c *Config) check(d *strictyaml.Decoder, top ast.Node) {
 	say := func(wrong bool, field, msg string) {
 		if wrong {
-			r.Fault(field, msg)
+			d.FaultAt(top, field, "%s", msg)
 		}
 	}
 	w := c.Wanted
 	say(len(c.Pythons) == 0, "pythons", "name at least one, as under runtime in a spec: {source: URL or file of a CPython's tarball}")
 	say(len(c.Platforms) == 0, "platforms", "name at least one, such as linux/amd64")
 	say(len(w.Requirements)+len(w.Locks)+len(w.Packages)+len(w.Sdists) == 0, "wanted", "name what the index is to have: requirements, locks, packages or sdists")
-	say(c.Index == "", "index", "name the folder of the index, or oci:REF")
+	say(c.Index == "", "index", "name the folder of the index")
 	b := c.Builder
 	roots := 0
 	for _, named := range []bool{len(b.Packages) > 0, b.Image != "", b.Folder != ""} {
@@ -120,8 +153,11 @@ func (c *Config) check(r spec.Reader) {
 		}
 	}
 	say(roots > 1, "builder", "packages, image and folder exclude each other: name one of them")
-	slices.SortFunc(c.Platforms, func(a, b spec.Platform) int { return strings.Compare(a.String(), b.String()) })
-	c.Platforms = slices.Compact(c.Platforms)
+}
+
+func sorted(ps []spec.Platform) []spec.Platform {
+	slices.SortFunc(ps, func(a, b spec.Platform) int { return strings.Compare(a.String(), b.String()) })
+	return slices.Compact(ps)
 }
 
 func addTo(to *[]string, check func(string) error) func(string) error {
@@ -130,15 +166,6 @@ func addTo(to *[]string, check func(string) error) func(string) error {
 
 func setTo(to *string, check func(string) error) func(string) error {
 	return func(v string) error { *to = v; return check(v) }
-}
-
-func oneOf(allowed ...string) func(string) error {
-	return func(v string) error {
-		if !slices.Contains(allowed, v) {
-			return fmt.Errorf("expected %s, found %q", strings.Join(allowed, " or "), v)
-		}
-		return nil
-	}
 }
 
 func checkPresent(v string) error {

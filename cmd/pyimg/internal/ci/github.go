@@ -73,3 +73,24 @@ func appendFile(name, text string) (err error) {
 	_, err = f.WriteString(text)
 	return cmp.Or(err, f.Close())
 }
+
+// Summary adds a table to the summary of a job of GitHub Actions; elsewhere it does nothing.
+func Summary(getenv func(string) string, title string, header []string, rows [][]string) error {
+	name := getenv("GITHUB_STEP_SUMMARY")
+	if name == "" {
+		return nil
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "### %s\n\n| %s |\n|%s\n", title, strings.Join(header, " | "), strings.Repeat(" --- |", len(header)))
+	for _, row := range rows {
+		for _, cell := range row {
+			if cell = strings.TrimSpace(cell); cell != "" {
+				cell = code(cell)
+			}
+			fmt.Fprintf(&b, "| %s ", cell)
+		}
+		b.WriteString("|\n")
+	}
+	b.WriteByte('\n')
+	return appendFile(name, b.String())
+}

@@ -26,7 +26,7 @@ type Manifest struct {
 // What the manifest and its signature are called.
 const (
 	ManifestName  = "manifest.json"
-	SignatureName = "manifest.json.sig"
+	SignatureName = "manifest.json.sigstore.json"
 )
 
 const (

@@ -150,9 +150,24 @@ func (r *Repository) writeRecord(at string, rec Record) error {
 }
 
 // AddKeys notes that a wheel is the result of more builds.
-func (r *Repository) AddKeys(rec Record, keys ...string) error {
+func (r *Repository) AddKeys(rec Record, keys ...string) (Record, error) {
 	rec.Keys = slices.Concat(rec.Keys, keys)
-	return r.record(rec)
+	return rec, r.record(rec)
+}
+
+// Path is where a wheel is.
+func (r *Repository) Path(rec Record) string {
+	return filepath.Join(r.dir, filepath.FromSlash(rec.Path()))
+}
+
+// Record is that of a wheel by its file name; fs.ErrNotExist where there is none.
+func (r *Repository) Record(file string) (Record, error) {
+	project, at, err := r.place(file)
+	if err != nil {
+		return Record{}, err
+	}
+	e, err := readRecord(project, at)
+	return e.Record, err
 }
 
 // Yank marks all wheels of a version as yanked (PEP 592), or, with undo, as good again. It returns their names.

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"text/tabwriter"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/ci"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/flags"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/host"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/wheelhouse"
+	"github.com/pyimg/pyimg/internal/sandbox"
+	"github.com/pyimg/pyimg/internal/termtext"
+	"github.com/pyimg/pyimg/wheels/build"
+	"github.com/pyimg/pyimg/wheels/plan"
+)
+
+func wheelsBuildCommand(con console.Console) *cli.Command {
+	return cmdline.Command(&cli.Command{
+		Name:      "build",
+		Usage:     "build the wheels that the index lacks, and add them to it",
+		ArgsUsage: "[WHEELS.YAML]",
+		Description: "Builds what \"wheels plan\" says, several packages at once, each in a sandbox without a network, and adds each wheel to\n" +
+			"the index as soon as it is built. Prints a table at the end; the exit code is 1 where a wheel is missing. A build that\n" +
+			"failed is not tried again until something changes that it depends on, or --retry is given.\n\n" +
+			"Example: pyimg wheels build\n" +
+			"         pyimg wheels build --shard 2/8 --json",
+		Flags: append(wheelhouse.Flags(),
+			&cli.StringFlag{Name: "shard", Usage: "`I/N` build only the part of job I of N; jobs may share the index"},
+			&cli.IntFlag{Name: "jobs", Usage: "`N` build so many packages at once", DefaultText: "limits.jobs, else what processors and memory allow"},
+			&cli.BoolFlag{Name: "retry", Usage: "build again what failed before"},
+			&cli.BoolFlag{Name: "json", Usage: "print the table as JSON"},
+			flags.Progress()),
+		Action: action(con, wheelsBuild),
+	})
+}
+
+func wheelsBuild(ctx context.Context, run *session.Session, c *cli.Context) error {
+	config, err := wheelhouse.ReadConfig(c.Args().Slice())
+	if err != nil {
+		return err
+	}
+	sign, err := wheelhouse.Signer(run, config)
+	if err != nil {
+		return err
+	}
+	var house *wheelhouse.House
+	var p plan.Plan
+	err = run.Progressing(func(progress input.Progress) error {
+		if house, err = wheelhouse.Open(ctx, run, config, progress); err == nil {
+			p, err = house.Planner.Make(ctx)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if p, err = wheelhouse.Shard(c, p); err != nil {
+		return err
+	}
+	work, done, err := wheelhouse.Work()
+	if err != nil {
+		return err
+	}
+	defer done()
+	results, err := build.Run(ctx, p, house.Built, buildOptions(run, c, house, work))
+	if _, published := house.Index.Publish(sign); err == nil || published != nil {
+		err = errors.Join(err, published)
+	}
+	if err != nil {
+		return err
+	}
+	return reportBuilds(run, c, p, results)
+}
+
+// memoryOfBuild is what a build is expected to take where the configuration sets no limit: C++ compilers take about a gigabyte.
+const memoryOfBuild = 1 << 30
+
+// buildOptions fit the builds into the machine.
+func buildOptions(run *session.Session, c *cli.Context, house *wheelhouse.House, work string) build.Options {
+	limits := house.Config.Limits
+	free := host.FreeMemory()
+	each := cmp.Or(limits.Memory, memoryOfBuild)
+	jobs := max(min(runtime.GOMAXPROCS(0), int(free/each)), 1)
+	if n := cmp.Or(c.Int("jobs"), limits.Jobs); n > 0 {
+		jobs = n
+	}
+	memory := cmp.Or(limits.Memory, max(free/int64(jobs), memoryOfBuild))
+	targets := house.Builder.Targets()
+	var once sync.Once
+	return build.Options{
+		Config: house.Config, Planner: house.Planner, Roots: house.Builder, Index: house.Index, Download: house.Download, Work: work, Jobs: jobs, Retry: c.Bool("retry"),
+		Limits: sandbox.Limits{Time: limits.Time, Memory: memory, Disk: memory, Processes: 4096, Output: 8 << 30},
+		Notice: func(n sandbox.Notice) {
+			if n.Warning {
+				once.Do(func() { run.Warn(n.Text) })
+			}
+		},
+		Progress: func(e build.Event) {
+			if c.String("progress") != "none" {
+				fmt.Fprintf(run.Stderr, "pyimg: [%d/%d] %s %s for %s\n", e.Done, e.All, e.Text, e.Item.Name(), wheelhouse.PlatformName(targets[e.Item.Target]))
+			}
+		},
+	}
+}
+
+type builtItem struct {
+	Package  string  `json:"package"`
+	Version  string  `json:"version,omitempty"`
+	Python   string  `json:"python"`
+	Platform string  `json:"platform"`
+	Result   string  `json:"result"`
+	Wheel    string  `json:"wheel,omitempty"`
+	Reason   string  `json:"reason,omitempty"`
+	Log      string  `json:"log,omitempty"`
+	Seconds  float64 `json:"seconds"`
+}
+
+// reportBuilds prints the table, writes it for CI, and fails where a wheel is missing.
+func reportBuilds(run *session.Session, c *cli.Context, p plan.Plan, results []build.Result) error {
+	rows := make([]builtItem, len(results))
+	failed := 0
+	for n, r := range results {
+		t := p.Targets[r.Item.Target]
+		rows[n] = builtItem{r.Item.Project, r.Item.Version, t.Python, t.Platform, resultText(r), r.Wheel, r.Reason, r.Log, r.Time.Round(10 * time.Millisecond).Seconds()}
+		if r.Failed() {
+			failed++
+		}
+	}
+	if err := ci.Summary(run.Getenv, "pyimg wheels build", []string{"package", "for", "result", "wheel or reason"}, summaryRows(rows)); err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		if err := run.JSON(rows); err != nil {
+			return err
+		}
+	} else {
+		w := tabwriter.NewWriter(run.Stdout, 0, 0, 2, ' ', 0)
+		for _, r := range rows {
+			fmt.Fprintf(w, "%s\t%s %s\t%s %s\t%s\t%s\n", r.Result, r.Package, r.Version, r.Python, r.Platform, cmp.Or(r.Wheel, r.Reason), r.Log)
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
+	}
+	if failed > 0 {
+		return fmt.Errorf("%s of the %d that are wanted could not be built; the logs are in the index's folder, and \"pyimg wheels build --retry\" tries again",
+			termtext.Count(failed, "wheel"), len(results))
+	}
+	return nil
+}
+
+func resultText(r build.Result) string {
+	switch {
+	case r.Built:
+		return "built"
+	case r.Failed():
+		return "failed"
+	case r.Item.State == plan.Missing, r.Item.State == plan.Outdated:
+		return string(plan.Current) // by a wheel that was built for another target, or by another job
+	}
+	return string(r.Item.State)
+}
+
+func summaryRows(rows []builtItem) [][]string {
+	out := make([][]string, len(rows))
+	for i, r := range rows {
+		out[i] = []string{r.Package + " " + r.Version, r.Python + " " + r.Platform, r.Result, cmp.Or(r.Wheel, r.Reason)}
+	}
+	return out
+}

@@ -1,0 +1,251 @@
+// Package download brings sdists and wheels of folders and indexes onto this machine, checks their hashes, and remembers what is
+// in them, so that a later run asks for nothing again. What it brings stays in the cache.
+package download
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/internal/exit"
+	"github.com/pyimg/pyimg/internal/redact"
+	"github.com/pyimg/pyimg/layers/local"
+	"github.com/pyimg/pyimg/wheel"
+	"github.com/pyimg/pyimg/wheel/distinfo"
+	"github.com/pyimg/pyimg/wheel/index"
+	"github.com/pyimg/pyimg/wheel/sdist"
+	"github.com/pyimg/pyimg/wheel/source"
+)
+
+// Downloader fetches with the opener of an input.Access and keeps in its store.
+type Downloader struct{ from input.Access }
+
+// New returns a Downloader. from must have a store.
+func New(from input.Access) *Downloader { return &Downloader{from} }
+
+// Sdist is an sdist with what is in it.
+type Sdist struct {
+	index.Sdist
+	Content sdist.Sdist
+	SHA256  string
+}
+
+// Wheel is a wheel with what is in it.
+type Wheel struct {
+	index.File
+	Metadata distinfo.Metadata
+	SHA256   string
+}
+
+// A HashError says that a file is not the one that an index or a lock names.
+type HashError struct{ Err error }
+
+func (e *HashError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *HashError) Unwrap() error { return e.Err }
+
+// ExitCode is Unverified.
+func (e *HashError) ExitCode() exit.Code { return exit.Unverified }
+
+// The largest files that are fetched.
+const maxFile = 8 << 30
+
+// Sdist finds out what an sdist is. One that was read before is not read again.
+func (d *Downloader) Sdist(ctx context.Context, s index.Sdist) (Sdist, error) {
+	out := Sdist{Sdist: s}
+	var err error
+	if out.SHA256, err = d.digest(ctx, file{s.File, s.Path, s.URL, s.Size, s.Hashes}); err != nil {
+		return out, err
+	}
+	key := "sdist 1 " + out.SHA256
+	if text, err := d.from.Store.Record(key); err == nil {
+		if known, err := sdist.Remembered(text); err == nil {
+			out.describe(known)
+			return out, nil
+		}
+	}
+	at, err := d.SdistFile(ctx, out)
+	if err != nil {
+		return out, err
+	}
+	f, size, err := open(at)
+	if err != nil {
+		return out, err
+	}
+	defer f.Close()
+	known, err := sdist.Read(f, size, s.File)
+	if err != nil {
+		return out, err
+	}
+	out.describe(known)
+	if text, err := json.Marshal(known); err == nil {
+		_ = d.from.Store.SetRecord(key, text) // else it is read again
+	}
+	return out, nil
+}
+
+// describe sets what an sdist says of itself over what its file's name or its index says.
+func (s *Sdist) describe(known sdist.Sdist) {
+	s.Project, s.Version, s.Content = known.Name, known.Version, known
+}
+
+// SdistFile is the sdist as a file of this machine.
+func (d *Downloader) SdistFile(ctx context.Context, s Sdist) (string, error) {
+	return d.bring(ctx, file{s.File, s.Path, s.URL, s.Size, s.Hashes}, s.SHA256)
+}
+
+// Wheel opens a wheel and reads its METADATA. File is it as a file of this machine.
+func (d *Downloader) Wheel(ctx context.Context, f index.File) (Wheel, error) {
+	out := Wheel{File: f}
+	what := file{f.Filename.Text, f.Path, f.URL, f.Size, f.Hashes}
+	var err error
+	if out.SHA256, err = d.digest(ctx, what); err != nil {
+		return out, err
+	}
+	key := "wheel metadata 1 " + out.SHA256
+	text, err := d.from.Store.Record(key)
+	if err != nil {
+		if text, err = d.metadata(ctx, what, out.SHA256); err != nil {
+			return out, err
+		}
+		_ = d.from.Store.SetRecord(key, text) // else it is read again
+	}
+	out.Metadata, err = distinfo.ParseMetadata(text)
+	return out, err
+}
+
+func (d *Downloader) metadata(ctx context.Context, what file, digest string) ([]byte, error) {
+	at, err := d.bring(ctx, what, digest)
+	if err != nil {
+		return nil, err
+	}
+	f, size, err := open(at)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	w, err := wheel.Open(f, size, what.name)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range w.Archive.Members {
+		if m.Name == w.DistInfo+"/METADATA" {
+			return w.Archive.Inflater().Read(m, distinfo.MaxFile)
+		}
+	}
+	return nil, fmt.Errorf("%s has no METADATA", what.name)
+}
+
+// WheelFile is the wheel as a file of this machine.
+func (d *Downloader) WheelFile(ctx context.Context, w Wheel) (string, error) {
+	return d.bring(ctx, file{w.Filename.Text, w.Path, w.URL, w.Size, w.Hashes}, w.SHA256)
+}
+
+func open(at string) (*os.File, int64, error) {
+	f, err := os.Open(at)
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	return f, info.Size(), nil
+}
+
+// file is a file to bring.
+type file struct {
+	name, path, url string
+	size            int64
+	hashes          source.Hashes
+}
+
+func (f file) location() string {
+	if f.path != "" {
+		return f.path
+	}
+	return f.url
+}
+
+// digest is the SHA-256 of a file, in hexadecimal. One of an index that names it is not fetched for that.
+func (d *Downloader) digest(ctx context.Context, f file) (string, error) {
+	if f.path == "" && f.hashes["sha256"] != "" {
+		return f.hashes["sha256"], nil
+	}
+	if f.path != "" {
+		at, err := filepath.Abs(f.path)
+		if err != nil {
+			return "", err
+		}
+		found, err := local.Digest(d.from.Store, at, func() (string, error) { return hashFile(at) })
+		if err != nil {
+			return "", fmt.Errorf("reading %s: %w", f.path, err)
+		}
+		digest := strings.TrimPrefix(found, "sha256:")
+		if want := f.hashes["sha256"]; want != "" && want != digest {
+			return "", &HashError{fmt.Errorf("%s has the SHA-256 %s, its index says %s", f.path, digest, want)}
+		}
+		return digest, nil
+	}
+	at, err := d.bring(ctx, f, "")
+	if err != nil {
+		return "", err
+	}
+	return hashFile(at)
+}
+
+func hashFile(at string) (string, error) {
+	f, _, err := open(at)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	_, err = io.Copy(h, io.LimitReader(f, maxFile))
+	return hex.EncodeToString(h.Sum(nil)), err
+}
+
+// bring fetches a file into a folder of the store; a file of this machine stays where it is.
+func (d *Downloader) bring(ctx context.Context, f file, digest string) (string, error) {
+	if f.path != "" {
+		return f.path, nil
+	}
+	key := "download " + digest
+	if digest == "" {
+		key = "download of " + f.url
+	}
+	dir, err := d.from.Store.Folder(ctx, key, func(dir string) (int64, error) { return d.fetch(ctx, f, digest, filepath.Join(dir, f.name)) })
+	return filepath.Join(dir, f.name), err
+}
+
+func (d *Downloader) fetch(ctx context.Context, f file, digest, to string) (int64, error) {
+	r, err := d.from.Open(ctx, f.url, f.name, max(f.size, -1))
+	if err != nil {
+		return 0, fmt.Errorf("fetching %s: %w", redact.URL(f.url), err)
+	}
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return 0, errors.Join(err, r.Close())
+	}
+	h, checker := sha256.New(), source.File{Size: f.size, Hashes: f.hashes}.Checker()
+	n, err := io.Copy(io.MultiWriter(out, h, checker), io.LimitReader(r, maxFile+1))
+	if err := errors.Join(err, r.Close(), out.Close()); err != nil {
+		return 0, fmt.Errorf("fetching %s: %w", redact.URL(f.url), err)
+	}
+	if err := checker.Check(); err != nil {
+		return 0, &HashError{fmt.Errorf("fetching %s: %w", redact.URL(f.url), err)}
+	}
+	if found := hex.EncodeToString(h.Sum(nil)); digest != "" && found != digest || n > maxFile {
+		return 0, &HashError{fmt.Errorf("fetching %s: its SHA-256 is %s, expected %s", redact.URL(f.url), found, digest)}
+	}
+	return n, nil
+}

@@ -1,0 +1,82 @@
+"""Runs in the builder: unpacks an sdist, calls the hooks of its backend, and writes the result to stdout.
+
+The first line of the result is JSON: {"wheel": NAME, "size": N}, and then the wheel's N bytes; {"requires": [...]}, or {"error": TEXT}.
+What the hooks print goes to stderr.
+"""
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+
+WORK = "/tmp/build"
+HOOK = "/build/in/hook.py"
+
+
+def unpack(sdist):
+    os.makedirs(WORK)
+    if sdist.endswith(".zip"):
+        with zipfile.ZipFile(sdist) as z:
+            z.extractall(WORK)
+    else:
+        with tarfile.open(sdist) as t:
+            t.extractall(WORK, filter="data")
+
+
+def patch(source, patches):
+    for p in patches:
+        with open(p, "rb") as text:
+            if subprocess.run(["patch", "-p1", "-N"], stdin=text, cwd=source).returncode:
+                raise SystemExit("the patch " + os.path.basename(p) + " does not apply")
+
+
+def call(request, hook, *arguments):
+    """Calls one hook in a process of its own, as pypa/build does: backends may name the parameters as they like."""
+    result = "/tmp/result-" + hook
+    task = {"hook": hook, "arguments": arguments, "result": result, "backend": request["backend"],
+            "path": [os.path.join(request["source"], p) for p in request.get("backend_path") or []]}
+    code = subprocess.run([request["python"], HOOK, json.dumps(task)], cwd=request["source"], stdin=subprocess.DEVNULL).returncode
+    if code:
+        raise SystemExit("the hook " + hook + " of " + request["backend"] + " ended with code " + str(code))
+    with open(result) as f:
+        return json.load(f)
+
+
+def main(out):
+    with open("/build/in/request.json") as f:
+        request = json.load(f)
+    os.makedirs(os.environ["HOME"], exist_ok=True)
+    unpack(request["sdist"])
+    request["source"] = os.path.join(WORK, request["folder"])
+    patch(request["source"], request.get("patches") or [])
+    settings = request.get("settings") or None
+    wanted = call(request, "get_requires_for_build_wheel", settings)
+    if not set(wanted) <= set(request.get("granted") or []):
+        out.write(json.dumps({"requires": wanted}).encode() + b"\n")
+        return
+    folder = "/tmp/wheel"
+    os.mkdir(folder)
+    name = call(request, "build_wheel", folder, settings, None)
+    found = [n for n in os.listdir(folder) if n.endswith(".whl")]
+    if found != [name]:
+        raise SystemExit("the backend says that it made %r, and made %r: expected exactly one wheel" % (name, found))
+    path = os.path.join(folder, name)
+    if os.path.islink(path) or not os.path.isfile(path):
+        raise SystemExit("the backend made no file but something else, " + repr(name))
+    out.write(json.dumps({"wheel": name, "size": os.path.getsize(path)}).encode() + b"\n")
+    with open(path, "rb") as f:
+        while block := f.read(1 << 20):
+            out.write(block)
+
+
+if __name__ == "__main__":
+    result = os.fdopen(os.dup(1), "wb")  # hooks do not inherit it
+    os.dup2(2, 1)
+    try:
+        main(result)
+    except SystemExit as e:
+        result.write(json.dumps({"error": str(e.code)}).encode() + b"\n")
+    except Exception as e:
+        result.write(json.dumps({"error": type(e).__name__ + ": " + str(e)}).encode() + b"\n")
+    result.flush()
