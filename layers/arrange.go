@@ -27,12 +27,12 @@ type Member struct {
 // The recipe describes edit, contents and the added members, and has a version. Arrange adds the digest to it.
 //
 // Sorting takes more than one pass, so the tar is in a temporary file meanwhile.
-func (s *Store) Arrange(ctx context.Context, recipe string, o MakeOptions, digest string, edit Edit, contents ContentEdit, more []Member) (Blob, error) {
-	o, err := o.fill()
+func (s *Store) Arrange(ctx context.Context, recipe string, making MakeOptions, digest string, edit Edit, contents ContentEdit, more []Member) (Blob, error) {
+	o, err := making.fill()
 	if err != nil {
 		return Blob{}, fmt.Errorf("arranging %s: %w", digest, err)
 	}
-	b, err := s.made(ctx, o.key("arrange", digest+"\n"+recipe), func() (Blob, error) {
+	b, err := s.made(ctx, recipeKey(o, "arrange", digest+"\n"+recipe), func() (Blob, error) {
 		f, err := s.dir.Temp()
 		if err != nil {
 			return Blob{}, err

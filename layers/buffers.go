@@ -6,14 +6,15 @@ import (
 	"sync"
 
 	"github.com/pyimg/pyimg/layers/internal/cachedir"
+	"github.com/pyimg/pyimg/layers/internal/compress"
 )
 
 // tools are the parts of a store that one pass over bytes uses.
 type tools struct {
 	dir cachedir.Dir
 	buffers
-	inflaters
-	content contentRules
+	inflaters compress.Readers
+	content   contentRules
 }
 
 // buffers are pools of memory that one pass after the other uses.

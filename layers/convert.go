@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
+
+	"github.com/pyimg/pyimg/layers/internal/compress"
 )
 
 // An Edit decides about one member of an archive. It may change the header's name, owner, mode, times and link target,
@@ -25,12 +27,12 @@ type Edit func(h *tar.Header) (keep bool, err error)
 // overlayfs treats like them: edit sees these and must drop or rename them. Convert also refuses a hard link whose
 // target was dropped, and a path that appears twice, since one pass cannot know which one comes last. For such an
 // archive use Ingest and Rewrite.
-func (s *Store) Convert(ctx context.Context, src Source, recipe string, o MakeOptions, edit Edit) (Blob, string, error) {
-	o, err := o.fill()
+func (s *Store) Convert(ctx context.Context, src Source, recipe string, making MakeOptions, edit Edit) (Blob, string, error) {
+	o, err := making.fill()
 	if err != nil {
 		return Blob{}, "", fmt.Errorf("converting %q: %w", src.Name, err)
 	}
-	key := func(digest string) string { return o.key("convert", digest+"\n"+recipe) }
+	key := func(digest string) string { return recipeKey(o, "convert", digest+"\n"+recipe) }
 	digest := src.Digest
 	build := func() (b Blob, err error) {
 		b, err = s.build(ctx, o, func(tw *tar.Writer) (err error) {
@@ -75,7 +77,7 @@ func (s *Store) convert(ctx context.Context, src Source, tw *tar.Writer, edit Ed
 		err = in.finish()
 	}
 	if err = in.explain(err); err != nil && in.mediaType == "" {
-		return "", fmt.Errorf("reading it as a plain tar, since it is %w: %w", errPlain, err)
+		return "", fmt.Errorf("reading it as a plain tar, since it is %w: %w", compress.ErrPlain, err)
 	} else if err != nil {
 		return "", err
 	}

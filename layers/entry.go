@@ -5,18 +5,13 @@ import (
 	"fmt"
 
 	"github.com/pyimg/pyimg/layers/elf"
+	"github.com/pyimg/pyimg/layers/internal/compress"
 )
 
 // The media types of OCI layers (image-spec, layer.md).
 const (
-	MediaTypeGzip = "application/vnd.oci.image.layer.v1.tar+gzip"
-	MediaTypeZstd = "application/vnd.oci.image.layer.v1.tar+zstd"
-)
-
-// The store's own media types for compressions that tarballs may have and layers may not.
-const (
-	mediaTypeXZ    = "application/x-xz"
-	mediaTypeBzip2 = "application/x-bzip2"
+	MediaTypeGzip = compress.MediaTypeGzip
+	MediaTypeZstd = compress.MediaTypeZstd
 )
 
 // A Blob describes a stored layer. Digests are written "sha256:<hex>".

@@ -10,6 +10,7 @@ import (
 	"iter"
 
 	"github.com/pyimg/pyimg/internal/versions"
+	"github.com/pyimg/pyimg/layers/internal/compress"
 )
 
 // The file of facts, one for each blob:
@@ -49,7 +50,7 @@ type facts struct {
 // mediaTypes maps the byte in the file to the media type. "" is a tar without compression, which FactsOf reads and the
 // store does not store. The last two are tarballs that cannot be layers.
 func mediaTypes() []string {
-	return []string{MediaTypeGzip, MediaTypeZstd, "", mediaTypeXZ, mediaTypeBzip2}
+	return []string{MediaTypeGzip, MediaTypeZstd, "", compress.MediaTypeXZ, compress.MediaTypeBzip2}
 }
 
 func encodeFacts(magic string, b Blob, faults []Fault, count int, entries []byte) ([]byte, error) {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/layers/internal/cachedir"
+	"github.com/pyimg/pyimg/layers/internal/compress"
 )
 
 // Ingest stores the bytes of src, a tar compressed with gzip or zstd, as they are, in one pass. If src.Digest is known
@@ -103,7 +104,7 @@ func (s *Store) scanSource(ctx context.Context, src Source, r io.Reader, o scanO
 	if b.TarSize%512 != 0 { // tar(5): an archive is a series of 512-byte records
 		scan.fault(FaultPadding, "", "")
 	}
-	if !isLayerType(b.MediaType) && !o.foreign {
+	if !compress.IsLayerType(b.MediaType) && !o.foreign {
 		scan.fault(FaultCompression, "", strings.TrimPrefix(b.MediaType, "application/x-"))
 	}
 	return b, scan, nil

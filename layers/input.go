@@ -16,6 +16,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/pyimg/pyimg/internal/exit"
+	"github.com/pyimg/pyimg/layers/internal/compress"
 )
 
 // An input is a compressed tar that is read once. Its bytes are hashed twice, as they come and as they inflate:
@@ -42,13 +43,13 @@ type inputOptions struct {
 func (s *tools) input(ctx context.Context, r io.Reader, o inputOptions) (*input, error) {
 	in := &input{tools: s, raw: &rawReader{ctx: ctx, r: r, hash: sha256.New(), keep: o.keep}}
 	compressed := takeReader(&s.readers, in.raw, chunk)
-	z, err := s.inflate(compressed)
-	if errors.Is(err, errPlain) && o.plain {
-		z, err = inflater{Reader: compressed, release: func() {}}, nil
+	z, err := s.inflaters.Open(compressed)
+	if errors.Is(err, compress.ErrPlain) && o.plain {
+		z, err = compress.Reader{Reader: compressed, Release: func() {}}, nil
 	}
-	if err == nil && !o.packed && z.mediaType != "" && !isLayerType(z.mediaType) {
-		z.release()
-		err = fmt.Errorf("it is %s: %w", strings.TrimPrefix(z.mediaType, "application/x-"), errPlain)
+	if err == nil && !o.packed && z.MediaType != "" && !compress.IsLayerType(z.MediaType) {
+		z.Release()
+		err = fmt.Errorf("it is %s: %w", strings.TrimPrefix(z.MediaType, "application/x-"), compress.ErrPlain)
 	}
 	if err != nil {
 		giveReader(&s.readers, compressed)
@@ -57,14 +58,14 @@ func (s *tools) input(ctx context.Context, r io.Reader, o inputOptions) (*input,
 		}
 		return nil, in.explain(&DamageError{err})
 	}
-	in.mediaType = z.mediaType
+	in.mediaType = z.MediaType
 	in.inflated = &inflatedReader{r: z, raw: in.raw}
 	if !o.noDiff {
 		in.inflated.hash = sha256.New()
 	}
 	in.tar = takeReader(&s.plains, in.inflated, plainChunk)
 	in.release = func() {
-		z.release()
+		z.Release()
 		giveReader(&s.plains, in.tar)
 		giveReader(&s.readers, compressed)
 	}

@@ -18,17 +18,18 @@ import (
 
 	"github.com/pyimg/pyimg/internal/versions"
 	"github.com/pyimg/pyimg/layers/internal/cachedir"
+	"github.com/pyimg/pyimg/layers/internal/compress"
 )
 
 // Join stores a layer of fragments that Splice made, one after the other. It adds the folders of their files (0755,
 // 0:0) and an end mark, and compresses only these. The fragments must have the compression of o, and no path may be in
 // two of them.
-func (s *Store) Join(ctx context.Context, o MakeOptions, fragments []string) (Blob, error) {
-	o, err := o.fill()
+func (s *Store) Join(ctx context.Context, making MakeOptions, fragments []string) (Blob, error) {
+	o, err := making.fill()
 	if err != nil {
 		return Blob{}, fmt.Errorf("joining %s: %w", strings.Join(fragments, ", "), err)
 	}
-	key := o.key(fmt.Sprintf("join v%d", versions.Join), strings.Join(fragments, " "))
+	key := recipeKey(o, fmt.Sprintf("join v%d", versions.Join), strings.Join(fragments, " "))
 	b, err := s.made(ctx, key, func() (Blob, error) {
 		f, err := s.dir.Temp()
 		if err != nil {
@@ -47,7 +48,7 @@ func (s *Store) Join(ctx context.Context, o MakeOptions, fragments []string) (Bl
 	return b, nil
 }
 
-func (s *Store) join(ctx context.Context, o MakeOptions, f *os.File, fragments []string) (Blob, *scanner, error) {
+func (s *Store) join(ctx context.Context, o compress.Options, f *os.File, fragments []string) (Blob, *scanner, error) {
 	scan := newScanner(&s.tools)
 	out := &countedWriter{ctx: ctx, w: f, hash: sha256.New(), explain: s.dir.WriteError}
 	plain := &countedWriter{ctx: ctx, w: io.Discard, hash: sha256.New()}
@@ -74,18 +75,18 @@ func (s *Store) join(ctx context.Context, o MakeOptions, f *os.File, fragments [
 	}
 	return Blob{
 		Digest: formatDigest(out.hash.Sum(nil)), DiffID: formatDigest(plain.hash.Sum(nil)),
-		MediaType: o.mediaType(), Size: out.n, TarSize: plain.n,
+		MediaType: o.MediaType(), Size: out.n, TarSize: plain.n,
 	}, scan, err
 }
 
 // addFragment adds the entries of a fragment to scan.
-func (s *Store) addFragment(ctx context.Context, o MakeOptions, scan *scanner, digest string) error {
+func (s *Store) addFragment(ctx context.Context, o compress.Options, scan *scanner, digest string) error {
 	known, err := s.facts(ctx, digest, true)
 	if err != nil {
 		return lost(digest, err)
 	}
-	if known.MediaType != o.mediaType() {
-		return fmt.Errorf("fragment %s is %s, and the layer is %s", digest, known.MediaType, o.mediaType())
+	if known.MediaType != o.MediaType() {
+		return fmt.Errorf("fragment %s is %s, and the layer is %s", digest, known.MediaType, o.MediaType())
 	}
 	if scan.count += known.count; scan.count > maxEntries {
 		return fmt.Errorf("the layer has more than %d files", maxEntries)
@@ -166,13 +167,13 @@ func (s *scanner) impliedFolders() ([]byte, error) {
 }
 
 // compressTo compresses b and writes it to w.
-func (s *Store) compressTo(ctx context.Context, w io.Writer, o MakeOptions, b []byte) error {
-	if err := s.presses.Acquire(ctx, o.weight()); err != nil {
+func (s *Store) compressTo(ctx context.Context, w io.Writer, o compress.Options, b []byte) error {
+	if err := s.presses.Acquire(ctx, o.Weight()); err != nil {
 		return err
 	}
-	defer s.presses.Release(o.weight())
+	defer s.presses.Release(o.Weight())
 	packed := bufio.NewWriterSize(w, chunk)
-	z, err := s.zstd.compressor(packed, o)
+	z, err := s.zstd.Writer(packed, o)
 	if err != nil {
 		return err
 	}

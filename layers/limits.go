@@ -27,10 +27,6 @@ const (
 	maxChanged = 1 << 20
 	// maxInterpreterLine is how much of a "#!" line Linux looks at (BINPRM_BUF_SIZE).
 	maxInterpreterLine = 256
-	// maxWindow is the largest zstd window that the store accepts, as the zstd tool does by default (--long=27).
-	maxWindow = 128 << 20
-	// maxDictionary is the largest xz dictionary that the store accepts: that of the highest level. It is held in memory.
-	maxDictionary = 64 << 20
 	// elfBuffer is how much of an ELF file is held in memory; the rest goes into a temporary file.
 	elfBuffer = 4 << 20
 	// maxELFFile bounds the ELF files that the store reads; larger ones are listed as not understood.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pyimg/pyimg/internal/versions"
 	"github.com/pyimg/pyimg/layers/internal/cachedir"
+	"github.com/pyimg/pyimg/layers/internal/compress"
 )
 
 // Make stores the layer that write makes. The recipe names what goes into the layer and has a version of how. If a
@@ -22,20 +23,31 @@ import (
 //
 // Make scans the tar while it compresses it, with the code that reads foreign ones. A member that Ingest refuses, and a
 // fault, is an error of Make.
-func (s *Store) Make(ctx context.Context, recipe string, o MakeOptions, write func(*tar.Writer) error) (Blob, error) {
-	o, err := o.fill()
+func (s *Store) Make(ctx context.Context, recipe string, making MakeOptions, write func(*tar.Writer) error) (Blob, error) {
+	o, err := making.fill()
 	if err != nil {
 		return Blob{}, fmt.Errorf("making layer %q: %w", title(recipe), err)
 	}
-	b, err := s.made(ctx, o.key("make", recipe), func() (Blob, error) { return s.build(ctx, o, write) })
+	b, err := s.made(ctx, recipeKey(o, "make", recipe), func() (Blob, error) { return s.build(ctx, o, write) })
 	if err != nil {
 		return Blob{}, fmt.Errorf("making layer %q: %w", title(recipe), err)
 	}
 	return b, nil
 }
 
-// key is the key of the record that names the result of a recipe.
-func (o MakeOptions) key(how string, recipe string) string {
+// MakeOptions say how a made layer is compressed.
+type MakeOptions struct {
+	Compression string // "gzip" or "zstd"; "" means gzip
+	// Level is 1 to 9 for gzip and 1 to 22 for zstd; 0 means 6 for gzip and 3 for zstd. Zstd's levels select one of four speeds:
+	// 1 and 2, 3 to 5, 6 to 9, 10 and more.
+	Level int
+}
+
+// fill sets the defaults. It returns an error if the compression is unknown or does not have the level.
+func (o MakeOptions) fill() (compress.Options, error) { return compress.Options(o).Fill() }
+
+// recipeKey is the key of the record that names the result of a recipe.
+func recipeKey(o compress.Options, how, recipe string) string {
 	return fmt.Sprintf("%s %s-%d v%d\n%s", how, o.Compression, o.Level, versions.Compressor, recipe)
 }
 
@@ -87,7 +99,7 @@ func (s *Store) recorded(ctx context.Context, key string) (Blob, error) {
 //	             -> scanner (entries, ELF facts)
 //	             -> compressor -> SHA-256 (digest)
 //	                           -> file
-func (s *Store) build(ctx context.Context, o MakeOptions, write func(*tar.Writer) error) (Blob, error) {
+func (s *Store) build(ctx context.Context, o compress.Options, write func(*tar.Writer) error) (Blob, error) {
 	f, err := s.dir.Temp()
 	if err != nil {
 		return Blob{}, err
@@ -104,15 +116,15 @@ func (s *Store) build(ctx context.Context, o MakeOptions, write func(*tar.Writer
 }
 
 // press calls write, compresses what it writes, and writes that to w.
-func (s *Store) press(ctx context.Context, o MakeOptions, w io.Writer, write func(*tar.Writer) error,
+func (s *Store) press(ctx context.Context, o compress.Options, w io.Writer, write func(*tar.Writer) error,
 ) (Blob, *scanner, error) {
-	if err := s.presses.Acquire(ctx, o.weight()); err != nil {
+	if err := s.presses.Acquire(ctx, o.Weight()); err != nil {
 		return Blob{}, nil, err
 	}
-	defer s.presses.Release(o.weight())
+	defer s.presses.Release(o.Weight())
 	out := &countedWriter{ctx: ctx, w: w, hash: sha256.New(), explain: s.dir.WriteError}
 	packed := bufio.NewWriterSize(out, chunk)
-	compressed, err := s.zstd.compressor(packed, o)
+	compressed, err := s.zstd.Writer(packed, o)
 	if err != nil {
 		return Blob{}, nil, err
 	}
@@ -131,7 +143,7 @@ func (s *Store) press(ctx context.Context, o MakeOptions, w io.Writer, write fun
 	if err != nil {
 		_ = compressed.Close() // ends its goroutines; what it wrote is thrown away
 		if o.Compression == "zstd" {
-			s.zstd.encoder = nil
+			s.zstd.Forget()
 		}
 	}
 	if err := scanning.wait(err); err != nil {
@@ -139,7 +151,7 @@ func (s *Store) press(ctx context.Context, o MakeOptions, w io.Writer, write fun
 	}
 	return Blob{
 		Digest: formatDigest(out.hash.Sum(nil)), DiffID: formatDigest(plain.hash.Sum(nil)),
-		MediaType: o.mediaType(), Size: out.n, TarSize: plain.n,
+		MediaType: o.MediaType(), Size: out.n, TarSize: plain.n,
 	}, scan, nil
 }
 

@@ -29,14 +29,14 @@ type ContentEdit func(path string) func([]byte) []byte
 
 // rewriteStored is Rewrite that also changes contents, if contents is not nil. It calls store first if it must make the
 // layer.
-func (s *Store) rewriteStored(ctx context.Context, recipe string, o MakeOptions, digests []string,
+func (s *Store) rewriteStored(ctx context.Context, recipe string, making MakeOptions, digests []string,
 	edit func(src int, h *tar.Header) (bool, error), contents ContentEdit, store func() error,
 ) (Blob, error) {
-	o, err := o.fill()
+	o, err := making.fill()
 	if err != nil {
 		return Blob{}, fmt.Errorf("rewriting %s: %w", strings.Join(digests, ", "), err)
 	}
-	b, err := s.made(ctx, o.key("rewrite", strings.Join(digests, " ")+"\n"+recipe), func() (Blob, error) {
+	b, err := s.made(ctx, recipeKey(o, "rewrite", strings.Join(digests, " ")+"\n"+recipe), func() (Blob, error) {
 		if err := store(); err != nil {
 			return Blob{}, err
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pyimg/pyimg/layers/internal/cachedir"
+	"github.com/pyimg/pyimg/layers/internal/compress"
 )
 
 // A Deflated is a file whose content exists as a deflate stream, such as a member of a zip archive.
@@ -42,8 +43,8 @@ func spliceTime() time.Time { return time.Date(1980, time.January, 1, 0, 0, 0, 0
 // The files come in the given order, those of 4 KiB or more last. What files refer to need not be valid after Splice. Its bytes
 // depend on the files, the options and the versions of Splice and the compressor. Splice does not note what the fragment was
 // made of: a file for that would cost more than many a fragment.
-func (s *Store) Splice(ctx context.Context, o MakeOptions, files []Deflated) (Blob, error) {
-	o, err := o.fill()
+func (s *Store) Splice(ctx context.Context, making MakeOptions, files []Deflated) (Blob, error) {
+	o, err := making.fill()
 	if err != nil {
 		return Blob{}, fmt.Errorf("splicing files: %w", err)
 	}
@@ -54,14 +55,14 @@ func (s *Store) Splice(ctx context.Context, o MakeOptions, files []Deflated) (Bl
 	return b, nil
 }
 
-func (s *Store) splice(ctx context.Context, o MakeOptions, files []Deflated) (Blob, error) {
+func (s *Store) splice(ctx context.Context, o compress.Options, files []Deflated) (Blob, error) {
 	if len(files) == 0 {
 		return Blob{}, errors.New("it has no files")
 	}
-	if err := s.presses.Acquire(ctx, o.weight()); err != nil {
+	if err := s.presses.Acquire(ctx, o.Weight()); err != nil {
 		return Blob{}, err
 	}
-	defer s.presses.Release(o.weight())
+	defer s.presses.Release(o.Weight())
 	f, err := s.dir.Temp()
 	if err != nil {
 		return Blob{}, err
@@ -79,7 +80,7 @@ func (s *Store) splice(ctx context.Context, o MakeOptions, files []Deflated) (Bl
 //	file -> scanner
 //	     -> tar -> SHA-256 (diff ID)
 //	            -> its deflate stream, or a compressor -> SHA-256 (digest) -> f
-func (s *Store) spliceTo(ctx context.Context, o MakeOptions, f *os.File, files []Deflated) (Blob, error) {
+func (s *Store) spliceTo(ctx context.Context, o compress.Options, f *os.File, files []Deflated) (Blob, error) {
 	out := &countedWriter{ctx: ctx, w: f, hash: sha256.New(), explain: s.dir.WriteError}
 	plain := &countedWriter{ctx: ctx, w: io.Discard, hash: sha256.New()}
 	kept := s.plains.begin(&s.dir, tarSize(files))
@@ -96,7 +97,7 @@ func (s *Store) spliceTo(ctx context.Context, o MakeOptions, f *os.File, files [
 	}
 	b := Blob{
 		Digest: formatDigest(out.hash.Sum(nil)), DiffID: formatDigest(plain.hash.Sum(nil)),
-		MediaType: o.mediaType(), Size: out.n, TarSize: plain.n,
+		MediaType: o.MediaType(), Size: out.n, TarSize: plain.n,
 	}
 	s.plains.keep(b.Digest, kept)
 	if b.Size >= resumeFrom {
@@ -118,7 +119,7 @@ func tarSize(files []Deflated) int64 {
 }
 
 // spliceFiles writes the files: compressed to out, and as a tar to plain.
-func (s *Store) spliceFiles(o MakeOptions, out, plain io.Writer, scan *scanner, files []Deflated) error {
+func (s *Store) spliceFiles(o compress.Options, out, plain io.Writer, scan *scanner, files []Deflated) error {
 	packed, tar := takeWriter(&s.packedWriters, out, chunk), takeWriter(&s.plainWriters, plain, plainChunk)
 	defer giveWriter(&s.packedWriters, packed)
 	defer giveWriter(&s.plainWriters, tar)
@@ -136,7 +137,7 @@ func (s *Store) spliceFiles(o MakeOptions, out, plain io.Writer, scan *scanner, 
 	}
 	if err != nil && o.Compression == "zstd" {
 		_ = w.zstd.Close() // ends its goroutines; what it wrote is thrown away
-		s.zstd.encoder = nil
+		s.zstd.Forget()
 	}
 	return err
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 
 	"github.com/pyimg/pyimg/internal/inflate"
+	"github.com/pyimg/pyimg/layers/internal/compress"
 	"github.com/pyimg/pyimg/layers/internal/splice"
 )
 
@@ -34,9 +35,9 @@ type members struct {
 }
 
 // compressWith chooses the compressor.
-func (w *splicer) compressWith(s *Store, o MakeOptions, packed *bufio.Writer) (err error) {
+func (w *splicer) compressWith(s *Store, o compress.Options, packed *bufio.Writer) (err error) {
 	if o.Compression != "gzip" {
-		w.zstd, err = s.zstd.compressor(packed, o)
+		w.zstd, err = s.zstd.Writer(packed, o)
 		w.both = io.MultiWriter(w.zstd, w.tar)
 		return err
 	}

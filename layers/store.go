@@ -14,6 +14,7 @@ import (
 
 	"github.com/pyimg/pyimg/internal/versions"
 	"github.com/pyimg/pyimg/layers/internal/cachedir"
+	"github.com/pyimg/pyimg/layers/internal/compress"
 )
 
 // A Store is a folder of blobs and their facts. Goroutines and processes may share it. It writes a file under a
@@ -33,8 +34,8 @@ type Store struct {
 	memory  memory
 	relied  relied
 	sound   sound
-	presses *semaphore.Weighted // see presses
-	zstd    zstdEncoder         // belongs to the goroutine that has all of presses
+	presses *semaphore.Weighted // see compress.Presses
+	zstd    compress.Encoder    // belongs to the goroutine that has all of presses
 	members sync.Pool
 	plains  plains
 }
@@ -49,7 +50,7 @@ func OpenStore(dir string, content ...ContentRule) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{tools: tools{content: rules, dir: cachedir.Dir{Path: filepath.Join(dir, versions.Store)}}, presses: semaphore.NewWeighted(presses)}
+	s := &Store{tools: tools{content: rules, dir: cachedir.Dir{Path: filepath.Join(dir, versions.Store)}}, presses: semaphore.NewWeighted(compress.Presses)}
 	if err := s.dir.Prepare(); err != nil {
 		return nil, fmt.Errorf("opening the cache %q: %w; name a folder that you can write to with --cache-dir", dir, err)
 	}
