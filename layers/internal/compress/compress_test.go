@@ -12,7 +12,9 @@ import (
 )
 
 // text is more than a compressor takes at a time.
-func text() []byte { return []byte(strings.Repeat("what a compressor finds again and again, ", 100_000)) }
+func text() []byte {
+	return []byte(strings.Repeat("what a compressor finds again and again, ", 100_000))
+}
 
 func pressed(t *testing.T, e *compress.Encoder, o compress.Options) []byte {
 	t.Helper()
