@@ -15,9 +15,9 @@ import (
 )
 
 // Cache stores records by key from one run to the next. It only saves time: if a record is lost, damaged or cannot be
-// stored, LoadIndex reads the index again.
+// stored, FetchIndex reads the index again.
 //
-// LoadIndex stores two kinds. For each address, it stores the validator that the server gave for the file, and the
+// FetchIndex stores two kinds. For each address, it stores the validator that the server gave for the file, and the
 // file's SHA-256. For each index, it stores the compact form by that SHA-256 and the architecture.
 type Cache interface {
 	Record(key string) ([]byte, error)
@@ -81,72 +81,12 @@ func (o IndexOptions) cached(ctx context.Context, source []byte) (compactIndex, 
 	return x, true
 }
 
-// loadCached is loadFrom with a cache.
-func loadCached(ctx context.Context, src Opener, address string, o IndexOptions) (*Index, error) {
-	before := o.sighting(address)
-	var x compactIndex
-	known, validator := false, ""
-	if before.Validator != "" {
-		if x, known = o.cached(ctx, before.Source); known {
-			validator = before.Validator
-		}
-	}
-	r, now, err := openIf(ctx, src, address, validator)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("loading index %q: %w", o.Name, err)
-	case r == nil && !known:
-		return nil, fmt.Errorf("loading index %q: the server answers that it is unchanged, but pyimg has no earlier copy; try another mirror", o.Name)
-	case r != nil:
-		defer r.Close()
-		if x, err = readOrCached(ctx, r, o); err != nil {
-			return nil, err
-		}
-		before = o.note(address, before, x, now)
-	}
-	o.compareAge(x, before, address)
-	return x.Index, nil
-}
-
 func openIf(ctx context.Context, src Opener, address, validator string) (io.ReadCloser, string, error) {
 	if c, ok := src.(ConditionalOpener); ok {
 		return c.OpenIf(ctx, address, validator)
 	}
 	r, err := src.Open(ctx, address)
 	return r, "", err
-}
-
-// readOrCached returns the index in r. If the cache has its compact form, it returns that; if not, it reads the index
-// and stores the compact form.
-func readOrCached(ctx context.Context, r io.Reader, o IndexOptions) (compactIndex, error) {
-	if file, ok := r.(io.ReadSeeker); ok { // a file can be read twice, so it need not be held in memory
-		h := sha256.New()
-		_, err := io.Copy(h, io.LimitReader(file, maxIndexRaw+1))
-		if x, ok := o.cached(ctx, h.Sum(nil)); ok && err == nil {
-			return x, nil
-		}
-		if _, err := file.Seek(0, io.SeekStart); err != nil {
-			return compactIndex{}, fmt.Errorf("reading index %q again: %w", o.Name, err)
-		}
-	}
-	raw, err := readAll(r)
-	source := sha256.Sum256(raw)
-	if err == nil {
-		if x, ok := o.cached(ctx, source[:]); ok {
-			return x, nil
-		}
-		err = io.EOF
-	}
-	x, err := readIndex(ctx, io.MultiReader(bytes.NewReader(raw), brokenReader{err}), o)
-	if err != nil {
-		return compactIndex{}, err
-	}
-	x.source = source
-	// An index that no key verified does not replace one that a key did.
-	if _, ok := o.withoutKeyring().cached(ctx, source[:]); !ok || o.Keyring != nil {
-		_ = o.Cache.SetRecord(compactKey(source[:], o.Arch), x.encode()) // see Cache
-	}
-	return x, nil
 }
 
 // readAll reads an index, up to one byte more than it may have.
@@ -172,7 +112,7 @@ func (b brokenReader) Read([]byte) (int, error) { return 0, b.err }
 // note stores what was found at an address. It removes the compact form of the file that was there before: that is as
 // large as the file itself, and a repository changes daily.
 func (o IndexOptions) note(address string, before sighting, x compactIndex, validator string) sighting {
-	after := sighting{Validator: validator, Source: x.source[:], Newest: before.Newest}
+	after := sighting{Validator: validator, Source: bytes.Clone(x.source[:]), Newest: before.Newest} // x need not stay in memory
 	if o.Keyring != nil {
 		after.Newest = max(after.Newest, x.made)
 	}

@@ -145,7 +145,7 @@ func parseCount(s string) (int64, error) {
 
 // growDependencies makes room for all dependencies in value at once.
 func growDependencies(ds []Dependency, value string) []Dependency {
-	return slices.Grow(ds[:len(ds):len(ds)], strings.Count(value, " ")+1)
+	return slices.Grow(ds, strings.Count(value, " ")+1)
 }
 
 // setListed is set for an entry of an index. One value that cannot be read does not make the whole index unusable. As

@@ -23,6 +23,11 @@ const (
 // package needs a newer apk, has an entry that cannot be read, or has a name that could do harm in a path or on a
 // terminal. In such a name, "?" replaces the harmful characters.
 func ParseIndex(r io.Reader, fn func(*Package) error) error {
+	return parseIndex(r, func() *Package { return new(Package) }, fn)
+}
+
+// parseIndex is ParseIndex into the empty packages that room returns.
+func parseIndex(r io.Reader, room func() *Package, fn func(*Package) error) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 0, 64<<10), maxIndexLine)
 	parser := newRecordParser()
@@ -32,8 +37,8 @@ func ParseIndex(r io.Reader, fn func(*Package) error) error {
 		if len(record) == 0 {
 			return nil
 		}
-		p, err := parser.parse(string(record), number-bytes.Count(record, []byte{'\n'}))
-		if err != nil {
+		p := room()
+		if err := parser.parse(p, string(record), number-bytes.Count(record, []byte{'\n'})); err != nil {
 			return err
 		}
 		record = record[:0]
@@ -65,15 +70,14 @@ func ParseIndex(r io.Reader, fn func(*Package) error) error {
 	return flush()
 }
 
-// parse reads one package. All its strings are parts of text, so a package costs few allocations. Each line ends in
+// parse reads one package into p. All its strings are parts of text, so a package costs few allocations. Each line ends in
 // '\n'; line is the number of the first one. If a value cannot be read, only this package is refused; the other
 // packages of the index stay usable.
-func (r *recordParser) parse(text string, line int) (*Package, error) {
-	p := new(Package)
+func (r *recordParser) parse(p *Package, text string, line int) error {
 	hasChecksum := false
 	for field := range strings.SplitSeq(text[:len(text)-1], "\n") {
 		if len(field) < 2 || field[1] != ':' {
-			return nil, fmt.Errorf("parsing index, line %d: expected a letter, a colon and a value, not %.40q", line, field)
+			return fmt.Errorf("parsing index, line %d: expected a letter, a colon and a value, not %.40q", line, field)
 		}
 		r.set(p, field[0], field[2:])
 		hasChecksum = hasChecksum || field[0] == 'C'
@@ -83,7 +87,7 @@ func (r *recordParser) parse(text string, line int) (*Package, error) {
 		p.refuse("its index entry has no checksum (C:)")
 	}
 	p.checkNames(line - 1)
-	return p, nil
+	return nil
 }
 
 // refuse notes why apk would never install the package. Only the first reason counts.

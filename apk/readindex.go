@@ -8,7 +8,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/pyimg/pyimg/internal/redact"
+	"golang.org/x/sync/semaphore"
 )
 
 const (
@@ -26,8 +26,11 @@ type IndexOptions struct {
 	Arch       string      // the architecture whose index is read
 	Keyring    *Keyring    // nil accepts every index (--allow-untrusted)
 	Repository *Repository // set in the index and its packages
-	Name       string      // its URL, for errors; LoadIndex fills it in
-	Cache      Cache       // stores what LoadIndex read; may be nil
+	Name       string      // its URL, for errors; FetchIndex fills it in
+	Cache      Cache       // stores what FetchIndex read; may be nil
+	// Parsing bounds how many indexes are parsed at the same time: each takes several times the size of its file. nil: no
+	// bound.
+	Parsing *semaphore.Weighted
 }
 
 // Opener opens a URL or the path of a file.
@@ -38,36 +41,11 @@ type Opener interface {
 // LoadIndex reads the index of o.Repository for o.Arch. It tries the mirrors in turn. If no mirror has a trusted index,
 // the error joins the errors of all.
 func LoadIndex(ctx context.Context, src Opener, o IndexOptions) (*Index, error) {
-	if o.Repository == nil || len(o.Repository.Mirrors) == 0 {
-		return nil, errors.New("loading index: the repository has no mirrors")
-	}
-	var faults []error
-	for _, mirror := range o.Repository.Mirrors {
-		address := mirror + "/" + o.Arch + "/" + indexFile
-		index, err := loadFrom(ctx, src, address, o)
-		if err == nil {
-			return index, nil
-		}
-		if ctx.Err() != nil {
-			return nil, err
-		}
-		faults = append(faults, err)
-	}
-	return nil, errors.Join(faults...)
-}
-
-func loadFrom(ctx context.Context, src Opener, address string, o IndexOptions) (*Index, error) {
-	o.Name = redact.URL(address)
-	if o.Cache != nil {
-		return loadCached(ctx, src, address, o)
-	}
-	r, err := src.Open(ctx, address)
+	f, err := FetchIndex(ctx, src, o)
 	if err != nil {
-		return nil, fmt.Errorf("loading index %q: %w", o.Name, err)
+		return nil, err
 	}
-	defer r.Close()
-	x, err := readIndex(ctx, r, o)
-	return x.Index, err
+	return f.Open(ctx)
 }
 
 // ReadIndex reads an APKINDEX.tar.gz. It returns nothing before the signature is verified. See TrustError.
@@ -170,7 +148,12 @@ func (ir *indexReader) readDescription(r io.Reader) error {
 }
 
 func (ir *indexReader) readPackages(r io.Reader) error {
-	return ParseIndex(r, func(p *Package) error {
+	var p Package // the table copies what it needs of it
+	room := func() *Package {
+		p = Package{Depends: p.Depends[:0], Provides: p.Provides[:0], InstallIf: p.InstallIf[:0]}
+		return &p
+	}
+	return parseIndex(r, room, func(p *Package) error {
 		// Solve chooses no package of another architecture. So a mirror cannot serve signed packages of one architecture
 		// as those of another.
 		if p.Arch == "" {

@@ -9,9 +9,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/apk/solve"
@@ -45,10 +45,14 @@ func resolve(ctx context.Context, spec spec.Spec, src input.Access, keys *apk.Ke
 	if err != nil {
 		return Plan{}, err
 	}
+	large, err := largeOf(ctx, src.Memo)
+	if err != nil {
+		return Plan{}, err
+	}
 	plan := Plan{Spec: spec, keys: keys, repositories: repositories, Platforms: make([]PlatformPlan, len(spec.Platforms))}
 	err = eachPlatform(spec.Platforms, func(i int) (err error) {
 		p := spec.Platforms[i]
-		plan.Platforms[i], err = resolvePlatform(ctx, spec, p, repositories, ingest.Mirrors{Access: src, Keys: keys}, held(p), packaging, releases)
+		plan.Platforms[i], err = resolvePlatform(ctx, spec, p, repositories, ingest.Mirrors{Access: src, Keys: keys}, held(p), packaging, releases, large)
 		return err
 	})
 	if err != nil {
@@ -63,13 +67,13 @@ func resolve(ctx context.Context, spec spec.Spec, src input.Access, keys *apk.Ke
 }
 
 func resolvePlatform(ctx context.Context, spec spec.Spec, p spec.Platform, repositories spec.Repositories, src ingest.Mirrors, held hold,
-	packaging *packaging, releases *runtime.Releases) (PlatformPlan, error) {
+	packaging *packaging, releases *runtime.Releases, large *semaphore.Weighted) (PlatformPlan, error) {
 	held.memo = src.Memo
 	plan := PlatformPlan{Platform: p}
-	var indexes []*apk.Index
+	var offered indexes
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		indexes, err = loadIndexes(gctx, repositories.APK(), p.Alpine(), src)
+		offered, err = fetchIndexes(gctx, repositories.APK(), p.Alpine(), src, large)
 		return err
 	})
 	g.Go(func() (err error) {
@@ -80,41 +84,49 @@ func resolvePlatform(ctx context.Context, spec spec.Spec, p spec.Platform, repos
 		return plan, err
 	}
 	if packaging != nil {
-		if err := packaging.selectWheels(ctx, &plan, indexes, held); err != nil {
+		if err := packaging.selectWheels(ctx, &plan, offered, held); err != nil {
 			return plan, err
 		}
 	}
-	needs, err := runtime.LibrariesNeeded(plan.parts(), p, src.Store)
-	if err != nil {
+	if err := offered.use(ctx, func(all []*apk.Index) error { return plan.choose(spec, all, held, src) }); err != nil {
 		return plan, err
 	}
-	allocator, err := plan.allocate(spec, indexes)
-	if err != nil {
-		return plan, err
-	}
-	want, err := world(spec, p, needs.All, allocator)
-	if err != nil {
-		return plan, err
-	}
-	plan.Dialect = dialect(spec.Alpine, indexes)
-	for _, d := range spec.Packages {
-		delete(needs.Optional, d.Name) // the spec itself asks for it
-	}
-	var solution solve.Solution
-	solution, plan.World, err = held.solveWithout(needs.Optional, want, indexes, plan.Dialect)
-	if err != nil {
-		err = explainAsked(err, asked(spec, allocator), indexes)
-		return plan, explainNeeds(err, plan.parts(), src.Store)
-	}
-	plan.Packages, plan.Tags = solution.Packages, solution.Tags
-	for _, x := range indexes {
-		plan.Notes = append(plan.Notes, x.Notes...)
-	}
-	plan.Notes = append(plan.Notes, solution.Notes...)
 	for _, r := range plan.Runtimes {
 		plan.Notes = append(plan.Notes, r.Notes()...)
 	}
 	return plan, cmp.Or(plan.checkMimalloc(spec), plan.checkPython())
+}
+
+// choose finds the packages in the indexes.
+func (p *PlatformPlan) choose(spec spec.Spec, indexes []*apk.Index, held hold, src ingest.Mirrors) error {
+	needs, err := runtime.LibrariesNeeded(p.parts(), p.Platform, src.Store)
+	if err != nil {
+		return err
+	}
+	allocator, err := p.allocate(spec, indexes)
+	if err != nil {
+		return err
+	}
+	want, err := world(spec, p.Platform, needs.All, allocator)
+	if err != nil {
+		return err
+	}
+	p.Dialect = dialect(spec.Alpine, indexes)
+	for _, d := range spec.Packages {
+		delete(needs.Optional, d.Name) // the spec itself asks for it
+	}
+	var solution solve.Solution
+	solution, p.World, err = held.solveWithout(needs.Optional, want, indexes, p.Dialect)
+	if err != nil {
+		err = explainAsked(err, asked(spec, allocator), indexes)
+		return explainNeeds(err, p.parts(), src.Store)
+	}
+	p.Packages, p.Tags = solution.Packages, solution.Tags
+	for _, x := range indexes {
+		p.Notes = append(p.Notes, x.Notes...)
+	}
+	p.Notes = append(p.Notes, solution.Notes...)
+	return nil
 }
 
 // solveWithout solves for the world, and leaves out of it what is optional and nothing provides: the modules of Python that want
@@ -136,21 +148,6 @@ func (h hold) solveWithout(optional map[string]bool, world []apk.Dependency, ind
 		}
 		world = rest
 	}
-}
-
-// loadIndexes reads the index of each repository. A repository that lacks the arch altogether is an error: apk would go
-// on without it, and the image would miss what only that repository has.
-func loadIndexes(ctx context.Context, repositories []*apk.Repository, arch string, src ingest.Mirrors) ([]*apk.Index, error) {
-	indexes := make([]*apk.Index, len(repositories))
-	errs := make([]error, len(repositories))
-	var wg sync.WaitGroup
-	for i, r := range repositories {
-		wg.Go(func() {
-			indexes[i], errs[i] = loadIndex(ctx, r, arch, src)
-		})
-	}
-	wg.Wait()
-	return indexes, errors.Join(errs...)
 }
 
 // world is what the solver is asked for: the spec's packages, what its allocator and runtimes stand for, and the

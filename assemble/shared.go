@@ -50,10 +50,8 @@ type indexKey struct {
 }
 
 // loadIndex reads one index, unless another build of this run has read it.
-func loadIndex(ctx context.Context, r *apk.Repository, arch string, src ingest.Mirrors) (*apk.Index, error) {
-	return memo.Once(ctx, src.Memo, indexKey{keyOf(r), arch, src.Keys}, func(ctx context.Context) (*apk.Index, error) {
-		o := src.IndexOptions(arch)
-		o.Repository = r
+func loadIndex(ctx context.Context, o apk.IndexOptions, src ingest.Mirrors) (*apk.Index, error) {
+	return memo.Once(ctx, src.Memo, indexKey{keyOf(o.Repository), o.Arch, o.Keyring}, func(ctx context.Context) (*apk.Index, error) {
 		return apk.LoadIndex(ctx, src.Fetch, o)
 	})
 }

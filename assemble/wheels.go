@@ -49,8 +49,12 @@ func newPackaging(s spec.Spec, src input.Access, locked *lock.Lock) (*packaging,
 }
 
 // selectWheels finds out which wheels a platform takes, with those that are held as a lock has them.
-func (p *packaging) selectWheels(ctx context.Context, plan *PlatformPlan, indexes []*apk.Index, held hold) error {
-	site, err := p.site(*plan, p.alpinePython(plan.Platform, indexes, held), muslOf(indexes))
+func (p *packaging) selectWheels(ctx context.Context, plan *PlatformPlan, offered indexes, held hold) error {
+	var site wheels.Site
+	err := offered.use(ctx, func(all []*apk.Index) (err error) {
+		site, err = p.site(*plan, p.alpinePython(plan.Platform, all, held), muslOf(all))
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"path/filepath"
 
@@ -47,12 +48,12 @@ func (s *Store) SetRecord(key string, data []byte) error {
 		return fmt.Errorf("storing a record of %d bytes: at most %d are possible", len(data), maxRecord)
 	}
 	const head = len(recordMagic) + 4
-	e := encoder(make([]byte, head, head+len(key)+len(data)+8))
+	e := encoder(make([]byte, head, head+len(key)+binary.MaxVarintLen64))
 	copy(e, recordMagic)
 	e.text(key)
-	e = append(e, data...)
-	binary.LittleEndian.PutUint32(e[len(recordMagic):], castagnoli(e[head:]))
-	return s.dir.Write(s.recordPath(key), e)
+	sum := crc32.Update(castagnoli(e[head:]), crc32.MakeTable(crc32.Castagnoli), data)
+	binary.LittleEndian.PutUint32(e[len(recordMagic):], sum)
+	return s.dir.Write(s.recordPath(key), e, data)
 }
 
 func (s *Store) recordPath(key string) string {

@@ -110,15 +110,17 @@ func (d *Dir) WriteError(err error) error {
 		filepath.Dir(d.Path), err)
 }
 
-// Write replaces the file at path by data, completely or not at all.
-func (d *Dir) Write(path string, data []byte) error {
+// Write replaces the file at path by the parts of data, completely or not at all.
+func (d *Dir) Write(path string, data ...[]byte) error {
 	f, err := d.Temp()
 	if err != nil {
 		return err
 	}
-	if _, err := f.Write(data); err != nil {
-		Discard(f)
-		return d.WriteError(err)
+	for _, part := range data {
+		if _, err := f.Write(part); err != nil {
+			Discard(f)
+			return d.WriteError(err)
+		}
 	}
 	return d.Commit(f, path)
 }
