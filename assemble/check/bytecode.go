@@ -35,8 +35,8 @@ func (c *checker) isRun(lib stdlib, run pythonRun) bool {
 	if run.known && run.version.minor == lib.version.minor {
 		return true
 	}
-	for at, o := range c.objects {
-		if v, ok := pythonName(path.Base(at)); ok && o.executable && v.minor == lib.version.minor && !strings.Contains(path.Base(at), ".so") {
+	for at, o := range c.Objects {
+		if v, ok := pythonName(path.Base(at)); ok && o.Executable && v.minor == lib.version.minor && !strings.Contains(path.Base(at), ".so") {
 			return true
 		}
 	}

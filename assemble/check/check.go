@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/pyimg/pyimg/assemble/loader"
 )
 
 // Check returns all findings, the worst first, then by path.
@@ -31,23 +33,14 @@ func Check(im Image) []Finding {
 // survey collects the facts that the checks need.
 func survey(im Image) facts {
 	c := &facts{Image: im, byName: map[string][]string{}}
-	c.objects, c.opened = map[string]*object{}, map[string]*object{}
-	glibc, musl := false, false
+	c.Root = loader.NewRoot(im.Tree, c.env("LD_LIBRARY_PATH"))
 	for n := range c.Tree.All() {
-		if f := n.Entry.ELF; f != nil {
-			c.objects[n.Path] = &object{ELF: f, at: n.Path, executable: n.Entry.Header.Mode&0o111 != 0}
-		}
-		if dir, base := path.Split(n.Path); strings.HasPrefix(dir, "lib") || strings.HasPrefix(dir, "usr/lib") {
-			musl = musl || strings.HasPrefix(base, "ld-musl-")
-			glibc = glibc || strings.HasPrefix(base, "ld-linux") || strings.HasPrefix(base, "ld64.so.")
-		}
 		if base := path.Base(n.Path); strings.Contains(base, ".so") && !n.IsDir() {
 			c.byName[base] = append(c.byName[base], n.Path)
 		}
 	}
-	c.musl = musl || !glibc
 	c.paths = c.searchPath()
-	c.pathDirs, c.systemDirs = c.places(c.paths), c.places(c.rules("").system)
+	c.pathDirs, c.systemDirs = c.places(c.paths), c.places(c.Rules("").System())
 	c.user = c.readUser(c.Config.User)
 	c.packages, c.packagesErr = Installed(c.Tree)
 	c.libraries = stdlibs(c.Tree)

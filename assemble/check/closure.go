@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pyimg/pyimg/assemble/loader"
 	"github.com/pyimg/pyimg/assemble/python"
 )
 
@@ -20,11 +21,11 @@ type want struct {
 
 // wants are the results of the simulated loaders.
 type wants struct {
-	met     map[want]bool      // found in at least one process
-	unmet   map[want][]*object // not found, with the programs that cannot start without it
-	names   map[string]bool    // names of libraries that programs have loaded
-	origins map[string]bool    // folders that programs' own rpaths name: dlopen(3) searches them, too
-	loaded  map[*object]bool   // libraries that some program loads when it starts
+	met     map[want]bool             // found in at least one process
+	unmet   map[want][]*loader.Object // not found, with the programs that cannot start without it
+	names   map[string]bool           // names of libraries that programs have loaded
+	origins map[string]bool           // folders that programs' own rpaths name: dlopen(3) searches them, too
+	loaded  map[*loader.Object]bool   // libraries that some program loads when it starts
 
 	started   map[string]bool // paths of programs that the image's command starts
 	preloaded map[string]bool // paths of libraries that LD_PRELOAD names
@@ -32,41 +33,39 @@ type wants struct {
 
 // closure checks each ELF file: its machine, its C library, its loader, and that the loader finds the libraries that it needs.
 func (c *checker) closure(leads trail, preloaded map[string]bool) {
-	w := wants{map[want]bool{}, map[want][]*object{}, map[string]bool{}, map[string]bool{}, map[*object]bool{}, leads.started, preloaded}
-	var programs, libraries []*object
-	for _, at := range slices.Sorted(maps.Keys(c.objects)) {
-		o := c.objects[at]
+	w := wants{map[want]bool{}, map[want][]*loader.Object{}, map[string]bool{}, map[string]bool{}, map[*loader.Object]bool{}, leads.started, preloaded}
+	var programs, libraries []*loader.Object
+	for _, at := range slices.Sorted(maps.Keys(c.Objects)) {
+		o := c.Objects[at]
 		switch {
-		case !c.usable(o, w.started[o.at]):
+		case !c.usable(o, w.started[o.Path]):
 		case o.Interp != "":
 			programs = append(programs, o)
 		case o.Dynamic && o.Type == elf.ET_DYN:
 			libraries = append(libraries, o)
 		}
 	}
-	byInterp := map[string]rules{}
+	byInterp := map[string]loader.Rules{}
 	for _, o := range programs {
 		if _, err := c.Tree.Lookup(o.Interp); err != nil {
-			c.noLoader(o, w.started[o.at], err)
+			c.noLoader(o, w.started[o.Path], err)
 			continue
 		}
 		r, ok := byInterp[o.Interp]
 		if !ok {
-			r = c.rules(o.Interp)
+			r = c.Rules(o.Interp)
 			byInterp[o.Interp] = r
 		}
-		r.like = o
-		w.simulate(r, o, o)
+		w.simulate(r.Like(o), o, o)
 	}
 	for _, o := range libraries {
 		if !w.loaded[o] {
-			r := byInterp[""]
-			if r.c == nil {
-				r = c.rules("")
+			r, ok := byInterp[""]
+			if !ok {
+				r = c.Rules("")
 				byInterp[""] = r
 			}
-			r.like = o
-			w.simulate(r, o, nil)
+			w.simulate(r.Like(o), o, nil)
 		}
 	}
 	c.report(w)
@@ -74,12 +73,12 @@ func (c *checker) closure(leads trail, preloaded map[string]bool) {
 
 // usable checks what needs no search. It returns false for an object whose libraries need no search, such as one for another
 // machine.
-func (c *checker) usable(o *object, started bool) bool {
-	at := "/" + o.at
-	if o.Type == elf.ET_REL || o.Type == elf.ET_CORE || strings.HasSuffix(o.at, ".debug") || strings.HasPrefix(o.at, "usr/lib/debug/") {
+func (c *checker) usable(o *loader.Object, started bool) bool {
+	at := "/" + o.Path
+	if o.Type == elf.ET_REL || o.Type == elf.ET_CORE || strings.HasSuffix(o.Path, ".debug") || strings.HasPrefix(o.Path, "usr/lib/debug/") {
 		return false // for linkers and debuggers, not for the loader
 	}
-	exposed := c.inPath(o.at) && o.executable || c.inSystem(o.at) || isExtension(o.at) || started
+	exposed := c.inPath(o.Path) && o.Executable || c.inSystem(o.Path) || isExtension(o.Path) || started
 	severity := Note
 	if exposed {
 		severity = Error
@@ -95,8 +94,8 @@ func (c *checker) usable(o *object, started bool) bool {
 		c.find(severity, "elf-machine", at, "use a build for "+c.Platform, "%s is for %s with %d bits, but %s needs %s with %d",
 			at, o.Machine, o.Class, c.Platform, c.Machine, c.Bits)
 		return false
-	case c.musl && o.GLIBC() && !c.bridged(o):
-		if !exposed && !isMaterial(o.at) {
+	case c.Musl && o.GLIBC() && !c.bridged(o):
+		if !exposed && !isMaterial(o.Path) {
 			severity = Warning
 		}
 		c.find(severity, "elf-glibc", at, "use a build for musl (a musllinux wheel, an Alpine package)",
@@ -107,18 +106,18 @@ func (c *checker) usable(o *object, started bool) bool {
 }
 
 // compatible reports whether a program is a 32-bit one whose loader the image has: most 64-bit kernels run those.
-func (c *checker) compatible(o *object) bool {
+func (c *checker) compatible(o *loader.Object) bool {
 	_, err := c.Tree.Lookup(o.Interp)
 	return err == nil && o.Class == 32 && c.Bits == 64
 }
 
 // bridged reports whether the image can load an object built for glibc, with gcompat's or glibc's own loader.
-func (c *checker) bridged(o *object) bool {
+func (c *checker) bridged(o *loader.Object) bool {
 	if o.Interp != "" {
 		_, err := c.Tree.Lookup(o.Interp)
 		return err == nil
 	}
-	for at := range c.objects {
+	for at := range c.Objects {
 		if base := path.Base(at); strings.HasPrefix(base, "ld-linux") || strings.HasPrefix(base, "libgcompat.so") {
 			return true
 		}
@@ -126,7 +125,7 @@ func (c *checker) bridged(o *object) bool {
 	return false
 }
 
-func glibcSign(o *object) string {
+func glibcSign(o *loader.Object) string {
 	if i := path.Base(o.Interp); strings.HasPrefix(i, "ld-linux") || strings.HasPrefix(i, "ld64.so.") || i == "ld.so.1" {
 		return "its loader is " + o.Interp
 	}
@@ -134,70 +133,59 @@ func glibcSign(o *object) string {
 }
 
 // noLoader reports a program whose loader is missing: execve(2) refuses it with a misleading "no such file or directory".
-func (c *checker) noLoader(o *object, started bool, err error) {
+func (c *checker) noLoader(o *loader.Object, started bool, err error) {
 	severity := Warning
-	if started || c.inPath(o.at) {
+	if started || c.inPath(o.Path) {
 		severity = Error
 	}
-	if isMaterial(o.at) {
+	if isMaterial(o.Path) {
 		severity = Note
 	}
 	fix := "add the C library that it was built for"
 	if strings.HasPrefix(path.Base(o.Interp), "ld-musl-") {
 		fix = "add musl, or use a build that names musl's loader by its standard path"
 	}
-	c.find(severity, "elf-interpreter", "/"+o.at, fix, "/%s cannot start: its loader %s is missing: %v", o.at, o.Interp, err)
+	c.find(severity, "elf-interpreter", "/"+o.Path, fix, "/%s cannot start: its loader %s is missing: %v", o.Path, o.Interp, err)
 }
 
 // simulate loads what root needs, breadth first as both loaders do. program is nil if root is a library that only dlopen(3)
 // loads, from a program that is not known.
-func (w *wants) simulate(r rules, root, program *object) {
+func (w *wants) simulate(r loader.Rules, root, program *loader.Object) {
 	interp := ""
-	first := &loading{object: root, origin: path.Dir("/" + root.at)}
+	first := &loader.Loading{Object: root, Origin: path.Dir("/" + root.Path)}
 	if program != nil {
 		interp = program.Interp
-		for _, dir := range r.rpaths(first) {
+		for _, dir := range r.RPaths(first) {
 			w.origins[dir] = true
 		}
 	}
 	names := map[string]bool{}
-	in := map[*object]bool{root: true}
-	for queue := []*loading{first}; len(queue) > 0; queue = queue[1:] {
+	in := map[*loader.Object]bool{root: true}
+	for queue := []*loader.Loading{first}; len(queue) > 0; queue = queue[1:] {
 		l := queue[0]
 		for _, name := range l.Needed {
-			if names[name] || r.itself(name, interp) {
-				w.met[want{l.at, name}] = true
+			if names[name] || r.Itself(name, interp) {
+				w.met[want{l.Path, name}] = true
 				continue
 			}
-			o, origin := w.load(r, name, l)
+			o, origin := r.Load(name, l)
 			if o == nil {
-				w.miss(want{l.at, name}, program)
+				w.miss(want{l.Path, name}, program)
 				continue
 			}
-			w.met[want{l.at, name}], names[name] = true, true
+			w.met[want{l.Path, name}], names[name] = true, true
 			if program != nil {
 				w.names[name], w.loaded[o] = true, true
 			}
 			if !in[o] {
 				in[o] = true
-				queue = append(queue, &loading{object: o, origin: origin, by: l})
+				queue = append(queue, &loader.Loading{Object: o, Origin: origin, By: l})
 			}
 		}
 	}
 }
 
-// load finds the library for a needed name; a name with a slash is a path.
-func (w *wants) load(r rules, name string, by *loading) (*object, string) {
-	if strings.Contains(name, "/") {
-		if !r.musl { // musl does not expand such a path
-			name = strings.Join(r.expand([]string{name}, by.origin), "")
-		}
-		return r.open(name), path.Dir(name)
-	}
-	return r.search(name, by)
-}
-
-func (w *wants) miss(k want, program *object) {
+func (w *wants) miss(k want, program *loader.Object) {
 	programs := w.unmet[k]
 	if program != nil {
 		programs = append(programs, program)
@@ -220,19 +208,19 @@ func (c *checker) report(w wants) {
 }
 
 // ended reports programs that cannot start.
-func (c *checker) ended(k want, programs []*object, started map[string]bool) {
+func (c *checker) ended(k want, programs []*loader.Object, started map[string]bool) {
 	severity := Note
 	for _, p := range programs {
 		switch s := Warning; {
-		case started[p.at] || c.musl && !isMaterial(p.at):
+		case started[p.Path] || c.Musl && !isMaterial(p.Path):
 			severity = Error
-		case !isMaterial(p.at):
+		case !isMaterial(p.Path):
 			severity = min(severity, s)
 		}
 	}
 	who := ""
-	if p := programs[0]; p.at != k.at || len(programs) > 1 {
-		who = fmt.Sprintf(": /%s cannot start", p.at)
+	if p := programs[0]; p.Path != k.at || len(programs) > 1 {
+		who = fmt.Sprintf(": /%s cannot start", p.Path)
 		if more := len(programs) - 1; more > 0 {
 			who += fmt.Sprintf(", nor can %d others", more)
 		}
@@ -246,10 +234,10 @@ func (c *checker) missing(k want, preloaded map[string]bool) {
 	switch there := c.elsewhere(k) != ""; {
 	case python.IsOptional(k.at):
 		severity, after = Warning, ": this optional module of Python cannot be imported"
-	case preloaded[k.at] && c.musl: // musl then ends every process
+	case preloaded[k.at] && c.Musl: // musl then ends every process
 	case isMaterial(k.at), there && !c.inSystem(k.at) && !isExtension(k.at):
 		severity = Note
-	case !c.musl, there: // a program may load the needed library first
+	case !c.Musl, there: // a program may load the needed library first
 		severity = Warning
 	}
 	c.find(severity, "elf-needed", "/"+k.at, c.provider(k), "/%s needs %s, which no loader in the image finds%s%s", k.at, k.name, c.elsewhere(k), after)
@@ -261,9 +249,8 @@ func (w wants) lent(k want, c *checker) bool {
 	if w.names[k.name] {
 		return true
 	}
-	r := rules{c: &c.facts, like: c.objects[k.at]}
 	for dir := range w.origins {
-		if r.open(path.Join("/", dir, k.name)) != nil {
+		if c.Open(path.Join("/", dir, k.name), c.Objects[k.at]) != nil {
 			return true
 		}
 	}
@@ -273,7 +260,7 @@ func (w wants) lent(k want, c *checker) bool {
 // elsewhere names a file of the wanted name in another folder, for a message, or returns "".
 func (c *checker) elsewhere(k want) string {
 	for _, at := range c.byName[k.name] {
-		if t, err := c.Tree.Lookup(at); err == nil && c.objects[t.Path] != nil && c.objects[t.Path].Machine == c.objects[k.at].Machine {
+		if t, err := c.Tree.Lookup(at); err == nil && c.Objects[t.Path] != nil && c.Objects[t.Path].Machine == c.Objects[k.at].Machine {
 			return fmt.Sprintf(" (there is /%s, but its folder is not searched)", at)
 		}
 	}
@@ -281,7 +268,7 @@ func (c *checker) elsewhere(k want) string {
 }
 
 func (c *checker) provider(k want) string {
-	if c.musl {
+	if c.Musl {
 		return "add the package that provides so:" + k.name + ", or exclude the file"
 	}
 	return "add the package that has " + k.name + ", or leave the file out"

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pyimg/pyimg/assemble/loader"
 	"github.com/pyimg/pyimg/layers/tree"
 )
 
@@ -154,7 +155,7 @@ func (c *checker) whichFrom(dir, command string, paths []string) (called string,
 
 // program checks an ELF program that must start, as far as closure does not, and goes on to what it starts.
 func (c *checker) program(l launch, called string, n tree.Node) {
-	o := c.objects[n.Path]
+	o := c.Objects[n.Path]
 	if o == nil {
 		return
 	}
@@ -168,8 +169,8 @@ func (c *checker) program(l launch, called string, n tree.Node) {
 
 // static reports whether a program needs no loader: it loads no libraries, and LD_PRELOAD has no effect. A loader that is run
 // as a program is not static in this sense.
-func static(o *object) bool {
-	base := path.Base(o.at)
+func static(o *loader.Object) bool {
+	base := path.Base(o.Path)
 	return o.Err == "" && o.Interp == "" && len(o.Needed) == 0 && (o.Type == elf.ET_EXEC || o.Type == elf.ET_DYN && o.Soname == "") &&
 		!strings.HasPrefix(base, "ld-") && !strings.HasPrefix(base, "libc.")
 }

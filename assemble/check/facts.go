@@ -10,7 +10,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/pyimg/pyimg/apk/root"
-	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/assemble/loader"
 	"github.com/pyimg/pyimg/layers/tree"
 )
 
@@ -26,14 +26,12 @@ type Image struct {
 	Own func(layer int) bool
 }
 
-// facts are what is known of an image before the checks. The checks change nothing in it but the memo opened.
+// facts are what is known of an image before the checks. The checks change nothing in it.
 type facts struct {
 	Image
-	objects              map[string]*object
-	opened               map[string]*object // by each path that was tried; nil if it has no object
-	musl                 bool               // the image's C library is musl
-	paths                []string           // PATH's folders
-	pathDirs, systemDirs map[string]bool    // PATH's folders, and those in which the image's loader searches libraries
+	*loader.Root
+	paths                []string        // PATH's folders
+	pathDirs, systemDirs map[string]bool // PATH's folders, and those in which the image's loader searches libraries
 	packages             []root.InstalledPackage
 	packagesErr          error // why apk's database cannot be read
 	user                 account
@@ -119,7 +117,7 @@ func isMaterial(at string) bool {
 }
 
 // fits reports whether the object is for the image's machine.
-func (c *facts) fits(o *object) bool {
+func (c *facts) fits(o *loader.Object) bool {
 	return c.Machine == elf.EM_NONE || o.Machine == c.Machine && o.Class == c.Bits
 }
 
@@ -132,13 +130,6 @@ type checker struct {
 // find adds a finding. fix says what to do; it may be "".
 func (c *checker) find(s Severity, check, at, fix, format string, args ...any) {
 	c.findings = append(c.findings, Finding{Severity: s, Check: check, Path: at, Msg: fmt.Sprintf(format, args...), Fix: fix})
-}
-
-// An object is an ELF file of the image.
-type object struct {
-	*layers.ELF
-	at         string // its path, without a leading slash
-	executable bool
 }
 
 // An account is the user that a container runs as.

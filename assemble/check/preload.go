@@ -4,6 +4,8 @@ import (
 	"debug/elf"
 	"path"
 	"strings"
+
+	"github.com/pyimg/pyimg/assemble/loader"
 )
 
 // preload checks each library in LD_PRELOAD and returns the paths of those that exist. If one is missing, musl ends every
@@ -13,13 +15,13 @@ func (c *checker) preload() map[string]bool {
 	found := map[string]bool{}
 	const check = "preload"
 	severity := Error
-	if !c.musl {
+	if !c.Musl {
 		severity = Warning
 	}
 	for _, lib := range strings.FieldsFunc(c.env("LD_PRELOAD"), func(r rune) bool { return r == ' ' || r == ':' }) {
 		at := lib
 		if !strings.Contains(lib, "/") {
-			o, dir := c.rules("").search(lib, nil)
+			o, dir := c.Rules("").Search(lib, nil)
 			if o == nil {
 				c.find(severity, check, "", "give its absolute path", "LD_PRELOAD names %q, which is in none of the folders that the loader searches", lib)
 				continue
@@ -31,7 +33,7 @@ func (c *checker) preload() map[string]bool {
 			c.find(severity, check, at, "add the package or runtime that contains it, or choose another allocator", "LD_PRELOAD names %s: %v", lib, err)
 			continue
 		}
-		o := c.objects[n.Path]
+		o := c.Objects[n.Path]
 		if o == nil || o.Type != elf.ET_DYN {
 			c.find(severity, check, at, "name a shared library", "LD_PRELOAD names %s, which is not a shared library", lib)
 			continue
@@ -45,25 +47,25 @@ func (c *checker) preload() map[string]bool {
 	return found
 }
 
-func (c *checker) preloaded(severity Severity, at string, o *object) {
+func (c *checker) preloaded(severity Severity, at string, o *loader.Object) {
 	switch {
 	case !c.fits(o):
 		c.find(severity, "preload", at, "use a build for "+c.Platform, "LD_PRELOAD names %s: %s is for %s with %d bits, but %s needs %s",
-			at, "/"+o.at, o.Machine, o.Class, c.Platform, c.Machine)
-	case c.musl && o.GLIBC():
+			at, "/"+o.Path, o.Machine, o.Class, c.Platform, c.Machine)
+	case c.Musl && o.GLIBC():
 		c.find(severity, "preload", at, "use a build for musl", "LD_PRELOAD names %s, which is built for glibc (%s): every process would end when it starts", at, glibcSign(o))
 	case isAllocator(o) && !o.Malloc:
 		c.find(Error, "allocator", at, "build it without a prefix for its functions, or choose another allocator",
 			"LD_PRELOAD names %s, which exports no function malloc: programs would load it and never use it", at)
 	}
-	if c.Machine == elf.EM_AARCH64 && c.fits(o) && strings.Contains(path.Base(o.at)+o.Soname, "jemalloc") {
+	if c.Machine == elf.EM_AARCH64 && c.fits(o) && strings.Contains(path.Base(o.Path)+o.Soname, "jemalloc") {
 		c.pageSize(at, o)
 	}
 }
 
-func isAllocator(o *object) bool {
+func isAllocator(o *loader.Object) bool {
 	for _, name := range []string{"malloc", "snmalloc", "scudo", "hoard"} { // malloc also matches jemalloc, mimalloc and tcmalloc
-		if strings.Contains(path.Base(o.at), name) || strings.Contains(o.Soname, name) {
+		if strings.Contains(path.Base(o.Path), name) || strings.Contains(o.Soname, name) {
 			return true
 		}
 	}
@@ -72,7 +74,7 @@ func isAllocator(o *object) bool {
 
 // pageSize warns about a jemalloc that aborts on kernels with larger pages than it was built for. Kernels for 64-bit ARM have
 // pages of 4, 16 (Apple, Raspberry Pi 5) or 64 KiB (some servers).
-func (c *checker) pageSize(at string, o *object) {
+func (c *checker) pageSize(at string, o *loader.Object) {
 	const largest = 64 << 10
 	const fix = "build it with --with-lg-page=16, or use mimalloc"
 	switch {

@@ -99,7 +99,7 @@ func (c *checker) versionOf(n tree.Node) (pythonVersion, bool) {
 	if v, ok := pythonName(path.Base(n.Path)); ok {
 		return v, true
 	}
-	if o := c.objects[n.Path]; o != nil {
+	if o := c.Objects[n.Path]; o != nil {
 		for _, name := range o.Needed {
 			if v, ok := pythonName(name); ok {
 				return v, true
@@ -120,7 +120,7 @@ func (c *checker) versionOf(n tree.Node) (pythonVersion, bool) {
 
 // staticPython warns about a Python without a loader: it cannot import extension modules, and LD_PRELOAD has no effect.
 func (c *checker) staticPython(run pythonRun, leads trail) {
-	o := c.objects[run.exe.Path]
+	o := c.Objects[run.exe.Path]
 	if o == nil || !static(o) {
 		return
 	}

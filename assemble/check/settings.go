@@ -24,7 +24,7 @@ func (c *checker) locale() {
 	for _, name := range []string{"LC_ALL", "LANG"} {
 		value := c.env(name)
 		language, _, _ := strings.Cut(value, ".")
-		if c.musl || value == "" || language == "C" || language == "POSIX" {
+		if c.Musl || value == "" || language == "C" || language == "POSIX" {
 			continue
 		}
 		for _, dir := range []string{"usr/lib/locale/locale-archive", "usr/lib/locale/" + value, "usr/lib/locale/" + language + ".utf8"} {

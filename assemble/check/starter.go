@@ -85,7 +85,7 @@ func (c *checker) starts(l launch, called string, n tree.Node) {
 		c.runsShell(l)
 	}
 	preload, _ := lookupEnv(l.env, "LD_PRELOAD")
-	if preload != "" && static(c.objects[n.Path]) && (isPythonName(name) || l.check != "interpreter" && !c.startsAnother(l)) {
+	if preload != "" && static(c.Objects[n.Path]) && (isPythonName(name) || l.check != "interpreter" && !c.startsAnother(l)) {
 		c.launchFinding(l, Warning, "preload", "/"+n.Path, "use a build that is linked dynamically, or unset LD_PRELOAD",
 			"/%s is linked statically: LD_PRELOAD has no effect, so no allocator is loaded", n.Path)
 	}

@@ -39,5 +39,5 @@ func stdlibs(t *tree.Tree) []stdlib {
 
 // abi returns the ABI that decides which extension modules the Python of a standard library imports.
 func (c *checker) abi(lib stdlib) python.ABI {
-	return python.ABI{Minor: lib.version.minor, FreeThreaded: lib.version.free, SOABI: lib.soabi, Machine: c.Machine, Musl: c.musl}
+	return python.ABI{Minor: lib.version.minor, FreeThreaded: lib.version.free, SOABI: lib.soabi, Machine: c.Machine, Musl: c.Musl}
 }

@@ -17,7 +17,7 @@ func (c *checker) timezone() {
 	if !path.IsAbs(name) {
 		places = nil
 		dirs := []string{"/usr/share/zoneinfo", "/share/zoneinfo", "/etc/zoneinfo"}
-		if dir := c.env("TZDIR"); dir != "" && !c.musl {
+		if dir := c.env("TZDIR"); dir != "" && !c.Musl {
 			dirs = []string{dir}
 		}
 		for _, dir := range dirs {

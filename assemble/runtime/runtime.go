@@ -18,6 +18,7 @@ import (
 
 	"github.com/pyimg/pyimg/assemble/check"
 	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/loader"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/python"
 	"github.com/pyimg/pyimg/assemble/spec"
@@ -350,7 +351,7 @@ func LibrariesNeeded(parts []Part, p spec.Platform, store *layers.Store) (Needs,
 	}
 	optional := make(map[string]bool)
 	for _, e := range programs {
-		dirs := check.MuslPath(e.ELF, e.Path())
+		dirs := loader.MuslPath(e.ELF, e.Path())
 		for _, n := range e.ELF.Needed {
 			if slices.ContainsFunc(dirs, func(dir string) bool { return held[rootpath.Clean(path.Join(dir, n))] }) {
 				continue
