@@ -2,20 +2,16 @@ package sandbox
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
-	"golang.org/x/term"
 )
 
 // The names under which the program starts itself again.
@@ -60,17 +56,6 @@ type plan struct {
 	Emulator    string
 	EmulatorFor string
 	Scratch     string // the folder of a root that is entered with chroot(2)
-}
-
-// message is what the two ends of the control socket say to each other; each has one field set.
-type message struct {
-	Start  bool   `json:",omitempty"` // to init: the numbers are mapped
-	Signal int    `json:",omitempty"` // to init: pass it on
-	Master bool   `json:",omitempty"` // from init: the terminal comes with the message
-	Notice string `json:",omitempty"` // from init
-	Exit   *Exit  `json:",omitempty"` // from init: the command ended
-	Error  string `json:",omitempty"` // from init: what failed
-	Code   int    `json:",omitempty"` // with Error: that of a StartError
 }
 
 // Run runs the command and waits for its end. The error is a *StartError where the program is not there or cannot be run.
@@ -215,269 +200,6 @@ func allCapabilities() []uintptr {
 		all[i] = uintptr(i)
 	}
 	return all
-}
-
-// connect sets up the command's input and output, and returns what says which limit of them was exceeded.
-func (c Command) connect(p *exec.Cmd) (over func() string) {
-	if c.Terminal != nil {
-		return func() string { return "" }
-	}
-	c.hideFiles()
-	p.Stdin, p.Stdout, p.Stderr = c.Stdin, c.Stdout, c.Stderr
-	if c.Limits.Output == 0 {
-		return func() string { return "" }
-	}
-	var exceeded atomicFlag
-	limit := func(w io.Writer) io.Writer {
-		if w == nil {
-			return nil
-		}
-		return &limitedWriter{w: w, left: c.Limits.Output, over: func() {
-			exceeded.set()
-			_ = p.Process.Kill()
-		}}
-	}
-	p.Stdout, p.Stderr = limit(c.Stdout), limit(c.Stderr)
-	return func() string {
-		if exceeded.isSet() {
-			return "output"
-		}
-		return ""
-	}
-}
-
-// hideFiles has the command read from and write to files through pipes. A file itself it could open again by
-// /proc/self/fd, to write to what is there to be read, and of a folder it could leave the root.
-func (c *Command) hideFiles() {
-	if f, ok := c.Stdin.(*os.File); ok && hasContent(f) {
-		c.Stdin = struct{ io.Reader }{f}
-	}
-	out, isOut := c.Stdout.(*os.File)
-	errs, isErr := c.Stderr.(*os.File)
-	if isOut && hasContent(out) {
-		c.Stdout = &struct{ io.Writer }{out}
-	}
-	switch {
-	case isErr && isOut && sameFile(out, errs):
-		c.Stderr = c.Stdout // one pipe keeps the order of what is written
-	case isErr && hasContent(errs):
-		c.Stderr = &struct{ io.Writer }{errs}
-	}
-}
-
-// hasContent reports whether a file is neither a pipe, a socket nor a device that is read in one way only.
-func hasContent(f *os.File) bool {
-	info, err := f.Stat()
-	const stream = os.ModeNamedPipe | os.ModeSocket | os.ModeCharDevice
-	return err == nil && info.Mode()&stream == 0
-}
-
-func sameFile(a, b *os.File) bool {
-	infoA, errA := a.Stat()
-	infoB, errB := b.Stat()
-	return errA == nil && errB == nil && os.SameFile(infoA, infoB)
-}
-
-type atomicFlag struct {
-	mu sync.Mutex
-	on bool
-}
-
-func (f *atomicFlag) set() { f.mu.Lock(); f.on = true; f.mu.Unlock() }
-
-func (f *atomicFlag) isSet() bool { f.mu.Lock(); defer f.mu.Unlock(); return f.on }
-
-// limitedWriter writes so many bytes and then calls over once; the rest is thrown away.
-type limitedWriter struct {
-	w    io.Writer
-	left int64
-	over func()
-}
-
-func (l *limitedWriter) Write(p []byte) (int, error) {
-	if l.left < 0 {
-		return len(p), nil
-	}
-	take := p[:min(int64(len(p)), l.left)]
-	if l.left -= int64(len(p)); l.left < 0 {
-		l.over()
-	}
-	if _, err := l.w.Write(take); err != nil {
-		return 0, err
-	}
-	return len(p), nil
-}
-
-// socketpair makes the control socket. Each message is read whole, see unix(7).
-func socketpair() (ours, theirs *os.File, err error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, nil, fmt.Errorf("making a socket for the sandbox: %w", err)
-	}
-	return os.NewFile(uintptr(fds[0]), "control"), os.NewFile(uintptr(fds[1]), "control"), nil
-}
-
-// planPipe is a file to read the plan from.
-func planPipe(p plan) (*os.File, error) {
-	return memoryFile(p)
-}
-
-// memoryFile is a file in memory with a value as JSON, to be read from its beginning.
-func memoryFile(v any) (*os.File, error) {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return nil, err
-	}
-	fd, err := unix.MemfdCreate("plan", unix.MFD_CLOEXEC)
-	if err != nil {
-		return nil, fmt.Errorf("making a file in memory: %w", err)
-	}
-	f := os.NewFile(uintptr(fd), "plan")
-	if _, err = f.Write(text); err == nil {
-		_, err = f.Seek(0, io.SeekStart)
-	}
-	return f, err
-}
-
-// session is a running command, as its caller sees it.
-type session struct {
-	command Command
-	control *os.File
-	master  *os.File
-	restore func()
-	copied  chan struct{}
-}
-
-// run speaks with the first process until it says how the command ended, or ends. A nil Exit is the latter.
-func (s *session) run() (*Exit, error) {
-	if err := send(s.control, message{Start: true}, nil); err != nil {
-		return nil, nil //nolint:nilerr // it ended already, and how it ended says more
-	}
-	done := make(chan struct{})
-	var passing sync.WaitGroup
-	defer passing.Wait() // the caller closes the socket then
-	defer close(done)
-	passing.Go(func() { s.passSignals(done) })
-	for {
-		m, fd, err := receive(s.control)
-		if err != nil {
-			return nil, nil //nolint:nilerr // the first process ended, and how it ended says more
-		}
-		switch {
-		case m.Master:
-			s.master = os.NewFile(uintptr(fd), "terminal")
-			s.attach(done)
-		case m.Notice != "":
-			s.command.notify(false, "%s", m.Notice)
-		case m.Error != "" && m.Code != 0:
-			return nil, &StartError{m.Code, errors.New(m.Error)}
-		case m.Error != "" && strings.HasPrefix(m.Error, forbidden):
-			return nil, &namespaceError{errors.New(strings.TrimPrefix(m.Error, forbidden))}
-		case m.Error != "":
-			return nil, errors.New(m.Error)
-		case m.Exit != nil:
-			return m.Exit, nil
-		}
-	}
-}
-
-func (s *session) passSignals(done <-chan struct{}) {
-	for {
-		select {
-		case sig := <-s.command.Signals:
-			n, ok := sig.(syscall.Signal)
-			if !ok || send(s.control, message{Signal: int(n)}, nil) != nil {
-				return
-			}
-		case <-done:
-			return
-		}
-	}
-}
-
-// attach connects the caller's terminal with the command's.
-func (s *session) attach(done <-chan struct{}) {
-	tty := s.command.Terminal
-	s.restore = func() {}
-	if state, err := term.MakeRaw(int(tty.Fd())); err == nil {
-		s.restore = func() { _ = term.Restore(int(tty.Fd()), state) }
-	}
-	s.resize()
-	go s.followSize(done)
-	go func() { _, _ = io.Copy(s.master, tty) }() // ends with the process: nothing ends a read from a terminal
-	s.copied = make(chan struct{})
-	go func() {
-		defer close(s.copied)
-		_, _ = io.Copy(tty, s.master) // ends with EIO when the command's side is closed
-	}()
-}
-
-func (s *session) resize() {
-	if size, err := unix.IoctlGetWinsize(int(s.command.Terminal.Fd()), unix.TIOCGWINSZ); err == nil {
-		_ = unix.IoctlSetWinsize(int(s.master.Fd()), unix.TIOCSWINSZ, size)
-	}
-}
-
-// followSize passes on the size of the caller's terminal when it changes.
-func (s *session) followSize(done <-chan struct{}) {
-	const often = 200 * time.Millisecond // a person who resizes a window does not notice it
-	t := time.NewTicker(often)
-	defer t.Stop()
-	for {
-		select {
-		case <-t.C:
-			s.resize()
-		case <-done:
-			return
-		}
-	}
-}
-
-// close writes the rest of the output and puts the terminal back.
-func (s *session) close() {
-	if s.master == nil {
-		return
-	}
-	select {
-	case <-s.copied:
-	case <-time.After(time.Second):
-	}
-	s.restore()
-}
-
-// send writes a message, and a file with it where fd is one.
-func send(to *os.File, m message, file *os.File) error {
-	text, err := json.Marshal(m)
-	if err != nil {
-		return err
-	}
-	var rights []byte
-	if file != nil {
-		rights = unix.UnixRights(int(file.Fd()))
-	}
-	return unix.Sendmsg(int(to.Fd()), text, rights, nil, unix.MSG_NOSIGNAL)
-}
-
-// receive reads a message and the file that comes with it, if one does.
-func receive(from *os.File) (m message, fd int, err error) {
-	text, rights := make([]byte, 64<<10), make([]byte, unix.CmsgSpace(4))
-	n, n2, _, _, err := unix.Recvmsg(int(from.Fd()), text, rights, unix.MSG_CMSG_CLOEXEC)
-	for err == unix.EINTR { //nolint:errorlint // an errno
-		n, n2, _, _, err = unix.Recvmsg(int(from.Fd()), text, rights, unix.MSG_CMSG_CLOEXEC)
-	}
-	if err != nil {
-		return m, -1, err
-	}
-	if n == 0 {
-		return m, -1, io.EOF
-	}
-	fd = -1
-	if cs, err := unix.ParseSocketControlMessage(rights[:n2]); err == nil && len(cs) == 1 {
-		if fds, err := unix.ParseUnixRights(&cs[0]); err == nil && len(fds) == 1 {
-			fd = fds[0]
-		}
-	}
-	return m, fd, json.Unmarshal(text[:n], &m)
 }
 
 // forbidden begins an error of the first process that means that the system forbids what a namespace needs.
