@@ -124,7 +124,7 @@ func TestFoldersImportOnlyWhatTheyMay(t *testing.T) {
 		"assemble/bundle/create": {"apk", "layers", "assemble", "assemble/bundle", "assemble/bundle/folder", "assemble/bundle/manifest", "assemble/hostfiles", "assemble/ingest", "assemble/input", "assemble/lock", "assemble/spec",
 			"assemble/wheels", "internal/atomicfile", "internal/redact", "internal/regular"},
 
-		"assemble/wheels": {"layers", "layers/local", "assemble/input", "assemble/lock", "assemble/python", "assemble/spec", "internal/fetch", "internal/redact", "internal/regular",
+		"assemble/wheels": {"layers", "layers/local", "assemble/input", "assemble/lock", "assemble/python", "assemble/spec", "internal/fetch", "internal/memo", "internal/redact", "internal/regular",
 			"wheel", "wheel/archive", "wheel/dependency", "wheel/distinfo", "wheel/index", "wheel/install", "wheel/pylock", "wheel/requirements", "wheel/source", "wheel/tag", "wheel/target", "wheel/version"},
 
 		"push":        {"internal/patience", "push/disk", "push/oci", "push/remote"},

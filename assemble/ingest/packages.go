@@ -43,12 +43,13 @@ func (m Mirrors) Package(ctx context.Context, p *apk.Package) (Unit, error) {
 		return Unit{}, err
 	}
 	defer leave()
-	if u, err := storedPackage(p, m.Store); err == nil || !errors.Is(err, fs.ErrNotExist) {
-		return u, err
+	known, err := storedPackage(p, m.Store)
+	if err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return known, err
 	}
 	var errs []error
 	for _, url := range p.URLs() {
-		u, err := m.fetch(ctx, p, url)
+		u, err := m.fetch(ctx, p, url, known.Control)
 		if err == nil {
 			return u, nil
 		}
@@ -77,7 +78,8 @@ func joinMirrors(errs []error) error {
 // controlKey names the record of a package's control stream, by what the index says it hashes to.
 func controlKey(p *apk.Package) string { return "apk-control-" + hex.EncodeToString(p.Checksum[:]) }
 
-// storedPackage finds a package in the store; fs.ErrNotExist where it is not there or not whole.
+// storedPackage finds a package in the store; fs.ErrNotExist where it is not there or not whole. It has its control stream where only
+// the data stream is missing.
 func storedPackage(p *apk.Package, store *layers.Store) (Unit, error) {
 	raw, err := store.Record(controlKey(p))
 	if err != nil {
@@ -97,14 +99,20 @@ func storedPackage(p *apk.Package, store *layers.Store) (Unit, error) {
 	return u, err
 }
 
-// fetch reads a package in one pass: signature, control, and the data stream into the store.
-func (m Mirrors) fetch(ctx context.Context, p *apk.Package, url string) (Unit, error) {
+// fetch reads a package in one pass: signature, control, and the data stream into the store. known is its control stream; nil where
+// only the package can say.
+func (m Mirrors) fetch(ctx context.Context, p *apk.Package, url string, known *apk.Control) (u Unit, err error) {
+	if known != nil && known.DataHash != "" { // somebody may be streaming it into the store right now
+		u = Unit{Pkg: p, Control: known, Fetched: true}
+		u.Blob, err = m.Store.Ingest(ctx, m.data(p, url, "sha256:"+known.DataHash))
+		return u, err
+	}
 	f, err := m.open(ctx, p, url)
 	if err != nil {
 		return Unit{}, err
 	}
 	defer f.Close()
-	u := Unit{Pkg: p, Control: f.control, Fetched: true}
+	u = Unit{Pkg: p, Control: f.control, Fetched: true}
 	if f.digest != "" {
 		if u.Blob, err = m.Store.Ingest(ctx, f.source()); err != nil {
 			return u, err
@@ -120,23 +128,37 @@ func (m Mirrors) fetch(ctx context.Context, p *apk.Package, url string) (Unit, e
 func (m Mirrors) Stream(ctx context.Context, p *apk.Package, digest string) (io.ReadCloser, error) {
 	var errs []error
 	for _, url := range p.URLs() {
-		r, err := m.Store.IngestWhileReading(ctx, layers.Source{Name: redact.URL(url), Digest: digest,
-			Open: func(ctx context.Context) (io.ReadCloser, error) {
-				f, err := m.open(ctx, p, url)
-				if err != nil {
-					return nil, err
-				}
-				if err := SameData(p, f.digest, digest); err != nil {
-					return nil, errors.Join(err, f.Close())
-				}
-				return f, f.keep(p, m.Store)
-			}})
+		r, err := m.stream(ctx, p, url, digest)
 		if err == nil || ctx.Err() != nil {
 			return r, err
 		}
 		errs = append(errs, err)
 	}
 	return nil, joinMirrors(errs)
+}
+
+// stream opens the data stream from one mirror. While it does so, nobody else opens the package.
+func (m Mirrors) stream(ctx context.Context, p *apk.Package, url, digest string) (io.ReadCloser, error) {
+	leave, err := m.Store.Alone(ctx, controlKey(p))
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return m.Store.IngestWhileReading(ctx, m.data(p, url, digest))
+}
+
+// data is a package's data stream for the store, which opens the package only where it lacks the stream.
+func (m Mirrors) data(p *apk.Package, url, digest string) layers.Source {
+	return layers.Source{Name: redact.URL(url), Digest: digest, Open: func(ctx context.Context) (io.ReadCloser, error) {
+		f, err := m.open(ctx, p, url)
+		if err != nil {
+			return nil, err
+		}
+		if err := SameData(p, f.digest, digest); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		return f, f.keep(p, m.Store)
+	}}
 }
 
 // A packageFile is a package that was read up to its data stream, which it reads.

@@ -38,18 +38,16 @@ type How struct {
 	Drop map[string][]string
 }
 
-// A Bringer fetches wheels and makes their fragments. The platforms of a run share one: each wheel is fetched once.
+// A Bringer fetches wheels and makes their fragments. Each wheel is fetched once, whatever platforms and images ask for it.
 type Bringer struct {
 	src     input.Access
-	locator *Locator // of a lock; nil: wheels are where they are said to be
-	mu      sync.Mutex
-	at      map[string]*sync.Mutex // by location
-	fronts  sync.Pool              // of spooled
+	locator *Locator  // of a lock; nil: wheels are where they are said to be
+	fronts  sync.Pool // of spooled
 }
 
 // NewBringer works with the fetcher and the store of src.
 func NewBringer(src input.Access) *Bringer {
-	return &Bringer{src: src, at: make(map[string]*sync.Mutex)}
+	return &Bringer{src: src}
 }
 
 // NewLockedBringer brings wheels of a lock.
@@ -80,7 +78,11 @@ func (b *Bringer) Bring(ctx context.Context, files []source.File, how How) ([]Wh
 }
 
 func (b *Bringer) bring(ctx context.Context, f source.File, how How) (Wheel, error) {
-	defer b.enter(cmp.Or(f.URL, f.Path))()
+	leave, err := b.src.Store.Alone(ctx, "wheel "+cmp.Or(f.URL, f.Path)) // the others then find it in the store
+	if err != nil {
+		return Wheel{}, err
+	}
+	defer leave()
 	digest, err := b.digest(ctx, f)
 	if err != nil {
 		return Wheel{}, err
@@ -91,19 +93,6 @@ func (b *Bringer) bring(ctx context.Context, f source.File, how How) (Wheel, err
 		}
 	}
 	return b.fetch(ctx, f, how)
-}
-
-// enter lets one platform at a time work on a wheel. The others then find it in the store.
-func (b *Bringer) enter(location string) (leave func()) {
-	b.mu.Lock()
-	m := b.at[location]
-	if m == nil {
-		m = new(sync.Mutex)
-		b.at[location] = m
-	}
-	b.mu.Unlock()
-	m.Lock()
-	return m.Unlock
 }
 
 // digest is the SHA-256 that the wheel must have, in hexadecimal, or the one that a file has; "" where only fetching can tell.

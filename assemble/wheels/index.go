@@ -8,6 +8,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fetch"
+	"github.com/pyimg/pyimg/internal/memo"
 	"github.com/pyimg/pyimg/wheel/index"
 )
 
@@ -23,6 +24,7 @@ func Indexes(s spec.Spec, src input.Access) (*index.Chain, error) {
 		var err error
 		if spec.IsURL(where) {
 			x, err = index.NewRemote(where, Pages(src.Fetch))
+			x = once{x, src.Memo, where}
 		} else {
 			x, err = index.OpenFolder(s.Path(where))
 			if src.Wheels != nil && errors.Is(err, fs.ErrNotExist) {
@@ -35,6 +37,31 @@ func Indexes(s spec.Spec, src input.Access) (*index.Chain, error) {
 		all = append(all, x)
 	}
 	return index.NewChain(all...), nil
+}
+
+// once is an index that the builds of a run ask once for each project.
+type once struct {
+	index.Index
+	memo  *memo.Memo
+	where string
+}
+
+// The question for a project, and its answer.
+type (
+	projectKey    struct{ where, name string }
+	projectAnswer struct {
+		files []index.File
+		found bool
+	}
+)
+
+// Project implements index.Index.
+func (o once) Project(ctx context.Context, name string) (files []index.File, found bool, err error) {
+	a, err := memo.Once(ctx, o.memo, projectKey{o.where, name}, func(ctx context.Context) (a projectAnswer, err error) {
+		a.files, a.found, err = o.Index.Project(ctx, name)
+		return a, err
+	})
+	return a.files, a.found, err
 }
 
 // atHand is the index of wheels that are at hand.
