@@ -141,10 +141,12 @@ func (s *several) assemble(ctx context.Context, plans []assembly, errs []error) 
 		if err == nil {
 			err = s.writeOwn(ctx, a, r)
 		}
+		made := ci.Image{Key: keys[i], Spec: s.images[i].Spec, Result: r}
 		if err != nil {
 			s.fail(i, err)
+			made.Fault = redact.Text(err.Error())
 		}
-		all = append(all, ci.Image{Key: keys[i], Spec: s.images[i].Spec, Result: r, Err: err})
+		all = append(all, made)
 	})
 	s.show(func() { s.tell(all) })
 	writing := s.writeTogether(ctx, all)
@@ -223,7 +225,7 @@ func (s *several) tell(all []ci.Image) {
 	var total push.Result
 	made := 0
 	for _, i := range all {
-		if i.Err != nil {
+		if i.Fault != "" {
 			continue
 		}
 		made++

@@ -15,7 +15,7 @@ type Image struct {
 	Key    string // by which results of several images are found
 	Spec   string
 	Result push.Result
-	Err    error // why there is no result
+	Fault  string // why there is no result; "" where there is one
 }
 
 // Refs are the references of all images, in their order.
@@ -31,7 +31,7 @@ func Refs(images []Image) []string {
 func MetadataOf(images []Image) (map[string]Metadata, error) {
 	all := map[string]Metadata{}
 	for _, i := range images {
-		if i.Err != nil {
+		if i.Fault != "" {
 			continue
 		}
 		m, err := NewMetadata(i.Result)
@@ -83,9 +83,9 @@ func summaryOf(images []Image) string {
 	images = slices.Clone(images)
 	slices.SortStableFunc(images, func(a, b Image) int {
 		switch {
-		case a.Err != nil && b.Err == nil:
+		case a.Fault != "" && b.Fault == "":
 			return -1
-		case a.Err == nil && b.Err != nil:
+		case a.Fault == "" && b.Fault != "":
 			return 1
 		}
 		return 0
@@ -103,8 +103,8 @@ func summaryOf(images []Image) string {
 }
 
 func summaryLine(i Image) string {
-	if i.Err != nil {
-		first, _, _ := strings.Cut(i.Err.Error(), "\n")
+	if i.Fault != "" {
+		first, _, _ := strings.Cut(i.Fault, "\n")
 		return fmt.Sprintf("| %s | failed: %s | |\n", code(i.Spec), code(first))
 	}
 	var size int64

@@ -22,6 +22,13 @@ func TestGroup(t *testing.T) {
 		{line: "pyimg box open -- --with", want: "--with []"},
 		{line: "pyimg box open open", want: "open []"},
 		{line: "pyimg box open -h", want: "pyimg box open [FLAG...] THING"},
+		{line: "pyimg box open A --maybe", want: "A [alone]"},
+		{line: "pyimg box open --maybe it A", want: "A [it]"},
+		{line: "pyimg box open --maybe A.thing", want: "A.thing [alone]"},
+		{line: "pyimg box open --maybe=A.thing B", want: "B [A.thing]"},
+		{line: "pyimg box open --maybe --with key A", want: "A [key alone]"},
+		{line: "pyimg box open --maybe -- A", want: "A [alone]"},
+		{line: "pyimg box open --maybe one --maybe two --maybe", want: " [one two alone]"},
 		{line: "pyimg box -h", want: "pyimg box COMMAND"},
 		{line: "pyimg box", fault: `box needs a command; its commands are open; see "pyimg box --help"`},
 		{line: "pyimg box shut A", fault: `box has no command "shut"; its commands are open; see "pyimg box --help"`},
@@ -41,9 +48,11 @@ func TestGroup(t *testing.T) {
 		app := cmdline.App(&cli.App{Writer: &out})
 		app.Commands = []*cli.Command{cmdline.Group("box", "hold things", cmdline.Command(&cli.Command{
 			Name: "open", Usage: "open it", ArgsUsage: "THING",
-			Flags: []cli.Flag{&cli.StringSliceFlag{Name: "with"}},
+			Flags: []cli.Flag{&cli.StringSliceFlag{Name: "with"}, &cmdline.OptionalFlag{StringSliceFlag: &cli.StringSliceFlag{Name: "maybe"},
+				Alone: "alone", Argument: func(arg string) bool { return strings.HasSuffix(arg, ".thing") }}},
 			Action: func(c *cli.Context) error {
-				out.WriteString(strings.Join(c.Args().Slice(), " ") + " [" + strings.Join(c.StringSlice("with"), " ") + "]")
+				values := append(c.StringSlice("with"), c.StringSlice("maybe")...)
+				out.WriteString(strings.Join(c.Args().Slice(), " ") + " [" + strings.Join(values, " ") + "]")
 				return nil
 			},
 		}))}
