@@ -53,7 +53,17 @@ func NewSupply(l lock.Lock, spec spec.Spec, src input.Access, keys *apk.Keyring)
 // Open opens a layer of the lock. One that is its source's own bytes streams from there, and into the store in the same
 // pass; its reader ends well only when both its digest is right and it is stored.
 func (s *Supply) Open(ctx context.Context, digest string) (io.ReadCloser, error) {
-	r, err := s.src.Store.Open(digest)
+	return s.open(ctx, digest, s.src.Store.Open)
+}
+
+// Stream is Open for a caller that can begin anew, such as a push: damage in the store shows only at the end of reading.
+// Then Stream brings the layer anew.
+func (s *Supply) Stream(ctx context.Context, digest string) (io.ReadCloser, error) {
+	return s.open(ctx, digest, s.src.Store.Stream)
+}
+
+func (s *Supply) open(ctx context.Context, digest string, stored func(string) (io.ReadCloser, error)) (io.ReadCloser, error) {
+	r, err := stored(digest)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return r, err
 	}
@@ -65,7 +75,7 @@ func (s *Supply) Open(ctx context.Context, digest string) (io.ReadCloser, error)
 		if err := s.make(ctx, p, l); err != nil {
 			return nil, err
 		}
-		return s.src.Store.Open(digest)
+		return stored(digest)
 	}
 	if pkg := s.plan.Platforms[p].unpacking(s.lock.Platforms[p], digest); pkg != nil {
 		return s.streamPackage(ctx, pkg, digest)

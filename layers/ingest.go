@@ -155,16 +155,29 @@ func (s *Store) Open(digest string) (io.ReadCloser, error) {
 	return s.open(digest)
 }
 
+// Stream is Open for a caller that can begin anew: the bytes are hashed only while they are read. At the end of damaged
+// bytes the reader removes them from the store and returns a *LostError.
+func (s *Store) Stream(digest string) (io.ReadCloser, error) {
+	s.relied.on(digest)
+	return s.stream(digest)
+}
+
 // open is Open without the promise that the bytes stay, for the store's own reading.
 func (s *Store) open(digest string) (io.ReadCloser, error) {
 	if _, err := digestHex(digest); err != nil {
 		return nil, err
 	}
-	err := s.ensure(digest)
-	var f *os.File
-	if err == nil {
-		f, err = s.dir.OpenFile(s.blobPath(digest))
+	if err := s.ensure(digest); err != nil {
+		return nil, fmt.Errorf("opening layer %q in the cache: %w", digest, err)
 	}
+	return s.stream(digest)
+}
+
+func (s *Store) stream(digest string) (io.ReadCloser, error) {
+	if _, err := digestHex(digest); err != nil {
+		return nil, err
+	}
+	f, err := s.dir.OpenFile(s.blobPath(digest))
 	if err != nil {
 		return nil, fmt.Errorf("opening layer %q in the cache: %w", digest, err)
 	}
@@ -185,11 +198,18 @@ func (r *checkedReader) Close() error { return r.file.Close() }
 // reader is closed.
 func (r *checkedReader) File() *os.File { return r.file }
 
+// SHA256 returns the digest of the bytes that were read so far, so that who checks them, too, need not hash them.
+func (r *checkedReader) SHA256() string { return formatDigest(r.hash.Sum(nil)) }
+
 func (r *checkedReader) Read(b []byte) (int, error) {
 	n, err := r.file.Read(b)
 	r.hash.Write(b[:n])
-	if err == io.EOF && formatDigest(r.hash.Sum(nil)) != r.digest {
+	if err != io.EOF {
+		return n, err
+	}
+	if r.SHA256() != r.digest {
 		return n, fmt.Errorf("reading a layer: %w", r.store.damaged(r.file, r.digest))
 	}
+	r.store.sound.set(r.digest, true)
 	return n, err
 }

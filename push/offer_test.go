@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -218,4 +219,51 @@ func TestClosedSessionTakesNoOffer(t *testing.T) {
 			t.Errorf("Wait = %v", err)
 		}
 	})
+}
+
+// TestLayerThatIsDamagedWhileItIsSent is opened once more: a cache has removed it by then, and brings it anew.
+func TestLayerThatIsDamagedWhileItIsSent(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		size   int64
+		broken int // how many openings give damaged bytes
+		fine   bool
+	}{
+		"sent in one part":    {100_000, 1, true},
+		"sent in parts":       {40 << 20, 1, true},
+		"damaged for a while": {100_000, 2, false},
+	} {
+		layer := imagetest.Layer(t, tt.size)
+		want := imagetest.Digest(t, imagetest.Index(map[string]v1.Image{"amd64": imagetest.Image(t, "amd64", layer)}))
+		idx := imagetest.Index(map[string]v1.Image{"amd64": imagetest.Image(t, "amd64", damagedLayer{layer, &tt.broken})})
+		bubble(t, func(t *testing.T) {
+			reg := fixture.NewRegistry()
+			_, err := clientOver(&wire{handler: reg}).Push(t.Context(), idx, []string{host + "/a:1"}, push.Options{})
+			if fine := err == nil; fine != tt.fine || !fine && !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%s: Push = %v, want no error: %v", name, err, tt.fine)
+			}
+			if tag := reg.Tag("a", "1"); (tag == want) != tt.fine {
+				t.Errorf("%s: the tag names %q", name, tag)
+			}
+			if lost := reg.Unsound(); len(lost) > 0 {
+				t.Errorf("%s: the registry lacks %q", name, lost)
+			}
+		})
+	}
+}
+
+// A damagedLayer ends with fs.ErrNotExist some times.
+type damagedLayer struct {
+	v1.Layer
+	broken *int
+}
+
+func (d damagedLayer) Compressed() (io.ReadCloser, error) {
+	r, err := d.Layer.Compressed()
+	if err != nil || *d.broken == 0 {
+		return r, err
+	}
+	*d.broken--
+	size, err := d.Size()
+	return io.NopCloser(io.MultiReader(io.LimitReader(r, size-1), iotest.ErrReader(fs.ErrNotExist))), err
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/input"
@@ -57,20 +55,16 @@ func (a assembly) deliver(ctx context.Context) (push.Result, error) {
 		return push.Result{}, err
 	}
 	defer pushing.Close()
-	var open lock.OpenBlob
+	var supply *assemble.Supply
 	if locked {
-		open, err = a.supply(ctx, l, src, keys)
+		supply, err = a.supply(ctx, l, src, keys)
 	} else {
-		l, open, err = a.fresh(ctx, src, keys, pushing)
+		l, supply, err = a.fresh(ctx, src, keys, pushing)
 	}
 	if err != nil {
 		return push.Result{}, pushing.Cause(err)
 	}
-	index, err := l.Index(ctx, open)
-	if err != nil {
-		return push.Result{}, err
-	}
-	r, err := a.send(ctx, index, pushing)
+	r, err := a.send(ctx, l, supply, pushing)
 	return r, pushing.Cause(err)
 }
 
@@ -89,7 +83,7 @@ func printSpec(run *session.Session, s spec.Spec) error {
 
 // supply brings what the lock names. Where nothing is to be delivered the image is made from it, to see that it still
 // can be.
-func (a assembly) supply(ctx context.Context, l lock.Lock, src input.Access, keys *apk.Keyring) (lock.OpenBlob, error) {
+func (a assembly) supply(ctx context.Context, l lock.Lock, src input.Access, keys *apk.Keyring) (*assemble.Supply, error) {
 	supply, err := assemble.NewSupply(l, a.spec, src, keys)
 	if err != nil {
 		return nil, err
@@ -104,34 +98,38 @@ func (a assembly) supply(ctx context.Context, l lock.Lock, src input.Access, key
 			err = l.Expect(got)
 		}
 	}
-	return supply.Open, err
+	return supply, err
 }
 
 // fresh makes the image without a lock; meanwhile its push, if there is one, sends layers. A layer that is found damaged
 // when it is to be sent or written is made anew.
-func (a assembly) fresh(ctx context.Context, src input.Access, keys *apk.Keyring, pushing *session.Push) (lock.Lock, lock.OpenBlob, error) {
+func (a assembly) fresh(ctx context.Context, src input.Access, keys *apk.Keyring, pushing *session.Push) (lock.Lock, *assemble.Supply, error) {
 	lock, err := a.run.Build(ctx, src, pushing, func(src input.Access) (assemble.Plan, error) { return assemble.Resolve(ctx, a.spec, src, keys) })
 	if err != nil {
 		return lock, nil, err
 	}
 	supply, err := assemble.NewSupply(lock, a.spec, src, keys)
-	if err != nil {
-		return lock, nil, err
-	}
-	return lock, supply.Open, nil
+	return lock, supply, err
 }
 
 // send writes and pushes the image.
-func (a assembly) send(ctx context.Context, index v1.ImageIndex, pushing *session.Push) (push.Result, error) {
+func (a assembly) send(ctx context.Context, l lock.Lock, supply *assemble.Supply, pushing *session.Push) (push.Result, error) {
+	index, err := l.Index(ctx, supply.Open)
+	if err != nil {
+		return push.Result{}, err
+	}
 	for _, o := range a.outputs {
 		if err := write(ctx, a.run, o, index); err != nil {
 			return push.Result{}, err
 		}
 	}
-	if pushing != nil {
-		return a.run.FinishPush(ctx, pushing, index)
+	if pushing == nil {
+		return push.Describe(index)
 	}
-	return push.Describe(index)
+	if index, err = l.Index(ctx, supply.Stream); err != nil { // a push can send a layer again that it finds damaged
+		return push.Result{}, err
+	}
+	return a.run.FinishPush(ctx, pushing, index)
 }
 
 // sayWhatIsMissing says what to add where an image went nowhere, which hardly anybody wants.

@@ -201,3 +201,35 @@ func TestPushOfWhatIsThere(t *testing.T) {
 		t.Errorf("a new tag: exit code %d, %d uploads, want none:\n%s", code, len(l.registry.Uploads()), said)
 	}
 }
+
+// TestPushBringsDamagedLayersAnew: each blob of the cache has a flipped bit, which shows while it is sent.
+func TestPushBringsDamagedLayersAnew(t *testing.T) {
+	t.Parallel()
+	l := newLinks(t, "layers: {max: 4}\n") // some are merged
+	close(l.release)
+	cache := t.TempDir()
+	if code, said := l.assembleWith(t, cache, "--push", l.host+"/app:1"); code != exit.Done {
+		t.Fatalf("exit code %d:\n%s", code, said)
+	}
+	stored, err := filepath.Glob(filepath.Join(cache, "v1", "blobs", "*"))
+	if err != nil || len(stored) < 4 {
+		t.Fatalf("blobs %q, %v", stored, err)
+	}
+	for i, name := range stored {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, fixture.FlipByte(raw, len(raw)/2), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		repository := fmt.Sprintf("damaged%d", i)
+		code, said := l.assembleWith(t, cache, "--push", l.host+"/"+repository+":1")
+		if code != exit.Done || l.registry.Tag(repository, "1") != l.registry.Tag("app", "1") {
+			t.Errorf("exit code %d:\n%s", code, said)
+		}
+		if lost := l.registry.Unsound(); len(lost) > 0 {
+			t.Errorf("the registry lacks %q", lost)
+		}
+	}
+}

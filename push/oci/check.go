@@ -34,15 +34,26 @@ func Damagef(format string, args ...any) error { return &DamageError{fmt.Errorf(
 // so that a receiver that counts bytes never takes a wrong blob for complete.
 type Reader struct {
 	r    io.ReadCloser
-	hash hash.Hash
+	hash hash.Hash // nil where r is a Hasher
 	desc v1.Descriptor
 	n    int64
 	err  error // the error that ended the reading, other than io.EOF; the source caused it, not the receiver
 }
 
-// NewReader returns a Reader that checks r against desc. Read returns a [*DigestError] where the bytes differ.
+// A Hasher is a reader that hashes the bytes that it returns. A [Reader] of it does not hash them again: it compares the
+// Hasher's digest with the descriptor.
+type Hasher interface {
+	SHA256() string // "sha256:<hex>" of the bytes that Read has returned so far
+}
+
+// NewReader returns a Reader that checks r against desc. Read returns a [*DigestError] where the bytes differ. r may be a
+// [Hasher].
 func NewReader(r io.ReadCloser, desc v1.Descriptor) *Reader {
-	return &Reader{r: r, hash: sha256.New(), desc: desc}
+	c := &Reader{r: r, desc: desc}
+	if _, ok := r.(Hasher); !ok {
+		c.hash = sha256.New()
+	}
+	return c
 }
 
 // Read implements [io.Reader].
@@ -51,7 +62,9 @@ func (c *Reader) Read(p []byte) (int, error) {
 		return 0, c.err
 	}
 	n, err := c.r.Read(p)
-	c.hash.Write(p[:n])
+	if c.hash != nil {
+		c.hash.Write(p[:n])
+	}
 	c.n += int64(n)
 	ended := errors.Is(err, io.EOF)
 	switch {
@@ -63,7 +76,7 @@ func (c *Reader) Read(p []byte) (int, error) {
 		if err == nil {
 			err = c.expectEnd()
 		}
-		if got := "sha256:" + hex.EncodeToString(c.hash.Sum(nil)); got != c.desc.Digest.String() {
+		if got := c.SHA256(); got != c.desc.Digest.String() {
 			c.err = c.explained(c.mismatch(got))
 		}
 	}
@@ -71,6 +84,14 @@ func (c *Reader) Read(p []byte) (int, error) {
 		return 0, c.err
 	}
 	return n, err
+}
+
+// SHA256 makes a Reader a [Hasher], so that a Reader of a Reader hashes nothing.
+func (c *Reader) SHA256() string {
+	if c.hash == nil {
+		return c.r.(Hasher).SHA256()
+	}
+	return "sha256:" + hex.EncodeToString(c.hash.Sum(nil))
 }
 
 // Fault returns the error that ended the reading, or nil after io.EOF. The source caused that error, never the

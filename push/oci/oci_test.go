@@ -2,8 +2,10 @@ package oci_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"strings"
@@ -25,6 +27,40 @@ func described(raw []byte) v1.Descriptor {
 // TestReaderWithholdsWrongBytes: a Reader never returns as many wrong bytes as the right blob has.
 func TestReaderWithholdsWrongBytes(t *testing.T) {
 	t.Parallel()
+	withholdsWrongBytes(t, io.NopCloser)
+}
+
+// TestReaderTakesTheHashOfItsSource: the same holds where the source hashes its bytes and the Reader does not.
+func TestReaderTakesTheHashOfItsSource(t *testing.T) {
+	t.Parallel()
+	withholdsWrongBytes(t, func(r io.Reader) io.ReadCloser { return &hasher{Reader: r, hash: sha256.New()} })
+	right := []byte("layer")
+	lying := &hasher{Reader: bytes.NewReader(right), hash: sha256.New()}
+	lying.hash.Write([]byte("another"))
+	var mismatch *oci.DigestError
+	if got, err := io.ReadAll(oci.NewReader(lying, described(right))); !errors.As(err, &mismatch) || len(got) > 0 {
+		t.Errorf("the source says another digest: read %d bytes, %v, want a DigestError", len(got), err)
+	}
+}
+
+// A hasher is an [oci.Hasher].
+type hasher struct {
+	io.Reader
+	hash hash.Hash
+}
+
+func (h *hasher) Read(p []byte) (int, error) {
+	n, err := h.Reader.Read(p)
+	h.hash.Write(p[:n])
+	return n, err
+}
+
+func (h *hasher) SHA256() string { return fmt.Sprintf("sha256:%x", h.hash.Sum(nil)) }
+
+func (h *hasher) Close() error { return nil }
+
+func withholdsWrongBytes(t *testing.T, source func(io.Reader) io.ReadCloser) {
+	t.Helper()
 	right := []byte(strings.Repeat("layer ", 1000))
 	flipped := bytes.Clone(right)
 	flipped[0] ^= 1
@@ -45,7 +81,7 @@ func TestReaderWithholdsWrongBytes(t *testing.T) {
 		"broken off":         {io.MultiReader(bytes.NewReader(right[:100]), iotest.ErrReader(broken)), false, broken},
 		"broken at the end":  {io.MultiReader(bytes.NewReader(flipped), iotest.ErrReader(broken)), true, broken},
 	} {
-		r := oci.NewReader(io.NopCloser(tt.in), described(right))
+		r := oci.NewReader(source(tt.in), described(right))
 		got, err := io.ReadAll(r)
 		var mismatch *oci.DigestError
 		if errors.As(err, &mismatch) != tt.mismatch || tt.err != nil && !errors.Is(err, tt.err) {

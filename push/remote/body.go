@@ -13,7 +13,10 @@ import (
 
 // A sourceError is an error of the reader whose bytes are being sent. The registry did not cause it, so another try
 // would not help.
-type sourceError struct{ err error }
+type sourceError struct {
+	err     error
+	opening bool // nothing was read
+}
 
 func (e *sourceError) Error() string { return e.err.Error() }
 func (e *sourceError) Unwrap() error { return e.err }
@@ -37,7 +40,7 @@ type reading struct {
 func openReading(b oci.Blob) (*reading, error) {
 	rc, err := b.Open()
 	if err != nil {
-		return nil, &sourceError{err}
+		return nil, &sourceError{err, true}
 	}
 	return &reading{checked: oci.NewReader(rc, b.Desc)}, nil
 }
@@ -81,7 +84,7 @@ func (r *reading) Close() {
 func (r *reading) skip(ctx context.Context, to int64) error {
 	_, err := io.CopyN(patience.Writer(ctx, io.Discard), r, to-r.at.Load())
 	if Source := r.sourceErr(); Source != nil {
-		return &sourceError{Source}
+		return &sourceError{err: Source}
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -45,13 +46,15 @@ type uploading struct {
 
 // Upload sends a blob, or mounts it from the repository from. It reports whether it was mounted. After a failure it
 // resumes where the registry says how much it has; otherwise it starts again. The count of tries starts again with each
-// part that arrives.
+// part that arrives. Where reading ends with fs.ErrNotExist, the bytes were damaged and are gone: Upload opens the blob
+// once more, and its source may bring it anew.
 func (s *Repository) Upload(ctx context.Context, b oci.Blob, from string, task Counter) (mounted bool, err error) {
 	up := &uploading{Repository: s, Blob: b, task: task}
 	op := fmt.Sprintf("uploading blob %q (%d bytes)", b.Desc.Digest, b.Desc.Size)
 	defer up.close()
 	tries := s.storing()
 	ctx = tries.Context(ctx)
+	anew := false
 	for reached := int64(0); ; {
 		mounted, wait, err := up.attempt(ctx, from)
 		if err == nil {
@@ -59,6 +62,11 @@ func (s *Repository) Upload(ctx context.Context, b oci.Blob, from string, task C
 		}
 		var final *sourceError
 		if errors.As(err, &final) {
+			if !anew && !final.opening && errors.Is(final.err, fs.ErrNotExist) {
+				anew = true
+				up.restart()
+				continue
+			}
 			return false, fmt.Errorf("%s for %q: %w", op, s.Repo.Name(), final.err)
 		}
 		if up.offset > reached {
@@ -306,7 +314,7 @@ func (up *uploading) send(ctx context.Context, method string, to *url.URL, h htt
 		up.close()
 	}
 	if source != nil {
-		return nil, &sourceError{source}
+		return nil, &sourceError{err: source}
 	}
 	return resp, err
 }

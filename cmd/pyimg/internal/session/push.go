@@ -82,7 +82,7 @@ type storedLayers struct {
 // Layer offers one layer.
 func (s storedLayers) Layer(b layers.Blob) {
 	s.to.Offer(oci.Blob{Desc: v1.Descriptor{MediaType: types.MediaType(b.MediaType), Digest: lock.Hash(b.Digest), Size: b.Size},
-		Open: func() (io.ReadCloser, error) { return s.store.Open(b.Digest) }})
+		Open: func() (io.ReadCloser, error) { return s.store.Stream(b.Digest) }})
 }
 
 // Cause is err, or why the push cannot succeed where err follows from that: its context ended.
