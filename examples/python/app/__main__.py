@@ -1,13 +1,21 @@
 """A small web server: the application of the example."""
 
-from flask import Flask
+import asyncio
 
-app = Flask(__name__)
+import jinja2
+import tornado.web
 
-
-@app.get("/")
-def hello():
-    return "hello\n"
+page = jinja2.Template("Hello, {{ name }}!\n")
 
 
-app.run(host="0.0.0.0", port=8000)
+class Hello(tornado.web.RequestHandler):
+    def get(self):
+        self.write(page.render(name=self.get_argument("name", "world")))
+
+
+async def main():
+    tornado.web.Application([("/", Hello)]).listen(8000)
+    await asyncio.Event().wait()
+
+
+asyncio.run(main())
