@@ -9,5 +9,5 @@ import (
 
 func wheelsCommand(con console.Console) *cli.Command {
 	return cmdline.Group("wheels", "build an index of wheels for musl, and keep it up to date",
-		wheelsPlanCommand(con), wheelsBuildCommand(con))
+		wheelsPlanCommand(con), wheelsBuildCommand(con), wheelsAuditCommand(con), wheelsIndexCommand(con), wheelsServeCommand(con), wheelsStatusCommand(con))
 }

@@ -75,10 +75,8 @@ func wheelsBuild(ctx context.Context, run *session.Session, c *cli.Context) erro
 	}
 	defer done()
 	results, err := build.Run(ctx, p, house.Built, buildOptions(run, c, house, work))
-	if _, published := house.Index.Publish(sign); err == nil || published != nil {
-		err = errors.Join(err, published)
-	}
-	if err != nil {
+	_, published := house.Index.Publish(sign) // also what was built before an error
+	if err = errors.Join(err, published, house.Index.WriteStatus()); err != nil {
 		return err
 	}
 	return reportBuilds(run, c, p, results)
@@ -148,7 +146,7 @@ func reportBuilds(run *session.Session, c *cli.Context, p plan.Plan, results []b
 	} else {
 		w := tabwriter.NewWriter(run.Stdout, 0, 0, 2, ' ', 0)
 		for _, r := range rows {
-			fmt.Fprintf(w, "%s\t%s %s\t%s %s\t%s\t%s\n", r.Result, r.Package, r.Version, r.Python, r.Platform, cmp.Or(r.Wheel, r.Reason), r.Log)
+			fmt.Fprintf(w, "%s\t%s %s\t%s %s\t%s\n", r.Result, r.Package, r.Version, r.Python, r.Platform, cmp.Or(r.Wheel, withLog(r)))
 		}
 		if err := w.Flush(); err != nil {
 			return err
@@ -159,6 +157,14 @@ func reportBuilds(run *session.Session, c *cli.Context, p plan.Plan, results []b
 			termtext.Count(failed, "wheel"), len(results))
 	}
 	return nil
+}
+
+// withLog is the reason of a failure, and where its log is.
+func withLog(r builtItem) string {
+	if r.Log == "" {
+		return r.Reason
+	}
+	return r.Reason + " (" + r.Log + ")"
 }
 
 func resultText(r build.Result) string {
