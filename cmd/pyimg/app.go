@@ -47,6 +47,11 @@ func app(con console.Console) *cli.App {
 	})
 }
 
+func wheelsCommand(con console.Console) *cli.Command {
+	return cmdline.Group("wheels", "build an index of wheels for musl, and keep it up to date",
+		wheelsPlanCommand(con), wheelsBuildCommand(con), wheelsAuditCommand(con), wheelsIndexCommand(con), wheelsServeCommand(con), wheelsStatusCommand(con))
+}
+
 func runtimeCommand(con console.Console) *cli.Command {
 	return cmdline.Group("runtime", "look into runtimes, and make them layers", runtimeInspectCommand(con), runtimePackCommand(con))
 }

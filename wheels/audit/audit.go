@@ -16,14 +16,21 @@ import (
 	"github.com/pyimg/pyimg/layers/elf"
 	"github.com/pyimg/pyimg/wheel"
 	"github.com/pyimg/pyimg/wheel/archive"
+	"github.com/pyimg/pyimg/wheel/install"
 	"github.com/pyimg/pyimg/wheel/tag"
 	"github.com/pyimg/pyimg/wheel/target"
+	"github.com/pyimg/pyimg/wheel/version"
+	"github.com/pyimg/pyimg/wheels/repository"
 )
 
 // Options say what a wheel is compared with in addition to its own tags.
 type Options struct {
-	Target *target.Target // the Python that it is for; nil: any that its tags name
+	Target   *target.Target // the Python that it is for; nil: any that its tags name
+	Provides Provides       // nil: what the system has is not asked for
 }
+
+// Provides finds the packages of Alpine that provide libraries on a machine, which is named as uname -m does.
+type Provides func(ctx context.Context, machine string, sonames []string) ([]repository.Alpine, error)
 
 // Finding is something that is wrong with a wheel.
 type Finding struct {
@@ -45,6 +52,8 @@ type Report struct {
 	Warnings []string  `json:"warnings,omitempty"`
 	Needs    []string  `json:"needs,omitempty"` // libraries of the system, by soname
 	Machine  bool      `json:"machine_code"`    // it has some
+
+	Provided []repository.Alpine `json:"provided,omitempty"` // where they are, if that was asked for
 }
 
 // Error has all that is wrong with a wheel.
@@ -90,6 +99,9 @@ func File(ctx context.Context, name string, o Options) (Report, error) {
 		return Report{}, err
 	}
 	r := Report{Wheel: filepath.Base(name)}
+	if strings.HasSuffix(name, ".so") {
+		return r, r.module(ctx, f, info.Size(), o)
+	}
 	w, err := wheel.Open(f, info.Size(), r.Wheel)
 	if err != nil {
 		r.fault("", "%v", err)
@@ -102,13 +114,59 @@ func File(ctx context.Context, name string, o Options) (Report, error) {
 	}
 	a := auditor{report: &r, wheel: w, options: o, files: files}
 	a.audit()
-	return r, nil
+	return r, a.provide(ctx)
+}
+
+// provide finds the libraries of the system that are needed. One that nothing provides is a fault.
+func (a *auditor) provide(ctx context.Context) error {
+	if a.options.Provides == nil || len(a.report.Needs) == 0 {
+		return nil
+	}
+	machines := a.machines()
+	if len(machines) == 0 {
+		machines = []string{elfMachine(a.files[0].facts)}
+	}
+	for _, machine := range machines {
+		found, err := a.options.Provides(ctx, machine, a.report.Needs)
+		if err != nil {
+			return err
+		}
+		a.report.Provided = found
+		for _, so := range a.report.Needs {
+			if !slices.ContainsFunc(found, func(p repository.Alpine) bool { return p.So == so }) {
+				a.report.fault("", "it needs %s, which neither the wheel nor a package of Alpine has", so)
+			}
+		}
+	}
+	return nil
+}
+
+// module audits an extension module that is in no wheel.
+func (r *Report) module(ctx context.Context, f *os.File, size int64, o Options) error {
+	head := make([]byte, 4)
+	if _, err := f.ReadAt(head, 0); err != nil || !elf.IsELF(head) {
+		r.fault("", "is no ELF file")
+		return nil
+	}
+	r.Machine = true
+	a := auditor{report: r, wheel: new(wheel.Wheel), options: o, files: []binary{readBinary(r.Wheel, f, size)}}
+	a.binary(a.files[0], map[string]bool{r.Wheel: true})
+	slices.Sort(r.Needs)
+	return a.provide(ctx)
 }
 
 // binary is an ELF file of a wheel.
 type binary struct {
-	name  string
-	facts *elf.Facts
+	name    string
+	facts   *elf.Facts
+	imports []string
+	exports map[string]bool
+}
+
+func readBinary(name string, r io.ReaderAt, size int64) binary {
+	b := binary{name: name, facts: elf.Read(r, size)}
+	b.imports, b.exports = names(r)
+	return b
 }
 
 // read verifies the wheel against its RECORD and reads its ELF files. The error is one of this machine.
@@ -118,7 +176,7 @@ func (r *Report) read(ctx context.Context, w *wheel.Wheel) ([]binary, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // what is left is in the temporary folder
-	var names []string
+	var members []string
 	var open []*os.File
 	defer func() {
 		for _, f := range open {
@@ -132,7 +190,7 @@ func (r *Report) read(ctx context.Context, w *wheel.Wheel) ([]binary, error) {
 			failed = errors.Join(failed, err)
 			return nil
 		}
-		names, open = append(names, m.Name), append(open, f)
+		members, open = append(members, m.Name), append(open, f)
 		return f
 	})
 	if failed != nil || ctx.Err() != nil {
@@ -142,13 +200,13 @@ func (r *Report) read(ctx context.Context, w *wheel.Wheel) ([]binary, error) {
 		r.fault("", "%v", err)
 		return nil, nil
 	}
-	files := make([]binary, len(names))
+	files := make([]binary, len(members))
 	for i, f := range open {
 		info, err := f.Stat()
 		if err != nil {
 			return nil, err
 		}
-		files[i] = binary{names[i], elf.Read(f, info.Size())}
+		files[i] = readBinary(members[i], f, info.Size())
 	}
 	return files, nil
 }
@@ -159,6 +217,8 @@ type auditor struct {
 	wheel   *wheel.Wheel
 	options Options
 	files   []binary
+
+	ownNeedsOutside bool // a library that the wheel brings needs others of the system, whose names count for the rest of the wheel
 }
 
 func (a *auditor) audit() {
@@ -172,6 +232,7 @@ func (a *auditor) audit() {
 		own[path.Base(f.name)] = true
 		own[f.facts.Soname] = true
 	}
+	a.ownNeedsOutside = a.needsOutside(own)
 	for _, f := range a.files {
 		a.binary(f, own)
 	}
@@ -180,8 +241,62 @@ func (a *auditor) audit() {
 			a.extension(m.Name)
 		}
 	}
+	if len(a.report.Errors) == 0 {
+		a.install()
+	}
 	slices.Sort(a.report.Needs)
 	a.report.Needs = slices.Compact(a.report.Needs)
+}
+
+// needsOutside reports whether a file of the wheel that others are linked to needs a library of the system.
+func (a *auditor) needsOutside(own map[string]bool) bool {
+	for _, f := range a.files {
+		linked := slices.ContainsFunc(a.files, func(o binary) bool {
+			return slices.ContainsFunc(o.facts.Needed, func(so string) bool { return path.Base(so) == path.Base(f.name) || so == f.facts.Soname })
+		})
+		if linked && slices.ContainsFunc(f.facts.Needed, func(so string) bool { return !own[path.Base(so)] && !isMusl(so) && !isPython(so) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// install checks what the wheel would leave: entry points, keys of .data, names of scripts.
+func (a *auditor) install() {
+	t := a.options.Target
+	if t == nil {
+		machine := "x86_64"
+		if machines := a.machines(); len(machines) > 0 {
+			machine = machines[0]
+		}
+		made, err := target.New("its own platform", target.Python{Version: fmt.Sprintf("3.%d.0", a.minor()), Musl: "1.2", Machine: machine})
+		if err != nil {
+			a.report.fault("", "%v", err)
+			return
+		}
+		made.Tags = tag.NewSet(a.wheel.Filename.Tags)
+		t = &made
+	}
+	w := *a.wheel
+	w.Metadata.RequiresPython = version.Specifiers{} // it may be for another Python than the one that is made up here
+	if _, err := install.New(&w, nil, install.Options{Scheme: install.NewScheme("usr/local", "python3"), Interpreter: "/usr/local/bin/python3", Target: *t}); err != nil {
+		a.report.fault("", "%v", err)
+	}
+}
+
+// minor is the newest 3.N that the tags name; without one it does not matter.
+func (a *auditor) minor() int {
+	newest := 0
+	for _, t := range a.wheel.Filename.Tags {
+		var n int
+		if _, err := fmt.Sscanf(t, "cp3%d-", &n); err == nil && n < 100 {
+			newest = max(newest, n)
+		}
+	}
+	if newest == 0 {
+		return 13
+	}
+	return newest
 }
 
 // platforms checks the platforms of the tags by themselves.
@@ -189,9 +304,7 @@ func (a *auditor) platforms() {
 	for _, p := range platformsOf(a.wheel.Filename) {
 		switch {
 		case p == "any":
-			if len(a.files) > 0 {
-				a.report.fault(a.files[0].name, "is machine code, but the wheel's tag says that it runs on any platform")
-			}
+			a.pure()
 		case strings.HasPrefix(p, "manylinux"):
 			a.report.fault("", "its tag %s says that it is made for glibc (manylinux), not for musl", p)
 		case strings.HasPrefix(p, "linux_"):
@@ -206,6 +319,17 @@ func (a *auditor) platforms() {
 			}
 		default:
 			a.report.fault("", "its tag %.100s is for no Linux", p)
+		}
+	}
+}
+
+// pure checks the machine code of a wheel for any platform. It may be data: what is no extension module is never loaded by Python.
+func (a *auditor) pure() {
+	for _, f := range a.files {
+		if _, _, module := python.ExtensionTag(path.Base(f.name)); module {
+			a.report.fault(f.name, "is machine code, but the wheel's tag says that it runs on any platform")
+		} else {
+			a.report.Warnings = append(a.report.Warnings, fmt.Sprintf("%s: %s is machine code, and the wheel's tag says that it runs on any platform", a.wheel.Filename.Text, f.name))
 		}
 	}
 }
@@ -247,6 +371,12 @@ func (a *auditor) machines() []string {
 // binary checks one ELF file.
 func (a *auditor) binary(f binary, own map[string]bool) {
 	facts := f.facts
+	if facts.Class == 0 { // it only begins as an ELF file does
+		return
+	}
+	if len(a.machines()) == 0 && slices.Contains(platformsOf(a.wheel.Filename), "any") {
+		return // see pure
+	}
 	if facts.Err != "" {
 		a.report.fault(f.name, "is an ELF file that cannot be understood: %s", facts.Err)
 		return
@@ -263,6 +393,7 @@ func (a *auditor) binary(f binary, own map[string]bool) {
 			a.report.Needs = append(a.report.Needs, so)
 		}
 	}
+	a.symbols(f, own)
 }
 
 func isMusl(so string) bool {

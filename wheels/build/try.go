@@ -194,18 +194,20 @@ func (b *builds) finish(ctx context.Context, i *plan.Item, file, dir string, bui
 	if err != nil {
 		return repository.Record{}, &failedError{err}
 	}
-	report, err := audit.File(ctx, packed, audit.Options{Target: &t.Target})
+	rec := repository.Record{File: filepath.Base(packed), Keys: []string{i.Key}, Dynamic: i.Dynamic,
+		Sdist: repository.Locked{Name: i.Project, Version: i.Version, File: i.Sdist.File, SHA256: i.Sdist.SHA256}}
+	provides := func(ctx context.Context, _ string, sonames []string) (found []repository.Alpine, err error) {
+		rec.Needs.Branch, found, err = b.Roots.Provides(ctx, i.Target, sonames)
+		return found, err
+	}
+	report, err := audit.File(ctx, packed, audit.Options{Target: &t.Target, Provides: provides})
 	if err != nil {
-		return repository.Record{}, &failedError{err}
+		return rec, err
 	}
 	if err := report.Err(); err != nil {
 		return repository.Record{}, &failedError{fmt.Errorf("auditing what was built: %w", err)}
 	}
-	rec := repository.Record{File: filepath.Base(packed), Keys: []string{i.Key}, Dynamic: i.Dynamic,
-		Sdist: repository.Locked{Name: i.Project, Version: i.Version, File: i.Sdist.File, SHA256: i.Sdist.SHA256}}
-	if rec.Needs, err = b.needs(ctx, i.Target, report.Needs); err != nil {
-		return rec, err
-	}
+	rec.Needs.So, rec.Needs.Alpine = report.Needs, report.Provided
 	for _, q := range i.Requires {
 		l := repository.Locked{Name: q.Project, Version: q.Version.String()}
 		if q.Wheel != nil {
@@ -223,22 +225,6 @@ func (b *builds) finish(ctx context.Context, i *plan.Item, file, dir string, bui
 		built.add(rec)
 	}
 	return rec, err
-}
-
-// needs are the libraries of the system that a wheel needs, with the packages that provide them. One that nothing provides is a
-// failure: the wheel cannot be imported.
-func (b *builds) needs(ctx context.Context, target int, sonames []string) (repository.Needs, error) {
-	n := repository.Needs{So: sonames}
-	var err error
-	if n.Branch, n.Alpine, err = b.Roots.Provides(ctx, target, sonames); err != nil {
-		return n, err
-	}
-	for _, so := range sonames {
-		if !slices.ContainsFunc(n.Alpine, func(a repository.Alpine) bool { return a.So == so }) {
-			return n, &failedError{fmt.Errorf("auditing what was built: it needs %s, which neither the wheel nor a package of Alpine has", so)}
-		}
-	}
-	return n, nil
 }
 
 func repack(ctx context.Context, file, dir string, rename pack.Renamer) (string, error) {

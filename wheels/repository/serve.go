@@ -39,6 +39,10 @@ func (r *Repository) Handler() http.Handler {
 			files.ServeHTTP(w, q)
 			return
 		}
+		if project != "" && dependency.CheckName(project) != nil {
+			http.Error(w, "there is no such project", http.StatusNotFound)
+			return
+		}
 		if normal := dependency.Normalize(project); normal != project {
 			http.Redirect(w, q, "/simple/"+url.PathEscape(normal)+"/", http.StatusMovedPermanently)
 			return
@@ -49,7 +53,9 @@ func (r *Repository) Handler() http.Handler {
 		}
 		w.Header().Set("Vary", "Accept")
 		kind := negotiate(q.Header.Values("Accept"))
-		serve.Files(func(string) (serve.File, error) { return r.page(project, kind) }).ServeHTTP(w, q)
+		asked := q.Clone(q.Context())
+		asked.URL.Path = "/" + at // a path with a slash at its end names no file
+		serve.Files(func(string) (serve.File, error) { return r.page(project, kind) }).ServeHTTP(w, asked)
 	})
 }
 
@@ -114,9 +120,6 @@ func (r *Repository) pageText(project, kind string) ([]byte, error) {
 			return projectsJSON(projects)
 		}
 		return projectsHTML(projects), nil
-	}
-	if !fs.ValidPath(project) || strings.HasPrefix(project, ".") {
-		return nil, fmt.Errorf("there is no project %q: %w", project, fs.ErrNotExist)
 	}
 	entries, err := r.records(project)
 	switch {
