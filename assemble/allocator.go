@@ -53,13 +53,21 @@ func (p *PlatformPlan) allocate(s spec.Spec, indexes []*apk.Index) (string, erro
 	return ask, nil
 }
 
-// held finds the allocator's library in the runtimes; "" where none has it.
+// held finds the allocator's library in the runtimes, then in the base; "" where none has it.
 func (p *PlatformPlan) held(known spec.Library) string {
 	for _, file := range known.Files {
 		for _, r := range p.Runtimes {
 			i := slices.IndexFunc(r.Report.Allocators, func(a python.Allocator) bool { return strings.HasSuffix(a.Path, "/"+file) })
 			if i >= 0 {
 				return r.Report.Allocators[i].Path
+			}
+		}
+		if p.Base == nil {
+			continue
+		}
+		for _, a := range p.Base.Allocators {
+			if strings.HasSuffix(a.Path, "/"+file) {
+				return a.Path
 			}
 		}
 	}
@@ -92,6 +100,9 @@ func (p *PlatformPlan) python(spec spec.Spec, indexes []*apk.Index) (version str
 		if r.Report.Python != nil {
 			return r.Report.Python.Version, r.Report.Python
 		}
+	}
+	if p.Base != nil && p.Base.Python != nil {
+		return p.Base.Python.Python.Version, p.Base.Python.Python
 	}
 	if !asksForPython(spec, p.Platform) {
 		return "", nil

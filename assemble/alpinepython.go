@@ -13,7 +13,8 @@ import (
 
 // alpinePython is the package of Alpine's own Python, where the spec's runtime is that: the one that solving for the spec's packages
 // gives, since wheels are chosen for its version. It is none where that cannot be solved: solving for all of it says why.
-func (p *packaging) alpinePython(on spec.Platform, indexes []*apk.Index, held hold) []*apk.Package {
+func (p *packaging) alpinePython(plan PlatformPlan, indexes []*apk.Index, held hold) []*apk.Package {
+	on := plan.Platform
 	if !slices.ContainsFunc(p.spec.Runtimes, func(r spec.Runtime) bool { return r.At(on) == spec.FromAPK }) {
 		return nil
 	}
@@ -21,15 +22,18 @@ func (p *packaging) alpinePython(on spec.Platform, indexes []*apk.Index, held ho
 	if err != nil {
 		return nil
 	}
-	solution, err := held.solve(want, indexes, dialect(p.spec.Alpine, indexes))
+	solved, err := held.packagesOn(plan.Base, want, indexes, dialect(p.spec.Alpine, plan.Base, indexes))
 	if err != nil {
 		return newestPython(indexes)
 	}
-	return slices.DeleteFunc(slices.Clone(solution.Packages), func(q *apk.Package) bool { return q.Name != python3 })
+	return slices.DeleteFunc(slices.Clone(solved), func(q *apk.Package) bool { return q.Name != python3 })
 }
 
-// python3 is the package of Alpine's own Python.
-const python3 = "python3"
+// python3 is the package of Alpine's own Python, and alpinePrefix is where it puts it.
+const (
+	python3      = "python3"
+	alpinePrefix = "/usr"
+)
 
 func newestPython(indexes []*apk.Index) []*apk.Package {
 	var newest *apk.Package
@@ -56,6 +60,9 @@ func alpineVersion(q *apk.Package) string {
 func (p PlatformPlan) checkPython() error {
 	if len(p.Wheels) == 0 || slices.ContainsFunc(p.Runtimes, func(r runtime.Ingested) bool { return r.Report.Python != nil }) {
 		return nil
+	}
+	if p.Base != nil && p.Base.Python != nil && p.Base.Python.Prefix != alpinePrefix {
+		return nil // the wheels are for that one
 	}
 	for _, q := range p.Packages {
 		if q.Name == python3 && alpineVersion(q) != p.site.Target.Python.String() {

@@ -24,6 +24,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/assemble/wheels"
+	"github.com/pyimg/pyimg/internal/glob"
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/layers/tree"
 	"github.com/pyimg/pyimg/sbom"
@@ -77,7 +78,7 @@ func build(ctx context.Context, plan Plan, src input.Access, o BuildOptions) (Bu
 		j := jobs[i]
 		j.units = units[i]
 		below[i], err = j.begin(ctx)
-		announced.AddLayers(below[i].layers)
+		announced.AddLayers(below[i].own())
 		return err
 	})
 	if err != nil {
@@ -88,7 +89,7 @@ func build(ctx context.Context, plan Plan, src input.Access, o BuildOptions) (Bu
 		return Built{}, err
 	}
 	for _, w := range with {
-		announced.AddLayers(w.layers)
+		announced.AddLayers(w.own())
 	}
 	results := make([]built, len(below))
 	err = eachPlatform(plan.Spec.Platforms, func(i int) (err error) {
@@ -158,16 +159,23 @@ func (j job) begin(ctx context.Context) (lower, error) {
 	if err := cmp.Or(ctx.Err(), j.require(), wheels.CheckPackages(j.plan.Wheels, j.plan.site, j.packageFiles(installed))); err != nil {
 		return lower{}, err
 	}
-	packages, unused, err := cut.Packages(ctx, j.spec.Layers, j.spec.Exclude, j.otherLayers(), j.units, installed, j.store)
+	baseTree, baseLayers, err := j.baseTree(ctx, gone(installed))
 	if err != nil {
 		return lower{}, err
 	}
-	warnings = append(warnings, cut.Warnings(packages, unused)...)
+	var packages []lock.Layer
+	if installed != nil {
+		var unused glob.List
+		if packages, unused, err = cut.Packages(ctx, j.spec.Layers, j.spec.Exclude, j.otherLayers(), j.units, installed, j.store); err != nil {
+			return lower{}, err
+		}
+		warnings = append(warnings, cut.Warnings(packages, unused)...)
+	}
 	ofWheels, err := j.wheelLayers(ctx)
 	if err != nil {
 		return lower{}, err
 	}
-	s, err := newStack(packages, j.plan.Runtimes, ofWheels, j.store)
+	s, err := newStack(baseTree, baseLayers, packages, j.plan.Runtimes, ofWheels, j.store)
 	if err != nil {
 		return lower{}, err
 	}
@@ -197,21 +205,24 @@ func (l lower) finish(ctx context.Context, with compiled) (built, error) {
 	if err != nil {
 		return built{}, err
 	}
-	items := meta.Items(meta.Input{Documents: documents, Root: l.root, Tree: with.tree, World: l.plan.World, Repositories: l.repositories, Exclude: l.spec.Exclude,
-		Stated: l.stated, Accounts: l.accounts, Created: l.created})
+	items := meta.Items(meta.Input{Documents: documents, Root: l.root, Base: l.stack.base, Tree: with.tree, World: l.plan.World, Repositories: l.repositories,
+		Exclude: l.spec.Exclude, Stated: l.stated, Accounts: l.accounts, Created: l.created})
 	l.root = nil // verifying needs the room that it takes
 	if err := cmp.Or(with.addMeta(items, l.accounts), ctx.Err()); err != nil {
 		return built{}, err
 	}
-	report, err := verify(with.stack, l.plan.Platform, config)
+	report, ofBase, err := verify(with.stack, l.plan, config)
 	if err != nil {
 		return built{report: &report}, err
 	}
-	warnings := slices.Concat(l.warnings, with.warnings)
+	warnings := slices.Concat(l.warnings, with.warnings, ofBase)
 	for _, f := range report.Findings {
 		if f.Severity == check.Warning {
 			warnings = append(warnings, f.String())
 		}
+	}
+	if with.base > 0 && len(items) == 0 {
+		return built{l.locked(l.created, config, with.layers, components), &report, warnings}, nil
 	}
 	last, err := meta.Layer(ctx, items, making(l.spec.Layers), l.store)
 	return built{l.locked(l.created, config, append(with.layers, last), components), &report, warnings}, err
@@ -220,6 +231,9 @@ func (l lower) finish(ctx context.Context, with compiled) (built, error) {
 // otherLayers is how many layers there are that are not of packages.
 func (j job) otherLayers() int {
 	n := len(j.plan.Runtimes) + len(j.wheelGroups()) + 1 // the meta layer
+	if j.plan.Base != nil {
+		n += len(j.plan.Base.Layers) + 1 // what is removed from it
+	}
 	if !j.files.Empty() {
 		n++
 	}
@@ -238,6 +252,9 @@ func (j job) date() (time.Time, error) {
 		return j.created, nil
 	}
 	created := time.Unix(0, 0).UTC()
+	if j.plan.Base != nil && j.plan.Base.Created.Unix() <= MaxCreated {
+		created = newest(created, j.plan.Base.Created)
+	}
 	for _, u := range j.units {
 		if u.Pkg.BuildTime > MaxCreated {
 			return created, fmt.Errorf("package %s: its build date is %d seconds since 1970, expected a year before 10000", u.Pkg, u.Pkg.BuildTime)
@@ -264,12 +281,30 @@ func (j job) install() (*root.Root, error) {
 	for i, u := range j.units {
 		installed[i] = u.Installed(j.store)
 	}
-	return root.Install(installed, root.Options{Dialect: j.plan.Dialect, Arch: j.plan.Platform.Alpine(),
-		Passwd: accounts.Passwd(j.spec.Accounts), Group: accounts.Group(j.spec.Accounts)})
+	o := root.Options{Dialect: j.plan.Dialect, Arch: j.plan.Platform.Alpine(),
+		Passwd: accounts.Passwd(j.spec.Accounts), Group: accounts.Group(j.spec.Accounts)}
+	switch {
+	case j.plan.Base == nil:
+		return root.Install(installed, o)
+	case j.plan.Base.Database == nil:
+		return nil, nil // nothing is installed
+	}
+	return j.plan.Base.Install(j.plan.Steps, installed, o)
+}
+
+// gone are the files of the base that are not there any more.
+func gone(installed *root.Root) []string {
+	if installed == nil {
+		return nil
+	}
+	return slices.Collect(installed.Gone())
 }
 
 // scriptWarnings name the scripts that apk would have run and whose work nothing here does.
 func scriptWarnings(installed *root.Root) []string {
+	if installed == nil {
+		return nil
+	}
 	var names []string
 	for _, s := range installed.PendingScripts() {
 		switch p := s.Package; p {
@@ -299,7 +334,7 @@ func (j job) packageFiles(installed *root.Root) iter.Seq2[string, string] {
 // owners returns what says where a path of the layers is from: the package where one has it, else the layer.
 func (j job) owners(installed *root.Root, s stack) func(tree.Node) string {
 	return func(n tree.Node) string {
-		if n.Layer < s.packages {
+		if s.ofPackages(n.Layer) {
 			for f := range installed.Files() {
 				if f.Path == n.Path {
 					return j.units[f.Package].String()
@@ -312,7 +347,8 @@ func (j job) owners(installed *root.Root, s stack) func(tree.Node) string {
 
 // locked is the result as the lock has it.
 func (j job) locked(created time.Time, config v1.Config, all []lock.Layer, components []sbom.Component) lock.Platform {
-	p := lock.Platform{Platform: j.plan.Platform, Dialect: int(j.plan.Dialect), Created: created, Config: config, Layers: all, Components: components}
+	p := lock.Platform{Platform: j.plan.Platform, Base: j.plan.lockBase(), Dialect: int(j.plan.Dialect), Created: created, Config: config, Layers: all,
+		Components: components}
 	for _, d := range j.plan.World {
 		p.World = append(p.World, d.String())
 	}
@@ -327,6 +363,18 @@ func (j job) locked(created time.Time, config v1.Config, all []lock.Layer, compo
 	}
 	p.Wheels = j.lockedWheels(all)
 	return p
+}
+
+// lockBase is what the lock says of the base; nil for none.
+func (p PlatformPlan) lockBase() *lock.Base {
+	if p.Base == nil {
+		return nil
+	}
+	b := p.Base.Locked
+	for _, s := range p.Steps {
+		b.Changes = append(b.Changes, s.String())
+	}
+	return &b
 }
 
 // addFiles lays the layer of the spec's own files on those of packages and runtimes. It returns the folders whose owner and

@@ -67,6 +67,11 @@ func addBytecode(ctx context.Context, want lock.Bytecode, below []lower, src inp
 	}
 	all := make([]modules, len(below))
 	for i, b := range below {
+		if b.plan.Base != nil {
+			if err := b.plan.Base.Keep(ctx, src); err != nil { // it may have the Python that compiles, and sources
+				return want, nil, fmt.Errorf("%s: %w", b.plan.Platform, err)
+			}
+		}
 		m, err := b.modules(ctx)
 		if err != nil {
 			return want, nil, fmt.Errorf("%s: looking for Python modules: %w", b.plan.Platform, err)
@@ -195,6 +200,9 @@ func (b lower) pythonVersion(short string) string {
 		if p := r.Report.Python; p != nil && strings.HasPrefix(p.Version, strings.TrimSuffix(short, "t")) {
 			return p.Version
 		}
+	}
+	if on := b.plan.Base; on != nil && on.Python != nil && strings.HasPrefix(on.Python.Python.Version, strings.TrimSuffix(short, "t")) {
+		return on.Python.Python.Version
 	}
 	return short
 }

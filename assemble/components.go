@@ -18,6 +18,12 @@ func (l lower) components(s stack) ([]sbom.Component, error) {
 	for i, u := range l.units {
 		in.Packages[i] = u.Pkg
 	}
+	if on := l.plan.Base; on != nil {
+		in.Packages = append(in.Packages, l.plan.kept()...)
+		if on.Python != nil {
+			in.Runtimes = append(in.Runtimes, inventory.Runtime{URL: on.Locked.Source().URL, Digest: on.Locked.Digest, Report: *on.Python})
+		}
+	}
 	for _, r := range l.plan.Runtimes {
 		in.Runtimes = append(in.Runtimes, inventory.Runtime{URL: r.Public, Digest: r.Digest, Report: r.Report})
 	}

@@ -69,6 +69,9 @@ func LockInputs(l lock.Lock, spec spec.Spec) (Inputs, error) {
 			q := &in.Platforms[i].Packages[j]
 			q.Data = p.Packages[slices.IndexFunc(p.Packages, func(o lock.Package) bool { return o.Name == q.Name })].Data
 		}
+		if p.Base != nil {
+			in.Platforms[i].Runtimes = append(in.Platforms[i].Runtimes, baseInput(spec, p.Platform, *p.Base))
+		}
 		for j, r := range spec.Tarballs(p.Platform) {
 			if j >= len(p.Runtimes) {
 				return in, &lock.Error{File: l.Name, Err: fmt.Errorf(`it has %d runtimes for %s, the spec more; write it again with "pyimg lock"`, len(p.Runtimes), p.Platform)}
@@ -90,13 +93,21 @@ func LockInputs(l lock.Lock, spec spec.Spec) (Inputs, error) {
 	return in, nil
 }
 
-// Inputs are the packages and runtimes of a plan, but not its wheels: nothing but a lock vouches for them.
+// baseInput is the image that another one is built on, as an input. It is an image as those that runtimes come out of.
+func baseInput(s spec.Spec, p spec.Platform, b lock.Base) InputRuntime {
+	return InputRuntime{spec.FromImage + s.BaseRef(p), b.Source().URL, b.Digest}
+}
+
+// Inputs are the packages, runtimes and bases of a plan, but not its wheels: nothing but a lock vouches for them.
 func (p Plan) Inputs() Inputs {
 	in := Inputs{Repositories: p.repositories, Platforms: make([]PlatformInputs, len(p.Platforms))}
 	for i, pp := range p.Platforms {
 		in.Platforms[i].Platform = pp.Platform
 		for _, pkg := range pp.Packages {
 			in.Platforms[i].Packages = append(in.Platforms[i].Packages, InputPackage{Package: pkg})
+		}
+		if pp.Base != nil {
+			in.Platforms[i].Runtimes = append(in.Platforms[i].Runtimes, baseInput(p.Spec, pp.Platform, pp.Base.Locked))
 		}
 		for _, r := range pp.Runtimes {
 			in.Platforms[i].Runtimes = append(in.Platforms[i].Runtimes, InputRuntime{r.URL, r.Public, r.Digest})

@@ -28,6 +28,9 @@ func PlanOf(ctx context.Context, l lock.Lock, spec spec.Spec, src input.Access, 
 	}
 	err = eachPlatform(plan.Spec.Platforms, func(i int) (err error) {
 		p, locked := &plan.Platforms[i], l.Platforms[i]
+		if err := p.lockedBase(ctx, spec, locked, src); err != nil {
+			return l.Named(err)
+		}
 		if p.Runtimes, err = runtime.Ingest(ctx, spec, p.Platform, src, locked.Runtimes, nil); err != nil {
 			return l.Named(err)
 		}
@@ -47,7 +50,11 @@ func lockedPackages(l lock.Lock, spec spec.Spec, keys *apk.Keyring) (Plan, error
 	plan := Plan{Spec: spec, Platforms: make([]PlatformPlan, len(l.Platforms)), keys: keys, locked: true, files: l.Files,
 		bytecode: cmp.Or(l.Bytecode, &lock.Bytecode{Mode: string(bytecode.None)})}
 	var err error
-	if plan.repositories, err = spec.SourceRepositories(); err != nil {
+	sourced := spec
+	if len(l.Platforms) > 0 && l.Platforms[0].Base != nil && spec.Alpine.Branch == "" {
+		sourced.Alpine.Branch = l.Platforms[0].Base.Branch
+	}
+	if plan.repositories, err = sourced.SourceRepositories(); err != nil {
 		return plan, err
 	}
 	plan.Spec.Platforms = nil
@@ -61,7 +68,11 @@ func lockedPackages(l lock.Lock, spec spec.Spec, keys *apk.Keyring) (Plan, error
 }
 
 func platformPlan(p lock.Platform, from spec.Repositories) (PlatformPlan, error) {
-	plan := PlatformPlan{Platform: p.Platform, Dialect: apk.Dialect(p.Dialect), Created: p.Created, bytecode: make(map[string]string)}
+	steps, err := lockedSteps(p.Base)
+	plan := PlatformPlan{Platform: p.Platform, Dialect: apk.Dialect(p.Dialect), Created: p.Created, Steps: steps, bytecode: make(map[string]string)}
+	if err != nil {
+		return plan, err
+	}
 	for _, w := range p.World {
 		d, err := apk.ParseDependency(w)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/assemble/base"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/runtime"
 	"github.com/pyimg/pyimg/assemble/spec"
@@ -26,6 +27,8 @@ type Plan struct {
 // PlatformPlan is the plan for one platform.
 type PlatformPlan struct {
 	Platform spec.Platform
+	Base     *base.Image // that the image is built on; nil for none, and before it is read
+	Steps    []base.Step // what happens to the base's packages, in order
 	Dialect  apk.Dialect
 	World    []apk.Dependency // what was asked for, by the spec and by what the runtimes need
 	Packages []*apk.Package   // in install order
@@ -39,6 +42,7 @@ type PlatformPlan struct {
 
 	allocator spec.Allocator    // the spec's, settled for this platform
 	site      wheels.Site       // where the wheels go
+	replaced  []string          // files of the base that wheels replace
 	bytecode  map[string]string // digests of the lock's layers of bytecode, by name
 }
 

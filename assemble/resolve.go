@@ -15,6 +15,7 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/apk/solve"
+	"github.com/pyimg/pyimg/assemble/base"
 	"github.com/pyimg/pyimg/assemble/ingest"
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/runtime"
@@ -33,7 +34,15 @@ func resolve(ctx context.Context, spec spec.Spec, src input.Access, keys *apk.Ke
 	if err := spec.CheckPlatforms(); err != nil {
 		return Plan{}, err
 	}
-	repositories, err := spec.SourceRepositories()
+	bases, err := openBases(ctx, spec, src, held)
+	if err != nil {
+		return Plan{}, err
+	}
+	sourced, err := onBranch(spec, bases)
+	if err != nil {
+		return Plan{}, err
+	}
+	repositories, err := sourced.SourceRepositories()
 	if err != nil {
 		return Plan{}, err
 	}
@@ -52,7 +61,8 @@ func resolve(ctx context.Context, spec spec.Spec, src input.Access, keys *apk.Ke
 	plan := Plan{Spec: spec, keys: keys, repositories: repositories, Platforms: make([]PlatformPlan, len(spec.Platforms))}
 	err = eachPlatform(spec.Platforms, func(i int) (err error) {
 		p := spec.Platforms[i]
-		plan.Platforms[i], err = resolvePlatform(ctx, spec, p, repositories, ingest.Mirrors{Access: src, Keys: keys}, held(p), packaging, releases, large)
+		plan.Platforms[i], err = resolvePlatform(ctx, sourced, PlatformPlan{Platform: p, Base: bases[i]}, repositories, ingest.Mirrors{Access: src, Keys: keys}, held(p),
+			packaging, releases, large)
 		return err
 	})
 	if err != nil {
@@ -66,14 +76,18 @@ func resolve(ctx context.Context, spec spec.Spec, src input.Access, keys *apk.Ke
 	return plan, nil
 }
 
-func resolvePlatform(ctx context.Context, spec spec.Spec, p spec.Platform, repositories spec.Repositories, src ingest.Mirrors, held hold,
+func resolvePlatform(ctx context.Context, spec spec.Spec, plan PlatformPlan, repositories spec.Repositories, src ingest.Mirrors, held hold,
 	packaging *packaging, releases *runtime.Releases, large *semaphore.Weighted) (PlatformPlan, error) {
 	held.memo = src.Memo
-	plan := PlatformPlan{Platform: p}
+	p := plan.Platform
+	from := repositories.APK()
+	if plan.Base != nil && plan.Base.Database == nil {
+		from = nil // no package can be added
+	}
 	var offered indexes
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		offered, err = fetchIndexes(gctx, repositories.APK(), p.Alpine(), src, large)
+		offered, err = fetchIndexes(gctx, from, p.Alpine(), src, large)
 		return err
 	})
 	g.Go(func() (err error) {
@@ -107,36 +121,52 @@ func (p *PlatformPlan) choose(spec spec.Spec, indexes []*apk.Index, held hold, s
 	if err != nil {
 		return err
 	}
-	want, err := world(spec, p.Platform, needs.All, allocator)
-	if err != nil {
-		return err
-	}
-	p.Dialect = dialect(spec.Alpine, indexes)
+	needs.All = heldByBase(needs.All, p.Base)
 	for _, d := range spec.Packages {
 		delete(needs.Optional, d.Name) // the spec itself asks for it
 	}
-	var solution solve.Solution
-	solution, p.World, err = held.solveWithout(needs.Optional, want, indexes, p.Dialect)
-	if err != nil {
+	if err := p.choosePackages(spec, held, needs, allocator, indexes); err != nil {
 		err = explainAsked(err, asked(spec, allocator), indexes)
 		return explainNeeds(err, p.parts(), src.Store)
 	}
-	p.Packages, p.Tags = solution.Packages, solution.Tags
 	for _, x := range indexes {
 		p.Notes = append(p.Notes, x.Notes...)
 	}
-	p.Notes = append(p.Notes, solution.Notes...)
 	return nil
 }
 
-// solveWithout solves for the world, and leaves out of it what is optional and nothing provides: the modules of Python that want
+// choosePackages solves for the packages, on an empty root or on that of the base.
+func (p *PlatformPlan) choosePackages(s spec.Spec, held hold, needs runtime.Needs, allocator string, indexes []*apk.Index) error {
+	if p.Base != nil && p.Base.Database == nil {
+		asked, err := world(s, p.Platform, nil, allocator) // what is missing for files' needs, verifying reports
+		return cmp.Or(err, p.withoutPackages(asked))
+	}
+	want, err := world(s, p.Platform, needs.All, allocator)
+	if err != nil {
+		return err
+	}
+	p.Dialect = dialect(s.Alpine, p.Base, indexes)
+	if p.Base != nil {
+		return p.addToBase(s, held, needs.Optional, want, indexes)
+	}
+	var solution solve.Solution
+	p.World, err = withoutAbsent(needs.Optional, want, func(world []apk.Dependency) (err error) {
+		solution, err = held.solve(world, indexes, p.Dialect)
+		return err
+	})
+	p.Packages, p.Tags = solution.Packages, solution.Tags
+	p.Notes = append(p.Notes, solution.Notes...)
+	return err
+}
+
+// withoutAbsent solves for the world, and leaves out of it what is optional and nothing provides: the modules of Python that want
 // it are then named by a warning of verifying. It returns the world that it solved for.
-func (h hold) solveWithout(optional map[string]bool, world []apk.Dependency, indexes []*apk.Index, dialect apk.Dialect) (solve.Solution, []apk.Dependency, error) {
+func withoutAbsent(optional map[string]bool, world []apk.Dependency, solve func([]apk.Dependency) error) ([]apk.Dependency, error) {
 	for {
-		solution, err := h.solve(world, indexes, dialect)
-		var unsolved *solve.Error
-		if !errors.As(err, &unsolved) {
-			return solution, world, err
+		err := solve(world)
+		unsolved, is := asUnsolved(err)
+		if !is {
+			return world, err
 		}
 		absent := make(map[string]bool)
 		for _, p := range unsolved.Problems {
@@ -144,7 +174,7 @@ func (h hold) solveWithout(optional map[string]bool, world []apk.Dependency, ind
 		}
 		rest := slices.DeleteFunc(slices.Clone(world), func(d apk.Dependency) bool { return absent[d.Name] })
 		if len(rest) == len(world) {
-			return solution, world, err
+			return world, err
 		}
 		world = rest
 	}
@@ -181,11 +211,14 @@ func world(asked spec.Spec, p spec.Platform, needs []string, allocator string) (
 	return w, nil
 }
 
-// dialect picks the apk whose rules choose the packages and write the installed root: as the spec says, else by its
-// branch, else by the apk-tools that the index offers, else 3. Alpine ships apk-tools 3 from v3.23 on.
-func dialect(a spec.Alpine, indexes []*apk.Index) apk.Dialect {
+// dialect picks the apk whose rules choose the packages and write the installed root: as the spec says, else by what is in the base,
+// else by the branch, else by the apk-tools that the index offers, else 3. Alpine ships apk-tools 3 from v3.23 on.
+func dialect(a spec.Alpine, on *base.Image, indexes []*apk.Index) apk.Dialect {
 	if a.Dialect != 0 {
 		return apk.Dialect(a.Dialect)
+	}
+	if on != nil && on.Dialect() != 0 {
+		return on.Dialect()
 	}
 	if m := regexp.MustCompile(`^v3\.(\d+)$`).FindStringSubmatch(a.Branch); m != nil {
 		if minor, err := strconv.Atoi(m[1]); err == nil && minor < 23 {

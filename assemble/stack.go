@@ -18,24 +18,33 @@ import (
 // stack that has it; the tree is the same one, and has it too.
 type stack struct {
 	layers   []lock.Layer
-	packages int // how many layers, the lowest ones, are of packages
+	foreign  int // how many layers, the lowest ones, are the base's own, whose bytes nobody has here
+	base     int // how many layers, the lowest ones, are of the base, or delete files of it
+	packages int // how many layers, the lowest ones after these, are of packages
 	tree     *tree.Tree
 }
 
-// newStack lays the layers of packages, runtimes and wheels on top of each other.
-func newStack(packages []lock.Layer, runtimes []runtime.Ingested, ofWheels []lock.Layer, store *layers.Store) (stack, error) {
-	all := slices.Clone(packages)
+// own are the layers that are not the base's.
+func (s stack) own() []lock.Layer { return s.layers[min(s.foreign, len(s.layers)):] }
+
+// ofPackages reports whether a layer is of packages.
+func (s stack) ofPackages(layer int) bool { return layer >= s.base && layer < s.base+s.packages }
+
+// newStack lays the layers of packages, runtimes and wheels on top of those of the base.
+func newStack(under *tree.Tree, base, packages []lock.Layer, runtimes []runtime.Ingested, ofWheels []lock.Layer, store *layers.Store) (stack, error) {
+	all := slices.Concat(base, packages)
 	for _, r := range runtimes {
 		all = append(all, r.Layer)
 	}
 	all = append(all, ofWheels...)
-	laid := make([]tree.Layer, len(all))
-	for i, l := range all {
-		laid[i] = tree.Layer{Name: l.From, Entries: store.Entries(l.Digest)}
+	foreign := slices.IndexFunc(base, func(l lock.Layer) bool { return l.From == removedName })
+	if foreign < 0 {
+		foreign = len(base)
 	}
-	merged, err := tree.New(laid, func(path string, old, new int) (bool, error) {
+	s := stack{all, foreign, len(base), len(packages), under}
+	s.tree.Decide(func(path string, old, new int) (bool, error) {
 		switch {
-		case new < len(packages):
+		case s.ofPackages(new):
 			return true, nil // apk's rules were applied: the winner lies on top
 		case new < len(all):
 			return false, check.Unsound("layer-conflict", "/"+path, "keep one out with the exclude of a runtime, or leave out the wheel or the package that has it", "/%s is in %s and in %s",
@@ -43,10 +52,11 @@ func newStack(packages []lock.Layer, runtimes []runtime.Ingested, ofWheels []loc
 		}
 		return true, nil // who adds the layer has seen that it may
 	})
-	if err != nil {
-		return stack{}, err
+	for _, l := range all[len(base):] {
+		if err := s.tree.Add(tree.Layer{Name: l.From, Entries: store.Entries(l.Digest)}); err != nil {
+			return stack{}, err
+		}
 	}
-	s := stack{all, len(packages), merged}
 	return s, s.throughSymlink()
 }
 
@@ -64,7 +74,7 @@ func (s stack) addMeta(items, accounts []meta.Item) error {
 		old, err := s.tree.Lstat(name)
 		switch {
 		case err != nil || old.IsDir() && i.IsDir(): // nothing is there, or a folder whose attributes change
-		case old.Layer < s.packages: // a package's own copy of what apk writes
+		case old.Layer < s.base+s.packages: // a package's own copy of what apk writes, or the base's
 		case slices.ContainsFunc(accounts, func(a meta.Item) bool { return a.Header.Name == name }): // what is there, and more
 		default:
 			return fmt.Errorf("laying out %q: %w", meta.LayerName, check.Unsound("layer-conflict", "/"+name,
@@ -88,7 +98,7 @@ func (s stack) layerName(i int) string {
 // throughSymlink refuses a tree in which a layer's path leads through another layer's symlink.
 func (s stack) throughSymlink() error {
 	for n := range s.tree.All() {
-		if n.ViaSymlink != "" {
+		if n.ViaSymlink != "" && n.Layer >= s.base {
 			return check.Unsound("layer-symlink", "/"+n.Path, "move it with prefix or exclude it",
 				"%s has a path below /%s, which is a symlink in another layer", s.layerName(n.Layer), n.ViaSymlink)
 		}

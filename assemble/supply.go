@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/assemble/base"
 	"github.com/pyimg/pyimg/assemble/ingest"
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/internal/cut"
@@ -77,6 +78,9 @@ func (s *Supply) open(ctx context.Context, digest string, stored func(string) (i
 		}
 		return stored(digest)
 	}
+	if s.lock.Platforms[p].OfBase(digest) {
+		return base.OpenLocked(ctx, s.spec, s.lock.Platforms[p], l, s.src.Access)
+	}
 	if pkg := s.plan.Platforms[p].unpacking(s.lock.Platforms[p], digest); pkg != nil {
 		return s.streamPackage(ctx, pkg, digest)
 	}
@@ -113,7 +117,7 @@ func (s *Supply) bringAll(ctx context.Context) error {
 	g.SetLimit(s.src.Limit())
 	for p, platform := range s.lock.Platforms {
 		for _, l := range platform.Layers {
-			if !l.Made() {
+			if !l.Made() && !platform.OfBase(l.Digest) { // the base's are read where they are written
 				g.Go(func() error { return s.bring(ctx, p, l.Digest) })
 			}
 		}

@@ -48,7 +48,7 @@ func ingestPackages(ctx context.Context, jobs []job, locked bool, from ingest.Mi
 				if units[i][k].Fetched {
 					announced.Fetched()
 				}
-				if announced.Wanted() {
+				if announced.Wanted() && job.plan.Base == nil { // on a base, nothing is certain before its root is known
 					announced.Add(certain.Ingested(k, units[i][k], from.Store)...)
 				}
 				return nil

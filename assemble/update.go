@@ -22,6 +22,7 @@ type hold struct {
 	platform spec.Platform
 	packages map[string]lock.Package // by name
 	free     []string                // names of packages that may move
+	base     string                  // digest; "" where none is held
 	runtimes []lock.Runtime
 	wheels   map[string]lock.Wheel // by name
 	memo     *memo.Memo            // see input.Access
@@ -42,6 +43,9 @@ func Update(ctx context.Context, s spec.Spec, locked lock.Lock, names []string, 
 				continue
 			}
 			h.runtimes = l.Runtimes
+			if l.Base != nil {
+				h.base = l.Base.Digest
+			}
 			for _, w := range l.Wheels {
 				h.wheels[w.Name] = w
 			}

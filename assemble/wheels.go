@@ -2,6 +2,7 @@ package assemble
 
 import (
 	"archive/tar"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,7 +53,7 @@ func newPackaging(s spec.Spec, src input.Access, locked *lock.Lock) (*packaging,
 func (p *packaging) selectWheels(ctx context.Context, plan *PlatformPlan, offered indexes, held hold) error {
 	var site wheels.Site
 	err := offered.use(ctx, func(all []*apk.Index) (err error) {
-		site, err = p.site(*plan, p.alpinePython(plan.Platform, all, held), muslOf(all))
+		site, err = p.site(*plan, p.alpinePython(*plan, all, held), muslOf(all))
 		return err
 	})
 	if err != nil {
@@ -113,8 +114,14 @@ func lockedWheel(w lock.Wheel, s spec.Spec) (source.File, error) {
 	return f, nil
 }
 
-// site is the image's Python, that of its runtimes or, among packages, Alpine's own.
+// oldestMusl is assumed of a base that does not say which musl it has: all of Alpine's branches have had a later one since 2021.
+const oldestMusl = "1.2.2"
+
+// site is the image's Python, that of its runtimes, of its base or, among packages, Alpine's own.
 func (p *packaging) site(plan PlatformPlan, packages []*apk.Package, musl string) (wheels.Site, error) {
+	if plan.Base != nil {
+		musl = cmp.Or(plan.Base.Musl(), musl, oldestMusl)
+	}
 	if musl == "" {
 		return wheels.Site{}, errors.New("wheels need musl, and no repository has the package")
 	}
@@ -129,9 +136,12 @@ func (p *packaging) site(plan PlatformPlan, packages []*apk.Package, musl string
 		}
 		return wheels.NewSite(plan.Platform, r.Report, musl, p.spec.Python.Target, func(at string) bool { return has[at] })
 	}
+	if plan.Base != nil && plan.Base.Python != nil && (len(packages) == 0 || plan.Base.Python.Prefix == alpinePrefix || !asksForPython(p.spec, plan.Platform)) {
+		return wheels.NewSite(plan.Platform, *plan.Base.Python, musl, p.spec.Python.Target, plan.Base.Has)
+	}
 	for _, q := range packages {
 		if q.Name == python3 {
-			own := python.Report{Prefix: "/usr", Python: &python.Build{Version: alpineVersion(q)}}
+			own := python.Report{Prefix: alpinePrefix, Python: &python.Build{Version: alpineVersion(q)}}
 			return wheels.NewSite(plan.Platform, own, musl, p.spec.Python.Target, func(string) bool { return true })
 		}
 	}
@@ -174,6 +184,11 @@ func (p *packaging) bring(ctx context.Context, plan *PlatformPlan, site wheels.S
 			owned[at] = true
 		}
 	}
+	if plan.Base != nil {
+		if err := plan.replaceInBase(ws, site, owned); err != nil {
+			return err
+		}
+	}
 	how.Drop, err = wheels.Merge(ws, func(at string) bool { return owned[at] })
 	if err != nil {
 		return err
@@ -183,6 +198,27 @@ func (p *packaging) bring(ctx context.Context, plan *PlatformPlan, site wheels.S
 	}
 	plan.Wheels, plan.site = ws, site
 	return err
+}
+
+// replaceInBase notes which files of the base wheels replace, and adds its other files to those that are owned.
+func (p *PlatformPlan) replaceInBase(ws []wheels.Wheel, site wheels.Site, owned map[string]bool) error {
+	entries := p.Base.Root().Entries()
+	var err error
+	if p.replaced, err = wheels.Replaced(ws, site, entries); err != nil {
+		return err
+	}
+	for e, err := range entries {
+		if err != nil {
+			return err
+		}
+		if e.Header.Typeflag != tar.TypeDir {
+			owned[e.Path()] = true
+		}
+	}
+	for _, at := range p.replaced {
+		delete(owned, at)
+	}
+	return nil
 }
 
 // replace takes distributions out of the runtimes that wheels bring, too.
@@ -232,6 +268,13 @@ func (p *packaging) checkDependencies(plan *PlatformPlan, site wheels.Site, extr
 	var others []distinfo.Metadata
 	for _, r := range plan.Runtimes {
 		found, err := wheels.Installed(p.src.Store.Entries(r.Layer.Digest))
+		if err != nil {
+			return err
+		}
+		others = append(others, found...)
+	}
+	if plan.Base != nil {
+		found, err := wheels.Installed(plan.Base.Root().Entries())
 		if err != nil {
 			return err
 		}

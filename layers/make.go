@@ -104,7 +104,7 @@ func (s *Store) build(ctx context.Context, o compress.Options, write func(*tar.W
 	if err != nil {
 		return Blob{}, err
 	}
-	b, scan, err := s.press(ctx, o, f, write)
+	b, scan, err := s.press(ctx, o, f, false, write)
 	if err == nil && len(scan.faults) > 0 {
 		err = &MemberError{fmt.Errorf("the layer would have a fault: %s", scan.faults[0])}
 	}
@@ -115,8 +115,8 @@ func (s *Store) build(ctx context.Context, o compress.Options, write func(*tar.W
 	return s.commit(f, b, scan)
 }
 
-// press calls write, compresses what it writes, and writes that to w.
-func (s *Store) press(ctx context.Context, o compress.Options, w io.Writer, write func(*tar.Writer) error,
+// press calls write, compresses what it writes, and writes that to w. foreign is the scanner's.
+func (s *Store) press(ctx context.Context, o compress.Options, w io.Writer, foreign bool, write func(*tar.Writer) error,
 ) (Blob, *scanner, error) {
 	if err := s.presses.Acquire(ctx, o.Weight()); err != nil {
 		return Blob{}, nil, err
@@ -129,6 +129,7 @@ func (s *Store) press(ctx context.Context, o compress.Options, w io.Writer, writ
 		return Blob{}, nil, err
 	}
 	scan := newScanner(&s.tools)
+	scan.foreign = foreign
 	scanning := startScan(scan)
 	plain := &countedWriter{ctx: ctx, w: io.MultiWriter(scanning, compressed), hash: sha256.New()}
 	buffered := bufio.NewWriterSize(plain, chunk)

@@ -267,3 +267,6 @@ func parseScriptSum(text string) (apk.Checksum, bool) {
 	c, err := apk.ParseChecksum(text)
 	return c, err == nil
 }
+
+// OnlyApk3 reports whether the database has what only apk 3 writes.
+func (b *Base) OnlyApk3() bool { return !b.plainScripts && len(b.scripts) > 0 }

@@ -264,8 +264,11 @@ func (r *Root) Below() iter.Seq2[string, *tar.Header] {
 	}
 }
 
-// Unchanged reports whether a file of the database is in the base with this content.
-func (b *Base) Unchanged(name string, content []byte) bool {
-	old, err := b.root.Read(name)
-	return err == nil && bytes.Equal(old, content)
+// InBase reports whether the base has a file of the database with this content. An architecture that is there stays, as with apk.
+func (r *Root) InBase(name string, content []byte) bool {
+	if r.base == nil {
+		return false
+	}
+	old, err := r.base.root.Read(name)
+	return err == nil && (name == archFile || bytes.Equal(old, content))
 }

@@ -18,6 +18,7 @@ type InstalledPackage struct {
 	apk.Package
 	Paths    []string         // the paths of its files, without a leading slash; no folders
 	Replaces []apk.Dependency // packages whose files it may overwrite
+	Tag      string           // the tag of the repository that it was installed from; mostly ""
 }
 
 // MayShare reports whether apk allows both packages to have the same file: one of them replaces the other, or they have
@@ -122,6 +123,8 @@ func (in *installedReader) line(text []byte) error {
 				p.Replaces = append(p.Replaces, d) // an invalid entry is skipped: it replaces nothing
 			}
 		}
+	case 's':
+		p.Tag = value
 	case 'F':
 		in.dir = strings.TrimPrefix(path.Join("/", value), "/")
 	case 'R':

@@ -2,6 +2,7 @@ package solve
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/pyimg/pyimg/apk"
@@ -16,8 +17,7 @@ type Root struct {
 // Installed is a package that a root has.
 type Installed struct {
 	*apk.Package
-	Tag      string           // the tag of the repository that it was installed from; mostly ""
-	Replaces []apk.Dependency // apk's order of names depends on them, too
+	Tag string // the tag of the repository that it was installed from; mostly ""
 }
 
 // Change is one step of what "apk add" does to a root: Old gives way to New. One of them is nil where a package is new, or is
@@ -25,6 +25,7 @@ type Installed struct {
 type Change struct {
 	Old, New *apk.Package
 	Tag      string // the tag of New's repository, see Solution.Tags
+	Why      string // why Old does not stay, for people; "" where Old is nil
 }
 
 // Addition is what "apk add" makes of a root.
@@ -69,7 +70,7 @@ func (a *attempt) addition(world []apk.Dependency, notes []string) Addition {
 		}
 		var change Change
 		if c.old != none {
-			change.Old = a.packageOf(c.old)
+			change.Old, change.Why = a.packageOf(c.old), a.why(c)
 			gone[c.old] = true
 		}
 		if c.new != none {
@@ -85,6 +86,51 @@ func (a *attempt) addition(world []apk.Dependency, notes []string) Addition {
 	}
 	out.Packages = append(out.Packages, added...)
 	return out
+}
+
+// why says why an installed package does not stay: what needs something else, or what it misses.
+func (a *attempt) why(c change) string {
+	old := &a.catalog.packages[c.old]
+	for _, w := range a.world.wants {
+		if a.spurns(none, w, c.old) {
+			return fmt.Sprintf("you asked for %q", a.dependency(w))
+		}
+	}
+	for _, id := range a.chain {
+		if id == c.old {
+			continue
+		}
+		for _, w := range a.dependsOf(&a.catalog.packages[id]) {
+			if a.spurns(id, w, c.old) {
+				return fmt.Sprintf("%s needs %q", a.packageText(id), a.dependency(w))
+			}
+		}
+	}
+	for _, w := range a.dependsOf(old) {
+		if !a.provides(c.old, w, a.choice(w.name)) {
+			return fmt.Sprintf("%s needs %q, which the others rule out", a.packageText(c.old), a.dependency(w))
+		}
+	}
+	for _, o := range append([]offer{{old.name, old.version}}, a.offersOf(old)...) {
+		if by := a.choice(o.name).pkg; by != none && by != c.old && by != c.new {
+			return fmt.Sprintf("%s provides %q, too", a.packageText(by), a.catalog.names[o.name].text)
+		}
+	}
+	if c.new == none {
+		return "nothing needs it any more"
+	}
+	return "the others need it so"
+}
+
+// spurns reports whether a dependency is on a name of an installed package that does not satisfy it.
+func (a *attempt) spurns(by int32, w want, id int32) bool {
+	q := &a.catalog.packages[id]
+	for _, o := range append([]offer{{q.name, q.version}}, a.offersOf(q)...) {
+		if o.name == w.name && !a.provides(by, w, provider{id, o.version}) {
+			return true
+		}
+	}
+	return false
 }
 
 // index makes an index of what the root has; nil of an empty root.

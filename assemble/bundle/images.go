@@ -60,7 +60,7 @@ func (b *Bundle) ImageDigest(ctx context.Context, spec spec.Spec, ref, platform 
 			return "", err
 		}
 		for _, p := range lock.Platforms {
-			for _, r := range p.Runtimes {
+			for _, r := range p.Sources() {
 				switch {
 				case p.Platform.String() != platform, r.Image(spec) != ref:
 				case digest == "":

@@ -40,7 +40,7 @@ func (v *verification) readLocks(ctx context.Context) {
 			for _, q := range p.Packages {
 				v.fault(manifest.LockPath(name), v.need(from, q))
 			}
-			for _, r := range p.Runtimes {
+			for _, r := range p.Sources() {
 				v.blobs[r.Digest] = true
 				if strings.HasPrefix(r.URL, "image:") {
 					v.fault(manifest.LockPath(name), v.needImage(r))

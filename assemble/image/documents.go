@@ -21,7 +21,7 @@ const readNote = "read from the files of the finished image: apk's database, Pyt
 func Documents(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []spec.Platform) ([]sbom.Document, []Skipped, error) {
 	var all []sbom.Document
 	skipped, err := eachContents(ctx, index, store, only, func(c Contents) error {
-		report, err := python.Read(treeEntries(c.Tree))
+		report, err := python.Read(c.Tree.Entries())
 		if err != nil {
 			return err
 		}

@@ -3,7 +3,6 @@ package image
 import (
 	"context"
 	"io"
-	"iter"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -12,7 +11,6 @@ import (
 	"github.com/pyimg/pyimg/assemble/python"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/layers"
-	"github.com/pyimg/pyimg/layers/tree"
 )
 
 // Runtimes describes the runtime in each platform of an image, and returns the entries that it skipped. With only, it reads only
@@ -20,25 +18,11 @@ import (
 func Runtimes(ctx context.Context, index v1.ImageIndex, store *layers.Store, only []spec.Platform) ([]python.Inspection, []Skipped, error) {
 	var all []python.Inspection
 	skipped, err := eachContents(ctx, index, store, only, func(c Contents) error {
-		report, err := python.Read(treeEntries(c.Tree))
+		report, err := python.Read(c.Tree.Entries())
 		all = append(all, python.Inspection{Platform: c.Platform.String(), Digest: c.Digest, Report: report})
 		return err
 	})
 	return all, skipped, err
-}
-
-// treeEntries yields the entries of a tree, each with its path in the tree.
-func treeEntries(t *tree.Tree) iter.Seq2[layers.Entry, error] {
-	return func(yield func(layers.Entry, error) bool) {
-		for n := range t.All() {
-			h := *n.Entry.Header
-			h.Name = n.Path
-			n.Entry.Header = &h
-			if !yield(n.Entry, nil) {
-				return
-			}
-		}
-	}
 }
 
 // runtimeIn describes the CPython of an image that pyimg made. It reads only layers whose names show that they have one, and returns

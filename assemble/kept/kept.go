@@ -22,6 +22,10 @@ func Files() []layers.ContentRule {
 	files := []layers.ContentRule{
 		{Path: "lib/apk/db/installed", Max: maxDatabase}, // who owns a file
 		{Path: "usr/lib/apk/db/installed", Max: maxDatabase},
+		{Path: "lib/apk/db/scripts.tar", Max: maxDatabase}, // the scripts of packages, which apk writes anew
+		{Path: "lib/apk/db/scripts.tar.gz", Max: maxDatabase},
+		{Path: "usr/lib/apk/db/scripts.tar", Max: maxDatabase},
+		{Path: "usr/lib/apk/db/scripts.tar.gz", Max: maxDatabase},
 		{Path: "**/*.dist-info/RECORD", Max: maxInstalled}, // which files are a Python package's
 		{Path: "**/*.dist-info/METADATA", Max: maxFile},    // which packages are installed, and what they need
 		{Path: "**/*.cdx.json", Max: sbom.MaxRead},         // what is linked into a runtime or a wheel: PEP 770
@@ -29,6 +33,8 @@ func Files() []layers.ContentRule {
 	}
 	for _, path := range []string{
 		"etc/passwd", "etc/group", "etc/shadow", // owners
+		"etc/apk/world", "etc/apk/arch", "etc/apk/protected_paths.d/*.list", // what apk asked for, and which folders it protects
+		"lib/apk/db/triggers", "usr/lib/apk/db/triggers",
 		"etc/os-release", "usr/lib/os-release", // the distribution; the former may be a symlink to the latter, os-release(5)
 		"etc/busybox-paths.d/*",                                      // busybox's links
 		"etc/ld-musl-*.path", "etc/ld.so.conf", "etc/ld.so.conf.d/*", // where libraries are searched

@@ -1,6 +1,8 @@
 package lock
 
 import (
+	"slices"
+
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
@@ -19,8 +21,14 @@ func configFile(p Platform) *v1.ConfigFile {
 		Config:       p.Config,
 		RootFS:       v1.RootFS{Type: "layers"},
 	}
-	for _, l := range p.Layers {
+	if p.Base != nil {
+		f.History = slices.Clone(p.Base.History)
+	}
+	for i, l := range p.Layers {
 		f.RootFS.DiffIDs = append(f.RootFS.DiffIDs, Hash(l.DiffID))
+		if p.Base != nil && i < p.Base.Layers {
+			continue // the base's own history is there
+		}
 		f.History = append(f.History, v1.History{Created: created, CreatedBy: HistoryPrefix + l.From, Comment: formatComment(l.Reasons, l.Digest)})
 	}
 	return f

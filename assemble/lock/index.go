@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
@@ -52,6 +54,48 @@ func (p Platform) manifest(annotations map[string]string) (config, manifest []by
 	return config, manifest, desc, err
 }
 
+// The annotations that name the base of an image. See the OCI image-spec, annotations.md.
+const (
+	baseName   = "org.opencontainers.image.base.name"
+	baseDigest = "org.opencontainers.image.base.digest"
+)
+
+// annotated adds the base to the annotations of a manifest, unless the spec names another one.
+func (p Platform) annotated(annotations map[string]string) map[string]string {
+	if p.Base == nil {
+		return annotations
+	}
+	all := map[string]string{baseDigest: p.Base.Digest}
+	if name := p.Base.Reference(); name != "" {
+		all[baseName] = name
+	}
+	maps.Copy(all, annotations)
+	return all
+}
+
+// indexAnnotations adds the base to the annotations of the index, if all platforms have the same one. Its digest is known where the
+// spec names it: that of an index is not a platform's.
+func (l Lock) indexAnnotations() map[string]string {
+	if len(l.Platforms) == 0 || l.Platforms[0].Base == nil {
+		return l.Annotations
+	}
+	first := *l.Platforms[0].Base
+	if first.Reference() == "" {
+		return l.Annotations
+	}
+	for _, p := range l.Platforms {
+		if p.Base == nil || p.Base.URL != first.URL {
+			return l.Annotations
+		}
+	}
+	all := map[string]string{baseName: first.Reference()}
+	if _, digest, pinned := strings.Cut(first.URL, "@"); pinned {
+		all[baseDigest] = digest
+	}
+	maps.Copy(all, l.Annotations)
+	return all
+}
+
 // documents are the JSON documents of an image, computed from the lock.
 type documents struct {
 	index     *v1.IndexManifest
@@ -62,9 +106,9 @@ type documents struct {
 }
 
 func (l Lock) documents() (d documents, err error) {
-	d.index = &v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Annotations: l.Annotations, Manifests: []v1.Descriptor{}}
+	d.index = &v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Annotations: l.indexAnnotations(), Manifests: []v1.Descriptor{}}
 	for _, p := range l.Platforms {
-		config, manifest, desc, err := p.manifest(l.Annotations)
+		config, manifest, desc, err := p.manifest(p.annotated(l.Annotations))
 		if err != nil {
 			return d, fmt.Errorf("computing the manifest for %s: %w", p.Platform, err)
 		}

@@ -3,7 +3,10 @@ package lock
 import (
 	"bytes"
 	"encoding/json"
+	"path"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -43,6 +46,7 @@ type Bytecode struct {
 // Platform is one platform of a lock.
 type Platform struct {
 	Platform     spec.Platform    `json:"platform"`
+	Base         *Base            `json:"base,omitempty"` // nil: none
 	Dialect      int              `json:"dialect"`
 	World        []string         `json:"world"`
 	Packages     []Package        `json:"packages"` // sorted by name
@@ -55,6 +59,51 @@ type Platform struct {
 	Config       v1.Config        `json:"config"`
 	ConfigDigest string           `json:"configDigest"`
 	Manifest     string           `json:"manifest"`
+}
+
+// Base is the image that a platform's image is built on.
+type Base struct {
+	URL     string       `json:"url"`               // image:REF or oci:DIR[:TAG], as in the spec
+	Digest  string       `json:"digest"`            // of the manifest for the platform
+	Branch  string       `json:"branch,omitempty"`  // the branch of Alpine that it is of, if it says so
+	Layers  int          `json:"layers"`            // how many of the platform's layers, the lowest ones, are the base's
+	History []v1.History `json:"history,omitempty"` // of the base
+	Changes []string     `json:"changes,omitempty"` // what happens to its packages, in order: "+ name=version", "> name=old -> new", "- name=version"
+}
+
+// Name is what people call the base: its reference without a digest, or the last part of its path for a layout on disk.
+func (b Base) Name() string {
+	if name := b.Reference(); name != "" {
+		return name
+	}
+	return path.Base(filepath.ToSlash(b.URL))
+}
+
+// Reference returns the base's reference without a digest, HOST/REPOSITORY:TAG; "" for a layout on disk.
+func (b Base) Reference() string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(b.URL, spec.FromImage), "@")
+	if strings.HasPrefix(name, spec.OciLayout) {
+		return ""
+	}
+	return name
+}
+
+// Sources returns the images and tarballs that a platform is made of: its base, if it has one, and its runtimes.
+func (p Platform) Sources() []Runtime {
+	if p.Base == nil {
+		return p.Runtimes
+	}
+	return append([]Runtime{p.Base.Source()}, p.Runtimes...)
+}
+
+// OfBase reports whether a layer is the base's.
+func (p Platform) OfBase(digest string) bool {
+	return p.Base != nil && slices.ContainsFunc(p.Layers[:p.Base.Layers], func(l Layer) bool { return l.Digest == digest })
+}
+
+// Source returns the base in the form of a runtime's image: image:REF.
+func (b Base) Source() Runtime {
+	return Runtime{URL: spec.FromImage + strings.TrimPrefix(b.URL, spec.FromImage), Digest: b.Digest}
 }
 
 // Package is one package.

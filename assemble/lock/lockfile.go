@@ -125,6 +125,9 @@ func (l Lock) check() error {
 
 // check checks the values of the platform that other code relies on.
 func (p Platform) check() error {
+	if p.Base != nil && (p.Base.Layers < 0 || p.Base.Layers > len(p.Layers)) {
+		return fmt.Errorf("%d layers, of which its base has %d", len(p.Layers), p.Base.Layers)
+	}
 	if len(p.Install) != len(p.Packages) {
 		return fmt.Errorf("%d packages, %d in install order", len(p.Packages), len(p.Install))
 	}

@@ -24,6 +24,11 @@ func (s Spec) Locations() []string {
 			all = append(all, r.At(p))
 		}
 	}
+	for _, p := range append(platformsOf(s.Base.Sources), s.Platforms...) {
+		if ref := s.Base.At(p); ref != "" {
+			all = append(all, ref)
+		}
+	}
 	return append(all, s.Python.Indexes()...)
 }
 

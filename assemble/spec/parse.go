@@ -47,15 +47,18 @@ func (a *Alpine) FillIn() {
 	if len(a.Mirrors) == 0 {
 		a.Mirrors = []string{defaultMirror}
 	}
-	named := func(r string) bool { _, r = cutTag(r); return !isPath(r) }
-	if a.Branch == "" && slices.ContainsFunc(a.Repositories, named) {
+	if a.Branch == "" && a.NeedsBranch() {
 		a.Branch = defaultBranch
 	}
 }
 
 // fillIn sets the defaults of fields that the spec leaves out.
 func (s *Spec) fillIn() {
+	branch := s.Alpine.Branch
 	s.Alpine.FillIn()
+	if s.Base.Asked() {
+		s.Alpine.Branch = branch // that of the base, where nobody says one
+	}
 	if len(s.Platforms) == 0 {
 		s.Platforms = []Platform{{"linux", "amd64", ""}, {"linux", "arm64", ""}}
 	}
@@ -72,6 +75,7 @@ func (s *Spec) fillIn() {
 // docs/SPEC.md, too.
 func (d decoder) specFields(s *Spec) fields {
 	return fields{
+		row("base", func(p string, n ast.Node) { d.base(&s.Base, p, n) }, d.baseYAML(s.Base)),
 		row("alpine", d.Within(func() fields { return d.alpineFields(&s.Alpine) }), d.alpineFields(&s.Alpine).YAML()),
 		row("platforms", d.List(func(v string) error { return appendParsed(&s.Platforms, v, ParsePlatform) }), texts(s.Platforms)),
 		row("packages", d.ListAt(func(n ast.Node, v string) error { return d.pkg(s, n, v) }), texts(s.Packages)),

@@ -19,6 +19,11 @@ type Repository struct {
 	Public []string // by mirror, for locks and messages: without credentials, and a directory as the spec names it
 }
 
+// NeedsBranch reports whether a repository is given by its name on the mirrors.
+func (a Alpine) NeedsBranch() bool {
+	return slices.ContainsFunc(a.Repositories, func(r string) bool { _, where := cutTag(r); return !isPath(where) })
+}
+
 // repositories turns the spec's names, URLs and directories into places that can be opened.
 func (s Spec) SourceRepositories() (Repositories, error) {
 	var rs Repositories

@@ -61,7 +61,7 @@ func (r Runtime) Written(p Platform) string {
 
 // CheckPlatforms is an error if a runtime has no source for some of the platforms. It names them, and those that have one.
 func (s Spec) CheckPlatforms() error {
-	var faults []Fault
+	faults := s.Base.missing(s)
 	for i, r := range s.Runtimes {
 		if r.Sources == nil {
 			continue

@@ -25,6 +25,7 @@ type Spec struct {
 	// depend on them. {name} in them stands for the image's name.
 	Push []string `json:"-"`
 
+	Base      Base `json:",omitzero"`
 	Alpine    Alpine
 	Platforms []Platform // in the order of the image index, without repeats
 	Packages  []apk.Dependency
@@ -41,12 +42,19 @@ type Spec struct {
 	Layers    Layers
 }
 
+// Base is the image that this one is built on; the zero value is none.
+type Base struct {
+	Source  string              `json:",omitempty"` // "image:REF" or "oci:DIR[:TAG]"
+	Sources map[Platform]string `json:",omitempty"` // instead of Source: one for each platform
+	Upgrade bool                `json:",omitempty"` // packages of the base may be upgraded and removed
+}
+
 // Asked says where a package was asked for: FILE:LINE:COLUMN of a spec, or the flag that names it.
 type Asked struct{ Name, At string }
 
 // Alpine says where packages come from and who signs them.
 type Alpine struct {
-	Branch       string   // such as v3.24 or edge
+	Branch       string   // such as v3.24 or edge; "" on a base: that of the base
 	Mirrors      []string // base URLs or directories, tried in turn
 	Repositories []string // names on the mirrors, URLs or directories; "@TAG " before one pins it
 	Keys         []string // key files, or folders of *.pub

@@ -50,7 +50,7 @@ func (a assembly) deliver(ctx context.Context) (push.Result, error) {
 	if err != nil {
 		return push.Result{}, err
 	}
-	ctx, pushing, err := a.run.BeginPush(ctx, a.refs, flags.PushOptions(a.set))
+	ctx, pushing, err := a.run.BeginPush(ctx, a.refs, mountingBase(flags.PushOptions(a.set), a.spec, a.refs))
 	if err != nil {
 		return push.Result{}, err
 	}

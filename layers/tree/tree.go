@@ -24,9 +24,10 @@ type Tree struct {
 	root   node             // exists even if no layer has an entry for it
 	decide func(path string, old, new int) (bool, error)
 
-	sorted []*node // by path, at the last call of All
-	added  []*node // since then
-	slab   []node  // unused nodes, allocated many at a time
+	sorted  []*node // by path, at the last call of All
+	added   []*node // since then
+	deleted bool    // nodes were deleted since then, see Delete
+	slab    []node  // unused nodes, allocated many at a time
 }
 
 // A Layer is a layer of a Tree.
@@ -251,6 +252,10 @@ func (t *Tree) Beginning(prefix string) iter.Seq[Node] {
 
 // sort merges the added nodes into the sorted ones. A node stays once it is sorted.
 func (t *Tree) sort() {
+	if t.deleted {
+		t.sorted = slices.DeleteFunc(t.sorted, func(n *node) bool { return t.nodes[n.Path] != n })
+		t.deleted = false
+	}
 	if len(t.added) == 0 {
 		return
 	}
@@ -284,4 +289,42 @@ func (t *Tree) find(name string, last bool) (Node, error) {
 		return n.Node, nil
 	}
 	return impliedNode(real, 0), nil // the root without an entry
+}
+
+// Decide sets what New's argument decide does, for the layers that are added from now on.
+func (t *Tree) Decide(decide func(path string, old, new int) (keepNew bool, err error)) {
+	t.decide = decide
+}
+
+// Delete deletes a path and everything below it, as a whiteout does.
+func (t *Tree) Delete(path string) {
+	n := t.nodes[path]
+	if n == nil || path == "" {
+		return
+	}
+	for _, below := range n.below {
+		t.Delete(below.Path)
+	}
+	t.remove(n)
+	t.deleted = true
+}
+
+// IsEmpty reports whether a path is a folder with nothing in it.
+func (t *Tree) IsEmpty(path string) bool {
+	n := t.nodes[path]
+	return n != nil && n.IsDir() && len(n.below) == 0
+}
+
+// Entries yields the entries of the tree, each with its path in the tree as its name.
+func (t *Tree) Entries() iter.Seq2[layers.Entry, error] {
+	return func(yield func(layers.Entry, error) bool) {
+		for n := range t.All() {
+			h := *n.Entry.Header
+			h.Name = n.Path
+			n.Entry.Header = &h
+			if !yield(n.Entry, nil) {
+				return
+			}
+		}
+	}
 }

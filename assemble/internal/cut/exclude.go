@@ -42,6 +42,11 @@ func excludePaths(x glob.List, units []ingest.Unit, all []*edits, root *root.Roo
 			e.links.Set(f.Path, to)
 		}
 	}
+	for p, h := range root.Below() {
+		if h.Typeflag == tar.TypeSymlink {
+			e.links.Set(p, h.Linkname)
+		}
+	}
 	for i, u := range units {
 		if !u.Unpacks() {
 			continue

@@ -252,6 +252,12 @@ func editsOf(units []ingest.Unit, installed *root.Root, store *layers.Store) ([]
 			links.Set(f.Path, to)
 		}
 	}
+	for p, h := range installed.Below() {
+		files[p] = true
+		if h.Typeflag == tar.TypeSymlink {
+			links.Set(p, h.Linkname)
+		}
+	}
 	all := make([]*edits, len(units))
 	for i, u := range units {
 		all[i] = &edits{MemberEdits: lock.MemberEdits{Drop: make(map[string]bool), Rename: make(map[string]string), Attr: make(map[string]lock.Attributes)}, lost: make(map[string]int)}

@@ -77,7 +77,8 @@ func Entries(items []Item) iter.Seq2[layers.Entry, error] {
 
 // Input is what the meta layer follows from.
 type Input struct {
-	Root         *root.Root
+	Root         *root.Root // nil on a base without apk's database
+	Base         int        // how many layers, the lowest ones, are of the base
 	Tree         *tree.Tree // of the layers below
 	World        []apk.Dependency
 	Repositories spec.Repositories
@@ -91,23 +92,15 @@ type Input struct {
 // Items lists the members of the meta layer, sorted, folders before what is in them.
 func Items(in Input) []Item {
 	items := in.dirItems()
-	items = append(items, busyboxLinks(in.Tree, in.Created)...)
+	items = append(items, in.busyboxLinks()...)
 	exclude := glob.NewMatcher(in.Exclude)
 	items = slices.DeleteFunc(items, func(i Item) bool { // folders may be there with what was taken back in
 		name := rootpath.Clean(i.Header.Name)
 		return exclude.Has(name) && !has(in.Tree, name)
 	})
 	items = append(items, in.Accounts...)
-	for h, body := range in.Root.Database(in.World) {
-		h.ModTime = in.Created
-		items = append(items, Item{h, body})
-	}
+	items = append(items, in.database()...)
 	items = append(items, in.documents()...)
-	repositories := publicRepositories(in.Repositories)
-	if _, err := in.Tree.Lstat("etc/apk/repositories"); err != nil && repositories != "" {
-		items = append(items, Item{&tar.Header{Typeflag: tar.TypeReg, Name: "etc/apk/repositories", Mode: 0o644,
-			Size: int64(len(repositories)), ModTime: in.Created}, []byte(repositories)})
-	}
 	for i, item := range items {
 		h := *item.Header
 		h.Name = place(in.Tree, rootpath.Clean(h.Name))
@@ -132,6 +125,27 @@ func (in Input) documents() []Item {
 				items = append(items, Item{&tar.Header{Typeflag: tar.TypeDir, Name: dir + "/", Mode: 0o755, ModTime: in.Created}, nil})
 			}
 		}
+	}
+	return items
+}
+
+// database lists what apk writes itself. What the base has so already stays as it is.
+func (in Input) database() []Item {
+	if in.Root == nil {
+		return nil
+	}
+	var items []Item
+	for h, body := range in.Root.Database(in.World) {
+		if in.Root.InBase(h.Name, body) {
+			continue
+		}
+		h.ModTime = in.Created
+		items = append(items, Item{h, body})
+	}
+	repositories := publicRepositories(in.Repositories)
+	if _, err := in.Tree.Lstat("etc/apk/repositories"); err != nil && repositories != "" {
+		items = append(items, Item{&tar.Header{Typeflag: tar.TypeReg, Name: "etc/apk/repositories", Mode: 0o644,
+			Size: int64(len(repositories)), ModTime: in.Created}, []byte(repositories)})
 	}
 	return items
 }
@@ -164,6 +178,9 @@ func writeItems(w *tar.Writer, items []Item) error {
 // dirItems states each folder of apk's root that the layers do not state as apk would leave it: packages disagree on
 // owner and mode, and a later layer's entry replaces an earlier one's. The folders that apk makes itself are among them.
 func (in Input) dirItems() []Item {
+	if in.Root == nil {
+		return nil
+	}
 	var items []Item
 	for d := range in.Root.Dirs() {
 		if d.Path == "" {
@@ -186,12 +203,13 @@ func dirItem(name string, mode int64, uid, gid int, created time.Time) Item {
 
 // busyboxLinks are the applets' links that "busybox --install -s" makes in busybox's scripts, read from the list that
 // the package brings. A path that is taken stays as it is, and busybox itself comes last, after busybox-extras, as its
-// trigger has it.
-func busyboxLinks(t *tree.Tree, created time.Time) []Item {
+// trigger has it. The links of a base's own busybox were made when that was: one that lacks was removed.
+func (in Input) busyboxLinks() []Item {
+	t, created := in.Tree, in.Created
 	const dir = "etc/busybox-paths.d"
 	var lists []tree.Node
 	for n := range t.All() {
-		if path.Dir(n.Path) == dir && n.Entry.Header.Typeflag == tar.TypeReg {
+		if path.Dir(n.Path) == dir && n.Layer >= in.Base && n.Entry.Header.Typeflag == tar.TypeReg {
 			lists = append(lists, n)
 		}
 	}

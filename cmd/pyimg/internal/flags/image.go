@@ -16,6 +16,7 @@ import (
 func Image() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringSliceFlag{Name: "package", Usage: "`PKG` add a package to the spec's"},
+		Base(),
 		&cli.StringSliceFlag{Name: "runtime", Usage: "`SOURCE` use this runtime instead of the spec's: a URL, a file, image:REF, standalone:VERSION or apk; it may hold {alpine_arch}, {oci_arch}, {triple}"},
 		&cli.StringFlag{Name: "python-lock", Usage: "`FILE` install the Python packages of this pylock.toml, uv.lock or requirements.txt instead of the spec's"},
 		&cli.StringSliceFlag{Name: "wheel", Usage: "`DIR|URL|FILE` take wheels from this folder or index too, before the spec's; a .whl file is installed itself"},
@@ -28,6 +29,23 @@ func Image() []cli.Flag {
 	}
 }
 
+// Base says which image another one is built on.
+func Base() cli.Flag {
+	return &cli.StringFlag{Name: "base", Usage: "`IMAGE` build on this image, whose layers stay as they are: a reference, or oci:DIR[:TAG]"}
+}
+
+// ApplyBase puts the base of the command line over the spec's.
+func ApplyBase(c Set, s *spec.Spec) error {
+	v := c.String("base")
+	if v == "" {
+		return nil
+	}
+	if err := s.SetBase(v); err != nil {
+		return fmt.Errorf("--base: %w", err)
+	}
+	return nil
+}
+
 // Lock says which file the lock is.
 func Lock() cli.Flag {
 	return &cli.StringFlag{Name: "lock", Usage: "`FILE` the lock (default: the spec's name with .lock, pyimg.lock for the embedded spec)"}
@@ -35,6 +53,9 @@ func Lock() cli.Flag {
 
 // ApplyImage puts the command line's word over what the spec says of the image.
 func ApplyImage(c Set, s *spec.Spec) (err error) {
+	if err := ApplyBase(c, s); err != nil {
+		return err
+	}
 	if v := c.StringSlice("runtime"); len(v) > 0 {
 		if err := s.SetRuntimes(v); err != nil {
 			return fmt.Errorf("--runtime: %w", err)

@@ -33,7 +33,7 @@ func Cache() cli.Flag {
 
 // ApplySource puts the command line's word over the spec's.
 func ApplySource(c Set, s *spec.Spec) error {
-	for _, name := range []string{"cache-dir", "bundle", "bundle-id", "spec", "python-lock", "allocator", "layers", "compression", "bytecode"} {
+	for _, name := range []string{"cache-dir", "bundle", "bundle-id", "spec", "python-lock", "allocator", "layers", "compression", "bytecode", "base"} {
 		if c.IsSet(name) && c.String(name) == "" {
 			return exit.Usagef("--%s is given without a value; leave it out, or is a variable not set?", name)
 		}
