@@ -10,6 +10,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pyimg/pyimg/internal/patience"
 	"github.com/pyimg/pyimg/push/oci"
@@ -49,36 +50,88 @@ type Attached struct {
 // registry. Where the registry does not know the referrers API, Attach adds the artifact to a list under the tag
 // sha256-DIGEST, as the OCI distribution-spec requires. Several processes may attach at the same time.
 func (r Registry) Attach(ctx context.Context, ref string, a Artifact, o Options) (Attached, error) {
-	return patience.Promptly(ctx, func() (Attached, error) { return r.attach(ctx, ref, a, o) })
+	all, err := r.AttachAll(ctx, ref, []Artifact{a}, o)
+	if err != nil {
+		return Attached{}, err
+	}
+	return all[0], nil
 }
 
-func (r Registry) attach(ctx context.Context, ref string, a Artifact, o Options) (Attached, error) {
-	s, subject, err := r.subject(ctx, ref, "push,pull")
-	if err != nil {
-		return Attached{}, err
-	}
-	m, blobs, err := a.manifest(subject)
-	if err != nil {
-		return Attached{}, err
-	}
-	p := r.newPusher(o.Progress)
-	t := &target{repo: s.Repo, Repository: s}
-	for _, b := range blobs {
-		if err := p.blob(ctx, t, b, nil, false); err != nil {
-			return Attached{}, err
+// AttachAll attaches several artifacts as [Registry.Attach] does, and changes a list of referrers once for all of them.
+func (r Registry) AttachAll(ctx context.Context, ref string, artifacts []Artifact, o Options) ([]Attached, error) {
+	return patience.Promptly(ctx, func() ([]Attached, error) {
+		s, subject, err := r.subject(ctx, ref, "push,pull")
+		if err != nil {
+			return nil, err
+		}
+		return r.newPusher(o.Progress).attachAll(ctx, s, subject, artifacts, true)
+	})
+}
+
+// attachAll attaches artifacts to the image with the descriptor subject. Where the registry has no list of its own, watch says
+// whether others may be changing the list under the tag at the same time.
+func (p *pusher) attachAll(ctx context.Context, s *remote.Repository, subject v1.Descriptor, artifacts []Artifact, watch bool) ([]Attached, error) {
+	manifests := make([]oci.Manifest, len(artifacts))
+	blobs := make(map[v1.Hash]oci.Blob)
+	for i, a := range artifacts {
+		m, named, err := a.manifest(subject)
+		if err != nil {
+			return nil, err
+		}
+		manifests[i] = m
+		for _, b := range named {
+			blobs[b.Desc.Digest] = b
 		}
 	}
-	digest := m.Desc.Digest.String()
-	resp, err := s.PutManifest(ctx, m, digest)
-	if err != nil {
-		return Attached{}, err
+	group, gctx := errgroup.WithContext(ctx)
+	group.SetLimit(maxAsking)
+	for _, b := range blobs {
+		group.Go(func() error { return p.sendAttached(gctx, s, b) })
 	}
-	out := Attached{Ref: s.Repo.String() + "@" + digest, Digest: digest, Subject: subject}
-	if resp.Header.Get("OCI-Subject") == "" {
-		out.Tag = referrersTag(subject.Digest)
-		err = addReferrer(ctx, s, out.Tag, m.Desc)
+	if err := group.Wait(); err != nil {
+		return nil, err
 	}
-	return out, err
+	listed := make([]bool, len(manifests)) // by the registry itself
+	group, gctx = errgroup.WithContext(ctx)
+	group.SetLimit(maxAsking)
+	for i, m := range manifests {
+		group.Go(func() error {
+			resp, err := s.PutManifest(gctx, m, m.Desc.Digest.String())
+			listed[i] = err == nil && resp.Header.Get("OCI-Subject") != ""
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	all := make([]Attached, len(manifests))
+	var unlisted []v1.Descriptor
+	for i, m := range manifests {
+		digest := m.Desc.Digest.String()
+		all[i] = Attached{Ref: s.Repo.String() + "@" + digest, Digest: digest, Subject: subject}
+		if !listed[i] {
+			all[i].Tag = referrersTag(subject.Digest)
+			unlisted = append(unlisted, m.Desc)
+		}
+	}
+	if len(unlisted) == 0 {
+		return all, nil
+	}
+	return all, addReferrers(ctx, s, referrersTag(subject.Digest), unlisted, watch)
+}
+
+// sendAttached sends a blob of an artifact unless the repository has it. It does not count among the blobs of the image.
+func (p *pusher) sendAttached(ctx context.Context, s *remote.Repository, b oci.Blob) error {
+	there := false
+	err := in(ctx, p.asking, func() (err error) {
+		there, err = s.HasBlob(ctx, s.Repo, b.Desc.Digest)
+		return err
+	})
+	if err != nil || there {
+		return err
+	}
+	_, err = p.send(ctx, s, b, "")
+	return err
 }
 
 // subject opens the repository of a reference and returns the descriptor of the image that the reference names.

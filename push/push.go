@@ -52,6 +52,7 @@ type Result struct {
 	Platforms    []oci.Platform // in the order of the index
 	Refs         []string       // REF@DIGEST, in the order of the references
 	Overtaken    []string       // REPOSITORY:TAG that another push moved before this one ended
+	Unattached   []string       // REPOSITORY: why its registry refused an attachment that was not required
 	BlobsSent    int
 	BytesSent    int64 // of the blobs sent, in bytes
 	BlobsMounted int   // mounted from another repository of the registry
@@ -97,7 +98,10 @@ func (s *Session) push(ctx context.Context, idx v1.ImageIndex) (Result, error) {
 		return Result{}, err
 	}
 	p := s.pusher
-	for _, step := range []func(context.Context, *oci.Graph, []*target) error{p.readContents, p.contents, p.tags, p.verify} {
+	attach := func(ctx context.Context, g *oci.Graph, targets []*target) error {
+		return p.attach(ctx, s.attachments, g, targets)
+	}
+	for _, step := range []func(context.Context, *oci.Graph, []*target) error{p.readContents, p.contents, attach, p.tags, p.verify} {
 		if err := step(ctx, g, targets); err != nil {
 			return Result{}, err
 		}
@@ -126,6 +130,8 @@ type pusher struct {
 	mounted   int
 	present   int
 	overtaken []string
+
+	unattached []string
 }
 
 // limits bound what is under way at the same time.
@@ -175,12 +181,13 @@ func (p *pusher) result(g *oci.Graph, refs []targetRef, requests int64) Result {
 	p.mu.Lock() // a layer that was offered in vain may still be under way
 	defer p.mu.Unlock()
 	slices.Sort(p.overtaken)
+	slices.Sort(p.unattached)
 	res := Result{
 		Digest:    g.Root.Desc.Digest.String(),
 		MediaType: string(g.Root.Desc.MediaType),
 		Size:      g.Root.Desc.Size,
 		Platforms: g.Platforms,
-		Overtaken: p.overtaken,
+		Overtaken: p.overtaken, Unattached: slices.Compact(p.unattached),
 		BlobsSent: p.sent, BytesSent: p.sentBytes, BlobsMounted: p.mounted, BlobsPresent: p.present,
 		Requests: requests,
 	}

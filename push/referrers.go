@@ -42,12 +42,12 @@ const (
 // OCI distribution-spec, "Referrers Tag Schema".
 func referrersTag(h v1.Hash) string { return h.Algorithm + "-" + h.Hex }
 
-// addReferrer adds an entry to the list under a tag. Registries cannot lock the list, and few obey If-Match, so
+// addReferrers adds entries to the list under a tag. Registries cannot lock the list, and few obey If-Match, so
 // processes that write at the same time overwrite each other. Each process therefore watches the list until no other
-// write can still be on its way. Where another process overwrote its entry, it adds the entry again, together with the
-// entries that it saw others add.
-func addReferrer(ctx context.Context, s *remote.Repository, tag string, entry v1.Descriptor) error {
-	l := &referrers{Repository: s, tag: tag, entry: entry, adding: []v1.Descriptor{entry}}
+// write can still be on its way. Where another process overwrote its entries, it adds them again, together with those
+// that it saw others add. Without watch a process only writes.
+func addReferrers(ctx context.Context, s *remote.Repository, tag string, entries []v1.Descriptor, watch bool) error {
+	l := &referrers{Repository: s, tag: tag, entries: entries, adding: slices.Clone(entries)}
 	var lost error
 	for round := range maxRounds {
 		// A random pause, so that two processes that collided do not collide again.
@@ -61,8 +61,8 @@ func addReferrer(ctx context.Context, s *remote.Repository, tag string, entry v1
 			}
 			continue
 		}
-		if !wrote && round == 0 {
-			return nil // the entry was in the list already
+		if !wrote && round == 0 || !watch {
+			return nil // the entries were in the list already, or nobody else changes it
 		}
 		if kept, err := l.stays(ctx); kept || err != nil {
 			return err
@@ -71,7 +71,7 @@ func addReferrer(ctx context.Context, s *remote.Repository, tag string, entry v1
 	if lost == nil {
 		lost = errors.New("other processes keep changing the list; try again later")
 	}
-	return s.Fail(fmt.Sprintf("listing %q under tag %q", entry.Digest, tag), lost)
+	return s.Fail(fmt.Sprintf("listing %q under tag %q", entries[0].Digest, tag), lost)
 }
 
 // mayPass reports whether writing the list may succeed after the list has been read again.
@@ -81,14 +81,14 @@ func mayPass(err error) bool {
 		patience.TemporaryStatus(e.Status) || patience.Temporary(e.Err))
 }
 
-// referrers is the list under a tag to which an entry is being added.
+// referrers is the list under a tag to which entries are being added.
 type referrers struct {
 	*remote.Repository
-	tag   string
-	entry v1.Descriptor
+	tag     string
+	entries []v1.Descriptor
 
 	first  *v1.IndexManifest // the list as it was at first
-	adding []v1.Descriptor   // the entry, and those that other processes have added since
+	adding []v1.Descriptor   // the entries, and those that other processes have added since
 	took   time.Duration     // the longest of our reads and writes
 }
 
@@ -114,7 +114,7 @@ func (l *referrers) read(ctx context.Context) (*v1.IndexManifest, string, error)
 func (l *referrers) add(ctx context.Context) (wrote bool, err error) {
 	began := time.Now()
 	list, etag, err := l.read(ctx)
-	if err != nil || lists(list.Manifests, l.entry) {
+	if err != nil || listsAll(list.Manifests, l.entries) {
 		return false, err
 	}
 	now := *list
@@ -138,7 +138,7 @@ func (l *referrers) add(ctx context.Context) (wrote bool, err error) {
 	return true, err
 }
 
-// stays watches the list until every write that began before ours must have arrived. It reports whether our entry is
+// stays watches the list until every write that began before ours must have arrived. It reports whether our entries are
 // still in the list.
 func (l *referrers) stays(ctx context.Context) (bool, error) {
 	settle := min(minSettle+settleFactor*l.took, maxSettle)
@@ -148,13 +148,17 @@ func (l *referrers) stays(ctx context.Context) (bool, error) {
 		}
 		over := !time.Now().Before(end)
 		list, _, err := l.read(ctx)
-		if err != nil || !lists(list.Manifests, l.entry) {
+		if err != nil || !listsAll(list.Manifests, l.entries) {
 			return false, err
 		}
 		if over {
 			return true, nil
 		}
 	}
+}
+
+func listsAll(ds, entries []v1.Descriptor) bool {
+	return !slices.ContainsFunc(entries, func(e v1.Descriptor) bool { return !lists(ds, e) })
 }
 
 func lists(ds []v1.Descriptor, entry v1.Descriptor) bool {

@@ -32,6 +32,8 @@ type Session struct {
 	offers chan oci.Blob
 	failed chan error      // the first error of a registry that got an offered layer
 	done   <-chan struct{} // closed when the session has ended
+
+	attachments Attachments
 }
 
 // A target is a repository to push to.

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -74,7 +73,13 @@ func (s Statement) Is(digest string) bool {
 }
 
 // Encode returns the statement as it is signed.
-func (s Statement) Encode() ([]byte, error) { return json.Marshal(s) }
+func (s Statement) Encode() ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // the predicate stays as it was written
+	err := e.Encode(s)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}
 
 // bundle is what pyimg reads and writes of sigstore_bundle.proto, in protobuf's JSON form.
 type bundle struct {
@@ -234,23 +239,16 @@ func parseStatement(payload []byte) (Statement, error) {
 	return s, nil
 }
 
-// PredicateTypeOf returns what a bundle claims to hold, without verifying it; an error if it has no statement.
-func PredicateTypeOf(data []byte) (string, error) {
-	b, err := parseBundle(data)
-	if err != nil {
-		return "", err
-	}
-	if b.Envelope == nil {
-		return "", errors.New("the bundle signs a file, not a statement")
-	}
-	s, err := parseStatement(b.Envelope.Payload)
-	return s.PredicateType, err
-}
-
 // preAuthenticated returns the bytes that DSSE signs: PAE(type, body). See the DSSE protocol.
 func preAuthenticated(payloadType string, payload []byte) []byte {
 	var b bytes.Buffer
 	b.WriteString("DSSEv1 " + strconv.Itoa(len(payloadType)) + " " + payloadType + " " + strconv.Itoa(len(payload)) + " ")
 	b.Write(payload)
 	return b.Bytes()
+}
+
+// Claims reports whether a bundle names the key. That is no proof: see [PublicKey.VerifyStatement].
+func Claims(data []byte, k PublicKey) bool {
+	b, err := parseBundle(data)
+	return err == nil && b.VerificationMaterial.PublicKey != nil && b.VerificationMaterial.PublicKey.Hint == k.Hint()
 }

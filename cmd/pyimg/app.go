@@ -40,6 +40,8 @@ func app(con console.Console) *cli.App {
 			cacheCommand(con),
 			indexCommand(con),
 			attachCommand(con),
+			signCommand(con),
+			keyCommand(con),
 			demoCommand(con),
 			versionCommand(con),
 			completionCommand(con),
@@ -54,6 +56,10 @@ func wheelsCommand(con console.Console) *cli.Command {
 
 func runtimeCommand(con console.Console) *cli.Command {
 	return cmdline.Group("runtime", "look into runtimes, and make them layers", runtimeInspectCommand(con), runtimePackCommand(con))
+}
+
+func keyCommand(con console.Console) *cli.Command {
+	return cmdline.Group("key", "make keys for signing images", keyGenerateCommand(con))
 }
 
 func cacheCommand(con console.Console) *cli.Command {

@@ -14,7 +14,7 @@ import (
 )
 
 func assembleCommand(con console.Console) *cli.Command {
-	all := slices.Concat(flags.Source(), flags.Image(), flags.Registry(), flags.Push(), resultFlags())
+	all := slices.Concat(flags.Source(), flags.Image(), flags.Registry(), flags.Push(), resultFlags(), attachFlags())
 	all = append(all,
 		&cmdline.OptionalFlag{
 			StringSliceFlag: &cli.StringSliceFlag{Name: "push", Usage: "`REF` push the image to this reference in a registry; without a reference, to those of the spec's field push"},
@@ -64,6 +64,9 @@ func assembleImages(ctx context.Context, run *session.Session, c *cli.Context) e
 		return printSpec(a.run, a.spec)
 	}
 	if err := a.run.ReadLogin(a.refs...); err != nil {
+		return err
+	}
+	if a.key, err = signingKey(run, c); err != nil {
 		return err
 	}
 	r, err := a.deliver(ctx)

@@ -46,6 +46,13 @@ func assembleSeveral(ctx context.Context, run *session.Session, c *cli.Context, 
 	if err := run.ReadLogin(refs...); err != nil {
 		return err
 	}
+	key, err := signingKey(run, c)
+	if err != nil {
+		return err
+	}
+	for i := range plans {
+		plans[i].key = key
+	}
 	return s.assemble(ctx, plans, errs)
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/many"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
 	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/sigstore"
 )
 
 // An assembly is one image that is to be made, as spec and command line say.
@@ -22,7 +23,8 @@ type assembly struct {
 	set     flags.Set
 	spec    spec.Spec
 	outputs []output
-	refs    []string // to push to
+	refs    []string             // to push to
+	key     *sigstore.PrivateKey // that signs what is pushed; nil: nothing is signed
 }
 
 func newAssembly(ctx context.Context, all *session.Session, con console.Console, set flags.Set, image many.Image) (a assembly, err error) {
@@ -129,7 +131,16 @@ func (a assembly) send(ctx context.Context, l lock.Lock, supply *assemble.Supply
 	if index, err = l.Index(ctx, supply.Stream); err != nil { // a push can send a layer again that it finds damaged
 		return push.Result{}, err
 	}
-	return a.run.FinishPush(ctx, pushing, index)
+	attached, err := a.attachments(l)
+	if err != nil {
+		return push.Result{}, err
+	}
+	pushing.Attach(attached)
+	r, err := a.run.FinishPush(ctx, pushing, index)
+	if err != nil {
+		return r, err
+	}
+	return r, a.signAgain(ctx, index, r, attached)
 }
 
 // sayWhatIsMissing says what to add where an image went nowhere, which hardly anybody wants.

@@ -46,7 +46,7 @@ func results(ctx context.Context, run *session.Session, set flags.Set, image man
 	if err != nil {
 		return err
 	}
-	warnOvertaken(run, r)
+	warnOfPush(run, r)
 	tell(run, set, r)
 	if err := writeResults(ctx, run, set, r, m, resultFiles()); err != nil {
 		return err
@@ -87,9 +87,12 @@ func printJSON(run *session.Session, r jsonResult) error {
 	return err
 }
 
-func warnOvertaken(run *session.Session, r push.Result) {
+func warnOfPush(run *session.Session, r push.Result) {
 	for _, tag := range r.Overtaken {
 		run.Warn(fmt.Sprintf("%s names another image by now: another push came after this one", tag))
+	}
+	for _, why := range r.Unattached {
+		run.Warn(fmt.Sprintf("the registry takes no bill of materials or provenance (--no-attach leaves them out): %s", why))
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -11,12 +12,14 @@ import (
 
 	"github.com/pyimg/pyimg/assemble/check"
 	"github.com/pyimg/pyimg/assemble/image"
+	"github.com/pyimg/pyimg/attest"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/flags"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/termtext"
+	"github.com/pyimg/pyimg/sigstore"
 )
 
 func verifyCommand(con console.Console) *cli.Command {
@@ -29,6 +32,7 @@ func verifyCommand(con console.Console) *cli.Command {
 			"Example: pyimg verify image/:latest\n" +
 			"         pyimg verify --platform linux/arm64 docker.io/library/python:3.13-alpine",
 		Flags: append(append(flags.Source(), flags.Login()...),
+			&cli.StringSliceFlag{Name: "key", Usage: "`FILE` demand that this public key signed the image, its bills of materials and provenance; one of several"},
 			&cli.BoolFlag{Name: "all", Usage: "list notes, too, which are only counted otherwise"},
 			&cli.BoolFlag{Name: "json", Usage: "as JSON, with all notes"}),
 		Action: action(con, verifyImage),
@@ -40,6 +44,9 @@ func verifyImage(ctx context.Context, run *session.Session, c *cli.Context) erro
 		return exit.Usagef("verify takes one image reference, layout, archive or spec; see \"pyimg verify --help\"")
 	}
 	if err := run.ReadLogin(); err != nil {
+		return err
+	}
+	if err := verifySignatures(ctx, run, c, c.Args().First()); err != nil {
 		return err
 	}
 	found, err := findings(ctx, run, c, c.Args().First())
@@ -61,6 +68,41 @@ func verifyImage(ctx context.Context, run *session.Session, c *cli.Context) erro
 		return &unsoundError{c.Args().First(), n}
 	}
 	return nil
+}
+
+// verifySignatures checks who signed the image, if --key asks for it. It comes first: what nobody vouches for is not read.
+func verifySignatures(ctx context.Context, run *session.Session, c *cli.Context, arg string) error {
+	keys, err := run.PublicKeys("key")
+	if err != nil || len(keys) == 0 {
+		return err
+	}
+	if _, here := session.OnDisk(arg); here || session.IsSpec(arg) {
+		return exit.Usagef("--key is for an image in a registry, where its signatures are; %q is a file", arg)
+	}
+	index, err := run.Registry().Get(ctx, arg)
+	if err != nil {
+		return err
+	}
+	repository := attest.Repository(arg)
+	signed, err := attest.Verify(ctx, repository, index, attest.Registry{Registry: run.Registry(), Repository: repository}, keys)
+	if err != nil {
+		return err
+	}
+	for _, s := range signed {
+		fmt.Fprintf(run.Stderr, "pyimg: %s %s is signed: %s\n", cmp.Or(termtext.Line(s.Platform), "the index"), s.Digest, strings.Join(statementNames(s.Statements), ", "))
+	}
+	return nil
+}
+
+// statementNames are what people call predicate types.
+func statementNames(types []string) []string {
+	names := map[string]string{sigstore.PredicateSignature: "signature", sigstore.PredicateCycloneDX: "CycloneDX", sigstore.PredicateSPDX: "SPDX",
+		sigstore.PredicateProvenance: "provenance"}
+	var out []string
+	for _, t := range types {
+		out = append(out, cmp.Or(names[t], termtext.Line(t)))
+	}
+	return out
 }
 
 // unsoundError says that verify found errors; the findings have been printed.

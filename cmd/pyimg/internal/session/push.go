@@ -53,6 +53,9 @@ func (run *Session) BeginPush(ctx context.Context, refs []string, o push.Options
 	return pushing, &Push{session, uploads, cancel, failed}, nil
 }
 
+// Attach has the push attach artifacts to the image.
+func (p *Push) Attach(a push.Attachments) { p.session.Attach(a) }
+
 // Close ends it, if there is one, and what is still being sent.
 func (p *Push) Close() {
 	if p != nil {

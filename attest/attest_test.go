@@ -1,0 +1,266 @@
+package attest_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/attest"
+	"github.com/pyimg/pyimg/internal/exit"
+	"github.com/pyimg/pyimg/internal/fixture"
+	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/sbom"
+	"github.com/pyimg/pyimg/sigstore"
+)
+
+// locked makes a lock of two platforms without layers.
+func locked(t testing.TB) lock.Lock {
+	t.Helper()
+	l := lock.Lock{Version: lock.Version, Spec: "sha256:" + strings.Repeat("a", 64), Files: &lock.Files{Digest: "sha256:" + strings.Repeat("b", 64)}}
+	for _, arch := range []string{"amd64", "arm64"} {
+		l.Platforms = append(l.Platforms, lock.Platform{Platform: spec.Platform{OS: "linux", Architecture: arch}, Created: time.Unix(1, 0).UTC(),
+			Packages: []lock.Package{{Name: "musl", Version: "1", Arch: arch, URLs: []string{"/home/me/musl-1.apk", "https://example.com/musl-1.apk"},
+				Checksum: "Q1PS2iNeHDH3BF6TgqSMu/pcc3XIY=", Data: "sha256:" + strings.Repeat("c", 64)}},
+			Install:    []string{"musl"},
+			Runtimes:   []lock.Runtime{{URL: "/home/me/python.tar.gz", Digest: "sha256:" + strings.Repeat("d", 64)}},
+			Components: []sbom.Component{{Name: "musl", Version: "1", PURL: "pkg:apk/alpine/musl@1?arch=" + arch}}})
+	}
+	if err := l.Seal(); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func index(t testing.TB, l lock.Lock) v1.ImageIndex {
+	t.Helper()
+	idx, err := l.Index(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return idx
+}
+
+func key(t testing.TB) sigstore.PrivateKey {
+	t.Helper()
+	k, err := sigstore.Generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// attached is a Source in memory: artifacts by the digest of their subject.
+type attached map[string][]artifact
+
+type artifact struct {
+	kind string
+	data []byte
+}
+
+func (a attached) Referrers(_ context.Context, digest string) ([]v1.Descriptor, error) {
+	var list []v1.Descriptor
+	for _, x := range a[digest] {
+		h, _, err := v1.SHA256(bytes.NewReader(x.data))
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v1.Descriptor{ArtifactType: x.kind, Digest: h})
+	}
+	return list, nil
+}
+
+func (a attached) Read(_ context.Context, digest string, list []v1.Descriptor, _ int64) ([][]byte, error) {
+	var out [][]byte
+	for _, d := range list {
+		for _, x := range a[digest] {
+			if h, _, _ := v1.SHA256(bytes.NewReader(x.data)); h == d.Digest {
+				out = append(out, x.data)
+				break
+			}
+		}
+	}
+	return out, nil
+}
+
+// of holds what a push would attach.
+func of(t testing.TB, all push.Attachments) attached {
+	t.Helper()
+	out := attached{}
+	for digest, artifacts := range all.To {
+		for _, a := range artifacts {
+			out[digest.String()] = append(out[digest.String()], artifact{a.Type, content(t, a)})
+		}
+	}
+	return out
+}
+
+func content(t testing.TB, a push.Artifact) []byte {
+	t.Helper()
+	rc, err := a.Files[0].Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(rc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func TestVerify(t *testing.T) {
+	t.Parallel()
+	l, k := locked(t), key(t)
+	all, err := attest.Image(l, attest.Builder{Version: "v1"}, &k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := attest.Verify(t.Context(), "example.com/app", index(t, l), of(t, all), []sigstore.PublicKey{k.Public()})
+	if err != nil || len(got) != 3 {
+		t.Fatalf("Verify = %+v, %v", got, err)
+	}
+	want := []string{sigstore.PredicateCycloneDX, sigstore.PredicateSignature, sigstore.PredicateProvenance, sigstore.PredicateSPDX}
+	if !slices.Equal(got[1].Statements, want) || got[0].Digest != l.Digest || len(got[0].Statements) != 2 {
+		t.Errorf("Verify = %+v, want %q for each platform", got, want)
+	}
+}
+
+func TestVerifyRefuses(t *testing.T) {
+	t.Parallel()
+	l, k, other := locked(t), key(t), key(t)
+	platform := l.Platforms[0].Manifest
+	is := func(kind string) func(artifact) bool {
+		return func(a artifact) bool {
+			return a.kind == sigstore.MediaType && bytes.Contains(payload(a.data), []byte(kind))
+		}
+	}
+	for name, c := range map[string]struct {
+		change func(attached)
+		want   string
+	}{
+		"nothing attached":    {func(a attached) { delete(a, platform) }, "no signature is attached"},
+		"index without":       {func(a attached) { delete(a, l.Digest) }, "no signature is attached"},
+		"no signature":        {func(a attached) { a[platform] = slices.DeleteFunc(a[platform], is(sigstore.PredicateSignature)) }, "but not the image itself"},
+		"of another platform": {func(a attached) { a[platform] = a[l.Platforms[1].Manifest] }, "is about another image"},
+		"one of another":      {func(a attached) { a[platform] = append(a[platform], a[l.Digest][1]) }, "is about another image"},
+		"a changed byte":      {func(a attached) { a[platform][1].data = flip(a[platform][1].data) }, "was changed"},
+		"too many":            {func(a attached) { a[platform] = append(a[platform], make([]artifact, 1001)...) }, "more than 1000"},
+		"another plain SBOM":  {func(a attached) { a[platform] = append(a[platform], plain(a[l.Platforms[1].Manifest])) }, "not the one that the key signed"},
+		"signed by another":   {func(a attached) { clear(a); fill(t, a, l, &other) }, "all by other keys"},
+		"signed by nobody":    {func(a attached) { clear(a); fill(t, a, l, nil) }, "no signature is attached"},
+		"no sigstore bundles": {func(a attached) { a[platform] = []artifact{{sigstore.MediaType, []byte("{}")}} }, "all by other keys"},
+	} {
+		all := attached{}
+		fill(t, all, l, &k)
+		c.change(all)
+		got, err := attest.Verify(t.Context(), "example.com/app", index(t, l), all, []sigstore.PublicKey{k.Public()})
+		if err == nil || !strings.Contains(err.Error(), c.want) || exit.Of(err) != exit.Unverified {
+			t.Errorf("%s: Verify = %+v, %v, want an error with %q and code 6", name, got, err, c.want)
+		}
+	}
+}
+
+func fill(t testing.TB, a attached, l lock.Lock, k *sigstore.PrivateKey) {
+	t.Helper()
+	all, err := attest.Image(l, attest.Builder{}, k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for digest, artifacts := range of(t, all) {
+		a[digest] = artifacts
+	}
+}
+
+func payload(data []byte) []byte {
+	var b struct{ DSSEEnvelope struct{ Payload []byte } }
+	if json.Unmarshal(data, &b) != nil {
+		return nil
+	}
+	return b.DSSEEnvelope.Payload
+}
+
+func flip(data []byte) []byte {
+	data = bytes.Clone(data)
+	i := bytes.Index(data, []byte(`"payload":"`)) + 200
+	if data[i]++; data[i] == '"' || data[i] == '\\' {
+		data[i] = 'A'
+	}
+	return data
+}
+
+func plain(of []artifact) artifact {
+	for _, a := range of {
+		if a.kind == "application/spdx+json" {
+			return a
+		}
+	}
+	return artifact{}
+}
+
+// TestProvenance: it names inputs by digest, and nothing of the machine.
+func TestProvenance(t *testing.T) {
+	t.Parallel()
+	l := locked(t)
+	all, err := attest.Image(l, attest.Builder{Version: "v1.2.3", Flags: []string{"platform", "bytecode"}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text []byte
+	for _, a := range of(t, all)[l.Digest] {
+		if a.kind == sigstore.StatementMediaType {
+			text = a.data
+		}
+	}
+	for _, want := range []string{`"predicateType":"https://slsa.dev/provenance/v1"`, `"spec":"` + l.Spec, `"flags":["bytecode","platform"]`, `"pyimg":"v1.2.3"`,
+		`"uri":"https://example.com/musl-1.apk"`, `"apk-control-sha1":"3d2da235`, `"name":"python.tar.gz"`, strings.Repeat("d", 64), strings.TrimPrefix(l.Digest, "sha256:")} {
+		if !bytes.Contains(text, []byte(want)) {
+			t.Errorf("no %s in %s", want, text)
+		}
+	}
+	if bytes.Contains(text, []byte("/home/me")) {
+		t.Errorf("it names a folder of the machine: %s", text)
+	}
+}
+
+func ExampleSign() {
+	t := &testing.T{}
+	ctx := context.Background()
+	registry := fixture.NewRegistry()
+	at, err := registry.Serve(ctx)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	l, ref := locked(t), strings.TrimPrefix(at, "http://")+"/team/app:1"
+	idx, err := l.Index(ctx, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if _, err := (push.Registry{}).Push(ctx, idx, []string{ref}, push.Options{}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	k, err := sigstore.Generate()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	signed, err := attest.Sign(ctx, push.Registry{}, ref, idx, k, push.Attachments{}, push.Options{})
+	fmt.Println(len(signed), err)
+	from := attest.Registry{Registry: push.Registry{}, Repository: attest.Repository(ref)}
+	found, err := attest.Verify(ctx, ref, idx, from, []sigstore.PublicKey{k.Public()})
+	fmt.Println(len(found), found[0].Statements, err)
+	// Output:
+	// 3 <nil>
+	// 3 [https://sigstore.dev/cosign/sign/v1] <nil>
+}

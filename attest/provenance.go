@@ -1,0 +1,132 @@
+package attest
+
+import (
+	"cmp"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/pyimg/pyimg/assemble/lock"
+)
+
+// A Builder is the program that made an image, and how it was called. It says nothing of the machine.
+type Builder struct {
+	Version string   // of pyimg
+	Flags   []string // names of the flags that were set, without their values
+}
+
+const (
+	builderID = "https://github.com/pyimg/pyimg"
+	buildType = builderID + "/blob/main/docs/SUPPLY-CHAIN.md#provenance"
+)
+
+// provenance is SLSA's predicate, as far as pyimg writes it. See slsa.dev/spec/v1.0/provenance.
+type provenance struct {
+	Definition buildDefinition `json:"buildDefinition"`
+	Details    runDetails      `json:"runDetails"`
+}
+
+type buildDefinition struct {
+	Type         string     `json:"buildType"`
+	Parameters   parameters `json:"externalParameters"`
+	Dependencies []resource `json:"resolvedDependencies"`
+}
+
+type parameters struct {
+	Spec  string   `json:"spec"`            // digest of the spec in force, flags included
+	Flags []string `json:"flags,omitempty"` // names
+}
+
+// A resource is an input. See in-toto's ResourceDescriptor.
+type resource struct {
+	Name   string            `json:"name,omitempty"`
+	URI    string            `json:"uri,omitempty"`
+	Digest map[string]string `json:"digest"` // hexadecimal, by algorithm
+}
+
+type runDetails struct {
+	Builder builder `json:"builder"`
+}
+
+type builder struct {
+	ID      string            `json:"id"`
+	Version map[string]string `json:"version,omitempty"`
+}
+
+// provenance returns the predicate for some platforms of a lock.
+func (b Builder) provenance(l lock.Lock, platforms []lock.Platform) ([]byte, error) {
+	p := provenance{buildDefinition{buildType, parameters{l.Spec, sorted(b.Flags)}, []resource{}}, runDetails{builder{ID: builderID}}}
+	if b.Version != "" {
+		p.Details.Builder.Version = map[string]string{"pyimg": b.Version}
+	}
+	deps := &p.Definition.Dependencies
+	for _, of := range platforms {
+		for _, q := range of.Packages {
+			*deps = append(*deps, packageResource(q))
+		}
+		for _, r := range of.Runtimes {
+			*deps = append(*deps, resource{URI: publicURI(r.URL), Name: localName(r.URL), Digest: sha256Of(r.Digest)})
+		}
+		for _, w := range of.Wheels {
+			*deps = append(*deps, resource{URI: w.URL, Name: w.File, Digest: map[string]string{"sha256": w.SHA256}})
+		}
+	}
+	if l.Python != nil {
+		*deps = append(*deps, resource{Name: "python requirements", Digest: sha256Of(l.Python.Digest)})
+	}
+	if l.Files != nil {
+		*deps = append(*deps, resource{Name: "files", Digest: sha256Of(l.Files.Digest)})
+	}
+	slices.SortStableFunc(*deps, func(a, b resource) int { return cmp.Or(cmp.Compare(a.URI, b.URI), cmp.Compare(a.Name, b.Name)) })
+	*deps = slices.CompactFunc(*deps, func(a, b resource) bool {
+		return a.URI == b.URI && a.Name == b.Name && a.Digest["sha256"] == b.Digest["sha256"]
+	})
+	return json.Marshal(p)
+}
+
+// packageResource names a package as apk does: by the SHA-1 of its control stream, and the SHA-256 of its data stream. It has no
+// digest of the file as a whole.
+func packageResource(q lock.Package) resource {
+	r := resource{Name: q.Name + "-" + q.Version + " " + q.Arch, Digest: map[string]string{}}
+	for _, url := range q.URLs {
+		if publicURI(url) != "" {
+			r.URI = url
+			break
+		}
+	}
+	if sum, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(q.Checksum, "Q1")); err == nil {
+		r.Digest["apk-control-sha1"] = hex.EncodeToString(sum)
+	}
+	if q.Data != "" {
+		r.Digest["apk-data-sha256"] = strings.TrimPrefix(q.Data, "sha256:")
+	}
+	return r
+}
+
+// publicURI is the address of a resource; "" for a file, whose folder is of one machine.
+func publicURI(url string) string {
+	if strings.HasPrefix(url, "https://") || strings.HasPrefix(url, "http://") || strings.HasPrefix(url, "image:") {
+		return url
+	}
+	return ""
+}
+
+// localName is the name of a file without its folder; "" for what has an address.
+func localName(url string) string {
+	if publicURI(url) != "" {
+		return ""
+	}
+	return url[strings.LastIndexAny(url, `/\`)+1:]
+}
+
+func sha256Of(digest string) map[string]string {
+	return map[string]string{"sha256": strings.TrimPrefix(digest, "sha256:")}
+}
+
+func sorted(names []string) []string {
+	names = slices.Clone(names)
+	slices.Sort(names)
+	return slices.Compact(names)
+}

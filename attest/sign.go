@@ -1,0 +1,100 @@
+package attest
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"slices"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/sigstore"
+)
+
+// maxSubjects bounds the images of one index that are signed or verified at once.
+const maxSubjects = 8
+
+// Sign signs an image in a registry and all that its index names, and attaches what also has for them. ref is a reference to the
+// image. What is attached already, and what the key has signed, is left as it is. Sign returns REPOSITORY@DIGEST of what it
+// attached.
+func Sign(ctx context.Context, registry push.Registry, ref string, index v1.ImageIndex, key sigstore.PrivateKey, also push.Attachments, o push.Options) ([]string, error) {
+	targets, err := targetsOf(index)
+	if err != nil {
+		return nil, err
+	}
+	from := Registry{registry, Repository(ref)}
+	attached := make([][]push.Attached, len(targets))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(maxSubjects)
+	for i, t := range targets {
+		group.Go(func() error {
+			artifacts, err := lacking(ctx, from, t.Digest, key, also)
+			if err == nil && len(artifacts) > 0 {
+				attached[i], err = registry.AttachAll(ctx, from.Repository+"@"+t.Digest, artifacts, o)
+			}
+			return err
+		})
+	}
+	err = group.Wait()
+	var refs []string
+	for _, a := range slices.Concat(attached...) {
+		refs = append(refs, a.Ref)
+	}
+	return refs, err
+}
+
+// lacking returns what is to be attached to a digest and is not yet: its signature, and what also has for it.
+func lacking(ctx context.Context, from Source, digest string, key sigstore.PrivateKey, also push.Attachments) ([]push.Artifact, error) {
+	hash, err := v1.NewHash(digest)
+	if err != nil {
+		return nil, err
+	}
+	list, err := from.Referrers(ctx, digest)
+	if err != nil {
+		return nil, err
+	}
+	signature, err := Signature(key, digest)
+	if err != nil {
+		return nil, err
+	}
+	wanted := append(slices.Clone(also.To[hash]), signature)
+	list = slices.DeleteFunc(slices.Clone(list), func(d v1.Descriptor) bool {
+		return !slices.ContainsFunc(wanted, func(a push.Artifact) bool { return a.Type == d.ArtifactType })
+	})
+	there, err := from.Read(ctx, digest, list[:min(len(list), maxAttached)], sigstore.MaxBundle)
+	if err != nil {
+		return nil, err
+	}
+	signed := make(map[string]bool) // predicate types of what the key has signed
+	for _, data := range there {
+		if s, err := key.Public().VerifyStatement(data); err == nil && s.Is(digest) {
+			signed[s.PredicateType] = true
+		}
+	}
+	var out []push.Artifact
+	for _, a := range wanted {
+		if a.Type == sigstore.MediaType && signed[a.Annotations[predicateTypeKey]] {
+			continue
+		}
+		if has, err := hasContent(there, a); err != nil {
+			return nil, err
+		} else if !has {
+			out = append(out, a)
+			signed[a.Annotations[predicateTypeKey]] = true
+		}
+	}
+	return out, nil
+}
+
+// hasContent reports whether the artifact's file is among the contents that are there.
+func hasContent(there [][]byte, a push.Artifact) (bool, error) {
+	rc, err := a.Files[0].Open()
+	if err != nil {
+		return false, err
+	}
+	defer rc.Close()
+	content, err := io.ReadAll(rc)
+	return slices.ContainsFunc(there, func(b []byte) bool { return b != nil && bytes.Equal(b, content) }), err
+}

@@ -1,0 +1,220 @@
+package attest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pyimg/pyimg/internal/exit"
+	"github.com/pyimg/pyimg/internal/imageindex"
+	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/push/oci"
+	"github.com/pyimg/pyimg/sbom"
+	"github.com/pyimg/pyimg/sigstore"
+)
+
+// maxAttached bounds how many artifacts of one image are read. Whoever may push can attach more.
+const maxAttached = 1000
+
+// A Signed is an index or an image that a key signed, and what else the key says of it.
+type Signed struct {
+	Digest     string   `json:"digest"`
+	Platform   string   `json:"platform,omitempty"` // "" for an index
+	Statements []string `json:"statements"`         // predicate types, sorted
+}
+
+// An UnsignedError says that an image is not signed as it should be.
+type UnsignedError struct {
+	Ref    string
+	Reason string
+}
+
+func (e *UnsignedError) Error() string {
+	return fmt.Sprintf("verifying the signature of %s: %s", e.Ref, e.Reason)
+}
+
+// ExitCode is the exit code of a failed verification.
+func (e *UnsignedError) ExitCode() exit.Code { return exit.Unverified }
+
+// A Source lists and reads what is attached to an image.
+type Source interface {
+	// Referrers lists what is attached to the image or index with the digest.
+	Referrers(ctx context.Context, digest string) ([]v1.Descriptor, error)
+	// Read returns the only file of each artifact, nil for those with several or with one above most bytes.
+	Read(ctx context.Context, digest string, list []v1.Descriptor, most int64) ([][]byte, error)
+}
+
+// Verify checks that one of the keys signed the image and all that its index names, and that each statement that a key signed is
+// about the image that it is attached to. A plain bill of materials next to a signed one must say the same. The error is an
+// *UnsignedError or a *sigstore.Error where something is missing, forged or damaged.
+func Verify(ctx context.Context, name string, index v1.ImageIndex, from Source, keys []sigstore.PublicKey) ([]Signed, error) {
+	targets, err := targetsOf(index)
+	if err != nil {
+		return nil, err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(maxSubjects)
+	for i, t := range targets {
+		group.Go(func() (err error) {
+			targets[i], err = verifyOne(ctx, name, t, from, keys)
+			return err
+		})
+	}
+	return targets, group.Wait()
+}
+
+// targetsOf lists the root of an image and the images that it names.
+func targetsOf(index v1.ImageIndex) ([]Signed, error) {
+	root, err := oci.Root(index)
+	if err != nil {
+		return nil, err
+	}
+	targets := []Signed{{Digest: root.Digest.String()}}
+	entries, err := imageindex.Entries(index)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if e.Digest != root.Digest {
+			platform := ""
+			if e.Platform != nil {
+				platform = e.Platform.String()
+			}
+			targets = append(targets, Signed{Digest: e.Digest.String(), Platform: platform})
+		}
+	}
+	return targets, nil
+}
+
+func verifyOne(ctx context.Context, name string, t Signed, from Source, keys []sigstore.PublicKey) (Signed, error) {
+	fail := func(format string, args ...any) (Signed, error) {
+		return t, &UnsignedError{name + "@" + t.Digest, fmt.Sprintf(format, args...)}
+	}
+	list, err := from.Referrers(ctx, t.Digest)
+	if err != nil {
+		return t, err
+	}
+	if len(list) > maxAttached {
+		return fail("more than %d artifacts are attached to it", maxAttached)
+	}
+	bundles := slices.DeleteFunc(slices.Clone(list), func(d v1.Descriptor) bool { return d.ArtifactType != sigstore.MediaType })
+	data, err := from.Read(ctx, t.Digest, bundles, sigstore.MaxBundle)
+	if err != nil {
+		return t, err
+	}
+	said := make(map[string][]json.RawMessage) // predicates that a key signed, by type
+	var others []error
+	for i, b := range data {
+		s, err := signedBy(keys, b)
+		switch {
+		case errors.Is(err, errOtherKey):
+			others = append(others, err)
+			continue
+		case err != nil:
+			return fail("%s, attached to it: %v", bundles[i].Digest, err)
+		case !s.Is(t.Digest):
+			return fail("%s, attached to it, is about another image: sha256:%s", bundles[i].Digest, s.Subject[0].Digest["sha256"])
+		}
+		said[s.PredicateType] = append(said[s.PredicateType], s.Predicate)
+	}
+	if len(said[sigstore.PredicateSignature]) == 0 {
+		switch {
+		case len(others) > 0:
+			return fail("%d signatures are attached to it, all by other keys", len(others))
+		case len(said) > 0:
+			return fail("the key signed statements about it, but not the image itself")
+		}
+		return fail("no signature is attached to it; sign it with \"pyimg sign\" or \"cosign sign --key\"")
+	}
+	for kind := range said {
+		t.Statements = append(t.Statements, kind)
+	}
+	slices.Sort(t.Statements)
+	return t, plainAgree(ctx, name, t, from, list, said)
+}
+
+var errOtherKey = errors.New("another key signed it")
+
+// signedBy returns the statement of a bundle that one of the keys signed. The error is errOtherKey if the bundle does not claim to be
+// by one of them.
+func signedBy(keys []sigstore.PublicKey, data []byte) (sigstore.Statement, error) {
+	if data == nil {
+		return sigstore.Statement{}, errOtherKey
+	}
+	var last error
+	for _, k := range keys {
+		s, err := k.VerifyStatement(data)
+		if err == nil {
+			return s, nil
+		}
+		if sigstore.Claims(data, k) {
+			last = err
+		}
+	}
+	if last == nil {
+		last = errOtherKey
+	}
+	return sigstore.Statement{}, last
+}
+
+// plainAgree checks that the plain bills of materials that are attached say what the signed ones say.
+func plainAgree(ctx context.Context, name string, t Signed, from Source, list []v1.Descriptor, said map[string][]json.RawMessage) error {
+	for _, e := range sbom.Encodings() {
+		signed := said[e.PredicateType]
+		if len(signed) == 0 {
+			continue
+		}
+		plain := slices.DeleteFunc(slices.Clone(list), func(d v1.Descriptor) bool { return d.ArtifactType != e.MediaType })
+		data, err := from.Read(ctx, t.Digest, plain, sigstore.MaxBundle)
+		if err != nil {
+			return err
+		}
+		for i, b := range data {
+			if !slices.ContainsFunc(signed, func(s json.RawMessage) bool { return sameJSON(s, b) }) {
+				return &UnsignedError{name + "@" + t.Digest, fmt.Sprintf("the bill of materials %s, attached to it, is not the one that the key signed", plain[i].Digest)}
+			}
+		}
+	}
+	return nil
+}
+
+func sameJSON(a, b []byte) bool {
+	var x, y bytes.Buffer
+	return json.Compact(&x, a) == nil && json.Compact(&y, b) == nil && bytes.Equal(x.Bytes(), y.Bytes())
+}
+
+// Registry is the Source of a repository, HOST/NAME.
+type Registry struct {
+	Registry   push.Registry
+	Repository string
+}
+
+// Referrers lists what the registry has attached.
+func (r Registry) Referrers(ctx context.Context, digest string) ([]v1.Descriptor, error) {
+	_, list, err := r.Registry.Referrers(ctx, r.Repository+"@"+digest, "")
+	return list, err
+}
+
+// Read reads artifacts of the registry.
+func (r Registry) Read(ctx context.Context, digest string, list []v1.Descriptor, most int64) ([][]byte, error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	return r.Registry.ReadAttached(ctx, r.Repository+"@"+digest, list, most)
+}
+
+// Repository returns the repository of a reference, without tag and digest.
+func Repository(ref string) string {
+	ref, _, _ = strings.Cut(ref, "@")
+	if i := strings.LastIndexByte(ref, ':'); i > strings.LastIndexByte(ref, '/') {
+		ref = ref[:i]
+	}
+	return ref
+}

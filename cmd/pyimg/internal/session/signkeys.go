@@ -1,0 +1,93 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/pyimg/pyimg/internal/exit"
+	"github.com/pyimg/pyimg/internal/regular"
+	"github.com/pyimg/pyimg/sigstore"
+)
+
+// passwordVariables hold the password of a private key: pyimg's own, and cosign's.
+func passwordVariables() []string { return []string{"PYIMG_KEY_PASSWORD", "COSIGN_PASSWORD"} }
+
+// maxKeyFile bounds a key's file, in bytes.
+const maxKeyFile = 64 << 10
+
+// PrivateKey reads the key that a flag names: a file, or env://NAME for a variable that holds it. The password of an encrypted key
+// comes from the environment, else from the terminal.
+func (run *Session) PrivateKey(flag, where string) (sigstore.PrivateKey, error) {
+	text, err := run.keyText(where)
+	if err != nil {
+		return sigstore.PrivateKey{}, fmt.Errorf("--%s: %w", flag, err)
+	}
+	password, given := run.KeyPassword()
+	key, err := sigstore.ParsePrivateKey(text, func() ([]byte, error) { return password, nil }) // without one, as if it were empty
+	if errors.Is(err, sigstore.ErrPassword) && !given {
+		key, err = sigstore.ParsePrivateKey(text, func() ([]byte, error) {
+			return run.AskPassword(fmt.Sprintf("Password of the key %s: ", where))
+		})
+	}
+	if errors.Is(err, sigstore.ErrPassword) {
+		return key, exit.WrongUse(fmt.Errorf("--%s: opening %q: %w; set %s", flag, where, err, strings.Join(passwordVariables(), " or ")))
+	}
+	if err != nil {
+		return key, exit.WrongUse(fmt.Errorf("--%s: reading %q: %w", flag, where, err))
+	}
+	return key, nil
+}
+
+// PublicKeys reads the keys that a flag names, as PrivateKey does.
+func (run *Session) PublicKeys(flag string) ([]sigstore.PublicKey, error) {
+	var keys []sigstore.PublicKey
+	for _, where := range run.flags.StringSlice(flag) {
+		text, err := run.keyText(where)
+		if err != nil {
+			return nil, fmt.Errorf("--%s: %w", flag, err)
+		}
+		k, err := sigstore.ParsePublicKey(text)
+		if err != nil {
+			return nil, exit.WrongUse(fmt.Errorf("--%s: reading %q: %w", flag, where, err))
+		}
+		keys = append(keys, k)
+	}
+	return keys, nil
+}
+
+func (run *Session) keyText(where string) ([]byte, error) {
+	name, ok := strings.CutPrefix(where, "env://")
+	if !ok {
+		return regular.Read(where, maxKeyFile)
+	}
+	text := run.Getenv(name)
+	if text == "" {
+		return nil, exit.Usagef("the variable %q, which should hold the key, is not set", name)
+	}
+	return []byte(text), nil
+}
+
+// KeyPassword is the password that the environment has for a private key.
+func (run *Session) KeyPassword() ([]byte, bool) {
+	for _, name := range passwordVariables() {
+		if v := run.Getenv(name); v != "" {
+			return []byte(v), true
+		}
+	}
+	return nil, false
+}
+
+// AskPassword reads a password from the terminal; where there is none it is an error that names the variables.
+func (run *Session) AskPassword(prompt string) ([]byte, error) {
+	file, ok := run.Stdin.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) || !run.Terminal {
+		return nil, exit.Usagef("the key has a password, and there is no terminal to ask for it; set %s", strings.Join(passwordVariables(), " or "))
+	}
+	fmt.Fprint(run.Stderr, prompt)
+	defer fmt.Fprintln(run.Stderr)
+	return term.ReadPassword(int(file.Fd()))
+}
