@@ -98,7 +98,7 @@ func (l *links) assembleWith(t *testing.T, cache string, args ...string) (exit.C
 	con := console.Console{Stdout: &out, Stderr: &out, Getenv: func(k string) string { return env[k] }, Command: "pyimg"}
 	ctx, stop := context.WithTimeout(t.Context(), time.Minute) // of a test that would hang
 	defer stop()
-	code := execute(ctx, con, append([]string{"pyimg", "assemble", l.spec, "--allow-untrusted"}, args...))
+	code := execute(ctx, con, append([]string{"pyimg", "assemble", l.spec, "--allow-untrusted", "--no-attach"}, args...))
 	return code, out.String()
 }
 
