@@ -5,7 +5,7 @@ BENCH    ?= .
 # Of the whole-image scenarios: -rtt 50ms, -runs 9, -only 'cold|no-op', ...
 SCENARIOS ?=
 
-.PHONY: build test race lint bench microbench fuzz e2e demo
+.PHONY: build test race lint bench microbench fuzz foreign e2e demo
 
 # The product never needs cgo; only the race detector does.
 build:
@@ -40,6 +40,10 @@ fuzz:
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$package; \
 		done; \
 	done
+
+# What pyimg writes against the schemas and parsers of others. They are a module of their own, and none of pyimg's dependencies.
+foreign:
+	cd internal/foreign && $(GO) test -count 1 ./...
 
 # Real clients on real packages: needs root, docker, podman, umoci, skopeo and
 # the folder shared next to the repository. Tests skip what is missing; set
