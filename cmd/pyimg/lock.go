@@ -35,10 +35,14 @@ func lockCommand(con console.Console) *cli.Command {
 			"then makes this very image, and needs no package for it where the registry has the layers. Prints the image's digest,\n" +
 			"and on stderr what has changed. Several specs are locked as assemble makes them, see \"pyimg assemble --help\".\n\n" +
 			"Example: pyimg lock\n" +
-			"         pyimg lock --update openssl images/*.yaml     # all else stays as it is",
+			"         pyimg lock --update openssl images/*.yaml     # all else stays as it is\n" +
+			"         pyimg lock --check --markdown images/*.yaml",
 		Flags: append(all,
 			flags.Lock(),
 			&cli.StringSliceFlag{Name: "update", Usage: "`NAME` move only this package to what there is now, and what it cannot move without; \"files\" moves the spec's own files alone"},
+			&cli.BoolFlag{Name: "check", Usage: "change nothing, print what is newer than the lock, and exit with code 1 if something is"},
+			&cli.BoolFlag{Name: "markdown", Usage: "print what --check finds as text for a pull request"},
+			&cli.BoolFlag{Name: "json", Usage: "print what --check finds as JSON, one line for each image"},
 			flags.Progress()),
 		Action: action(con, lockImages),
 	})
@@ -48,6 +52,12 @@ func lockImages(ctx context.Context, run *session.Session, c *cli.Context) error
 	images, err := many.Images(c.Args().Slice())
 	if err != nil {
 		return err
+	}
+	if c.Bool("check") {
+		return checkLocks(ctx, run, c, images)
+	}
+	if c.Bool("json") || c.Bool("markdown") {
+		return exit.Usagef("--json and --markdown are of --check")
 	}
 	if len(images) > 1 {
 		return lockSeveral(ctx, run, c, images)
