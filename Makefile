@@ -7,9 +7,10 @@ SCENARIOS ?=
 
 .PHONY: build test race lint bench microbench fuzz foreign e2e demo
 
-# The product never needs cgo; only the race detector does.
+# The product never needs cgo; only the race detector does. It has no symbols for debuggers, which stack traces do not need, and
+# no generator of manuals.
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/pyimg ./cmd/pyimg
+	CGO_ENABLED=0 $(GO) build -trimpath -tags urfave_cli_no_docs -ldflags "-s -w" -o bin/pyimg ./cmd/pyimg
 
 # The README's command. It needs Go alone.
 test:
