@@ -8,6 +8,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 	"io"
 
@@ -87,7 +88,7 @@ func (w *Writer) Compress(r io.Reader, to io.Writer) (err error) {
 	w.begin()
 	head := make([]byte, small+1)
 	n, err := io.ReadFull(r, head)
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		w.blocks.record(head[:n], nil, 0)
 		_, err = counted{w, to}.Write(head[:n])
 		return err
