@@ -111,18 +111,23 @@ func (s *Store) appendFragment(ctx context.Context, out, plain *countedWriter, d
 		return lost(digest, err)
 	}
 	defer r.Close()
+	tar := s.plains.open(digest)
 	if first {
-		if known, err := s.facts(ctx, digest, true); err == nil && s.resume(plain.hash, digest) {
+		known, err := s.facts(ctx, digest, true)
+		if err == nil && s.resume(plain.hash, digest) {
 			plain.n = known.TarSize
-			_, err := io.Copy(onlyWriter{out}, onlyReader{r})
-			return err
+			return copyFirst(out, r)
 		}
 	}
-	if tar := s.plains.open(digest); tar != nil {
-		_, err := io.Copy(onlyWriter{out}, onlyReader{r})
-		if err == nil {
-			_, err = io.Copy(onlyWriter{plain}, onlyReader{tar})
+	if tar != nil {
+		copying := copyKnown
+		if first {
+			copying = copyFirst
 		}
+		if err := copying(out, r); err != nil {
+			return err
+		}
+		_, err := io.Copy(onlyWriter{plain}, onlyReader{tar})
 		return err
 	}
 	in, err := s.input(ctx, r, inputOptions{noDiff: true, keep: out})
@@ -134,6 +139,41 @@ func (s *Store) appendFragment(ctx context.Context, out, plain *countedWriter, d
 		return fmt.Errorf("reading %s: %w", digest, in.explain(err))
 	}
 	return nil
+}
+
+// copyFirst copies a blob to the begin of out. Both hashes are the same then, so the bytes are hashed once.
+func copyFirst(out *countedWriter, r io.ReadCloser) error {
+	checked, ok := r.(*checkedReader)
+	if !ok || out.n != 0 {
+		return copyKnown(out, r)
+	}
+	hash := out.hash
+	out.hash = unhashed{hash}
+	_, err := io.Copy(onlyWriter{out}, onlyReader{r})
+	out.hash = hash
+	if err != nil {
+		return err
+	}
+	state, err := checked.hash.(encoding.BinaryMarshaler).MarshalBinary() // all hashes of crypto are one
+	if err != nil {
+		return err
+	}
+	return hash.(encoding.BinaryUnmarshaler).UnmarshalBinary(state)
+}
+
+// An unhashed hash takes nothing.
+type unhashed struct{ hash.Hash }
+
+func (unhashed) Write(b []byte) (int, error) { return len(b), nil }
+
+// copyKnown copies a blob that this run wrote or has checked.
+func copyKnown(out *countedWriter, r io.ReadCloser) error {
+	var from io.Reader = r
+	if checked, ok := r.(*checkedReader); ok {
+		from = checked.File()
+	}
+	_, err := io.Copy(onlyWriter{out}, onlyReader{from})
+	return err
 }
 
 // resume sets h to the state after a fragment's tar, if the store knows it. It reports whether it did.
