@@ -92,6 +92,6 @@ func (f *scannedFile) Close() error {
 func (f *scannedFile) abort(err error) {
 	if f.elf != nil {
 		_ = f.elf.CloseWithError(err) // never fails
-		_ = <-f.done // the caller has an error
+		_ = <-f.done                  // the caller has an error
 	}
 }
