@@ -196,6 +196,31 @@ type Registry struct {
 	Repository string
 }
 
+// VerifyPart checks that one of the keys signed an image of the repository, or the index that ref names and that has the image:
+// cosign signs an index alone where nobody asks for more.
+func (r Registry) VerifyPart(ctx context.Context, ref string, digest v1.Hash, keys []sigstore.PublicKey) error {
+	_, unsigned := verifyOne(ctx, r.Repository, Signed{Digest: digest.String()}, r, keys)
+	if unsigned == nil || !errors.As(unsigned, new(*UnsignedError)) {
+		return unsigned
+	}
+	index, err := r.Registry.Get(ctx, ref)
+	if err != nil {
+		return err
+	}
+	root, err := oci.Root(index)
+	if err != nil || root.Digest == digest {
+		return errors.Join(unsigned, err)
+	}
+	entries, err := imageindex.Entries(index)
+	if err != nil || !slices.ContainsFunc(entries, func(e imageindex.Entry) bool { return e.Digest == digest }) {
+		return errors.Join(unsigned, err)
+	}
+	if _, err := verifyOne(ctx, r.Repository, Signed{Digest: root.Digest.String()}, r, keys); err != nil {
+		return unsigned
+	}
+	return nil
+}
+
 // Referrers lists what the registry has attached.
 func (r Registry) Referrers(ctx context.Context, digest string) ([]v1.Descriptor, error) {
 	_, list, err := r.Registry.Referrers(ctx, r.Repository+"@"+digest, "")

@@ -36,7 +36,7 @@ func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
 		"cmd/pyimg/internal/console":    {"internal/atomicfile", "internal/progress", "internal/redact", "internal/termtext"},
 		"cmd/pyimg/internal/flags":      {"apk", "assemble/spec", "push"},
 		"cmd/pyimg/internal/rootless":   {"assemble/container", "assemble/input", "internal/sandbox", "layers"},
-		"cmd/pyimg/internal/session": {"sigstore", "apk", "layers", "assemble", "push", "cmd/pyimg/internal/console", "cmd/pyimg/internal/flags", "cmd/pyimg/internal/rootless",
+		"cmd/pyimg/internal/session": {"attest", "sigstore", "apk", "layers", "assemble", "push", "cmd/pyimg/internal/console", "cmd/pyimg/internal/flags", "cmd/pyimg/internal/rootless",
 			"internal/fetch", "internal/memo", "internal/progress", "internal/redact", "internal/regular", "internal/termtext"},
 		"cmd/pyimg/internal/many":  {"cmd/pyimg/internal/flags", "internal/termtext"},
 		"cmd/pyimg/internal/newer": {"assemble/lock", "internal/termtext"},

@@ -193,6 +193,7 @@ func (d decoder) runtimeFields(r *Runtime) fields {
 		row("prefix", d.Text(func(v string) error { r.Prefix = path.Clean(v); return CheckAbsolute(v) }), r.Prefix),
 		row("exclude", d.List(func(v string) error { r.Exclude = append(r.Exclude, v); return glob.Check(v) }), r.Exclude),
 		row("owner", d.Text(func(v string) (err error) { r.Owner, err = parseOwner(v); return err }), r.Owner.text()),
+		row("require_signature", d.List(func(v string) error { r.RequireSignature = append(r.RequireSignature, v); return checkPresent(v) }), r.RequireSignature),
 		row("require", d.List(func(v string) error { r.Require = append(r.Require, v); return checkRequire(v) }), r.Require),
 	}
 }
@@ -233,6 +234,9 @@ func (r *Runtime) faults() []string {
 	}
 	if r.SHA256 != nil && any(begins(FromImage)) {
 		faults = append(faults, "sha256 is only for a tarball; pin an image with image:REF@sha256:DIGEST")
+	}
+	if r.RequireSignature != nil && !any(begins(FromImage)) {
+		faults = append(faults, "require_signature is only for a source that is an image (image:REF)")
 	}
 	return faults
 }

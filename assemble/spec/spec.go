@@ -73,6 +73,8 @@ type Runtime struct {
 	Exclude []string            // globs over paths in the image
 	Owner   *Owner              // nil: as the tarball says
 	Require []string            `json:",omitempty"` // properties that it must have, see docs/RUNTIMES.md
+	// RequireSignature are files of public keys by one of which an image must be signed; none: no signature is asked for.
+	RequireSignature []string `json:",omitempty"`
 }
 
 // Owner is a numeric owner of files.

@@ -35,7 +35,11 @@ func (run *Session) Access(ctx context.Context, s spec.Spec, needStore bool, oth
 	}
 	client := run.Client(named...)
 	client.Jobs = jobs
-	src := input.Access{Fetch: client, Jobs: jobs, Images: run.Images()}
+	images, err := run.requireSignatures(s, run.Images())
+	if err != nil {
+		return input.Access{}, nil, err
+	}
+	src := input.Access{Fetch: client, Jobs: jobs, Images: images}
 	if run.several != nil {
 		src.Memo = run.several.memo
 	}

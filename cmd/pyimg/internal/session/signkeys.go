@@ -26,10 +26,15 @@ func (run *Session) PrivateKey(flag, where string) (sigstore.PrivateKey, error) 
 	if err != nil {
 		return sigstore.PrivateKey{}, fmt.Errorf("--%s: %w", flag, err)
 	}
-	password, given := run.KeyPassword()
-	key, err := sigstore.ParsePrivateKey(text, func() ([]byte, error) { return password, nil }) // without one, as if it were empty
-	if errors.Is(err, sigstore.ErrPassword) && !given {
-		key, err = sigstore.ParsePrivateKey(text, func() ([]byte, error) {
+	open := func(password sigstore.Password) (sigstore.PrivateKey, error) {
+		return sigstore.ParsePrivateKey(text, password)
+	}
+	key, err := open(func() ([]byte, error) { return nil, nil }) // many keys of CI have an empty one
+	if errors.Is(err, sigstore.ErrPassword) {
+		key, err = open(func() ([]byte, error) {
+			if password, given := run.KeyPassword(); given {
+				return password, nil
+			}
 			return run.AskPassword(fmt.Sprintf("Password of the key %s: ", where))
 		})
 	}
