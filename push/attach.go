@@ -64,13 +64,17 @@ func (r Registry) AttachAll(ctx context.Context, ref string, artifacts []Artifac
 		if err != nil {
 			return nil, err
 		}
-		return r.newPusher(o.Progress).attachAll(ctx, s, subject, artifacts, true)
+		t := &target{repo: s.Repo, Repository: s}
+		if r.together != nil {
+			t.connection = r.together.connection
+		}
+		return r.newPusher(o.Progress).attachAll(ctx, t, subject, artifacts, true)
 	})
 }
 
 // attachAll attaches artifacts to the image with the descriptor subject. Where the registry has no list of its own, watch says
 // whether others may be changing the list under the tag at the same time.
-func (p *pusher) attachAll(ctx context.Context, s *remote.Repository, subject v1.Descriptor, artifacts []Artifact, watch bool) ([]Attached, error) {
+func (p *pusher) attachAll(ctx context.Context, t *target, subject v1.Descriptor, artifacts []Artifact, watch bool) ([]Attached, error) {
 	manifests := make([]oci.Manifest, len(artifacts))
 	blobs := make(map[v1.Hash]oci.Blob)
 	for i, a := range artifacts {
@@ -86,7 +90,7 @@ func (p *pusher) attachAll(ctx context.Context, s *remote.Repository, subject v1
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxAsking)
 	for _, b := range blobs {
-		group.Go(func() error { return p.sendAttached(gctx, s, b) })
+		group.Go(func() error { return p.sendAttached(gctx, t, b) })
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err
@@ -96,7 +100,7 @@ func (p *pusher) attachAll(ctx context.Context, s *remote.Repository, subject v1
 	group.SetLimit(maxAsking)
 	for i, m := range manifests {
 		group.Go(func() error {
-			resp, err := s.PutManifest(gctx, m, m.Desc.Digest.String())
+			resp, err := t.PutManifest(gctx, m, m.Desc.Digest.String())
 			listed[i] = err == nil && resp.Header.Get("OCI-Subject") != ""
 			return err
 		})
@@ -108,7 +112,7 @@ func (p *pusher) attachAll(ctx context.Context, s *remote.Repository, subject v1
 	var unlisted []v1.Descriptor
 	for i, m := range manifests {
 		digest := m.Desc.Digest.String()
-		all[i] = Attached{Ref: s.Repo.String() + "@" + digest, Digest: digest, Subject: subject}
+		all[i] = Attached{Ref: t.repo.String() + "@" + digest, Digest: digest, Subject: subject}
 		if !listed[i] {
 			all[i].Tag = referrersTag(subject.Digest)
 			unlisted = append(unlisted, m.Desc)
@@ -117,20 +121,24 @@ func (p *pusher) attachAll(ctx context.Context, s *remote.Repository, subject v1
 	if len(unlisted) == 0 {
 		return all, nil
 	}
-	return all, addReferrers(ctx, s, referrersTag(subject.Digest), unlisted, watch)
+	return all, addReferrers(ctx, t.Repository, referrersTag(subject.Digest), unlisted, watch)
 }
 
 // sendAttached sends a blob of an artifact unless the repository has it. It does not count among the blobs of the image.
-func (p *pusher) sendAttached(ctx context.Context, s *remote.Repository, b oci.Blob) error {
+func (p *pusher) sendAttached(ctx context.Context, t *target, b oci.Blob) error {
 	there := false
 	err := in(ctx, p.asking, func() (err error) {
-		there, err = s.HasBlob(ctx, s.Repo, b.Desc.Digest)
+		there, err = t.HasBlob(ctx, t.repo, b.Desc.Digest)
 		return err
 	})
 	if err != nil || there {
 		return err
 	}
-	_, err = p.send(ctx, s, b, "")
+	if p.together != nil { // images on the same packages have bills of materials in common
+		_, _, err = p.sendOnce(ctx, t, b)
+	} else {
+		_, err = p.send(ctx, t.Repository, b, "")
+	}
 	return err
 }
 

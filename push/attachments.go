@@ -23,11 +23,18 @@ type Attachments struct {
 }
 
 // Attach has [Session.Push] attach artifacts before it moves a tag: whoever finds the image by its tag finds what is attached.
-// Nothing is attached where the tag names the image already.
-func (s *Session) Attach(a Attachments) { s.attachments = a }
+// Nothing is attached, and what is not asked for, where the tag names the image already.
+func (s *Session) Attach(what func() (Attachments, error)) { s.attachments = what }
 
 // attach attaches artifacts to the images in all targets.
-func (p *pusher) attach(ctx context.Context, a Attachments, g *oci.Graph, targets []*target) error {
+func (p *pusher) attach(ctx context.Context, what func() (Attachments, error), g *oci.Graph, targets []*target) error {
+	if what == nil || len(targets) == 0 {
+		return nil
+	}
+	a, err := what()
+	if err != nil {
+		return err
+	}
 	var group errgroup.Group
 	for _, t := range targets {
 		for _, m := range slices.Concat(append(slices.Clone(g.Levels), []oci.Manifest{g.Root})...) {
@@ -37,7 +44,7 @@ func (p *pusher) attach(ctx context.Context, a Attachments, g *oci.Graph, target
 			}
 			group.Go(func() error {
 				// Nobody else attaches to an image that no tag names yet, so nobody is waited for.
-				_, err := p.attachAll(ctx, t.Repository, m.Desc, artifacts, false)
+				_, err := p.attachAll(ctx, t, m.Desc, artifacts, false)
 				if err != nil && !a.Required && refusesArtifacts(err) {
 					p.mu.Lock()
 					defer p.mu.Unlock()

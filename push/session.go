@@ -33,7 +33,7 @@ type Session struct {
 	failed chan error      // the first error of a registry that got an offered layer
 	done   <-chan struct{} // closed when the session has ended
 
-	attachments Attachments
+	attachments func() (Attachments, error)
 }
 
 // A target is a repository to push to.

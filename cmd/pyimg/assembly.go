@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
@@ -116,25 +117,25 @@ func (a assembly) fresh(ctx context.Context, src input.Access, keys *apk.Keyring
 
 // send writes and pushes the image.
 func (a assembly) send(ctx context.Context, l lock.Lock, supply *assemble.Supply, pushing *session.Push) (push.Result, error) {
-	index, err := l.Index(ctx, supply.Open)
-	if err != nil {
-		return push.Result{}, err
-	}
-	for _, o := range a.outputs {
-		if err := write(ctx, a.run, o, index); err != nil {
+	if len(a.outputs) > 0 || pushing == nil {
+		index, err := l.Index(ctx, supply.Open)
+		if err != nil {
 			return push.Result{}, err
 		}
+		for _, o := range a.outputs {
+			if err := write(ctx, a.run, o, index); err != nil {
+				return push.Result{}, err
+			}
+		}
+		if pushing == nil {
+			return push.Describe(index)
+		}
 	}
-	if pushing == nil {
-		return push.Describe(index)
-	}
-	if index, err = l.Index(ctx, supply.Stream); err != nil { // a push can send a layer again that it finds damaged
-		return push.Result{}, err
-	}
-	attached, err := a.attachments(l)
+	index, err := l.Index(ctx, supply.Stream) // a push can send a layer again that it finds damaged
 	if err != nil {
 		return push.Result{}, err
 	}
+	attached := sync.OnceValues(func() (push.Attachments, error) { return a.attachments(l) })
 	pushing.Attach(attached)
 	r, err := a.run.FinishPush(ctx, pushing, index)
 	if err != nil {

@@ -52,12 +52,16 @@ func (a assembly) attachments(l lock.Lock) (push.Attachments, error) {
 }
 
 // signAgain signs an image that the registry had already, where the key has not signed it yet: such a push attaches nothing.
-func (a assembly) signAgain(ctx context.Context, index v1.ImageIndex, r push.Result, attached push.Attachments) error {
+func (a assembly) signAgain(ctx context.Context, index v1.ImageIndex, r push.Result, attached func() (push.Attachments, error)) error {
 	if a.key == nil || r.BlobsSent+r.BlobsMounted+r.BlobsPresent > 0 {
 		return nil
 	}
+	also, err := attached()
+	if err != nil {
+		return err
+	}
 	for _, ref := range r.Refs {
-		if _, err := attest.Sign(ctx, a.run.Registry(), ref, index, *a.key, attached, push.Options{}); err != nil {
+		if _, err := attest.Sign(ctx, a.run.Registry(), ref, index, *a.key, also, push.Options{}); err != nil {
 			return err
 		}
 	}

@@ -132,7 +132,7 @@ func TestSeveralPush(t *testing.T) {
 	t.Parallel()
 	const n = 12
 	f := newFleet(t, n)
-	push := []string{"--push", f.host + "/team/{name}:1"}
+	push := []string{"--no-attach", "--push", f.host + "/team/{name}:1"}
 	f.must(t, "assemble", "cache", push...)
 	f.sentOnce(t)
 	before := f.must(t, "assemble", "cache", push...)

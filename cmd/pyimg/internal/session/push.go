@@ -53,8 +53,8 @@ func (run *Session) BeginPush(ctx context.Context, refs []string, o push.Options
 	return pushing, &Push{session, uploads, cancel, failed}, nil
 }
 
-// Attach has the push attach artifacts to the image.
-func (p *Push) Attach(a push.Attachments) { p.session.Attach(a) }
+// Attach has the push attach artifacts to the image, which are made only where it sends the image.
+func (p *Push) Attach(what func() (push.Attachments, error)) { p.session.Attach(what) }
 
 // Close ends it, if there is one, and what is still being sent.
 func (p *Push) Close() {
