@@ -100,7 +100,7 @@ func benchWarm(b *testing.B, spec spec.Spec, trust func(*apk.Keyring) error) {
 }
 
 // sharedFolder is the folder of real packages beside the repository.
-func sharedFolder(b *testing.B) string {
+func sharedFolder(b testing.TB) string {
 	b.Helper()
 	dir := os.Getenv("PYIMG_SHARED")
 	if dir == "" {

@@ -101,7 +101,7 @@ func TestFoldersImportOnlyWhatTheyMay(t *testing.T) {
 		"assemble/python":     {"layers"},
 		"assemble/bytecode":   {"layers"},
 		"assemble/loader":     {"layers", "layers/tree"},
-		"assemble/check":      {"assemble/loader", "internal/passwd", "internal/rootpath", "apk/root", "layers", "layers/tree", "assemble/python", "wheel/dependency", "wheel/distinfo"},
+		"assemble/check":      {"assemble/loader", "internal/passwd", "internal/rootpath", "apk/root", "layers", "layers/elf", "layers/tree", "assemble/python", "wheel/dependency", "wheel/distinfo"},
 		"assemble/input":      {"layers", "layers/local", "assemble/spec", "internal/fetch", "internal/memo", "wheel/source"},
 		"assemble/runtime": {"layers", "layers/local", "assemble/check", "assemble/loader", "assemble/input", "assemble/lock", "assemble/python", "assemble/spec", "assemble/standalone",
 			"internal/glob", "internal/memo", "internal/redact", "internal/rootpath"},

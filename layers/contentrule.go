@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -15,6 +16,8 @@ type ContentRule struct {
 	// Path has elements as in path.Match. An element "**" before the last one stands for any number of folders.
 	Path string
 	Max  int64 // in bytes; the store keeps nothing of a larger file
+	// Imports has the store keep which names an ELF file needs of others, and not its content.
+	Imports bool
 }
 
 // contentRules are the rules of a store, by the last element of their paths. Rules whose last element has a wildcard
@@ -34,7 +37,7 @@ func newContentRules(rules []ContentRule) (contentRules, error) {
 		if _, err := path.Match(r.Path, ""); err != nil || strings.HasPrefix(r.Path, "/") {
 			return k, fmt.Errorf("keeping %q: no path without a leading slash, with wildcards of path.Match", r.Path)
 		}
-		fmt.Fprintf(h, "%q %d\n", r.Path, r.Max)
+		fmt.Fprintf(h, "%q %d %v\n", r.Path, r.Max, r.Imports)
 		last := path.Base(r.Path)
 		if strings.ContainsAny(last, `*?[\`) {
 			k.wild = append(k.wild, r)
@@ -44,6 +47,15 @@ func newContentRules(rules []ContentRule) (contentRules, error) {
 	}
 	k.magic = factsMagic + string(h.Sum(nil)[:keptSum])
 	return k, nil
+}
+
+// imports reports whether the store keeps which names an ELF file needs.
+func (k *contentRules) imports(p string) bool {
+	dir, base := path.Split(p)
+	return slices.ContainsFunc(k.wild, func(r ContentRule) bool {
+		ok, _ := path.Match(path.Base(r.Path), base)
+		return r.Imports && ok && matchFolders(path.Dir(r.Path), strings.TrimSuffix(dir, "/"))
+	})
 }
 
 // whole reports whether the store keeps the whole content of a file of that size.
@@ -56,7 +68,7 @@ func (k *contentRules) whole(p string, size int64) bool {
 		}
 	}
 	for _, r := range k.wild {
-		if ok, _ := path.Match(path.Base(r.Path), base); ok && size <= r.Max && matchFolders(path.Dir(r.Path), dir) {
+		if ok, _ := path.Match(path.Base(r.Path), base); ok && !r.Imports && size <= r.Max && matchFolders(path.Dir(r.Path), dir) {
 			return true
 		}
 	}

@@ -20,8 +20,9 @@ type elfReader struct {
 	length int // of the front that is in use
 }
 
-// read returns the facts of a file of size bytes. The file begins with head and continues in r.
-func (e *elfReader) read(s *tools, head []byte, r io.Reader, size int64) (*ELF, error) {
+// read returns the facts of a file of size bytes. The file begins with head and continues in r. imports
+// asks for the names that it needs, too.
+func (e *elfReader) read(s *tools, head []byte, r io.Reader, size int64, imports bool) (*ELF, error) {
 	if size > maxELFFile {
 		return &ELF{Err: fmt.Sprintf("its %d bytes are more than pyimg reads of an ELF file", size)}, nil
 	}
@@ -39,7 +40,7 @@ func (e *elfReader) read(s *tools, head []byte, r io.Reader, size int64) (*ELF, 
 			return nil, err
 		}
 	}
-	return elf.Read(e, size), nil
+	return elf.Read(e, size, elf.Options{Imports: imports}), nil
 }
 
 // fill replaces the content of the temporary file by the next n bytes of r.

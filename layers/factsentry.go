@@ -24,6 +24,7 @@ const (
 	elfDynamic
 	elfMalloc
 	elfSymtab
+	elfOpaque
 )
 
 func (e *encoder) entry(entry Entry) {
@@ -119,7 +120,7 @@ func (d *decoder) entry(h *tar.Header) Entry {
 
 func (e *encoder) elf(f *elf.Facts) {
 	var bits uint64
-	for i, has := range []bool{f.BigEndian, f.Dynamic, f.Malloc, f.Symtab} { // in the order of the elf* constants
+	for i, has := range []bool{f.BigEndian, f.Dynamic, f.Malloc, f.Symtab, f.Opaque} { // in the order of the elf* constants
 		if has {
 			bits |= 1 << i
 		}
@@ -133,16 +134,20 @@ func (e *encoder) elf(f *elf.Facts) {
 	e.texts(f.Needed)
 	e.texts(f.RPath)
 	e.texts(f.RunPath)
+	e.text(string(f.Exports))
+	e.texts(f.Imports)
 }
 
 func (d *decoder) elf() *elf.Facts {
 	f := &elf.Facts{Class: int(d.uint())}
 	bits := d.uint()
 	f.BigEndian, f.Dynamic, f.Malloc, f.Symtab = bits&elfBigEndian != 0, bits&elfDynamic != 0, bits&elfMalloc != 0, bits&elfSymtab != 0
+	f.Opaque = bits&elfOpaque != 0
 	f.Machine, f.Type = debugelf.Machine(d.uint()), debugelf.Type(d.uint())
 	f.Flags, f.Align, f.Page = uint32(d.uint()), d.uint(), d.uint()
 	f.Interp, f.Soname, f.Err = d.text(), d.text(), d.text()
 	f.Needed, f.RPath, f.RunPath = d.texts(), d.texts(), d.texts()
+	f.Exports, f.Imports = elf.Hashes(d.text()), d.texts()
 	return f
 }
 

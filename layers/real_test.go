@@ -6,11 +6,13 @@ import (
 	"bytes"
 	"compress/gzip"
 	"debug/elf"
+	"encoding/binary"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/pyimg/pyimg/layers"
+	ownelf "github.com/pyimg/pyimg/layers/elf"
 )
 
 // dataStream splits an apk into its third gzip stream and the datahash that its second one names.
@@ -83,7 +86,7 @@ func TestIngestAlpinePackages(t *testing.T) {
 // which the real files still have.
 func TestELFAgreesWithSections(t *testing.T) {
 	t.Parallel()
-	runtimes, _ := filepath.Glob(filepath.Join(shared(t, "runtimes"), "jemalloc-*.tar.gz"))
+	runtimes, _ := filepath.Glob(filepath.Join(shared(t, "runtimes"), "*.tar.gz"))
 	var apks []string
 	for _, pattern := range []string{"musl-*", "zlib*", "busybox-1*"} {
 		found, _ := filepath.Glob(filepath.Join(shared(t, "alpine-mirror"), "v3.20/main/*", pattern))
@@ -101,7 +104,10 @@ func TestELFAgreesWithSections(t *testing.T) {
 		if strings.HasSuffix(name, ".apk") {
 			raw, _ = dataStream(t, raw)
 		}
-		s := openStore(t)
+		s, err := layers.OpenStore(t.TempDir(), layers.ContentRule{Path: "**/*", Imports: true})
+		if err != nil {
+			t.Fatal(err)
+		}
 		got := map[string]*layers.ELF{}
 		for _, e := range entries(t, s, ingest(t, s, raw).Digest) {
 			got[e.Header.Name] = e.ELF
@@ -156,6 +162,16 @@ func builtPage(name string) uint64 {
 	return 0
 }
 
+// hashes are those that a file exports.
+func hashes(all []uint32) ownelf.Hashes {
+	slices.Sort(all)
+	var text []byte
+	for _, h := range slices.Compact(all) {
+		text = binary.LittleEndian.AppendUint32(text, h)
+	}
+	return ownelf.Hashes(text)
+}
+
 func compareELF(t *testing.T, name string, got *layers.ELF, f *elf.File) {
 	t.Helper()
 	text := func(tag elf.DynTag) []string {
@@ -164,7 +180,14 @@ func compareELF(t *testing.T, name string, got *layers.ELF, f *elf.File) {
 	}
 	malloc := false
 	symbols, _ := f.DynamicSymbols() // and so here
+	var exports []uint32
+	undefined := make(map[string]bool)
 	for _, s := range symbols {
+		if bind := elf.ST_BIND(s.Info); s.Section != elf.SHN_UNDEF && bind != elf.STB_LOCAL {
+			exports = append(exports, ownelf.Hash(s.Name))
+		} else if bind == elf.STB_GLOBAL {
+			undefined[s.Name] = true
+		}
 		malloc = malloc || s.Name == "malloc" && s.Section != elf.SHN_UNDEF
 	}
 	var align uint64
@@ -181,11 +204,20 @@ func compareELF(t *testing.T, name string, got *layers.ELF, f *elf.File) {
 			interp = strings.TrimRight(string(raw), "\x00")
 		}
 	}
+	for _, needed := range got.Imports { // of what is undefined, what relocations need
+		if !undefined[needed] {
+			t.Errorf("%s needs %s, which is not an undefined symbol of it", name, needed)
+		}
+	}
+	if len(got.Imports) == 0 && len(undefined) > 5 {
+		t.Errorf("%s needs nothing, and %d of its symbols are undefined", name, len(undefined))
+	}
 	want := &layers.ELF{
 		Class: 32 * int(f.Class), BigEndian: f.Data == elf.ELFDATA2MSB, Machine: f.Machine, Type: f.Type, Flags: got.Flags,
 		Interp: interp, Dynamic: got.Dynamic, Soname: strings.Join(text(elf.DT_SONAME), ""), Needed: text(elf.DT_NEEDED),
 		RPath: split(text(elf.DT_RPATH)), RunPath: split(text(elf.DT_RUNPATH)), Malloc: malloc, Align: align,
-		Page:   builtPage(name),
+		Page:    builtPage(name),
+		Exports: hashes(exports), Imports: got.Imports,
 		Symtab: f.SectionByType(elf.SHT_SYMTAB) != nil,
 	}
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {

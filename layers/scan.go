@@ -255,7 +255,7 @@ func (s *scanner) file(p string, h *tar.Header, r io.Reader) (member, error) {
 	var err error
 	switch {
 	case isELF(head):
-		m.elf, err = s.elf.read(s.tools, head, r, h.Size)
+		m.elf, err = s.elf.read(s.tools, head, r, h.Size, s.tools.content.imports(p))
 	case s.tools.content.whole(p, h.Size):
 		m.kept = append(make([]byte, 0, h.Size), head...)
 		m.kept = m.kept[:h.Size]

@@ -59,7 +59,7 @@ func (f *scannedFile) begin() {
 		f.elf, f.done = w, make(chan error, 1)
 		go func() {
 			var err error
-			f.m.elf, err = f.scan.elf.read(f.scan.tools, f.head, r, f.header.Size)
+			f.m.elf, err = f.scan.elf.read(f.scan.tools, f.head, r, f.header.Size, f.scan.tools.content.imports(f.path))
 			if err == nil {
 				_, err = io.Copy(io.Discard, r) // of a file that is too large to be read
 			}

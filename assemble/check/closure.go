@@ -69,6 +69,7 @@ func (c *checker) closure(leads trail, preloaded map[string]bool) {
 		}
 	}
 	c.report(w)
+	c.unresolved(w)
 }
 
 // usable checks what needs no search. It returns false for an object whose libraries need no search, such as one for another

@@ -45,5 +45,8 @@ func Files() []layers.ContentRule {
 	} {
 		files = append(files, layers.ContentRule{Path: path, Max: maxFile})
 	}
+	for _, path := range []string{"**/*.cpython-*.so", "**/*.abi3.so", "**/*-packages/**/*.so", "**/*-packages/**/*.so.*"} {
+		files = append(files, layers.ContentRule{Path: path, Imports: true}) // extension modules, and the libraries that wheels bring
+	}
 	return files
 }

@@ -32,6 +32,7 @@ func (f *file) dynamic(s segment) error {
 	if err := f.findMalloc(tags); err != nil {
 		return fmt.Errorf("looking up malloc: %w", err)
 	}
+	f.findSymbols(tags)
 	return nil
 }
 
@@ -129,25 +130,12 @@ const malloc = "malloc"
 
 // isMalloc reports whether symbol i is a malloc that this file defines.
 func (t symbolTable) isMalloc(i uint64) (bool, error) {
-	raw := make([]byte, 24)
-	if t.Class == 32 {
-		raw = raw[:16]
-	}
-	if i > uint64(t.size) { // keeps the product below in range
-		return false, fmt.Errorf("symbol %d is outside the file", i)
-	}
-	if err := t.at(raw, t.symbols+i*uint64(len(raw))); err != nil {
+	s, err := t.symbol(i)
+	if err != nil || !s.defined {
 		return false, err
 	}
-	section := t.order.Uint16(raw[6:])
-	if t.Class == 32 {
-		section = t.order.Uint16(raw[14:])
-	}
-	if elf.SectionIndex(section) == elf.SHN_UNDEF {
-		return false, nil
-	}
 	var name [len(malloc) + 1]byte
-	if err := t.at(name[:], t.names+uint64(t.order.Uint32(raw))); err != nil {
+	if err := t.at(name[:], t.names+s.name); err != nil {
 		return false, err
 	}
 	return string(name[:]) == malloc+"\x00", nil

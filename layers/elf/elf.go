@@ -38,6 +38,13 @@ type Facts struct {
 	Page uint64
 	// Symtab reports whether its section headers name a symbol table, which strip(1) would have removed.
 	Symtab bool
+	// Exports are the names that it defines for others.
+	Exports Hashes
+	// Imports are the names that it needs of others, sorted, without those that may be missing (weak symbols). Options.Imports asks
+	// for them.
+	Imports []string
+	// Opaque reports that Exports may lack names: its symbols could not be read.
+	Opaque bool
 	// Err says what could not be understood. The other fields have what was read before.
 	Err string
 }
@@ -69,9 +76,14 @@ const (
 // IsELF reports whether head begins as an ELF file does.
 func IsELF(head []byte) bool { return len(head) >= 4 && string(head[:4]) == elf.ELFMAG }
 
+// Options say what else Read is to find.
+type Options struct {
+	Imports bool // takes reading all relocations
+}
+
 // Read returns the facts of the size bytes in r. They must begin as an ELF file does.
-func Read(r io.ReaderAt, size int64) *Facts {
-	p := &file{r: r, size: size}
+func Read(r io.ReaderAt, size int64, o Options) *Facts {
+	p := &file{r: r, size: size, imports: o.Imports}
 	if err := p.read(); err != nil {
 		p.Err = err.Error()
 	}
@@ -84,6 +96,8 @@ type file struct {
 	size  int64
 	order binary.ByteOrder
 	loads []segment
+
+	imports bool // are asked for
 }
 
 // A segment is a program header.

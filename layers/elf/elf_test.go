@@ -24,13 +24,18 @@ type image struct {
 	rpath   string
 	needed  []string
 	symbols []symbol
-	hash    elf.DynTag // DT_GNU_HASH or DT_HASH, or 0
+	hash    elf.DynTag             // DT_GNU_HASH or DT_HASH, or 0
+	relocs  map[elf.DynTag][]reloc // by table: DT_RELA, DT_REL, DT_JMPREL
+	rel     bool                   // DT_JMPREL has entries without an addend
 }
 
 type symbol struct {
 	name    string
 	defined bool
 }
+
+// reloc is a relocation of kind for a symbol, counted from 1.
+type reloc struct{ symbol, kind int }
 
 // base is where the only loaded segment is mapped: addresses differ from offsets.
 const base = 0x10000
@@ -72,9 +77,25 @@ func (im image) bytes() []byte {
 	symtab := here()
 	body = append(body, make([]byte, im.symbolSize())...) // the null symbol
 	for i, s := range im.symbols {
-		body = im.symbol(body, uint32(offsets[i]), s.defined)
+		body = im.symbol(body, uint32(offsets[i]), s)
 	}
 	tag(elf.DT_SYMTAB, symtab+base)
+	for _, table := range []elf.DynTag{elf.DT_RELA, elf.DT_REL, elf.DT_JMPREL} {
+		if len(im.relocs[table]) == 0 {
+			continue
+		}
+		tag(table, here()+base)
+		from := len(body)
+		for _, r := range im.relocs[table] {
+			body = im.reloc(body, r, table == elf.DT_RELA || table == elf.DT_JMPREL && !im.rel)
+		}
+		tag(map[elf.DynTag]elf.DynTag{elf.DT_RELA: elf.DT_RELASZ, elf.DT_REL: elf.DT_RELSZ, elf.DT_JMPREL: elf.DT_PLTRELSZ}[table], uint64(len(body)-from))
+	}
+	if im.rel {
+		tag(elf.DT_PLTREL, uint64(elf.DT_REL))
+	} else {
+		tag(elf.DT_PLTREL, uint64(elf.DT_RELA))
+	}
 	if im.hash != 0 {
 		tag(im.hash, here()+base)
 		body = im.hashTable(body)
@@ -129,6 +150,18 @@ func (im image) program(b []byte, kind elf.ProgType, off, vaddr, size, align uin
 	return im.word(b, align)
 }
 
+func (im image) reloc(b []byte, r reloc, addend bool) []byte {
+	info := uint64(r.symbol)<<32 | uint64(r.kind)
+	if im.class == 32 {
+		info = uint64(r.symbol)<<8 | uint64(r.kind)
+	}
+	b = im.word(im.word(b, base), info)
+	if addend {
+		b = im.word(b, 0)
+	}
+	return b
+}
+
 func (im image) symbolSize() int {
 	if im.class == 64 {
 		return 24
@@ -136,17 +169,20 @@ func (im image) symbolSize() int {
 	return 16
 }
 
-func (im image) symbol(b []byte, name uint32, defined bool) []byte {
-	section := uint16(0)
-	if defined {
+func (im image) symbol(b []byte, name uint32, s symbol) []byte {
+	section, info := uint16(0), elf.ST_INFO(elf.STB_GLOBAL, elf.STT_FUNC)
+	if s.defined {
 		section = 7
+	}
+	if strings.HasPrefix(s.name, "weak") {
+		info = elf.ST_INFO(elf.STB_WEAK, elf.STT_FUNC)
 	}
 	b = im.order.AppendUint32(b, name)
 	if im.class == 64 {
-		b = im.order.AppendUint16(append(b, 0x12, 0), section)
+		b = im.order.AppendUint16(append(b, info, 0), section)
 		return append(b, make([]byte, 16)...)
 	}
-	return im.order.AppendUint16(append(append(b, make([]byte, 8)...), 0x12, 0), section)
+	return im.order.AppendUint16(append(append(b, make([]byte, 8)...), info, 0), section)
 }
 
 // hashTable makes a table with one bucket, so that every symbol is in its chain.
@@ -187,7 +223,9 @@ func (im image) hashTable(b []byte) []byte {
 	return b
 }
 
-func read(raw []byte) *own.Facts { return own.Read(bytes.NewReader(raw), int64(len(raw))) }
+func read(raw []byte) *own.Facts {
+	return own.Read(bytes.NewReader(raw), int64(len(raw)), own.Options{Imports: true})
+}
 
 func sample() image {
 	return image{
@@ -218,11 +256,100 @@ func TestRead(t *testing.T) {
 		want := &own.Facts{
 			Class: im.class, BigEndian: im.order == binary.AppendByteOrder(binary.BigEndian), Machine: im.machine, Type: elf.ET_DYN,
 			Flags: 0x5000400, Interp: im.interp, Dynamic: true, Soname: im.soname, Needed: im.needed, RPath: []string{"/usr/local/lib"},
-			RunPath: []string{"$ORIGIN/../lib", "/opt/lib"}, Malloc: true, Align: 0x10000,
+			RunPath: []string{"$ORIGIN/../lib", "/opt/lib"}, Malloc: true, Align: 0x10000, Exports: hashes("free", "malloc", "calloc"),
 		}
 		if diff := cmp.Diff(want, read(im.bytes())); diff != "" {
 			t.Errorf("Read of %v, %d bits, %v (-want +got):\n%s", im.machine, im.class, im.hash, diff)
 		}
+	}
+}
+
+// hashes are those of names.
+func hashes(names ...string) own.Hashes {
+	var all []uint32
+	for _, name := range names {
+		all = append(all, own.Hash(name))
+	}
+	slices.Sort(all)
+	var text []byte
+	for _, h := range all {
+		text = binary.LittleEndian.AppendUint32(text, h)
+	}
+	return own.Hashes(text)
+}
+
+func TestHash(t *testing.T) {
+	t.Parallel()
+	// From https://flapenguin.me/elf-dt-gnu-hash, without the lowest bit.
+	for name, want := range map[string]uint32{"": 0x1505 &^ 1, "printf": 0x156b2bb8, "exit": 0x7c967e3f &^ 1, "syscall": 0xbac212a0, "flapenguin.me": 0x8ae9f18e} {
+		if got := own.Hash(name); got != want {
+			t.Errorf("Hash(%q) = %#x, want %#x", name, got, want)
+		}
+	}
+	if got := slices.Collect(hashes("printf", "exit").All()); !slices.Equal(got, []uint32{0x156b2bb8, 0x7c967e3e}) {
+		t.Errorf("All = %#x", got)
+	}
+}
+
+// TestImports needs what relocations refer to, defines nothing of it, and is not weak.
+func TestImports(t *testing.T) {
+	t.Parallel()
+	symbols := []symbol{{"unused", false}, {"a", false}, {"b", false}, {"weakly", false}, {"c", false}, {"own", true}}
+	for _, c := range []struct {
+		class   int
+		order   binary.AppendByteOrder
+		machine elf.Machine
+		rel     bool
+	}{
+		{64, binary.LittleEndian, elf.EM_X86_64, false}, {64, binary.BigEndian, elf.EM_S390, false}, {64, binary.LittleEndian, elf.EM_AARCH64, true},
+		{32, binary.LittleEndian, elf.EM_ARM, true}, {32, binary.LittleEndian, elf.EM_386, true}, {32, binary.BigEndian, elf.EM_PPC, false},
+	} {
+		for _, hash := range []elf.DynTag{elf.DT_GNU_HASH, elf.DT_HASH} {
+			im := sample()
+			im.class, im.order, im.machine, im.rel, im.hash, im.symbols = c.class, c.order, c.machine, c.rel, hash, symbols
+			const jump, none = 7, 0
+			im.relocs = map[elf.DynTag][]reloc{
+				elf.DT_RELA:   {{5, jump}, {2, jump}, {0, jump}, {4, jump}, {6, jump}},
+				elf.DT_REL:    {{3, jump}},
+				elf.DT_JMPREL: {{2, jump}, {1, none}},
+			}
+			f := read(im.bytes())
+			if diff := cmp.Diff([]string{"a", "b", "c"}, f.Imports); diff != "" || f.Err != "" || f.Opaque {
+				t.Errorf("imports of %v, %d bits, %v: %s %q", c.machine, c.class, hash, diff, f.Err)
+			}
+			if hash == elf.DT_HASH && f.Exports != hashes("own") {
+				t.Errorf("exports of %v, %d bits, %v: %#x", c.machine, c.class, hash, slices.Collect(f.Exports.All()))
+			}
+			unasked := own.Read(bytes.NewReader(im.bytes()), int64(len(im.bytes())), own.Options{})
+			if unasked.Imports != nil || unasked.Exports != f.Exports {
+				t.Errorf("imports that nobody asked for: %v", unasked.Imports)
+			}
+			im.relocs[elf.DT_RELA] = []reloc{{1 << 20, jump}}
+			if f := read(im.bytes()); f.Imports != nil || f.Err != "" || f.Opaque {
+				t.Errorf("a symbol outside the file: imports %v, %q, opaque %v, want none of it", f.Imports, f.Err, f.Opaque)
+			}
+		}
+	}
+}
+
+// TestExportsAreDefined leaves out what a GNU hash table lists and the file does not define.
+func TestExportsAreDefined(t *testing.T) {
+	t.Parallel()
+	im := sample()
+	im.symbols = []symbol{{"alpha", true}, {"listed", false}, {"beta", true}}
+	if f := read(im.bytes()); f.Exports != hashes("alpha", "beta") || f.Opaque {
+		t.Errorf("exports %#x, want those of alpha and beta", slices.Collect(f.Exports.All()))
+	}
+	im.class, im.machine = 32, elf.EM_ARM
+	if f := read(im.bytes()); f.Exports != hashes("alpha", "beta") || f.Opaque {
+		t.Errorf("exports of 32 bits %#x, want those of alpha and beta", slices.Collect(f.Exports.All()))
+	}
+	im.symbols = nil
+	for range 2 * 128 {
+		im.symbols = append(im.symbols, symbol{strings.Repeat("x", len(im.symbols)+1), true})
+	}
+	if f := read(im.bytes()); len(f.Exports)/4 != len(im.symbols) {
+		t.Errorf("%d exports, want %d", len(f.Exports)/4, len(im.symbols))
 	}
 }
 
@@ -299,6 +426,10 @@ func FuzzRead(f *testing.F) {
 		im.class, im.machine = 64, elf.EM_S390
 		f.Add(im.bytes())
 	}
+	linked := sample()
+	linked.symbols = []symbol{{"a", false}, {"weakly", false}, {"own", true}}
+	linked.relocs = map[elf.DynTag][]reloc{elf.DT_RELA: {{1, 7}, {2, 7}}, elf.DT_JMPREL: {{3, 7}}}
+	f.Add(linked.bytes())
 	arm := sample()
 	arm.machine = elf.EM_AARCH64
 	arm.soname = "<jemalloc>: Unsupported system page size\xc0\x03\x80\x52\x1f\x40\x40\xf1"
@@ -309,7 +440,10 @@ func FuzzRead(f *testing.F) {
 		if facts.Err == "" && facts.Class == 0 {
 			t.Errorf("Read = %+v, neither read nor refused", facts)
 		}
-		for _, s := range slices.Concat(facts.Needed, facts.RPath, facts.RunPath, []string{facts.Interp, facts.Soname}) {
+		if len(facts.Exports)%4 != 0 || len(facts.Exports) > 4*len(raw) || !slices.IsSorted(slices.Collect(facts.Exports.All())) {
+			t.Errorf("exports of %d bytes in a file of %d", len(facts.Exports), len(raw))
+		}
+		for _, s := range slices.Concat(facts.Imports, facts.Needed, facts.RPath, facts.RunPath, []string{facts.Interp, facts.Soname}) {
 			if strings.ContainsRune(s, 0) || len(s) > len(raw) {
 				t.Errorf("Read found %q, which no string of the file is", s)
 			}

@@ -164,7 +164,7 @@ type binary struct {
 }
 
 func readBinary(name string, r io.ReaderAt, size int64) binary {
-	b := binary{name: name, facts: elf.Read(r, size)}
+	b := binary{name: name, facts: elf.Read(r, size, elf.Options{})}
 	b.imports, b.exports = names(r)
 	return b
 }
