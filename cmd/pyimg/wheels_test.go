@@ -34,6 +34,7 @@ func putWheels(m *fixture.Mirror) {
 	put("wheels", wheeltest.Wheel{Name: "stub", Files: []wheeltest.File{{Name: "stub/data.bin", Data: "\x7fELF of sorts"}}})
 	put("badwheels", wheeltest.Wheel{Name: "windows", Tag: "cp313-cp313-win_amd64", Files: module("windows")})
 	put("wheels", wheeltest.Wheel{Name: "tool", Version: "2.0", Files: []wheeltest.File{{Name: "tool/new.py", Data: "new\n"}}})
+	putSdists(m)
 	const site = "usr/local/lib/python3.13/site-packages/"
 	m.Put("runtimes/oldtool.tar.gz", fixture.Tarball{Files: []fixture.File{
 		{Path: site + "tool/old.py", Body: []byte("old\n")},
@@ -58,4 +59,15 @@ func putPythonPackages(m *fixture.Mirror) error {
 	newer := wheeltest.Wheel{Name: "certs", Version: "9.0", Files: []wheeltest.File{{Name: "certs/new.py", Data: "value = 9\n"}}}
 	m.Put("badwheels/"+newer.Filename(), newer.Bytes())
 	return m.Publish("python", fixture.Index{Arch: "x86_64", Archives: []*fixture.Archive{certs}})
+}
+
+// putSdists puts source archives: app needs tool to be built, and tool needs dep, of which there is a wheel; stuck needs what nobody has.
+func putSdists(m *fixture.Mirror) {
+	for name, requires := range map[string]string{"app-2.0": `"tool>=1", "dep"`, "tool-1.5": `"dep"`, "stuck-1.0": `"no-such-package"`} {
+		project, version, _ := strings.Cut(name, "-")
+		m.Put("sdists/"+name+".tar.gz", fixture.Tarball{Verbatim: true, Files: []fixture.File{
+			{Path: name + "/PKG-INFO", Body: []byte("Metadata-Version: 2.1\nName: " + project + "\nVersion: " + version + "\n")},
+			{Path: name + "/pyproject.toml", Body: []byte("[build-system]\nrequires = [" + requires + "]\nbuild-backend = \"backend\"\nbackend-path = [\".\"]\n")},
+		}}.Bytes())
+	}
 }

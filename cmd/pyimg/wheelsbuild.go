@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
-	"text/tabwriter"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -82,8 +81,8 @@ func wheelsBuild(ctx context.Context, run *session.Session, c *cli.Context) erro
 	return reportBuilds(run, c, p, results)
 }
 
-// memoryOfBuild is what a build is expected to take where the configuration sets no limit: C++ compilers take about a gigabyte.
-const memoryOfBuild = 1 << 30
+// memoryOfBuild is what a build is expected to take where the configuration sets no limit: compilers of C++ take one or two gigabytes.
+const memoryOfBuild = 2 << 30
 
 // buildOptions fit the builds into the machine.
 func buildOptions(run *session.Session, c *cli.Context, house *wheelhouse.House, work string) build.Options {
@@ -94,7 +93,7 @@ func buildOptions(run *session.Session, c *cli.Context, house *wheelhouse.House,
 	if n := cmp.Or(c.Int("jobs"), limits.Jobs); n > 0 {
 		jobs = n
 	}
-	memory := cmp.Or(limits.Memory, max(free/int64(jobs), memoryOfBuild))
+	memory := cmp.Or(limits.Memory, max(free*3/4, memoryOfBuild)) // not all of them take the most at once
 	targets := house.Builder.Targets()
 	var once sync.Once
 	return build.Options{
@@ -144,11 +143,11 @@ func reportBuilds(run *session.Session, c *cli.Context, p plan.Plan, results []b
 			return err
 		}
 	} else {
-		w := tabwriter.NewWriter(run.Stdout, 0, 0, 2, ' ', 0)
-		for _, r := range rows {
-			fmt.Fprintf(w, "%s\t%s %s\t%s %s\t%s\n", r.Result, r.Package, r.Version, r.Python, r.Platform, cmp.Or(r.Wheel, withLog(r)))
+		table := make([][]string, len(rows))
+		for i, r := range rows {
+			table[i] = []string{r.Result, r.Package + " " + r.Version, r.Python + " " + r.Platform, cmp.Or(r.Wheel, withLog(r))}
 		}
-		if err := w.Flush(); err != nil {
+		if err := wheelhouse.Table(run.Stdout, table); err != nil {
 			return err
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
@@ -67,13 +66,13 @@ func wheelsPlan(ctx context.Context, run *session.Session, c *cli.Context) error
 	case c.Bool("json"):
 		return run.JSON(plannedJSON(p))
 	}
-	w := tabwriter.NewWriter(run.Stdout, 0, 0, 2, ' ', 0)
+	var rows [][]string
 	for _, i := range p.Items {
 		if i.Wanted || i.ToBuild() {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", i.State, i.Name(), wheelhouse.PlatformName(p.Targets[i.Target]), cmp.Or(i.Reason, i.Wheel))
+			rows = append(rows, []string{string(i.State), i.Name(), wheelhouse.PlatformName(p.Targets[i.Target]), cmp.Or(i.Reason, i.Wheel)})
 		}
 	}
-	return w.Flush()
+	return wheelhouse.Table(run.Stdout, rows)
 }
 
 // printMatrix prints the shards as one line that GitHub Actions takes as an output.

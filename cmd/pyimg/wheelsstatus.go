@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
@@ -63,16 +61,15 @@ func wheelsStatus(_ context.Context, run *session.Session, c *cli.Context) error
 		}
 		return run.JSON(out)
 	}
-	w := tabwriter.NewWriter(run.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "package\tversion\t%s\n", strings.Join(s.Platforms, "\t"))
+	rows := [][]string{append([]string{"package", "version"}, s.Platforms...)}
 	for _, row := range s.Rows {
-		cells := make([]string, len(row.Cells))
-		for i, cell := range row.Cells {
-			cells[i] = cmp.Or(cell, "-")
+		cells := []string{row.Project, row.Version}
+		for _, cell := range row.Cells {
+			cells = append(cells, cmp.Or(cell, "-"))
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", row.Project, row.Version, strings.Join(cells, "\t"))
+		rows = append(rows, cells)
 	}
-	if err := w.Flush(); err != nil {
+	if err := wheelhouse.Table(run.Stdout, rows); err != nil {
 		return err
 	}
 	for _, f := range s.Failures {

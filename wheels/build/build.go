@@ -245,6 +245,9 @@ func (b *builds) build(ctx context.Context, i *plan.Item, built *Built) (Result,
 		return r, err
 	}
 	failure.Reason = oneLine(err)
+	if ended := (*pep517.Error)(nil); errors.As(err, &ended) && ended.Limit == "memory" && b.Config.Limits.Memory == 0 {
+		failure.Key = "" // this machine had too little memory just then: it is tried again
+	}
 	r.Reason = failure.Reason
 	if log != "" {
 		if failure.Log, err = b.Index.KeepLog(failure, log); err != nil {

@@ -116,7 +116,7 @@ func limitReason(limit string, l sandbox.Limits) string {
 	case "time":
 		return fmt.Sprintf("it took longer than limits.time, %s", l.Time)
 	case "memory":
-		return fmt.Sprintf("it took more than limits.memory, %d MiB", l.Memory>>20)
+		return fmt.Sprintf("it took more memory than limits.memory allows, or this machine has to spare: %d MiB", l.Memory>>20)
 	}
 	return "it exceeded the limit of " + limit
 }
