@@ -27,20 +27,21 @@ type Deflated struct {
 	Also io.WriteCloser
 }
 
-// spliceFrom is the size from which a deflate stream goes into a layer byte by byte. Smaller ones share a gzip member with
-// their neighbours: each then takes some 45 bytes for its header, and not 150.
-const spliceFrom = 4 << 10
+// spliceFrom is the size from which a file's deflate stream ends a gzip member. Streams of smaller files share one with their
+// neighbours: deflate looks back 32 KiB, so the header of the next file can refer to the one before, and takes some 45 bytes
+// and not 150.
+const spliceFrom = 31 << 10
 
 // spliceTime is the time of spliced files: the earliest that a zip archive can hold, so that people can zip the files
 // again.
 func spliceTime() time.Time { return time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC) }
 
 // Splice stores a fragment, which Join makes a layer of. A fragment is a compressed tar of files, owned by 0:0, without
-// folders and without an end mark. With gzip, a deflate stream of 4 KiB or more ends a gzip member as it is (RFC 1952, 2.2:
-// gzip members may follow each other), and smaller ones follow each other in one; only files without a stream are compressed.
-// With zstd, all are.
+// folders and without an end mark. With gzip, the deflate stream of a file of 31 KiB or more ends a gzip member as it is (RFC
+// 1952, 2.2: gzip members may follow each other), and those of smaller ones follow each other in one; only files without a
+// stream are compressed. With zstd, all are.
 //
-// The files come in the given order, those of 4 KiB or more last. What files refer to need not be valid after Splice. Its bytes
+// The files come in the given order, those of 31 KiB or more last. What files refer to need not be valid after Splice. Its bytes
 // depend on the files, the options and the versions of Splice and the compressor. Splice does not note what the fragment was
 // made of: a file for that would cost more than many a fragment.
 func (s *Store) Splice(ctx context.Context, making MakeOptions, files []Deflated) (Blob, error) {

@@ -271,9 +271,10 @@ func TestJoin(t *testing.T) {
 // versions.Compressor must be raised, and this be replaced.
 func TestSpliceGolden(t *testing.T) {
 	t.Parallel()
-	const want = "sha256:29d4f877c68dfbccdb9fe95ab07e4d08707b692de0cca043f0da1d09e8214263"
+	const want = "sha256:5f15f2d125c11b904a151e2647b1a2b3e0429b948964385b051cfa33a890aa53"
 	s := openStore(t)
-	a := splice(t, s, layers.MakeOptions{}, plain("lib/a.py", words(1, 60_000)), plain("lib/b.py", words(2, 300)))
+	a := splice(t, s, layers.MakeOptions{}, plain("lib/a.py", words(1, 60_000)), plain("lib/b.py", words(2, 300)),
+		deflated(t, "lib/d.py", words(4, 700)), deflated(t, "lib/e.py", words(5, 20_000)), deflated(t, "lib/f.py", words(6, 60_000)))
 	b := splice(t, s, layers.MakeOptions{}, plain("lib/c.py", words(3, 3000)))
 	layer, err := s.Join(t.Context(), layers.MakeOptions{}, []string{a.Digest, b.Digest})
 	if err != nil || layer.Digest != want {

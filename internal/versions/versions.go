@@ -16,7 +16,7 @@ const (
 // digest, and a lock that has the old one no longer fits, so a release that raises one says so.
 const (
 	Compressor  = 2 // all layers that are compressed: also after an update of a compression library
-	Splice      = 2 // layers that are spliced of deflate streams
+	Splice      = 3 // layers that are spliced of deflate streams
 	Join        = 1 // layers that are joined of fragments
 	HostFiles   = 1 // files of this machine
 	Meta        = 2 // the last layer
