@@ -59,7 +59,9 @@ func (w *splicer) giveBack(s *Store) {
 
 // write writes all files, with gzip those with a large stream last: the others are closer to each other then.
 func (w *splicer) write(files []Deflated) error {
-	large := func(d Deflated) bool { return w.gzip != nil && !d.Plain && (d.Size >= spliceFrom || d.Data.Size() >= spliceFrom) }
+	large := func(d Deflated) bool {
+		return w.gzip != nil && !d.Plain && (d.Size >= spliceFrom || d.Data.Size() >= spliceFrom)
+	}
 	for _, pass := range []bool{false, true} {
 		for _, d := range files {
 			if large(d) != pass {
