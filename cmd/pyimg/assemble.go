@@ -14,7 +14,7 @@ import (
 )
 
 func assembleCommand(con console.Console) *cli.Command {
-	all := slices.Concat(flags.Source(), flags.Image(), flags.Registry(), flags.Push(), resultFlags(), attachFlags())
+	all := slices.Concat(flags.SourceAndKey(), flags.Image(), flags.Registry(), flags.Push(), resultFlags(), attachFlags())
 	all = append(all,
 		&cmdline.OptionalFlag{
 			StringSliceFlag: &cli.StringSliceFlag{Name: "push", Usage: "`REF` push the image to this reference in a registry; without a reference, to those of the spec's field push"},

@@ -29,6 +29,7 @@ import (
 	"github.com/pyimg/pyimg/internal/regular"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/push/oci"
+	"github.com/pyimg/pyimg/sigstore"
 )
 
 func bundleCreateCommand(con console.Console) *cli.Command {
@@ -50,6 +51,7 @@ func bundleCreateCommand(con console.Console) *cli.Command {
 			&cli.StringSliceFlag{Name: "image", Usage: "`REF` bring along a base image of a registry, as it is"},
 			&cli.StringFlag{Name: "since", Usage: "`OLD` hold only what this bundle (a folder, a tar or its manifest.json) lacks"},
 			&cli.StringFlag{Name: "split", Usage: "`SIZE` cut the tar into parts, such as 4GiB or 700MB"},
+			&cli.StringFlag{Name: "sign-key", Usage: "`FILE` sign the bundle with this private key, or env://NAME: writes NAME.sigstore.json next to it"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "say how large the bundle would be, and do nothing else"},
 			flags.JSON()),
 		Action: action(con, bundleCreate),
@@ -58,6 +60,10 @@ func bundleCreateCommand(con console.Console) *cli.Command {
 
 func bundleCreate(ctx context.Context, run *session.Session, c *cli.Context) error {
 	o, err := bundleOptions(c)
+	if err != nil {
+		return err
+	}
+	key, err := bundleKey(run, c)
 	if err != nil {
 		return err
 	}
@@ -95,7 +101,32 @@ func bundleCreate(ctx context.Context, run *session.Session, c *cli.Context) err
 	if err := runtimeImages(ctx, run, &o); err != nil {
 		return err
 	}
-	return createBundle(ctx, run, c, o)
+	return createBundle(ctx, run, c, o, key)
+}
+
+// bundleKey is the key that signs the bundle; nil without --sign-key.
+func bundleKey(run *session.Session, c *cli.Context) (*sigstore.PrivateKey, error) {
+	where := c.String("sign-key")
+	if where == "" {
+		return nil, nil
+	}
+	if console.OnStdout(c.String("output")) {
+		return nil, exit.Usagef("--sign-key writes the signature next to the bundle, and stdout has no place next to it; name the tar with --output")
+	}
+	key, err := run.PrivateKey("sign-key", where)
+	return &key, err
+}
+
+// signBundle writes the signature next to the bundle.
+func signBundle(ctx context.Context, run *session.Session, output string, key *sigstore.PrivateKey, made create.Created) error {
+	if key == nil {
+		return nil
+	}
+	data, err := session.SignBundle(*key, made.ID, made.Whole)
+	if err != nil {
+		return err
+	}
+	return run.WriteFile(ctx, session.BundleSignature(output), data)
 }
 
 const leastPart = 1 << 10 // bytes of a part of a tar
@@ -322,7 +353,7 @@ func baseImages(ctx context.Context, run *session.Session, c *cli.Context, o *cr
 }
 
 // createBundle says how large the bundle will be, makes it, and prints what came out.
-func createBundle(ctx context.Context, run *session.Session, c *cli.Context, o create.Options) error {
+func createBundle(ctx context.Context, run *session.Session, c *cli.Context, o create.Options, key *sigstore.PrivateKey) error {
 	var d *create.Draft
 	err := run.Progressing(func(report input.Progress) (err error) {
 		o.Progress = report
@@ -343,6 +374,9 @@ func createBundle(ctx context.Context, run *session.Session, c *cli.Context, o c
 		return err
 	})
 	if err != nil {
+		return err
+	}
+	if err := signBundle(ctx, run, c.String("output"), key, made); err != nil {
 		return err
 	}
 	if n := len(d.Unlisted); n > 0 {

@@ -24,8 +24,10 @@ import (
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/fetch"
+	"github.com/pyimg/pyimg/internal/regular"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/push/disk"
+	"github.com/pyimg/pyimg/sigstore"
 )
 
 func bundleImportCommand(con console.Console) *cli.Command {
@@ -165,12 +167,28 @@ func importInto(ctx context.Context, run *session.Session, c *cli.Context, b *bu
 	if err != nil {
 		return err
 	}
+	if err := carrySignature(ctx, run, c.Args().First(), dir); err != nil {
+		return err
+	}
 	if c.Bool("json") {
 		return run.JSON(done)
 	}
 	fmt.Fprintf(run.Stderr, "pyimg: %s holds the bundle: %s written, %d were there\n", dir, termtext.Count(done.Written, "byte"), done.Kept)
 	fmt.Fprintln(run.Stdout, done.ID)
 	return nil
+}
+
+// carrySignature copies the signature of a bundle next to the folder that it was written into. Whoever asks for a signature reads it
+// again. A delta's is also that of the whole bundle.
+func carrySignature(ctx context.Context, run *session.Session, from, dir string) error {
+	data, err := regular.Read(session.BundleSignature(from), sigstore.MaxBundle)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return run.WriteFile(ctx, session.BundleSignature(dir), data)
 }
 
 // pushBundle pushes the image of a bundle's lock, made from the bundle alone.

@@ -21,8 +21,8 @@ func bundleVerifyCommand(con console.Console) *cli.Command {
 		ArgsUsage: "BUNDLE",
 		Description: "BUNDLE is a folder, a tar, or one of its parts. All of it is read: sizes, digests, nothing that does not belong; indexes against\n" +
 			"Alpine's keys, which pyimg knows by fingerprint, or those of --keyring; packages against their index; all that the lock\n" +
-			"needs. Nobody signs spec, lock and runtimes: carry the ID another way and give it with --id. The keys that the\n" +
-			"spec names count then, too.\n\n" +
+			"needs. What nobody else signs (spec, lock, runtimes, wheels) rests on --key, the public key of the bundle's signature, or on\n" +
+			"--id, the ID that came another way. The keys that the spec names count then, too.\n\n" +
 			"Example: pyimg bundle verify bundle.tar --id sha256:...\n" +
 			"         pyimg bundle verify update.tar --base bundle/ --keyring ./keys",
 		Flags: append(flags.Keyring(),

@@ -26,7 +26,7 @@ import (
 )
 
 func lockCommand(con console.Console) *cli.Command {
-	all := slices.Concat(flags.Source(), flags.Image(), flags.Reach())
+	all := slices.Concat(flags.SourceAndKey(), flags.Image(), flags.Reach())
 	return cmdline.Command(&cli.Command{
 		Name:      "lock",
 		Usage:     "write down all that images are made of, by digest",

@@ -19,6 +19,7 @@ func Keyring() []cli.Flag {
 		&cli.StringSliceFlag{Name: "keyring", Usage: "`DIR|FILE` trust a key, or the *.pub keys in a folder, in addition to Alpine's own"},
 		&cli.BoolFlag{Name: "allow-untrusted", Usage: "do not ask for signatures"},
 		&cli.StringFlag{Name: "base", Usage: "`OLD` the bundle that a delta was made since"},
+		&cli.StringSliceFlag{Name: "key", Usage: "`FILE` demand that this public key signed the bundle; one of several"},
 		&cli.StringFlag{Name: "id", Usage: "`ID` demand that the bundle is the one that \"bundle create\" printed this of"},
 	}
 }

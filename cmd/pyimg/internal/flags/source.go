@@ -22,9 +22,21 @@ func Source() []cli.Flag {
 		&cli.BoolFlag{Name: "offline", Usage: "read files and directories only, ask no host"},
 		&cli.StringFlag{Name: "bundle", Aliases: []string{"mirror"}, Usage: "`BUNDLE` take from this bundle (a folder, a tar or a URL) what it has; spec and lock too, where there are no others"},
 		&cli.StringFlag{Name: "bundle-id", Aliases: []string{"mirror-id"}, Usage: "`ID` demand that --bundle is the one that \"bundle create\" printed this of"},
+		&cli.StringSliceFlag{Name: "bundle-key", Usage: "`FILE` demand that this public key signed the bundle of --bundle; one of several"},
 		Cache(),
 		&cli.IntFlag{Name: "jobs", Usage: "`N` fetch and ingest so many packages at once, over all platforms", DefaultText: "twice the processors"},
 	}
+}
+
+// SourceAndKey are the flags of Source for commands that have no other key: --key is --bundle-key there.
+func SourceAndKey() []cli.Flag {
+	all := Source()
+	for _, f := range all {
+		if keys, ok := f.(*cli.StringSliceFlag); ok && keys.Name == "bundle-key" {
+			keys.Aliases = []string{"key"}
+		}
+	}
+	return all
 }
 
 // Cache says where the cache is.

@@ -25,8 +25,10 @@ func (run *Session) Bundle(ctx context.Context) (*bundle.Bundle, error) {
 func (run *Session) openGivenBundle(ctx context.Context) (*bundle.Bundle, error) {
 	name, id := run.flags.String("bundle"), run.flags.String("bundle-id")
 	if name == "" {
-		if run.flags.IsSet("bundle-id") {
-			return nil, exit.Usagef("--bundle-id is of the bundle that --bundle names, and it names none")
+		for _, flag := range []string{"bundle-id", "bundle-key"} {
+			if run.flags.IsSet(flag) {
+				return nil, exit.Usagef("--%s is of the bundle that --bundle names, and it names none", flag)
+			}
 		}
 		return nil, nil
 	}
@@ -40,7 +42,7 @@ func (run *Session) openGivenBundle(ctx context.Context) (*bundle.Bundle, error)
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(b.Complete(), b.CheckID(id)); err != nil {
+	if err := errors.Join(b.Complete(), b.CheckID(id), run.vouch(b, "bundle-key", name)); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
 	run.atEnd(func() { _ = b.Close() }) // it was only read

@@ -34,6 +34,9 @@ func (run *Session) BundleArgument() (*bundle.Bundle, error) {
 	if err := b.CheckID(run.flags.String("id")); err != nil {
 		return nil, err
 	}
+	if err := run.vouch(b, "key", run.first()); err != nil {
+		return nil, err
+	}
 	if run.flags.String("base") == "" {
 		return b, nil
 	}
