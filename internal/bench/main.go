@@ -23,6 +23,7 @@ type options struct {
 	runs     int
 	packages int
 	size     int // of one package, in MiB
+	link     int // the speed of slow links, in MB/s
 	only     *regexp.Regexp
 }
 
@@ -36,6 +37,7 @@ func main() {
 	flag.IntVar(&o.runs, "runs", 5, "runs of each scenario; medians are printed")
 	flag.IntVar(&o.packages, "packages", 20, "packages of the image")
 	flag.IntVar(&o.size, "size", 16, "MiB of files in each package")
+	flag.IntVar(&o.link, "link", 6, "MB/s of the mirror's and of the registry's link in the scenarios of slow links")
 	flag.StringVar(&only, "only", "", "run the scenarios that match this regular expression")
 	flag.Parse()
 	o.only = regexp.MustCompile(only)
@@ -74,5 +76,6 @@ func run(ctx context.Context, o options) error {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
+	t.sayRatio(o)
 	return nil
 }

@@ -13,10 +13,12 @@ import (
 type scenario struct {
 	name string
 	// floor is the number of platforms whose packages must be decompressed and hashed.
-	floor int
-	// prepare makes what all runs need. It returns a function that makes the command line of a run.
-	prepare func(ctx context.Context, w *world, pyimg string) (func(run int) ([]string, error), error)
+	floor   int
+	prepare preparation
 }
+
+// A preparation makes what all runs need. It returns a function that makes the command line of a run.
+type preparation = func(ctx context.Context, w *world, pyimg string) (func(run int) ([]string, error), error)
 
 func scenarios(o options) []scenario {
 	list := []scenario{
@@ -24,9 +26,9 @@ func scenarios(o options) []scenario {
 		{"cold, digests only, 2 platforms", 2, cold("main", 2, "")},
 		{"cold, pushed", 1, cold("main", 1, "push")},
 		{"cold, an OCI layout", 1, cold("main", 1, "output")},
-		{"warm, digests only, 2 platforms", 0, warm("")},
-		{"warm, pushed, 2 platforms", 0, warm("push")},
-		{"warm, an OCI layout, 2 platforms", 0, warm("output")},
+		{"warm, digests only, 2 platforms", 0, warm("main", 2, "")},
+		{"warm, pushed, 2 platforms", 0, warm("main", 2, "push")},
+		{"warm, an OCI layout, 2 platforms", 0, warm("main", 2, "output")},
 		{"locked, all in the registry, empty cache, 2 platforms", 0, locked},
 		{"no-op, 2 platforms", 0, noOp},
 		{"one package changed, pushed", 0, changed},
@@ -34,6 +36,7 @@ func scenarios(o options) []scenario {
 	for _, platforms := range []int{1, 2, 8} {
 		list = append(list, scenario{fmt.Sprintf("cold, %d MiB packages, %d platforms", min(o.size, smallSize), platforms), 0, cold("small", platforms, "")})
 	}
+	list = append(list, linkScenarios(o)...)
 	list = append(list, severalScenarios()...)
 	if path, err := exec.LookPath("apko"); err == nil {
 		list = append(list, peers(path)...)
@@ -58,24 +61,26 @@ func assembleArgs(pyimg, spec, cache string) []string {
 }
 
 // cold gives each run an empty cache.
-func cold(repository string, platforms int, how string) func(context.Context, *world, string) (func(int) ([]string, error), error) {
+func cold(repository string, platforms int, how string, flags ...string) preparation {
 	return func(_ context.Context, w *world, pyimg string) (func(int) ([]string, error), error) {
 		spec, err := w.spec(repository, platforms, "")
-		return func(int) ([]string, error) { return w.deliver(assembleArgs(pyimg, spec, w.fresh("cache")), how), nil }, err
+		return func(int) ([]string, error) {
+			return append(w.deliver(assembleArgs(pyimg, spec, w.fresh("cache")), how), flags...), nil
+		}, err
 	}
 }
 
 // warm has all packages in the cache. The spec of each run differs, so that the last layer and the configuration are
 // new.
-func warm(how string) func(context.Context, *world, string) (func(int) ([]string, error), error) {
+func warm(repository string, platforms int, how string) preparation {
 	return func(ctx context.Context, w *world, pyimg string) (func(int) ([]string, error), error) {
-		spec, err := w.spec("main", 2, "")
+		spec, err := w.spec(repository, platforms, "")
 		if err != nil {
 			return nil, err
 		}
 		cache := w.fresh("cache")
 		return func(run int) ([]string, error) {
-			next, err := w.spec("main", 2, fmt.Sprintf("image: {env: {RUN: %q}}\nlayers: {max: %d}\n", fmt.Sprint(run), 60+run))
+			next, err := w.spec(repository, platforms, fmt.Sprintf("image: {env: {RUN: %q}}\nlayers: {max: %d}\n", fmt.Sprint(run), 60+run))
 			return w.deliver(assembleArgs(pyimg, next, cache), how), err
 		}, quietly(ctx, assembleArgs(pyimg, spec, cache))
 	}

@@ -56,7 +56,7 @@ func (w *world) severalArgs(pyimg, cache string, specs []string) []string {
 }
 
 // severalUnchanged pushes images that the tags name already.
-func severalUnchanged(n int, locked bool) func(context.Context, *world, string) (func(int) ([]string, error), error) {
+func severalUnchanged(n int, locked bool) preparation {
 	return func(ctx context.Context, w *world, pyimg string) (func(int) ([]string, error), error) {
 		specs, err := w.specs(n, 2)
 		if err != nil {

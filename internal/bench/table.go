@@ -14,19 +14,23 @@ import (
 )
 
 // A table is printed in Markdown, row by row.
-type table struct{ out io.Writer }
+type table struct {
+	out  io.Writer
+	wall map[string]float64 // by scenario, in seconds
+}
 
 func newTable(out io.Writer, o options) *table {
 	fmt.Fprintf(out, "%s, %d cores, %s/%s; %d packages of %d MiB; %v a request; medians of %d runs\n\n", runtime.Version(), runtime.NumCPU(),
 		runtime.GOOS, runtime.GOARCH, o.packages, o.size, o.rtt, o.runs)
 	fmt.Fprintln(out, "| scenario | wall, s | CPU, s | CPU to inflate+hash | peak RSS, MiB | in, MiB | out, MiB | requests to mirror | to registry |")
 	fmt.Fprintln(out, "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
-	return &table{out}
+	return &table{out, make(map[string]float64)}
 }
 
 // run measures one scenario and prints its row. It measures the floor between the runs, because a machine's speed
 // changes over time.
 func (w *world) run(ctx context.Context, s scenario, pyimg string, t *table) error {
+	defer w.link(0)
 	next, err := s.prepare(ctx, w, pyimg)
 	if err != nil {
 		return fmt.Errorf("preparing: %w", err)
@@ -52,6 +56,7 @@ func (w *world) run(ctx context.Context, s scenario, pyimg string, t *table) err
 		w.tidy()
 	}
 	t.row(s.name, costs, ratios)
+	t.wall[s.name] = median(costs, func(c cost) float64 { return c.Wall.Seconds() })
 	return nil
 }
 

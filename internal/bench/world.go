@@ -32,6 +32,8 @@ type world struct {
 	archives map[string][]*fixture.Archive // by architecture: the packages of the repository "main"
 	floor    time.Duration                 // CPU time to decompress and hash the packages of one architecture
 	counter  int                           // makes names unique
+
+	toMirror, toRegistry link
 }
 
 // smallSize is the size in MiB of the packages in the scenarios of many platforms.
@@ -62,6 +64,7 @@ func newWorld(ctx context.Context, dir string, o options) (*world, error) {
 	}
 	w.mirror.Fail(fixture.Fault{Delay: o.rtt})
 	w.registry.Fail(fixture.Fault{Delay: o.rtt})
+	w.mirror.Handler, w.registry.Handler = w.toMirror.behind(w.mirror.Handler), w.toRegistry.behind(w.registry.Handler)
 	var err error
 	if w.url, err = w.mirror.Serve(ctx); err != nil {
 		return nil, err
