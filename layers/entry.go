@@ -63,7 +63,7 @@ type FaultCode string
 // The codes, with what Detail holds.
 const (
 	FaultGlobalHeader FaultCode = "global-header" // a global PAX header
-	FaultForbidden    FaultCode = "forbidden"     // no layer may hold the member; Detail: why
+	FaultForbidden    FaultCode = "forbidden"     // no layer may hold the member; Detail: a code of its own, and perhaps an argument
 	FaultPadding      FaultCode = "padding"       // the tar does not end at a record's end
 	FaultCompression  FaultCode = "compression"   // Detail: the compression, which no layer has
 	FaultRoot         FaultCode = "root"          // the root itself
@@ -92,7 +92,7 @@ func (c FaultCode) sentence(detail string) string {
 	case FaultGlobalHeader:
 		return "has a global PAX header"
 	case FaultForbidden:
-		return detail
+		return refusalOf(detail).Error()
 	case FaultPadding:
 		return "does not end at a record's end"
 	case FaultCompression:

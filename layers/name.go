@@ -2,9 +2,9 @@ package layers
 
 import (
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"path"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -21,37 +21,27 @@ func cleanName(name string) string {
 	return clean
 }
 
-// errWhiteout is the fault of a whiteout whose name is otherwise valid. A whiteout deletes files of the layers below
-// (image-spec, layer.md).
-var errWhiteout = errors.New("its name is that of a whiteout")
-
-// errMark is the fault of a member with an overlay mark.
-var errMark = errors.New("overlayfs obeys it, which hides or deletes files of the layers below in docker and podman alone")
-
-// isDeletion reports whether a member's only fault is that it is a whiteout, or that overlayfs treats it like one.
-func isDeletion(err error) bool { return errors.Is(err, errWhiteout) || errors.Is(err, errMark) }
-
 // checkName refuses names that no layer may have: names that lead out of the root, whiteouts, and names that cannot be
-// stored or shown.
+// stored or shown. The error is a refusal.
 func checkName(name string) error {
 	if len(name) > maxName {
-		return fmt.Errorf("its name has %d bytes, more than %d", len(name), maxName)
+		return refusal{refusedLong, strconv.Itoa(len(name))}
 	}
 	if hasControl(name) {
-		return errors.New("its name holds control characters")
+		return refusal{refusedControl, ""}
 	}
 	if strings.HasPrefix(name, "/") {
-		return errors.New("its name is absolute")
+		return refusal{refusedAbsolute, ""}
 	}
 	var err error
 	for part := range strings.SplitSeq(name, "/") {
 		switch {
 		case part == "..":
-			return errors.New(`its name holds ".."`)
+			return refusal{refusedParent, ""}
 		case strings.HasPrefix(part, ".wh."):
-			err = errWhiteout
+			err = refusal{refusedWhiteout, ""}
 		case len(part) > maxComponent:
-			return fmt.Errorf("its name has a part of %d bytes, more than %d", len(part), maxComponent)
+			return refusal{refusedPart, strconv.Itoa(len(part))}
 		}
 	}
 	return err

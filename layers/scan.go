@@ -2,7 +2,6 @@ package layers
 
 import (
 	"archive/tar"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -87,7 +86,7 @@ func (s *scanner) admit(h *tar.Header) (p string, err error) {
 		if !s.foreign {
 			return "", &MemberError{err}
 		}
-		s.fault(FaultForbidden, cleanName(h.Name), err.Error())
+		s.fault(FaultForbidden, cleanName(h.Name), err.(refusal).detail()) //nolint:errorlint // checkMember returns nothing else
 	}
 	if s.count++; s.count > maxEntries {
 		return "", &DamageError{fmt.Errorf("the archive has more than %d members", maxEntries)}
@@ -122,7 +121,7 @@ func (e *MemberError) Unwrap() error { return e.Err }
 func (e *MemberError) ExitCode() exit.Code { return exit.Unverified }
 
 // checkMember returns an error if no layer may have a member with this header and PAX records of these names, whatever
-// the other members are.
+// the other members are. The error is a refusal.
 func checkMember(h *tar.Header, records iter.Seq[string]) error {
 	if err := checkName(h.Name); err != nil {
 		return err
@@ -130,18 +129,18 @@ func checkMember(h *tar.Header, records iter.Seq[string]) error {
 	switch h.Typeflag {
 	case tar.TypeLink:
 		if err := checkName(h.Linkname); err != nil {
-			return fmt.Errorf("hard link to %q: %w", h.Linkname, err)
+			return err.(refusal).target(h.Linkname) //nolint:errorlint // checkName returns nothing else
 		}
 	case tar.TypeSymlink:
 		if h.Linkname == "" || len(h.Linkname) > maxName || hasControl(h.Linkname) {
-			return fmt.Errorf("symlink to %q: such a target is not possible", h.Linkname)
+			return refusal{refusedSymlink, h.Linkname}
 		}
 	}
 	if hasControl(h.Uname) || hasControl(h.Gname) {
-		return errors.New("its owner's name holds control characters")
+		return refusal{refusedOwner, ""}
 	}
 	if mark := overlayMark(h, records); mark != "" {
-		return fmt.Errorf("it has %q: %w", mark, errMark)
+		return refusal{refusedOverlay, mark}
 	}
 	return nil
 }
