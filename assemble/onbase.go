@@ -16,6 +16,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/layers/tree"
 )
@@ -111,7 +112,7 @@ func (h hold) packagesOn(b *base.Image, world []apk.Dependency, indexes []*apk.I
 // withoutPackages sees to it that nothing is asked for that needs apk's database, since the base has none.
 func (p *PlatformPlan) withoutPackages(asked []apk.Dependency) error {
 	if len(asked) > 0 {
-		return &base.FaultError{Ref: p.Base.Locked.Name(), Err: fmt.Errorf("packages are asked for (%s), and they cannot be added to it: %w", asked[0], p.Base.Without)}
+		return &base.FaultError{Ref: p.Base.Locked.Name(), Code: exit.NoSolution, Err: fmt.Errorf("packages are asked for (%s), and they cannot be added to it: %w", asked[0], p.Base.Without)}
 	}
 	p.Notes = append(p.Notes, fmt.Sprintf("the base %s takes runtimes, wheels, files and accounts alone, no packages: %v", p.Base.Locked.Name(), p.Base.Without))
 	return nil

@@ -50,14 +50,20 @@ func install(t testing.TB, dialect apk.Dialect, packages ...fixture.Package) (*r
 	t.Helper()
 	installed := make([]root.Installed, len(packages))
 	for i, p := range packages {
-		a := apktest.Build(t, p)
-		control, err := apk.ParseControl(a.Control)
-		if err != nil {
-			t.Fatal(err)
-		}
-		installed[i] = root.Installed{Package: apktest.Listed(t, a), Control: control, Members: members(a.Data, p.Name, make(contents))}
+		installed[i] = built(t, p)
 	}
 	return root.Install(installed, root.Options{Dialect: dialect, Arch: "x86_64"})
+}
+
+// built is a package as an installer gets it.
+func built(t testing.TB, p fixture.Package) root.Installed {
+	t.Helper()
+	a := apktest.Build(t, p)
+	control, err := apk.ParseControl(a.Control)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root.Installed{Package: apktest.Listed(t, a), Control: control, Members: members(a.Data, p.Name, make(contents))}
 }
 
 func mustInstall(t testing.TB, dialect apk.Dialect, packages ...fixture.Package) *root.Root {

@@ -80,3 +80,46 @@ func planText(a solve.Addition, err error) string {
 	}
 	return strings.Join(lines, "; ")
 }
+
+// TestAdd is TestAddAsRealApk for small roots; the indexes are here.
+func TestAdd(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ world, installed, offered, asked, want string }{
+		"an installed version is kept":     {"a", "a=1", "a=2\nb=1 | D:a", "b", "Installing b (1)"},
+		"what is asked for by name, too":   {"a", "a=1", "a=2", "a", "NOTHING"},
+		"a dependency upgrades":            {"a", "a=1", "a=2\nb=1 | D:a>1", "b", "Upgrading a (1 -> 2); Installing b (1)"},
+		"a dependency downgrades":          {"a", "a=3", "a=2\nb=1 | D:a<3", "b", "Downgrading a (3 -> 2); Installing b (1)"},
+		"another build of one version":     {"a", "a=1 | D:x=1\nx=1", "a=1\nx=2\nb=1 | D:x>1", "b", "Replacing a (1 -> 1); Upgrading x (1 -> 2); Installing b (1)"},
+		"no longer listed, and still used": {"a", "a=1", "b=1 | D:a", "b", "Installing b (1)"},
+		"what nothing needs goes":          {"a", "a=1\nb=1 | D:c\nc=1", "n=1", "n", "Purging b (1); Purging c (1); Installing n (1)"},
+		"a conflict removes":               {"a b", "a=1\nb=1", "n=1 | D:!b", "n !b", "Purging b (1); Installing n (1)"},
+		"install_if looks at what is there": {"docs a", "a=1\ndocs=1", "a-doc=1 | i:docs a=1\nn=1", "n",
+			"Installing a-doc (1); Installing n (1)"},
+		"pinned in the world": {"a=1", "a=1", "a=2\nb=1 | D:a>1", "b", "ERROR"},
+		"nothing provides it": {"a", "a=1", "a=1", "none", "ERROR"},
+	} {
+		root := solve.Root{World: apktest.World(t, c.world)}
+		for p := range apktest.Offers(t, "", c.installed).Packages() {
+			root.Packages = append(root.Packages, solve.Installed{Package: p})
+		}
+		if got := planText(solve.Add(root, apktest.World(t, c.asked), []*apk.Index{apktest.Offers(t, "", c.offered)}, solve.Options{})); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+// A package that stays with the tag of a repository that nobody has any more may stay.
+func TestAddKeepsWhatATagBrought(t *testing.T) {
+	t.Parallel()
+	root := solve.Root{World: apktest.World(t, "a@gone")}
+	for p := range apktest.Offers(t, "", "a=1").Packages() {
+		root.Packages = append(root.Packages, solve.Installed{Package: p, Tag: "gone"})
+	}
+	got, err := solve.Add(root, apktest.World(t, "b"), []*apk.Index{apktest.Offers(t, "", "a=2\nb=1")}, solve.Options{})
+	if text := planText(got, err); text != "Installing b (1)" {
+		t.Errorf("%s, want b alone", text)
+	}
+	if got := fmt.Sprint(got.World); got != "[a@gone b]" {
+		t.Errorf("world %s, want [a@gone b]", got)
+	}
+}

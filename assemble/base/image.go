@@ -1,6 +1,7 @@
 package base
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,15 +47,16 @@ type Image struct {
 
 // A FaultError says that an image cannot be built on.
 type FaultError struct {
-	Ref string
-	Err error
+	Ref  string
+	Err  error
+	Code exit.Code // 0 is exit.Unverified
 }
 
 func (e *FaultError) Error() string { return fmt.Sprintf("the base image %s: %v", e.Ref, e.Err) }
 func (e *FaultError) Unwrap() error { return e.Err }
 
-// ExitCode is exit.Unverified, unless the cause has another code.
-func (e *FaultError) ExitCode() exit.Code { return exit.Unverified }
+// ExitCode is the error's code.
+func (e *FaultError) ExitCode() exit.Code { return cmp.Or(e.Code, exit.Unverified) }
 
 // Open reads the base of a platform. The digest that a lock has for it is pinned; "" for none.
 func Open(ctx context.Context, s spec.Spec, p spec.Platform, pinned string, src input.Access) (*Image, error) {
@@ -64,7 +66,10 @@ func Open(ctx context.Context, s spec.Spec, p spec.Platform, pinned string, src 
 		return nil, fmt.Errorf("base %s: %w", i.Locked.URL, err)
 	}
 	if err := i.read(ctx, src); err != nil {
-		return nil, fmt.Errorf("base %s: %w", i.Locked.URL, err)
+		if !errors.As(err, new(*FaultError)) {
+			err = fmt.Errorf("base %s: %w", i.Locked.URL, err)
+		}
+		return nil, err
 	}
 	return i, nil
 }
@@ -118,7 +123,7 @@ func (i *Image) readLayers(ctx context.Context, config *v1.ConfigFile, src input
 		return err
 	}
 	if len(m.Layers) != len(config.RootFS.DiffIDs) {
-		return &FaultError{i.Locked.URL, fmt.Errorf("it has %d layers, and its configuration names %d: no container runtime unpacks it", len(m.Layers), len(config.RootFS.DiffIDs))}
+		return &FaultError{Ref: i.Locked.URL, Err: fmt.Errorf("it has %d layers, and its configuration names %d: no container runtime unpacks it", len(m.Layers), len(config.RootFS.DiffIDs))}
 	}
 	i.facts, i.Layers = make([]layers.LayerFacts, len(m.Layers)), make([]lock.Layer, len(m.Layers))
 	group, ctx := errgroup.WithContext(ctx)
@@ -136,7 +141,7 @@ func (i *Image) readLayers(ctx context.Context, config *v1.ConfigFile, src input
 	}
 	for n, f := range i.facts {
 		if f.DiffID != i.Layers[n].DiffID {
-			return &FaultError{i.Locked.URL, fmt.Errorf("its configuration says that layer %d unpacks to %s, but it unpacks to %s: no container runtime accepts it",
+			return &FaultError{Ref: i.Locked.URL, Err: fmt.Errorf("its configuration says that layer %d unpacks to %s, but it unpacks to %s: no container runtime accepts it",
 				n+1, i.Layers[n].DiffID, f.DiffID)}
 		}
 	}

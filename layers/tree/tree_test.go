@@ -264,3 +264,30 @@ func listed(members ...member) iter.Seq2[layers.Entry, error] {
 		}
 	}
 }
+
+func TestDelete(t *testing.T) {
+	t.Parallel()
+	tr := newTree(t, layer("one", file("a/b/c", "1"), file("a/d", "1"), file("e", "1")))
+	equalLines(t, "before", paths(tr), "a", "a/b", "a/b/c", "a/d", "e")
+	tr.Delete("a/b")
+	tr.Delete("nothing")
+	if tr.IsEmpty("a") || tr.IsEmpty("e") {
+		t.Error("a folder with a file, and a file, count as empty folders")
+	}
+	tr.Delete("a/d")
+	if !tr.IsEmpty("a") {
+		t.Error("an empty folder does not count as one")
+	}
+	if err := tr.Add(layer("two", file("a/b/x", "1"))); err != nil {
+		t.Fatal(err)
+	}
+	equalLines(t, "after", paths(tr), "a", "a/b", "a/b/x", "e")
+}
+
+func paths(tr *tree.Tree) []string {
+	var all []string
+	for n := range tr.All() {
+		all = append(all, n.Path)
+	}
+	return all
+}

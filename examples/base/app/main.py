@@ -1,0 +1,5 @@
+"""Says where it runs."""
+
+import platform
+
+print(f"Python {platform.python_version()} on {platform.machine()}")
