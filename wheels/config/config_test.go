@@ -103,3 +103,10 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestExampleIsRead(t *testing.T) {
+	t.Parallel()
+	if _, err := config.Read("../../examples/wheels/wheels.yaml"); err != nil {
+		t.Error(err)
+	}
+}
