@@ -43,7 +43,7 @@ func (p *plains) begin(dir *cachedir.Dir, size int64) *plainWriter {
 	if p.file == nil {
 		f, err := dir.Temp()
 		if err != nil {
-			return nil // whoever must write reports it
+			return nil // the next write to the folder reports it
 		}
 		_ = os.Remove(f.Name()) // if the system cannot remove an open file, close does it
 		p.file = f

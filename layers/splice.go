@@ -23,7 +23,8 @@ type Deflated struct {
 	Data *io.SectionReader
 	// Plain says that Data is the content itself. Otherwise Data is a raw deflate stream (RFC 1951) and nothing else.
 	Plain bool
-	// Also gets the content in the same pass, and is closed behind it; nil is nobody. Splice returns its errors.
+	// Also may be nil. Splice writes the content to it, too, in the same pass, and closes it after the content. Its errors are
+	// Splice's.
 	Also io.WriteCloser
 }
 

@@ -63,8 +63,8 @@ func (w *Wheel) Verifier() *Verifier {
 }
 
 // Member returns a writer that takes the content of the member with this index in
-// the archive. Its Close says whether that is what RECORD says; whoever unpacks the
-// member checks its CRC-32. One member must be closed before the next is written.
+// the archive. Its Close says whether that is what RECORD says; the caller checks
+// its CRC-32. One member must be closed before the next is written.
 func (v *Verifier) Member(index int) io.WriteCloser { return memberWriter{v, index} }
 
 type memberWriter struct {

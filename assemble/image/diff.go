@@ -27,7 +27,7 @@ type Difference struct {
 	Same     bool          `json:"same"`               // the manifests are the same, byte for byte
 	Config   []Change      `json:"config,omitempty"`   // entrypoint, cmd, user, env NAME, label NAME, ...
 	Packages []Change      `json:"packages,omitempty"` // versions
-	Wheels   []Change      `json:"wheels,omitempty"`   // versions of Python packages, whoever installed them
+	Wheels   []Change      `json:"wheels,omitempty"`   // versions of Python packages, from their METADATA
 	Files    []FileChange  `json:"files,omitempty"`    // by path
 	Size     [2]int64      `json:"size"`               // of all layers, compressed, in bytes
 	Unpacked [2]int64      `json:"unpacked"`           // of the files that a container sees, in bytes

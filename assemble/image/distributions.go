@@ -16,7 +16,7 @@ import (
 // maxDistributions bounds the Python packages of an image that are listed: data science images have some 600.
 const maxDistributions = 5000
 
-// A distribution is an installed Python package, whoever installed it.
+// A distribution is an installed Python package, by pyimg, pip or another tool.
 type distribution struct {
 	site     string // the folder of its modules
 	layer    int    // that has its METADATA

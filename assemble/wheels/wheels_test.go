@@ -356,3 +356,22 @@ func TestReplaced(t *testing.T) {
 		t.Errorf("Replaced with a broken RECORD = %q, want an error", got)
 	}
 }
+
+// TestBringLargeWheel brings a wheel of which a part is in a temporary file.
+func TestBringLargeWheel(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(3, 4))
+	noise := make([]byte, 6<<20)
+	for i := range noise {
+		noise[i] = byte(random.Uint32())
+	}
+	store := openStore(t)
+	f := file(t, t.TempDir(), wheeltest.Wheel{Name: "noise", Files: []wheeltest.File{{Name: "noise/a.bin", Data: string(noise)}, {Name: "noise/z.py", Data: "last\n"}}})
+	ws, err := wheels.NewBringer(input.Access{Fetch: new(fetch.Client), Store: store}).Bring(t.Context(), []source.File{f}, wheels.How{Site: site(t, "linux/amd64")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := ws[0]; w.Size <= int64(len(noise)) || w.Fragment.Size < int64(len(noise)) || len(w.Plan.Files) != 7 {
+		t.Errorf("the wheel has %d bytes, its fragment %d, and %d files", w.Size, w.Fragment.Size, len(w.Plan.Files))
+	}
+}

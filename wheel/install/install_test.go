@@ -266,3 +266,19 @@ func FuzzEntryPoints(f *testing.F) {
 		}
 	})
 }
+
+// TestLargeScripts holds that a program of any size can be a script, and that the first line of a text is replaced only up to a
+// bound.
+func TestLargeScripts(t *testing.T) {
+	t.Parallel()
+	for begin, ok := range map[string]bool{"\x7fELF": true, "#!/bin/sh\n": true, "#!python\n": false} {
+		made := wheeltest.Wheel{Name: "big", Files: []wheeltest.File{{Name: "big-1.0.data/scripts/big", Data: begin + strings.Repeat("x", 17<<20), Mode: 0o755}}}
+		_, p, err := plan(made.Bytes(), made.Filename(), options(t, "linux/amd64"))
+		if (err == nil) != ok {
+			t.Errorf("a script of %q: %v", begin, err)
+		}
+		if ok && (p.Files[0].Path != "usr/local/bin/big" || p.Files[0].Member == nil) {
+			t.Errorf("a script of %q is %+v", begin, p.Files[0])
+		}
+	}
+}
