@@ -64,6 +64,8 @@ type solutionKey struct {
 
 // solveOnce solves for a world, unless another build of this run has solved for it. It does not wait for a network, so it needs no
 // context.
+//
+//nolint:contextcheck // and so its callers have none to pass
 func solveOnce(m *memo.Memo, world []apk.Dependency, indexes []*apk.Index, o solve.Options) (solve.Solution, error) {
 	key := solutionKey{world: fmt.Sprint(world), dialect: o.Dialect}
 	for _, x := range indexes {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -156,11 +157,9 @@ func (s *several) assemble(ctx context.Context, plans []assembly, errs []error) 
 		all = append(all, made)
 	})
 	s.show(func() { s.tell(all) })
-	writing := s.writeTogether(ctx, all)
-	if err := s.end(ctx); err != nil {
-		return err
-	}
-	return writing
+	failed := s.end(ctx)
+	written := s.writeTogether(ctx, all) // also of those that were made before others failed
+	return cmp.Or(failed, written)
 }
 
 // print prints the result of one image: references and digest, a tab and the spec. A failure to write to stdout is found when the
