@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -38,7 +39,7 @@ func (m Mirrors) Package(ctx context.Context, p *apk.Package) (Unit, error) {
 	if u, err := storedPackage(p, m.Store); err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return u, err
 	}
-	leave, err := m.Store.Alone(ctx, controlKey(p)) // platforms and images share packages, and each is fetched once
+	leave, err := m.Store.Alone(ctx, headKey(p)) // platforms and images share packages, and each is fetched once
 	if err != nil {
 		return Unit{}, err
 	}
@@ -75,13 +76,27 @@ func joinMirrors(errs []error) error {
 	return absentError{errors.Join(errs...)}
 }
 
-// controlKey names the record of a package's control stream, by what the index says it hashes to.
-func controlKey(p *apk.Package) string { return "apk-control-" + hex.EncodeToString(p.Checksum[:]) }
+// headKey names the record of a package's control stream and signature, by what the index says the former hashes to.
+func headKey(p *apk.Package) string { return "apk-head-" + hex.EncodeToString(p.Checksum[:]) }
+
+// storedHead returns the control stream and the signature that a build kept of a package. They are one record, since each
+// record is a file that is made and renamed.
+func storedHead(p *apk.Package, store *layers.Store) (control, signature []byte, err error) {
+	raw, err := store.Record(headKey(p))
+	if err != nil {
+		return nil, nil, err
+	}
+	n, width := binary.Uvarint(raw)
+	if width <= 0 || n > uint64(len(raw)-width) {
+		return nil, nil, fs.ErrNotExist // damaged: fetching mends it
+	}
+	return raw[width : width+int(n)], raw[width+int(n):], nil
+}
 
 // storedPackage finds a package in the store; fs.ErrNotExist where it is not there or not whole. It has its control stream where only
 // the data stream is missing.
 func storedPackage(p *apk.Package, store *layers.Store) (Unit, error) {
-	raw, err := store.Record(controlKey(p))
+	raw, _, err := storedHead(p, store)
 	if err != nil {
 		return Unit{}, err
 	}
@@ -139,7 +154,7 @@ func (m Mirrors) Stream(ctx context.Context, p *apk.Package, digest string) (io.
 
 // stream opens the data stream from one mirror. While it does so, nobody else opens the package.
 func (m Mirrors) stream(ctx context.Context, p *apk.Package, url, digest string) (io.ReadCloser, error) {
-	leave, err := m.Store.Alone(ctx, controlKey(p))
+	leave, err := m.Store.Alone(ctx, headKey(p))
 	if err != nil {
 		return nil, err
 	}
@@ -174,10 +189,8 @@ type packageFile struct {
 // keep notes the streams before the data: the control stream, so that a later build reads no package, and the signature,
 // so that the file can be put together again (see StoredArchive).
 func (f *packageFile) keep(p *apk.Package, store *layers.Store) error {
-	if err := store.SetRecord(controlKey(p), f.control.Raw); err != nil {
-		return err
-	}
-	return store.SetRecord(signatureKey(p), f.signature)
+	head := binary.AppendUvarint(nil, uint64(len(f.control.Raw)))
+	return store.SetRecord(headKey(p), slices.Concat(head, f.control.Raw, f.signature))
 }
 
 // open opens a package: its signature and control stream are read and checked.

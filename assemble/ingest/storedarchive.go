@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"bytes"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"io/fs"
@@ -12,9 +11,6 @@ import (
 	"github.com/pyimg/pyimg/layers"
 )
 
-// signatureKey names the record of a package's signature stream.
-func signatureKey(p *apk.Package) string { return "apk-signature-" + hex.EncodeToString(p.Checksum[:]) }
-
 // StoredArchive puts a package's file together again from what a build kept of it: signature, control and data stream
 // are all of it, byte for byte. The error is fs.ErrNotExist where the store lacks one of them.
 func StoredArchive(p *apk.Package, store *layers.Store) (io.ReadCloser, error) {
@@ -22,7 +18,7 @@ func StoredArchive(p *apk.Package, store *layers.Store) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	signature, err := store.Record(signatureKey(p))
+	_, signature, err := storedHead(p, store)
 	if err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ func followHeap() {
 		values[i] = int64(s.Value.Uint64())
 	}
 	live := values[0]
-	room := live * 7 / 8 // with much less, the collector runs more and more often while it frees less and less
+	room := live * 3 / 4 // with much less, the collector runs more and more often while it frees less and less
 	others := values[1] - values[2] - values[3] - values[4] - values[5]
 	debug.SetMemoryLimit(max(smallHeap, live+max(leastRoom, room)+others))
 }
