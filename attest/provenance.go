@@ -66,6 +66,9 @@ func (b Builder) provenance(l lock.Lock, platforms []lock.Platform) ([]byte, err
 		for _, q := range of.Packages {
 			*deps = append(*deps, packageResource(q))
 		}
+		if of.Base != nil {
+			*deps = append(*deps, resource{URI: publicURI(of.Base.URL), Name: localName(of.Base.URL), Digest: sha256Of(of.Base.Digest)})
+		}
 		for _, r := range of.Runtimes {
 			*deps = append(*deps, resource{URI: publicURI(r.URL), Name: localName(r.URL), Digest: sha256Of(r.Digest)})
 		}

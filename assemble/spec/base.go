@@ -102,6 +102,7 @@ func (d decoder) baseFields(b *Base) fields {
 	return fields{
 		row("source", func(p string, n ast.Node) { d.baseSources(b, p, n) }, byPlatformYAML(b.Source, b.Sources)),
 		row("upgrade", d.flag(&b.Upgrade), b.Upgrade),
+		row("require_signature", d.List(func(v string) error { b.RequireSignature = append(b.RequireSignature, v); return checkPresent(v) }), b.RequireSignature),
 	}
 }
 
@@ -122,7 +123,7 @@ func (d decoder) baseYAML(b Base) any {
 	switch {
 	case !b.Asked():
 		return nil
-	case !b.Upgrade:
+	case !b.Upgrade && b.RequireSignature == nil:
 		return byPlatformYAML(b.Source, b.Sources)
 	}
 	return d.baseFields(&b).YAML()

@@ -22,14 +22,20 @@ func qualityWords() []string {
 // SignedImages lists the images that must be signed: by reference, the files of the keys of which one must have signed it.
 func (s Spec) SignedImages() map[string][]string {
 	images := make(map[string][]string)
-	for _, r := range s.Runtimes {
-		for _, p := range s.Platforms {
-			if at := r.At(p); len(r.RequireSignature) > 0 && strings.HasPrefix(at, FromImage) {
-				ref := s.ImagePath(at)
-				images[ref] = nil
-				for _, file := range r.RequireSignature {
-					images[ref] = append(images[ref], s.Path(file))
-				}
+	add := func(ref string, files []string) {
+		for _, file := range files {
+			if file = s.Path(file); !slices.Contains(images[ref], file) {
+				images[ref] = append(images[ref], file)
+			}
+		}
+	}
+	for _, p := range s.Platforms {
+		if s.Base.Asked() {
+			add(s.BaseRef(p), s.Base.RequireSignature)
+		}
+		for _, r := range s.Runtimes {
+			if at := r.At(p); strings.HasPrefix(at, FromImage) {
+				add(s.ImagePath(at), r.RequireSignature)
 			}
 		}
 	}

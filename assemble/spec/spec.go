@@ -47,6 +47,8 @@ type Base struct {
 	Source  string              `json:",omitempty"` // "image:REF" or "oci:DIR[:TAG]"
 	Sources map[Platform]string `json:",omitempty"` // instead of Source: one for each platform
 	Upgrade bool                `json:",omitempty"` // packages of the base may be upgraded and removed
+	// RequireSignature are files of public keys by one of which the base must be signed; none: no signature is asked for.
+	RequireSignature []string `json:",omitempty"`
 }
 
 // Asked says where a package was asked for: FILE:LINE:COLUMN of a spec, or the flag that names it.

@@ -18,7 +18,7 @@ func Source() []cli.Flag {
 		&cli.StringSliceFlag{Name: "repository", Usage: "`URL|DIR` take packages from here, where ARCH/APKINDEX.tar.gz is, instead of from the spec's repositories; \"@TAG URL\" pins it"},
 		&cli.StringSliceFlag{Name: "keyring", Usage: "`DIR|FILE` trust a key, or the *.pub keys in a folder, and nothing else but the spec's keys"},
 		&cli.BoolFlag{Name: "allow-untrusted", Usage: "do not ask for signatures"},
-		&cli.StringSliceFlag{Name: "require-signature", Usage: "`FILE` demand that this public key signed each image that a runtime is taken from; one of several"},
+		&cli.StringSliceFlag{Name: "require-signature", Usage: "`FILE` demand that this public key signed the base, and each image that a runtime is taken from; one of several"},
 		&cli.BoolFlag{Name: "offline", Usage: "read files and directories only, ask no host"},
 		&cli.StringFlag{Name: "bundle", Aliases: []string{"mirror"}, Usage: "`BUNDLE` take from this bundle (a folder, a tar or a URL) what it has; spec and lock too, where there are no others"},
 		&cli.StringFlag{Name: "bundle-id", Aliases: []string{"mirror-id"}, Usage: "`ID` demand that --bundle is the one that \"bundle create\" printed this of"},
