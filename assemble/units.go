@@ -26,6 +26,9 @@ func complete(p *apk.Package, c *apk.Control) *apk.Package {
 func ingestPackages(ctx context.Context, jobs []job, locked bool, from ingest.Mirrors, announced *early.Layers) ([][]ingest.Unit, error) {
 	g, gctx := errgroup.WithContext(ctx)
 	slots := early.NewSlots(from.Limit(), announced.Wanted())
+	if announced.Wanted() {
+		from.Progress = slots.Watch(from.Progress)
+	}
 	units := make([][]ingest.Unit, len(jobs))
 	for i, job := range jobs {
 		if announced.Wanted() {
@@ -41,11 +44,13 @@ func ingestPackages(ctx context.Context, jobs []job, locked bool, from ingest.Mi
 				break // Wait returns the error
 			}
 			g.Go(func() (err error) {
-				defer slots.Give()
+				var fetched int64
+				defer func() { slots.Give(fetched) }()
 				if units[i][k], err = job.ingest(gctx, k, locked, from); err != nil {
 					return err
 				}
 				if units[i][k].Fetched {
+					fetched = job.plan.Packages[k].Size
 					announced.Fetched()
 				}
 				if announced.Wanted() && job.plan.Base == nil { // on a base, nothing is certain before its root is known

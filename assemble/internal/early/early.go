@@ -3,9 +3,7 @@
 package early
 
 import (
-	"context"
 	"sync"
-	"sync/atomic"
 
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/layers"
@@ -61,41 +59,4 @@ func (l *Layers) Fetched() {
 	l.held = nil
 	l.mu.Unlock()
 	l.Add(held...)
-}
-
-// Slots bound how many packages are fetched at once. Of a slow link each gets a share, and all would be there at the same
-// time, with nothing to send before. So where layers are sent early, the first one gets the whole link, and each one that
-// is there lets one more begin.
-type Slots struct {
-	free  chan struct{}
-	later atomic.Int64 // slots that are not in use yet
-}
-
-// NewSlots returns n slots.
-func NewSlots(n int, paced bool) *Slots {
-	s := &Slots{free: make(chan struct{}, n)}
-	s.later.Store(int64(n - 1))
-	s.free <- struct{}{}
-	for !paced && s.later.Add(-1) >= 0 {
-		s.free <- struct{}{}
-	}
-	return s
-}
-
-// Take waits for a slot.
-func (s *Slots) Take(ctx context.Context) error {
-	select {
-	case <-s.free:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// Give gives a slot back, and one more while not all are in use.
-func (s *Slots) Give() {
-	s.free <- struct{}{}
-	if s.later.Add(-1) >= 0 {
-		s.free <- struct{}{}
-	}
 }
