@@ -17,13 +17,11 @@ import (
 	"github.com/pyimg/pyimg/assemble/bundle"
 	"github.com/pyimg/pyimg/assemble/bundle/folder"
 	"github.com/pyimg/pyimg/assemble/bundle/manifest"
-	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/flags"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
 	"github.com/pyimg/pyimg/internal/exit"
-	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/regular"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/push/disk"
@@ -216,12 +214,10 @@ func pushBundle(ctx context.Context, run *session.Session, c *cli.Context, b *bu
 	if err != nil {
 		return err
 	}
-	store, err := run.Store()
+	src, err := run.AccessOf(b, s)
 	if err != nil {
 		return err
 	}
-	src := input.Access{Fetch: b.Opener(s, &fetch.Client{Offline: true}), Store: store, Folder: b.FolderOf(s),
-		Images: session.BundleImages(b, s, session.Offline{})}
 	supply, err := assemble.NewSupply(lock, s, src, ring)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/assemble/bundle"
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/rootless"
@@ -48,8 +49,7 @@ func (run *Session) Access(ctx context.Context, s spec.Spec, needStore bool, oth
 		return src, nil, err
 	}
 	if b != nil {
-		src.Fetch, src.Images, src.Folder = b.Opener(s, src.Fetch), BundleImages(b, s, src.Images), b.FolderOf(s)
-		src.Wheels, src.Texts, src.Layers = b.Wheels(s), b.TextsOf(s), b.Layers()
+		src = outOf(b, s, src)
 	}
 	if !needStore {
 		src.Store = run.lasting()
@@ -70,4 +70,20 @@ func (run *Session) Access(ctx context.Context, s spec.Spec, needStore bool, oth
 		keys = nil
 	}
 	return src, keys, err
+}
+
+// outOf takes out of a bundle what it has for a spec, and the rest from where src takes it.
+func outOf(b *bundle.Bundle, s spec.Spec, src input.Access) input.Access {
+	src.Fetch, src.Images, src.Folder = b.Opener(s, src.Fetch), BundleImages(b, s, src.Images), b.FolderOf(s)
+	src.Wheels, src.Texts, src.Layers = b.Wheels(s), b.TextsOf(s), b.Layers()
+	return src
+}
+
+// AccessOf is what a build of s reads from a bundle alone.
+func (run *Session) AccessOf(b *bundle.Bundle, s spec.Spec) (input.Access, error) {
+	store, err := run.Store()
+	if err != nil {
+		return input.Access{}, err
+	}
+	return outOf(b, s, input.Access{Fetch: &fetch.Client{Offline: true}, Images: Offline{}, Store: store, Runners: rootless.NewRunners(store, run.Warn)}), nil
 }
