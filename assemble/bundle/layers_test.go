@@ -110,6 +110,13 @@ bytecode: unchecked
 		if err := verify(t, o.Output); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+		size := int64(0)
+		for _, name := range files(t, o.Output) {
+			size += int64(len(read(t, o.Output, name)))
+		}
+		if made.Bundle != size {
+			t.Errorf("%s: it is said to take %d bytes, and takes %d", name, made.Bundle, size)
+		}
 		got, err := fromBundle(t, o.Output)
 		if c.want && (err != nil || got.Digest != built.Lock.Digest) {
 			t.Errorf("%s: made of the bundle it is %s, %v, want %s", name, got.Digest, err, built.Lock.Digest)

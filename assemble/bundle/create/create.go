@@ -97,10 +97,8 @@ func (d *Draft) Create(ctx context.Context, progress input.Progress) (Created, e
 	if err := d.plan.each(ctx, o.jobs(), maker{o, d.at, f, &lacking}.bring); err != nil {
 		return Created{}, err
 	}
-	if lacking.err != nil {
-		if err := d.plan.leaveOut(); err != nil {
-			return Created{}, err
-		}
+	if err := d.leaveOut(&lacking); err != nil {
+		return Created{}, err
 	}
 	d.plan.leaveIndexes(d.at.into)
 	m, err := d.plan.manifest(o.Since)
@@ -110,9 +108,6 @@ func (d *Draft) Create(ctx context.Context, progress input.Progress) (Created, e
 	if err := d.at.into.Settle(ctx, m); err != nil {
 		return Created{}, err
 	}
-	made := Created{ID: m.ID, Base: m.Base, Whole: m.Whole, Bundle: d.Bundle, Fetched: d.Indexes + f.count.Load()}
-	if lacking.err != nil {
-		made.NoBytecode = lacking.err.Error()
-	}
+	made := Created{ID: m.ID, Base: m.Base, Whole: m.Whole, Bundle: d.Bundle, Fetched: d.Indexes + f.count.Load(), NoBytecode: lacking.text()}
 	return made, d.at.finish(ctx, m, o)
 }

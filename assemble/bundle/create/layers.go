@@ -45,6 +45,28 @@ func (u *unmade) forgive(it *item, err error) bool {
 	return true
 }
 
+// text is "" where all were made.
+func (u *unmade) text() string {
+	if u.err == nil {
+		return ""
+	}
+	return u.err.Error()
+}
+
+// leaveOut takes the layers out of the plan that could not be made.
+func (d *Draft) leaveOut(lacking *unmade) (err error) {
+	if lacking.err == nil {
+		return nil
+	}
+	if err := d.plan.leaveOut(); err != nil {
+		return err
+	}
+	indexes := d.Indexes
+	d.Sizes, err = measure(d.plan, d.o, d.at)
+	d.Indexes = indexes
+	return err
+}
+
 // leaveOut takes the files out that are absent.
 func (p *plan) leaveOut() error {
 	var files manifest.Builder
