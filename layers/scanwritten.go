@@ -88,10 +88,11 @@ func (f *scannedFile) Close() error {
 	return f.scan.note(f.path, f.header, f.m)
 }
 
-// abort ends a file whose content is not to come.
-func (f *scannedFile) abort(err error) {
-	if f.elf != nil {
-		_ = f.elf.CloseWithError(err) // never fails
-		_ = <-f.done                  // the caller has an error
+// abort ends a file whose content is not to come. It returns the error that the scan ended with.
+func (f *scannedFile) abort(err error) error {
+	if f.elf == nil {
+		return nil
 	}
+	_ = f.elf.CloseWithError(err) // never fails
+	return <-f.done
 }

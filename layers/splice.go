@@ -132,7 +132,7 @@ func (s *Store) spliceFiles(o compress.Options, out, plain io.Writer, scan *scan
 	defer w.giveBack(s)
 	err := w.write(files)
 	if w.file != nil {
-		w.file.abort(err)
+		_ = w.file.abort(err) // that is err, or follows from it
 	}
 	if err == nil {
 		err = errors.Join(tar.Flush(), packed.Flush())
