@@ -10,6 +10,7 @@ import (
 
 // The kinds of what a lock may be behind in.
 const (
+	KindBase    = "base"
 	KindPackage = "package"
 	KindRuntime = "runtime"
 	KindWheel   = "wheel"
@@ -25,8 +26,8 @@ type Change struct {
 	Platforms []spec.Platform `json:"platforms"`
 }
 
-// Newer lists what the parts of an image made now are that the lock has in another version, without its layers: packages, runtimes and
-// wheels, sorted by kind and name. Platforms that one of them lacks are left out.
+// Newer lists the parts of an image made now that the lock has in another version: its base, packages, runtimes and wheels, sorted by
+// kind and name. Of now it reads nothing else. Platforms that one of them lacks are left out.
 func (l Lock) Newer(now []Platform) []Change {
 	var all []Change
 	for _, p := range now {
@@ -53,6 +54,9 @@ func (l Lock) Newer(now []Platform) []Change {
 func (p Platform) newer(now Platform) []Change {
 	changes := changed(KindPackage, p.Packages, now.Packages, func(q Package) part { return part{q.Name, q.Version, q.Checksum} })
 	changes = append(changes, changed(KindWheel, p.Wheels, now.Wheels, func(w Wheel) part { return part{w.Name, w.Version, w.SHA256} })...)
+	if p.Base != nil && now.Base != nil && p.Base.Digest != now.Base.Digest {
+		changes = append(changes, Change{Kind: KindBase, Name: now.Base.URL, Locked: p.Base.Digest, Now: now.Base.Digest})
+	}
 	for i, r := range now.Runtimes { // the spec has them in an order, and their addresses may have versions
 		if i >= len(p.Runtimes) || p.Runtimes[i] == r {
 			continue

@@ -13,7 +13,7 @@ func TestNewer(t *testing.T) {
 	t.Parallel()
 	amd64, arm64 := spec.Platform{OS: "linux", Architecture: "amd64"}, spec.Platform{OS: "linux", Architecture: "arm64"}
 	locked := func(p spec.Platform) lock.Platform {
-		return lock.Platform{Platform: p,
+		return lock.Platform{Platform: p, Base: &lock.Base{URL: "image:base:1", Digest: "sha256:7"},
 			Packages: []lock.Package{{Name: "a", Version: "1", Checksum: "x"}, {Name: "gone", Version: "1"}, {Name: "same", Version: "3", Checksum: "s"}},
 			Runtimes: []lock.Runtime{{URL: "image:python", Digest: "sha256:1"}, {URL: "https://example.com/r-1.tar.gz", Digest: "sha256:2"}},
 			Wheels:   []lock.Wheel{{Name: "flask", Version: "1.0", SHA256: "f"}}}
@@ -22,10 +22,12 @@ func TestNewer(t *testing.T) {
 	now.Packages = []lock.Package{{Name: "a", Version: "2", Checksum: "y"}, {Name: "new", Version: "1"}, {Name: "same", Version: "3", Checksum: "s"}}
 	now.Runtimes = []lock.Runtime{{URL: "image:python", Digest: "sha256:3"}, {URL: "https://example.com/r-2.tar.gz", Digest: "sha256:2"}}
 	now.Wheels = []lock.Wheel{{Name: "flask", Version: "1.0", SHA256: "g"}}
+	now.Base = &lock.Base{URL: "image:base:1", Digest: "sha256:8"}
 	nowArm := locked(arm64)
 	nowArm.Packages[0] = now.Packages[0]
 	both, one := []spec.Platform{amd64, arm64}, []spec.Platform{amd64}
 	want := []lock.Change{
+		{Kind: lock.KindBase, Name: "image:base:1", Locked: "sha256:7", Now: "sha256:8", Platforms: one},
 		{Kind: lock.KindPackage, Name: "a", Locked: "1", Now: "2", Platforms: both},
 		{Kind: lock.KindPackage, Name: "gone", Locked: "1", Platforms: one},
 		{Kind: lock.KindPackage, Name: "new", Now: "1", Platforms: one},
