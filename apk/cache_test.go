@@ -296,7 +296,7 @@ func TestLoadIndexNotesAge(t *testing.T) {
 	}
 }
 
-// TestCacheHoldsNoPassword looks for what stands in an index's URL.
+// TestCacheHoldsNoPassword looks for the password of an index's URL.
 func TestCacheHoldsNoPassword(t *testing.T) {
 	t.Parallel()
 	m := newMemory()

@@ -76,7 +76,7 @@ func readIndex(ctx context.Context, r io.Reader, o IndexOptions) (compactIndex, 
 	}
 	index, made, err := readIndexStreams(t, o)
 	if o.Keyring != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, errTooLarge) {
-		// Report the signature's fault rather than a malformed text, since whoever altered the index may have caused
+		// Report the signature's fault rather than a malformed text, since the person who altered the index may have caused
 		// both. A truncated index is reported as truncated: its signature cannot be verified.
 		if drained := drain(t); drained != nil {
 			err = drained

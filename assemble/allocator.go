@@ -127,7 +127,7 @@ func asksForPython(s spec.Spec, p spec.Platform) bool {
 		slices.ContainsFunc(s.Runtimes, func(r spec.Runtime) bool { return r.At(p) == spec.FromAPK })
 }
 
-// atLeast tells whether a version is 3.minor or later.
+// atLeast reports whether a version is 3.minor or later.
 func atLeast(version string, minor int) bool {
 	parts := strings.SplitN(version, ".", 3)
 	if len(parts) < 2 || parts[0] != "3" {

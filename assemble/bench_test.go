@@ -99,7 +99,7 @@ func benchWarm(b *testing.B, spec spec.Spec, trust func(*apk.Keyring) error) {
 	b.ReportMetric(float64(cpu.Microseconds())/1000/float64(b.N), "cpu-ms/op")
 }
 
-// sharedFolder is the folder of real packages beside the repository.
+// sharedFolder is the folder of real packages next to the repository.
 func sharedFolder(b testing.TB) string {
 	b.Helper()
 	dir := os.Getenv("PYIMG_SHARED")

@@ -32,7 +32,7 @@ import (
 
 // BuildOptions change what Build does. The zero value is the usual build.
 type BuildOptions struct {
-	// Created stands in the image as its time of creation, and in the files that are made; zero: the newest build date
+	// Created is the image's time of creation and that of the files that are made; zero: the newest build date
 	// among the inputs. SOURCE_DATE_EPOCH is meant to come in here.
 	Created time.Time
 	// Layers, if it is not nil, is given layers that the image will have while others are being fetched, so that they can

@@ -12,7 +12,7 @@ import (
 	"github.com/pyimg/pyimg/layers/tree"
 )
 
-// excludeWorld has a package with manuals beside its program, one of manuals alone, and one without.
+// excludeWorld has a package with manuals next to its program, one of manuals alone, and one without.
 func excludeWorld(t *testing.T) world {
 	return newWorld(t,
 		fixture.Package{Name: "prog", Files: []fixture.File{file("usr/bin/prog", "p"), file("usr/share/man/man1/prog.1", "m"), file("usr/share/man/de/prog.1", "d"),

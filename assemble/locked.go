@@ -15,7 +15,7 @@ import (
 )
 
 // PlanOf is the plan that the lock was made from, for the spec that it fits: the same packages and runtimes, with nothing
-// resolved. Build of it makes what the lock says, or the error of Lock.Expect tells what differs. The runtimes are
+// resolved. Build of it makes what the lock says; otherwise the error of Lock.Expect says what differs. The runtimes are
 // ingested. keys are as Resolve has them.
 func PlanOf(ctx context.Context, l lock.Lock, spec spec.Spec, src input.Access, keys *apk.Keyring) (Plan, error) {
 	plan, err := lockedPackages(l, spec, keys)

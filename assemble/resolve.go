@@ -22,7 +22,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/spec"
 )
 
-// Resolve finds out what the spec comes to: it ingests the runtimes, reads the package indexes and solves for the
+// Resolve chooses what the image is made of: it ingests the runtimes, reads the package indexes and solves for the
 // packages, for all platforms at once. The error is a *solve.Error (errors.Is solve.ErrNoSolution) where the packages
 // cannot be had together. Packages and indexes need a signature of one of keys, here and when the plan is built; where keys
 // are nil no signature is checked, which the lock then notes.

@@ -158,7 +158,7 @@ func syntheticIndex(arch string, from, to int) string {
 	return b.String()
 }
 
-// realIndex reads the text of a real index from the folder of real data beside the repository.
+// realIndex reads the text of a real index from the folder of real data next to the repository.
 func realIndex(b *testing.B, name string) string {
 	b.Helper()
 	f, err := os.Open(filepath.Join(cmp.Or(os.Getenv("PYIMG_SHARED"), "../../shared"), name))

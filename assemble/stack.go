@@ -45,7 +45,7 @@ func newStack(under *tree.Tree, base, packages []lock.Layer, runtimes []runtime.
 	s.tree.Decide(func(path string, old, new int) (bool, error) {
 		switch {
 		case s.ofPackages(new):
-			return true, nil // apk's rules were applied: the winner lies on top
+			return true, nil // apk's rules were applied: the winner's layer is above
 		case new < len(all):
 			return false, check.Unsound("layer-conflict", "/"+path, "keep one out with the exclude of a runtime, or leave out the wheel or the package that has it", "/%s is in %s and in %s",
 				path, all[old].From, all[new].From)

@@ -151,7 +151,7 @@ func TestKilled(t *testing.T) {
 
 const halfway = "halfway"
 
-// stuck tells that it is read, and then blocks.
+// stuck reports that it is read, and then blocks.
 type stuck struct{}
 
 func (stuck) Read([]byte) (int, error) {

@@ -71,7 +71,7 @@ func checkEntries(t *testing.T, s *layers.Store, b layers.Blob) {
 	}
 }
 
-// FuzzFacts feeds what stands beside a blob, with a checksum that fits: what decodes must not be harmful, and what does
+// FuzzFacts feeds the facts next to a blob, with a checksum that fits: what decodes must not be harmful, and what does
 // not must be made again from the blob.
 func FuzzFacts(f *testing.F) {
 	const magic, head = 8, 12

@@ -174,7 +174,7 @@ func stored(t testing.TB, dir string) []string {
 	return names
 }
 
-// shared finds the folder of real packages beside the repository, or skips.
+// shared finds the folder of real packages next to the repository, or skips.
 func shared(t testing.TB, path string) string {
 	t.Helper()
 	root := os.Getenv("PYIMG_SHARED")

@@ -38,7 +38,7 @@ type ownedFile struct {
 	inode    *inode          // nil where the file has no hard links
 	sum      [sha1.Size]byte // of its content
 	summed   bool            // sum is known
-	below    bool            // it is a file that was there before, whoever made it
+	below    bool            // it is a file that was there before
 	typeflag byte
 	// replaced says that another package owns its path now, and the database does not list it.
 	replaced bool
@@ -341,7 +341,7 @@ func (in *installer) commit(f *ownedFile, kept map[*node]bool) {
 	at, err := in.root.tree.slot(f.path())
 	there, name := at.there, at.name
 	if err != nil || there != nil && there.isDir() {
-		reason := "a directory lies there"
+		reason := "a directory is there"
 		if err != nil {
 			reason = err.Error()
 		}

@@ -253,8 +253,8 @@ func TestInstallOnAMergedRootRefuses(t *testing.T) {
 		packages []fixture.Package
 		want     string
 	}{
-		"a folder in another package": {apk.Dialect3, []fixture.Package{pkg("a", file("lib/x", "1")), merged()}, `"lib": a directory lies there`},
-		"a folder that apk 2 made":    {apk.Dialect2, []fixture.Package{merged()}, `"lib": a directory lies there`},
+		"a folder in another package": {apk.Dialect3, []fixture.Package{pkg("a", file("lib/x", "1")), merged()}, `"lib": a directory is there`},
+		"a folder that apk 2 made":    {apk.Dialect2, []fixture.Package{merged()}, `"lib": a directory is there`},
 		"a link to nothing":           {apk.Dialect3, []fixture.Package{verbatim("a", link("lib", "usr/lib"))}, `"lib": apk writes below "lib/apk/db"`},
 		"a link to itself":            {apk.Dialect3, []fixture.Package{verbatim("a", link("lib", "lib"))}, "too many symlinks"},
 		"a file":                      {apk.Dialect3, []fixture.Package{verbatim("a", file("lib", "1"))}, `"lib": apk writes below "lib/apk/db"`},

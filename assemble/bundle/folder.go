@@ -44,7 +44,7 @@ func folderManifest(root *os.Root) (manifest.Manifest, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return manifest.Manifest{}, fmt.Errorf("it has no %s: this is no bundle, or one whose creation was interrupted and is to be run again", manifest.Name)
-	case err == nil && !info.Mode().IsRegular(): // opening a FIFO waits for whoever writes to it
+	case err == nil && !info.Mode().IsRegular(): // opening a FIFO waits for a writer
 		return manifest.Manifest{}, fmt.Errorf("its %s is %v, expected a plain file", manifest.Name, info.Mode().Type())
 	}
 	f, err := root.Open(manifest.Name)

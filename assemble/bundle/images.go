@@ -33,7 +33,7 @@ func ImageRef(r assemble.InputRuntime) string {
 	return ""
 }
 
-// InRegistry tells what a registry may know from what ImageRef calls an image that lay on disk.
+// InRegistry reports whether a reference may name an image in a registry. ImageRef has names of its own for images on disk.
 func InRegistry(ref string) bool { return !strings.HasPrefix(ref, onDisk) }
 
 var betweenWords = regexp.MustCompile(`[^A-Za-z0-9]+`)

@@ -13,7 +13,7 @@ import (
 	"github.com/pyimg/pyimg/internal/serve"
 )
 
-// Handler serves a complete bundle's files, whole or in ranges, to apk, pip, pyimg and to whoever asks. What the bundle has
+// Handler serves a complete bundle's files, whole or in ranges, to apk, pip, pyimg and other clients. What the bundle has
 // not, though an index may list it, is not found.
 func (b *Bundle) Handler() http.Handler {
 	text := b.manifestText()

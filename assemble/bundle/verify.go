@@ -134,7 +134,7 @@ func (v *verification) folder(ctx context.Context, dir string) error {
 	err := v.index(ctx, dir, dir, listed)
 	v.fault(path.Join(dir, manifest.IndexName), err)
 	if _, ok := v.bundle.File(path.Join(dir, manifest.IndexName)); !ok {
-		err = v.beside(ctx, dir, listed)
+		err = v.sibling(ctx, dir, listed)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -154,9 +154,9 @@ func (v *verification) folder(ctx context.Context, dir string) error {
 	return g.Wait()
 }
 
-// beside notes what the indexes of a repository's architectures list of a folder without one, that of its packages for none.
+// sibling handles noarch packages, whose folder has no index: it collects what the indexes next to it list.
 // What is wrong with these indexes is said elsewhere.
-func (v *verification) beside(ctx context.Context, dir string, listed map[string]*apk.Package) error {
+func (v *verification) sibling(ctx context.Context, dir string, listed map[string]*apk.Package) error {
 	if !strings.HasPrefix(dir, manifest.AlpineDir) {
 		return nil
 	}
@@ -202,7 +202,7 @@ func (v *verification) index(ctx context.Context, of, dir string, listed map[str
 	return nil
 }
 
-// bare is what tells one package from another. The rest is most of an index.
+// bare is what identifies a package. The rest is most of an index.
 func bare(p *apk.Package) *apk.Package {
 	return &apk.Package{Name: p.Name, Version: p.Version, Arch: p.Arch, Checksum: p.Checksum, Size: p.Size}
 }

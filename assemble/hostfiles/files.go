@@ -30,7 +30,7 @@ const (
 	ownerExecutes   = 0o100
 )
 
-// Found are the files of a spec as they were found, before it is known what lies in the image.
+// Found are the files of a spec as they were found on this machine. What the image has at their paths is not known yet.
 type Found struct {
 	folder *local.Folder // nil where the spec names no files
 	items  []item
@@ -126,7 +126,7 @@ func (r *filesReader) read(ctx context.Context) error {
 	return err
 }
 
-// below is where name lies under base; "" for base itself.
+// below is the path of name relative to base; "" for base itself.
 func below(base, name string) string {
 	if base == "." {
 		base = ""

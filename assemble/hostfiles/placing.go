@@ -19,8 +19,8 @@ import (
 // Empty reports whether the spec asks for no file and no folder.
 func (f *Found) Empty() bool { return len(f.items) == 0 }
 
-// Layer makes the layer of the files, which lies on the layers of a tree: owner says where a path of that is from. It returns
-// the folders whose owner and mode the spec says, too.
+// Layer makes the layer of the files, on top of the layers of a tree; owner says what a path of the tree is from. It also returns
+// the folders whose owner and mode the spec says.
 func (f *Found) Layer(ctx context.Context, under *tree.Tree, owner func(tree.Node) string, o layers.MakeOptions, store *layers.Store,
 ) (lock.Layer, map[string]bool, error) {
 	p := placing{owner: owner, under: under, links: new(rootpath.Links), at: make(map[string]item)}
@@ -35,10 +35,10 @@ func (f *Found) Layer(ctx context.Context, under *tree.Tree, owner func(tree.Nod
 	return lock.NewLayer(blob, LayerName, []lock.Reason{lock.NewReason(lock.ReasonGenerated)}, nil), p.stated(), nil
 }
 
-// A placing finds out where files lie in one platform's image.
+// A placing finds the paths of files in one platform's image.
 type placing struct {
-	owner func(tree.Node) string // says where a path of these is from
-	under *tree.Tree             // of the layers below
+	owner func(tree.Node) string // says what a path of under is from
+	under *tree.Tree             // the layers below
 	links *rootpath.Links        // symlinks of these, and of the files
 	at    map[string]item
 	errs  []error
@@ -77,7 +77,7 @@ func (p *placing) place(items []item) ([]local.Member, error) {
 	return members, errors.Join(p.errs...)
 }
 
-// resolve is where a path lies. A folder may be there as a symlink to one.
+// resolve is the real path of an item. A folder may be there as a symlink to one.
 func (p *placing) resolve(i item) string {
 	name := i.header.Name
 	if i.header.Typeflag == tar.TypeDir {
@@ -93,8 +93,8 @@ func (p *placing) fault(format string, args ...any) {
 	}
 }
 
-// put notes what lies at a path. Folders may be there twice, with the same owner and mode or as dirs, which come first,
-// have said.
+// put notes an item at a path. A folder may come twice, with the same owner and mode; otherwise dirs, which comes first,
+// decides.
 func (p *placing) put(name string, i item) {
 	old, taken := p.at[name]
 	h, o := i.header, old.header
@@ -126,8 +126,8 @@ func (p *placing) addParents() {
 	}
 }
 
-// settle compares a path with what lies there in the layers below. A folder that is there stays as it is, unless dirs
-// says what it is to be: what lies in /tmp does not make it the folder that it came from. False leaves the path out.
+// settle compares an item with what the layers below have at its path. A folder that is there stays as it is, unless dirs
+// says what it is to be: a file in /tmp does not change the attributes of /tmp. False leaves the path out.
 func (p *placing) settle(name string, i item) bool {
 	n, err := p.under.Lstat(name)
 	if err != nil {

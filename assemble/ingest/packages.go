@@ -30,7 +30,7 @@ type Unit struct {
 
 func (u Unit) String() string { return "apk " + u.Pkg.Name + "=" + u.Pkg.Version }
 
-// Unpacks tells whether the package brings files: one of installed size 0 stands in the database only.
+// Unpacks reports whether the package brings files: a package of installed size 0 is only in the database.
 func (u Unit) Unpacks() bool { return u.Blob.Digest != "" }
 
 // Package brings a package's data stream into the store. Where the store has it, nothing is fetched: the control

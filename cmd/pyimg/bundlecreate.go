@@ -245,9 +245,9 @@ func bundleSpecs(ctx context.Context, run *session.Session, c *cli.Context) ([]l
 	for _, lock := range locks {
 		name := c.Args().First()
 		for _, ext := range []string{".yaml", ".yml", ".json"} {
-			beside := strings.TrimSuffix(lock, ".lock") + ext
-			if _, err := os.Stat(beside); err == nil && name == "" && beside != lock {
-				name = beside
+			next := strings.TrimSuffix(lock, ".lock") + ext
+			if _, err := os.Stat(next); err == nil && name == "" && next != lock {
+				name = next
 			}
 		}
 		s, err := run.SpecToBuild(ctx, name)

@@ -89,7 +89,7 @@ func reseal(t *testing.T, dir, path string, data []byte) {
 	}
 }
 
-// TestBundleExitCodes tells a bundle that is no good from a server or a machine that is not.
+// TestBundleExitCodes: a damaged bundle, a server that fails and a machine that fails have different exit codes.
 func TestBundleExitCodes(t *testing.T) {
 	t.Parallel()
 	good, keys := filesBundle(t)

@@ -22,7 +22,7 @@ func diffCommand(con console.Console) *cli.Command {
 		Name:      "diff",
 		Usage:     "compare packages, Python packages, files, configuration, sizes and layers of two images",
 		ArgsUsage: "A B",
-		Description: "A and B are image references, layouts or archives, whoever made them. Files are compared by type, size, mode,\n" +
+		Description: "A and B are image references, layouts or archives, made by any tool. Files are compared by type, size, mode,\n" +
 			"owner and link, those of packages by their checksum, too. The exit code is 0 also where they differ.\n\n" +
 			"Example: pyimg diff image:old image:new",
 		Flags: append(append(flags.Content(), flags.Login()...),

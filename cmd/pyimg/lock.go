@@ -204,7 +204,7 @@ func oldLock(file string) (lock.Lock, error) {
 	return lock.Read(file)
 }
 
-// writeLock writes a lock where it says something else than the old one, and tells what.
+// writeLock writes a lock if it differs from the old one, and reports the differences.
 func writeLock(run *session.Session, file string, l, old lock.Lock) error {
 	if l.Checksum == old.Checksum {
 		fmt.Fprintf(run.Stderr, "pyimg: %s is up to date\n", file)

@@ -24,7 +24,7 @@ import (
 func resolveCommand(con console.Console) *cli.Command {
 	return cmdline.Command(&cli.Command{
 		Name:      "resolve",
-		Usage:     "print the packages that a world comes to, in install order",
+		Usage:     "print the packages that the spec needs, in install order",
 		ArgsUsage: "[PKG...]",
 		Description: "Prints NAME=VERSION, a line each. Without PKG it resolves the spec: pyimg.yaml here, else the embedded one.\n" +
 			"With several platforms a line \"# PLATFORM\" comes before each.\n\n" +

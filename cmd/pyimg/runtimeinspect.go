@@ -27,7 +27,7 @@ func runtimeInspectCommand(con console.Console) *cli.Command {
 	return cmdline.Command(&cli.Command{
 		Name: "inspect", Usage: "tell what a runtime is, without running it",
 		ArgsUsage: "FILE|URL|DIR|REF",
-		Description: "Tells of a tarball, a folder, or of an image in a registry or on disk which Python is in it, for which machine and C library,\n" +
+		Description: "Reports of a tarball, a folder, or an image in a registry or on disk which Python is in it, for which machine and C library,\n" +
 			"how it was configured and compiled, what it needs, and what makes it big. An image on disk is oci:DIR[:TAG], oci-archive:FILE\n" +
 			"or a folder with an oci-layout file.\n\n" +
 			"Example: pyimg runtime inspect cpython-3.13.5-x86_64.tar.gz\n" +
@@ -100,7 +100,7 @@ func storeFor(run *session.Session, arg string) (*layers.Store, error) {
 	return run.Store()
 }
 
-// isRuntimeFile tells a tarball or a folder of a runtime from an image.
+// isRuntimeFile reports whether the argument is a tarball or a folder of a runtime, and not an image.
 func isRuntimeFile(arg string) bool {
 	if strings.Contains(arg, "://") {
 		return true

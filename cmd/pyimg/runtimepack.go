@@ -18,7 +18,7 @@ import (
 
 func runtimePackCommand(con console.Console) *cli.Command {
 	return cmdline.Command(&cli.Command{
-		Name: "pack", Usage: "make a runtime a tarball that is a layer as it stands",
+		Name: "pack", Usage: "make a tarball of a runtime that is a layer without any change",
 		ArgsUsage: "DIR|TARBALL",
 		Description: "The same files make the same bytes: rooted at their prefix, sorted, owned by 0:0, of one time ($SOURCE_DATE_EPOCH, else 1980),\n" +
 			"with a report of what it is at PREFIX/share/pyimg/NAME.json. Prints the digest; it is what a spec says in sha256.\n\n" +

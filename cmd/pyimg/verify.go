@@ -27,7 +27,7 @@ func verifyCommand(con console.Console) *cli.Command {
 		Name:      "verify",
 		Usage:     "check, without running it, that an image could start and that what is in it could work",
 		ArgsUsage: "REF|LAYOUT|ARCHIVE|SPEC",
-		Description: "Any image will do, whoever made it. A SPEC (FILE.yaml) is assembled, and nothing is written but the cache.\n" +
+		Description: "The image may be made by any tool. A SPEC (FILE.yaml) is assembled, and nothing is written but the cache.\n" +
 			"What layers hold is kept in the cache: the second time no layer is read. Exit code 6 if there are errors.\n\n" +
 			"Example: pyimg verify image/:latest\n" +
 			"         pyimg verify --platform linux/arm64 docker.io/library/python:3.13-alpine",

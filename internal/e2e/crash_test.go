@@ -129,7 +129,7 @@ func checkTidy(t *testing.T, cache string) {
 	}
 }
 
-// kill runs pyimg and kills it after a while, and tells whether it had to.
+// kill runs pyimg and kills it after a while, and reports whether it had to.
 func kill(t *testing.T, after time.Duration, args ...string) bool {
 	c := pyimg(t)
 	cmd := exec.CommandContext(t.Context(), c.wrap[0], args...)

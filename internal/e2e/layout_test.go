@@ -88,7 +88,7 @@ func (l layoutDir) image(t testing.TB, p platform) v1.Image {
 	return img
 }
 
-// single makes a layout of one platform's manifest beside the same blobs: umoci
+// single makes a layout of one platform's manifest next to the same blobs: umoci
 // calls the tag of a multi-arch index ambiguous.
 func (l layoutDir) single(t testing.TB, p platform) layoutDir {
 	t.Helper()

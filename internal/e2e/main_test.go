@@ -51,7 +51,7 @@ func runWithBinary(m *testing.M) (code int, err error) {
 }
 
 // findShared finds the folder of real packages, runtimes and recorded answers:
-// PYIMG_SHARED, or the nearest folder named shared that lies beside a parent of
+// PYIMG_SHARED, or the nearest folder named shared that is next to a parent of
 // the working directory.
 func findShared() (string, error) {
 	dir, err := os.Getwd()

@@ -31,7 +31,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// A proxy stands before a real registry. Its gate may answer in the registry's place, or change the request.
+// A proxy is in front of a real registry. Its gate may answer in the registry's place, or change the request.
 type proxy struct {
 	*httptest.Server
 	tokens *tokenServer
@@ -398,7 +398,7 @@ func TestPushMemory(t *testing.T) {
 	}
 }
 
-// bigLayout is a layout of one image whose layer lies on disk, so that making it takes no memory.
+// bigLayout is a layout of one image whose layer is on disk, so that making it takes no memory.
 func bigLayout(t *testing.T, size int64) (path, digest string) {
 	t.Helper()
 	dir := filepath.Join(openDir(t), "layout")

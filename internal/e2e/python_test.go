@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 )
 
-// preload is where the allocator's library lies in the image.
+// preload is the path of the allocator's library in the image.
 const preload = "/usr/local/lib/libjemalloc.so.2"
 
 // program uses the libraries that came through the runtime's own needs, and

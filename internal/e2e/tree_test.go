@@ -81,7 +81,7 @@ func union(a, b tree) tree {
 	return both
 }
 
-// drop removes paths and all that lies below them.
+// drop removes paths and everything below them.
 func (tr tree) drop(names ...string) {
 	maps.DeleteFunc(tr, func(p string, _ node) bool {
 		return slices.ContainsFunc(names, func(name string) bool {

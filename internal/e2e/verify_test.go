@@ -32,7 +32,7 @@ func checkSound(t *testing.T, image, cache string, platforms int, known ...strin
 		t.Fatal(err)
 	}
 	if len(all) != platforms {
-		t.Errorf("verify tells of %d platforms, want %d", len(all), platforms)
+		t.Errorf("verify reports %d platforms, want %d", len(all), platforms)
 	}
 	for _, p := range all {
 		for _, f := range p.Findings {

@@ -28,7 +28,7 @@ func initialize() int {
 	return answer(control, func() (Exit, error) { return runInit(control) })
 }
 
-// answer does the sandbox's work and tells the caller how it ended.
+// answer does the sandbox's work and reports to the caller how it ended.
 func answer(control *os.File, work func() (Exit, error)) int {
 	exit, err := work()
 	if err == nil {

@@ -1,4 +1,4 @@
-// Package sandbox runs one command in a root that is given as folders, without the rights of whoever calls it. The command
+// Package sandbox runs one command in a root that is given as folders, without the rights of its caller. The command
 // sees no file, process, message queue or, unless asked otherwise, network of the host; what it writes is in memory and
 // gone afterwards. It works for an ordinary user, in Linux namespaces, and for root in a container that forbids these, with
 // chroot(2) and less isolation. It knows nothing of images.

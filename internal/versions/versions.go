@@ -1,5 +1,5 @@
 // Package versions is the one place for what must change when bytes change. Each name says which bytes it stands for, and what
-// follows when it is raised. A number is raised by whoever changes what those bytes are; golden tests next to the code fail
+// follows when it is raised. A change of the bytes raises the number; golden tests next to the code fail
 // until that is done.
 package versions
 

@@ -36,7 +36,7 @@ func replaceWith(work, name string, write func(io.Writer) error) error {
 	return atomicfile.Write(work, name, func(f *os.File) error { return write(f) })
 }
 
-// Below is where a bundle's file lies in a folder.
+// Below is the name of a bundle's file in a folder.
 func Below(dir, path string) string { return filepath.Join(dir, filepath.FromSlash(path)) }
 
 // NoteSuffix follows a part's name in that of the file that says what it takes to go on with a transfer.

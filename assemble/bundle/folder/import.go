@@ -21,7 +21,7 @@ type Imported struct {
 	Kept    int64  `json:"kept"` // bytes that were there already
 }
 
-// Import writes a bundle into a folder: a whole one in place of whatever bundle is there, a delta over its base, which then
+// Import writes a bundle into a folder: a whole one replaces the bundle that is there, a delta is added to its base, which
 // becomes the whole. Each file is held against its digest before it gets its place, and the manifest comes last: a run that
 // was interrupted is run again. The error is a *bundle.BaseError where the folder does not hold the delta's base.
 func Import(ctx context.Context, b *bundle.Bundle, dir string) (Imported, error) {

@@ -28,7 +28,7 @@ const (
 	Python  Kind = "python" // a lock or requirements file of Python packages
 )
 
-// kinds are all of them. A kind's place here stands in no file.
+// kinds are all of them. Their order is not part of the format.
 func kinds() []Kind {
 	return []Kind{Index, Package, Key, Runtime, Spec, Lock, Files, Image, Wheel, Python, Layer}
 }
@@ -65,7 +65,7 @@ func (f File) check() error {
 	return nil
 }
 
-// inPlace reports whether the file lies where those of its kind do: how it is verified depends on both.
+// inPlace reports whether the file is in the folder for its kind: how it is verified depends on both.
 func (f File) inPlace() bool {
 	dir, name := path.Split(f.Path)
 	switch f.Kind {

@@ -49,9 +49,9 @@ type manifestReader struct {
 	lines *lines
 }
 
-// checkVersion looks at the Version, which stands first in all of them, and reads nothing.
+// checkVersion looks at the version, the first field of every manifest, and consumes nothing.
 func (p *manifestReader) checkVersion() error {
-	const most = 512 // bytes that it stands in, however it is written
+	const most = 512 // bytes that hold the version, in any form
 	front, err := p.text.Peek(most)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return UnreadError{err}

@@ -12,7 +12,7 @@ import (
 )
 
 // A bundle's tar has one form: the manifest, then its files in its order, with no other entry and nothing after the two
-// blocks of zeros that end it. So the manifest says where each byte lies, and no byte can change unnoticed.
+// blocks of zeros that end it. So the position of each byte follows from the manifest, and no byte can change unnoticed.
 
 const (
 	tarBlock = 512
@@ -21,7 +21,7 @@ const (
 	TarEnd = 2 * tarBlock
 )
 
-// tarHeader is what stands before a file of the tar.
+// tarHeader is the header of a file of the tar.
 func tarHeader(path string, size int64) ([]byte, error) {
 	var b bytes.Buffer
 	err := tar.NewWriter(&b).WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: path, Size: size, Mode: 0o644, ModTime: time.Unix(0, 0)})

@@ -10,7 +10,7 @@ import (
 	"io"
 )
 
-// Encode writes the manifest as it stands in its file: the same bytes for the same manifest, a file of the bundle a line.
+// Encode writes the text of the manifest's file: the same bytes for the same manifest, a file of the bundle a line.
 // Nothing holds them whole: those of all of Alpine are some 90 MB.
 func (m Manifest) Encode(w io.Writer) error {
 	out := bufio.NewWriter(w)

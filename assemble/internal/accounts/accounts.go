@@ -95,7 +95,7 @@ func (l accountLines) find(fields int, wanted func([]string) bool) []string {
 	return l[i]
 }
 
-// isID tells whether a field is this number, however it is written.
+// isID reports whether a field is this number, however it is written.
 func isID(field string, id int) bool {
 	n, err := strconv.ParseUint(field, 10, 32)
 	return err == nil && n == uint64(id)
@@ -157,7 +157,7 @@ func (m *merge) addUser(u spec.User) {
 	m.added = append(m.added, u)
 }
 
-// is tells whether a line of etc/passwd says all that the spec says of the user.
+// is reports whether a line of etc/passwd says all that the spec says of the user.
 func is(u spec.User, line []string) bool {
 	says := func(field int, text string) bool { return text == "" || line[field] == text }
 	return isID(line[idField], u.UID) && (u.GID == nil || isID(line[gidField], *u.GID)) &&
@@ -181,7 +181,7 @@ func (m *merge) primaryGroup(u spec.User) int {
 	return gid
 }
 
-// lock gives a user a line in etc/shadow with a password that nothing matches. No day stands in it, as in the lines that
+// lock gives a user a line in etc/shadow with a password that nothing matches. It holds no day, as in the lines that
 // Alpine ships: a day would be that of the build. See shadow(5).
 func (m *merge) lock(name string) {
 	line := strings.Split(name+":"+passwordLocked+shadowTail, ":")

@@ -19,7 +19,7 @@ import (
 type exclusion struct {
 	globs glob.List
 	*glob.Matcher
-	at    []map[string]string // by package and member: where it lies, but for folders
+	at    []map[string]string // by package and member: its path in the image, but for folders
 	links *rootpath.Links
 	empty []bool // by package: nothing but folders is left of it
 }

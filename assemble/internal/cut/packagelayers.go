@@ -56,7 +56,7 @@ func Make(ctx context.Context, r lock.PackageRecipe, store *layers.Store) (layer
 		func(src int, h *tar.Header) (bool, error) { return applyEdits(r.Edits[src], h), nil })
 }
 
-// Packages says, for each package, whether its data stream is a layer as it stands, and makes those that are not.
+// Packages says, for each package, whether its data stream is a layer without any change, and makes the layers of the others.
 // It returns the globs of x that match nothing, too.
 func Packages(ctx context.Context, l spec.Layers, x glob.List, others int, units []ingest.Unit, root *root.Root, store *layers.Store,
 ) ([]lock.Layer, glob.List, error) {
@@ -98,7 +98,7 @@ func group(l spec.Layers, others int, units []ingest.Unit) ([][]int, error) {
 	const most = 120 // docker's overlay2 fails near 127
 	switch {
 	case others >= l.Max && len(bySize) > 0:
-		return nil, fmt.Errorf("layers.max is %d, but there are %d layers beside the packages'", l.Max, others)
+		return nil, fmt.Errorf("layers.max is %d, but there are %d layers apart from the packages'", l.Max, others)
 	case l.Strategy == "package" && len(bySize)+others > most:
 		return nil, fmt.Errorf("one layer for each package makes %d, and container runtimes cannot mount more than some %d; use layers.strategy auto", len(bySize)+others, most)
 	}
@@ -126,7 +126,7 @@ func merged(l spec.Layers, unpacking, others int) int {
 	return 0
 }
 
-// magnitude is the logarithm of a size to the base of two, rounded: a power of two, as sizes often are, lies in the middle
+// magnitude is the logarithm of a size to the base of two, rounded: a power of two, as sizes often are, is in the middle
 // of its class.
 func magnitude(size int64) int {
 	const square = 1<<32 - 1 // the largest whose square fits; that merges nobody

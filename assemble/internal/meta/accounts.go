@@ -42,7 +42,7 @@ func AccountItems(a spec.Accounts, t *tree.Tree, owner func(tree.Node) string, c
 
 // An accountFile is a file that names users or groups, in the tree so far.
 type accountFile struct {
-	name   string // where it lies
+	name   string // its path
 	to     *[]byte
 	header *tar.Header // nil where there is none
 	from   string

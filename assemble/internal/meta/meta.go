@@ -150,7 +150,7 @@ func (in Input) database() []Item {
 	return items
 }
 
-// place is where a path really lies, once the symlinks among the folders above it are followed: lib may lead to usr/lib,
+// place is the real path, with the symlinks among the folders above it followed: lib may lead to usr/lib,
 // and a layer that goes through a symlink would replace it.
 func place(t *tree.Tree, name string) string {
 	dir, rest := path.Dir(name), path.Base(name)
@@ -249,7 +249,7 @@ func (in Input) busyboxLinks() []Item {
 	return items
 }
 
-// linkDir is where a folder of applets really lies; false where it is not there and busybox's script does not make it.
+// linkDir is the real path of a folder of applets; false where it is not there and busybox's script does not make it.
 func linkDir(t *tree.Tree, dir string, made map[string]bool) (string, bool) {
 	if n, err := t.Lookup(dir); err == nil {
 		return n.Path, n.Entry.Header.Typeflag == tar.TypeDir

@@ -64,7 +64,7 @@ func isPath(arg string) bool {
 	return !strings.Contains(arg, "@") && !inRegistry && fileNames.MatchString(arg)
 }
 
-// IsSpec tells a spec from a layout or archive.
+// IsSpec reports whether the argument is a spec, and not a layout or an archive.
 func IsSpec(arg string) bool {
 	info, err := os.Stat(arg)
 	ext := filepath.Ext(arg)

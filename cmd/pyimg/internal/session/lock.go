@@ -15,7 +15,7 @@ import (
 	"github.com/pyimg/pyimg/internal/exit"
 )
 
-// LockFile is where the lock of the command line's spec lies.
+// LockFile is the file name of the lock for the command line's spec.
 func (run *Session) LockFile() string {
 	if file := run.flags.String("lock"); file != "" {
 		return file
