@@ -218,7 +218,8 @@ type auditor struct {
 	options Options
 	files   []binary
 
-	ownNeedsOutside bool // a library that the wheel brings needs others of the system, whose names count for the rest of the wheel
+	musl            map[string]bool // what musl defines, once it is asked for
+	ownNeedsOutside bool            // a library that the wheel brings needs others of the system, whose names count for the rest of the wheel
 }
 
 func (a *auditor) audit() {

@@ -39,10 +39,12 @@ const maxNames = 5
 // of the system that it is linked to. What these define is not known here, so a file that needs any may need more names of them;
 // then only glibc's own names are wrong.
 func (a *auditor) symbols(f binary, own map[string]bool) {
-	known := musl()
+	if a.musl == nil {
+		a.musl = musl()
+	}
 	var missing []string
 	for _, name := range f.imports {
-		if known[name] || strings.HasPrefix(name, "Py") || strings.HasPrefix(name, "_Py") || a.exported(name) {
+		if a.musl[name] || strings.HasPrefix(name, "Py") || strings.HasPrefix(name, "_Py") || a.exported(name) {
 			continue
 		}
 		missing = append(missing, name)

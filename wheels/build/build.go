@@ -204,7 +204,7 @@ func (b *builds) kept(i *plan.Item, built *Built) Result {
 	switch i.State {
 	case plan.Failed:
 		r.Reason = i.Reason
-		r.Log = repository.LogPath(b.failure(i))
+		r.Log = b.Index.Log(b.failure(i))
 	case plan.Impossible:
 		r.Reason = i.Reason
 	case plan.Missing, plan.Outdated, plan.Current, plan.Served, plan.Skipped:

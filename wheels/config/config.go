@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/pyimg/pyimg/apk"
@@ -21,7 +20,7 @@ type Config struct {
 	Platforms []spec.Platform
 	Wanted    Wanted
 	Sources   []string // folders, and indexes by URL; the first that has a project is the one that counts
-	Index     string   // a folder, or oci:REF
+	Index     string   // a folder
 	Key       string   // file of the private key that signs the index; "" signs nothing
 	Prebuilt  string   // Use or Build
 	Builder   Builder
@@ -92,16 +91,13 @@ func Read(name string) (Config, error) {
 	return c, err
 }
 
-// Path is a path of the configuration, ready to be opened; URLs and image references in a registry stay.
+// Path is a path of the configuration, ready to be opened; URLs stay.
 func (c Config) Path(p string) string {
-	if spec.IsURL(p) || filepath.IsAbs(p) || c.Dir == "" || strings.HasPrefix(p, OCI) {
+	if spec.IsURL(p) || filepath.IsAbs(p) || c.Dir == "" {
 		return p
 	}
 	return filepath.Join(c.Dir, filepath.FromSlash(p))
 }
-
-// OCI begins the name of an index that is in a registry.
-const OCI = "oci:"
 
 // Spec is the spec of a root with one of the Pythons and the packages, for a platform.
 func (c Config) Spec(python spec.Runtime, platform spec.Platform, packages []apk.Dependency) spec.Spec {

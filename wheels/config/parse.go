@@ -46,7 +46,7 @@ func (c *Config) fields(d *strictyaml.Decoder) strictyaml.Fields {
 		row("platforms", parsed(d, &c.Platforms, spec.ParsePlatform)),
 		row("wanted", d.Within(func() strictyaml.Fields { return c.Wanted.fields(d) })),
 		row("sources", d.List(addTo(&c.Sources, checkSource))),
-		row("index", d.Text(setTo(&c.Index, checkPath))),
+		row("index", d.Text(setTo(&c.Index, checkIndex))),
 		row("key", d.Text(setTo(&c.Key, checkPath))),
 		row("prebuilt", d.OneOf(&c.Prebuilt, Use, Build)),
 		row("builder", d.Within(func() strictyaml.Fields { return c.Builder.fields(d) })),
@@ -180,6 +180,13 @@ func checkPath(v string) error {
 		return fmt.Errorf("expected a file or folder, found %q", v)
 	}
 	return nil
+}
+
+func checkIndex(v string) error {
+	if strings.HasPrefix(v, "oci:") {
+		return errors.New("an index in a registry is not supported: name a folder")
+	}
+	return checkPath(v)
 }
 
 func checkSource(v string) error {

@@ -23,6 +23,7 @@ import (
 	"github.com/pyimg/pyimg/wheel/index"
 	"github.com/pyimg/pyimg/wheel/sdist"
 	"github.com/pyimg/pyimg/wheel/source"
+	"github.com/pyimg/pyimg/wheel/version"
 )
 
 // Downloader fetches with the opener of an input.Access and keeps in its store.
@@ -96,6 +97,9 @@ func (d *Downloader) Sdist(ctx context.Context, s index.Sdist) (Sdist, error) {
 // describe sets what an sdist says of itself over what its file's name or its index says.
 func (s *Sdist) describe(known sdist.Sdist) {
 	s.Project, s.Version, s.Content = known.Name, known.Version, known
+	if requires, err := version.ParseSpecifiers(known.RequiresPython); err == nil && s.RequiresPython.IsZero() {
+		s.RequiresPython = requires
+	}
 }
 
 // SdistFile is the sdist as a file of this machine.

@@ -3,6 +3,7 @@ package pep517
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -58,7 +59,28 @@ func Install(ctx context.Context, dir, python string, t target.Target, wheels []
 			}
 		}
 	}
-	return nil
+	return readable(dir)
+}
+
+// readable lets the sandbox's user read a folder, whatever the umask is.
+func readable(dir string) error {
+	return filepath.WalkDir(dir, func(at string, d fs.DirEntry, err error) error {
+		if err != nil || d.Type()&fs.ModeSymlink != 0 {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		mode := info.Mode().Perm() | 0o444
+		if d.IsDir() || mode&0o100 != 0 {
+			mode |= 0o111
+		}
+		if mode == info.Mode().Perm() {
+			return nil
+		}
+		return os.Chmod(at, mode)
+	})
 }
 
 // makeVenv writes what makes a folder a virtual environment, see PEP 405.

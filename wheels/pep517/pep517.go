@@ -158,7 +158,7 @@ func (j Job) prepare(in string) error {
 			return err
 		}
 	}
-	return os.Chmod(in, 0o755)
+	return readable(in)
 }
 
 func copyTo(to, from string) error {
@@ -198,10 +198,21 @@ func (j Job) environment(root Root) []string {
 	}
 	if t := j.Target; t.Folder != "" {
 		include := "-I" + path.Join(targetDir, "include", t.Python)
+		if t.has("usr/include") { // of packages that it needs
+			include += " -I" + targetDir + "/usr/include"
+		}
 		env = append(env, "_PYTHON_HOST_PLATFORM="+t.HostPlatform, "_PYTHON_SYSCONFIGDATA_NAME="+t.Sysconfig,
 			"PYTHONPATH="+path.Join(targetDir, "lib", t.Python), "CPPFLAGS="+include, "CFLAGS="+include, "CXXFLAGS="+include)
+		if t.has("usr/include") {
+			env = append(env, "LDFLAGS=-L"+targetDir+"/usr/lib", "PKG_CONFIG_LIBDIR="+targetDir+"/usr/lib/pkgconfig", "PKG_CONFIG_SYSROOT_DIR="+targetDir)
+		}
 	}
 	return mergeEnv(mergeEnv(env, root.Env), j.Env)
+}
+
+func (t Target) has(at string) bool {
+	_, err := os.Stat(filepath.Join(t.Folder, filepath.FromSlash(at)))
+	return err == nil
 }
 
 // mergeEnv sets variables over others. Flags of a compiler are added to those that are there.

@@ -43,8 +43,16 @@ func (f Failure) name() string {
 	return clean(f.Project) + "-" + clean(f.Version) + "-" + clean(f.Python) + "-" + clean(f.Platform)
 }
 
-// LogPath is where the log of a failure is, below the folder.
-func LogPath(f Failure) string { return "status/logs/" + f.name() + ".log" }
+// logPath is where the log of a failure is, below the folder.
+func logPath(f Failure) string { return "status/logs/" + f.name() + ".log" }
+
+// Log is where the log of a failure is, below the folder; "" where it has none.
+func (r *Repository) Log(f Failure) string {
+	if _, err := os.Stat(filepath.Join(r.dir, filepath.FromSlash(logPath(f)))); err != nil {
+		return ""
+	}
+	return logPath(f)
+}
 
 // KeepLog moves a build's log to its place, and returns that, below the folder.
 func (r *Repository) KeepLog(f Failure, file string) (string, error) {
@@ -53,11 +61,11 @@ func (r *Repository) KeepLog(f Failure, file string) (string, error) {
 		return "", err
 	}
 	defer from.Close()
-	at := filepath.Join(r.dir, filepath.FromSlash(LogPath(f)))
+	at := filepath.Join(r.dir, filepath.FromSlash(logPath(f)))
 	if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
 		return "", err
 	}
-	return LogPath(f), atomicfile.Write(filepath.Dir(at), at, func(to *os.File) error {
+	return logPath(f), atomicfile.Write(filepath.Dir(at), at, func(to *os.File) error {
 		_, err := io.Copy(to, from)
 		return err
 	})

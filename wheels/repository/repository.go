@@ -127,9 +127,10 @@ func (r *Repository) record(rec Record) error {
 	}
 	old, err := readRecord(project, at)
 	switch {
-	case err == nil && old.SHA256 == rec.SHA256:
-		rec.Keys = append(rec.Keys, old.Keys...)
-		rec.Yanked = old.Yanked
+	case err == nil:
+		if rec.Yanked = old.Yanked; old.SHA256 == rec.SHA256 {
+			rec.Keys = append(rec.Keys, old.Keys...)
+		}
 	case err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.As(err, new(*DamageError)):
 		return err
 	}
@@ -149,10 +150,28 @@ func (r *Repository) writeRecord(at string, rec Record) error {
 	return writeFile(at, data)
 }
 
-// AddKeys notes that a wheel is the result of more builds.
+// AddKeys notes that a wheel is the result of more builds. Another process may have built it anew meanwhile: then it is not.
 func (r *Repository) AddKeys(rec Record, keys ...string) (Record, error) {
-	rec.Keys = slices.Concat(rec.Keys, keys)
-	return rec, r.record(rec)
+	unlock, err := r.lock()
+	if err != nil {
+		return rec, err
+	}
+	defer unlock()
+	_, at, err := r.place(rec.File)
+	if err != nil {
+		return rec, err
+	}
+	now, err := r.Record(rec.File)
+	if err != nil {
+		return rec, err
+	}
+	if now.SHA256 != rec.SHA256 {
+		return now, fmt.Errorf("noting what %s serves: it was built anew meanwhile", rec.File)
+	}
+	now.Keys = slices.Concat(now.Keys, keys)
+	slices.Sort(now.Keys)
+	now.Keys = slices.Compact(now.Keys)
+	return now, r.writeRecord(at, now)
 }
 
 // Path is where a wheel is.

@@ -162,7 +162,7 @@ func (r *Repository) find(at string) (serve.File, error) {
 		}
 		return f, nil
 	}}
-	if strings.HasPrefix(at, "files/") {
+	if strings.HasPrefix(at, "files/") && !strings.HasSuffix(at, ".json") {
 		file.SHA256 = path.Base(path.Dir(at)) + "-" + path.Base(at) // the folder is named by the wheel's digest
 	}
 	return file, nil
