@@ -100,7 +100,7 @@ func libraries(ctx context.Context, run *session.Session, c *cli.Context) (audit
 				return builder.Provides(ctx, s, p, from, keys, sonames)
 			}
 		}
-		return nil, fmt.Errorf("Alpine has no machine %q", machine)
+		return nil, fmt.Errorf("looking for libraries: no platform of Alpine is the machine %q", machine)
 	}, nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/klauspost/compress/flate"
 
@@ -28,8 +29,8 @@ import (
 // level is that of most tools; the bytes of all wheels depend on it, see versions.Wheel.
 const level = 6
 
-// dosDate is 1980-01-01, the first day that zip knows.
-const dosDate = 1<<5 | 1
+// firstDay is the first time that zip knows, in seconds since 1970.
+const firstDay = 315532800 // 1980-01-01T00:00:00Z
 
 // A Renamer changes the platform of a tag: "linux_x86_64" into "musllinux_1_2_x86_64". It returns others as they are.
 type Renamer func(platform string) string
@@ -128,7 +129,7 @@ func (p *packer) bytes(name string, text []byte) error {
 }
 
 func (p *packer) create(name string, executable bool) (io.Writer, error) {
-	h := &zip.FileHeader{Name: name, Method: zip.Deflate, ModifiedDate: dosDate}
+	h := &zip.FileHeader{Name: name, Method: zip.Deflate, Modified: time.Unix(firstDay, 0).UTC()}
 	mode := fs.FileMode(0o644)
 	if executable {
 		mode = 0o755

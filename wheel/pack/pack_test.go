@@ -81,7 +81,7 @@ func TestBytesDependOnTheFilesAlone(t *testing.T) {
 	}
 }
 
-const golden = "7fd2af3055f267613eeba403f4fc5fa52285676150b48181336f20585f560273"
+const golden = "b457d8ace9f7d5d9ee894eeb6834539eb7e3f0fd4cd47781887532d825ae853b"
 
 func TestWriteRefusesWhatRecordDoesNotSay(t *testing.T) {
 	t.Parallel()

@@ -144,7 +144,7 @@ func (a *auditor) provide(ctx context.Context) error {
 // module audits an extension module that is in no wheel.
 func (r *Report) module(ctx context.Context, f *os.File, size int64, o Options) error {
 	head := make([]byte, 4)
-	if _, err := f.ReadAt(head, 0); err != nil || !elf.IsELF(head) {
+	if n, _ := f.ReadAt(head, 0); !elf.IsELF(head[:n]) {
 		r.fault("", "is no ELF file")
 		return nil
 	}
@@ -356,6 +356,25 @@ func musllinux(p string) (version [2]int, machine string, ok bool) {
 	return version, parts[len(parts)-1], len(parts) == 4 && parts[3] != ""
 }
 
+// firstOf12 is the minor version of musl 1.2.
+const firstOf12 = 2
+
+// isNewIn12 reports whether musl has a name since a version 1.2.N.
+func isNewIn12(name string) bool {
+	return slices.Contains([]string{"_Fork", "gettid", "reallocarray", "qsort_r", "pthread_getname_np", "preadv2", "pwritev2", "statx", "tcgetwinsize", "tcsetwinsize"}, name) ||
+		strings.HasSuffix(name, "_time64")
+}
+
+// oldestMusl is the minor version of the oldest musl 1.N that the tags name.
+func (a *auditor) oldestMusl() (minor int, ok bool) {
+	for _, p := range platformsOf(a.wheel.Filename) {
+		if v, _, is := musllinux(p); is && v[0] == 1 && (!ok || v[1] < minor) {
+			minor, ok = v[1], true
+		}
+	}
+	return minor, ok
+}
+
 // machines are those that the tags name, as uname -m has them.
 func (a *auditor) machines() []string {
 	var out []string
@@ -388,6 +407,14 @@ func (a *auditor) binary(f binary, own map[string]bool) {
 	if facts.GLIBC() {
 		a.report.fault(f.name, "is linked to glibc, not to musl")
 		return
+	}
+	if oldest, ok := a.oldestMusl(); ok && oldest < firstOf12 {
+		for _, name := range f.imports {
+			if isNewIn12(name) {
+				a.report.fault(f.name, "needs %s, which musl has since 1.2, and the tag says that 1.%d is enough", name, oldest)
+				break
+			}
+		}
 	}
 	for _, so := range facts.Needed {
 		if !own[path.Base(so)] && !isMusl(so) && !isPython(so) {

@@ -71,6 +71,8 @@ func TestTagsAgainstContent(t *testing.T) {
 		"symbol of nobody":  {extension(musl, "foo/_x"+suffix, with(func(e *fixture.ELF) { e.Imports = []string{"nobody_has_it"} })), "nobody_has_it"},
 		"symbol of library": {extension(musl, "foo/_x"+suffix, with(func(e *fixture.ELF) { e.Imports, e.Needed = []string{"deflate"}, []string{"libz.so.1"} })), ""},
 		"fortified":         {extension(musl, "foo/_x"+suffix, with(func(e *fixture.ELF) { e.Imports, e.Needed = []string{"__memcpy_chk"}, []string{"libz.so.1"} })), "__memcpy_chk"},
+		"musl 1.1":          {extension("cp313-cp313-musllinux_1_1_x86_64", "foo/_x.so", with(func(e *fixture.ELF) { e.Imports = []string{"reallocarray"} })), "since 1.2"},
+		"musl 1.2":          {extension(musl, "foo/_x.so", with(func(e *fixture.ELF) { e.Imports = []string{"reallocarray"} })), ""},
 		"manylinux":         {extension("cp313-cp313-manylinux_2_28_x86_64", "foo/_x.so", good), "manylinux"},
 		"Windows":           {wheeltest.Wheel{Name: "foo", Tag: "cp313-cp313-win_amd64"}, "no Linux"},
 		"no musllinux":      {extension("cp313-cp313-musllinux_x86_64", "foo/_x.so", good), "PEP 656"},

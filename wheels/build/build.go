@@ -68,8 +68,7 @@ type builds struct {
 	Options
 	targets []plan.Target
 	mu      sync.Mutex
-	wheels  map[string]repository.Record // by key: those of the index, and those that were built
-	flights map[string]*flight           // by item
+	flights map[string]*flight // by item
 	done    int
 	all     int
 }

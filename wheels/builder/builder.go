@@ -127,8 +127,8 @@ func (b *Builder) Targets() []plan.Target {
 const compiler = "build-base"
 
 // packages are those of the root that compiles; shell is what build scripts need at least.
-func (b *Builder) packages(extra []apk.Dependency) ([]apk.Dependency, error) {
-	list := slices.Clone(b.config.Builder.Packages)
+func (b *Builder) packages(extra []apk.Dependency) []apk.Dependency {
+	list, extra := slices.Clone(b.config.Builder.Packages), slices.Clone(extra)
 	if len(list) == 0 && b.config.Builder.Image == "" && b.config.Builder.Folder == "" && len(b.config.Builder.Mounts) == 0 {
 		extra = append(extra, apk.Dependency{Name: compiler})
 	}
@@ -142,7 +142,7 @@ func (b *Builder) packages(extra []apk.Dependency) ([]apk.Dependency, error) {
 			list = append(list, d)
 		}
 	}
-	return list, nil
+	return list
 }
 
 // resolve finds out what the root of a Python on a platform comes to.

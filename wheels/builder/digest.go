@@ -21,11 +21,7 @@ import (
 func (b *Builder) Digest(ctx context.Context, target int, extra []apk.Dependency) (string, error) {
 	t := b.targets[target]
 	native := b.targets[t.Native]
-	packages, err := b.packages(extra)
-	if err != nil {
-		return "", err
-	}
-	root, err := b.resolve(ctx, native.python, native.platform, packages)
+	root, err := b.resolve(ctx, native.python, native.platform, b.packages(extra))
 	if err != nil {
 		return "", err
 	}

@@ -49,11 +49,7 @@ func (b *Builder) Root(ctx context.Context, target int, extra []apk.Dependency) 
 func (b *Builder) makeRoot(ctx context.Context, target int, extra []apk.Dependency) (root pep517.Root, sysroot pep517.Target, err error) {
 	t := b.targets[target]
 	native := b.targets[t.Native]
-	packages, err := b.packages(extra)
-	if err != nil {
-		return root, sysroot, err
-	}
-	if root.Lower, err = b.folders(ctx, native, packages); err != nil {
+	if root.Lower, err = b.folders(ctx, native, b.packages(extra)); err != nil {
 		return root, sysroot, fmt.Errorf("making the builder's root: %w", err)
 	}
 	if root.Lower, err = b.below(ctx, native.platform, root.Lower); err != nil {

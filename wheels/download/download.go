@@ -173,13 +173,6 @@ type file struct {
 	hashes          source.Hashes
 }
 
-func (f file) location() string {
-	if f.path != "" {
-		return f.path
-	}
-	return f.url
-}
-
 // digest is the SHA-256 of a file, in hexadecimal. One of an index that names it is not fetched for that.
 func (d *Downloader) digest(ctx context.Context, f file) (string, error) {
 	if f.path == "" && f.hashes["sha256"] != "" {

@@ -105,7 +105,7 @@ func TestServeAnswers(t *testing.T) {
 type opener struct{ t *testing.T }
 
 func (o opener) Open(_ context.Context, address, accept string) (*index.Response, error) {
-	r, body := get(o.t, address, "Accept", accept)
+	r, body := get(o.t, address, "Accept", accept) //nolint:contextcheck // it has the test's
 	return &index.Response{Body: io.NopCloser(strings.NewReader(body)), ContentType: r.Header.Get("Content-Type")}, nil
 }
 
