@@ -205,7 +205,7 @@ func (l lower) finish(ctx context.Context, with compiled) (built, error) {
 	if err != nil {
 		return built{}, err
 	}
-	items := meta.Items(meta.Input{Documents: documents, Root: l.root, Base: l.stack.base, Tree: with.tree, World: l.plan.World, Repositories: l.repositories,
+	items := meta.Items(meta.Input{Documents: documents, Root: l.root, Base: l.base, Tree: with.tree, World: l.plan.World, Repositories: l.repositories,
 		Exclude: l.spec.Exclude, Stated: l.stated, Accounts: l.accounts, Created: l.created})
 	l.root = nil // verifying needs the room that it takes
 	if err := cmp.Or(with.addMeta(items, l.accounts), ctx.Err()); err != nil {

@@ -178,7 +178,7 @@ func parseScripts(text []byte) (map[apk.Checksum][]apk.Script, error) {
 	scripts := make(map[apk.Checksum][]apk.Script)
 	for tr := tar.NewReader(bytes.NewReader(text)); ; {
 		h, err := tr.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return scripts, nil
 		}
 		if err != nil {

@@ -50,7 +50,7 @@ func readBaseTree(t *testing.T, file string) baseTree {
 	b := make(baseTree)
 	for tr := tar.NewReader(z); ; {
 		h, err := tr.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return b
 		}
 		if err != nil {

@@ -63,7 +63,7 @@ func Solve(world []apk.Dependency, indexes []*apk.Index, o Options) (Solution, e
 // tooMany is the error of an attempt that took too many steps.
 func (a *attempt) tooMany() error {
 	return fmt.Errorf("solving: apk's algorithm takes more than %d steps with these indexes: they list very many providers of some names and very many packages that need them; "+
-		"ask for versions, or use smaller repositories", a.solver.steps)
+		"ask for versions, or use smaller repositories", a.steps)
 }
 
 // worldWants is a world with its names and tags as numbers, in apk's order.
