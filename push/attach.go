@@ -29,7 +29,13 @@ type Artifact struct {
 	Type        string // a media type
 	Files       []File
 	Annotations map[string]string
+
+	made  *oci.Manifest // the artifact as it is; the fields above are not used then
+	blobs []oci.Blob
 }
+
+// AsItIs is an artifact that somebody has made already, such as one in a layout. Its manifest names the subject that it is attached to.
+func AsItIs(m oci.Manifest, blobs []oci.Blob) Artifact { return Artifact{made: &m, blobs: blobs} }
 
 // A File is one file of an artifact. Attach opens it twice: to compute its digest, and to send it.
 type File struct {
@@ -158,6 +164,9 @@ func (r Registry) subject(ctx context.Context, ref, actions string) (*remote.Rep
 
 // manifest makes the artifact's manifest, and the blobs that it names.
 func (a Artifact) manifest(subject v1.Descriptor) (oci.Manifest, []oci.Blob, error) {
+	if a.made != nil {
+		return *a.made, a.blobs, nil
+	}
 	if !strings.Contains(a.Type, "/") {
 		return oci.Manifest{}, nil, fmt.Errorf("attaching: the type %q is not a media type such as application/spdx+json", a.Type)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
@@ -11,6 +12,7 @@ import (
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/many"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
 	"github.com/pyimg/pyimg/internal/exit"
+	"github.com/pyimg/pyimg/push"
 	"github.com/pyimg/pyimg/push/disk"
 )
 
@@ -19,7 +21,8 @@ func pushCommand(con console.Console) *cli.Command {
 		Name:      "push",
 		Usage:     "push what was assembled earlier, elsewhere",
 		ArgsUsage: "LAYOUT REF...",
-		Description: "LAYOUT is DIR[:TAG] of an OCI layout, or an archive. Prints REF@DIGEST, a line each.\n\n" +
+		Description: "LAYOUT is DIR[:TAG] of an OCI layout, or an archive. What the layout has attached to the image (signatures, bills of\n" +
+			"materials) is pushed with it. Prints REF@DIGEST, a line each.\n\n" +
 			"Example: pyimg push image/:latest ghcr.io/you/python:3.14",
 		Flags:  append(append(flags.Registry(), flags.Push()...), resultFlags()...),
 		Action: action(con, pushLayout),
@@ -50,9 +53,20 @@ func pushLayout(ctx context.Context, run *session.Session, c *cli.Context) error
 		return err
 	}
 	defer pushing.Close()
+	pushing.Attach(func() (push.Attachments, error) { return layoutAttachments(path) })
 	r, err := run.FinishPush(ctx, pushing, index)
 	if err != nil {
 		return err
 	}
 	return results(ctx, run, c, many.Image{}, r)
+}
+
+// layoutAttachments are the artifacts of a layout that refer to its images.
+func layoutAttachments(path string) (push.Attachments, error) {
+	found, err := disk.ReadReferrers(path)
+	out := push.Attachments{To: make(map[v1.Hash][]push.Artifact)}
+	for _, r := range found {
+		out.To[r.Subject] = append(out.To[r.Subject], push.AsItIs(r.Manifest, r.Blobs))
+	}
+	return out, err
 }

@@ -100,15 +100,16 @@ func (f *files) chosen(im *v1.IndexManifest, raw []byte, tag string) (v1.ImageIn
 	if isWholeIndex(im, tag) {
 		return oci.Open(f, v1.Descriptor{MediaType: types.OCIImageIndex, Digest: oci.SHA256(raw), Size: int64(len(raw))}, raw)
 	}
-	items := make([]named, len(im.Manifests))
-	for i, d := range im.Manifests {
+	images := slices.DeleteFunc(slices.Clone(im.Manifests), func(d v1.Descriptor) bool { return d.ArtifactType != "" && len(namesOf(d)) == 0 }) // see ReadReferrers
+	items := make([]named, len(images))
+	for i, d := range images {
 		items[i] = named{namesOf(d), d.Digest.String()}
 	}
 	i, err := choose(items, tag)
 	if err != nil {
 		return nil, err
 	}
-	return f.open(im.Manifests[i])
+	return f.open(images[i])
 }
 
 // isWholeIndex reports whether index.json is itself the index of a multi-platform image, as some tools write it: it has
