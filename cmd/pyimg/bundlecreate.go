@@ -38,8 +38,8 @@ func bundleCreateCommand(con console.Console) *cli.Command {
 		Name:      "create",
 		Usage:     "put all that a lock needs into a folder or a tar",
 		ArgsUsage: "[SPEC]",
-		Description: "Packages have the places that they have on Alpine's mirrors, below their own signed indexes; keys, runtimes, spec and lock come with them. Says beforehand\n" +
-			"how large the bundle will be, takes what the cache has, and goes on where it was interrupted. Prints the bundle's ID.\n" +
+		Description: "Packages have the places that they have on Alpine's mirrors, below their own signed indexes; keys, runtimes, wheels, bytecode, spec and lock come with them. Says\n" +
+			"beforehand how large the bundle will be, takes what the cache has, and goes on where it was interrupted. Prints the bundle's ID.\n" +
 			"Without a lock, --package or --all say what is to be in it; SPEC says where packages come from.\n\n" +
 			"Example: pyimg bundle create --lock pyimg.lock --output bundle.tar\n" +
 			"         pyimg bundle create --lock pyimg.lock --since bundle.tar --output update.tar     # what has changed\n" +
