@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -95,7 +96,7 @@ func takenApart(images []many.Image, plans []assembly) error {
 	return many.Apart(images, "place for --output", func(i int) []string {
 		var places []string
 		for _, o := range plans[i].outputs {
-			place := o.path
+			place := filepath.Clean(o.path)
 			if o.kind.Folder && o.name != "" { // a layout has several images
 				place += ":" + o.name
 			}

@@ -219,6 +219,24 @@ func TestSeveralFaults(t *testing.T) {
 	}
 }
 
+// TestSeveralInOneLayout: images that are written to one layout at the same time are all in it.
+func TestSeveralInOneLayout(t *testing.T) {
+	t.Parallel()
+	const n = 12
+	f := newFleet(t, n)
+	layout := filepath.Join(f.dir, "layout")
+	f.must(t, "assemble", "cache", "--output", "oci:"+layout+":{name}")
+	text, err := os.ReadFile(filepath.Join(layout, "index.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		if name := fmt.Sprintf("\"app%02d\"", i); strings.Count(string(text), name) != 1 {
+			t.Errorf("%s is %d times in the layout's index, want once", name, strings.Count(string(text), name))
+		}
+	}
+}
+
 // TestSeveralInterrupted: after Ctrl-C stdout has what was pushed, and nothing else is begun.
 func TestSeveralInterrupted(t *testing.T) {
 	t.Parallel()
