@@ -35,7 +35,7 @@ const (
 )
 
 // Publish writes all pages that are not what the records say, and the manifest. sign may be nil; else its result is the
-// signature's file. It returns the manifest.
+// signature's file. Without it the signature of a manifest that changes is removed. It returns the manifest.
 func (r *Repository) Publish(sign func(manifest []byte) ([]byte, error)) (Manifest, error) {
 	m, err := r.publish(sign)
 	if err != nil {
@@ -65,7 +65,11 @@ func (r *Repository) publish(sign func([]byte) ([]byte, error)) (Manifest, error
 	}
 	at := filepath.Join(r.dir, SignatureName)
 	if sign == nil {
-		if err := os.Remove(at); err != nil && !errors.Is(err, fs.ErrNotExist) { // it would be that of another manifest
+		old, err := regular.Read(filepath.Join(r.dir, ManifestName), maxManifest)
+		if err == nil && bytes.Equal(old, text) {
+			return m, nil // and its signature, if it has one, stays true
+		}
+		if err := os.Remove(at); err != nil && !errors.Is(err, fs.ErrNotExist) { // it is that of another manifest
 			return m, err
 		}
 		return m, writeFile(filepath.Join(r.dir, ManifestName), text)

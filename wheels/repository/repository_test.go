@@ -199,6 +199,12 @@ func TestSignature(t *testing.T) {
 	if _, err := r.Check(verify); err != nil {
 		t.Error(err)
 	}
+	if _, err := r.Publish(nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Check(verify); err != nil {
+		t.Errorf("nothing changed, and the signature is gone: %v", err)
+	}
 	add(t, r, "foo", "2.0", "a")
 	if _, err := r.Check(verify); err == nil || !strings.Contains(err.Error(), "pyimg wheels index") {
 		t.Errorf("the manifest is old: error %v", err)
