@@ -24,7 +24,7 @@ func TestFiles(t *testing.T) {
 		"usr/lib/python3.12/site-packages/x.pth": true, "lib/apk/db/installed": true, installed: true,
 		"python/lib/python3.13/_sysconfigdata__linux_x86_64-linux-musl.py": true, "usr/share/_sysconfigdata.py": false, "patchlevel.h": false,
 		"usr/etc/passwd": false, "usr/lib/_sysconfigdata_x.py": false, "usr/lib/python3.12/x.pth": false, "usr/include/patchlevel.h": false,
-		"etc/hosts": false, "usr/lib/apk/db/triggers": false,
+		"etc/hosts": false, "usr/lib/apk/db/triggers": true, "usr/lib/apk/db/lock": false,
 	}
 	s, err := layers.OpenStore(t.TempDir(), kept.Files()...)
 	if err != nil {
