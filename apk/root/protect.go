@@ -1,6 +1,7 @@
 package root
 
 import (
+	"fmt"
 	"path"
 	"strings"
 )
@@ -14,6 +15,9 @@ type protectedPath struct {
 
 // protectedDir has lists of directories that the base's administrator wants to protect, in addition to those that apk knows.
 const protectedDir = "etc/apk/protected_paths.d"
+
+// maxProtected bounds the lines of the base's lists, each of which is tried on each folder. Nobody has more than a dozen.
+const maxProtected = 1000
 
 // builtinProtected are the directories that apk protects itself.
 func builtinProtected() []protectedPath {
@@ -47,6 +51,9 @@ func (b *Base) readProtected() error {
 			return err
 		}
 		b.protected = append(b.protected, parseProtected(string(text))...)
+		if len(b.protected) > maxProtected {
+			return fmt.Errorf("reading /%s: more than %d protected paths", protectedDir, maxProtected)
+		}
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ type Installed struct {
 type Change struct {
 	Old, New *apk.Package
 	Tag      string // the tag of New's repository, see Solution.Tags
-	Why      string // why Old does not stay, for people; "" where Old is nil
+	Why      string // why Old does not stay, for people; "" where Old is nil, and after a hundred changes
 }
 
 // Addition is what "apk add" makes of a root.
@@ -60,6 +60,9 @@ func Add(to Root, asked []apk.Dependency, indexes []*apk.Index, o Options) (Addi
 	return a.addition(world, notes), nil
 }
 
+// maxReasons bounds the changes whose reason is looked for, in all that the others depend on. An error shows fewer.
+const maxReasons = 100
+
 func (a *attempt) addition(world []apk.Dependency, notes []string) Addition {
 	out := Addition{World: world, Notes: notes}
 	gone := make(map[int32]bool)
@@ -70,7 +73,10 @@ func (a *attempt) addition(world []apk.Dependency, notes []string) Addition {
 		}
 		var change Change
 		if c.old != none {
-			change.Old, change.Why = a.packageOf(c.old), a.why(c)
+			change.Old = a.packageOf(c.old)
+			if len(gone) < maxReasons {
+				change.Why = a.why(c)
+			}
 			gone[c.old] = true
 		}
 		if c.new != none {

@@ -190,10 +190,16 @@ func (c *changer) remove(id int32) {
 func (c *changer) removeDependents(id, name int32) {
 	for _, d := range c.namesOf(c.byName[name]) {
 		for _, p := range c.providers.of(d) {
+			if c.spend(1) {
+				return
+			}
 			if !c.catalog.packages[p.pkg].isThere {
 				continue
 			}
 			for _, w := range c.dependsOf(&c.catalog.packages[p.pkg]) {
+				if c.spend(1) {
+					return
+				}
 				if c.satisfiedBy(p.pkg, w, id) {
 					c.remove(p.pkg)
 				}
