@@ -5,7 +5,7 @@ BENCH    ?= .
 # Of the whole-image scenarios: -rtt 50ms, -runs 9, -only 'cold|no-op', ...
 SCENARIOS ?=
 
-.PHONY: build test race lint bench microbench fuzz foreign e2e demo
+.PHONY: build test race lint bench bench-docs microbench fuzz foreign e2e demo
 
 # The product never needs cgo; only the race detector does. It has no symbols for debuggers, which stack traces do not need, and
 # no generator of manuals.
@@ -24,9 +24,13 @@ lint:
 	$(GO) vet ./...
 	golangci-lint run ./...
 
-# Whole images, scenario by scenario, as the table of docs/PERFORMANCE.md; beside apko where that is on PATH.
+# Whole images, scenario by scenario; next to apko, crane and podman where they are on PATH.
 bench:
 	$(GO) run ./internal/bench $(SCENARIOS)
+
+# The table, the results and the chart of docs/PERFORMANCE.md. Run it on a machine that does nothing else.
+bench-docs:
+	$(GO) run ./internal/bench -json docs/performance.json -chart docs/performance.svg -page docs/PERFORMANCE.md $(SCENARIOS)
 
 # The stages, each with its ratio to the least that it must do.
 microbench:

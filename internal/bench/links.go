@@ -79,7 +79,7 @@ func (w *linkedWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// linkScenarios fetch and push over slow links. See [table.sayRatio].
+// linkScenarios fetch and push over slow links. See [results.linkRatio].
 func linkScenarios(o options) []scenario {
 	behind := func(what string) string { return fmt.Sprintf("links of %d MB/s: %s", o.link, what) }
 	return []scenario{
@@ -107,16 +107,19 @@ func (w *world) link(rate float64) {
 	w.toRegistry.slow(rate)
 }
 
-// sayRatio says what sending while fetching gains, where all of its scenarios were measured.
-func (t *table) sayRatio(o options) {
+// linkRatio says what sending while fetching gains, where all of its scenarios were measured.
+func (r *results) linkRatio() string {
 	wall := make([]float64, 0, 4)
-	for _, s := range linkScenarios(o) {
-		w, measured := t.wall[s.name]
-		if !measured {
-			return
+	for _, s := range linkScenarios(options{link: r.Link}) {
+		for _, row := range r.Rows {
+			if row.Name == s.name && row.Absent == "" {
+				wall = append(wall, row.Wall)
+			}
 		}
-		wall = append(wall, w)
 	}
-	fmt.Fprintf(t.out, "\nLinks of %d MB/s: fetching alone %.2f s, pushing alone %.2f s, a cold push %.2f s: %.2f of the longer of both; "+
-		"with --send-last %.2f s: %.2f.\n", o.link, wall[0], wall[1], wall[2], wall[2]/max(wall[0], wall[1]), wall[3], wall[3]/max(wall[0], wall[1]))
+	if len(wall) < 4 {
+		return ""
+	}
+	return fmt.Sprintf("\nLinks of %d MB/s: fetching alone %.2f s, pushing alone %.2f s, a cold push %.2f s: %.2f of the longer of both; "+
+		"with --send-last %.2f s: %.2f.\n", r.Link, wall[0], wall[1], wall[2], wall[2]/max(wall[0], wall[1]), wall[3], wall[3]/max(wall[0], wall[1]))
 }

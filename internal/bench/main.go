@@ -1,12 +1,13 @@
 //go:build unix
 
 // Command bench measures how pyimg makes whole images. It serves a mirror and a registry on loopback with a given
-// round-trip time, runs pyimg as a separate process for each scenario, and prints a table of medians. Where apko is on
-// PATH, it also measures apko at the same tasks. See docs/PERFORMANCE.md.
+// round-trip time, runs pyimg as a separate process for each scenario, and prints a table of medians. Where apko, crane and podman are
+// on PATH, it also measures them at the same tasks. See docs/PERFORMANCE.md.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -25,6 +26,10 @@ type options struct {
 	size     int // of one package, in MiB
 	link     int // the speed of slow links, in MB/s
 	only     *regexp.Regexp
+	json     string // where the results go, too
+	chart    string // where the chart goes
+	page     string // where the table goes, between tableBegins and tableEnds
+	of       string // draw the chart of these results, and measure nothing
 }
 
 func main() {
@@ -39,6 +44,10 @@ func main() {
 	flag.IntVar(&o.size, "size", 16, "MiB of files in each package")
 	flag.IntVar(&o.link, "link", 6, "MB/s of the mirror's and of the registry's link in the scenarios of slow links")
 	flag.StringVar(&only, "only", "", "run the scenarios that match this regular expression")
+	flag.StringVar(&o.json, "json", "", "write the results as JSON to this file, too")
+	flag.StringVar(&o.chart, "chart", "", "draw the results as SVG into this file")
+	flag.StringVar(&o.page, "page", "", "put the table into this Markdown file, between its marks")
+	flag.StringVar(&o.of, "of", "", "print these results, a file of -json, and draw them with -chart; measure nothing")
 	flag.Parse()
 	o.only = regexp.MustCompile(only)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -51,6 +60,14 @@ func main() {
 }
 
 func run(ctx context.Context, o options) error {
+	if o.of != "" {
+		r, err := readResults(o.of)
+		if err != nil {
+			return err
+		}
+		fmt.Print(r.markdown())
+		return r.report(options{chart: o.chart, page: o.page})
+	}
 	dir, err := os.MkdirTemp("", "pyimg-bench-")
 	if err != nil {
 		return err
@@ -75,7 +92,32 @@ func run(ctx context.Context, o options) error {
 		if err := w.run(ctx, s, binary, t); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
+		if err := t.results.report(o); err != nil { // what was measured stays if a later scenario fails
+			return err
+		}
 	}
-	t.sayRatio(o)
+	fmt.Print(t.results.linkRatio())
 	return nil
+}
+
+// report writes the results to the files that were asked for.
+func (r *results) report(o options) error {
+	if o.json != "" {
+		if err := r.write(o.json); err != nil {
+			return err
+		}
+	}
+	if o.page != "" {
+		if err := r.putInto(o.page); err != nil {
+			return err
+		}
+	}
+	if o.chart == "" {
+		return nil
+	}
+	f, err := os.Create(o.chart)
+	if err != nil {
+		return err
+	}
+	return errors.Join(r.draw(f), f.Close())
 }

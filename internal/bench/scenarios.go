@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 )
 
@@ -38,10 +37,7 @@ func scenarios(o options) []scenario {
 	}
 	list = append(list, linkScenarios(o)...)
 	list = append(list, severalScenarios()...)
-	if path, err := exec.LookPath("apko"); err == nil {
-		list = append(list, peers(path)...)
-	}
-	return list
+	return append(append(list, everyday()...), peers()...)
 }
 
 // deliver adds where the image of a run goes: nowhere, to its own repository, or into its own folder.
@@ -125,38 +121,6 @@ func (w *world) lockAndPush(ctx context.Context, pyimg string) (spec, repository
 		return "", "", err
 	}
 	return spec, repository, quietly(ctx, append(assembleArgs(pyimg, spec, cache), "--push", repository+":latest"))
-}
-
-// peers are the same tasks done by apko, each for one platform and pushed to the registry.
-func peers(apko string) []scenario {
-	publish := func(w *world, config, cache string) []string {
-		w.counter++
-		return []string{apko, "publish", config, fmt.Sprintf("%s/bench/%d:1", w.host, w.counter),
-			"--arch", arches()[0], "--cache-dir", cache, "--sbom=false", "--log-level", "error"}
-	}
-	return []scenario{
-		{"apko: cold, pushed", 1, func(_ context.Context, w *world, _ string) (func(int) ([]string, error), error) {
-			config, err := w.apkoConfig()
-			return func(int) ([]string, error) { return publish(w, config, w.fresh("cache")), nil }, err
-		}},
-		{"apko: warm, pushed", 0, func(ctx context.Context, w *world, _ string) (func(int) ([]string, error), error) {
-			config, err := w.apkoConfig()
-			if err != nil {
-				return nil, err
-			}
-			cache := w.fresh("cache")
-			return func(int) ([]string, error) { return publish(w, config, cache), nil }, quietly(ctx, publish(w, config, cache))
-		}},
-	}
-}
-
-func (w *world) apkoConfig() (string, error) {
-	text := fmt.Sprintf("contents:\n  repositories: [%q]\n  keyring: [%q]\n  packages:\n", w.url+"/main", w.keys)
-	for i := range w.o.packages {
-		text += fmt.Sprintf("    - p%02d\n", i)
-	}
-	name := w.fresh("apko") + ".yaml"
-	return name, os.WriteFile(name, []byte(text), 0o600)
 }
 
 // quietly runs a command that is only preparation.

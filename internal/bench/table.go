@@ -5,26 +5,59 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"slices"
-	"time"
 )
 
 // A table is printed in Markdown, row by row.
 type table struct {
-	out  io.Writer
-	wall map[string]float64 // by scenario, in seconds
+	out     io.Writer
+	results *results
 }
 
 func newTable(out io.Writer, o options) *table {
-	fmt.Fprintf(out, "%s, %d cores, %s/%s; %d packages of %d MiB; %v a request; medians of %d runs\n\n", runtime.Version(), runtime.NumCPU(),
-		runtime.GOOS, runtime.GOARCH, o.packages, o.size, o.rtt, o.runs)
-	fmt.Fprintln(out, "| scenario | wall, s | CPU, s | CPU to inflate+hash | peak RSS, MiB | in, MiB | out, MiB | requests to mirror | to registry |")
-	fmt.Fprintln(out, "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
-	return &table{out, make(map[string]float64)}
+	r := newResults(o)
+	fmt.Fprint(out, r.head())
+	return &table{out, r}
+}
+
+// add adds a row to the results and prints it.
+func (t *table) add(r row) {
+	t.results.Rows = append(t.results.Rows, r)
+	fmt.Fprint(t.out, r)
+}
+
+// head is what stands above the rows.
+func (r *results) head() string {
+	return fmt.Sprintf("%s, %d cores, %s; load averages %s at the start; %d packages of %d MiB; %g ms a request; medians of %d runs\n\n",
+		r.Machine, r.Cores, r.Go, r.Load, r.Packages, r.Size, r.RTT, r.Runs) +
+		"| scenario | wall, s | CPU, s | CPU, least to most | CPU to inflate+hash | peak RSS, MiB | in, MiB | out, MiB | requests to mirror | to registry |\n" +
+		"| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
+}
+
+// String is the row in Markdown.
+func (r row) String() string {
+	if r.Absent != "" {
+		return fmt.Sprintf("| %s | %s |\n", r.Name, r.Absent)
+	}
+	floor := ""
+	if r.Floor > 0 {
+		floor = fmt.Sprintf("%.2f", r.Floor)
+	}
+	return fmt.Sprintf("| %s | %.3f | %.3f | %.3f to %.3f | %s | %.1f | %.2f | %.2f | %d | %d |\n",
+		r.Name, r.Wall, r.CPU, r.CPULeast, r.CPUMost, floor, r.RSS, r.In, r.Out, r.Mirror, r.Registry)
+}
+
+// markdown is the whole table.
+func (r *results) markdown() string {
+	text := r.head()
+	for _, row := range r.Rows {
+		text += row.String()
+	}
+	return text + r.linkRatio()
 }
 
 // run measures one scenario and prints its row. It measures the floor between the runs, because a machine's speed
@@ -32,6 +65,10 @@ func newTable(out io.Writer, o options) *table {
 func (w *world) run(ctx context.Context, s scenario, pyimg string, t *table) error {
 	defer w.link(0)
 	next, err := s.prepare(ctx, w, pyimg)
+	if errors.Is(err, errAbsent) {
+		t.add(row{Name: s.name, Absent: err.Error()})
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("preparing: %w", err)
 	}
@@ -44,6 +81,9 @@ func (w *world) run(ctx context.Context, s scenario, pyimg string, t *table) err
 		}
 		w.mirror.Forget()
 		w.registry.Forget()
+		if w.alpine != nil {
+			w.alpine.Forget()
+		}
 		c, err := measure(ctx, w.dir, args)
 		if err != nil {
 			return err
@@ -56,13 +96,16 @@ func (w *world) run(ctx context.Context, s scenario, pyimg string, t *table) err
 		w.tidy()
 	}
 	t.row(s.name, costs, ratios)
-	t.wall[s.name] = median(costs, func(c cost) float64 { return c.Wall.Seconds() })
 	return nil
 }
 
 // count adds the servers' counts to a cost.
 func (w *world) count(c *cost) {
-	for _, r := range w.mirror.Requests() {
+	mirrored := w.mirror.Requests()
+	if w.alpine != nil {
+		mirrored = append(mirrored, w.alpine.Requests()...)
+	}
+	for _, r := range mirrored {
 		c.Mirror++
 		c.In += r.Sent
 	}
@@ -80,21 +123,22 @@ func (w *world) tidy() {
 }
 
 func (t *table) row(name string, costs []cost, ratios []float64) {
-	ratio := ""
+	number := func(of func(cost) float64) float64 { return median(costs, of) }
+	r := row{
+		Name: name,
+		Wall: number(func(c cost) float64 { return c.Wall.Seconds() }), CPU: number(func(c cost) float64 { return c.CPU.Seconds() }),
+		RSS: number(func(c cost) float64 { return float64(c.RSS) / (1 << 20) }), In: number(func(c cost) float64 { return float64(c.In) / (1 << 20) }),
+		Out:    number(func(c cost) float64 { return float64(c.Out) / (1 << 20) }),
+		Mirror: median(costs, func(c cost) int { return c.Mirror }), Registry: median(costs, func(c cost) int { return c.Registry }),
+	}
+	r.CPULeast, r.CPUMost = costs[0].CPU.Seconds(), costs[0].CPU.Seconds()
+	for _, c := range costs {
+		r.CPULeast, r.CPUMost = min(r.CPULeast, c.CPU.Seconds()), max(r.CPUMost, c.CPU.Seconds())
+	}
 	if len(ratios) > 0 {
-		ratio = fmt.Sprintf("%.2f", median(ratios, func(r float64) float64 { return r }))
+		r.Floor = median(ratios, func(r float64) float64 { return r })
 	}
-	seconds := func(of func(cost) time.Duration) float64 {
-		return median(costs, func(c cost) float64 { return of(c).Seconds() })
-	}
-	mebibytes := func(of func(cost) int64) float64 {
-		return median(costs, func(c cost) float64 { return float64(of(c)) / (1 << 20) })
-	}
-	number := func(of func(cost) int) float64 { return median(costs, func(c cost) float64 { return float64(of(c)) }) }
-	fmt.Fprintf(t.out, "| %s | %.3f | %.3f | %s | %.1f | %.2f | %.2f | %.0f | %.0f |\n", name,
-		seconds(func(c cost) time.Duration { return c.Wall }), seconds(func(c cost) time.Duration { return c.CPU }), ratio,
-		mebibytes(func(c cost) int64 { return c.RSS }), mebibytes(func(c cost) int64 { return c.In }), mebibytes(func(c cost) int64 { return c.Out }),
-		number(func(c cost) int { return c.Mirror }), number(func(c cost) int { return c.Registry }))
+	t.add(r)
 }
 
 func median[T any, N cmp.Ordered](of []T, value func(T) N) N {

@@ -4,7 +4,9 @@ package main
 
 import (
 	"context"
+	"crypto/sha1"
 	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"os"
@@ -34,6 +36,11 @@ type world struct {
 	counter  int                           // makes names unique
 
 	toMirror, toRegistry link
+
+	published  map[string][]string // repositories that scenarios published, and what to ask for
+	alpine     *fixture.Mirror     // a small Alpine and a runtime, for a Python application; nil until a scenario needs it
+	alpineURL  string
+	runtimeSum string // SHA-256
 }
 
 // smallSize is the size in MiB of the packages in the scenarios of many platforms.
@@ -45,7 +52,8 @@ func arches() []string {
 }
 
 func newWorld(ctx context.Context, dir string, o options) (*world, error) {
-	w := &world{o: o, dir: dir, mirror: fixture.NewMirror(), registry: fixture.NewRegistry(), archives: make(map[string][]*fixture.Archive)}
+	w := &world{o: o, dir: dir, mirror: fixture.NewMirror(), registry: fixture.NewRegistry(), archives: make(map[string][]*fixture.Archive),
+		published: make(map[string][]string)}
 	for i, arch := range arches() {
 		if i < 2 {
 			if err := w.publish("main", arch, o.size, 1); err != nil {
@@ -109,10 +117,36 @@ func (w *world) spec(repository string, platforms int, more string) (string, err
 	for i := range names {
 		names[i] = fmt.Sprintf("p%02d", i)
 	}
+	return w.specOf(repository, platforms, names, more)
+}
+
+// specOf is spec for any packages.
+func (w *world) specOf(repository string, platforms int, names []string, more string) (string, error) {
 	text := fmt.Sprintf("alpine: {repositories: [%q], keys: [%q], dialect: 3}\nplatforms: [%s]\npackages: [%s]\n%s",
 		w.url+"/"+repository, w.keys, strings.Join(arches()[:platforms], ", "), strings.Join(names, ", "), more)
 	name := w.fresh("spec") + ".yaml"
 	return name, os.WriteFile(name, []byte(text), 0o600)
+}
+
+// serveAlpine serves a small Alpine and a runtime of 24 MiB.
+func (w *world) serveAlpine(ctx context.Context) error {
+	mirror, err := fixture.Alpine(arches()[0])
+	if err != nil {
+		return err
+	}
+	runtime := fixture.Runtime{Arch: arches()[0], Size: 24 << 20}.Bytes()
+	w.runtimeSum = fmt.Sprintf("%x", sha256.Sum256(runtime))
+	mirror.Put("runtime.tar.gz", runtime)
+	mirror.Fail(fixture.Fault{Delay: w.o.rtt})
+	w.alpineURL, err = mirror.Serve(ctx)
+	w.alpine = mirror
+	return err
+}
+
+// checksum is that of a made-up package.
+func checksum(arch string, i int) string {
+	sum := sha1.Sum(fmt.Append(nil, arch, i))
+	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
 // fresh returns a new path in the folder.

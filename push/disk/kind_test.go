@@ -61,7 +61,7 @@ func TestSplitKind(t *testing.T) {
 func TestKindsCheckNames(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ kind, name, fault string }{
-		{"oci", "v1", ""}, {"oci", "", ""}, {"oci", "a:b", "is not a tag"}, {"oci-archive", ".x", "is not a tag"},
+		{"oci", "v1", ""}, {"oci", strings.Repeat("x", 128), ""}, {"oci", strings.Repeat("x", 129), "is not a tag"}, {"oci", "", ""}, {"oci", "a:b", "is not a tag"}, {"oci-archive", ".x", "is not a tag"},
 		{"docker-archive", "app:1", ""}, {"docker-archive", "App:1", "docker-archive:FILE[:NAME]"},
 	} {
 		k, _, _ := disk.SplitKind(tt.kind + ":x")

@@ -1,0 +1,108 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+)
+
+// results are what a run of the bench found, as -json writes them.
+type results struct {
+	Machine  string  `json:"machine"`
+	Cores    int     `json:"cores"`
+	Go       string  `json:"go"`
+	Load     string  `json:"load"` // averages of 1, 5 and 15 minutes before the first scenario
+	RTT      float64 `json:"rtt_ms"`
+	Runs     int     `json:"runs"`
+	Packages int     `json:"packages"`
+	Size     int     `json:"package_mib"`
+	Link     int     `json:"link_mb_s"`
+	Rows     []row   `json:"scenarios"`
+}
+
+// A row is one scenario: medians of its runs, and the CPU of the cheapest and of the dearest.
+type row struct {
+	Name     string  `json:"name"`
+	Wall     float64 `json:"wall_s"`
+	CPU      float64 `json:"cpu_s"`
+	CPULeast float64 `json:"cpu_least_s"`
+	CPUMost  float64 `json:"cpu_most_s"`
+	Floor    float64 `json:"cpu_to_floor,omitempty"`
+	RSS      float64 `json:"rss_mib"`
+	In       float64 `json:"in_mib"`
+	Out      float64 `json:"out_mib"`
+	Mirror   int     `json:"mirror_requests"`
+	Registry int     `json:"registry_requests"`
+	Absent   string  `json:"absent,omitempty"` // why it was not measured
+}
+
+func newResults(o options) *results {
+	return &results{Machine: machine(), Cores: runtime.NumCPU(), Go: runtime.Version(), Load: load(),
+		RTT: float64(o.rtt.Microseconds()) / 1000, Runs: o.runs, Packages: o.packages, Size: o.size, Link: o.link}
+}
+
+// machine is the processor's name where Linux says it.
+func machine() string {
+	f, err := os.Open("/proc/cpuinfo")
+	if err != nil {
+		return runtime.GOOS + "/" + runtime.GOARCH
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if name, value, ok := strings.Cut(lines.Text(), ":"); ok && strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value) + ", " + runtime.GOOS + "/" + runtime.GOARCH
+		}
+	}
+	return runtime.GOOS + "/" + runtime.GOARCH
+}
+
+// load are the load averages where Linux says them: what else the machine does.
+func load() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	return strings.Join(strings.Fields(string(text))[:3], " ")
+}
+
+func (r *results) write(name string) error {
+	text, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(name, append(text, '\n'), 0o644)
+}
+
+func readResults(name string) (*results, error) {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	r := new(results)
+	return r, json.Unmarshal(text, r)
+}
+
+// The marks around the table of a page.
+const (
+	tableBegins = "<!-- measured by make bench-docs -->\n\n"
+	tableEnds   = "\n<!-- end of what was measured -->\n"
+)
+
+// putInto replaces the table of a page.
+func (r *results) putInto(page string) error {
+	text, err := os.ReadFile(page)
+	if err != nil {
+		return err
+	}
+	before, rest, begins := strings.Cut(string(text), tableBegins)
+	_, after, ends := strings.Cut(rest, tableEnds)
+	if !begins || !ends {
+		return fmt.Errorf("putting the table into %q: it does not have the marks %q and %q", page, tableBegins, tableEnds)
+	}
+	return os.WriteFile(page, []byte(before+tableBegins+r.markdown()+tableEnds+after), 0o644)
+}
