@@ -159,13 +159,14 @@ func (r *Report) module(ctx context.Context, f *os.File, size int64, o Options) 
 type binary struct {
 	name    string
 	facts   *elf.Facts
-	imports []string
-	exports map[string]bool
+	exports map[uint32]bool // hashes of the names that it defines
 }
 
 func readBinary(name string, r io.ReaderAt, size int64) binary {
-	b := binary{name: name, facts: elf.Read(r, size, elf.Options{})}
-	b.imports, b.exports = names(r)
+	b := binary{name: name, facts: elf.Read(r, size, elf.Options{Imports: true}), exports: make(map[uint32]bool)}
+	for h := range b.facts.Exports.All() {
+		b.exports[h] = true
+	}
 	return b
 }
 
@@ -409,7 +410,7 @@ func (a *auditor) binary(f binary, own map[string]bool) {
 		return
 	}
 	if oldest, ok := a.oldestMusl(); ok && oldest < firstOf12 {
-		for _, name := range f.imports {
+		for _, name := range f.facts.Imports {
 			if isNewIn12(name) {
 				a.report.fault(f.name, "needs %s, which musl has since 1.2, and the tag says that 1.%d is enough", name, oldest)
 				break

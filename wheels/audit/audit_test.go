@@ -47,7 +47,7 @@ func extension(tag, name string, e fixture.ELF) wheeltest.Wheel {
 
 func TestTagsAgainstContent(t *testing.T) {
 	t.Parallel()
-	good := fixture.ELF{Arch: "x86_64", Needed: []string{"libc.musl-x86_64.so.1"}, Imports: []string{"malloc", "PyModule_Create2", "_Py_Dealloc"}}
+	good := fixture.ELF{Arch: "x86_64", Needed: []string{"libc.musl-x86_64.so.1"}, Calls: []string{"malloc", "PyModule_Create2", "_Py_Dealloc"}}
 	with := func(change func(e *fixture.ELF)) fixture.ELF {
 		e := good
 		change(&e)
@@ -67,12 +67,14 @@ func TestTagsAgainstContent(t *testing.T) {
 		"suffix of glibc":   {extension(musl, "foo/_x.cpython-313-x86_64-linux-gnu.so", good), "EXT_SUFFIX"},
 		"another Python":    {extension(musl, "foo/_x.cpython-312-x86_64-linux-musl.so", good), "EXT_SUFFIX"},
 		"abi3, own suffix":  {extension("cp38-abi3-musllinux_1_2_x86_64", "foo/_x"+suffix, good), "EXT_SUFFIX"},
-		"symbol of glibc":   {extension(musl, "foo/_x"+suffix, with(func(e *fixture.ELF) { e.Imports = []string{"__cxa_thread_atexit_impl"} })), "__cxa_thread_atexit_impl"},
-		"symbol of nobody":  {extension(musl, "foo/_x"+suffix, with(func(e *fixture.ELF) { e.Imports = []string{"nobody_has_it"} })), "nobody_has_it"},
-		"symbol of library": {extension(musl, "foo/_x"+suffix, with(func(e *fixture.ELF) { e.Imports, e.Needed = []string{"deflate"}, []string{"libz.so.1"} })), ""},
-		"fortified":         {extension(musl, "foo/_x"+suffix, with(func(e *fixture.ELF) { e.Imports, e.Needed = []string{"__memcpy_chk"}, []string{"libz.so.1"} })), "__memcpy_chk"},
-		"musl 1.1":          {extension("cp313-cp313-musllinux_1_1_x86_64", "foo/_x.so", with(func(e *fixture.ELF) { e.Imports = []string{"reallocarray"} })), "since 1.2"},
-		"musl 1.2":          {extension(musl, "foo/_x.so", with(func(e *fixture.ELF) { e.Imports = []string{"reallocarray"} })), ""},
+		"symbol of glibc":   {extension(musl, "foo/_x"+suffix, with(func(e *fixture.ELF) { e.Calls = []string{"__cxa_thread_atexit_impl"} })), "__cxa_thread_atexit_impl"},
+		"symbol of nobody":  {extension(musl, "foo/_x"+suffix, with(func(e *fixture.ELF) { e.Calls = []string{"nobody_has_it"} })), "nobody_has_it"},
+		"weak symbol":       {extension(musl, "foo/_x"+suffix, with(func(e *fixture.ELF) { e.Weak = []string{"__cxa_thread_atexit_impl"} })), ""},
+		"stripped":          {extension(musl, "foo/_x"+suffix, with(func(e *fixture.ELF) { e.Calls, e.NoSections = []string{"nobody_has_it"}, true })), "nobody_has_it"},
+		"symbol of library": {extension(musl, "foo/_x"+suffix, with(func(e *fixture.ELF) { e.Calls, e.Needed = []string{"deflate"}, []string{"libz.so.1"} })), ""},
+		"fortified":         {extension(musl, "foo/_x"+suffix, with(func(e *fixture.ELF) { e.Calls, e.Needed = []string{"__memcpy_chk"}, []string{"libz.so.1"} })), "__memcpy_chk"},
+		"musl 1.1":          {extension("cp313-cp313-musllinux_1_1_x86_64", "foo/_x.so", with(func(e *fixture.ELF) { e.Calls = []string{"reallocarray"} })), "since 1.2"},
+		"musl 1.2":          {extension(musl, "foo/_x.so", with(func(e *fixture.ELF) { e.Calls = []string{"reallocarray"} })), ""},
 		"manylinux":         {extension("cp313-cp313-manylinux_2_28_x86_64", "foo/_x.so", good), "manylinux"},
 		"Windows":           {wheeltest.Wheel{Name: "foo", Tag: "cp313-cp313-win_amd64"}, "no Linux"},
 		"no musllinux":      {extension("cp313-cp313-musllinux_x86_64", "foo/_x.so", good), "PEP 656"},
@@ -210,7 +212,7 @@ func unpackModules(t *testing.T, tarball, dir string) (modules []string) {
 }
 
 func FuzzModule(f *testing.F) {
-	f.Add(fixture.ELF{Arch: "x86_64", Needed: []string{"libz.so.1"}, Imports: []string{"x"}}.Bytes())
+	f.Add(fixture.ELF{Arch: "x86_64", Needed: []string{"libz.so.1"}, Calls: []string{"x"}}.Bytes())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		at := filepath.Join(t.TempDir(), "x.so")
 		if err := os.WriteFile(at, data, 0o600); err != nil {

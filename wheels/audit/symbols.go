@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/pyimg/pyimg/layers/elf"
 )
 
 // muslNames are the names that musl 1.2.5 defines, a line each.
@@ -43,7 +45,7 @@ func (a *auditor) symbols(f binary, own map[string]bool) {
 		a.musl = musl()
 	}
 	var missing []string
-	for _, name := range f.imports {
+	for _, name := range f.facts.Imports {
 		if a.musl[name] || strings.HasPrefix(name, "Py") || strings.HasPrefix(name, "_Py") || a.exported(name) {
 			continue
 		}
@@ -66,7 +68,7 @@ func (a *auditor) symbols(f binary, own map[string]bool) {
 	a.report.fault(f.name, "needs %s, which neither musl nor Python nor a library that it is linked to has", text)
 }
 
-// exported reports whether a file of the wheel defines a name.
+// exported reports whether a file of the wheel defines a name, or may: its symbols cannot be read.
 func (a *auditor) exported(name string) bool {
-	return slices.ContainsFunc(a.files, func(f binary) bool { return f.exports[name] })
+	return slices.ContainsFunc(a.files, func(f binary) bool { return f.facts.Opaque || f.exports[elf.Hash(name)] })
 }
