@@ -62,7 +62,7 @@ func crossTheGap(ctx context.Context, dir string) error {
 		return err
 	}
 	defer draft.Close()
-	fmt.Println("the bundle fits:", draft.Sizes.Fits())
+	fmt.Println("the bundle fits:", draft.Fits())
 	made, err := draft.Create(ctx, nil)
 	if err != nil {
 		return err
