@@ -186,9 +186,6 @@ func lockedSteps(b *lock.Base) ([]base.Step, error) {
 	return steps, nil
 }
 
-// removedName is what the layer is called that deletes files of the base.
-const removedName = "removed from the base"
-
 // withEmptied deletes paths of a tree: files, and folders that have nothing but replaced files in them. It returns what was deleted,
 // sorted, without what is below a folder that was deleted.
 func withEmptied(t *tree.Tree, files, replaced []string) []string {

@@ -110,3 +110,6 @@ func (s stack) throughSymlink() error {
 func making(l spec.Layers) layers.MakeOptions {
 	return layers.MakeOptions{Compression: l.Compression, Level: l.Level}
 }
+
+// removedName is what the layer is called that deletes files of the base.
+const removedName = "removed from the base"

@@ -50,18 +50,3 @@ func (s *Spec) SetRuntimes(sources []string) error {
 	}
 	return nil
 }
-
-// fromHere makes the path of a source on disk absolute, from the working directory.
-func fromHere(source string) (string, error) {
-	before, file := "", source
-	if dir, ok := strings.CutPrefix(source, FromImage+OciLayout); ok {
-		before, file = FromImage+OciLayout, dir
-	} else if source == FromAPK || IsURL(source) || strings.HasPrefix(source, FromImage) || strings.HasPrefix(source, FromStandalone) {
-		return source, nil
-	}
-	abs, err := filepath.Abs(file)
-	if err != nil {
-		return "", fmt.Errorf("finding %q: %w", source, err)
-	}
-	return before + abs, nil
-}

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -133,4 +134,19 @@ func (s Spec) ImagePath(source string) string {
 		return OciLayout + s.Path(dir)
 	}
 	return ref
+}
+
+// fromHere makes the path of a source on disk absolute, from the working directory.
+func fromHere(source string) (string, error) {
+	before, file := "", source
+	if dir, ok := strings.CutPrefix(source, FromImage+OciLayout); ok {
+		before, file = FromImage+OciLayout, dir
+	} else if source == FromAPK || IsURL(source) || strings.HasPrefix(source, FromImage) || strings.HasPrefix(source, FromStandalone) {
+		return source, nil
+	}
+	abs, err := filepath.Abs(file)
+	if err != nil {
+		return "", fmt.Errorf("finding %q: %w", source, err)
+	}
+	return before + abs, nil
 }

@@ -29,11 +29,6 @@ func socketpair() (ours, theirs *os.File, err error) {
 	return os.NewFile(uintptr(fds[0]), "control"), os.NewFile(uintptr(fds[1]), "control"), nil
 }
 
-// planPipe is a file to read the plan from.
-func planPipe(p plan) (*os.File, error) {
-	return memoryFile(p)
-}
-
 // memoryFile is a file in memory with a value as JSON, to be read from its beginning.
 func memoryFile(v any) (*os.File, error) {
 	text, err := json.Marshal(v)

@@ -202,6 +202,11 @@ func allCapabilities() []uintptr {
 	return all
 }
 
+// planPipe is a file to read the plan from.
+func planPipe(p plan) (*os.File, error) {
+	return memoryFile(p)
+}
+
 // forbidden begins an error of the first process that means that the system forbids what a namespace needs.
 const forbidden = "forbidden: "
 

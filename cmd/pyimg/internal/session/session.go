@@ -4,11 +4,17 @@ package session
 
 import (
 	"slices"
+	"time"
 
 	"github.com/pyimg/pyimg/assemble/bundle"
+	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/flags"
+	"github.com/pyimg/pyimg/internal/fetch"
+	"github.com/pyimg/pyimg/internal/memo"
+	"github.com/pyimg/pyimg/internal/progress"
 	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/push"
 )
 
 // Session belongs to one command line, and to one goroutine.
@@ -53,4 +59,14 @@ func (run *Session) first() string {
 		return ""
 	}
 	return run.args[0]
+}
+
+// several is what the sessions of several images share. They may use it at the same time.
+type several struct {
+	memo     *memo.Memo
+	client   *fetch.Client
+	registry func() push.Registry
+	images   func() input.Images
+	display  progress.Reporter
+	notice   func(host string, cause error, wait time.Duration)
 }

@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"sync"
-	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -16,16 +15,6 @@ import (
 	"github.com/pyimg/pyimg/internal/progress"
 	"github.com/pyimg/pyimg/push"
 )
-
-// several is what the sessions of several images share. They may use it at the same time.
-type several struct {
-	memo     *memo.Memo
-	client   *fetch.Client
-	registry func() push.Registry
-	images   func() input.Images
-	display  progress.Reporter
-	notice   func(host string, cause error, wait time.Duration)
-}
 
 // OpenForSeveral opens what the sessions of several images share: bundle, cache, connections and the display of progress. ctx must
 // last as long as they work.
