@@ -46,7 +46,7 @@ func verifyImage(ctx context.Context, run *session.Session, c *cli.Context) erro
 	if err := run.ReadLogin(); err != nil {
 		return err
 	}
-	if err := verifySignatures(ctx, run, c, c.Args().First()); err != nil {
+	if err := verifySignatures(ctx, run, c.Args().First()); err != nil {
 		return err
 	}
 	found, err := findings(ctx, run, c, c.Args().First())
@@ -71,7 +71,7 @@ func verifyImage(ctx context.Context, run *session.Session, c *cli.Context) erro
 }
 
 // verifySignatures checks who signed the image, if --key asks for it. It comes first: what nobody vouches for is not read.
-func verifySignatures(ctx context.Context, run *session.Session, c *cli.Context, arg string) error {
+func verifySignatures(ctx context.Context, run *session.Session, arg string) error {
 	keys, err := run.PublicKeys("key")
 	if err != nil || len(keys) == 0 {
 		return err

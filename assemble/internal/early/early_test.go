@@ -50,7 +50,7 @@ func TestSlots(t *testing.T) {
 				synctest.Wait()
 				blocked := len(done) == 0
 				stop()
-				<-done
+				_ = <-done
 				if blocked {
 					break
 				}
