@@ -4,13 +4,11 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/pyimg/pyimg/internal/patience"
 	"github.com/pyimg/pyimg/push/oci"
-	"github.com/pyimg/pyimg/push/remote"
 )
 
 // Get reads the image or index that a reference names. A single image is returned as an index of one (see [oci.Root]).
@@ -35,21 +33,4 @@ func (r Registry) get(ctx context.Context, s string) (v1.ImageIndex, error) {
 	desc.MediaType = oci.MediaType(desc.MediaType, raw)
 	idx, err := oci.Open(repo.Source(ctx), desc, raw)
 	return idx, repo.Fail(fmt.Sprintf("reading image %q", identifier(ref)), err)
-}
-
-// openOne opens a repository for a single operation.
-func (r Registry) openOne(ctx context.Context, repo name.Repository, actions string) (*remote.Repository, error) {
-	way, err := r.connect()
-	if err != nil {
-		return nil, err
-	}
-	return way.Open(ctx, repo, actions, nil)
-}
-
-// identifier returns the tag or the digest of a reference.
-func identifier(ref name.Reference) string {
-	if tag, ok := ref.(name.Tag); ok {
-		return tag.TagStr()
-	}
-	return ref.Identifier()
 }

@@ -126,3 +126,11 @@ func (r Registry) parse(s string) (name.Reference, error) {
 	}
 	return ref, nil
 }
+
+// identifier returns the tag or the digest of a reference.
+func identifier(ref name.Reference) string {
+	if tag, ok := ref.(name.Tag); ok {
+		return tag.TagStr()
+	}
+	return ref.Identifier()
+}

@@ -131,3 +131,12 @@ func (t *target) mounting(ctx context.Context, from name.Repository) (*remote.Re
 	t.mounts[from.Name()] = r
 	return r, nil
 }
+
+// openOne opens a repository for a single operation.
+func (r Registry) openOne(ctx context.Context, repo name.Repository, actions string) (*remote.Repository, error) {
+	way, err := r.connect()
+	if err != nil {
+		return nil, err
+	}
+	return way.Open(ctx, repo, actions, nil)
+}
