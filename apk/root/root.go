@@ -29,15 +29,6 @@ type Installed struct {
 	Tag     string                   // the tag of its repository, see Solution.Tags; mostly ""
 }
 
-// Options are the dialect, the architecture and additional accounts.
-type Options struct {
-	Dialect apk.Dialect
-	Arch    string // for etc/apk/arch
-	// Passwd and Group are lines of passwd(5) and group(5) for accounts that the root has in addition to those of its
-	// packages. Install looks up owners there that the packages' own files do not have.
-	Passwd, Group string
-}
-
 // Root is the tree of files that apk would have made. It has headers, not contents, so its memory is proportional to
 // the number of paths.
 type Root struct {
