@@ -135,6 +135,17 @@ func TestControlCharactersAreEscaped(t *testing.T) {
 	}
 }
 
+// TestLongLicense: a licence that is long is a text, however it looks, since reading it as an expression takes longer than its length.
+func TestLongLicense(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]string{10: `"expression"`, 10_000: `"name": "MIT AND `} {
+		d := sbom.Document{Components: []sbom.Component{{Name: "a", License: strings.Repeat("MIT AND ", n) + "MIT"}}}
+		if text := string(must(sbom.CycloneDX(d))); !strings.Contains(text, want) {
+			t.Errorf("a licence with %d operators: the document has no %s", n, want)
+		}
+	}
+}
+
 func TestRead(t *testing.T) {
 	t.Parallel()
 	for _, e := range sbom.Encodings() {
