@@ -149,11 +149,15 @@ func (l *list) packages() error {
 	return nil
 }
 
+// maxProviders bounds how many packages are listed as providers of one name. An installed system has one or a few; the database of a
+// foreign image may have thousands that all provide and need the same name.
+const maxProviders = 32
+
 // others are the packages that provide a name, without the one that asks.
 func (l *list) others(name, asks string) []string {
 	var refs []string
 	for _, ref := range l.provides[name] {
-		if ref != asks {
+		if len(refs) < maxProviders && ref != asks {
 			refs = append(refs, ref)
 		}
 	}

@@ -117,6 +117,27 @@ func TestAlpinePython(t *testing.T) {
 	}
 }
 
+// TestManyProviders: packages of a foreign database that all provide and need one name make no list that grows with their square.
+func TestManyProviders(t *testing.T) {
+	t.Parallel()
+	all, x := make([]*apk.Package, 1000), []apk.Dependency{{Name: "x"}}
+	for i := range all {
+		all[i] = &apk.Package{Name: fmt.Sprint("p", i), Version: "1", Arch: "x86_64",
+			Provides: x, Depends: x}
+	}
+	got, err := inventory.Of(inventory.Input{Tree: root(t, files()), Packages: all})
+	if err != nil {
+		t.Fatal(err)
+	}
+	edges := 0
+	for _, c := range got {
+		edges += len(c.Requires)
+	}
+	if edges == 0 || edges > 100*len(all) {
+		t.Errorf("%d packages have %d dependencies", len(all), edges)
+	}
+}
+
 func names(components []sbom.Component) []string {
 	var out []string
 	for _, c := range components {
