@@ -231,6 +231,29 @@ func TestProvenance(t *testing.T) {
 	}
 }
 
+// TestProvenanceHidesSecrets: a lock may come from anywhere, and what a push attaches is public.
+func TestProvenanceHidesSecrets(t *testing.T) {
+	t.Parallel()
+	l := locked(t)
+	secret := "https://user:hidden@example.com/a.whl?signature=hidden"
+	for i := range l.Platforms {
+		p := &l.Platforms[i]
+		p.Packages[0].URLs[1], p.Runtimes[0].URL = secret, secret
+		p.Wheels = []lock.Wheel{{Name: "a", Version: "1", File: "a.whl", URL: secret}, {Name: "b", Version: "1", File: "b.whl", URL: "/hidden/b.whl"}}
+	}
+	all, err := attest.Image(l, attest.Builder{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, artifacts := range all.To {
+		for _, a := range artifacts {
+			if text := content(t, a); bytes.Contains(text, []byte("hidden")) {
+				t.Errorf("an artifact of type %s has a secret or a local path: %s", a.Type, text)
+			}
+		}
+	}
+}
+
 func ExampleSign() {
 	t := &testing.T{}
 	ctx := context.Background()

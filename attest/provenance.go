@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/internal/redact"
 )
 
 // A Builder is the program that made an image, and how it was called. It says nothing of the machine.
@@ -73,7 +74,7 @@ func (b Builder) provenance(l lock.Lock, platforms []lock.Platform) ([]byte, err
 			*deps = append(*deps, resource{URI: publicURI(r.URL), Name: localName(r.URL), Digest: sha256Of(r.Digest)})
 		}
 		for _, w := range of.Wheels {
-			*deps = append(*deps, resource{URI: w.URL, Name: w.File, Digest: map[string]string{"sha256": w.SHA256}})
+			*deps = append(*deps, resource{URI: publicURI(w.URL), Name: w.File, Digest: map[string]string{"sha256": w.SHA256}})
 		}
 	}
 	if l.Python != nil {
@@ -94,8 +95,7 @@ func (b Builder) provenance(l lock.Lock, platforms []lock.Platform) ([]byte, err
 func packageResource(q lock.Package) resource {
 	r := resource{Name: q.Name + "-" + q.Version + " " + q.Arch, Digest: map[string]string{}}
 	for _, url := range q.URLs {
-		if publicURI(url) != "" {
-			r.URI = url
+		if r.URI = publicURI(url); r.URI != "" {
 			break
 		}
 	}
@@ -111,7 +111,7 @@ func packageResource(q lock.Package) resource {
 // publicURI is the address of a resource; "" for a file, whose folder is of one machine.
 func publicURI(url string) string {
 	if strings.HasPrefix(url, "https://") || strings.HasPrefix(url, "http://") || strings.HasPrefix(url, "image:") {
-		return url
+		return redact.URL(url)
 	}
 	return ""
 }
