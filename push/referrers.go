@@ -101,8 +101,10 @@ func (l *referrers) read(ctx context.Context) (*v1.IndexManifest, string, error)
 	if l.first == nil {
 		l.first = list
 	}
+	known := digests(l.first.Manifests, l.adding)
 	for _, d := range list.Manifests {
-		if !lists(l.first.Manifests, d) && !lists(l.adding, d) && len(l.adding) < maxAdded {
+		if !known[d.Digest] && len(l.adding) < maxAdded {
+			known[d.Digest] = true
 			l.adding = append(l.adding, d)
 		}
 	}
@@ -119,8 +121,10 @@ func (l *referrers) add(ctx context.Context) (wrote bool, err error) {
 	}
 	now := *list
 	now.Manifests = slices.Clone(list.Manifests)
+	there := digests(list.Manifests)
 	for _, d := range l.adding {
-		if !lists(now.Manifests, d) {
+		if !there[d.Digest] {
+			there[d.Digest] = true
 			now.Manifests = append(now.Manifests, d)
 		}
 	}
@@ -158,11 +162,19 @@ func (l *referrers) stays(ctx context.Context) (bool, error) {
 }
 
 func listsAll(ds, entries []v1.Descriptor) bool {
-	return !slices.ContainsFunc(entries, func(e v1.Descriptor) bool { return !lists(ds, e) })
+	there := digests(ds)
+	return !slices.ContainsFunc(entries, func(e v1.Descriptor) bool { return !there[e.Digest] })
 }
 
-func lists(ds []v1.Descriptor, entry v1.Descriptor) bool {
-	return slices.ContainsFunc(ds, func(d v1.Descriptor) bool { return d.Digest == entry.Digest })
+// digests returns the set of the digests in lists.
+func digests(lists ...[]v1.Descriptor) map[v1.Hash]bool {
+	set := make(map[v1.Hash]bool)
+	for _, ds := range lists {
+		for _, d := range ds {
+			set[d.Digest] = true
+		}
+	}
+	return set
 }
 
 // taggedReferrers reads the list under a tag, and its ETag if the registry sends one. It returns an empty list where
