@@ -46,10 +46,11 @@ func verifyImage(ctx context.Context, run *session.Session, c *cli.Context) erro
 	if err := run.ReadLogin(); err != nil {
 		return err
 	}
-	if err := verifySignatures(ctx, run, c.Args().First()); err != nil {
+	arg, err := verifySignatures(ctx, run, c.Args().First())
+	if err != nil {
 		return err
 	}
-	found, err := findings(ctx, run, c, c.Args().First())
+	found, err := findings(ctx, run, c, arg)
 	if err != nil {
 		return err
 	}
@@ -70,28 +71,29 @@ func verifyImage(ctx context.Context, run *session.Session, c *cli.Context) erro
 	return nil
 }
 
-// verifySignatures checks who signed the image, if --key asks for it. It comes first: what nobody vouches for is not read.
-func verifySignatures(ctx context.Context, run *session.Session, arg string) error {
+// verifySignatures checks who signed the image, if --key asks for it. It comes first: what nobody vouches for is not read. It returns
+// what to read then: the image that is signed, by its digest, since its tag may be moved at any time.
+func verifySignatures(ctx context.Context, run *session.Session, arg string) (string, error) {
 	keys, err := run.PublicKeys("key")
 	if err != nil || len(keys) == 0 {
-		return err
+		return arg, err
 	}
 	if _, here := session.OnDisk(arg); here || session.IsSpec(arg) {
-		return exit.Usagef("--key is for an image in a registry, where its signatures are; %q is a file", arg)
+		return arg, exit.Usagef("--key is for an image in a registry, where its signatures are; %q is a file", arg)
 	}
 	index, err := run.Registry().Get(ctx, arg)
 	if err != nil {
-		return err
+		return arg, err
 	}
 	repository := attest.Repository(arg)
 	signed, err := attest.Verify(ctx, repository, index, attest.Registry{Registry: run.Registry(), Repository: repository}, keys)
 	if err != nil {
-		return err
+		return arg, err
 	}
 	for _, s := range signed {
 		fmt.Fprintf(run.Stderr, "pyimg: %s %s is signed: %s\n", cmp.Or(termtext.Line(s.Platform), "the index"), s.Digest, strings.Join(statementNames(s.Statements), ", "))
 	}
-	return nil
+	return repository + "@" + signed[0].Digest, nil
 }
 
 // statementNames are what people call predicate types.
