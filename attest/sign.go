@@ -25,21 +25,23 @@ func Sign(ctx context.Context, registry push.Registry, ref string, index v1.Imag
 		return nil, err
 	}
 	from := Registry{registry, Repository(ref)}
-	attached := make([][]push.Attached, len(targets))
-	group, ctx := errgroup.WithContext(ctx)
+	to := make([]push.Attachment, len(targets))
+	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxSubjects)
 	for i, t := range targets {
-		group.Go(func() error {
-			artifacts, err := lacking(ctx, from, t.Digest, key, also)
-			if err == nil && len(artifacts) > 0 {
-				attached[i], err = registry.AttachAll(ctx, from.Repository+"@"+t.Digest, artifacts, o)
-			}
+		group.Go(func() (err error) {
+			to[i].Ref = from.Repository + "@" + t.Digest
+			to[i].Artifacts, err = lacking(gctx, from, t.Digest, key, also)
 			return err
 		})
 	}
-	err = group.Wait()
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	to = slices.DeleteFunc(to, func(a push.Attachment) bool { return len(a.Artifacts) == 0 })
+	attached, err := registry.AttachAll(ctx, to, o)
 	var refs []string
-	for _, a := range slices.Concat(attached...) {
+	for _, a := range attached {
 		refs = append(refs, a.Ref)
 	}
 	return refs, err

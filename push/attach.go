@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -56,41 +57,69 @@ type Attached struct {
 // registry. Where the registry does not know the referrers API, Attach adds the artifact to a list under the tag
 // sha256-DIGEST, as the OCI distribution-spec requires. Several processes may attach at the same time.
 func (r Registry) Attach(ctx context.Context, ref string, a Artifact, o Options) (Attached, error) {
-	all, err := r.AttachAll(ctx, ref, []Artifact{a}, o)
+	all, err := r.AttachAll(ctx, []Attachment{{ref, []Artifact{a}}}, o)
 	if err != nil {
 		return Attached{}, err
 	}
 	return all[0], nil
 }
 
-// AttachAll attaches several artifacts as [Registry.Attach] does, and changes a list of referrers once for all of them.
-func (r Registry) AttachAll(ctx context.Context, ref string, artifacts []Artifact, o Options) ([]Attached, error) {
+// An Attachment is artifacts for one image.
+type Attachment struct {
+	Ref       string // of the image
+	Artifacts []Artifact
+}
+
+// AttachAll attaches artifacts to several images of one repository as [Registry.Attach] does. It changes the list of referrers of
+// each image once, and sends what the artifacts have in common once.
+func (r Registry) AttachAll(ctx context.Context, to []Attachment, o Options) ([]Attached, error) {
 	return patience.Promptly(ctx, func() ([]Attached, error) {
-		s, subject, err := r.subject(ctx, ref, "push,pull")
-		if err != nil {
-			return nil, err
+		var t *target
+		subjects := make([]attachedTo, len(to))
+		for i, a := range to {
+			s, desc, err := r.subject(ctx, a.Ref, "push,pull")
+			if err != nil {
+				return nil, err
+			}
+			subjects[i] = attachedTo{desc, a.Artifacts}
+			if t == nil {
+				t = &target{repo: s.Repo, Repository: s}
+			}
+			if s.Repo.Name() != t.repo.Name() {
+				return nil, fmt.Errorf("attaching: %q is of another repository than %q", a.Ref, to[0].Ref)
+			}
 		}
-		t := &target{repo: s.Repo, Repository: s}
+		if t == nil {
+			return nil, nil
+		}
 		if r.together != nil {
 			t.connection = r.together.connection
 		}
-		return r.newPusher(o.Progress).attachAll(ctx, t, subject, artifacts, true)
+		return r.newPusher(o.Progress).attachAll(ctx, t, subjects, true)
 	})
 }
 
-// attachAll attaches artifacts to the image with the descriptor subject. Where the registry has no list of its own, watch says
-// whether others may be changing the list under the tag at the same time.
-func (p *pusher) attachAll(ctx context.Context, t *target, subject v1.Descriptor, artifacts []Artifact, watch bool) ([]Attached, error) {
-	manifests := make([]oci.Manifest, len(artifacts))
+// attachedTo is an image, and what is attached to it.
+type attachedTo struct {
+	subject   v1.Descriptor
+	artifacts []Artifact
+}
+
+// attachAll attaches artifacts to images. Where the registry has no lists of its own, watch says whether others may be changing the
+// lists under the tags at the same time. A blob is sent once: some registries refuse a manifest while one of its blobs comes again.
+func (p *pusher) attachAll(ctx context.Context, t *target, to []attachedTo, watch bool) ([]Attached, error) {
+	manifests := make([][]oci.Manifest, len(to))
 	blobs := make(map[v1.Hash]oci.Blob)
-	for i, a := range artifacts {
-		m, named, err := a.manifest(subject)
-		if err != nil {
-			return nil, err
-		}
-		manifests[i] = m
-		for _, b := range named {
-			blobs[b.Desc.Digest] = b
+	for i, s := range to {
+		for _, a := range s.artifacts {
+			m, named, err := a.manifest(s.subject)
+			if err != nil {
+				return nil, err
+			}
+			manifests[i] = append(manifests[i], m)
+			for _, b := range named {
+				blobs[b.Desc.Digest] = b
+			}
 		}
 	}
 	group, gctx := errgroup.WithContext(ctx)
@@ -101,25 +130,31 @@ func (p *pusher) attachAll(ctx context.Context, t *target, subject v1.Descriptor
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	listed := make([]bool, len(manifests)) // by the registry itself
+	all := make([][]Attached, len(to))
 	group, gctx = errgroup.WithContext(ctx)
 	group.SetLimit(maxAsking)
-	for i, m := range manifests {
-		group.Go(func() error {
-			resp, err := t.PutManifest(gctx, m, m.Desc.Digest.String())
-			listed[i] = err == nil && resp.Header.Get("OCI-Subject") != ""
+	for i, s := range to {
+		group.Go(func() (err error) {
+			all[i], err = p.attachManifests(gctx, t, s.subject, manifests[i], watch)
 			return err
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
+	err := group.Wait()
+	return slices.Concat(all...), err
+}
+
+// attachManifests sends the manifests of artifacts, and lists them where the registry does not.
+func (p *pusher) attachManifests(ctx context.Context, t *target, subject v1.Descriptor, manifests []oci.Manifest, watch bool) ([]Attached, error) {
 	all := make([]Attached, len(manifests))
 	var unlisted []v1.Descriptor
 	for i, m := range manifests {
 		digest := m.Desc.Digest.String()
+		resp, err := t.PutManifest(ctx, m, digest)
+		if err != nil {
+			return nil, err
+		}
 		all[i] = Attached{Ref: t.repo.String() + "@" + digest, Digest: digest, Subject: subject}
-		if !listed[i] {
+		if resp.Header.Get("OCI-Subject") == "" {
 			all[i].Tag = referrersTag(subject.Digest)
 			unlisted = append(unlisted, m.Desc)
 		}

@@ -35,25 +35,25 @@ func (p *pusher) attach(ctx context.Context, what func() (Attachments, error), g
 	if err != nil {
 		return err
 	}
+	var to []attachedTo
+	for _, m := range slices.Concat(append(slices.Clone(g.Levels), []oci.Manifest{g.Root})...) {
+		if artifacts := a.To[m.Desc.Digest]; len(artifacts) > 0 {
+			to = append(to, attachedTo{m.Desc, artifacts})
+		}
+	}
 	var group errgroup.Group
 	for _, t := range targets {
-		for _, m := range slices.Concat(append(slices.Clone(g.Levels), []oci.Manifest{g.Root})...) {
-			artifacts := a.To[m.Desc.Digest]
-			if len(artifacts) == 0 {
-				continue
+		group.Go(func() error {
+			// Nobody else attaches to an image that no tag names yet, so nobody is waited for.
+			_, err := p.attachAll(ctx, t, to, false)
+			if err != nil && !a.Required && refusesArtifacts(err) {
+				p.mu.Lock()
+				defer p.mu.Unlock()
+				p.unattached = append(p.unattached, fmt.Sprintf("%s: %v", t.repo, err))
+				return nil
 			}
-			group.Go(func() error {
-				// Nobody else attaches to an image that no tag names yet, so nobody is waited for.
-				_, err := p.attachAll(ctx, t, m.Desc, artifacts, false)
-				if err != nil && !a.Required && refusesArtifacts(err) {
-					p.mu.Lock()
-					defer p.mu.Unlock()
-					p.unattached = append(p.unattached, fmt.Sprintf("%s: %v", t.repo, err))
-					return nil
-				}
-				return err
-			})
-		}
+			return err
+		})
 	}
 	return group.Wait()
 }

@@ -12,6 +12,9 @@ const (
 	smallHeap = 72 << 20
 	// leastRoom keeps a run with little alive from collecting all the time.
 	leastRoom = 16 << 20
+	// smallLive is what windows of compressors and the like take in many runs; what is alive beyond it is of many files, which are
+	// walked again and again.
+	smallLive = 44 << 20
 )
 
 // boundMemory has the garbage collected earlier where much is in use, rather than when it has doubled. The bound follows
@@ -42,7 +45,7 @@ func followHeap() {
 		values[i] = int64(s.Value.Uint64())
 	}
 	live := values[0]
-	room := live * 3 / 4 // with much less, the collector runs more and more often while it frees less and less
+	room := min(live*3/4, 2*max(live-smallLive, 0)) // with much less, the collector runs more and more often while it frees less and less
 	others := values[1] - values[2] - values[3] - values[4] - values[5]
 	debug.SetMemoryLimit(max(smallHeap, live+max(leastRoom, room)+others))
 }
