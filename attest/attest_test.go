@@ -254,6 +254,43 @@ func TestProvenanceHidesSecrets(t *testing.T) {
 	}
 }
 
+// TestVerifyPart: a signed index vouches for its images, also where a lock asks for one of them by its digest.
+func TestVerifyPart(t *testing.T) {
+	t.Parallel()
+	url, err := fixture.NewRegistry().Serve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, k, registry := locked(t), key(t), push.Registry{}
+	repository := strings.TrimPrefix(url, "http://") + "/app"
+	if _, err := registry.Push(t.Context(), index(t, l), []string{repository + ":1"}, push.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	signature, err := attest.Signature(k, l.Digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	part, err := v1.NewHash(l.Platforms[0].Manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, keys := attest.Registry{Registry: registry, Repository: repository}, []sigstore.PublicKey{k.Public()}
+	byDigest := repository + "@" + part.String()
+	verify := func(refs ...string) error { return from.VerifyPart(t.Context(), refs, part, keys) }
+	if err := verify(byDigest, repository+":1"); exit.Of(err) != exit.Unverified {
+		t.Errorf("of an unsigned index: VerifyPart = %v, want an error with code 6", err)
+	}
+	if _, err := registry.Attach(t.Context(), repository+":1", signature, push.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := verify(byDigest, repository+":1"); err != nil {
+		t.Errorf("by digest, and the tag of a signed index: VerifyPart = %v", err)
+	}
+	if err := verify(byDigest); exit.Of(err) != exit.Unverified {
+		t.Errorf("by digest alone: VerifyPart = %v, want an error with code 6", err)
+	}
+}
+
 func ExampleSign() {
 	t := &testing.T{}
 	ctx := context.Background()

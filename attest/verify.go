@@ -196,29 +196,41 @@ type Registry struct {
 	Repository string
 }
 
-// VerifyPart checks that one of the keys signed an image of the repository, or the index that ref names and that has the image:
+// VerifyPart checks that one of the keys signed an image of the repository, or an index that one of refs names and that has the image:
 // cosign signs an index alone where nobody asks for more.
-func (r Registry) VerifyPart(ctx context.Context, ref string, digest v1.Hash, keys []sigstore.PublicKey) error {
+func (r Registry) VerifyPart(ctx context.Context, refs []string, digest v1.Hash, keys []sigstore.PublicKey) error {
 	_, unsigned := verifyOne(ctx, r.Repository, Signed{Digest: digest.String()}, r, keys)
 	if unsigned == nil || !errors.As(unsigned, new(*UnsignedError)) {
 		return unsigned
 	}
+	for _, ref := range refs {
+		signed, err := r.indexVouches(ctx, ref, digest, keys)
+		if err != nil {
+			unsigned = errors.Join(unsigned, err)
+		}
+		if signed {
+			return nil
+		}
+	}
+	return unsigned
+}
+
+// indexVouches reports whether ref names an index that has the image and that one of the keys signed.
+func (r Registry) indexVouches(ctx context.Context, ref string, digest v1.Hash, keys []sigstore.PublicKey) (bool, error) {
 	index, err := r.Registry.Get(ctx, ref)
 	if err != nil {
-		return err
+		return false, err
 	}
 	root, err := oci.Root(index)
 	if err != nil || root.Digest == digest {
-		return errors.Join(unsigned, err)
+		return false, err
 	}
 	entries, err := imageindex.Entries(index)
 	if err != nil || !slices.ContainsFunc(entries, func(e imageindex.Entry) bool { return e.Digest == digest }) {
-		return errors.Join(unsigned, err)
+		return false, err
 	}
-	if _, err := verifyOne(ctx, r.Repository, Signed{Digest: root.Digest.String()}, r, keys); err != nil {
-		return unsigned
-	}
-	return nil
+	_, err = verifyOne(ctx, r.Repository, Signed{Digest: root.Digest.String()}, r, keys)
+	return err == nil, nil //nolint:nilerr // what the image lacks is said
 }
 
 // Referrers lists what the registry has attached.

@@ -21,6 +21,7 @@ type signedImages struct {
 	registry push.Registry
 	all      []sigstore.PublicKey            // by one of which every image must be signed; none: not asked for
 	keys     map[string][]sigstore.PublicKey // of one repository, by its name
+	named    []string                        // what the spec names, by tag or index; a lock asks by the digest of one platform's image
 }
 
 // requireSignatures has images be signed as --require-signature and the spec ask for it.
@@ -47,7 +48,7 @@ func (run *Session) requireSignatures(s spec.Spec, images input.Images) (input.I
 	if len(all)+len(keys) == 0 {
 		return images, nil
 	}
-	return signedImages{images, run.Registry(), all, keys}, nil
+	return signedImages{images, run.Registry(), all, keys, s.Images()}, nil
 }
 
 func (s signedImages) Image(ctx context.Context, ref, platform string) (v1.Image, error) {
@@ -56,6 +57,12 @@ func (s signedImages) Image(ctx context.Context, ref, platform string) (v1.Image
 		return nil, err
 	}
 	repository := attest.Repository(ref)
+	refs := []string{ref}
+	for _, other := range s.named {
+		if other != ref && attest.Repository(other) == repository {
+			refs = append(refs, other)
+		}
+	}
 	for _, keys := range [][]sigstore.PublicKey{s.all, s.keys[repository]} {
 		if len(keys) == 0 {
 			continue
@@ -67,7 +74,7 @@ func (s signedImages) Image(ctx context.Context, ref, platform string) (v1.Image
 		if err != nil {
 			return nil, err
 		}
-		if err := (attest.Registry{Registry: s.registry, Repository: repository}).VerifyPart(ctx, ref, digest, keys); err != nil {
+		if err := (attest.Registry{Registry: s.registry, Repository: repository}).VerifyPart(ctx, refs, digest, keys); err != nil {
 			return nil, err
 		}
 	}
