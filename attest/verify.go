@@ -52,7 +52,7 @@ type Source interface {
 }
 
 // Verify checks that one of the keys signed the image and all that its index names, and that each statement that a key signed is
-// about the image that it is attached to. A plain bill of materials next to a signed one must say the same. The error is an
+// about the image that it is attached to. A plain bill of materials needs a signed one that says the same. The error is an
 // *UnsignedError or a *sigstore.Error where something is missing, forged or damaged.
 func Verify(ctx context.Context, name string, index v1.ImageIndex, from Source, keys []sigstore.PublicKey) ([]Signed, error) {
 	targets, err := targetsOf(index)
@@ -63,8 +63,10 @@ func Verify(ctx context.Context, name string, index v1.ImageIndex, from Source, 
 	group.SetLimit(maxSubjects)
 	for i, t := range targets {
 		group.Go(func() (err error) {
-			targets[i], err = verifyOne(ctx, name, t, from, keys)
-			return err
+			if targets[i], err = verifyOne(ctx, name, t, from, keys); err != nil {
+				return err
+			}
+			return plainSigned(ctx, name, targets[i], from)
 		})
 	}
 	return targets, group.Wait()
@@ -180,6 +182,21 @@ func plainAgree(ctx context.Context, name string, t Signed, from Source, list []
 			if !slices.ContainsFunc(signed, func(s json.RawMessage) bool { return sameJSON(s, b) }) {
 				return &UnsignedError{name + "@" + t.Digest, fmt.Sprintf("the bill of materials %s, attached to it, is not the one that the key signed", plain[i].Digest)}
 			}
+		}
+	}
+	return nil
+}
+
+// plainSigned checks that the key signed a bill of materials of each form that is attached: verifyOne compares them.
+func plainSigned(ctx context.Context, name string, t Signed, from Source) error {
+	list, err := from.Referrers(ctx, t.Digest)
+	if err != nil {
+		return err
+	}
+	for _, e := range sbom.Encodings() {
+		i := slices.IndexFunc(list, func(d v1.Descriptor) bool { return d.ArtifactType == e.MediaType })
+		if i >= 0 && !slices.Contains(t.Statements, e.PredicateType) {
+			return &UnsignedError{name + "@" + t.Digest, fmt.Sprintf("the bill of materials %s, attached to it, is not signed by the key; sign it with \"pyimg sign --lock\"", list[i].Digest)}
 		}
 	}
 	return nil

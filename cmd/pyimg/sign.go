@@ -25,7 +25,8 @@ func signCommand(con console.Console) *cli.Command {
 		ArgsUsage: "REF",
 		Description: "Signs the index and each image that it names, without any server but the registry: no transparency log is asked, and\n" +
 			"\"cosign verify --insecure-ignore-tlog --key cosign.pub\" reads the result. With --lock it also attaches and signs bills of\n" +
-			"materials and provenance. What the key has signed before is left as it is. Prints REPOSITORY@DIGEST of what it attached.\n\n" +
+			"materials and provenance; \"pyimg verify --key\" refuses an image with bills of materials that the key has not signed. What the\n" +
+			"key has signed before is left as it is. Prints REPOSITORY@DIGEST of what it attached.\n\n" +
 			"The key is cosign's, or ECDSA, Ed25519 or RSA in PEM (\"pyimg key generate\" makes one); env://NAME is a key in a variable.\n" +
 			"Its password is asked for, or is in $PYIMG_KEY_PASSWORD or $COSIGN_PASSWORD.\n\n" +
 			"Example: pyimg sign ghcr.io/you/python:3.14 --key cosign.key --lock pyimg.lock\n" +
