@@ -2,6 +2,7 @@ package push_test
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,6 +81,34 @@ func checkListed(t *testing.T, ref, subject string, want int) {
 	im, err := list.IndexManifest()
 	if err != nil || len(im.Manifests) != want {
 		t.Errorf("the library lists %+v (%v), want %d", im, err, want)
+	}
+}
+
+// TestReadAttachedIsBounded: artifacts that are each small enough are refused where all together are not.
+func TestReadAttachedIsBounded(t *testing.T) {
+	t.Parallel()
+	url, err := fixture.NewRegistry().Serve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref := strings.TrimPrefix(url, "http://") + "/a:1"
+	push1(t, anonymous(), imagetest.Sample(t), ref)
+	const size = 60 << 20
+	zeros := push.Artifact{Type: sbomType, Files: []push.File{{Name: "zeros", Open: func() (io.ReadCloser, error) {
+		return io.NopCloser(strings.NewReader(strings.Repeat("0", size))), nil
+	}}}}
+	if _, err := anonymous().Attach(t.Context(), ref, zeros, push.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	_, one, err := anonymous().Referrers(t.Context(), ref, sbomType)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all, err := anonymous().ReadAttached(t.Context(), ref, one, size); err != nil || len(all) != 1 || len(all[0]) != size {
+		t.Errorf("ReadAttached of one: %v", err)
+	}
+	if _, err := anonymous().ReadAttached(t.Context(), ref, slices.Repeat(one, 10), size); err == nil || !strings.Contains(err.Error(), "in all") {
+		t.Errorf("ReadAttached of ten = %v, want an error", err)
 	}
 }
 
