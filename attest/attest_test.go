@@ -324,3 +324,38 @@ func ExampleSign() {
 	// 3 <nil>
 	// 3 [https://sigstore.dev/cosign/sign/v1] <nil>
 }
+
+// TestSignAgain: what the key has signed stays, and a bill of materials that has changed since is signed, too.
+func TestSignAgain(t *testing.T) {
+	t.Parallel()
+	registry := fixture.NewRegistry()
+	at, err := registry.Serve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, k, ref := locked(t), key(t), strings.TrimPrefix(at, "http://")+"/team/app:1"
+	idx := index(t, l)
+	if _, err := (push.Registry{}).Push(t.Context(), idx, []string{ref}, push.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	sign := func() int {
+		also, err := attest.Image(l, attest.Builder{Version: "v1"}, &k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done, err := attest.Sign(t.Context(), push.Registry{}, ref, idx, k, also, push.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(done)
+	}
+	first, again := sign(), sign()
+	l.Platforms[0].Components[0].License = "MIT" // as another version of pyimg might find it
+	if other := sign(); first != 17 || again != 0 || other != 4 {
+		t.Errorf("%d artifacts at first, %d when nothing has changed, %d with another licence; want 17, 0 and 4", first, again, other)
+	}
+	from := attest.Registry{Registry: push.Registry{}, Repository: attest.Repository(ref)}
+	if _, err := attest.Verify(t.Context(), ref, idx, from, []sigstore.PublicKey{k.Public()}); err != nil {
+		t.Error(err)
+	}
+}

@@ -69,34 +69,42 @@ func lacking(ctx context.Context, from Source, digest string, key sigstore.Priva
 	if err != nil {
 		return nil, err
 	}
-	signed := make(map[string]bool) // predicate types of what the key has signed
+	var signed []sigstore.Statement // by the key, about the digest
 	for _, data := range there {
 		if s, err := key.Public().VerifyStatement(data); err == nil && s.Is(digest) {
-			signed[s.PredicateType] = true
+			signed = append(signed, s)
 		}
 	}
 	var out []push.Artifact
 	for _, a := range wanted {
-		if a.Type == sigstore.MediaType && signed[a.Annotations[predicateTypeKey]] {
+		content, err := contentOf(a)
+		if err != nil {
+			return nil, err
+		}
+		if a.Type != sigstore.MediaType {
+			if !slices.ContainsFunc(there, func(b []byte) bool { return b != nil && bytes.Equal(b, content) }) {
+				out = append(out, a)
+			}
 			continue
 		}
-		if has, err := hasContent(there, a); err != nil {
+		s, err := key.Public().VerifyStatement(content)
+		if err != nil {
 			return nil, err
-		} else if !has {
-			out = append(out, a)
-			signed[a.Annotations[predicateTypeKey]] = true
+		}
+		if !slices.ContainsFunc(signed, func(t sigstore.Statement) bool {
+			return t.PredicateType == s.PredicateType && sameJSON(t.Predicate, s.Predicate)
+		}) {
+			out, signed = append(out, a), append(signed, s)
 		}
 	}
 	return out, nil
 }
 
-// hasContent reports whether the artifact's file is among the contents that are there.
-func hasContent(there [][]byte, a push.Artifact) (bool, error) {
+func contentOf(a push.Artifact) ([]byte, error) {
 	rc, err := a.Files[0].Open()
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	defer rc.Close()
-	content, err := io.ReadAll(rc)
-	return slices.ContainsFunc(there, func(b []byte) bool { return b != nil && bytes.Equal(b, content) }), err
+	return io.ReadAll(rc)
 }
