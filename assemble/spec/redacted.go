@@ -13,6 +13,9 @@ import (
 func (s Spec) Redacted() Spec {
 	s.Alpine.Mirrors = redacted(s.Alpine.Mirrors)
 	s.Alpine.Repositories = redacted(s.Alpine.Repositories)
+	if s.Python.Wheels != nil {
+		s.Python.Wheels = redacted(s.Python.Wheels)
+	}
 	s.Runtimes = slices.Clone(s.Runtimes)
 	for i := range s.Runtimes {
 		r := &s.Runtimes[i]
