@@ -28,20 +28,6 @@ func (i images) Image(context.Context, string, string) (v1.Image, error) { retur
 
 // Open reads an image that another one is built on.
 func ExampleOpen() {
-	content := fixture.Tarball{Files: []fixture.File{
-		{Path: "etc/os-release", Body: []byte("ID=alpine\nVERSION_ID=3.20.3\n")}, {Path: "bin/app", Mode: 0o755, Body: []byte("app")}}}.Bytes()
-	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil })
-	if err != nil {
-		log.Fatal(err)
-	}
-	img, err := mutate.AppendLayers(empty.Image, layer)
-	if err != nil {
-		log.Fatal(err)
-	}
-	img, err = mutate.Config(img, v1.Config{Cmd: []string{"/bin/app"}})
-	if err != nil {
-		log.Fatal(err)
-	}
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {
 		log.Fatal(err)
@@ -57,7 +43,7 @@ func ExampleOpen() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	below, err := base.Open(context.Background(), s, s.Platforms[0], "", input.Access{Images: images{one: img}, Store: store})
+	below, err := base.Open(context.Background(), s, s.Platforms[0], "", input.Access{Images: images{one: alpineImage()}, Store: store})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -68,4 +54,23 @@ func ExampleOpen() {
 	// alpine v3.20 with 1 layer runs [/bin/app]
 	// it has the program: true
 	// no packages: it has no database of apk (lib/apk/db/installed)
+}
+
+// alpineImage makes a small image, which stands in for one of a registry.
+func alpineImage() v1.Image {
+	content := fixture.Tarball{Files: []fixture.File{
+		{Path: "etc/os-release", Body: []byte("ID=alpine\nVERSION_ID=3.20.3\n")}, {Path: "bin/app", Mode: 0o755, Body: []byte("app")}}}.Bytes()
+	layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil })
+	if err != nil {
+		log.Fatal(err)
+	}
+	img, err := mutate.AppendLayers(empty.Image, layer)
+	if err != nil {
+		log.Fatal(err)
+	}
+	img, err = mutate.Config(img, v1.Config{Cmd: []string{"/bin/app"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return img
 }

@@ -33,16 +33,11 @@ func Example() {
 }
 
 func useBundle(ctx context.Context, dir string) error {
-	mirror, err := fixture.Alpine("x86_64")
+	url, stop, err := serveAlpine(ctx)
 	if err != nil {
 		return err
 	}
-	serving, stop := context.WithCancel(ctx)
 	defer stop()
-	url, err := mirror.Serve(serving)
-	if err != nil {
-		return err
-	}
 	keys := apk.NewKeyring()
 	if err := keys.Add(fixture.TestKey().Name, fixture.TestKey().PublicPEM()); err != nil {
 		return err
@@ -88,4 +83,18 @@ func makeBundle(ctx context.Context, s spec.Spec, keys *apk.Keyring, path string
 	defer draft.Close()
 	_, err = draft.Create(ctx, nil)
 	return err
+}
+
+// serveAlpine serves a small mirror, which stands in for Alpine's, until stop is called.
+func serveAlpine(ctx context.Context) (url string, stop context.CancelFunc, err error) {
+	mirror, err := fixture.Alpine("x86_64")
+	if err != nil {
+		return "", nil, err
+	}
+	ctx, stop = context.WithCancel(ctx)
+	if url, err = mirror.Serve(ctx); err != nil {
+		stop()
+		return "", nil, err
+	}
+	return url, stop, nil
 }

@@ -26,13 +26,7 @@ func ExampleLayer() {
 		log.Fatal(err)
 	}
 	defer store.Close()
-	app := fixture.Tarball{Files: []fixture.File{{Path: "srv/app.py", Body: []byte("x = 1\n")}}}.Bytes()
-	blob, err := store.Ingest(ctx, layers.Source{Name: "app.tar.gz", Open: func(context.Context) (io.ReadCloser, error) {
-		return io.NopCloser(bytes.NewReader(app)), nil
-	}})
-	if err != nil {
-		log.Fatal(err)
-	}
+	blob := ingestApp(ctx, store)
 	hashes, err := bytecode.Hashes(ctx, store, blob.Digest)
 	if err != nil {
 		log.Fatal(err)
@@ -55,4 +49,16 @@ func ExampleLayer() {
 	// 0 sources cannot be compiled
 	// srv/__pycache__ <nil>
 	// srv/__pycache__/app.cpython-313.pyc <nil>
+}
+
+// ingestApp stores a layer with one module.
+func ingestApp(ctx context.Context, store *layers.Store) layers.Blob {
+	app := fixture.Tarball{Files: []fixture.File{{Path: "srv/app.py", Body: []byte("x = 1\n")}}}.Bytes()
+	blob, err := store.Ingest(ctx, layers.Source{Name: "app.tar.gz", Open: func(context.Context) (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(app)), nil
+	}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return blob
 }

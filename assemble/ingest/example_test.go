@@ -22,18 +22,7 @@ func ExampleMirrors_Package() {
 		log.Fatal(err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	// A small mirror in a folder stands in for Alpine's.
-	alpine, err := fixture.Alpine("x86_64")
-	if err != nil {
-		log.Fatal(err)
-	}
-	if err := alpine.Write(dir); err != nil {
-		log.Fatal(err)
-	}
-	keys := apk.NewKeyring()
-	if err := keys.AddPath(filepath.Join(dir, "keys")); err != nil {
-		log.Fatal(err)
-	}
+	keys := writeAlpine(dir)
 	store, err := layers.OpenStore(filepath.Join(dir, "cache"))
 	if err != nil {
 		log.Fatal(err)
@@ -59,4 +48,20 @@ func ExampleMirrors_Package() {
 	// Output:
 	// busybox fetched: true brings files: true <nil>
 	// busybox fetched: false brings files: true <nil>
+}
+
+// writeAlpine writes a small mirror, which stands in for Alpine's, and returns its keys.
+func writeAlpine(dir string) *apk.Keyring {
+	alpine, err := fixture.Alpine("x86_64")
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := alpine.Write(dir); err != nil {
+		log.Fatal(err)
+	}
+	keys := apk.NewKeyring()
+	if err := keys.AddPath(filepath.Join(dir, "keys")); err != nil {
+		log.Fatal(err)
+	}
+	return keys
 }

@@ -29,15 +29,6 @@ func ExampleBringer_Bring() {
 		log.Fatal(err)
 	}
 	defer store.Close()
-	w := wheeltest.Wheel{Name: "hello", Files: []wheeltest.File{{Name: "hello/__init__.py", Data: "print('hello')\n"}}}
-	path := filepath.Join(dir, w.Filename())
-	if err := os.WriteFile(path, w.Bytes(), 0o600); err != nil {
-		log.Fatal(err)
-	}
-	name, err := tag.ParseFilename(w.Filename())
-	if err != nil {
-		log.Fatal(err)
-	}
 	amd64, err := spec.ParsePlatform("linux/amd64")
 	if err != nil {
 		log.Fatal(err)
@@ -50,7 +41,7 @@ func ExampleBringer_Bring() {
 		log.Fatal(err)
 	}
 	bringer := wheels.NewBringer(input.Access{Fetch: input.NewOpener(input.OpenerOptions{}), Store: store})
-	brought, err := bringer.Bring(context.Background(), []source.File{{Filename: name, Path: path}}, wheels.How{Site: site})
+	brought, err := bringer.Bring(context.Background(), []source.File{helloWheel(dir)}, wheels.How{Site: site})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -66,4 +57,18 @@ func ExampleBringer_Bring() {
 	// usr/local/lib/python3.13/site-packages/hello-1.0.dist-info/REQUESTED <nil>
 	// usr/local/lib/python3.13/site-packages/hello-1.0.dist-info/WHEEL <nil>
 	// usr/local/lib/python3.13/site-packages/hello/__init__.py <nil>
+}
+
+// helloWheel writes a small wheel to a folder.
+func helloWheel(dir string) source.File {
+	w := wheeltest.Wheel{Name: "hello", Files: []wheeltest.File{{Name: "hello/__init__.py", Data: "print('hello')\n"}}}
+	path := filepath.Join(dir, w.Filename())
+	if err := os.WriteFile(path, w.Bytes(), 0o600); err != nil {
+		log.Fatal(err)
+	}
+	name, err := tag.ParseFilename(w.Filename())
+	if err != nil {
+		log.Fatal(err)
+	}
+	return source.File{Filename: name, Path: path}
 }
