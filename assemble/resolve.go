@@ -81,8 +81,8 @@ func resolvePlatform(ctx context.Context, spec spec.Spec, plan PlatformPlan, rep
 	held.memo = src.Memo
 	p := plan.Platform
 	from := repositories.APK()
-	if plan.Base != nil && plan.Base.Database == nil {
-		from = nil // no package can be added
+	if plan.Base != nil && (plan.Base.Database == nil || addsFilesAlone(spec)) {
+		from = nil // no package can be added, or none is asked for
 	}
 	var offered indexes
 	g, gctx := errgroup.WithContext(ctx)
@@ -109,6 +109,13 @@ func resolvePlatform(ctx context.Context, spec spec.Spec, plan PlatformPlan, rep
 		plan.Notes = append(plan.Notes, r.Notes()...)
 	}
 	return plan, cmp.Or(plan.checkMimalloc(spec), plan.checkPython())
+}
+
+// addsFilesAlone reports whether a spec asks for nothing that could need a package. On a base no index is read then.
+func addsFilesAlone(s spec.Spec) bool {
+	a := s.Allocator
+	return len(s.Packages)+len(s.Runtimes)+len(s.Python.Requirements)+len(s.Python.Wheels)+len(s.Python.Locks) == 0 && s.Python.Lock == "" &&
+		(a.Name == "" || a.Name == "none") && a.Preload == ""
 }
 
 // choose finds the packages in the indexes.

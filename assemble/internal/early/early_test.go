@@ -50,7 +50,7 @@ func TestSlots(t *testing.T) {
 				synctest.Wait()
 				blocked := len(done) == 0
 				stop()
-				_ = <-done
+				<-done //nolint:errcheck // how it ended does not matter
 				if blocked {
 					break
 				}
