@@ -63,10 +63,8 @@ func Verify(ctx context.Context, name string, index v1.ImageIndex, from Source, 
 	group.SetLimit(maxSubjects)
 	for i, t := range targets {
 		group.Go(func() (err error) {
-			if targets[i], err = verifyOne(ctx, name, t, from, keys); err != nil {
-				return err
-			}
-			return plainSigned(ctx, name, targets[i], from)
+			targets[i], err = verifyOne(ctx, name, t, from, keys, true)
+			return err
 		})
 	}
 	return targets, group.Wait()
@@ -95,7 +93,8 @@ func targetsOf(index v1.ImageIndex) ([]Signed, error) {
 	return targets, nil
 }
 
-func verifyOne(ctx context.Context, name string, t Signed, from Source, keys []sigstore.PublicKey) (Signed, error) {
+// verifyOne checks one target. whole says that the key must also have signed the plain bills of materials that are attached.
+func verifyOne(ctx context.Context, name string, t Signed, from Source, keys []sigstore.PublicKey, whole bool) (Signed, error) {
 	fail := func(format string, args ...any) (Signed, error) {
 		return t, &UnsignedError{name + "@" + t.Digest, fmt.Sprintf(format, args...)}
 	}
@@ -139,7 +138,7 @@ func verifyOne(ctx context.Context, name string, t Signed, from Source, keys []s
 		t.Statements = append(t.Statements, kind)
 	}
 	slices.Sort(t.Statements)
-	return t, plainAgree(ctx, name, t, from, list, said)
+	return t, plainAgree(ctx, name, t, from, list, said, whole)
 }
 
 var errOtherKey = errors.New("another key signed it")
@@ -166,14 +165,18 @@ func signedBy(keys []sigstore.PublicKey, data []byte) (sigstore.Statement, error
 	return sigstore.Statement{}, last
 }
 
-// plainAgree checks that the plain bills of materials that are attached say what the signed ones say.
-func plainAgree(ctx context.Context, name string, t Signed, from Source, list []v1.Descriptor, said map[string][]json.RawMessage) error {
+// plainAgree checks that the plain bills of materials that are attached say what the signed ones say. With whole, a form that is
+// attached must have a signed one.
+func plainAgree(ctx context.Context, name string, t Signed, from Source, list []v1.Descriptor, said map[string][]json.RawMessage, whole bool) error {
 	for _, e := range sbom.Encodings() {
 		signed := said[e.PredicateType]
-		if len(signed) == 0 {
+		plain := slices.DeleteFunc(slices.Clone(list), func(d v1.Descriptor) bool { return d.ArtifactType != e.MediaType })
+		switch {
+		case len(signed) == 0 && whole && len(plain) > 0:
+			return &UnsignedError{name + "@" + t.Digest, fmt.Sprintf("the bill of materials %s, attached to it, is not signed by the key; sign it with \"pyimg sign --lock\"", plain[0].Digest)}
+		case len(signed) == 0:
 			continue
 		}
-		plain := slices.DeleteFunc(slices.Clone(list), func(d v1.Descriptor) bool { return d.ArtifactType != e.MediaType })
 		data, err := from.Read(ctx, t.Digest, plain, sigstore.MaxBundle)
 		if err != nil {
 			return err
@@ -182,21 +185,6 @@ func plainAgree(ctx context.Context, name string, t Signed, from Source, list []
 			if !slices.ContainsFunc(signed, func(s json.RawMessage) bool { return sameJSON(s, b) }) {
 				return &UnsignedError{name + "@" + t.Digest, fmt.Sprintf("the bill of materials %s, attached to it, is not the one that the key signed", plain[i].Digest)}
 			}
-		}
-	}
-	return nil
-}
-
-// plainSigned checks that the key signed a bill of materials of each form that is attached: verifyOne compares them.
-func plainSigned(ctx context.Context, name string, t Signed, from Source) error {
-	list, err := from.Referrers(ctx, t.Digest)
-	if err != nil {
-		return err
-	}
-	for _, e := range sbom.Encodings() {
-		i := slices.IndexFunc(list, func(d v1.Descriptor) bool { return d.ArtifactType == e.MediaType })
-		if i >= 0 && !slices.Contains(t.Statements, e.PredicateType) {
-			return &UnsignedError{name + "@" + t.Digest, fmt.Sprintf("the bill of materials %s, attached to it, is not signed by the key; sign it with \"pyimg sign --lock\"", list[i].Digest)}
 		}
 	}
 	return nil
@@ -216,7 +204,7 @@ type Registry struct {
 // VerifyPart checks that one of the keys signed an image of the repository, or an index that one of refs names and that has the image:
 // cosign signs an index alone where nobody asks for more.
 func (r Registry) VerifyPart(ctx context.Context, refs []string, digest v1.Hash, keys []sigstore.PublicKey) error {
-	_, unsigned := verifyOne(ctx, r.Repository, Signed{Digest: digest.String()}, r, keys)
+	_, unsigned := verifyOne(ctx, r.Repository, Signed{Digest: digest.String()}, r, keys, false)
 	if unsigned == nil || !errors.As(unsigned, new(*UnsignedError)) {
 		return unsigned
 	}
@@ -246,7 +234,7 @@ func (r Registry) indexVouches(ctx context.Context, ref string, digest v1.Hash, 
 	if err != nil || !slices.ContainsFunc(entries, func(e imageindex.Entry) bool { return e.Digest == digest }) {
 		return false, err
 	}
-	_, err = verifyOne(ctx, r.Repository, Signed{Digest: root.Digest.String()}, r, keys)
+	_, err = verifyOne(ctx, r.Repository, Signed{Digest: root.Digest.String()}, r, keys, false)
 	return err == nil, nil //nolint:nilerr // what the image lacks is said
 }
 

@@ -20,7 +20,17 @@ func (run *Session) Open(ctx context.Context, arg string) (v1.ImageIndex, error)
 	if path, ok := OnDisk(arg); ok {
 		return disk.ReadImage(path)
 	}
-	return run.Registry().Get(ctx, arg)
+	index, err := run.Registry().Get(ctx, arg)
+	if err != nil && namesNoRegistry(arg) {
+		err = fmt.Errorf("%w; there is no layout or archive %q here, so it was taken for an image of docker.io", err, arg)
+	}
+	return index, err
+}
+
+// namesNoRegistry reports whether a reference leaves out the registry, as "python:3.13" does. The user may have meant a layout.
+func namesNoRegistry(arg string) bool {
+	host, _, slash := strings.Cut(arg, "/")
+	return !slash || !strings.ContainsAny(host, ".:") && host != "localhost"
 }
 
 // OnDisk reports whether an argument is a layout or an archive, DIR[:TAG], FILE[:TAG], oci:DIR[:TAG] and so on, and not an

@@ -15,3 +15,13 @@ func TestIsPath(t *testing.T) {
 		}
 	}
 }
+
+func TestNamesNoRegistry(t *testing.T) {
+	t.Parallel()
+	for arg, want := range map[string]bool{"image:latest": true, "image": true, "team/app:1": true, "image@sha256:0": true,
+		"ghcr.io/you/x:1": false, "localhost/x": false, "127.0.0.1:5000/a": false, "registry:5000/a": false} {
+		if got := namesNoRegistry(arg); got != want {
+			t.Errorf("namesNoRegistry(%q) = %v, want %v", arg, got, want)
+		}
+	}
+}
