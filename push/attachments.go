@@ -36,10 +36,9 @@ func (p *pusher) attach(ctx context.Context, what func() (Attachments, error), g
 		return err
 	}
 	var to []attachedTo
+	seen := make(map[v1.Hash]bool)
 	for _, m := range slices.Concat(append(slices.Clone(g.Levels), []oci.Manifest{g.Root})...) {
-		if artifacts := a.To[m.Desc.Digest]; len(artifacts) > 0 {
-			to = append(to, attachedTo{m.Desc, artifacts})
-		}
+		to = a.below(to, m.Desc, seen)
 	}
 	var group errgroup.Group
 	for _, t := range targets {
@@ -56,6 +55,22 @@ func (p *pusher) attach(ctx context.Context, what func() (Attachments, error), g
 		})
 	}
 	return group.Wait()
+}
+
+// below adds what is attached to an image, and what is attached to that in turn.
+func (a Attachments) below(to []attachedTo, subject v1.Descriptor, seen map[v1.Hash]bool) []attachedTo {
+	artifacts := a.To[subject.Digest]
+	if len(artifacts) == 0 || seen[subject.Digest] {
+		return to
+	}
+	seen[subject.Digest] = true
+	to = append(to, attachedTo{subject, artifacts})
+	for _, artifact := range artifacts {
+		if artifact.made != nil {
+			to = a.below(to, artifact.made.Desc, seen)
+		}
+	}
+	return to
 }
 
 // refusesArtifacts reports whether an error is the answer of a registry that does not take manifests of this kind.

@@ -85,7 +85,9 @@ func (b *Bundle) BaseRefs(ctx context.Context) ([]string, error) {
 	}
 	var refs []string
 	for _, desc := range top.Manifests {
-		refs = append(refs, desc.Annotations[manifest.RefName])
+		if ref := desc.Annotations[manifest.RefName]; ref != "" { // the rest is attached to these
+			refs = append(refs, ref)
+		}
 	}
 	return refs, nil
 }

@@ -347,7 +347,7 @@ func baseImages(ctx context.Context, run *session.Session, c *cli.Context, o *cr
 		if err != nil {
 			return fmt.Errorf("image %s: %w", ref, err)
 		}
-		o.BaseImages = append(o.BaseImages, create.BaseImage{Ref: ref, Root: root, Index: index})
+		o.BaseImages = append(o.BaseImages, create.BaseImage{Ref: ref, Root: root, Index: index, Referrers: referrersOf(run, ref)})
 	}
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle"
 	"github.com/pyimg/pyimg/assemble/bundle/create"
@@ -37,7 +39,9 @@ func runtimeImages(ctx context.Context, run *session.Session, o *create.Options)
 func runtimeImage(ctx context.Context, run *session.Session, r assemble.InputRuntime, ref string, platform spec.Platform) (create.BaseImage, error) {
 	base := create.BaseImage{Ref: ref}
 	ask := ref
-	if !bundle.InRegistry(ref) {
+	if bundle.InRegistry(ref) {
+		base.Referrers = referrersOf(run, ref)
+	} else {
 		ask = r.Image()
 	}
 	img, err := run.Images().Image(ctx, ask, platform.String())
@@ -54,4 +58,21 @@ func runtimeImage(ctx context.Context, run *session.Session, r assemble.InputRun
 		return base, fmt.Errorf(`%w; "pyimg lock" locks it as it is now`, &mismatch.Error{Name: r.Public, Want: r.Digest, Got: got})
 	}
 	return base, nil
+}
+
+// referrersOf reads what is attached to images of a reference's repository. The bundle brings it along: signatures and bills of
+// materials of an image are checked on the other side as they are here.
+func referrersOf(run *session.Session, ref string) func(context.Context, []v1.Hash) ([]create.Referrer, error) {
+	return func(ctx context.Context, subjects []v1.Hash) ([]create.Referrer, error) {
+		found, err := run.Registry().OpenReferrers(ctx, ref, subjects)
+		var all []create.Referrer
+		for _, f := range found {
+			r := create.Referrer{Desc: f.Manifest.Desc, Manifest: f.Manifest.Raw}
+			for _, b := range f.Blobs {
+				r.Blobs = append(r.Blobs, create.Blob(b))
+			}
+			all = append(all, r)
+		}
+		return all, err
+	}
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/pyimg/pyimg/internal/regular"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/push/disk"
+	"github.com/pyimg/pyimg/push/oci"
 	"github.com/pyimg/pyimg/sigstore"
 )
 
@@ -120,21 +121,22 @@ func pushImages(ctx context.Context, run *session.Session, c *cli.Context, b *bu
 			separator = "@"
 		}
 		dest := strings.TrimRight(to, "/") + "/" + name.Context().RepositoryStr() + separator + name.Identifier()
-		if err := pushIndex(ctx, run, c, index, []string{dest}); err != nil {
+		read := func() ([]oci.Referrer, error) { return disk.ReadReferrersFrom(session.BundleFiles(ctx, b)) }
+		if err := pushIndex(ctx, run, c, index, []string{dest}, read); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// pushIndex pushes what is there already, and prints where.
-func pushIndex(ctx context.Context, run *session.Session, c *cli.Context, index v1.ImageIndex, refs []string) error {
+// pushIndex pushes what is there already, with what read finds attached to it, and prints where.
+func pushIndex(ctx context.Context, run *session.Session, c *cli.Context, index v1.ImageIndex, refs []string, read func() ([]oci.Referrer, error)) error {
 	ctx, pushing, err := run.BeginPush(ctx, refs, flags.PushOptions(c))
 	if err != nil {
 		return err
 	}
 	defer pushing.Close()
-	r, err := run.FinishPush(ctx, pushing, index)
+	r, err := pushWithReferrers(ctx, run, pushing, index, read)
 	if err != nil {
 		return pushing.Cause(err)
 	}
@@ -226,5 +228,5 @@ func pushBundle(ctx context.Context, run *session.Session, c *cli.Context, b *bu
 	if err != nil {
 		return err
 	}
-	return pushIndex(ctx, run, c, index, refs)
+	return pushIndex(ctx, run, c, index, refs, func() ([]oci.Referrer, error) { return nil, nil })
 }

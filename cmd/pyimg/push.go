@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
@@ -12,8 +11,8 @@ import (
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/many"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
 	"github.com/pyimg/pyimg/internal/exit"
-	"github.com/pyimg/pyimg/push"
 	"github.com/pyimg/pyimg/push/disk"
+	"github.com/pyimg/pyimg/push/oci"
 )
 
 func pushCommand(con console.Console) *cli.Command {
@@ -53,20 +52,9 @@ func pushLayout(ctx context.Context, run *session.Session, c *cli.Context) error
 		return err
 	}
 	defer pushing.Close()
-	pushing.Attach(func() (push.Attachments, error) { return layoutAttachments(path) })
-	r, err := run.FinishPush(ctx, pushing, index)
+	r, err := pushWithReferrers(ctx, run, pushing, index, func() ([]oci.Referrer, error) { return disk.ReadReferrers(path) })
 	if err != nil {
 		return err
 	}
 	return results(ctx, run, c, many.Image{}, r)
-}
-
-// layoutAttachments are the artifacts of a layout that refer to its images.
-func layoutAttachments(path string) (push.Attachments, error) {
-	found, err := disk.ReadReferrers(path)
-	out := push.Attachments{To: make(map[v1.Hash][]push.Artifact)}
-	for _, r := range found {
-		out.To[r.Subject] = append(out.To[r.Subject], push.AsItIs(r.Manifest, r.Blobs))
-	}
-	return out, err
 }

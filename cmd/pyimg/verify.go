@@ -19,6 +19,8 @@ import (
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/termtext"
+	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/push/disk"
 	"github.com/pyimg/pyimg/sigstore"
 )
 
@@ -78,22 +80,48 @@ func verifySignatures(ctx context.Context, run *session.Session, arg string) (st
 	if err != nil || len(keys) == 0 {
 		return arg, err
 	}
-	if _, here := session.OnDisk(arg); here || session.IsSpec(arg) {
-		return arg, exit.Usagef("--key is for an image in a registry, where its signatures are; %q is a file", arg)
+	if session.IsSpec(arg) {
+		return arg, exit.Usagef("--key is for an image in a registry or a layout, where its signatures are; %q is a spec", arg)
 	}
-	index, err := run.Registry().Get(ctx, arg)
-	if err != nil {
-		return arg, err
+	path, here := session.OnDisk(arg)
+	var signed []attest.Signed
+	if here {
+		signed, err = verifyLayout(ctx, path, keys)
+	} else {
+		signed, err = verifyPushed(ctx, run.Registry(), arg, keys)
 	}
-	repository := attest.Repository(arg)
-	signed, err := attest.Verify(ctx, repository, index, attest.Registry{Registry: run.Registry(), Repository: repository}, keys)
 	if err != nil {
 		return arg, err
 	}
 	for _, s := range signed {
 		fmt.Fprintf(run.Stderr, "pyimg: %s %s is signed: %s\n", cmp.Or(termtext.Line(s.Platform), "the index"), s.Digest, strings.Join(statementNames(s.Statements), ", "))
 	}
-	return repository + "@" + signed[0].Digest, nil
+	if here {
+		return arg, nil
+	}
+	return attest.Repository(arg) + "@" + signed[0].Digest, nil
+}
+
+func verifyPushed(ctx context.Context, registry push.Registry, ref string, keys []sigstore.PublicKey) ([]attest.Signed, error) {
+	index, err := registry.Get(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	repository := attest.Repository(ref)
+	return attest.Verify(ctx, repository, index, attest.Registry{Registry: registry, Repository: repository}, keys)
+}
+
+// verifyLayout checks an image on disk against what its layout has attached to it.
+func verifyLayout(ctx context.Context, path string, keys []sigstore.PublicKey) ([]attest.Signed, error) {
+	index, err := disk.ReadLayout(path)
+	if err != nil {
+		return nil, err
+	}
+	referrers, err := disk.ReadReferrers(path)
+	if err != nil {
+		return nil, err
+	}
+	return attest.Verify(ctx, path, index, attest.OnDisk(referrers), keys)
 }
 
 // statementNames are what people call predicate types.

@@ -1,26 +1,13 @@
 package disk
 
 import (
-	"bytes"
 	"fmt"
-	"io"
-	"slices"
-
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/pyimg/pyimg/push/oci"
 )
 
-// A Referrer is an artifact of a layout that refers to an image: a signature, a bill of materials.
-type Referrer struct {
-	Subject  v1.Hash // the image or index that it is attached to
-	Manifest oci.Manifest
-	Blobs    []oci.Blob // its config and files
-}
-
 // ReadReferrers lists the artifacts in the index of a layout or an archive that have a subject; path is as [ReadLayout] takes it.
-// See the OCI image-spec, manifest.md, "subject".
-func ReadReferrers(path string) ([]Referrer, error) {
+func ReadReferrers(path string) ([]oci.Referrer, error) {
 	location, _, err := splitLayout(path)
 	if err != nil {
 		return nil, err
@@ -29,29 +16,35 @@ func ReadReferrers(path string) ([]Referrer, error) {
 	if err != nil {
 		return nil, err
 	}
-	im, _, err := files.entries()
+	all, err := files.referrers()
 	if err != nil {
 		return nil, fmt.Errorf("reading image layout %q: %w", location, err)
 	}
-	var all []Referrer
+	return all, nil
+}
+
+// ReadReferrersFrom lists them in the index of a layout whose files open opens.
+func ReadReferrersFrom(open OpenFile) ([]oci.Referrer, error) {
+	return (&files{opener: open}).referrers()
+}
+
+func (f *files) referrers() ([]oci.Referrer, error) {
+	im, _, err := f.entries()
+	if err != nil {
+		return nil, err
+	}
+	var all []oci.Referrer
 	for _, d := range im.Manifests {
 		if !d.MediaType.IsImage() {
 			continue
 		}
-		raw, err := files.Manifest(d)
+		raw, err := f.Manifest(d)
 		if err != nil {
 			continue // a layout may lack what nobody asks for
 		}
-		m, err := v1.ParseManifest(bytes.NewReader(raw))
-		if err != nil || m.Subject == nil {
-			continue
+		if r := oci.ReferrerIn(f, d, raw); r != nil {
+			all = append(all, *r)
 		}
-		d.Annotations, d.ArtifactType = m.Annotations, m.ArtifactType
-		r := Referrer{Subject: m.Subject.Digest, Manifest: oci.Manifest{Desc: d, Raw: raw}}
-		for _, b := range append(slices.Clone(m.Layers), m.Config) {
-			r.Blobs = append(r.Blobs, oci.Blob{Desc: b, Open: func() (io.ReadCloser, error) { return files.Blob(b) }})
-		}
-		all = append(all, r)
 	}
 	return all, nil
 }

@@ -33,7 +33,7 @@ func gather(ctx context.Context, o Options, f *fetcher) (p *plan, unlisted []str
 		func() error { return addWheels(p, o) },
 		func() error { return addLayers(p, o.Images) },
 		func() error { return addKeys(p, o) },
-		func() error { return addImages(p, o, f) },
+		func() error { return addImages(ctx, p, o, f) },
 		func() error { return addFiles(ctx, p, o.Images) },
 		func() error { return addTexts(p, o.Images) },
 	} {

@@ -20,22 +20,33 @@ import (
 )
 
 // addImages adds the base images, for the bundle's platforms.
-func addImages(p *plan, o Options, f *fetcher) error {
+func addImages(ctx context.Context, p *plan, o Options, f *fetcher) error {
 	if err := checkLayouts(o.Inputs.Platforms); err != nil || len(o.BaseImages) == 0 {
 		return err
 	}
 	adding := addingImages{p, o.Inputs.Platforms, f}
+	attached := make(map[v1.Hash]bool)
 	top := v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{}}
 	for _, b := range o.BaseImages {
-		desc, err := adding.base(b)
+		desc, kept, err := adding.base(b)
 		if err != nil {
 			return fmt.Errorf("image %s: %w", b.Ref, err)
 		}
 		desc.Annotations = map[string]string{manifest.RefName: b.Ref}
 		top.Manifests = append(top.Manifests, desc)
+		referrers, err := adding.referrers(ctx, b, kept)
+		if err != nil {
+			return fmt.Errorf("image %s: %w", b.Ref, err)
+		}
+		for _, r := range referrers {
+			if !attached[r.Digest] { // an image that several references name
+				attached[r.Digest] = true
+				top.Manifests = append(top.Manifests, r)
+			}
+		}
 	}
 	slices.SortFunc(top.Manifests, func(a, b v1.Descriptor) int {
-		return cmp.Compare(a.Annotations[manifest.RefName], b.Annotations[manifest.RefName])
+		return cmp.Or(cmp.Compare(a.Annotations[manifest.RefName], b.Annotations[manifest.RefName]), cmp.Compare(a.Digest.Hex, b.Digest.Hex))
 	})
 	raw, err := json.Marshal(top)
 	if err != nil {
@@ -52,12 +63,12 @@ type addingImages struct {
 }
 
 // base adds an image for the bundle's platforms: its index as it is where these are all that it has, else one of
-// them alone.
-func (a addingImages) base(b BaseImage) (v1.Descriptor, error) {
+// them alone. It also returns the digests of the image that stay what they are.
+func (a addingImages) base(b BaseImage) (desc v1.Descriptor, kept []v1.Hash, err error) {
 	index := b.Index
 	m, err := index.IndexManifest()
 	if err != nil {
-		return v1.Descriptor{}, err
+		return desc, nil, err
 	}
 	var wanted []v1.Descriptor
 	for _, desc := range m.Manifests {
@@ -66,31 +77,58 @@ func (a addingImages) base(b BaseImage) (v1.Descriptor, error) {
 		}
 	}
 	if len(wanted) == 0 {
-		return v1.Descriptor{}, errors.New("it has nothing for the bundle's platforms")
+		return desc, nil, errors.New("it has nothing for the bundle's platforms")
 	}
 	for _, desc := range wanted {
 		img, err := index.Image(desc.Digest)
 		if err != nil {
-			return v1.Descriptor{}, err
+			return desc, nil, err
 		}
 		if err := a.image(img); err != nil {
-			return v1.Descriptor{}, err
+			return desc, nil, err
 		}
+		kept = append(kept, desc.Digest)
 	}
 	if b.Root.MediaType.IsImage() {
-		return b.Root, nil
+		return b.Root, kept, nil
 	}
 	raw, err := index.RawManifest()
 	if len(wanted) < len(m.Manifests) {
 		reduced := *m.DeepCopy()
 		reduced.Manifests = wanted
 		raw, err = json.Marshal(reduced)
+	} else {
+		kept = append(kept, b.Root.Digest)
 	}
 	if err != nil {
-		return v1.Descriptor{}, err
+		return desc, nil, err
 	}
 	f, err := a.blob(raw)
-	return v1.Descriptor{MediaType: m.MediaType, Size: f.Size, Digest: v1.Hash{Algorithm: "sha256", Hex: f.SHA256}}, err
+	return v1.Descriptor{MediaType: m.MediaType, Size: f.Size, Digest: v1.Hash{Algorithm: "sha256", Hex: f.SHA256}}, kept, err
+}
+
+// referrers adds what is attached to an image, and returns the entries of the layout's index for it: they have a type and no name.
+func (a addingImages) referrers(ctx context.Context, b BaseImage, kept []v1.Hash) ([]v1.Descriptor, error) {
+	if b.Referrers == nil {
+		return nil, nil
+	}
+	all, err := b.Referrers(ctx, kept)
+	if err != nil {
+		return nil, err
+	}
+	var entries []v1.Descriptor
+	for _, r := range all {
+		if _, err := a.blob(r.Manifest); err != nil {
+			return nil, err
+		}
+		for _, blob := range r.Blobs {
+			if err := a.content(blob); err != nil {
+				return nil, err
+			}
+		}
+		entries = append(entries, v1.Descriptor{MediaType: r.Desc.MediaType, Size: r.Desc.Size, Digest: r.Desc.Digest, ArtifactType: r.Desc.ArtifactType})
+	}
+	return entries, nil
 }
 
 // wants reports whether a platform is one of the bundle's. What has none that Alpine knows, such as an attestation, is not.
@@ -119,19 +157,25 @@ func (a addingImages) image(img v1.Image) error {
 		return err
 	}
 	for _, l := range m.Layers {
-		read := func(context.Context) (io.ReadCloser, error) {
+		read := func() (io.ReadCloser, error) {
 			layer, err := img.LayerByDigest(l.Digest)
 			if err != nil {
 				return nil, err
 			}
 			return layer.Compressed()
 		}
-		f := manifest.File{Path: manifest.BlobsDir + l.Digest.Hex, Kind: manifest.Image, Size: l.Size, SHA256: l.Digest.Hex}
-		if err := a.plan.add(f, job{special: &special{read: read}}); err != nil {
+		if err := a.content(Blob{Desc: l, Open: read}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// content adds a blob that is read when the bundle is made.
+func (a addingImages) content(b Blob) error {
+	f := manifest.File{Path: manifest.BlobsDir + b.Desc.Digest.Hex, Kind: manifest.Image, Size: b.Desc.Size, SHA256: b.Desc.Digest.Hex}
+	read := func(context.Context) (io.ReadCloser, error) { return b.Open() }
+	return a.plan.add(f, job{special: &special{read: read}})
 }
 
 // blob adds what was read to find out what an image is made of.

@@ -54,4 +54,19 @@ type BaseImage struct {
 	Ref   string        // HOST/REPOSITORY:TAG, or what ImageRef says of a runtime's
 	Root  v1.Descriptor // what Ref names: an index, or a single image, which Index then holds alone
 	Index v1.ImageIndex
+	// Referrers reads what is attached to the index and the images of it that the bundle takes; nil: nothing is.
+	Referrers func(ctx context.Context, subjects []v1.Hash) ([]Referrer, error)
+}
+
+// A Referrer is an artifact that is attached to an image, such as a signature.
+type Referrer struct {
+	Desc     v1.Descriptor // of its manifest, with its artifact type
+	Manifest []byte
+	Blobs    []Blob // its config and files
+}
+
+// A Blob is a layer, or a file of an artifact.
+type Blob struct {
+	Desc v1.Descriptor
+	Open func() (io.ReadCloser, error)
 }
