@@ -371,7 +371,7 @@ func TestSolveFromTheCache(t *testing.T) {
 			for i, lines := range []string{c.Main, c.Edge} {
 				o := cachedOptions(m, nil)
 				o.Repository = &apk.Repository{Mirrors: []string{fmt.Sprintf("http://%d", i)}, Tag: []string{"", "edge"}[i]}
-				raw := buildIndex(t, fixture.Index{Archives: []*fixture.Archive{}, SignWith: []*fixture.Key{}, Edit: func(string) string { return indexTextOf(t, lines) }})
+				raw := buildIndex(t, fixture.Index{Archives: []*fixture.Archive{}, SignWith: []*fixture.Key{}, Edit: func(string) string { return apktest.IndexText(t, lines) }})
 				indexes = append(indexes, load(t, files{fmt.Sprintf("http://%d/x86_64/APKINDEX.tar.gz", i): raw}, o))
 			}
 			if got := apktest.AnswerText(solve.Solve(world, indexes, solve.Options{})); got != want {
@@ -385,23 +385,6 @@ func TestSolveFromTheCache(t *testing.T) {
 	if solved < seeds/apktest.CaseStep/10 || solved > seeds/apktest.CaseStep*9/10 {
 		t.Errorf("%d of %d worlds have a solution; of both kinds there should be many", solved, seeds/apktest.CaseStep)
 	}
-}
-
-// indexTextOf is the text of an index of what offers reads.
-func indexTextOf(t *testing.T, lines string) string {
-	var b strings.Builder
-	for p := range apktest.Offers(t, "", lines).Packages() {
-		fmt.Fprintf(&b, "C:%s\nP:%s\nV:%s\nA:x86_64\nI:1\nk:%d\n", p.Checksum, p.Name, p.Version, p.ProviderPriority)
-		for letter, ds := range map[string][]apk.Dependency{"D": p.Depends, "p": p.Provides, "i": p.InstallIf} {
-			words := make([]string, len(ds))
-			for i, d := range ds {
-				words[i] = d.String()
-			}
-			fmt.Fprintf(&b, "%s:%s\n", letter, strings.Join(words, " "))
-		}
-		b.WriteString("\n")
-	}
-	return b.String()
 }
 
 // FuzzCompact changes a compact form, and puts its checksum right so that it is looked at.

@@ -23,7 +23,6 @@ const (
 // compactIndex is an index and what is known of its file.
 type compactIndex struct {
 	*Index
-	source [sha256.Size]byte // SHA-256 of the APKINDEX.tar.gz
 	signer [sha256.Size]byte // fingerprint of the one key that signed it; zero without a keyring
 	made   int64             // when the index was made, as it says itself: seconds since 1970
 }

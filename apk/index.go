@@ -1,6 +1,8 @@
 package apk
 
 import (
+	"cmp"
+	"crypto/sha256"
 	"fmt"
 	"iter"
 	"slices"
@@ -19,7 +21,8 @@ type Index struct {
 	Notes       []string // for the user, such as that the index is older than one seen before
 
 	table  table.Table
-	hidden []bool // by package; nil: none is
+	hidden []bool            // by package; nil: none is
+	source [sha256.Size]byte // SHA-256 of the file that the index was read from; zero for one made in memory, and for a view
 }
 
 // NewIndex makes an index of packages. Their Repository becomes r.
@@ -57,6 +60,7 @@ func (x *Index) those(match func(i int) bool) iter.Seq[*Package] {
 // Where returns a view of the index without the packages for which keep returns false.
 func (x *Index) Where(keep func(*Package) bool) *Index {
 	view := *x
+	view.source = [sha256.Size]byte{}
 	view.hidden = slices.Clone(x.hidden)
 	if view.hidden == nil {
 		view.hidden = make([]bool, x.table.Len())
@@ -71,7 +75,28 @@ func (x *Index) Where(keep func(*Package) bool) *Index {
 // At returns package i of Table.
 func (x *Index) At(i int) *Package { return x.packageOf(i, new(table.Reader)) }
 
-// Table returns the form that the solver reads. Table, Hidden and At are only for the packages below apk.
+// These returns the packages at some places of Table, in the same order. It is faster than At for each.
+func (x *Index) These(places []int) []*Package {
+	order := make([]int, len(places))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(places[a], places[b]) })
+	packages := make([]*Package, len(places))
+	var details table.Reader
+	for _, i := range order {
+		packages[i] = x.packageOf(places[i], &details)
+	}
+	return packages
+}
+
+// Source returns the SHA-256 of the file that the index was read from. It reports false if pyimg does not know it, as for an
+// index that was made in memory, and if Where left something out.
+func (x *Index) Source() ([sha256.Size]byte, bool) {
+	return x.source, x.source != [sha256.Size]byte{}
+}
+
+// Table returns the form that the solver reads. Table, Hidden, At and These are only for the packages below apk.
 func (x *Index) Table() *table.Table { return &x.table }
 
 // Hidden reports whether Where left out package i of Table.

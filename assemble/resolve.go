@@ -78,7 +78,7 @@ func resolve(ctx context.Context, spec spec.Spec, src input.Access, keys *apk.Ke
 
 func resolvePlatform(ctx context.Context, spec spec.Spec, plan PlatformPlan, repositories spec.Repositories, src ingest.Mirrors, held hold,
 	packaging *packaging, releases *runtime.Releases, large *semaphore.Weighted) (PlatformPlan, error) {
-	held.memo = src.Memo
+	held.memo, held.records = src.Memo, src.IndexOptions(plan.Platform.Alpine()).Cache
 	p := plan.Platform
 	from := repositories.APK()
 	if plan.Base != nil && (plan.Base.Database == nil || addsFilesAlone(spec)) {

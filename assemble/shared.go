@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/apk"
+	"github.com/pyimg/pyimg/apk/solutions"
 	"github.com/pyimg/pyimg/apk/solve"
 	"github.com/pyimg/pyimg/assemble/ingest"
 	"github.com/pyimg/pyimg/assemble/input"
@@ -62,14 +63,16 @@ type solutionKey struct {
 	dialect        apk.Dialect
 }
 
-// solveOnce solves for a world, unless another build of this run has solved for it. It does not wait for a network, so it needs no
+// solveOnce solves for a world, unless another build of this run, or an earlier run, has solved for it. It does not wait for a network, so it needs no
 // context.
 //
 //nolint:contextcheck // and so its callers have none to pass
-func solveOnce(m *memo.Memo, world []apk.Dependency, indexes []*apk.Index, o solve.Options) (solve.Solution, error) {
+func (h hold) solveOnce(world []apk.Dependency, indexes []*apk.Index, o solve.Options) (solve.Solution, error) {
 	key := solutionKey{world: fmt.Sprint(world), dialect: o.Dialect}
 	for _, x := range indexes {
 		key.indexes += fmt.Sprintf(" %p", x)
 	}
-	return memo.Once(context.Background(), m, key, func(context.Context) (solve.Solution, error) { return solve.Solve(world, indexes, o) })
+	return memo.Once(context.Background(), h.memo, key, func(context.Context) (solve.Solution, error) {
+		return solutions.Solve(h.records, world, indexes, o)
+	})
 }

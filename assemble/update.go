@@ -26,6 +26,7 @@ type hold struct {
 	runtimes []lock.Runtime
 	wheels   map[string]lock.Wheel // by name
 	memo     *memo.Memo            // see input.Access
+	records  apk.Cache             // solutions of earlier runs; nil keeps none
 }
 
 // Update resolves the spec with all packages held at what the lock has, but for those named and, where they cannot move
@@ -61,12 +62,12 @@ func Update(ctx context.Context, s spec.Spec, locked lock.Lock, names []string, 
 func (h hold) solve(world []apk.Dependency, indexes []*apk.Index, dialect apk.Dialect) (solve.Solution, error) {
 	o := solve.Options{Dialect: dialect}
 	if h.packages == nil {
-		return solveOnce(h.memo, world, indexes, o)
+		return h.solveOnce(world, indexes, o)
 	}
 	if err := h.missing(indexes); err != nil {
 		return solve.Solution{}, err
 	}
-	newest, err := solve.Solve(world, indexes, o)
+	newest, err := h.solveOnce(world, indexes, o)
 	if err != nil {
 		return newest, err
 	}

@@ -2,6 +2,7 @@ package apktest
 
 import (
 	"crypto/sha1"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -81,4 +82,22 @@ func CaseLines(t testing.TB, file string) func(func(string) bool) {
 			}
 		}
 	}
+}
+
+// IndexText is the text of an index of what Offers reads.
+func IndexText(t testing.TB, lines string) string {
+	t.Helper()
+	var b strings.Builder
+	for p := range Offers(t, "", lines).Packages() {
+		fmt.Fprintf(&b, "C:%s\nP:%s\nV:%s\nA:x86_64\nI:1\nk:%d\n", p.Checksum, p.Name, p.Version, p.ProviderPriority)
+		for i, ds := range [][]apk.Dependency{p.Depends, p.Provides, p.InstallIf} {
+			words := make([]string, len(ds))
+			for i, d := range ds {
+				words[i] = d.String()
+			}
+			fmt.Fprintf(&b, "%c:%s\n", "Dpi"[i], strings.Join(words, " "))
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
 }

@@ -30,6 +30,7 @@ type options struct {
 	chart    string // where the chart goes
 	page     string // where the table goes, between tableBegins and tableEnds
 	of       string // draw the chart of these results, and measure nothing
+	against  string // another pyimg, whose runs alternate with those of this one
 }
 
 func main() {
@@ -48,6 +49,7 @@ func main() {
 	flag.StringVar(&o.chart, "chart", "", "draw the results as SVG into this file")
 	flag.StringVar(&o.page, "page", "", "put the table into this Markdown file, between its marks")
 	flag.StringVar(&o.of, "of", "", "print these results, a file of -json, and draw them with -chart; measure nothing")
+	flag.StringVar(&o.against, "against", "", "run this other pyimg, too, in turn with the one that is built here, and print the ratio of their CPU")
 	flag.Parse()
 	o.only = regexp.MustCompile(only)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -89,9 +91,11 @@ func run(ctx context.Context, o options) error {
 		if !o.only.MatchString(s.name) {
 			continue
 		}
-		if err := w.run(ctx, s, binary, t); err != nil {
+		r, err := w.row(ctx, s, binary)
+		if err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
+		t.add(r)
 		if err := t.results.report(o); err != nil { // what was measured stays if a later scenario fails
 			return err
 		}

@@ -33,6 +33,7 @@ type row struct {
 	CPULeast float64 `json:"cpu_least_s"`
 	CPUMost  float64 `json:"cpu_most_s"`
 	Floor    float64 `json:"cpu_to_floor,omitempty"`
+	Against  float64 `json:"cpu_to_other,omitempty"` // to the CPU of another pyimg
 	RSS      float64 `json:"rss_mib"`
 	In       float64 `json:"in_mib"`
 	Out      float64 `json:"out_mib"`

@@ -47,8 +47,12 @@ func (r row) String() string {
 	if r.Floor > 0 {
 		floor = fmt.Sprintf("%.2f", r.Floor)
 	}
-	return fmt.Sprintf("| %s | %.3f | %.3f | %.3f to %.3f | %s | %.1f | %.2f | %.2f | %d | %d |\n",
-		r.Name, r.Wall, r.CPU, r.CPULeast, r.CPUMost, floor, r.RSS, r.In, r.Out, r.Mirror, r.Registry)
+	against := ""
+	if r.Against > 0 {
+		against = fmt.Sprintf("; %.2f of the other's CPU", r.Against)
+	}
+	return fmt.Sprintf("| %s | %.3f | %.3f | %.3f to %.3f%s | %s | %.1f | %.2f | %.2f | %d | %d |\n",
+		r.Name, r.Wall, r.CPU, r.CPULeast, r.CPUMost, against, floor, r.RSS, r.In, r.Out, r.Mirror, r.Registry)
 }
 
 // markdown is the whole table.
@@ -60,43 +64,63 @@ func (r *results) markdown() string {
 	return text + r.linkRatio()
 }
 
-// run measures one scenario and prints its row. It measures the floor between the runs, because a machine's speed
-// changes over time.
-func (w *world) run(ctx context.Context, s scenario, pyimg string, t *table) error {
+// row measures one scenario. It measures the floor between the runs, because a machine's speed changes over time; for the
+// same reason the runs of another pyimg alternate with those of this one.
+func (w *world) row(ctx context.Context, s scenario, pyimg string) (row, error) {
 	defer w.link(0)
 	next, err := s.prepare(ctx, w, pyimg)
 	if errors.Is(err, errAbsent) {
-		t.add(row{Name: s.name, Absent: err.Error()})
-		return nil
+		return row{Name: s.name, Absent: err.Error()}, nil
 	}
 	if err != nil {
-		return fmt.Errorf("preparing: %w", err)
+		return row{}, fmt.Errorf("preparing: %w", err)
+	}
+	var other func(int) ([]string, error)
+	if w.o.against != "" {
+		if other, err = s.prepare(ctx, w, w.o.against); err != nil {
+			return row{}, fmt.Errorf("preparing for %q: %w", w.o.against, err)
+		}
 	}
 	var costs []cost
-	var ratios []float64
+	var floors, others []float64
 	for i := range w.o.runs {
-		args, err := next(i)
+		c, err := w.once(ctx, next, i)
 		if err != nil {
-			return err
+			return row{}, err
 		}
-		w.mirror.Forget()
-		w.registry.Forget()
-		if w.alpine != nil {
-			w.alpine.Forget()
-		}
-		c, err := measure(ctx, w.dir, args)
-		if err != nil {
-			return err
-		}
-		w.count(&c)
 		costs = append(costs, c)
 		if s.floor > 0 {
-			ratios = append(ratios, c.CPU.Seconds()/(w.inflateAndHash().Seconds()*float64(s.floor)))
+			floors = append(floors, c.CPU.Seconds()/(w.inflateAndHash().Seconds()*float64(s.floor)))
+		}
+		if other != nil {
+			o, err := w.once(ctx, other, i)
+			if err != nil {
+				return row{}, err
+			}
+			others = append(others, c.CPU.Seconds()/o.CPU.Seconds())
 		}
 		w.tidy()
 	}
-	t.row(s.name, costs, ratios)
-	return nil
+	return newRow(s.name, costs, floors, others), nil
+}
+
+// once does one run and returns its cost.
+func (w *world) once(ctx context.Context, next func(int) ([]string, error), run int) (cost, error) {
+	args, err := next(run)
+	if err != nil {
+		return cost{}, err
+	}
+	w.mirror.Forget()
+	w.registry.Forget()
+	if w.alpine != nil {
+		w.alpine.Forget()
+	}
+	c, err := measure(ctx, w.dir, args)
+	if err != nil {
+		return cost{}, err
+	}
+	w.count(&c)
+	return c, nil
 }
 
 // count adds the servers' counts to a cost.
@@ -122,7 +146,8 @@ func (w *world) tidy() {
 	}
 }
 
-func (t *table) row(name string, costs []cost, ratios []float64) {
+// newRow is the row of some runs: medians, also of the ratios to the floor and to the CPU of another pyimg.
+func newRow(name string, costs []cost, floors, others []float64) row {
 	number := func(of func(cost) float64) float64 { return median(costs, of) }
 	r := row{
 		Name: name,
@@ -135,10 +160,13 @@ func (t *table) row(name string, costs []cost, ratios []float64) {
 	for _, c := range costs {
 		r.CPULeast, r.CPUMost = min(r.CPULeast, c.CPU.Seconds()), max(r.CPUMost, c.CPU.Seconds())
 	}
-	if len(ratios) > 0 {
-		r.Floor = median(ratios, func(r float64) float64 { return r })
+	if len(floors) > 0 {
+		r.Floor = median(floors, func(r float64) float64 { return r })
 	}
-	t.add(r)
+	if len(others) > 0 {
+		r.Against = median(others, func(r float64) float64 { return r })
+	}
+	return r
 }
 
 func median[T any, N cmp.Ordered](of []T, value func(T) N) N {

@@ -10,6 +10,8 @@ const (
 	Record = "pyimgR01" // the form of a note
 	Index  = "pyimgX03" // the compact form of an index: raised for another layout. Which fields it has is in it anyhow, see apk's fields
 	Tree   = "3"        // an unpacked layer: raised when a layer would be unpacked in another way
+
+	Solution = 1 // what the solver found: raised for another form. The program that solved is in the key anyhow
 )
 
 // The recipes of made layers: raised when the same inputs come out as other bytes. A layer is then made again under another
