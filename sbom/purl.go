@@ -8,7 +8,7 @@ import (
 
 // A PURL is a package URL; see purl-spec, PURL-SPECIFICATION.rst.
 type PURL struct {
-	Type, Namespace, Name, Version string
+	Type, Namespace, Name, Version string            // a namespace may have several parts: github.com/you
 	Qualifiers                     map[string]string // those with an empty value are left out
 }
 
@@ -17,7 +17,9 @@ func (p PURL) String() string {
 	var b strings.Builder
 	b.WriteString("pkg:" + p.Type + "/")
 	if p.Namespace != "" {
-		b.WriteString(percent(p.Namespace) + "/")
+		for part := range strings.SplitSeq(p.Namespace, "/") {
+			b.WriteString(percent(part) + "/")
+		}
 	}
 	b.WriteString(percent(p.Name))
 	if p.Version != "" {

@@ -192,9 +192,10 @@ func TestPURL(t *testing.T) {
 	for want, p := range map[string]sbom.PURL{
 		"pkg:apk/alpine/libstdc%2B%2B@13.2.1_git20240309-r0?arch=x86_64&distro=alpine-3.20.3": {Type: "apk", Namespace: "alpine", Name: "libstdc++", Version: "13.2.1_git20240309-r0",
 			Qualifiers: map[string]string{"distro": "alpine-3.20.3", "arch": "x86_64", "upstream": ""}},
-		"pkg:pypi/torch@2.0%2Bcpu": {Type: "pypi", Name: "torch", Version: "2.0+cpu"},
-		"pkg:pypi/x@1%211.0~a":     {Type: "pypi", Name: "x", Version: "1!1.0~a"},
-		"pkg:generic/a%2Fb":        {Type: "generic", Name: "a/b"},
+		"pkg:pypi/torch@2.0%2Bcpu":     {Type: "pypi", Name: "torch", Version: "2.0+cpu"},
+		"pkg:pypi/x@1%211.0~a":         {Type: "pypi", Name: "x", Version: "1!1.0~a"},
+		"pkg:generic/a%2Fb":            {Type: "generic", Name: "a/b"},
+		"pkg:golang/github.com/a/b@v1": {Type: "golang", Namespace: "github.com/a", Name: "b", Version: "v1"},
 	} {
 		if got := p.String(); got != want {
 			t.Errorf("%+v: %q, want %q", p, got, want)

@@ -21,7 +21,7 @@ import (
 func signCommand(con console.Console) *cli.Command {
 	return cmdline.Command(&cli.Command{
 		Name:      "sign",
-		Usage:     "sign an image in a registry, so that cosign and \"pyimg verify --key\" accept it",
+		Usage:     "sign an image in a registry, or a file, so that cosign and \"pyimg verify --key\" accept it",
 		ArgsUsage: "REF",
 		Description: "Signs the index and each image that it names, without any server but the registry: no transparency log is asked, and\n" +
 			"\"cosign verify --insecure-ignore-tlog --key cosign.pub\" reads the result. With --lock it also attaches and signs bills of\n" +
@@ -29,17 +29,27 @@ func signCommand(con console.Console) *cli.Command {
 			"key has signed before is left as it is. Prints REPOSITORY@DIGEST of what it attached.\n\n" +
 			"The key is cosign's, or ECDSA, Ed25519 or RSA in PEM (\"pyimg key generate\" makes one); env://NAME is a key in a variable.\n" +
 			"Its password is asked for, or is in $PYIMG_KEY_PASSWORD or $COSIGN_PASSWORD.\n\n" +
+			"With --blob it signs a file: \"cosign verify-blob --bundle FILE.sigstore.json\" and \"pyimg verify --blob\" read the result.\n\n" +
 			"Example: pyimg sign ghcr.io/you/python:3.14 --key cosign.key --lock pyimg.lock\n" +
-			"         pyimg sign ghcr.io/you/python:3.14 --keyless",
+			"         pyimg sign ghcr.io/you/python:3.14 --keyless\n" +
+			"         pyimg sign --blob checksums.txt --key cosign.key",
 		Flags: append(flags.Registry(),
 			&cli.StringFlag{Name: "key", Usage: "`FILE` the private key, or env://NAME"},
 			&cli.BoolFlag{Name: "keyless", Usage: "have the cosign that is installed sign by who you are; it speaks with sigstore's servers"},
-			&cli.StringFlag{Name: "lock", Usage: "`FILE` the image's lock: attach and sign bills of materials and provenance, too"}),
+			&cli.StringFlag{Name: "lock", Usage: "`FILE` the image's lock: attach and sign bills of materials and provenance, too"},
+			&cli.StringFlag{Name: "blob", Usage: "`FILE` sign this file instead of an image"},
+			&cli.StringFlag{Name: "signature", Usage: "`FILE` where the signature of --blob goes", DefaultText: "FILE.sigstore.json"}),
 		Action: action(con, signImage),
 	})
 }
 
 func signImage(ctx context.Context, run *session.Session, c *cli.Context) error {
+	if c.String("blob") != "" {
+		return signBlob(ctx, run, c)
+	}
+	if c.String("signature") != "" {
+		return exit.Usagef("--signature is for --blob; the signatures of an image are in its registry")
+	}
 	if err := run.ReadLogin(); err != nil {
 		return err
 	}

@@ -32,9 +32,12 @@ func verifyCommand(con console.Console) *cli.Command {
 		Description: "The image may be made by any tool. A SPEC (FILE.yaml) is assembled, and nothing is written but the cache.\n" +
 			"What layers hold is kept in the cache: the second time no layer is read. Exit code 6 if there are errors.\n\n" +
 			"Example: pyimg verify image/:latest\n" +
-			"         pyimg verify --platform linux/arm64 docker.io/library/python:3.13-alpine",
+			"         pyimg verify --platform linux/arm64 docker.io/library/python:3.13-alpine\n" +
+			"         pyimg verify --blob checksums.txt --key team.pub",
 		Flags: append(append(flags.Source(), flags.Login()...),
 			&cli.StringSliceFlag{Name: "key", Usage: "`FILE` demand that this public key signed the image, its bills of materials and provenance; one of several"},
+			&cli.StringFlag{Name: "blob", Usage: "`FILE` demand that --key signed this file, and read no image"},
+			&cli.StringFlag{Name: "signature", Usage: "`FILE` the signature of --blob", DefaultText: "FILE.sigstore.json"},
 			&cli.BoolFlag{Name: "all", Usage: "list notes, too, which are only counted otherwise"},
 			&cli.BoolFlag{Name: "json", Usage: "as JSON, with all notes"}),
 		Action: action(con, verifyImage),
@@ -42,6 +45,12 @@ func verifyCommand(con console.Console) *cli.Command {
 }
 
 func verifyImage(ctx context.Context, run *session.Session, c *cli.Context) error {
+	if c.String("blob") != "" {
+		return verifyBlob(ctx, run, c)
+	}
+	if c.String("signature") != "" {
+		return exit.Usagef("--signature is for --blob; the signatures of an image are in its registry")
+	}
 	if c.NArg() != 1 {
 		return exit.Usagef("verify takes one image reference, layout, archive or spec; see \"pyimg verify --help\"")
 	}
