@@ -5,7 +5,7 @@ BENCH    ?= .
 # Of the whole-image scenarios: -rtt 50ms, -runs 9, -only 'cold|no-op', ...
 SCENARIOS ?=
 
-.PHONY: build test race lint bench bench-docs microbench fuzz foreign e2e demo
+.PHONY: build test race lint bench bench-docs microbench fuzz foreign e2e demo release-check snapshot
 
 # The product never needs cgo; only the race detector does. It has no symbols for debuggers, which stack traces do not need, and
 # no generator of manuals.
@@ -58,3 +58,15 @@ e2e:
 
 demo:
 	$(GO) run ./cmd/pyimg demo
+
+# What a release needs: GoReleaser's own check of its file, and that everything it names is there.
+release-check:
+	goreleaser check
+	shellcheck ci/*.sh ci/*/*.sh release/*.sh
+	$(GO) test -count 1 ./internal/release
+
+# A release without its publication, in dist/. It is signed where PYIMG_RELEASE_KEY has a key.
+snapshot:
+	goreleaser release --snapshot --clean --skip publish$(if $(PYIMG_RELEASE_KEY),,$(comma)sign)
+
+comma := ,
