@@ -8,13 +8,15 @@ import (
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble/inventory"
 	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/wheels"
+	"github.com/pyimg/pyimg/layers/tree"
 	"github.com/pyimg/pyimg/sbom"
 	"github.com/pyimg/pyimg/wheel/dependency"
 )
 
 // components lists what the image consists of.
 func (l lower) components(s stack) ([]sbom.Component, error) {
-	in := inventory.Input{Tree: s.tree, Packages: make([]*apk.Package, len(l.units)), Wheels: make(map[string]string)}
+	in := inventory.Input{Tree: s.tree, Packages: make([]*apk.Package, len(l.units)), Wheels: make(map[string]inventory.Wheel)}
 	for i, u := range l.units {
 		in.Packages[i] = u.Pkg
 	}
@@ -28,7 +30,7 @@ func (l lower) components(s stack) ([]sbom.Component, error) {
 		in.Runtimes = append(in.Runtimes, inventory.Runtime{URL: r.Public, Digest: r.Digest, Report: r.Report})
 	}
 	for _, w := range l.plan.Wheels {
-		in.Wheels[w.String()] = w.SHA256
+		in.Wheels[w.String()] = inventory.Wheel{SHA256: w.SHA256, Needs: librariesOf(w, s.tree)}
 	}
 	if len(l.plan.Wheels) > 0 {
 		in.Environment = func(string) dependency.Environment { return l.plan.site.Target.Environment }
@@ -37,6 +39,20 @@ func (l lower) components(s stack) ([]sbom.Component, error) {
 		in.Files = files.Digest
 	}
 	return inventory.Of(in)
+}
+
+// librariesOf are the libraries that files of a wheel need, by name.
+func librariesOf(w wheels.Wheel, root *tree.Tree) []string {
+	var names []string
+	for _, f := range w.Plan.Files {
+		if !f.ELF {
+			continue
+		}
+		if n, err := root.Lookup(f.Path); err == nil && n.Entry.ELF != nil {
+			names = append(names, n.Entry.ELF.Needed...)
+		}
+	}
+	return names
 }
 
 // documents are the bills of materials that the spec wants in the image, by path.

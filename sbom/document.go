@@ -23,6 +23,8 @@ type Document struct {
 	Created    time.Time   // the image's
 	Notes      []string    // how the document came about, such as "read from the finished image"
 	Components []Component // in any order; of those with the same ID the first counts
+	// Asked says, by ID, who asked for components that are there for their own sake. It is for Why; no encoding has it.
+	Asked map[string]string
 }
 
 // Kind says what a component is.
@@ -35,6 +37,9 @@ const (
 	Application Kind = "application" // something that is started, such as an interpreter
 	Files       Kind = "files"       // files that the user has put into the image
 )
+
+// InstallIf is the detail that says by which packages' presence apk installs a package that nobody asked for. See APKBUILD(5).
+const InstallIf = "pyimg:apk:install-if"
 
 // A Component is a part of an image.
 type Component struct {

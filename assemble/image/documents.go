@@ -3,6 +3,7 @@ package image
 import (
 	"cmp"
 	"context"
+	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -27,8 +28,17 @@ func Documents(ctx context.Context, index v1.ImageIndex, store *layers.Store, on
 		}
 		components, err := inventory.Of(inventory.Input{Tree: c.Tree, Environment: c.environment, Runtimes: []inventory.Runtime{{Report: report}}})
 		all = append(all, sbom.Document{Name: cmp.Or(c.Config.Config.Labels["org.opencontainers.image.title"], "image"), Platform: c.Platform.String(),
-			Created: c.Config.Created.UTC(), Notes: []string{readNote, "digest of the image's manifest: " + c.Digest}, Components: components})
+			Created: c.Config.Created.UTC(), Notes: []string{readNote, "digest of the image's manifest: " + c.Digest}, Components: components, Asked: inventory.Asked(components, c.world())})
 		return err
 	})
 	return all, skipped, err
+}
+
+// world are the lines of etc/apk/world.
+func (c Contents) world() []string {
+	n, err := c.Tree.Lookup("etc/apk/world")
+	if err != nil {
+		return nil
+	}
+	return strings.Fields(string(n.Entry.Kept))
 }

@@ -28,10 +28,16 @@ type Input struct {
 	Tree     *tree.Tree
 	Packages []*apk.Package // nil: those of apk's database in the root
 	Runtimes []Runtime
-	Wheels   map[string]string // SHA-256 of a wheel's file, in hexadecimal, by NAME==VERSION
-	Files    string            // digest of the spec's own files; "" if there are none
+	Wheels   map[string]Wheel // by NAME==VERSION
+	Files    string           // digest of the spec's own files; "" if there are none
 	// Environment is that of the Python that uses a folder of distributions; nil: their dependencies are not listed.
 	Environment func(site string) dependency.Environment
+}
+
+// A Wheel is one that the image was made with.
+type Wheel struct {
+	SHA256 string   // of its file, in hexadecimal
+	Needs  []string // libraries that its files need, such as libz.so.1
 }
 
 // A Runtime is a tarball or a part of an image.
@@ -40,6 +46,13 @@ type Runtime struct {
 	Digest string // of the tarball, or of the image's manifest; "" if unknown
 	Report python.Report
 }
+
+const (
+	// listedBy is the detail that names the document of a runtime or a wheel that lists the component.
+	listedBy = "pyimg:listed-by"
+	// runtimePrefix begins the ID of a runtime that is neither a Python nor an allocator.
+	runtimePrefix = "runtime:"
+)
 
 // Of lists the components, sorted by their reference.
 func Of(in Input) ([]sbom.Component, error) {
@@ -133,6 +146,9 @@ func (l *list) packages() error {
 		}
 		// trivy looks vulnerabilities up by the source package; it reads its name from these properties.
 		c.Details["aquasecurity:trivy:SrcName"], c.Details["aquasecurity:trivy:SrcVersion"] = origin, p.Version
+		if len(p.InstallIf) > 0 {
+			c.Details[sbom.InstallIf] = apk.DependencyText(p.InstallIf)
+		}
 		for _, d := range p.Depends {
 			if !d.Conflict {
 				c.Requires = append(c.Requires, l.others(d.Name, refs[i])...)
@@ -216,7 +232,7 @@ func (l *list) runtime(r Runtime) {
 			PURL: sbom.PURL{Type: "generic", Name: a.Name, Version: version}.String(), Details: map[string]string{"pyimg:path": "/" + strings.TrimPrefix(a.Path, "/")}})
 	}
 	if len(l.all) == known && r.URL != "" && r.Report.Python == nil {
-		l.all = append(l.all, sbom.Component{ID: "runtime:" + r.URL, Name: path.Base(r.URL), SHA256: digest, Source: from, Requires: requires})
+		l.all = append(l.all, sbom.Component{ID: runtimePrefix + r.URL, Name: path.Base(r.URL), SHA256: digest, Source: from, Requires: requires})
 	}
 }
 
@@ -276,7 +292,7 @@ func (l *list) document(found *[]distribution, at string, data []byte) {
 			continue
 		}
 		c.ID = within + "#" + c.Ref()
-		c.Details = map[string]string{"pyimg:listed-by": "/" + at}
+		c.Details = map[string]string{listedBy: "/" + at}
 		refs = append(refs, c.ID)
 		l.all = append(l.all, c)
 	}
@@ -304,8 +320,13 @@ func (l *list) distributions(found []distribution) {
 	requires := l.requires(found)
 	for i, d := range found {
 		name, version := dependency.Normalize(d.metadata.Name), d.metadata.Version.String()
+		w := l.in.Wheels[name+"=="+version]
+		for _, soname := range w.Needs {
+			requires[i] = append(requires[i], l.others("so:"+soname, "")...)
+		}
+		slices.Sort(requires[i])
 		l.all = append(l.all, sbom.Component{Name: name, Version: version, PURL: distributionURL(d.metadata), License: license(d.metadata),
-			SHA256: l.in.Wheels[name+"=="+version], Requires: requires[i], Contains: contains[d.dir],
+			SHA256: w.SHA256, Requires: slices.Compact(requires[i]), Contains: contains[d.dir],
 			Details: map[string]string{"pyimg:path": "/" + d.dir}})
 	}
 }

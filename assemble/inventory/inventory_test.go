@@ -66,7 +66,7 @@ func byName(components []sbom.Component) map[string]sbom.Component {
 func TestOf(t *testing.T) {
 	t.Parallel()
 	got, err := inventory.Of(inventory.Input{Tree: root(t, files()), Environment: environment, Files: "sha256:" + strings.Repeat("f", 64),
-		Wheels: map[string]string{"dep==1.2": "abcd"},
+		Wheels: map[string]inventory.Wheel{"dep==1.2": {SHA256: "abcd", Needs: []string{"libc.musl-x86_64.so.1", "libabsent.so"}}},
 		Runtimes: []inventory.Runtime{
 			{URL: "https://example.com/py-3.13.5.tar.gz", Digest: "sha256:" + strings.Repeat("1", 64), Report: python.Report{Python: &python.Build{Version: "3.13.5"}, Needs: []string{"libc.musl-x86_64.so.1"}}},
 			{URL: "/home/somebody/jemalloc-5.3.0-x86_64.tar.gz", Digest: "sha256:" + strings.Repeat("2", 64),
@@ -81,7 +81,7 @@ func TestOf(t *testing.T) {
 		"alpine":     {Version: "3.20.3", Contains: []string{"pkg:apk/alpine/musl@1.2.5-r0?arch=x86_64&distro=alpine-3.20.3", "pkg:apk/alpine/ssl_client@1.36.1-r29?arch=x86_64&distro=alpine-3.20.3&upstream=busybox"}},
 		"ssl_client": {Version: "1.36.1-r29", License: "GPL-2.0-only", Source: "origin busybox at commit abc", Requires: []string{"pkg:apk/alpine/musl@1.2.5-r0?arch=x86_64&distro=alpine-3.20.3"}},
 		"app":        {Version: "1.0", License: "MIT", Requires: []string{"pkg:pypi/dep@1.2"}},
-		"dep":        {Version: "1.2", License: "BSD-3-Clause", SHA256: "abcd", Contains: []string{site + "dep-1.2.dist-info#pkg:generic/zlib@1.3"}},
+		"dep":        {Version: "1.2", License: "BSD-3-Clause", SHA256: "abcd", Requires: []string{"pkg:apk/alpine/musl@1.2.5-r0?arch=x86_64&distro=alpine-3.20.3"}, Contains: []string{site + "dep-1.2.dist-info#pkg:generic/zlib@1.3"}},
 		"zlib":       {Version: "1.3"},
 		"python": {Version: "3.13.5", License: "PSF-2.0", SHA256: strings.Repeat("1", 64), Source: "https://example.com/py-3.13.5.tar.gz sha256:" + strings.Repeat("1", 64),
 			Requires: []string{"pkg:apk/alpine/musl@1.2.5-r0?arch=x86_64&distro=alpine-3.20.3"}, Contains: []string{"pkg:generic/python@3.13.5#sqlite@3.46"}},

@@ -32,6 +32,7 @@ func app(con console.Console) *cli.App {
 			inspectCommand(con),
 			diffCommand(con),
 			verifyCommand(con),
+			explainCommand(con),
 			sbomCommand(con),
 			pushCommand(con),
 			runtimeCommand(con),

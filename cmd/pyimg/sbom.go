@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/assemble/image"
+	"github.com/pyimg/pyimg/assemble/inventory"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
@@ -102,13 +103,18 @@ func writeDocuments(stdout io.Writer, dir string, documents []sbom.Document, for
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
+	times := make(map[string]int)
 	for _, d := range documents {
+		platform := strings.ReplaceAll(d.Platform, "/", "-")
+		if times[platform]++; times[platform] > 1 { // an index may have several images for a platform
+			platform = fmt.Sprintf("%s-%d", platform, times[platform])
+		}
 		for _, e := range forms {
 			data, err := e.Encode(d)
 			if err != nil {
 				return err
 			}
-			name := filepath.Join(dir, "sbom-"+strings.ReplaceAll(d.Platform, "/", "-")+strings.TrimPrefix(e.File, "sbom"))
+			name := filepath.Join(dir, "sbom-"+platform+strings.TrimPrefix(e.File, "sbom"))
 			if err := atomicfile.Replace(name, func(w io.Writer) error { _, err := w.Write(data); return err }); err != nil {
 				return fmt.Errorf("writing %q: %w", name, err)
 			}
@@ -131,7 +137,7 @@ func documents(ctx context.Context, run *session.Session, c *cli.Context, arg st
 			return nil, err
 		}
 		return lockDocuments(l, only)
-	case session.IsSpec(arg):
+	case arg == "", session.IsSpec(arg):
 		l, err := specLock(ctx, run, arg)
 		if err != nil {
 			return nil, err
@@ -166,7 +172,9 @@ func lockDocuments(l lock.Lock, only []spec.Platform) ([]sbom.Document, error) {
 		if len(p.Components) == 0 {
 			return nil, l.Named(&lock.Error{Err: fmt.Errorf("an older pyimg wrote it, without what the image consists of; write it again with \"pyimg lock\"")})
 		}
-		all = append(all, p.Document(l.Annotations))
+		d := p.Document(l.Annotations)
+		d.Asked = inventory.Asked(p.Components, p.World)
+		all = append(all, d)
 	}
 	if len(all) == 0 {
 		return nil, exit.Usagef("the lock %s has %s, and not what --platform names", l.Name, strings.Join(have, ", "))
