@@ -24,13 +24,25 @@ const (
 	defaultMirror = "https://dl-cdn.alpinelinux.org/alpine"
 )
 
-// Parse reads a spec in YAML. The error is an *Error with all the faults that were found. Relative paths in the spec start from
-// the working directory. name is used in errors.
+// Parse reads a spec in YAML, with the defaults of its variables. The error is an *Error with all the faults that were found.
+// Relative paths in the spec start from the working directory. name is used in errors.
 func Parse(name string, data []byte) (Spec, error) {
 	d := decoder{strictyaml.New(name, "spec")}
+	return d.spec(name, d.Parse(data), nil, nil)
+}
+
+// spec decodes a document. set are the values of variables; folder is where the file of a node is, from the spec's folder.
+func (d decoder) spec(name string, top ast.Node, set map[string]string, folder func(ast.Node) string) (Spec, error) {
 	s := Spec{Name: name}
-	if top := d.Parse(data); top != nil {
-		d.Mapping("", top, d.specFields(&s))
+	if d.Faults() == 0 {
+		top = d.Follow("", top)
+		vars := d.variables(top, set)
+		vars.folder = folder
+		d.Fill(vars)
+		if !strictyaml.IsNull(top) {
+			d.Mapping("", top, d.specFields(&s))
+		}
+		d.misspelt(vars)
 	}
 	if err := d.Err(); err != nil {
 		return Spec{}, err
@@ -75,6 +87,8 @@ func (s *Spec) fillIn() {
 // docs/SPEC.md, too.
 func (d decoder) specFields(s *Spec) fields {
 	return fields{
+		row("extends", d.List(func(string) error { return errText }), nil), // merged before
+		row("vars", func(string, ast.Node) {}, nil),                        // filled in before
 		row("base", func(p string, n ast.Node) { d.base(&s.Base, p, n) }, d.baseYAML(s.Base)),
 		row("alpine", d.Within(func() fields { return d.alpineFields(&s.Alpine) }), d.alpineFields(&s.Alpine).YAML()),
 		row("platforms", d.List(func(v string) error { return appendParsed(&s.Platforms, v, ParsePlatform) }), texts(s.Platforms)),
@@ -425,8 +439,8 @@ func checkKey(key string) error {
 
 func (d decoder) imageFields(i *Image) fields {
 	return fields{
-		row("entrypoint", d.Words(&i.Entrypoint), i.Entrypoint),
-		row("cmd", d.Words(&i.Cmd), i.Cmd),
+		row("entrypoint", d.Words(&i.Entrypoint), listed(i.Entrypoint)),
+		row("cmd", d.Words(&i.Cmd), listed(i.Cmd)),
 		row("env", d.Table(&i.Env, checkEnv), i.Env),
 		row("user", d.Str(&i.User), i.User),
 		row("workdir", d.Text(func(v string) error { i.Workdir = v; return CheckAbsolute(v) }), i.Workdir),

@@ -124,6 +124,19 @@ func (p Platform) String() string {
 	return s
 }
 
+// platformNames are the names in braces that depend on the platform.
+func platformNames() []string {
+	return []string{"alpine_arch", "oci_arch", "triple", "arch", "platform"}
+}
+
+// Fill replaces the names in braces that depend on the platform: {alpine_arch} (x86_64), {oci_arch} (amd64, armv7), {triple}
+// (x86_64-linux-musl), {arch} (amd64, arm) and {platform} (linux/amd64, linux/arm/v7).
+func (p Platform) Fill(text string) string {
+	a := p.arch()
+	return strings.NewReplacer("{alpine_arch}", a.alpine, "{oci_arch}", p.Architecture+p.Variant, "{triple}", a.triple,
+		"{arch}", p.Architecture, "{platform}", p.String()).Replace(text)
+}
+
 // MarshalText is String, for JSON.
 func (p Platform) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 

@@ -111,10 +111,6 @@ func (d decoder) python(p *Python, at string, n ast.Node) {
 
 // pythonFields is the table of the fields of python.
 func (d decoder) pythonFields(p *Python) fields {
-	var groups any
-	if p.Groups != nil {
-		groups = given(p.Groups) // none is not the lock's default
-	}
 	return fields{
 		row("lock", func(path string, n ast.Node) { d.pythonLock(p, path, n) }, byPlatformYAML(p.Lock, p.Locks)),
 		row("requirements", d.List(func(v string) error { p.Requirements = append(p.Requirements, v); return checkInput(v) }), p.Requirements),
@@ -122,7 +118,7 @@ func (d decoder) pythonFields(p *Python) fields {
 		row("groups", func(path string, n ast.Node) {
 			p.Groups = []string{}
 			d.List(func(v string) error { p.Groups = append(p.Groups, v); return nil })(path, n)
-		}, groups),
+		}, listed(p.Groups)), // none is not the lock's default
 		row("no_deps", d.Text(func(v string) error {
 			if p.NoDeps = v == "true"; !p.NoDeps && v != "false" {
 				return fmt.Errorf("expected true or false, found %q", v)
@@ -136,6 +132,14 @@ func (d decoder) pythonFields(p *Python) fields {
 
 // given is a list that is written even if it is empty.
 type given []string
+
+// listed is the value to write for a list that a spec may give without items; nil for one that it does not give.
+func listed(words []string) any {
+	if words == nil {
+		return nil
+	}
+	return given(words)
+}
 
 // checkInput accepts the name of a lock or a requirements file.
 func checkInput(v string) error {

@@ -43,13 +43,7 @@ func (r Runtime) At(p Platform) string {
 	if r.Sources != nil {
 		source = r.Sources[p]
 	}
-	a := p.arch()
-	return strings.NewReplacer(
-		"{version}", r.Python,
-		"{alpine_arch}", a.alpine,
-		"{oci_arch}", p.Architecture+p.Variant,
-		"{triple}", a.triple,
-	).Replace(source)
+	return p.Fill(strings.ReplaceAll(source, "{version}", r.Python))
 }
 
 // Written returns the source on a platform as the spec has it.
@@ -94,9 +88,13 @@ func platformsOf(m map[Platform]string) []Platform {
 
 // checkSource refuses an invalid source.
 func checkSource(v string) error {
+	known := []string{"{version}"}
+	for _, name := range platformNames() {
+		known = append(known, "{"+name+"}")
+	}
 	for _, m := range regexp.MustCompile(`\{[^}]*\}`).FindAllString(v, -1) {
-		if !slices.Contains([]string{"{version}", "{alpine_arch}", "{oci_arch}", "{triple}"}, m) {
-			return fmt.Errorf("unknown %s in %q; known are {version}, {alpine_arch}, {oci_arch}, {triple}", m, v)
+		if !slices.Contains(known, m) {
+			return fmt.Errorf("unknown %s in %q; known are %s, and what a spec declares under vars", m, v, strings.Join(known, ", "))
 		}
 	}
 	if ref, ok := strings.CutPrefix(v, FromImage); ok && (ref == "" || strings.Contains(ref, "://")) {

@@ -80,7 +80,7 @@ func TestParseSpecRefuses(t *testing.T) {
 		"a mapping":          {"packages: {a: b}\n", "expected a single value"},
 		"no source":          {"runtime: {python: \"3.13\"}\n", "source is missing"},
 		"no version":         {"runtime: {source: \"a-{version}\"}\n", "python must give the version"},
-		"a bad template":     {"runtime: {source: \"a-{arch}\"}\n", "unknown {arch}"},
+		"a bad template":     {"runtime: {source: \"a-{cpu}\"}\n", "unknown {cpu}"},
 		"no image":           {"runtime: {source: \"image:\"}\n", "expected image:HOST"},
 		"an image by URL":    {"runtime: {source: \"image:https://x/y\"}\n", "expected image:HOST"},
 		"no version's build": {"runtime: {source: \"standalone:newest\"}\n", "expected standalone:VERSION"},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -47,6 +48,13 @@ func (a assembly) attachments(l lock.Lock) (push.Attachments, error) {
 		if name := f.Names()[0]; a.set.IsSet(name) {
 			b.Flags = append(b.Flags, name)
 		}
+	}
+	set, err := flags.Variables(a.set)
+	if err != nil {
+		return push.Attachments{}, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(set)) {
+		b.Flags = append(b.Flags, "set:"+name) // what it was set to is in the lock, filled in
 	}
 	return attest.Image(l, b, a.key)
 }

@@ -65,7 +65,10 @@ type Decoder struct {
 	faults  []Fault
 	anchors map[string]ast.Node
 	depth   int
-	values  int // seen so far
+	values  int                 // seen so far
+	files   map[ast.Node]string // of nodes of included documents
+	order   []string            // of these files, as they came
+	filler  Filler              // nil: texts stay as they are written
 }
 
 // A Field decodes a value; path is its name for errors.
@@ -84,7 +87,8 @@ func (d *Decoder) Err() error {
 	if len(d.faults) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(d.faults, func(a, b Fault) int { return cmp.Or(a.Line-b.Line, a.Column-b.Column) })
+	rank := func(f Fault) int { return slices.Index(d.order, f.File) }
+	slices.SortStableFunc(d.faults, func(a, b Fault) int { return cmp.Or(rank(a)-rank(b), a.Line-b.Line, a.Column-b.Column) })
 	return &Error{d.faults}
 }
 
@@ -142,7 +146,7 @@ func (d *Decoder) FaultAt(n ast.Node, path, format string, args ...any) {
 
 // at returns a fault at the place of a node, which may be nil.
 func (d *Decoder) at(n ast.Node) Fault {
-	f := Fault{File: d.file}
+	f := Fault{File: d.File(n)}
 	if n != nil {
 		if t := n.GetToken(); t != nil && t.Position != nil {
 			f.Line, f.Column = t.Position.Line, t.Position.Column
@@ -230,6 +234,7 @@ func (d *Decoder) Pairs(path string, n ast.Node, do func(key string, at, value a
 			continue
 		}
 		seen[key] = true
+		d.checkKey(path, v.Key, key)
 		do(key, v.Key, v.Value)
 	}
 }
@@ -298,7 +303,11 @@ func (d *Decoder) scalar(path string, n ast.Node) (string, bool) {
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
 		return v.GetToken().Value, true
 	}
-	d.FaultAt(n, path, "expected a single value, found %s", describe(n))
+	hint := ""
+	if name := bareTemplate(n); name != "" {
+		hint = fmt.Sprintf("; write \"{%s}\" in quotes", name)
+	}
+	d.FaultAt(n, path, "expected a single value, found %s%s", describe(n), hint)
 	return "", false
 }
 
@@ -317,6 +326,11 @@ func (d *Decoder) lines(parse func(string) error) Field {
 	return func(path string, n ast.Node) {
 		s, ok := d.scalar(path, n)
 		if !ok {
+			return
+		}
+		s, err := d.filled(path, n, s)
+		if err != nil {
+			d.FaultAt(n, path, "%v", err)
 			return
 		}
 		if i := strings.IndexFunc(s, isControl); i >= 0 {
@@ -477,6 +491,15 @@ func Join(path, key string) string {
 		return shown(key)
 	}
 	return path + "." + shown(key)
+}
+
+// bareTemplate is the name in {NAME} without quotes, which YAML reads as a mapping; "" for anything else.
+func bareTemplate(n ast.Node) string {
+	m, ok := n.(*ast.MappingNode)
+	if !ok || !m.IsFlowStyle || len(m.Values) != 1 || !IsNull(m.Values[0].Value) {
+		return ""
+	}
+	return cut(m.Values[0].Key.GetToken().Value)
 }
 
 // describe names the kind of a node for a message.

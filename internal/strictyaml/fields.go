@@ -48,7 +48,7 @@ func (f Fields) YAML() yaml.MapSlice {
 		case []string:
 			empty = len(v) == 0
 		case map[string]string:
-			empty = len(v) == 0
+			empty = v == nil // a document may say that there are none
 		case yaml.MapSlice:
 			empty = len(v) == 0
 		case []yaml.MapSlice:

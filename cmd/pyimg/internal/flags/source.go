@@ -14,6 +14,7 @@ import (
 // Source are the flags of the commands that read packages.
 func Source() []cli.Flag {
 	return []cli.Flag{
+		&cli.StringSliceFlag{Name: "set", Usage: "`NAME=VALUE` give a variable of the spec (vars) this value; it is written into the image and the lock, so it is no place for secrets"},
 		&cli.StringSliceFlag{Name: "platform", Usage: "`OS/ARCH[,...]` work on these platforms instead of the spec's"},
 		&cli.StringSliceFlag{Name: "repository", Usage: "`URL|DIR` take packages from here, where ARCH/APKINDEX.tar.gz is, instead of from the spec's repositories; \"@TAG URL\" pins it"},
 		&cli.StringSliceFlag{Name: "keyring", Usage: "`DIR|FILE` trust a key, or the *.pub keys in a folder, and nothing else but the spec's keys"},
@@ -42,6 +43,22 @@ func SourceAndKey() []cli.Flag {
 // Cache says where the cache is.
 func Cache() cli.Flag {
 	return &cli.StringFlag{Name: "cache-dir", Usage: "`DIR` keep packages, layers and indexes there; runs may share it (default: $PYIMG_CACHE_DIR, else pyimg in the user's cache folder)"}
+}
+
+// Variables are the values of --set, by name.
+func Variables(c Set) (map[string]string, error) {
+	set := make(map[string]string)
+	for _, v := range c.StringSlice("set") {
+		name, value, ok := strings.Cut(v, "=")
+		if !ok || name == "" {
+			return nil, exit.Usagef("--set %q: expected NAME=VALUE, with a name that the spec declares under vars", name)
+		}
+		if _, twice := set[name]; twice {
+			return nil, exit.Usagef("--set %s is given twice", name)
+		}
+		set[name] = value
+	}
+	return set, nil
 }
 
 // ApplySource puts the command line's word over the spec's.

@@ -62,6 +62,9 @@ func (run *Session) bundledSpec(ctx context.Context, name string) (spec.Spec, er
 	if name, err = b.ImageOf(name); err != nil {
 		return spec.Spec{}, err
 	}
+	if len(run.flags.StringSlice("set")) > 0 {
+		return spec.Spec{}, exit.Usagef("--set: the spec comes from the bundle, which has it with all variables filled in; make the bundle with other values")
+	}
 	s, err := b.ReadSpec(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) && len(b.Images()) > 0 {
 		err = fmt.Errorf("%w; its images are %s", err, strings.Join(b.Images(), ", "))

@@ -15,8 +15,13 @@ import (
 
 // spec reads the spec that is in force: the file given, else pyimg.yaml here, else that of --bundle, else the embedded one.
 func (run *Session) spec(ctx context.Context, name string) (spec.Spec, error) {
+	set, err := flags.Variables(run.flags)
+	if err != nil {
+		return spec.Spec{}, err
+	}
+	options := spec.Options{Set: set}
 	if name != "" {
-		s, err := spec.Read(name)
+		s, err := options.Read(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			s, bundleErr := run.bundledSpec(ctx, name)
 			if !errors.Is(bundleErr, fs.ErrNotExist) {
@@ -31,11 +36,14 @@ func (run *Session) spec(ctx context.Context, name string) (spec.Spec, error) {
 		}
 		return s, err
 	}
-	s, err := spec.Read("pyimg.yaml")
+	s, err := options.Read("pyimg.yaml")
 	if errors.Is(err, fs.ErrNotExist) {
 		s, err = run.bundledSpec(ctx, "")
 	}
 	if errors.Is(err, fs.ErrNotExist) && !errors.As(err, new(*exit.UsageError)) {
+		if len(set) > 0 {
+			return s, exit.Usagef("--set: there is no pyimg.yaml here, and the embedded spec declares no variables; name a spec that does")
+		}
 		s, _ = spec.Default()
 		return s, nil
 	}
