@@ -45,10 +45,19 @@ func (d decoder) spec(name string, top ast.Node, set map[string]string, folder f
 		d.misspelt(vars)
 	}
 	if err := d.Err(); err != nil {
-		return Spec{}, err
+		return Spec{}, withHint(err, name)
 	}
 	s.fillIn()
 	return s, nil
+}
+
+// withHint says first of an apko.yaml what it is: most of its fields are unknown here.
+func withHint(err error, name string) error {
+	var e *Error
+	if errors.As(err, &e) && slices.ContainsFunc(e.Faults, func(f Fault) bool { return f.Field == "contents" }) {
+		e.Faults = append([]Fault{{File: name, Msg: `this is the configuration of apko; "pyimg init --from FILE" in its folder makes a spec of it`}}, e.Faults...)
+	}
+	return err
 }
 
 // FillIn sets the defaults of fields that are left out.

@@ -25,6 +25,7 @@ func app(con console.Console) *cli.App {
 		Writer:    con.Stdout,
 		ErrWriter: con.Stderr,
 		Commands: checked(
+			initCommand(con),
 			assembleCommand(con),
 			lockCommand(con),
 			runImageCommand(con),

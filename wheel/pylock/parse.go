@@ -1,21 +1,16 @@
 package pylock
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 
-	"github.com/pelletier/go-toml/v2"
+	"github.com/pyimg/pyimg/internal/toml"
 )
 
 // MaxSize is the largest lock that a caller should read. One with a thousand
 // packages of 50 wheels each has 15 MB.
 const MaxSize = 32 << 20
-
-// maxDepth bounds tables and arrays within each other: the TOML library recurses.
-// A pylock has 4.
-const maxDepth = 32
 
 // maxPackages bounds the work for one platform.
 const maxPackages = 20_000
@@ -84,16 +79,11 @@ func decode(data []byte, into any) error {
 	if len(data) > MaxSize {
 		return fmt.Errorf("it has more than %d bytes", MaxSize)
 	}
-	if err := checkDepth(data); err != nil {
-		return err
-	}
 	err := toml.Unmarshal(data, into)
-	var at *toml.DecodeError
-	if errors.As(err, &at) {
-		line, column := at.Position()
-		return fmt.Errorf("line %d, column %d: it is no TOML of a lock: %w", line, column, err)
+	if err != nil {
+		return fmt.Errorf("it is no TOML of a lock: %w", err)
 	}
-	return err
+	return nil
 }
 
 func (l *Lock) checkVersion() error {
@@ -112,56 +102,4 @@ func (l *Lock) checkVersion() error {
 		l.Warnings = append(l.Warnings, fmt.Sprintf("%s has lock-version %s, which is newer than 1.0: what is new in it is not heeded", l.name, text))
 	}
 	return nil
-}
-
-// checkDepth refuses brackets and dotted keys that nest too deep, without parsing
-// the rest: strings and comments are skipped, faults are left to the TOML library.
-func checkDepth(data []byte) error {
-	depth, dots := 0, 0
-	for i := 0; i < len(data); i++ {
-		switch c := data[i]; c {
-		case '"', '\'':
-			i = skipString(data, i)
-			continue
-		case '#':
-			for i+1 < len(data) && data[i+1] != '\n' {
-				i++
-			}
-		case '[', '{':
-			depth, dots = depth+1, 0
-		case ']', '}':
-			depth = max(depth-1, 0)
-		case '.':
-			dots++
-		case '=', ',', '\n':
-			dots = 0
-		}
-		if depth > maxDepth || dots > maxDepth {
-			return fmt.Errorf("it is no TOML of a lock: more than %d tables or arrays within each other", maxDepth)
-		}
-	}
-	return nil
-}
-
-// skipString returns the index of the last byte of the string that begins at start.
-func skipString(data []byte, start int) int {
-	quote := data[start]
-	size := 1
-	if start+2 < len(data) && data[start+1] == quote && data[start+2] == quote {
-		size = 3
-	}
-	for i := start + size; i < len(data); i++ {
-		switch {
-		case data[i] == '\\' && quote == '"':
-			i++
-		case data[i] == '\n' && size == 1:
-			return i - 1 // not closed: the TOML library will say so
-		case data[i] != quote:
-		case size == 1:
-			return i
-		case i+2 < len(data) && data[i+1] == quote && data[i+2] == quote:
-			return i + 2
-		}
-	}
-	return len(data)
 }

@@ -8,7 +8,7 @@ import (
 	"path"
 	"strings"
 
-	"github.com/pelletier/go-toml/v2"
+	"github.com/pyimg/pyimg/internal/toml"
 
 	"github.com/pyimg/pyimg/wheel/dependency"
 	"github.com/pyimg/pyimg/wheel/distinfo"

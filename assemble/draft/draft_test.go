@@ -1,0 +1,211 @@
+package draft_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/pyimg/pyimg/assemble/draft"
+	"github.com/pyimg/pyimg/assemble/spec"
+)
+
+// folder makes a folder of names and texts in turn.
+func folder(files ...string) fstest.MapFS {
+	out := make(fstest.MapFS)
+	for i := 0; i < len(files); i += 2 {
+		out[files[i]] = &fstest.MapFile{Data: []byte(files[i+1]), Mode: 0o644}
+	}
+	return out
+}
+
+// make returns the spec of a folder, and its notes, a line each.
+func makeSpec(t *testing.T, f fstest.MapFS, o draft.Options) (spec.Spec, string, string) {
+	t.Helper()
+	d, err := draft.Make(t.Context(), f, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := spec.Parse("pyimg.yaml", d.Text)
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, d.Text)
+	}
+	var notes strings.Builder
+	for _, n := range d.Notes {
+		fmt.Fprintln(&notes, n)
+	}
+	return s, string(d.Text), notes.String()
+}
+
+// TestDockerfiles looks at what single lines become: a text in the spec, a text in the notes, or neither.
+func TestDockerfiles(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, dockerfile string
+		in               []string // of the spec
+		notes            []string // of the notes; none: nothing is noted
+	}{
+		{"from", "FROM docker.io/library/python:3.12.4-slim-bookworm", []string{"base-python:3.12-alpine3.24"}, nil},
+		{"from a branch", "FROM python:3.13-alpine3.22", []string{"branch: v3.22", "base-python:3.13-alpine3.22"}, nil},
+		{"from an old branch", "FROM python:3.13-alpine3.19", []string{"branch: v3.22  # the project has v3.19"}, nil},
+		{"from an old Python", "FROM python:3.9", []string{"standalone:3.9"}, nil},
+		{"from without a tag", "FROM python", []string{"base-python:3.14"}, nil},
+		{"from a digest", "FROM python:3.13@sha256:" + strings.Repeat("a", 64), []string{"base-python:3.13"}, nil},
+		{"from alpine", "FROM alpine:3.21\nRUN apk add python3 py3-pip py3-requests", []string{"branch: v3.21", "{source: apk}", "py3-requests"}, nil},
+		{"from alpine without Python", "FROM alpine:3.22\nRUN apk add curl", []string{"branch: v3.22", "curl"}, nil},
+		{"from uv", "FROM ghcr.io/astral-sh/uv:python3.12-bookworm-slim", []string{"base-python:3.12"}, nil},
+		{"from another", "FROM registry.example.com/team/base:1", []string{"base-python"}, []string{"Dockerfile:1: FROM registry.example.com/team/base:1: not taken over: nobody here knows what is in it"}},
+		{"from another of Alpine", "FROM registry.example.com/base:1-alpine", []string{"base: image:registry.example.com/base:1-alpine"}, nil},
+		{"from a variable", "ARG TAG=3.13-slim\nFROM python:${TAG}", []string{"base-python:3.13"}, nil},
+		{"from a stage", "FROM python:3.12 AS a\nENV A=1\nFROM a\nENV B=$A", []string{"base-python:3.12", "A: 1", "B: 1"}, nil},
+		{"platform", "FROM --platform=linux/arm64 python:3.13", []string{"platforms: [linux/arm64]"}, nil},
+		{"unknown variable", "ARG X\nFROM python:3.13\nARG Y\nENV A=$Y", nil, []string{"Dockerfile:4: ENV A=$Y: not taken over: its variable has a value only when the image is built"}},
+		{"apk", "FROM python:3.13-alpine\nRUN apk add --no-cache -t .b gcc && apk add 'curl>8' libffi-dev && apk del .b", []string{`"curl>8"`}, nil},
+		{"apt", "FROM python:3.13\nRUN apt-get update && apt-get install -y --no-install-recommends libpq5 gcc zlib1g && rm -rf /var/lib/apt/lists/*", []string{"libpq  # for libpq5", "zlib  # for zlib1g"}, nil},
+		{"pip of a name", "FROM python:3.13\nRUN pip install --upgrade pip setuptools && pip install flask", nil, []string{"Dockerfile:2: flask: not taken over: pyimg takes Python packages from a lock"}},
+		{"pip of a missing file", "FROM python:3.13\nRUN pip install -r other.txt", nil, []string{"there is no other.txt here"}},
+		{"shell form", "FROM python:3.13\nCMD exec gunicorn $X app", []string{`cmd: [/bin/sh, "-c", "exec gunicorn $X app"]`}, nil},
+		{"SHELL", "FROM python:3.13\nSHELL [\"/bin/ash\", \"-eo\", \"pipefail\", \"-c\"]\nCMD a", []string{`cmd: [/bin/ash, "-eo", pipefail, "-c", a]`}, nil},
+		{"uv run", "FROM python:3.13\nCMD [\"uv\", \"run\", \"--frozen\", \"app\"]", []string{"cmd: [app]"}, nil},
+		{"python", "FROM python:3.13\nENTRYPOINT [\"python\", \"-m\", \"app\"]\nCMD [\"x\"]", []string{`entrypoint: [python3, "-m", app]`, "cmd: [x]"}, nil},
+		{"entry point resets the command", "FROM python:3.13\nCMD [\"x\"]\nENTRYPOINT [\"y\"]", []string{"entrypoint: [y]\n"}, nil},
+		{"user without an account", "FROM python:3.13\nUSER app", []string{"{name: app, uid: 1000}  # the Dockerfile does not say"}, nil},
+		{"user by number", "FROM python:3.13\nUSER 1000:1000", []string{"user: 1000:1000"}, nil},
+		{"user of Alpine", "FROM python:3.13\nUSER nobody", []string{"user: nobody"}, nil},
+		{"debian's adduser", "FROM python:3.13\nRUN adduser --disabled-password --gecos '' --uid 5 --home /srv a", []string{"{name: a, uid: 5, home: /srv}"}, nil},
+		{"ports", "FROM python:3.13\nENV PORT=80\nEXPOSE $PORT 53/udp", []string{"ports: [80, 53/udp]"}, nil},
+		{"a range of ports", "FROM python:3.13\nEXPOSE 80-90", nil, []string{"Dockerfile:2: EXPOSE 80-90: not taken over"}},
+		{"volume, signal, label", "FROM python:3.13\nVOLUME [\"/a\", \"/b\"]\nSTOPSIGNAL SIGINT\nLABEL a.b=\"c d\"\nMAINTAINER me", []string{"volumes: [/a, /b]", "stop_signal: SIGINT", `a.b: "c d"`, "authors: me"}, nil},
+		{"venv in PATH", "FROM python:3.13\nENV VIRTUAL_ENV=/opt/venv\nENV PATH=\"$VIRTUAL_ENV/bin:$PATH\"", nil, nil},
+		{"PATH", "FROM python:3.13\nENV PATH=\"/srv/bin:$PATH\"", []string{"PATH: /srv/bin:/usr/local/sbin:"}, nil},
+		{"copy", "FROM python:3.13\nWORKDIR /srv\nCOPY --chmod=755 run.sh .\nCOPY pkg pkg\nCOPY run.sh /bin/run", []string{"{from: run.sh, to: /srv/, mode: 0755}", "{from: pkg, to: /srv/pkg,", "{from: run.sh, to: /bin/run}"}, nil},
+		{"copy of what is not there", "FROM python:3.13\nCOPY dist /srv", nil, []string{"Dockerfile:2: COPY dist /srv: not taken over: there is no dist here"}},
+		{"copy from an image", "FROM python:3.13\nCOPY --from=nginx:1 /etc/nginx /etc/nginx", nil, []string{"the image nginx:1 makes it"}},
+		{"copy of uv", "FROM python:3.13\nCOPY --from=ghcr.io/astral-sh/uv:latest /uv /bin/uv", nil, nil},
+		{"add", "FROM python:3.13\nADD https://example.com/x /x\nADD a.tar.gz /", nil, []string{"fetches no files of an image from a URL", "there is no a.tar.gz"}},
+		{"chmod", "FROM python:3.13\nCOPY run.sh /run.sh\nRUN chmod +x /run.sh", []string{"{from: run.sh, to: /run.sh, mode: 0755}"}, nil},
+		{"heredoc", "FROM python:3.13\nRUN <<EOF\napk add curl\nmake all\nEOF", []string{"curl"}, []string{"Dockerfile:4: make all: not taken over"}},
+		{"a condition", "FROM python:3.13\nRUN if true; then pip install x; fi", nil, []string{"Dockerfile:2: if true; then pip install x; fi: not taken over"}},
+		{"onbuild", "FROM python:3.13\nONBUILD RUN x", nil, []string{"ONBUILD RUN x"}},
+		{"nonsense", "FROM python:3.13\nRUNN x", nil, []string{"Dockerfile:2: RUNN x: not taken over: this is no instruction"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			_, text, notes := makeSpec(t, folder("Dockerfile", test.dockerfile, "run.sh", "", "pkg/__init__.py", ""), draft.Options{})
+			for _, want := range test.in {
+				if !strings.Contains(text, want) {
+					t.Errorf("the spec has no %q:\n%s", want, text)
+				}
+			}
+			for _, want := range test.notes {
+				if !strings.Contains(notes, want) {
+					t.Errorf("the notes have no %q:\n%s", want, notes)
+				}
+			}
+			if len(test.notes) == 0 && notes != "" {
+				t.Errorf("noted:\n%s", notes)
+			}
+		})
+	}
+}
+
+// TestProjects looks at folders without a Dockerfile.
+func TestProjects(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		folder fstest.MapFS
+		in     []string
+		notes  []string
+	}{
+		{"nothing", folder(), []string{"Nothing was found", "cmd: [python3]"}, nil},
+		{"no Python", folder("README.md", ""), []string{"Nothing was found", "cmd: [python3]"}, nil},
+		{"a module", folder("app/__init__.py", "", "app/__main__.py", ""), []string{`cmd: [python3, "-m", app]`, "Made of the modules"}, nil},
+		{"several scripts", folder("a.py", "", "b.py", ""), []string{"cmd: [python3]"}, []string{"no file says how the application starts"}},
+		{"FastAPI", folder("main.py", "from fastapi import FastAPI\napi = FastAPI()\n"), []string{"cmd: [uvicorn, main:api,", "ports: [8000]"}, nil},
+		{"a version", folder(".python-version", "3.12.3\n", "main.py", ""), []string{"base-python:3.12"}, nil},
+		{"dependencies without a lock", folder("pyproject.toml", "[project]\nname='a'\ndependencies=['b']\n", "a/__init__.py", ""), []string{"#  lock: uv.lock"}, []string{"its dependencies (b) have no lock"}},
+		{"requirements with hashes", folder("requirements.txt", "a==1 --hash=sha256:"+strings.Repeat("a", 64)+"\n", "main.py", ""), []string{"requirements: [requirements.txt]", "https://pypi.org/simple/"}, nil},
+		{"requirements of an index", folder("requirements.txt", "a==1\n", "main.py", "", "pyproject.toml", "[[tool.uv.index]]\nurl='https://me:secret@i.example/simple'\n"), []string{"wheels: [https://i.example/simple]"}, []string{"~/.netrc"}},
+		{"loose requirements", folder("requirements.txt", "a==1\nb>=1\n", "main.py", ""), []string{"#  requirements: [requirements.lock.txt]"}, []string{"requirements.txt:2: not taken over: b>=1 names no version"}},
+		{"a constraint", folder("requirements.txt", "-c c.txt\nb>=1\n", "c.txt", "b==2\n", "main.py", ""), []string{"\n  requirements: [requirements.txt]"}, nil},
+		{"broken requirements", folder("requirements.txt", "-r nowhere.txt\n", "main.py", ""), []string{"#python"}, []string{"nowhere.txt"}},
+		{"compose", folder("compose.yaml", "", "main.py", ""), nil, []string{"compose.yaml: not taken over"}},
+		{"a broken lock", folder("pylock.toml", "x", "main.py", ""), []string{"#  lock: pylock.toml"}, []string{"pylock.toml"}},
+		{"a named lock", folder("pylock.prod.toml", "lock-version = \"1.0\"\ncreated-by = \"x\"\npackages = []\n", "main.py", ""), []string{"lock: pylock.prod.toml"}, nil},
+		{"a Home Assistant app", folder("Dockerfile", "ARG BUILD_FROM\nFROM $BUILD_FROM\nRUN apk add --no-cache python3\nCOPY rootfs /\n", "rootfs/a", "",
+			"config.yaml", "name: Example\nversion: '1.2'\nslug: example\narch: [amd64, aarch64]\n", "build.yaml", "build_from:\n  amd64: ghcr.io/x/base:1\n  aarch64: ghcr.io/x/base:2\n"),
+			[]string{"linux/amd64: image:ghcr.io/x/base:1", "linux/arm64: image:ghcr.io/x/base:2", "io.hass.version: 1.2", "{source: apk}"}, []string{"io.hass.arch"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			_, text, notes := makeSpec(t, test.folder, draft.Options{})
+			for _, want := range test.in {
+				if !strings.Contains(text, want) {
+					t.Errorf("the spec has no %q:\n%s", want, text)
+				}
+			}
+			for _, want := range test.notes {
+				if !strings.Contains(notes, want) {
+					t.Errorf("the notes have no %q:\n%s", want, notes)
+				}
+			}
+			if len(test.notes) == 0 && notes != "" {
+				t.Errorf("noted:\n%s", notes)
+			}
+			if strings.Contains(text+notes, "secret") {
+				t.Error("a password was written")
+			}
+		})
+	}
+}
+
+// TestIgnoredFilesStayOut carries .dockerignore over, also for a folder below.
+func TestIgnoredFilesStayOut(t *testing.T) {
+	t.Parallel()
+	s, text, _ := makeSpec(t, folder("Dockerfile", "FROM python:3.13\nCOPY . /a\nCOPY src /b\n", ".dockerignore", "# x\n/docs/\n*.md\n!src/keep.md\nsrc/*.tmp\n**/*.log\n", "src/x.py", "", ".env", ""), draft.Options{})
+	if got := strings.Join(s.Files[0].Exclude, " "); !strings.HasPrefix(got, "docs *.md !src/keep.md src/*.tmp **/*.log pyimg.yaml pyimg.lock") || !strings.Contains(got, ".env") {
+		t.Errorf("the first entry excludes %s in\n%s", got, text)
+	}
+	if got := strings.Join(s.Files[1].Exclude, " "); got != "**/__pycache__ **/*.pyc !keep.md *.tmp **/*.log" {
+		t.Errorf("the second entry excludes %s in\n%s", got, text)
+	}
+}
+
+// FuzzMake: whatever a Dockerfile says, the result is a spec.
+func FuzzMake(f *testing.F) {
+	f.Add("FROM python:3.13 AS a\nRUN apk add x && useradd -u 1 u\nFROM alpine\nCOPY --from=a --chown=u /x y/\nENV A=\"b: \n\" PATH=$PATH:x\nLABEL a b\nUSER u:v\nWORKDIR ../x\nCMD [\"a\", \"\\u0000\"]", "a\n!b/**")
+	f.Fuzz(func(t *testing.T, text, ignore string) {
+		d, err := draft.Make(t.Context(), folder("Dockerfile", text, ".dockerignore", ignore, "x/a", ""), draft.Options{})
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), "reading Dockerfile: ") {
+				t.Fatal(err)
+			}
+			return
+		}
+		if _, err := spec.Parse("x", d.Text); err != nil {
+			t.Errorf("%v in\n%s", err, d.Text)
+		}
+	})
+}
+
+// A Dockerfile becomes a spec; what a spec cannot hold is a note.
+func Example() {
+	project := fstest.MapFS{
+		"Dockerfile": {Data: []byte("FROM alpine:3.22\nRUN apk add nginx && make\nEXPOSE 80\nCMD [\"nginx\"]\n")},
+	}
+	d, err := draft.Make(context.Background(), project, draft.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, n := range d.Notes {
+		fmt.Println(n.At, n.What)
+	}
+	s, err := spec.Parse("pyimg.yaml", d.Text)
+	fmt.Println(s.Alpine.Branch, s.Image.Ports, s.Image.Cmd, err)
+	// Output:
+	// Dockerfile:2 make
+	// v3.22 [80] [nginx] <nil>
+}

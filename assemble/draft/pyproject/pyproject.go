@@ -1,0 +1,133 @@
+// Package pyproject reads what a pyproject.toml says of a project (PEP 621), and what uv and poetry keep in the same file. It
+// resolves nothing and builds nothing.
+package pyproject
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/pyimg/pyimg/internal/exit"
+	"github.com/pyimg/pyimg/internal/toml"
+)
+
+// MaxBytes bounds a pyproject.toml, which people write.
+const MaxBytes = 1 << 20
+
+// Project is what a pyproject.toml says.
+type Project struct {
+	Name         string
+	Description  string
+	Python       string   // requires-python, such as ">=3.11"; of poetry its own form, such as "^3.11"
+	Dependencies []string // as they are written; of poetry NAME VERSION
+	Scripts      []Script // sorted by name
+	Indexes      []string // URLs of package indexes that uv or poetry are told of
+	Poetry       bool     // the dependencies are poetry's own
+}
+
+// Script is a command that the project would install.
+type Script struct{ Name, Entry string } // Entry is MODULE:FUNCTION
+
+// Error is a fault of a pyproject.toml.
+type Error struct{ err error }
+
+func (e *Error) Error() string { return e.err.Error() }
+
+// ExitCode is the exit code of wrong use.
+func (e *Error) ExitCode() exit.Code { return exit.Usage }
+
+type document struct {
+	Project struct {
+		Name         string            `toml:"name"`
+		Description  string            `toml:"description"`
+		Python       string            `toml:"requires-python"`
+		Dependencies []string          `toml:"dependencies"`
+		Scripts      map[string]string `toml:"scripts"`
+	} `toml:"project"`
+	Tool struct {
+		UV struct {
+			Index []struct {
+				URL string `toml:"url"`
+			} `toml:"index"`
+			IndexURL string   `toml:"index-url"`
+			Extra    []string `toml:"extra-index-url"`
+		} `toml:"uv"`
+		Poetry *struct {
+			Name         string         `toml:"name"`
+			Description  string         `toml:"description"`
+			Dependencies map[string]any `toml:"dependencies"`
+			Scripts      map[string]any `toml:"scripts"`
+			Source       []struct {
+				URL string `toml:"url"`
+			} `toml:"source"`
+		} `toml:"poetry"`
+	} `toml:"tool"`
+}
+
+// Parse reads a pyproject.toml. The error is an *Error.
+func Parse(data []byte) (Project, error) {
+	if len(data) > MaxBytes {
+		return Project{}, &Error{fmt.Errorf("expected at most %d bytes, found %d", MaxBytes, len(data))}
+	}
+	var d document
+	if err := toml.Unmarshal(data, &d); err != nil {
+		return Project{}, &Error{err}
+	}
+	p := Project{Name: d.Project.Name, Description: d.Project.Description, Python: d.Project.Python, Dependencies: d.Project.Dependencies}
+	for _, name := range slices.Sorted(maps.Keys(d.Project.Scripts)) {
+		p.Scripts = append(p.Scripts, Script{name, d.Project.Scripts[name]})
+	}
+	p.readPoetry(d)
+	for _, index := range d.Tool.UV.Index {
+		p.addIndexes(index.URL)
+	}
+	p.addIndexes(d.Tool.UV.Extra...)
+	p.addIndexes(d.Tool.UV.IndexURL)
+	return p, nil
+}
+
+func (p *Project) readPoetry(d document) {
+	poetry := d.Tool.Poetry
+	if poetry == nil {
+		return
+	}
+	p.Name, p.Description = cmp.Or(p.Name, poetry.Name), cmp.Or(p.Description, poetry.Description)
+	if len(p.Dependencies) == 0 {
+		for _, name := range slices.Sorted(maps.Keys(poetry.Dependencies)) {
+			version := versionOf(poetry.Dependencies[name])
+			if name == "python" {
+				p.Python = cmp.Or(p.Python, version)
+				continue
+			}
+			p.Dependencies = append(p.Dependencies, strings.TrimSpace(name+" "+version))
+			p.Poetry = true
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(poetry.Scripts)) {
+		if entry, ok := poetry.Scripts[name].(string); ok && len(d.Project.Scripts) == 0 {
+			p.Scripts = append(p.Scripts, Script{name, entry})
+		}
+	}
+	for _, source := range poetry.Source {
+		p.addIndexes(source.URL)
+	}
+}
+
+func (p *Project) addIndexes(urls ...string) {
+	for _, url := range urls {
+		if url != "" {
+			p.Indexes = append(p.Indexes, url)
+		}
+	}
+}
+
+// versionOf is the version of a dependency of poetry: text, or a table with a version.
+func versionOf(v any) string {
+	if table, ok := v.(map[string]any); ok {
+		v = table["version"]
+	}
+	text, _ := v.(string)
+	return text
+}
