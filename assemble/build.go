@@ -348,7 +348,7 @@ func (j job) owners(installed *root.Root, s stack) func(tree.Node) string {
 // locked is the result as the lock has it.
 func (j job) locked(created time.Time, config v1.Config, all []lock.Layer, components []sbom.Component) lock.Platform {
 	p := lock.Platform{Platform: j.plan.Platform, Base: j.plan.lockBase(), Dialect: int(j.plan.Dialect), Created: created, Config: config, Layers: all,
-		Components: components}
+		StartInterval: startInterval(j.spec, j.plan), Components: components}
 	for _, d := range j.plan.World {
 		p.World = append(p.World, d.String())
 	}
@@ -383,7 +383,7 @@ func (j job) addFiles(ctx context.Context, below stack, owner func(tree.Node) st
 	if j.files.Empty() {
 		return below, nil, nil
 	}
-	l, stated, err := j.files.Layer(ctx, below.tree, owner, making(j.spec.Layers), j.store)
+	l, stated, err := j.files.Layer(ctx, j.plan.Platform, below.tree, owner, making(j.spec.Layers), j.store)
 	if err != nil {
 		return below, nil, err
 	}

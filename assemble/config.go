@@ -33,8 +33,22 @@ func imageConfig(s spec.Spec, plan PlatformPlan) v1.Config {
 	}
 	c.User, c.WorkingDir, c.StopSignal = cmp.Or(i.User, c.User), cmp.Or(i.Workdir, c.WorkingDir), cmp.Or(i.StopSignal, c.StopSignal)
 	c.Labels = merged(c.Labels, i.Labels)
+	if i.Healthcheck != nil {
+		c.Healthcheck = i.Healthcheck.Config()
+	}
 	c.ExposedPorts, c.Volumes = merged(c.ExposedPorts, set(i.Ports)), merged(c.Volumes, set(i.Volumes))
 	return c
+}
+
+// startInterval is that of the healthcheck, which the configuration's type lacks.
+func startInterval(s spec.Spec, plan PlatformPlan) time.Duration {
+	switch {
+	case s.Image.Healthcheck != nil:
+		return s.Image.Healthcheck.StartInterval
+	case plan.Base != nil:
+		return plan.Base.StartInterval
+	}
+	return 0
 }
 
 // merged is a map with the entries of another; nil if both are.

@@ -7,7 +7,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
@@ -96,6 +98,32 @@ func TestBaseKeepsLayersAndConfiguration(t *testing.T) {
 	}
 	if c.Labels["a"] != "1" || c.Labels["b"] != "2" || len(c.ExposedPorts) != 2 || len(c.Volumes) != 1 || c.Healthcheck == nil || c.OnBuild != nil {
 		t.Errorf("configuration %+v, want labels, ports and volumes of both, the health check, and no ONBUILD", c)
+	}
+}
+
+func TestHealthcheckOfTheBase(t *testing.T) {
+	t.Parallel()
+	const minute = time.Minute
+	of := configured(t, baseOf(t, []fixture.File{file("bin/a", "1")}), v1.Config{
+		Healthcheck: &v1.HealthConfig{Test: []string{"CMD", "/bin/a"}, Interval: minute, Retries: 7}})
+	for name, c := range map[string]struct {
+		spec string
+		want v1.HealthConfig
+	}{
+		"inherited": {"image: {user: \"1\"}\n", v1.HealthConfig{Test: []string{"CMD", "/bin/a"}, Interval: minute, Retries: 7}},
+		"replaced":  {"image: {healthcheck: {test: a b, timeout: 1m30s}}\n", v1.HealthConfig{Test: []string{"CMD-SHELL", "a b"}, Timeout: 90 * time.Second}},
+		"cleared":   {"image: {healthcheck: none}\n", v1.HealthConfig{Test: []string{"NONE"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, err := onBase(t, newWorld(t), of, "", c.spec)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(&c.want, l.Platforms[0].Config.Healthcheck); diff != "" {
+				t.Errorf("healthcheck (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 

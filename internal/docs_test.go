@@ -153,7 +153,7 @@ func TestFieldsAreDescribed(t *testing.T) {
 			"specFields": {}, "alpineFields": {"", "alpine."}, "imageFields": {"", "image."}, "layerFields": {"", "layers."},
 			"accountFields": {"", "accounts."}, "runtimeFields": {"runtime", ""}, "allocatorFields": {"allocator", ""},
 			"pythonFields": {"python", ""}, "fileFields": {"files and dirs", ""}, "dirFields": {"files and dirs", ""},
-			"userFields": {"accounts", ""}, "groupFields": {"accounts", ""},
+			"userFields": {"accounts", ""}, "groupFields": {"accounts", ""}, "healthcheckFields": {"image.healthcheck", ""},
 		}},
 		{"../assemble/spec", "../docs/BASE.md", map[string]place{"baseFields": {}}},
 		{"../wheels/config", "../docs/WHEELS.md", map[string]place{

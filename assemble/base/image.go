@@ -26,10 +26,12 @@ import (
 
 // Image is the image of one platform that another one is built on.
 type Image struct {
-	Locked  lock.Base // without the changes to its packages
-	Config  v1.Config
-	Created time.Time
-	Layers  []lock.Layer // lowest first
+	Locked lock.Base // without the changes to its packages
+	Config v1.Config
+	// StartInterval belongs to the healthcheck of Config.
+	StartInterval time.Duration
+	Created       time.Time
+	Layers        []lock.Layer // lowest first
 
 	// Database is apk's, and Without says why there is none. One of them is nil.
 	Database *root.Base
@@ -100,6 +102,11 @@ func (i *Image) read(ctx context.Context, src input.Access) error {
 	if err != nil {
 		return err
 	}
+	raw, err := i.image.RawConfigFile()
+	if err != nil {
+		return err
+	}
+	i.StartInterval = lock.StartInterval(raw)
 	i.Config, i.Created = config.Config, config.Created.UTC().Truncate(time.Second)
 	if err := i.readLayers(ctx, config, src); err != nil {
 		return err

@@ -16,6 +16,7 @@ func Check(im Image) []Finding {
 	c.owners()
 	c.accounts()
 	leads := c.command()
+	c.healthcheck()
 	c.directories()
 	c.links()
 	c.modes()

@@ -55,6 +55,21 @@ func (c *checker) command() trail {
 	return leads
 }
 
+// healthcheck looks up the program of the healthcheck. A container without it starts, and never becomes healthy.
+func (c *checker) healthcheck() {
+	h := c.Config.Healthcheck
+	if h == nil || len(h.Test) < 2 {
+		return
+	}
+	command, fix := h.Test[1], "add the package, runtime or file that contains it"
+	if h.Test[0] == "CMD-SHELL" {
+		command, fix = "/bin/sh", "add a shell, or give the test as a list that begins with CMD"
+	}
+	if _, _, err := c.whichFrom(from("/", c.Config.WorkingDir), command, c.runtimePaths()); err != nil {
+		c.find(Warning, "healthcheck", absolute(command), fix, "healthcheck: %v", err)
+	}
+}
+
 // runtimePaths returns the folders in which runc finds a bare command: it refuses relative ones (Go's os/exec).
 func (c *checker) runtimePaths() []string {
 	list, set := lookupEnv(c.Config.Env, "PATH")

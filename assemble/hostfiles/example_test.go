@@ -42,7 +42,7 @@ func ExampleRead() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	layer, _, err := found.Layer(ctx, under, func(tree.Node) string { return "" }, layers.MakeOptions{}, store)
+	layer, _, err := found.Layer(ctx, spec.Platform{OS: "linux", Architecture: "amd64"}, under, func(tree.Node) string { return "" }, layers.MakeOptions{}, store)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -7,7 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,9 +35,41 @@ const (
 
 // Found are the files of a spec as they were found on this machine. What the image has at their paths is not known yet.
 type Found struct {
-	folder *local.Folder // nil where the spec names no files
-	items  []item
-	time   time.Time
+	folder  *local.Folder // nil where the spec names no files
+	entries []entry       // in the order of the spec
+	time    time.Time
+}
+
+// An entry is what one entry of the spec takes: the same for all platforms, or something for each.
+type entry struct {
+	items []item
+	each  map[spec.Platform][]item // nil: items are for all
+}
+
+// all yields all items of all platforms.
+func (f *Found) all() iter.Seq[item] {
+	return func(yield func(item) bool) {
+		for _, e := range f.entries {
+			lists := [][]item{e.items}
+			for _, p := range slices.SortedFunc(maps.Keys(e.each), func(a, b spec.Platform) int { return strings.Compare(a.String(), b.String()) }) {
+				lists = append(lists, e.each[p])
+			}
+			for _, i := range slices.Concat(lists...) {
+				if !yield(i) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// of returns the items of a platform, in the order of the spec.
+func (f *Found) of(p spec.Platform) []item {
+	var items []item
+	for _, e := range f.entries {
+		items = append(append(items, e.items...), e.each[p]...)
+	}
+	return items
 }
 
 // An item is one path that is to be in the image.
@@ -63,21 +98,42 @@ func Read(ctx context.Context, s spec.Spec, in input.Folder, at time.Time) (*Fou
 		}
 	}
 	for i, d := range s.Dirs {
-		f.items = append(f.items, item{by: fmt.Sprintf("dirs[%d]", i), stated: true, header: tar.Header{
-			Typeflag: tar.TypeDir, Name: rootpath.Clean(d.Path), Mode: cmp.Or(d.Mode, defaultDirMode), Uid: d.UID, Gid: d.GID, ModTime: at}})
+		f.entries = append(f.entries, entry{items: []item{{by: fmt.Sprintf("dirs[%d]", i), stated: true, header: tar.Header{
+			Typeflag: tar.TypeDir, Name: rootpath.Clean(d.Path), Mode: cmp.Or(d.Mode, defaultDirMode), Uid: d.UID, Gid: d.GID, ModTime: at}}}})
 	}
-	for i, e := range s.Files {
-		r := filesReader{entry: e, by: fmt.Sprintf("files[%d] (%s)", i, e.From), folder: f.folder, time: at}
-		if err := r.read(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", r.by, err))
-		}
-		f.items = append(f.items, r.items...)
+	for i, files := range s.Files {
+		e, err := f.readEntry(ctx, i, files, s.Platforms)
+		errs = append(errs, err)
+		f.entries = append(f.entries, e)
 	}
-	if len(errs) > 0 {
+	if err := errors.Join(errs...); err != nil {
 		f.Close()
-		return nil, errors.Join(errs...)
+		return nil, err
 	}
 	return f, nil
+}
+
+// readEntry reads one entry of files: once, or for each platform where its path depends on the platform.
+func (f *Found) readEntry(ctx context.Context, i int, files spec.Files, platforms []spec.Platform) (entry, error) {
+	read := func(from, of string) ([]item, error) {
+		r := filesReader{entry: files, by: fmt.Sprintf("files[%d] (%s)", i, from), folder: f.folder, time: f.time}
+		r.entry.From = from
+		if err := r.read(ctx); err != nil {
+			return nil, fmt.Errorf("%s%s: %w", r.by, of, err)
+		}
+		return r.items, nil
+	}
+	if !files.PerPlatform() {
+		items, err := read(files.From, "")
+		return entry{items: items}, err
+	}
+	e := entry{each: make(map[spec.Platform][]item)}
+	var errs []error
+	for _, p := range platforms {
+		items, err := read(p.Fill(files.From), " for "+p.String())
+		e.each[p], errs = items, append(errs, err)
+	}
+	return e, errors.Join(errs...)
 }
 
 func openFolder(ctx context.Context, s spec.Spec, in input.Folder) (*local.Folder, error) {

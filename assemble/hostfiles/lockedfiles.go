@@ -17,15 +17,35 @@ import (
 
 // Locked is what the lock says of the files; nil where there are none.
 func (f *Found) Locked() *lock.Files {
-	if len(f.items) == 0 {
+	if f.Empty() {
 		return nil
 	}
+	var common []item
+	each := make(map[string][]item)
+	for _, e := range f.entries {
+		common = append(common, e.items...)
+		for p, items := range e.each {
+			each[p.String()] = append(each[p.String()], items...)
+		}
+	}
+	locked := &lock.Files{Digest: digest(common), Time: f.time}
+	for p, items := range each {
+		if locked.Platforms == nil {
+			locked.Platforms = make(map[string]string)
+		}
+		locked.Platforms[p] = digest(items)
+	}
+	return locked
+}
+
+// digest covers names, kinds, owners, modes and contents.
+func digest(items []item) string {
 	all := sha256.New()
-	for _, i := range f.items {
+	for _, i := range items {
 		h := i.header
 		fmt.Fprintf(all, "%q %c %o %d:%d %q %s\n", h.Name, h.Typeflag, h.Mode, h.Uid, h.Gid, h.Linkname, i.from.Digest)
 	}
-	return &lock.Files{Digest: "sha256:" + hex.EncodeToString(all.Sum(nil)), Time: f.time}
+	return "sha256:" + hex.EncodeToString(all.Sum(nil))
 }
 
 // Fit reads the files of a spec that the lock fits, in a folder as Read does. It returns a *lock.Error if the lock was made of
@@ -41,10 +61,20 @@ func Fit(ctx context.Context, l lock.Lock, s spec.Spec, in input.Folder) error {
 
 func fits(l lock.Lock, f *Found) error {
 	now := f.Locked()
-	if now == nil && l.Files == nil || now != nil && l.Files != nil && now.Digest == l.Files.Digest {
+	if now == nil && l.Files == nil || now != nil && l.Files != nil && now.Digest == l.Files.Digest && fit(l.Files.Platforms, now.Platforms) {
 		return nil
 	}
 	return &lock.Error{File: l.Name, Err: errors.New(`it was written when the spec's files were others; take them as they are now with "pyimg lock --update files"`)}
+}
+
+// fit reports whether a lock has the digests of files of platforms. It may have more platforms.
+func fit(locked, now map[string]string) bool {
+	for p, digest := range now {
+		if locked[p] != digest {
+			return false
+		}
+	}
+	return (len(locked) == 0) == (len(now) == 0)
 }
 
 // Pack is Fit, and writes what the spec takes of its folder as a tar, for local.Unpack to make a folder of
@@ -59,7 +89,7 @@ func Pack(ctx context.Context, l lock.Lock, s spec.Spec, in input.Folder, w io.W
 		return err
 	}
 	var found []local.File
-	for _, i := range f.items {
+	for i := range f.all() {
 		if i.from.Info != nil { // not of dirs
 			found = append(found, i.from)
 		}

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/rootpath"
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/layers/local"
@@ -17,14 +18,19 @@ import (
 )
 
 // Empty reports whether the spec asks for no file and no folder.
-func (f *Found) Empty() bool { return len(f.items) == 0 }
+func (f *Found) Empty() bool {
+	for range f.all() {
+		return false
+	}
+	return true
+}
 
-// Layer makes the layer of the files, on top of the layers of a tree; owner says what a path of the tree is from. It also returns
+// Layer makes the layer of a platform's files, on top of the layers of a tree; owner says what a path of the tree is from. It also returns
 // the folders whose owner and mode the spec says.
-func (f *Found) Layer(ctx context.Context, under *tree.Tree, owner func(tree.Node) string, o layers.MakeOptions, store *layers.Store,
+func (f *Found) Layer(ctx context.Context, platform spec.Platform, under *tree.Tree, owner func(tree.Node) string, o layers.MakeOptions, store *layers.Store,
 ) (lock.Layer, map[string]bool, error) {
 	p := placing{owner: owner, under: under, links: new(rootpath.Links), at: make(map[string]item)}
-	members, err := p.place(f.items)
+	members, err := p.place(f.of(platform))
 	if err != nil {
 		return lock.Layer{}, nil, err
 	}

@@ -9,7 +9,9 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -185,7 +187,7 @@ func (c Contents) settings() (map[string]string, error) {
 		}
 	}
 	for name, words := range map[string][]string{"entrypoint": f.Entrypoint, "cmd": f.Cmd,
-		"ports": slices.Sorted(maps.Keys(f.ExposedPorts)), "volumes": slices.Sorted(maps.Keys(f.Volumes))} {
+		"healthcheck": healthcheck(f), "ports": slices.Sorted(maps.Keys(f.ExposedPorts)), "volumes": slices.Sorted(maps.Keys(f.Volumes))} {
 		if len(words) == 0 {
 			continue
 		}
@@ -196,6 +198,27 @@ func (c Contents) settings() (map[string]string, error) {
 		m[name] = string(text)
 	}
 	return m, nil
+}
+
+// healthcheck is the healthcheck in words, as a Dockerfile would have it; nil for none.
+func healthcheck(c v1.Config) []string {
+	h := c.Healthcheck
+	if h == nil {
+		return nil
+	}
+	var words []string
+	for _, option := range []struct {
+		name  string
+		value time.Duration
+	}{{"interval", h.Interval}, {"timeout", h.Timeout}, {"start-period", h.StartPeriod}} {
+		if option.value != 0 {
+			words = append(words, "--"+option.name+"="+option.value.String())
+		}
+	}
+	if h.Retries != 0 {
+		words = append(words, "--retries="+strconv.Itoa(h.Retries))
+	}
+	return append(words, h.Test...)
 }
 
 // versions returns the packages' versions by name.

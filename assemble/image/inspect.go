@@ -31,20 +31,22 @@ type Report struct {
 
 // PlatformReport is one platform of a report.
 type PlatformReport struct {
-	Platform   string            `json:"platform"`
-	Digest     string            `json:"digest"`
-	Size       int64             `json:"size"` // of all layers, compressed, in bytes
-	Created    string            `json:"created,omitempty"`
-	Entrypoint []string          `json:"entrypoint,omitempty"`
-	Cmd        []string          `json:"cmd,omitempty"`
-	User       string            `json:"user,omitempty"`
-	Workdir    string            `json:"workdir,omitempty"`
-	Env        []string          `json:"env,omitempty"`
-	Labels     map[string]string `json:"labels,omitempty"`
-	Layers     []LayerReport     `json:"layers"`
-	Packages   []string          `json:"packages"`         // name=version, from apk's database
-	Wheels     []string          `json:"wheels,omitempty"` // name==version of wheels that pyimg installed, from the history
-	Python     *python.Build     `json:"python,omitempty"`
+	Platform   string   `json:"platform"`
+	Digest     string   `json:"digest"`
+	Size       int64    `json:"size"` // of all layers, compressed, in bytes
+	Created    string   `json:"created,omitempty"`
+	Entrypoint []string `json:"entrypoint,omitempty"`
+	Cmd        []string `json:"cmd,omitempty"`
+	User       string   `json:"user,omitempty"`
+	// Healthcheck has options as --interval=30s, then the test: CMD, CMD-SHELL or NONE, and its words.
+	Healthcheck []string          `json:"healthcheck,omitempty"`
+	Workdir     string            `json:"workdir,omitempty"`
+	Env         []string          `json:"env,omitempty"`
+	Labels      map[string]string `json:"labels,omitempty"`
+	Layers      []LayerReport     `json:"layers"`
+	Packages    []string          `json:"packages"`         // name=version, from apk's database
+	Wheels      []string          `json:"wheels,omitempty"` // name==version of wheels that pyimg installed, from the history
+	Python      *python.Build     `json:"python,omitempty"`
 }
 
 // LayerReport is one layer, lowest first.
@@ -99,7 +101,7 @@ func (p platformImage) inspect(ctx context.Context, store *layers.Store) (Platfo
 	img, f := p.image, p.Config
 	c := f.Config
 	r := PlatformReport{Platform: p.Platform.String(), Digest: p.Digest,
-		Entrypoint: c.Entrypoint, Cmd: c.Cmd, User: c.User, Workdir: c.WorkingDir, Env: c.Env, Labels: c.Labels,
+		Entrypoint: c.Entrypoint, Cmd: c.Cmd, User: c.User, Workdir: c.WorkingDir, Env: c.Env, Labels: c.Labels, Healthcheck: healthcheck(c),
 		Packages: []string{}}
 	var err error
 	if !f.Created.IsZero() {

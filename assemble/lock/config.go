@@ -1,7 +1,9 @@
 package lock
 
 import (
+	"encoding/json"
 	"slices"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
@@ -32,6 +34,40 @@ func configFile(p Platform) *v1.ConfigFile {
 		f.History = append(f.History, v1.History{Created: created, CreatedBy: HistoryPrefix + l.From, Comment: formatComment(l.Reasons, l.Digest)})
 	}
 	return f
+}
+
+// configDocument is what the image configuration is encoded from.
+func (p Platform) configDocument() any {
+	f := configFile(p)
+	if p.StartInterval == 0 || f.Config.Healthcheck == nil {
+		return f
+	}
+	type healthcheck struct {
+		v1.HealthConfig
+		StartInterval time.Duration
+	}
+	type config struct {
+		v1.Config
+		Healthcheck healthcheck
+	}
+	return struct {
+		*v1.ConfigFile
+		Config config `json:"config"`
+	}{f, config{f.Config, healthcheck{*f.Config.Healthcheck, p.StartInterval}}}
+}
+
+// StartInterval reads the start interval of the healthcheck out of an image configuration, whose type has no field for it; 0
+// without one.
+func StartInterval(configuration []byte) time.Duration {
+	var f struct {
+		Config struct {
+			Healthcheck *struct{ StartInterval time.Duration }
+		} `json:"config"`
+	}
+	if err := json.Unmarshal(configuration, &f); err != nil || f.Config.Healthcheck == nil {
+		return 0 // who reads the whole configuration reports what is wrong with it
+	}
+	return max(f.Config.Healthcheck.StartInterval, 0)
 }
 
 // Hash parses a digest that is known to be valid.

@@ -30,8 +30,10 @@ func (l Lock) Expect(got Lock) error {
 
 // Files are the files of a spec's folder, which a spec's digest does not cover.
 type Files struct {
-	Digest string    `json:"digest"` // of names, kinds, owners, modes and contents
-	Time   time.Time `json:"time"`   // the time that all of them have in the image
+	Digest string `json:"digest"` // of names, kinds, owners, modes and contents of those that all platforms have
+	// Platforms are the same digests of files that one platform has, by platform.
+	Platforms map[string]string `json:"platforms,omitempty"`
+	Time      time.Time         `json:"time"` // the time that all of them have in the image
 }
 
 // Error says why a lock cannot be used.

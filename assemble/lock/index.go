@@ -38,7 +38,7 @@ func encode(v any) ([]byte, v1.Descriptor, error) {
 
 // manifest computes the configuration and the manifest of one platform.
 func (p Platform) manifest(annotations map[string]string) (config, manifest []byte, desc v1.Descriptor, err error) {
-	config, configDesc, err := encode(configFile(p))
+	config, configDesc, err := encode(p.configDocument())
 	if err != nil {
 		return nil, nil, desc, err
 	}

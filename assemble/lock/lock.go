@@ -45,20 +45,22 @@ type Bytecode struct {
 
 // Platform is one platform of a lock.
 type Platform struct {
-	Platform     spec.Platform    `json:"platform"`
-	Base         *Base            `json:"base,omitempty"` // nil: none
-	Dialect      int              `json:"dialect"`
-	World        []string         `json:"world"`
-	Packages     []Package        `json:"packages"` // sorted by name
-	Install      []string         `json:"install"`  // their names in install order
-	Runtimes     []Runtime        `json:"runtimes,omitempty"`
-	Wheels       []Wheel          `json:"wheels,omitempty"` // sorted by file name
-	Layers       []Layer          `json:"layers"`
-	Components   []sbom.Component `json:"components,omitempty"` // what the image consists of, sorted: what its bill of materials lists
-	Created      time.Time        `json:"created"`
-	Config       v1.Config        `json:"config"`
-	ConfigDigest string           `json:"configDigest"`
-	Manifest     string           `json:"manifest"`
+	Platform   spec.Platform    `json:"platform"`
+	Base       *Base            `json:"base,omitempty"` // nil: none
+	Dialect    int              `json:"dialect"`
+	World      []string         `json:"world"`
+	Packages   []Package        `json:"packages"` // sorted by name
+	Install    []string         `json:"install"`  // their names in install order
+	Runtimes   []Runtime        `json:"runtimes,omitempty"`
+	Wheels     []Wheel          `json:"wheels,omitempty"` // sorted by file name
+	Layers     []Layer          `json:"layers"`
+	Components []sbom.Component `json:"components,omitempty"` // what the image consists of, sorted: what its bill of materials lists
+	Created    time.Time        `json:"created"`
+	Config     v1.Config        `json:"config"`
+	// StartInterval belongs to the healthcheck of Config, which cannot hold it.
+	StartInterval time.Duration `json:"startInterval,omitempty"`
+	ConfigDigest  string        `json:"configDigest"`
+	Manifest      string        `json:"manifest"`
 }
 
 // Base is the image that a platform's image is built on.

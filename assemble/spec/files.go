@@ -1,5 +1,10 @@
 package spec
 
+import (
+	"slices"
+	"strings"
+)
+
 // Files are files of the spec's folder that are copied into the image.
 type Files struct {
 	From     string   // a file, a folder or a glob, below the spec's folder
@@ -9,6 +14,11 @@ type Files struct {
 	DirMode  int64    `json:",omitempty"` // of folders; 0: 0755
 	Exclude  []string `json:",omitempty"` // globs over paths below From; "!" before one includes paths again
 	Replace  bool     `json:",omitempty"` // these files may replace files of packages and runtimes
+}
+
+// PerPlatform reports whether each platform has its own files: From has names such as {arch}.
+func (f Files) PerPlatform() bool {
+	return slices.ContainsFunc(platformNames(), func(name string) bool { return strings.Contains(f.From, "{"+name+"}") })
 }
 
 // Dir is a folder of the image with its owner and mode. It is created if it does not exist.

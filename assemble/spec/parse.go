@@ -458,6 +458,7 @@ func (d decoder) imageFields(i *Image) fields {
 		row("ports", d.List(func(v string) error { i.Ports = append(i.Ports, v); return checkPort(v) }), i.Ports),
 		row("volumes", d.List(func(v string) error { i.Volumes = append(i.Volumes, v); return CheckAbsolute(v) }), i.Volumes),
 		row("stop_signal", d.Str(&i.StopSignal), i.StopSignal),
+		row("healthcheck", func(p string, n ast.Node) { d.healthcheck(&i.Healthcheck, p, n) }, d.healthcheckYAML(i.Healthcheck)),
 	}
 }
 

@@ -104,6 +104,7 @@ type Image struct {
 	Labels, Annotations map[string]string
 	Ports, Volumes      []string
 	StopSignal          string
+	Healthcheck         *Healthcheck `json:",omitempty"` // nil: that of the base
 }
 
 // Layers says how layers are cut.

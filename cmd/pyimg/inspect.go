@@ -85,6 +85,7 @@ func printReport(w io.Writer, r image.Report) {
 			{"cmd", quoted(p.Cmd)},
 			{"user", p.User},
 			{"workdir", p.Workdir},
+			{"health", quoted(p.Healthcheck)},
 		} {
 			if line.value != "" {
 				fmt.Fprintf(w, "  %-10s  %s\n", line.name, termtext.Line(line.value))
