@@ -109,7 +109,7 @@ type attachedTo struct {
 // lists under the tags at the same time. A blob is sent once: some registries refuse a manifest while one of its blobs comes again.
 func (p *pusher) attachAll(ctx context.Context, t *target, to []attachedTo, watch bool) ([]Attached, error) {
 	manifests := make([][]oci.Manifest, len(to))
-	blobs := make(map[v1.Hash]oci.Blob)
+	blobs := make(map[v1.Hash]attachedBlob)
 	for i, s := range to {
 		for _, a := range s.artifacts {
 			m, named, err := a.manifest(s.subject)
@@ -118,7 +118,7 @@ func (p *pusher) attachAll(ctx context.Context, t *target, to []attachedTo, watc
 			}
 			manifests[i] = append(manifests[i], m)
 			for _, b := range named {
-				blobs[b.Desc.Digest] = b
+				blobs[b.Desc.Digest] = attachedBlob{b, a.mayBeThere(b) || blobs[b.Desc.Digest].ask}
 			}
 		}
 	}
@@ -141,6 +141,19 @@ func (p *pusher) attachAll(ctx context.Context, t *target, to []attachedTo, watc
 	}
 	err := group.Wait()
 	return slices.Concat(all...), err
+}
+
+// attachedBlob is a blob of an artifact.
+type attachedBlob struct {
+	oci.Blob
+	ask bool // whether the repository has it
+}
+
+// mayBeThere reports whether the repository may have a blob of the artifact already. What is said of one image names it, or its
+// packages, so it is new where the image is, and sending it costs no more than asking for it. The empty configuration is common to
+// all artifacts.
+func (a Artifact) mayBeThere(b oci.Blob) bool {
+	return a.made != nil || b.Desc.MediaType == emptyType || b.Desc.Size > remote.Small
 }
 
 // attachManifests sends the manifests of artifacts, and lists them where the registry does not.
@@ -166,20 +179,17 @@ func (p *pusher) attachManifests(ctx context.Context, t *target, subject v1.Desc
 }
 
 // sendAttached sends a blob of an artifact unless the repository has it. It does not count among the blobs of the image.
-func (p *pusher) sendAttached(ctx context.Context, t *target, b oci.Blob) error {
-	there := false
-	err := in(ctx, p.asking, func() (err error) {
-		there, err = t.HasBlob(ctx, t.repo, b.Desc.Digest)
-		return err
-	})
-	if err != nil || there {
-		return err
+func (p *pusher) sendAttached(ctx context.Context, t *target, b attachedBlob) error {
+	if b.ask {
+		if there, err := p.asks(ctx, t, b.Blob); there || err != nil {
+			return err
+		}
 	}
 	if p.together != nil { // images on the same packages have bills of materials in common
-		_, _, err = p.sendOnce(ctx, t, b)
-	} else {
-		_, err = p.send(ctx, t.Repository, b, "")
+		_, _, err := p.sendOnce(ctx, t, b.Blob, false)
+		return err
 	}
+	_, err := p.send(ctx, t.Repository, b.Blob, "")
 	return err
 }
 

@@ -120,12 +120,15 @@ func (s *tokens) answer(w http.ResponseWriter, r *http.Request) bool {
 func TestTokenRunsOutDuringThePush(t *testing.T) {
 	t.Parallel()
 	for _, each := range []int{3, 4, 5, 1000} { // with each number the token is used up at another request: before a POST, before a PUT
-		ts := &tokens{each: each}
-		s := newServer(t, ts.answer)
-		r := anonymous()
-		r.Keychain, r.Jobs = login(s.host()), 1
-		if _, err := r.Push(t.Context(), imagetest.Sample(t), []string{s.host() + "/a:1"}, push.Options{}); err != nil {
-			t.Errorf("with %d requests a token: %v", each, err)
+		for _, atOnce := range []bool{false, true} {
+			ts := &tokens{each: each}
+			s := newServer(t, ts.answer)
+			s.atOnce = atOnce
+			r := anonymous()
+			r.Keychain, r.Jobs = login(s.host()), 1
+			if _, err := r.Push(t.Context(), imagetest.Sample(t), []string{s.host() + "/a:1"}, push.Options{}); err != nil {
+				t.Errorf("with %d requests a token, at once %t: %v", each, atOnce, err)
+			}
 		}
 	}
 }

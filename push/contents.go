@@ -49,6 +49,7 @@ func (p *pusher) addKnown(ctx context.Context, t *target, digest string) {
 	if err != nil {
 		return
 	}
+	t.read.Store(true)
 	named, children := references(desc.MediaType, raw)
 	for _, d := range named {
 		t.known.add(d.Digest, inAnother)
@@ -187,6 +188,9 @@ func (p *pusher) blob(ctx context.Context, t *target, b oci.Blob, earlier []*tar
 
 // sendMissing sends one blob, unless the target is known to have it, or has it when it is asked.
 func (p *pusher) sendMissing(ctx context.Context, t *target, b oci.Blob, earlier []*target, has bool) (there, mounted bool, err error) {
+	if !has && p.together != nil && t.read.Load() && len(t.sources) == 0 && len(earlier) == 0 {
+		return p.sendOnce(ctx, t, b, !b.Desc.MediaType.IsConfig()) // the images that the tags name now do not have it
+	}
 	there, from := has, ""
 	if !there {
 		err = in(ctx, p.asking, func() (err error) {
@@ -201,7 +205,7 @@ func (p *pusher) sendMissing(ctx context.Context, t *target, b oci.Blob, earlier
 		from = earlier[0].repo.RepositoryStr()
 	}
 	if p.together != nil && from == "" {
-		return p.sendOnce(ctx, t, b)
+		return p.sendOnce(ctx, t, b, false)
 	}
 	mounted, err = p.send(ctx, t.Repository, b, from)
 	return false, mounted, err
@@ -219,16 +223,21 @@ func (p *pusher) send(ctx context.Context, to *remote.Repository, b oci.Blob, fr
 }
 
 // sendOnce sends one blob unless another push of this run sends it to the same registry: then it mounts the blob from there. there
-// is true where the other push sent it to the same repository.
-func (p *pusher) sendOnce(ctx context.Context, t *target, b oci.Blob) (there, mounted bool, err error) {
+// is true where the other push sent it to the same repository. Where nobody has sent it, ask says whether to ask the target first.
+func (p *pusher) sendOnce(ctx context.Context, t *target, b oci.Blob, ask bool) (there, mounted bool, err error) {
 	from, found, sent, err := p.together.holder(ctx, t.repo, b.Desc.Digest)
 	switch {
 	case err != nil:
 		return false, false, err
 	case !found:
-		mounted, err = p.send(ctx, t.Repository, b, "")
+		if ask {
+			there, err = p.asks(ctx, t, b)
+		}
+		if !there && err == nil {
+			mounted, err = p.send(ctx, t.Repository, b, "")
+		}
 		sent(err == nil)
-		return false, mounted, err
+		return there, mounted, err
 	case from.Name() == t.repo.Name():
 		return true, false, nil
 	}
@@ -238,6 +247,15 @@ func (p *pusher) sendOnce(ctx context.Context, t *target, b oci.Blob) (there, mo
 	}
 	mounted, err = p.send(ctx, to, b, from.RepositoryStr())
 	return false, mounted, err
+}
+
+// asks reports whether the target has a blob.
+func (p *pusher) asks(ctx context.Context, t *target, b oci.Blob) (there bool, err error) {
+	err = in(ctx, p.asking, func() (err error) {
+		there, err = t.HasBlob(ctx, t.repo, b.Desc.Digest)
+		return err
+	})
+	return there, err
 }
 
 func (p *pusher) count(b oci.Blob, there, mounted bool) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -49,6 +50,7 @@ type target struct {
 	outdated           bool              // see isOutdated
 
 	known known
+	read  atomic.Bool // known has what an image consists of that a tag names now
 
 	connection *remote.Connection
 	mu         sync.Mutex

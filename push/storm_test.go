@@ -98,6 +98,9 @@ func TestThousandStorms(t *testing.T) {
 				if seed%3 == 0 {
 					reg.MaxBody = 70_000
 				}
+				if seed%5 < 2 {
+					reg.AtOnce()
+				}
 				s := &storm{seed: uint64(seed), seen: map[string]int{}}
 				reg.Chance = s.fault
 				if seed%2 == 0 {

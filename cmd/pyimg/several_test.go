@@ -156,6 +156,34 @@ func TestSeveralPush(t *testing.T) {
 	}
 }
 
+// TestSeveralPushAttached counts the requests of images that changed in one package, with all that is attached to them.
+func TestSeveralPushAttached(t *testing.T) {
+	t.Parallel()
+	const n = 12
+	f := newFleet(t, n)
+	push := []string{"--push", f.host + "/team/{name}:1"}
+	f.must(t, "assemble", "cache", push...)
+	f.publish(t, 2)
+	f.must(t, "assemble", "cache", push...)
+	const (
+		tag       = 3               // what it names before and after, and moving it
+		before    = 1 + 2           // what the image consists of that the tag names
+		mounted   = 2 * (2 + 2)     // of each platform the package's layer, the last layer and both bills of materials
+		own       = 2 * (2 + 3)     // two requests for each configuration and each provenance
+		empty     = 1               // is the configuration of artifacts there?
+		manifests = 2 + 2*3 + 1     // of the platforms and of what is attached to them and to the index
+		first     = 1 + mounted + 4 // a greeting, and one image sends what the others mount: two requests each, and a question for each layer
+	)
+	want := n*(tag+before+mounted+own+empty+manifests) + first
+	if got := len(f.registry.Requests()); got != want {
+		t.Errorf("%d requests, want %d", got, want)
+	}
+	f.sentOnce(t)
+	if unsound := f.registry.Unsound(); len(unsound) > 0 {
+		t.Errorf("the registry has %q", unsound)
+	}
+}
+
 // sentOnce fails where a blob was sent to the registry twice.
 func (f *fleet) sentOnce(t *testing.T) {
 	t.Helper()

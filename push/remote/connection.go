@@ -17,7 +17,7 @@ type Connection struct {
 	inner     http.RoundTripper
 	way       retrying
 	count     atomic.Int64
-	greetings *memo.Memo // by registry
+	greetings *memo.Memo // by registry, and its habits
 }
 
 // Connect returns a Connection. It sends nothing before Greet or Open is called.
@@ -71,5 +71,18 @@ func (n *Connection) Open(ctx context.Context, repo name.Repository, actions str
 	}
 	policy := n.client.policy()
 	l := newLogin(g, repo.Registry, cred, n.way, policy, scopes)
-	return &Repository{Repo: repo, login: l, client: &http.Client{Transport: l, CheckRedirect: checkRedirect}, policy: policy, cred: cred}, nil
+	h, err := memo.Once(ctx, n.greetings, habitsOf(repo.RegistryStr()), func(context.Context) (*habits, error) { return new(habits), nil })
+	if err != nil {
+		return nil, newError("logging in", repo.Name(), repo.RegistryStr(), cred, err)
+	}
+	client := &http.Client{Transport: l, CheckRedirect: checkRedirect}
+	return &Repository{Repo: repo, login: l, client: client, policy: policy, cred: cred, habits: h}, nil
 }
+
+// habits are what a run has learned about a registry.
+type habits struct {
+	sendsLocation atomic.Bool // it takes no blob with the request that begins an upload
+}
+
+// habitsOf is the question for the habits of a registry.
+type habitsOf string

@@ -27,6 +27,7 @@ type Repository struct {
 	client *http.Client
 	policy patience.Policy
 	cred   auth.Credential
+	habits *habits
 	chunk  atomic.Int64 // in bytes: how much one request sends, after the registry refused more; 0 means no limit
 }
 

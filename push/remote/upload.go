@@ -1,10 +1,12 @@
 package remote
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"net/url"
@@ -26,6 +28,9 @@ const (
 	monolithic = 32 << 20
 	// minChunk is the smallest part that is sent: no proxy limits a body to less.
 	minChunk = 64 << 10
+	// Small is the largest blob that goes up with the request that begins its upload. A registry that does not take it
+	// so has read that many bytes in vain.
+	Small = 64 << 10
 )
 
 // A Counter counts the bytes that arrive. A negative number takes back bytes that did not arrive.
@@ -87,6 +92,13 @@ func (s *Repository) Upload(ctx context.Context, b oci.Blob, from string, task C
 
 // attempt continues where the last attempt ended. retryAt is how long the registry asks us to wait after a failure.
 func (up *uploading) attempt(ctx context.Context, from string) (mounted bool, retryAt time.Duration, err error) {
+	if up.location == nil {
+		if from == "" && up.isSmall() {
+			if sent, retryAt, err := up.atOnce(ctx); sent || err != nil {
+				return false, retryAt, err
+			}
+		}
+	}
 	if up.location == nil {
 		if mounted, err = up.begin(ctx, from); mounted || err != nil {
 			return mounted, 0, err
@@ -244,6 +256,71 @@ func (up *uploading) begin(ctx context.Context, from string) (mounted bool, err 
 	up.location, err = up.where(resp)
 	up.offset = 0
 	return false, err
+}
+
+// isSmall reports whether the blob may go up with the request that begins its upload.
+func (up *uploading) isSmall() bool {
+	chunk := up.chunk.Load()
+	return 0 < up.Desc.Size && up.Desc.Size <= Small && (chunk == 0 || up.Desc.Size <= chunk) && !up.habits.sendsLocation.Load()
+}
+
+// atOnce sends the whole blob with the request that begins its upload. A registry may ignore the body and answer with the address
+// to send it to, as the OCI distribution-spec says, or refuse the request; no other blob goes to that registry so then.
+func (up *uploading) atOnce(ctx context.Context) (sent bool, retryAt time.Duration, err error) {
+	to, err := url.Parse(up.url("blobs", "uploads/"))
+	if err != nil {
+		return false, 0, err
+	}
+	to.RawQuery = url.Values{"digest": {up.Desc.Digest.String()}}.Encode()
+	content, err := up.content()
+	if err != nil {
+		return false, 0, err
+	}
+	up.Blob = oci.Memory(up.Desc, content) // opening it again may mean to fetch it, or to make it
+	up.ending = true
+	resp, err := up.do(withSettling(ctx, up.Desc.Size), http.MethodPost, to.String(), http.Header{"Content-Type": {"application/octet-stream"}},
+		bytes.NewReader(content), http.StatusCreated, http.StatusAccepted)
+	switch {
+	case err == nil && resp.StatusCode == http.StatusCreated:
+		up.count(up.Desc.Size)
+		return true, 0, sameDigest(resp, up.Desc.Digest)
+	case err == nil:
+		up.habits.sendsLocation.Store(true)
+		up.ending = false
+		up.location, err = up.where(resp)
+		return false, 0, err
+	case resp != nil && refusesBody(resp.StatusCode):
+		up.habits.sendsLocation.Store(true)
+		up.ending = false
+		return false, 0, nil // the usual request has the same answer if the body was not the cause
+	case resp != nil:
+		retryAt = patience.RetryAfter(resp.Header)
+	}
+	return false, retryAt, err
+}
+
+// content reads the whole blob, which is small, and checks it.
+func (up *uploading) content() ([]byte, error) {
+	r, err := openReading(up.Blob)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	content := make([]byte, up.Desc.Size)
+	if _, err := io.ReadFull(r, content); err != nil {
+		return nil, &sourceError{err: cmp.Or(r.sourceErr(), err)}
+	}
+	return content, nil
+}
+
+// refusesBody reports whether a status may mean that the registry takes no body with the request that begins an upload.
+func refusesBody(status int) bool {
+	switch status {
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusLengthRequired, http.StatusRequestEntityTooLarge,
+		http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity, http.StatusNotImplemented:
+		return true
+	}
+	return false
 }
 
 // where returns the address in an answer's Location. Another host gets no credentials. An address that only an internal
