@@ -42,10 +42,17 @@ func (b *Bundle) AddKeys(ctx context.Context, ring *apk.Keyring) error {
 		if err != nil {
 			continue
 		}
-		for _, f := range b.Of(manifest.Key) {
-			if namesKey(spec, path.Base(f.Path)) {
-				errs = append(errs, b.addKey(ctx, ring, f))
-			}
+		errs = append(errs, b.AddKeysOf(ctx, ring, spec))
+	}
+	return errors.Join(errs...)
+}
+
+// AddKeysOf is AddKeys for the keys that one spec names.
+func (b *Bundle) AddKeysOf(ctx context.Context, ring *apk.Keyring, s spec.Spec) error {
+	var errs []error
+	for _, f := range b.Of(manifest.Key) {
+		if namesKey(s, path.Base(f.Path)) {
+			errs = append(errs, b.addKey(ctx, ring, f))
 		}
 	}
 	return errors.Join(errs...)

@@ -29,6 +29,7 @@ type Verified struct {
 	Packages int      `json:"packages"`
 	Indexes  int      `json:"indexes"`
 	Wheels   int      `json:"wheels,omitempty"`
+	Sdists   int      `json:"sdists,omitempty"`
 	Images   []string `json:"images,omitempty"` // digests of the image indexes that the locks promise
 }
 
@@ -42,9 +43,10 @@ func (b *Bundle) Verify(ctx context.Context, ring *apk.Keyring) (Verified, error
 	}
 	v := &verification{bundle: b, ring: ring, known: make(map[string]*apk.Package), data: make(map[string]string), blobs: make(map[string]bool),
 		laid: make(map[string]bool), unread: make(map[manifest.Kind]bool), files: make(map[string]takenFiles),
-		wheels: make(map[string]bool), python: make(map[string]bool), layers: make(map[string]bool)}
+		wheels: make(map[string]bool), python: make(map[string]bool), layers: make(map[string]bool), builds: make(map[string]bool)}
 	v.surroundings(ctx)
 	v.readLocks(ctx)
+	v.readBuilds(ctx)
 	v.layout(ctx)
 	for _, dir := range v.folders() {
 		if err := v.folder(ctx, dir); err != nil {
@@ -71,6 +73,8 @@ func (b *Bundle) Verify(ctx context.Context, ring *apk.Keyring) (Verified, error
 			out.Indexes++
 		case manifest.Wheel:
 			out.Wheels++
+		case manifest.Sdist:
+			out.Sdists++
 		}
 	}
 	return out, nil
@@ -89,6 +93,7 @@ type verification struct {
 	wheels map[string]bool         // SHA-256 of the locks' wheels
 	python map[string]bool         // paths of what the locks' specs read for Python packages
 	layers map[string]bool         // digests of the locks' layers of bytecode
+	builds map[string]bool         // paths of what builds read, and SHA-256 of the sdists and wheels that they take
 	files  map[string]takenFiles   // what the locks' specs take of their folders, by path
 
 	mu     sync.Mutex
@@ -259,7 +264,7 @@ func (v *verification) key(ctx context.Context, f manifest.File) error {
 func (v *verification) vouched(f manifest.File) error {
 	switch f.Kind {
 	case manifest.Runtime:
-		if !v.blobs["sha256:"+f.SHA256] && !v.unread[manifest.Lock] {
+		if !v.blobs["sha256:"+f.SHA256] && !v.unread[manifest.Lock] && !v.unread[manifest.Build] {
 			return errors.New("no lock names it, so nothing vouches for it")
 		}
 	case manifest.Files:
@@ -267,8 +272,16 @@ func (v *verification) vouched(f manifest.File) error {
 			return errors.New("no spec of the bundle takes it, so nothing vouches for it")
 		}
 	case manifest.Wheel:
-		if !v.wheels[f.SHA256] && !v.unread[manifest.Lock] {
+		if !v.wheels[f.SHA256] && !v.builds[f.SHA256] && !v.unread[manifest.Lock] && !v.unread[manifest.Build] {
 			return errors.New("no lock names it, so nothing vouches for it")
+		}
+	case manifest.Sdist:
+		if !v.builds[f.SHA256] && !v.unread[manifest.Build] {
+			return errors.New("no build takes it, so nothing vouches for it")
+		}
+	case manifest.Build:
+		if !v.builds[f.Path] && !v.unread[manifest.Build] {
+			return errors.New("wheels.yaml does not name it, so nothing vouches for it")
 		}
 	case manifest.Layer:
 		if !v.layers["sha256:"+f.SHA256] && !v.unread[manifest.Lock] {

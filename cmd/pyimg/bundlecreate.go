@@ -24,6 +24,7 @@ import (
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/flags"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/wheelhouse"
 	"github.com/pyimg/pyimg/internal/atomicfile"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/regular"
@@ -47,6 +48,7 @@ func bundleCreateCommand(con console.Console) *cli.Command {
 		Flags: append(append(all, flags.Registry()...),
 			&cli.StringSliceFlag{Name: "lock", Usage: "`FILE` a lock, with its spec next to it (default: the spec's name with .lock)"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "`DIR|TAR` write the bundle to a folder, to a file that ends in .tar, or as a tar to stdout: -"},
+			&cli.StringFlag{Name: "wheels", Usage: "`WHEELS.YAML` bring along all that \"wheels build --bundle\" needs for it"},
 			&cli.BoolFlag{Name: "all", Usage: "all packages of the repositories"},
 			&cli.StringSliceFlag{Name: "image", Usage: "`REF` bring along a base image of a registry, as it is"},
 			&cli.StringFlag{Name: "since", Usage: "`OLD` hold only what this bundle (a folder, a tar or its manifest.json) lacks"},
@@ -79,11 +81,15 @@ func bundleCreate(ctx context.Context, run *session.Session, c *cli.Context) err
 	if err != nil {
 		return err
 	}
-	var others []spec.Spec
-	for _, s := range specs[1:] {
-		others = append(others, s.spec)
+	places := make([]spec.Spec, len(specs))
+	for i, s := range specs {
+		places[i] = s.spec
 	}
-	src, keys, err := run.Access(ctx, specs[0].spec, true, others...)
+	carry, err := bundleBuilds(ctx, run, c, &places)
+	if err != nil {
+		return err
+	}
+	src, keys, err := run.Access(ctx, places[0], true, places[1:]...)
 	if err != nil {
 		return err
 	}
@@ -95,6 +101,10 @@ func bundleCreate(ctx context.Context, run *session.Session, c *cli.Context) err
 	if err := bundleInputs(ctx, run, c, specs, src, &o); err != nil {
 		return err
 	}
+	if o.Inputs, err = create.Merge(o.Inputs, carry.Inputs); err != nil {
+		return err
+	}
+	o.Builds, o.BaseImages = carry.Files, carry.Images
 	if err := baseImages(ctx, run, c, &o); err != nil {
 		return err
 	}
@@ -102,6 +112,20 @@ func bundleCreate(ctx context.Context, run *session.Session, c *cli.Context) err
 		return err
 	}
 	return createBundle(ctx, run, c, o, key)
+}
+
+// bundleBuilds is what the builds of --wheels need; places get what they name.
+func bundleBuilds(ctx context.Context, run *session.Session, c *cli.Context, places *[]spec.Spec) (carry wheelhouse.Carry, err error) {
+	name := c.String("wheels")
+	if name == "" {
+		return carry, nil
+	}
+	config, err := wheelhouse.ReadConfig([]string{name})
+	if err != nil {
+		return carry, err
+	}
+	*places = append(*places, wheelhouse.Spec(config))
+	return wheelhouse.NewCarry(ctx, run, name, c.String("progress") == "quiet")
 }
 
 // bundleKey is the key that signs the bundle; nil without --sign-key.
@@ -234,6 +258,9 @@ type lockedSpec struct {
 // bundleSpecs are the spec in force, or those next to the locks.
 func bundleSpecs(ctx context.Context, run *session.Session, c *cli.Context) ([]lockedSpec, error) {
 	locks := c.StringSlice("lock")
+	if len(locks) == 0 && c.NArg() == 0 && c.String("wheels") != "" && !c.Bool("all") && len(c.StringSlice("package")) == 0 {
+		return nil, nil // the bundle is for builds alone
+	}
 	if len(locks) == 0 {
 		s, err := run.SpecToBuild(ctx, c.Args().First())
 		return []lockedSpec{{s, lock.FileFor(c.Args().First())}}, err
@@ -263,6 +290,8 @@ func bundleSpecs(ctx context.Context, run *session.Session, c *cli.Context) ([]l
 func bundleInputs(ctx context.Context, run *session.Session, c *cli.Context, specs []lockedSpec, src input.Access, o *create.Options) (err error) {
 	packages, locks := c.StringSlice("package"), c.StringSlice("lock")
 	switch {
+	case len(specs) == 0:
+		return nil
 	case o.All && (len(packages) > 0 || len(locks) > 0):
 		return exit.Usagef("--all is every package; it goes with neither --package nor --lock")
 	case o.All:

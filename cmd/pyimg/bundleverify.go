@@ -58,6 +58,9 @@ func bundleVerify(ctx context.Context, run *session.Session, c *cli.Context) err
 	if v.Wheels > 0 {
 		wheels = fmt.Sprintf(", wheels: %d", v.Wheels)
 	}
+	if v.Sdists > 0 {
+		wheels += fmt.Sprintf(", sdists: %d", v.Sdists)
+	}
 	fmt.Fprintf(run.Stderr, "pyimg: %s is %s: packages: %d, indexes: %d%s, files: %d with %s\n", b.Path, proven, v.Packages, v.Indexes, wheels, v.Files, termtext.Count(v.Bytes, "byte"))
 	fmt.Fprintln(run.Stdout, b.ID)
 	return nil

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
-	"sync"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -16,10 +14,8 @@ import (
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/flags"
-	"github.com/pyimg/pyimg/cmd/pyimg/internal/host"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/wheelhouse"
-	"github.com/pyimg/pyimg/internal/sandbox"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/wheels/build"
 	"github.com/pyimg/pyimg/wheels/plan"
@@ -46,18 +42,18 @@ func wheelsBuildCommand(con console.Console) *cli.Command {
 }
 
 func wheelsBuild(ctx context.Context, run *session.Session, c *cli.Context) error {
-	config, err := wheelhouse.ReadConfig(c.Args().Slice())
+	setting, err := wheelhouse.Read(ctx, run, c.Args().Slice())
 	if err != nil {
 		return err
 	}
-	sign, err := wheelhouse.Signer(run, config)
+	sign, err := wheelhouse.Signer(run, setting.Config)
 	if err != nil {
 		return err
 	}
 	var house *wheelhouse.House
 	var p plan.Plan
 	err = run.Progressing(func(progress input.Progress) error {
-		if house, err = wheelhouse.Open(ctx, run, config, progress); err == nil {
+		if house, err = wheelhouse.Open(ctx, run, setting, progress); err == nil {
 			p, err = house.Planner.Make(ctx)
 		}
 		return err
@@ -81,35 +77,14 @@ func wheelsBuild(ctx context.Context, run *session.Session, c *cli.Context) erro
 	return reportBuilds(run, c, p, results)
 }
 
-// memoryOfBuild is what a build is expected to take where the configuration sets no limit: compilers of C++ take one or two gigabytes.
-const memoryOfBuild = 2 << 30
-
-// buildOptions fit the builds into the machine.
+// buildOptions fit the builds into the machine, and report them.
 func buildOptions(run *session.Session, c *cli.Context, house *wheelhouse.House, work string) build.Options {
-	limits := house.Config.Limits
-	free := host.FreeMemory()
-	each := cmp.Or(limits.Memory, memoryOfBuild)
-	jobs := max(min(runtime.GOMAXPROCS(0), int(free/each)), 1)
-	if n := cmp.Or(c.Int("jobs"), limits.Jobs); n > 0 {
-		jobs = n
+	o := house.BuildOptions(run, work, c.Int("jobs"))
+	o.Retry = c.Bool("retry")
+	if c.String("progress") == "quiet" {
+		o.Progress = nil
 	}
-	memory := cmp.Or(limits.Memory, max(free*3/4, memoryOfBuild)) // not all of them take the most at once
-	targets := house.Builder.Targets()
-	var once sync.Once
-	return build.Options{
-		Config: house.Config, Planner: house.Planner, Roots: house.Builder, Index: house.Index, Download: house.Download, Work: work, Jobs: jobs, Retry: c.Bool("retry"),
-		Limits: sandbox.Limits{Time: limits.Time, Memory: memory, Disk: memory, Processes: 4096, Output: 8 << 30},
-		Notice: func(n sandbox.Notice) {
-			if n.Warning {
-				once.Do(func() { run.Warn(n.Text) })
-			}
-		},
-		Progress: func(e build.Event) {
-			if c.String("progress") != "none" {
-				fmt.Fprintf(run.Stderr, "pyimg: [%d/%d] %s %s for %s\n", e.Done, e.All, e.Text, e.Item.Name(), wheelhouse.PlatformName(targets[e.Item.Target]))
-			}
-		},
-	}
+	return o
 }
 
 type builtItem struct {

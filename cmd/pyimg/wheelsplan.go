@@ -41,13 +41,13 @@ func wheelsPlan(ctx context.Context, run *session.Session, c *cli.Context) error
 	if c.Bool("json") && c.Bool("matrix") || c.Int("shards") < 1 {
 		return exit.Usagef("--json and --matrix exclude each other, and --shards is a number from 1 on")
 	}
-	config, err := wheelhouse.ReadConfig(c.Args().Slice())
+	setting, err := wheelhouse.Read(ctx, run, c.Args().Slice())
 	if err != nil {
 		return err
 	}
 	var p plan.Plan
 	err = run.Progressing(func(progress input.Progress) error {
-		house, err := wheelhouse.Open(ctx, run, config, progress)
+		house, err := wheelhouse.Open(ctx, run, setting, progress)
 		if err != nil {
 			return err
 		}

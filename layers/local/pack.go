@@ -105,6 +105,15 @@ func Unpack(ctx context.Context, r io.Reader) (*Folder, error) {
 	return f, nil
 }
 
+// UnpackInto unpacks a tar that Pack wrote into an empty folder, as Unpack does.
+func UnpackInto(ctx context.Context, dir string, r io.Reader) error {
+	f, err := Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.unpack(ctx, r), f.Close())
+}
+
 func (f *Folder) unpack(ctx context.Context, r io.Reader) error {
 	tr := tar.NewReader(r)
 	for n := 0; ; n++ {

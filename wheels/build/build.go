@@ -85,11 +85,12 @@ type Built struct {
 	mu    sync.Mutex
 	index *repository.Repository
 	paths map[string]source.File
+	sums  map[string]string // SHA-256, by key
 }
 
 // NewBuilt knows what an index has.
 func NewBuilt(index *repository.Repository, records []repository.Record) *Built {
-	b := &Built{index: index, paths: make(map[string]source.File)}
+	b := &Built{index: index, paths: make(map[string]source.File), sums: make(map[string]string)}
 	for _, r := range records {
 		b.add(r)
 	}
@@ -104,7 +105,7 @@ func (b *Built) add(r repository.Record) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, k := range r.Keys {
-		b.paths[k] = source.File{Filename: f, Path: b.index.Path(r)}
+		b.paths[k], b.sums[k] = source.File{Filename: f, Path: b.index.Path(r)}, r.SHA256
 	}
 }
 
@@ -114,6 +115,13 @@ func (b *Built) Wheel(key string) (source.File, bool) {
 	defer b.mu.Unlock()
 	f, ok := b.paths[key]
 	return f, ok
+}
+
+// digest is the SHA-256 of a key's wheel.
+func (b *Built) digest(key string) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.sums[key]
 }
 
 // Run builds what a plan says, and returns what came of each wanted item, in the plan's order. The error is that of a run that

@@ -54,7 +54,7 @@ func (b *builds) rounds(ctx context.Context, i *plan.Item, dir string, log io.Wr
 	}()
 	var keys []string // by which the plan knows the item
 	for range maxRounds {
-		wheel, again, err := b.round(ctx, i, dir, log, built)
+		wheel, again, err := b.round(ctx, i, dir, log, built, false)
 		if err != nil {
 			return rec, err
 		}
@@ -83,7 +83,7 @@ func (b *builds) alias(rec repository.Record, keys []string, built *Built) {
 }
 
 // round runs the build with the requirements that are known. again is the item with more of them.
-func (b *builds) round(ctx context.Context, i *plan.Item, dir string, log io.Writer, built *Built) (wheel string, again *plan.Item, err error) {
+func (b *builds) round(ctx context.Context, i *plan.Item, dir string, log io.Writer, built *Built, askOnly bool) (wheel string, again *plan.Item, err error) {
 	files, dists, err := b.environment(ctx, i, built)
 	if err != nil {
 		return "", nil, err
@@ -118,8 +118,9 @@ func (b *builds) round(ctx context.Context, i *plan.Item, dir string, log io.Wri
 	if err != nil {
 		return "", nil, err
 	}
+	job.AskOnly = askOnly
 	r, err := pep517.Run(ctx, root, job, dir)
-	if err != nil || r.Wheel != "" {
+	if err != nil || r.Wheel != "" || askOnly && !slices.ContainsFunc(r.Requires, func(q string) bool { return !slices.Contains(i.Dynamic, q) }) {
 		return r.Wheel, nil, err
 	}
 	return b.again(ctx, i, append(slices.Clone(i.Dynamic), r.Requires...))
@@ -213,11 +214,7 @@ func (b *builds) finish(ctx context.Context, i *plan.Item, file, dir string, bui
 		if q.Wheel != nil {
 			l.File, l.SHA256 = q.Wheel.Filename.Text, q.Wheel.SHA256
 		} else if own, ok := built.Wheel(q.Item.Key); ok {
-			r, err := b.Index.Record(own.Filename.Text)
-			if err != nil {
-				return rec, err
-			}
-			l.File, l.SHA256 = r.File, r.SHA256
+			l.File, l.SHA256 = own.Filename.Text, built.digest(q.Item.Key)
 		}
 		rec.Requires = append(rec.Requires, l)
 	}

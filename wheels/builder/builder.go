@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"strings"
@@ -162,6 +163,19 @@ func (b *Builder) resolve(ctx context.Context, python spec.Runtime, p spec.Platf
 		}
 	})
 	return r.plan, r.err
+}
+
+// Resolved are the roots that the builder has resolved so far, sorted: those of its targets, and those that digests were asked for.
+func (b *Builder) Resolved() []assemble.Plan {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var out []assemble.Plan
+	for _, key := range slices.Sorted(maps.Keys(b.resolved)) {
+		if r := b.resolved[key]; r.err == nil && len(r.plan.Platforms) > 0 {
+			out = append(out, r.plan)
+		}
+	}
+	return out
 }
 
 // site is the Python of a root, with the version of its musl.

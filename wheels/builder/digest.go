@@ -106,7 +106,7 @@ func (b *Builder) tree(at string) (string, error) {
 	content := sha256.New()
 	if err := walk(at, func(name string, info fs.FileInfo) error {
 		digest, err := contentOf(filepath.Join(at, name), info)
-		fmt.Fprintf(content, "%q %s %s\n", name, info.Mode()&(fs.ModeType|0o111), digest)
+		fmt.Fprintf(content, "%q %s %s\n", name, kind(info.Mode()), digest)
 		return err
 	}); err != nil {
 		return "", err
@@ -143,6 +143,14 @@ func walk(at string, visit func(name string, info fs.FileInfo) error) error {
 		}
 		return visit(filepath.ToSlash(below), info)
 	})
+}
+
+// kind is what a bundle keeps of a mode: what it is, and whether its owner may execute it.
+func kind(mode fs.FileMode) fs.FileMode {
+	if !mode.IsRegular() || mode&0o100 != 0 {
+		return mode&fs.ModeType | 0o111
+	}
+	return mode & fs.ModeType
 }
 
 func contentOf(at string, info fs.FileInfo) (string, error) {

@@ -120,6 +120,25 @@ func (b *Builder) image(ctx context.Context, p spec.Platform) (v1.Image, error) 
 	return img, nil
 }
 
+// Images are the builder's image by the platforms that it runs on; none where it is no image.
+func (b *Builder) Images(ctx context.Context) (map[string]v1.Image, error) {
+	images := make(map[string]v1.Image)
+	if b.config.Builder.Image == "" {
+		return images, nil
+	}
+	for n, t := range b.targets {
+		if t.Native != n {
+			continue
+		}
+		img, err := b.image(ctx, t.platform)
+		if err != nil {
+			return nil, err
+		}
+		images[t.platform.String()] = img
+	}
+	return images, nil
+}
+
 // below puts the image or folder of the configuration below the folders with the Python.
 func (b *Builder) below(ctx context.Context, p spec.Platform, above []string) ([]string, error) {
 	switch c := b.config.Builder; {

@@ -26,6 +26,16 @@ type Config struct {
 	Builder   Builder
 	Packages  map[string]*Package // by normalised name
 	Limits    Limits
+
+	Texts Texts // nil: files of this machine
+}
+
+// MaxSize bounds a wheels.yaml, which people write, in bytes.
+const MaxSize = 1 << 20
+
+// Texts reads the requirements files, locks and patches of a configuration that is not a file of this machine, by their names in it.
+type Texts interface {
+	Read(name string, most int64) ([]byte, error)
 }
 
 // What to do with a package of which an index already has a wheel that fits.
@@ -74,15 +84,12 @@ type Limits struct {
 	Tries  int           // of a build that fails; at least 1
 }
 
-// The defaults of limits: the longest builds of the public index take some hours, most take a minute.
-const (
-	defaultTime = 2 * time.Hour
-	maxConfig   = 1 << 20
-)
+// The default of limits.time: the longest builds of the public index take some hours, most take a minute.
+const defaultTime = 2 * time.Hour
 
 // Read reads a wheels.yaml. The error has all faults, see strictyaml.Error.
 func Read(name string) (Config, error) {
-	data, err := regular.Read(name, maxConfig)
+	data, err := regular.Read(name, MaxSize)
 	if err != nil {
 		return Config{}, exit.WrongUse(fmt.Errorf("reading what wheels to build: %w", err))
 	}
@@ -97,6 +104,14 @@ func (c Config) Path(p string) string {
 		return p
 	}
 	return filepath.Join(c.Dir, filepath.FromSlash(p))
+}
+
+// ReadFile reads a requirements file, a lock or a patch by its name in the configuration; most bounds it in bytes.
+func (c Config) ReadFile(name string, most int64) ([]byte, error) {
+	if c.Texts != nil {
+		return c.Texts.Read(name, most)
+	}
+	return regular.Read(c.Path(name), most)
 }
 
 // Spec is the spec of a root with one of the Pythons and the packages, for a platform.

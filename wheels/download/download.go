@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,10 +28,19 @@ import (
 )
 
 // Downloader fetches with the opener of an input.Access and keeps in its store.
-type Downloader struct{ from input.Access }
+type Downloader struct {
+	from    input.Access
+	carried Carried
+}
 
-// New returns a Downloader. from must have a store.
-func New(from input.Access) *Downloader { return &Downloader{from} }
+// Carried opens what is at hand, such as the files of a bundle, by the SHA-256 in hexadecimal. The error is fs.ErrNotExist where it has
+// no such file.
+type Carried interface {
+	OpenSum(ctx context.Context, sha256 string) (io.ReadCloser, error)
+}
+
+// New returns a Downloader. from must have a store. What carried has is fetched from nowhere else; it may be nil.
+func New(from input.Access, carried Carried) *Downloader { return &Downloader{from, carried} }
 
 // Sdist is an sdist with what is in it.
 type Sdist struct {
@@ -224,8 +234,19 @@ func (d *Downloader) bring(ctx context.Context, f file, digest string) (string, 
 	return filepath.Join(dir, f.name), err
 }
 
+// open opens a file where it is at hand, else at its address.
+func (d *Downloader) open(ctx context.Context, f file, digest string) (io.ReadCloser, error) {
+	if d.carried != nil && digest != "" {
+		r, err := d.carried.OpenSum(ctx, digest)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return r, err
+		}
+	}
+	return d.from.Open(ctx, f.url, f.name, max(f.size, -1))
+}
+
 func (d *Downloader) fetch(ctx context.Context, f file, digest, to string) (int64, error) {
-	r, err := d.from.Open(ctx, f.url, f.name, max(f.size, -1))
+	r, err := d.open(ctx, f, digest)
 	if err != nil {
 		return 0, fmt.Errorf("fetching %s: %w", redact.URL(f.url), err)
 	}

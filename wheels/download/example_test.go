@@ -42,7 +42,7 @@ func ExampleDownloader_Wheel() {
 		fmt.Println(err)
 		return
 	}
-	d := download.New(input.Access{Store: store}) // files of this machine need no opener
+	d := download.New(input.Access{Store: store}, nil) // files of this machine need no opener
 	for _, f := range files {
 		got, err := d.Wheel(context.Background(), f)
 		fmt.Println(got.Filename.Text, got.Metadata.RequiresDist, err)

@@ -52,7 +52,7 @@ def main(out):
     patch(request["source"], request.get("patches") or [])
     settings = request.get("settings") or None
     wanted = call(request, "get_requires_for_build_wheel", settings)
-    if not set(wanted) <= set(request.get("granted") or []):
+    if request.get("ask_only") or not set(wanted) <= set(request.get("granted") or []):
         out.write(json.dumps({"requires": wanted}).encode() + b"\n")
         return
     folder = "/tmp/wheel"

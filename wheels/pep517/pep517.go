@@ -59,6 +59,7 @@ type Job struct {
 	Patches  []string
 	Env      []string // NAME=VALUE, over those of the root
 	Granted  []string // what its backend asks for and the environment has, see Result
+	AskOnly  bool     // build nothing: Result.Requires are all that the backend asks for
 	Packages string   // the environment's folder, that Install made
 	Target   Target
 	Limits   sandbox.Limits
@@ -68,7 +69,7 @@ type Job struct {
 
 // Result is a wheel, or what the build needs in addition.
 type Result struct {
-	Wheel    string   // the file; "" where Requires are not there yet
+	Wheel    string   // the file; "" where Requires are not there yet, or nothing was to be built
 	Requires []string // what the backend asks for
 }
 
@@ -131,13 +132,14 @@ func (j Job) prepare(in string) error {
 		Settings    map[string]string `json:"settings"`
 		Patches     []string          `json:"patches"`
 		Granted     []string          `json:"granted"`
+		AskOnly     bool              `json:"ask_only"`
 		Python      string            `json:"python"`
 	}
 	packed := "sdist.tar.gz"
 	if strings.HasSuffix(j.Sdist, ".zip") {
 		packed = "sdist.zip"
 	}
-	r := request{path.Join(inDir, packed), j.Info.Folder, j.Info.Backend, j.Info.BackendPath, j.Settings, nil, j.Granted, envDir + "/bin/python3"}
+	r := request{path.Join(inDir, packed), j.Info.Folder, j.Info.Backend, j.Info.BackendPath, j.Settings, nil, j.Granted, j.AskOnly, envDir + "/bin/python3"}
 	files := map[string]string{packed: j.Sdist}
 	for i, p := range j.Patches {
 		name := fmt.Sprintf("%d-%s", i, filepath.Base(p))

@@ -53,11 +53,15 @@ var errNone = errors.New("no source has it")
 // is asked for by name.
 func (p *Planner) choose(ctx context.Context, project string, w want, t target.Target) (choice, error) {
 	if w.only == nil {
-		return p.sources.of(ctx, project).choose(project, w, t, p.sources.names())
+		c, err := p.sources.of(ctx, project).choose(project, w, t, p.sources.names())
+		p.taken.note(c, err)
+		return c, err
 	}
 	l, found, err := w.only.List(ctx, project)
 	l.Wheels = nil
-	return offer{l, Source{Lister: w.only, Name: "wanted.sdists"}, found, err}.choose(project, w, t, "wanted.sdists")
+	c, err := offer{l, Source{Lister: w.only, Name: "wanted.sdists"}, found, err}.choose(project, w, t, "wanted.sdists")
+	p.taken.note(c, err)
+	return c, err
 }
 
 func (o offer) choose(project string, w want, t target.Target, names string) (choice, error) {

@@ -96,6 +96,7 @@ type Planner struct {
 	sources  *sources
 	download *download.Downloader
 	built    func(key string) (source.File, bool)
+	taken    taken
 
 	mu       sync.Mutex
 	items    map[string]*Item
@@ -230,6 +231,7 @@ func (p *Planner) describe(ctx context.Context, i *Item, from *index.Sdist, trai
 	if i.Sdist, err = p.download.Sdist(ctx, *from); err != nil {
 		return err
 	}
+	p.taken.sdist(i.Sdist)
 	if i.Sdist.Project != i.Project || i.Sdist.Version.String() != i.Version {
 		return fmt.Errorf("%s says that it is %s %s", i.Sdist.File, i.Sdist.Project, i.Sdist.Version)
 	}

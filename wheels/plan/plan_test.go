@@ -91,7 +91,7 @@ func (p *planner) planner(t testing.TB) *plan.Planner {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
-	d := download.New(input.Access{Store: store})
+	d := download.New(input.Access{Store: store}, nil)
 	sdists, err := plan.OpenFolder(t.Context(), p.sdists, d)
 	if err != nil {
 		t.Fatal(err)

@@ -194,6 +194,9 @@ func (r *resolution) pick(ctx context.Context, project string, w want) (Requirem
 	if c.wheel != nil {
 		wheel, err := p.download.Wheel(ctx, *c.wheel)
 		q.Wheel = &wheel
+		if err == nil {
+			p.taken.wheel(wheel)
+		}
 		return q, err
 	}
 	if slices.Contains(r.trail, project) {

@@ -29,7 +29,7 @@ type Source struct {
 type Folder struct {
 	Faults []error // of sdists that cannot be read, and are left out
 
-	index  *index.Folder
+	index  *index.Folder            // nil: it has sdists alone
 	sdists map[string][]index.Sdist // by project, as the files themselves say
 }
 
@@ -61,6 +61,15 @@ func OpenFolder(ctx context.Context, dir string, d *download.Downloader) (*Folde
 	return f, nil
 }
 
+// NewFolder is a folder of these sdists.
+func NewFolder(sdists []index.Sdist) *Folder {
+	f := &Folder{sdists: make(map[string][]index.Sdist)}
+	for _, s := range sdists {
+		f.sdists[s.Project] = append(f.sdists[s.Project], s)
+	}
+	return f
+}
+
 // IsIndex reports whether a folder has the pages of an index, so that others may install from it.
 func IsIndex(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, "simple"))
@@ -68,13 +77,17 @@ func IsIndex(dir string) bool {
 }
 
 // List lists what the folder has of a project.
-func (f *Folder) List(ctx context.Context, project string) (index.Listing, bool, error) {
+func (f *Folder) List(ctx context.Context, project string) (l index.Listing, found bool, err error) {
 	project = dependency.Normalize(project)
-	l, found, err := f.index.List(ctx, project)
-	if sdists := f.sdists[project]; err == nil && len(sdists) > 0 {
+	if f.index != nil {
+		if l, found, err = f.index.List(ctx, project); err != nil {
+			return l, found, err
+		}
+	}
+	if sdists := f.sdists[project]; len(sdists) > 0 {
 		l.Sdists, found = append(l.Sdists[:len(l.Sdists):len(l.Sdists)], sdists...), true
 	}
-	return l, found, err
+	return l, found, nil
 }
 
 // Projects are those of which the folder has sdists.

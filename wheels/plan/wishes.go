@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pyimg/pyimg/internal/exit"
-	"github.com/pyimg/pyimg/internal/regular"
 	"github.com/pyimg/pyimg/wheel/dependency"
 	"github.com/pyimg/pyimg/wheel/pylock"
 	"github.com/pyimg/pyimg/wheel/requirements"
@@ -36,10 +35,10 @@ func (p *Planner) wishes(target int) (wishes, error) {
 	ws := make(wishes)
 	var faults []error
 	for _, file := range c.Wanted.Requirements {
-		faults = append(faults, ws.fromRequirements(file, c.Path, env))
+		faults = append(faults, ws.fromRequirements(file, c.ReadFile, env))
 	}
 	for _, file := range c.Wanted.Locks {
-		faults = append(faults, ws.fromLock(file, c.Path(file), env))
+		faults = append(faults, ws.fromLock(file, c.ReadFile, env))
 	}
 	for _, text := range c.Wanted.Packages {
 		r, err := dependency.ParseRequirement(text)
@@ -73,8 +72,8 @@ func (ws wishes) fromRequirement(r dependency.Requirement, env dependency.Enviro
 	return nil
 }
 
-func (ws wishes) fromRequirements(file string, find func(string) string, env dependency.Environment) error {
-	set, err := requirements.Parse([]string{file}, func(name string) ([]byte, error) { return regular.Read(find(name), requirements.MaxSize) })
+func (ws wishes) fromRequirements(file string, read func(name string, most int64) ([]byte, error), env dependency.Environment) error {
+	set, err := requirements.Parse([]string{file}, func(name string) ([]byte, error) { return read(name, requirements.MaxSize) })
 	if err != nil {
 		return err
 	}
@@ -97,8 +96,8 @@ func (ws wishes) fromRequirements(file string, find func(string) string, env dep
 	return errors.Join(faults...)
 }
 
-func (ws wishes) fromLock(name, at string, env dependency.Environment) error {
-	data, err := regular.Read(at, pylock.MaxSize)
+func (ws wishes) fromLock(name string, read func(name string, most int64) ([]byte, error), env dependency.Environment) error {
+	data, err := read(name, pylock.MaxSize)
 	if err != nil {
 		return fmt.Errorf("reading the lock of Python packages: %w", err)
 	}

@@ -31,6 +31,7 @@ func gather(ctx context.Context, o Options, f *fetcher) (p *plan, unlisted []str
 	for _, add := range []func() error{
 		func() error { return addRuntimes(ctx, p, o) },
 		func() error { return addWheels(p, o) },
+		func() error { return addBuilds(p, o.Builds) },
 		func() error { return addLayers(p, o.Images) },
 		func() error { return addKeys(p, o) },
 		func() error { return addImages(ctx, p, o, f) },
@@ -134,7 +135,7 @@ func addFiles(ctx context.Context, p *plan, images []LockedImage) error {
 			return fmt.Errorf("packing the files of %s: %w", manifest.SpecPath(i.Name), err)
 		}
 		f := manifest.File{Path: manifest.FilesPath(i.Name), Kind: manifest.Files, Size: size, SHA256: sum}
-		read := func(ctx context.Context) (io.ReadCloser, error) { return packing(ctx, i.Pack), nil }
+		read := func(ctx context.Context) (io.ReadCloser, error) { return Piped(ctx, i.Pack), nil }
 		if err := p.add(f, job{special: &special{read: read}}); err != nil {
 			return err
 		}
@@ -142,8 +143,8 @@ func addFiles(ctx context.Context, p *plan, images []LockedImage) error {
 	return nil
 }
 
-// packing reads what pack writes.
-func packing(ctx context.Context, pack func(context.Context, io.Writer) error) io.ReadCloser {
+// Piped reads what pack writes.
+func Piped(ctx context.Context, pack func(context.Context, io.Writer) error) io.ReadCloser {
 	r, w := io.Pipe()
 	go func() { w.CloseWithError(pack(ctx, w)) }() // ends when all is read, or r is closed
 	return r

@@ -59,7 +59,7 @@ func (m maker) examine(ctx context.Context, it *item) error {
 		it.at = cached
 		return r.Close()
 	}
-	if it.Kind == manifest.Files || it.Kind == manifest.Layer {
+	if it.read != nil && it.Kind != manifest.Image {
 		it.at = local
 		return nil
 	}

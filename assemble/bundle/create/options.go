@@ -31,6 +31,7 @@ type Options struct {
 	Images []LockedImage // whose inputs these are; none: the bundle has no lock
 
 	BaseImages []BaseImage
+	Builds     []BuildFile // what builds of wheels need, see package supply
 
 	Client   Client
 	Keyring  *apk.Keyring   // nil: indexes need no signature
@@ -48,6 +49,13 @@ type Options struct {
 }
 
 func (o Options) jobs() int { return cmp.Or(o.Jobs, 8) }
+
+// A BuildFile is a file that builds of wheels need: an sdist, a wheel, or what wheels.yaml names.
+type BuildFile struct {
+	File manifest.File
+	Text []byte                                       // its content; nil: Open opens it
+	Open func(context.Context) (io.ReadCloser, error) // on this machine
+}
 
 // A BaseImage is one that a bundle brings along as it is.
 type BaseImage struct {

@@ -26,11 +26,13 @@ const (
 	Wheel   Kind = "wheel"
 	Layer   Kind = "layer"  // of an image, as it is: bytecode, which not every machine can make
 	Python  Kind = "python" // a lock or requirements file of Python packages
+	Sdist   Kind = "sdist"  // a source archive of a Python package
+	Build   Kind = "build"  // wheels.yaml, what it reads, and the list of what its builds need
 )
 
 // kinds are all of them. Their order is not part of the format.
 func kinds() []Kind {
-	return []Kind{Index, Package, Key, Runtime, Spec, Lock, Files, Image, Wheel, Python, Layer}
+	return []Kind{Index, Package, Key, Runtime, Spec, Lock, Files, Image, Wheel, Python, Layer, Sdist, Build}
 }
 
 // File is one file.
@@ -44,6 +46,9 @@ type File struct {
 	Unlisted bool     `json:"unlisted,omitempty"` // a package that the lock names and its index no more
 	InBase   bool     `json:"inBase,omitempty"`   // held by the base, not by the delta
 }
+
+// Name is the last element of the file's path.
+func (f File) Name() string { return path.Base(f.Path) }
 
 // check sees to it that the file's path stays below the bundle's folder, on every system.
 func (f File) check() error {
@@ -91,6 +96,10 @@ func (f File) inPlace() bool {
 		return f.Path == LayerPath(f.SHA256)
 	case Python:
 		return path.Dir(path.Dir(f.Path))+"/" == pythonDir
+	case Sdist:
+		return f.Path == SdistPath(name, f.SHA256)
+	case Build:
+		return f.Path == ConfigPath || f.Path == SupplyPath || f.Path == BuildInputPath(name[min(len(name), len(shortSum(f.SHA256))+1):], f.SHA256)
 	}
 	return false
 }

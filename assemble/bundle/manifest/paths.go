@@ -36,6 +36,12 @@ const (
 
 	WheelsDir = "wheels/" // see WheelPath; tools for Python take it as it is, as a folder of wheels
 
+	ConfigPath = buildsDir + "wheels.yaml" // which wheels are to be built
+	SupplyPath = buildsDir + "supply.json" // what their builds need, see package supply
+
+	buildsDir   = "builds/"
+	inputsDir   = buildsDir + "inputs/"
+	sdistsDir   = "sdists/"
 	keysDir     = "keys/"
 	pythonDir   = "python/"
 	layersDir   = "layers/"
@@ -58,6 +64,17 @@ func WheelPath(name string) string { return WheelsDir + name }
 
 // OtherWheelPath is where it has one with this SHA-256 in hex, where WheelPath is another wheel's of the same name.
 func OtherWheelPath(name, sum string) string { return WheelsDir + sum[:12] + "/" + name }
+
+// SdistPath is where it has a source archive of this file name with this SHA-256 in hex.
+func SdistPath(name, sum string) string { return sdistsDir + shortSum(sum) + "/" + name }
+
+// BuildInputPath is where it has what wheels.yaml calls by this name: a file, or the tar of a folder, with this SHA-256 in hex.
+func BuildInputPath(name, sum string) string {
+	return inputsDir + shortSum(sum) + "-" + safeName(path.Base(filepath.ToSlash(name)))
+}
+
+// shortSum is the part of a SHA-256 in hex that tells files of one name apart.
+func shortSum(sum string) string { return sum[:min(len(sum), 12)] }
 
 // LayerPath is where a bundle has a layer with this SHA-256 in hex.
 func LayerPath(sum string) string { return layersDir + sum }

@@ -61,11 +61,16 @@ func (b bundled) find(ctx context.Context, ref, platform string) (v1.Image, erro
 	if err != nil {
 		return nil, err
 	}
+	return BundleImage(ctx, b.bundle, digest)
+}
+
+// BundleImage is the image that a bundle holds under the digest of its manifest.
+func BundleImage(ctx context.Context, b *bundle.Bundle, digest string) (v1.Image, error) {
 	hash, err := v1.NewHash(digest) // of "" it is an error, too
 	if err != nil {
 		return nil, err
 	}
-	index, err := disk.ReadLayoutFrom(BundleFiles(ctx, b.bundle), digest)
+	index, err := disk.ReadLayoutFrom(BundleFiles(ctx, b), digest)
 	if err != nil {
 		return nil, err
 	}

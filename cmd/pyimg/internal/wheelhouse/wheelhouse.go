@@ -18,7 +18,6 @@ import (
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/redact"
-	"github.com/pyimg/pyimg/internal/regular"
 	"github.com/pyimg/pyimg/wheel/index"
 	"github.com/pyimg/pyimg/wheels/build"
 	"github.com/pyimg/pyimg/wheels/builder"
@@ -34,6 +33,8 @@ const DefaultFile = "wheels.yaml"
 // House is an index of wheels with what it is made of.
 type House struct {
 	Config   config.Config
+	Sources  []plan.Source
+	Folders  []*plan.Folder // those of wanted.sdists
 	Index    *repository.Repository
 	Records  []repository.Record
 	Failures []repository.Failure
@@ -41,6 +42,32 @@ type House struct {
 	Builder  *builder.Builder
 	Planner  *plan.Planner
 	Built    *build.Built
+}
+
+// A Setting is a configuration, and the bundle that has what its builds need.
+type Setting struct {
+	config.Config
+	carried *carried // nil: there is no bundle
+}
+
+// Read reads the configuration that the first argument names, or, with --bundle, that of the bundle.
+func Read(ctx context.Context, run *session.Session, args []string) (Setting, error) {
+	b, err := run.Bundle(ctx)
+	if err != nil {
+		return Setting{}, err
+	}
+	if b == nil {
+		c, err := ReadConfig(args)
+		return Setting{Config: c}, err
+	}
+	if len(args) > 0 {
+		return Setting{}, exit.Usagef("with --bundle wheels.yaml comes out of the bundle: leave %s out; the index is where it says, from the current folder", args[0])
+	}
+	carried, err := openCarried(ctx, run, b)
+	if err != nil {
+		return Setting{}, err
+	}
+	return Setting{carried.config, carried}, nil
 }
 
 // ReadConfig reads the configuration that the first argument names.
@@ -57,13 +84,14 @@ func ReadConfig(args []string) (config.Config, error) {
 }
 
 // Open opens the index and the sources, and works out the targets. from may report progress.
-func Open(ctx context.Context, run *session.Session, c config.Config, progress input.Progress) (*House, error) {
-	from, keys, err := access(ctx, run, c)
+func Open(ctx context.Context, run *session.Session, s Setting, progress input.Progress) (*House, error) {
+	c := s.Config
+	from, keys, err := access(ctx, run, s)
 	if err != nil {
 		return nil, err
 	}
 	from.Progress = progress
-	h := &House{Config: c, Index: repository.Open(c.Path(c.Index)), Download: download.New(from)}
+	h := &House{Config: c, Index: repository.Open(c.Path(c.Index)), Download: download.New(from, s.sums())}
 	if h.Records, err = h.Index.Records(); err != nil {
 		return nil, err
 	}
@@ -75,22 +103,37 @@ func Open(ctx context.Context, run *session.Session, c config.Config, progress i
 	}
 	h.Built = build.NewBuilt(h.Index, h.Records)
 	o := plan.Options{Config: c, Targets: h.Builder.Targets(), Download: h.Download, Records: h.Records, Failures: make(map[string]repository.Failure),
-		Root: h.Builder.Digest, Patch: func(file string) (string, error) { return digestOf(c.Path(file)) }, Built: h.Built.Wheel}
+		Root: h.Builder.Digest, Patch: func(file string) (string, error) { return digestOf(c, file) }, Built: h.Built.Wheel}
 	for _, f := range h.Failures {
 		o.Failures[f.Key] = f
 	}
-	if o.Sources, o.Folders, err = sources(ctx, run, c, h.Download, from); err != nil {
+	if s.carried != nil {
+		h.Sources, h.Folders, err = s.carried.sources(ctx)
+	} else {
+		h.Sources, h.Folders, err = sources(ctx, run, c, h.Download, from)
+	}
+	if err != nil {
 		return nil, err
 	}
+	o.Sources, o.Folders = h.Sources, h.Folders
 	h.Planner = plan.NewPlanner(o)
 	return h, nil
 }
 
 // access is what the builder and the sources are read with. Credentials go to the hosts that wheels.yaml names.
-func access(ctx context.Context, run *session.Session, c config.Config) (input.Access, *apk.Keyring, error) {
+func access(ctx context.Context, run *session.Session, s Setting) (input.Access, *apk.Keyring, error) {
+	from, keys, err := run.Access(ctx, Spec(s.Config), true)
+	if err == nil && s.carried != nil {
+		err = s.carried.lend(ctx, &from, keys)
+	}
+	return from, keys, err
+}
+
+// Spec is a spec with all places that a configuration names.
+func Spec(c config.Config) spec.Spec {
 	s := spec.Spec{Name: c.Name, Dir: c.Dir, Alpine: c.Builder.Alpine, Platforms: c.Platforms, Runtimes: c.Pythons}
 	s.Python.Wheels = c.Sources
-	return run.Access(ctx, s, true)
+	return s
 }
 
 func sources(ctx context.Context, run *session.Session, c config.Config, d *download.Downloader, from input.Access) (all []plan.Source, wanted []*plan.Folder, err error) {
@@ -139,8 +182,8 @@ func sources(ctx context.Context, run *session.Session, c config.Config, d *down
 // maxPatch bounds a patch, which people write.
 const maxPatch = 64 << 20
 
-func digestOf(file string) (string, error) {
-	data, err := regular.Read(file, maxPatch)
+func digestOf(c config.Config, file string) (string, error) {
+	data, err := c.ReadFile(file, maxPatch)
 	if err != nil {
 		return "", exit.WrongUse(fmt.Errorf("reading a patch: %w", err))
 	}
