@@ -38,6 +38,8 @@ func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
 		"cmd/pyimg/internal/rootless":   {"assemble/container", "assemble/input", "internal/sandbox", "layers"},
 		"cmd/pyimg/internal/session": {"attest", "sigstore", "apk", "layers", "assemble", "push", "cmd/pyimg/internal/console", "cmd/pyimg/internal/flags", "cmd/pyimg/internal/rootless",
 			"internal/fetch", "internal/memo", "internal/progress", "internal/redact", "internal/regular", "internal/termtext"},
+		"cmd/pyimg/internal/pythons": {"assemble", "benchmark", "cmd/pyimg/internal/rootless", "cmd/pyimg/internal/session",
+			"internal/redact", "internal/sandbox", "internal/termtext", "push/disk"},
 		"cmd/pyimg/internal/many":  {"cmd/pyimg/internal/flags", "internal/termtext"},
 		"cmd/pyimg/internal/newer": {"assemble/lock", "internal/termtext"},
 		"internal/atomicfile":      {},
@@ -60,6 +62,8 @@ func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
 		"internal/near":            {},
 		"internal/template":        {},
 		"internal/sandbox":         {},
+		"internal/machine":         {},
+		"benchmark":                {"internal/regular", "internal/termtext"},
 		"internal/serve":           {},
 		"internal/fixture":         {},
 		"sigstore":                 {},
@@ -148,8 +152,14 @@ func TestFoldersImportOnlyWhatTheyMay(t *testing.T) {
 		"push/disk":   {"internal/atomicfile", "internal/patience", "internal/regular", "push/oci"},
 		"push/remote": {"internal/memo", "internal/patience", "internal/redact", "internal/regular", "push/auth", "push/oci"},
 		"push/oci":    {"internal/imageindex"},
+
+		"benchmark":          {"benchmark/results", "benchmark/workload"},
+		"benchmark/report":   {"benchmark/results", "benchmark/stats", "internal/termtext"},
+		"benchmark/results":  {"internal/termtext"},
+		"benchmark/stats":    {},
+		"benchmark/workload": {"internal/regular", "internal/termtext"},
 	}
-	for _, room := range []string{"apk", "layers", "assemble", "push"} {
+	for _, room := range []string{"apk", "layers", "assemble", "push", "benchmark"} {
 		for file, imported := range imports(t, filepath.Join("..", room)) {
 			folder := filepath.ToSlash(strings.TrimPrefix(filepath.Dir(file), ".."+string(filepath.Separator)))
 			allowed, listed := may[folder]

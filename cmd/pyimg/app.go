@@ -37,6 +37,7 @@ func app(con console.Console) *cli.App {
 			sbomCommand(con),
 			pushCommand(con),
 			runtimeCommand(con),
+			benchCommand(con),
 			wheelsCommand(con),
 			bundleCommand(con),
 			cacheCommand(con),

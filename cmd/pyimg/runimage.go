@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -17,11 +16,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
-	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/container"
-	"github.com/pyimg/pyimg/assemble/image"
-	"github.com/pyimg/pyimg/assemble/input"
-	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
@@ -102,7 +97,7 @@ func runImage(ctx context.Context, run *session.Session, c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	img, err := imageToRun(ctx, run, c, c.Args().First(), platform)
+	img, err := run.Runnable(ctx, c.Args().First(), platform)
 	if err != nil {
 		return err
 	}
@@ -123,14 +118,7 @@ func runPlatform(c *cli.Context) (spec.Platform, error) {
 	case len(only) == 1:
 		return only[0], nil
 	}
-	return spec.ParsePlatform("linux/" + hostArchitecture())
-}
-
-func hostArchitecture() string {
-	if runtime.GOARCH == "arm" {
-		return "arm/v7"
-	}
-	return runtime.GOARCH
+	return spec.ParsePlatform(host.Platform())
 }
 
 // runFlags is what the flags say of the sandbox.
@@ -201,52 +189,6 @@ func parseMount(text string) (sandbox.Mount, error) {
 	}
 	m.Source, m.Target = source, rest[at+1:]
 	return m, nil
-}
-
-// imageToRun opens the image that an argument names, for one platform.
-func imageToRun(ctx context.Context, run *session.Session, c *cli.Context, arg string, platform spec.Platform) (v1.Image, error) {
-	var index v1.ImageIndex
-	var err error
-	if session.IsSpec(arg) {
-		index, err = assembledForRun(ctx, run, arg, platform)
-	} else if _, here := session.OnDisk(arg); c.Bool("offline") && !here {
-		return nil, exit.Usagef("--offline says to ask no host, and %q is in a registry", arg)
-	} else {
-		index, err = run.Open(ctx, arg)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return image.For(index, platform)
-}
-
-// assembledForRun assembles a spec for one platform, by its lock where there is one.
-func assembledForRun(ctx context.Context, run *session.Session, name string, platform spec.Platform) (v1.ImageIndex, error) {
-	s, err := run.Spec(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	s.Platforms = []spec.Platform{platform}
-	l, locked, err := run.Lock(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	src, keys, err := run.Access(ctx, s, true)
-	if err != nil {
-		return nil, err
-	}
-	plan := func(src input.Access) (assemble.Plan, error) { return assemble.Resolve(ctx, s, src, keys) }
-	if locked {
-		plan = func(src input.Access) (assemble.Plan, error) { return assemble.PlanOf(ctx, l, s, src, keys) }
-	}
-	built, err := run.Build(ctx, src, nil, plan)
-	if err == nil && locked {
-		err = l.Expect(built)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return built.Index(ctx, lock.FromStore(src.Store))
 }
 
 // prepareRun unpacks the image and works out what is to be started.

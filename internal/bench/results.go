@@ -3,12 +3,13 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"os"
 	"runtime"
 	"strings"
+
+	"github.com/pyimg/pyimg/internal/machine"
 )
 
 // results are what a run of the bench found, as -json writes them.
@@ -43,32 +44,25 @@ type row struct {
 }
 
 func newResults(o options) *results {
-	return &results{Machine: machine(), Cores: runtime.NumCPU(), Go: runtime.Version(), Load: load(),
+	return &results{Machine: processor(), Cores: runtime.NumCPU(), Go: runtime.Version(), Load: load(),
 		RTT: float64(o.rtt.Microseconds()) / 1000, Runs: o.runs, Packages: o.packages, Size: o.size, Link: o.link}
 }
 
-// machine is the processor's name where Linux says it.
-func machine() string {
-	f, err := os.Open("/proc/cpuinfo")
-	if err != nil {
-		return runtime.GOOS + "/" + runtime.GOARCH
+// processor is the processor's name where the system says it, and the platform.
+func processor() string {
+	if name := machine.Processor(); name != "" {
+		return name + ", " + machine.Platform()
 	}
-	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if name, value, ok := strings.Cut(lines.Text(), ":"); ok && strings.TrimSpace(name) == "model name" {
-			return strings.TrimSpace(value) + ", " + runtime.GOOS + "/" + runtime.GOARCH
-		}
-	}
-	return runtime.GOOS + "/" + runtime.GOARCH
+	return machine.Platform()
 }
 
 // load are the load averages where Linux says them: what else the machine does.
 func load() string {
-	text, err := os.ReadFile("/proc/loadavg")
-	if err != nil {
+	averages := machine.Load()
+	if averages == nil {
 		return "unknown"
 	}
-	return strings.Join(strings.Fields(string(text))[:3], " ")
+	return strings.Trim(fmt.Sprintf("%.2f", averages), "[]")
 }
 
 func (r *results) write(name string) error {

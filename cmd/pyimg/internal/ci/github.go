@@ -94,3 +94,13 @@ func Summary(getenv func(string) string, title string, header []string, rows [][
 	b.WriteByte('\n')
 	return appendFile(name, b.String())
 }
+
+// Markdown adds text to the summary of a job of GitHub Actions, under a title; elsewhere it does nothing. The caller escapes what is
+// anybody's.
+func Markdown(getenv func(string) string, title string, text []byte) error {
+	name := getenv("GITHUB_STEP_SUMMARY")
+	if name == "" {
+		return nil
+	}
+	return appendFile(name, fmt.Sprintf("### %s\n\n%s\n", title, text))
+}
