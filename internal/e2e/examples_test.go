@@ -1,0 +1,139 @@
+package e2e_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// example copies an example's folder, and writes next to each spec one that extends it and takes this machine's mirror, runtimes and
+// wheels instead of those of the internet: test-SPEC. All else is tested as it is shipped.
+func (s shared) example(t testing.TB, name string) string {
+	t.Helper()
+	dir := openDir(t)
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join("..", "..", "examples", name))); err != nil {
+		t.Fatal(err)
+	}
+	specs, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, spec := range specs {
+		file := filepath.Base(spec)
+		text := fmt.Sprintf("extends: %s\n%s", file, s.alpine())
+		if strings.Contains(readFile(t, spec), "\nruntime:") {
+			text += fmt.Sprintf("runtime: [{source: %q}, {source: %q}]\npython: {wheels: [%q]}\n", s.cpython(),
+				s.path("runtimes", "jemalloc-5.3.0-{alpine_arch}-alpine-musl.tar.gz"), s.path("conformance", "wheels", "wheels"))
+		}
+		writeFile(t, filepath.Join(dir, "test-"+file), text)
+	}
+	return dir
+}
+
+// askService starts the image's command and asks it for its pages.
+const askService = `import subprocess, sys, time, urllib.request
+server = subprocess.Popen([sys.executable, "-m", "app"])
+for _ in range(600):
+    try:
+        for path in ["health", "?name=you", "api/greeting?name=me"]:
+            print(urllib.request.urlopen("http://127.0.0.1:8000/" + path).read().decode().strip())
+        break
+    except OSError:
+        time.sleep(0.1)
+server.terminate()
+print(server.wait())`
+
+// TestExamples builds each example of one image for all its platforms, and runs it.
+func TestExamples(t *testing.T) {
+	t.Parallel()
+	s := needShared(t)
+	cache := t.TempDir()
+	for name, c := range map[string]struct {
+		run  func(t *testing.T, dir string, image func(args ...string) string) string
+		want string
+	}{
+		"service": {func(_ *testing.T, _ string, image func(args ...string) string) string {
+			return image("--network", "none", "IMAGE", "python3", "-c", askService)
+		}, "ok\n<!doctype html><title>Hello</title><p>Hello, you!\n{\"hello\": \"me\"}\n0\n"},
+		"home-assistant-addon": {func(t *testing.T, dir string, image func(args ...string) string) string {
+			options := writeFile(t, filepath.Join(dir, "options.json"), `{"port": "loop://", "baud": 19200}`)
+			return image("--mount", options+":/data/options.json", "IMAGE")
+		}, "reading loop:// at 19200 baud\n"},
+		"data-job": {func(t *testing.T, dir string, image func(args ...string) string) string {
+			data := writeFile(t, filepath.Join(dir, "m.csv"), "10:00,kitchen,20.5\n10:01,kitchen,21.5\n10:00,attic,-3\n")
+			return image("--mount", data+":/data/measurements.csv", "IMAGE")
+		}, `{"sensor": "attic", "count": 1, "min": -3.0, "mean": -3.0, "max": -3.0}
+{"sensor": "kitchen", "count": 2, "min": 20.5, "mean": 21.0, "max": 21.5}
+`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir, cli := s.example(t, name), pyimg(t)
+			cli.dir = dir
+			cli.must(t, "lock", "test-pyimg.yaml", "--cache-dir", cache)
+			cli.must(t, "assemble", "test-pyimg.yaml", "--locked", "--cache-dir", cache, "--output", "oci:image:1")
+			cli.must(t, "verify", "--cache-dir", cache, "image:1")
+			got := c.run(t, dir, func(args ...string) string {
+				for i, a := range args {
+					if a == "IMAGE" {
+						args[i] = "image:1"
+					}
+				}
+				return cli.must(t, append([]string{"run", "--cache-dir", cache}, args...)...)
+			})
+			if got != c.want {
+				t.Errorf("it prints %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// TestExampleOfATeam pushes the base of the example, signed, and builds the service on it.
+func TestExampleOfATeam(t *testing.T) {
+	t.Parallel()
+	s := needShared(t)
+	registry := startRegistry(t)
+	dir, cli, cache := s.example(t, "team-base"), pyimg(t), t.TempDir()
+	cli.dir = dir
+	cli.must(t, "key", "generate", "--output-prefix", "team", "--no-password")
+	cli.must(t, "lock", "test-pyimg.yaml", "--cache-dir", cache)
+	cli.must(t, "assemble", "test-pyimg.yaml", "--locked", "--cache-dir", cache, "--push", registry+"/base:1", "--sign-key", "team.key")
+	cli.must(t, "assemble", "test-service.yaml", "--cache-dir", cache, "--base", "image:"+registry+"/base:1", "--push", registry+"/service:1", "--require-signature", "team.pub")
+	if got, want := cli.must(t, "run", "--cache-dir", cache, registry+"/service:1"), "xn--tr-yia.example\n"; got != want {
+		t.Errorf("the service prints %q, want %q", got, want)
+	}
+	cli.must(t, "key", "generate", "--output-prefix", "other", "--no-password")
+	if r := cli.run(t, "assemble", "test-service.yaml", "--cache-dir", cache, "--base", "image:"+registry+"/base:1", "--require-signature", "other.pub"); r.code != 6 {
+		t.Errorf("a base that another team signed: exit code %d\n%s", r.code, r.stderr)
+	}
+}
+
+// TestExampleOfAnAirGap runs the scripts of the example, the second one with no cache and no network but the registry.
+func TestExampleOfAnAirGap(t *testing.T) {
+	t.Parallel()
+	s := needShared(t)
+	registry := startRegistry(t)
+	dir, cli := s.example(t, "air-gap"), pyimg(t)
+	cli.dir = dir
+	cli.must(t, "key", "generate", "--output-prefix", "gap", "--no-password")
+	bin := openDir(t)
+	if err := os.Symlink(cli.wrap[0], filepath.Join(bin, "pyimg")); err != nil {
+		t.Fatal(err)
+	}
+	script := func(name, cache string, args ...string) string {
+		t.Helper()
+		c := cli
+		c.wrap = []string{"sh", name}
+		c.env = append([]string{"SPEC=test-pyimg.yaml", "PYIMG_CACHE_DIR=" + cache}, cli.env...)
+		c.env = append(c.env, "PATH="+bin+":"+os.Getenv("PATH"))
+		return c.must(t, args...)
+	}
+	script("outside.sh", t.TempDir(), "gap.key", "image.tar")
+	inside := t.TempDir()
+	script("inside.sh", inside, "gap.pub", "image.tar", registry+"/app:1")
+	if got, want := cli.must(t, "run", "--cache-dir", inside, registry+"/app:1"), "packaging 25.0 on Python 3.13.5\n"; got != want {
+		t.Errorf("the image prints %q, want %q", got, want)
+	}
+}
