@@ -41,6 +41,7 @@ func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
 		"cmd/pyimg/internal/pythons": {"assemble", "benchmark", "cmd/pyimg/internal/rootless", "cmd/pyimg/internal/session",
 			"internal/redact", "internal/sandbox", "internal/termtext", "push/disk"},
 		"cmd/pyimg/internal/many":  {"cmd/pyimg/internal/flags", "internal/termtext"},
+		"cmd/pyimg/internal/page":  {"assemble/image", "assemble/lock", "assemble/python", "internal/termtext"},
 		"cmd/pyimg/internal/newer": {"assemble/lock", "internal/termtext"},
 		"internal/atomicfile":      {},
 		"internal/exit":            {},

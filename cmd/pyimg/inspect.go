@@ -28,7 +28,8 @@ func inspectCommand(con console.Console) *cli.Command {
 		ArgsUsage: "REF|LAYOUT",
 		Description: "Any image will do. For one that pyimg made it says of each layer whether it is its source's own bytes, and if not, why.\n\n" +
 			"Example: pyimg inspect image/:latest\n" +
-			"         pyimg inspect --tree --depth 3 image/:latest",
+			"         pyimg inspect --tree --depth 3 image/:latest\n" +
+			"         pyimg inspect --tree --html image.html --against image:old image:new",
 		Flags: append(append(treeFlags(), flags.Login()...), &cli.BoolFlag{Name: "json", Usage: "as JSON"}),
 		Action: action(con, func(ctx context.Context, run *session.Session, c *cli.Context) error {
 			if c.NArg() != 1 {
@@ -36,6 +37,12 @@ func inspectCommand(con console.Console) *cli.Command {
 			}
 			if c.IsSet("depth") && !c.Bool("tree") {
 				return exit.Usagef("--depth is for --tree")
+			}
+			if c.String("html") != "" && !c.Bool("tree") {
+				return exit.Usagef("--html is for --tree: pyimg inspect --tree --html FILE IMAGE")
+			}
+			if c.String("against") != "" && c.String("html") == "" {
+				return exit.Usagef("--against is for --html; \"pyimg diff\" compares two images on the terminal")
 			}
 			only, err := flags.Platforms(c)
 			if err != nil {

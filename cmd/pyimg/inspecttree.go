@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -13,22 +14,30 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pyimg/pyimg/assemble/image"
+	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/flags"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/page"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/termtext"
+	"github.com/pyimg/pyimg/push/oci"
 )
 
 // treeFlags are those of inspect --tree.
 func treeFlags() []cli.Flag {
 	return append(flags.Content(),
 		&cli.BoolFlag{Name: "tree", Usage: "show what makes the image big instead: sizes by folder and by package"},
-		&cli.IntFlag{Name: "depth", Value: 2, Usage: "`N` with --tree, show folders down to this level"})
+		&cli.IntFlag{Name: "depth", Value: 2, Usage: "`N` with --tree, show folders down to this level"},
+		&cli.StringFlag{Name: "html", Usage: "`FILE` with --tree, write a page that shows all of it, and needs no network; - is stdout"},
+		&cli.StringFlag{Name: "against", Usage: "`IMAGE` with --html, show what changed since this image"})
 }
 
 func tree(ctx context.Context, run *session.Session, c *cli.Context, index v1.ImageIndex) error {
 	if c.Int("depth") < 0 {
 		return exit.Usagef("--depth %d: expected a number from 0 on", c.Int("depth"))
+	}
+	if c.String("html") != "" && c.Bool("json") {
+		return exit.Usagef("--html and --json exclude each other")
 	}
 	only, err := flags.Platforms(c)
 	if err != nil {
@@ -43,6 +52,9 @@ func tree(ctx context.Context, run *session.Session, c *cli.Context, index v1.Im
 		return err
 	}
 	run.WarnSkipped(skipped)
+	if c.String("html") != "" {
+		return writePage(ctx, run, c, index, weights, only)
+	}
 	if c.Bool("json") {
 		return run.JSON(weights)
 	}
@@ -53,6 +65,43 @@ func tree(ctx context.Context, run *session.Session, c *cli.Context, index v1.Im
 		printWeight(run.Stdout, w)
 	}
 	return nil
+}
+
+// pageFiles is how many files of a layer a page names. All of a large image would be too much for a browser on a phone.
+const pageFiles = 100
+
+// writePage writes the page of --html.
+func writePage(ctx context.Context, run *session.Session, c *cli.Context, index v1.ImageIndex, weights []image.Weight, only []spec.Platform) error {
+	store, err := run.Store()
+	if err != nil {
+		return err
+	}
+	p := page.Image{Name: c.Args().First(), Weights: weights, Against: c.String("against")}
+	if p.Report, err = image.Inspect(ctx, index, store, only); err != nil {
+		return err
+	}
+	if p.Held, _, err = image.Hold(ctx, index, store, only, pageFiles); err != nil {
+		return err
+	}
+	root, err := oci.Root(index)
+	if err != nil {
+		return err
+	}
+	p.Report.Digest, p.Report.MediaType = root.Digest.String(), string(root.MediaType)
+	if p.Against != "" {
+		before, err := run.Open(ctx, p.Against)
+		if err != nil {
+			return err
+		}
+		if p.Changes, _, err = image.Diff(ctx, before, index, store, only); err != nil {
+			return err
+		}
+	}
+	var text bytes.Buffer
+	if err := page.Write(&text, p); err != nil {
+		return err
+	}
+	return run.WriteFile(ctx, c.String("html"), text.Bytes())
 }
 
 // lightest is which part of the whole a folder or package must be to be shown to a person.
