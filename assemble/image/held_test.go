@@ -34,8 +34,8 @@ func TestHold(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	below := layer(t, fixture.File{Name: "etc/a", Body: "1"}, fixture.File{Name: "etc/b", Body: "22"}, fixture.File{Name: "etc/c", Body: "333"}, fixture.File{Name: "etc/d", Body: "22"})
-	above := layer(t, fixture.File{Name: "etc/c", Body: "4444"})
+	below := layer(t, fixture.File{Path: "etc/a", Body: []byte("1")}, fixture.File{Path: "etc/b", Body: []byte("22")}, fixture.File{Path: "etc/c", Body: []byte("333")}, fixture.File{Path: "etc/d", Body: []byte("22")})
+	above := layer(t, fixture.File{Path: "etc/c", Body: []byte("4444")})
 	held, _, err := image.Hold(t.Context(), imagetest.Index(map[string]v1.Image{"amd64": imagetest.Image(t, "amd64", below, above)}), store, nil, 2)
 	if err != nil {
 		t.Fatal(err)
