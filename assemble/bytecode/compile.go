@@ -164,7 +164,7 @@ func (c *compilation) collect(ctx context.Context) (err error) {
 			}
 			c.contents = append(c.contents, content{s, offset, n})
 			if offset += n; offset > maxSources {
-				return fmt.Errorf("the sources have more than %d bytes", maxSources)
+				return fmt.Errorf("the sources have more than %d bytes", int64(maxSources))
 			}
 			return nil
 		})

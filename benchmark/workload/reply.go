@@ -83,7 +83,7 @@ func (r Reply) check(request Request) error {
 			return errors.New("the name of a part is no text in a line")
 		case seen[p.Name]:
 			return fmt.Errorf("it has the part %q twice", p.Name)
-		case p.Loops < 1 || p.Loops > maxLoops:
+		case p.Loops < 1 || int64(p.Loops) > maxLoops:
 			return fmt.Errorf("the part %q has %d loops", p.Name, p.Loops)
 		case len(request.Loops) > 0 && request.Loops[p.Name] != p.Loops:
 			return fmt.Errorf("the part %q has %d loops, expected %d", p.Name, p.Loops, request.Loops[p.Name])

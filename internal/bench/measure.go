@@ -60,7 +60,7 @@ func measureChild(result string, args []string) int {
 	}
 	c.CPU = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		c.RSS = u.Maxrss << 10 // Linux counts in KiB, see getrusage(2)
+		c.RSS = int64(u.Maxrss) << 10 //nolint:unconvert // Linux counts in KiB, see getrusage(2); on 32-bit machines it is an int32
 	}
 	data, err := json.Marshal(c)
 	if err == nil {

@@ -76,7 +76,7 @@ func pyimg(t testing.TB) command {
 // maxRSS is the process's peak resident size in bytes; Linux counts it in KiB,
 // see getrusage(2).
 func (r result) maxRSS() int64 {
-	return r.state.SysUsage().(*syscall.Rusage).Maxrss << 10
+	return int64(r.state.SysUsage().(*syscall.Rusage).Maxrss) << 10 //nolint:unconvert // on 32-bit machines it is an int32
 }
 
 func writeFile(t testing.TB, path, text string) string {

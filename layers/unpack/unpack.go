@@ -37,8 +37,8 @@ const (
 	opaque   = ".wh..wh..opq"
 	// maxMembers is as many as a layer may have elsewhere, too.
 	maxMembers = 10_000_000
-	maxName    = 4096     // bytes of a path, as PATH_MAX of Linux
-	maxSize    = 64 << 30 // of all files, in bytes: a sparse file of a few bytes may claim any size
+	maxName    = 4096            // bytes of a path, as PATH_MAX of Linux
+	maxSize    = int64(64 << 30) // of all files, in bytes: a sparse file of a few bytes may claim any size
 )
 
 // Layer writes the members of a tar into a folder that is empty, and returns the sum of their sizes. Devices are left
