@@ -62,6 +62,7 @@ func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
 		"internal/toml":            {},
 		"internal/near":            {},
 		"internal/template":        {},
+		"internal/gitinfo":         {},
 		"internal/sandbox":         {},
 		"internal/machine":         {},
 		"benchmark":                {"internal/regular", "internal/termtext"},

@@ -3,6 +3,7 @@ package lock
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
@@ -173,6 +174,21 @@ func (l Lock) Only(platforms []spec.Platform) (Lock, error) {
 	l.Platforms = slices.DeleteFunc(slices.Clone(l.Platforms), func(p Platform) bool {
 		return !slices.Contains(platforms, p.Platform)
 	})
+	return l, l.Seal()
+}
+
+// WithLabels returns the lock of the same image with more labels in its configurations. The layers stay as they are.
+func (l Lock) WithLabels(labels map[string]string) (Lock, error) {
+	l.Platforms = slices.Clone(l.Platforms)
+	for i := range l.Platforms {
+		p := &l.Platforms[i]
+		all := maps.Clone(p.Config.Labels)
+		if all == nil {
+			all = make(map[string]string)
+		}
+		maps.Copy(all, labels)
+		p.Config.Labels = all
+	}
 	return l, l.Seal()
 }
 

@@ -25,6 +25,7 @@ func assembleCommand(con console.Console) *cli.Command {
 		flags.Lock(),
 		&cli.BoolFlag{Name: "locked", Usage: "demand a lock that fits the spec"},
 		&cli.BoolFlag{Name: "no-lock", Usage: "ignore the lock"},
+		&cli.BoolFlag{Name: "label-git", Usage: "label the image with the commit that the spec's folder is at, its tag and its remote; see docs/SPEC.md"},
 		&cli.BoolFlag{Name: "print-spec", Usage: "print the spec that is in force, and do nothing else"},
 		&cli.BoolFlag{Name: "json", Usage: "print the result as JSON, one line for each image"},
 	)

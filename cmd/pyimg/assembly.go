@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 
 	"github.com/pyimg/pyimg/apk"
@@ -14,6 +16,8 @@ import (
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/flags"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/many"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
+	"github.com/pyimg/pyimg/internal/exit"
+	"github.com/pyimg/pyimg/internal/gitinfo"
 	"github.com/pyimg/pyimg/push"
 	"github.com/pyimg/pyimg/sigstore"
 )
@@ -26,13 +30,22 @@ type assembly struct {
 	outputs []output
 	refs    []string             // to push to
 	key     *sigstore.PrivateKey // that signs what is pushed; nil: nothing is signed
+	labels  map[string]string    // of --label-git
 }
 
 func newAssembly(ctx context.Context, all *session.Session, con console.Console, set flags.Set, image many.Image) (a assembly, err error) {
 	a.set = image.Flags(set)
 	a.run = all.ForImage(con, a.set, image.Spec)
-	if a.spec, err = a.run.SpecToBuild(ctx, image.Spec); err != nil || set.Bool("print-spec") {
+	if a.spec, err = a.run.SpecToBuild(ctx, image.Spec); err != nil {
 		return a, err
+	}
+	if set.Bool("label-git") {
+		if a.labels, err = gitLabels(a.run, a.spec); err != nil {
+			return a, err
+		}
+	}
+	if set.Bool("print-spec") {
+		return a, nil
 	}
 	if a.refs, err = references(a.set, a.spec, image); err != nil {
 		return a, err
@@ -64,11 +77,28 @@ func (a assembly) deliver(ctx context.Context) (push.Result, error) {
 	} else {
 		l, supply, err = a.fresh(ctx, src, keys, pushing)
 	}
+	if err == nil && len(a.labels) > 0 {
+		l, err = l.WithLabels(a.labels)
+	}
 	if err != nil {
 		return push.Result{}, pushing.Cause(err)
 	}
 	r, err := a.send(ctx, l, supply, pushing)
 	return r, pushing.Cause(err)
+}
+
+// gitLabels are the labels that say which commit the spec's folder is at. Those that the spec gives itself stay as they are.
+func gitLabels(run *session.Session, s spec.Spec) (map[string]string, error) {
+	info, err := gitinfo.Read(cmp.Or(s.Dir, "."))
+	if err != nil {
+		return nil, exit.WrongUse(fmt.Errorf("--label-git: %w", err))
+	}
+	for _, note := range info.Notes {
+		run.Warn("--label-git: " + note)
+	}
+	labels := info.Labels()
+	maps.DeleteFunc(labels, func(name, _ string) bool { _, given := s.Image.Labels[name]; return given })
+	return labels, nil
 }
 
 // printSpec prints a spec without the credentials in its URLs.

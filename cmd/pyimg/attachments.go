@@ -49,6 +49,9 @@ func (a assembly) attachments(l lock.Lock) (push.Attachments, error) {
 			b.Flags = append(b.Flags, name)
 		}
 	}
+	if len(a.labels) > 0 {
+		b.Flags = append(b.Flags, "label-git")
+	}
 	set, err := flags.Variables(a.set)
 	if err != nil {
 		return push.Attachments{}, err
