@@ -1,6 +1,7 @@
 package draft
 
 import (
+	"cmp"
 	"io/fs"
 	"path"
 	"regexp"
@@ -75,6 +76,9 @@ func (b *builder) copyOne(i dockerfile.Instruction, from, to string, several boo
 	}
 	asFolder := strings.HasSuffix(to, "/") || several || to == "." || to == "./"
 	to = absolute(st.workdir, to)
+	if optional := strings.TrimRight(from, "*"); isPythonInput(optional) { // "poetry.lock*": if it is there
+		from = optional
+	}
 	isGlob := strings.ContainsAny(from, "*?[")
 	if !isGlob && !b.has(from) {
 		if st.last && !isPythonInput(from) {
@@ -148,8 +152,7 @@ func (b *builder) copyFrom(i dockerfile.Instruction, from string, words []string
 	if !st.last {
 		return
 	}
-	if of >= 0 && b.installedIn(of) && len(words) > 1 && !b.hasOwn(words[0]) {
-		b.moved = append(b.moved, words[0])
+	if of >= 0 && len(words) > 1 && b.takeFromStage(i, of, words, st) {
 		return
 	}
 	what := "image " + name
@@ -157,6 +160,34 @@ func (b *builder) copyFrom(i dockerfile.Instruction, from string, words []string
 		what = "stage " + name
 	}
 	b.note(b.at(i), written(i), "pyimg builds no other stages, and the "+what+" makes it", "make it before, keep the result next to the spec, and name it under files")
+}
+
+// takeFromStage takes over what a stage has: its Python packages, and files that it copied from the folder itself.
+func (b *builder) takeFromStage(i dockerfile.Instruction, of int, words []string, st *stage) bool {
+	all := true
+	for _, from := range words[:len(words)-1] {
+		from = path.Clean("/" + from)
+		to := absolute(st.workdir, words[len(words)-1])
+		own := b.copiedBelow(from)
+		for _, c := range own {
+			if b.has(c.from) && !isPythonInput(c.from) {
+				b.takeCopy(i, c.from, path.Join(to, strings.TrimPrefix(c.to, from)), b.isDir(c.from), st)
+			}
+		}
+		all = all && (len(own) > 0 || b.installedIn(of) && !b.hasOwn(from))
+	}
+	return all
+}
+
+// copiedBelow are the copies of the folder's files at a path of the image, or below it.
+func (b *builder) copiedBelow(p string) []copied {
+	var out []copied
+	for _, c := range b.copies {
+		if to := strings.TrimSuffix(c.to, "/"); (to == p || strings.HasPrefix(to, strings.TrimSuffix(p, "/")+"/")) && !slices.Contains(out, c) {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // An installer is a stage, with whether it installs Python packages.
@@ -175,15 +206,10 @@ func (b *builder) hasOwn(p string) bool {
 		return false
 	}
 	from := b.origin(path.Clean("/" + p))
-	if from == "" || !b.has(from) {
-		for _, c := range b.copies {
-			if c.to == path.Clean("/"+p) {
-				return true
-			}
-		}
-		return strings.Contains(path.Base(p), ".") && !isPythonInput(p)
+	if from != "" && b.has(from) {
+		return !isPythonInput(from)
 	}
-	return !isPythonInput(from)
+	return strings.Contains(path.Base(p), ".") && !isPythonInput(p) // a file that a command of the stage makes
 }
 
 // changesFiles takes over commands that change accounts, folders and owners.
@@ -195,21 +221,40 @@ func (b *builder) changesFiles(i dockerfile.Instruction, c shell.Command, name s
 		return b.addGroup(words)
 	case "mkdir":
 		_, args := options(words, []string{"-m", "--mode"})
-		for _, dir := range args {
-			b.dir(absolute(st.workdir, dir))
+		for _, arg := range args {
+			for _, dir := range braces(arg) {
+				b.dir(absolute(st.workdir, dir))
+			}
 		}
-		return true
+		return !slices.ContainsFunc(args, func(a string) bool { return strings.Contains(a, "$") })
 	case "chown":
 		_, args := options(words, nil)
 		return len(args) > 1 && b.chown(args[0], args[1:], st)
 	case "chmod":
 		_, args := options(words, nil)
-		return len(args) > 1 && b.chmod(args[0], args[1:], st)
+		return len(args) > 1 && b.chmod(i, args[0], args[1:], st)
 	}
 	return false
 }
 
+// braces are the words that "a{b,c}" stands for.
+func braces(word string) []string {
+	before, rest, ok := strings.Cut(word, "{")
+	in, after, closed := strings.Cut(rest, "}")
+	if !ok || !closed || !strings.Contains(in, ",") || strings.HasSuffix(before, "$") {
+		return []string{word}
+	}
+	var out []string
+	for part := range strings.SplitSeq(in, ",") {
+		out = append(out, before+part+after)
+	}
+	return out
+}
+
 func (b *builder) dir(p string) {
+	if strings.Contains(p, "$") {
+		return
+	}
 	b.known[p] = true
 	if !slices.ContainsFunc(b.spec.Dirs, func(d specfile.Dir) bool { return d.Path == p }) {
 		b.spec.Dirs = append(b.spec.Dirs, specfile.Dir{Path: p})
@@ -241,27 +286,38 @@ func (b *builder) chown(owner string, paths []string, st *stage) bool {
 	return ok
 }
 
-// chmod makes single files of the spec executable.
-func (b *builder) chmod(mode string, paths []string, st *stage) bool {
-	if mode != "+x" && mode != "a+x" && mode != "u+x" && !regexp.MustCompile(`^0?7[0-7]{2}$`).MatchString(mode) {
+// chmod makes single files of the spec executable. Other modes are those that files get anyway.
+func (b *builder) chmod(i dockerfile.Instruction, mode string, paths []string, st *stage) bool {
+	switch {
+	case regexp.MustCompile(`^0?[46]\d\d$`).MatchString(mode), strings.HasPrefix(mode, "a+r"), strings.HasPrefix(mode, "go"), strings.HasPrefix(mode, "g="):
+		return true
+	case !strings.HasSuffix(mode, "+x") && !strings.HasSuffix(mode, "+rx") && !regexp.MustCompile(`^0?[57][0-7]{2}$`).MatchString(mode):
 		return false
 	}
 	for _, p := range paths {
 		p = absolute(st.workdir, p)
-		found := false
-		for n := range b.spec.Files {
-			f := &b.spec.Files[n]
-			if to := f.To; to == p || strings.HasSuffix(to, "/") && path.Join(to, path.Base(f.From)) == p {
-				f.Mode, found = "0755", true
-			}
+		if b.executable(p) {
+			continue
 		}
 		from := b.origin(p)
-		if info, err := fs.Stat(b.folder, from); !found && from != "" && err == nil && info.Mode()&0o100 != 0 {
-			found = true // it is executable in the folder
+		if from == "" || !b.has(from) || b.isDir(from) {
+			return from != "" && b.isDir(from) || slices.ContainsFunc(b.spec.Dirs, func(d specfile.Dir) bool { return d.Path == p })
 		}
-		if !found {
-			return false
-		}
+		b.note(b.at(i), "chmod "+mode+" "+p, "the file comes with its folder, and is not executable there", "run \"chmod +x "+from+"\", and keep it so in the repository")
 	}
 	return true
+}
+
+// executable makes the entry of files for a path executable, or finds that the file is.
+func (b *builder) executable(p string) bool {
+	for n := range b.spec.Files {
+		f := &b.spec.Files[n]
+		if f.To == p && !b.isDir(f.From) || strings.HasSuffix(f.To, "/") && path.Join(f.To, path.Base(f.From)) == p {
+			f.Mode = "0755"
+			return true
+		}
+	}
+	from := b.origin(p)
+	info, err := fs.Stat(b.folder, cmp.Or(from, "."))
+	return from != "" && err == nil && !info.IsDir() && info.Mode()&0o100 != 0
 }

@@ -26,6 +26,7 @@ import (
 // Options say what to make a spec of. The zero value works.
 type Options struct {
 	From    string // the Dockerfile or apko.yaml; "": the one in the folder
+	Target  string // the stage of the Dockerfile; "": the last one
 	Runtime string // the source of the runtime; "": one that fits
 }
 

@@ -61,6 +61,10 @@ func (b *builder) pythonOf(ref, at string) bool {
 	case strings.HasPrefix(minor(tag), "3.") && strings.HasPrefix(tag, "python3"):
 		version = minor(tag)
 	}
+	if strings.Contains(ref, "distroless/python3") {
+		b.noPython, b.debian = false, true
+		return true
+	}
 	if version == "" {
 		return false
 	}

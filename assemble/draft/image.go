@@ -95,9 +95,9 @@ func (b *builder) command(i dockerfile.Instruction, st *stage) (words []string, 
 		return append(slices.Clone(shell), text), "the shell form; as a list of words signals reach the program itself"
 	}
 	words = slices.Clone(i.List)
-	if len(words) > 2 && slices.Contains([]string{"uv", "poetry", "pipenv", "pdm"}, words[0]) && words[1] == "run" {
+	if len(words) > 1 && slices.Contains([]string{"uv", "poetry", "pipenv", "pdm"}, words[0]) && words[1] == "run" {
 		words = words[2:]
-		for len(words) > 1 && strings.HasPrefix(words[0], "--") {
+		for len(words) > 0 && strings.HasPrefix(words[0], "--") {
 			words = words[1:]
 		}
 		why = "without \"" + i.List[0] + " run\": the packages are in the runtime"

@@ -67,6 +67,8 @@ func (b *builder) pipArgument(i dockerfile.Instruction, c shell.Command, command
 			b.wants.tool = name
 		}
 	case strings.HasPrefix(arg, "/"): // wheels that another stage made
+	case strings.Contains(arg, "$"):
+		b.note(b.within(i, arg), arg, "its variable has a value only when the image is built", "add the package to the requirements or to pyproject.toml, with its version, and lock them again")
 	default:
 		b.note(b.within(i, arg), arg, "pyimg takes Python packages from a lock or from requirements", "add it to the requirements or to pyproject.toml, with its version, and lock them again")
 	}

@@ -46,12 +46,12 @@ func (b *builder) shellCommand(i dockerfile.Instruction, c shell.Command, st *st
 		name = path.Base(words[0])
 		words = words[1:]
 	}
-	if c.Opaque && !harmless(name, words) {
-		if (name == "apk" || name == "apt-get" || name == "pip") && !strings.Contains(c.Text, "|") && st.last {
-			b.note(b.within(i, c.Text), c.Text, "one of its words has a value only when the image is built", "write the packages into the spec")
-			return
-		}
-		if st.last {
+	if installer := toolOf(c.Text); installer != "" {
+		b.wants.tool = installer
+		return
+	}
+	if c.Opaque {
+		if st.last && !harmless(name, words) {
 			b.note(b.within(i, c.Text), c.Text, "pyimg runs nothing while it builds", b.insteadOf(name, words))
 		}
 		return
@@ -60,6 +60,16 @@ func (b *builder) shellCommand(i dockerfile.Instruction, c shell.Command, st *st
 		return
 	}
 	b.note(b.within(i, c.Text), c.Text, "pyimg runs nothing while it builds", b.insteadOf(name, words))
+}
+
+// toolOf is the tool that a command installs by the script of its makers; "" if it is another command.
+func toolOf(text string) string {
+	for script, tool := range map[string]string{"install.python-poetry.org": "poetry", "astral.sh/uv": "uv", "pdm-project.org/install": "pdm"} {
+		if strings.Contains(text, script) {
+			return tool
+		}
+	}
+	return ""
 }
 
 // installs takes over commands that install packages.
@@ -115,6 +125,12 @@ func (b *builder) apk(i dockerfile.Instruction, c shell.Command, words []string,
 // addPackages adds packages of Alpine to the spec, but for those that only serve compiling.
 func (b *builder) addPackages(i dockerfile.Instruction, items []specfile.Item, st *stage) {
 	for _, item := range items {
+		if strings.Contains(item.Value, "$") {
+			if st.last {
+				b.note(b.within(i, item.Value), item.Value, "its variable has a value only when the image is built", "write the package under packages")
+			}
+			continue
+		}
 		name := strings.TrimRight(strings.FieldsFunc(item.Value+" ", func(r rune) bool { return strings.ContainsRune("<>=~@ ", r) })[0], " ")
 		switch {
 		case name == "python3" || name == "py3-pip" || name == "py3-setuptools" || name == "py3-wheel" || name == "py3-virtualenv" || name == "uv":
@@ -168,8 +184,10 @@ func (b *builder) apt(i dockerfile.Instruction, words []string, st *stage) {
 // harmless reports whether a command leaves nothing in an image that a spec would have to say.
 func harmless(name string, words []string) bool {
 	switch name {
-	case "", "set", "echo", "printf", "true", ":", "cd", "ls", "cat", "which", "export", "unset", "env", "date", "uname", "id", "pwd", "test", "[", "sleep", "umask", "update-ca-certificates", "ldconfig", "fc-cache", "sync", "whoami":
+	case "", "set", "echo", "printf", "true", ":", "cd", "ls", "cat", "which", "export", "unset", "env", "date", "uname", "id", "pwd", "test", "[", "sleep", "umask", "update-ca-certificates", "ldconfig", "fc-cache", "sync", "whoami", "apt-mark", "hash", "exit":
 		return true
+	case ".", "source":
+		return len(words) > 0 && strings.HasSuffix(words[0], "activate")
 	case "rm":
 		return !slices.ContainsFunc(words, func(w string) bool { return !strings.HasPrefix(w, "-") && !isScratch(w) })
 	case "python", "python3":

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pyimg/pyimg/assemble/draft/dockerfile"
 	"github.com/pyimg/pyimg/assemble/draft/specfile"
+	"github.com/pyimg/pyimg/internal/exit"
 )
 
 // A builder goes through a Dockerfile.
@@ -26,7 +27,7 @@ type builder struct {
 	installers []installer
 	dropped    []string // variables that only serve building
 	compiling  []string // packages that only serve compiling
-	moved      []string // paths of other stages that hold Python packages
+
 }
 
 // A stage is what one stage has set so far.
@@ -60,10 +61,32 @@ func (m *maker) readDockerfile(name string) error {
 		b.declare(&b.global, arg, dockerfile.Scope{})
 	}
 	st := &stage{workdir: "/", last: true, virtual: make(map[string][]specfile.Item)}
-	b.stage(len(f.Stages)-1, st)
+	last, err := b.target()
+	if err != nil {
+		return err
+	}
+	b.stage(last, st)
 	b.users()
 	b.finishImage()
 	return nil
+}
+
+// target is the number of the stage that the image is made of: the last one, unless the options name another.
+func (b *builder) target() (int, error) {
+	n := len(b.parsed.Stages)
+	if b.options.Target == "" {
+		return n - 1, nil
+	}
+	if of := b.find(b.options.Target, n); of >= 0 {
+		return of, nil
+	}
+	var names []string
+	for _, s := range b.parsed.Stages {
+		if s.Name != "" {
+			names = append(names, s.Name)
+		}
+	}
+	return 0, exit.Usagef("reading %s: expected the name of one of its stages (%s), found %q", b.name, strings.Join(names, ", "), b.options.Target)
 }
 
 // at is the place of an instruction.
@@ -238,7 +261,7 @@ func (b *builder) path(i dockerfile.Instruction, value string) {
 
 // isEnvironment reports whether a path leads into a virtual environment, or where a tool for building is.
 func isEnvironment(p string) bool {
-	for _, part := range []string{"venv", "/root/.local", "/install", "poetry", "virtualenv", ".cargo", "/uv"} {
+	for _, part := range []string{"venv", "/.local/", "/root/.local", "/install", "poetry", "virtualenv", ".cargo", "/uv"} {
 		if strings.Contains(p, part) {
 			return true
 		}

@@ -35,6 +35,7 @@ func initCommand(con console.Console) *cli.Command {
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "`FILE` write the spec there (default: pyimg.yaml in DIR); - is stdout"},
 			&cli.BoolFlag{Name: "force", Usage: "replace a file that exists"},
 			&cli.StringFlag{Name: "from", Usage: "`FILE` take this Dockerfile or apko.yaml, a path below DIR, not the one that is found"},
+			&cli.StringFlag{Name: "target", Usage: "`STAGE` make the image of this stage of the Dockerfile, not of the last one"},
 			&cli.StringFlag{Name: "runtime", Usage: "`SOURCE` use this runtime: a URL, a file, image:REF, standalone:VERSION or apk"},
 		},
 		Action: action(con, initSpec),
@@ -63,7 +64,7 @@ func initSpec(ctx context.Context, run *session.Session, c *cli.Context) error {
 		return fmt.Errorf("opening folder %q: %w", dir, err)
 	}
 	defer root.Close()
-	d, err := draft.Make(ctx, root.FS(), draft.Options{From: filepath.ToSlash(c.String("from")), Runtime: c.String("runtime")})
+	d, err := draft.Make(ctx, root.FS(), draft.Options{From: filepath.ToSlash(c.String("from")), Target: c.String("target"), Runtime: c.String("runtime")})
 	if err != nil {
 		return err
 	}

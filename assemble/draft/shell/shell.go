@@ -13,10 +13,11 @@ type Command struct {
 	Words  []string // without quotes and without redirections
 	Text   string   // as it is written
 	Opaque bool     // only a shell knows what it does
+	Unset  bool     // a variable has no value: it is in Words as it is written
 }
 
 // Split takes a script apart. Every command is in the result, in order; one that cannot be told apart from its neighbours is
-// in one opaque command with them. lookup returns the value of a variable; a command with a variable that has none is opaque.
+// in one opaque command with them. lookup returns the value of a variable, if it has one.
 func Split(script string, lookup func(name string) (string, bool)) []Command {
 	s := splitter{text: script, lookup: lookup}
 	s.run()
@@ -38,7 +39,7 @@ type splitter struct {
 
 // compound are the words that begin what only a shell understands.
 func compound(word string) bool {
-	return slices.Contains([]string{"if", "for", "while", "until", "case", "function", "select", "{", "[[", "eval", "source", "."}, word)
+	return slices.Contains([]string{"if", "for", "while", "until", "case", "function", "select", "{", "[["}, word)
 }
 
 func (s *splitter) run() {
@@ -144,7 +145,7 @@ func (s *splitter) expansion() {
 		value, ok = s.lookup(name)
 	}
 	if !ok {
-		s.current.Opaque = true
+		s.current.Unset = true
 		value = s.text[start:s.at]
 	}
 	s.add(value)

@@ -24,7 +24,7 @@ func TestSplit(t *testing.T) {
 			{Words: []string{"a"}, Text: "a"}, {Words: []string{"b"}, Text: "b"}, {Words: []string{"c"}, Text: "c"}, {Words: []string{"d"}, Text: "d # e && f"}}},
 		{"a >x 2>&1 && b", []shell.Command{{Words: []string{"a"}, Text: "a >x 2>&1"}, {Words: []string{"b"}, Text: "b"}}},
 		{"a | b && c", []shell.Command{{Words: []string{"a", "b"}, Text: "a | b", Opaque: true}, {Words: []string{"c"}, Text: "c"}}},
-		{"a $UNSET", []shell.Command{{Words: []string{"a", "$UNSET"}, Text: "a $UNSET", Opaque: true}}},
+		{"a $UNSET", []shell.Command{{Words: []string{"a", "$UNSET"}, Text: "a $UNSET", Unset: true}}},
 		{"a $(b && c) d && e", []shell.Command{{Words: []string{"a", "$(b && c)", "d"}, Text: "a $(b && c) d", Opaque: true}, {Words: []string{"e"}, Text: "e"}}},
 		{"if a; then b; fi; c", []shell.Command{{Words: []string{"if", "a", "then", "b", "fi", "c"}, Text: "if a; then b; fi; c", Opaque: true}}},
 		{"a 'b", []shell.Command{{Words: []string{"a", "b"}, Text: "a 'b", Opaque: true}}},
