@@ -219,6 +219,14 @@ func (b *builder) changesFiles(i dockerfile.Instruction, c shell.Command, name s
 		return b.addUser(name, words)
 	case "addgroup", "groupadd":
 		return b.addGroup(words)
+	case "usermod":
+		flags, args := options(words, []string{"-G", "--groups", "-aG", "-u", "-g", "-d", "-s"})
+		groups := cmp.Or(flags["-aG"], flags["-G"], flags["--groups"])
+		ok := groups != "" && len(args) == 1
+		for group := range strings.SplitSeq(groups, ",") {
+			ok = ok && b.join(args[0], group)
+		}
+		return ok
 	case "mkdir":
 		_, args := options(words, []string{"-m", "--mode"})
 		for _, arg := range args {

@@ -133,6 +133,7 @@ func (m *maker) collect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	m.separate()
 	m.others()
 	m.python(ctx)
 	m.runtime()

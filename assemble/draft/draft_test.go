@@ -50,7 +50,8 @@ func TestDockerfiles(t *testing.T) {
 		{"from", "FROM docker.io/library/python:3.12.4-slim-bookworm", []string{"base-python:3.12-alpine3.24"}, nil},
 		{"from a branch", "FROM python:3.13-alpine3.22", []string{"branch: v3.22", "base-python:3.13-alpine3.22"}, nil},
 		{"from an old branch", "FROM python:3.13-alpine3.19", []string{"branch: v3.22  # the project has v3.19"}, nil},
-		{"from an old Python", "FROM python:3.9", []string{"standalone:3.9"}, nil},
+		{"from an old Python", "FROM python:3.9", []string{"base-python:3.12", "Python 3.9 is past its end"}, []string{"Dockerfile:1: Python 3.9: not taken over: nobody makes this version for musl"}},
+		{"from Python 3.11", "FROM python:3.11", []string{"standalone:3.11"}, nil},
 		{"from without a tag", "FROM python", []string{"base-python:3.14"}, nil},
 		{"from a digest", "FROM python:3.13@sha256:" + strings.Repeat("a", 64), []string{"base-python:3.13"}, nil},
 		{"from alpine", "FROM alpine:3.21\nRUN apk add python3 py3-pip py3-requests", []string{"branch: v3.21", "{source: apk}", "py3-requests"}, nil},
@@ -89,6 +90,15 @@ func TestDockerfiles(t *testing.T) {
 		{"heredoc", "FROM python:3.13\nRUN <<EOF\napk add curl\nmake all\nEOF", []string{"curl"}, []string{"Dockerfile:4: make all: not taken over"}},
 		{"a condition", "FROM python:3.13\nRUN if true; then pip install x; fi", nil, []string{"Dockerfile:2: if true; then pip install x; fi: not taken over"}},
 		{"onbuild", "FROM python:3.13\nONBUILD RUN x", nil, []string{"ONBUILD RUN x"}},
+		{"healthcheck", "FROM python:3.13\nHEALTHCHECK --interval=5s --retries=2 CMD [\"python\", \"x\"]", []string{"test: [CMD, python3, x]", "interval: 5s", "retries: 2"}, nil},
+		{"healthcheck of a shell", "FROM python:3.13\nHEALTHCHECK CMD curl -f x || exit 1", []string{"test: [CMD-SHELL, \"curl -f x || exit 1\"]"}, nil},
+		{"no healthcheck", "FROM python:3.13\nHEALTHCHECK NONE", []string{"healthcheck: none"}, nil},
+		{"an unknown version", "FROM python:3.13\nARG P\nRUN pip install poetry==$P && pip install flask==$P && apk add x=$P", nil, []string{"3: flask==$P: not taken over: its variable", "3: x=$P: not taken over: its variable"}},
+		{"poetry's own script", "FROM python:3.13\nRUN curl -sSL https://install.python-poetry.org | python3 -", nil, nil},
+		{"a virtual environment", "FROM python:3.13\nRUN python -m venv /v && . /v/bin/activate && apk add curl", []string{"curl"}, nil},
+		{"another stage's files", "FROM python:3.13 AS b\nWORKDIR /w\nCOPY pkg lib/pkg\nRUN make\nFROM python:3.13\nCOPY --from=b /w /srv", []string{"{from: pkg, to: /srv/lib/pkg,"}, nil},
+		{"braces", "FROM python:3.13\nRUN mkdir -p /a/{b,c} && usermod -aG x y", []string{"path: /a/b", "path: /a/c"}, []string{"usermod -aG x y"}},
+		{"uv run alone", "FROM python:3.13\nENTRYPOINT [\"poetry\", \"run\"]\nCMD [\"x\"]", []string{"image:\n  cmd: [x]"}, nil},
 		{"nonsense", "FROM python:3.13\nRUNN x", nil, []string{"Dockerfile:2: RUNN x: not taken over: this is no instruction"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -171,6 +181,36 @@ func TestIgnoredFilesStayOut(t *testing.T) {
 	}
 	if got := strings.Join(s.Files[1].Exclude, " "); got != "**/__pycache__ **/*.pyc !keep.md *.tmp **/*.log" {
 		t.Errorf("the second entry excludes %s in\n%s", got, text)
+	}
+}
+
+// TestNoPathTwice takes files over that a later instruction copies again: a spec has each path once.
+func TestNoPathTwice(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ dockerfile, want string }{
+		{"COPY a.py /w/\nCOPY . /w", ". -> /w"},
+		{"COPY . /w\nCOPY a.py /w/", ". -> /w"},
+		{"COPY . /w\nCOPY a.py /w/b.py", ". -> /w without b.py; a.py -> /w/b.py"},
+		{"COPY b.py /w/b.py\nCOPY a.py /w/b.py", "a.py -> /w/b.py"},
+		{"COPY src /w/src\nCOPY . /w", ". -> /w"},
+		{"COPY . /w\nCOPY src /w/src", ". -> /w"},
+		{"COPY . /w\nCOPY --chown=5:5 src /w/src", ". -> /w without src; src -> /w/src"},
+		{"COPY src /w\nCOPY other /w", "src -> /w without both.py; other -> /w"},
+		{"COPY src /w/x\nCOPY other /w", "src -> /w/x; other -> /w"},
+		{"COPY a.py /x/\nCOPY a.py /y/", "a.py -> /x/; a.py -> /y/"},
+	} {
+		s, text, _ := makeSpec(t, folder("Dockerfile", "FROM python:3.13\n"+test.dockerfile, "a.py", "", "b.py", "", "src/both.py", "", "src/one.py", "", "other/both.py", ""), draft.Options{})
+		var got []string
+		for _, f := range s.Files {
+			line := f.From + " -> " + f.To
+			if last := f.Exclude; len(last) > 0 && !strings.Contains(last[len(last)-1], "Dockerfile") && !strings.HasPrefix(last[len(last)-1], "**") {
+				line += " without " + last[len(last)-1]
+			}
+			got = append(got, line)
+		}
+		if strings.Join(got, "; ") != test.want {
+			t.Errorf("%q became %q, want %q\n%s", test.dockerfile, strings.Join(got, "; "), test.want, text)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package draft
 
 import (
+	"encoding/json"
 	"regexp"
 	"slices"
 	"strings"
@@ -135,9 +136,31 @@ func (b *builder) users() {
 // alpineUsers are the accounts of alpine-baselayout that people name.
 func alpineUsers() []string { return []string{"root", "nobody", "daemon", "bin", "mail", "guest"} }
 
+// healthcheck takes over the command and its times.
 func (b *builder) healthcheck(i dockerfile.Instruction, st *stage) {
-	if strings.EqualFold(strings.TrimSpace(i.Text), "NONE") {
+	text := strings.TrimSpace(i.Text)
+	if strings.EqualFold(text, "NONE") {
+		b.spec.Image.Healthcheck = specfile.Healthcheck{None: true}
 		return
 	}
-	b.note(b.at(i), written(i), "a spec has no field for it", "let what runs the container check it, such as a probe of Kubernetes or the health check of compose")
+	command, ok := strings.CutPrefix(text, "CMD")
+	if !ok {
+		b.note(b.at(i), written(i), "expected CMD or NONE", "")
+		return
+	}
+	h := specfile.Healthcheck{Test: []string{"CMD-SHELL", strings.TrimSpace(command)}}
+	var words []string
+	if err := json.Unmarshal([]byte(command), &words); err == nil && len(words) > 0 {
+		if words[0] == "python" {
+			words[0] = "python3"
+		}
+		h.Test = append([]string{"CMD"}, words...)
+	}
+	for _, f := range []struct {
+		name string
+		to   *string
+	}{{"interval", &h.Interval}, {"timeout", &h.Timeout}, {"start-period", &h.StartPeriod}, {"start-interval", &h.StartInterval}, {"retries", &h.Retries}} {
+		*f.to, _ = i.Flag(f.name)
+	}
+	b.spec.Image.Healthcheck = h
 }

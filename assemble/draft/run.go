@@ -52,6 +52,12 @@ func (b *builder) shellCommand(i dockerfile.Instruction, c shell.Command, st *st
 	}
 	if c.Opaque {
 		if st.last && !harmless(name, words) {
+			for _, word := range c.Words { // what the loop or the pipe is about
+				if slices.Contains([]string{"curl", "wget", "git", "npm", "yarn", "make"}, word) {
+					name = word
+					break
+				}
+			}
 			b.note(b.within(i, c.Text), c.Text, "pyimg runs nothing while it builds", b.insteadOf(name, words))
 		}
 		return

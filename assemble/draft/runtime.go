@@ -3,6 +3,7 @@ package draft
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pyimg/pyimg/assemble/draft/specfile"
@@ -10,6 +11,9 @@ import (
 
 // The image that the optimized runtime is taken from, and the branches of Alpine that it is made for, the newest first.
 const optimized = "image:ghcr.io/home-assistant/base-python:"
+
+// oldest is the oldest 3.N that python-build-standalone still makes.
+const oldest = 10
 
 func branches() []string { return []string{"v3.24", "v3.23", "v3.22"} }
 
@@ -71,6 +75,10 @@ func (m *maker) chooseRuntime() {
 			m.note("platforms", platform, "the optimized Python is not made for it", "Alpine's own Python was taken, of the version that its branch has")
 			return
 		}
+	}
+	if number, err := strconv.Atoi(strings.TrimPrefix(m.version, "3.")); err == nil && number < oldest {
+		m.note(strings.TrimPrefix(strings.TrimSuffix(m.versionBy, " says"), "as "), "Python "+m.version, "nobody makes this version for musl any more", "the image has Python "+pythons()[len(pythons())-1]+": try your tests with it, or name a runtime of your own")
+		m.version, why = pythons()[len(pythons())-1], "Python "+m.version+" is past its end"
 	}
 	if !slices.Contains(pythons(), m.version) {
 		m.spec.Runtime = "standalone:" + m.version

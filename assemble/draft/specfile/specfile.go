@@ -78,6 +78,14 @@ type Image struct {
 	Labels, Annotations   []Pair
 	Ports, Volumes        []string
 	StopSignal            string
+	Healthcheck           Healthcheck
+}
+
+// Healthcheck is the field healthcheck. Numbers and durations are as they are written.
+type Healthcheck struct {
+	None                                                   bool
+	Test                                                   []string
+	Interval, Timeout, StartPeriod, StartInterval, Retries string
 }
 
 // Pair is a key with its value, and the reason for it.

@@ -302,6 +302,15 @@ func (w *writer) image(i Image) {
 	in.list("  ", "ports", i.Ports, "")
 	in.list("  ", "volumes", i.Volumes, "")
 	in.scalar("  ", "stop_signal", i.StopSignal, "", quote)
+	if h := i.Healthcheck; h.None {
+		in.line("  healthcheck: none")
+	} else if len(h.Test) > 0 {
+		in.line("  healthcheck:")
+		in.list("    ", "test", h.Test, "")
+		for _, f := range [][2]string{{"interval", h.Interval}, {"timeout", h.Timeout}, {"start_period", h.StartPeriod}, {"start_interval", h.StartInterval}, {"retries", h.Retries}} {
+			in.scalar("    ", f[0], f[1], "", quote)
+		}
+	}
 	in.pairs("labels", i.Labels)
 	in.pairs("annotations", i.Annotations)
 	if in.Len() > 0 {
