@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"text/template"
 
 	"github.com/goccy/go-yaml"
 
@@ -158,5 +159,54 @@ func TestReleaseIsBuiltAsMakeBuilds(t *testing.T) {
 				t.Errorf(".goreleaser.yaml: %s are %q, and those of \"make build\" %q", c.what, c.got, c.want)
 			}
 		}
+	}
+}
+
+// TestNamesOfFiles fills GoReleaser's templates in for each target: ci/install.sh must ask for these names, and release/roots.sh must
+// know each program for Linux.
+func TestNamesOfFiles(t *testing.T) {
+	t.Parallel()
+	c, install, roots := goreleaser(t), read(t, "ci/install.sh"), read(t, "release/roots.sh")
+	const version = "1.2.3"
+	type target struct{ ProjectName, Version, Os, Arch, Arm string }
+	fill := func(text string, of target) string {
+		t.Helper()
+		var b strings.Builder
+		if err := template.Must(template.New("").Parse(text)).Execute(&b, of); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	if got := fill(c.Checksum.NameTemplate, target{ProjectName: "pyimg", Version: version}); got != "pyimg_"+version+"_checksums.txt" || !strings.Contains(install, "sums=pyimg_${number}_checksums.txt\n") {
+		t.Errorf("the list of checksums is %s, and ci/install.sh asks for another one", got)
+	}
+	if got := c.Signs[0].Signature; got != "${artifact}.sigstore.json" || !strings.Contains(install, `/$sums.sigstore.json"`) {
+		t.Errorf("the signature is %s, and ci/install.sh asks for another one", got)
+	}
+	if !strings.Contains(install, "archive=pyimg_${number}_${os}_${arch}.$ending\n") {
+		t.Error("ci/install.sh names archives in another way than this test knows")
+	}
+	linux := 0
+	for _, name := range c.Builds[0].Targets {
+		parts := strings.Split(name, "_")
+		of := target{"pyimg", version, parts[0], parts[1], strings.Join(parts[2:], "")}
+		arch, ok := strings.CutPrefix(fill(c.Archives[0].NameTemplate, of), "pyimg_"+version+"_"+of.Os+"_")
+		if !ok || !regexp.MustCompile(`[ |\t](`+arch+`)[ );]`).MatchString(strings.ReplaceAll(install, "\n", " ")) {
+			t.Errorf("ci/install.sh does not know the archive for %s, whose machine is %q", name, arch)
+		}
+		if of.Os != "linux" {
+			continue
+		}
+		linux++
+		if !regexp.MustCompile(`\w:` + strings.TrimPrefix(name, "linux_") + `[_ ;\n]`).MatchString(roots) {
+			t.Errorf("release/roots.sh does not know %s", name)
+		}
+	}
+	var own struct{ Platforms []string }
+	if err := yaml.Unmarshal([]byte(read(t, "release/pyimg.yaml")), &own); err != nil {
+		t.Fatal(err)
+	}
+	if len(own.Platforms) != linux {
+		t.Errorf("release/pyimg.yaml has %d platforms, and %d programs for Linux are built", len(own.Platforms), linux)
 	}
 }
