@@ -112,7 +112,7 @@ func build(ctx context.Context, plan Plan, src input.Access, o BuildOptions) (Bu
 		return out, err
 	}
 	out.Lock = lock.Lock{Version: lock.Version, Spec: plan.Spec.Digest(), Untrusted: plan.keys == nil, Annotations: plan.Spec.Image.Annotations,
-		Files: files.Locked(), Python: python, Bytecode: lockedBytecode(made)}
+		Files: files.Locked(), Python: python, WheelIndexes: plan.wheelIndexes, Bytecode: lockedBytecode(made)}
 	texts := make([][]string, len(results))
 	for i, r := range results {
 		texts[i] = r.warnings

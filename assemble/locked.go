@@ -22,7 +22,7 @@ func PlanOf(ctx context.Context, l lock.Lock, spec spec.Spec, src input.Access, 
 	if err != nil {
 		return Plan{}, err
 	}
-	packaging, err := newPackaging(spec, src, &l)
+	packaging, err := newPackaging(ctx, spec, src, &l)
 	if err != nil {
 		return plan, err
 	}
@@ -47,7 +47,7 @@ func PlanOf(ctx context.Context, l lock.Lock, spec spec.Spec, src input.Access, 
 
 // lockedPackages is the plan without its runtimes.
 func lockedPackages(l lock.Lock, spec spec.Spec, keys *apk.Keyring) (Plan, error) {
-	plan := Plan{Spec: spec, Platforms: make([]PlatformPlan, len(l.Platforms)), keys: keys, locked: true, files: l.Files,
+	plan := Plan{Spec: spec, Platforms: make([]PlatformPlan, len(l.Platforms)), keys: keys, locked: true, files: l.Files, wheelIndexes: l.WheelIndexes,
 		bytecode: cmp.Or(l.Bytecode, &lock.Bytecode{Mode: string(bytecode.None)})}
 	var err error
 	sourced := spec

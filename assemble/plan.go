@@ -21,7 +21,8 @@ type Plan struct {
 	repositories spec.Repositories
 	files        *lock.Files    // by a lock; nil: as they are
 	bytecode     *lock.Bytecode // by a lock
-	locked       bool           // by a lock: packages hold no more than it says, until their control streams are read
+	wheelIndexes []lock.WheelIndex
+	locked       bool // by a lock: packages hold no more than it says, until their control streams are read
 }
 
 // PlatformPlan is the plan for one platform.

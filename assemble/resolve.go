@@ -46,7 +46,7 @@ func resolve(ctx context.Context, spec spec.Spec, src input.Access, keys *apk.Ke
 	if err != nil {
 		return Plan{}, err
 	}
-	packaging, err := newPackaging(spec, src, nil)
+	packaging, err := newPackaging(ctx, spec, src, nil)
 	if err != nil {
 		return Plan{}, err
 	}
@@ -73,6 +73,9 @@ func resolve(ctx context.Context, spec spec.Spec, src input.Access, keys *apk.Ke
 		notes[i] = p.Notes
 	}
 	plan.Warnings = warnings(plan.Spec.Platforms, notes)
+	if packaging != nil {
+		plan.wheelIndexes, plan.Warnings = packaging.indexes.Pins(), append(plan.Warnings, packaging.indexes.Warnings()...)
+	}
 	return plan, nil
 }
 

@@ -22,7 +22,6 @@ import (
 	"github.com/pyimg/pyimg/internal/redact"
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/wheel/distinfo"
-	"github.com/pyimg/pyimg/wheel/index"
 	"github.com/pyimg/pyimg/wheel/source"
 	"github.com/pyimg/pyimg/wheel/tag"
 )
@@ -32,10 +31,10 @@ type packaging struct {
 	spec    spec.Spec
 	src     input.Access
 	bringer *wheels.Bringer
-	indexes *index.Chain // nil by a lock, which needs none
+	indexes *wheels.Indexes // nil by a lock, which needs none
 }
 
-func newPackaging(s spec.Spec, src input.Access, locked *lock.Lock) (*packaging, error) {
+func newPackaging(ctx context.Context, s spec.Spec, src input.Access, locked *lock.Lock) (*packaging, error) {
 	if !s.Python.Asked() {
 		return nil, nil
 	}
@@ -45,7 +44,7 @@ func newPackaging(s spec.Spec, src input.Access, locked *lock.Lock) (*packaging,
 		return p, nil
 	}
 	var err error
-	p.indexes, err = wheels.Indexes(s, src)
+	p.indexes, err = wheels.OpenIndexes(ctx, s, src, nil)
 	return p, err
 }
 
@@ -59,7 +58,7 @@ func (p *packaging) selectWheels(ctx context.Context, plan *PlatformPlan, offere
 	if err != nil {
 		return err
 	}
-	selection, err := wheels.Select(ctx, p.spec, plan.Platform, site.Target, wheels.Sources{Indexes: p.indexes, Texts: p.src.Texts})
+	selection, err := wheels.Select(ctx, p.spec, plan.Platform, site.Target, wheels.Sources{Indexes: p.indexes.Chain, Texts: p.src.Texts})
 	if err != nil {
 		return err
 	}

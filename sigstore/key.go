@@ -207,13 +207,14 @@ func (k PublicKey) Hint() string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// sign signs a message: ECDSA with the hash of its curve's size, Ed25519 as RFC 8032 has it, RSA as PKCS #1 v1.5 with SHA-256.
+// sign signs a message: ECDSA with the hash of its curve's size, Ed25519 as RFC 8032 has it, RSA as PKCS #1 v1.5 with SHA-256. The
+// same message has the same signature each time, by RFC 6979 for ECDSA: an index that is signed again keeps its digest.
 func (k PrivateKey) sign(message []byte) ([]byte, error) {
 	h := k.public.hash()
 	if h == 0 {
 		return k.signer.Sign(nil, message, crypto.Hash(0))
 	}
-	return k.signer.Sign(rand.Reader, digest(h, message), h)
+	return k.signer.Sign(nil, digest(h, message), h)
 }
 
 // hash returns the hash that signatures are made over; 0 for Ed25519, which signs the message.

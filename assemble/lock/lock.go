@@ -32,10 +32,12 @@ type Lock struct {
 	Untrusted   bool              `json:"untrusted,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"` // of the manifests and the index
 	Python      *Python           `json:"python,omitempty"`
-	Files       *Files            `json:"files,omitempty"`
-	Bytecode    *Bytecode         `json:"bytecode,omitempty"` // nil: the spec asks for none
-	Platforms   []Platform        `json:"platforms"`
-	Digest      string            `json:"index"` // of the resulting image index
+	// WheelIndexes are the indexes in registries that wheels were chosen from, sorted.
+	WheelIndexes []WheelIndex `json:"wheelIndexes,omitempty"`
+	Files        *Files       `json:"files,omitempty"`
+	Bytecode     *Bytecode    `json:"bytecode,omitempty"` // nil: the spec asks for none
+	Platforms    []Platform   `json:"platforms"`
+	Digest       string       `json:"index"` // of the resulting image index
 }
 
 // Bytecode says which bytecode the images have.

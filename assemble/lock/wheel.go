@@ -5,6 +5,12 @@ type Python struct {
 	Digest string `json:"digest"` // of their contents, and of the files that they include
 }
 
+// WheelIndex pins an index of wheels in a registry.
+type WheelIndex struct {
+	Index  string `json:"index"`  // as the spec has it: oci:HOST/REPOSITORY:TAG
+	Digest string `json:"digest"` // of the index when wheels were taken from it
+}
+
 // Wheel is one wheel of a platform.
 type Wheel struct {
 	Name    string `json:"name"` // normalised

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"github.com/pyimg/pyimg/internal/registryurl"
 )
 
 // Asked reports whether the spec asks for any wheel.
@@ -22,7 +24,7 @@ func (p Python) Files() []string {
 	return slices.DeleteFunc(slices.Clone(p.Wheels), func(w string) bool { return !isWheel(w) })
 }
 
-// Indexes returns the folders and URLs of Wheels.
+// Indexes returns the folders, URLs and references of Wheels.
 func (p Python) Indexes() []string {
 	return slices.DeleteFunc(slices.Clone(p.Wheels), isWheel)
 }
@@ -35,7 +37,9 @@ func (p Python) LockFor(platform Platform) string {
 	return p.Lock
 }
 
-func isWheel(name string) bool { return strings.HasSuffix(name, ".whl") && !IsURL(name) }
+func isWheel(name string) bool {
+	return strings.HasSuffix(name, ".whl") && !IsURL(name) && !registryurl.IsReference(name)
+}
 
 // Faults reports fields that contradict each other.
 func (p Python) Faults() []string {
@@ -69,14 +73,14 @@ func (p *Python) SetLock(name string) error {
 	return nil
 }
 
-// AddWheels adds folders, index URLs and .whl files before those of the spec; paths start from the working directory.
+// AddWheels adds folders, index URLs, references of registries and .whl files before those of the spec; paths start from the working directory.
 func (p *Python) AddWheels(names []string) error {
 	var added []string
 	for _, name := range names {
 		if err := checkWheels(name); err != nil {
 			return err
 		}
-		if !IsURL(name) {
+		if !IsURL(name) && !registryurl.IsReference(name) {
 			abs, err := filepath.Abs(name)
 			if err != nil {
 				return fmt.Errorf("finding %q: %w", name, err)
@@ -92,9 +96,12 @@ func (p *Python) AddWheels(names []string) error {
 func checkWheels(v string) error {
 	switch scheme, _, isURL := strings.Cut(v, "://"); {
 	case v == "":
-		return errors.New("expected a folder, the URL of an index or a .whl file, found nothing")
-	case isURL && scheme != "http" && scheme != "https", strings.HasPrefix(v, "oci:"):
-		return fmt.Errorf("expected a folder, an http or https URL or a .whl file; wheels are not read from %.20q", v)
+		return errors.New("expected a folder, the URL of an index, oci:HOST/REPOSITORY:TAG or a .whl file, found nothing")
+	case registryurl.IsReference(v):
+		_, err := registryurl.ParseReference(v)
+		return err
+	case isURL && scheme != "http" && scheme != "https":
+		return fmt.Errorf("expected a folder, an http or https URL, oci:HOST/REPOSITORY:TAG or a .whl file; wheels are not read from %.20q", v)
 	}
 	return nil
 }

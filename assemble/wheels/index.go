@@ -6,15 +6,24 @@ import (
 	"io/fs"
 
 	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/memo"
+	"github.com/pyimg/pyimg/internal/registryurl"
 	"github.com/pyimg/pyimg/wheel/index"
 )
 
 // Indexes are the indexes of a spec, in its order. One chain serves all platforms of a run: each index is asked once for a
 // project. Wheels that are at hand come first: a folder of the spec need not be there then.
-func Indexes(s spec.Spec, src input.Access) (*index.Chain, error) {
+type Indexes struct {
+	*index.Chain
+	registries []*registryIndex
+}
+
+// OpenIndexes opens the indexes of a spec. Those in registries are read as pins say, if these name them.
+func OpenIndexes(ctx context.Context, s spec.Spec, src input.Access, pins []lock.WheelIndex) (*Indexes, error) {
+	out := new(Indexes)
 	var all []index.Index
 	if src.Wheels != nil {
 		all = append(all, atHand{src.Wheels})
@@ -22,10 +31,16 @@ func Indexes(s spec.Spec, src input.Access) (*index.Chain, error) {
 	for _, where := range s.Python.Indexes() {
 		var x index.Index
 		var err error
-		if spec.IsURL(where) {
+		switch {
+		case spec.IsURL(where):
 			x, err = index.NewRemote(where, Pages(src.Fetch))
 			x = once{x, src.Memo, where}
-		} else {
+		case registryurl.IsReference(where):
+			var r *registryIndex
+			if r, err = openRegistry(ctx, where, src, pins); err == nil {
+				x, out.registries = r, append(out.registries, r)
+			}
+		default:
 			x, err = index.OpenFolder(s.Path(where))
 			if src.Wheels != nil && errors.Is(err, fs.ErrNotExist) {
 				continue
@@ -36,7 +51,8 @@ func Indexes(s spec.Spec, src input.Access) (*index.Chain, error) {
 		}
 		all = append(all, x)
 	}
-	return index.NewChain(all...), nil
+	out.Chain = index.NewChain(all...)
+	return out, nil
 }
 
 // once is an index that the builds of a run ask once for each project.

@@ -14,7 +14,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/redact"
-	"github.com/pyimg/pyimg/wheel/index"
+	"github.com/pyimg/pyimg/internal/registryurl"
 	"github.com/pyimg/pyimg/wheel/source"
 )
 
@@ -25,16 +25,17 @@ type Locator struct {
 	spec       spec.Spec
 	src        input.Access
 	incomplete map[string]bool // by SHA-256
+	pins       []lock.WheelIndex
 
 	once    sync.Once
 	listed  []source.File // by the spec's locks of Python packages
-	indexes *index.Chain
+	indexes *Indexes
 	err     error
 }
 
 // NewLocator is that of a lock that fits the spec.
 func NewLocator(l lock.Lock, s spec.Spec, src input.Access) *Locator {
-	out := &Locator{spec: s, src: src, incomplete: make(map[string]bool)}
+	out := &Locator{spec: s, src: src, incomplete: make(map[string]bool), pins: l.WheelIndexes}
 	for _, p := range l.Platforms {
 		for _, w := range p.Wheels {
 			if w.Incomplete {
@@ -71,9 +72,21 @@ func (l *Locator) covers(f source.File) bool {
 	if err != nil {
 		return false
 	}
+	if registryurl.IsLocation(f.URL) {
+		return l.coversBlob(f.URL)
+	}
 	return slices.ContainsFunc(l.spec.Python.Indexes(), func(location string) bool {
 		u, err := url.Parse(location)
 		return err == nil && spec.IsURL(location) && u.Scheme == at.Scheme && slices.Contains(fileHosts(u.Host), strings.ToLower(at.Host))
+	})
+}
+
+// coversBlob reports whether a blob is in the repository of an index of the spec.
+func (l *Locator) coversBlob(location string) bool {
+	at, err := registryurl.ParseLocation(location)
+	return err == nil && at.Blob != "" && slices.ContainsFunc(l.spec.Python.Indexes(), func(where string) bool {
+		ref, err := registryurl.ParseReference(where)
+		return err == nil && registryurl.IsReference(where) && ref.Repository == at.Repository
 	})
 }
 
@@ -125,7 +138,7 @@ func (l *Locator) find(ctx context.Context, f source.File) (string, error) {
 }
 
 // sources are the files that the spec's locks of Python packages list, and its indexes.
-func (l *Locator) sources(ctx context.Context) (listed []source.File, indexes *index.Chain, err error) {
+func (l *Locator) sources(ctx context.Context) (listed []source.File, indexes *Indexes, err error) {
 	if len(l.spec.Python.Requirements) == 0 {
 		for _, name := range l.spec.Python.InputFiles() {
 			parsed, err := readLock(ctx, l.spec, name, l.src.Texts)
@@ -137,6 +150,6 @@ func (l *Locator) sources(ctx context.Context) (listed []source.File, indexes *i
 			}
 		}
 	}
-	indexes, err = Indexes(l.spec, l.src)
+	indexes, err = OpenIndexes(ctx, l.spec, l.src, l.pins)
 	return listed, indexes, err
 }

@@ -187,12 +187,12 @@ func TestIndexes(t *testing.T) {
 	}
 	s := spec.Spec{Dir: dir, Python: spec.Python{Requirements: []string{"requirements.txt"}, Wheels: []string{server.URL + "/simple"}}}
 	src := input.Access{Fetch: new(fetch.Client), Store: openStore(t)}
-	indexes, err := wheels.Indexes(s, src)
+	indexes, err := wheels.OpenIndexes(t.Context(), s, src, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"linux/amd64", "linux/arm64"} {
-		chosen, err := wheels.Select(t.Context(), s, platform(t, name), site(t, name).Target, wheels.Sources{Indexes: indexes})
+		chosen, err := wheels.Select(t.Context(), s, platform(t, name), site(t, name).Target, wheels.Sources{Indexes: indexes.Chain})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -204,7 +204,7 @@ func TestIndexes(t *testing.T) {
 		t.Errorf("the index was asked %d times, %d of them for JSON first; want 1 and 1", asked.Load(), negotiated.Load())
 	}
 	s.Python.Wheels = []string{"nowhere"}
-	if _, err := wheels.Indexes(s, src); err == nil {
+	if _, err := wheels.OpenIndexes(t.Context(), s, src, nil); err == nil {
 		t.Error("a folder that is not there is an index")
 	}
 }

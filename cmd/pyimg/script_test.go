@@ -19,6 +19,7 @@ import (
 	"github.com/pyimg/pyimg/internal/fixture"
 	"github.com/pyimg/pyimg/internal/sandbox"
 	"github.com/pyimg/pyimg/push/disk"
+	"github.com/pyimg/pyimg/wheels/repository"
 )
 
 func TestMain(m *testing.M) {
@@ -72,6 +73,22 @@ func TestScripts(t *testing.T) {
 	})
 }
 
+// indexWheels makes an index of a folder of wheels, as if they had been built.
+func indexWheels(index, wheels string) error {
+	files, err := filepath.Glob(filepath.Join(wheels, "*.whl"))
+	if err != nil {
+		return err
+	}
+	x := repository.Open(index)
+	for _, f := range files {
+		name := filepath.Base(f)
+		if _, err := x.Add(f, repository.Record{File: name, Keys: []string{"key of " + name}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // condition is [sandbox]: this machine can run an image.
 func condition(name string) (bool, error) {
 	if name != "sandbox" {
@@ -93,6 +110,9 @@ func setup(e *testscript.Env, mirror *fixture.Mirror, shared string) error {
 	if err := os.CopyFS(alpine, os.DirFS(shared)); err != nil {
 		return err
 	}
+	if err := indexWheels(filepath.Join(alpine, "index"), filepath.Join(alpine, "wheels")); err != nil {
+		return err
+	}
 	url, err := mirror.Serve(ctx)
 	if err != nil {
 		return err
@@ -106,6 +126,7 @@ func setup(e *testscript.Env, mirror *fixture.Mirror, shared string) error {
 	e.Setenv("ALPINE", alpine)
 	e.Setenv("KEYS", filepath.Join(alpine, "keys"))
 	e.Setenv("WHEELS", filepath.Join(alpine, "wheels"))
+	e.Setenv("INDEX", filepath.Join(alpine, "index"))
 	e.Setenv("BADWHEELS", filepath.Join(alpine, "badwheels"))
 	e.Setenv("RUNTIMES", filepath.Join(alpine, "runtimes"))
 	e.Setenv("REGISTRY", strings.TrimPrefix(at, "http://"))

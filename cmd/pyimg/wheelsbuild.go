@@ -16,6 +16,8 @@ import (
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/flags"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/wheelhouse"
+	"github.com/pyimg/pyimg/internal/exit"
+	"github.com/pyimg/pyimg/internal/registryurl"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/wheels/build"
 	"github.com/pyimg/pyimg/wheels/plan"
@@ -35,6 +37,7 @@ func wheelsBuildCommand(con console.Console) *cli.Command {
 			&cli.StringFlag{Name: "shard", Usage: "`I/N` build only the part of job I of N; jobs may share the index"},
 			&cli.IntFlag{Name: "jobs", Usage: "`N` build so many packages at once", DefaultText: "limits.jobs, else what processors and memory allow"},
 			&cli.BoolFlag{Name: "retry", Usage: "build again what failed before"},
+			&cli.BoolFlag{Name: "by-digest", Usage: "leave the index as it is: push what was built to its repository without a tag, and print REPOSITORY@DIGEST, which \"wheels index\" joins"},
 			&cli.BoolFlag{Name: "json", Usage: "print the table as JSON"},
 			flags.Progress()),
 		Action: action(con, wheelsBuild),
@@ -46,7 +49,11 @@ func wheelsBuild(ctx context.Context, run *session.Session, c *cli.Context) erro
 	if err != nil {
 		return err
 	}
-	sign, err := wheelhouse.Signer(run, setting.Config)
+	config := setting.Config
+	if c.Bool("by-digest") && !registryurl.IsReference(config.Index) {
+		return exit.Usagef("--by-digest is for an index in a registry, and that of %s is the folder %s", config.Name, config.Index)
+	}
+	sign, err := wheelhouse.Signer(run, config)
 	if err != nil {
 		return err
 	}
@@ -70,11 +77,27 @@ func wheelsBuild(ctx context.Context, run *session.Session, c *cli.Context) erro
 	}
 	defer done()
 	results, err := build.Run(ctx, p, house.Built, buildOptions(run, c, house, work))
-	_, published := house.Index.Publish(sign) // also what was built before an error
-	if err = errors.Join(err, published, house.Index.WriteStatus()); err != nil {
+	part, published := publish(ctx, run, c, house.Index, sign) // also what was built before an error
+	if err = errors.Join(err, published); err != nil {
 		return err
 	}
-	return reportBuilds(run, c, p, results)
+	return reportBuilds(run, c, p, results, part)
+}
+
+// publish puts what was built into the index, or stores it by digest alone: then it returns its reference.
+func publish(ctx context.Context, run *session.Session, c *cli.Context, x wheelhouse.Index, sign func([]byte) ([]byte, error)) (part string, err error) {
+	if ctx.Err() != nil { // of a registry nothing is lost: what was built is in the copy, and the next run adds it
+		if x.Copy != nil {
+			return "", nil
+		}
+		ctx = context.WithoutCancel(ctx)
+	}
+	if !c.Bool("by-digest") {
+		_, err = x.Publish(ctx, sign)
+		return "", err
+	}
+	digest, err := x.Copy.PushPart(ctx)
+	return x.Copy.Index.Reference().Repository + "@" + digest, err
 }
 
 // buildOptions fit the builds into the machine, and report them.
@@ -100,7 +123,7 @@ type builtItem struct {
 }
 
 // reportBuilds prints the table, writes it for CI, and fails where a wheel is missing.
-func reportBuilds(run *session.Session, c *cli.Context, p plan.Plan, results []build.Result) error {
+func reportBuilds(run *session.Session, c *cli.Context, p plan.Plan, results []build.Result, part string) error {
 	rows := make([]builtItem, len(results))
 	failed := 0
 	for n, r := range results {
@@ -113,24 +136,36 @@ func reportBuilds(run *session.Session, c *cli.Context, p plan.Plan, results []b
 	if err := ci.Summary(run.Getenv, "pyimg wheels build", []string{"package", "for", "result", "wheel or reason"}, summaryRows(rows)); err != nil {
 		return err
 	}
-	if c.Bool("json") {
-		if err := run.JSON(rows); err != nil {
-			return err
-		}
-	} else {
-		table := make([][]string, len(rows))
-		for i, r := range rows {
-			table[i] = []string{r.Result, r.Package + " " + r.Version, r.Python + " " + r.Platform, cmp.Or(r.Wheel, withLog(r))}
-		}
-		if err := wheelhouse.Table(run.Stdout, table); err != nil {
-			return err
-		}
+	if err := printBuilds(run, c.Bool("json"), rows, part); err != nil {
+		return err
 	}
 	if failed > 0 {
-		return fmt.Errorf("%s of the %d that are wanted could not be built; the logs are in the index's folder, and \"pyimg wheels build --retry\" tries again",
+		return fmt.Errorf("%s of the %d that are wanted could not be built; the logs are in the index, and \"pyimg wheels build --retry\" tries again",
 			termtext.Count(failed, "wheel"), len(results))
 	}
 	return nil
+}
+
+// printBuilds prints the table. Where there is a part, its reference is what the next job needs: the table is on stderr then.
+func printBuilds(run *session.Session, asJSON bool, rows []builtItem, part string) error {
+	switch {
+	case asJSON && part != "":
+		return run.JSON(map[string]any{"part": part, "wheels": rows})
+	case asJSON:
+		return run.JSON(rows)
+	}
+	table := make([][]string, len(rows))
+	for i, r := range rows {
+		table[i] = []string{r.Result, r.Package + " " + r.Version, r.Python + " " + r.Platform, cmp.Or(r.Wheel, withLog(r))}
+	}
+	if part == "" {
+		return wheelhouse.Table(run.Stdout, table)
+	}
+	if err := wheelhouse.Table(run.Stderr, table); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(run.Stdout, part)
+	return err
 }
 
 // withLog is the reason of a failure, and where its log is.

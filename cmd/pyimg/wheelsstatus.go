@@ -9,6 +9,7 @@ import (
 
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/cmdline"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/flags"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/wheelhouse"
 	"github.com/pyimg/pyimg/wheels/repository"
@@ -18,11 +19,11 @@ func wheelsStatusCommand(con console.Console) *cli.Command {
 	return cmdline.Command(&cli.Command{
 		Name:      "status",
 		Usage:     "print what an index of wheels has, by platform, and what failed",
-		ArgsUsage: "[WHEELS.YAML|DIR]",
+		ArgsUsage: "[WHEELS.YAML|DIR|oci:REF]",
 		Description: "A table of packages by platform, then the builds that failed with their reasons. It reads the index alone: what is wanted and\n" +
 			"missing is said by \"wheels plan\". The same is in the index as index.html, with a search.\n\n" +
 			"Example: pyimg wheels status ./index",
-		Flags:  []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "as JSON"}},
+		Flags:  append(wheelhouse.Reach(), flags.Progress(), &cli.BoolFlag{Name: "json", Usage: "as JSON"}),
 		Action: action(con, wheelsStatus),
 	})
 }
@@ -39,8 +40,8 @@ type statusJSON struct {
 	Failures []repository.Failure `json:"failures"`
 }
 
-func wheelsStatus(_ context.Context, run *session.Session, c *cli.Context) error {
-	index, _, err := wheelhouse.OpenIndex(c.Args().Slice())
+func wheelsStatus(ctx context.Context, run *session.Session, c *cli.Context) error {
+	index, _, err := wheelhouse.OpenIndex(ctx, run, c.Args().Slice())
 	if err != nil {
 		return err
 	}

@@ -40,6 +40,8 @@ type Client struct {
 	// Credentials finds credentials after a server answered 401. They are sent over https or to this machine, and
 	// never along a redirect. nil means that only credentials inside URLs are used.
 	Credentials Credentials
+	// Registries opens the URLs of the scheme oci; nil means that they are refused. Errors of these are its own.
+	Registries Registries
 	// Observe is called for each piece of a body that came from the network, by several goroutines. The URL is
 	// redacted.
 	Observe func(url string, n int)
@@ -53,6 +55,11 @@ type Client struct {
 	http    *http.Client
 	slots   *semaphore.Weighted
 	counted struct{ requests, retries, resumes, bytes atomic.Int64 }
+}
+
+// Registries opens what URLs of the scheme oci name.
+type Registries interface {
+	Open(ctx context.Context, location string) (io.ReadCloser, error)
 }
 
 // Stats counts what a Client has done on the network.
@@ -109,8 +116,22 @@ func (c *Client) OpenIf(ctx context.Context, location, validator string) (r io.R
 		}
 		r, err = openFile(ctx, name, u.Path)
 		return r, "", err
+	case "oci":
+		r, err = c.openArtifact(ctx, location, name)
+		return r, "", err
 	}
 	return nil, "", &Error{URL: name, Err: fmt.Errorf("unknown scheme %q; expected http, https, file or a plain path", scheme)}
+}
+
+// openArtifact opens what is in a registry.
+func (c *Client) openArtifact(ctx context.Context, location, name string) (io.ReadCloser, error) {
+	switch {
+	case c.Offline:
+		return nil, &Error{URL: name, Err: ErrOffline}
+	case c.Registries == nil:
+		return nil, &Error{URL: name, Err: errors.New("no registry is read here")}
+	}
+	return c.Registries.Open(ctx, location)
 }
 
 // start starts a download at an offset, in its own slot. prepare sets what is known of the file. See OpenIf.
@@ -149,7 +170,7 @@ func (c *Client) start(ctx context.Context, u *url.URL, name string, offset int6
 // WithCredentials returns a client that shares c's connections and its limit of downloads, and has credentials of its own.
 func (c *Client) WithCredentials(own Credentials) *Client {
 	c.once.Do(c.init)
-	d := &Client{HTTP: c.HTTP, Offline: c.Offline, Jobs: c.Jobs, Retries: c.Retries, Stall: c.Stall, Credentials: own,
+	d := &Client{HTTP: c.HTTP, Offline: c.Offline, Jobs: c.Jobs, Retries: c.Retries, Stall: c.Stall, Credentials: own, Registries: c.Registries,
 		Observe: c.Observe, Sleep: c.Sleep, Notice: c.Notice, http: c.http, slots: c.slots}
 	d.once.Do(func() {}) // it has all that init makes
 	return d

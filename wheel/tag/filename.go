@@ -125,12 +125,22 @@ func Expand(set string) ([]string, error) {
 	for _, python := range pythons {
 		for _, abi := range abis {
 			for _, platform := range platforms {
-				if python == "" || abi == "" || platform == "" {
-					return nil, fmt.Errorf("tag %.300q: a part is empty", set)
+				if !isTag(python) || !isTag(abi) || !isTag(platform) { // a file's name becomes a path
+					return nil, fmt.Errorf("tag %.300q: a part is empty or has other characters than letters, digits and \"_\"", set)
 				}
 				tags = append(tags, python+"-"+abi+"-"+platform)
 			}
 		}
 	}
 	return tags, nil
+}
+
+// isTag reports whether a part of a tag has the characters that PEP 425 allows. text is in lower case.
+func isTag(text string) bool {
+	for _, c := range []byte(text) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' {
+			return false
+		}
+	}
+	return text != ""
 }

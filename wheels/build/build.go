@@ -98,14 +98,14 @@ func NewBuilt(index *repository.Repository, records []repository.Record) *Built 
 }
 
 func (b *Built) add(r repository.Record) {
-	f, err := r.Filename()
+	f, err := b.index.Source(r)
 	if err != nil {
 		return // it was checked when it was read
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, k := range r.Keys {
-		b.paths[k], b.sums[k] = source.File{Filename: f, Path: b.index.Path(r)}, r.SHA256
+		b.paths[k], b.sums[k] = f, r.SHA256
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/exit"
+	"github.com/pyimg/pyimg/internal/registryurl"
 	"github.com/pyimg/pyimg/internal/regular"
 )
 
@@ -20,7 +21,7 @@ type Config struct {
 	Platforms []spec.Platform
 	Wanted    Wanted
 	Sources   []string // folders, and indexes by URL; the first that has a project is the one that counts
-	Index     string   // a folder
+	Index     string   // a folder, or oci:HOST/REPOSITORY:TAG
 	Key       string   // file of the private key that signs the index; "" signs nothing
 	Prebuilt  string   // Use or Build
 	Builder   Builder
@@ -98,9 +99,9 @@ func Read(name string) (Config, error) {
 	return c, err
 }
 
-// Path is a path of the configuration, ready to be opened; URLs stay.
+// Path is a path of the configuration, ready to be opened; URLs and references stay.
 func (c Config) Path(p string) string {
-	if spec.IsURL(p) || filepath.IsAbs(p) || c.Dir == "" {
+	if spec.IsURL(p) || registryurl.IsReference(p) || filepath.IsAbs(p) || c.Dir == "" {
 		return p
 	}
 	return filepath.Join(c.Dir, filepath.FromSlash(p))

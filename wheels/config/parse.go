@@ -13,6 +13,7 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/internal/registryurl"
 	"github.com/pyimg/pyimg/internal/strictyaml"
 	"github.com/pyimg/pyimg/wheel/dependency"
 )
@@ -144,7 +145,7 @@ func (c *Config) check(d *strictyaml.Decoder, top ast.Node) {
 	say(len(c.Pythons) == 0, "pythons", "name at least one, as under runtime in a spec: {source: URL or file of a CPython's tarball}")
 	say(len(c.Platforms) == 0, "platforms", "name at least one, such as linux/amd64")
 	say(len(w.Requirements)+len(w.Locks)+len(w.Packages)+len(w.Sdists) == 0, "wanted", "name what the index is to have: requirements, locks, packages or sdists")
-	say(c.Index == "", "index", "name the folder of the index")
+	say(c.Index == "", "index", "name the folder of the index, or oci:HOST/REPOSITORY:TAG")
 	b := c.Builder
 	roots := 0
 	for _, named := range []bool{len(b.Packages) > 0, b.Image != "", b.Folder != ""} {
@@ -182,11 +183,18 @@ func checkPath(v string) error {
 	return nil
 }
 
+// MaxTag bounds the tag of an index: what failed is under a longer one, and a registry takes 128 characters.
+const MaxTag = 120
+
 func checkIndex(v string) error {
-	if strings.HasPrefix(v, "oci:") {
-		return errors.New("an index in a registry is not supported: name a folder")
+	if !registryurl.IsReference(v) {
+		return checkPath(v)
 	}
-	return checkPath(v)
+	ref, err := registryurl.ParseReference(v)
+	if err == nil && (ref.Digest != "" || len(ref.Tag) > MaxTag) {
+		err = fmt.Errorf("expected oci:HOST/REPOSITORY:TAG, with a tag of at most %d characters, found %q", MaxTag, v)
+	}
+	return err
 }
 
 func checkSource(v string) error {

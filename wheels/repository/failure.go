@@ -77,6 +77,11 @@ func (r *Repository) SetFailure(f Failure) error {
 	if err != nil {
 		return err
 	}
+	unlock, err := r.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	if err := writeFile(filepath.Join(r.dir, "status", f.name()+".json"), text); err != nil {
 		return fmt.Errorf("noting a failure in the index: %w", err)
 	}
@@ -85,6 +90,11 @@ func (r *Repository) SetFailure(f Failure) error {
 
 // ClearFailure forgets a failure, and its log.
 func (r *Repository) ClearFailure(f Failure) error {
+	unlock, err := r.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	for _, at := range []string{"status/" + f.name() + ".json", "status/logs/" + f.name() + ".log"} {
 		if err := os.Remove(filepath.Join(r.dir, filepath.FromSlash(at))); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("removing a note of the index: %w", err)

@@ -9,8 +9,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/pyimg/pyimg/internal/regular"
 	"github.com/pyimg/pyimg/wheel/tag"
@@ -83,26 +85,58 @@ func (r *Repository) publish(sign func([]byte) ([]byte, error)) (Manifest, error
 
 // manifest is what the records come to, with the bytes of the pages.
 func (r *Repository) manifest() (Manifest, map[string][]byte, error) {
-	m := Manifest{Version: manifestVersion, Wheels: []Record{}, Pages: make(map[string]string)}
 	projects, err := r.projects()
 	if err != nil {
-		return m, nil, err
+		return Manifest{}, nil, err
 	}
-	pages := map[string][]byte{"simple/index.html": projectsHTML(projects)}
-	for _, p := range projects {
-		entries, err := r.records(p)
-		if err != nil {
-			return m, nil, err
+	all := make([][]entry, len(projects))
+	for i, p := range projects {
+		if all[i], err = r.records(p); err != nil {
+			return Manifest{}, nil, err
 		}
-		pages["simple/"+p+"/index.html"] = projectHTML(p, entries)
-		for _, e := range entries {
+	}
+	m, pages := manifestOf(projects, all)
+	return m, pages, nil
+}
+
+// manifestOf is the manifest of projects with their records, and the bytes of the pages.
+func manifestOf(projects []string, all [][]entry) (Manifest, map[string][]byte) {
+	m := Manifest{Version: manifestVersion, Wheels: []Record{}, Pages: make(map[string]string)}
+	pages := map[string][]byte{"simple/index.html": projectsHTML(projects)}
+	for i, p := range projects {
+		pages["simple/"+p+"/index.html"] = projectHTML(p, all[i])
+		for _, e := range all[i] {
 			m.Wheels = append(m.Wheels, e.Record)
 		}
 	}
 	for at, page := range pages {
 		m.Pages[at] = sum(page)
 	}
-	return m, pages, nil
+	return m, pages
+}
+
+// NewManifest is the manifest of an index with these wheels, in any order, and its text: that of a folder with the same ones.
+func NewManifest(records []Record) (m Manifest, text []byte, err error) {
+	byProject := make(map[string][]entry)
+	for _, rec := range records {
+		f, err := tag.ParseFilename(rec.File)
+		if err == nil {
+			_, err = rec.check(f.Name, rec.File+".json")
+		}
+		if err != nil {
+			return m, nil, &DamageError{err}
+		}
+		byProject[f.Name] = append(byProject[f.Name], entry{rec, f})
+	}
+	projects := slices.Sorted(maps.Keys(byProject))
+	all := make([][]entry, len(projects))
+	for i, p := range projects {
+		all[i] = byProject[p]
+		sortEntries(all[i])
+	}
+	m, _ = manifestOf(projects, all)
+	text, err = marshal(m)
+	return m, text, err
 }
 
 // Check reads the whole folder and compares it with its manifest, whose signature verify checks; verify may be nil. The error

@@ -94,13 +94,18 @@ func (r *Repository) records(project string) ([]entry, error) {
 		}
 		out = append(out, e)
 	}
-	slices.SortFunc(out, func(a, b entry) int {
+	sortEntries(out)
+	return out, nil
+}
+
+// sortEntries sorts those of one project: versions from old to new, then by file name.
+func sortEntries(all []entry) {
+	slices.SortFunc(all, func(a, b entry) int {
 		if c := a.name.Version.Compare(b.name.Version); c != 0 {
 			return c
 		}
 		return strings.Compare(a.File, b.File)
 	})
-	return out, nil
 }
 
 func readRecord(project, at string) (entry, error) {
@@ -150,4 +155,13 @@ func (r *Repository) Records() ([]Record, error) {
 		}
 	}
 	return out, nil
+}
+
+// Name is the project's name, normalised.
+func (r Record) Name() string {
+	f, err := tag.ParseFilename(r.File)
+	if err != nil {
+		return ""
+	}
+	return f.Name
 }

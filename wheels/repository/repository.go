@@ -24,7 +24,10 @@ import (
 )
 
 // Repository is an index of wheels in a folder.
-type Repository struct{ dir string }
+type Repository struct {
+	dir    string
+	origin Origin // nil: the folder has all files
+}
 
 // A DamageError says that a file of the folder is not what it was when it was written.
 type DamageError struct{ Err error }
@@ -38,7 +41,7 @@ func (e *DamageError) Unwrap() error { return e.Err }
 func (e *DamageError) ExitCode() exit.Code { return exit.Unverified }
 
 // Open is the index in a folder, which need not exist yet.
-func Open(dir string) *Repository { return &Repository{dir} }
+func Open(dir string) *Repository { return &Repository{dir: dir} }
 
 // Dir is the folder.
 func (r *Repository) Dir() string { return r.dir }

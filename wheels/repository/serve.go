@@ -155,7 +155,12 @@ func (r *Repository) find(at string) (serve.File, error) {
 	if strings.HasSuffix(at, "/index.html") {
 		kind = "text/html; charset=utf-8"
 	}
-	file := serve.File{Type: kind, Open: func(context.Context) (io.ReadSeekCloser, error) {
+	file := serve.File{Type: kind, Open: func(ctx context.Context) (io.ReadSeekCloser, error) {
+		if r.origin != nil && !strings.HasPrefix(at, "simple/") {
+			if err := r.bring(ctx, at); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return nil, err
+			}
+		}
 		f, err := r.openInside(at)
 		if err != nil {
 			return nil, fmt.Errorf("there is no file %q here: %w", at, fs.ErrNotExist)

@@ -2,6 +2,8 @@ package session
 
 import (
 	"context"
+	"io"
+	"sync"
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble/bundle"
@@ -11,6 +13,7 @@ import (
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/memo"
+	"github.com/pyimg/pyimg/push/artifact"
 )
 
 // Client fetches for a command. Servers that ask for credentials get those of the environment where a location in named is
@@ -20,7 +23,15 @@ func (run *Session) Client(named ...string) *fetch.Client {
 	if run.several != nil {
 		return run.several.client.WithCredentials(credentials)
 	}
-	return &fetch.Client{Offline: run.flags.Bool("offline"), Notice: run.Notice(), Credentials: credentials}
+	return &fetch.Client{Offline: run.flags.Bool("offline"), Notice: run.Notice(), Credentials: credentials,
+		Registries: artifacts(sync.OnceValue(func() *artifact.Opener { return artifact.NewOpener(run.Registry()) }))}
+}
+
+// artifacts opens what is in registries, with the login as it is when something is first asked for.
+type artifacts func() *artifact.Opener
+
+func (a artifacts) Open(ctx context.Context, location string) (io.ReadCloser, error) {
+	return a().Open(ctx, location)
 }
 
 // Access is what a build of s reads from, and whose signatures count: nil with --allow-untrusted. Without needStore there may be no store: what only reads indexes gains time by it and

@@ -45,10 +45,16 @@ func (run *Session) ReadLogin(refs ...string) error {
 	return nil
 }
 
+// ReadLoginFor is ReadLogin for a command whose arguments are no references.
+func (run *Session) ReadLoginFor(refs ...string) error {
+	run.refsAlone = true
+	return run.ReadLogin(refs...)
+}
+
 // loginHosts are the registries that the command's references name.
 func (run *Session) loginHosts() []string {
 	refs := run.pushRefs
-	if run.command != "assemble" {
+	if run.command != "assemble" && !run.refsAlone {
 		refs = append(slices.Clone(refs), run.args...)
 	}
 	var out []string

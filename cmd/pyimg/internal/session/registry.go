@@ -54,6 +54,9 @@ func (run *Session) imagesOf(registry push.Registry) input.Images {
 	return images
 }
 
+// IsOffline reports whether no host may be asked.
+func (run *Session) IsOffline() bool { return run.flags.Bool("offline") }
+
 // Offline is images of which none is in a registry.
 type Offline struct{ push.Images }
 

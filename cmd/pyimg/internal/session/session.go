@@ -24,11 +24,12 @@ type Session struct {
 	command string
 	args    []string
 
-	several  *several      // of several images; nil where the command is for one
-	pushRefs []string      // what ReadLogin was told
-	password string        // of --password-stdin, once it is read
-	store    *layers.Store // once it is open
-	closers  *[]func()     // shared by the sessions of a command line
+	several   *several      // of several images; nil where the command is for one
+	pushRefs  []string      // what ReadLogin was told
+	refsAlone bool          // the command's arguments are no references
+	password  string        // of --password-stdin, once it is read
+	store     *layers.Store // once it is open
+	closers   *[]func()     // shared by the sessions of a command line
 
 	bundleAsked bool // for what follows
 	bundle      *bundle.Bundle

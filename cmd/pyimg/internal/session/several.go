@@ -14,6 +14,7 @@ import (
 	"github.com/pyimg/pyimg/internal/memo"
 	"github.com/pyimg/pyimg/internal/progress"
 	"github.com/pyimg/pyimg/push"
+	"github.com/pyimg/pyimg/push/artifact"
 )
 
 // OpenForSeveral opens what the sessions of several images share: bundle, cache, connections and the display of progress. ctx must
@@ -35,6 +36,7 @@ func (run *Session) OpenForSeveral(ctx context.Context) error {
 	run.atEnd(display.Close)
 	s := &several{memo: new(memo.Memo), notice: run.Notice(), display: display}
 	s.client = &fetch.Client{Offline: run.flags.Bool("offline"), Notice: s.notice, Jobs: run.flags.Int("jobs")}
+	s.client.Registries = artifacts(sync.OnceValue(func() *artifact.Opener { return artifact.NewOpener(s.registry()) }))
 	s.registry = sync.OnceValue(func() push.Registry { // after the login was read
 		alone := run.aloneRegistry()
 		if r, err := alone.Together(); err == nil {

@@ -35,7 +35,7 @@ type House struct {
 	Config   config.Config
 	Sources  []plan.Source
 	Folders  []*plan.Folder // those of wanted.sdists
-	Index    *repository.Repository
+	Index    Index
 	Records  []repository.Record
 	Failures []repository.Failure
 	Download *download.Downloader
@@ -91,7 +91,10 @@ func Open(ctx context.Context, run *session.Session, s Setting, progress input.P
 		return nil, err
 	}
 	from.Progress = progress
-	h := &House{Config: c, Index: repository.Open(c.Path(c.Index)), Download: download.New(from, s.sums())}
+	h := &House{Config: c, Download: download.New(from, s.sums())}
+	if h.Index, err = openIndex(ctx, run, c.Path(c.Index)); err != nil {
+		return nil, err
+	}
 	if h.Records, err = h.Index.Records(); err != nil {
 		return nil, err
 	}
@@ -101,7 +104,7 @@ func Open(ctx context.Context, run *session.Session, s Setting, progress input.P
 	if h.Builder, err = builder.New(ctx, c, from, keys, rootless.Owners()); err != nil {
 		return nil, err
 	}
-	h.Built = build.NewBuilt(h.Index, h.Records)
+	h.Built = build.NewBuilt(h.Index.Repository, h.Records)
 	o := plan.Options{Config: c, Targets: h.Builder.Targets(), Download: h.Download, Records: h.Records, Failures: make(map[string]repository.Failure),
 		Root: h.Builder.Digest, Patch: func(file string) (string, error) { return digestOf(c, file) }, Built: h.Built.Wheel}
 	for _, f := range h.Failures {
