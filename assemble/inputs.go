@@ -29,8 +29,9 @@ type PlatformInputs struct {
 
 // InputWheel is a wheel.
 type InputWheel struct {
-	source.File        // as the lock has it, with its SHA-256 and size; a path is ready to be opened
-	Public      string // its URL or path as it may be written down
+	source.File          // as the lock has it, with its SHA-256 and size; a path is ready to be opened
+	Public      string   // its URL or path as it may be written down
+	Others      []string // URLs of mirrors that have it, too
 }
 
 // Location is where the wheel is.
@@ -87,7 +88,7 @@ func LockInputs(l lock.Lock, spec spec.Spec) (Inputs, error) {
 			if err != nil {
 				return in, l.Named(err)
 			}
-			in.Platforms[i].Wheels = append(in.Platforms[i].Wheels, InputWheel{at, cmp.Or(w.Path, w.URL)})
+			in.Platforms[i].Wheels = append(in.Platforms[i].Wheels, InputWheel{File: at, Public: cmp.Or(w.Path, w.URL)})
 		}
 	}
 	return in, nil

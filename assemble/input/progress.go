@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/wheel/mirror"
 )
 
 // Progress is told of what is fetched. Calls may overlap.
@@ -24,10 +25,20 @@ func TransferName(name, alpineArch string) string {
 	return name
 }
 
+// Mirror is the index that several servers have and that a URL is the name of, or has a file of; nil for none.
+func (s Access) Mirror(url string) *mirror.Index {
+	for _, m := range s.Mirrors {
+		if m.Has(url) {
+			return m
+		}
+	}
+	return nil
+}
+
 // Open opens a URL or path, and reports what is read of it until it is closed. name is what a person calls it; size is
 // negative where only the source can tell.
 func (s Access) Open(ctx context.Context, url, name string, size int64) (io.ReadCloser, error) {
-	f, err := s.Fetch.Open(ctx, url)
+	f, err := s.open(ctx, url)
 	if err != nil || s.Progress == nil { // whose size nobody asks for
 		return f, err
 	}
@@ -35,6 +46,14 @@ func (s Access) Open(ctx context.Context, url, name string, size int64) (io.Read
 		size = sized.Size()
 	}
 	return s.Reported(f, name, size), nil
+}
+
+// open opens a file of an index that several servers have from the first that has it.
+func (s Access) open(ctx context.Context, url string) (io.ReadCloser, error) {
+	if m := s.Mirror(url); m != nil {
+		return m.Open(ctx, url, s.Fetch.Open)
+	}
+	return s.Fetch.Open(ctx, url)
 }
 
 // Reported reports what is read of a body.

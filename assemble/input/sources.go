@@ -10,6 +10,7 @@ import (
 	"github.com/pyimg/pyimg/internal/memo"
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/layers/local"
+	"github.com/pyimg/pyimg/wheel/mirror"
 )
 
 // Images finds the image that a reference names, HOST/REPOSITORY:TAG or oci:DIR[:TAG], for the platform
@@ -30,7 +31,8 @@ type Access struct {
 	Store    *layers.Store // where indexes are kept, too; may be nil where only packages are resolved
 	Jobs     int           // packages ingested at once, over all platforms; 0: twice GOMAXPROCS
 	Progress Progress      // nil: transfers are not reported
-	Runners  Runners       // nil: nothing is run, so no bytecode is made
+	Mirrors  []*mirror.Index
+	Runners  Runners // nil: nothing is run, so no bytecode is made
 	// Memo has the answers that several builds of one run share: indexes, and which tarball an address has. nil: each build asks.
 	Memo *memo.Memo
 }

@@ -29,6 +29,9 @@ func (s Spec) Locations() []string {
 			all = append(all, ref)
 		}
 	}
+	for _, m := range s.Python.Mirrors {
+		all = append(all, m.URLs...)
+	}
 	return append(all, s.Python.Indexes()...)
 }
 

@@ -132,7 +132,7 @@ func (d decoder) pythonFields(p *Python) fields {
 			}
 			return nil
 		}), p.NoDeps),
-		row("wheels", d.List(func(v string) error { p.Wheels = append(p.Wheels, v); return checkWheels(v) }), p.Wheels),
+		row("wheels", WheelsField(d.Decoder, &p.Wheels, &p.Mirrors, checkWheels), d.wheelsYAML(p)),
 		row("target", d.Text(func(v string) error { p.Target = path.Clean(v); return CheckAbsolute(v) }), p.Target),
 	}
 }

@@ -185,6 +185,12 @@ func (l *Layers) SetCompression(text string) (err error) {
 	return l.Check()
 }
 
+// Mirrors are the servers that have one index of wheels. The first URL stands for them in Python.Wheels.
+type Mirrors struct {
+	URLs []string
+	Key  string `json:",omitempty"` // file of the public key that signed the index's manifest; "" asks for no signature
+}
+
 // Python says which Python packages the image gets, and where their wheels are. See docs/PYTHON.md.
 type Python struct {
 	Lock         string              `json:",omitempty"` // pylock.toml (PEP 751) or uv.lock
@@ -194,5 +200,6 @@ type Python struct {
 	Groups       []string            // dependency groups of the lock; nil: its default groups
 	NoDeps       bool                `json:",omitempty"` // the requirements need not name every dependency
 	Wheels       []string            `json:",omitempty"` // folders and index URLs, asked in turn; a .whl file is installed itself
+	Mirrors      []Mirrors           `json:",omitempty"` // of indexes in Wheels
 	Target       string              `json:",omitempty"` // another folder than the runtime's site-packages
 }

@@ -31,7 +31,9 @@ func OpenIndexes(ctx context.Context, s spec.Spec, src input.Access, pins []lock
 	for _, where := range s.Python.Indexes() {
 		var x index.Index
 		var err error
-		switch {
+		switch m := src.Mirror(where); {
+		case m != nil && s.Python.Mirrored(where):
+			x = m
 		case spec.IsURL(where):
 			x, err = index.NewRemote(where, Pages(src.Fetch))
 			x = once{x, src.Memo, where}

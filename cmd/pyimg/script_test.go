@@ -51,6 +51,7 @@ func TestScripts(t *testing.T) {
 	mirror.Put("runtimes/worse.tar.gz", worseLayer())
 	mirror.Put("runtimes/lacking.tar.gz", lackingRuntime())
 	putWheels(mirror)
+	putIndexes(t, mirror)
 	if err := putPythonPackages(mirror); err != nil {
 		t.Fatal(err)
 	}

@@ -1,10 +1,16 @@
 package main
 
 import (
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
+	"testing"
 
 	"github.com/pyimg/pyimg/internal/fixture"
+	"github.com/pyimg/pyimg/sigstore"
 	"github.com/pyimg/pyimg/wheel/wheeltest"
+	"github.com/pyimg/pyimg/wheels/repository"
 )
 
 // putWheels puts wheels, and a runtime with a distribution of its own, where the stories find them.
@@ -69,5 +75,57 @@ func putSdists(m *fixture.Mirror) {
 			{Path: name + "/PKG-INFO", Body: []byte("Metadata-Version: 2.1\nName: " + project + "\nVersion: " + version + "\n")},
 			{Path: name + "/pyproject.toml", Body: []byte("[build-system]\nrequires = [" + requires + "]\nbuild-backend = \"backend\"\nbackend-path = [\".\"]\n")},
 		}}.Bytes())
+	}
+}
+
+// putIndexes puts indexes of wheels there, as builds write them: one, an older form of it, another one, all signed with one key, and one
+// that another key signed.
+func putIndexes(t *testing.T, m *fixture.Mirror) {
+	t.Helper()
+	key, err := sigstore.Generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	forger, err := sigstore.Generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Put("index.pub", key.Public().Encode())
+	wheel := func(name, version string) wheeltest.Wheel {
+		return wheeltest.Wheel{Name: name, Version: version, Files: []wheeltest.File{{Name: name + ".py", Data: "value = " + version + "\n"}}}
+	}
+	old := []wheeltest.Wheel{wheel("shelf", "1.0")}
+	putIndex(t, m, "indexold", key, old)
+	putIndex(t, m, "index", key, append(old, wheel("shelf", "2.0"), wheel("other", "1.0")))
+	putIndex(t, m, "indexother", key, []wheeltest.Wheel{wheel("shelf", "3.0")})
+	putIndex(t, m, "indexforged", forger, append(old, wheel("shelf", "9.0")))
+}
+
+func putIndex(t *testing.T, m *fixture.Mirror, name string, key sigstore.PrivateKey, wheels []wheeltest.Wheel) {
+	t.Helper()
+	dir := t.TempDir()
+	index := repository.Open(filepath.Join(dir, "index"))
+	for _, w := range wheels {
+		file := filepath.Join(dir, w.Filename())
+		if err := os.WriteFile(file, w.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := index.Add(file, repository.Record{File: w.Filename(), Keys: []string{w.Name + w.Version}, Sdist: repository.Locked{Name: w.Name, Version: w.Version}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := index.Publish(key.SignFile); err != nil {
+		t.Fatal(err)
+	}
+	err := fs.WalkDir(os.DirFS(index.Dir()), ".", func(at string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || strings.HasPrefix(at, ".") {
+			return err
+		}
+		data, err := os.ReadFile(filepath.Join(index.Dir(), filepath.FromSlash(at)))
+		m.Put(name+"/"+at, data)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -20,10 +20,11 @@ type Config struct {
 	Pythons   []spec.Runtime
 	Platforms []spec.Platform
 	Wanted    Wanted
-	Sources   []string // folders, and indexes by URL; the first that has a project is the one that counts
-	Index     string   // a folder, or oci:HOST/REPOSITORY:TAG
-	Key       string   // file of the private key that signs the index; "" signs nothing
-	Prebuilt  string   // Use or Build
+	Sources   []string       // folders, and indexes by URL; the first that has a project is the one that counts
+	Mirrors   []spec.Mirrors // of indexes in Sources
+	Index     string         // a folder, or oci:HOST/REPOSITORY:TAG
+	Key       string         // file of the private key that signs the index; "" signs nothing
+	Prebuilt  string         // Use or Build
 	Builder   Builder
 	Packages  map[string]*Package // by normalised name
 	Limits    Limits

@@ -46,7 +46,7 @@ func (c *Config) fields(d *strictyaml.Decoder) strictyaml.Fields {
 		row("pythons", spec.RuntimesField(d, &c.Pythons)),
 		row("platforms", parsed(d, &c.Platforms, spec.ParsePlatform)),
 		row("wanted", d.Within(func() strictyaml.Fields { return c.Wanted.fields(d) })),
-		row("sources", d.List(addTo(&c.Sources, checkSource))),
+		row("sources", spec.WheelsField(d, &c.Sources, &c.Mirrors, checkSource)),
 		row("index", d.Text(setTo(&c.Index, checkIndex))),
 		row("key", d.Text(setTo(&c.Key, checkPath))),
 		row("prebuilt", d.OneOf(&c.Prebuilt, Use, Build)),

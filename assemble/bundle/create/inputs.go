@@ -44,7 +44,7 @@ func NewLockedImage(ctx context.Context, name string, l lock.Lock, s spec.Spec, 
 	if in, err = assemble.LockInputs(l, s); err != nil {
 		return image, in, err
 	}
-	if err := locateWheels(ctx, &in, wheels.NewLocator(l, s, src)); err != nil {
+	if err := locateWheels(ctx, &in, wheels.NewLocator(l, s, src), src); err != nil {
 		return image, in, l.Named(err)
 	}
 	if image.Layers, err = assemble.NewSupply(l, s, src, keys); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pyimg/pyimg/assemble"
 	"github.com/pyimg/pyimg/assemble/bundle/manifest"
+	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/wheels"
 )
 
@@ -21,7 +22,7 @@ func addWheels(p *plan, o Options) error {
 			if other, ok := p.has(f.Path); ok && other != sum { // a wheel that was built again under its old name
 				f.Path = manifest.OtherWheelPath(name, sum)
 			}
-			if err := p.add(f, job{special: &special{urls: []string{w.Location()}}}); err != nil {
+			if err := p.add(f, job{special: &special{urls: append([]string{w.Location()}, w.Others...)}}); err != nil {
 				return fmt.Errorf("wheel %q: %w", name, err)
 			}
 		}
@@ -41,7 +42,7 @@ func addPython(p *plan, i LockedImage) error {
 }
 
 // locateWheels finds where the wheels are fetched from.
-func locateWheels(ctx context.Context, in *assemble.Inputs, at *wheels.Locator) error {
+func locateWheels(ctx context.Context, in *assemble.Inputs, at *wheels.Locator, src input.Access) error {
 	for _, p := range in.Platforms {
 		for i, w := range p.Wheels {
 			found, err := at.Locate(ctx, w.File)
@@ -49,6 +50,9 @@ func locateWheels(ctx context.Context, in *assemble.Inputs, at *wheels.Locator) 
 				return err
 			}
 			p.Wheels[i].URL, p.Wheels[i].Path = found, ""
+			if m := src.Mirror(found); m != nil {
+				p.Wheels[i].Others = m.Others(found)
+			}
 		}
 	}
 	return nil

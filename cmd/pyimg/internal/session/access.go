@@ -55,6 +55,9 @@ func (run *Session) Access(ctx context.Context, s spec.Spec, needStore bool, oth
 	if run.several != nil {
 		src.Memo = run.several.memo
 	}
+	if src.Mirrors, err = run.mirrors(s); err != nil {
+		return src, nil, err
+	}
 	b, err := run.Bundle(ctx)
 	if err != nil {
 		return src, nil, err

@@ -46,7 +46,7 @@ func openCarried(ctx context.Context, run *session.Session, b *bundle.Bundle) (*
 	if k.config, err = config.Parse(b.Path+"/"+manifest.ConfigPath, text); err != nil {
 		return nil, &bundle.FaultError{Bundle: b.Path, File: manifest.ConfigPath, Err: err}
 	}
-	k.config.Texts = carriedTexts{ctx, k}
+	k.config.Texts, k.config.Mirrors = carriedTexts{ctx, k}, nil
 	return k, k.unpackAll(ctx, run)
 }
 

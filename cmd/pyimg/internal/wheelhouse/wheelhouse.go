@@ -135,12 +135,12 @@ func access(ctx context.Context, run *session.Session, s Setting) (input.Access,
 // Spec is a spec with all places that a configuration names.
 func Spec(c config.Config) spec.Spec {
 	s := spec.Spec{Name: c.Name, Dir: c.Dir, Alpine: c.Builder.Alpine, Platforms: c.Platforms, Runtimes: c.Pythons}
-	s.Python.Wheels = c.Sources
+	s.Python.Wheels, s.Python.Mirrors = c.Sources, c.Mirrors
 	return s
 }
 
 func sources(ctx context.Context, run *session.Session, c config.Config, d *download.Downloader, from input.Access) (all []plan.Source, wanted []*plan.Folder, err error) {
-	opened := make(map[string]*plan.Folder)
+	s, opened := Spec(c), make(map[string]*plan.Folder)
 	folder := func(name string) (*plan.Folder, error) {
 		at := c.Path(name)
 		if f := opened[at]; f != nil {
@@ -157,6 +157,10 @@ func sources(ctx context.Context, run *session.Session, c config.Config, d *down
 		return f, nil
 	}
 	for _, name := range c.Sources {
+		if m := from.Mirror(name); m != nil && s.Python.Mirrored(name) {
+			all = append(all, plan.Source{Lister: m, Name: redact.URL(name), Served: true})
+			continue
+		}
 		if spec.IsURL(name) {
 			x, err := index.NewRemote(name, wheels.Pages(from.Fetch))
 			if err != nil {
