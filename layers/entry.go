@@ -17,7 +17,7 @@ const (
 // A Blob describes a stored layer. Digests are written "sha256:<hex>".
 type Blob struct {
 	Digest    string // of the compressed bytes
-	DiffID    string // digest of the tar
+	DiffID    string // digest of the tar; "" for a small fragment, see Store.Splice
 	MediaType string // MediaTypeGzip or MediaTypeZstd
 	Size      int64  // of the compressed bytes
 	TarSize   int64  // of the tar, its padding included

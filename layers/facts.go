@@ -2,6 +2,7 @@ package layers
 
 import (
 	"archive/tar"
+	"cmp"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -17,7 +18,7 @@ import (
 //
 //	magic, with the version of the format, and 8 bytes of the SHA-256 of the store's rules, see newContentRules
 //	CRC-32C of all that follows
-//	digest and diff ID, 32 bytes each; the media type, a byte
+//	digest and diff ID, 32 bytes each, the latter zero where it is not known; the media type, a byte
 //	size, tar size; the count of faults and each one's code, path and detail; the count of entries and each entry
 //
 // Numbers are varints, strings a length and their bytes. Every start of the program reads such files, so reading is cheap:
@@ -56,7 +57,7 @@ func mediaTypes() []string {
 func encodeFacts(magic string, b Blob, faults []Fault, count int, entries []byte) ([]byte, error) {
 	e := encoder(make([]byte, factsHead, factsHead+256+len(entries)))
 	copy(e, magic)
-	for _, digest := range []string{b.Digest, b.DiffID} {
+	for _, digest := range []string{b.Digest, cmp.Or(b.DiffID, noDigest())} {
 		sum, err := digestHex(digest)
 		if err != nil {
 			return nil, err
@@ -84,6 +85,9 @@ func encodeFacts(magic string, b Blob, faults []Fault, count int, entries []byte
 	return e, nil
 }
 
+// noDigest stands for a diff ID that is not known.
+func noDigest() string { return formatDigest(make([]byte, digestLen)) }
+
 // decodeFacts reads the facts of the blob with this digest.
 func decodeFacts(magic string, raw []byte, digest string) (facts, error) {
 	var f facts
@@ -92,7 +96,10 @@ func decodeFacts(magic string, raw []byte, digest string) (facts, error) {
 		return f, errFacts
 	}
 	raw = raw[factsHead:]
-	f.Digest, f.DiffID = formatDigest(raw[:digestLen]), formatDigest(raw[digestLen:2*digestLen])
+	f.Digest = formatDigest(raw[:digestLen])
+	if diffID := raw[digestLen : 2*digestLen]; [digestLen]byte(diffID) != [digestLen]byte{} {
+		f.DiffID = formatDigest(diffID)
+	}
 	media := int(raw[2*digestLen])
 	if f.Digest != digest || media >= len(mediaTypes()) {
 		return f, errFacts

@@ -44,7 +44,7 @@ func spliceTime() time.Time { return time.Date(1980, time.January, 1, 0, 0, 0, 0
 //
 // The files come in the given order, those of 31 KiB or more last. What files refer to need not be valid after Splice. Its bytes
 // depend on the files, the options and the versions of Splice and the compressor. Splice does not note what the fragment was
-// made of: a file for that would cost more than many a fragment.
+// made of: a file for that would cost more than many a fragment. The Blob of a small fragment has no DiffID: nobody needs it.
 func (s *Store) Splice(ctx context.Context, making MakeOptions, files []Deflated) (Blob, error) {
 	o, err := making.fill()
 	if err != nil {
@@ -80,7 +80,7 @@ func (s *Store) splice(ctx context.Context, o compress.Options, files []Deflated
 // spliceTo writes a fragment to f, in one pass, and stores it:
 //
 //	file -> scanner
-//	     -> tar -> SHA-256 (diff ID)
+//	     -> tar -> SHA-256 (diff ID; of large fragments only)
 //	            -> its deflate stream, or a compressor -> SHA-256 (digest) -> f
 func (s *Store) spliceTo(ctx context.Context, o compress.Options, f *os.File, files []Deflated) (Blob, error) {
 	out := &countedWriter{ctx: ctx, w: f, hash: sha256.New(), explain: s.dir.WriteError}
@@ -88,6 +88,10 @@ func (s *Store) spliceTo(ctx context.Context, o compress.Options, f *os.File, fi
 	kept := s.plains.begin(&s.dir, tarSize(files))
 	if kept != nil {
 		plain.w = kept
+	}
+	resumable := streamSize(files) >= resumeFrom
+	if !resumable {
+		plain.hash = unhashed{plain.hash}
 	}
 	scan := newScanner(&s.tools)
 	defer scan.elf.close()
@@ -97,17 +101,24 @@ func (s *Store) spliceTo(ctx context.Context, o compress.Options, f *os.File, fi
 	if len(scan.faults) > 0 {
 		return Blob{}, &MemberError{fmt.Errorf("the layer would have a fault: %s", scan.faults[0])}
 	}
-	b := Blob{
-		Digest: formatDigest(out.hash.Sum(nil)), DiffID: formatDigest(plain.hash.Sum(nil)),
-		MediaType: o.MediaType(), Size: out.n, TarSize: plain.n,
-	}
+	b := Blob{Digest: formatDigest(out.hash.Sum(nil)), MediaType: o.MediaType(), Size: out.n, TarSize: plain.n}
 	s.plains.keep(b.Digest, kept)
-	if b.Size >= resumeFrom {
+	if resumable {
+		b.DiffID = formatDigest(plain.hash.Sum(nil))
 		if err := s.recordState(b.Digest, plain.hash); err != nil {
 			return Blob{}, err
 		}
 	}
 	return s.commit(f, b, scan)
+}
+
+// streamSize is how many bytes the files take as they are given.
+func streamSize(files []Deflated) int64 {
+	size := int64(0)
+	for _, d := range files {
+		size += d.Data.Size()
+	}
+	return size
 }
 
 // tarSize is what the tar of files has at most.
@@ -144,7 +155,8 @@ func (s *Store) spliceFiles(o compress.Options, out, plain io.Writer, scan *scan
 	return err
 }
 
-// resumeFrom is the size from which a fragment's state is recorded. Inflating a smaller one takes less than writing a file.
+// resumeFrom is the size of a fragment's streams from which its state is recorded. Inflating a smaller one takes less than writing a
+// file; Join hashes its tar anyway, as a part of a layer's, so Splice does not.
 const resumeFrom = 512 << 10
 
 // stateKey is the key of the record that holds the state of the diff ID's hash after a fragment. If a layer begins with

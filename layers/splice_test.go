@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -313,6 +314,50 @@ func TestSpliceRefuses(t *testing.T) {
 	}
 }
 
+// diffIDOf inflates a stored blob and hashes it.
+func diffIDOf(t *testing.T, s *layers.Store, b layers.Blob) string {
+	t.Helper()
+	r, err := gzip.NewReader(bytes.NewReader(bytesOf(t, s, b.Digest)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tar, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return digest(tar)
+}
+
+// TestFragmentsAreHashedOnce: a small fragment has no diff ID, since a layer's takes its tar in. A large one has, also in another run.
+func TestFragmentsAreHashedOnce(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := openStoreIn(t, dir)
+	small, large := splice(t, s, layers.MakeOptions{}, deflated(t, "a.py", words(1, 60_000))), splice(t, s, layers.MakeOptions{}, plain("b.py", words(2, 600_000)))
+	if small.DiffID != "" {
+		t.Errorf("the small fragment has the diff ID %s, want none", small.DiffID)
+	}
+	if want := diffIDOf(t, s, large); large.DiffID != want {
+		t.Errorf("the large fragment has the diff ID %q, want %s", large.DiffID, want)
+	}
+	for _, fragments := range [][]string{{small.Digest}, {large.Digest}, {small.Digest, large.Digest}, {large.Digest, small.Digest}} {
+		for level, store := range []*layers.Store{s, openStoreIn(t, dir)} { // at another level the layer is made again
+			layer, err := store.Join(t.Context(), layers.MakeOptions{Level: 1 + level}, fragments)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := diffIDOf(t, store, layer); layer.DiffID != want {
+				t.Errorf("run %d: the layer of %d fragments has the diff ID %s, want %s", level, len(fragments), layer.DiffID, want)
+			}
+		}
+	}
+	for _, want := range []layers.Blob{small, large} {
+		if got, err := openStoreIn(t, dir).Blob(want.Digest); err != nil || got != want {
+			t.Errorf("another run has %+v, %v, want %+v", got, err, want)
+		}
+	}
+}
+
 func FuzzSplice(f *testing.F) {
 	good := deflated(f, "x", words(1, 20_000))
 	raw, err := io.ReadAll(good.Data)
@@ -328,6 +373,9 @@ func FuzzSplice(f *testing.F) {
 		b, err := s.Splice(t.Context(), layers.MakeOptions{}, []layers.Deflated{d})
 		if err != nil {
 			return
+		}
+		if b.DiffID == "" { // a small fragment
+			b.DiffID = diffIDOf(t, s, b)
 		}
 		if _, contents := listing(t, s, b); crc32.ChecksumIEEE([]byte(strings.TrimPrefix(contents["x"], "644 0:0 "))) != crc {
 			t.Error("the file has other content than its CRC-32 says")
