@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -212,11 +213,57 @@ func FuzzControl(f *testing.F) {
 		if err != nil {
 			return
 		}
+		if again, err := apk.RecallControl(raw, c.Members()); len(c.Members()) > 0 && (err != nil || !reflect.DeepEqual(again, c)) {
+			t.Errorf("RecallControl = %+v, %v, want %+v", again, err, c)
+		}
 		text := c.Info.Name + c.Info.Version + c.Info.Description + strings.Join(c.Info.Triggers, "")
 		if c.Info.Name == "" || strings.ContainsAny(text, "\n\x1b\x00") {
 			t.Errorf("Info = %+v: a name, and no control characters, are wanted", c.Info)
 		}
 	})
+}
+
+func FuzzRecallControl(f *testing.F) {
+	c, err := apk.ParseControl(apktest.Build(f, hello()).Control)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(c.Members())
+	f.Add([]byte{1, 'x', 200, 200, 200, 200, 200, 200, 200, 200, 200, 1})
+	f.Fuzz(func(t *testing.T, members []byte) {
+		if got, err := apk.RecallControl(c.Raw, members); err == nil && (got.Info.Name == "" || got.Checksum != c.Checksum) {
+			t.Errorf("RecallControl = %+v, want a name and the checksum of the control stream", got)
+		}
+	})
+}
+
+// TestRecallControl: what was kept of a control stream gives the same Control.
+func TestRecallControl(t *testing.T) {
+	t.Parallel()
+	many := hello()
+	for i := range 20_000 {
+		many.Provides = append(many.Provides, fmt.Sprintf("cmd:c%d=1-r0", i))
+	}
+	for name, p := range map[string]fixture.Package{"small": hello(), "large": many} {
+		c, err := apk.ParseControl(apktest.Build(t, p).Control)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if large := name == "large"; large != (c.Members() == nil) {
+			t.Errorf("%s: Members are %d bytes; very much is not kept", name, len(c.Members()))
+		}
+		if c.Members() == nil {
+			continue
+		}
+		if again, err := apk.RecallControl(c.Raw, c.Members()); err != nil || !reflect.DeepEqual(again, c) {
+			t.Errorf("%s: RecallControl = %+v, %v, want %+v", name, again, err, c)
+		}
+		for n := range c.Members() {
+			if again, err := apk.RecallControl(c.Raw, c.Members()[:n]); err == nil && again.Info.Name != "hello" {
+				t.Errorf("RecallControl of %d bytes = %+v", n, again)
+			}
+		}
+	}
 }
 
 func FuzzReadIndex(f *testing.F) {

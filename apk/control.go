@@ -2,9 +2,9 @@ package apk
 
 import (
 	"archive/tar"
-	"bufio"
 	"bytes"
 	"crypto/sha1"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -18,6 +18,7 @@ const (
 	infoFile      = ".PKGINFO"
 	maxInfoLine   = 1 << 20 // all provides may be in one line
 	dataHashBytes = 32      // SHA-256
+	maxMembers    = 1 << 18 // what is kept for RecallControl: nearly all packages have some 2 KiB
 )
 
 // Control is a package's control stream: its .PKGINFO and its scripts.
@@ -27,6 +28,8 @@ type Control struct {
 	Info     Info
 	DataHash string // SHA-256 of the raw data stream, in hex; may be "" if the data stream is empty
 	Scripts  []Script
+
+	members []byte // see Members
 }
 
 // Info is a package's .PKGINFO. See apk-package(5). Its Package has the fields that an index has, too. It lacks those
@@ -65,6 +68,37 @@ func ParseControl(raw []byte) (*Control, error) {
 	if err != nil {
 		return nil, fmt.Errorf("control stream: %w", err)
 	}
+	return c.complete()
+}
+
+// Members returns the content of Raw that Control was made of, for [RecallControl]. It returns nil if that is very much.
+func (c *Control) Members() []byte { return c.members }
+
+// RecallControl is [ParseControl] for callers that have kept what Members returned: it does not inflate raw. members are trusted;
+// if they are damaged, the result is an error or another package's.
+func RecallControl(raw, members []byte) (*Control, error) {
+	c := &Control{Raw: raw, Checksum: sha1.Sum(raw)}
+	for rest := members; len(rest) > 0; {
+		var part [2][]byte // name and content
+		for i := range part {
+			n, width := binary.Uvarint(rest)
+			if width <= 0 || n > uint64(len(rest)-width) {
+				return nil, fmt.Errorf("what was kept of a control stream: %w", ErrDamaged)
+			}
+			part[i], rest = rest[width:width+int(n)], rest[width+int(n):]
+		}
+		if err := c.take(string(part[0]), part[1]); err != nil {
+			return nil, fmt.Errorf("control stream: %w", err)
+		}
+	}
+	c.members = members
+	return c.complete()
+}
+
+func (c *Control) complete() (*Control, error) {
+	if len(c.members) > maxMembers {
+		c.members = nil
+	}
 	if c.Info.Name == "" {
 		return nil, fmt.Errorf("control stream: %w: it has no %s, so it is not a package of apk v2", ErrDamaged, infoFile)
 	}
@@ -83,33 +117,40 @@ func (c *Control) readMembers(tr *tar.Reader) error {
 		if h.Typeflag != tar.TypeReg {
 			continue
 		}
-		if h.Name == infoFile {
-			err = c.readInfo(tr)
-		} else if kind, ok := strings.CutPrefix(h.Name, "."); ok && slices.Contains(ScriptTypes(), kind) {
-			err = c.readScript(kind, tr)
+		if kind, hidden := strings.CutPrefix(h.Name, "."); h.Name != infoFile && !(hidden && slices.Contains(ScriptTypes(), kind)) {
+			continue
 		}
+		content, err := io.ReadAll(tr)
 		if err != nil {
+			return fmt.Errorf("%s: %w", h.Name, err)
+		}
+		for _, part := range [][]byte{[]byte(h.Name), content} {
+			c.members = append(binary.AppendUvarint(c.members, uint64(len(part))), part...)
+		}
+		if err := c.take(h.Name, content); err != nil {
 			return err
 		}
 	}
 }
 
-func (c *Control) readScript(kind string, r io.Reader) error {
-	content, err := io.ReadAll(r)
-	if err != nil {
-		return fmt.Errorf("script %s: %w", kind, err)
+// take reads a member that matters: .PKGINFO or a script.
+func (c *Control) take(name string, content []byte) error {
+	if name == infoFile {
+		return c.readInfo(string(content))
 	}
-	c.Scripts = append(c.Scripts, Script{Type: kind, Content: content})
+	c.Scripts = append(c.Scripts, Script{Type: strings.TrimPrefix(name, "."), Content: content})
 	return nil
 }
 
 // readInfo reads the lines of a .PKGINFO: "key = value", or comments.
-func (c *Control) readInfo(r io.Reader) error {
-	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, maxInfoLine)
-	for n := 1; lines.Scan(); n++ {
-		line := lines.Text()
-		key, value, ok := strings.Cut(line, " = ")
+func (c *Control) readInfo(text string) error {
+	n := 0
+	for line := range strings.Lines(text) {
+		n++
+		if len(line) > maxInfoLine {
+			return fmt.Errorf("%s line %d: it is longer than %d bytes", infoFile, n, maxInfoLine)
+		}
+		key, value, ok := strings.Cut(strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r"), " = ")
 		if !ok || strings.HasPrefix(line, "#") {
 			continue
 		}
@@ -119,9 +160,6 @@ func (c *Control) readInfo(r io.Reader) error {
 		if err := c.set(key, value); err != nil {
 			return fmt.Errorf("%s line %d: %s: %w", infoFile, n, key, err)
 		}
-	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("%s: %w", infoFile, err)
 	}
 	if c.Info.Name == "" || c.Info.Version == "" || strings.Contains(c.Info.Name+c.Info.Version, "/") {
 		return fmt.Errorf("%s: pkgname %q, pkgver %q: expected a name and a version without a slash", infoFile, c.Info.Name, c.Info.Version)

@@ -79,28 +79,72 @@ func joinMirrors(errs []error) error {
 // headKey names the record of a package's control stream and signature, by what the index says the former hashes to.
 func headKey(p *apk.Package) string { return "apk-head-" + hex.EncodeToString(p.Checksum[:]) }
 
-// storedHead returns the control stream and the signature that a build kept of a package. They are one record, since each
-// record is a file that is made and renamed.
-func storedHead(p *apk.Package, store *layers.Store) (control, signature []byte, err error) {
+// A head is what a build keeps of a package's file before its data. It is one record, since each record is a file that is made and
+// renamed:
+//
+//	0, and the raw control stream, the raw signature, and the members of the control stream, each after its length
+//	the length of the control stream, the control stream, and the signature: written by earlier versions
+type head struct{ control, signature, members []byte }
+
+func (h head) encode() []byte {
+	b := binary.AppendUvarint(nil, 0)
+	for _, part := range [][]byte{h.control, h.signature, h.members} {
+		b = append(binary.AppendUvarint(b, uint64(len(part))), part...)
+	}
+	return b
+}
+
+// parseHead reports false for a damaged head.
+func parseHead(b []byte) (h head, ok bool) {
+	take := func() []byte {
+		n, width := binary.Uvarint(b)
+		if ok = width > 0 && n <= uint64(len(b)-width); !ok {
+			return nil
+		}
+		part := b[width : width+int(n)]
+		b = b[width+int(n):]
+		return part
+	}
+	if first := take(); !ok || len(first) > 0 {
+		return head{control: first, signature: b}, ok
+	}
+	for _, part := range []*[]byte{&h.control, &h.signature, &h.members} {
+		if *part = take(); !ok {
+			return head{}, false
+		}
+	}
+	return h, true
+}
+
+// storedHead returns what a build kept of a package; fs.ErrNotExist where it kept nothing, or it is damaged: fetching mends it.
+func storedHead(p *apk.Package, store *layers.Store) (head, error) {
 	raw, err := store.Record(headKey(p))
 	if err != nil {
-		return nil, nil, err
+		return head{}, err
 	}
-	n, width := binary.Uvarint(raw)
-	if width <= 0 || n > uint64(len(raw)-width) {
-		return nil, nil, fs.ErrNotExist // damaged: fetching mends it
+	h, ok := parseHead(raw)
+	if !ok {
+		return head{}, fs.ErrNotExist
 	}
-	return raw[width : width+int(n)], raw[width+int(n):], nil
+	return h, nil
+}
+
+// parse reads the control stream. It does not inflate what was inflated when the package was fetched.
+func (h head) parse() (*apk.Control, error) {
+	if len(h.members) > 0 {
+		return apk.RecallControl(h.control, h.members)
+	}
+	return apk.ParseControl(h.control)
 }
 
 // storedPackage finds a package in the store; fs.ErrNotExist where it is not there or not whole. It has its control stream where only
 // the data stream is missing.
 func storedPackage(p *apk.Package, store *layers.Store) (Unit, error) {
-	raw, _, err := storedHead(p, store)
+	h, err := storedHead(p, store)
 	if err != nil {
 		return Unit{}, err
 	}
-	c, err := apk.ParseControl(raw)
+	c, err := h.parse()
 	if err != nil || c.Checksum != p.Checksum {
 		return Unit{}, fs.ErrNotExist // damaged: fetching mends it
 	}
@@ -189,8 +233,7 @@ type packageFile struct {
 // keep notes the streams before the data: the control stream, so that a later build reads no package, and the signature,
 // so that the file can be put together again (see StoredArchive).
 func (f *packageFile) keep(p *apk.Package, store *layers.Store) error {
-	head := binary.AppendUvarint(nil, uint64(len(f.control.Raw)))
-	return store.SetRecord(headKey(p), slices.Concat(head, f.control.Raw, f.signature))
+	return store.SetRecord(headKey(p), head{f.control.Raw, f.signature, f.control.Members()}.encode())
 }
 
 // open opens a package: its signature and control stream are read and checked.

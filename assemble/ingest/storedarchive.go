@@ -18,11 +18,11 @@ func StoredArchive(p *apk.Package, store *layers.Store) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, signature, err := storedHead(p, store)
+	h, err := storedHead(p, store)
 	if err != nil {
 		return nil, err
 	}
-	front := slices.Concat(signature, u.Control.Raw)
+	front := slices.Concat(h.signature, u.Control.Raw)
 	if int64(len(front))+u.Blob.Size != p.Size {
 		return nil, fmt.Errorf("%s in the cache is not all of its file: %w", p, fs.ErrNotExist) // one without files has some data all the same
 	}
