@@ -27,9 +27,8 @@ func Files() fs.FS {
 
 // Where the root of a Python has things.
 const (
-	Root      = "/pyimg-bench"    // what Files has
-	SuiteRoot = Root + "/scripts" // the folder of scripts
-	SiteRoot  = Root + "/site"    // what the scripts import
+	Root      = "/pyimg-bench"   // what Files has
+	SuiteRoot = "/pyimg-scripts" // the folder of scripts
 )
 
 // A Program runs in a process of its own, and measures one or more parts.

@@ -338,7 +338,7 @@ func TestRequestIsJSON(t *testing.T) {
 	t.Parallel()
 	args := workload.Request{Program: workload.Program{Name: `a"b`, Script: "bm_x/run_benchmark.py"}, Values: 1, Processor: 3}.Args()
 	var back map[string]any
-	if err := json.Unmarshal([]byte(args[len(args)-1]), &back); err != nil || back["program"] != `a"b` || back["script"] != "/pyimg-bench/scripts/bm_x/run_benchmark.py" {
+	if err := json.Unmarshal([]byte(args[len(args)-1]), &back); err != nil || back["program"] != `a"b` || back["script"] != "/pyimg-scripts/bm_x/run_benchmark.py" {
 		t.Errorf("the request is %q, %v", args, err)
 	}
 }

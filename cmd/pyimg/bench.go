@@ -49,6 +49,7 @@ func benchCommand(con console.Console) *cli.Command {
 			&cli.StringSliceFlag{Name: "only", Usage: "`NAME[,...]` measure these workloads alone; * matches any text"},
 			&cli.BoolFlag{Name: "list", Usage: "list the workloads, and do nothing else"},
 			&cli.StringFlag{Name: "suite", Usage: "`DIR` run the scripts bm_*/run_benchmark.py in this folder instead, which are written for pyperf"},
+			&cli.StringFlag{Name: "wheels", Usage: "`DIR` install the wheels in this folder, which scripts of --suite need, in all Pythons"},
 			&cli.IntFlag{Name: "rounds", Usage: "`N` measure so often", DefaultText: "10"},
 			&cli.BoolFlag{Name: "quick", Usage: "measure 3 rounds of short runs: for a look, not for a claim"},
 			&cli.DurationFlag{Name: "timeout", Value: 10 * time.Minute, Usage: "`DURATION` end a process that takes longer, and leave its workload out"},
@@ -81,6 +82,9 @@ func bench(ctx context.Context, run *session.Session, c *cli.Context) error {
 			fmt.Fprintf(run.Stdout, "%-24s %s\n", p.Name, p.About)
 		}
 		return nil
+	}
+	if c.NArg() == 0 && c.Bool("compare") {
+		return exit.Usagef("--compare takes the files of results to compare, such as old.json new.json")
 	}
 	if c.NArg() == 0 {
 		return exit.Usagef("bench takes one or more images, specs or runtimes; see \"pyimg bench --help\"")
@@ -168,7 +172,7 @@ func measure(ctx context.Context, run *session.Session, c *cli.Context, programs
 		defer own.Close()
 		python, err := pythons.Open(ctx, own, named[i], o)
 		if err != nil {
-			return out, fmt.Errorf("opening %q: %w", name, err)
+			return out, fmt.Errorf("preparing %q: %w", name, err)
 		}
 		subjects[i] = benchmark.Subject{Name: name, Source: named[i].Public(), Python: python}
 	}
@@ -207,6 +211,9 @@ func benchOptions(run *session.Session, c *cli.Context) (pythons.Options, error)
 		}
 		o.Mounts = append(o.Mounts, sandbox.Mount{Source: dir, Target: workload.SuiteRoot})
 	}
+	if o.Wheels, err = benchWheels(c.String("wheels")); err != nil {
+		return o, exit.WrongUse(err)
+	}
 	warned := make(map[string]bool)
 	o.Notice = func(n sandbox.Notice) {
 		if n.Warning && !warned[n.Text] {
@@ -215,6 +222,27 @@ func benchOptions(run *session.Session, c *cli.Context) (pythons.Options, error)
 		}
 	}
 	return o, nil
+}
+
+// benchWheels are the wheels in a folder; none without one.
+func benchWheels(dir string) ([]string, error) {
+	if dir == "" {
+		return nil, nil
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("reading --wheels: %w", err)
+	}
+	var found []string
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".whl") {
+			found = append(found, filepath.Join(dir, e.Name()))
+		}
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("reading --wheels: there is no wheel in %q", dir)
+	}
+	return found, nil
 }
 
 // maxRounds is beyond what anybody waits for.

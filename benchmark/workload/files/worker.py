@@ -87,7 +87,7 @@ def workload(meter, name):
 def script(meter, path, args):
     """Runs a script that was written for pyperf, with the stand-in for it."""
     sys.path[0] = os.path.dirname(path)
-    sys.path[1:1] = [os.path.join(HERE, "standin"), os.path.join(HERE, "site")]
+    sys.path[1:1] = [os.path.join(HERE, "standin")]
     import pyperf
     pyperf.use(meter, cpu_time)
     sys.argv = [path] + args

@@ -30,9 +30,10 @@ import (
 // Options say how Pythons are opened and run.
 type Options struct {
 	Platform  spec.Platform
-	On        string // the spec or image that runtimes are put on; "": the spec that is in force
-	Allocator string // the tarball of an allocator for all that name none; "": none
-	Program   string // what to run, by its name or path; "" is python3
+	On        string   // the spec or image that runtimes are put on; "": the spec that is in force
+	Allocator string   // the tarball of an allocator for all that name none; "": none
+	Wheels    []string // files of wheels to be installed in all of them
+	Program   string   // what to run, by its name or path; "" is python3
 	Isolation sandbox.Isolation
 	Timeout   time.Duration // of a process
 	Memory    int64         // of a process, in bytes
@@ -211,7 +212,7 @@ func image(ctx context.Context, run *session.Session, n Named, o Options) (v1.Im
 	if allocator == "" && isRuntime(n.Source) {
 		allocator = o.Allocator
 	}
-	if !isRuntime(n.Source) && allocator == "" {
+	if !isRuntime(n.Source) && allocator == "" && len(o.Wheels) == 0 {
 		if isMissing(n.Source) {
 			return nil, exit.Usagef("opening %q: there is no such file, and it is written as a path; expected an image, a layout, a spec (FILE.yaml) or a runtime's tarball", n.Source)
 		}
@@ -226,6 +227,9 @@ func image(ctx context.Context, run *session.Session, n Named, o Options) (v1.Im
 			return nil, err
 		}
 	}
+	if err := s.Python.AddWheels(o.Wheels); err != nil {
+		return nil, exit.WrongUse(err)
+	}
 	s.Platforms = []spec.Platform{o.Platform}
 	return run.Assembled(ctx, s)
 }
@@ -239,7 +243,7 @@ func isMissing(source string) bool {
 	return at < 0 || !exists(file[:at])
 }
 
-// base is the spec of a runtime's root with the runtime in it, or a spec or an image that gets another allocator.
+// base is the spec of a runtime's root with the runtime in it, or a spec or an image that gets an allocator or wheels.
 func base(ctx context.Context, run *session.Session, n Named, o Options) (spec.Spec, error) {
 	on := n.Source
 	if isRuntime(n.Source) {
