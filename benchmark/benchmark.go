@@ -115,9 +115,6 @@ func (r *run) round(ctx context.Context, round, program int) error {
 // process runs one process, and keeps what it measured. Round 0 is not kept.
 func (r *run) process(ctx context.Context, round, program, arm int) error {
 	request := workload.Request{Program: r.programs[program], Loops: r.loops[program], Values: r.Values, Seconds: r.Seconds, Processor: r.Processor}
-	if round == 0 {
-		request.Values = 1
-	}
 	reply, err := r.ask(ctx, request, r.arms[arm], round)
 	ended := (*EndedError)(nil)
 	switch {

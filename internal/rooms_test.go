@@ -66,7 +66,7 @@ func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
 		"internal/gitinfo":         {},
 		"internal/sandbox":         {},
 		"internal/machine":         {},
-		"benchmark":                {"internal/regular", "internal/termtext"},
+		"benchmark":                {"internal/near", "internal/regular", "internal/termtext"},
 		"internal/serve":           {},
 		"internal/fixture":         {},
 		"sigstore":                 {},
@@ -163,7 +163,7 @@ func TestFoldersImportOnlyWhatTheyMay(t *testing.T) {
 		"benchmark/report":   {"benchmark/results", "benchmark/stats", "internal/termtext"},
 		"benchmark/results":  {"internal/termtext"},
 		"benchmark/stats":    {},
-		"benchmark/workload": {"internal/regular", "internal/termtext"},
+		"benchmark/workload": {"internal/near", "internal/regular", "internal/termtext"},
 	}
 	for _, room := range []string{"apk", "layers", "assemble", "push", "benchmark"} {
 		for file, imported := range imports(t, filepath.Join("..", room)) {

@@ -4,7 +4,6 @@ package report
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/pyimg/pyimg/benchmark/results"
 	"github.com/pyimg/pyimg/benchmark/stats"
@@ -92,7 +91,7 @@ func New(r results.Results) (Report, error) {
 			s := sample(base, control)
 			controls = append(controls, s)
 			ratio := stats.Ratio(s)
-			row.Control, row.Noisy = &ratio, math.Abs(ratio.Ratio-1) > MaxNoise
+			row.Control, row.Noisy = &ratio, apart(ratio.Ratio) > MaxNoise
 		}
 		for i, other := range rows {
 			s := sample(base, other)
@@ -145,10 +144,16 @@ func fastest(run results.Run) float64 {
 	return found
 }
 
+// times are those of the processes, or all that there are where the processes are too few to say how far they differ.
 func times(r results.Row) []float64 {
-	all := make([]float64, len(r.Runs))
-	for i, run := range r.Runs {
-		all[i] = fastest(run)
+	const few = 3
+	var all []float64
+	for _, run := range r.Runs {
+		if len(r.Runs) < few {
+			all = append(all, run.CPU...)
+		} else {
+			all = append(all, fastest(run))
+		}
 	}
 	return all
 }
@@ -170,19 +175,24 @@ func (r Row) verdict(i int) Verdict {
 	return judge(r.Cells[i].Ratio, r.Control)
 }
 
+// judge says what may be said of a ratio. A difference counts only if it is larger than all that the control says of the same
+// Python: of many rows, some intervals exclude 1 by chance, and more of them on a busy machine.
 func judge(ratio stats.Interval, control *stats.Interval) Verdict {
 	noise := least
 	if control != nil {
-		noise = max(noise, math.Abs(control.Ratio-1))
+		noise = max(noise, apart(control.Low), apart(control.High))
 	}
 	switch {
-	case ratio.Holds(1), math.Abs(ratio.Ratio-1) < noise, math.Abs(1/ratio.Ratio-1) < noise:
+	case ratio.Holds(1), apart(ratio.Ratio) < noise:
 		return Same
 	case ratio.Ratio > 1:
 		return Faster
 	}
 	return Slower
 }
+
+// apart is how far a ratio is from 1, whichever of both is the larger.
+func apart(ratio float64) float64 { return max(ratio, 1/ratio) - 1 }
 
 func (r Report) total(i int, samples []stats.Sample) Total {
 	t := Total{Ratio: stats.GeometricMean(samples)}
@@ -200,7 +210,7 @@ func (r Report) total(i int, samples []stats.Sample) Total {
 	}
 	t.Peak = stats.Mean(peaks)
 	t.Verdict = judge(t.Ratio, r.Control)
-	if r.Control != nil && math.Abs(r.Control.Ratio-1) > MaxNoise {
+	if r.Control != nil && apart(r.Control.Ratio) > MaxNoise {
 		t.Verdict = Unknown
 	}
 	return t

@@ -35,7 +35,7 @@ func (r Report) table() [][]string {
 		mean = append(mean, "", words(t.Verdict, t.Ratio.Ratio, r.Control))
 		interval = append(interval, "", fmt.Sprintf("(%.3f to %.3f)", t.Ratio.Low, t.Ratio.High))
 		wall = append(wall, "", fmt.Sprintf("%.2fx", t.Wall))
-		peak = append(peak, memory(t.Peak), times2(t.Peak, r.Totals[0].Peak))
+		peak = append(peak, memory(t.Peak), timesOf(t.Peak, r.Totals[0].Peak))
 	}
 	if len(r.Subjects) > 1 {
 		rows = append(rows, mean, interval)
@@ -57,15 +57,13 @@ func words(v Verdict, ratio float64, control *stats.Interval) string {
 	case Slower:
 		return fmt.Sprintf("%.2fx slower", 1/ratio)
 	case Unknown:
-		return fmt.Sprintf("not claimed, %.1f %% noise", 100*abs(control.Ratio-1))
+		return fmt.Sprintf("not claimed, %.1f %% noise", 100*apart(control.Ratio))
 	}
 	return "no difference"
 }
 
-func abs(x float64) float64 { return max(x, -x) }
-
-// times2 is how many times one amount is the other; "" where one is not known.
-func times2(x, of float64) string {
+// timesOf is how many times one amount is the other; "" where one is not known.
+func timesOf(x, of float64) string {
 	if x <= 0 || of <= 0 {
 		return ""
 	}

@@ -11,6 +11,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/pyimg/pyimg/internal/near"
 )
 
 //go:embed files
@@ -76,7 +78,7 @@ func Select(all []Program, names []string) ([]Program, error) {
 			}
 		}
 		if !found {
-			return nil, fmt.Errorf("there is no workload %q; there are %s", name, strings.Join(Names(all), ", "))
+			return nil, fmt.Errorf("there is no workload %q%s; there are %s", name, meant(name, all), strings.Join(Names(all), ", "))
 		}
 	}
 	var some []Program
@@ -86,6 +88,14 @@ func Select(all []Program, names []string) ([]Program, error) {
 		}
 	}
 	return some, nil
+}
+
+// meant says which program somebody may have meant.
+func meant(name string, all []Program) string {
+	if found := near.Name(name, Names(all)); found != "" {
+		return ", did you mean " + found + "?"
+	}
+	return ""
 }
 
 // Names are the names of programs.

@@ -191,8 +191,8 @@ func benchOptions(run *session.Session, c *cli.Context) (pythons.Options, error)
 	if o.Isolation, known = isolations[c.String("isolation")]; !known {
 		return o, exit.Usagef("--isolation %q: expected auto, namespaces or chroot", c.String("isolation"))
 	}
-	if c.Int("rounds") < 0 || c.IsSet("rounds") && c.Int("rounds") == 0 || c.Int("rounds") > maxRounds || o.Timeout <= 0 {
-		return o, exit.Usagef("--rounds is a number from 1 to %d, and --timeout is more than 0", maxRounds)
+	if n := c.Int("rounds"); c.IsSet("rounds") && (n < minRounds || n > maxRounds) || o.Timeout <= 0 {
+		return o, exit.Usagef("--rounds is a number from %d to %d, and --timeout is more than 0", minRounds, maxRounds)
 	}
 	only, err := flags.Platforms(c)
 	if err != nil {
@@ -245,8 +245,11 @@ func benchWheels(dir string) ([]string, error) {
 	return found, nil
 }
 
-// maxRounds is beyond what anybody waits for.
-const maxRounds = 1000
+// Fewer rounds than minRounds tell no difference from noise, and nobody waits for more than maxRounds.
+const (
+	minRounds = 3
+	maxRounds = 1000
+)
 
 // measurement is how much is measured.
 func measurement(run *session.Session, c *cli.Context) benchmark.Options {

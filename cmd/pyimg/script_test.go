@@ -52,6 +52,7 @@ func TestScripts(t *testing.T) {
 	mirror.Put("runtimes/lacking.tar.gz", lackingRuntime())
 	putWheels(mirror)
 	putIndexes(t, mirror)
+	putPythons(mirror)
 	if err := putPythonPackages(mirror); err != nil {
 		t.Fatal(err)
 	}

@@ -269,14 +269,7 @@ func onto(ctx context.Context, run *session.Session, on string) (spec.Spec, erro
 	if isMissing(on) {
 		return spec.Spec{}, exit.Usagef("opening %q: there is no such file", on)
 	}
-	s := spec.Spec{Name: "--on"}
-	if layout, here := session.OnDisk(on); here {
-		on = spec.OciLayout + layout
-	}
-	if err := s.SetBase(on); err != nil {
-		return s, exit.WrongUse(err)
-	}
-	return s, nil
+	return run.Based(on)
 }
 
 // absolute is a path that does not depend on the folder of a spec; a URL stays.

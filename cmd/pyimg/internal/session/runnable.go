@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/assemble/spec"
+	"github.com/pyimg/pyimg/cmd/pyimg/internal/flags"
 	"github.com/pyimg/pyimg/internal/exit"
 )
 
@@ -35,6 +37,18 @@ func (run *Session) Runnable(ctx context.Context, arg string, platform spec.Plat
 		return nil, err
 	}
 	return image.For(index, platform)
+}
+
+// Based is a spec that has an image as its base and nothing else, with the word of flags about sources.
+func (run *Session) Based(ref string) (spec.Spec, error) {
+	if layout, here := OnDisk(ref); here && !strings.HasPrefix(ref, spec.OciLayout) {
+		ref = spec.OciLayout + layout
+	}
+	s := spec.Spec{Name: "the spec that is built on " + ref, Dir: "."}
+	if err := s.SetBase(ref); err != nil {
+		return s, exit.WrongUse(err)
+	}
+	return s, flags.ApplySource(run.flags, &s)
 }
 
 // Assembled is the image of a spec for its only platform. No lock is looked at, and nothing is written but the cache.
