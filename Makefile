@@ -62,7 +62,7 @@ demo:
 # What a release needs: GoReleaser's own check of its file, and that everything it names is there.
 release-check:
 	goreleaser check
-	shellcheck ci/*.sh ci/*/*.sh release/*.sh
+	shellcheck ci/*.sh ci/*/*.sh release/*.sh examples/*/*.sh
 	$(GO) test -count 1 ./internal/release
 
 # A release without its publication, in dist/. It is signed where PYIMG_RELEASE_KEY has a key.

@@ -16,16 +16,23 @@ type versionInfo struct {
 	Platform string `json:"platform"`
 }
 
+// readVersion says which program this is, by what Go's linker has noted in it.
 func readVersion() versionInfo {
-	v := versionInfo{Version: version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
-	if b, ok := debug.ReadBuildInfo(); ok {
-		v.Version = cmp.Or(v.Version, b.Main.Version)
-		for _, s := range b.Settings {
-			if s.Key == "vcs.revision" {
-				v.Revision = s.Value
-			}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		info = &debug.BuildInfo{}
+	}
+	return versionOf(version, info)
+}
+
+// versionOf takes the version that a linker's flag has set, as packagers of sources without git do; else that of the module, which Go
+// has from the tag, from "go install MODULE@VERSION", or from the commit, with +dirty where no commit has all of it.
+func versionOf(set string, info *debug.BuildInfo) versionInfo {
+	v := versionInfo{Version: cmp.Or(set, info.Main.Version, "(devel)"), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			v.Revision = s.Value
 		}
 	}
-	v.Version = cmp.Or(v.Version, "(devel)")
 	return v
 }
