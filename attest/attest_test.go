@@ -154,7 +154,23 @@ func TestVerifyRefuses(t *testing.T) {
 		"one of another":      {func(a attached) { a[platform] = append(a[platform], a[l.Digest][1]) }, "is about another image"},
 		"a changed byte":      {func(a attached) { a[platform][1].data = flip(a[platform][1].data) }, "was changed"},
 		"too many":            {func(a attached) { a[platform] = append(a[platform], make([]artifact, 1001)...) }, "more than 1000"},
-		"another plain SBOM":  {func(a attached) { a[platform] = append(a[platform], plain(a[l.Platforms[1].Manifest])) }, "not the one that the key signed"},
+		"another plain SBOM": {func(a attached) {
+			a[platform] = append(a[platform], plain(a[l.Platforms[1].Manifest], "application/spdx+json"))
+		}, "not the one that the key signed"},
+		"plain provenance of another image": {func(a attached) {
+			a[platform] = append(a[platform], plain(a[l.Platforms[1].Manifest], sigstore.StatementMediaType))
+		}, "is about another image"},
+		"plain provenance of other inputs": {func(a attached) {
+			forged := plain(a[platform], sigstore.StatementMediaType)
+			forged.data = bytes.ReplaceAll(forged.data, []byte("dddd"), []byte("eeee"))
+			a[platform] = append(a[platform], forged)
+		}, "names other inputs"},
+		"plain provenance that is no JSON": {func(a attached) {
+			a[platform] = append(a[platform], artifact{sigstore.StatementMediaType, []byte("x")})
+		}, "is about another image"},
+		"provenance that nobody signed": {func(a attached) {
+			a[l.Digest] = slices.DeleteFunc(a[l.Digest], is(sigstore.PredicateProvenance))
+		}, "is not signed by the key"},
 		"signed by another":   {func(a attached) { clear(a); fill(t, a, l, &other) }, "all by other keys"},
 		"signed by nobody":    {func(a attached) { clear(a); fill(t, a, l, nil) }, "no signature is attached"},
 		"no sigstore bundles": {func(a attached) { a[platform] = []artifact{{sigstore.MediaType, []byte("{}")}} }, "all by other keys"},
@@ -166,6 +182,26 @@ func TestVerifyRefuses(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) || exit.Of(err) != exit.Unverified {
 			t.Errorf("%s: Verify = %+v, %v, want an error with %q and code 6", name, got, err, c.want)
 		}
+	}
+}
+
+// TestVerifyTakesLaterProvenance: who signs later may be another pyimg, which was called with other flags; and others attach statements of
+// their own.
+func TestVerifyTakesLaterProvenance(t *testing.T) {
+	t.Parallel()
+	l, k := locked(t), key(t)
+	all := attached{}
+	fill(t, all, l, &k)
+	pushed, err := attest.Image(l, attest.Builder{Version: "v0", Flags: []string{"platform"}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for digest, artifacts := range of(t, pushed) {
+		all[digest] = append(all[digest], artifacts...)
+		all[digest] = append(all[digest], artifact{sigstore.StatementMediaType, []byte(`{"predicateType":"https://example.com/scan"}`)})
+	}
+	if _, err := attest.Verify(t.Context(), "example.com/app", index(t, l), all, []sigstore.PublicKey{k.Public()}); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -197,9 +233,9 @@ func flip(data []byte) []byte {
 	return data
 }
 
-func plain(of []artifact) artifact {
+func plain(of []artifact, kind string) artifact {
 	for _, a := range of {
-		if a.kind == "application/spdx+json" {
+		if a.kind == kind {
 			return a
 		}
 	}

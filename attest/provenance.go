@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -88,6 +89,18 @@ func (b Builder) provenance(l lock.Lock, platforms []lock.Platform) ([]byte, err
 		return a.URI == b.URI && a.Name == b.Name && a.Digest["sha256"] == b.Digest["sha256"]
 	})
 	return json.Marshal(p)
+}
+
+// sameInputs reports whether two predicates are the same, or pyimg's own with the same spec and the same dependencies.
+func sameInputs(a, b []byte) bool {
+	if sameJSON(a, b) {
+		return true
+	}
+	var x, y provenance
+	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil || x.Definition.Type != buildType || y.Definition.Type != buildType {
+		return false
+	}
+	return x.Definition.Parameters.Spec == y.Definition.Parameters.Spec && reflect.DeepEqual(x.Definition.Dependencies, y.Definition.Dependencies)
 }
 
 // packageResource names a package as apk does: by the SHA-1 of its control stream, and the SHA-256 of its data stream. It has no

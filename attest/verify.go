@@ -52,8 +52,8 @@ type Source interface {
 }
 
 // Verify checks that one of the keys signed the image and all that its index names, and that each statement that a key signed is
-// about the image that it is attached to. A plain bill of materials needs a signed one that says the same. The error is an
-// *UnsignedError or a *sigstore.Error where something is missing, forged or damaged.
+// about the image that it is attached to. A plain bill of materials needs a signed one that says the same, and plain provenance a signed
+// one of the same inputs. The error is an *UnsignedError or a *sigstore.Error where something is missing, forged or damaged.
 func Verify(ctx context.Context, name string, index v1.ImageIndex, from Source, keys []sigstore.PublicKey) ([]Signed, error) {
 	targets, err := targetsOf(index)
 	if err != nil {
@@ -93,7 +93,8 @@ func targetsOf(index v1.ImageIndex) ([]Signed, error) {
 	return targets, nil
 }
 
-// verifyOne checks one target. whole says that the key must also have signed the plain bills of materials that are attached.
+// verifyOne checks one target. whole says that the key must also have signed the plain bills of materials and the plain provenance that
+// are attached.
 func verifyOne(ctx context.Context, name string, t Signed, from Source, keys []sigstore.PublicKey, whole bool) (Signed, error) {
 	fail := func(format string, args ...any) (Signed, error) {
 		return t, &UnsignedError{name + "@" + t.Digest, fmt.Sprintf(format, args...)}
@@ -138,7 +139,10 @@ func verifyOne(ctx context.Context, name string, t Signed, from Source, keys []s
 		t.Statements = append(t.Statements, kind)
 	}
 	slices.Sort(t.Statements)
-	return t, plainAgree(ctx, name, t, from, list, said, whole)
+	if err := plainAgree(ctx, name, t, from, list, said, whole); err != nil {
+		return t, err
+	}
+	return t, provenanceAgrees(ctx, name, t, from, list, said[sigstore.PredicateProvenance], whole)
 }
 
 var errOtherKey = errors.New("another key signed it")
@@ -186,6 +190,38 @@ func plainAgree(ctx context.Context, name string, t Signed, from Source, list []
 				return &UnsignedError{name + "@" + t.Digest, fmt.Sprintf("the bill of materials %s, attached to it, is not the one that the key signed", plain[i].Digest)}
 			}
 		}
+	}
+	return nil
+}
+
+// provenanceAgrees checks that the plain provenance that is attached is about the image and names the inputs that a signed one names.
+// Flags and the builder's version may differ: "pyimg sign --lock" may be another pyimg than the one that pushed.
+func provenanceAgrees(ctx context.Context, name string, t Signed, from Source, list []v1.Descriptor, signed []json.RawMessage, whole bool) error {
+	plain := slices.DeleteFunc(slices.Clone(list), func(d v1.Descriptor) bool { return d.ArtifactType != sigstore.StatementMediaType })
+	if len(signed) == 0 && !whole {
+		return nil
+	}
+	data, err := from.Read(ctx, t.Digest, plain, sigstore.MaxBundle)
+	if err != nil {
+		return err
+	}
+	for i, b := range data {
+		var s sigstore.Statement
+		if err := json.Unmarshal(b, &s); err == nil && s.PredicateType != "" && s.PredicateType != sigstore.PredicateProvenance {
+			continue // pyimg does not know what else is said
+		}
+		fault := ""
+		switch {
+		case len(signed) == 0:
+			fault = "is not signed by the key; sign it with \"pyimg sign --lock\""
+		case !s.Is(t.Digest):
+			fault = "is about another image"
+		case !slices.ContainsFunc(signed, func(p json.RawMessage) bool { return sameInputs(p, s.Predicate) }):
+			fault = "names other inputs than the one that the key signed"
+		default:
+			continue
+		}
+		return &UnsignedError{name + "@" + t.Digest, fmt.Sprintf("the provenance %s, attached to it, %s", plain[i].Digest, fault)}
 	}
 	return nil
 }

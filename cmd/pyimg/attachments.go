@@ -44,8 +44,9 @@ func (a assembly) attachments(l lock.Lock) (push.Attachments, error) {
 		return push.Attachments{}, nil
 	}
 	b := attest.Builder{Version: readVersion().Version}
+	machine := []string{"cache-dir", "jobs", "set"} // where and how fast, which changes no image; variables are named one by one
 	for _, f := range slices.Concat(flags.Source(), flags.Image()) {
-		if name := f.Names()[0]; a.set.IsSet(name) {
+		if name := f.Names()[0]; a.set.IsSet(name) && !slices.Contains(machine, name) {
 			b.Flags = append(b.Flags, name)
 		}
 	}

@@ -64,6 +64,9 @@ func TestCosignVerifies(t *testing.T) {
 			if err := json.Unmarshal([]byte(strings.TrimSpace(out)), &envelope); err != nil || !strings.Contains(string(envelope.Payload), want) {
 				t.Errorf("%s: cosign verify-attestation --type %s: %v, no %q in its statement", name, kind, err, want)
 			}
+			if strings.Contains(string(envelope.Payload), "cache-dir") || strings.Contains(string(envelope.Payload), cache) {
+				t.Errorf("%s: the statement of --type %s names the cache of this machine", name, kind)
+			}
 		}
 		cli.must(t, "verify", "--cache-dir", cache, "--key", public, ref)
 		if r := cli.run(t, "verify", "--cache-dir", cache, "--key", filepath.Join(dir, "other.pub"), ref); r.code != 6 {
