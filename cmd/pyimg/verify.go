@@ -93,6 +93,9 @@ func verifySignatures(ctx context.Context, run *session.Session, arg string) (st
 		return arg, exit.Usagef("--key is for an image in a registry or a layout, where its signatures are; %q is a spec", arg)
 	}
 	path, here := session.OnDisk(arg)
+	if !here && run.IsOffline() {
+		return arg, offlineError(arg)
+	}
 	var signed []attest.Signed
 	if here {
 		signed, err = verifyLayout(ctx, path, keys)
@@ -157,12 +160,16 @@ func (e *unsoundError) Error() string {
 // ExitCode is that of a failed verification.
 func (e *unsoundError) ExitCode() exit.Code { return exit.Unverified }
 
+func offlineError(arg string) error {
+	return exit.Usagef("--offline says to ask no host, and %q is in a registry", arg)
+}
+
 func findings(ctx context.Context, run *session.Session, c *cli.Context, arg string) ([]check.Report, error) {
 	if session.IsSpec(arg) {
 		return specFindings(ctx, run, arg)
 	}
-	if _, here := session.OnDisk(arg); c.Bool("offline") && !here {
-		return nil, exit.Usagef("--offline says to ask no host, and %q is in a registry", arg)
+	if _, here := session.OnDisk(arg); run.IsOffline() && !here {
+		return nil, offlineError(arg)
 	}
 	only, err := flags.Platforms(c)
 	if err != nil {
