@@ -77,7 +77,7 @@ func outputs(run *session.Session, set flags.Set, s *spec.Spec) ([]output, error
 
 func parseOutput(v string) (output, error) {
 	kind, rest, known := disk.SplitKind(v)
-	path, name, _ := strings.Cut(rest, ":")
+	path, name := disk.SplitName(rest)
 	switch before, after, _ := strings.Cut(v, ":"); {
 	case !known && after != "":
 		return output{}, exit.Usagef("--output %q: unknown kind %q; expected %s", v, before, outputForms())

@@ -43,6 +43,16 @@ func SplitKind(s string) (k Kind, rest string, ok bool) {
 	return Kind{}, s, false
 }
 
+// SplitName splits PATH[:NAME], which follows a kind. The colon of a drive of Windows, as in C:\images, belongs to the path.
+func SplitName(rest string) (path, name string) {
+	drive := 0
+	if len(rest) > 2 && rest[1] == ':' && (rest[2] == '\\' || rest[2] == '/') {
+		drive = 2
+	}
+	path, name, _ = strings.Cut(rest[drive:], ":")
+	return rest[:drive] + path, name
+}
+
 // CheckName returns an error for a name that an image of this kind cannot have. "" means no name, and is valid.
 func (k Kind) CheckName(name string) error {
 	if name == "" {

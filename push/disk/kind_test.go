@@ -71,3 +71,23 @@ func TestKindsCheckNames(t *testing.T) {
 		}
 	}
 }
+
+func TestSplitName(t *testing.T) {
+	t.Parallel()
+	for rest, want := range map[string][2]string{
+		"dir":                {"dir", ""},
+		"dir:v1":             {"dir", "v1"},
+		"a/b.tar:host:5/x:1": {"a/b.tar", "host:5/x:1"},
+		`C:\images\app`:      {`C:\images\app`, ""},
+		`C:\images\app:v1`:   {`C:\images\app`, "v1"},
+		"d:/images:v1":       {"d:/images", "v1"},
+		`images\app:v1`:      {`images\app`, "v1"},
+		"c:v1":               {"c", "v1"},
+		":v1":                {"", "v1"},
+		"":                   {"", ""},
+	} {
+		if path, name := disk.SplitName(rest); path != want[0] || name != want[1] {
+			t.Errorf("SplitName(%q) = %q, %q, want %q", rest, path, name, want)
+		}
+	}
+}

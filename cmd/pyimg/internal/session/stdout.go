@@ -27,7 +27,7 @@ func stdoutOutputs(set flags.Set, command string) []string {
 	for _, flag := range flags {
 		for _, v := range append(set.StringSlice(flag), set.String(flag)) {
 			if kind, rest, ok := disk.SplitKind(v); ok && !kind.Folder && flag == "output" {
-				v, _, _ = strings.Cut(rest, ":")
+				v, _ = disk.SplitName(rest)
 			}
 			if v != "" && console.OnStdout(v) {
 				found = append(found, "--"+flag)
