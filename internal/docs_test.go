@@ -21,8 +21,12 @@ func documents(t *testing.T) map[string]string {
 	if err != nil || len(paths) < 10 {
 		t.Fatalf("only %d documents in docs, %v", len(paths), err)
 	}
+	examples, err := filepath.Glob("../examples/*/README.md")
+	if err != nil || len(examples) < 5 {
+		t.Fatalf("only %d documents of examples, %v", len(examples), err)
+	}
 	texts := make(map[string]string)
-	for _, path := range append(paths, filepath.Join("..", "README.md")) {
+	for _, path := range append(append(paths, examples...), "../README.md", "../examples/README.md") {
 		data, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -78,6 +82,21 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	}
 	if found < 50 {
 		t.Errorf("only %d links were found", found)
+	}
+}
+
+// TestExamplesAreListed: the page of the examples leads to each of them.
+func TestExamplesAreListed(t *testing.T) {
+	t.Parallel()
+	folders, err := os.ReadDir("../examples")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := documents(t)["../examples/README.md"]
+	for _, folder := range folders {
+		if folder.IsDir() && !strings.Contains(page, "| ["+folder.Name()+"]("+folder.Name()+") | ") {
+			t.Errorf("examples/README.md does not list %s", folder.Name())
+		}
 	}
 }
 

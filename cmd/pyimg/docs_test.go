@@ -13,16 +13,20 @@ import (
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/console"
 )
 
-// TestDocumentsNameWhatExists reads the commands in README.md and docs: each is a command, with flags that it has.
+// TestDocumentsNameWhatExists reads the commands in README.md, docs and examples: each is a command, with flags that it has.
 func TestDocumentsNameWhatExists(t *testing.T) {
 	t.Parallel()
 	paths, err := filepath.Glob("../../docs/*.md")
 	if err != nil {
 		t.Fatal(err)
 	}
+	examples, err := filepath.Glob("../../examples/*/README.md")
+	if err != nil || len(examples) == 0 {
+		t.Fatalf("there are no examples, %v", err)
+	}
 	app, found := app(console.Console{}), 0
 	command := regexp.MustCompile("(?m)(?:^ {4,}(?:\\$ )?|`|\\(|: \\| |run: )pyimg ([a-z][^`\\n]*(?:\\\\\\n[^`\\n]*)*)")
-	for _, path := range append(paths, "../../README.md") {
+	for _, path := range append(append(paths, examples...), "../../README.md", "../../examples/README.md") {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)

@@ -90,6 +90,25 @@ func TestExamples(t *testing.T) {
 	}
 }
 
+// TestExampleOnABase builds the example on an image with Python that is there already, and adds a package that this machine's mirror has.
+func TestExampleOnABase(t *testing.T) {
+	t.Parallel()
+	s := needShared(t)
+	dir, cli, cache := s.example(t, "base"), pyimg(t), t.TempDir()
+	cli.dir = dir
+	writeFile(t, filepath.Join(dir, "python.yaml"), fmt.Sprintf("%splatforms: [linux/amd64, linux/arm64]\nruntime: {source: %q}\n", s.alpine(), s.cpython()))
+	cli.must(t, "assemble", "python.yaml", "--no-lock", "--cache-dir", cache, "--output", "oci:python:1")
+	writeFile(t, filepath.Join(dir, "test-pyimg.yaml"), "extends: pyimg.yaml\n"+s.alpine()+"base: oci:python:1\npackages: [scanelf]\n")
+	cli.must(t, "lock", "test-pyimg.yaml", "--cache-dir", cache)
+	cli.must(t, "assemble", "test-pyimg.yaml", "--locked", "--cache-dir", cache, "--output", "oci:image:1")
+	if got := cli.must(t, "run", "--cache-dir", cache, "image:1"); !strings.HasPrefix(got, "Python 3.13.5 on ") {
+		t.Errorf("it prints %q", got)
+	}
+	if got := cli.must(t, "run", "--cache-dir", cache, "image:1", "scanelf", "--version"); !strings.Contains(got, "pax-utils") {
+		t.Errorf("the package that was added prints %q", got)
+	}
+}
+
 // TestExampleOfATeam pushes the base of the example, signed, and builds the service on it.
 func TestExampleOfATeam(t *testing.T) {
 	t.Parallel()
