@@ -4,8 +4,9 @@ FUZZTIME ?= 10s
 BENCH    ?= .
 # Of the whole-image scenarios: -rtt 50ms, -runs 9, -only 'cold|no-op', ...
 SCENARIOS ?=
+CROSS     ?= darwin/arm64 windows/amd64 linux/386
 
-.PHONY: build test race lint bench bench-docs microbench fuzz foreign e2e demo release-check snapshot
+.PHONY: build test race lint bench bench-docs microbench fuzz foreign cross e2e demo release-check snapshot
 
 # The product never needs cgo; only the race detector does. It has no symbols for debuggers, which stack traces do not need, and
 # no generator of manuals.
@@ -49,6 +50,13 @@ fuzz:
 # What pyimg writes against the schemas and parsers of others. They are a module of their own, and none of pyimg's dependencies.
 foreign:
 	cd internal/foreign && $(GO) test -count 1 ./...
+
+# Everything, tests too, is compiled for systems and sizes of numbers that CI does not have; nothing of it is run.
+cross:
+	@set -e; for target in $(CROSS); do \
+		echo "$$target"; \
+		CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) vet ./...; \
+	done
 
 # Real clients on real packages: needs root, docker, podman, umoci, skopeo and
 # the folder shared next to the repository. Tests skip what is missing; set

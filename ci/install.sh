@@ -114,6 +114,9 @@ if [ "$ending" = zip ]; then
 else
 	tar -xzf "$work/$archive" -C "$work" "$program"
 fi
-mv -f "$work/$program" "$dir/$program"
+# The folder may be on another file system, and an older program may be running: the new one is written next to it and renamed.
+trap 'rm -rf "$work" "$dir/.$program.$$"' EXIT
+cp "$work/$program" "$dir/.$program.$$"
+mv -f "$dir/.$program.$$" "$dir/$program"
 "$dir/$program" version >&2
 echo "$dir/$program"

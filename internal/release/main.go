@@ -1,8 +1,9 @@
-// Release does what a release needs and no tool of others does: the notes of a version out of CHANGELOG.md, and the bill of materials of
-// a program of Go.
+// Release does what a release needs and no tool of others does: the notes of a version out of CHANGELOG.md, the bill of materials of a
+// program of Go, and the check of a package for Alpine.
 //
 //	go run ./internal/release notes v1.2.3
 //	go run ./internal/release sbom PROGRAM FILE
+//	go run ./internal/release apk PACKAGE PROGRAM
 package main
 
 import (
@@ -27,8 +28,10 @@ func run(args []string) error {
 		return printNotes("CHANGELOG.md", args[1])
 	case len(args) == 3 && args[0] == "sbom":
 		return writeModules(args[1], args[2])
+	case len(args) == 3 && args[0] == "apk":
+		return printPackage(args[1], args[2])
 	}
-	return errors.New("usage: release notes VERSION | release sbom PROGRAM FILE")
+	return errors.New("usage: release notes VERSION | release sbom PROGRAM FILE | release apk PACKAGE PROGRAM")
 }
 
 func printNotes(changelog, version string) error {
@@ -58,4 +61,23 @@ func writeModules(program, to string) error {
 		return err
 	}
 	return os.WriteFile(to, data, 0o644)
+}
+
+// printPackage checks a package for Alpine that has this program, and prints which one it is.
+func printPackage(name, program string) error {
+	want, err := os.ReadFile(program)
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := checkPackage(f, name, want)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%s-%s %s\n", info.Name, info.Version, info.Arch)
+	return nil
 }

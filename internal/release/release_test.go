@@ -154,7 +154,7 @@ func TestReleaseIsBuiltAsMakeBuilds(t *testing.T) {
 		for _, c := range []struct {
 			what      string
 			got, want []string
-		}{{"env", b.Env, m[1:2]}, {"flags", b.Flags, m[2:3]}, {"tags", b.Tags, m[3:4]}, {"ldflags", b.Ldflags, m[4:5]}} {
+		}{{"env", b.Env, m[1:2]}, {"flags", b.Flags, []string{m[2], "-buildvcs=true"}}, {"tags", b.Tags, m[3:4]}, {"ldflags", b.Ldflags, m[4:5]}} {
 			if !slices.Equal(c.got, c.want) {
 				t.Errorf(".goreleaser.yaml: %s are %q, and those of \"make build\" %q", c.what, c.got, c.want)
 			}
