@@ -6,7 +6,7 @@ BENCH    ?= .
 SCENARIOS ?=
 CROSS     ?= darwin/arm64 windows/amd64 linux/386
 
-.PHONY: build test race lint bench bench-docs microbench fuzz foreign cross e2e demo release-check snapshot
+.PHONY: build test race lint bench bench-docs microbench fuzz foreign cross e2e guides demo release-check snapshot
 
 # The product never needs cgo; only the race detector does. It has no symbols for debuggers, which stack traces do not need, and
 # no generator of manuals.
@@ -63,6 +63,11 @@ cross:
 # PYIMG_E2E_REQUIRE=1 to have them fail.
 e2e:
 	PYIMG_E2E=1 $(GO) test -count 1 -timeout 20m -parallel 4 -v ./internal/e2e
+
+# The commands of README.md and of the guides in docs, as they are written, with a real Python and real packages: needs the folder
+# shared next to the repository. "make test" runs them with stand-ins.
+guides:
+	PYIMG_E2E=1 $(GO) test -count 1 -timeout 20m -run TestGuides -v ./cmd/pyimg
 
 demo:
 	$(GO) run ./cmd/pyimg demo

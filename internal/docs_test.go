@@ -208,3 +208,41 @@ func describes(text, prefix, field string) bool {
 	}
 	return prefix != "" && regexp.MustCompile("(?m)^\\| `"+regexp.QuoteMeta(prefix)+"[^|]*, `\\."+regexp.QuoteMeta(field)+"`").MatchString(text)
 }
+
+// TestLibraryNamesWhatExists looks up each name of a package in the code of docs/LIBRARY.md.
+func TestLibraryNamesWhatExists(t *testing.T) {
+	t.Parallel()
+	rooms := map[string]string{"spec": "../assemble/spec", "layers": "../layers", "input": "../assemble/input", "assemble": "../assemble", "lock": "../assemble/lock", "push": "../push"}
+	found := 0
+	for _, block := range regexp.MustCompile("(?ms)^```go\n(.*?)^```").FindAllStringSubmatch(documents(t)["../docs/LIBRARY.md"], -1) {
+		for _, m := range regexp.MustCompile(`\b([a-z]+)\.([A-Z]\w*)`).FindAllStringSubmatch(block[1], -1) {
+			found++
+			if room, known := rooms[m[1]]; known && !declares(t, room, m[2]) {
+				t.Errorf("docs/LIBRARY.md has %s, which %s does not declare", m[0], room)
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("only %d names were found", found)
+	}
+}
+
+// declares reports whether a package has an exported function, type, variable or constant.
+func declares(t *testing.T, dir, name string) bool {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	declaration := regexp.MustCompile(`(?m)^(func|type|var|const) ` + name + `\b`)
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(path, "_test.go") && declaration.Match(data) {
+			return true
+		}
+	}
+	return false
+}
