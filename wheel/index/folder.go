@@ -20,8 +20,9 @@ import (
 // or NAME/index.html, in the folder or in its folder simple), and any wheels that
 // are directly in it.
 type Folder struct {
-	path string
-	flat map[string][]File // by normalised name
+	path   string
+	flat   map[string][]File // by normalised name
+	others map[string]bool   // names of what is in the folder and is no wheel: without a folder there are no pages to look for
 }
 
 // OpenFolder lists the wheels that are directly in the folder.
@@ -33,10 +34,11 @@ func OpenFolder(path string) (*Folder, error) {
 	if len(entries) > maxFiles {
 		return nil, fmt.Errorf("opening the folder of wheels %q: it has more than %d files", path, maxFiles)
 	}
-	f := &Folder{path, make(map[string][]File)}
+	f := &Folder{path: path, flat: make(map[string][]File), others: make(map[string]bool)}
 	for _, e := range entries {
 		name, err := tag.ParseFilename(e.Name())
 		if err != nil || e.IsDir() {
+			f.others[e.Name()] = true
 			continue
 		}
 		f.flat[name.Name] = append(f.flat[name.Name], File{File: source.File{Filename: name, Path: filepath.Join(path, e.Name())}})
@@ -60,6 +62,9 @@ func (f *Folder) List(_ context.Context, name string) (l Listing, found bool, er
 		return Listing{Wheels: files}, true, nil
 	}
 	for _, page := range []string{"simple/%s/index.json", "simple/%s/index.html", "%s/index.json", "%s/index.html"} {
+		if first, _, _ := strings.Cut(page, "/"); !f.others[strings.ReplaceAll(first, "%s", name)] {
+			continue
+		}
 		at := filepath.Join(f.path, filepath.FromSlash(fmt.Sprintf(page, name)))
 		l, err := f.page(at)
 		if errors.Is(err, fs.ErrNotExist) {

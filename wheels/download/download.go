@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/internal/exit"
@@ -31,6 +32,10 @@ import (
 type Downloader struct {
 	from    input.Access
 	carried Carried
+
+	mu     sync.Mutex
+	sdists map[string]Sdist // those that this run has read: each target of a plan asks for them again
+	wheels map[string]Wheel
 }
 
 // Carried opens what is at hand, such as the files of a bundle, by the SHA-256 in hexadecimal. The error is fs.ErrNotExist where it has
@@ -40,7 +45,9 @@ type Carried interface {
 }
 
 // New returns a Downloader. from must have a store. What carried has is fetched from nowhere else; it may be nil.
-func New(from input.Access, carried Carried) *Downloader { return &Downloader{from, carried} }
+func New(from input.Access, carried Carried) *Downloader {
+	return &Downloader{from: from, carried: carried, sdists: make(map[string]Sdist), wheels: make(map[string]Wheel)}
+}
 
 // Sdist is an sdist with what is in it.
 type Sdist struct {
@@ -72,9 +79,31 @@ const maxFile = 8 << 30
 
 // Sdist finds out what an sdist is. One that was read before is not read again.
 func (d *Downloader) Sdist(ctx context.Context, s index.Sdist) (Sdist, error) {
+	return once(d, d.sdists, file{s.File, s.Path, s.URL, s.Size, s.Hashes}, func(what file) (Sdist, error) { return d.readSdist(ctx, what, s) })
+}
+
+// once is what read returned for a file the first time in this run that it was no error.
+func once[T any](d *Downloader, known map[string]T, what file, read func(file) (T, error)) (T, error) {
+	id := strings.Join([]string{what.name, what.path, what.url, what.hashes["sha256"]}, "\n")
+	d.mu.Lock()
+	out, ok := known[id]
+	d.mu.Unlock()
+	if ok {
+		return out, nil
+	}
+	out, err := read(what)
+	if err == nil {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		known[id] = out
+	}
+	return out, err
+}
+
+func (d *Downloader) readSdist(ctx context.Context, what file, s index.Sdist) (Sdist, error) {
 	out := Sdist{Sdist: s}
 	var err error
-	if out.SHA256, err = d.digest(ctx, file{s.File, s.Path, s.URL, s.Size, s.Hashes}); err != nil {
+	if out.SHA256, err = d.digest(ctx, what); err != nil {
 		return out, err
 	}
 	key := "sdist 1 " + out.SHA256
@@ -117,10 +146,13 @@ func (d *Downloader) SdistFile(ctx context.Context, s Sdist) (string, error) {
 	return d.bring(ctx, file{s.File, s.Path, s.URL, s.Size, s.Hashes}, s.SHA256)
 }
 
-// Wheel opens a wheel and reads its METADATA. File is it as a file of this machine.
+// Wheel opens a wheel and reads its METADATA.
 func (d *Downloader) Wheel(ctx context.Context, f index.File) (Wheel, error) {
+	return once(d, d.wheels, file{f.Filename.Text, f.Path, f.URL, f.Size, f.Hashes}, func(what file) (Wheel, error) { return d.readWheel(ctx, what, f) })
+}
+
+func (d *Downloader) readWheel(ctx context.Context, what file, f index.File) (Wheel, error) {
 	out := Wheel{File: f}
-	what := file{f.Filename.Text, f.Path, f.URL, f.Size, f.Hashes}
 	var err error
 	if out.SHA256, err = d.digest(ctx, what); err != nil {
 		return out, err

@@ -27,12 +27,14 @@ type choice struct {
 // want is what a version must meet.
 type want struct {
 	specifiers []version.Specifiers
-	hashes     []source.Hash // of the sdist; one must hold
-	only       *Folder       // the one that has it; nil: any source
+	hashes     []source.Hash     // of the sdist; one must hold
+	only       *Folder           // the one that has it; nil: any source
+	not        []version.Version // those that other requirements exclude
 }
 
 func (w want) contains(v version.Version) bool {
-	return !slices.ContainsFunc(w.specifiers, func(s version.Specifiers) bool { return !s.Contains(v) })
+	return !slices.ContainsFunc(w.specifiers, func(s version.Specifiers) bool { return !s.Contains(v) }) &&
+		!slices.ContainsFunc(w.not, func(o version.Version) bool { return o.Compare(v) == 0 })
 }
 
 // text is the requirement, for messages.

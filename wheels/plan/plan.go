@@ -151,7 +151,23 @@ func (p *Planner) Make(ctx context.Context) (Plan, error) {
 			}
 		}
 	}
-	return Plan{Targets: p.targets, Items: slices.Clone(p.order)}, nil
+	return Plan{Targets: p.targets, Items: needed(p.order)}, nil
+}
+
+// needed are the items that are wanted, and what these need: others were met while versions were sought, and given up.
+func needed(all []*Item) []*Item {
+	keep := make(map[*Item]bool)
+	for _, i := range slices.Backward(all) { // requirements come before what needs them
+		if keep[i] = keep[i] || i.Wanted; !keep[i] {
+			continue
+		}
+		for _, q := range i.Requires {
+			if q.Item != nil {
+				keep[q.Item] = true
+			}
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(i *Item) bool { return !keep[i] })
 }
 
 // wish adds the item of what is wanted of a project for a target.

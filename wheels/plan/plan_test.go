@@ -75,6 +75,7 @@ type planner struct {
 	failures       map[string]repository.Failure
 	root           string
 	served         bool
+	store          string // "": each plan has its own
 }
 
 func newPlanner(t testing.TB) *planner {
@@ -86,7 +87,11 @@ func newPlanner(t testing.TB) *planner {
 
 func (p *planner) planner(t testing.TB) *plan.Planner {
 	t.Helper()
-	store, err := layers.OpenStore(t.TempDir())
+	at := p.store
+	if at == "" {
+		at = t.TempDir()
+	}
+	store, err := layers.OpenStore(at)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,6 +183,89 @@ func TestALateRequirementIsHeededByAnEarlierChoice(t *testing.T) {
 	for _, q := range find(t, p.make(t), "app", 0).Requires {
 		if q.Project == "lib" && q.Version.String() != "2.0" {
 			t.Errorf("lib is %s, want 2.0", q.Version)
+		}
+	}
+}
+
+// TestVersionsThatFitEachOtherAreSought gives the versions that an sdist is built with, or why there are none.
+func TestVersionsThatFitEachOtherAreSought(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		requires []string
+		wheels   []string // "NAME VERSION: REQUIREMENT; ..."
+		want     string   // "NAME VERSION" each
+		err      string
+	}{
+		"an older version asks for less":       {[]string{"a", "b"}, []string{"a 1", "a 2: lib<2", "b 1: lib>=2", "lib 1", "lib 2"}, "a 1 b 1 lib 2", ""},
+		"what is asked for late":               {[]string{"lib", "a"}, []string{"a 1: lib<2", "lib 1", "lib 2"}, "a 1 lib 1", ""},
+		"a version that needs what nobody has": {[]string{"a"}, []string{"a 1", "a 2: gone"}, "a 1", ""},
+		"two steps back":                       {[]string{"a", "b"}, []string{"a 1", "a 2: c", "b 1: lib<2", "c 1: d", "d 1: lib>1", "lib 1", "lib 2"}, "a 1 b 1 lib 1", ""},
+		"what a dropped version asked for":     {[]string{"a", "b"}, []string{"a 1", "a 2: lib<2; more", "b 1: lib>=2", "lib 1", "lib 2", "more 1"}, "a 1 b 1 lib 2", ""},
+		"an extra":                             {[]string{"a[x]", "b"}, []string{"a 1", "a 2: lib<2 ; extra == 'x'", "b 1: lib>=2", "lib 1", "lib 2"}, "a 1 b 1 lib 2", ""},
+		"an extra that is asked for late":      {[]string{"a", "b"}, []string{"a 1: lib<2 ; extra == 'x'", "b 1: a[x]", "lib 1", "lib 2"}, "a 1 b 1 lib 1", ""},
+		"an extra of an older version":         {[]string{"a", "b"}, []string{"a 1", "a 2: lib<2 ; extra == 'x'", "b 1: a", "b 2: a[x]", "lib 2"}, "a 2 b 1", ""},
+		"extra in a name":                      {[]string{"a"}, []string{"a 1: extra_lib", "extra_lib 1"}, "a 1 extra-lib 1", ""},
+		"a circle of wheels":                   {[]string{"a"}, []string{"a 1: b", "b 1: a"}, "a 1 b 1", ""},
+		"nothing fits":                         {[]string{"a", "b"}, []string{"a 1: lib<2", "b 1: lib>=2", "lib 1", "lib 2"}, "", "lib<2,>=2: no source has it for Python 3.13.5 on linux/x86_64: wheels has 2, 1 (asked for by a, b)"},
+		"the build asks for something else":    {[]string{"lib>=2", "a"}, []string{"a 1: lib<2", "lib 1", "lib 2"}, "", "lib>=2,<2: no source has it for Python 3.13.5 on linux/x86_64: wheels has 2, 1 (asked for by a)"},
+		"lib is asked for first":               {[]string{"lib==2", "b"}, []string{"a 1: lib<2", "b 1: a", "lib 1", "lib 2"}, "", "lib==2,<2: no version fits all that ask for it (asked for by a)"},
+	} {
+		p := newPlanner(t).want("app")
+		writeSdist(t, p.sdists, "app", "1", c.requires...)
+		for _, w := range c.wheels {
+			what, requires, _ := strings.Cut(w, ": ")
+			project, v, _ := strings.Cut(what, " ")
+			made := wheeltest.Wheel{Name: project, Version: v}
+			for _, q := range strings.Split(strings.ReplaceAll(requires, " ; ", " @ "), "; ") {
+				if q != "" {
+					made.Metadata += "Requires-Dist: " + strings.ReplaceAll(q, " @ ", " ; ") + "\n"
+				}
+			}
+			writeWheel(t, p.wheels, made)
+		}
+		app := find(t, p.make(t), "app", 0)
+		var got []string
+		for _, q := range app.Requires {
+			got = append(got, q.Project+" "+q.Version.String())
+		}
+		if s := strings.Join(got, " "); s != c.want || app.Reason != c.err {
+			t.Errorf("%s: it is built with %q, reason %q, want %q, %q", name, s, app.Reason, c.want, c.err)
+		}
+	}
+}
+
+// TestTheSearchForVersionsEnds has 40 versions each of 12 projects, none of which fit: each asks for another version of the next.
+func TestTheSearchForVersionsEnds(t *testing.T) {
+	t.Parallel()
+	p := newPlanner(t).want("app")
+	var requires []string
+	for n := range 12 {
+		project := fmt.Sprintf("p%d", n)
+		requires = append(requires, project)
+		for v := range 40 {
+			writeWheel(t, p.wheels, wheeltest.Wheel{Name: project, Version: fmt.Sprint(v), Metadata: fmt.Sprintf("Requires-Dist: p%d==%d\n", (n+1)%12, (v+1)%40)})
+		}
+	}
+	writeSdist(t, p.sdists, "app", "1", requires...)
+	if i := find(t, p.make(t), "app", 0); i.State != plan.Impossible || !strings.Contains(i.Reason, "among 500 versions: p0==1") {
+		t.Errorf("app is %s: %s", i.State, i.Reason)
+	}
+}
+
+// TestWhatIsGivenUpIsNotBuilt has a version whose requirement only an sdist has, and that does not fit in the end.
+func TestWhatIsGivenUpIsNotBuilt(t *testing.T) {
+	t.Parallel()
+	p := newPlanner(t).want("app")
+	writeSdist(t, p.sdists, "app", "1", "a", "b")
+	writeSdist(t, p.sdists, "tool", "1")
+	writeWheel(t, p.wheels, wheeltest.Wheel{Name: "a", Version: "2", Metadata: "Requires-Dist: tool\nRequires-Dist: z<2\n"})
+	writeWheel(t, p.wheels, wheeltest.Wheel{Name: "a", Version: "1"})
+	writeWheel(t, p.wheels, wheeltest.Wheel{Name: "b", Version: "1", Metadata: "Requires-Dist: z>=2\n"})
+	writeWheel(t, p.wheels, wheeltest.Wheel{Name: "z", Version: "1"})
+	writeWheel(t, p.wheels, wheeltest.Wheel{Name: "z", Version: "2"})
+	for _, i := range p.make(t).Items {
+		if i.Project != "app" {
+			t.Errorf("%s is %s", i.Name(), i.State)
 		}
 	}
 }
@@ -358,5 +446,27 @@ func TestFirstSourceThatHasAProjectIsTheOnlyOne(t *testing.T) {
 	writeSdist(t, p.wheels, "foo", "2.0")
 	if i := find(t, p.make(t), "foo", 0); i.State != plan.Impossible {
 		t.Errorf("a later source counts: %s %s", i.Name(), i.State)
+	}
+}
+
+// BenchmarkPlan plans 1,000 packages for two platforms, of which one in two needs the one before it. What an earlier run read of them
+// is in the store, as it is every night.
+func BenchmarkPlan(b *testing.B) {
+	p := newPlanner(b)
+	for n := range 1000 {
+		name, requires := fmt.Sprintf("made-%03d", n), []string{"helper"}
+		if n%2 == 1 {
+			requires = append(requires, fmt.Sprintf("made-%03d", n-1))
+		}
+		writeSdist(b, p.sdists, name, "1.0", requires...)
+		p.config.Wanted.Packages = append(p.config.Wanted.Packages, name)
+	}
+	writeWheel(b, p.wheels, wheeltest.Wheel{Name: "helper"})
+	p.store = b.TempDir()
+	p.make(b)
+	for b.Loop() {
+		if made := p.make(b); len(made.Items) != 2000 {
+			b.Fatalf("%d items, want 2000", len(made.Items))
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pyimg/pyimg/wheel/dependency"
 	"github.com/pyimg/pyimg/wheel/index"
+	"github.com/pyimg/pyimg/wheel/target"
 	"github.com/pyimg/pyimg/wheel/version"
 	"github.com/pyimg/pyimg/wheels/download"
 )
@@ -30,164 +31,265 @@ func (r Requirement) id() string {
 	return "build " + r.Item.Key
 }
 
-// maxRounds bounds how often versions are chosen anew for a requirement that came late.
-const maxRounds = 100
+// maxTried bounds how many versions are given up for others that fit: real environments need a handful.
+const maxTried = 500
 
 // resolve finds the wheels of an environment for requirements of a build in a target's own Python. trail are the projects whose
-// builds lead here. It does not search: where the newest version of something excludes another one, it says so.
+// builds lead here. It takes the newest version of each project, and an older one where requirements exclude each other.
 func (p *Planner) resolve(ctx context.Context, native int, requirements []string, trail []string) ([]Requirement, error) {
 	memo := fmt.Sprint(native, "\n", strings.Join(requirements, "\n"))
 	if known, ok := p.resolved[memo]; ok && !slices.ContainsFunc(known, func(r Requirement) bool { return slices.Contains(trail, r.Project) }) {
 		return known, nil
 	}
-	r := &resolution{planner: p, native: native, trail: trail, wants: make(map[string]*want)}
-	for range maxRounds {
-		again, err := r.round(ctx, requirements)
+	r := &resolution{planner: p, native: native, trail: trail}
+	wanted := make([]asked, 0, len(requirements))
+	for _, text := range requirements {
+		a, applies, err := r.applying(text, "")
 		if err != nil {
 			return nil, err
 		}
-		if again {
-			continue
+		if applies {
+			wanted = append(wanted, a)
 		}
-		out := make([]Requirement, 0, len(r.chosen))
-		for _, project := range slices.Sorted(maps.Keys(r.chosen)) {
-			out = append(out, r.chosen[project])
-		}
-		p.resolved[memo] = out
-		return out, nil
 	}
-	return nil, fmt.Errorf("the build requirements %s lead to no versions that fit each other", strings.Join(requirements, ", "))
+	start, conflict, err := r.follow(ctx, &step{}, wanted)
+	var chosen map[string]Requirement
+	if conflict == nil && err == nil {
+		chosen, conflict, err = r.search(ctx, start)
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case conflict != nil:
+		return nil, r.first
+	}
+	out := make([]Requirement, 0, len(chosen))
+	for _, project := range slices.Sorted(maps.Keys(chosen)) {
+		if q := chosen[project]; !q.without() {
+			out = append(out, q)
+		}
+	}
+	p.resolved[memo] = out
+	return out, nil
 }
 
-// resolution is the state of one call of resolve. What is wanted grows from round to round.
+// resolution is a search for versions that fit each other.
 type resolution struct {
 	planner *Planner
 	native  int
 	trail   []string
-	wants   map[string]*want
-	chosen  map[string]Requirement
-	extras  map[string]bool // "project[extra]" that are followed
-	queue   []asked
+	tried   int   // versions that were given up
+	first   error // why the first one was: later ones follow from it
 }
 
-// asked is a requirement with who asks.
+// asked is a requirement that applies.
 type asked struct {
-	text  string
-	by    string
-	extra string // of by's own that leads to it
+	dependency.Requirement
+	project string
+	by      []string // the projects whose chosen versions lead to it; none: the build itself asks
 }
 
-// round walks from the requirements once. again is true where a version was chosen that a later requirement excludes.
-func (r *resolution) round(ctx context.Context, requirements []string) (again bool, err error) {
-	r.chosen, r.extras, r.queue = make(map[string]Requirement), make(map[string]bool), nil
-	for _, text := range requirements {
-		r.queue = append(r.queue, asked{text: text})
+// step is how far a search is. The next one is another value: a search goes back by dropping it.
+type step struct {
+	chosen map[string]Requirement // by project
+	asked  []asked                // in the order in which they were met
+}
+
+// conflict says that a step leads nowhere. projects are those of which another version may help.
+type conflict struct{ projects map[string]bool }
+
+func (r *resolution) conflict(err error, projects ...string) *conflict {
+	if r.first == nil {
+		r.first = err
 	}
-	for len(r.queue) > 0 {
+	c := &conflict{make(map[string]bool)}
+	for _, p := range projects {
+		c.projects[p] = true
+	}
+	return c
+}
+
+// applying parses a requirement, and reports whether it applies with an extra of the distribution that has it.
+func (r *resolution) applying(text, extra string) (a asked, applies bool, err error) {
+	if a.Requirement, err = dependency.ParseRequirement(text); err != nil {
+		return a, false, err
+	}
+	if !a.Marker.IsZero() {
+		if applies, err = a.Marker.Applies(r.target().Environment.WithExtra(extra)); err != nil || !applies {
+			return a, false, err
+		}
+	}
+	if a.URL != "" {
+		return a, false, fmt.Errorf("the build requirement %q names a URL; put its sdist into a folder under sources", text)
+	}
+	a.project = dependency.Normalize(a.Name)
+	return a, true, nil
+}
+
+func (r *resolution) target() target.Target { return r.planner.targets[r.native].Target }
+
+// search chooses a version of the first project that has none yet, and goes on from there. Of a conflict that another version of
+// that project cannot change it tries no other one.
+func (r *resolution) search(ctx context.Context, s *step) (map[string]Requirement, *conflict, error) {
+	at := slices.IndexFunc(s.asked, func(a asked) bool { _, known := s.chosen[a.project]; return !known })
+	if at < 0 {
+		return s.chosen, nil, nil
+	}
+	project := s.asked[at].project
+	w, askers := s.want(project)
+	blamed := make(map[string]bool)
+	for {
 		if err := ctx.Err(); err != nil {
-			return false, err
+			return nil, nil, err
 		}
-		a := r.queue[0]
-		r.queue = r.queue[1:]
-		if again, err = r.follow(ctx, a); err != nil || again {
-			return again, err
+		q, err := r.pick(ctx, s, project, w)
+		if errors.Is(err, errNone) {
+			c := r.conflict(err, slices.Concat(askers, slices.Collect(maps.Keys(blamed)))...)
+			return nil, c, nil
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		next, c, err := r.choose(ctx, s, q)
+		var found map[string]Requirement
+		if err == nil && c == nil {
+			found, c, err = r.search(ctx, next)
+		}
+		if err != nil || c == nil || !c.projects[project] {
+			return found, c, err
+		}
+		delete(c.projects, project)
+		maps.Copy(blamed, c.projects)
+		w.not = append(w.not, q.Version)
+		if r.tried++; r.tried > maxTried {
+			return nil, nil, fmt.Errorf("no build requirements that fit each other were found among %d versions: %w", maxTried, r.first)
 		}
 	}
-	return false, nil
 }
 
-func (r *resolution) follow(ctx context.Context, a asked) (again bool, err error) {
-	req, err := dependency.ParseRequirement(a.text)
+// want is what all that ask for a project want of it, and the projects that ask.
+func (s *step) want(project string) (w want, askers []string) {
+	for _, a := range s.asked {
+		if a.project != project {
+			continue
+		}
+		askers = append(askers, a.by...)
+		if !slices.ContainsFunc(w.specifiers, func(s version.Specifiers) bool { return s.String() == a.Specifiers.String() }) {
+			w.specifiers = append(w.specifiers, a.Specifiers)
+		}
+	}
+	slices.Sort(askers)
+	return w, slices.Compact(askers)
+}
+
+// choose takes a version into the next step, with what it needs itself.
+func (r *resolution) choose(ctx context.Context, s *step, q Requirement) (*step, *conflict, error) {
+	next := &step{chosen: maps.Clone(s.chosen), asked: s.asked[:len(s.asked):len(s.asked)]}
+	if next.chosen == nil {
+		next.chosen = make(map[string]Requirement)
+	}
+	next.chosen[q.Project] = q
+	if q.without() {
+		return next, nil, nil
+	}
+	more, err := r.needs(ctx, q, "", nil)
 	if err != nil {
-		return false, err
+		return nil, nil, err
 	}
-	t := r.planner.targets[r.native].Target
-	if !req.Marker.IsZero() {
-		applies, err := req.Marker.Applies(t.Environment.WithExtra(a.extra))
-		if err != nil || !applies {
-			return false, err
+	for _, a := range s.asked {
+		if a.project != q.Project {
+			continue
 		}
-	}
-	if req.URL != "" {
-		return false, fmt.Errorf("the build requirement %q names a URL; put its sdist into a folder under sources", a.text)
-	}
-	project := dependency.Normalize(req.Name)
-	w := r.wants[project]
-	if w == nil {
-		w = new(want)
-		r.wants[project] = w
-	}
-	if !slices.ContainsFunc(w.specifiers, func(s version.Specifiers) bool { return s.String() == req.Specifiers.String() }) {
-		w.specifiers = append(w.specifiers, req.Specifiers)
-	}
-	have, known := r.chosen[project]
-	if known && !w.contains(have.Version) {
-		return true, nil
-	}
-	if !known {
-		if have, err = r.pick(ctx, project, *w); err != nil {
-			if a.by != "" {
-				err = fmt.Errorf("%w (asked for by %s)", err, a.by)
-			}
-			return false, r.allowWheel(ctx, project, err)
+		of, err := r.extras(ctx, q, a)
+		if err != nil {
+			return nil, nil, err
 		}
-		r.chosen[project] = have
+		more = append(more, of...)
 	}
-	return false, r.follows(ctx, have, known, req.Extras)
+	return r.follow(ctx, next, more)
 }
 
-// allowWheel forgives that nobody has the project wheel where setuptools is new enough to do without, which many sdists do not know.
-func (r *resolution) allowWheel(ctx context.Context, project string, err error) error {
-	if project != "wheel" || !errors.Is(err, errNone) {
-		return err
+// follow adds requirements to a step, with what extras of chosen versions lead to. It changes the step.
+func (r *resolution) follow(ctx context.Context, s *step, more []asked) (*step, *conflict, error) {
+	for len(more) > 0 {
+		a := more[0]
+		more = more[1:]
+		if slices.ContainsFunc(s.asked, func(o asked) bool { return o.same(a) }) {
+			continue
+		}
+		s.asked = append(s.asked, a)
+		have, known := s.chosen[a.project]
+		if !known || have.without() {
+			continue
+		}
+		if !a.Specifiers.Contains(have.Version) {
+			w, askers := s.want(a.project)
+			err := fmt.Errorf("%s: no version fits all that ask for it (asked for by %s)", w.text(a.project), strings.Join(askers, ", "))
+			return nil, r.conflict(err, append(a.by, a.project)...), nil
+		}
+		of, err := r.extras(ctx, have, a)
+		if err != nil {
+			return nil, nil, err
+		}
+		more = append(more, of...)
 	}
-	s, asked := r.wants["setuptools"]
-	own, parsed := version.Parse("70.1")
-	if !asked || parsed != nil {
-		return err
-	}
-	o, chosen := r.planner.choose(ctx, "setuptools", *s, r.planner.targets[r.native].Target)
-	if chosen == nil && o.version.Compare(own) >= 0 {
-		return nil
-	}
-	return err
+	return s, nil, nil
 }
 
-// follows queues what a chosen distribution needs itself.
-func (r *resolution) follows(ctx context.Context, q Requirement, seen bool, extras []string) error {
-	var wanted []string
-	if !seen {
-		wanted = append(wanted, "")
-	}
-	for _, x := range extras {
-		x = dependency.Normalize(x)
-		if key := q.Project + "[" + x + "]"; !r.extras[key] {
-			r.extras[key] = true
-			wanted = append(wanted, x)
+func (a asked) same(b asked) bool {
+	return a.project == b.project && a.Specifiers.String() == b.Specifiers.String() && slices.Equal(a.Extras, b.Extras) && slices.Equal(a.by, b.by)
+}
+
+// extras are what the extras that a requirement names of a chosen version need.
+func (r *resolution) extras(ctx context.Context, q Requirement, a asked) (out []asked, err error) {
+	for _, x := range a.Extras {
+		of, err := r.needs(ctx, q, dependency.Normalize(x), a.by)
+		if err != nil {
+			return nil, err
 		}
+		out = append(out, of...)
 	}
-	if len(wanted) == 0 {
-		return nil
-	}
+	return out, nil
+}
+
+// needs are what a chosen version needs itself, or, with an extra, what that needs in addition; by are those that ask for the extra.
+func (r *resolution) needs(ctx context.Context, q Requirement, extra string, by []string) (out []asked, err error) {
 	requires, err := r.planner.requiresDist(ctx, q)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, x := range wanted {
-		for _, text := range requires {
-			if x != "" || !strings.Contains(text, "extra") { // most of what a distribution lists is for extras
-				r.queue = append(r.queue, asked{text, q.Project, x})
-			}
+	for _, text := range requires {
+		a, applies, err := r.applying(text, extra)
+		if err == nil && applies && extra != "" { // what applies without the extra is known
+			_, applies, err = r.applying(text, "")
+			applies = !applies
+		}
+		if err != nil {
+			return nil, err
+		}
+		if applies {
+			a.by = append([]string{q.Project}, by...)
+			out = append(out, a)
 		}
 	}
-	return nil
+	return out, nil
 }
 
-// pick chooses the version of a project and makes it a requirement.
-func (r *resolution) pick(ctx context.Context, project string, w want) (Requirement, error) {
+// without reports whether the environment does without the project, see pick.
+func (r Requirement) without() bool { return r.Wheel == nil && r.Item == nil }
+
+// pick chooses the version of a project and makes it a requirement. Where nobody has the project wheel, a setuptools that is new
+// enough does without it, which many sdists do not know.
+func (r *resolution) pick(ctx context.Context, s *step, project string, w want) (Requirement, error) {
 	p := r.planner
-	c, err := p.choose(ctx, project, w, p.targets[r.native].Target)
+	c, err := p.choose(ctx, project, w, r.target())
+	if errors.Is(err, errNone) && project == "wheel" && r.ownWheel(ctx, s) {
+		return Requirement{Project: project}, nil
+	}
 	if err != nil {
+		if _, askers := s.want(project); len(askers) > 0 {
+			err = fmt.Errorf("%w (asked for by %s)", err, strings.Join(askers, ", "))
+		}
 		return Requirement{}, err
 	}
 	q := Requirement{Project: project, Version: c.version}
@@ -207,6 +309,23 @@ func (r *resolution) pick(ctx context.Context, project string, w want) (Requirem
 		err = fmt.Errorf("its build requirement %s cannot be built: %s", project, q.Item.Reason)
 	}
 	return q, err
+}
+
+// ownWheel reports whether the environment has, or is to have, a setuptools that makes wheels itself.
+func (r *resolution) ownWheel(ctx context.Context, s *step) bool {
+	own, err := version.Parse("70.1")
+	if err != nil {
+		return false
+	}
+	if have, known := s.chosen["setuptools"]; known {
+		return have.Version.Compare(own) >= 0
+	}
+	if !slices.ContainsFunc(s.asked, func(a asked) bool { return a.project == "setuptools" }) {
+		return false
+	}
+	w, _ := s.want("setuptools")
+	c, err := r.planner.choose(ctx, "setuptools", w, r.target())
+	return err == nil && c.version.Compare(own) >= 0
 }
 
 // requiresDist is what a distribution needs where it runs: as its wheel says, else, before that is built, as its sdist does.

@@ -127,6 +127,61 @@ func TestManyWritersGiveTheSameIndexAsOne(t *testing.T) {
 	}
 }
 
+// TestAnAddedWheelLeavesOtherFilesAlone holds that adding to an index costs what is added, however much is there.
+func TestAnAddedWheelLeavesOtherFilesAlone(t *testing.T) {
+	t.Parallel()
+	r := repository.Open(t.TempDir())
+	for n := range 20 {
+		add(t, r, fmt.Sprintf("p%d", n), "1.0", "a", "k")
+	}
+	publish := func() {
+		t.Helper()
+		if _, err := r.Publish(nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	publish()
+	before := identities(t, r.Dir())
+	publish()
+	if changed := changes(before, identities(t, r.Dir())); len(changed) > 0 {
+		t.Errorf("written again though nothing changed: %q", changed)
+	}
+	rec := add(t, r, "p7", "2.0", "b", "k")
+	publish()
+	want := []string{"manifest.json", "records/p7/" + rec.File + ".json", "simple/p7/index.html"}
+	for _, end := range []string{"", ".metadata", ".needs.json"} {
+		want = append(want, rec.Path()+end)
+	}
+	slices.Sort(want)
+	if changed := changes(before, identities(t, r.Dir())); !slices.Equal(changed, want) {
+		t.Errorf("written are %q, want %q", changed, want)
+	}
+}
+
+// identities are those of all files of a folder but the lock: a file that is written anew is another one.
+func identities(t *testing.T, dir string) map[string]os.FileInfo {
+	t.Helper()
+	out := make(map[string]os.FileInfo)
+	for below := range tree(t, dir) {
+		info, err := os.Stat(filepath.Join(dir, below))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[below] = info
+	}
+	return out
+}
+
+func changes(before, after map[string]os.FileInfo) (names []string) {
+	for name, info := range after {
+		if old := before[name]; old == nil || !os.SameFile(old, info) || !old.ModTime().Equal(info.ModTime()) {
+			names = append(names, filepath.ToSlash(name))
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 func TestWheelThatIsBuiltAnewKeepsTheOldFile(t *testing.T) {
 	t.Parallel()
 	r := repository.Open(t.TempDir())
