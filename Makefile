@@ -6,7 +6,7 @@ BENCH    ?= .
 SCENARIOS ?=
 CROSS     ?= darwin/arm64 windows/amd64 linux/386
 
-.PHONY: build test race lint bench bench-docs microbench fuzz foreign cross e2e guides demo release-check snapshot
+.PHONY: build test race lint bench bench-docs bench-python microbench fuzz foreign cross e2e guides demo release-check snapshot
 
 # The product never needs cgo; only the race detector does. It has no symbols for debuggers, which stack traces do not need, and
 # no generator of manuals.
@@ -32,6 +32,19 @@ bench:
 # The table, the results and the chart of docs/PERFORMANCE.md. Run it on a machine that does nothing else.
 bench-docs:
 	$(GO) run ./internal/bench -json docs/performance.json -chart docs/performance.svg -page docs/PERFORMANCE.md $(SCENARIOS)
+
+# The Pythons of runtimes, side by side: the table and the drawing of docs/BENCH.md, and README's headline. Run it on a machine that does
+# nothing else; the documents stay as they are where it was busy. RUNTIMES adds more, each [NAME=]FILE[+FILE]:
+# make bench-python RUNTIMES='static=static.tar.gz "static with jemalloc=static.tar.gz+jemalloc.tar.gz"'
+SHARED   ?= ../shared
+RUNTIMES ?=
+ROUNDS   ?= 10
+measured  = $(SHARED)/runtimes/cpython-3.13.5-x86_64-alpine-musl
+bench-python: build
+	bin/pyimg bench --on internal/bench/python/on.yaml --repository $(SHARED)/alpine-mirror/v3.20/main --keyring $(SHARED)/alpine-mirror/keys \
+		--rounds $(ROUNDS) --html bin/bench.html --json bin/bench.json baseline=$(measured)-baseline.tar.gz optimized=$(measured)-optimized.tar.gz \
+		"optimized with jemalloc=$(measured)-optimized.tar.gz+$(SHARED)/runtimes/jemalloc-5.3.0-x86_64-alpine-musl.tar.gz" $(RUNTIMES)
+	$(GO) run ./internal/bench/python bin/bench.json
 
 # The stages, each with its ratio to the least that it must do.
 microbench:

@@ -16,6 +16,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"time"
+
+	"github.com/pyimg/pyimg/internal/bench/page"
 )
 
 // options are the values of the command line's flags.
@@ -28,7 +30,7 @@ type options struct {
 	only     *regexp.Regexp
 	json     string // where the results go, too
 	chart    string // where the chart goes
-	page     string // where the table goes, between tableBegins and tableEnds
+	page     string // where the table goes, between its marks
 	of       string // draw the chart of these results, and measure nothing
 	against  string // another pyimg, whose runs alternate with those of this one
 }
@@ -112,7 +114,7 @@ func (r *results) report(o options) error {
 		}
 	}
 	if o.page != "" {
-		if err := r.putInto(o.page); err != nil {
+		if err := page.Put(o.page, command, r.markdown()); err != nil {
 			return err
 		}
 	}

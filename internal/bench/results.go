@@ -82,22 +82,5 @@ func readResults(name string) (*results, error) {
 	return r, json.Unmarshal(text, r)
 }
 
-// The marks around the table of a page.
-const (
-	tableBegins = "<!-- measured by make bench-docs -->\n\n"
-	tableEnds   = "\n<!-- end of what was measured -->\n"
-)
-
-// putInto replaces the table of a page.
-func (r *results) putInto(page string) error {
-	text, err := os.ReadFile(page)
-	if err != nil {
-		return err
-	}
-	before, rest, begins := strings.Cut(string(text), tableBegins)
-	_, after, ends := strings.Cut(rest, tableEnds)
-	if !begins || !ends {
-		return fmt.Errorf("putting the table into %q: it does not have the marks %q and %q", page, tableBegins, tableEnds)
-	}
-	return os.WriteFile(page, []byte(before+tableBegins+r.markdown()+tableEnds+after), 0o644)
-}
+// command is what the marks around the table of a page name.
+const command = "make bench-docs"
