@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
@@ -20,6 +19,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/fixture"
+	"github.com/pyimg/pyimg/internal/machine"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -32,17 +32,17 @@ func BenchmarkAssembleCold(b *testing.B) {
 	var floor, cpu time.Duration
 	var size int64
 	for b.Loop() {
-		before := cpuTime(b)
+		before := machine.CPUTime()
 		size = inflateAndHash(b, archives)
-		floor += cpuTime(b) - before
+		floor += machine.CPUTime() - before
 
 		store, err := layers.OpenStore(b.TempDir(), kept.Files()...)
 		if err != nil {
 			b.Fatal(err)
 		}
-		before = cpuTime(b)
+		before = machine.CPUTime()
 		benchBuild(b, spec, store, trust)
-		cpu += cpuTime(b) - before
+		cpu += machine.CPUTime() - before
 	}
 	b.SetBytes(size)
 	b.ReportMetric(float64(cpu)/float64(floor), "x-floor")
@@ -92,9 +92,9 @@ func benchWarm(b *testing.B, spec spec.Spec, trust func(*apk.Keyring) error) {
 	run()
 	var cpu time.Duration
 	for b.Loop() {
-		before := cpuTime(b)
+		before := machine.CPUTime()
 		run()
-		cpu += cpuTime(b) - before
+		cpu += machine.CPUTime() - before
 	}
 	b.ReportMetric(float64(cpu.Microseconds())/1000/float64(b.N), "cpu-ms/op")
 }
@@ -180,14 +180,4 @@ func inflateAndHash(b *testing.B, archives []*fixture.Archive) (size int64) {
 		size += n
 	}
 	return size
-}
-
-// cpuTime is what this process has used on all cores, in user and kernel.
-func cpuTime(b *testing.B) time.Duration {
-	b.Helper()
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/fixture"
+	"github.com/pyimg/pyimg/internal/machine"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -76,12 +77,12 @@ func benchResolve(b *testing.B, packages string, texts func(arch string) []strin
 	if err != nil {
 		b.Fatal(err)
 	}
-	cold := cpuTime(b)
+	cold := machine.CPUTime()
 	resolveWith(b, spec, store)
-	cold = cpuTime(b) - cold
+	cold = machine.CPUTime() - cold
 	var floor, cpu time.Duration
 	for b.Loop() {
-		before := cpuTime(b)
+		before := machine.CPUTime()
 		for _, file := range files {
 			raw, err := os.ReadFile(file)
 			if err != nil {
@@ -89,10 +90,10 @@ func benchResolve(b *testing.B, packages string, texts func(arch string) []strin
 			}
 			sha256.Sum256(raw)
 		}
-		floor += cpuTime(b) - before
-		before = cpuTime(b)
+		floor += machine.CPUTime() - before
+		before = machine.CPUTime()
 		resolveWith(b, spec, store)
-		cpu += cpuTime(b) - before
+		cpu += machine.CPUTime() - before
 	}
 	b.ReportMetric(cpu.Seconds()*1000/float64(b.N), "cpu-ms/op")
 	b.ReportMetric(float64(cpu)/float64(floor), "x-floor")

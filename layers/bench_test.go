@@ -10,24 +10,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/pyimg/pyimg/internal/machine"
 	"github.com/pyimg/pyimg/layers"
 )
-
-// cpuTime is what the process has used of the processors so far: the goal is about work, not about waiting.
-func cpuTime(b *testing.B) time.Duration {
-	b.Helper()
-	var use syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &use); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(use.Utime.Nano() + use.Stime.Nano())
-}
 
 // floor is the work that no ingest can do without: inflating, and hashing both sides.
 func floor(b *testing.B, raw []byte) {
@@ -97,12 +87,12 @@ func benchmarkIngest(b *testing.B, raw []byte) {
 	var ours, least time.Duration
 	b.SetBytes(int64(len(raw)))
 	for b.Loop() {
-		start := cpuTime(b)
+		start := machine.CPUTime()
 		ingest(b, s, raw) // its digest is not told, so that it is never taken from the store
-		between := cpuTime(b)
+		between := machine.CPUTime()
 		floor(b, raw)
 		ours += between - start
-		least += cpuTime(b) - between
+		least += machine.CPUTime() - between
 	}
 	b.ReportMetric(float64(ours)/float64(least), "x-floor")
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/klauspost/compress/flate"
 
 	"github.com/pyimg/pyimg/internal/fixture"
+	"github.com/pyimg/pyimg/internal/machine"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -416,12 +417,12 @@ func benchmarkSplice(b *testing.B, raw []byte) {
 	const rounds = 10
 	n := 0
 	measure := func(layer func(recipe string) layers.Blob) (size int64, cpu float64) {
-		before := cpuTime(b)
+		before := machine.CPUTime()
 		for range rounds {
 			n++
 			size = layer(fmt.Sprint(n)).Size
 		}
-		return size, (cpuTime(b) - before).Seconds()
+		return size, (machine.CPUTime() - before).Seconds()
 	}
 	for b.Loop() {
 		size, cpu := measure(func(recipe string) layers.Blob { return splice(b, s, layers.MakeOptions{}, files...) })

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/wheels"
 	"github.com/pyimg/pyimg/internal/fetch"
+	"github.com/pyimg/pyimg/internal/machine"
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/wheel"
 	"github.com/pyimg/pyimg/wheel/archive"
@@ -37,24 +37,14 @@ func BenchmarkCold(b *testing.B) {
 	files := folder(b, dir)
 	var ours, least time.Duration
 	for b.Loop() {
-		start := cpuTime(b)
+		start := machine.CPUTime()
 		size := floor(b, files)
-		between := cpuTime(b)
+		between := machine.CPUTime()
 		cold(b, files)
-		least, ours = least+between-start, ours+cpuTime(b)-between
+		least, ours = least+between-start, ours+machine.CPUTime()-between
 		b.SetBytes(size)
 	}
 	b.ReportMetric(float64(ours)/float64(least), "x-floor")
-}
-
-// cpuTime is what the process has used of the processors so far.
-func cpuTime(b *testing.B) time.Duration {
-	b.Helper()
-	var use syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &use); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(use.Utime.Nano() + use.Stime.Nano())
 }
 
 // manyWheels writes wheels of words, each of some modules of all sizes.
