@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -67,7 +68,11 @@ func (run *Session) PublicKeys(flag string) ([]sigstore.PublicKey, error) {
 func (run *Session) keyText(where string) ([]byte, error) {
 	name, ok := strings.CutPrefix(where, "env://")
 	if !ok {
-		return regular.Read(where, maxKeyFile)
+		text, err := regular.Read(where, maxKeyFile)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = exit.WrongUse(err)
+		}
+		return text, err
 	}
 	text := run.Getenv(name)
 	if text == "" {
