@@ -351,7 +351,7 @@ func TestLimits(t *testing.T) {
 		{[]string{"eat-shared"}, sandbox.Limits{Memory: 200 << 20}, "memory"},
 		{[]string{"eat-many"}, sandbox.Limits{Memory: 200 << 20}, "memory"},
 		{[]string{"fork"}, sandbox.Limits{Processes: 40}, "processes"},
-		{[]string{"stubborn"}, sandbox.Limits{Time: 200 * time.Millisecond, Grace: 100 * time.Millisecond}, "time"},
+		{[]string{"stubborn"}, sandbox.Limits{Time: 2 * time.Second, Grace: 100 * time.Millisecond}, "time"}, // time enough to begin ignoring SIGTERM
 		{[]string{"chatter"}, sandbox.Limits{Output: 1 << 20}, "output"},
 	} {
 		command := program(t, c.args...)

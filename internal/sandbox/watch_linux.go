@@ -3,7 +3,9 @@ package sandbox
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -52,16 +54,33 @@ func (w *watch) run() {
 		return
 	}
 	w.start = readMachineMemory()
-	const often = 20 * time.Millisecond // a program fills some 100 MB in that time
-	for range time.Tick(often) {
-		processes, memory := w.usage()
+	for wait := shortest; ; {
+		time.Sleep(wait)
+		processes, memory, left := w.usage()
 		switch {
 		case w.limits.Processes > 0 && processes >= w.limits.Processes:
 			w.end("processes")
 		case w.limits.Memory > 0 && memory > w.limits.Memory:
 			w.end("memory")
 		}
+		wait = untilNext(left, runtime.NumCPU())
+		if w.limits.Processes > 0 && processes > w.limits.Processes/2 { // what starts processes without end loses some of them again when it reaches the limit
+			wait = shortest
+		}
 	}
+}
+
+// Looking takes about a millisecond, so it is done seldom while the command is far from its limits.
+const (
+	shortest = 20 * time.Millisecond
+	longest  = 250 * time.Millisecond
+)
+
+// untilNext is how long to wait before looking again, when left bytes are missing to the limit.
+func untilNext(left int64, cpus int) time.Duration {
+	const perMillisecond = 5 << 20 // bytes that a program on one CPU fills
+	wait := time.Duration(left/(perMillisecond*int64(cpus))) * time.Millisecond
+	return min(max(wait, shortest), longest)
 }
 
 // allPIDs are those of all processes of the namespace but for this one.
@@ -81,7 +100,8 @@ func allPIDs() []string {
 
 // usage is how many threads there are, which RLIMIT_NPROC counts as well, and what memory the processes and the written
 // files take. The first sum is quick and never too small; the exact one is made only where that is above the limit.
-func (w *watch) usage() (threadCount int, memory int64) {
+// left is how many bytes are missing to the limit, or until the machine has little left.
+func (w *watch) usage() (threadCount int, memory, left int64) {
 	pids := w.pids()
 	for _, pid := range pids {
 		threadCount += threads(pid)
@@ -89,19 +109,20 @@ func (w *watch) usage() (threadCount int, memory int64) {
 	}
 	limit := w.limits.Memory
 	if limit == 0 {
-		return threadCount, 0
+		return threadCount, 0, math.MaxInt64
 	}
 	now, files := readMachineMemory(), written(w.dirs)
 	memory += max(files, now.shared-w.start.shared) // of these a process may have none mapped
 	if begin := time.Now(); memory > limit {
 		if begin.Before(w.rest) {
-			return threadCount, 0
+			return threadCount, 0, 0
 		}
 		memory = w.exact(pids)
 		const share = 4 // of the time at most a fifth goes into this
 		w.rest = time.Now().Add(share * time.Since(begin))
 	}
-	return threadCount, memory + w.unseen(now, memory)
+	memory += w.unseen(now, memory)
+	return threadCount, memory, min(limit-memory, now.available-now.total/littleShare)
 }
 
 // exact is the memory of the processes, each page counted once, and of what is in memory without being mapped. A page of a
@@ -121,11 +142,14 @@ func (w *watch) exact(pids []string) int64 {
 	return private + max(mapped, unmapped)
 }
 
+// littleShare: the machine has little memory left where less than this part of all is available.
+const littleShare = 10
+
 // unseen is memory that belongs to no process and no file: what sockets and pipes hold, and files in memory that are on
 // their way through a socket. Only the machine's free memory shows it, which others take as well: so it counts only where
 // little is left.
 func (w *watch) unseen(now machineMemory, known int64) int64 {
-	if gone := w.start.available - now.available; now.available < now.total/10 && gone > known {
+	if gone := w.start.available - now.available; now.available < now.total/littleShare && gone > known {
 		return gone - known
 	}
 	return 0
