@@ -57,6 +57,9 @@ func NeedsJobs() (name string, ok bool) {
 // RunJob runs a job of this program, see Main, as user 0 of a user namespace with all numbers that the caller may use. It has
 // the host's files. The error is what the job returned.
 func RunJob(ctx context.Context, name string, args []string, stdin io.Reader, stdout io.Writer) error {
+	if !prepared {
+		return errNotPrepared
+	}
 	m := hostIDs()
 	if !m.helper {
 		return errors.New("this user has no numbers in /etc/subuid and /etc/subgid, or newuidmap is missing")

@@ -21,9 +21,17 @@ const (
 	chrootName  = "pyimg-sandbox-chroot"  // the same without namespaces, see becomeInChroot
 )
 
+// A program that has not called Main would start itself again and again in place of the sandbox's first process.
+//
+//nolint:gochecknoglobals // Main is called once, before all else
+var prepared bool
+
+var errNotPrepared = errors.New("a program that runs commands in a sandbox must call sandbox.Main when it starts; this one has not")
+
 // Main returns at once in a program that was started as usual. In one that Run or RunJob started again it does that one's
 // work and never returns. jobs are what RunJob may ask for.
 func Main(jobs ...Job) {
+	prepared = true
 	if name, ok := strings.CutPrefix(os.Args[0], jobPrefix); ok {
 		os.Exit(doJob(name, jobs))
 	}
@@ -61,6 +69,9 @@ type plan struct {
 // Run runs the command and waits for its end. The error is a *StartError where the program is not there or cannot be run.
 // Cancelling ctx ends the command and all that it started. So does the end of this process, however it ends.
 func Run(ctx context.Context, c Command) (Exit, error) {
+	if !prepared {
+		return Exit{}, errNotPrepared
+	}
 	if err := c.check(); err != nil {
 		return Exit{}, err
 	}

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"errors"
 	"math"
 	"testing"
 	"time"
@@ -24,5 +25,17 @@ func TestUntilNext(t *testing.T) {
 		if got := untilNext(test.left, test.cpus); got != test.want {
 			t.Errorf("untilNext(%d, %d) = %s, want %s", test.left, test.cpus, got, test.want)
 		}
+	}
+}
+
+// TestWithoutMain: a program that does not call Main would run itself without end.
+func TestWithoutMain(t *testing.T) {
+	prepared = false
+	defer func() { prepared = true }()
+	if _, err := Run(t.Context(), Command{Args: []string{"true"}}); !errors.Is(err, errNotPrepared) {
+		t.Errorf("a command: %v, want %v", err, errNotPrepared)
+	}
+	if err := RunJob(t.Context(), "job", nil, nil, nil); !errors.Is(err, errNotPrepared) {
+		t.Errorf("a job: %v, want %v", err, errNotPrepared)
 	}
 }
