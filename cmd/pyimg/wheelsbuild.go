@@ -128,7 +128,11 @@ func reportBuilds(run *session.Session, c *cli.Context, p plan.Plan, results []b
 	failed := 0
 	for n, r := range results {
 		t := p.Targets[r.Item.Target]
-		rows[n] = builtItem{r.Item.Project, r.Item.Version, t.Python, t.Platform, resultText(r), r.Wheel, r.Reason, r.Log, r.Time.Round(10 * time.Millisecond).Seconds()}
+		reason := r.Reason
+		if r.Item.State == plan.Skipped {
+			reason = r.Item.Reason
+		}
+		rows[n] = builtItem{r.Item.Project, r.Item.Version, t.Python, t.Platform, resultText(r), r.Wheel, reason, r.Log, r.Time.Round(10 * time.Millisecond).Seconds()}
 		if r.Failed() {
 			failed++
 		}

@@ -5,6 +5,7 @@ What the hooks print goes to stderr.
 """
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -25,6 +26,8 @@ def unpack(sdist):
 
 
 def patch(source, patches):
+    if patches and not shutil.which("patch"):
+        raise SystemExit("its patches need the program patch, which the builder does not have: add the package patch to builder.packages")
     for p in patches:
         with open(p, "rb") as text:
             if subprocess.run(["patch", "-p1", "-N"], stdin=text, cwd=source).returncode:

@@ -313,3 +313,29 @@ func FuzzParseManifest(f *testing.F) {
 		}
 	})
 }
+
+// TestStatusPageLinksWhatIsThere has a package of which every build failed: the index has no page of it.
+func TestStatusPageLinksWhatIsThere(t *testing.T) {
+	t.Parallel()
+	r := repository.Open(t.TempDir())
+	add(t, r, "good", "1.0", "a", "k")
+	if err := r.SetFailure(repository.Failure{Project: "bad", Version: "1.0", Python: "cp313", Platform: "linux/amd64", Reason: "<x>.c:1: error"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.WriteStatus(); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(filepath.Join(r.Dir(), repository.StatusName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(data)
+	for _, want := range []string{`<a href="simple/good/index.html">good</a>`, `<td>bad</td>`, `<span class="failed">cp313 failed</span>`, `&lt;x&gt;.c:1: error`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %s in %s", want, page)
+		}
+	}
+	if strings.Contains(page, "simple/bad") {
+		t.Errorf("a link leads to a page that is not there: %s", page)
+	}
+}

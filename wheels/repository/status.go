@@ -33,6 +33,7 @@ type StatusRow struct {
 	Version string
 	Cells   []string // by platform: the wheels' tags, "failed", or "" for none
 	Yanked  bool
+	Listed  bool // the index has a page of the project: it has wheels, if perhaps of another version
 }
 
 // Status reads what the index has.
@@ -48,7 +49,7 @@ func (r *Repository) Status() (Status, error) {
 	s := Status{Failures: failures, Wheels: len(records)}
 	cells := make(map[[3]string][]string) // project, version, machine
 	var rows [][2]string
-	yanked := make(map[[2]string]bool)
+	yanked, listed := make(map[[2]string]bool), make(map[string]bool)
 	for _, rec := range records {
 		f, err := rec.Filename()
 		if err != nil {
@@ -56,7 +57,7 @@ func (r *Repository) Status() (Status, error) {
 		}
 		s.Bytes += rec.Size
 		row := [2]string{f.Name, f.Version.String()}
-		rows = append(rows, row)
+		rows, listed[f.Name] = append(rows, row), true
 		yanked[row] = yanked[row] || rec.Yanked != nil
 		for _, t := range f.Tags {
 			at := strings.LastIndexByte(t, '-')
@@ -75,7 +76,7 @@ func (r *Repository) Status() (Status, error) {
 	s.Platforms = slices.Compact(s.Platforms)
 	slices.SortFunc(rows, compareRows)
 	for _, row := range slices.Compact(rows) {
-		out := StatusRow{Project: row[0], Version: row[1], Yanked: yanked[row]}
+		out := StatusRow{Project: row[0], Version: row[1], Yanked: yanked[row], Listed: listed[row[0]]}
 		for _, machine := range s.Platforms {
 			texts := cells[[3]string{row[0], row[1], machine}]
 			slices.Sort(texts)
@@ -85,6 +86,9 @@ func (r *Repository) Status() (Status, error) {
 	}
 	return s, nil
 }
+
+// HasFailed reports whether a cell names a build that failed.
+func (StatusRow) HasFailed(cell string) bool { return strings.Contains(cell, "failed") }
 
 // compareRows orders by name, and newer versions first.
 func compareRows(a, b [2]string) int {
