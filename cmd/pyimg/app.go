@@ -58,7 +58,7 @@ func wheelsCommand(con console.Console) *cli.Command {
 }
 
 func runtimeCommand(con console.Console) *cli.Command {
-	return cmdline.Group("runtime", "look into runtimes, and make them layers", runtimeInspectCommand(con), runtimePackCommand(con))
+	return cmdline.Group("runtime", "build runtimes, look into them, and make them layers", runtimeBuildCommand(con), runtimeInspectCommand(con), runtimePackCommand(con))
 }
 
 func keyCommand(con console.Console) *cli.Command {

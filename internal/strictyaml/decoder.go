@@ -349,6 +349,11 @@ func (d *Decoder) Str(to *string) Field {
 	return d.Text(func(s string) error { *to = s; return nil })
 }
 
+// Lines decodes a scalar as it is, which may have several lines.
+func (d *Decoder) Lines(to *string) Field {
+	return d.lines(func(s string) error { *to = s; return nil })
+}
+
 // Integer decodes a decimal number from low to high.
 func (d *Decoder) Integer(to *int, low, high int) Field {
 	return d.Text(func(s string) error {
