@@ -48,7 +48,7 @@ func TestPictureOfRooms(t *testing.T) {
 func drawing(t *testing.T) string {
 	t.Helper()
 	graph := make(map[string][]string)
-	for _, top := range []string{"apk", "assemble", "attest", "cmd", "internal", "layers", "push", "sbom", "sigstore", "wheel", "wheels"} {
+	for _, top := range []string{"apk", "assemble", "attest", "cmd", "internal", "layers", "push", "recipe", "sbom", "sigstore", "wheel", "wheels"} {
 		for file, imported := range imports(t, filepath.Join("..", top)) {
 			room := strings.TrimPrefix(filepath.ToSlash(filepath.Dir(file)), "../")
 			graph[room] = append(graph[room], imported...)

@@ -31,6 +31,8 @@ func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
 		"assemble":                      {"apk", "layers", "wheel", "sbom", "internal/fetch", "internal/glob", "internal/memo", "internal/passwd", "internal/rootpath", "internal/atomicfile", "internal/imageindex", "internal/redact", "internal/regular", "internal/near", "internal/registryurl", "internal/serve", "internal/strictyaml", "internal/template", "internal/termtext", "internal/toml"},
 		"wheels":                        {"apk", "layers", "wheel", "assemble", "push/oci", "push/remote", "internal/atomicfile", "internal/patience", "internal/redact", "internal/registryurl", "internal/regular", "internal/sandbox", "internal/serve", "internal/strictyaml", "internal/termtext"},
 		"cmd/pyimg/internal/wheelhouse": {"apk", "assemble", "cmd/pyimg/internal/flags", "cmd/pyimg/internal/host", "cmd/pyimg/internal/rootless", "cmd/pyimg/internal/session", "internal/redact", "internal/registryurl", "internal/regular", "internal/sandbox", "layers/local", "push/artifact", "push/oci", "sigstore", "wheel", "wheels"},
+		"recipe":                        {"internal/atomicfile", "internal/near", "internal/regular", "internal/sandbox", "internal/strictyaml", "sbom", "wheel/version"},
+		"cmd/pyimg/internal/buildroot":  {"assemble", "cmd/pyimg/internal/flags", "cmd/pyimg/internal/rootless", "cmd/pyimg/internal/session", "recipe/build"},
 		"cmd/pyimg/internal/ci":         {"internal/termtext", "push"},
 		"cmd/pyimg/internal/cmdline":    {"internal/near"},
 		"cmd/pyimg/internal/console":    {"internal/atomicfile", "internal/progress", "internal/redact", "internal/termtext"},
@@ -159,13 +161,16 @@ func TestFoldersImportOnlyWhatTheyMay(t *testing.T) {
 		"push/remote":   {"internal/memo", "internal/patience", "internal/redact", "internal/regular", "push/auth", "push/oci"},
 		"push/oci":      {"internal/imageindex"},
 
+		"recipe":       {"internal/near", "internal/regular", "internal/strictyaml", "wheel/version"},
+		"recipe/build": {"internal/atomicfile", "internal/sandbox", "recipe", "sbom"},
+
 		"benchmark":          {"benchmark/results", "benchmark/workload"},
 		"benchmark/report":   {"benchmark/results", "benchmark/stats", "internal/termtext"},
 		"benchmark/results":  {"internal/termtext"},
 		"benchmark/stats":    {},
 		"benchmark/workload": {"internal/near", "internal/regular", "internal/termtext"},
 	}
-	for _, room := range []string{"apk", "layers", "assemble", "push", "benchmark"} {
+	for _, room := range []string{"apk", "layers", "assemble", "push", "recipe", "benchmark"} {
 		for file, imported := range imports(t, filepath.Join("..", room)) {
 			folder := filepath.ToSlash(strings.TrimPrefix(filepath.Dir(file), ".."+string(filepath.Separator)))
 			allowed, listed := may[folder]

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"time"
@@ -128,12 +129,25 @@ func give(dir string) error {
 func unpacking(r recipe.Recipe) recipe.Step {
 	var script strings.Builder
 	for i, s := range r.Sources {
-		fmt.Fprintf(&script, "mkdir -p '%s'\ntar -xf 'in/%d-%s' -C '%s' --strip-components=1 --no-same-owner\n", s.Folder, i, s.File, s.Folder)
+		fmt.Fprintf(&script, "mkdir -p '%s'\ntar -x %s -f 'in/%d-%s' -C '%s' --strip-components=1 --no-same-owner\n", s.Folder, compression(s.File), i, s.File, s.Folder)
 		for _, p := range s.Patches {
 			fmt.Fprintf(&script, "patch -p1 -d '%s' <'files/%s'\n", s.Folder, p)
 		}
 	}
 	return recipe.Step{Name: "unpack", Run: script.String()}
+}
+
+// compression is tar's option for an archive. Not every tar finds out itself.
+func compression(file string) string {
+	switch path.Ext(file) {
+	case ".gz", ".tgz":
+		return "-z"
+	case ".bz2":
+		return "-j"
+	case ".xz":
+		return "-J"
+	}
+	return ""
 }
 
 type builder struct {
