@@ -96,7 +96,7 @@ func Run(ctx context.Context, r recipe.Recipe, root Root, from Opener, o Options
 		return Result{}, err
 	}
 	folder := filepath.Join(at, "out")
-	if err := describe(folder, r, chosen, root, taken, o); err != nil {
+	if err := describe(ctx, folder, r, chosen, root, taken, o); err != nil {
 		return Result{}, err
 	}
 	return Result{Folder: folder, Trained: trains}, setTimes(folder, o.Epoch)

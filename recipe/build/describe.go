@@ -21,7 +21,7 @@ import (
 const documents = "usr/local/share/sbom"
 
 // describe writes the bill of materials and the provenance into the result.
-func describe(folder string, r, chosen recipe.Recipe, root Root, sources []taken, o Options) error {
+func describe(ctx context.Context, folder string, r, chosen recipe.Recipe, root Root, sources []taken, o Options) error {
 	if entries, err := os.ReadDir(folder); err != nil || len(entries) == 0 {
 		return fmt.Errorf("reading what %s has built: $OUT is empty", r.File)
 	}
@@ -29,7 +29,7 @@ func describe(folder string, r, chosen recipe.Recipe, root Root, sources []taken
 	if err != nil {
 		return err
 	}
-	statement, err := statement(folder, r, root, sources, o)
+	statement, err := statement(ctx, folder, r, root, sources, o)
 	if err != nil {
 		return err
 	}
@@ -85,8 +85,8 @@ const (
 	buildType     = builderID + "/blob/main/docs/RUNTIMES.md#provenance"
 )
 
-func statement(folder string, r recipe.Recipe, root Root, sources []taken, o Options) ([]byte, error) {
-	subjects, err := subjectsIn(folder)
+func statement(ctx context.Context, folder string, r recipe.Recipe, root Root, sources []taken, o Options) ([]byte, error) {
+	subjects, err := subjectsIn(ctx, folder)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ func statement(folder string, r recipe.Recipe, root Root, sources []taken, o Opt
 	}
 	deps = append(deps, builder)
 	if at := filepath.Join(filepath.Dir(folder), profileName); o.ProfileData != "" {
-		if sum, err := hashFile(context.Background(), at); err == nil {
+		if sum, err := hashFile(ctx, at); err == nil {
 			deps = append(deps, resource{Name: "profile", Digest: sha(sum)})
 		}
 	}
@@ -125,7 +125,7 @@ func statement(folder string, r recipe.Recipe, root Root, sources []taken, o Opt
 }
 
 // subjectsIn lists the programs and shared libraries, by path.
-func subjectsIn(folder string) ([]resource, error) {
+func subjectsIn(ctx context.Context, folder string) ([]resource, error) {
 	out := []resource{}
 	err := filepath.WalkDir(folder, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
@@ -134,7 +134,7 @@ func subjectsIn(folder string) ([]resource, error) {
 		if !isELF(name) {
 			return nil
 		}
-		sum, err := hashFile(context.Background(), name)
+		sum, err := hashFile(ctx, name)
 		below, _ := filepath.Rel(folder, name)
 		out = append(out, resource{Name: filepath.ToSlash(below), Digest: map[string]string{"sha256": sum}})
 		return err
