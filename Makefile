@@ -6,7 +6,11 @@ BENCH    ?= .
 SCENARIOS ?=
 CROSS     ?= darwin/arm64 windows/amd64 linux/386
 
+<<<<<<< HEAD
 .PHONY: build test race lint bench bench-docs bench-python microbench fuzz foreign cross e2e guides demo release-check snapshot
+=======
+.PHONY: build runtime test race lint bench bench-docs microbench fuzz foreign cross e2e guides demo release-check snapshot
+>>>>>>> c6cba4b (recipe: a recipe may be like another; CPython 3.12 and 3.14, an older mimalloc; runtime.require knows static-libpython and bytecode; make runtime; a workflow)
 
 # The product never needs cgo; only the race detector does. It has no symbols for debuggers, which stack traces do not need, and
 # no generator of manuals.
@@ -82,6 +86,18 @@ e2e:
 # shared next to the repository. "make test" runs them with stand-ins.
 guides:
 	PYIMG_E2E=1 $(GO) test -count 1 -timeout 20m -run TestGuides -v ./cmd/pyimg
+
+# The full build of CPython and jemalloc, by compilers from Debian: some ten minutes. ALPINE is a spec of Alpine's musl, libssl3,
+# libcrypto3 and zlib; it says where the mirror is.
+RUNTIMES ?= runtimes
+ALPINE   ?= examples/runtimes/alpine.yaml
+runtime: build
+	mkdir -p $(RUNTIMES)
+	bin/pyimg assemble $(ALPINE) --platform linux/$$($(GO) env GOARCH) --output oci:$(RUNTIMES)/alpine
+	[ -d $(RUNTIMES)/builder ] || SOURCES=$(RUNTIMES)/sources examples/runtimes/debian-builder.sh $(RUNTIMES)/builder $(RUNTIMES)/alpine
+	bin/pyimg runtime build jemalloc@5.3.0 --builder $(RUNTIMES)/builder --source $(RUNTIMES)/sources -o $(RUNTIMES)/jemalloc-5.3.0.tar.gz
+	bin/pyimg runtime build cpython@3.13.5 --builder $(RUNTIMES)/builder --source $(RUNTIMES)/sources \
+		--profile-data $(RUNTIMES)/cpython-3.13.5.profile.tar -o $(RUNTIMES)/cpython-3.13.5.tar.gz
 
 demo:
 	$(GO) run ./cmd/pyimg demo

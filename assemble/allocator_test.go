@@ -138,6 +138,7 @@ func TestRequire(t *testing.T) {
 		"one for size":       {fixture.Runtime{Flags: "-Os"}, "o2, lto", "requires o2"},
 		"without jemalloc":   {fixture.Runtime{}, "jemalloc", "requires jemalloc"},
 		"with the GIL":       {fixture.Runtime{}, "free-threaded, tail-call", "requires tail-call, free-threaded"},
+		"a shared library":   {fixture.Runtime{}, "bytecode, static-libpython", "requires static-libpython, bytecode"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -18,7 +18,12 @@ import (
 const Format = 1
 
 // Parse reads a recipe. name is used in errors, dir has its files. The error has all faults, see strictyaml.Error.
-func Parse(name string, data []byte, dir fs.FS) (Recipe, error) {
+func Parse(name string, data []byte, dir fs.FS) (Recipe, error) { return parse(name, data, dir, 0) }
+
+// maxLike bounds how many recipes a recipe is built on, so that a circle ends.
+const maxLike = 8
+
+func parse(name string, data []byte, dir fs.FS, depth int) (Recipe, error) {
 	r := Recipe{File: name, Text: data, Revision: 1, dir: dir}
 	d := strictyaml.New(name, "recipe")
 	p := parser{d}
@@ -26,9 +31,24 @@ func Parse(name string, data []byte, dir fs.FS) (Recipe, error) {
 	if top != nil {
 		d.Mapping("", top, p.recipe(&r))
 	}
-	if d.Faults() == 0 {
-		p.complete(r, top)
+	if err := d.Err(); err != nil {
+		return Recipe{}, err
 	}
+	if r.Like != "" {
+		if depth == maxLike {
+			return Recipe{}, fmt.Errorf("%s: like: more than %d recipes are like each other", name, maxLike)
+		}
+		text, err := fs.ReadFile(dir, r.Like)
+		if err != nil {
+			return Recipe{}, fmt.Errorf("%s: like: %w", name, err)
+		}
+		base, err := parse(path.Base(r.Like), text, dir, depth+1)
+		if err != nil {
+			return Recipe{}, err
+		}
+		r = r.over(base)
+	}
+	p.complete(r, top)
 	if err := d.Err(); err != nil {
 		return Recipe{}, err
 	}
@@ -45,6 +65,7 @@ func (p parser) recipe(r *Recipe) strictyaml.Fields {
 	var format int
 	return strictyaml.Fields{
 		row("format", p.Integer(&format, Format, Format)),
+		row("like", p.localFile(&r.Like)),
 		row("name", p.matching(&r.Name, nameForm, "a name in small letters")),
 		row("version", p.matching(&r.Version, versionForm, "a version such as 3.13.5")),
 		row("revision", p.Integer(&r.Revision, 1, 1_000_000)),
@@ -104,6 +125,14 @@ func (p parser) local(to *[]string) func(string) error {
 		}
 		return nil
 	}
+}
+
+func (p parser) localFile(to *string) strictyaml.Field {
+	return p.Text(func(v string) error {
+		var checked []string
+		*to = v
+		return p.local(&checked)(v)
+	})
 }
 
 func (p parser) address(to *string) strictyaml.Field {

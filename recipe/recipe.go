@@ -11,6 +11,8 @@ import (
 type Recipe struct {
 	File     string // its name, for messages
 	Text     []byte // the file itself
+	Like     string // the recipe that it is but for what it says itself, next to it; "" if it is complete
+	Base     []byte // the texts of the recipes that it is like
 	Name     string // cpython
 	Version  string // 3.13.5
 	Revision int    // of the recipe, from 1

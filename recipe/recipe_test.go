@@ -195,7 +195,7 @@ func TestKnownRecipes(t *testing.T) {
 func TestFind(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ wanted, found, fault string }{
-		{wanted: "cpython", found: "cpython@3."},
+		{wanted: "cpython", found: "cpython@3.14."},
 		{wanted: "cpython@3.13", found: "cpython@3.13.5"},
 		{wanted: "cpython@3.13.5", found: "cpython@3.13.5"},
 		{wanted: "jemalloc", found: "jemalloc@5.3.0"},
@@ -240,6 +240,35 @@ func TestReadTakesFilesOfBoth(t *testing.T) {
 	}
 	if _, err := fs.ReadFile(r.Dir(), "cpython/check.py"); err != nil {
 		t.Errorf("check.py of pyimg's own recipe: %v", err)
+	}
+}
+
+func TestARecipeLikeAnother(t *testing.T) {
+	t.Parallel()
+	dir := fstest.MapFS{"tiny.yaml": {Data: []byte(small)}, "round.yaml": {Data: []byte("format: 1\nlike: round.yaml\n")}}
+	r, err := recipe.Parse("mine.yaml", []byte("format: 1\nlike: tiny.yaml\nversion: 1.2.4\nvariables: {FLAGS: [-O1], MORE: [x]}\nbuilder: {packages: [bash]}\n"+
+		"steps: [{name: take, run: make mine, when: {profile-data: given}}, {name: end, run: sync}]\n"), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := recipe.Choice{Machine: "x86_64", Builder: "x86_64", Profile: recipe.Speed, Allocator: recipe.None, ProfileData: true}
+	r = r.For(c)
+	env := r.Environment(c)
+	for _, want := range []string{"VERSION=1.2.4", "FLAGS=-O1", "MORE=x", "CC=gcc"} {
+		if !slices.Contains(env, want) {
+			t.Errorf("the environment %q lacks %q", env, want)
+		}
+	}
+	if len(r.Steps) != 3 || r.Steps[0].Run != "make mine" || r.Steps[1].Name != "bolt" || r.Steps[2].Name != "end" {
+		t.Errorf("the steps are %+v", r.Steps)
+	}
+	if len(r.Packages) != 2 || r.Packages[1].Text != "bash" || string(r.Base) != small {
+		t.Errorf("the packages are %v, the texts below it %q", r.Packages, r.Base)
+	}
+	for name, want := range map[string]string{"round.yaml": "like each other", "none.yaml": "none.yaml", "../x.yaml": "next to the recipe"} {
+		if _, err := recipe.Parse("mine.yaml", []byte("format: 1\nlike: "+name+"\n"), dir); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("like %s: the error is %v, want %q in it", name, err, want)
+		}
 	}
 }
 

@@ -40,6 +40,8 @@ func qualities() []quality {
 		{"tail-call", func(b build, _ report) bool { return b.TailCall }},
 		{"free-threaded", func(b build, _ report) bool { return b.FreeThreaded }},
 		{"shared", func(b build, _ report) bool { return b.Shared }},
+		{"static-libpython", func(b build, _ report) bool { return b.Version != "" && b.Flags != "" && !b.Shared }},
+		{"bytecode", func(_ build, r report) bool { return r.Bytecode.Files > 0 }},
 		{"stripped", func(_ build, r report) bool { return r.Stripped }},
 		{"jemalloc", func(_ build, r report) bool { return holds(r, "jemalloc") }},
 		{"mimalloc", func(b build, r report) bool { return b.Mimalloc || holds(r, "mimalloc") }},

@@ -16,7 +16,7 @@ func checkRequire(word string) error {
 
 // qualityWords are the words of runtime.require.
 func qualityWords() []string {
-	return []string{"pgo", "lto", "bolt", "o2", "o3", "no-semantic-interposition", "tail-call", "free-threaded", "shared", "stripped", "jemalloc", "mimalloc"}
+	return []string{"pgo", "lto", "bolt", "o2", "o3", "no-semantic-interposition", "tail-call", "free-threaded", "shared", "static-libpython", "bytecode", "stripped", "jemalloc", "mimalloc"}
 }
 
 // Images lists the images that the spec names as base or runtime, by reference, each once.

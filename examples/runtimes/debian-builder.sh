@@ -9,23 +9,26 @@
 #   pyimg assemble alpine.yaml --output oci:LAYOUT       # packages: [musl, libssl3, libcrypto3, zlib]
 #   pyimg runtime build cpython --builder DIR --source FOLDER -o cpython.tar.zst
 #
-# It needs apt-get, dpkg-deb and tar, and no root. Nothing of this machine changes. SUITE is Debian's release; DEBIAN_MIRROR is where
-# its packages are, by default where this machine has its own from; KEYRING has the keys that sign them.
+# It needs apt-get, dpkg-deb and tar, and no root. Nothing of this machine changes. DEBIAN_MIRROR is where Debian's packages are, by
+# default where this machine has its own from; KEYRING has the keys that sign them.
 set -euo pipefail
 
-suite=${SUITE:-trixie}
+# The release of the compiler and of the sources.
+suite=trixie
+# The release with the oldest OpenSSL 3: programs compiled with its headers run with each later OpenSSL 3, so with that of every Alpine.
+older=bookworm
 keyring=${KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}
 packages=(
-	gcc binutils make musl-dev musl-tools linux-libc-dev libssl-dev zlib1g-dev pkgconf patch
+	gcc binutils make musl-dev musl-tools linux-libc-dev zlib1g-dev pkgconf patch
 	dash coreutils diffutils findutils grep sed gawk tar gzip bzip2 xz-utils
 	tcl # SQLite's source is put together by it
 )
 # The name of Debian's source package, and the archive that a recipe takes out of it.
-sources=(python3.13 jemalloc xz-utils sqlite3 bzip2)
+sources=(python3.13 jemalloc xz-utils sqlite3 bzip2 "libffi/$older" "mimalloc/$older")
 
 main() {
 	if [ $# != 2 ] || [ ! -f "$2/index.json" ]; then
-		sed -n 's/^# \{0,1\}//p' "$0" | head -n 15 >&2
+		sed -n '2,14s/^# \{0,1\}//p' "$0" >&2
 		exit 2
 	fi
 	mkdir "$1"
@@ -49,7 +52,7 @@ configure_apt() {
 	mirror=${mirror:-http://deb.debian.org/debian}
 	mkdir -p "$apt"/lists/partial "$apt"/cache/archives/partial
 	: >"$apt/status"
-	printf 'Types: deb deb-src\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n' "$mirror" "$suite" "$keyring" >"$apt/debian.sources"
+	printf 'Types: deb deb-src\nURIs: %s\nSuites: %s %s\nComponents: main\nSigned-By: %s\n' "$mirror" "$suite" "$older" "$keyring" >"$apt/debian.sources"
 	cat >"$apt/apt.conf" <<-CONF
 		Dir::Etc::SourceList "$apt/debian.sources";
 		Dir::Etc::SourceParts "/dev/null";
@@ -75,6 +78,9 @@ unpack_debian() {
 		dpkg-deb --fsys-tarfile "$package" | tar -C "$root" -x --keep-directory-symlink --no-same-owner --exclude './usr/share/doc' \
 			--exclude './usr/share/man' --exclude './usr/share/locale'
 	done
+	mkdir "$apt/ssl"
+	(cd "$apt/ssl" && apt-get -qq download "libssl-dev/$older")
+	dpkg-deb -x "$apt"/ssl/libssl-dev_*.deb "$apt/ssl"
 	ln -sf dash "$root/usr/bin/sh"
 	ln -sf gawk "$root/usr/bin/awk"
 }
@@ -88,9 +94,9 @@ add_alpine() {
 		[ "$(head -c 2 "$blob" | od -An -tx1)" != " 1f 8b" ] || tar -xzf "$blob" -C "$apt/alpine" --no-same-owner --warning=no-unknown-keyword
 	done
 	cp -a "$root/usr/include/$arch-linux-musl/." "$include/"
-	cp -a "$root"/usr/include/{linux,asm-generic,mtd,openssl,zlib.h} "$include/"
+	cp -a "$root"/usr/include/{linux,asm-generic,mtd,zlib.h} "$apt/ssl/usr/include/openssl" "$include/"
 	cp -aL "$root/usr/include/$multiarch/asm" "$include/asm"
-	cp -a "$root/usr/include/$multiarch/openssl/." "$include/openssl/"
+	cp -a "$apt/ssl/usr/include/$multiarch/openssl/." "$include/openssl/"
 	cp -aL "$root"/usr/include/"$multiarch"/zconf.h "$include/" 2>/dev/null || cp -a "$root/usr/include/zconf.h" "$include/"
 	# Alpine builds OpenSSL without these, and Debian with them.
 	sed -i '0,/^# *define OPENSSL_CONFIGURED_API.*/s//&\n# define OPENSSL_NO_ASYNC\n# define OPENSSL_NO_COMP\n# define OPENSSL_NO_EC2M\n# define OPENSSL_NO_SEED/' \
@@ -106,9 +112,9 @@ add_alpine() {
 	rm -f "$root/usr/lib/ld-musl-$arch.so.1"
 	cp -L "$apt/alpine/lib/ld-musl-$arch.so.1" "$root/usr/lib/"
 	echo /usr/musl/lib >"$root/etc/ld-musl-$arch.path"
-	describe openssl '-lssl -lcrypto' "$root/usr/lib/$multiarch/pkgconfig/openssl.pc"
-	describe libssl '-lssl' "$root/usr/lib/$multiarch/pkgconfig/openssl.pc"
-	describe libcrypto '-lcrypto' "$root/usr/lib/$multiarch/pkgconfig/openssl.pc"
+	describe openssl '-lssl -lcrypto' "$apt/ssl/usr/lib/$multiarch/pkgconfig/openssl.pc"
+	describe libssl '-lssl' "$apt/ssl/usr/lib/$multiarch/pkgconfig/openssl.pc"
+	describe libcrypto '-lcrypto' "$apt/ssl/usr/lib/$multiarch/pkgconfig/openssl.pc"
 	describe zlib '-lz' "$root/usr/lib/$multiarch/pkgconfig/zlib.pc"
 }
 
@@ -120,6 +126,8 @@ describe() {
 # write_compiler makes gcc and cc compile for musl, and pkg-config look nowhere else.
 write_compiler() {
 	local real
+	# The library that counts for profiles is made for glibc, and calls one function by a name that only glibc has.
+	LC_ALL=C sed -i 's/__isoc23_strtol\x00/strtol\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00/g' "$root"/usr/lib/gcc/"$arch"-linux-gnu/*/libgcov.a
 	real=$(readlink "$root/usr/bin/$arch-linux-gnu-gcc")
 	sed -e "s#/usr/include/$arch-linux-musl#/usr/musl/include#g; s#/usr/lib/$arch-linux-musl#/usr/musl/lib#g" \
 		"$root/usr/lib/$arch-linux-musl/musl-gcc.specs" >"$root/usr/musl/gcc.specs"

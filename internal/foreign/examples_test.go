@@ -22,6 +22,11 @@ func TestGitHubWorkflow(t *testing.T) {
 	wantSound(t, checkWorkflow, example(t, "wheels/github-actions.yml"), "runs-on:", "run-on:")
 }
 
+func TestGitHubWorkflowOfRuntimes(t *testing.T) {
+	t.Parallel()
+	wantSound(t, checkWorkflow, example(t, "runtimes/github-actions.yml"), "needs: build", "needs: bild")
+}
+
 func TestKubernetesJob(t *testing.T) {
 	t.Parallel()
 	text := example(t, "wheels/kubernetes-job.yaml")

@@ -85,7 +85,7 @@ func Run(ctx context.Context, r recipe.Recipe, root Root, from Opener, o Options
 		return Result{}, err
 	}
 	b := builder{root, o, at, chosen}
-	steps := append([]recipe.Step{unpacking(chosen)}, chosen.Steps...)
+	steps := append([]recipe.Step{unpacking(taken)}, chosen.Steps...)
 	for i, step := range steps {
 		o.Step(i+1, len(steps), step.Name)
 		if err := b.run(ctx, step); err != nil {
@@ -126,10 +126,10 @@ func give(dir string) error {
 }
 
 // unpacking is the step before those of a recipe.
-func unpacking(r recipe.Recipe) recipe.Step {
+func unpacking(sources []taken) recipe.Step {
 	var script strings.Builder
-	for i, s := range r.Sources {
-		fmt.Fprintf(&script, "mkdir -p '%s'\ntar -x %s -f 'in/%d-%s' -C '%s' --strip-components=1 --no-same-owner\n", s.Folder, compression(s.File), i, s.File, s.Folder)
+	for i, s := range sources {
+		fmt.Fprintf(&script, "mkdir -p '%s'\ntar -x %s -f 'in/%d-%s' -C '%s' --strip-components=1 --no-same-owner\n", s.Folder, compression(s.Archive.File), i, s.File, s.Folder)
 		for _, p := range s.Patches {
 			fmt.Fprintf(&script, "patch -p1 -d '%s' <'files/%s'\n", s.Folder, p)
 		}

@@ -91,7 +91,7 @@ func statement(ctx context.Context, folder string, r recipe.Recipe, root Root, s
 		return nil, err
 	}
 	sha := func(sum string) map[string]string { return map[string]string{"sha256": sum} }
-	deps := []resource{{Name: "recipe", Digest: sha(hexSum(r.Text))}}
+	deps := []resource{{Name: "recipe", Digest: sha(hexSum(append(append([]byte(nil), r.Base...), r.Text...)))}}
 	for _, s := range sources {
 		deps = append(deps, resource{Name: s.Archive.File, URI: s.URL, Digest: sha(s.Archive.SHA256)})
 	}

@@ -1,0 +1,32 @@
+package runtime_test
+
+import (
+	"testing"
+
+	"github.com/pyimg/pyimg/assemble/python"
+	"github.com/pyimg/pyimg/assemble/runtime"
+	"github.com/pyimg/pyimg/assemble/spec"
+)
+
+func TestRequiredOfAProgramWithLibpython(t *testing.T) {
+	t.Parallel()
+	static := &python.Build{Version: "3.13.5", Flags: "-O3"}
+	for name, c := range map[string]struct {
+		report python.Report
+		holds  bool
+	}{
+		"in the program, with bytecode": {python.Report{Python: static, Bytecode: python.Share{Files: 1}}, true},
+		"without bytecode":              {python.Report{Python: static}, false},
+		"shared":                        {python.Report{Python: &python.Build{Version: "3.13.5", Flags: "-O3", Shared: true}, Bytecode: python.Share{Files: 1}}, false},
+		"nothing is known of it":        {python.Report{Python: &python.Build{Version: "3.13"}, Bytecode: python.Share{Files: 1}}, false},
+		"no Python":                     {python.Report{Bytecode: python.Share{Files: 1}}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := runtime.Required(spec.Runtime{Require: []string{"static-libpython", "bytecode"}}, "runtime x", c.report)
+			if (err == nil) != c.holds {
+				t.Errorf("Required = %v", err)
+			}
+		})
+	}
+}
