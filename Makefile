@@ -6,11 +6,7 @@ BENCH    ?= .
 SCENARIOS ?=
 CROSS     ?= darwin/arm64 windows/amd64 linux/386
 
-<<<<<<< HEAD
-.PHONY: build test race lint bench bench-docs bench-python microbench fuzz foreign cross e2e guides demo release-check snapshot
-=======
-.PHONY: build runtime test race lint bench bench-docs microbench fuzz foreign cross e2e guides demo release-check snapshot
->>>>>>> c6cba4b (recipe: a recipe may be like another; CPython 3.12 and 3.14, an older mimalloc; runtime.require knows static-libpython and bytecode; make runtime; a workflow)
+.PHONY: build runtime test race lint bench bench-docs bench-python microbench fuzz foreign cross e2e guides demo release-check snapshot
 
 # The product never needs cgo; only the race detector does. It has no symbols for debuggers, which stack traces do not need, and
 # no generator of manuals.
