@@ -162,6 +162,7 @@ func (m *maker) others() {
 			m.note(name, "", "it says how containers run together, and a spec describes one image", "keep it, and name the image that pyimg pushes there")
 		}
 	}
+	m.elsewhere()
 	if slices.Contains(m.read, "apko.yaml") && m.has("Dockerfile") {
 		m.note("Dockerfile", "", "apko.yaml was taken", "--from Dockerfile takes this one")
 	}
@@ -213,9 +214,11 @@ func cause(err error) error {
 }
 
 func (m *maker) note(at, what, why, instead string) {
+	n := Note{at, what, why, instead}
 	switch {
+	case slices.Contains(m.notes, n):
 	case len(m.notes) < maxNotes:
-		m.notes = append(m.notes, Note{at, what, why, instead})
+		m.notes = append(m.notes, n)
 	case len(m.notes) == maxNotes:
 		m.notes = append(m.notes, Note{At: at, Why: fmt.Sprintf("there are more than %d such lines", maxNotes)})
 	}

@@ -135,6 +135,13 @@ func TestProjects(t *testing.T) {
 		{"a module", folder("app/__init__.py", "", "app/__main__.py", ""), []string{`cmd: [python3, "-m", app]`, "Made of the modules"}, nil},
 		{"several scripts", folder("a.py", "", "b.py", ""), []string{"cmd: [python3]"}, []string{"no file says how the application starts"}},
 		{"FastAPI", folder("main.py", "from fastapi import FastAPI\napi = FastAPI()\n"), []string{"cmd: [uvicorn, main:api,", "ports: [8000]"}, nil},
+		{"Django", folder("manage.py", "", "shop/__init__.py", "", "shop/wsgi.py", "", "requirements.txt", "Django==5.1\ngunicorn==22.0.0\n"), []string{`cmd: [gunicorn, shop.wsgi:application, "--bind", 0.0.0.0:8000]`, "ports: [8000]"}, nil},
+		{"Django alone", folder("manage.py", "", "shop/__init__.py", "", "shop/wsgi.py", "", "requirements.txt", "Django==5.1\n"), []string{"cmd: [python3, /app/manage.py, runserver, 0.0.0.0:8000]"}, nil},
+		{"a project's own script", folder("pyproject.toml", "[project]\nname='my-svc'\n[project.scripts]\nmy-svc='my_svc.cli:app.run'\n", "src/my_svc/__init__.py", "", "src/my_svc/cli.py", "",
+			"Dockerfile", "FROM python:3.13\nWORKDIR /app\nCOPY . .\nRUN pip install .\nCMD [\"my-svc\", \"--all\"]\n"), []string{`from my_svc.cli import app; sys.exit(app.run())", "--all"]  # the script my-svc, which is not installed`}, nil},
+		{"folders of projects", folder("api/Dockerfile", "FROM python\n", "web/requirements.txt", ""), []string{"Nothing was found"}, []string{"api, web: not taken over: each folder with a project has a spec of its own; \"pyimg init api\""}},
+		{"another name", folder("Dockerfile.prod", "FROM python\n"), []string{"Nothing was found"}, []string{"\"pyimg init --from Dockerfile.prod\" takes this one"}},
+		{"the same note twice", folder("Dockerfile", "FROM python:3.13\nEXPOSE 80-82 90-92\n"), nil, []string{"EXPOSE"}},
 		{"a version", folder(".python-version", "3.12.3\n", "main.py", ""), []string{"base-python:3.12"}, nil},
 		{"dependencies without a lock", folder("pyproject.toml", "[project]\nname='a'\ndependencies=['b']\n", "a/__init__.py", ""), []string{"#  lock: uv.lock"}, []string{"its dependencies (b) have no lock"}},
 		{"requirements with hashes", folder("requirements.txt", "a==1 --hash=sha256:"+strings.Repeat("a", 64)+"\n", "main.py", ""), []string{"requirements: [requirements.txt]", "https://pypi.org/simple/"}, nil},
@@ -164,6 +171,9 @@ func TestProjects(t *testing.T) {
 			}
 			if len(test.notes) == 0 && notes != "" {
 				t.Errorf("noted:\n%s", notes)
+			}
+			if strings.Count(notes, "EXPOSE 80-82") > 1 {
+				t.Errorf("a note is there twice:\n%s", notes)
 			}
 			if strings.Contains(text+notes, "secret") {
 				t.Error("a password was written")

@@ -162,16 +162,15 @@ func (m *maker) modules(dir string) []string {
 // command finds out how the application starts.
 func (m *maker) command(module string) {
 	i := &m.spec.Image
-	if words, why := m.server(); words != nil {
-		i.Cmd, i.CmdWhy = words, why
-		return
+	for _, find := range []func() ([]string, string){m.server, m.django} {
+		if words, why := find(); words != nil {
+			i.Cmd, i.CmdWhy = words, why
+			return
+		}
 	}
 	if len(m.scripts) > 0 {
-		s := m.scripts[0]
-		if from, function, ok := strings.Cut(s.Entry, ":"); ok && isDotted(from) && isDotted(function) {
-			first, _, _ := strings.Cut(function, ".")
-			i.Cmd = []string{"python3", "-c", fmt.Sprintf("import sys; from %s import %s; sys.exit(%s())", from, first, function)}
-			i.CmdWhy = "the script " + s.Name
+		if words := calls(m.scripts[0]); words != nil {
+			i.Cmd, i.CmdWhy = words, "the script "+m.scripts[0].Name
 			return
 		}
 	}
@@ -186,6 +185,37 @@ func (m *maker) command(module string) {
 	}
 	i.Cmd, i.CmdWhy = []string{"python3"}, "nothing here says how the application starts"
 	m.note("the command", "", "no file says how the application starts", "write it under image.cmd")
+}
+
+// calls is what a script of the project does, as a command; nil if its entry cannot be read.
+func calls(s pyproject.Script) []string {
+	from, function, ok := strings.Cut(s.Entry, ":")
+	if !ok || !isDotted(from) || !isDotted(function) {
+		return nil
+	}
+	first, _, _ := strings.Cut(function, ".")
+	return []string{"python3", "-c", fmt.Sprintf("import sys; from %s import %s; sys.exit(%s())", from, first, function)}
+}
+
+// elsewhere names what a folder without a project has next to or below it: Dockerfiles of other names, and folders with projects.
+func (m *maker) elsewhere() {
+	if len(m.read) > 0 || len(m.spec.Files) > 0 {
+		return
+	}
+	var folders []string
+	for _, name := range m.names {
+		switch {
+		case !m.isDir(name) && (strings.HasPrefix(name, "Dockerfile.") || strings.HasSuffix(strings.ToLower(name), ".dockerfile")):
+			m.note(name, "", "only a file named Dockerfile is taken by itself", "\"pyimg init --from "+name+"\" takes this one")
+		case m.isDir(name) && !strings.HasPrefix(name, "."):
+			if slices.ContainsFunc([]string{"Dockerfile", "Containerfile", "pyproject.toml", "requirements.txt"}, func(f string) bool { return m.has(name + "/" + f) }) {
+				folders = append(folders, name)
+			}
+		}
+	}
+	if len(folders) > 0 {
+		m.note(strings.Join(folders, ", "), "", "each folder with a project has a spec of its own", "\"pyimg init "+folders[0]+"\" makes one; where a Dockerfile there takes files of this folder, \"pyimg init --from "+folders[0]+"/Dockerfile\"")
+	}
 }
 
 // isDotted reports whether text is names of Python with dots between.
@@ -230,6 +260,38 @@ func (m *maker) server() ([]string, string) {
 		return []string{"uvicorn", module + ":" + string(found[1]), "--host", "0.0.0.0", "--port", "8000"}, name + " makes a FastAPI application; uvicorn must be among the packages"
 	}
 	return nil, ""
+}
+
+// django is the command of a project with a manage.py: gunicorn with the project's WSGI application, where the requirements have it,
+// or else Django's own server.
+func (m *maker) django() ([]string, string) {
+	if !m.has("manage.py") {
+		return nil, ""
+	}
+	m.read = append(m.read, "manage.py")
+	m.spec.Image.Ports = []string{"8000"}
+	for _, name := range m.names {
+		if !m.has(name + "/wsgi.py") {
+			continue
+		}
+		if m.asksFor("gunicorn") {
+			return []string{"gunicorn", name + ".wsgi:application", "--bind", "0.0.0.0:8000"}, "manage.py is Django's"
+		}
+		break
+	}
+	return []string{"python3", workdir + "/manage.py", "runserver", "0.0.0.0:8000"}, "Django's server is for development; with gunicorn in the requirements: [gunicorn, PROJECT.wsgi:application]"
+}
+
+// asksFor reports whether the project's dependencies or its requirements.txt name a distribution.
+func (m *maker) asksFor(name string) bool {
+	lines := slices.Clone(m.wants.dependencies)
+	if data, err := m.peek("requirements.txt"); err == nil {
+		lines = append(lines, strings.Split(string(data), "\n")...)
+	}
+	return slices.ContainsFunc(lines, func(line string) bool {
+		r, err := dependency.ParseRequirement(strings.TrimSpace(line))
+		return err == nil && dependency.Normalize(r.Name) == name
+	})
 }
 
 // maxPeek is how much of a module is looked at.

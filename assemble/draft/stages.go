@@ -68,6 +68,7 @@ func (m *maker) readDockerfile(name string) error {
 	b.stage(last, st)
 	b.users()
 	b.finishImage()
+	b.ownScripts()
 	return nil
 }
 
@@ -292,6 +293,28 @@ func (b *builder) finishImage() {
 	}
 	if b.wants.project && !slices.ContainsFunc(i.Env, func(p specfile.Pair) bool { return p.Key == "PYTHONPATH" }) && i.Workdir != "" {
 		i.Env = append(i.Env, specfile.Pair{Key: "PYTHONPATH", Value: b.importPath(), Why: "the project itself is not installed as a package"})
+	}
+}
+
+// ownScripts replaces a script of the project, which is not installed, by what it does.
+func (b *builder) ownScripts() {
+	i := &b.spec.Image
+	if !b.wants.project {
+		return
+	}
+	for _, command := range []struct {
+		words *[]string
+		why   *string
+	}{{&i.Entrypoint, &i.EntrypointWhy}, {&i.Cmd, &i.CmdWhy}} {
+		words := *command.words
+		if len(words) == 0 || command.words == &i.Cmd && len(i.Entrypoint) > 0 {
+			continue
+		}
+		for _, s := range b.scripts {
+			if call := calls(s); s.Name == words[0] && call != nil {
+				*command.words, *command.why = append(call, words[1:]...), "the script "+s.Name+", which is not installed"
+			}
+		}
 	}
 }
 

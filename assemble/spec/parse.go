@@ -28,7 +28,8 @@ const (
 // Relative paths in the spec start from the working directory. name is used in errors.
 func Parse(name string, data []byte) (Spec, error) {
 	d := decoder{strictyaml.New(name, "spec")}
-	return d.spec(name, d.Parse(data), nil, nil)
+	parsed, err := d.spec(name, d.Parse(data), nil, nil)
+	return parsed, hinted(err, name, data)
 }
 
 // spec decodes a document. set are the values of variables; folder is where the file of a node is, from the spec's folder.
@@ -45,19 +46,10 @@ func (d decoder) spec(name string, top ast.Node, set map[string]string, folder f
 		d.misspelt(vars)
 	}
 	if err := d.Err(); err != nil {
-		return Spec{}, withHint(err, name)
+		return Spec{}, err
 	}
 	s.fillIn()
 	return s, nil
-}
-
-// withHint says first of an apko.yaml what it is: most of its fields are unknown here.
-func withHint(err error, name string) error {
-	var e *Error
-	if errors.As(err, &e) && slices.ContainsFunc(e.Faults, func(f Fault) bool { return f.Field == "contents" }) {
-		e.Faults = append([]Fault{{File: name, Msg: `this is the configuration of apko; "pyimg init --from FILE" in its folder makes a spec of it`}}, e.Faults...)
-	}
-	return err
 }
 
 // FillIn sets the defaults of fields that are left out.

@@ -65,7 +65,7 @@ func (o Options) Read(name string) (Spec, error) {
 	}
 	s, err := d.spec(name, top, o.Set, folder)
 	s.Dir = filepath.Dir(name)
-	return s, err
+	return s, hinted(err, name, data)
 }
 
 // pipeTime bounds the wait for a program that writes the spec into a pipe.

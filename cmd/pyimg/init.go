@@ -57,7 +57,7 @@ func initSpec(ctx context.Context, run *session.Session, c *cli.Context) error {
 	if _, err := os.Lstat(output); err == nil && !c.Bool("force") && !console.OnStdout(output) {
 		return exit.Usagef("%q exists; --force replaces it, and -o FILE writes another one", output)
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) && !console.OnStdout(output) {
-		return err
+		return fmt.Errorf("looking for %q: %w", output, errors.Unwrap(err))
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {

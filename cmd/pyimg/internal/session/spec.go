@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 
 	"github.com/pyimg/pyimg/assemble/bundle"
 	"github.com/pyimg/pyimg/assemble/spec"
@@ -45,9 +46,20 @@ func (run *Session) spec(ctx context.Context, name string) (spec.Spec, error) {
 			return s, exit.Usagef("--set: there is no pyimg.yaml here, and the embedded spec declares no variables; name a spec that does")
 		}
 		s, _ = spec.Default()
+		run.noteProject()
 		return s, nil
 	}
 	return s, err
+}
+
+// noteProject says in the folder of a project that the embedded spec has nothing of it.
+func (run *Session) noteProject() {
+	for _, name := range []string{"Dockerfile", "Containerfile", "apko.yaml", "pyproject.toml", "requirements.txt"} {
+		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
+			run.Warn(fmt.Sprintf("there is no pyimg.yaml here, so this is the embedded spec, which has nothing of %s; \"pyimg init\" writes a spec of it", name))
+			return
+		}
+	}
 }
 
 // Spec is the spec that is in force, with the word of flags about its sources over the file's.
