@@ -19,7 +19,7 @@ expect() {
 expect 11 'pyimg_*.tar.gz'
 expect 2 'pyimg_*.zip'
 expect 13 'pyimg_*.cdx.json'
-expect 9 'pyimg_*.deb'
+expect 8 'pyimg_*.deb'
 expect 9 'pyimg_*.apk'
 expect 1 'pyimg_*_checksums.txt'
 expect 1 'pyimg_*_checksums.txt.sigstore.json'
@@ -71,7 +71,7 @@ for program in "$work"/root/*/pyimg; do
 	[ "$("$work/release" apk "$package" "$program" | tee /dev/stderr | cut -d' ' -f2)" = "$arch" ] || fail "the package for Alpine on $arch is wrong"
 done
 if command -v dpkg-deb >/dev/null; then
-	for pair in amd64:x86_64 arm64:aarch64 armhf:armv7 armel:armhf i386:x86 ppc64el:ppc64le s390x:s390x riscv64:riscv64 loong64:loongarch64; do
+	for pair in amd64:x86_64 arm64:aarch64 armhf:armhf i386:x86 ppc64el:ppc64le s390x:s390x riscv64:riscv64 loong64:loongarch64; do
 		package=$(find dist -maxdepth 1 -name "pyimg_*_${pair%%:*}.deb")
 		[ "$(dpkg-deb --field "$package" Package Architecture | tr '\n' ' ')" = "Package: pyimg Architecture: ${pair%%:*} " ] || fail "$package is for another machine"
 		rm -rf "$work/deb"

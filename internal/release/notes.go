@@ -9,9 +9,10 @@ import (
 // unreleased is the heading of what no version has yet.
 const unreleased = "Unreleased"
 
-// heading is the line that a version's section of the changelog begins with: "## v1.2.3 (2026-12-01)".
+// heading is the line that a version's section of the changelog begins with: "## v1.2.3 (2026-12-01)". What comes before a version has one
+// of the words that apk knows: "v1.2.3-rc1".
 func heading() *regexp.Regexp {
-	return regexp.MustCompile(`(?m)^## (?:(Unreleased)|(v\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?) \((\d{4}-\d{2}-\d{2})\))$`)
+	return regexp.MustCompile(`(?m)^## (?:(Unreleased)|(v\d+\.\d+\.\d+(?:-(?:alpha|beta|pre|rc)\d*)?) \((\d{4}-\d{2}-\d{2})\))$`)
 }
 
 // notes returns the section of a version without its heading.
