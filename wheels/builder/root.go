@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -166,13 +167,18 @@ func (b *Builder) sysroot(ctx context.Context, t buildTarget, extra []apk.Depend
 	python := path.Base(t.site.Folders[len(t.site.Folders)-1]) // the standard library's folder
 	prefix := path.Dir(path.Dir(t.site.Folders[len(t.site.Folders)-1]))
 	dir, err := b.from.Store.Folder(ctx, "sysroot 1 "+strings.Join(folders, "\n"), func(dir string) (size int64, err error) {
+		to, err := os.OpenRoot(dir)
+		if err != nil {
+			return 0, err
+		}
+		defer to.Close()
 		for _, from := range folders {
-			for _, part := range []struct{ from, to, only string }{
+			for _, part := range []copied{
 				{path.Join(prefix, "include"), "include", ""},
 				{path.Join(prefix, "lib", python), path.Join("lib", python), "_sysconfigdata"},
 				{"usr/include", "usr/include", ""}, {"usr/lib", "usr/lib", "lib"}, {"lib", "usr/lib", "lib"}, {"usr/lib/pkgconfig", "usr/lib/pkgconfig", ""},
 			} {
-				n, err := copyTree(filepath.Join(dir, part.to), filepath.Join(from, part.from), part.only)
+				n, err := part.copy(to, from)
 				if size += n; err != nil {
 					return size, err
 				}
@@ -191,53 +197,70 @@ func (b *Builder) sysroot(ctx context.Context, t buildTarget, extra []apk.Depend
 		HostPlatform: "linux-" + t.Target.Target.Environment.PlatformMachine}, nil
 }
 
-// copyTree copies a folder that may not be there. With only it copies files alone whose names begin so, and not what is below.
-// Symlinks stay symlinks: libz.so leads to libz.so.1 next to it.
-func copyTree(to, from, only string) (size int64, err error) {
-	err = filepath.WalkDir(from, func(name string, d fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) && name == from {
-			return nil
-		}
+// copied is a folder of a root, and where it is copied to. With only, files alone are copied whose names begin so, and nothing below.
+type copied struct{ from, to, only string }
+
+// copy copies what a root has of a folder, which may be nothing. Symlinks stay symlinks: libz.so leads to libz.so.1 next to it. A root is
+// somebody else's, so none of its symlinks leads to a file of this machine: os.Root follows those alone that stay in their root.
+func (c copied) copy(to *os.Root, root string) (size int64, err error) {
+	from, err := openFolder(root, c.from)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) { // which a whiteout is not
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("copying %s for a cross compiler: %w", c.from, err)
+	}
+	defer from.Close()
+	err = fs.WalkDir(from.FS(), ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		below, err := filepath.Rel(from, name)
-		if err != nil {
-			return err
-		}
-		target := filepath.Join(to, below)
+		target := path.Join(c.to, name)
 		switch {
-		case d.IsDir() && only != "" && name != from:
+		case d.IsDir() && c.only != "" && name != ".":
 			return fs.SkipDir
 		case d.IsDir():
-			return os.MkdirAll(target, 0o755)
-		case only != "" && !strings.HasPrefix(d.Name(), only):
+			return to.MkdirAll(target, 0o755)
+		case c.only != "" && !strings.HasPrefix(d.Name(), c.only):
 			return nil
 		case d.Type()&fs.ModeSymlink != 0:
-			link, err := os.Readlink(name)
+			link, err := from.Readlink(name)
 			if err != nil {
 				return err
 			}
-			_ = os.Remove(target) // of a lower folder
-			return os.Symlink(link, target)
+			_ = to.Remove(target) // of a lower folder
+			return to.Symlink(link, target)
 		case !d.Type().IsRegular():
 			return nil // a whiteout
 		}
-		n, err := copyFile(target, name)
+		n, err := copyFile(to, target, from, name)
 		size += n
 		return err
 	})
+	if err != nil {
+		err = fmt.Errorf("copying %s for a cross compiler: %w", c.from, err)
+	}
 	return size, err
 }
 
-func copyFile(to, from string) (int64, error) {
-	src, err := os.Open(from)
+// openFolder opens a folder of a root; a symlink in its path leads to another one of the same root.
+func openFolder(root, name string) (*os.Root, error) {
+	all, err := os.OpenRoot(root)
+	if err != nil {
+		return nil, err
+	}
+	defer all.Close()
+	return all.OpenRoot(name)
+}
+
+func copyFile(to *os.Root, target string, from *os.Root, name string) (int64, error) {
+	src, err := from.Open(name)
 	if err != nil {
 		return 0, err
 	}
 	defer src.Close()
-	_ = os.Remove(to) // of a lower folder
-	dst, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	_ = to.Remove(target) // of a lower folder
+	dst, err := to.OpenFile(target, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return 0, err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/pyimg/pyimg/internal/sandbox"
 	"github.com/pyimg/pyimg/wheel"
 	"github.com/pyimg/pyimg/wheel/sdist"
+	"github.com/pyimg/pyimg/wheel/tag"
 )
 
 //go:embed driver.py
@@ -265,8 +266,9 @@ func (j Job) result(out *os.File, dir string, ended sandbox.Exit, tail *tail) (R
 	case answer.Wheel == "":
 		return Result{Requires: answer.Requires}, nil
 	}
-	if strings.ContainsAny(answer.Wheel, "/\\\x00") || answer.Size <= 0 || answer.Size > maxAnswer {
-		return Result{}, &Error{Reason: fmt.Sprintf("the backend made the wheel %.100q, which is no name of a wheel, or too large", answer.Wheel)}
+	// A backend may write an answer of its own. The name of a wheel is no path, and none of the names that this folder has.
+	if _, err := tag.ParseFilename(answer.Wheel); err != nil || answer.Size <= 0 || answer.Size > maxAnswer {
+		return Result{}, &Error{Reason: fmt.Sprintf("the backend made the wheel %.100q of %d bytes, which is no name of a wheel, or no size", answer.Wheel, answer.Size)}
 	}
 	at := filepath.Join(dir, answer.Wheel)
 	if err := writeWheel(at, r, answer.Size); err != nil {
