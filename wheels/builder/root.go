@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -204,7 +203,7 @@ type copied struct{ from, to, only string }
 // somebody else's, so none of its symlinks leads to a file of this machine: os.Root follows those alone that stay in their root.
 func (c copied) copy(to *os.Root, root string) (size int64, err error) {
 	from, err := openFolder(root, c.from)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) { // which a whiteout is not
+	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}
 	if err != nil {
@@ -243,13 +242,17 @@ func (c copied) copy(to *os.Root, root string) (size int64, err error) {
 	return size, err
 }
 
-// openFolder opens a folder of a root; a symlink in its path leads to another one of the same root.
+// openFolder opens a folder of a root; a symlink in its path leads to another one of the same root. What is no folder, such as a whiteout,
+// is not there.
 func openFolder(root, name string) (*os.Root, error) {
 	all, err := os.OpenRoot(root)
 	if err != nil {
 		return nil, err
 	}
 	defer all.Close()
+	if info, err := all.Stat(name); err == nil && !info.IsDir() {
+		return nil, fs.ErrNotExist
+	}
 	return all.OpenRoot(name)
 }
 
