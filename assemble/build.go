@@ -13,6 +13,7 @@ import (
 
 	"github.com/pyimg/pyimg/apk/root"
 	"github.com/pyimg/pyimg/assemble/bytecode"
+	"github.com/pyimg/pyimg/assemble/certificates"
 	"github.com/pyimg/pyimg/assemble/check"
 	"github.com/pyimg/pyimg/assemble/hostfiles"
 	"github.com/pyimg/pyimg/assemble/ingest"
@@ -179,6 +180,11 @@ func (j job) begin(ctx context.Context) (lower, error) {
 	if err != nil {
 		return lower{}, err
 	}
+	s, more, err := j.addCertificates(ctx, s)
+	if err != nil {
+		return lower{}, err
+	}
+	warnings = append(warnings, more...)
 	s, stated, err := j.addFiles(ctx, s, j.owners(installed, s))
 	if err != nil {
 		return lower{}, err
@@ -235,6 +241,9 @@ func (j job) otherLayers() int {
 		n += len(j.plan.Base.Layers) + 1 // what is removed from it
 	}
 	if !j.files.Empty() {
+		n++
+	}
+	if len(j.files.Certificates()) > 0 {
 		n++
 	}
 	if j.spec.Bytecode != "" && j.spec.Bytecode != string(bytecode.None) {
@@ -375,6 +384,24 @@ func (p PlatformPlan) lockBase() *lock.Base {
 		b.Changes = append(b.Changes, s.String())
 	}
 	return &b
+}
+
+// addCertificates lays the layer of certificates on those of packages and runtimes.
+func (j job) addCertificates(ctx context.Context, below stack) (stack, []string, error) {
+	trusted := j.files.Certificates()
+	if len(trusted) == 0 {
+		return below, nil, nil
+	}
+	l, alone, err := certificates.Layer(ctx, trusted, below.tree, j.files.Time(), making(j.spec.Layers), j.store)
+	if err != nil {
+		return below, nil, err
+	}
+	warnings := certificates.Warnings(trusted, time.Now()) // the image does not depend on the clock
+	if alone {
+		warnings = append(warnings, "certificates: the image has no others, so it trusts these alone; the package ca-certificates-bundle has the usual ones")
+	}
+	below, err = below.add(l, j.store)
+	return below, warnings, err
 }
 
 // addFiles lays the layer of the spec's own files on those of packages and runtimes. It returns the folders whose owner and

@@ -9,6 +9,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/pyimg/pyimg/assemble/certificates"
 	"github.com/pyimg/pyimg/assemble/spec"
 )
 
@@ -64,6 +65,9 @@ func merged[V any](m, more map[string]V) map[string]V {
 // allocator ask for, and that over what the base has.
 func environment(s spec.Spec, plan PlatformPlan, inherited []string) []string {
 	env := map[string]string{}
+	if len(s.Certificates) > 0 {
+		env = certificates.Env()
+	}
 	maps.Copy(env, plan.Env)
 	maps.Copy(env, s.Image.Env)
 	var list []string

@@ -63,7 +63,7 @@ type takenFiles struct {
 // needFiles notes that a spec takes files, and misses them where the bundle has them not.
 func (v *verification) needFiles(ctx context.Context, name string, lock lock.Lock) error {
 	spec, err := v.bundle.ReadSpec(ctx, name)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && len(spec.Files) == 0 {
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !spec.TakesFolder() {
 		return nil // a spec with credentials is left out, and its files with it
 	}
 	if err != nil {

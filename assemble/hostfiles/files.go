@@ -16,6 +16,7 @@ import (
 
 	"github.com/bmatcuk/doublestar/v4"
 
+	"github.com/pyimg/pyimg/assemble/certificates"
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/glob"
@@ -37,6 +38,8 @@ const (
 type Found struct {
 	folder  *local.Folder // nil where the spec names no files
 	entries []entry       // in the order of the spec
+	trusted []item        // files of certificates, which have no place of their own
+	parsed  []certificates.Certificate
 	time    time.Time
 }
 
@@ -49,6 +52,11 @@ type entry struct {
 // all yields all items of all platforms.
 func (f *Found) all() iter.Seq[item] {
 	return func(yield func(item) bool) {
+		for _, i := range f.trusted {
+			if !yield(i) {
+				return
+			}
+		}
 		for _, e := range f.entries {
 			lists := [][]item{e.items}
 			for _, p := range slices.SortedFunc(maps.Keys(e.each), func(a, b spec.Platform) int { return strings.Compare(a.String(), b.String()) }) {
@@ -91,7 +99,7 @@ func (f *Found) Close() {
 func Read(ctx context.Context, s spec.Spec, in input.Folder, at time.Time) (*Found, error) {
 	f := &Found{time: at}
 	var errs []error
-	if len(s.Files) > 0 {
+	if s.TakesFolder() {
 		var err error
 		if f.folder, err = openFolder(ctx, s, in); err != nil {
 			return nil, err
@@ -101,6 +109,12 @@ func Read(ctx context.Context, s spec.Spec, in input.Folder, at time.Time) (*Fou
 		f.entries = append(f.entries, entry{items: []item{{by: fmt.Sprintf("dirs[%d]", i), stated: true, header: tar.Header{
 			Typeflag: tar.TypeDir, Name: rootpath.Clean(d.Path), Mode: cmp.Or(d.Mode, defaultDirMode), Uid: d.UID, Gid: d.GID, ModTime: at}}}})
 	}
+	for i, name := range s.Certificates {
+		if err := f.readCertificates(ctx, name); err != nil {
+			errs = append(errs, fmt.Errorf("certificates[%d] (%s): %w", i, name, err))
+		}
+	}
+	errs = append(errs, certificates.Check(f.parsed))
 	for i, files := range s.Files {
 		e, err := f.readEntry(ctx, i, files, s.Platforms)
 		errs = append(errs, err)
@@ -112,6 +126,33 @@ func Read(ctx context.Context, s spec.Spec, in input.Folder, at time.Time) (*Fou
 	}
 	return f, nil
 }
+
+// readCertificates reads a file of certificates.
+func (f *Found) readCertificates(ctx context.Context, name string) error {
+	return f.folder.Walk(ctx, name, func(at string, info fs.FileInfo) error {
+		if info.IsDir() {
+			return errors.New("it is a folder, and a file is expected; name its files")
+		}
+		file, err := f.folder.Look(ctx, at, info)
+		if err != nil {
+			return err
+		}
+		content, err := f.folder.Content(ctx, file, certificates.MaxFile)
+		if err != nil {
+			return err
+		}
+		parsed, err := certificates.Parse(name, content)
+		f.parsed = append(f.parsed, parsed...)
+		f.trusted = append(f.trusted, item{by: name, from: file, header: tar.Header{Typeflag: tar.TypeReg, Name: "certificates: " + name, Size: info.Size()}})
+		return err
+	})
+}
+
+// Certificates are those of the spec's files.
+func (f *Found) Certificates() []certificates.Certificate { return f.parsed }
+
+// Time is the time that all files have in the image.
+func (f *Found) Time() time.Time { return f.time }
 
 // readEntry reads one entry of files: once, or for each platform where its path depends on the platform.
 func (f *Found) readEntry(ctx context.Context, i int, files spec.Files, platforms []spec.Platform) (entry, error) {

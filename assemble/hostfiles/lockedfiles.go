@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/pyimg/pyimg/assemble/input"
@@ -17,10 +18,10 @@ import (
 
 // Locked is what the lock says of the files; nil where there are none.
 func (f *Found) Locked() *lock.Files {
-	if f.Empty() {
+	if f.Empty() && len(f.trusted) == 0 {
 		return nil
 	}
-	var common []item
+	common := slices.Clone(f.trusted)
 	each := make(map[string][]item)
 	for _, e := range f.entries {
 		common = append(common, e.items...)

@@ -19,8 +19,10 @@ import (
 
 // Empty reports whether the spec asks for no file and no folder.
 func (f *Found) Empty() bool {
-	for range f.all() {
-		return false
+	for _, e := range f.entries {
+		if len(e.items) > 0 || len(e.each) > 0 {
+			return false
+		}
 	}
 	return true
 }

@@ -13,6 +13,8 @@ const (
 	maxFile = 256 << 10
 	// maxDatabase bounds the copy of apk's database; one of a thousand packages has some 8 MiB.
 	maxDatabase = 16 << 20
+	// maxCertificates bounds the copy of a bundle of certificates; Mozilla's has 220 KiB.
+	maxCertificates = 1 << 20
 	// maxInstalled bounds the RECORD kept of one distribution; those with most files have some 2 MiB.
 	maxInstalled = 4 << 20
 )
@@ -26,13 +28,15 @@ func Files() []layers.ContentRule {
 		{Path: "lib/apk/db/scripts.tar.gz", Max: maxDatabase},
 		{Path: "usr/lib/apk/db/scripts.tar", Max: maxDatabase},
 		{Path: "usr/lib/apk/db/scripts.tar.gz", Max: maxDatabase},
-		{Path: "**/*.dist-info/RECORD", Max: maxInstalled}, // which files are a Python package's
-		{Path: "**/*.dist-info/METADATA", Max: maxFile},    // which packages are installed, and what they need
-		{Path: "**/*.cdx.json", Max: sbom.MaxRead},         // what is linked into a runtime or a wheel: PEP 770
+		{Path: "etc/ssl/certs/ca-certificates.crt", Max: maxCertificates}, // certificates are joined to it
+		{Path: "**/*.dist-info/RECORD", Max: maxInstalled},                // which files are a Python package's
+		{Path: "**/*.dist-info/METADATA", Max: maxFile},                   // which packages are installed, and what they need
+		{Path: "**/*.cdx.json", Max: sbom.MaxRead},                        // what is linked into a runtime or a wheel: PEP 770
 		{Path: "**/*.spdx.json", Max: sbom.MaxRead},
 	}
 	for _, path := range []string{
 		"etc/passwd", "etc/group", "etc/shadow", // owners
+		"usr/local/share/ca-certificates/*.crt",                             // which certificates are added already
 		"etc/apk/world", "etc/apk/arch", "etc/apk/protected_paths.d/*.list", // what apk asked for, and which folders it protects
 		"lib/apk/db/triggers", "usr/lib/apk/db/triggers",
 		"etc/os-release", "usr/lib/os-release", // the distribution; the former may be a symlink to the latter, os-release(5)

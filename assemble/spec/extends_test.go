@@ -13,8 +13,8 @@ import (
 	"github.com/pyimg/pyimg/assemble/spec"
 )
 
-// writeSpecs writes files into a new folder and returns the name of one of them there.
-func writeSpecs(t *testing.T, files map[string]string, first string) string {
+// writeSpecs writes files into a new folder and returns the name of p.yaml there.
+func writeSpecs(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range files {
@@ -32,7 +32,7 @@ func writeSpecs(t *testing.T, files map[string]string, first string) string {
 			t.Fatal(err)
 		}
 	}
-	return filepath.Join(dir, first)
+	return filepath.Join(dir, "p.yaml")
 }
 
 // TestExtendsMerges compares what extends others with the same written as one document.
@@ -65,7 +65,7 @@ func TestExtendsMerges(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := spec.Read(writeSpecs(t, c.files, "p.yaml"))
+			got, err := spec.Read(writeSpecs(t, c.files))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -129,7 +129,7 @@ func TestExtendsRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := spec.Read(writeSpecs(t, c.files, "p.yaml"))
+			_, err := spec.Read(writeSpecs(t, c.files))
 			if !errors.As(err, new(*spec.Error)) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("Read = %v, want a *spec.Error with %q", err, c.want)
 			}
@@ -148,7 +148,7 @@ func TestMergingIsBounded(t *testing.T) {
 	for i := range 30 {
 		fmt.Fprintf(&text, "a%[2]d: &a%[2]d {l: *a%[1]d, r: *a%[1]d}\n", i, i+1)
 	}
-	_, err := spec.Read(writeSpecs(t, map[string]string{"p.yaml": "extends: a.yaml\n" + text.String(), "a.yaml": text.String()}, "p.yaml"))
+	_, err := spec.Read(writeSpecs(t, map[string]string{"p.yaml": "extends: a.yaml\n" + text.String(), "a.yaml": text.String()}))
 	if err == nil || !strings.Contains(err.Error(), "more than 200000 values") {
 		t.Errorf("Read = %.300v, want an error for too many values", err)
 	}
@@ -161,7 +161,7 @@ func FuzzExtends(f *testing.F) {
 	f.Add("extends: p.yaml", "packages: &a [*a]")
 	f.Add("a: &a {b: *a}", "a: *a\nfiles: {from: '{A}', to: /x}")
 	f.Fuzz(func(t *testing.T, below, above string) {
-		s, err := spec.Read(writeSpecs(t, map[string]string{"p.yaml": "extends: d/a.yaml\n" + above, "d/a.yaml": below}, "p.yaml"))
+		s, err := spec.Read(writeSpecs(t, map[string]string{"p.yaml": "extends: d/a.yaml\n" + above, "d/a.yaml": below}))
 		if err != nil {
 			return
 		}

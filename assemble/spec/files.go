@@ -21,6 +21,9 @@ func (f Files) PerPlatform() bool {
 	return slices.ContainsFunc(platformNames(), func(name string) bool { return strings.Contains(f.From, "{"+name+"}") })
 }
 
+// TakesFolder reports whether an image has something of the spec's folder, which a bundle has to bring along.
+func (s Spec) TakesFolder() bool { return len(s.Files)+len(s.Certificates) > 0 }
+
 // Dir is a folder of the image with its owner and mode. It is created if it does not exist.
 type Dir struct {
 	Path     string

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -65,6 +66,23 @@ func parseFrom(v string) (string, error) {
 		return "", fmt.Errorf("expected a path or a glob, found %q", v)
 	}
 	return path.Clean(v), nil
+}
+
+// certificate adds a file of certificates.
+func (d decoder) certificate(s *Spec, v string) error {
+	name := path.Clean(v)
+	switch {
+	case v == "":
+		return errors.New("expected a file of certificates in PEM, found nothing")
+	case strings.Contains(v, "://"):
+		return fmt.Errorf("expected a file below the spec's folder, found the URL %q; keep a copy there, so that the lock holds it", v)
+	case path.IsAbs(v), name == "..", strings.HasPrefix(name, "../"):
+		return fmt.Errorf("expected a path below the spec's folder, found %q; pyimg reads nothing outside of that folder", v)
+	case slices.Contains(s.Certificates, name):
+		return fmt.Errorf("%q is given twice", v)
+	}
+	s.Certificates = append(s.Certificates, name)
+	return nil
 }
 
 // parseTo cleans a path in the image. It keeps a slash at the end, which marks a folder.

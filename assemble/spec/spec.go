@@ -31,15 +31,17 @@ type Spec struct {
 	Packages  []apk.Dependency
 	Runtimes  []Runtime
 	Allocator Allocator
-	Python    Python   `json:",omitzero"`
-	Files     []Files  `json:",omitempty"`
-	Dirs      []Dir    `json:",omitempty"`
-	Accounts  Accounts `json:",omitzero"`
-	Bytecode  string   `json:",omitempty"` // unchecked, checked or none, see [BytecodeModes]; "" is none
-	SBOM      []string `json:",omitempty"` // bills of materials in the image, see sbom.Encodings
-	Exclude   []string `json:",omitempty"` // globs over paths of packages in the image; "!" before one includes paths again
-	Image     Image
-	Layers    Layers
+	Python    Python  `json:",omitzero"`
+	Files     []Files `json:",omitempty"`
+	Dirs      []Dir   `json:",omitempty"`
+	// Certificates are files of certificates that the image trusts, below the spec's folder.
+	Certificates []string `json:",omitempty"`
+	Accounts     Accounts `json:",omitzero"`
+	Bytecode     string   `json:",omitempty"` // unchecked, checked or none, see [BytecodeModes]; "" is none
+	SBOM         []string `json:",omitempty"` // bills of materials in the image, see sbom.Encodings
+	Exclude      []string `json:",omitempty"` // globs over paths of packages in the image; "!" before one includes paths again
+	Image        Image
+	Layers       Layers
 }
 
 // Base is the image that this one is built on; the zero value is none.

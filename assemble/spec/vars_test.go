@@ -20,7 +20,7 @@ files: [{from: "{GIVEN}/x", to: "/{VERSION}/", uid: "{USER_ID}", mode: "{USER_ID
 image:
   cmd: ["{VERSION}", "{{VERSION}}", "${VERSION}", "{ VERSION }", "{OTHER}", "a{EMPTY}b"]
   env: {JSON: '{"v": "{VERSION}"}', "{OTHER}": x}
-`}, "p.yaml")
+`})
 	s, err := spec.Options{Set: map[string]string{"GIVEN": "a,b={VERSION}", "VERSION": "2.0"}}.Read(name)
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +73,7 @@ func TestVariablesRefuse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := spec.Options{Set: c.set}.Read(writeSpecs(t, map[string]string{"p.yaml": c.text}, "p.yaml"))
+			_, err := spec.Options{Set: c.set}.Read(writeSpecs(t, map[string]string{"p.yaml": c.text}))
 			if !errors.As(err, new(*spec.Error)) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("Read = %v, want a *spec.Error with %q", err, c.want)
 			}

@@ -17,19 +17,20 @@ const (
 // The recipes of made layers: raised when the same inputs come out as other bytes. A layer is then made again under another
 // digest, and a lock that has the old one no longer fits, so a release that raises one says so.
 const (
-	Compressor  = 2 // all layers that are compressed: also after an update of a compression library
-	Splice      = 3 // layers that are spliced of deflate streams
-	Join        = 1 // layers that are joined of fragments
-	HostFiles   = 1 // files of this machine
-	Meta        = 2 // the last layer
-	Packages    = 1 // packages that are transcoded or merged
-	Runtime     = 3 // a runtime's tarball
-	Prefix      = 1 // a runtime that is an image's, moved to another prefix
-	Image       = 1 // parts of an image
-	Pack        = 1 // what "runtime pack" writes, and the report in it
-	PackedFiles = 1 // the runtime that "runtime pack" packs
-	Bytecode    = 1 // .pyc files
-	Wheel       = 1 // wheels that are built: their zip, and how the builder is called
+	Compressor   = 2 // all layers that are compressed: also after an update of a compression library
+	Splice       = 3 // layers that are spliced of deflate streams
+	Join         = 1 // layers that are joined of fragments
+	HostFiles    = 1 // files of this machine
+	Certificates = 1 // certificates that an image trusts
+	Meta         = 2 // the last layer
+	Packages     = 1 // packages that are transcoded or merged
+	Runtime      = 3 // a runtime's tarball
+	Prefix       = 1 // a runtime that is an image's, moved to another prefix
+	Image        = 1 // parts of an image
+	Pack         = 1 // what "runtime pack" writes, and the report in it
+	PackedFiles  = 1 // the runtime that "runtime pack" packs
+	Bytecode     = 1 // .pyc files
+	Wheel        = 1 // wheels that are built: their zip, and how the builder is called
 )
 
 // Files that users keep: raised for another form. Old ones are refused, or read as what they are, and the user is told.

@@ -2,6 +2,7 @@ package local
 
 import (
 	"archive/tar"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -152,6 +153,25 @@ func (f *Folder) Look(ctx context.Context, name string, info fs.FileInfo) (File,
 		return h, fmt.Errorf("reading %q: %w", name, err)
 	}
 	return h, nil
+}
+
+// Content returns the content of a regular file that Look returned, if it has at most most bytes.
+func (f *Folder) Content(ctx context.Context, file File, most int64) ([]byte, error) {
+	if !file.Info.Mode().IsRegular() {
+		return nil, fmt.Errorf("reading %q: it is %s, and a file is expected", file.Name, kindOf(file.Info.Mode()))
+	}
+	if size := file.Info.Size(); size > most {
+		return nil, fmt.Errorf("reading %q: it has %d bytes, expected at most %d", file.Name, size, most)
+	}
+	var content bytes.Buffer
+	digest, err := f.copy(ctx, &content, file)
+	if err == nil && digest != file.Digest {
+		err = errChanged
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading %q: %w", file.Name, err)
+	}
+	return content.Bytes(), nil
 }
 
 func kindOf(m fs.FileMode) string {

@@ -75,7 +75,7 @@ func NewLockedImage(ctx context.Context, name string, l lock.Lock, s spec.Spec, 
 		return image, in, err
 	}
 	image.Python = python
-	if len(s.Files) > 0 {
+	if s.TakesFolder() {
 		image.Pack = func(ctx context.Context, w io.Writer) error { return hostfiles.Pack(ctx, l, s, nil, w) }
 	}
 	return image, in, nil
