@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"iter"
 	"slices"
 	"strings"
@@ -23,6 +24,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/internal/early"
 	"github.com/pyimg/pyimg/assemble/internal/meta"
 	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/paths"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/assemble/wheels"
 	"github.com/pyimg/pyimg/internal/glob"
@@ -78,7 +80,7 @@ func build(ctx context.Context, plan Plan, src input.Access, o BuildOptions) (Bu
 	err = eachPlatform(plan.Spec.Platforms, func(i int) (err error) {
 		j := jobs[i]
 		j.units = units[i]
-		below[i], err = j.begin(ctx)
+		below[i], err = j.begin(ctx, src)
 		announced.AddLayers(below[i].own())
 		return err
 	})
@@ -147,7 +149,7 @@ type lower struct {
 }
 
 // begin makes the layers of packages, runtimes and files.
-func (j job) begin(ctx context.Context) (lower, error) {
+func (j job) begin(ctx context.Context, src input.Access) (lower, error) {
 	created, err := j.date()
 	if err != nil {
 		return lower{}, err
@@ -189,6 +191,11 @@ func (j job) begin(ctx context.Context) (lower, error) {
 	if err != nil {
 		return lower{}, err
 	}
+	s, changed, more, err := j.changePaths(ctx, s, j.owners(installed, s), src)
+	if err != nil {
+		return lower{}, err
+	}
+	stated, warnings = merged(stated, changed), append(warnings, more...)
 	accounts, err := meta.AccountItems(j.spec.Accounts, s.tree, j.owners(installed, s), created)
 	return lower{j, s, created, installed, stated, accounts, warnings}, cmp.Or(err, ctx.Err())
 }
@@ -244,6 +251,9 @@ func (j job) otherLayers() int {
 		n++
 	}
 	if len(j.files.Certificates()) > 0 {
+		n++
+	}
+	if len(j.spec.Paths) > 0 {
 		n++
 	}
 	if j.spec.Bytecode != "" && j.spec.Bytecode != string(bytecode.None) {
@@ -416,4 +426,27 @@ func (j job) addFiles(ctx context.Context, below stack, owner func(tree.Node) st
 	}
 	below, err = below.add(l, j.store)
 	return below, stated, err
+}
+
+// changePaths lays the layer of the spec's paths on all others but bytecode and the last one. It returns the folders whose owner and
+// mode the spec says, and what a person should know.
+func (j job) changePaths(ctx context.Context, below stack, owner func(tree.Node) string, src input.Access) (stack, map[string]bool, []string, error) {
+	if len(j.spec.Paths) == 0 {
+		return below, nil, nil, nil
+	}
+	open := func(ctx context.Context, layer int, do func(io.Reader) error) error {
+		if layer < below.foreign {
+			return j.plan.Base.ReadLayer(ctx, layer, src, do)
+		}
+		l := below.layers[layer]
+		return j.store.Tar(ctx, layers.Source{Name: "layer " + l.Digest, Digest: l.Digest,
+			Open: func(context.Context) (io.ReadCloser, error) { return j.store.Open(l.Digest) }}, l.DiffID, do)
+	}
+	made, err := paths.Layer(ctx, j.spec.Paths, paths.Below{Root: below.tree, Owner: owner, Layers: below.layers, Open: open},
+		j.files.Time(), making(j.spec.Layers), j.store)
+	if err != nil || made.Layer == nil {
+		return below, nil, made.Warnings, err
+	}
+	below, err = below.add(*made.Layer, j.store)
+	return below, made.Folders, made.Warnings, err
 }

@@ -129,7 +129,7 @@ func (p *packaging) site(plan PlatformPlan, packages []*apk.Package, musl string
 		if r.Report.Python == nil {
 			continue
 		}
-		has, err := paths(p.src.Store, r.Layer.Digest)
+		has, err := filePaths(p.src.Store, r.Layer.Digest)
 		if err != nil {
 			return wheels.Site{}, err
 		}
@@ -148,8 +148,8 @@ func (p *packaging) site(plan PlatformPlan, packages []*apk.Package, musl string
 		Msg: "wheels need a Python, and no runtime has one; name one under runtime, or Alpine's own (apk)"}}}
 }
 
-// paths are those of all files of a layer.
-func paths(store *layers.Store, digest string) (map[string]bool, error) {
+// filePaths are those of all files of a layer.
+func filePaths(store *layers.Store, digest string) (map[string]bool, error) {
 	has := make(map[string]bool)
 	for e, err := range store.Entries(digest) {
 		if err != nil {
@@ -175,7 +175,7 @@ func (p *packaging) bring(ctx context.Context, plan *PlatformPlan, site wheels.S
 	}
 	owned := make(map[string]bool)
 	for _, r := range plan.Runtimes {
-		has, err := paths(p.src.Store, r.Layer.Digest)
+		has, err := filePaths(p.src.Store, r.Layer.Digest)
 		if err != nil {
 			return err
 		}

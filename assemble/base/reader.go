@@ -101,10 +101,14 @@ func (r *reader) sha1(ctx context.Context, name string) ([]byte, error) {
 	return sum, r.src.Store.SetRecord(key, sum)
 }
 
+// ReadLayer calls do with the inflated tar of a layer, as layers.Store.Tar does.
+func (i *Image) ReadLayer(ctx context.Context, n int, src input.Access, do func(io.Reader) error) error {
+	return src.Store.Tar(ctx, i.source(n, src), i.Layers[n].DiffID, do)
+}
+
 // eachMember calls do with each regular file of a stored layer, and its path.
 func (i *Image) eachMember(ctx context.Context, n int, src input.Access, do func(path string, content io.Reader) error) error {
-	l := i.Layers[n]
-	return src.Store.Tar(ctx, i.source(n, src), l.DiffID, func(in io.Reader) error {
+	return i.ReadLayer(ctx, n, src, func(in io.Reader) error {
 		for t := tar.NewReader(in); ; {
 			h, err := t.Next()
 			if errors.Is(err, io.EOF) {

@@ -40,6 +40,7 @@ type Found struct {
 	entries []entry       // in the order of the spec
 	trusted []item        // files of certificates, which have no place of their own
 	parsed  []certificates.Certificate
+	paths   []spec.Path
 	time    time.Time
 }
 
@@ -97,7 +98,7 @@ func (f *Found) Close() {
 
 // Read finds the files of the spec in a folder (nil: Spec.Dir) and reads each once, for its digest. All get the same time.
 func Read(ctx context.Context, s spec.Spec, in input.Folder, at time.Time) (*Found, error) {
-	f := &Found{time: at}
+	f := &Found{paths: s.Paths, time: at}
 	var errs []error
 	if s.TakesFolder() {
 		var err error

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/pyimg/pyimg/assemble/lock"
+	"github.com/pyimg/pyimg/assemble/paths"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/rootpath"
 	"github.com/pyimg/pyimg/layers"
@@ -31,7 +32,7 @@ func (f *Found) Empty() bool {
 // the folders whose owner and mode the spec says.
 func (f *Found) Layer(ctx context.Context, platform spec.Platform, under *tree.Tree, owner func(tree.Node) string, o layers.MakeOptions, store *layers.Store,
 ) (lock.Layer, map[string]bool, error) {
-	p := placing{owner: owner, under: under, links: new(rootpath.Links), at: make(map[string]item)}
+	p := placing{owner: owner, under: under, links: new(rootpath.Links), at: make(map[string]item), paths: f.paths}
 	members, err := p.place(f.of(platform))
 	if err != nil {
 		return lock.Layer{}, nil, err
@@ -49,6 +50,7 @@ type placing struct {
 	under *tree.Tree             // the layers below
 	links *rootpath.Links        // symlinks of these, and of the files
 	at    map[string]item
+	paths []spec.Path // that change owners and modes
 	errs  []error
 }
 
@@ -77,6 +79,7 @@ func (p *placing) place(items []item) ([]local.Member, error) {
 			continue
 		}
 		h := i.header
+		paths.Apply(p.paths, p.links.Resolve, name, &h)
 		if h.Name = name; h.Typeflag == tar.TypeDir {
 			h.Name += "/"
 		}

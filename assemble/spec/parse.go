@@ -99,6 +99,7 @@ func (d decoder) specFields(s *Spec) fields {
 		row("python", func(p string, n ast.Node) { d.python(&s.Python, p, n) }, d.pythonFields(&s.Python).YAML()),
 		row("files", d.files(&s.Files), strictyaml.ListYAML(s.Files, d.fileFields)),
 		row("dirs", d.dirs(&s.Dirs), strictyaml.ListYAML(s.Dirs, func(dir *Dir) fields { return d.dirFields(dir, nil) })),
+		row("paths", d.paths(&s.Paths), strictyaml.ListYAML(s.Paths, func(p *Path) fields { return d.pathFields(p) })),
 		row("certificates", d.List(func(v string) error { return d.certificate(s, v) }), s.Certificates),
 		row("accounts", d.Within(func() fields { return d.accountFields(&s.Accounts) }), d.accountFields(&s.Accounts).YAML()),
 		row("bytecode", d.OneOf(&s.Bytecode, BytecodeModes()...), s.Bytecode),

@@ -34,6 +34,7 @@ type Spec struct {
 	Python    Python  `json:",omitzero"`
 	Files     []Files `json:",omitempty"`
 	Dirs      []Dir   `json:",omitempty"`
+	Paths     []Path  `json:",omitempty"` // owners and modes of what the parts bring, and symlinks
 	// Certificates are files of certificates that the image trusts, below the spec's folder.
 	Certificates []string `json:",omitempty"`
 	Accounts     Accounts `json:",omitzero"`

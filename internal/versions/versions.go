@@ -22,6 +22,7 @@ const (
 	Join         = 1 // layers that are joined of fragments
 	HostFiles    = 1 // files of this machine
 	Certificates = 1 // certificates that an image trusts
+	Paths        = 1 // paths whose owner or mode changes, and symlinks
 	Meta         = 2 // the last layer
 	Packages     = 1 // packages that are transcoded or merged
 	Runtime      = 3 // a runtime's tarball
