@@ -171,7 +171,7 @@ func TestFieldsAreDescribed(t *testing.T) {
 		{"../assemble/spec", "../docs/SPEC.md", map[string]place{
 			"specFields": {}, "alpineFields": {"", "alpine."}, "imageFields": {"", "image."}, "layerFields": {"", "layers."},
 			"accountFields": {"", "accounts."}, "runtimeFields": {"runtime", ""}, "allocatorFields": {"allocator", ""},
-			"pythonFields": {"python", ""}, "fileFields": {"files and dirs", ""}, "dirFields": {"files and dirs", ""},
+			"pythonFields": {"python", ""}, "fileFields": {"files and dirs", ""}, "dirFields": {"files and dirs", ""}, "pathFields": {"paths", ""},
 			"userFields": {"accounts", ""}, "groupFields": {"accounts", ""}, "healthcheckFields": {"image.healthcheck", ""},
 		}},
 		{"../assemble/spec", "../docs/BASE.md", map[string]place{"baseFields": {}}},
