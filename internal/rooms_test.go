@@ -99,7 +99,7 @@ func TestFoldersImportOnlyWhatTheyMay(t *testing.T) {
 		"layers":                   {"layers/internal/cachedir", "layers/internal/compress", "layers/internal/splice", "internal/inflate", "internal/regular", "layers/elf"},
 		"layers/elf":               {},
 		"layers/internal/cachedir": {"internal/regular"},
-		"layers/internal/compress": {},
+		"layers/internal/compress": {"internal/inflate"},
 		"layers/internal/splice":   {"internal/inflate"},
 		"layers/local":             {"layers", "internal/rootpath"},
 		"layers/tree":              {"layers", "internal/rootpath"},

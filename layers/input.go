@@ -12,10 +12,8 @@ import (
 	"io"
 	"strings"
 
-	"github.com/klauspost/compress/flate"
-	"github.com/klauspost/compress/gzip"
-
 	"github.com/pyimg/pyimg/internal/exit"
+	"github.com/pyimg/pyimg/internal/inflate"
 	"github.com/pyimg/pyimg/layers/internal/compress"
 )
 
@@ -128,7 +126,6 @@ func (in *input) otherDigest(src Source, fault error) error {
 
 // explain turns an error into one that names its cause: the source, or the place where the bytes are stored.
 func (in *input) explain(err error) error {
-	var corrupt flate.CorruptInputError
 	damaged := func(format string, args ...any) error { return &DamageError{fmt.Errorf(format, args...)} }
 	switch {
 	case err == nil:
@@ -139,9 +136,9 @@ func (in *input) explain(err error) error {
 		return in.raw.err
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return damaged("it is truncated, after %d bytes: %w", in.raw.n, err)
-	case errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt):
+	case errors.Is(err, inflate.ErrChecksum), errors.Is(err, inflate.ErrDamaged):
 		return damaged("its gzip stream is damaged: %w", err)
-	case errors.Is(err, gzip.ErrHeader):
+	case errors.Is(err, inflate.ErrHeader):
 		return damaged("it is not gzip to its end: %w", err)
 	case errors.Is(err, tar.ErrHeader):
 		return damaged("it is not a valid tar archive: %w", err)

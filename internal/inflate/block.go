@@ -86,14 +86,9 @@ func isWhole(lengths []uint8) bool {
 	return complete(&counts)
 }
 
-// block decodes the symbols of a block up to its end.
+// block decodes the symbols of a block, up to its end or until out is full.
 func (d *Decoder) block() error {
-	for {
-		if d.outPos >= outSize {
-			if err := d.flush(); err != nil {
-				return err
-			}
-		}
+	for d.outPos < outSize {
 		if err := d.need(); err != nil {
 			return err
 		}
@@ -105,9 +100,10 @@ func (d *Decoder) block() error {
 			return err
 		}
 		if ended {
-			return nil
+			return d.ended()
 		}
 	}
+	return nil
 }
 
 // run decodes symbols while the margins of both buffers last, or to the end of the block. Its state is in local variables, which

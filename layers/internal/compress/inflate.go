@@ -8,9 +8,10 @@ import (
 	"io"
 	"sync"
 
-	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/therootcompany/xz"
+
+	"github.com/pyimg/pyimg/internal/inflate"
 )
 
 // Media types of layers, see image-spec, layer.md, and this package's own for compressions that tarballs may have and layers may
@@ -92,14 +93,18 @@ func IsLayerType(mediaType string) bool {
 }
 
 func (f *Readers) gunzip(r io.Reader) (Reader, error) {
-	z, _ := f.gzips.Get().(*gzip.Reader)
+	z, _ := f.gzips.Get().(*inflate.Reader)
 	if z == nil {
-		z = new(gzip.Reader)
+		z = new(inflate.Reader)
 	}
 	if err := z.Reset(r); err != nil {
 		return Reader{}, unexpected(err)
 	}
-	return Reader{z, MediaTypeGzip, func() { f.gzips.Put(z) }}, nil
+	release := func() {
+		_ = z.Reset(nil) // lets go of r
+		f.gzips.Put(z)
+	}
+	return Reader{z, MediaTypeGzip, release}, nil
 }
 
 func (f *Readers) unzstd(r io.Reader) (Reader, error) {
