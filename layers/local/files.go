@@ -14,6 +14,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -90,9 +91,18 @@ type File struct {
 func (f *Folder) Walk(ctx context.Context, name string, visit func(name string, info fs.FileInfo) error) error {
 	info, err := f.root.Stat(filepath.FromSlash(name))
 	if err != nil {
-		return err
+		return plain(err)
 	}
 	return f.walk(ctx, path.Clean(name), info, visit)
+}
+
+// plain names the operation as users know it: os.Root calls it after the system call that takes a folder, such as statat.
+func plain(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return &fs.PathError{Op: strings.TrimSuffix(p.Op, "at"), Path: p.Path, Err: p.Err}
+	}
+	return err
 }
 
 func (f *Folder) walk(ctx context.Context, name string, info fs.FileInfo, visit func(string, fs.FileInfo) error) error {

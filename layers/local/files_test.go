@@ -2,6 +2,7 @@ package local_test
 
 import (
 	"archive/tar"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -73,6 +74,15 @@ func TestWalkIsSortedAndStaysInTheFolder(t *testing.T) {
 		if (err != nil) != (want == nil) || !slices.Equal(got, want) {
 			t.Errorf("Walk(%q) = %q, %v, want %q", name, got, err, want)
 		}
+	}
+}
+
+func TestWalkNamesWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	f, _ := folder(t, nil)
+	err := f.Walk(t.Context(), "nowhere", func(string, fs.FileInfo) error { return nil })
+	if want := "stat nowhere: no such file or directory"; err == nil || err.Error() != want || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the error is %v, want %s", err, want)
 	}
 }
 
