@@ -172,12 +172,18 @@ func (p plan) follow(control *os.File, c *command, s step, w *watch) (Exit, erro
 		return Exit{}, err
 	}
 	go w.run()
-	go p.passOn(control, c.process)
+	became := make(chan error, 1) // has what became of it, which is known once execve(2) has closed the report
+	ready := make(chan struct{})
+	go func() {
+		became <- readReport(c.report)
+		close(ready)
+	}()
+	go p.passOn(control, c.process, ready)
 	status, err := reap(c.process.Pid)
 	if err != nil {
 		return Exit{}, err
 	}
-	if err := readReport(c.report); err != nil {
+	if err := <-became; err != nil {
 		return Exit{}, err
 	}
 	return Exit{Code: exitCode(status), Limit: w.exceeded()}, nil
@@ -274,8 +280,9 @@ func (p plan) host(maps []syscall.SysProcIDMap, id int) int {
 	return -1
 }
 
-// passOn passes the caller's signals on. When the caller ends, so do this process and the command.
-func (p plan) passOn(control *os.File, command *os.Process) {
+// passOn passes the caller's signals on once the command is ready: one that comes while execve(2) ends the other threads of the process
+// can get lost. When the caller ends, so do this process and the command.
+func (p plan) passOn(control *os.File, command *os.Process, ready <-chan struct{}) {
 	for {
 		m, _, err := receive(control)
 		if err != nil {
@@ -283,6 +290,7 @@ func (p plan) passOn(control *os.File, command *os.Process) {
 			os.Exit(1)
 		}
 		if m.Signal != 0 {
+			<-ready
 			_ = command.Signal(syscall.Signal(m.Signal))
 		}
 	}
