@@ -140,7 +140,7 @@ func TestWheelsAreBuiltInASandbox(t *testing.T) {
 	}
 	helper := wheeltest.Wheel{Name: "helper", Files: []wheeltest.File{{Name: "helper.py", Data: "value = 42\n"}}}
 	writeFile(t, filepath.Join(dir, "wheels", helper.Filename()), string(helper.Bytes()))
-	spec := s.wheelsYAML(t, dir, "linux/amd64, linux/arm64", "  env: {CC: \"cc {triplet}\"}\nlimits: {time: 20s}\n")
+	spec := s.wheelsYAML(t, dir, "linux/amd64, linux/arm64", "  env: {CC: \"cc {triplet}\"}\nlimits: {time: 60s}\n")
 	giveAway(t, dir)
 	user.wrap = append(user.wrap, os.Getenv(binaryVar))
 	user.env = append(user.env, "HOME="+dir, "PYIMG_CACHE_DIR="+filepath.Join(dir, "cache"), "SECRET=secret")
