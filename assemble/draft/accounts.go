@@ -66,7 +66,7 @@ func (b *builder) addUser(command string, words []string) bool {
 		u.Groups = strings.Split(groups, ",")
 	}
 	if u.UID == "" {
-		u.UID, u.Why = b.nextID("1000"), "the Dockerfile leaves the number to "+command
+		u.UID, u.Why = b.nextID(), "the Dockerfile leaves the number to "+command
 	}
 	if u.GID == u.UID && !slices.ContainsFunc(b.spec.Groups, func(g specfile.Group) bool { return g.GID == u.GID }) {
 		u.GID = ""
@@ -109,19 +109,15 @@ func (b *builder) addGroup(words []string) bool {
 	}
 	g := specfile.Group{Name: args[0], GID: first(flags, "-g", "--gid")}
 	if g.GID == "" {
-		g.GID = b.nextID("1000")
+		g.GID = b.nextID()
 	}
 	b.spec.Groups = append(slices.DeleteFunc(b.spec.Groups, func(o specfile.Group) bool { return o.Name == g.Name }), g)
 	return true
 }
 
-// nextID is the first number from low on that no account has. A user takes the number of the group with its name.
-func (b *builder) nextID(low string) string {
-	n, err := strconv.Atoi(low)
-	if err != nil {
-		return low
-	}
-	for ; ; n++ {
+// nextID is the first number from 1000 on that no account has. A user takes the number of the group with its name.
+func (b *builder) nextID() string {
+	for n := 1000; ; n++ {
 		text := strconv.Itoa(n)
 		if !slices.ContainsFunc(b.spec.Users, func(u specfile.User) bool { return u.UID == text }) &&
 			!slices.ContainsFunc(b.spec.Groups, func(g specfile.Group) bool { return g.GID == text }) {

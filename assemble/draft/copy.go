@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/assemble/draft/dockerfile"
-	"github.com/pyimg/pyimg/assemble/draft/shell"
 	"github.com/pyimg/pyimg/assemble/draft/specfile"
 )
 
@@ -213,7 +212,7 @@ func (b *builder) hasOwn(p string) bool {
 }
 
 // changesFiles takes over commands that change accounts, folders and owners.
-func (b *builder) changesFiles(i dockerfile.Instruction, c shell.Command, name string, words []string, st *stage) bool {
+func (b *builder) changesFiles(i dockerfile.Instruction, name string, words []string, st *stage) bool {
 	switch name {
 	case "adduser", "useradd":
 		return b.addUser(name, words)

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pyimg/pyimg/assemble/draft"
 )
 
 // TestDocumentedDrafts makes a spec of each Dockerfile in docs/FROM-DOCKERFILE.md and holds it against the spec that follows there.
@@ -27,7 +26,7 @@ func TestDocumentedDrafts(t *testing.T) {
 		t.Fatalf("the document has %d Dockerfiles with a spec, want %d", len(pairs), len(projects))
 	}
 	for i, files := range projects {
-		_, text, notes := makeSpec(t, folder(append(files, "Dockerfile", pairs[i][1])...), draft.Options{})
+		_, text, notes := makeSpec(t, folder(append(files, "Dockerfile", pairs[i][1])...))
 		if got, want := withoutComments(text), withoutComments(pairs[i][2]); got != want {
 			t.Errorf("project %d: the document has\n%s\nand the draft is\n%s", i, want, got)
 		}

@@ -118,10 +118,8 @@ func (m *maker) collect(ctx context.Context) error {
 	if err := m.readProject(); err != nil {
 		return err
 	}
-	name, err := m.recipe()
-	if err != nil {
-		return err
-	}
+	var err error
+	name := m.recipe()
 	switch {
 	case name == "":
 		m.application()
@@ -143,16 +141,16 @@ func (m *maker) collect(ctx context.Context) error {
 func isYAML(name string) bool { return path.Ext(name) == ".yaml" || path.Ext(name) == ".yml" }
 
 // recipe is the file that says how the image is made today; "" if there is none.
-func (m *maker) recipe() (string, error) {
+func (m *maker) recipe() string {
 	if m.options.From != "" {
-		return m.options.From, nil
+		return m.options.From
 	}
 	for _, name := range []string{"apko.yaml", ".apko.yaml", "Dockerfile", "Containerfile", "dockerfile"} {
 		if m.has(name) {
-			return name, nil
+			return name
 		}
 	}
-	return "", nil
+	return ""
 }
 
 // others names files that say something of an image and are not read.

@@ -22,9 +22,9 @@ func folder(files ...string) fstest.MapFS {
 }
 
 // make returns the spec of a folder, and its notes, a line each.
-func makeSpec(t *testing.T, f fstest.MapFS, o draft.Options) (spec.Spec, string, string) {
+func makeSpec(t *testing.T, f fstest.MapFS) (spec.Spec, string, string) {
 	t.Helper()
-	d, err := draft.Make(t.Context(), f, o)
+	d, err := draft.Make(t.Context(), f, draft.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func TestDockerfiles(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			_, text, notes := makeSpec(t, folder("Dockerfile", test.dockerfile, "run.sh", "", "pkg/__init__.py", ""), draft.Options{})
+			_, text, notes := makeSpec(t, folder("Dockerfile", test.dockerfile, "run.sh", "", "pkg/__init__.py", ""))
 			for _, want := range test.in {
 				if !strings.Contains(text, want) {
 					t.Errorf("the spec has no %q:\n%s", want, text)
@@ -158,7 +158,7 @@ func TestProjects(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			_, text, notes := makeSpec(t, test.folder, draft.Options{})
+			_, text, notes := makeSpec(t, test.folder)
 			for _, want := range test.in {
 				if !strings.Contains(text, want) {
 					t.Errorf("the spec has no %q:\n%s", want, text)
@@ -185,7 +185,7 @@ func TestProjects(t *testing.T) {
 // TestIgnoredFilesStayOut carries .dockerignore over, also for a folder below.
 func TestIgnoredFilesStayOut(t *testing.T) {
 	t.Parallel()
-	s, text, _ := makeSpec(t, folder("Dockerfile", "FROM python:3.13\nCOPY . /a\nCOPY src /b\n", ".dockerignore", "# x\n/docs/\n*.md\n!src/keep.md\nsrc/*.tmp\n**/*.log\n", "src/x.py", "", ".env", ""), draft.Options{})
+	s, text, _ := makeSpec(t, folder("Dockerfile", "FROM python:3.13\nCOPY . /a\nCOPY src /b\n", ".dockerignore", "# x\n/docs/\n*.md\n!src/keep.md\nsrc/*.tmp\n**/*.log\n", "src/x.py", "", ".env", ""))
 	if got := strings.Join(s.Files[0].Exclude, " "); !strings.HasPrefix(got, "docs *.md !src/keep.md src/*.tmp **/*.log pyimg.yaml pyimg.lock") || !strings.Contains(got, ".env") {
 		t.Errorf("the first entry excludes %s in\n%s", got, text)
 	}
@@ -209,7 +209,7 @@ func TestNoPathTwice(t *testing.T) {
 		{"COPY src /w/x\nCOPY other /w", "src -> /w/x; other -> /w"},
 		{"COPY a.py /x/\nCOPY a.py /y/", "a.py -> /x/; a.py -> /y/"},
 	} {
-		s, text, _ := makeSpec(t, folder("Dockerfile", "FROM python:3.13\n"+test.dockerfile, "a.py", "", "b.py", "", "src/both.py", "", "src/one.py", "", "other/both.py", ""), draft.Options{})
+		s, text, _ := makeSpec(t, folder("Dockerfile", "FROM python:3.13\n"+test.dockerfile, "a.py", "", "b.py", "", "src/both.py", "", "src/one.py", "", "other/both.py", ""))
 		var got []string
 		for _, f := range s.Files {
 			line := f.From + " -> " + f.To

@@ -38,7 +38,7 @@ func (b *builder) configure(i dockerfile.Instruction, st *stage) {
 	case "MAINTAINER":
 		b.label("org.opencontainers.image.authors", strings.Trim(i.Text, `"`))
 	case "HEALTHCHECK":
-		b.healthcheck(i, st)
+		b.healthcheck(i)
 	case "ONBUILD":
 		b.note(b.at(i), written(i), "it acts when another Dockerfile builds on the image", "write it in the specs that build on this one")
 	default:
@@ -125,11 +125,11 @@ func (b *builder) users() {
 	name, group, _ := strings.Cut(b.spec.Image.User, ":")
 	isNumber := regexp.MustCompile(`^\d*$`).MatchString
 	if !isNumber(name) && !slices.Contains(alpineUsers(), name) && !slices.ContainsFunc(b.spec.Users, func(u specfile.User) bool { return u.Name == name }) && len(b.spec.Base) == 0 {
-		b.spec.Users = append(b.spec.Users, specfile.User{Name: name, UID: b.nextID("1000"), Why: "the Dockerfile does not say its number"})
+		b.spec.Users = append(b.spec.Users, specfile.User{Name: name, UID: b.nextID(), Why: "the Dockerfile does not say its number"})
 	}
 	if !isNumber(group) && !slices.Contains(alpineUsers(), group) && !slices.ContainsFunc(b.spec.Groups, func(g specfile.Group) bool { return g.Name == group }) &&
 		!slices.ContainsFunc(b.spec.Users, func(u specfile.User) bool { return u.Name == group && u.GID == "" }) && len(b.spec.Base) == 0 {
-		b.spec.Groups = append(b.spec.Groups, specfile.Group{Name: group, GID: b.nextID("1000")})
+		b.spec.Groups = append(b.spec.Groups, specfile.Group{Name: group, GID: b.nextID()})
 	}
 }
 
@@ -137,7 +137,7 @@ func (b *builder) users() {
 func alpineUsers() []string { return []string{"root", "nobody", "daemon", "bin", "mail", "guest"} }
 
 // healthcheck takes over the command and its times.
-func (b *builder) healthcheck(i dockerfile.Instruction, st *stage) {
+func (b *builder) healthcheck(i dockerfile.Instruction) {
 	text := strings.TrimSpace(i.Text)
 	if strings.EqualFold(text, "NONE") {
 		b.spec.Image.Healthcheck = specfile.Healthcheck{None: true}

@@ -62,7 +62,7 @@ func (b *builder) shellCommand(i dockerfile.Instruction, c shell.Command, st *st
 		}
 		return
 	}
-	if b.installs(i, c, name, words, st) || !st.last || b.changesFiles(i, c, name, words, st) || harmless(name, words) {
+	if b.installs(i, c, name, words, st) || !st.last || b.changesFiles(i, name, words, st) || harmless(name, words) {
 		return
 	}
 	b.note(b.within(i, c.Text), c.Text, "pyimg runs nothing while it builds", b.insteadOf(name, words))

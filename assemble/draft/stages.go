@@ -233,7 +233,7 @@ func (b *builder) env(i dockerfile.Instruction, st *stage) {
 		case why != "":
 			b.dropped = append(b.dropped, p.Name)
 		case p.Name == "PATH":
-			b.path(i, p.Value)
+			b.path(p.Value)
 		case !known:
 			b.note(b.at(i), written(i), "its variable has a value only when the image is built", "write the value under image.env")
 			return
@@ -247,7 +247,7 @@ func (b *builder) env(i dockerfile.Instruction, st *stage) {
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // path takes PATH over without the folders of virtual environments: wheels are installed into the runtime.
-func (b *builder) path(i dockerfile.Instruction, value string) {
+func (b *builder) path(value string) {
 	var kept []string
 	for dir := range strings.SplitSeq(value, ":") {
 		if dir == "" || isEnvironment(dir) || strings.Contains(dir, "$") || slices.Contains(kept, dir) {

@@ -77,7 +77,7 @@ func wheelsBuild(ctx context.Context, run *session.Session, c *cli.Context) erro
 	}
 	defer done()
 	results, err := build.Run(ctx, p, house.Built, buildOptions(run, c, house, work))
-	part, published := publish(ctx, run, c, house.Index, sign) // also what was built before an error
+	part, published := publish(ctx, c, house.Index, sign) // also what was built before an error
 	if err = errors.Join(err, published); err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func wheelsBuild(ctx context.Context, run *session.Session, c *cli.Context) erro
 }
 
 // publish puts what was built into the index, or stores it by digest alone: then it returns its reference.
-func publish(ctx context.Context, run *session.Session, c *cli.Context, x wheelhouse.Index, sign func([]byte) ([]byte, error)) (part string, err error) {
+func publish(ctx context.Context, c *cli.Context, x wheelhouse.Index, sign func([]byte) ([]byte, error)) (part string, err error) {
 	if ctx.Err() != nil { // of a registry nothing is lost: what was built is in the copy, and the next run adds it
 		if x.Copy != nil {
 			return "", nil

@@ -141,13 +141,13 @@ func TestExampleOfAnAirGap(t *testing.T) {
 	if err := os.Symlink(cli.wrap[0], filepath.Join(bin, "pyimg")); err != nil {
 		t.Fatal(err)
 	}
-	script := func(name, cache string, args ...string) string {
+	script := func(name, cache string, args ...string) {
 		t.Helper()
 		c := cli
 		c.wrap = []string{"sh", name}
 		c.env = append([]string{"SPEC=test-pyimg.yaml", "PYIMG_CACHE_DIR=" + cache}, cli.env...)
 		c.env = append(c.env, "PATH="+bin+":"+os.Getenv("PATH"))
-		return c.must(t, args...)
+		c.must(t, args...)
 	}
 	script("outside.sh", t.TempDir(), "gap.key", "image.tar")
 	inside := t.TempDir()

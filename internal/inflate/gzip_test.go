@@ -104,7 +104,7 @@ func TestReaderRefuses(t *testing.T) {
 	if err := z.Reset(nil); err != nil {
 		t.Error(err)
 	}
-	if n, err := z.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+	if n, err := z.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
 		t.Errorf("without a source it has %d bytes, %v", n, err)
 	}
 	head := []byte("\x1f\x8b\x08\x02\x00\x00\x00\x00\x00\x00")

@@ -35,7 +35,7 @@ func ParseReference(s string) (Reference, error) {
 	case strings.Contains(ref, "://"), strings.HasPrefix(ref, "//"), strings.Contains(host, "@") && !strings.Contains(host, "@sha256:"):
 		return Reference{}, errors.New("expected oci:HOST/REPOSITORY:TAG, not a URL and without a password; log in instead") // s may hold a password
 	case ref == "" || strings.HasPrefix(ref, ".") || strings.HasPrefix(ref, "/") || strings.Contains(ref, `\`):
-		return Reference{}, fmt.Errorf("expected oci:HOST/REPOSITORY:TAG, found %.200q; name a folder without oci:", s)
+		return Reference{}, fmt.Errorf("expected oci:HOST/REPOSITORY:TAG, found %.200q; name a folder without oci: in front", s)
 	}
 	parsed, err := name.ParseReference(ref)
 	if err != nil {

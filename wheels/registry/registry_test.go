@@ -192,7 +192,7 @@ func TestShardsGiveTheIndexOfOneBuild(t *testing.T) {
 func get(t *testing.T, h http.Handler, path string) string {
 	t.Helper()
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
 	if w.Code != http.StatusOK {
 		t.Errorf("%s: %d %s", path, w.Code, w.Body)
 	}
@@ -420,7 +420,7 @@ func TestFaultyRegistries(t *testing.T) {
 	}
 	other := checkout(t, s.index(t, "a/b:1"), t.TempDir())
 	w := httptest.NewRecorder()
-	other.Folder.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/"+rec.Path(), nil))
+	other.Folder.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/"+rec.Path(), nil))
 	if w.Code != http.StatusInternalServerError {
 		t.Errorf("a wheel with other bytes is served: %d %s", w.Code, w.Body)
 	}

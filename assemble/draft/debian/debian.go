@@ -41,6 +41,8 @@ func only() []string {
 }
 
 // same reports whether both distributions have a package of that name with that in it.
+//
+//nolint:misspell // names of packages
 func same(name string) bool {
 	return slices.Contains(strings.Fields(`bash bzip2 ca-certificates coreutils curl dumb-init exiftool ffmpeg file findutils fontconfig
 		gawk gettext ghostscript git git-lfs graphviz grep gzip htop imagemagick iproute2 iptables jq less librsvg lsof lz4 make mosquitto nano

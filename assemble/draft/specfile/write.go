@@ -14,7 +14,7 @@ const width = 110
 // YAML returns the spec as a document.
 func (s Spec) YAML() []byte {
 	var w writer
-	w.comments("", s.Head)
+	w.comments(s.Head)
 	w.base(s)
 	w.alpine(s)
 	w.list("", "platforms", s.Platforms, s.PlatformsWhy)
@@ -29,7 +29,7 @@ func (s Spec) YAML() []byte {
 	w.image(s.Image)
 	if len(s.Foot) > 0 {
 		w.line("")
-		w.comments("", s.Foot)
+		w.comments(s.Foot)
 	}
 	return []byte(w.String())
 }
@@ -40,10 +40,10 @@ func (w *writer) line(text string) { w.WriteString(text + "\n") }
 
 // comments writes lines as comments, long ones on several lines. A line break within one begins another comment, so that none
 // becomes a field.
-func (w *writer) comments(indent string, lines []string) {
+func (w *writer) comments(lines []string) {
 	for _, text := range lines {
 		if text == "" {
-			w.line(indent + "#")
+			w.line("#")
 		}
 		for line := range strings.Lines(text) {
 			line = oneLine(line)
@@ -56,10 +56,10 @@ func (w *writer) comments(indent string, lines []string) {
 				if cut < width/2 {
 					break
 				}
-				w.line(indent + "# " + line[:cut])
+				w.line("# " + line[:cut])
 				line = more + line[cut+1:]
 			}
-			w.line(strings.TrimRight(indent+"# "+line, " "))
+			w.line(strings.TrimRight("# "+line, " "))
 		}
 	}
 }
@@ -197,10 +197,10 @@ func (w *writer) python(p Python) {
 	}
 	in.list("  ", "wheels", p.Wheels, "where the wheels are")
 	if p.Lock == "" && len(p.Requirements)+len(p.Wheels) == 0 {
-		w.comments("", p.Why)
+		w.comments(p.Why)
 		return
 	}
-	w.comments("", p.Why)
+	w.comments(p.Why)
 	for line := range strings.Lines(in.String()) {
 		if p.Disabled {
 			line = "#" + line
@@ -266,7 +266,7 @@ func (w *writer) dirs(dirs []Dir) {
 }
 
 func (w *writer) files(s Spec) {
-	w.comments("", s.FilesWhy)
+	w.comments(s.FilesWhy)
 	if len(s.Files) == 0 {
 		return
 	}

@@ -71,6 +71,7 @@ func open(t testing.TB, m memory) *artifact.Index {
 	return artifact.NewIndex(ref, m)
 }
 
+//nolint:gochecknoglobals // a value that many tests use
 var sum = strings.Repeat("ab", 32)
 
 func record(file, more string) string {
