@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-
 )
 
 // TestDocumentedDrafts makes a spec of each Dockerfile in docs/FROM-DOCKERFILE.md and holds it against the spec that follows there.
