@@ -41,7 +41,7 @@ func imageConfig(s spec.Spec, plan PlatformPlan) v1.Config {
 	return c
 }
 
-// startInterval is that of the healthcheck, which the configuration's type lacks.
+// startInterval returns the start interval of the healthcheck. The type of the configuration has no field for it.
 func startInterval(s spec.Spec, plan PlatformPlan) time.Duration {
 	switch {
 	case s.Image.Healthcheck != nil:

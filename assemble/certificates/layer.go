@@ -105,12 +105,13 @@ func (m members) fill(all []Certificate) (alone bool, err error) {
 	return old == nil, nil
 }
 
-// bundle returns the content of the root's bundle, which the store keeps, and its owner and mode; nil where there is none.
+// bundle reads the root's bundle of certificates from the store, and returns its content, owner and mode. The content is nil if the root has
+// no bundle.
 func (m members) bundle() ([]byte, tar.Header, error) {
 	h := tar.Header{Typeflag: tar.TypeReg, Mode: 0o644}
 	n, err := m.root.Lookup(bundlePath)
 	if err != nil {
-		return nil, h, nil //nolint:nilerr // there is none
+		return nil, h, nil //nolint:nilerr // the root has no bundle
 	}
 	have := n.Entry.Header
 	if n.Entry.Kept == nil && (n.IsDir() || have.Size > 0) {

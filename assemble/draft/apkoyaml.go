@@ -151,7 +151,7 @@ func (a apkoReader) accounts() {
 	}
 }
 
-// number is a decimal number as it is written; "" if it is none.
+// number returns a decimal number without leading zeros, or "" if the text is not one.
 func number(text string) string {
 	if n, err := strconv.ParseUint(text, 10, 31); err == nil {
 		return strconv.FormatUint(n, 10)
@@ -159,7 +159,7 @@ func number(text string) string {
 	return ""
 }
 
-// octal is a mode as a spec has it; "" if it is none.
+// octal returns a mode in the form of a spec, or "" if the text is not a mode.
 func octal(text string) string {
 	digits := strings.TrimLeft(strings.TrimPrefix(strings.ToLower(text), "0o"), "0")
 	if regexp.MustCompile(`^[0-7]{1,4}$`).MatchString(digits) {
@@ -172,7 +172,7 @@ func (a apkoReader) paths() {
 	for _, p := range a.config.Paths {
 		at := fmt.Sprintf("%s:%d", a.name, p.Line)
 		if p.Type != "directory" {
-			a.note(at, p.Type+" "+p.Path, "a spec has no field for it", a.insteadOf(p))
+			a.note(at, p.Type+" "+p.Path, "a spec says this in another way", a.insteadOf(p))
 			continue
 		}
 		a.spec.Dirs = append(a.spec.Dirs, specfile.Dir{Path: path.Clean("/" + p.Path), UID: number(p.UID), GID: number(p.GID), Mode: octal(p.Mode)})
@@ -184,7 +184,9 @@ func (a apkoReader) insteadOf(p apko.Path) string {
 	case "empty-file":
 		return "keep an empty file next to the spec, and name it under files"
 	case "symlink":
-		return "keep the link to " + p.Source + " in a folder next to the spec, and name the folder under files"
+		return "name it under paths, with symlink: " + p.Source
+	case "permissions":
+		return "name it under paths, with its owner and mode"
 	case "hardlink":
 		return "keep a copy of " + p.Source + " next to the spec, and name it under files with its owner and mode"
 	}
@@ -237,7 +239,7 @@ func (a apkoReader) rest() {
 		a.note(a.at("include:"), "include: "+a.config.Include, "\"pyimg init\" reads one file", "run \"pyimg init --from\" with that file, too, and put both together")
 	}
 	for _, c := range a.config.Certificates {
-		a.note(a.at(c.Name), "certificate "+c.Name, "a spec has no field for it", "keep it next to the spec, and name it under files below /usr/local/share/ca-certificates")
+		a.note(a.at(c.Name), "certificate "+c.Name, "a spec takes certificates from files", "write it to a file next to the spec, and name that under certificates")
 	}
 	for _, u := range a.config.Unknown {
 		a.note(fmt.Sprintf("%s:%d", a.name, u.Line), u.Field, "this field is not known here", "")

@@ -66,7 +66,7 @@ func set(pairs []specfile.Pair, key, value string) []specfile.Pair {
 	return append(pairs, specfile.Pair{Key: key, Value: value})
 }
 
-// minor returns the major and minor version of one of CPython 3: "3.13" of "3.13.5" or "cpython-3.13"; "" if it is none.
+// minor returns the major and minor version of one of CPython 3: "3.13" of "3.13.5" or "cpython-3.13". It returns "" for anything else.
 func minor(text string) string {
 	if m := regexp.MustCompile(`^(?:cpython-|python)?(3\.\d{1,2})(?:\D.*)?$`).FindStringSubmatch(text); m != nil {
 		return m[1]

@@ -63,7 +63,7 @@ type reader struct {
 	c *Config
 }
 
-// Parse reads an apko.yaml. The error is a *strictyaml.Error; unknown fields are none. name is used in errors.
+// Parse reads an apko.yaml. The error is a *strictyaml.Error. Unknown fields are allowed. Errors show name.
 func Parse(name string, data []byte) (Config, error) {
 	var c Config
 	r := reader{strictyaml.New(name, "apko.yaml"), &c}
