@@ -35,6 +35,14 @@ func keyGenerate(ctx context.Context, run *session.Session, c *cli.Context) erro
 	if c.NArg() != 0 {
 		return exit.Usagef("key generate takes no argument; see \"pyimg key generate --help\"")
 	}
+	prefix := c.String("output-prefix")
+	private, public := prefix+".key", prefix+".pub"
+	// Nobody is asked for a password that is of no use.
+	for _, name := range []string{private, public} {
+		if _, err := os.Lstat(name); err == nil {
+			return thereAlready(name)
+		}
+	}
 	password, err := newPassword(run, c.Bool("no-password"))
 	if err != nil {
 		return err
@@ -43,18 +51,17 @@ func keyGenerate(ctx context.Context, run *session.Session, c *cli.Context) erro
 	if err != nil {
 		return err
 	}
-	private, err := key.Encode(password)
+	encoded, err := key.Encode(password)
 	if err != nil {
 		return err
 	}
-	prefix := c.String("output-prefix")
-	if err := writeNew(prefix+".key", private, 0o600); err != nil {
+	if err := writeNew(private, encoded, 0o600); err != nil {
 		return err
 	}
-	if err := writeNew(prefix+".pub", key.Public().Encode(), 0o644); err != nil {
-		return errors.Join(err, os.Remove(prefix+".key"))
+	if err := writeNew(public, key.Public().Encode(), 0o644); err != nil {
+		return errors.Join(err, os.Remove(private))
 	}
-	fmt.Fprintf(run.Stdout, "%s.key\n%s.pub\n", prefix, prefix)
+	fmt.Fprintf(run.Stdout, "%s\n%s\n", private, public)
 	return nil
 }
 
@@ -81,7 +88,7 @@ func newPassword(run *session.Session, none bool) ([]byte, error) {
 func writeNew(name string, data []byte, mode os.FileMode) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if errors.Is(err, os.ErrExist) {
-		return exit.Usagef("%s is there already; name another with --output-prefix", name)
+		return thereAlready(name)
 	}
 	if err != nil {
 		return err
@@ -94,4 +101,8 @@ func writeNew(name string, data []byte, mode os.FileMode) error {
 		return errors.Join(fmt.Errorf("writing %q: %w", name, err), os.Remove(name))
 	}
 	return nil
+}
+
+func thereAlready(name string) error {
+	return exit.Usagef("%s is there already; name another with --output-prefix", name)
 }

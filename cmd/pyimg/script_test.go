@@ -2,10 +2,16 @@ package main
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,6 +31,14 @@ import (
 func TestMain(m *testing.M) {
 	sandbox.Main(rootless.Jobs()...)
 	testscript.Main(m, map[string]func(){"pyimg": main})
+}
+
+// concurrent tells whether a script is one of those in which most happens at once: fetching while sending, several images and registries, one
+// store for all, jobs in the sandbox. With -short they are all that runs, which is for the race detector.
+func concurrent(script string) bool {
+	return slices.Contains([]string{
+		"assemble", "base", "bundle", "bundlewheels", "mirrors", "outputs", "python", "registry", "several", "sign", "store", "wheelsregistry",
+	}, script)
 }
 
 // TestScripts runs the stories in testdata/script. Each has its own mirror ($MIRROR over http, $ALPINE the same on disk,
@@ -71,6 +85,7 @@ func TestScripts(t *testing.T) {
 			"flip":    flip,
 			"flipall": flipAll,
 			"append":  appendLayer,
+			"keypair": keyPair,
 		},
 	})
 }
@@ -106,6 +121,9 @@ func condition(name string) (bool, error) {
 }
 
 func setup(e *testscript.Env, mirror *fixture.Mirror, shared string) error {
+	if name := strings.TrimPrefix(filepath.Base(e.WorkDir), "script-"); testing.Short() && !concurrent(name) {
+		e.T().Skip("-short: what runs at once in it runs in other scripts, too")
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	e.Defer(stop)
 	alpine := filepath.Join(e.WorkDir, "alpine")
@@ -145,6 +163,26 @@ func exitsWith(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	script := `"$@"; test $? = ` + args[0]
 	ts.Check(ts.Exec("sh", append([]string{"-c", script, "sh"}, args[1:]...)...))
+}
+
+// keyPair writes NAME.key, PKCS #8 without a password, and NAME.pub. What "pyimg key generate" writes takes a second to open, also where
+// the password is empty.
+func keyPair(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: keypair NAME")
+	}
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ts.Check(err)
+	encoded, err := x509.MarshalPKCS8PrivateKey(private)
+	ts.Check(err)
+	public, err := x509.MarshalPKIXPublicKey(private.Public())
+	ts.Check(err)
+	for name, block := range map[string]*pem.Block{
+		args[0] + ".key": {Type: "PRIVATE KEY", Bytes: encoded},
+		args[0] + ".pub": {Type: "PUBLIC KEY", Bytes: public},
+	} {
+		ts.Check(os.WriteFile(ts.MkAbs(name), pem.EncodeToMemory(block), 0o600))
+	}
 }
 
 // flip inverts a byte in the middle of a file.
