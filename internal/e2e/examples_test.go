@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/pyimg/pyimg/internal/fixture"
 )
 
 // example copies an example's folder, and writes next to each spec one that extends it and takes this machine's mirror, runtimes and
@@ -16,18 +18,46 @@ func (s shared) example(t testing.TB, name string) string {
 	if err := os.CopyFS(dir, os.DirFS(filepath.Join("..", "..", "examples", name))); err != nil {
 		t.Fatal(err)
 	}
+	inits := initsRepository(t)
 	specs, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, spec := range specs {
 		file := filepath.Base(spec)
-		text := fmt.Sprintf("extends: %s\n%s", file, s.alpine())
+		text := fmt.Sprintf("extends: %s\nalpine: {branch: v3.20, mirrors: [%q], repositories: [main, community, %q], keys: [%q, %q]}\n",
+			file, s.mirror(), filepath.Join(inits, "inits"), s.testKeys(), filepath.Join(inits, "keys"))
 		if strings.Contains(readFile(t, spec), "\nruntime:") {
-			text += fmt.Sprintf("runtime: [{source: %q}, {source: %q}]\npython: {wheels: [%q]}\n", s.cpython(),
-				s.path("runtimes", "jemalloc-5.3.0-{alpine_arch}-alpine-musl.tar.gz"), s.path("conformance", "wheels", "wheels"))
+			text += fmt.Sprintf("runtime: [{source: %q}, {source: %q}]\n", s.cpython(), s.path("runtimes", "jemalloc-5.3.0-{alpine_arch}-alpine-musl.tar.gz"))
+		}
+		if strings.Contains(readFile(t, spec), "\npython:") {
+			text += fmt.Sprintf("python: {wheels: [%q]}\n", s.path("conformance", "wheels", "wheels"))
 		}
 		writeFile(t, filepath.Join(dir, "test-"+file), text)
+	}
+	return dir
+}
+
+// initsRepository returns a folder with the repository "inits", which has the packages that this machine's mirror lacks, and the folder "keys".
+func initsRepository(t testing.TB) string {
+	t.Helper()
+	dir, mirror, key := t.TempDir(), fixture.NewMirror(), fixture.TestKey()
+	mirror.Put("keys/"+key.Name, key.PublicPEM())
+	var archives []*fixture.Archive
+	for _, p := range fixture.Inits() {
+		a, err := p.Build()
+		if err != nil {
+			t.Fatal(err)
+		}
+		archives = append(archives, a)
+	}
+	for _, p := range twoPlatforms() {
+		if err := mirror.Publish("inits", fixture.Index{Arch: p.alpine, Archives: archives}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := mirror.Write(dir); err != nil {
+		t.Fatal(err)
 	}
 	return dir
 }
@@ -44,6 +74,18 @@ for _ in range(600):
         time.sleep(0.1)
 server.terminate()
 print(server.wait())`
+
+// askServices starts all services and waits until the one shows what the other wrote.
+const askServices = `import subprocess, time, urllib.request
+init = subprocess.Popen(["/init"])
+for _ in range(600):
+    try:
+        print(int(urllib.request.urlopen("http://127.0.0.1:8000/").read()) > 0)
+        break
+    except OSError:
+        time.sleep(0.1)
+init.terminate()
+init.wait()`
 
 // TestExamples builds each example of one image for all its platforms, and runs it.
 func TestExamples(t *testing.T) {
@@ -67,6 +109,12 @@ func TestExamples(t *testing.T) {
 		}, `{"sensor": "attic", "count": 1, "min": -3.0, "mean": -3.0, "max": -3.0}
 {"sensor": "kitchen", "count": 2, "min": 20.5, "mean": 21.0, "max": 21.5}
 `},
+		"tini": {func(_ *testing.T, _ string, image func(args ...string) string) string {
+			return image("--env", "COMMAND=echo hello; kill $PPID; exit 3", "IMAGE")
+		}, "hello\nthe command ended with 3\nstopped\n"},
+		"s6-overlay": {func(_ *testing.T, _ string, image func(args ...string) string) string {
+			return image("--network", "none", "--entrypoint", "", "IMAGE", "python3", "-c", askServices)
+		}, "True\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
