@@ -51,13 +51,16 @@ bench-python: build
 microbench:
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
-# go test fuzzes one target of one package at a time. FUZZTIME may be a number of inputs, such as 1000x: with a time, go
-# test sometimes fails with "context deadline exceeded" where an input is under way at the end.
+# One target of one package at a time; each package is built once. FUZZTIME may be a number of inputs, such as 1000x: with a time, a target
+# sometimes fails with "context deadline exceeded" where an input is under way at the end.
 fuzz:
-	@set -e; for package in $$($(GO) list ./...); do \
-		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || :); do \
+	@set -e; bin=$$(mktemp -d); trap 'rm -rf "$$bin"' EXIT; corpus=$$($(GO) env GOCACHE)/fuzz; \
+	for package in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u); do \
+		$(GO) test -c -fuzz . -o "$$bin/fuzz" $$package; \
+		for target in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$package/*_test.go | cut -d ' ' -f 2); do \
 			echo "$$package $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$package; \
+			(cd $$package && "$$bin/fuzz" -test.run '^$$' -test.fuzz "^$$target\$$" -test.fuzztime $(FUZZTIME) -test.fuzzminimizetime 10x \
+				-test.fuzzcachedir "$$corpus/$$package/$$target"); \
 		done; \
 	done
 
@@ -77,7 +80,7 @@ cross:
 # the folder shared next to the repository. Tests skip what is missing; set
 # PYIMG_E2E_REQUIRE=1 to have them fail.
 e2e:
-	PYIMG_E2E=1 $(GO) test -count 1 -timeout 20m -parallel 4 -v ./internal/e2e
+	PYIMG_E2E=1 $(GO) test -count 1 -timeout 30m -parallel 4 -v ./internal/e2e
 
 # The commands of README.md and of the guides in docs, as they are written, with a real Python and real packages: needs the folder
 # shared next to the repository. "make test" runs them with stand-ins.

@@ -3,11 +3,7 @@ package root
 import (
 	"archive/tar"
 	"crypto/sha1"
-	"encoding/binary"
-	"encoding/hex"
 	"fmt"
-	"iter"
-	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -24,84 +20,6 @@ const (
 	maxFaults      = 20 // errors that are reported at once
 	maxMemberName  = 4096 - 10
 )
-
-// An ownedFile is a file of one package.
-type ownedFile struct {
-	pkg      *rootPackage
-	dir      *ownedDir   // nil for a file that was there before and is in no package
-	member   string      // its name in the archive, and its path by the name that packages use
-	link     string      // the target of a link
-	header   *tar.Header // of a file that was there before; a package's file needs none, and there may be hundreds of thousands
-	acl      *acl        // as the database says; files share it
-	size     int64
-	modTime  time.Time
-	inode    *inode          // nil where the file has no hard links
-	sum      [sha1.Size]byte // of its content
-	summed   bool            // sum is known
-	below    bool            // it is a file that was there before
-	typeflag byte
-	// replaced says that another package owns its path now, and the database does not list it.
-	replaced bool
-}
-
-// An inode is the part of files that hard links share.
-type inode struct {
-	mode     int64
-	uid, gid int
-	modTime  time.Time
-}
-
-func newOwnedFile(pkg *rootPackage, dir *ownedDir, path string, h *tar.Header, a *acl) *ownedFile {
-	return &ownedFile{pkg: pkg, dir: dir, member: path, link: h.Linkname, acl: a, size: h.Size, modTime: h.ModTime, typeflag: h.Typeflag}
-}
-
-func (f *ownedFile) path() string { return f.member }
-
-// name returns the file's name within its directory.
-func (f *ownedFile) name() string {
-	_, base := split(f.member)
-	return base
-}
-
-func (f *ownedFile) setSum(sum []byte) {
-	if len(sum) == sha1.Size {
-		f.sum, f.summed = [sha1.Size]byte(sum), true
-	}
-}
-
-func (f *ownedFile) isSymlink() bool { return f.typeflag == tar.TypeSymlink }
-
-// attributes returns the file's inode, or what it would be without hard links.
-func (f *ownedFile) attributes() inode {
-	if f.inode != nil {
-		return *f.inode
-	}
-	i := inode{mode: f.acl.mode, uid: f.acl.uid, gid: f.acl.gid, modTime: f.modTime}
-	if f.isSymlink() {
-		i.mode = modePermissions
-	}
-	return i
-}
-
-func (f *ownedFile) finalHeader() *tar.Header {
-	i := f.attributes()
-	return &tar.Header{Typeflag: f.typeflag, Name: f.member, Linkname: f.link, Size: f.size, Mode: i.mode, Uid: i.uid, Gid: i.gid, ModTime: i.modTime}
-}
-
-// absent says why a file that the database lists is not in Root.Files, or "".
-func (f *ownedFile) absent(r *Root) SkipReason {
-	at, err := r.tree.slot(f.path())
-	n := at.there
-	switch {
-	case err != nil || n == nil || n.file != f:
-		return "" // skip was called when another file replaced it
-	case n.device():
-		return SkipDevice
-	case r.own[n]:
-		return SkipOwn
-	}
-	return ""
-}
 
 func (n *node) device() bool {
 	return n.file.typeflag == tar.TypeChar || n.file.typeflag == tar.TypeBlock
@@ -421,69 +339,6 @@ func (n *node) owner() int { return n.file.pkg.index }
 // configured reports whether --initdb makes a file at this path before the packages come, as apk 2 does.
 func configured(d apk.Dialect, where string) bool {
 	return d == apk.Dialect2 && (where == worldFile || where == archFile)
-}
-
-// records yields the member's PAX records.
-func (m Member) records() iter.Seq2[string, string] {
-	if m.Records == nil {
-		return maps.All(m.Header.PAXRecords)
-	}
-	return m.Records
-}
-
-// checksum returns the SHA-1 that the archive has of the member, or nil.
-func (m Member) checksum() []byte {
-	for name, text := range m.records() {
-		if sum, err := hex.DecodeString(text); name == checksumRecord && err == nil {
-			return sum
-		}
-	}
-	return nil
-}
-
-// aclOf returns a member's attributes as the database has them.
-func (in *installer) aclOf(m Member) *acl {
-	return in.shareACL(acl{
-		mode:   m.Header.Mode & modeAll,
-		uid:    in.owners.user(m.Header.Uname, m.Header.Uid),
-		gid:    in.owners.group(m.Header.Gname, m.Header.Gid),
-		xattrs: xattrChecksum(m.records()),
-	})
-}
-
-// shareACL returns a, or an equal one: most files of a root have the same attributes.
-func (in *installer) shareACL(a acl) *acl {
-	shared := in.acls[a]
-	if shared == nil {
-		shared = &a
-		in.acls[a] = shared
-	}
-	return shared
-}
-
-// xattrChecksum returns the checksum of extended attributes, "" if there are none. It is over the names and values,
-// sorted by name, each after its length.
-func xattrChecksum(records iter.Seq2[string, string]) string {
-	var xattrs map[string]string
-	for key, value := range records {
-		if name, ok := strings.CutPrefix(key, xattrRecord); ok {
-			if xattrs == nil {
-				xattrs = make(map[string]string)
-			}
-			xattrs[name] = value
-		}
-	}
-	if xattrs == nil {
-		return ""
-	}
-	var hashed []byte
-	for _, name := range slices.Sorted(maps.Keys(xattrs)) {
-		for _, s := range []string{name, xattrs[name]} {
-			hashed = binary.BigEndian.AppendUint32(hashed, uint32(len(s)))
-			hashed = append(hashed, s...)
-		}
-	}
-	return apk.Checksum(sha1.Sum(hashed)).String()
 }
 
 // isControl reports whether r is a control character. apk does not accept these in names, and they must not reach a

@@ -14,7 +14,7 @@ import (
 
 // commandTimeout bounds every command, so that a hanging client becomes one
 // failing test. Containers of foreign architectures are the slowest.
-const commandTimeout = 4 * time.Minute
+const commandTimeout = 10 * time.Minute
 
 // A command is how a program is started: before it, what wraps it (setpriv,
 // unshare), and all of its environment.
