@@ -113,7 +113,7 @@ func TestFoldersImportOnlyWhatTheyMay(t *testing.T) {
 		"assemble/spec":                    {"apk", "assemble/spec/internal/extension", "assemble/standalone", "internal/glob", "internal/near", "internal/redact", "internal/registryurl", "internal/regular", "internal/strictyaml", "internal/template", "sbom"},
 		"assemble/spec/internal/extension": {"internal/regular", "internal/strictyaml"},
 		"assemble/lock":                    {"apk", "apk/root", "layers", "sbom", "assemble/spec", "internal/atomicfile", "internal/regular"},
-		"assemble/python":                  {"layers"},
+		"assemble/python":                  {"layers", "sbom"},
 		"assemble/draft": {"assemble/draft/apko", "assemble/draft/debian", "assemble/draft/dockerfile", "assemble/draft/pyproject", "assemble/draft/shell", "assemble/draft/specfile",
 			"assemble/spec", "internal/glob", "internal/strictyaml", "wheel/dependency", "wheel/pylock", "wheel/requirements", "wheel/target", "wheel/version"},
 		"assemble/draft/apko":       {"internal/strictyaml"},

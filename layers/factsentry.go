@@ -25,6 +25,7 @@ const (
 	elfMalloc
 	elfSymtab
 	elfOpaque
+	elfTLS
 )
 
 func (e *encoder) entry(entry Entry) {
@@ -120,7 +121,7 @@ func (d *decoder) entry(h *tar.Header) Entry {
 
 func (e *encoder) elf(f *elf.Facts) {
 	var bits uint64
-	for i, has := range []bool{f.BigEndian, f.Dynamic, f.Malloc, f.Symtab, f.Opaque} { // in the order of the elf* constants
+	for i, has := range []bool{f.BigEndian, f.Dynamic, f.Malloc, f.Symtab, f.Opaque, f.TLS.Has} { // in the order of the elf* constants
 		if has {
 			bits |= 1 << i
 		}
@@ -136,6 +137,10 @@ func (e *encoder) elf(f *elf.Facts) {
 	e.texts(f.RunPath)
 	e.text(string(f.Exports))
 	e.texts(f.Imports)
+	if f.TLS.Has {
+		e.uint(uint64(f.TLS.Initial))
+		e.uint(uint64(f.TLS.Dynamic))
+	}
 }
 
 func (d *decoder) elf() *elf.Facts {
@@ -148,6 +153,9 @@ func (d *decoder) elf() *elf.Facts {
 	f.Interp, f.Soname, f.Err = d.text(), d.text(), d.text()
 	f.Needed, f.RPath, f.RunPath = d.texts(), d.texts(), d.texts()
 	f.Exports, f.Imports = elf.Hashes(d.text()), d.texts()
+	if bits&elfTLS != 0 {
+		f.TLS = elf.TLS{Has: true, Initial: int(d.uint()), Dynamic: int(d.uint())}
+	}
 	return f
 }
 

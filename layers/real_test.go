@@ -191,9 +191,11 @@ func compareELF(t *testing.T, name string, got *layers.ELF, f *elf.File) {
 		malloc = malloc || s.Name == "malloc" && s.Section != elf.SHN_UNDEF
 	}
 	var align uint64
-	interp := ""
+	interp, tls := "", ownelf.TLS{Initial: got.TLS.Initial, Dynamic: got.TLS.Dynamic}
 	for _, p := range f.Progs {
 		switch p.Type {
+		case elf.PT_TLS:
+			tls.Has = true
 		case elf.PT_LOAD:
 			align = max(align, p.Align)
 		case elf.PT_INTERP:
@@ -212,11 +214,14 @@ func compareELF(t *testing.T, name string, got *layers.ELF, f *elf.File) {
 	if len(got.Imports) == 0 && len(undefined) > 5 {
 		t.Errorf("%s needs nothing, and %d of its symbols are undefined", name, len(undefined))
 	}
+	if calls := slices.Contains(got.Imports, "__tls_get_addr"); f.Machine == elf.EM_X86_64 && got.TLS.Has && calls != (got.TLS.Dynamic > 0) {
+		t.Errorf("%s: it imports __tls_get_addr: %t, and %d relocations are for its arguments", name, calls, got.TLS.Dynamic)
+	}
 	want := &layers.ELF{
 		Class: 32 * int(f.Class), BigEndian: f.Data == elf.ELFDATA2MSB, Machine: f.Machine, Type: f.Type, Flags: got.Flags,
 		Interp: interp, Dynamic: got.Dynamic, Soname: strings.Join(text(elf.DT_SONAME), ""), Needed: text(elf.DT_NEEDED),
 		RPath: split(text(elf.DT_RPATH)), RunPath: split(text(elf.DT_RUNPATH)), Malloc: malloc, Align: align,
-		Page:    builtPage(name),
+		Page: builtPage(name), TLS: tls,
 		Exports: hashes(exports), Imports: got.Imports,
 		Symtab: f.SectionByType(elf.SHT_SYMTAB) != nil,
 	}

@@ -21,6 +21,8 @@ type Report struct {
 	Libc       string      `json:"libc,omitempty"`       // musl or glibc; "" if no file is linked to either
 	Python     *Build      `json:"python,omitempty"`     // nil if there is no CPython
 	Allocators []Allocator `json:"allocators,omitempty"` // libraries to preload
+	TLS        []TLS       `json:"tls,omitempty"`        // of the programs and libraries that have thread-local variables
+	Bundled    []Bundled   `json:"bundled,omitempty"`    // libraries that it brings with it
 	Needs      []string    `json:"needs,omitempty"`      // sonames that its files need and that it does not contain
 	Stripped   bool        `json:"stripped"`             // no file has a symbol table
 	Files      int         `json:"files"`
@@ -98,6 +100,7 @@ func (r *reader) entry(e layers.Entry) {
 		r.out.Bytecode.add(size)
 	}
 	r.python(p, e.Kept)
+	r.components(p, e.Kept)
 	if e.ELF != nil {
 		r.elf(p, e)
 	}
@@ -152,6 +155,8 @@ func (r *reader) python(p string, kept []byte) {
 }
 
 func (r *reader) elf(p string, e layers.Entry) {
+	r.tls(p, e)
+	r.library(p, e)
 	f := e.ELF
 	if f.Symtab {
 		r.stripped = false
@@ -231,6 +236,7 @@ func (r *reader) report() Report {
 	}
 	slices.SortFunc(out.Dirs, func(a, b Dir) int { return cmp.Or(cmp.Compare(b.Size, a.Size), cmp.Compare(a.Path, b.Path)) })
 	out.Prefix = r.prefix()
+	r.own()
 	r.build()
 	return *out
 }

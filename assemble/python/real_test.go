@@ -83,6 +83,9 @@ func TestRealRuntimesComeOutAsWhatTheyAre(t *testing.T) {
 			if want := []string{"libcrypto.so.3", "libssl.so.3", "libz.so.1"}; !slices.Equal(r.Needs, want) {
 				t.Errorf("needs %q, want %q", r.Needs, want)
 			}
+			if len(r.TLS) != 1 || r.TLS[0].Path != "/usr/local/lib/libpython3.13.so.1.0" || r.TLS[0].Model != "global-dynamic" || r.TLS[0].Dynamic == 0 {
+				t.Errorf("thread-local variables: %+v, want calls in libpython", r.TLS)
+			}
 			if !r.Stripped || !strings.Contains(strings.Join(r.Notes, "\n"), "/tmp/rt") {
 				t.Errorf("stripped %t, notes %q: want a stripped one with the folders of its build", r.Stripped, r.Notes)
 			}

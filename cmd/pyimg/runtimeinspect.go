@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -139,6 +140,12 @@ func printRuntime(w io.Writer, r python.Inspection) {
 	for _, a := range r.Allocators {
 		line("allocator", "%s (%s)", a.Path, a.Name)
 	}
+	for _, t := range r.TLS {
+		line("tls", "%s: %s", t.Path, tlsText(t))
+	}
+	if b != nil || len(r.Bundled) > 0 {
+		line("bundled", "%s", bundledText(r.Bundled))
+	}
 	line("needs", "%s", strings.Join(r.Needs, " "))
 	line("size", "%s in %s, %s", termtext.Size(r.Size), termtext.Count(r.Files, "file"), map[bool]string{true: "stripped", false: "not stripped"}[r.Stripped])
 	line("tests", "%s in %s", termtext.Size(r.Tests.Size), termtext.Count(r.Tests.Files, "file"))
@@ -166,6 +173,30 @@ func mallocText(r python.Inspection) string {
 		}
 	}
 	return strings.Join(words, ", ")
+}
+
+func tlsText(t python.TLS) string {
+	switch {
+	case t.Model == "":
+		return "its own code uses no thread-local variable"
+	case t.Dynamic > 0:
+		return fmt.Sprintf("%s: each use calls __tls_get_addr or a descriptor's function (%s)", t.Model, termtext.Count(t.Dynamic, "relocation"))
+	}
+	return t.Model + ", without calls of __tls_get_addr"
+}
+
+// bundledText names each library once, with its version where a bill of materials has it.
+func bundledText(all []python.Bundled) string {
+	var names []string
+	for _, b := range all {
+		if name := strings.TrimSpace(b.Name + " " + b.Version); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if names == nil {
+		return "no library is named"
+	}
+	return strings.Join(names, ", ")
 }
 
 func stackText(n int64) string {

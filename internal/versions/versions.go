@@ -6,7 +6,7 @@ package versions
 // What a cache holds. With another version it is not read: it is learned or fetched again, and nobody has to do anything.
 const (
 	Store  = "v1"       // the folders of a cache, see layers.Store
-	Facts  = "pyimgF09" // what is known of a layer: raised when a scan would write something else. What contents are kept is in it anyhow, see layers.ContentRule
+	Facts  = "pyimgF10" // what is known of a layer: raised when a scan would write something else. What contents are kept is in it anyhow, see layers.ContentRule
 	Record = "pyimgR01" // the form of a note
 	Index  = "pyimgX03" // the compact form of an index: raised for another layout. Which fields it has is in it anyhow, see apk's fields
 	Tree   = "3"        // an unpacked layer: raised when a layer would be unpacked in another way

@@ -33,6 +33,7 @@ func (f *file) dynamic(s segment) error {
 		return fmt.Errorf("looking up malloc: %w", err)
 	}
 	f.findSymbols(tags)
+	f.findTLS(tags)
 	return nil
 }
 

@@ -38,6 +38,8 @@ type Facts struct {
 	Page uint64
 	// Symtab reports whether its section headers name a symbol table, which strip(1) would have removed.
 	Symtab bool
+	// TLS is what the loader does for its thread-local variables.
+	TLS TLS
 	// Exports are the names that it defines for others.
 	Exports Hashes
 	// Imports are the names that it needs of others, sorted, without those that may be missing (weak symbols). Options.Imports asks
@@ -121,6 +123,8 @@ func (f *file) read() error {
 			f.Align = max(f.Align, s.memAlign)
 		case elf.PT_DYNAMIC:
 			dynamic = &segments[i]
+		case elf.PT_TLS:
+			f.TLS.Has = true
 		case elf.PT_INTERP:
 			if f.Interp, err = f.text(s.off); err != nil {
 				return fmt.Errorf("reading the loader's name: %w", err)

@@ -27,6 +27,7 @@ type image struct {
 	hash    elf.DynTag             // DT_GNU_HASH or DT_HASH, or 0
 	relocs  map[elf.DynTag][]reloc // by table: DT_RELA, DT_REL, DT_JMPREL
 	rel     bool                   // DT_JMPREL has entries without an addend
+	tls     bool                   // has a segment PT_TLS
 }
 
 type symbol struct {
@@ -37,8 +38,10 @@ type symbol struct {
 // reloc is a relocation of kind for a symbol, counted from 1.
 type reloc struct{ symbol, kind int }
 
-// base is where the only loaded segment is mapped: addresses differ from offsets.
-const base = 0x10000
+const (
+	base     = 0x10000 // where the only loaded segment is mapped: addresses differ from offsets
+	programs = 4       // headers of segments
+)
 
 // bytes lays the file out as header, program headers, strings, symbols, hash table, dynamic segment.
 func (im image) bytes() []byte {
@@ -47,7 +50,7 @@ func (im image) bytes() []byte {
 		header, entry = 52, 32
 	}
 	var body []byte
-	start := header + 3*entry
+	start := header + programs*entry
 	here := func() uint64 { return uint64(start + len(body)) }
 
 	names := here()
@@ -107,9 +110,15 @@ func (im image) bytes() []byte {
 	end := here()
 
 	out := im.header(header, entry)
-	out = im.program(out, elf.PT_INTERP, interp, 0, uint64(len(im.interp)+1), 1)
+	switch {
+	case im.interp != "":
+		out = im.program(out, elf.PT_INTERP, interp, 0, uint64(len(im.interp)+1), 1)
+	default:
+		out = im.program(out, elf.PT_NULL, 0, 0, 0, 0)
+	}
 	out = im.program(out, elf.PT_LOAD, 0, base, end, 0x10000)
 	out = im.program(out, elf.PT_DYNAMIC, dynamic, dynamic+base, end-dynamic, 8)
+	out = im.program(out, map[bool]elf.ProgType{true: elf.PT_TLS, false: elf.PT_NULL}[im.tls], dynamic, dynamic+base, 0, 8)
 	return append(out, body...)
 }
 
@@ -130,7 +139,7 @@ func (im image) header(size, entry int) []byte {
 	b = im.order.AppendUint32(b, 1)
 	b = im.word(im.word(im.word(b, 0), uint64(size)), 0)
 	b = im.order.AppendUint32(b, 0x5000400)
-	for _, v := range []int{size, entry, 3, 0, 0, 0} {
+	for _, v := range []int{size, entry, programs, 0, 0, 0} {
 		b = im.order.AppendUint16(b, uint16(v))
 	}
 	return b

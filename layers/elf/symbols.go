@@ -238,18 +238,18 @@ func (t symbolTable) symbol(i uint64) (s dynamicSymbol, err error) {
 // finds none of that name, unless the symbol is weak. Symbols that nothing refers to do no harm.
 func (t symbolTable) imports(tags map[elf.DynTag]uint64) ([]string, error) {
 	var needed symbolSet
-	for _, table := range []struct{ at, size elf.DynTag }{{elf.DT_RELA, elf.DT_RELASZ}, {elf.DT_REL, elf.DT_RELSZ}, {elf.DT_JMPREL, elf.DT_PLTRELSZ}} {
-		at, ok := tags[table.at]
-		if !ok {
-			continue
+	err := t.relocations(tags, func(symbol, kind uint64) error {
+		if kind == 0 || symbol == 0 {
+			return nil
 		}
-		entry := uint64(t.Class / 4) // r_offset and r_info
-		if table.at == elf.DT_RELA || table.at == elf.DT_JMPREL && elf.DynTag(tags[elf.DT_PLTREL]) == elf.DT_RELA {
-			entry += uint64(t.Class / 8) // r_addend
+		if symbol > uint64(t.size)/16 {
+			return fmt.Errorf("symbol %d is outside the file", symbol)
 		}
-		if err := t.relocations(at, tags[table.size], entry, &needed); err != nil {
-			return nil, err
-		}
+		needed.add(symbol)
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	var names []string
 	for i := range needed.all() {
@@ -272,30 +272,42 @@ func (t symbolTable) imports(tags map[elf.DynTag]uint64) ([]string, error) {
 	return slices.Compact(names), nil
 }
 
-// relocations notes the symbols of one table.
-func (t symbolTable) relocations(vaddr, size, entry uint64, needed *symbolSet) error {
-	off, err := t.offset(vaddr)
+// relocations calls do with the symbol and the type of each relocation, until it returns an error.
+func (f *file) relocations(tags map[elf.DynTag]uint64, do func(symbol, kind uint64) error) error {
+	for _, table := range []struct{ at, size elf.DynTag }{{elf.DT_RELA, elf.DT_RELASZ}, {elf.DT_REL, elf.DT_RELSZ}, {elf.DT_JMPREL, elf.DT_PLTRELSZ}} {
+		at, ok := tags[table.at]
+		if !ok {
+			continue
+		}
+		entry := uint64(f.Class / 4) // r_offset and r_info
+		if table.at == elf.DT_RELA || table.at == elf.DT_JMPREL && elf.DynTag(tags[elf.DT_PLTREL]) == elf.DT_RELA {
+			entry += uint64(f.Class / 8) // r_addend
+		}
+		if err := f.relocationTable(at, tags[table.size], entry, do); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *file) relocationTable(vaddr, size, entry uint64, do func(symbol, kind uint64) error) error {
+	off, err := f.offset(vaddr)
 	if err != nil {
 		return err
 	}
-	if size > uint64(t.size) {
-		return fmt.Errorf("%d bytes of relocations in a file of %d", size, t.size)
+	if size > uint64(f.size) {
+		return fmt.Errorf("%d bytes of relocations in a file of %d", size, f.size)
 	}
 	buf := make([]byte, 512*entry)
 	for size >= entry {
 		n := min(size/entry*entry, uint64(len(buf)))
-		if err := t.at(buf[:n], off); err != nil {
+		if err := f.at(buf[:n], off); err != nil {
 			return err
 		}
 		for r := buf[:n]; len(r) > 0; r = r[entry:] {
-			symbol, kind := t.relocation(r)
-			if kind == 0 || symbol == 0 {
-				continue
+			if err := do(f.relocation(r)); err != nil {
+				return err
 			}
-			if symbol > uint64(t.size)/16 {
-				return fmt.Errorf("symbol %d is outside the file", symbol)
-			}
-			needed.add(symbol)
 		}
 		off, size = off+n, size-n
 	}
@@ -303,12 +315,12 @@ func (t symbolTable) relocations(vaddr, size, entry uint64, needed *symbolSet) e
 }
 
 // relocation splits r_info.
-func (t symbolTable) relocation(entry []byte) (symbol, kind uint64) {
-	if t.Class == 64 {
-		info := t.order.Uint64(entry[8:])
+func (f *file) relocation(entry []byte) (symbol, kind uint64) {
+	if f.Class == 64 {
+		info := f.order.Uint64(entry[8:])
 		return info >> 32, info & 0xffffffff
 	}
-	info := uint64(t.order.Uint32(entry[4:]))
+	info := uint64(f.order.Uint32(entry[4:]))
 	return info >> 8, info & 0xff
 }
 
