@@ -31,17 +31,23 @@ main() {
 		sed -n '2,14s/^# \{0,1\}//p' "$0" >&2
 		exit 2
 	fi
-	mkdir "$1"
-	root=$(cd "$1" && pwd)
+	if [ -e "$1" ]; then
+		echo "$1 is there already" >&2
+		exit 2
+	fi
 	layout=$2
 	arch=$(uname -m)
 	apt=$(mktemp -d)
-	trap 'rm -rf "$apt"' EXIT
+	# A builder that is not complete has another name, and is removed.
+	mkdir "$1.new"
+	root=$(cd "$1.new" && pwd)
+	trap 'rm -rf "$apt" "$root"' EXIT
 	configure_apt
+	[ -z "${SOURCES:-}" ] || fetch_sources
 	unpack_debian
 	add_alpine
 	write_compiler
-	[ -z "${SOURCES:-}" ] || fetch_sources
+	mv "$root" "$1"
 }
 
 # configure_apt gives apt-get folders of its own, in which nothing is installed: so it finds all that a package depends on.
@@ -145,8 +151,8 @@ write_compiler() {
 # fetch_sources fetches upstream's archives out of Debian's source packages; what Debian adds is not used.
 fetch_sources() {
 	mkdir -p "$SOURCES"
-	(cd "$SOURCES" && apt-get -qq source --download-only "${sources[@]}")
-	rm -f "$SOURCES"/*.dsc "$SOURCES"/*.debian.tar.* "$SOURCES"/*.asc "$SOURCES"/*-www.tar.*
+	(cd "$SOURCES" && apt-get -qq source --download-only --tar-only "${sources[@]}")
+	rm -f "$SOURCES"/*.asc "$SOURCES"/*-www.tar.*
 }
 
 main "$@"
