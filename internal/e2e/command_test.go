@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -16,12 +17,17 @@ import (
 // failing test. Containers of foreign architectures are the slowest.
 const commandTimeout = 10 * time.Minute
 
+// buildTimeout bounds a command that compiles: it takes half a minute, and ten times as long beside other work.
+const buildTimeout = 15 * time.Minute
+
 // A command is how a program is started: before it, what wraps it (setpriv,
 // unshare), and all of its environment.
 type command struct {
 	wrap []string
 	env  []string
 	dir  string
+
+	limit time.Duration // 0: commandTimeout
 }
 
 // A result is what became of a command.
@@ -35,7 +41,7 @@ type result struct {
 // fails the test; an exit code is an answer.
 func (c command) run(t testing.TB, args ...string) result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), commandTimeout)
+	ctx, cancel := context.WithTimeout(t.Context(), cmp.Or(c.limit, commandTimeout))
 	defer cancel()
 	args = append(append([]string(nil), c.wrap...), args...)
 	var stdout, stderr bytes.Buffer

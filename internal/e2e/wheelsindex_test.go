@@ -60,7 +60,7 @@ def build_wheel(directory, settings=None, metadata=None):
 	otherBackend    = "def build_wheel(directory, settings=None, metadata=None):\n    return wheel(directory, name='another')\n"
 	twoBackend      = "def build_wheel(directory, settings=None, metadata=None):\n    wheel(directory, name='another')\n    return wheel(directory)\n"
 	sleepingBackend = "def build_wheel(directory, settings=None, metadata=None):\n    os.spawnlp(os.P_NOWAIT, 'sleep', 'sleep', '1000')\n    return wheel(directory)\n"
-	endlessBackend  = "def build_wheel(directory, settings=None, metadata=None):\n    while True: pass\n"
+	endlessBackend  = "def build_wheel(directory, settings=None, metadata=None):\n    import time\n    time.sleep(10000)\n"
 )
 
 // backendSdist writes an sdist with a backend of its own.
@@ -135,18 +135,18 @@ func TestWheelsAreBuiltInASandbox(t *testing.T) {
 	}
 	sdists := filepath.Join(dir, "sdists")
 	for name, code := range map[string]string{"plain": plainBackend, "asking": askingBackend, "failing": failingBackend, "other": otherBackend, "two": twoBackend,
-		"sleeping": sleepingBackend, "endless": endlessBackend} {
+		"sleeping": sleepingBackend} {
 		backendSdist(t, sdists, name, code)
 	}
 	helper := wheeltest.Wheel{Name: "helper", Files: []wheeltest.File{{Name: "helper.py", Data: "value = 42\n"}}}
 	writeFile(t, filepath.Join(dir, "wheels", helper.Filename()), string(helper.Bytes()))
-	spec := s.wheelsYAML(t, dir, "linux/amd64, linux/arm64", "  env: {CC: \"cc {triplet}\"}\nlimits: {time: 60s}\n")
+	spec := s.wheelsYAML(t, dir, "linux/amd64, linux/arm64", "  env: {CC: \"cc {triplet}\"}\n")
 	giveAway(t, dir)
-	user.wrap = append(user.wrap, os.Getenv(binaryVar))
+	user.wrap, user.limit = append(user.wrap, os.Getenv(binaryVar)), buildTimeout
 	user.env = append(user.env, "HOME="+dir, "PYIMG_CACHE_DIR="+filepath.Join(dir, "cache"), "SECRET=secret")
 	first := user.run(t, "wheels", "build", "--json", spec)
 	rows := buildRows(t, first)
-	for name, want := range map[string]string{"failing": "ValueError: it cannot be", "other": "expected a wheel of other 1.0", "two": "exactly one wheel", "endless": "limits.time"} {
+	for name, want := range map[string]string{"failing": "ValueError: it cannot be", "other": "expected a wheel of other 1.0", "two": "exactly one wheel"} {
 		row := rows[name+" linux/amd64"]
 		if row.Result != "failed" || !strings.Contains(row.Reason, want) || row.Log == "" {
 			t.Errorf("%s: %+v, want %q", name, row, want)
@@ -183,6 +183,14 @@ func TestWheelsAreBuiltInASandbox(t *testing.T) {
 		t.Errorf("a second run builds: %s", again.stderr)
 	}
 	user.must(t, "wheels", "index", "--check", filepath.Join(dir, "index"))
+
+	// By itself: on a busy machine the time that ends it would end others, too.
+	backendSdist(t, sdists, "endless", endlessBackend)
+	limited := writeFile(t, filepath.Join(dir, "limited.yaml"), strings.NewReplacer("wanted: {sdists: [sdists]}", "wanted: {packages: [endless]}",
+		"sources: [wheels]", "sources: [sdists]").Replace(readFile(t, spec))+"limits: {time: 2s}\n")
+	if row := buildRows(t, user.run(t, "wheels", "build", "--json", limited))["endless linux/amd64"]; row.Result != "failed" || !strings.Contains(row.Reason, "limits.time") {
+		t.Errorf("a build without an end: %+v", row)
+	}
 }
 
 // zig is a C compiler for several machines with musl, a package of npm.
@@ -204,22 +212,27 @@ func TestWheelsAreCrossCompiled(t *testing.T) {
 		t.Fatalf("npm left %q, %v", packed, err)
 	}
 	client().must(t, "tar", "xzf", packed[0], "-C", dir)
-	for _, d := range []string{"one", "two"} {
+	cli := pyimg(t)
+	cli.limit = buildTimeout
+	for _, d := range []string{"one", "two"} { // the first one with what cannot be compiled
 		for _, sub := range []string{"sdists", "wheels"} {
 			if err := os.MkdirAll(filepath.Join(dir, d, sub), 0o755); err != nil {
 				t.Fatal(err)
 			}
 		}
-		client().must(t, "cp", s.path("conformance", "wheels", "sdists", "setuptools_c-1.0.tar.gz"), s.path("conformance", "wheels", "sdists", "fail_compile-1.0.tar.gz"), filepath.Join(dir, d, "sdists"))
+		client().must(t, "cp", s.path("conformance", "wheels", "sdists", "setuptools_c-1.0.tar.gz"), filepath.Join(dir, d, "sdists"))
+		if d == "one" {
+			client().must(t, "cp", s.path("conformance", "wheels", "sdists", "fail_compile-1.0.tar.gz"), filepath.Join(dir, d, "sdists"))
+		}
 		client().must(t, "cp", s.path("conformance", "wheels", "wheels", "setuptools-78.1.1-py3-none-any.whl"), filepath.Join(dir, d, "wheels"))
 		spec := s.wheelsYAML(t, filepath.Join(dir, d), "linux/amd64, linux/arm64", fmt.Sprintf(
 			"  mounts: [%q]\n  env: {CC: \"/opt/zig/zig cc -target {triplet}\", ZIG_GLOBAL_CACHE_DIR: /tmp/zig, ZIG_LOCAL_CACHE_DIR: /tmp/zig}\n", filepath.Join(dir, "package")+":/opt/zig"))
-		rows := buildRows(t, pyimg(t).run(t, "wheels", "build", "--json", "--cache-dir", filepath.Join(dir, "cache"), spec))
+		rows := buildRows(t, cli.run(t, "wheels", "build", "--json", "--cache-dir", filepath.Join(dir, "cache"), spec))
 		for platform, machine := range map[string]string{"linux/amd64": "x86_64", "linux/arm64": "aarch64"} {
 			if row := rows["setuptools-c "+platform]; row.Wheel != "setuptools_c-1.0-cp313-cp313-musllinux_1_2_"+machine+".whl" {
 				t.Errorf("for %s: %+v", platform, row)
 			}
-			if row := rows["fail-compile "+platform]; !strings.Contains(row.Reason, "src/c.c") {
+			if row := rows["fail-compile "+platform]; d == "one" && !strings.Contains(row.Reason, "src/c.c") {
 				t.Errorf("the reason names no line of C: %+v", row)
 			}
 		}

@@ -24,7 +24,14 @@ import (
 // Roots makes the roots that compile, and knows what Alpine provides; see builder.Builder.
 type Roots interface {
 	Root(ctx context.Context, target int, extra []apk.Dependency) (pep517.Root, pep517.Target, error)
+	// Expand fills in what a variable or a setting names of a target, such as {machine}.
+	Expand(target int, value string) string
 	Provides(ctx context.Context, target int, sonames []string) (branch string, found []repository.Alpine, err error)
+}
+
+// Folders keeps folders by the key of what they hold, see layers.Store.
+type Folders interface {
+	Folder(ctx context.Context, key string, fill func(dir string) (size int64, err error)) (string, error)
 }
 
 // Options are what builds work with.
@@ -34,6 +41,7 @@ type Options struct {
 	Roots    Roots
 	Index    *repository.Repository
 	Download *download.Downloader
+	Folders  Folders
 	Work     string         // a folder for what is not kept
 	Jobs     int            // builds at once
 	Limits   sandbox.Limits // of one build

@@ -103,18 +103,15 @@ func (b *builds) round(ctx context.Context, i *plan.Item, dir string, log io.Wri
 	for _, q := range i.Requires {
 		fmt.Fprintf(log, "pyimg: with %s %s\n", q.Project, q.Version)
 	}
-	env := filepath.Join(dir, "env")
-	if err := os.RemoveAll(env); err != nil {
-		return "", nil, err
-	}
 	root, sysroot, err := b.Roots.Root(ctx, i.Target, b.Config.For(i.Project).Packages)
 	if err != nil {
 		return "", nil, err
 	}
-	if err := pep517.Install(ctx, env, root.Python, native.Target, files); err != nil {
-		return "", nil, &failedError{fmt.Errorf("installing its build requirements: %w", err)}
+	prepared, err := b.prepare(ctx, i, root, files, dir)
+	if err != nil {
+		return "", nil, err
 	}
-	job, err := b.job(ctx, i, env, sysroot, log)
+	job, err := b.job(ctx, i, prepared, sysroot, log)
 	if err != nil {
 		return "", nil, err
 	}
@@ -126,6 +123,24 @@ func (b *builds) round(ctx context.Context, i *plan.Item, dir string, log io.Wri
 	return b.again(ctx, i, append(slices.Clone(i.Dynamic), r.Requires...))
 }
 
+// prepare makes the environment of a build, which those have in common that need the same.
+func (b *builds) prepare(ctx context.Context, i *plan.Item, root pep517.Root, wheels []required, work string) (string, error) {
+	env := pep517.Environment{Target: b.targets[b.targets[i.Target].Native].Target, Limits: b.Limits, Notice: b.Notice}
+	if len(i.Sdist.Content.BackendPath) == 0 {
+		env.Backend = i.Sdist.Content.Backend
+	}
+	key := fmt.Sprintf("environment 1 %q %q %q", root.Lower, root.Python, env.Backend)
+	for _, w := range wheels {
+		env.Wheels = append(env.Wheels, w.file)
+		key += fmt.Sprintf(" %q", filepath.Base(w.file)+" "+w.sha256)
+	}
+	dir, err := b.Folders.Folder(ctx, key, func(dir string) (int64, error) { return env.Prepare(ctx, root, dir, work) })
+	if wrong := (*pep517.InstallError)(nil); errors.As(err, &wrong) {
+		err = &failedError{fmt.Errorf("installing its build requirements: %w", err)}
+	}
+	return dir, err
+}
+
 func (b *builds) again(ctx context.Context, i *plan.Item, dynamic []string) (string, *plan.Item, error) {
 	slices.Sort(dynamic)
 	again, err := b.Planner.Again(ctx, i, slices.Compact(dynamic))
@@ -135,25 +150,34 @@ func (b *builds) again(ctx context.Context, i *plan.Item, dynamic []string) (str
 	return "", again, err
 }
 
-func (b *builds) job(ctx context.Context, i *plan.Item, env string, sysroot pep517.Target, log io.Writer) (pep517.Job, error) {
+func (b *builds) job(ctx context.Context, i *plan.Item, prepared string, sysroot pep517.Target, log io.Writer) (pep517.Job, error) {
 	more := b.Config.For(i.Project)
 	sdist, err := b.Download.SdistFile(ctx, i.Sdist)
 	if err != nil {
 		return pep517.Job{}, err
 	}
-	job := pep517.Job{Sdist: sdist, Info: i.Sdist.Content, Settings: more.Settings, Granted: i.Dynamic, Packages: env, Target: sysroot, Limits: b.Limits, Log: log, Notice: b.Notice}
+	job := pep517.Job{Sdist: sdist, Info: i.Sdist.Content, Granted: i.Dynamic, Prepared: prepared, Target: sysroot, Limits: b.Limits, Log: log, Notice: b.Notice}
 	for _, p := range more.Patches {
 		job.Patches = append(job.Patches, b.Config.Path(p))
 	}
 	for name, value := range more.Env {
-		job.Env = append(job.Env, name+"="+value)
+		job.Env = append(job.Env, name+"="+b.Roots.Expand(i.Target, value))
 	}
 	slices.Sort(job.Env)
+	if len(more.Settings) > 0 {
+		job.Settings = make(map[string]string, len(more.Settings))
+	}
+	for name, value := range more.Settings {
+		job.Settings[name] = b.Roots.Expand(i.Target, value)
+	}
 	return job, nil
 }
 
+// required is the wheel of a build requirement.
+type required struct{ file, sha256 string }
+
 // environment is the wheels of a build's environment, with those built first that are not there yet.
-func (b *builds) environment(ctx context.Context, i *plan.Item, built *Built) (files []string, dists []distinfo.Metadata, err error) {
+func (b *builds) environment(ctx context.Context, i *plan.Item, built *Built) (files []required, dists []distinfo.Metadata, err error) {
 	for _, q := range i.Requires {
 		w := q.Wheel
 		if w == nil {
@@ -175,7 +199,7 @@ func (b *builds) environment(ctx context.Context, i *plan.Item, built *Built) (f
 		if err != nil {
 			return nil, nil, err
 		}
-		files, dists = append(files, file), append(dists, w.Metadata)
+		files, dists = append(files, required{file, w.SHA256}), append(dists, w.Metadata)
 	}
 	return files, dists, nil
 }

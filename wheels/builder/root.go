@@ -57,7 +57,7 @@ func (b *Builder) makeRoot(ctx context.Context, target int, extra []apk.Dependen
 	}
 	root.Python = "/" + strings.TrimPrefix(native.site.Interpreter, "/")
 	for name, value := range b.config.Builder.Env {
-		root.Env = append(root.Env, name+"="+t.expand(value))
+		root.Env = append(root.Env, name+"="+b.Expand(target, value))
 	}
 	for _, m := range b.config.Builder.Mounts {
 		source, err := filepath.Abs(b.config.Path(m.Host))
@@ -72,8 +72,9 @@ func (b *Builder) makeRoot(ctx context.Context, target int, extra []apk.Dependen
 	return root, sysroot, err
 }
 
-// expand fills in what the builder's variables may name of a target.
-func (t buildTarget) expand(value string) string {
+// Expand fills in what variables and settings may name of a target: {machine}, {triplet} and {alpine_arch}.
+func (b *Builder) Expand(target int, value string) string {
+	t := b.targets[target]
 	triplet := strings.TrimSuffix(t.Target.Target.ExtSuffix[strings.Index(t.Target.Target.ExtSuffix, "-")+1:], ".so") // .cpython-313-x86_64-linux-musl.so
 	if _, after, ok := strings.Cut(triplet, "-"); ok {
 		triplet = after

@@ -69,9 +69,9 @@ type Mount struct{ Host, Path string }
 
 // Package is what one package needs in addition, or why it is left out.
 type Package struct {
-	Packages  []apk.Dependency // of Alpine, in the builder
-	Env       map[string]string
-	Settings  map[string]string // config_settings of PEP 517
+	Packages  []apk.Dependency  // of Alpine, in the builder
+	Env       map[string]string // with {machine} and the like, as that of the builder
+	Settings  map[string]string // config_settings of PEP 517, likewise
 	Patches   []string          // files in the format of diff -u
 	Requires  []string          // build requirements that its pyproject.toml forgets
 	Skip      string            // the reason

@@ -1,7 +1,7 @@
 """Runs in the builder: unpacks an sdist, calls the hooks of its backend, and writes the result to stdout.
 
 The first line of the result is JSON: {"wheel": NAME, "size": N}, and then the wheel's N bytes; {"requires": [...]}, or {"error": TEXT}.
-What the hooks print goes to stderr.
+What the hooks print goes to stderr. Where only bytecode is asked for, the result is a tar of it.
 """
 import json
 import os
@@ -12,6 +12,7 @@ import tarfile
 import zipfile
 
 WORK = "/tmp/build"
+BYTECODE = "/tmp/bytecode"
 HOOK = "/build/in/hook.py"
 
 
@@ -46,10 +47,37 @@ def call(request, hook, *arguments):
         return json.load(f)
 
 
+def bytecode(request, out):
+    """Builds a project of nothing but a name, so that Python compiles what builds import. Its modules lie in a tree of their own then."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE")
+    os.environ["PYTHONPYCACHEPREFIX"] = BYTECODE
+    subprocess.run([sys.executable, "-S", "-c", "import sys; sys.path.append('/build/in'); import driver"])
+    request["source"] = WORK
+    os.makedirs(WORK + "/nothing")
+    with open(WORK + "/pyproject.toml", "w") as f:
+        f.write('[project]\nname = "nothing"\nversion = "0"\ndescription = "nothing"\n')
+    with open(WORK + "/nothing/__init__.py", "w") as f:
+        f.write('"""Nothing."""\n')
+    try:
+        os.mkdir("/tmp/wheel")
+        call(request, "get_requires_for_build_wheel", None)
+        call(request, "build_wheel", "/tmp/wheel", None, None)
+    except SystemExit as e:
+        print(e, file=sys.stderr)  # it has compiled something, and what is left takes longer
+    with tarfile.open(fileobj=out, mode="w|") as t:
+        for folder, folders, files in os.walk(BYTECODE):
+            folders.sort()
+            for name in sorted(files):
+                t.add(os.path.join(folder, name), os.path.relpath(os.path.join(folder, "__pycache__", name), BYTECODE))
+
+
 def main(out):
     with open("/build/in/request.json") as f:
         request = json.load(f)
     os.makedirs(os.environ["HOME"], exist_ok=True)
+    if request.get("bytecode"):
+        bytecode(request, out)
+        return
     unpack(request["sdist"])
     request["source"] = os.path.join(WORK, request["folder"])
     patch(request["source"], request.get("patches") or [])

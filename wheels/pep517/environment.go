@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/pyimg/pyimg/wheel"
 	"github.com/pyimg/pyimg/wheel/archive"
@@ -161,6 +162,9 @@ func extractFile(root *os.Root, at string, f install.File, inflater *archive.Inf
 	}
 	if closed := out.Close(); err == nil {
 		err = closed
+	}
+	if err == nil { // bytecode names the time of what it was compiled of
+		err = root.Chtimes(at, time.Unix(Epoch, 0), time.Unix(Epoch, 0))
 	}
 	return err
 }

@@ -61,7 +61,7 @@ type Job struct {
 	Env      []string // NAME=VALUE, over those of the root
 	Granted  []string // what its backend asks for and the environment has, see Result
 	AskOnly  bool     // build nothing: Result.Requires are all that the backend asks for
-	Packages string   // the environment's folder, that Install made
+	Prepared string   // the folder that Environment.Prepare filled
 	Target   Target
 	Limits   sandbox.Limits
 	Log      io.Writer
@@ -156,7 +156,12 @@ func (j Job) prepare(in string) error {
 			return err
 		}
 	}
-	for name, data := range map[string][]byte{"request.json": text, "driver.py": driver, "hook.py": hook} {
+	return writeDriver(in, text)
+}
+
+// writeDriver adds the driver and what it is to do to the folder that the builder sees as /build/in.
+func writeDriver(in string, request []byte) error {
+	for name, data := range map[string][]byte{"request.json": request, "driver.py": driver, "hook.py": hook} {
 		if err := os.WriteFile(filepath.Join(in, name), data, 0o644); err != nil {
 			return err
 		}
@@ -182,12 +187,16 @@ func copyTo(to, from string) error {
 const nobody = 65534
 
 func (j Job) command(root Root, in string, stdout, stderr io.Writer) sandbox.Command {
-	mounts := append(slices.Clone(root.Mounts), sandbox.Mount{Source: in, Target: inDir}, sandbox.Mount{Source: j.Packages, Target: envDir})
+	mounts := append(slices.Clone(root.Mounts), sandbox.Mount{Source: in, Target: inDir}, sandbox.Mount{Source: filepath.Join(j.Prepared, envPart), Target: envDir})
 	if j.Target.Folder != "" {
 		mounts = append(mounts, sandbox.Mount{Source: j.Target.Folder, Target: targetDir})
 	}
+	lower := slices.Clone(root.Lower)
+	if over := filepath.Join(j.Prepared, rootPart); isFolder(over) {
+		lower = append(lower, over)
+	}
 	return sandbox.Command{
-		Lower: root.Lower, Args: []string{root.Python, "-I", "-S", "-B", inDir + "/driver.py"}, Env: j.environment(root),
+		Lower: lower, Args: []string{root.Python, "-I", "-S", "-B", inDir + "/driver.py"}, Env: j.environment(root),
 		User: sandbox.User{UID: nobody, GID: nobody}, Mounts: mounts, Limits: j.Limits, Stdout: stdout, Stderr: stderr, Notice: j.Notice, ReadOnly: true,
 	}
 }
@@ -211,6 +220,11 @@ func (j Job) environment(root Root) []string {
 		}
 	}
 	return mergeEnv(mergeEnv(env, root.Env), j.Env)
+}
+
+func isFolder(at string) bool {
+	info, err := os.Stat(at)
+	return err == nil && info.IsDir()
 }
 
 func (t Target) has(at string) bool {

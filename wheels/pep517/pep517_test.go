@@ -45,7 +45,10 @@ func answering(t *testing.T, answer string) pep517.Root {
 
 func job(t *testing.T) pep517.Job {
 	t.Helper()
-	j := pep517.Job{Sdist: filepath.Join(t.TempDir(), "demo-1.0.tar.gz"), Packages: t.TempDir(), Limits: sandbox.Limits{Time: time.Minute}}
+	j := pep517.Job{Sdist: filepath.Join(t.TempDir(), "demo-1.0.tar.gz"), Prepared: t.TempDir(), Limits: sandbox.Limits{Time: time.Minute}}
+	if err := os.Mkdir(filepath.Join(j.Prepared, "env"), 0o755); err != nil { //nolint:gosec // the sandbox is another user
+		t.Fatal(err)
+	}
 	var err error
 	if j.Info.Name, j.Info.Version, err = sdist.ParseFilename("demo-1.0.tar.gz"); err != nil {
 		t.Fatal(err)

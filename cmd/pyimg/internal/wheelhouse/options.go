@@ -28,7 +28,7 @@ func (h *House) BuildOptions(run *session.Session, work string, jobs int) build.
 	targets := h.Builder.Targets()
 	var once sync.Once
 	return build.Options{
-		Config: h.Config, Planner: h.Planner, Roots: h.Builder, Index: h.Index.Repository, Download: h.Download, Work: work, Jobs: jobs,
+		Config: h.Config, Planner: h.Planner, Roots: h.Builder, Index: h.Index.Repository, Download: h.Download, Folders: h.folders, Work: work, Jobs: jobs,
 		Limits: sandbox.Limits{Time: limits.Time, Memory: memory, Disk: memory, Processes: 4096, Output: 8 << 30},
 		Notice: func(n sandbox.Notice) {
 			if n.Warning {

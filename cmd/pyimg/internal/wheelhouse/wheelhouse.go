@@ -42,6 +42,8 @@ type House struct {
 	Builder  *builder.Builder
 	Planner  *plan.Planner
 	Built    *build.Built
+
+	folders build.Folders // the store
 }
 
 // A Setting is a configuration, and the bundle that has what its builds need.
@@ -91,7 +93,7 @@ func Open(ctx context.Context, run *session.Session, s Setting, progress input.P
 		return nil, err
 	}
 	from.Progress = progress
-	h := &House{Config: c, Download: download.New(from, s.sums())}
+	h := &House{Config: c, Download: download.New(from, s.sums()), folders: from.Store}
 	if h.Index, err = openIndex(ctx, run, c.Path(c.Index)); err != nil {
 		return nil, err
 	}
