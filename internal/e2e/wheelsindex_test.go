@@ -47,7 +47,8 @@ def wheel(directory, name=NAME, text=""):
 const (
 	plainBackend = `def build_wheel(directory, settings=None, metadata=None):
     seen = {"network": connects(), "uid": os.getuid(), "home": os.listdir(os.environ["HOME"]), "env": sorted(os.environ),
-            "in": sorted(os.listdir("/build/in")), "root": sorted(os.listdir("/")), "epoch": os.environ["SOURCE_DATE_EPOCH"]}
+            "in": sorted(os.listdir("/build/in")), "root": sorted(os.listdir("/")), "epoch": os.environ["SOURCE_DATE_EPOCH"],
+            "for": os.environ["MADE_FOR"], "setting": settings["for"]}
     return wheel(directory, text="seen = " + repr(seen))
 `
 	askingBackend = `def get_requires_for_build_wheel(settings=None):
@@ -140,7 +141,7 @@ func TestWheelsAreBuiltInASandbox(t *testing.T) {
 	}
 	helper := wheeltest.Wheel{Name: "helper", Files: []wheeltest.File{{Name: "helper.py", Data: "value = 42\n"}}}
 	writeFile(t, filepath.Join(dir, "wheels", helper.Filename()), string(helper.Bytes()))
-	spec := s.wheelsYAML(t, dir, "linux/amd64, linux/arm64", "  env: {CC: \"cc {triplet}\"}\n")
+	spec := s.wheelsYAML(t, dir, "linux/amd64, linux/arm64", "  env: {CC: \"cc {triplet}\"}\npackages: {plain: {env: {MADE_FOR: \"{machine} {triplet}\"}, config_settings: {for: \"{alpine_arch}\"}}}\n")
 	giveAway(t, dir)
 	user.wrap, user.limit = append(user.wrap, os.Getenv(binaryVar)), buildTimeout
 	user.env = append(user.env, "HOME="+dir, "PYIMG_CACHE_DIR="+filepath.Join(dir, "cache"), "SECRET=secret")
@@ -168,7 +169,7 @@ func TestWheelsAreBuiltInASandbox(t *testing.T) {
 	}
 	looked := user.must(t, "run", "--network", "none", "--mount", filepath.Join(dir, "index")+":/index", s.pythonSpec(t), "sh", "-c",
 		"python3 -m pip install -q --no-cache-dir --root-user-action ignore --index-url file:///index/simple/ plain asking && python3 -c 'import plain, asking; print(asking.value, plain.seen)'")
-	for _, want := range []string{"42 ", "'network': False", "'in': ['driver.py', 'hook.py', 'request.json', 'sdist.tar.gz']", "'home': []", "'epoch': '315532800'"} {
+	for _, want := range []string{"42 ", "'network': False", "'in': ['driver.py', 'hook.py', 'request.json', 'sdist.tar.gz']", "'home': []", "'epoch': '315532800'", "'for': 'x86_64 x86_64-linux-musl'", "'setting': 'x86_64'"} {
 		if !strings.Contains(looked, want) {
 			t.Errorf("no %s in %s", want, looked)
 		}
@@ -237,5 +238,7 @@ func TestWheelsAreCrossCompiled(t *testing.T) {
 			}
 		}
 	}
-	client().must(t, "diff", "-r", "--exclude", "status", filepath.Join(dir, "one", "index"), filepath.Join(dir, "two", "index"))
+	for _, part := range []string{"files", "records", "simple", "manifest.json"} {
+		client().must(t, "diff", "-r", filepath.Join(dir, "one", "index", part), filepath.Join(dir, "two", "index", part))
+	}
 }
