@@ -131,7 +131,7 @@ func unpacking(sources []taken) recipe.Step {
 	for i, s := range sources {
 		fmt.Fprintf(&script, "mkdir -p '%s'\ntar -x %s -f 'in/%d-%s' -C '%s' --strip-components=1 --no-same-owner\n", s.Folder, compression(s.Archive.File), i, s.File, s.Folder)
 		for _, p := range s.Patches {
-			fmt.Fprintf(&script, "patch -p1 -d '%s' <'files/%s'\n", s.Folder, p)
+			fmt.Fprintf(&script, "(cd '%s' && patch -p1 <'%s/files/%s')\n", s.Folder, src, p) // busybox's patch has no option for a folder
 		}
 	}
 	return recipe.Step{Name: "unpack", Run: script.String()}
@@ -204,8 +204,12 @@ func takeProfile(at, name string) (bool, error) {
 // keepProfile writes the profile that a build has made.
 func keepProfile(at, name string, given bool) error {
 	made := filepath.Join(at, profileName)
-	if _, err := os.Lstat(made); name == "" || given || err != nil {
+	info, err := os.Lstat(made)
+	if name == "" || given || err != nil {
 		return nil //nolint:nilerr // a build that trains nothing has no profile
+	}
+	if !info.Mode().IsRegular() { // a symlink would name a file outside of the sandbox
+		return fmt.Errorf("keeping the profile: %q is no regular file", profileName)
 	}
 	if err := saveFile(name, made); err != nil {
 		return fmt.Errorf("keeping the profile: %w", err)

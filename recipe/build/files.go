@@ -63,9 +63,6 @@ func saveFile(to, from string) error {
 		return err
 	}
 	defer in.Close()
-	if info, err := in.Stat(); err != nil || !info.Mode().IsRegular() {
-		return errors.Join(err, fmt.Errorf("%q is no regular file", filepath.Base(from)))
-	}
 	return atomicfile.Write(filepath.Dir(to), to, func(f *os.File) error {
 		_, err := io.Copy(f, in)
 		return err
