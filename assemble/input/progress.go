@@ -56,6 +56,12 @@ func (s Access) open(ctx context.Context, url string) (io.ReadCloser, error) {
 	return s.Fetch.Open(ctx, url)
 }
 
+// Refuse says that what Open gave of a URL is not what it should be. The answer is whether opening it again asks another mirror.
+func (s Access) Refuse(url string, err error) bool {
+	m := s.Mirror(url)
+	return m != nil && m.Refuse(url, err)
+}
+
 // Reported reports what is read of a body.
 func (s Access) Reported(f io.ReadCloser, name string, size int64) io.ReadCloser {
 	if s.Progress == nil {

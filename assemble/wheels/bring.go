@@ -143,12 +143,23 @@ func opening(f source.File, err error) error {
 	return err
 }
 
-// download reads all of a wheel. It is checked against all that is known of it.
+// download reads all of a wheel. It is checked against all that is known of it, and where it is another one, the next mirror is asked.
 func (b *Bringer) download(ctx context.Context, to *spooled, f source.File) (digest string, err error) {
-	r, err := b.open(ctx, f)
-	if err != nil {
-		return "", opening(f, err)
+	for {
+		r, at, err := b.open(ctx, f)
+		if err != nil {
+			return "", opening(f, err)
+		}
+		digest, err := read(r, to, f)
+		if err == nil || ctx.Err() != nil || at == "" || !b.src.Refuse(at, err) {
+			return digest, err
+		}
+		to.reset()
 	}
+}
+
+// read reads a wheel to its end, and checks it.
+func read(r io.ReadCloser, to *spooled, f source.File) (digest string, err error) {
 	most := int64(maxWheel)
 	if f.Size > 0 {
 		most = f.Size
@@ -167,25 +178,25 @@ func (b *Bringer) download(ctx context.Context, to *spooled, f source.File) (dig
 	return checker.SHA256(), nil
 }
 
-// open opens a wheel that is at hand by its SHA-256, else where it is said to be.
-func (b *Bringer) open(ctx context.Context, f source.File) (io.ReadCloser, error) {
+// open opens a wheel that is at hand by its SHA-256, else where it is said to be: at, which is "" for one that is at hand.
+func (b *Bringer) open(ctx context.Context, f source.File) (r io.ReadCloser, at string, err error) {
 	if sum := f.Hashes["sha256"]; sum != "" && b.src.Wheels != nil {
 		r, err := b.src.Wheels.Open(ctx, sum)
 		if err == nil {
-			return b.src.Reported(r, f.Filename.Text, max(f.Size, -1)), nil
+			return b.src.Reported(r, f.Filename.Text, max(f.Size, -1)), "", nil
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
+			return nil, "", err
 		}
 	}
-	at := cmp.Or(f.Path, f.URL)
+	at = cmp.Or(f.Path, f.URL)
 	if b.locator != nil {
-		var err error
 		if at, err = b.locator.Locate(ctx, f); err != nil {
-			return nil, err
+			return nil, "", err
 		}
 	}
-	return b.src.Open(ctx, at, f.Filename.Text, max(f.Size, -1))
+	r, err = b.src.Open(ctx, at, f.Filename.Text, max(f.Size, -1))
+	return r, at, err
 }
 
 // learn verifies a wheel, works out what it leaves, and makes its fragment.

@@ -36,6 +36,14 @@ func (b *Bringer) giveFront(s *spooled) {
 	b.fronts.Put(&s.front)
 }
 
+// reset forgets what was written.
+func (s *spooled) reset() {
+	if s.rest != nil {
+		s.done()
+	}
+	s.front, s.rest, s.size = s.front[:0], nil, 0
+}
+
 func (s *spooled) Write(p []byte) (int, error) {
 	n := min(len(p), inMemory-len(s.front))
 	s.front = append(s.front, p[:n]...)

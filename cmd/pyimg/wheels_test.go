@@ -97,11 +97,18 @@ func putIndexes(t *testing.T, m *fixture.Mirror) {
 	old := []wheeltest.Wheel{wheel("shelf", "1.0")}
 	putIndex(t, m, "indexold", key, old)
 	putIndex(t, m, "index", key, append(old, wheel("shelf", "2.0"), wheel("other", "1.0")))
+	for name, data := range putIndex(t, m, "indexagain", key, append(old, wheel("shelf", "2.0"), wheel("other", "1.0"))) {
+		if strings.HasSuffix(name, ".whl") { // its manifest names other bytes
+			data = append(data[:len(data):len(data)], 0)
+		}
+		m.Put("indexdamaged/"+name, data)
+	}
 	putIndex(t, m, "indexother", key, []wheeltest.Wheel{wheel("shelf", "3.0")})
 	putIndex(t, m, "indexforged", forger, append(old, wheel("shelf", "9.0")))
 }
 
-func putIndex(t *testing.T, m *fixture.Mirror, name string, key sigstore.PrivateKey, wheels []wheeltest.Wheel) {
+// putIndex puts an index there, and returns its files by name.
+func putIndex(t *testing.T, m *fixture.Mirror, name string, key sigstore.PrivateKey, wheels []wheeltest.Wheel) map[string][]byte {
 	t.Helper()
 	dir := t.TempDir()
 	index := repository.Open(filepath.Join(dir, "index"))
@@ -117,15 +124,18 @@ func putIndex(t *testing.T, m *fixture.Mirror, name string, key sigstore.Private
 	if _, err := index.Publish(key.SignFile); err != nil {
 		t.Fatal(err)
 	}
+	files := make(map[string][]byte)
 	err := fs.WalkDir(os.DirFS(index.Dir()), ".", func(at string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || strings.HasPrefix(at, ".") {
 			return err
 		}
 		data, err := os.ReadFile(filepath.Join(index.Dir(), filepath.FromSlash(at)))
+		files[at] = data
 		m.Put(name+"/"+at, data)
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return files
 }

@@ -13,6 +13,7 @@ import (
 	"io"
 	"io/fs"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -67,12 +68,16 @@ type Index struct {
 	order []string // the bases that answered, the newest first
 	has   map[string][]index.File
 	err   error
+
+	mu    sync.Mutex
+	given map[string]string          // the base that a file was opened from last, by its path
+	wrong map[string]map[string]bool // the bases that did not give a file as it should be, by its path
 }
 
 // New is the index at these addresses, such as https://wheels.example/simple/: the same one, the first being its name. They are
 // opened by opener.
 func New(addresses []string, opener index.Opener, o Options) (*Index, error) {
-	m := &Index{open: opener, o: o}
+	m := &Index{open: opener, o: o, given: make(map[string]string), wrong: make(map[string]map[string]bool)}
 	for _, a := range addresses {
 		u, err := url.Parse(a)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
@@ -135,9 +140,12 @@ func (m *Index) Open(ctx context.Context, address string, open func(ctx context.
 		return nil, err
 	}
 	var errs []error
-	for _, base := range m.order {
+	for _, base := range m.left(below) {
 		r, err := open(ctx, base+below)
 		if err == nil {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.given[below] = base
 			return r, nil
 		}
 		if errs = append(errs, err); ctx.Err() != nil {
@@ -145,6 +153,34 @@ func (m *Index) Open(ctx context.Context, address string, open func(ctx context.
 		}
 	}
 	return nil, errors.Join(errs...)
+}
+
+// left are the mirrors that may have a file as it should be, in their order.
+func (m *Index) left(below string) []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(m.order), func(base string) bool { return m.wrong[below][base] })
+}
+
+// Refuse says that a file of the first mirror, as it was opened last, is not what it should be: err. Open takes it from the next mirror
+// then. The answer is whether there is one; with a warning, since somebody should see to the mirror.
+func (m *Index) Refuse(address string, err error) bool {
+	below, ok := strings.CutPrefix(address, m.bases[0])
+	m.mu.Lock()
+	base, opened := m.given[below]
+	if ok && opened {
+		if m.wrong[below] == nil {
+			m.wrong[below] = make(map[string]bool)
+		}
+		m.wrong[below][base] = true
+		delete(m.given, below)
+	}
+	m.mu.Unlock()
+	if !ok || !opened || len(m.left(below)) == 0 {
+		return false
+	}
+	m.o.Warn(fmt.Sprintf("the mirror %s does not give %s as the index has it, so the next one is asked: %v", redact.URL(base), path.Base(below), err))
+	return true
 }
 
 // ready reads the manifests, once.

@@ -277,7 +277,20 @@ func (d *Downloader) open(ctx context.Context, f file, digest string) (io.ReadCl
 	return d.from.Open(ctx, f.url, f.name, max(f.size, -1))
 }
 
+// fetch writes a file. Where it is another one than its index says, the next mirror is asked.
 func (d *Downloader) fetch(ctx context.Context, f file, digest, to string) (int64, error) {
+	for {
+		n, err := d.fetchOnce(ctx, f, digest, to)
+		if err == nil || ctx.Err() != nil || !d.from.Refuse(f.url, err) {
+			return n, err
+		}
+		if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return 0, err
+		}
+	}
+}
+
+func (d *Downloader) fetchOnce(ctx context.Context, f file, digest, to string) (int64, error) {
 	r, err := d.open(ctx, f, digest)
 	if err != nil {
 		return 0, fmt.Errorf("fetching %s: %w", redact.URL(f.url), err)

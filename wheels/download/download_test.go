@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/wheel/index"
+	"github.com/pyimg/pyimg/wheel/mirror"
 	"github.com/pyimg/pyimg/wheel/source"
 	"github.com/pyimg/pyimg/wheel/tag"
 	"github.com/pyimg/pyimg/wheel/wheeltest"
@@ -128,5 +130,46 @@ func TestABundleIsAskedBeforeTheIndex(t *testing.T) {
 	d := download.New(input.Access{Store: openStore(t), Fetch: far}, carried)
 	if _, err := d.Wheel(t.Context(), f); err != nil || far.asked != 0 {
 		t.Errorf("%d requests, error %v", far.asked, err)
+	}
+}
+
+// pages opens the manifests of mirrors.
+type pages struct{ *server }
+
+func (p pages) Open(ctx context.Context, url, _ string) (*index.Response, error) {
+	body, err := p.server.Open(ctx, url)
+	return &index.Response{Body: body}, err
+}
+
+// TestTheNextMirrorIsAsked: a mirror that gives other bytes than the index's manifest names stops nobody, unless all of them do.
+func TestTheNextMirrorIsAsked(t *testing.T) {
+	t.Parallel()
+	f, data, digest := demo(t)
+	file := "files/" + digest[:16] + "/" + f.Filename.Text
+	manifest := fmt.Appendf(nil, `{"version":1,"wheels":[{"file":%q,"sha256":%q,"size":%d}]}`, f.Filename.Text, digest, len(data))
+	s := &server{files: make(map[string][]byte)}
+	for _, host := range []string{"https://a.example/", "https://b.example/"} {
+		s.files[host+"manifest.json"] = manifest
+		s.files[host+file] = append(bytes.Clone(data), 0)
+	}
+	f.URL, f.Hashes, f.Size = "https://a.example/"+file, source.Hashes{"sha256": digest}, int64(len(data))
+	var warned []string
+	open := func() *download.Downloader {
+		m, err := mirror.New([]string{"https://a.example/simple/", "https://b.example/simple/"}, pages{s}, mirror.Options{Warn: func(text string) { warned = append(warned, text) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return download.New(input.Access{Store: openStore(t), Fetch: s, Mirrors: []*mirror.Index{m}}, nil)
+	}
+	if _, err := open().Wheel(t.Context(), f); exit.Of(err) != exit.Unverified {
+		t.Errorf("all mirrors give another file: error %v", err)
+	}
+	s.files["https://b.example/"+file], warned = data, nil
+	got, err := open().Wheel(t.Context(), f)
+	if err != nil || got.SHA256 != digest {
+		t.Errorf("one mirror gives the file: %v", err)
+	}
+	if len(warned) != 1 || !strings.Contains(warned[0], "https://a.example/ does not give "+f.Filename.Text) {
+		t.Errorf("the warnings are %q", warned)
 	}
 }
