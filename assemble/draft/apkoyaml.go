@@ -3,7 +3,6 @@ package draft
 import (
 	"fmt"
 	"maps"
-	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -31,6 +30,7 @@ func (m *maker) readApko(name string) error {
 	a.platforms()
 	a.accounts()
 	a.paths()
+	a.certificates()
 	a.configuration()
 	a.rest()
 	return nil
@@ -168,31 +168,6 @@ func octal(text string) string {
 	return ""
 }
 
-func (a apkoReader) paths() {
-	for _, p := range a.config.Paths {
-		at := fmt.Sprintf("%s:%d", a.name, p.Line)
-		if p.Type != "directory" {
-			a.note(at, p.Type+" "+p.Path, "a spec says this in another way", a.insteadOf(p))
-			continue
-		}
-		a.spec.Dirs = append(a.spec.Dirs, specfile.Dir{Path: path.Clean("/" + p.Path), UID: number(p.UID), GID: number(p.GID), Mode: octal(p.Mode)})
-	}
-}
-
-func (a apkoReader) insteadOf(p apko.Path) string {
-	switch p.Type {
-	case "empty-file":
-		return "keep an empty file next to the spec, and name it under files"
-	case "symlink":
-		return "name it under paths, with symlink: " + p.Source
-	case "permissions":
-		return "name it under paths, with its owner and mode"
-	case "hardlink":
-		return "keep a copy of " + p.Source + " next to the spec, and name it under files with its owner and mode"
-	}
-	return "keep the file next to the spec, and name it under files with its owner and mode"
-}
-
 // words splits a command line as apko does.
 func words(line string) []string {
 	var out []string
@@ -237,9 +212,6 @@ func (a apkoReader) configuration() {
 func (a apkoReader) rest() {
 	if a.config.Include != "" {
 		a.note(a.at("include:"), "include: "+a.config.Include, "\"pyimg init\" reads one file", "run \"pyimg init --from\" with that file, too, and put both together")
-	}
-	for _, c := range a.config.Certificates {
-		a.note(a.at(c.Name), "certificate "+c.Name, "a spec takes certificates from files", "write it to a file next to the spec, and name that under certificates")
 	}
 	for _, u := range a.config.Unknown {
 		a.note(fmt.Sprintf("%s:%d", a.name, u.Line), u.Field, "this field is not known here", "")

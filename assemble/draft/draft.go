@@ -35,6 +35,13 @@ type Draft struct {
 	Text  []byte   // YAML with comments
 	Read  []string // the files that it was made of, in the order in which they were read
 	Notes []Note
+	Files []File // what the spec names and the project has only inside another file
+}
+
+// File is a file next to the spec. Its name is a path with slashes below the spec's folder.
+type File struct {
+	Name string
+	Data []byte
 }
 
 // Note is something that was not taken over.
@@ -82,6 +89,7 @@ type maker struct {
 	spec    specfile.Spec
 	read    []string
 	notes   []Note
+	files   []File
 
 	requires  string // which Pythons the project allows, as PEP 440 has it
 	name      string // of the project
@@ -235,7 +243,7 @@ func (m *maker) finish() (Draft, error) {
 	if err != nil {
 		return Draft{}, err
 	}
-	return Draft{Text: text, Read: m.read, Notes: m.notes}, nil
+	return Draft{Text: text, Read: m.read, Notes: m.notes, Files: m.files}, nil
 }
 
 // head says what the spec was made of.

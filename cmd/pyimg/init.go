@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -68,6 +69,16 @@ func initSpec(ctx context.Context, run *session.Session, c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if console.OnStdout(output) {
+		for _, f := range d.Files {
+			run.Warn(fmt.Sprintf("the spec names %s, which only \"pyimg init\" without -o - writes", f.Name))
+		}
+		d.Files = nil
+	}
+	written, err := writeBeside(ctx, run, dir, d.Files, c.Bool("force"))
+	if err != nil {
+		return err
+	}
 	if err := run.WriteFile(ctx, output, d.Text); err != nil {
 		return err
 	}
@@ -77,11 +88,41 @@ func initSpec(ctx context.Context, run *session.Session, c *cli.Context) error {
 	if console.OnStdout(output) {
 		return nil
 	}
-	fmt.Fprintln(run.Stdout, output)
+	for _, name := range append(written, output) {
+		fmt.Fprintln(run.Stdout, name)
+	}
 	if same, err := sameFolder(filepath.Dir(output), dir); err == nil && !same {
 		fmt.Fprintf(run.Stderr, "pyimg: the paths in %s start from its own folder; move it to %s\n", output, dir)
 	}
 	return nil
+}
+
+// writeBeside writes the files that a new spec names into its folder, and returns their names. It replaces none with another content
+// unless it is forced to.
+func writeBeside(ctx context.Context, run *session.Session, dir string, files []draft.File, force bool) ([]string, error) {
+	var names []string
+	for _, f := range files {
+		name := filepath.Join(dir, filepath.FromSlash(f.Name))
+		switch info, err := os.Lstat(name); {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return nil, fmt.Errorf("looking for %q: %w", name, errors.Unwrap(err))
+		case !force:
+			if have, err := os.ReadFile(name); !info.Mode().IsRegular() || err != nil || !bytes.Equal(have, f.Data) {
+				return nil, exit.Usagef("%q exists, and the spec needs another content there; --force replaces it", name)
+			}
+		}
+		names = append(names, name)
+	}
+	for i, f := range files {
+		if err := os.MkdirAll(filepath.Dir(names[i]), 0o755); err != nil {
+			return nil, err
+		}
+		if err := run.WriteFile(ctx, names[i], f.Data); err != nil {
+			return nil, err
+		}
+	}
+	return names, nil
 }
 
 func sameFolder(a, b string) (bool, error) {

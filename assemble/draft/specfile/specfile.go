@@ -25,6 +25,8 @@ type Spec struct {
 	Dirs         []Dir
 	Files        []Files
 	FilesWhy     []string // comments before the files
+	Paths        []Path
+	Certificates []string
 	Image        Image
 	Foot         []string // comments at the end
 }
@@ -54,6 +56,12 @@ type Files struct {
 
 // Dir is an entry of dirs.
 type Dir struct{ Path, UID, GID, Mode string }
+
+// Path is an entry of paths.
+type Path struct {
+	Path, UID, GID, Mode, DirMode, Symlink string
+	Recursive                              bool
+}
 
 // User is an account.
 type User struct {

@@ -26,6 +26,8 @@ func (s Spec) YAML() []byte {
 	w.accounts(s)
 	w.dirs(s.Dirs)
 	w.files(s)
+	w.paths(s.Paths)
+	w.list("", "certificates", s.Certificates, "")
 	w.image(s.Image)
 	if len(s.Foot) > 0 {
 		w.line("")
@@ -262,6 +264,21 @@ func (w *writer) dirs(dirs []Dir) {
 	w.line("dirs:")
 	for _, d := range dirs {
 		w.line("  - " + mapping("path", quote(d.Path), "uid", orNothing(d.UID), "gid", orNothing(d.GID), "mode", orNothing(d.Mode)))
+	}
+}
+
+func (w *writer) paths(paths []Path) {
+	if len(paths) == 0 {
+		return
+	}
+	w.line("paths:")
+	for _, p := range paths {
+		recursive := ""
+		if p.Recursive {
+			recursive = "true"
+		}
+		w.line("  - " + mapping("path", quote(p.Path), "recursive", recursive, "uid", orNothing(p.UID), "gid", orNothing(p.GID),
+			"mode", orNothing(p.Mode), "dir_mode", orNothing(p.DirMode), "symlink", orNothing(p.Symlink)))
 	}
 }
 
