@@ -128,7 +128,7 @@ func TestFilesThatCannotBe(t *testing.T) {
 		spec string
 		want []string
 	}{
-		"not there":      {nil, "files: {from: app, to: /app}", []string{"files[0] (app)", "no such file"}},
+		"not there":      {nil, "files: {from: app, to: /app}", []string{"files[0] (app)", "no such file", "paths start from the spec's folder"}},
 		"no match":       {map[string]string{"c/x": ""}, "files: {from: \"c/*.yaml\", to: /c}", []string{"files[0] (c/*.yaml)", "matches nothing"}},
 		"out of it":      {map[string]string{"l": "->../.."}, "files: {from: l, to: /c}", []string{"files[0] (l)", "escapes"}},
 		"a package's":    {map[string]string{"x": ""}, "files: {from: x, to: /etc/motd}", []string{"/etc/motd", "files[0] (x)", "apk base=1-r0", "replace: true"}},

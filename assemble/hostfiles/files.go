@@ -160,7 +160,9 @@ func (f *Found) readEntry(ctx context.Context, i int, files spec.Files, platform
 	read := func(from, of string) ([]item, error) {
 		r := filesReader{entry: files, by: fmt.Sprintf("files[%d] (%s)", i, from), folder: f.folder, time: f.time}
 		r.entry.From = from
-		if err := r.read(ctx); err != nil {
+		if err := r.read(ctx); errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%s%s: %w; paths start from the spec's folder", r.by, of, err)
+		} else if err != nil {
 			return nil, fmt.Errorf("%s%s: %w", r.by, of, err)
 		}
 		return r.items, nil

@@ -3,6 +3,7 @@ package spec
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -41,4 +42,16 @@ func firstLine(data []byte) string {
 		}
 	}
 	return ""
+}
+
+// insteadOfFolder says which spec a folder has, or how to write one; "" for what is no folder.
+func insteadOfFolder(name string) string {
+	if info, err := os.Stat(name); err != nil || !info.IsDir() {
+		return ""
+	}
+	inside := filepath.Join(name, "pyimg.yaml")
+	if _, err := os.Stat(inside); err == nil {
+		return fmt.Sprintf("; did you mean %q?", inside)
+	}
+	return fmt.Sprintf("; \"pyimg init %s\" writes %s", name, inside)
 }

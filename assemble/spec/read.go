@@ -45,7 +45,7 @@ func Read(name string) (Spec, error) { return Options{}.Read(name) }
 func (o Options) Read(name string) (Spec, error) {
 	data, err := readSpec(name)
 	if errors.Is(err, regular.ErrKind) {
-		return Spec{}, &Error{Faults: []Fault{{File: name, Msg: err.Error()}}}
+		return Spec{}, &Error{Faults: []Fault{{File: name, Msg: err.Error() + insteadOfFolder(name)}}}
 	}
 	if err != nil {
 		return Spec{}, fmt.Errorf("reading spec: %w", err)

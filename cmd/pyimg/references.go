@@ -40,7 +40,7 @@ func tagged(refs, tags []string) ([]string, error) {
 		return refs, nil
 	}
 	if len(refs) == 0 {
-		return nil, exit.Usagef("--tag is of what --push names; add --push")
+		return nil, exit.Usagef("--tag gives tags to what --push names; add --push")
 	}
 	var out []string
 	for _, ref := range refs {

@@ -16,6 +16,7 @@ import (
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/push"
 	"github.com/pyimg/pyimg/push/oci"
+	"github.com/pyimg/pyimg/sigstore"
 )
 
 func signCommand(con console.Console) *cli.Command {
@@ -60,6 +61,13 @@ func signImage(ctx context.Context, run *session.Session, c *cli.Context) error 
 	if err := run.Registry().CheckRefs([]string{ref}, push.Options{}); err != nil {
 		return exit.WrongUse(err)
 	}
+	var key sigstore.PrivateKey
+	if !c.Bool("keyless") {
+		var err error
+		if key, err = run.PrivateKey("key", c.String("key")); err != nil {
+			return err
+		}
+	}
 	index, err := run.Registry().Get(ctx, ref)
 	if err != nil {
 		return err
@@ -70,10 +78,6 @@ func signImage(ctx context.Context, run *session.Session, c *cli.Context) error 
 	}
 	if c.Bool("keyless") {
 		return signKeyless(ctx, run, attest.Repository(ref)+"@"+root.Digest.String())
-	}
-	key, err := run.PrivateKey("key", c.String("key"))
-	if err != nil {
-		return err
 	}
 	var also push.Attachments
 	if name := c.String("lock"); name != "" {

@@ -134,6 +134,9 @@ func (d *Decoder) syntax(err error) {
 			f.Line, f.Column = t.Position.Line, t.Position.Column
 		}
 	}
+	if strings.Contains(f.Msg, "'\t'") {
+		f.Msg = "reading YAML: the line is indented with a tab; YAML is indented with spaces"
+	}
 	d.note(f)
 }
 

@@ -136,6 +136,9 @@ func noCommand(app *cli.App, arg string) error {
 		}
 	}
 	meant := near.Name(arg, commands)
+	if arg == "build" && slices.Contains(commands, "assemble") {
+		meant = "assemble" // what other tools call it
+	}
 	if meant == "" {
 		meant = near.Name(arg, subs)
 	}

@@ -2,7 +2,9 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -11,6 +13,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/pyimg/pyimg/assemble/image"
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/push/disk"
 )
@@ -18,7 +21,12 @@ import (
 // Open reads the image that an argument names: a layout or archive on disk, else one in a registry.
 func (run *Session) Open(ctx context.Context, arg string) (v1.ImageIndex, error) {
 	if path, ok := OnDisk(arg); ok {
-		return disk.ReadImage(path)
+		index, err := disk.ReadImage(path)
+		if ext := filepath.Ext(path); errors.Is(err, fs.ErrNotExist) && (ext == ".yaml" || ext == ".yml") {
+			_, err := os.Stat(path)
+			return nil, exit.WrongUse(fmt.Errorf("reading spec: %w; %s", err, insteadOf(path)))
+		}
+		return index, err
 	}
 	index, err := run.Registry().Get(ctx, arg)
 	if err != nil && namesNoRegistry(arg) {

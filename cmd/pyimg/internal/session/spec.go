@@ -1,16 +1,19 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/pyimg/pyimg/assemble/bundle"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/flags"
 	"github.com/pyimg/pyimg/internal/exit"
+	"github.com/pyimg/pyimg/internal/near"
 	"github.com/pyimg/pyimg/internal/termtext"
 )
 
@@ -32,7 +35,7 @@ func (run *Session) spec(ctx context.Context, name string) (spec.Spec, error) {
 				err = fmt.Errorf("%w; %w", err, bundleErr)
 			}
 			if !errors.As(bundleErr, new(*bundle.FaultError)) {
-				err = exit.WrongUse(err)
+				err = exit.WrongUse(fmt.Errorf("%w; %s", err, insteadOf(name)))
 			}
 		}
 		return s, err
@@ -50,6 +53,22 @@ func (run *Session) spec(ctx context.Context, name string) (spec.Spec, error) {
 		return s, nil
 	}
 	return s, err
+}
+
+// insteadOf says what to do about a spec that does not exist: name the one that was meant, or write one.
+func insteadOf(name string) string {
+	dir, base := filepath.Split(name)
+	entries, _ := os.ReadDir(cmp.Or(dir, ".")) // without names there is nothing to propose
+	var specs []string
+	for _, e := range entries {
+		if ext := filepath.Ext(e.Name()); ext == ".yaml" || ext == ".yml" {
+			specs = append(specs, e.Name())
+		}
+	}
+	if meant := near.Name(base, specs); meant != "" {
+		return fmt.Sprintf("did you mean %q?", dir+meant)
+	}
+	return "\"pyimg init\" writes pyimg.yaml for the project in a folder"
 }
 
 // noteProject says in the folder of a project that the embedded spec has nothing of it.
