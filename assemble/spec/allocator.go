@@ -1,9 +1,12 @@
 package spec
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/goccy/go-yaml/ast"
 )
 
 // Values of Allocator.Use: which mimalloc to use.
@@ -75,3 +78,78 @@ func (a Allocator) mallocConf() string {
 
 // FromRuntime is the value of Allocator.From for a library of a runtime.
 const FromRuntime = "runtime"
+
+func (d decoder) allocator(a *Allocator, p string, n ast.Node) {
+	if _, custom := n.(*ast.MappingNode); !custom {
+		d.Text(func(v string) (err error) { a.Name, err = ParseAllocator(v); return err })(p, n)
+		return
+	}
+	d.Mapping(p, n, d.allocatorFields(a))
+	for _, fault := range a.faults() {
+		d.FaultAt(n, p, "%s", fault)
+	}
+}
+
+func (d decoder) allocatorFields(a *Allocator) fields {
+	secure := ""
+	if a.Insecure {
+		secure = "false"
+	}
+	return fields{
+		row("name", d.Text(func(v string) (err error) { a.Name, err = ParseAllocator(v); return err }), a.Name),
+		row("use", d.OneOf(&a.Use, UsePython, UsePreload), a.Use),
+		row("from", d.OneOf(&a.From, FromRuntime, FromAPK), a.From),
+		row("secure", d.Text(func(v string) (err error) { a.Insecure, err = parseInsecure(v); return err }), secure),
+		row("conf", d.Table(&a.Conf, checkConf), a.Conf),
+		row("preload", d.Text(func(v string) error { a.Preload = v; return CheckAbsolute(v) }), a.Preload),
+		row("env", d.Table(&a.Env, checkEnv), a.Env),
+	}
+}
+
+// allocatorYAML writes only the name if no other field is set.
+func (d decoder) allocatorYAML(a Allocator) any {
+	all := d.allocatorFields(&a).YAML()
+	if len(all) == 1 && a.Name != "" {
+		return a.Name
+	}
+	return all
+}
+
+// faults reports fields of an allocator that contradict each other.
+func (a *Allocator) faults() []string {
+	var faults []string
+	say := func(wrong bool, text string) {
+		if wrong {
+			faults = append(faults, text)
+		}
+	}
+	say(a.Name != "" && a.Preload != "", "name and preload exclude each other")
+	say(a.Use != "" && a.Name != "mimalloc", "use is only for mimalloc")
+	say(a.Insecure && (a.Name != "mimalloc" || a.Use != UsePreload), "secure is only for the library of mimalloc (use: preload)")
+	say(a.Conf != nil && a.Name != "jemalloc", "conf is only for jemalloc")
+	say(a.From != "" && a.Library().Name == "", "from is only for a library that is preloaded by name")
+	return faults
+}
+
+func parseInsecure(v string) (bool, error) {
+	if v != "true" && v != "false" {
+		return false, fmt.Errorf("expected true or false, found %q", v)
+	}
+	return v == "false", nil
+}
+
+// checkConf accepts an option of jemalloc(3), "TUNING".
+func checkConf(name, value string) error {
+	if name == "" || strings.ContainsAny(name+value, ",: ") || value == "" {
+		return fmt.Errorf("expected an option of MALLOC_CONF, such as dirty_decay_ms: 10000, found %q", name+": "+value)
+	}
+	return nil
+}
+
+// ParseAllocator checks the name of an allocator.
+func ParseAllocator(v string) (string, error) {
+	if !slices.Contains([]string{"jemalloc", "mimalloc", "none"}, v) {
+		return "", fmt.Errorf("expected jemalloc, mimalloc, none or {preload: PATH}, found %q", v)
+	}
+	return v, nil
+}
