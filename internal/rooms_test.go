@@ -39,7 +39,7 @@ func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
 		"cmd/pyimg/internal/flags":      {"apk", "assemble/spec", "push"},
 		"cmd/pyimg/internal/rootless":   {"assemble/container", "assemble/input", "internal/sandbox", "layers"},
 		"cmd/pyimg/internal/session": {"attest", "sigstore", "apk", "layers", "assemble", "push", "cmd/pyimg/internal/console", "cmd/pyimg/internal/flags", "cmd/pyimg/internal/rootless",
-			"internal/fetch", "internal/memo", "internal/progress", "internal/redact", "internal/regular", "internal/termtext", "wheel/mirror"},
+			"internal/fetch", "internal/memo", "internal/near", "internal/progress", "internal/redact", "internal/regular", "internal/termtext", "wheel/mirror"},
 		"cmd/pyimg/internal/pythons": {"assemble", "benchmark", "cmd/pyimg/internal/rootless", "cmd/pyimg/internal/session",
 			"internal/redact", "internal/sandbox", "internal/termtext", "push/disk"},
 		"cmd/pyimg/internal/many":  {"cmd/pyimg/internal/flags", "internal/termtext"},

@@ -1,13 +1,17 @@
 package hostfiles
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"path"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pyimg/pyimg/assemble/input"
@@ -57,15 +61,33 @@ func Fit(ctx context.Context, l lock.Lock, s spec.Spec, in input.Folder) error {
 		return err
 	}
 	defer f.Close()
-	return fits(l, f)
+	return fits(l, s.Dir, f)
 }
 
-func fits(l lock.Lock, f *Found) error {
+func fits(l lock.Lock, dir string, f *Found) error {
 	now := f.Locked()
 	if now == nil && l.Files == nil || now != nil && l.Files != nil && now.Digest == l.Files.Digest && fit(l.Files.Platforms, now.Platforms) {
 		return nil
 	}
+	if by, name := f.ours(dir, l.Name); name != "" {
+		return &lock.Error{File: l.Name, Err: fmt.Errorf(`it was written when the spec's files were others: %s takes %s, which pyimg wrote; name that under exclude, and run "pyimg lock --update files"`, by, name)}
+	}
 	return &lock.Error{File: l.Name, Err: errors.New(`it was written when the spec's files were others; take them as they are now with "pyimg lock --update files"`)}
+}
+
+// ours returns the first of the files that pyimg itself writes, and the entry that takes it: the lock, or an image's layout. dir is the
+// spec's folder. Such a file changes with each run, so that a lock never fits again.
+func (f *Found) ours(dir, lockFile string) (by, name string) {
+	own, err := filepath.Rel(cmp.Or(dir, "."), lockFile)
+	for i := range f.all() {
+		switch at := i.from.Name; {
+		case err == nil && at == filepath.ToSlash(own):
+			return i.by, at
+		case path.Base(at) == "oci-layout":
+			return i.by, cmp.Or(strings.TrimSuffix(path.Dir(at), "."), at)
+		}
+	}
+	return "", ""
 }
 
 // fit reports whether a lock has the digests of files of platforms. It may have more platforms.
@@ -86,7 +108,7 @@ func Pack(ctx context.Context, l lock.Lock, s spec.Spec, in input.Folder, w io.W
 		return err
 	}
 	defer f.Close()
-	if err := fits(l, f); err != nil {
+	if err := fits(l, s.Dir, f); err != nil {
 		return err
 	}
 	var found []local.File
