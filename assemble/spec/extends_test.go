@@ -57,10 +57,10 @@ func TestExtendsMerges(t *testing.T) {
 		"variables merge":       {map[string]string{"p.yaml": "extends: a.yaml\nvars: {A: mine}", "a.yaml": "vars: {A: a, B: b}\nimage: {env: {A: '{A}', B: '{B}'}}"}, "image: {env: {A: mine, B: b}}"},
 		"paths": {map[string]string{"p.yaml": "extends: [d/a.yaml, d/b/b.yaml]", "d/a.yaml": "base: {source: {linux/amd64: oci:lay:a, linux/arm64: image:x}, require_signature: cosign.pub, upgrade: true}\n" +
 			"alpine: {keys: k, mirrors: [m, /m, 'https://m/'], repositories: [main, ./r, '@t r/s', /r]}\nfiles: [{from: 'x/*', to: /x}, {from: ../y, to: /y}]",
-			"d/b/b.yaml": "runtime: [{source: a.tgz}, {source: apk}, {source: 'image:oci:../l', require_signature: [k]}, {source: 'standalone:3.13', mirror: m}]\npython: {requirements: r.txt, wheels: [w, 'https://w/']}"},
+			"d/b/b.yaml": "runtime: [{source: a.tgz}, {source: apk}, {source: 'image:oci:../l', require_signature: [k]}, {source: 'oci:h.io/r:1'}, {source: 'standalone:3.13', mirror: m}]\npython: {requirements: r.txt, wheels: [w, 'https://w/']}"},
 			"base: {source: {linux/amd64: 'oci:d/lay:a', linux/arm64: image:x}, require_signature: d/cosign.pub, upgrade: true}\n" +
 				"alpine: {keys: d/k, mirrors: [d/m, /m, 'https://m/'], repositories: [main, d/r, '@t d/r/s', /r]}\nfiles: [{from: 'd/x/*', to: /x}, {from: y, to: /y}]\n" +
-				"runtime: [{source: d/b/a.tgz}, {source: apk}, {source: 'image:oci:d/l', require_signature: [d/b/k]}, {source: 'standalone:3.13', mirror: d/b/m}]\npython: {requirements: d/b/r.txt, wheels: [d/b/w, 'https://w/']}"},
+				"runtime: [{source: d/b/a.tgz}, {source: apk}, {source: 'image:oci:d/l', require_signature: [d/b/k]}, {source: 'image:h.io/r:1'}, {source: 'standalone:3.13', mirror: d/b/m}]\npython: {requirements: d/b/r.txt, wheels: [d/b/w, 'https://w/']}"},
 		"a folder like a glob": {map[string]string{"p.yaml": "extends: 'a[b]/a.yaml'", "a[b]/a.yaml": "files: {from: x, to: /x}"}, "files: {from: 'a\\[b\\]/x', to: /x}"},
 	} {
 		t.Run(name, func(t *testing.T) {

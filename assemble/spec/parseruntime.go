@@ -99,7 +99,7 @@ func (r *Runtime) faults() []string {
 // sources decodes the field source: one source for all platforms, or one for each.
 func (d decoder) sources(r *Runtime, p string, n ast.Node) {
 	if _, perPlatform := n.(*ast.MappingNode); !perPlatform {
-		d.Text(func(v string) error { r.Source = v; return checkSource(v) })(p, n)
+		d.Text(func(v string) (err error) { r.Source, err = parseSource(v); return err })(p, n)
 		return
 	}
 	r.Sources = make(map[Platform]string)
@@ -107,8 +107,9 @@ func (d decoder) sources(r *Runtime, p string, n ast.Node) {
 		if v == "" {
 			return errors.New("expected a source, found nothing")
 		}
-		r.Sources[platform] = v
-		return checkSource(v)
+		var err error
+		r.Sources[platform], err = parseSource(v)
+		return err
 	})
 }
 

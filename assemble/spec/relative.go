@@ -27,6 +27,9 @@ func moved(field, folder, text string) string {
 		}
 		return below(folder, where)
 	case regexp.MustCompile(`^runtime\.source(\.|$)`).MatchString(field):
+		if ref, ok := strings.CutPrefix(text, OciLayout); ok && isRegistry(ref) {
+			return text
+		}
 		return movedSource(folder, text)
 	case regexp.MustCompile(`^base(\.|$)`).MatchString(field) && strings.Contains(text, OciLayout):
 		return movedSource(folder, text)

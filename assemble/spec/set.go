@@ -36,14 +36,14 @@ func (s *Spec) SetRepositories(rs []string) error {
 func (s *Spec) SetRuntimes(sources []string) error {
 	s.Runtimes = nil
 	for _, source := range sources {
-		if err := checkSource(source); err != nil {
+		source, err := parseSource(source)
+		if err != nil {
 			return err
 		}
 		if strings.Contains(source, "{version}") {
 			return fmt.Errorf("%q has {version}, which only a spec can set (runtime.python)", source)
 		}
-		source, err := fromHere(source)
-		if err != nil {
+		if source, err = fromHere(source); err != nil {
 			return err
 		}
 		s.Runtimes = append(s.Runtimes, Runtime{Source: source})

@@ -86,6 +86,23 @@ func platformsOf(m map[Platform]string) []Platform {
 	return ps
 }
 
+// parseSource returns a runtime's source in the one form that the rest of pyimg knows. oci:REF is image:REF.
+func parseSource(v string) (string, error) {
+	if ref, ok := strings.CutPrefix(v, OciLayout); ok {
+		if !isRegistry(ref) {
+			return v, fmt.Errorf("expected oci:HOST/REPOSITORY:TAG, found %q; an OCI layout on disk is %s", v, FromImage+v)
+		}
+		v = FromImage + ref
+	}
+	return v, checkSource(v)
+}
+
+// isRegistry reports whether a reference begins with the host of a registry: with a dot or a port, or localhost.
+func isRegistry(ref string) bool {
+	host, repository, _ := strings.Cut(ref, "/")
+	return repository != "" && !strings.HasPrefix(host, ".") && (strings.ContainsAny(host, ".:") || host == "localhost")
+}
+
 // checkSource refuses an invalid source.
 func checkSource(v string) error {
 	known := []string{"{version}"}
@@ -114,7 +131,7 @@ func checkSource(v string) error {
 // lowerCase returns a reference with its repository in lower case; host, tag, digest and templates stay.
 func lowerCase(ref string) string {
 	host, repository := "", ref
-	if first, rest, ok := strings.Cut(ref, "/"); ok && (strings.ContainsAny(first, ".:") || first == "localhost") {
+	if first, rest, _ := strings.Cut(ref, "/"); isRegistry(ref) {
 		host, repository = first+"/", rest
 	}
 	end := len(repository)

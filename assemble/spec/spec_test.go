@@ -81,6 +81,9 @@ func TestParseSpecRefuses(t *testing.T) {
 		"no version":         {"runtime: {source: \"a-{version}\"}\n", "python must give the version"},
 		"a bad template":     {"runtime: {source: \"a-{cpu}\"}\n", "unknown {cpu}"},
 		"no image":           {"runtime: {source: \"image:\"}\n", "expected image:HOST"},
+		"a layout":           {"runtime: {source: \"oci:layout\"}\n", `expected oci:HOST/REPOSITORY:TAG, found "oci:layout"; an OCI layout on disk is image:oci:layout`},
+		"a layout below":     {"runtime: {source: {linux/amd64: \"oci:./a/b\"}}\n", "an OCI layout on disk is image:oci:./a/b"},
+		"an oci in capitals": {"runtime: {source: \"oci:h.io/R:1\"}\n", `did you mean "image:h.io/r:1"`},
 		"an image by URL":    {"runtime: {source: \"image:https://x/y\"}\n", "expected image:HOST"},
 		"no version's build": {"runtime: {source: \"standalone:newest\"}\n", "expected standalone:VERSION"},
 		"an old build":       {"runtime: {source: \"standalone:3.13@20250101\"}\n", "load no extension modules"},
@@ -378,5 +381,29 @@ func TestDigestStays(t *testing.T) {
 		if got := s.Digest(); got != want {
 			t.Errorf("the digest of this spec was %s and is %s: each lock of such a spec is stale\n%s", want, got, text)
 		}
+	}
+}
+
+// TestOCISource: oci:REF is another word for image:REF, since artifacts are named so.
+func TestOCISource(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{
+		"oci:ghcr.io/o/python:3.13": "image:ghcr.io/o/python:3.13", "oci:localhost/p": "image:localhost/p", "oci:127.0.0.1:5000/p@sha256:x": "image:127.0.0.1:5000/p@sha256:x",
+		"image:oci:layout": "image:oci:layout", "x.tar.gz": "x.tar.gz",
+	} {
+		s, err := spec.Parse("s.yaml", []byte("runtime: {source: {linux/amd64: \""+given+"\"}}\nplatforms: [linux/amd64]\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Runtimes[0].At(s.Platforms[0]); got != want {
+			t.Errorf("%q is %q, want %q", given, got, want)
+		}
+	}
+	var s spec.Spec
+	if err := s.SetRuntimes([]string{"oci:ghcr.io/o/python"}); err != nil || s.Runtimes[0].Source != "image:ghcr.io/o/python" {
+		t.Errorf("set: %+v, %v", s.Runtimes, err)
+	}
+	if err := s.SetRuntimes([]string{"oci:python"}); err == nil {
+		t.Error("a layout was taken for a registry")
 	}
 }

@@ -75,7 +75,7 @@ runtime: {source: %q, require: [jemalloc]}
 allocator: jemalloc
 image: {cmd: [python3]}
 layers: {compression: gzip} # umoci takes nothing else
-`, s.mainRepo(), s.testKeys(), "image:"+base))
+`, s.mainRepo(), s.testKeys(), "oci:"+base))
 	layout := layoutDir(filepath.Join(openDir(t), "layout"))
 	pyimg(t).must(t, "lock", spec, "--cache-dir", t.TempDir())
 	pyimg(t).must(t, "assemble", spec, "--locked", "--cache-dir", t.TempDir(), "--output", layout.output())
