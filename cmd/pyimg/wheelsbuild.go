@@ -71,6 +71,9 @@ func wheelsBuild(ctx context.Context, run *session.Session, c *cli.Context) erro
 	if p, err = wheelhouse.Shard(c, p); err != nil {
 		return err
 	}
+	if err := house.Index.Ready(); err != nil {
+		return err
+	}
 	work, done, err := wheelhouse.Work()
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble"
+	"github.com/pyimg/pyimg/internal/exit"
 )
 
 // Digest is that of the root that builds for a target, with these packages in addition. It is the same wherever the same packages,
@@ -47,14 +48,14 @@ func (b *Builder) Digest(ctx context.Context, target int, extra []apk.Dependency
 	if folder := b.config.Builder.Folder; folder != "" {
 		digest, err := b.tree(b.config.Path(folder))
 		if err != nil {
-			return "", fmt.Errorf("reading the builder's folder: %w", err)
+			return "", exit.WrongUse(fmt.Errorf("reading builder.folder of %s: %w", b.config.Name, err))
 		}
 		lines = append(lines, "folder "+digest)
 	}
 	for _, m := range b.config.Builder.Mounts {
 		digest, err := b.tree(b.config.Path(m.Host))
 		if err != nil {
-			return "", fmt.Errorf("reading what is mounted into the builder: %w", err)
+			return "", exit.WrongUse(fmt.Errorf("reading what builder.mounts of %s names: %w", b.config.Name, err))
 		}
 		lines = append(lines, "mount "+m.Path+" "+digest)
 	}

@@ -5,6 +5,7 @@ What the hooks print goes to stderr. Where only bytecode is asked for, the resul
 """
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -31,8 +32,24 @@ def patch(source, patches):
         raise SystemExit("its patches need the program patch, which the builder does not have: add the package patch to builder.packages")
     for p in patches:
         with open(p, "rb") as text:
-            if subprocess.run(["patch", "-p1", "-N"], stdin=text, cwd=source).returncode:
-                raise SystemExit("the patch " + os.path.basename(p) + " does not apply")
+            done = subprocess.run(["patch", "-p1", "-N"], stdin=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=source)
+        said = done.stdout.decode(errors="replace")
+        sys.stderr.write(said)
+        if done.returncode:
+            raise SystemExit("the patch " + os.path.basename(p).partition("-")[2] + " does not apply" + where(said))
+
+
+def where(said):
+    """The first place of the sdist at which a patch does not apply, from what GNU's or busybox's patch said."""
+    file = ""
+    for line in said.splitlines():
+        if found := re.match(r"(?:checking|patching) file (?:'([^']+)'|(\S+))", line):
+            file = found[1] or found[2]
+        if found := re.search(r"[Hh]unk #?(\d+) (?:FAILED|ignored)(?: at (\d+))?", line):
+            return ": " + file + (":" + found[2] if found[2] else "") + ": its hunk " + found[1] + " finds other lines there"
+        if "can't find file to patch" in line or "No such file" in line:
+            return ": it is for a file that the sdist does not have; the names in it begin with one folder, as in a/setup.py"
+    return ""
 
 
 def call(request, hook, *arguments):

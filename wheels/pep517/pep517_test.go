@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -178,5 +179,29 @@ func TestInstall(t *testing.T) {
 		if err := pep517.Install(t.Context(), filepath.Join(t.TempDir(), "env"), "/usr/local/bin/python3.13", here, []string{put(w)}); err == nil {
 			t.Errorf("%s is installed", name)
 		}
+	}
+}
+
+// TestWhereAPatchDoesNotApply reads what GNU's and busybox's patch say.
+func TestWhereAPatchDoesNotApply(t *testing.T) {
+	t.Parallel()
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skipf("the driver is Python: %v", err)
+	}
+	all := [][2]string{
+		{"patching file a.c\npatching file 'src/b c.py'\nHunk #1 succeeded at 3.\nHunk #2 FAILED at 17.\n1 out of 2 hunks FAILED\n", ": src/b c.py:17: its hunk 2 finds other lines there"},
+		{"patching file b.c using Plan A...\nHunk #1 FAILED at 4.\n", ": b.c:4: its hunk 1 finds other lines there"},
+		{"patching file mod.txt\nHunk 1 FAILED 1/1.\n-a\n+b\npatch: 1 out of 1 hunk FAILED\n", ": mod.txt: its hunk 1 finds other lines there"},
+		{"can't find file to patch at input line 3\n1 out of 1 hunk ignored\n", ": it is for a file that the sdist does not have; the names in it begin with one folder, as in a/setup.py"},
+		{"patch: unexpected end of file\n", ""},
+	}
+	var want string
+	cmd := exec.CommandContext(t.Context(), python, "-B", "-c", "import sys, driver\nfor said in sys.argv[1:]: print(driver.where(said))")
+	for _, c := range all {
+		cmd.Args, want = append(cmd.Args, c[0]), want+c[1]+"\n"
+	}
+	if out, err := cmd.CombinedOutput(); err != nil || string(out) != want {
+		t.Errorf("it says %v\n%swant\n%s", err, out, want)
 	}
 }

@@ -58,6 +58,16 @@ func (r *Repository) lock() (unlock func(), err error) {
 	return func() { _ = f.Close() }, nil
 }
 
+// Ready makes the folder where it is missing, and reports whether it can be written to, before hours of work are lost.
+func (r *Repository) Ready() error {
+	unlock, err := r.lock()
+	if err != nil {
+		return fmt.Errorf("writing to the index: %w", err)
+	}
+	unlock()
+	return nil
+}
+
 // Add adds a wheel, which is a file of this machine, with what is known of it: File, Keys, Needs and what it was built of. A wheel
 // with the same bytes gets the keys in addition to those that it has. The page of its project is written, too.
 func (r *Repository) Add(file string, rec Record) (Record, error) {
