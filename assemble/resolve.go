@@ -84,7 +84,7 @@ func resolvePlatform(ctx context.Context, spec spec.Spec, plan PlatformPlan, rep
 	held.memo, held.records = src.Memo, src.IndexOptions(plan.Platform.Alpine()).Cache
 	p := plan.Platform
 	from := repositories.APK()
-	if plan.Base != nil && (plan.Base.Database == nil || addsFilesAlone(spec)) {
+	if addsFilesAlone(spec) || plan.Base != nil && plan.Base.Database == nil {
 		from = nil // no package can be added, or none is asked for
 	}
 	var offered indexes
@@ -114,7 +114,7 @@ func resolvePlatform(ctx context.Context, spec spec.Spec, plan PlatformPlan, rep
 	return plan, cmp.Or(plan.checkMimalloc(spec), plan.checkPython())
 }
 
-// addsFilesAlone reports whether a spec asks for nothing that could need a package. On a base no index is read then.
+// addsFilesAlone reports whether a spec asks for nothing that could need a package. No index is read then.
 func addsFilesAlone(s spec.Spec) bool {
 	a := s.Allocator
 	return len(s.Packages)+len(s.Runtimes)+len(s.Python.Requirements)+len(s.Python.Wheels)+len(s.Python.Locks) == 0 && s.Python.Lock == "" &&
