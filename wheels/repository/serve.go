@@ -201,7 +201,8 @@ func projectsJSON(projects []string) ([]byte, error) {
 	return json.Marshal(map[string]any{"meta": map[string]string{"api-version": "1.1"}, "projects": list})
 }
 
-// projectJSON is a page by PEP 691 and 700.
+// projectJSON is a page by PEP 691 and 700. It has METADATA's hash by its name of PEP 714 alone: by the older one, pip 23.0 and before, as
+// Debian 12 has it, fails.
 func projectJSON(project string, entries []entry) ([]byte, error) {
 	type file struct {
 		Name           string            `json:"filename"`
@@ -210,13 +211,11 @@ func projectJSON(project string, entries []entry) ([]byte, error) {
 		RequiresPython string            `json:"requires-python,omitempty"`
 		Size           int64             `json:"size"`
 		Metadata       map[string]string `json:"core-metadata"`
-		Older          map[string]string `json:"dist-info-metadata"`
 		Yanked         any               `json:"yanked"`
 	}
 	files, versions := []file{}, []string{}
 	for _, e := range entries {
-		metadata := map[string]string{"sha256": e.Metadata}
-		f := file{e.File, "../../" + e.Path(), map[string]string{"sha256": e.SHA256}, e.RequiresPython, e.Size, metadata, metadata, false}
+		f := file{e.File, "../../" + e.Path(), map[string]string{"sha256": e.SHA256}, e.RequiresPython, e.Size, map[string]string{"sha256": e.Metadata}, false}
 		if e.Yanked != nil {
 			if f.Yanked = *e.Yanked; *e.Yanked == "" {
 				f.Yanked = true
