@@ -35,16 +35,19 @@ bench-docs:
 	$(GO) run ./internal/bench -json docs/performance.json -chart docs/performance.svg -page docs/PERFORMANCE.md $(SCENARIOS)
 
 # The Pythons of runtimes, side by side: the table and the drawing of docs/BENCH.md, and README's headline. Run it on a machine that does
-# nothing else; the documents stay as they are where it was busy. RUNTIMES adds more, each [NAME=]FILE[+FILE]:
+# nothing else; the documents stay as they are where it was busy. A mimalloc that "make runtime" has built has a row of its own. RUNTIMES adds
+# more, each [NAME=]FILE[+FILE]:
 # make bench-python RUNTIMES='static=static.tar.gz "static with jemalloc=static.tar.gz+jemalloc.tar.gz"'
 SHARED   ?= ../shared
 RUNTIMES ?=
 ROUNDS   ?= 10
+MIMALLOC ?= $(wildcard $(BUILT)/mimalloc-2.0.9.tar.gz)
 measured  = $(SHARED)/runtimes/cpython-3.13.5-x86_64-alpine-musl
 bench-python: build
 	bin/pyimg bench --on internal/bench/python/on.yaml --repository $(SHARED)/alpine-mirror/v3.20/main --keyring $(SHARED)/alpine-mirror/keys \
 		--rounds $(ROUNDS) --html bin/bench.html --json bin/bench.json baseline=$(measured)-baseline.tar.gz optimized=$(measured)-optimized.tar.gz \
-		"optimized with jemalloc=$(measured)-optimized.tar.gz+$(SHARED)/runtimes/jemalloc-5.3.0-x86_64-alpine-musl.tar.gz" $(RUNTIMES)
+		"optimized with jemalloc=$(measured)-optimized.tar.gz+$(SHARED)/runtimes/jemalloc-5.3.0-x86_64-alpine-musl.tar.gz" \
+		$(MIMALLOC:%="optimized with mimalloc=$(measured)-optimized.tar.gz+%") $(RUNTIMES)
 	$(GO) run ./internal/bench/python bin/bench.json
 
 # The stages, each with its ratio to the least that it must do.
@@ -87,7 +90,7 @@ e2e:
 guides:
 	PYIMG_E2E=1 $(GO) test -count 1 -timeout 20m -run TestGuides -v ./cmd/pyimg
 
-# The full build of CPython and jemalloc, by compilers from Debian, in the folder BUILT: some ten minutes. ALPINE is a spec of Alpine's musl, libssl3,
+# The full build of CPython, jemalloc and mimalloc, by compilers from Debian, in the folder BUILT: some ten minutes. ALPINE is a spec of Alpine's musl, libssl3,
 # libcrypto3 and zlib; it says where the mirror is.
 BUILT  ?= runtimes
 ALPINE ?= examples/runtimes/alpine.yaml
@@ -96,6 +99,7 @@ runtime: build
 	bin/pyimg assemble $(ALPINE) --platform linux/$$($(GO) env GOARCH) --output oci:$(BUILT)/alpine
 	[ -d $(BUILT)/builder ] || SOURCES=$(BUILT)/sources examples/runtimes/debian-builder.sh $(BUILT)/builder $(BUILT)/alpine
 	bin/pyimg runtime build jemalloc@5.3.0 --builder $(BUILT)/builder --source $(BUILT)/sources -o $(BUILT)/jemalloc-5.3.0.tar.gz
+	bin/pyimg runtime build mimalloc@2.0.9 --builder $(BUILT)/builder --source $(BUILT)/sources -o $(BUILT)/mimalloc-2.0.9.tar.gz
 	bin/pyimg runtime build cpython@3.13.5 --builder $(BUILT)/builder --source $(BUILT)/sources \
 		--profile-data $(BUILT)/cpython-3.13.5.profile.tar -o $(BUILT)/cpython-3.13.5.tar.gz
 

@@ -192,6 +192,44 @@ func TestKnownRecipes(t *testing.T) {
 	}
 }
 
+// TestBOLTIsAnOption holds the steps that no builder here can run: they are there where they are asked for, and nowhere else.
+func TestBOLTIsAnOption(t *testing.T) {
+	t.Parallel()
+	native := recipe.Choice{Machine: "x86_64", Builder: "x86_64", Profile: recipe.Speed, Allocator: recipe.None}
+	with, taken, cross := native, native, native
+	with.Options = []string{"bolt"}
+	taken.Options, taken.ProfileData = with.Options, true
+	cross.Options, cross.Machine = with.Options, "aarch64"
+	for _, test := range []struct {
+		choice      recipe.Choice
+		want, strip string
+	}{{native, "", "strip"}, {with, "train for BOLT, BOLT", "llvm-strip"}, {taken, "BOLT", "llvm-strip"}, {cross, "", "aarch64-alpine-linux-musl-strip"}} {
+		for _, version := range []string{"3.12.11", "3.13.5", "3.14.0"} {
+			r, err := recipe.Find("cpython@" + version)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := r.Check(test.choice); err != nil {
+				t.Fatal(err)
+			}
+			r = r.For(test.choice)
+			var steps []string
+			for _, s := range r.Steps {
+				if strings.Contains(s.Name, "BOLT") {
+					steps = append(steps, s.Name)
+				}
+			}
+			env := r.Environment(test.choice)
+			configured := slices.ContainsFunc(env, func(v string) bool {
+				return strings.HasPrefix(v, "CONFIGURE=") && strings.Contains(v, " --enable-bolt ")
+			})
+			if got := strings.Join(steps, ", "); got != test.want || configured != (test.want != "") || !slices.Contains(env, "STRIP="+test.strip) {
+				t.Errorf("%s for %+v has the steps %q, configured %t, %q", version, test.choice, got, configured, env)
+			}
+		}
+	}
+}
+
 func TestFind(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ wanted, found, fault string }{
