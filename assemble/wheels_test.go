@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -14,24 +13,23 @@ import (
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fixture"
-	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/wheel/wheeltest"
 )
 
 // noRunners notes the root that a Python would be run in, and runs nothing.
 type noRunners struct {
 	mu    sync.Mutex
-	roots [][]layers.Blob
+	roots []input.RunnerRoot
 }
 
-func (r *noRunners) Runner(_ context.Context, _, _ string, root []layers.Blob) (input.Runner, error) {
+func (r *noRunners) Runner(_ context.Context, root input.RunnerRoot) (input.Runner, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.roots = append(r.roots, root)
 	return nil, errors.New("nothing is run here")
 }
 
-// TestWheelsAreNotInTheRootThatCompiles holds that what a wheel brings never runs where the image is made.
+// TestWheelsAreNotInTheRootThatCompiles holds that what a wheel brings never runs where the image is made; the allocator of a runtime does.
 func TestWheelsAreNotInTheRootThatCompiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -39,7 +37,7 @@ func TestWheelsAreNotInTheRootThatCompiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mirror.Put("python.tar.gz", fixture.Runtime{Arch: "x86_64"}.Bytes())
+	mirror.Put("python.tar.gz", fixture.Runtime{Arch: "x86_64", Jemalloc: true}.Bytes())
 	w := wheeltest.Wheel{Name: "evil", Files: []wheeltest.File{{Name: "evil/__init__.py", Data: "import os\n"}, {Name: "evil.pth", Data: "import evil\n"}}}
 	mirror.Put(w.Filename(), w.Bytes())
 	if err := mirror.Write(dir); err != nil {
@@ -61,10 +59,13 @@ bytecode: unchecked
 	if _, err := buildTrusting(t, s, src, nil); err == nil || !strings.Contains(err.Error(), "nothing is run here") {
 		t.Fatalf("the build ends with %v, want that its Python is to be run", err)
 	}
-	if len(runners.roots) == 0 || len(runners.roots[0]) < 3 {
-		t.Fatalf("there are %d roots, want one of packages and the runtime", len(runners.roots))
+	if len(runners.roots) == 0 || len(runners.roots[0].Layers) < 3 || runners.roots[0].Platform != "linux/amd64" {
+		t.Fatalf("the roots are %+v, want one of packages and the runtime", runners.roots)
 	}
-	for _, l := range slices.Concat(runners.roots...) {
+	if got, want := runners.roots[0].Preload, "/usr/local/lib/libjemalloc.so.2"; got != want {
+		t.Errorf("%q is preloaded where modules are compiled, want %q", got, want)
+	}
+	for _, l := range runners.roots[0].Layers {
 		for e, err := range src.Store.Entries(l.Digest) {
 			if err != nil {
 				t.Fatal(err)
@@ -79,7 +80,7 @@ bytecode: unchecked
 // compilers run a stand-in for Python.
 type compilers struct{ fixture.Compiler }
 
-func (c compilers) Runner(context.Context, string, string, []layers.Blob) (input.Runner, error) {
+func (c compilers) Runner(context.Context, input.RunnerRoot) (input.Runner, error) {
 	return c.Compiler, nil
 }
 

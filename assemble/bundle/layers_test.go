@@ -24,7 +24,7 @@ import (
 // compilers run a stand-in for Python, or nothing.
 type compilers struct{ nothing bool }
 
-func (c compilers) Runner(context.Context, string, string, []layers.Blob) (input.Runner, error) {
+func (c compilers) Runner(context.Context, input.RunnerRoot) (input.Runner, error) {
 	if c.nothing {
 		return nil, errors.New("user namespaces are not allowed here")
 	}

@@ -50,9 +50,17 @@ type Layers interface {
 
 // Runners are where an image's Python can be run. The library itself runs nothing. Calls may overlap.
 type Runners interface {
-	// Runner is for the root that stored layers make up, the lowest first. It tries whether python, a path in that root, can
-	// be started. The error says why nothing of the platform (OS/ARCH[/VARIANT]) can be run here, and what to do.
-	Runner(ctx context.Context, platform, python string, root []layers.Blob) (Runner, error)
+	// Runner tries whether the root's Python can be started. The error says why nothing of its platform can be run here, and what to do.
+	Runner(ctx context.Context, root RunnerRoot) (Runner, error)
+}
+
+// A RunnerRoot is a root in which a Python is run.
+type RunnerRoot struct {
+	Platform string // OS/ARCH[/VARIANT]
+	Python   string // its path in the root
+	// Preload is the path of an allocator that makes the Python faster, or "". A root in which it does not work is used without it.
+	Preload string
+	Layers  []layers.Blob // stored ones, the lowest first
 }
 
 // A Runner runs a program in one root.

@@ -38,6 +38,16 @@ func (s shared) example(t testing.TB, name string) string {
 	return dir
 }
 
+// examplesCache is one folder for all tests where TestMain made one: the examples have one Python, whose modules are compiled once.
+func (shared) examplesCache(t testing.TB) string {
+	t.Helper()
+	dir := os.Getenv(dirVar)
+	if dir == "" {
+		return t.TempDir()
+	}
+	return filepath.Join(dir, "cache-of-examples")
+}
+
 // initsRepository returns a folder with the repository "inits", which has the packages that this machine's mirror lacks, and the folder "keys".
 func initsRepository(t testing.TB) string {
 	t.Helper()
@@ -91,7 +101,7 @@ init.wait()`
 func TestExamples(t *testing.T) {
 	t.Parallel()
 	s := needShared(t)
-	cache := t.TempDir()
+	cache := s.examplesCache(t)
 	for name, c := range map[string]struct {
 		run  func(t *testing.T, dir string, image func(args ...string) string) string
 		want string
@@ -162,7 +172,7 @@ func TestExampleOfATeam(t *testing.T) {
 	t.Parallel()
 	s := needShared(t)
 	registry := startRegistry(t)
-	dir, cli, cache := s.example(t, "team-base"), pyimg(t), t.TempDir()
+	dir, cli, cache := s.example(t, "team-base"), pyimg(t), s.examplesCache(t)
 	cli.dir = dir
 	cli.must(t, "key", "generate", "--output-prefix", "team", "--no-password")
 	cli.must(t, "lock", "test-pyimg.yaml", "--cache-dir", cache)
@@ -197,7 +207,7 @@ func TestExampleOfAnAirGap(t *testing.T) {
 		c.env = append(c.env, "PATH="+bin+":"+os.Getenv("PATH"))
 		c.must(t, args...)
 	}
-	script("outside.sh", t.TempDir(), "gap.key", "image.tar")
+	script("outside.sh", s.examplesCache(t), "gap.key", "image.tar")
 	inside := t.TempDir()
 	script("inside.sh", inside, "gap.pub", "image.tar", registry+"/app:1")
 	if got, want := cli.must(t, "run", "--cache-dir", inside, registry+"/app:1"), "packaging 25.0 on Python 3.13.5\n"; got != want {

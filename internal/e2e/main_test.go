@@ -13,6 +13,9 @@ import (
 // binaryVar names the pyimg under test; TestMain builds one where it is unset.
 const binaryVar = "PYIMG_E2E_BINARY"
 
+// dirVar names the folder that TestMain makes for all tests, and removes in the end.
+const dirVar = "PYIMG_E2E_DIR"
+
 func TestMain(m *testing.M) {
 	code, err := runWithBinary(m)
 	if err != nil {
@@ -45,6 +48,9 @@ func runWithBinary(m *testing.M) (code int, err error) {
 		return 0, fmt.Errorf("building pyimg: %w\n%s", err, out)
 	}
 	if err := os.Setenv(binaryVar, binary); err != nil {
+		return 0, err
+	}
+	if err := os.Setenv(dirVar, dir); err != nil {
 		return 0, err
 	}
 	return m.Run(), nil

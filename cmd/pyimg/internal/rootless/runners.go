@@ -28,14 +28,21 @@ func NewRunners(store *layers.Store, warn func(string)) Runners {
 }
 
 // Runner unpacks the root and tries whether its Python can be run here.
-func (s Runners) Runner(ctx context.Context, platform, python string, root []layers.Blob) (input.Runner, error) {
-	folders, err := container.StoredFolders(ctx, s.store, root, Owners())
+func (s Runners) Runner(ctx context.Context, root input.RunnerRoot) (input.Runner, error) {
+	folders, err := container.StoredFolders(ctx, s.store, root.Layers, Owners())
 	if err != nil {
 		return nil, fmt.Errorf("unpacking the root that compiles: %w", err)
 	}
-	r := sandboxed{s, folders}
-	if err := r.Run(ctx, []string{python, "-I", "-S", "-c", ""}, nil, nil); err != nil {
-		return nil, fmt.Errorf("programs for %s cannot be run here: %w", platform, err)
+	try := func(preload string) (sandboxed, error) {
+		r := sandboxed{s, folders, preload}
+		return r, r.Run(ctx, []string{root.Python, "-I", "-S", "-c", ""}, nil, nil)
+	}
+	r, err := try(root.Preload)
+	if err != nil && root.Preload != "" && ctx.Err() == nil {
+		r, err = try("")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("programs for %s cannot be run here: %w", root.Platform, err)
 	}
 	return r, nil
 }
@@ -44,6 +51,7 @@ func (s Runners) Runner(ctx context.Context, platform, python string, root []lay
 type sandboxed struct {
 	Runners
 	folders []string
+	preload string // a library in the root, or ""
 }
 
 // The limits of a compilation: a module takes some milliseconds, and CPython's largest some hundred megabytes.
@@ -62,6 +70,9 @@ func (r sandboxed) Run(ctx context.Context, args []string, stdin io.Reader, stdo
 func (r sandboxed) run(ctx context.Context, c sandbox.Command) error {
 	var said bytes.Buffer
 	c.Lower, c.Env, c.Stderr, c.ReadOnly = r.folders, []string{"PATH=/nowhere"}, &said, true
+	if r.preload != "" {
+		c.Env = append(c.Env, "LD_PRELOAD="+r.preload)
+	}
 	c.User = sandbox.User{UID: 65534, GID: 65534}
 	c.Limits = sandbox.Limits{Time: compileTime, Memory: compileMemory, Output: compileOutput, Disk: compileDisk, Processes: 64}
 	c.Notice = func(n sandbox.Notice) {
