@@ -80,8 +80,8 @@ func (c Certificate) pem() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: certificateBlock, Bytes: c.x509.Raw})
 }
 
-// Warnings says what a person should know about certificates at a time: those that have expired or are not valid yet, and those that
-// can sign no others.
+// Warnings says what a person should know about certificates at a time: those that have expired or are not valid yet, those that
+// can sign no others, and those that a strict program refuses. Python's ssl is strict since 3.13 (VERIFY_X509_STRICT).
 func Warnings(all []Certificate, now time.Time) []string {
 	var warnings []string
 	for _, c := range all {
@@ -95,8 +95,11 @@ func Warnings(all []Certificate, now time.Time) []string {
 		case now.Before(c.x509.NotBefore):
 			warn("is not valid before %s", c.x509.NotBefore.UTC().Format(day))
 		}
-		if !c.x509.IsCA && c.x509.BasicConstraintsValid {
+		switch {
+		case !c.x509.IsCA && c.x509.BasicConstraintsValid:
 			warn("is not that of a certificate authority: programs accept no others that it signed")
+		case c.x509.IsCA && (c.x509.KeyUsage == 0 || len(c.x509.SubjectKeyId) == 0):
+			warn("lacks the extension keyUsage or subjectKeyIdentifier: Python 3.13 and later trust nothing that it signed; have its authority issue it again with both")
 		}
 	}
 	return warnings

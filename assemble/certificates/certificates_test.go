@@ -25,7 +25,7 @@ import (
 )
 
 // certificate makes one in DER.
-func certificate(tb testing.TB, name string, ca bool, until time.Time) []byte {
+func certificate(tb testing.TB, name string, ca bool, until time.Time, change ...func(*x509.Certificate)) []byte {
 	tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -33,6 +33,9 @@ func certificate(tb testing.TB, name string, ca bool, until time.Time) []byte {
 	}
 	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: until.AddDate(-10, 0, 0), NotAfter: until,
 		IsCA: ca, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	for _, do := range change {
+		do(c)
+	}
 	der, err := x509.CreateCertificate(rand.Reader, c, c, &key.PublicKey, key)
 	if err != nil {
 		tb.Fatal(err)
@@ -75,7 +78,8 @@ func TestParseRefuses(t *testing.T) {
 func TestWarnings(t *testing.T) {
 	t.Parallel()
 	var all []certificates.Certificate
-	for i, der := range [][]byte{certificate(t, "good", true, inYears(5)), certificate(t, "old", true, inYears(-1)), certificate(t, "early", true, inYears(20)), certificate(t, "leaf", false, inYears(5))} {
+	for i, der := range [][]byte{certificate(t, "good", true, inYears(5)), certificate(t, "old", true, inYears(-1)), certificate(t, "early", true, inYears(20)), certificate(t, "leaf", false, inYears(5)),
+		certificate(t, "lax", true, inYears(5), func(c *x509.Certificate) { c.KeyUsage = 0 })} {
 		parsed, err := certificates.Parse(fmt.Sprintf("%d.pem", i), []byte(pemOf("CERTIFICATE", der)))
 		if err != nil {
 			t.Fatal(err)
@@ -83,7 +87,7 @@ func TestWarnings(t *testing.T) {
 		all = append(all, parsed...)
 	}
 	got := strings.Join(certificates.Warnings(all, time.Now()), "\n")
-	for _, want := range []string{`(1.pem): "CN=old" has expired on `, `(2.pem): "CN=early" is not valid before `, `(3.pem): "CN=leaf" is not that of a certificate authority`} {
+	for _, want := range []string{`(1.pem): "CN=old" has expired on `, `(2.pem): "CN=early" is not valid before `, `(3.pem): "CN=leaf" is not that of a certificate authority`, `(4.pem): "CN=lax" lacks the extension keyUsage`} {
 		if !strings.Contains(got, want) {
 			t.Errorf("warnings\n%s\nwant one with %q", got, want)
 		}

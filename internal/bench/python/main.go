@@ -24,7 +24,7 @@ const command = "make bench-python"
 const (
 	article       = "1.343x"
 	articleSuite  = "pyperformance, 60 workloads"
-	articleOrigin = "the article: CPython optimized, with jemalloc, over one of `-Os`"
+	articleOrigin = "Home Assistant's article: CPython optimized, with jemalloc, over one of `-Os`"
 )
 
 func main() {
@@ -134,6 +134,6 @@ func headline(r report.Report) string {
 		others = append(others, fmt.Sprintf("%s is **%.2fx** as fast (%.3f to %.3f)", s.Name, t.Ratio, t.Low, t.High))
 	}
 	m := r.Machine
-	return fmt.Sprintf("Against the %s CPython %s: %s.\nCPU time, geometric mean of %d workloads of the standard library; %s, %d processors, load %s before. The article reports\n%s with %s.\n",
-		r.Subjects[0].Name, r.Subjects[0].Python, strings.Join(others, ",\n"), len(r.Rows), m.CPU, m.CPUs, load(m.LoadBefore), article, articleSuite)
+	return fmt.Sprintf("Against the %s CPython %s: %s.\nCPU time, geometric mean of %d workloads of the standard library; %s, %d processors, load %s before.\n",
+		r.Subjects[0].Name, r.Subjects[0].Python, strings.Join(others, ",\n"), len(r.Rows), m.CPU, m.CPUs, load(m.LoadBefore))
 }
