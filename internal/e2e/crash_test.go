@@ -75,7 +75,7 @@ func TestKilledRuns(t *testing.T) {
 			for c.more() {
 				args := []string{"assemble", spec, "--cache-dir", cache, "--output", image.output()}
 				if random.IntN(4) == 0 {
-					args = []string{"cache", "prune", "--cache-dir", cache, "--max-size", fmt.Sprint(random.IntN(40 << 20))}
+					args = []string{"cache", "prune", "--cache-dir", cache, "--max-size", fmt.Sprintf("%dB", random.IntN(40<<20))}
 				}
 				c.count(kill(t, time.Duration(random.Int64N(int64(c.window()))), args...))
 			}

@@ -52,7 +52,8 @@ func KeyValues(c Set, flag string) (map[string]string, error) {
 	return m, nil
 }
 
-// Size reads a number of bytes with a unit: B, kB, MB, GB, TB by thousands, KiB, MiB, GiB, TiB by 1024.
+// Size reads a number of bytes with a unit: B, kB, MB, GB, TB by thousands, KiB, MiB, GiB, TiB by 1024. Only 0 needs none: who writes 5
+// hardly ever means bytes, and "cache prune --max-size 5" would empty the cache.
 func Size(text string) (int64, error) {
 	at := strings.LastIndexAny(text, "0123456789.") + 1
 	number, err := strconv.ParseFloat(text[:at], 64)
@@ -60,7 +61,7 @@ func Size(text string) (int64, error) {
 		"": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12,
 		"kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40,
 	}[strings.ToLower(strings.TrimSpace(text[at:]))]
-	if err != nil || !known || !(number >= 0) || number*unit >= math.MaxInt64 {
+	if bare := text[at:] == "" && number != 0; err != nil || !known || bare || !(number >= 0) || number*unit >= math.MaxInt64 {
 		return 0, fmt.Errorf("%q is no size; expected a number with a unit, such as 2GiB or 500MB", text)
 	}
 	return int64(number * unit), nil
