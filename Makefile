@@ -92,6 +92,8 @@ guides:
 
 # The full build of CPython, jemalloc and mimalloc, by compilers from Debian, in the folder BUILT: some ten minutes. ALPINE is a spec of Alpine's musl, libssl3,
 # libcrypto3 and zlib; it says where the mirror is.
+# "PYIMG_BUILT_CPYTHON=FILE make e2e" then starts the CPython in an image. CI builds no runtime: jemalloc alone takes three minutes of a
+# processor, after Debian's compilers are fetched.
 BUILT  ?= runtimes
 ALPINE ?= examples/runtimes/alpine.yaml
 runtime: build
