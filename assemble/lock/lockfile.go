@@ -173,7 +173,7 @@ func FileFor(spec string) string {
 // Fits returns an *Error if the lock was made from another spec or lacks some of the platforms.
 func (l Lock) Fits(s spec.Spec) error {
 	if l.Spec != s.Digest() {
-		return &Error{l.Name, errors.New(`it was made from another spec, or with other flags; write it again with "pyimg lock", or ignore it with --no-lock`)}
+		return &Error{l.Name, errors.New(`it was made from another spec, or with other flags; write it again with "pyimg lock"`)}
 	}
 	var missing []string
 	for _, p := range s.Platforms {

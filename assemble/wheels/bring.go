@@ -173,7 +173,12 @@ func read(r io.ReadCloser, to *spooled, f source.File) (digest string, err error
 		return "", wheelErrorf("reading wheel %q: it has more than %d bytes", f.Filename.Text, int64(maxWheel))
 	}
 	if err := checker.Check(); err != nil {
-		return "", wheelErrorf("%w; %s has other bytes than were asked for: it was damaged or replaced, or the lock is not for it", err, redact.URL(cmp.Or(f.Path, f.URL)))
+		why := "it was damaged or replaced, or the lock is not for it"
+		if len(f.AnyOf) > 0 {
+			why = "the requirements may have the hashes of wheels for other platforms alone, so lock with those of all (uv export, pip-compile " +
+				"--generate-hashes); else it was damaged or replaced"
+		}
+		return "", wheelErrorf("%w; %s has other bytes than were asked for: %s", err, redact.URL(cmp.Or(f.Path, f.URL)), why)
 	}
 	return checker.SHA256(), nil
 }

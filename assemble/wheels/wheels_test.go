@@ -152,6 +152,9 @@ func TestBringRefuses(t *testing.T) {
 		if damaged := (*wheels.WheelError)(nil); !errors.As(err, &damaged) {
 			t.Errorf("%s: Bring = %v, want a WheelError", name, err)
 		}
+		if says := strings.Contains(fmt.Sprint(err), "wheels for other platforms"); says != (name == "any of") {
+			t.Errorf("%s: Bring = %v, want a hint at other platforms only where requirements have several hashes", name, err)
+		}
 	}
 	two := []source.File{with(good, func(f *source.File) { f.Size = 5 }), with(wheeltest.Wheel{Name: "second"}, func(f *source.File) { f.Size = 6 })}
 	_, err := wheels.NewBringer(input.Access{Fetch: new(fetch.Client), Store: openStore(t)}).Bring(t.Context(), two, wheels.How{Site: site(t, "linux/amd64")})

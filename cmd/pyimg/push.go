@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 
 	"github.com/urfave/cli/v2"
 
@@ -44,6 +47,9 @@ func pushLayout(ctx context.Context, run *session.Session, c *cli.Context) error
 		path = c.Args().First()
 	}
 	index, err := disk.ReadLayout(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w; \"pyimg assemble --output oci:DIR\" writes a layout, and \"pyimg assemble --push REF\" needs none", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -62,6 +62,9 @@ func (t *plainTask) Add(n int64) {
 func (t *plainTask) Done(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if err != nil && t.done == 0 {
+		return // where a server refuses all, a line for each would hide the reason
+	}
 	if err != nil { // the caller that handles the error prints it, once
 		t.out.line("%s: failed after %s", t.label, termtext.Size(t.done))
 		return

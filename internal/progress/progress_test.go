@@ -66,6 +66,7 @@ func TestFailure(t *testing.T) {
 		task := r.Start("upload", "x", 10)
 		task.Add(4)
 		task.Done(errors.New("secret"))
+		r.Start("upload", "refused at once", 10).Done(errors.New("secret"))
 	})
 	if want := "upload x: failed after 4 B\n"; got != want {
 		t.Errorf("plain wrote %q, want %q", got, want)

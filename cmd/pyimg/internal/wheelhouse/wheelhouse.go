@@ -6,7 +6,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -82,7 +84,11 @@ func ReadConfig(args []string) (config.Config, error) {
 	default:
 		return config.Config{}, exit.Usagef("expected one wheels.yaml, found %d arguments", len(args))
 	}
-	return config.Read(name)
+	c, err := config.Read(name)
+	if len(args) == 0 && errors.Is(err, fs.ErrNotExist) {
+		return c, exit.Usagef("there is no %s here, which says what wheels to build; name another file, or write one: see docs/WHEELS.md", name)
+	}
+	return c, err
 }
 
 // Open opens the index and the sources, and works out the targets. from may report progress.
