@@ -13,7 +13,6 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/pyimg/pyimg/assemble/image"
-	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/push/disk"
 )
@@ -24,7 +23,7 @@ func (run *Session) Open(ctx context.Context, arg string) (v1.ImageIndex, error)
 		index, err := disk.ReadImage(path)
 		if ext := filepath.Ext(path); errors.Is(err, fs.ErrNotExist) && (ext == ".yaml" || ext == ".yml") {
 			_, err := os.Stat(path)
-			return nil, exit.WrongUse(fmt.Errorf("reading spec: %w; %s", err, insteadOf(path)))
+			return nil, fmt.Errorf("reading spec: %w; %s", err, insteadOf(path))
 		}
 		return index, err
 	}
