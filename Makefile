@@ -63,7 +63,7 @@ fuzz:
 		for target in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$package/*_test.go | cut -d ' ' -f 2); do \
 			echo "$$package $$target"; \
 			(cd $$package && "$$bin/fuzz" -test.run '^$$' -test.fuzz "^$$target\$$" -test.fuzztime $(FUZZTIME) -test.fuzzminimizetime 10x \
-				-test.fuzzcachedir "$$corpus/$$package/$$target"); \
+				-test.fuzzcachedir "$$corpus/$$($(GO) list .)"); \
 		done; \
 	done
 

@@ -71,7 +71,7 @@ func (m *maker) excludes(from string, i ignored) []string {
 	if from != "." {
 		return out
 	}
-	always := append([]string{"pyimg.yaml", "pyimg.lock", "*.key"}, bytecodeFiles()...) // "pyimg key generate" writes NAME.key
+	always := append([]string{"pyimg.yaml", "pyimg.lock", "**/*.key"}, bytecodeFiles()...) // "pyimg key generate" writes NAME.key
 	for _, name := range []string{".git", ".github", ".gitignore", ".dockerignore", "Dockerfile", "Containerfile", "apko.yaml", ".venv", "venv", ".env", ".idea", ".vscode", ".mypy_cache", ".pytest_cache", ".ruff_cache", "node_modules"} {
 		if m.has(name) {
 			always = append(always, name)

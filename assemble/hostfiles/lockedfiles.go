@@ -70,7 +70,7 @@ func fits(l lock.Lock, dir string, f *Found) error {
 		return nil
 	}
 	if by, name := f.ours(dir, l.Name); name != "" {
-		return &lock.Error{File: l.Name, Err: fmt.Errorf(`it was written when the spec's files were others: %s takes %s, which pyimg wrote; name that under exclude, and run "pyimg lock --update files"`, by, name)}
+		return &lock.Error{File: l.Name, Err: fmt.Errorf(`it was written when the spec's files were others; take them as they are now with "pyimg lock --update files". %s takes %s: if pyimg writes that, name it under exclude, or no lock will ever fit`, by, name)}
 	}
 	return &lock.Error{File: l.Name, Err: errors.New(`it was written when the spec's files were others; take them as they are now with "pyimg lock --update files"`)}
 }
@@ -78,7 +78,7 @@ func fits(l lock.Lock, dir string, f *Found) error {
 // ours returns the first of the files that pyimg itself writes, and the entry that takes it: the lock, or an image's layout. dir is the
 // spec's folder. Such a file changes with each run, so that a lock never fits again.
 func (f *Found) ours(dir, lockFile string) (by, name string) {
-	own, err := filepath.Rel(cmp.Or(dir, "."), lockFile)
+	own, err := relative(cmp.Or(dir, "."), lockFile)
 	for i := range f.all() {
 		switch at := i.from.Name; {
 		case err == nil && at == filepath.ToSlash(own):
@@ -88,6 +88,19 @@ func (f *Found) ours(dir, lockFile string) (by, name string) {
 		}
 	}
 	return "", ""
+}
+
+// relative is filepath.Rel, also where only one of the two is an absolute path.
+func relative(dir, name string) (string, error) {
+	from, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	to, err := filepath.Abs(name)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Rel(from, to)
 }
 
 // fit reports whether a lock has the digests of files of platforms. It may have more platforms.

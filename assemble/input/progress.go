@@ -56,7 +56,7 @@ func (s Access) open(ctx context.Context, url string) (io.ReadCloser, error) {
 	return s.Fetch.Open(ctx, url)
 }
 
-// Refuse says that what Open gave of a URL is not what it should be. The answer is whether opening it again asks another mirror.
+// Refuse marks the mirror that Open took a URL from as wrong. It reports whether opening it again asks another one.
 func (s Access) Refuse(url string, err error) bool {
 	m := s.Mirror(url)
 	return m != nil && m.Refuse(url, err)

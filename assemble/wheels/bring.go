@@ -24,6 +24,7 @@ import (
 	"github.com/pyimg/pyimg/wheel"
 	"github.com/pyimg/pyimg/wheel/archive"
 	"github.com/pyimg/pyimg/wheel/install"
+	"github.com/pyimg/pyimg/wheel/mirror"
 	"github.com/pyimg/pyimg/wheel/source"
 )
 
@@ -150,27 +151,27 @@ func (b *Bringer) download(ctx context.Context, to *spooled, f source.File) (dig
 		if err != nil {
 			return "", opening(f, err)
 		}
-		digest, err := read(r, to, f)
-		if err == nil || ctx.Err() != nil || at == "" || !b.src.Refuse(at, err) {
+		digest, theirs, err := read(r, to, f)
+		if err == nil || !theirs || ctx.Err() != nil || at == "" || !b.src.Refuse(at, err) {
 			return digest, err
 		}
 		to.reset()
 	}
 }
 
-// read reads a wheel to its end, and checks it.
-func read(r io.ReadCloser, to *spooled, f source.File) (digest string, err error) {
+// read reads a wheel to its end, and checks it. An error is theirs if what was sent is to blame, and not this machine.
+func read(r io.ReadCloser, to *spooled, f source.File) (digest string, theirs bool, err error) {
 	most := int64(maxWheel)
 	if f.Size > 0 {
 		most = f.Size
 	}
-	checker := f.Checker()
-	_, err = io.CopyBuffer(io.MultiWriter(to, checker), struct{ io.Reader }{io.LimitReader(r, most+1)}, make([]byte, 128<<10))
+	checker, body := f.Checker(), &mirror.Body{Reader: r}
+	_, err = io.CopyBuffer(io.MultiWriter(to, checker), struct{ io.Reader }{io.LimitReader(body, most+1)}, make([]byte, 128<<10))
 	if err = errors.Join(err, r.Close()); err != nil {
-		return "", fmt.Errorf("reading wheel %q: %w", f.Filename.Text, err)
+		return "", body.Err != nil, fmt.Errorf("reading wheel %q: %w", f.Filename.Text, err)
 	}
 	if to.size > maxWheel {
-		return "", wheelErrorf("reading wheel %q: it has more than %d bytes", f.Filename.Text, int64(maxWheel))
+		return "", true, wheelErrorf("reading wheel %q: it has more than %d bytes", f.Filename.Text, int64(maxWheel))
 	}
 	if err := checker.Check(); err != nil {
 		why := "it was damaged or replaced, or the lock is not for it"
@@ -178,9 +179,9 @@ func read(r io.ReadCloser, to *spooled, f source.File) (digest string, err error
 			why = "the requirements may have the hashes of wheels for other platforms alone, so lock with those of all (uv export, pip-compile " +
 				"--generate-hashes); else it was damaged or replaced"
 		}
-		return "", wheelErrorf("%w; %s has other bytes than were asked for: %s", err, redact.URL(cmp.Or(f.Path, f.URL)), why)
+		return "", true, wheelErrorf("%w; %s has other bytes than were asked for: %s", err, redact.URL(cmp.Or(f.Path, f.URL)), why)
 	}
-	return checker.SHA256(), nil
+	return checker.SHA256(), false, nil
 }
 
 // open opens a wheel that is at hand by its SHA-256, else where it is said to be: at, which is "" for one that is at hand.

@@ -178,7 +178,7 @@ func mallocText(r python.Inspection) string {
 func tlsText(t python.TLS) string {
 	switch {
 	case t.Model == "":
-		return "its own code uses no thread-local variable"
+		return "no relocation for thread-local variables"
 	case t.Dynamic > 0:
 		return fmt.Sprintf("%s: each use calls __tls_get_addr or a descriptor's function (%s)", t.Model, termtext.Count(t.Dynamic, "relocation"))
 	}

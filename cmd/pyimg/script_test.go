@@ -33,11 +33,12 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"pyimg": main})
 }
 
-// concurrent tells whether a script is one of those in which most happens at once: fetching while sending, several images and registries, one
+// concurrent reports whether a script is one of those in which most happens at once: fetching while sending, several images and registries, one
 // store for all, jobs in the sandbox. With -short they are all that runs, which is for the race detector.
 func concurrent(script string) bool {
 	return slices.Contains([]string{
-		"assemble", "base", "bundle", "bundlewheels", "mirrors", "outputs", "python", "registry", "several", "sign", "store", "wheelsregistry",
+		"assemble", "base", "bundle", "bundlewheels", "bytecode", "mirrors", "outputs", "python", "registry", "several", "sign", "store",
+		"wheelsindex", "wheelsregistry",
 	}, script)
 }
 

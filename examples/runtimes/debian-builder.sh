@@ -35,12 +35,13 @@ main() {
 		echo "$1 is there already" >&2
 		exit 2
 	fi
+	set -- "${1%/}" "$2"
 	layout=$2
 	arch=$(uname -m)
 	apt=$(mktemp -d)
 	# A builder that is not complete has another name, and is removed.
-	mkdir "$1.new"
-	root=$(cd "$1.new" && pwd)
+	root=$(realpath "$(mktemp -d "$1.new.XXXXXX")")
+	chmod 755 "$root"
 	trap 'rm -rf "$apt" "$root"' EXIT
 	configure_apt
 	[ -z "${SOURCES:-}" ] || fetch_sources

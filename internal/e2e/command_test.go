@@ -17,7 +17,7 @@ import (
 // failing test. Containers of foreign architectures are the slowest.
 const commandTimeout = 10 * time.Minute
 
-// buildTimeout bounds a command that compiles: it takes half a minute, and ten times as long beside other work.
+// buildTimeout bounds a command that compiles: it takes half a minute, and ten times as long on a busy machine.
 const buildTimeout = 15 * time.Minute
 
 // A command is how a program is started: before it, what wraps it (setpriv,

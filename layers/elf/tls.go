@@ -20,7 +20,7 @@ const (
 )
 
 // TLSModel is the slowest model by which the file's code reaches thread-local variables, as its relocations show it. It is "" for a
-// file that has no variables, and for a library whose own code uses none.
+// file that has no variables, for a library or a static program whose code needs no relocation for them.
 func (f *Facts) TLSModel() string {
 	switch {
 	case f.TLS.Dynamic > 0:
@@ -57,7 +57,7 @@ func tlsKinds(machine elf.Machine) (initial, dynamic []uint64) {
 	return nil, nil
 }
 
-// findTLS counts the relocations. What cannot be read does the file no harm.
+// findTLS counts the relocations. Of a file whose relocations cannot be read nothing is said.
 func (f *file) findTLS(tags map[elf.DynTag]uint64) {
 	if !f.TLS.Has {
 		return
@@ -73,7 +73,8 @@ func (f *file) findTLS(tags map[elf.DynTag]uint64) {
 		}
 		return nil
 	})
-	if err == nil {
-		f.TLS = found
+	if err != nil {
+		found = TLS{} // nothing is said of it
 	}
+	f.TLS = found
 }

@@ -70,14 +70,14 @@ type Index struct {
 	err   error
 
 	mu    sync.Mutex
-	given map[string]string          // the base that a file was opened from last, by its path
-	wrong map[string]map[string]bool // the bases that did not give a file as it should be, by its path
+	given map[string]string           // the base that a file was opened from last, by its path
+	wrong map[string]map[string]error // why bases are asked for a file no more, by its path
 }
 
 // New is the index at these addresses, such as https://wheels.example/simple/: the same one, the first being its name. They are
 // opened by opener.
 func New(addresses []string, opener index.Opener, o Options) (*Index, error) {
-	m := &Index{open: opener, o: o, given: make(map[string]string), wrong: make(map[string]map[string]bool)}
+	m := &Index{open: opener, o: o, given: make(map[string]string), wrong: make(map[string]map[string]error)}
 	for _, a := range addresses {
 		u, err := url.Parse(a)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
@@ -139,8 +139,11 @@ func (m *Index) Open(ctx context.Context, address string, open func(ctx context.
 	if err := m.ready(ctx); err != nil {
 		return nil, err
 	}
-	var errs []error
-	for _, base := range m.left(below) {
+	left, errs := m.left(below)
+	if len(left) > 0 {
+		errs = nil // of those that are not asked
+	}
+	for _, base := range left {
 		r, err := open(ctx, base+below)
 		if err == nil {
 			m.mu.Lock()
@@ -155,32 +158,54 @@ func (m *Index) Open(ctx context.Context, address string, open func(ctx context.
 	return nil, errors.Join(errs...)
 }
 
-// left are the mirrors that may have a file as it should be, in their order.
-func (m *Index) left(below string) []string {
+// left are the mirrors that may have a file as it should be, in their order, and what was wrong with the others.
+func (m *Index) left(below string) (left []string, wrong []error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(m.order), func(base string) bool { return m.wrong[below][base] })
+	for _, base := range m.order {
+		if err := m.wrong[below][base]; err != nil {
+			wrong = append(wrong, err)
+		} else {
+			left = append(left, base)
+		}
+	}
+	return left, wrong
 }
 
-// Refuse says that a file of the first mirror, as it was opened last, is not what it should be: err. Open takes it from the next mirror
-// then. The answer is whether there is one; with a warning, since somebody should see to the mirror.
+// Refuse marks the mirror that gave a file of the first mirror last as wrong, because of err: Open asks it for that file no more. It
+// reports whether another mirror is left, and warns of the one.
 func (m *Index) Refuse(address string, err error) bool {
 	below, ok := strings.CutPrefix(address, m.bases[0])
 	m.mu.Lock()
 	base, opened := m.given[below]
 	if ok && opened {
 		if m.wrong[below] == nil {
-			m.wrong[below] = make(map[string]bool)
+			m.wrong[below] = make(map[string]error)
 		}
-		m.wrong[below][base] = true
+		m.wrong[below][base] = err
 		delete(m.given, below)
 	}
 	m.mu.Unlock()
-	if !ok || !opened || len(m.left(below)) == 0 {
+	if left, _ := m.left(below); !ok || !opened || len(left) == 0 {
 		return false
 	}
-	m.o.Warn(fmt.Sprintf("the mirror %s does not give %s as the index has it, so the next one is asked: %v", redact.URL(base), path.Base(below), err))
+	m.o.Warn(fmt.Sprintf("the mirror %s does not give %s as it is expected, so the next one is asked: %v", redact.URL(base), path.Base(below), err))
 	return true
+}
+
+// A Body is what a mirror sends. It notes why reading it failed: an error of the writer is not the mirror's.
+type Body struct {
+	io.Reader
+	Err error
+}
+
+// Read implements io.Reader.
+func (b *Body) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		b.Err = err
+	}
+	return n, err
 }
 
 // ready reads the manifests, once.

@@ -23,6 +23,7 @@ import (
 	"github.com/pyimg/pyimg/wheel"
 	"github.com/pyimg/pyimg/wheel/distinfo"
 	"github.com/pyimg/pyimg/wheel/index"
+	"github.com/pyimg/pyimg/wheel/mirror"
 	"github.com/pyimg/pyimg/wheel/sdist"
 	"github.com/pyimg/pyimg/wheel/source"
 	"github.com/pyimg/pyimg/wheel/version"
@@ -280,8 +281,8 @@ func (d *Downloader) open(ctx context.Context, f file, digest string) (io.ReadCl
 // fetch writes a file. Where it is another one than its index says, the next mirror is asked.
 func (d *Downloader) fetch(ctx context.Context, f file, digest, to string) (int64, error) {
 	for {
-		n, err := d.fetchOnce(ctx, f, digest, to)
-		if err == nil || ctx.Err() != nil || !d.from.Refuse(f.url, err) {
+		n, theirs, err := d.fetchOnce(ctx, f, digest, to)
+		if err == nil || !theirs || ctx.Err() != nil || !d.from.Refuse(f.url, err) {
 			return n, err
 		}
 		if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -290,25 +291,26 @@ func (d *Downloader) fetch(ctx context.Context, f file, digest, to string) (int6
 	}
 }
 
-func (d *Downloader) fetchOnce(ctx context.Context, f file, digest, to string) (int64, error) {
+// fetchOnce is one try. An error is theirs if what was sent is to blame, and not this machine.
+func (d *Downloader) fetchOnce(ctx context.Context, f file, digest, to string) (n int64, theirs bool, err error) {
 	r, err := d.open(ctx, f, digest)
 	if err != nil {
-		return 0, fmt.Errorf("fetching %s: %w", redact.URL(f.url), err)
+		return 0, false, fmt.Errorf("fetching %s: %w", redact.URL(f.url), err)
 	}
 	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
-		return 0, errors.Join(err, r.Close())
+		return 0, false, errors.Join(err, r.Close())
 	}
-	h, checker := sha256.New(), source.File{Size: f.size, Hashes: f.hashes}.Checker()
-	n, err := io.Copy(io.MultiWriter(out, h, checker), io.LimitReader(r, maxFile+1))
+	h, checker, body := sha256.New(), source.File{Size: f.size, Hashes: f.hashes}.Checker(), &mirror.Body{Reader: r}
+	n, err = io.Copy(io.MultiWriter(out, h, checker), io.LimitReader(body, maxFile+1))
 	if err := errors.Join(err, r.Close(), out.Close()); err != nil {
-		return 0, fmt.Errorf("fetching %s: %w", redact.URL(f.url), err)
+		return 0, body.Err != nil, fmt.Errorf("fetching %s: %w", redact.URL(f.url), err)
 	}
 	if err := checker.Check(); err != nil {
-		return 0, &HashError{fmt.Errorf("fetching %s: %w", redact.URL(f.url), err)}
+		return 0, true, &HashError{fmt.Errorf("fetching %s: %w", redact.URL(f.url), err)}
 	}
 	if found := hex.EncodeToString(h.Sum(nil)); digest != "" && found != digest || n > maxFile {
-		return 0, &HashError{fmt.Errorf("fetching %s: its SHA-256 is %s, expected %s", redact.URL(f.url), found, digest)}
+		return 0, true, &HashError{fmt.Errorf("fetching %s: its SHA-256 is %s, expected %s", redact.URL(f.url), found, digest)}
 	}
-	return n, nil
+	return n, false, nil
 }

@@ -12,6 +12,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/pyimg/pyimg/internal/sandbox"
@@ -21,7 +22,7 @@ import (
 // The parts of a prepared environment.
 const (
 	envPart  = "env"  // what /build/env shows
-	rootPart = "root" // bytecode of the Python's own modules, which lies over the root
+	rootPart = "root" // bytecode of the Python's own modules, which is added to the root
 )
 
 // Environment is what many builds have in common: their build requirements and their backend.
@@ -78,10 +79,8 @@ func (e Environment) Prepare(ctx context.Context, root Root, dir, work string) (
 	defer os.Remove(packed.Name()) //nolint:errcheck // the caller removes work
 	defer packed.Close()
 	job := Job{Prepared: dir, Limits: e.Limits, Notice: e.Notice}
-	job.Limits.Output = maxBytecode
-	if job.Limits.Time == 0 || job.Limits.Time > bytecodeTime {
-		job.Limits.Time = bytecodeTime
-	}
+	// What is kept for all builds does not depend on the time that one of them may take.
+	job.Limits.Output, job.Limits.Time = maxBytecode, bytecodeTime
 	root.Env = nil // it is the same for all machines that are compiled for
 	ended, err := sandbox.Run(ctx, job.command(root, in, packed, io.Discard))
 	if err = errors.Join(err, ctx.Err()); err != nil {
@@ -91,7 +90,11 @@ func (e Environment) Prepare(ctx context.Context, root Root, dir, work string) (
 		if _, err := packed.Seek(0, io.SeekStart); err != nil {
 			return 0, err
 		}
-		if err := unpackBytecode(dir, path.Join(path.Dir(path.Dir(root.Python)), "lib"), packed); err != nil {
+		libraries := path.Join(path.Dir(path.Dir(root.Python)), "lib")
+		if !isPlain(root.Lower, libraries) {
+			libraries = ""
+		}
+		if err := unpackBytecode(dir, libraries, packed); err != nil {
 			return 0, fmt.Errorf("writing the bytecode of a build's environment: %w", err)
 		}
 	}
@@ -101,15 +104,28 @@ func (e Environment) Prepare(ctx context.Context, root Root, dir, work string) (
 	return sizeOf(dir)
 }
 
-// unpackBytecode writes the .pyc files of a tar, those of the environment and those below the folder of Python's libraries. The tar is from
-// the builder's root: what else it has is left out, and its end is where it is no tar any more.
+// isPlain reports whether a folder of the root is below no symlink, which a folder of the same path would hide.
+func isPlain(lower []string, at string) bool {
+	for ; at != "/" && at != "."; at = path.Dir(at) {
+		for _, dir := range lower {
+			if info, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(at))); err == nil && !info.IsDir() {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// unpackBytecode writes the .pyc files of a tar, those of the environment and those below libraries, the folder of Python's libraries; ""
+// leaves these out. The tar is from the builder's root: what else it has and what cannot be written by its name is left out, and its end is
+// where it is no tar any more.
 func unpackBytecode(dir, libraries string, r io.Reader) error {
 	to, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
 	}
 	defer to.Close()
-	t := tar.NewReader(r)
+	t, left := tar.NewReader(r), int64(maxBytecode)
 	for range maxBytecodeFiles {
 		h, err := t.Next()
 		if err != nil {
@@ -122,19 +138,22 @@ func unpackBytecode(dir, libraries string, r io.Reader) error {
 		switch below, inside := strings.CutPrefix(at, envDir+"/"); {
 		case inside:
 			at = path.Join(envPart, below)
-		case strings.HasPrefix(at, libraries+"/"):
+		case libraries != "" && strings.HasPrefix(at, libraries+"/"):
 			at = path.Join(rootPart, at)
 		default:
 			continue
+		}
+		if left -= h.Size; left < 0 { // a sparse file may be larger than the tar
+			return nil
 		}
 		data, err := io.ReadAll(t)
 		if err != nil {
 			return nil //nolint:nilerr // see above
 		}
-		if err := to.MkdirAll(path.Dir(at), 0o755); err != nil {
-			return err
+		if err = to.MkdirAll(path.Dir(at), 0o755); err == nil {
+			err = to.WriteFile(at, data, 0o644)
 		}
-		if err := to.WriteFile(at, data, 0o644); err != nil {
+		if noSpace := errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT); noSpace {
 			return err
 		}
 	}

@@ -65,7 +65,7 @@ def call(request, hook, *arguments):
 
 
 def bytecode(request, out):
-    """Builds a project of nothing but a name, so that Python compiles what builds import. Its modules lie in a tree of their own then."""
+    """Builds a project of nothing but a name, so that Python compiles what builds import, and writes that to BYTECODE."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE")
     os.environ["PYTHONPYCACHEPREFIX"] = BYTECODE
     subprocess.run([sys.executable, "-S", "-c", "import sys; sys.path.append('/build/in'); import driver"])

@@ -201,8 +201,8 @@ func projectsJSON(projects []string) ([]byte, error) {
 	return json.Marshal(map[string]any{"meta": map[string]string{"api-version": "1.1"}, "projects": list})
 }
 
-// projectJSON is a page by PEP 691 and 700. It has METADATA's hash by its name of PEP 714 alone: by the older one, pip 23.0 and before, as
-// Debian 12 has it, fails.
+// projectJSON is a page by PEP 691 and 700. It has METADATA's hash by its name of PEP 714 alone: pip 23.0 and before, such as Debian
+// 12's, fail on the older name.
 func projectJSON(project string, entries []entry) ([]byte, error) {
 	type file struct {
 		Name           string            `json:"filename"`
