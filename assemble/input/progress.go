@@ -2,6 +2,7 @@ package input
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/pyimg/pyimg/assemble/spec"
@@ -60,6 +61,21 @@ func (s Access) open(ctx context.Context, url string) (io.ReadCloser, error) {
 func (s Access) Refuse(url string, err error) bool {
 	m := s.Mirror(url)
 	return m != nil && m.Refuse(url, err)
+}
+
+// A Body is what is read of a URL. It notes why reading it failed: an error of what it is written to is no mirror's.
+type Body struct {
+	io.Reader
+	Err error
+}
+
+// Read implements io.Reader.
+func (b *Body) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		b.Err = err
+	}
+	return n, err
 }
 
 // Reported reports what is read of a body.

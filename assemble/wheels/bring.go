@@ -24,7 +24,6 @@ import (
 	"github.com/pyimg/pyimg/wheel"
 	"github.com/pyimg/pyimg/wheel/archive"
 	"github.com/pyimg/pyimg/wheel/install"
-	"github.com/pyimg/pyimg/wheel/mirror"
 	"github.com/pyimg/pyimg/wheel/source"
 )
 
@@ -165,7 +164,7 @@ func read(r io.ReadCloser, to *spooled, f source.File) (digest string, theirs bo
 	if f.Size > 0 {
 		most = f.Size
 	}
-	checker, body := f.Checker(), &mirror.Body{Reader: r}
+	checker, body := f.Checker(), &input.Body{Reader: r}
 	_, err = io.CopyBuffer(io.MultiWriter(to, checker), struct{ io.Reader }{io.LimitReader(body, most+1)}, make([]byte, 128<<10))
 	if err = errors.Join(err, r.Close()); err != nil {
 		return "", body.Err != nil, fmt.Errorf("reading wheel %q: %w", f.Filename.Text, err)

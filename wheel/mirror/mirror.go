@@ -193,21 +193,6 @@ func (m *Index) Refuse(address string, err error) bool {
 	return true
 }
 
-// A Body is what a mirror sends. It notes why reading it failed: an error of the writer is not the mirror's.
-type Body struct {
-	io.Reader
-	Err error
-}
-
-// Read implements io.Reader.
-func (b *Body) Read(p []byte) (int, error) {
-	n, err := b.Reader.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		b.Err = err
-	}
-	return n, err
-}
-
 // ready reads the manifests, once.
 func (m *Index) ready(ctx context.Context) error {
 	m.once.Do(func() { m.err = m.read(ctx) })

@@ -23,7 +23,6 @@ import (
 	"github.com/pyimg/pyimg/wheel"
 	"github.com/pyimg/pyimg/wheel/distinfo"
 	"github.com/pyimg/pyimg/wheel/index"
-	"github.com/pyimg/pyimg/wheel/mirror"
 	"github.com/pyimg/pyimg/wheel/sdist"
 	"github.com/pyimg/pyimg/wheel/source"
 	"github.com/pyimg/pyimg/wheel/version"
@@ -301,7 +300,7 @@ func (d *Downloader) fetchOnce(ctx context.Context, f file, digest, to string) (
 	if err != nil {
 		return 0, false, errors.Join(err, r.Close())
 	}
-	h, checker, body := sha256.New(), source.File{Size: f.size, Hashes: f.hashes}.Checker(), &mirror.Body{Reader: r}
+	h, checker, body := sha256.New(), source.File{Size: f.size, Hashes: f.hashes}.Checker(), &input.Body{Reader: r}
 	n, err = io.Copy(io.MultiWriter(out, h, checker), io.LimitReader(body, maxFile+1))
 	if err := errors.Join(err, r.Close(), out.Close()); err != nil {
 		return 0, body.Err != nil, fmt.Errorf("fetching %s: %w", redact.URL(f.url), err)

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/pyimg/pyimg/assemble/input"
@@ -41,11 +42,11 @@ func demo(t *testing.T) (f index.File, data []byte, digest string) {
 // server has files by URL, and counts requests.
 type server struct {
 	files map[string][]byte
-	asked int
+	asked atomic.Int64
 }
 
 func (s *server) Open(_ context.Context, url string) (io.ReadCloser, error) {
-	s.asked++
+	s.asked.Add(1)
 	data, ok := s.files[url]
 	if !ok {
 		return nil, fs.ErrNotExist
@@ -102,8 +103,8 @@ func TestWhatWasFetchedIsNotFetchedAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if s.asked != 1 {
-		t.Errorf("%d requests, want 1", s.asked)
+	if s.asked.Load() != 1 {
+		t.Errorf("%d requests, want 1", s.asked.Load())
 	}
 }
 
@@ -128,8 +129,8 @@ func TestABundleIsAskedBeforeTheIndex(t *testing.T) {
 	carried, far := &server{files: map[string][]byte{digest: data}}, &server{}
 	f.URL, f.Hashes = address, source.Hashes{"sha256": digest}
 	d := download.New(input.Access{Store: openStore(t), Fetch: far}, carried)
-	if _, err := d.Wheel(t.Context(), f); err != nil || far.asked != 0 {
-		t.Errorf("%d requests, error %v", far.asked, err)
+	if _, err := d.Wheel(t.Context(), f); err != nil || far.asked.Load() != 0 {
+		t.Errorf("%d requests, error %v", far.asked.Load(), err)
 	}
 }
 
