@@ -17,10 +17,11 @@ build:
 test:
 	$(GO) test ./...
 
-# The race detector needs a C compiler, and ten times as long; with RACE=-short half of that, for it leaves out scripts of commands in which
-# little runs at once.
+# The race detector needs a C compiler, and ten times as long. RACE may be packages, and -short, which leaves out the scripts of commands in
+# which little runs at once.
+RACE ?= ./...
 race:
-	CGO_ENABLED=1 $(GO) test -race -timeout 30m $(RACE) ./...
+	CGO_ENABLED=1 $(GO) test -race -timeout 30m $(RACE)
 
 lint:
 	$(GO) vet ./...

@@ -37,8 +37,7 @@ func TestMain(m *testing.M) {
 // store for all, jobs in the sandbox. With -short they are all that runs, which is for the race detector.
 func concurrent(script string) bool {
 	return slices.Contains([]string{
-		"assemble", "base", "bundle", "bundlewheels", "bytecode", "mirrors", "outputs", "python", "registry", "several", "sign", "store",
-		"wheelsindex", "wheelsregistry",
+		"assemble", "bytecode", "mirrors", "outputs", "python", "registry", "several", "store", "wheelsindex", "wheelsregistry",
 	}, script)
 }
 
