@@ -335,11 +335,11 @@ func (l lazyRunner) Run(ctx context.Context, args []string, stdin io.Reader, std
 // mayRun reports whether a layer is part of the root that compiles: nothing that a wheel or a file of the spec brings may run.
 func mayRun(l lock.Layer) bool { return l.From != hostfiles.LayerName && !l.OfWheels() }
 
-// fastAllocator is the path of the allocator that the image preloads, else of one that a runtime brings; "" where there is none. With musl's
-// own, which gives memory back to the kernel after each module, compiling takes several times as long. What is compiled is the same.
+// fastAllocator is the path of the allocator that the image preloads, or else of one that a runtime brings, or "". musl's own allocator
+// gives memory back to the kernel after each module, and compiling takes several times as long with it. The bytecode is the same.
 func (b lower) fastAllocator() string {
 	var paths []string
-	if b.plan.allocator.Library().Name != "" { // image.preload may name a library that is none
+	if b.plan.allocator.Library().Name != "" { // the spec may preload a library that is no allocator
 		paths = append(paths, b.plan.Preload)
 	}
 	for _, r := range b.plan.Runtimes {
