@@ -50,7 +50,7 @@ func (in *installer) shareACL(a acl) *acl {
 	return shared
 }
 
-// xattrChecksum returns the checksum of extended attributes, "" if there are none. It is over the names and values,
+// xattrChecksum returns the checksum of extended attributes, or "" for a member without any. It covers the names and values,
 // sorted by name, each after its length.
 func xattrChecksum(records iter.Seq2[string, string]) string {
 	var xattrs map[string]string

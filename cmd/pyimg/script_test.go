@@ -33,12 +33,10 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"pyimg": main})
 }
 
-// concurrent reports whether a script is one of those in which most happens at once: fetching while sending, several images and registries, one
-// store for all, jobs in the sandbox. With -short they are all that runs, which is for the race detector.
-func concurrent(script string) bool {
-	return slices.Contains([]string{
-		"assemble", "bytecode", "mirrors", "outputs", "python", "registry", "several", "store", "wheelsindex", "wheelsregistry",
-	}, script)
+// concurrent are the scripts in which most happens at once: fetching while sending, several images and registries, one store for all, jobs
+// in the sandbox. With -short they are all that runs, which is for the race detector.
+func concurrent() []string {
+	return []string{"assemble", "bytecode", "mirrors", "outputs", "python", "registry", "several", "store", "wheelsindex", "wheelsregistry"}
 }
 
 // TestScripts runs the stories in testdata/script. Each has its own mirror ($MIRROR over http, $ALPINE the same on disk,
@@ -70,12 +68,18 @@ func TestScripts(t *testing.T) {
 	if err := putPythonPackages(mirror); err != nil {
 		t.Fatal(err)
 	}
+	scripts := filepath.Join("..", "..", "testdata", "script")
+	for _, name := range concurrent() {
+		if _, err := os.Stat(filepath.Join(scripts, name+".txtar")); err != nil {
+			t.Errorf("a script that runs with -short: %v", err)
+		}
+	}
 	shared := t.TempDir()
 	if err := mirror.Write(shared); err != nil {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{
-		Dir:                 filepath.Join("..", "..", "testdata", "script"),
+		Dir:                 scripts,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Condition:           condition,
@@ -121,7 +125,7 @@ func condition(name string) (bool, error) {
 }
 
 func setup(e *testscript.Env, mirror *fixture.Mirror, shared string) error {
-	if name := strings.TrimPrefix(filepath.Base(e.WorkDir), "script-"); testing.Short() && !concurrent(name) {
+	if name := strings.TrimPrefix(filepath.Base(e.WorkDir), "script-"); testing.Short() && !slices.Contains(concurrent(), name) {
 		e.T().Skip("-short: what runs at once in it runs in other scripts, too")
 	}
 	ctx, stop := context.WithCancel(context.Background())

@@ -332,7 +332,7 @@ func TestSources(t *testing.T) {
 	}{
 		"a folder that has it":  {given: []string{dir}},
 		"nothing given":         {body: source(), asked: 1},
-		"a file that is none":   {given: []string{fits, other}, want: "which no source of the recipe has"},
+		"a file of no source":   {given: []string{fits, other}, want: "which no source of the recipe has"},
 		"no network":            {want: "name it or its folder with --source", asked: 1},
 		"another from the URL":  {body: []byte("not it"), want: sum([]byte("not it")), asked: 1},
 		"a file that is absent": {given: []string{filepath.Join(dir, "absent")}, want: "opening a source"},

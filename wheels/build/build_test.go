@@ -49,7 +49,7 @@ type house struct {
 	onBegin func(project string)
 }
 
-const machine = "x86_64" // that the wheels are for; what stands for Python is of this machine
+const machine = "x86_64" // The wheels are for it. The stand-in for Python runs on any machine.
 
 func newHouse(t *testing.T, projects ...string) *house {
 	t.Helper()

@@ -51,7 +51,7 @@ const (
 
 // Prepare fills an empty folder with a virtual environment and with the bytecode of what builds import of it and of Python, which
 // takes most of the time of a small build. It runs the backend on a project of nothing but a name, so no build has left anything in it.
-// work is a folder for what is not kept. The size is that of the files, in bytes.
+// Prepare writes temporary files to work. It returns the size of the environment in bytes.
 func (e Environment) Prepare(ctx context.Context, root Root, dir, work string) (size int64, err error) {
 	if err := Install(ctx, filepath.Join(dir, envPart), root.Python, e.Target, e.Wheels); err != nil {
 		return 0, &InstallError{err}
