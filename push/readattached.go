@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"sync/atomic"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
@@ -34,39 +33,63 @@ func (r Registry) ReadAttached(ctx context.Context, ref string, list []v1.Descri
 			return nil, err
 		}
 		all := make([][]byte, len(list))
-		var total atomic.Int64
-		group, ctx := errgroup.WithContext(ctx)
-		group.SetLimit(maxAsking)
-		for i, desc := range list {
-			group.Go(func() (err error) {
-				all[i], err = readAttached(ctx, s, desc, most, &total)
-				return s.Fail(fmt.Sprintf("reading the artifact %q", desc.Digest), err)
-			})
+		files := make([]*v1.Descriptor, len(list))
+		each := func(do func(ctx context.Context, i int) error) error {
+			group, ctx := errgroup.WithContext(ctx)
+			group.SetLimit(maxAsking)
+			for i, desc := range list {
+				group.Go(func() error { return s.Fail(fmt.Sprintf("reading the artifact %q", desc.Digest), do(ctx, i)) })
+			}
+			return group.Wait()
 		}
-		return all, group.Wait()
+		// All sizes are known before the first file is read.
+		err = each(func(ctx context.Context, i int) (err error) {
+			files[i], err = onlyFile(ctx, s, list[i], most)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		var total int64
+		for _, file := range files {
+			if file != nil {
+				total += file.Size // each at most "most", and there are few
+			}
+		}
+		if total > maxReadAttached {
+			return nil, fmt.Errorf("what is attached to %q has %d bytes in all, more than %d", ref, total, int64(maxReadAttached))
+		}
+		return all, each(func(ctx context.Context, i int) (err error) {
+			if files[i] != nil {
+				all[i], err = readFile(ctx, s, *files[i])
+			}
+			return err
+		})
 	})
 }
 
-func readAttached(ctx context.Context, s *remote.Repository, desc v1.Descriptor, most int64, total *atomic.Int64) ([]byte, error) {
-	_, raw, err := s.Manifest(ctx, desc.Digest.String())
+// onlyFile is the file of an artifact; nil where it has not exactly one, or a file of more than most bytes.
+func onlyFile(ctx context.Context, s *remote.Repository, artifact v1.Descriptor, most int64) (*v1.Descriptor, error) {
+	_, raw, err := s.Manifest(ctx, artifact.Digest.String())
 	if err != nil {
 		return nil, err
 	}
 	m, err := v1.ParseManifest(bytes.NewReader(raw))
 	if err != nil || len(m.Layers) != 1 || m.Layers[0].Size < 0 || m.Layers[0].Size > most {
-		return nil, nil //nolint:nilerr // see ReadAttached
+		return nil, nil //nolint:nilerr,nilnil // see ReadAttached
 	}
-	if total.Add(m.Layers[0].Size) > maxReadAttached {
-		return nil, fmt.Errorf("what is attached has more than %d bytes in all", maxReadAttached)
-	}
-	rc, err := s.Source(ctx).Blob(m.Layers[0])
+	return &m.Layers[0], nil
+}
+
+func readFile(ctx context.Context, s *remote.Repository, file v1.Descriptor) ([]byte, error) {
+	rc, err := s.Source(ctx).Blob(file)
 	if err != nil {
 		return nil, err
 	}
 	defer rc.Close()
-	data, err := io.ReadAll(io.LimitReader(rc, m.Layers[0].Size+1))
+	data, err := io.ReadAll(io.LimitReader(rc, file.Size+1))
 	if err == nil {
-		err = oci.Check(data, m.Layers[0])
+		err = oci.Check(data, file)
 	}
 	return data, err
 }

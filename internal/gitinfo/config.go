@@ -153,6 +153,9 @@ func publicURL(address string) string {
 		if !ok || strings.ContainsAny(host, `/\`) || len(host) < 2 || strings.HasPrefix(path, ":") {
 			return "" // a folder, perhaps C:\..., or a program (ext::...)
 		}
+		if strings.Contains(path, "@") {
+			return "" // https:/USER:PASSWORD@HOST/PATH lacks a slash, and must not print the password
+		}
 		address = "ssh://" + host + "/" + strings.TrimPrefix(path, "/") // git@HOST:PATH
 	}
 	u, err := url.Parse(address)

@@ -167,6 +167,8 @@ func TestSource(t *testing.T) {
 		"a file":        {"[remote \"origin\"]\nurl = file:///srv/git/app.git", "", "no URL that others could open"},
 		"above":         {"[remote \"origin\"]\nurl = ../app.git", "", "no URL that others could open"},
 		"Windows":       {"[remote \"origin\"]\nurl = C:\\\\git\\\\app", "", "no URL that others could open"},
+		"a slash less":  {"[remote \"origin\"]\nurl = https:/you:secret@h.example/you/app", "", "no URL that others could open"},
+		"ssh, password": {"[remote \"origin\"]\nurl = you:secret@h.example:you/app.git", "", "no URL that others could open"},
 		"a program":     {"[remote \"origin\"]\nurl = ext::sh -c evil", "", "no URL that others could open"},
 		"none":          {"[core]\n\tbare = false", "", "has no remote"},
 		"the only one":  {"[remote \"up\"]\nurl = https://h.example/a", "https://h.example/a", ""},
