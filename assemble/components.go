@@ -36,7 +36,7 @@ func (l lower) components(s stack) ([]sbom.Component, error) {
 		in.Environment = func(string) dependency.Environment { return l.plan.site.Target.Environment }
 	}
 	if files := l.files.Locked(); files != nil {
-		in.Files = files.Digest
+		in.Files = inventory.Files{Digest: files.Digest, Regular: l.files.Regular(l.plan.Platform)}
 	}
 	return inventory.Of(in)
 }

@@ -139,7 +139,7 @@ func cdxType(k Kind) string {
 		return "operating-system"
 	case Application:
 		return "application"
-	case Files:
+	case Files, File:
 		return "file"
 	}
 	return "library"

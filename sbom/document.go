@@ -36,6 +36,7 @@ const (
 	System      Kind = "system"      // the distribution: it contains the packages of its package manager
 	Application Kind = "application" // something that is started, such as an interpreter
 	Files       Kind = "files"       // files that the user has put into the image
+	File        Kind = "file"        // one of them
 )
 
 // InstallIf is the detail that says by which packages' presence apk installs a package that nobody asked for. See APKBUILD(5).

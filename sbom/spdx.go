@@ -140,7 +140,7 @@ func spdxPurpose(k Kind) string {
 		return "OPERATING-SYSTEM"
 	case Application:
 		return "APPLICATION"
-	case Files:
+	case Files, File:
 		return "FILE"
 	}
 	return "LIBRARY"

@@ -81,6 +81,17 @@ func (f *Found) of(p spec.Platform) []item {
 	return items
 }
 
+// Regular are the SHA-256 of the regular files of a platform, in hexadecimal, by their path in the image.
+func (f *Found) Regular(p spec.Platform) map[string]string {
+	digests := make(map[string]string)
+	for _, i := range f.of(p) {
+		if i.header.Typeflag == tar.TypeReg {
+			digests[i.header.Name] = strings.TrimPrefix(i.from.Digest, "sha256:")
+		}
+	}
+	return digests
+}
+
 // An item is one path that is to be in the image.
 type item struct {
 	by      string // what asks for it, for errors

@@ -6,6 +6,8 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
+	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -29,9 +31,15 @@ type Input struct {
 	Packages []*apk.Package // nil: those of apk's database in the root
 	Runtimes []Runtime
 	Wheels   map[string]Wheel // by NAME==VERSION
-	Files    string           // digest of the spec's own files; "" if there are none
+	Files    Files            // the spec's own files
 	// Environment is that of the Python that uses a folder of distributions; nil: their dependencies are not listed.
 	Environment func(site string) dependency.Environment
+}
+
+// Files are those that the spec takes of its folder.
+type Files struct {
+	Digest  string            // of all of them, with their names, kinds, owners and modes; "" if there are none
+	Regular map[string]string // the SHA-256 of each regular file, in hexadecimal, by its path from the root
 }
 
 // A Wheel is one that the image was made with.
@@ -52,6 +60,8 @@ const (
 	listedBy = "pyimg:listed-by"
 	// runtimePrefix begins the ID of a runtime that is neither a Python nor an allocator.
 	runtimePrefix = "runtime:"
+	// maxListedFiles bounds the files that are listed one by one: a lock has 200 bytes for each, and each platform's document, too.
+	maxListedFiles = 5000
 )
 
 // Of lists the components, sorted by their reference.
@@ -65,12 +75,32 @@ func Of(in Input) ([]sbom.Component, error) {
 		l.runtime(r)
 	}
 	l.files()
-	if digest := strings.TrimPrefix(in.Files, "sha256:"); digest != "" {
-		l.all = append(l.all, sbom.Component{ID: "files", Kind: sbom.Files, Name: "files", SHA256: digest,
-			Source: "the files of the spec; the digest covers their names, kinds, owners, modes and contents"})
-	}
+	l.own()
 	slices.SortStableFunc(l.all, func(a, b sbom.Component) int { return cmp.Compare(a.Ref(), b.Ref()) })
 	return slices.CompactFunc(l.all, func(a, b sbom.Component) bool { return a.Ref() == b.Ref() }), nil
+}
+
+// own adds the spec's files: all as one component, and each regular file by its content.
+func (l *list) own() {
+	digest := strings.TrimPrefix(l.in.Files.Digest, "sha256:")
+	if digest == "" {
+		return
+	}
+	whole := sbom.Component{ID: "files", Kind: sbom.Files, Name: "files", SHA256: digest,
+		Source: "the files of the spec; the digest covers their names, kinds, owners, modes and contents"}
+	if n := len(l.in.Files.Regular); n > maxListedFiles {
+		whole.Source += fmt.Sprintf("; they are %d, more than %d, so they are not listed one by one", n, maxListedFiles)
+	} else {
+		for _, name := range slices.Sorted(maps.Keys(l.in.Files.Regular)) {
+			if _, err := l.in.Tree.Lookup(name); err != nil {
+				continue // the spec leaves it out of the image
+			}
+			c := sbom.Component{ID: "file:/" + name, Kind: sbom.File, Name: "/" + name, SHA256: l.in.Files.Regular[name]}
+			l.all = append(l.all, c)
+			whole.Contains = append(whole.Contains, c.ID)
+		}
+	}
+	l.all = append(l.all, whole)
 }
 
 // list is an inventory that is being made.

@@ -45,9 +45,10 @@ func files() map[string]string {
 		site + "app-1.0.dist-info/METADATA":           "Metadata-Version: 2.1\nName: App\nVersion: 1.0\nLicense: MIT\nRequires-Dist: dep>=1\nRequires-Dist: absent\n",
 		site + "dep-1.2.dist-info/METADATA":           "Metadata-Version: 2.4\nName: dep\nVersion: 1.2\nLicense-Expression: BSD-3-Clause\n",
 		site + "dep-1.2.dist-info/sboms/dep.cdx.json": `{"bomFormat":"CycloneDX","components":[{"name":"zlib","version":"1.3","purl":"pkg:generic/zlib@1.3"}]}`,
-		site + "bad-1.0.dist-info/METADATA":           "no metadata",
-		"usr/local/share/sbom/python.spdx.json":       `{"spdxVersion":"SPDX-2.3","packages":[{"SPDXID":"a","name":"sqlite","versionInfo":"3.46"}]}`,
-		"usr/local/share/pyimg/sbom.cdx.json":         `{"bomFormat":"CycloneDX","components":[{"name":"own"}]}`,
+		"srv/app.py":                            "print()\n",
+		site + "bad-1.0.dist-info/METADATA":     "no metadata",
+		"usr/local/share/sbom/python.spdx.json": `{"spdxVersion":"SPDX-2.3","packages":[{"SPDXID":"a","name":"sqlite","versionInfo":"3.46"}]}`,
+		"usr/local/share/pyimg/sbom.cdx.json":   `{"bomFormat":"CycloneDX","components":[{"name":"own"}]}`,
 	}
 }
 
@@ -65,7 +66,8 @@ func byName(components []sbom.Component) map[string]sbom.Component {
 
 func TestOf(t *testing.T) {
 	t.Parallel()
-	got, err := inventory.Of(inventory.Input{Tree: root(t, files()), Environment: environment, Files: "sha256:" + strings.Repeat("f", 64),
+	got, err := inventory.Of(inventory.Input{Tree: root(t, files()), Environment: environment,
+		Files:  inventory.Files{Digest: "sha256:" + strings.Repeat("f", 64), Regular: map[string]string{"srv/app.py": "0123", "srv/left-out": "4567"}},
 		Wheels: map[string]inventory.Wheel{"dep==1.2": {SHA256: "abcd", Needs: []string{"libc.musl-x86_64.so.1", "libabsent.so"}}},
 		Runtimes: []inventory.Runtime{
 			{URL: "https://example.com/py-3.13.5.tar.gz", Digest: "sha256:" + strings.Repeat("1", 64), Report: python.Report{Python: &python.Build{Version: "3.13.5"}, Needs: []string{"libc.musl-x86_64.so.1"}}},
@@ -85,10 +87,11 @@ func TestOf(t *testing.T) {
 		"zlib":       {Version: "1.3"},
 		"python": {Version: "3.13.5", License: "PSF-2.0", SHA256: strings.Repeat("1", 64), Source: "https://example.com/py-3.13.5.tar.gz sha256:" + strings.Repeat("1", 64),
 			Requires: []string{"pkg:apk/alpine/musl@1.2.5-r0?arch=x86_64&distro=alpine-3.20.3"}, Contains: []string{"pkg:generic/python@3.13.5#sqlite@3.46"}},
-		"sqlite":   {Version: "3.46"},
-		"jemalloc": {Version: "5.3.0", License: "BSD-2-Clause", SHA256: strings.Repeat("2", 64), Source: "jemalloc-5.3.0-x86_64.tar.gz sha256:" + strings.Repeat("2", 64)},
-		"tools:1":  {Source: "image:example.com/tools:1 sha256:" + strings.Repeat("3", 64)},
-		"files":    {SHA256: strings.Repeat("f", 64), Source: all["files"].Source},
+		"sqlite":      {Version: "3.46"},
+		"jemalloc":    {Version: "5.3.0", License: "BSD-2-Clause", SHA256: strings.Repeat("2", 64), Source: "jemalloc-5.3.0-x86_64.tar.gz sha256:" + strings.Repeat("2", 64)},
+		"tools:1":     {Source: "image:example.com/tools:1 sha256:" + strings.Repeat("3", 64)},
+		"files":       {SHA256: strings.Repeat("f", 64), Source: all["files"].Source, Contains: []string{"file:/srv/app.py"}},
+		"/srv/app.py": {SHA256: "0123"},
 	} {
 		c, ok := all[name]
 		if !ok {
@@ -100,7 +103,7 @@ func TestOf(t *testing.T) {
 			t.Errorf("%s: %+v, want %+v", name, c, want)
 		}
 	}
-	for _, absent := range []string{"own", "bad"} {
+	for _, absent := range []string{"own", "bad", "/srv/left-out"} {
 		if _, ok := all[absent]; ok {
 			t.Errorf("%q is listed, and should not be", absent)
 		}
@@ -159,4 +162,23 @@ func ExampleOf() {
 	// os:alpine 3.20.3
 	// pkg:pypi/idna@3.10 3.10
 	// <nil>
+}
+
+// TestManyFiles: files are listed one by one up to a bound, and the component of all says where they are not.
+func TestManyFiles(t *testing.T) {
+	t.Parallel()
+	contents, in := map[string]string{}, inventory.Input{Files: inventory.Files{Digest: "sha256:" + strings.Repeat("f", 64), Regular: map[string]string{}}}
+	for i := range 5001 {
+		name := fmt.Sprintf("srv/%d", i)
+		contents[name], in.Files.Regular[name] = "", "00"
+	}
+	in.Tree = root(t, contents)
+	got, err := inventory.Of(in)
+	if err != nil || len(got) != 1 || !strings.Contains(got[0].Source, "5001") {
+		t.Errorf("Of with 5001 files = %d components, %v; want one that says so", len(got), err)
+	}
+	delete(in.Files.Regular, "srv/0")
+	if got, err = inventory.Of(in); err != nil || len(got) != 5001 {
+		t.Errorf("Of with 5000 files = %d components, %v", len(got), err)
+	}
 }
