@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -62,7 +64,16 @@ func signImage(ctx context.Context, run *session.Session, c *cli.Context) error 
 		return exit.WrongUse(err)
 	}
 	var key sigstore.PrivateKey
-	if !c.Bool("keyless") {
+	if c.Bool("keyless") {
+		for name, instead := range map[string]string{
+			"lock":     `"cosign attest" signs bills of materials and provenance without a key; "pyimg sbom" writes them`,
+			"username": `log in with "docker login" or "cosign login"`,
+		} {
+			if c.String(name) != "" {
+				return exit.Usagef("--keyless has cosign sign, which takes no --%s; %s", name, instead)
+			}
+		}
+	} else {
 		var err error
 		if key, err = run.PrivateKey("key", c.String("key")); err != nil {
 			return err
@@ -77,7 +88,7 @@ func signImage(ctx context.Context, run *session.Session, c *cli.Context) error 
 		return err
 	}
 	if c.Bool("keyless") {
-		return signKeyless(ctx, run, attest.Repository(ref)+"@"+root.Digest.String())
+		return signKeyless(ctx, run, c, attest.Repository(ref)+"@"+root.Digest.String())
 	}
 	var also push.Attachments
 	if name := c.String("lock"); name != "" {
@@ -108,15 +119,23 @@ func signImage(ctx context.Context, run *session.Session, c *cli.Context) error 
 }
 
 // signKeyless has an installed cosign sign a digest and all that it names.
-func signKeyless(ctx context.Context, run *session.Session, digest string) error {
+func signKeyless(ctx context.Context, run *session.Session, c *cli.Context, digest string) error {
 	program, err := exec.LookPath("cosign")
 	if err != nil {
 		return exit.Usagef("--keyless needs cosign, which is not installed: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, program, "sign", "--yes", "--recursive", digest)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = run.Stdin, run.Stdout, run.Stderr
+	args := []string{"sign", "--yes", "--recursive"}
+	if name := c.String("ca-file"); name != "" {
+		args = append(args, "--registry-cacert", name)
+	}
+	if host, _, _ := strings.Cut(digest, "/"); slices.Contains(c.StringSlice("insecure"), host) {
+		args = append(args, "--allow-http-registry")
+	}
+	cmd := exec.CommandContext(ctx, program, append(args, digest)...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = run.Stdin, run.Stderr, run.Stderr
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("signing %s with cosign: %w", digest, err)
 	}
+	fmt.Fprintln(run.Stdout, digest)
 	return nil
 }
