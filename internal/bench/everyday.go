@@ -5,12 +5,9 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/pyimg/pyimg/internal/fixture"
-	"github.com/pyimg/pyimg/wheel/wheeltest"
 )
 
 // How much the scenarios of everyday work have of each thing.
@@ -34,9 +31,12 @@ func everyday() []scenario {
 		{name: fmt.Sprintf("indexes of 8 architectures, %d packages each, warm", bigIndex), prepare: resolveWarm(8)},
 		{name: "an unpinned runtime, warm", prepare: runtimeWarm(false)},
 		{name: "a pinned runtime, warm", prepare: runtimeWarm(true)},
-		{name: fmt.Sprintf("a Python application, %d wheels, cold", wheels), prepare: appCold},
-		{name: fmt.Sprintf("a Python application, %d wheels, warm", wheels), prepare: appWarm},
-		{name: "a Python application, one of its files changed, pushed", prepare: appChanged},
+		{name: fmt.Sprintf("a Python application, %d wheels, cold", wheels), prepare: appCold((*world).madeUp)},
+		{name: fmt.Sprintf("a Python application, %d wheels, warm", wheels), prepare: appWarm((*world).madeUp)},
+		{name: "a Python application, one of its files changed, pushed", prepare: appChanged((*world).madeUp)},
+		{name: "a real Python, application and bytecode, cold", prepare: appCold((*world).real)},
+		{name: "a real Python, application and bytecode, warm", prepare: appWarm((*world).real)},
+		{name: "a real Python, application and bytecode, one of its files changed, pushed", prepare: appChanged((*world).real)},
 	}
 }
 
@@ -156,73 +156,4 @@ func resolveWarm(platforms int) preparation {
 		args := w.resolveArgs(pyimg, w.fresh("cache"), platforms)
 		return func(int) ([]string, error) { return args, nil }, quietly(ctx, args)
 	}
-}
-
-// runtimeWarm has a runtime of 24 MiB on the mirror, and all in the cache. Unpinned, the server is asked whether it changed.
-func runtimeWarm(pinned bool) preparation {
-	return func(ctx context.Context, w *world, pyimg string) (func(int) ([]string, error), error) {
-		spec, err := w.application(ctx, pinned)
-		if err != nil {
-			return nil, err
-		}
-		args := assembleArgs(pyimg, spec, w.fresh("cache"))
-		return func(int) ([]string, error) { return args, nil }, quietly(ctx, args)
-	}
-}
-
-func appCold(ctx context.Context, w *world, pyimg string) (func(int) ([]string, error), error) {
-	spec, err := w.application(ctx, true)
-	return func(int) ([]string, error) { return assembleArgs(pyimg, spec, w.fresh("cache")), nil }, err
-}
-
-func appWarm(ctx context.Context, w *world, pyimg string) (func(int) ([]string, error), error) {
-	return runtimeWarm(true)(ctx, w, pyimg)
-}
-
-func appChanged(ctx context.Context, w *world, pyimg string) (func(int) ([]string, error), error) {
-	spec, err := w.application(ctx, true)
-	if err != nil {
-		return nil, err
-	}
-	w.counter++
-	args := append(assembleArgs(pyimg, spec, w.fresh("cache")), "--push", fmt.Sprintf("%s/bench/%d:latest", w.host, w.counter))
-	return func(run int) ([]string, error) {
-		return args, os.WriteFile(filepath.Join(filepath.Dir(spec), "app", "main.py"), fmt.Appendf(nil, "print(%d)\n", run), 0o600)
-	}, quietly(ctx, args)
-}
-
-// application writes a folder with a spec, wheels and an application of 200 files. It returns the spec.
-func (w *world) application(ctx context.Context, pinned bool) (string, error) {
-	if w.alpine == nil {
-		if err := w.serveAlpine(ctx); err != nil {
-			return "", err
-		}
-	}
-	dir := w.fresh("app")
-	if err := os.MkdirAll(filepath.Join(dir, "app"), 0o700); err != nil {
-		return "", err
-	}
-	for i := range 200 {
-		if err := os.WriteFile(filepath.Join(dir, "app", fmt.Sprintf("m%03d.py", i)), fixture.Bulk(fmt.Sprint("m", i), 4<<10), 0o600); err != nil {
-			return "", err
-		}
-	}
-	source := w.alpineURL + "/runtime.tar.gz"
-	if pinned {
-		source += "\n  sha256: " + w.runtimeSum
-	}
-	text := fmt.Sprintf("alpine: {branch: %s, mirrors: [%q], keys: [%q]}\nplatforms: [linux/amd64]\npackages: [alpine-baselayout, busybox]\n"+
-		"runtime:\n  source: %s\nfiles: [{from: ./app, to: /app}]\npython:\n  wheels:\n", fixture.AlpineBranch, w.alpineURL, w.keys, source)
-	for i := range wheels {
-		wheel := wheeltest.Wheel{Name: fmt.Sprintf("dist%02d", i)}
-		for j := range modules {
-			wheel.Files = append(wheel.Files, wheeltest.File{Name: fmt.Sprintf("%s/m%02d.py", wheel.Name, j), Data: string(fixture.Bulk(fmt.Sprint(i, j), 4<<10))})
-		}
-		if err := os.WriteFile(filepath.Join(dir, wheel.Filename()), wheel.Bytes(), 0o600); err != nil {
-			return "", err
-		}
-		text += "    - " + wheel.Filename() + "\n"
-	}
-	spec := filepath.Join(dir, "pyimg.yaml")
-	return spec, os.WriteFile(spec, []byte(text), 0o600)
 }

@@ -32,6 +32,7 @@ type options struct {
 	chart    string // where the chart goes
 	page     string // where the table goes, between its marks
 	of       string // draw the chart of these results, and measure nothing
+	shared   string // a folder of real packages and runtimes
 	against  string // another pyimg, whose runs alternate with those of this one
 }
 
@@ -51,6 +52,7 @@ func main() {
 	flag.StringVar(&o.chart, "chart", "", "draw the results as SVG into this file")
 	flag.StringVar(&o.page, "page", "", "put the table into this Markdown file, between its marks")
 	flag.StringVar(&o.of, "of", "", "print these results, a file of -json, and draw them with -chart; measure nothing")
+	flag.StringVar(&o.shared, "shared", filepath.Join("..", "shared"), "the folder of real packages and runtimes, for the scenarios of a real Python")
 	flag.StringVar(&o.against, "against", "", "run this other pyimg, too, in turn with the one that is built here, and print the ratio of their CPU")
 	flag.Parse()
 	o.only = regexp.MustCompile(only)

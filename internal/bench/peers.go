@@ -63,7 +63,7 @@ func (w *world) apkoConfig() (config, apko string, err error) {
 
 // pushedApplication pushes the Python application, for programs that change one of its files. It returns its folder and image.
 func (w *world) pushedApplication(ctx context.Context, pyimg string) (dir, image string, err error) {
-	spec, err := w.application(ctx, true)
+	spec, err := w.application(ctx, (*world).madeUp)
 	if err != nil {
 		return "", "", err
 	}
