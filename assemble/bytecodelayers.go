@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"sync"
 
 	"github.com/pyimg/pyimg/assemble/bytecode"
 	"github.com/pyimg/pyimg/assemble/check"
@@ -291,6 +292,15 @@ type compilers struct {
 	modules []modules
 	runners input.Runners
 	layers  input.Layers // where layers of the lock may be; may be nil
+
+	mu    sync.Mutex
+	found map[bytecode.Python]foundRunner
+}
+
+// A foundRunner is what looking for a Python gave: it is unpacked and tried once for all layers and both passes.
+type foundRunner struct {
+	runner input.Runner
+	err    error
 }
 
 // NoRunnerError says that bytecode has to be made, why no Python can be run here, and what to do.
@@ -311,9 +321,34 @@ type lazyRunner struct {
 
 // Run runs the program with the first platform's Python that is the same and can be run here.
 func (l lazyRunner) Run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) error {
-	if l.runners == nil {
-		return &NoRunnerError{bytecode.ErrNoRunner}
+	r, err := l.find(ctx)
+	if err != nil {
+		return err
 	}
+	return r.Run(ctx, args, stdin, stdout)
+}
+
+func (l lazyRunner) find(ctx context.Context) (input.Runner, error) {
+	if l.runners == nil {
+		return nil, &NoRunnerError{bytecode.ErrNoRunner}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if f, ok := l.found[l.python]; ok {
+		return f.runner, f.err
+	}
+	r, err := l.try(ctx)
+	if ctx.Err() == nil {
+		if l.found == nil {
+			l.found = make(map[bytecode.Python]foundRunner)
+		}
+		l.found[l.python] = foundRunner{r, err}
+	}
+	return r, err
+}
+
+// try looks among the platforms that have the same Python.
+func (l lazyRunner) try(ctx context.Context) (input.Runner, error) {
 	var errs []error
 	for _, i := range l.candidates() {
 		b := l.below[i]
@@ -325,11 +360,11 @@ func (l lazyRunner) Run(ctx context.Context, args []string, stdin io.Reader, std
 		}
 		r, err := l.runners.Runner(ctx, input.RunnerRoot{Platform: b.plan.Platform.String(), Python: l.python.Program, Preload: b.fastAllocator(), Layers: root})
 		if err == nil {
-			return r.Run(ctx, args, stdin, stdout)
+			return r, nil
 		}
 		errs = append(errs, err)
 	}
-	return &NoRunnerError{errors.Join(errs...)}
+	return nil, &NoRunnerError{errors.Join(errs...)}
 }
 
 // mayRun reports whether a layer is part of the root that compiles: nothing that a wheel or a file of the spec brings may run.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/pyimg/pyimg/assemble/bytecode"
@@ -78,9 +79,13 @@ bytecode: unchecked
 }
 
 // compilers run a stand-in for Python.
-type compilers struct{ fixture.Compiler }
+type compilers struct {
+	fixture.Compiler
+	looked *atomic.Int32 // how often a Python was looked for
+}
 
 func (c compilers) Runner(context.Context, input.RunnerRoot) (input.Runner, error) {
+	c.looked.Add(1)
 	return c.Compiler, nil
 }
 
@@ -117,7 +122,8 @@ bytecode: unchecked
 		}
 		s.Python.Target = c.target
 		src := world{dir: dir}.sources(t)
-		src.Runners = compilers{fixture.Compiler{Tag: c.tag}}
+		looked := new(atomic.Int32)
+		src.Runners = compilers{fixture.Compiler{Tag: c.tag}, looked}
 		built, err := build(t, s, src)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
@@ -130,6 +136,9 @@ bytecode: unchecked
 				}
 				has[e.Path()] = true
 			}
+		}
+		if n := looked.Load(); n != 1 {
+			t.Errorf("%s: the Python that compiles was looked for %d times, want once for all layers", name, n)
 		}
 		pyc := bytecode.Python{Tag: c.tag}.Compiled(c.script)
 		if !has[c.want] || !has[c.script] || has[pyc] {

@@ -217,7 +217,7 @@ func (c *compilation) interpret(ctx context.Context, p *pass, contents []content
 	ended := make(chan error, 1)
 	go func() {
 		// Isolated, without site and without writing bytecode: nothing but the standard library is imported.
-		args := []string{c.python.Program, "-I", "-S", "-B", "-W", "ignore", "-c", driver, strconv.Itoa(int(c.mode.flags()))}
+		args := []string{c.python.Program, "-I", "-S", "-B", "-W", "ignore", "-c", driver, strconv.Itoa(len(contents)), strconv.Itoa(int(c.mode.flags()))}
 		err := c.runner.Run(ctx, args, toPython, fromPython)
 		_ = toPython.CloseWithError(errors.New("the interpreter ended"))
 		_ = fromPython.CloseWithError(io.EOF)

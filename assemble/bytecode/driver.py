@@ -8,7 +8,7 @@ from importlib.util import MAGIC_NUMBER
 
 source = sys.stdin.buffer
 out = sys.stdout.buffer
-flags = int(sys.argv[1])
+modules, flags = int(sys.argv[1]), int(sys.argv[2])
 
 
 def read(n):
@@ -34,13 +34,14 @@ def compiled(path, text):
 
 
 # musl's malloc gives memory back to the kernel when the last block near it is freed, and takes it again for the next module: two thirds of
-# the time. One block that stays near others of its size prevents that; see mallocng's free.c.
+# the time. One block that stays near others of its size prevents that; see mallocng's free.c. Making them takes as long as compiling some
+# 100 modules.
 kept, size = [], 600
-while size < 131000:  # larger ones are mappings of their own
+while modules > 150 and size < 131000:  # larger ones are mappings of their own
     blocks = [bytearray(size) for _ in range(16)]
     kept.append(blocks[8])
     size = int(size * 1.06)
-del blocks
+blocks = None
 
 out.write(MAGIC_NUMBER)
 write(b"t", sys.implementation.cache_tag.encode())
