@@ -42,6 +42,7 @@ type house struct {
 	store  *layers.Store
 	index  *repository.Repository
 	config config.Config
+	jobs   int // builds at once; 0 is one
 
 	mu      sync.Mutex
 	answers map[string][]string // by project, one for each time that it is built; the last one stays
@@ -174,7 +175,7 @@ func (h *house) run(ctx context.Context, retry bool) (map[string]build.Result, e
 	if err := os.Chmod(work, 0o755); err != nil { //nolint:gosec // the sandbox is another user
 		h.t.Fatal(err)
 	}
-	results, err := build.Run(ctx, p, built, build.Options{Config: h.config, Planner: planner, Roots: h, Index: h.index, Download: d, Folders: h.store, Work: work, Jobs: 1,
+	results, err := build.Run(ctx, p, built, build.Options{Config: h.config, Planner: planner, Roots: h, Index: h.index, Download: d, Folders: h.store, Work: work, Jobs: max(h.jobs, 1),
 		Limits: sandbox.Limits{Time: time.Minute}, Retry: retry})
 	out := make(map[string]build.Result)
 	for _, r := range results {
@@ -249,6 +250,41 @@ func TestRun(t *testing.T) {
 	}
 	if failures, err := h.index.Failures(); err != nil || len(failures) != 2 {
 		t.Errorf("noted are %+v, %v", failures, err)
+	}
+}
+
+// TestSeveralAtOnce builds several at once, of which some fail: the index has the others, as after one at a time.
+func TestSeveralAtOnce(t *testing.T) {
+	t.Parallel()
+	var projects []string
+	for i := range 8 {
+		projects = append(projects, fmt.Sprintf("demo%d", i))
+	}
+	h := newHouse(t, projects...)
+	h.jobs = 4
+	h.answers["demo3"], h.answers["demo6"] = []string{broken}, []string{broken}
+	results, began := h.builds(false)
+	slices.Sort(began)
+	if !slices.Equal(began, projects) {
+		t.Errorf("built were %q, want each once", began)
+	}
+	var want []string
+	for _, p := range projects {
+		r, fails := results[p], p == "demo3" || p == "demo6"
+		if r.Failed() != fails || r.Built == fails {
+			t.Errorf("%s: %+v", p, r)
+		}
+		if !fails {
+			want = append(want, p+"-1.0-py3-none-any.whl")
+		}
+	}
+	got := h.wheels()
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("the index has %q, want %q", got, want)
+	}
+	if failures, err := h.index.Failures(); err != nil || len(failures) != 2 {
+		t.Errorf("noted are %+v, %v; want two", failures, err)
 	}
 }
 
