@@ -24,6 +24,12 @@ type Cache interface {
 	SetRecord(key string, data []byte) error
 }
 
+// A Lender is a Cache that lends the memory of a record. After giveBack it may use the memory for another record. So a run
+// that uses the indexes of many architectures one after the other needs the memory of one.
+type Lender interface {
+	LendRecord(key string) (data []byte, giveBack func(), err error)
+}
+
 // ConditionalOpener is an Opener that can skip a file which has not changed. validator comes from an earlier answer. If
 // the file is still the same, OpenIf returns a nil r.
 type ConditionalOpener interface {
@@ -66,19 +72,27 @@ func compactKey(source []byte, arch string) string {
 // cached returns the compact form of an index from the cache. With a keyring it returns the index only if the key that
 // signed it is trusted now.
 func (o IndexOptions) cached(ctx context.Context, source []byte) (compactIndex, bool) {
-	data, err := o.Cache.Record(compactKey(source, o.Arch))
+	data, giveBack, err := o.lend(compactKey(source, o.Arch))
 	if err != nil {
 		return compactIndex{}, false
 	}
 	x, err := decodeCompact(data)
-	if err != nil || !bytes.Equal(x.source[:], source) || x.Arch != o.Arch {
+	if err != nil || !bytes.Equal(x.source[:], source) || x.Arch != o.Arch ||
+		o.Keyring != nil && !o.Keyring.trusts(ctx, x.signer, o.Arch) {
+		giveBack()
 		return compactIndex{}, false
 	}
-	if o.Keyring != nil && !o.Keyring.trusts(ctx, x.signer, o.Arch) {
-		return compactIndex{}, false
-	}
-	x.Repository = o.Repository
+	x.Repository, x.giveBack = o.Repository, giveBack
 	return x, true
+}
+
+// lend returns a record, in memory that can be given back where the cache lends it.
+func (o IndexOptions) lend(key string) (data []byte, giveBack func(), err error) {
+	if l, ok := o.Cache.(Lender); ok {
+		return l.LendRecord(key)
+	}
+	data, err = o.Cache.Record(key)
+	return data, func() {}, err
 }
 
 func openIf(ctx context.Context, src Opener, address, validator string) (io.ReadCloser, string, error) {

@@ -356,7 +356,8 @@ func TestNewIndexRefusesTags(t *testing.T) {
 	}
 }
 
-// TestSolveFromTheCache solves random worlds with indexes as they were read and as the cache has them.
+// TestSolveFromTheCache solves random worlds with indexes as they were read and as the cache has them. It looks at the answers
+// when the indexes are closed.
 func TestSolveFromTheCache(t *testing.T) {
 	t.Parallel()
 	const seeds = 200
@@ -365,7 +366,7 @@ func TestSolveFromTheCache(t *testing.T) {
 		c := apktest.NewRandomCase(seed)
 		world := apktest.World(t, c.World)
 		want := apktest.AnswerText(solve.Solve(world, []*apk.Index{apktest.Offers(t, "", c.Main), apktest.Offers(t, "edge", c.Edge)}, solve.Options{}))
-		m := newMemory()
+		m := &lender{memory: newMemory()}
 		for range 2 {
 			var indexes []*apk.Index
 			for i, lines := range []string{c.Main, c.Edge} {
@@ -374,9 +375,16 @@ func TestSolveFromTheCache(t *testing.T) {
 				raw := buildIndex(t, fixture.Index{Archives: []*fixture.Archive{}, SignWith: []*fixture.Key{}, Edit: func(string) string { return apktest.IndexText(t, lines) }})
 				indexes = append(indexes, load(t, files{fmt.Sprintf("http://%d/x86_64/APKINDEX.tar.gz", i): raw}, o))
 			}
-			if got := apktest.AnswerText(solve.Solve(world, indexes, solve.Options{})); got != want {
+			solution, err := solve.Solve(world, indexes, solve.Options{})
+			for _, x := range indexes {
+				x.Close()
+			}
+			if got := apktest.AnswerText(solution, err); got != want {
 				t.Fatalf("seed %d, world %q:\n%s\nwant\n%s", seed, c.World, got, want)
 			}
+		}
+		if m.lent == 0 || m.lent != m.back {
+			t.Fatalf("%d indexes were lent, and %d given back", m.lent, m.back)
 		}
 		if !strings.HasPrefix(want, "no solution") && !strings.HasPrefix(want, "giving up") {
 			solved++

@@ -27,14 +27,17 @@ func FetchIndex(ctx context.Context, src Opener, o IndexOptions) (*FetchedIndex,
 	f := &FetchedIndex{src: src, o: o}
 	return f, f.eachMirror(ctx, func() error {
 		x, known, err := f.fetch(ctx, true)
-		if err == nil && !known {
+		switch {
+		case err == nil && !known:
 			f.held = f.finish(x)
+		case x.Index != nil:
+			x.Close() // Open reads it
 		}
 		return err
 	})
 }
 
-// Open returns the index. It asks the mirrors once more if the cache has lost the index, or if the key that signed it is
+// Open returns the index; Close it, if another one is read later. Open asks the mirrors once more if the cache has lost the index, or if the key that signed it is
 // trusted no more. The caller bounds how many indexes are open at the same time: Open does not wait for o.Parsing.
 func (f *FetchedIndex) Open(ctx context.Context) (*Index, error) {
 	if f.held != nil {
@@ -158,7 +161,11 @@ func (f *FetchedIndex) parseOrRecall(ctx context.Context, r io.Reader) (x compac
 	}
 	x.source = source
 	// An index that no key verified does not replace one that a key did.
-	if _, ok := f.o.withoutKeyring().cached(ctx, source[:]); !ok || f.o.Keyring != nil {
+	other, ok := f.o.withoutKeyring().cached(ctx, source[:])
+	if ok {
+		other.Close()
+	}
+	if !ok || f.o.Keyring != nil {
 		known = f.o.Cache.SetRecord(compactKey(source[:], f.o.Arch), x.encode()) == nil // see Cache
 	}
 	return x, known && (f.o.Keyring == nil || f.o.Keyring.trusts(ctx, x.signer, f.o.Arch)), nil

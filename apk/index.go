@@ -20,9 +20,10 @@ type Index struct {
 	Description string
 	Notes       []string // for the user, such as that the index is older than one seen before
 
-	table  table.Table
-	hidden []bool            // by package; nil: none is
-	source [sha256.Size]byte // SHA-256 of the file that the index was read from; zero for one made in memory, and for a view
+	table    *table.Table
+	hidden   []bool            // by package; nil: none is
+	source   [sha256.Size]byte // SHA-256 of the file that the index was read from; zero for one made in memory, and for a view
+	giveBack func()            // gives the memory of table back; may be nil, and is for a view
 }
 
 // NewIndex makes an index of packages. Their Repository becomes r.
@@ -36,21 +37,32 @@ func NewIndex(r *Repository, arch string, packages iter.Seq[*Package]) (*Index, 
 	return &Index{Repository: r, Arch: arch, table: b.Finish()}, nil
 }
 
+// Close gives the memory of the index back to the cache that lent it. The index, and each view of it, has no packages then.
+// Packages that it made stay as they are. Close is only worth it before another index is read.
+func (x *Index) Close() {
+	if x.giveBack != nil {
+		*x.table = table.Table{}
+		x.giveBack()
+		x.giveBack = nil
+	}
+}
+
 // Packages yields all packages in the order of the index.
 func (x *Index) Packages() iter.Seq[*Package] {
-	return x.those(func(int) bool { return true })
+	return x.those(func(int) bool { return true }, func() table.Reader { return x.table.ReaderOfAll() })
 }
 
 // Named yields the packages with one name, that is, all its versions.
 func (x *Index) Named(name string) iter.Seq[*Package] {
-	return x.those(func(i int) bool { return x.table.String(x.table.Record(i).Name()) == name })
+	few := func() table.Reader { return table.Reader{} }
+	return x.those(func(i int) bool { return x.table.Is(x.table.Record(i).Name(), name) }, few)
 }
 
-func (x *Index) those(match func(i int) bool) iter.Seq[*Package] {
+func (x *Index) those(match func(i int) bool, reader func() table.Reader) iter.Seq[*Package] {
 	return func(yield func(*Package) bool) {
-		var details table.Reader
+		r := reader()
 		for i := range x.table.Len() {
-			if !x.Hidden(i) && match(i) && !yield(x.packageOf(i, &details)) {
+			if !x.Hidden(i) && match(i) && !yield(x.packageOf(i, &r)) {
 				return
 			}
 		}
@@ -60,14 +72,14 @@ func (x *Index) those(match func(i int) bool) iter.Seq[*Package] {
 // Where returns a view of the index without the packages for which keep returns false.
 func (x *Index) Where(keep func(*Package) bool) *Index {
 	view := *x
-	view.source = [sha256.Size]byte{}
+	view.source, view.giveBack = [sha256.Size]byte{}, nil
 	view.hidden = slices.Clone(x.hidden)
 	if view.hidden == nil {
 		view.hidden = make([]bool, x.table.Len())
 	}
-	var details table.Reader
+	r := x.table.ReaderOfAll()
 	for i := range view.hidden {
-		view.hidden[i] = view.hidden[i] || !keep(x.packageOf(i, &details))
+		view.hidden[i] = view.hidden[i] || !keep(x.packageOf(i, &r))
 	}
 	return &view
 }
@@ -83,9 +95,9 @@ func (x *Index) These(places []int) []*Package {
 	}
 	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(places[a], places[b]) })
 	packages := make([]*Package, len(places))
-	var details table.Reader
+	var r table.Reader
 	for _, i := range order {
-		packages[i] = x.packageOf(places[i], &details)
+		packages[i] = x.packageOf(places[i], &r)
 	}
 	return packages
 }
@@ -97,23 +109,25 @@ func (x *Index) Source() ([sha256.Size]byte, bool) {
 }
 
 // Table returns the form that the solver reads. Table, Hidden, At and These are only for the packages below apk.
-func (x *Index) Table() *table.Table { return &x.table }
+func (x *Index) Table() *table.Table { return x.table }
 
 // Hidden reports whether Where left out package i of Table.
 func (x *Index) Hidden(i int) bool { return x.hidden != nil && x.hidden[i] }
 
 // packageOf makes package i.
-func (x *Index) packageOf(i int, details *table.Reader) *Package {
-	t, r := &x.table, x.table.Record(i)
+func (x *Index) packageOf(i int, from *table.Reader) *Package {
+	t, r := x.table, x.table.Record(i)
 	first, depends, provides, end := t.Lists(i)
+	text := func(n uint32) string { return from.String(t, n) }
+	list := func(first, end uint32) []Dependency { return x.dependencies(first, end, text) }
 	p := &Package{
-		Name: t.String(r.Name()), Version: t.String(r.Version()), Arch: t.String(r.Arch()),
-		refused: t.String(r.Refused()), tooNew: t.String(r.TooNew()),
+		Name: text(r.Name()), Version: text(r.Version()), Arch: text(r.Arch()),
+		refused: text(r.Refused()), tooNew: text(r.TooNew()),
 		InstalledSize: r.InstalledSize(), ProviderPriority: r.Priority(), Checksum: r.Checksum(),
-		Depends: x.dependencies(first, depends), Provides: x.dependencies(depends, provides), InstallIf: x.dependencies(provides, end),
+		Depends: list(first, depends), Provides: list(depends, provides), InstallIf: list(provides, end),
 		Repository: x.Repository,
 	}
-	texts := details.Details(t, i)
+	texts := from.Details(t, i)
 	n := 0
 	for _, f := range fields() {
 		if !f.solved {
@@ -124,14 +138,14 @@ func (x *Index) packageOf(i int, details *table.Reader) *Package {
 	return p
 }
 
-func (x *Index) dependencies(from, to uint32) []Dependency {
+func (x *Index) dependencies(from, to uint32, text func(uint32) string) []Dependency {
 	if from == to {
 		return nil
 	}
 	ds := make([]Dependency, 0, to-from)
 	for i := from; i < to; i++ {
 		name, version, op, conflict := x.table.Dependency(i)
-		ds = append(ds, Dependency{Name: x.table.String(name), Version: x.table.String(version), Op: Op(op), Conflict: conflict})
+		ds = append(ds, Dependency{Name: text(name), Version: text(version), Op: Op(op), Conflict: conflict})
 	}
 	return ds
 }

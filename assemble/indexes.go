@@ -68,7 +68,9 @@ func (x indexes) use(ctx context.Context, do func([]*apk.Index) error) error {
 	}
 	all, errs := make([]*apk.Index, len(x.fetched)), make([]error, len(x.fetched))
 	for i, f := range x.fetched {
-		all[i], errs[i] = f.Open(ctx)
+		if all[i], errs[i] = f.Open(ctx); errs[i] == nil {
+			defer all[i].Close() // packages and errors hold copies
+		}
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err

@@ -38,6 +38,7 @@ type Store struct {
 	zstd    compress.Encoder    // belongs to the goroutine that has all of presses
 	members sync.Pool
 	plains  plains
+	rooms   rooms
 }
 
 // OpenStore opens the store in dir, and makes it if there is none. The content rules name files whose content the store
@@ -146,7 +147,7 @@ func (s *Store) recall(digest string) (*remembered, error) {
 	if r := s.memory.get(digest); r != nil {
 		return r, nil
 	}
-	raw, err := s.dir.ReadUsed(s.factsPath(digest))
+	raw, err := s.dir.ReadUsed(s.factsPath(digest), nil)
 	if err != nil {
 		return nil, err
 	}

@@ -344,3 +344,51 @@ func TestRecord(t *testing.T) {
 		t.Errorf("Record of damaged bytes: %v, want fs.ErrNotExist", err)
 	}
 }
+
+func TestLendRecord(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := openStoreIn(t, dir)
+	lend := func(key, want string) (data []byte, giveBack func()) {
+		t.Helper()
+		data, giveBack, err := s.LendRecord(key)
+		if err != nil || string(data) != want {
+			t.Fatalf("LendRecord(%q) = %q, %v, want %q", key, data, err, want)
+		}
+		return data, giveBack
+	}
+	texts := map[string]string{"a": strings.Repeat("a", 1000), "b": strings.Repeat("b", 1010), "c": "c", "d": strings.Repeat("d", 5000)}
+	for key, text := range texts {
+		if err := s.SetRecord(key, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept, _ := lend("b", texts["b"])
+	for range 3 {
+		for key, text := range texts {
+			_, giveBack := lend(key, text)
+			giveBack()
+		}
+	}
+	if string(kept) != texts["b"] {
+		t.Errorf("what was not given back is %q now", kept)
+	}
+	again := false
+	for range 100 { // the garbage collector may come in between
+		a, giveBack := lend("a", texts["a"])
+		giveBack()
+		lend("b", texts["b"])
+		again = again || string(a) != texts["a"]
+	}
+	if !again {
+		t.Error("what was given back was never used again")
+	}
+	for _, name := range stored(t, dir) {
+		flip(t, filepath.Join(dir, name), -1)
+	}
+	for key := range texts {
+		if _, _, err := s.LendRecord(key); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("LendRecord of damaged bytes: %v, want fs.ErrNotExist", err)
+		}
+	}
+}

@@ -36,8 +36,9 @@ type catalog struct {
 	offers   []offer          // so, too
 	refused  map[int32]string // by package: why apk would never install it; most packages are not in it
 	indexes  []*apk.Index
-	versions []string // of world, see versionText
-	bases    []uint32 // by index, and last of world: what the numbers of its versions begin after
+	texts    []table.Texts // by index
+	versions []string      // of world, see versionText
+	bases    []uint32      // by index, and last of world: what the numbers of its versions begin after
 	names    []catalogName
 	buckets  [table.Buckets]int32  // the newest name of each, or none
 	filled   [table.Buckets]uint8  // how many each has, at most maxBucket
@@ -155,7 +156,9 @@ func newCatalog(on Root, indexes []*apk.Index, dialect apk.Dialect) (*catalog, e
 // roomFor makes an empty catalog with room for all packages of the indexes.
 func roomFor(indexes []*apk.Index) (c *catalog, packages int) {
 	wants, offers, names := 0, 0, 0
+	texts := make([]table.Texts, 0, len(indexes))
 	for _, x := range indexes {
+		texts = append(texts, x.Table().Texts())
 		packages += x.Table().Len()
 		names += x.Table().Names()
 		for i := range x.Table().Len() {
@@ -172,6 +175,7 @@ func roomFor(indexes []*apk.Index) (c *catalog, packages int) {
 		refused:  make(map[int32]string),
 		crowd:    make(map[string]int32),
 		indexes:  indexes,
+		texts:    texts,
 	}
 	for i := range c.buckets {
 		c.buckets[i] = none

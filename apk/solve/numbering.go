@@ -17,7 +17,7 @@ const noarch = "noarch"
 func (c *catalog) addAll(x *apk.Index, number int, repo uint64, known checksumSet) {
 	t := x.Table()
 	n := numbering{
-		catalog: c, index: t, arch: x.Arch, number: uint8(number),
+		catalog: c, index: t, texts: c.texts[number], arch: x.Arch, number: uint8(number),
 		base: c.base(t.Strings()), names: make([]int32, t.Strings()), alone: len(c.names) == 0,
 	}
 	for i := range n.names {
@@ -39,6 +39,7 @@ func (c *catalog) addAll(x *apk.Index, number int, repo uint64, known checksumSe
 type numbering struct {
 	*catalog
 	index  *table.Table
+	texts  table.Texts
 	arch   string
 	number uint8
 	base   versionID
@@ -73,7 +74,7 @@ func (n *numbering) add(i int, repo uint64) {
 // refusal says why apk would not install the package of a record, "" for most. A noarch package fits every
 // architecture.
 func (n *numbering) refusal(r table.Record) string {
-	x := n.index
+	x := &n.texts
 	if arch := x.String(r.Arch()); arch != "" && n.arch != "" && arch != n.arch && arch != noarch {
 		return fmt.Sprintf("it is for %s, not for %s", arch, n.arch)
 	}
@@ -87,7 +88,7 @@ func (n *numbering) refusal(r table.Record) string {
 func (n *numbering) name(local uint32) int32 {
 	id := n.names[local]
 	if id == none {
-		bucket, text := n.index.Bucket(local), n.index.String(local)
+		bucket, text := n.index.Bucket(local), n.texts.String(local)
 		if n.alone {
 			id = n.addName(bucket, text)
 		} else {
@@ -134,9 +135,9 @@ func (c *catalog) versionText(v versionID) string {
 	if v == 0 {
 		return ""
 	}
-	for i, x := range c.indexes {
+	for i := range c.indexes {
 		if uint32(v) <= c.bases[i+1] {
-			return x.Table().String(uint32(v) - c.bases[i])
+			return c.texts[i].String(uint32(v) - c.bases[i])
 		}
 	}
 	return c.versions[uint32(v)-c.bases[len(c.indexes)]-1]

@@ -12,7 +12,6 @@ import (
 type Builder struct {
 	t       Table
 	ids     map[string]uint32
-	text    strings.Builder
 	pending []byte // details that are not compressed yet
 }
 
@@ -29,8 +28,8 @@ func (b *Builder) number(s string) uint32 {
 	if !known {
 		id = uint32(len(b.ids))
 		b.ids[strings.Clone(s)] = id // s is often a small part of a text that should not stay in memory
-		b.text.WriteString(s)
-		b.t.ends = binary.LittleEndian.AppendUint32(b.t.ends, uint32(b.text.Len()))
+		b.t.text = append(b.t.text, s...)
+		b.t.ends = binary.LittleEndian.AppendUint32(b.t.ends, uint32(len(b.t.text)))
 		b.t.buckets = binary.LittleEndian.AppendUint16(b.t.buckets, notAName)
 	}
 	return id
@@ -94,8 +93,7 @@ func (b *Builder) flush() {
 }
 
 // Finish returns the table. Do not use the builder after it.
-func (b *Builder) Finish() Table {
+func (b *Builder) Finish() *Table {
 	b.flush()
-	b.t.text = b.text.String()
-	return b.t
+	return &b.t
 }

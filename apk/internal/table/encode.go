@@ -17,10 +17,10 @@ func (t *Table) Append(b []byte) []byte {
 		b = binary.LittleEndian.AppendUint32(b, uint32(n))
 	}
 	b = append(b, t.form...)
-	for _, p := range [][]byte{t.ends, t.buckets, t.records, t.dependencies, t.detailEnds, t.details} {
+	for _, p := range [][]byte{t.ends, t.buckets, t.records, t.dependencies, t.detailEnds, t.details, t.text} {
 		b = append(b, p...)
 	}
-	return append(b, t.text...)
+	return b
 }
 
 // Size returns how many bytes Append appends.
@@ -30,9 +30,9 @@ func (t *Table) Size() int {
 
 // Decode reads a table that Append wrote. The table must have the details of form. The result goes on using parts of b.
 // Even for damaged input, the result can be used without a panic.
-func Decode(b []byte, form string) (Table, error) {
+func Decode(b []byte, form string) (*Table, error) {
 	if len(b) < 4*counts {
-		return Table{}, errUnsound
+		return nil, errUnsound
 	}
 	n := func(i uint32) uint64 { return uint64(le32(b, i)) }
 	rest, whole := b[4*counts:], true
@@ -44,15 +44,15 @@ func Decode(b []byte, form string) (Table, error) {
 		p, rest = rest[:size:size], rest[size:]
 		return p
 	}
-	t := Table{form: string(part(n(0)))}
+	t := &Table{form: string(part(n(0)))}
 	t.ends, t.buckets = part(4*n(1)), part(2*n(1))
 	t.records = part(recordSize * n(2))
 	t.dependencies = part(dependencySize * n(3))
 	t.detailEnds = part(4 * ((n(2) + detailChunk - 1) / detailChunk))
 	t.details = part(n(4))
-	t.text = string(part(n(5)))
+	t.text = part(n(5))
 	if !whole || len(rest) > 0 || t.form != form || !t.sound() {
-		return Table{}, errUnsound
+		return nil, errUnsound
 	}
 	return t, nil
 }

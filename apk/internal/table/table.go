@@ -14,7 +14,7 @@ import (
 // the parts are written and read as they are.
 type Table struct {
 	form         string // the letter of each detail
-	text         string // all strings, one after the other
+	text         []byte // all strings, one after the other
 	ends         []byte // by string, 4 bytes: where it ends in text
 	buckets      []byte // by string, 2 bytes: apk's bucket if the string is the name of a package or provided, see Bucket
 	records      []byte // by package, recordSize bytes
@@ -55,12 +55,34 @@ func (t *Table) Strings() int { return len(t.ends) / 4 }
 func (t *Table) Len() int     { return len(t.records) / recordSize }
 func (t *Table) Names() int   { return t.names }
 
+// String returns a copy of the string with this number.
+func (t *Table) String(n uint32) string { return string(t.bytes(n)) }
+
+// Is reports whether the string with this number is s.
+func (t *Table) Is(n uint32, s string) bool { return string(t.bytes(n)) == s }
+
+func (t *Table) bytes(n uint32) []byte {
+	if n == 0 {
+		return nil
+	}
+	return t.text[le32(t.ends, n-1):le32(t.ends, n)]
+}
+
+// Texts are all strings of a table, copied at once. That is cheaper than Table.String for many of them.
+type Texts struct {
+	all  string
+	ends []byte
+}
+
+// Texts copies the strings.
+func (t *Table) Texts() Texts { return Texts{string(t.text), t.ends} }
+
 // String returns the string with this number.
-func (t *Table) String(n uint32) string {
+func (x *Texts) String(n uint32) string {
 	if n == 0 {
 		return ""
 	}
-	return t.text[le32(t.ends, n-1):le32(t.ends, n)]
+	return x.all[le32(x.ends, n-1):le32(x.ends, n)]
 }
 
 // Bucket returns the bucket in apk's table of names of the name with this number.

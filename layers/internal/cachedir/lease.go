@@ -152,8 +152,8 @@ func (d *Dir) Close() error {
 	return err
 }
 
-// ReadUsed reads a file of the store and notes the use.
-func (d *Dir) ReadUsed(path string) ([]byte, error) {
+// ReadUsed reads a file of the store and notes the use. It reads into the memory of room if that is enough; nil is none.
+func (d *Dir) ReadUsed(path string, room []byte) ([]byte, error) {
 	f, err := d.OpenFile(path)
 	if err != nil {
 		return nil, err
@@ -168,7 +168,11 @@ func (d *Dir) ReadUsed(path string) ([]byte, error) {
 			return nil, err
 		}
 	}
-	raw := make([]byte, info.Size())
+	size := info.Size()
+	if size > int64(cap(room)) {
+		room = make([]byte, size, size+size/16) // the next file is often a little longer
+	}
+	raw := room[:size]
 	if _, err := io.ReadFull(f, raw); err != nil {
 		return nil, fmt.Errorf("reading a file of %d bytes: %w", len(raw), err)
 	}
