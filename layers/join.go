@@ -116,19 +116,18 @@ func (s *Store) appendFragment(ctx context.Context, out, plain *countedWriter, d
 		known, err := s.facts(ctx, digest, true)
 		if err == nil && s.resume(plain.hash, digest) {
 			plain.n = known.TarSize
-			return copyFirst(out, r)
+			return s.copyFirst(out, r)
 		}
 	}
 	if tar != nil {
-		copying := copyKnown
+		copying := s.copyKnown
 		if first {
-			copying = copyFirst
+			copying = s.copyFirst
 		}
 		if err := copying(out, r); err != nil {
 			return err
 		}
-		_, err := io.Copy(onlyWriter{plain}, onlyReader{tar})
-		return err
+		return s.copy(plain, tar)
 	}
 	in, err := s.input(ctx, r, inputOptions{noDiff: true, keep: out})
 	if err != nil {
@@ -142,14 +141,14 @@ func (s *Store) appendFragment(ctx context.Context, out, plain *countedWriter, d
 }
 
 // copyFirst copies a blob to the begin of out. Both hashes are the same then, so the bytes are hashed once.
-func copyFirst(out *countedWriter, r io.ReadCloser) error {
+func (s *Store) copyFirst(out *countedWriter, r io.ReadCloser) error {
 	checked, ok := r.(*checkedReader)
 	if !ok || out.n != 0 {
-		return copyKnown(out, r)
+		return s.copyKnown(out, r)
 	}
 	hash := out.hash
 	out.hash = unhashed{hash}
-	_, err := io.Copy(onlyWriter{out}, onlyReader{r})
+	err := s.copy(out, r)
 	out.hash = hash
 	if err != nil {
 		return err
@@ -167,12 +166,19 @@ type unhashed struct{ hash.Hash }
 func (unhashed) Write(b []byte) (int, error) { return len(b), nil }
 
 // copyKnown copies a blob that this run wrote or has checked.
-func copyKnown(out *countedWriter, r io.ReadCloser) error {
+func (s *Store) copyKnown(out *countedWriter, r io.ReadCloser) error {
 	var from io.Reader = r
 	if checked, ok := r.(*checkedReader); ok {
 		from = checked.File()
 	}
-	_, err := io.Copy(onlyWriter{out}, onlyReader{from})
+	return s.copy(out, from)
+}
+
+// copy copies with few system calls.
+func (s *Store) copy(to io.Writer, from io.Reader) error {
+	buffer := s.takeBuffer()
+	defer s.giveBuffer(buffer)
+	_, err := io.CopyBuffer(onlyWriter{to}, onlyReader{from}, *buffer)
 	return err
 }
 

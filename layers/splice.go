@@ -109,7 +109,12 @@ func (s *Store) spliceTo(ctx context.Context, o compress.Options, f *os.File, fi
 			return Blob{}, err
 		}
 	}
-	return s.commit(f, b, scan)
+	b, err := s.commit(f, b, scan)
+	if err != nil {
+		return Blob{}, err
+	}
+	s.memory.put(facts{Blob: b, count: scan.count, entries: string(scan.entries)}) // Join mostly follows at once
+	return b, nil
 }
 
 // streamSize is how many bytes the files take as they are given.

@@ -94,6 +94,7 @@ func (m memberWriter) Close() error {
 // of all.
 func (v *Verifier) Rest(ctx context.Context) ([]Sum, error) {
 	inflater := v.wheel.Archive.Inflater()
+	defer inflater.Close()
 	for i, m := range v.wheel.Archive.Members {
 		if v.done[i] || m.Dir {
 			continue

@@ -25,23 +25,33 @@ type Wheel struct {
 	Warnings    []string // what is odd but harmless
 }
 
+// An Opener opens wheels. It keeps the memory for unpacking from one wheel to the
+// next. The zero value works, and goroutines may share it.
+type Opener struct{ buffers archive.Buffers }
+
 // Open opens the wheel of size bytes that has this file name.
 func Open(data io.ReaderAt, size int64, name string) (*Wheel, error) {
+	return new(Opener).Open(data, size, name)
+}
+
+// Open opens the wheel of size bytes that has this file name.
+func (o *Opener) Open(data io.ReaderAt, size int64, name string) (*Wheel, error) {
 	w := new(Wheel)
 	var err error
 	if w.Filename, err = tag.ParseFilename(name); err != nil {
 		return nil, err
 	}
-	if err := w.open(data, size); err != nil {
+	if w.Archive, err = o.buffers.Open(data, size); err == nil {
+		err = w.read()
+	}
+	if err != nil {
 		return nil, fmt.Errorf("opening wheel %q: %w", name, err)
 	}
 	return w, nil
 }
 
-func (w *Wheel) open(data io.ReaderAt, size int64) (err error) {
-	if w.Archive, err = archive.Open(data, size); err != nil {
-		return err
-	}
+// read reads the .dist-info folder.
+func (w *Wheel) read() (err error) {
 	if w.DistInfo, err = w.findDistInfo(); err != nil {
 		return err
 	}
@@ -80,6 +90,7 @@ func (w *Wheel) readDistInfo() error {
 		}
 	}
 	inflater := w.Archive.Inflater()
+	defer inflater.Close()
 	read := func(name string, limit int64) ([]byte, error) {
 		m, ok := files[name]
 		if !ok {

@@ -43,6 +43,7 @@ type Bringer struct {
 	src     input.Access
 	locator *Locator  // of a lock; nil: wheels are where they are said to be
 	fronts  sync.Pool // of spooled
+	opener  wheel.Opener
 }
 
 // NewBringer works with the fetcher and the store of src.
@@ -165,8 +166,7 @@ func read(r io.ReadCloser, to *spooled, f source.File) (digest string, theirs bo
 		most = f.Size
 	}
 	checker, body := f.Checker(), &input.Body{Reader: r}
-	_, err = io.CopyBuffer(io.MultiWriter(to, checker), struct{ io.Reader }{io.LimitReader(body, most+1)}, make([]byte, 128<<10))
-	if err = errors.Join(err, r.Close()); err != nil {
+	if err = errors.Join(to.readAll(io.LimitReader(body, most+1), checker), r.Close()); err != nil {
 		return "", body.Err != nil, fmt.Errorf("reading wheel %q: %w", f.Filename.Text, err)
 	}
 	if to.size > maxWheel {
@@ -206,7 +206,7 @@ func (b *Bringer) open(ctx context.Context, f source.File) (r io.ReadCloser, at 
 
 // learn verifies a wheel, works out what it leaves, and makes its fragment.
 func (b *Bringer) learn(ctx context.Context, data io.ReaderAt, size int64, digest string, f source.File, how How) (Wheel, error) {
-	opened, err := wheel.Open(data, size, f.Filename.Text)
+	opened, err := b.opener.Open(data, size, f.Filename.Text)
 	if err != nil {
 		return Wheel{}, &WheelError{err}
 	}

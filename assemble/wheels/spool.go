@@ -44,22 +44,48 @@ func (s *spooled) reset() {
 	s.front, s.rest, s.size = s.front[:0], nil, 0
 }
 
-func (s *spooled) Write(p []byte) (int, error) {
-	n := min(len(p), inMemory-len(s.front))
-	s.front = append(s.front, p[:n]...)
-	if n < len(p) {
-		if s.rest == nil {
-			var err error
-			if s.rest, s.done, err = s.store.Scratch(); err != nil {
-				return n, err
+// readAll reads r to its end. also gets what is read while the processor's cache has it.
+func (s *spooled) readAll(r io.Reader, also io.Writer) error {
+	const piece = 128 << 10
+	var more []byte // a piece for the file
+	for {
+		to := s.front[len(s.front):min(len(s.front)+piece, inMemory)]
+		if len(to) == 0 {
+			if more == nil {
+				more = make([]byte, piece)
 			}
+			to = more
 		}
-		if _, err := s.rest.Write(p[n:]); err != nil {
-			return n, err
+		n, err := r.Read(to)
+		if more == nil {
+			s.front = s.front[:len(s.front)+n]
+		} else if err := s.writeRest(more[:n]); err != nil {
+			return err
+		}
+		s.size += int64(n)
+		if _, err := also.Write(to[:n]); err != nil {
+			return err
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
 		}
 	}
-	s.size += int64(len(p))
-	return len(p), nil
+}
+
+func (s *spooled) writeRest(p []byte) (err error) {
+	if len(p) == 0 {
+		return nil
+	}
+	if s.rest == nil {
+		if s.rest, s.done, err = s.store.Scratch(); err != nil {
+			return err
+		}
+	}
+	_, err = s.rest.Write(p)
+	return err
 }
 
 // ReadAt implements io.ReaderAt.

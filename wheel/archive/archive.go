@@ -50,15 +50,19 @@ func (m Member) Executable() bool {
 type Archive struct {
 	Members []Member // in the order of the central directory
 	data    io.ReaderAt
+	buffers *Buffers
 }
 
 // Open reads the headers of the zip file of size bytes.
-func Open(data io.ReaderAt, size int64) (*Archive, error) {
+func Open(data io.ReaderAt, size int64) (*Archive, error) { return new(Buffers).Open(data, size) }
+
+// Open reads the headers of the zip file of size bytes.
+func (b *Buffers) Open(data io.ReaderAt, size int64) (*Archive, error) {
 	d, err := findDirectory(data, size)
 	if err != nil {
 		return nil, err
 	}
-	a := &Archive{data: data}
+	a := &Archive{data: data, buffers: b}
 	if a.Members, err = readDirectory(data, d); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -295,4 +296,23 @@ func FuzzOpen(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestCommentOfAnyLength: the end record is found in front of a comment that is longer than what is read first.
+func TestCommentOfAnyLength(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1, 1 << 10, 1<<10 - 22, 1<<16 - 1} {
+		var b bytes.Buffer
+		z := zip.NewWriter(&b)
+		if _, err := z.Create("a"); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(z.SetComment(strings.Repeat("c", n)), z.Close()); err != nil {
+			t.Fatal(err)
+		}
+		a, err := archive.Open(bytes.NewReader(b.Bytes()), int64(b.Len()))
+		if err != nil || len(a.Members) != 1 {
+			t.Errorf("an archive with a comment of %d bytes: %v", n, err)
+		}
+	}
 }

@@ -37,15 +37,17 @@ type directory struct {
 
 // findDirectory reads the end record, which must be the last thing of the file.
 func findDirectory(data io.ReaderAt, size int64) (directory, error) {
-	tail := make([]byte, min(size, endSize+maxComment))
-	if _, err := io.ReadFull(io.NewSectionReader(data, size-int64(len(tail)), int64(len(tail))), tail); err != nil {
+	const withoutComment = 1 << 10 // hardly any wheel has a comment
+	end, err := findEnd(data, size, min(size, withoutComment))
+	if end == nil && err == nil {
+		end, err = findEnd(data, size, min(size, endSize+maxComment))
+	}
+	if err != nil {
 		return directory{}, err
 	}
-	at := bytes.LastIndex(tail, []byte(endSignature))
-	if at < 0 || len(tail)-at < endSize {
+	if end == nil {
 		return directory{}, fmt.Errorf("it is not a zip file: it has no end record")
 	}
-	end := tail[at:]
 	if comment := int(binary.LittleEndian.Uint16(end[20:])); endSize+comment != len(end) {
 		return directory{}, fmt.Errorf("%d bytes after the end record, which covers %d", len(end)-endSize, comment)
 	}
@@ -61,6 +63,19 @@ func findDirectory(data io.ReaderAt, size int64) (directory, error) {
 		return d, fmt.Errorf("its members' directory has %d bytes; at most %d are taken", d.size, maxDirectory)
 	}
 	return d, nil
+}
+
+// findEnd returns the last end record among the last n bytes, with all that follows it; nil where they have none.
+func findEnd(data io.ReaderAt, size, n int64) ([]byte, error) {
+	tail := make([]byte, n)
+	if _, err := io.ReadFull(io.NewSectionReader(data, size-n, n), tail); err != nil {
+		return nil, err
+	}
+	at := bytes.LastIndex(tail, []byte(endSignature))
+	if at < 0 || len(tail)-at < endSize {
+		return nil, nil
+	}
+	return tail[at:], nil
 }
 
 // readEnd reads the end record at endAt, with its 64-bit form where there is one.
@@ -126,7 +141,7 @@ func readDirectory(data io.ReaderAt, d directory) ([]Member, error) {
 	if d.members > uint64(d.size/centralSize) {
 		return nil, fmt.Errorf("its directory is too small for %d members", d.members)
 	}
-	r := bufio.NewReaderSize(io.NewSectionReader(data, d.offset, d.size), 64<<10)
+	r := bufio.NewReaderSize(io.NewSectionReader(data, d.offset, d.size), int(min(d.size, 64<<10)))
 	members := make([]Member, 0, d.members)
 	for range d.members {
 		m, err := readCentral(r)

@@ -6,20 +6,35 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"sync"
 
 	"github.com/pyimg/pyimg/internal/inflate"
 )
+
+// Buffers are the memory for unpacking, 200 kB for each Inflater at work. A caller
+// that opens many archives opens them all with the same Buffers. The zero value
+// works, and goroutines may share it.
+type Buffers struct{ decoders sync.Pool }
 
 // Inflater unpacks members of an archive one after the other. It keeps its
 // buffers; each goroutine needs its own.
 type Inflater struct {
 	archive *Archive
-	decoder inflate.Decoder
-	buffer  []byte // for what is stored
+	decoder *inflate.Decoder // nil until it is needed
+	buffer  []byte           // for what is stored
 }
 
 // Inflater returns a new Inflater.
 func (a *Archive) Inflater() *Inflater { return &Inflater{archive: a} }
+
+// Close gives the memory to the next Inflater of the same Buffers. An Inflater that
+// is not closed leaves it to the garbage collector.
+func (f *Inflater) Close() {
+	if f.decoder != nil {
+		f.archive.buffers.decoders.Put(f.decoder)
+		f.decoder = nil
+	}
+}
 
 // Copy writes the unpacked bytes of m to w. Its error names the member; after
 // one, w has bytes that must not be used.
@@ -33,6 +48,11 @@ func (f *Inflater) Copy(w io.Writer, m Member) error {
 func (f *Inflater) copy(w io.Writer, m Member) (err error) {
 	to := &checked{w: w, member: m}
 	if m.Method == Deflated {
+		if f.decoder == nil {
+			if f.decoder, _ = f.archive.buffers.decoders.Get().(*inflate.Decoder); f.decoder == nil {
+				f.decoder = new(inflate.Decoder)
+			}
+		}
 		_, err = f.decoder.Decode(to, f.archive.Raw(m))
 	} else {
 		err = f.copyStored(to, m)

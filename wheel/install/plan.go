@@ -115,6 +115,7 @@ func newPlan(w *wheel.Wheel, o Options) (Plan, error) {
 		return Plan{}, err
 	}
 	t := newTree(w, o)
+	defer t.inflater.Close()
 	if err := t.addMembers(w.EntryPoints); err != nil {
 		return Plan{}, err
 	}
