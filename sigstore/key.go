@@ -13,6 +13,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/youmark/pkcs8"
 )
@@ -94,6 +95,9 @@ func ParsePrivateKey(text []byte, password Password) (PrivateKey, error) {
 	block, err := onlyBlock(text)
 	if err != nil {
 		return PrivateKey{}, err
+	}
+	if strings.HasSuffix(block.Headers["Proc-Type"], "ENCRYPTED") {
+		return PrivateKey{}, errors.New("it is encrypted in OpenSSL's old form, which is weak; write it anew with \"openssl pkcs8 -topk8 -in OLD -out NEW\"")
 	}
 	var key any
 	switch block.Type {
@@ -207,45 +211,37 @@ func (k PublicKey) Hint() string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// sign signs a message: ECDSA with the hash of its curve's size, Ed25519 as RFC 8032 has it, RSA as PKCS #1 v1.5 with SHA-256. The
-// same message has the same signature each time, by RFC 6979 for ECDSA: an index that is signed again keeps its digest.
+// sign signs a message: Ed25519 as RFC 8032 has it, ECDSA and RSA (PKCS #1 v1.5) over its SHA-256. cosign checks attestations and files with
+// SHA-256, whatever the curve is; a longer hash would prove no more, since what is signed names images by SHA-256. The same message has
+// the same signature each time, by RFC 6979 for ECDSA: an index that is signed again keeps its digest.
 func (k PrivateKey) sign(message []byte) ([]byte, error) {
-	h := k.public.hash()
-	if h == 0 {
+	if _, ok := k.public.key.(ed25519.PublicKey); ok {
 		return k.signer.Sign(nil, message, crypto.Hash(0))
 	}
-	return k.signer.Sign(nil, digest(h, message), h)
+	return k.signer.Sign(nil, digest(crypto.SHA256, message), crypto.SHA256)
 }
 
-// hash returns the hash that signatures are made over; 0 for Ed25519, which signs the message.
-func (k PublicKey) hash() crypto.Hash {
-	switch key := k.key.(type) {
-	case ed25519.PublicKey:
-		return 0
-	case *ecdsa.PublicKey:
-		switch key.Curve {
-		case elliptic.P384():
-			return crypto.SHA384
-		case elliptic.P521():
-			return crypto.SHA512
-		}
+// curveHash returns the hash as long as an ECDSA key's curve: "cosign sign" signs with it, and older versions of pyimg did.
+func curveHash(key *ecdsa.PublicKey) crypto.Hash {
+	switch key.Curve {
+	case elliptic.P384():
+		return crypto.SHA384
+	case elliptic.P521():
+		return crypto.SHA512
 	}
 	return crypto.SHA256
 }
 
-// verifies reports whether the signature is the key's. Some tools sign with SHA-256 whatever the curve is, so that is taken, too.
+// verifies reports whether the signature is the key's.
 func (k PublicKey) verifies(message, signature []byte) bool {
-	for _, h := range []crypto.Hash{k.hash(), crypto.SHA256} {
-		switch key := k.key.(type) {
-		case *ecdsa.PublicKey:
-			if ecdsa.VerifyASN1(key, digest(h, message), signature) {
-				return true
-			}
-		case ed25519.PublicKey:
-			return ed25519.Verify(key, message, signature)
-		case *rsa.PublicKey:
-			return rsa.VerifyPKCS1v15(key, h, digest(h, message), signature) == nil
-		}
+	switch key := k.key.(type) {
+	case *ecdsa.PublicKey:
+		return ecdsa.VerifyASN1(key, digest(crypto.SHA256, message), signature) ||
+			ecdsa.VerifyASN1(key, digest(curveHash(key), message), signature)
+	case ed25519.PublicKey:
+		return ed25519.Verify(key, message, signature)
+	case *rsa.PublicKey:
+		return rsa.VerifyPKCS1v15(key, crypto.SHA256, digest(crypto.SHA256, message), signature) == nil
 	}
 	return false
 }

@@ -2,11 +2,13 @@ package sigstore_test
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -201,6 +203,8 @@ func TestRefusedKeys(t *testing.T) {
 		"wrong password": {sealed, "password"},
 		"certificate":    {pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE"}), `"CERTIFICATE"`},
 		"large":          {make([]byte, 1<<20), "bytes"},
+		"OpenSSL's old form": {pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: []byte{1},
+			Headers: map[string]string{"Proc-Type": "4,ENCRYPTED", "DEK-Info": "AES-256-CBC,00"}}), "openssl pkcs8 -topk8"},
 		"costly": {pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED SIGSTORE PRIVATE KEY",
 			Bytes: []byte(`{"kdf":{"name":"scrypt","params":{"N":1073741824,"r":8,"p":1}},"cipher":{"name":"nacl/secretbox"}}`)}), "memory"},
 		"other cipher": {pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED COSIGN PRIVATE KEY",
@@ -215,6 +219,41 @@ func TestRefusedKeys(t *testing.T) {
 	}
 	if _, err := sigstore.ParsePublicKey(sealed); err == nil || !strings.Contains(err.Error(), "private key") {
 		t.Errorf("ParsePublicKey of a private key = %v", err)
+	}
+}
+
+// TestHashOfLargeCurves checks that a key on P-384 or P-521 signs over SHA-256, which is all that "cosign verify-blob" and "cosign
+// verify-attestation" check, and that a signature over the curve's own hash, as "cosign sign" makes it, is accepted.
+func TestHashOfLargeCurves(t *testing.T) {
+	t.Parallel()
+	content := []byte("content")
+	for curve, h := range map[elliptic.Curve]crypto.Hash{elliptic.P384(): crypto.SHA384, elliptic.P521(): crypto.SHA512} {
+		private, err := ecdsa.GenerateKey(curve, rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, err := sigstore.ParsePrivateKey(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: must(x509.MarshalECPrivateKey(private))}), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var parsed struct {
+			MessageSignature struct{ Signature []byte }
+		}
+		if err := json.Unmarshal(must(k.SignFile(content)), &parsed); err != nil {
+			t.Fatal(err)
+		}
+		if sum := sha256.Sum256(content); !ecdsa.VerifyASN1(&private.PublicKey, sum[:], parsed.MessageSignature.Signature) {
+			t.Errorf("%s: the signature is not over SHA-256", curve.Params().Name)
+		}
+		w := h.New()
+		w.Write(content)
+		sum := w.Sum(nil)
+		sig := must(private.Sign(rand.Reader, sum, h))
+		b := fmt.Sprintf(`{"mediaType":%q,"verificationMaterial":{},"messageSignature":{"messageDigest":{"algorithm":"SHA2_%d","digest":%q},"signature":%q}}`,
+			sigstore.MediaType, h.Size()*8, base64.StdEncoding.EncodeToString(sum), base64.StdEncoding.EncodeToString(sig))
+		if err := k.Public().VerifyFile([]byte(b), content); err != nil {
+			t.Errorf("%s: VerifyFile of a signature over the curve's hash = %v", curve.Params().Name, err)
+		}
 	}
 }
 
