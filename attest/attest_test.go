@@ -164,7 +164,32 @@ func TestVerifyRefuses(t *testing.T) {
 			forged := plain(a[platform], sigstore.StatementMediaType)
 			forged.data = bytes.ReplaceAll(forged.data, []byte("dddd"), []byte("eeee"))
 			a[platform] = append(a[platform], forged)
-		}, "names other inputs"},
+		}, "other inputs"},
+		"plain provenance of another builder": {func(a attached) {
+			forged := plain(a[platform], sigstore.StatementMediaType)
+			forged.data = bytes.ReplaceAll(forged.data, []byte(`"builder":{"id":"https://github.com/`), []byte(`"builder":{"id":"https://example.com/`))
+			a[platform] = append(a[platform], forged)
+		}, "names another builder"},
+		"plain provenance that says more": {func(a attached) {
+			forged := plain(a[platform], sigstore.StatementMediaType)
+			forged.data = bytes.ReplaceAll(forged.data, []byte(`"runDetails":{`), []byte(`"runDetails":{"byproducts":[],`))
+			a[platform] = append(a[platform], forged)
+		}, "names another builder"},
+		"plain provenance that says it twice": {func(a attached) {
+			forged := plain(a[platform], sigstore.StatementMediaType)
+			forged.data = bytes.ReplaceAll(forged.data, []byte(`"builder":{`), []byte(`"builder":{"id":"x"},"builder":{`))
+			a[platform] = append(a[platform], forged)
+		}, "names another builder"},
+		"plain provenance with a field in two cases": {func(a attached) {
+			forged := plain(a[platform], sigstore.StatementMediaType)
+			forged.data = bytes.ReplaceAll(forged.data, []byte(`"predicate":{`), []byte(`"predicate":{},"Predicate":{`))
+			a[platform] = append(a[platform], forged)
+		}, "is about another image"},
+		"plain provenance of an older form": {func(a attached) {
+			forged := plain(a[platform], sigstore.StatementMediaType)
+			forged.data = bytes.ReplaceAll(forged.data, []byte(`slsa.dev/provenance/v1`), []byte(`slsa.dev/provenance/v0.2`))
+			a[platform] = append(a[platform], forged)
+		}, "is not signed by the key"},
 		"plain provenance that is no JSON": {func(a attached) {
 			a[platform] = append(a[platform], artifact{sigstore.StatementMediaType, []byte("x")})
 		}, "is about another image"},

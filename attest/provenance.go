@@ -22,6 +22,8 @@ type Builder struct {
 const (
 	builderID = "https://github.com/pyimg/pyimg"
 	buildType = builderID + "/blob/main/docs/SUPPLY-CHAIN.md#provenance"
+	// versionKey names pyimg among the versions of the builder.
+	versionKey = "pyimg"
 )
 
 // provenance is SLSA's predicate, as far as pyimg writes it. See slsa.dev/spec/v1.0/provenance.
@@ -61,7 +63,7 @@ type builder struct {
 func (b Builder) provenance(l lock.Lock, platforms []lock.Platform) ([]byte, error) {
 	p := provenance{buildDefinition{buildType, parameters{l.Spec, sorted(b.Flags)}, []resource{}}, runDetails{builder{ID: builderID}}}
 	if b.Version != "" {
-		p.Details.Builder.Version = map[string]string{"pyimg": b.Version}
+		p.Details.Builder.Version = map[string]string{versionKey: b.Version}
 	}
 	deps := &p.Definition.Dependencies
 	for _, of := range platforms {
@@ -91,16 +93,32 @@ func (b Builder) provenance(l lock.Lock, platforms []lock.Platform) ([]byte, err
 	return json.Marshal(p)
 }
 
-// sameInputs reports whether two predicates are the same, or pyimg's own with the same spec and the same dependencies.
+// sameInputs reports whether two predicates are the same, or both pyimg's own and the same but for flags and pyimg's version.
 func sameInputs(a, b []byte) bool {
 	if sameJSON(a, b) {
 		return true
 	}
-	var x, y provenance
-	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil || x.Definition.Type != buildType || y.Definition.Type != buildType {
-		return false
+	x, ours := readProvenance(a)
+	y, too := readProvenance(b)
+	return ours && too && reflect.DeepEqual(x, y)
+}
+
+// readProvenance reads a predicate without flags and version. ok is false for one that pyimg did not write: a client that reads it may find
+// in it what pyimg does not read.
+func readProvenance(data []byte) (p provenance, ok bool) {
+	if json.Unmarshal(data, &p) != nil || p.Definition.Type != buildType {
+		return p, false
 	}
-	return x.Definition.Parameters.Spec == y.Definition.Parameters.Spec && reflect.DeepEqual(x.Definition.Dependencies, y.Definition.Dependencies)
+	if again, err := json.Marshal(p); err != nil || !sameJSON(again, data) {
+		return p, false
+	}
+	for name := range p.Details.Builder.Version {
+		if name != versionKey {
+			return p, false
+		}
+	}
+	p.Definition.Parameters.Flags, p.Details.Builder.Version = nil, nil
+	return p, true
 }
 
 // packageResource names a package as apk does: by the SHA-1 of its control stream, and the SHA-256 of its data stream. It has no

@@ -20,6 +20,9 @@ import (
 	"github.com/pyimg/pyimg/sigstore"
 )
 
+// anyProvenance begins the predicate type of SLSA's provenance in any version.
+const anyProvenance = "https://slsa.dev/provenance/"
+
 // maxAttached bounds how many artifacts of one image are read. Whoever may push can attach more.
 const maxAttached = 1000
 
@@ -142,7 +145,7 @@ func verifyOne(ctx context.Context, name string, t Signed, from Source, keys []s
 	if err := plainAgree(ctx, name, t, from, list, said, whole); err != nil {
 		return t, err
 	}
-	return t, provenanceAgrees(ctx, name, t, from, list, said[sigstore.PredicateProvenance], whole)
+	return t, provenanceAgrees(ctx, name, t, from, list, said, whole)
 }
 
 var errOtherKey = errors.New("another key signed it")
@@ -194,11 +197,11 @@ func plainAgree(ctx context.Context, name string, t Signed, from Source, list []
 	return nil
 }
 
-// provenanceAgrees checks that the plain provenance that is attached is about the image and names the inputs that a signed one names.
-// Flags and the builder's version may differ: "pyimg sign --lock" may be another pyimg than the one that pushed.
-func provenanceAgrees(ctx context.Context, name string, t Signed, from Source, list []v1.Descriptor, signed []json.RawMessage, whole bool) error {
+// provenanceAgrees checks that the plain provenance that is attached is about the image and says what a signed one says. Of pyimg's own,
+// flags and the builder's version may differ: "pyimg sign --lock" may be another pyimg than the one that pushed.
+func provenanceAgrees(ctx context.Context, name string, t Signed, from Source, list []v1.Descriptor, said map[string][]json.RawMessage, whole bool) error {
 	plain := slices.DeleteFunc(slices.Clone(list), func(d v1.Descriptor) bool { return d.ArtifactType != sigstore.StatementMediaType })
-	if len(signed) == 0 && !whole {
+	if len(said[sigstore.PredicateProvenance]) == 0 && !whole {
 		return nil
 	}
 	data, err := from.Read(ctx, t.Digest, plain, sigstore.MaxBundle)
@@ -206,24 +209,50 @@ func provenanceAgrees(ctx context.Context, name string, t Signed, from Source, l
 		return err
 	}
 	for i, b := range data {
-		var s sigstore.Statement
-		if err := json.Unmarshal(b, &s); err == nil && s.PredicateType != "" && s.PredicateType != sigstore.PredicateProvenance {
-			continue // pyimg does not know what else is said
+		if fault := provenanceFault(t.Digest, b, said); fault != "" {
+			return &UnsignedError{name + "@" + t.Digest, fmt.Sprintf("the provenance %s, attached to it, %s", plain[i].Digest, fault)}
 		}
-		fault := ""
-		switch {
-		case len(signed) == 0:
-			fault = "is not signed by the key; sign it with \"pyimg sign --lock\""
-		case !s.Is(t.Digest):
-			fault = "is about another image"
-		case !slices.ContainsFunc(signed, func(p json.RawMessage) bool { return sameInputs(p, s.Predicate) }):
-			fault = "names other inputs than the one that the key signed"
-		default:
-			continue
-		}
-		return &UnsignedError{name + "@" + t.Digest, fmt.Sprintf("the provenance %s, attached to it, %s", plain[i].Digest, fault)}
 	}
 	return nil
+}
+
+// plainStatement reads a statement that nobody signed. Go takes "Predicate" for "predicate" and other clients do not, so a statement that has
+// both would say different things to them: it is not read.
+func plainStatement(data []byte) (s sigstore.Statement, ok bool) {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(data, &fields) != nil || json.Unmarshal(data, &s) != nil {
+		return sigstore.Statement{}, false
+	}
+	for name := range fields {
+		for _, known := range []string{"_type", "subject", "predicateType", "predicate"} {
+			if name != known && strings.EqualFold(name, known) {
+				return sigstore.Statement{}, false
+			}
+		}
+	}
+	return s, true
+}
+
+// provenanceFault says what is wrong with a plain statement about the image with the digest; "" if nothing is, or if it is no provenance.
+func provenanceFault(digest string, data []byte, said map[string][]json.RawMessage) string {
+	s, read := plainStatement(data)
+	if read && s.PredicateType != "" && !strings.HasPrefix(s.PredicateType, anyProvenance) {
+		return "" // pyimg does not know what else is said
+	}
+	kind := s.PredicateType
+	if !read || kind == "" {
+		kind = sigstore.PredicateProvenance
+	}
+	signed := said[kind]
+	switch {
+	case len(signed) == 0:
+		return "is not signed by the key; sign it with \"pyimg sign --lock\""
+	case !s.Is(digest):
+		return "is about another image"
+	case !slices.ContainsFunc(signed, func(p json.RawMessage) bool { return sameInputs(p, s.Predicate) }):
+		return "names another builder or other inputs than the one that the key signed"
+	}
+	return ""
 }
 
 func sameJSON(a, b []byte) bool {
