@@ -112,6 +112,7 @@ type list struct {
 	python3     string              // version of apk's package; "" if there is none
 	interpreter string              // reference of the Python; "" if there is none
 	inside      map[string][]string // references of what a component contains
+	musl        string              // what packages provide that have musl's library, such as so:libc.musl-x86_64.so.1; "" if none does
 }
 
 // system adds the distribution.
@@ -161,6 +162,9 @@ func (l *list) packages() error {
 		}
 		l.provides[p.Name] = append(l.provides[p.Name], refs[i])
 		for _, d := range p.Provides {
+			if strings.HasPrefix(d.Name, "so:libc.musl-") {
+				l.musl = d.Name
+			}
 			if d.Name != p.Name {
 				l.provides[d.Name] = append(l.provides[d.Name], refs[i])
 			}
@@ -239,6 +243,9 @@ func (l *list) runtime(r Runtime) {
 	var requires []string
 	for _, soname := range r.Report.Needs {
 		requires = append(requires, l.others("so:"+soname, "")...)
+	}
+	if strings.Contains(r.Report.Libc, "musl") { // which is not among its needs
+		requires = append(requires, l.others(l.musl, "")...)
 	}
 	slices.Sort(requires)
 	requires = slices.Compact(requires)
@@ -352,6 +359,9 @@ func (l *list) distributions(found []distribution) {
 		name, version := dependency.Normalize(d.metadata.Name), d.metadata.Version.String()
 		w := l.in.Wheels[name+"=="+version]
 		for _, soname := range w.Needs {
+			if soname == "libc.so" { // musl's own name for itself, which wheels of musllinux have
+				requires[i] = append(requires[i], l.others(l.musl, "")...)
+			}
 			requires[i] = append(requires[i], l.others("so:"+soname, "")...)
 		}
 		slices.Sort(requires[i])
@@ -363,18 +373,6 @@ func (l *list) distributions(found []distribution) {
 
 func distributionURL(m distinfo.Metadata) string {
 	return sbom.PURL{Type: "pypi", Name: dependency.Normalize(m.Name), Version: m.Version.String()}.String()
-}
-
-// license is what a distribution says of its licence: the expression of PEP 639, else a text if it is short enough to be a name.
-func license(m distinfo.Metadata) string {
-	const most = 100
-	if m.LicenseExpression != "" {
-		return m.LicenseExpression
-	}
-	if text := strings.TrimSpace(m.License); len(text) <= most && !strings.ContainsAny(text, "\n\r") && text != "UNKNOWN" {
-		return text
-	}
-	return ""
 }
 
 // requires returns, for each distribution, the references of those in the same folder that it needs.

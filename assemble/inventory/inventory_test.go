@@ -68,9 +68,9 @@ func TestOf(t *testing.T) {
 	t.Parallel()
 	got, err := inventory.Of(inventory.Input{Tree: root(t, files()), Environment: environment,
 		Files:  inventory.Files{Digest: "sha256:" + strings.Repeat("f", 64), Regular: map[string]string{"srv/app.py": "0123", "srv/left-out": "4567"}},
-		Wheels: map[string]inventory.Wheel{"dep==1.2": {SHA256: "abcd", Needs: []string{"libc.musl-x86_64.so.1", "libabsent.so"}}},
+		Wheels: map[string]inventory.Wheel{"dep==1.2": {SHA256: "abcd", Needs: []string{"libc.so", "libabsent.so"}}},
 		Runtimes: []inventory.Runtime{
-			{URL: "https://example.com/py-3.13.5.tar.gz", Digest: "sha256:" + strings.Repeat("1", 64), Report: python.Report{Python: &python.Build{Version: "3.13.5"}, Needs: []string{"libc.musl-x86_64.so.1"}}},
+			{URL: "https://example.com/py-3.13.5.tar.gz", Digest: "sha256:" + strings.Repeat("1", 64), Report: python.Report{Python: &python.Build{Version: "3.13.5"}, Libc: "musl"}},
 			{URL: "/home/somebody/jemalloc-5.3.0-x86_64.tar.gz", Digest: "sha256:" + strings.Repeat("2", 64),
 				Report: python.Report{Allocators: []python.Allocator{{Name: "jemalloc", Path: "usr/local/lib/libjemalloc.so.2"}}}},
 			{URL: "image:example.com/tools:1", Digest: "sha256:" + strings.Repeat("3", 64)},
@@ -180,5 +180,34 @@ func TestManyFiles(t *testing.T) {
 	delete(in.Files.Regular, "srv/0")
 	if got, err = inventory.Of(in); err != nil || len(got) != 5001 {
 		t.Errorf("Of with 5000 files = %d components, %v", len(got), err)
+	}
+}
+
+// TestLicense reads a distribution's licence from an expression, a short text, or classifiers.
+func TestLicense(t *testing.T) {
+	t.Parallel()
+	const bsd, mit, osi = "Classifier: License :: OSI Approved :: BSD License\n", "Classifier: License :: OSI Approved :: MIT License\n", "Classifier: License :: OSI Approved\n"
+	for fields, want := range map[string]string{
+		"License-Expression: MIT AND ISC\nLicense: other\n" + bsd: "MIT AND ISC",
+		"License: BSD\n" + mit:             "BSD",
+		"License: UNKNOWN\n" + mit:         "MIT",
+		"License: a\n        text\n" + bsd: "BSD License",
+		osi + bsd:                          "BSD License",
+		mit + mit:                          "MIT",
+		mit + bsd:                          "MIT License, BSD License",
+		osi:                                "",
+		"Classifier: Topic :: License\n":   "",
+		"Classifier: License :: " + strings.Repeat("x", 200) + "\n":                      "",
+		"Classifier: License :: OSI Approved :: GNU General Public License v3 (GPLv3)\n": "GPL-3.0-only",
+		"Classifier: License :: OSI Approved :: Mozilla Public License 2.0 (MPL 2.0)\n":  "MPL-2.0",
+		"Classifier: License :: Other/Proprietary License\n":                             "Other/Proprietary License",
+	} {
+		got, err := inventory.Of(inventory.Input{Tree: root(t, map[string]string{site + "app-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: app\nVersion: 1.0\n" + fields})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c := byName(got)["app"]; c.License != want {
+			t.Errorf("the licence of %q is %q, want %q", fields, c.License, want)
+		}
 	}
 }

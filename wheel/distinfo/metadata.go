@@ -2,6 +2,7 @@ package distinfo
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/pyimg/pyimg/wheel/dependency"
 	"github.com/pyimg/pyimg/wheel/version"
@@ -16,12 +17,14 @@ type Metadata struct {
 	Name              string // as written
 	Version           version.Version
 	Summary           string
-	License           string   // free text
-	LicenseExpression string   // SPDX (PEP 639)
-	LicenseFiles      []string // below .dist-info/licenses
-	RequiresPython    version.Specifiers
-	RequiresDist      []string // dependency specifiers, not parsed: see Check
-	ProvidesExtra     []string
+	License           string // free text
+	LicenseExpression string // SPDX (PEP 639)
+	// LicenseClassifiers are the classifiers that begin with "License ::", the older way to name a licence.
+	LicenseClassifiers []string
+	LicenseFiles       []string // below .dist-info/licenses
+	RequiresPython     version.Specifiers
+	RequiresDist       []string // dependency specifiers, not parsed: see Check
+	ProvidesExtra      []string
 }
 
 // ParseMetadata reads a METADATA file.
@@ -57,6 +60,11 @@ func parseMetadata(data []byte) (m Metadata, err error) {
 		return m, fmt.Errorf("field Requires-Python: %w", err)
 	}
 	m.RequiresDist, m.ProvidesExtra, m.LicenseFiles = h.all("Requires-Dist"), h.all("Provides-Extra"), h.all("License-File")
+	for _, c := range h.all("Classifier") {
+		if strings.HasPrefix(c, "License ::") {
+			m.LicenseClassifiers = append(m.LicenseClassifiers, c)
+		}
+	}
 	if len(m.RequiresDist) > maxRequires {
 		return m, fmt.Errorf("it has more than %d Requires-Dist", maxRequires)
 	}
