@@ -90,6 +90,15 @@ func noDigest() string { return formatDigest(make([]byte, digestLen)) }
 
 // decodeFacts reads the facts of the blob with this digest.
 func decodeFacts(magic string, raw []byte, digest string) (facts, error) {
+	f, err := decodeAnyFacts(magic, raw)
+	if err == nil && f.Digest != digest {
+		return facts{}, errFacts
+	}
+	return f, err
+}
+
+// decodeAnyFacts reads the facts of a blob, which they name.
+func decodeAnyFacts(magic string, raw []byte) (facts, error) {
 	var f facts
 	if len(raw) < factsHead+2*digestLen+1 || string(raw[:magicLen]) != magic ||
 		binary.LittleEndian.Uint32(raw[magicLen:]) != castagnoli(raw[factsHead:]) {
@@ -101,8 +110,8 @@ func decodeFacts(magic string, raw []byte, digest string) (facts, error) {
 		f.DiffID = formatDigest(diffID)
 	}
 	media := int(raw[2*digestLen])
-	if f.Digest != digest || media >= len(mediaTypes()) {
-		return f, errFacts
+	if media >= len(mediaTypes()) {
+		return facts{}, errFacts
 	}
 	f.MediaType = mediaTypes()[media]
 	d := decoder{rest: string(raw[2*digestLen+1:])}
@@ -116,6 +125,14 @@ func decodeFacts(magic string, raw []byte, digest string) (facts, error) {
 		return facts{}, errFacts
 	}
 	return f, nil
+}
+
+// factsName is the digest that facts are of, whatever the store's rules are; "" for what are no facts of this version.
+func factsName(raw []byte) string {
+	if len(raw) < factsHead+digestLen || string(raw[:len(factsMagic)]) != factsMagic {
+		return ""
+	}
+	return formatDigest(raw[factsHead : factsHead+digestLen])
 }
 
 // all yields the entries in the order of the archive.

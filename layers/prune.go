@@ -16,7 +16,7 @@ import (
 // Contents counts what is in a store, or in a part of it.
 type Contents struct {
 	Blobs     Amount `json:"blobs"`     // compressed bytes of layers
-	Facts     Amount `json:"facts"`     // one file for each layer
+	Facts     Amount `json:"facts"`     // one file for each layer; records have those of wheels
 	Records   Amount `json:"records"`   // such as which recipe made which layer, control streams, indexes
 	Folders   Amount `json:"folders"`   // unpacked layers
 	Temporary Amount `json:"temporary"` // now being written, or left by a killed process
@@ -222,7 +222,7 @@ func (p *pruning) eachFile(kind string, do func(f prunable, used time.Time)) err
 	return nil
 }
 
-// namedDigest returns the digest that a record holds, or "" if it holds something else.
+// namedDigest returns the digest that a record holds, or that of the blob whose facts it has; "" if it holds something else.
 func namedDigest(f prunable) string {
 	const most = 1 << 20 // the key is a recipe
 	if f.bytes > most {
@@ -232,14 +232,17 @@ func namedDigest(f prunable) string {
 	if err != nil {
 		return ""
 	}
-	_, data, err := decodeRecord(raw)
+	r, err := decodeRecord(raw)
 	if err != nil {
 		return ""
 	}
-	if _, err := digestHex(string(data)); err != nil {
+	if named := factsName(r.facts); named != "" {
+		return named
+	}
+	if _, err := digestHex(string(r.data)); err != nil {
 		return ""
 	}
-	return string(data)
+	return string(r.data)
 }
 
 func (p *pruning) run() (Pruned, error) {

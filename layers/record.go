@@ -14,8 +14,13 @@ import (
 	"github.com/pyimg/pyimg/internal/versions"
 )
 
-// The file of a record: magic, CRC-32C of what follows, the key, the data.
-const recordMagic = versions.Record
+// The file of a record: magic, CRC-32C of what follows, the key, the data. With the other magic the facts of a blob are between key and
+// data, as a file of facts has them.
+const (
+	recordMagic = versions.Record
+	factedMagic = versions.Facted
+	recordHead  = len(recordMagic) + 4
+)
 
 // Record returns the record stored under key. It returns fs.ErrNotExist if there is none or if it is damaged.
 func (s *Store) Record(key string) ([]byte, error) {
@@ -63,40 +68,73 @@ func (r *rooms) take() []byte {
 
 // readRecord reads a record into the memory of room if that is enough. data is a part of raw.
 func (s *Store) readRecord(key string, room []byte) (raw, data []byte, err error) {
-	if raw, err = s.dir.ReadUsed(s.recordPath(key), room); err != nil {
+	path := s.recordPath(key)
+	if raw, err = s.dir.ReadUsed(path, room); err != nil {
 		return nil, nil, fmt.Errorf("looking for a record in the cache: %w", err)
 	}
-	named, data, err := decodeRecord(raw)
-	if err != nil || named != key {
-		return nil, nil, fmt.Errorf("reading %q: the record is damaged: %w", s.recordPath(key), fs.ErrNotExist)
+	r, err := decodeRecord(raw)
+	if err != nil || r.key != key {
+		return nil, nil, fmt.Errorf("reading %q: the record is damaged: %w", path, fs.ErrNotExist)
 	}
-	return raw, data, nil
+	if r.facts != nil {
+		s.learn(path, r.facts)
+	}
+	return raw, r.data, nil
 }
 
-// decodeRecord reads the file of a record. data is a part of raw.
-func decodeRecord(raw []byte) (key string, data []byte, err error) {
-	const head = len(recordMagic) + 4
-	if len(raw) < head || string(raw[:len(recordMagic)]) != recordMagic ||
-		binary.LittleEndian.Uint32(raw[len(recordMagic):]) != castagnoli(raw[head:]) {
-		return "", nil, errFacts
+// A record is what its file has. facts is nil where it has none.
+type record struct {
+	key         string
+	facts, data []byte
+}
+
+// decodeRecord reads the file of a record. Its facts and data are parts of raw.
+func decodeRecord(raw []byte) (r record, err error) {
+	if len(raw) < recordHead {
+		return record{}, errFacts
 	}
-	n, width := binary.Uvarint(raw[head:])
-	if rest := raw[head+max(width, 0):]; width > 0 && n <= uint64(len(rest)) {
-		return string(rest[:n]), rest[n:], nil
+	magic, rest := string(raw[:len(recordMagic)]), raw[recordHead:]
+	if magic != recordMagic && magic != factedMagic || binary.LittleEndian.Uint32(raw[len(recordMagic):]) != castagnoli(rest) {
+		return record{}, errFacts
 	}
-	return "", nil, errFacts
+	key, rest, ok := cutText(rest)
+	if ok && magic == factedMagic {
+		r.facts, rest, ok = cutText(rest)
+	}
+	if !ok {
+		return record{}, errFacts
+	}
+	r.key, r.data = string(key), rest
+	return r, nil
+}
+
+// cutText takes what encoder.text wrote from the front of b.
+func cutText(b []byte) (text, rest []byte, ok bool) {
+	n, width := binary.Uvarint(b)
+	if width <= 0 || n > uint64(len(b)-width) {
+		return nil, nil, false
+	}
+	end := width + int(n)
+	return b[width:end:end], b[end:], true
 }
 
 // SetRecord stores a record under key. It replaces an earlier one.
-func (s *Store) SetRecord(key string, data []byte) error {
+func (s *Store) SetRecord(key string, data []byte) error { return s.setRecord(key, nil, data) }
+
+// setRecord stores a record with the facts of a blob, unless these are nil.
+func (s *Store) setRecord(key string, facts, data []byte) error {
 	if len(data) > maxRecord {
 		return fmt.Errorf("storing a record of %d bytes: at most %d are possible", len(data), maxRecord)
 	}
-	const head = len(recordMagic) + 4
-	e := encoder(make([]byte, head, head+len(key)+binary.MaxVarintLen64))
+	e := encoder(make([]byte, recordHead, recordHead+len(key)+len(facts)+2*binary.MaxVarintLen64))
 	copy(e, recordMagic)
 	e.text(key)
-	sum := crc32.Update(castagnoli(e[head:]), crc32.MakeTable(crc32.Castagnoli), data)
+	if facts != nil {
+		copy(e, factedMagic)
+		e.uint(uint64(len(facts)))
+		e = append(e, facts...)
+	}
+	sum := crc32.Update(castagnoli(e[recordHead:]), crc32.MakeTable(crc32.Castagnoli), data)
 	binary.LittleEndian.PutUint32(e[len(recordMagic):], sum)
 	return s.dir.Write(s.recordPath(key), e, data)
 }

@@ -46,18 +46,19 @@ func spliceTime() time.Time { return time.Date(1980, time.January, 1, 0, 0, 0, 0
 // depend on the files, the options and the versions of Splice and the compressor. Splice does not note what the fragment was
 // made of: a file for that would cost more than many a fragment. The Blob of a small fragment has no DiffID: nobody needs it.
 func (s *Store) Splice(ctx context.Context, making MakeOptions, files []Deflated) (Blob, error) {
-	o, err := making.fill()
-	if err != nil {
-		return Blob{}, fmt.Errorf("splicing files: %w", err)
-	}
-	b, err := s.splice(ctx, o, files)
+	b, err := s.spliceAnd(ctx, making, files, s.writeFacts)
 	if err != nil {
 		return Blob{}, fmt.Errorf("splicing files: %w", err)
 	}
 	return b, nil
 }
 
-func (s *Store) splice(ctx context.Context, o compress.Options, files []Deflated) (Blob, error) {
+// spliceAnd stores a fragment, and calls keep with its facts.
+func (s *Store) spliceAnd(ctx context.Context, making MakeOptions, files []Deflated, keep func(Blob, []byte) error) (Blob, error) {
+	o, err := making.fill()
+	if err != nil {
+		return Blob{}, err
+	}
 	if len(files) == 0 {
 		return Blob{}, errors.New("it has no files")
 	}
@@ -69,7 +70,7 @@ func (s *Store) splice(ctx context.Context, o compress.Options, files []Deflated
 	if err != nil {
 		return Blob{}, err
 	}
-	b, err := s.spliceTo(ctx, o, f, files)
+	b, err := s.spliceTo(ctx, o, f, files, keep)
 	if err != nil {
 		cachedir.Discard(f)
 		return Blob{}, err
@@ -82,7 +83,7 @@ func (s *Store) splice(ctx context.Context, o compress.Options, files []Deflated
 //	file -> scanner
 //	     -> tar -> SHA-256 (diff ID; of large fragments only)
 //	            -> its deflate stream, or a compressor -> SHA-256 (digest) -> f
-func (s *Store) spliceTo(ctx context.Context, o compress.Options, f *os.File, files []Deflated) (Blob, error) {
+func (s *Store) spliceTo(ctx context.Context, o compress.Options, f *os.File, files []Deflated, keep func(Blob, []byte) error) (Blob, error) {
 	out := &countedWriter{ctx: ctx, w: f, hash: sha256.New(), explain: s.dir.WriteError}
 	plain := &countedWriter{ctx: ctx, w: io.Discard, hash: sha256.New()}
 	kept := s.plains.begin(&s.dir, tarSize(files))
@@ -109,8 +110,7 @@ func (s *Store) spliceTo(ctx context.Context, o compress.Options, f *os.File, fi
 			return Blob{}, err
 		}
 	}
-	b, err := s.commit(f, b, scan)
-	if err != nil {
+	if err := s.commitAnd(f, b, scan, keep); err != nil {
 		return Blob{}, err
 	}
 	s.memory.put(facts{Blob: b, count: scan.count, entries: string(scan.entries)}) // Join mostly follows at once

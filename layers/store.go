@@ -22,7 +22,7 @@ import (
 //
 //	DIR/v1/blobs/<hex>     a layer's compressed bytes, named by their SHA-256
 //	DIR/v1/facts/<hex>     the facts of that blob, see facts.go
-//	DIR/v1/records/<hex>   records, named by the SHA-256 of their key
+//	DIR/v1/records/<hex>   records, named by the SHA-256 of their key; those of fragments have the facts, too, see recordfacts.go
 //	DIR/v1/folders/<hex>/  unpacked layers, see folder.go
 //	DIR/v1/tmp/            files that are being written
 //	DIR/v1/running/, lock  leases of runs, see package cachedir
@@ -39,6 +39,8 @@ type Store struct {
 	members sync.Pool
 	plains  plains
 	rooms   rooms
+
+	recordedFacts recordedFacts
 }
 
 // OpenStore opens the store in dir, and makes it if there is none. The content rules name files whose content the store
@@ -147,11 +149,7 @@ func (s *Store) recall(digest string) (*remembered, error) {
 	if r := s.memory.get(digest); r != nil {
 		return r, nil
 	}
-	raw, err := s.dir.ReadUsed(s.factsPath(digest), nil)
-	if err != nil {
-		return nil, err
-	}
-	f, err := decodeFacts(s.content.magic, raw, digest)
+	f, err := s.readFacts(digest)
 	if err != nil {
 		return nil, err
 	}
@@ -185,17 +183,24 @@ func (s *Store) remove(digest string) {
 
 // commit stores the blob in f and its facts. It writes the facts last, since facts mean that the blob is whole.
 func (s *Store) commit(f *os.File, b Blob, scan *scanner) (Blob, error) {
+	return b, s.commitAnd(f, b, scan, s.writeFacts)
+}
+
+// commitAnd stores the blob in f, and calls keep with it and its facts.
+func (s *Store) commitAnd(f *os.File, b Blob, scan *scanner, keep func(Blob, []byte) error) error {
 	raw, err := encodeFacts(s.content.magic, b, scan.faults, scan.count, scan.entries)
 	if err != nil {
 		cachedir.Discard(f)
-		return Blob{}, err
+		return err
 	}
 	if err := s.dir.Commit(f, s.blobPath(b.Digest)); err != nil {
-		return Blob{}, err
+		return err
 	}
 	s.sound.set(b.Digest, true)
-	return b, s.dir.Write(s.factsPath(b.Digest), raw)
+	return keep(b, raw)
 }
+
+func (s *Store) writeFacts(b Blob, raw []byte) error { return s.dir.Write(s.factsPath(b.Digest), raw) }
 
 // flights let one goroutine at a time work on a key.
 type flights struct {

@@ -219,39 +219,53 @@ func (b *Bringer) learn(ctx context.Context, data io.ReaderAt, size int64, diges
 	}
 	drop := how.Drop[f.Filename.Text]
 	plan.Files = slices.DeleteFunc(plan.Files, func(f install.File) bool { return slices.Contains(drop, f.Path) })
-	fragment, err := b.unpack(ctx, opened, plan, how.Making)
+	at, err := key(opened.Filename, digest, how)
 	if err != nil {
 		return Wheel{}, err
 	}
-	w := newWheel(opened, plan, digest, size)
-	w.Fragment = fragment
+	var w Wheel
+	_, err = b.unpack(ctx, opened, plan, how.Making, at, func(fragment layers.Blob) ([]byte, error) {
+		w = newWheel(opened, plan, digest, size)
+		w.Fragment = fragment
+		return w.record()
+	})
+	if err != nil {
+		return Wheel{}, err
+	}
 	w.from(f)
-	return w, b.keep(w, how)
+	return w, nil
 }
 
-// unpack makes the wheel's part of a layer, and verifies the wheel in the same pass. It fills the sums in the plan.
-func (b *Bringer) unpack(ctx context.Context, opened *wheel.Wheel, plan install.Plan, o layers.MakeOptions) (layers.Blob, error) {
+// unpack makes the wheel's part of a layer, and verifies the wheel in the same pass. It fills the sums in the plan, and then the store
+// keeps under key what describe returns.
+func (b *Bringer) unpack(ctx context.Context, opened *wheel.Wheel, plan install.Plan, o layers.MakeOptions, key string,
+	describe func(fragment layers.Blob) ([]byte, error),
+) (layers.Blob, error) {
 	verifier := opened.Verifier()
 	files := make([]layers.Deflated, len(plan.Files))
 	for i, f := range plan.Files {
 		files[i] = deflated(opened.Archive, f, verifier)
 	}
-	fragment, err := b.src.Store.Splice(ctx, o, files)
+	unpacked := false
+	fragment, err := b.src.Store.SpliceRecorded(ctx, o, files, key, func(fragment layers.Blob) ([]byte, error) {
+		unpacked = true
+		sums, err := verifier.Rest(ctx) // what is not installed
+		if err != nil {
+			return nil, &WheelError{err}
+		}
+		plan.Fill(sums)
+		return describe(fragment)
+	})
 	wrong, damage := (*WheelError)(nil), (*layers.DamageError)(nil)
 	switch {
+	case unpacked:
+		return fragment, err
 	case errors.As(err, &wrong):
 		return layers.Blob{}, wheelErrorf("verifying wheel %q: %w", opened.Filename.Text, wrong.Err)
 	case errors.As(err, &damage):
 		return layers.Blob{}, wheelErrorf("verifying wheel %q: %w", opened.Filename.Text, err)
-	case err != nil:
-		return layers.Blob{}, fmt.Errorf("unpacking wheel %q: %w", opened.Filename.Text, err)
 	}
-	sums, err := verifier.Rest(ctx) // what is not installed
-	if err != nil {
-		return layers.Blob{}, &WheelError{err}
-	}
-	plan.Fill(sums)
-	return fragment, nil
+	return layers.Blob{}, fmt.Errorf("unpacking wheel %q: %w", opened.Filename.Text, err)
 }
 
 // deflated is a file for a fragment. Of a wheel's member the verifier sees the content.

@@ -111,8 +111,8 @@ func key(f tag.Filename, digest string, how How) (string, error) {
 	return "wheel " + string(text), err
 }
 
-// keep notes what is known of a wheel.
-func (b *Bringer) keep(w Wheel, how How) error {
+// record is what the store keeps of the wheel.
+func (w Wheel) record() ([]byte, error) {
 	m := w.Metadata
 	r := record{Size: w.Size, Fragment: w.Fragment.Digest, Scripts: w.Plan.Scripts, Name: m.Name, RequiresPython: m.RequiresPython.String(),
 		RequiresDist: m.RequiresDist, ProvidesExtra: m.ProvidesExtra, Summary: m.Summary, License: []string{m.License, m.LicenseExpression},
@@ -120,15 +120,7 @@ func (b *Bringer) keep(w Wheel, how How) error {
 	for _, f := range w.Plan.Files {
 		r.Files = append(r.Files, recordedFile{f.Path, uint32(f.Mode), f.Size, hex.EncodeToString(f.SHA256[:]), f.ELF})
 	}
-	text, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
-	at, err := key(w.Filename, w.SHA256, how)
-	if err != nil {
-		return err
-	}
-	return b.src.Store.SetRecord(at, text)
+	return json.Marshal(r)
 }
 
 // known is a wheel of which the store has all; fs.ErrNotExist where it has not, or where the wheel must be read to see that it

@@ -8,6 +8,7 @@ const (
 	Store  = "v1"       // the folders of a cache, see layers.Store
 	Facts  = "pyimgF10" // what is known of a layer: raised when a scan would write something else. What contents are kept is in it anyhow, see layers.ContentRule
 	Record = "pyimgR01" // the form of a note
+	Facted = "pyimgR02" // the form of a note that also has what is known of a layer
 	Index  = "pyimgX03" // the compact form of an index: raised for another layout. Which fields it has is in it anyhow, see apk's fields
 	Tree   = "3"        // an unpacked layer: raised when a layer would be unpacked in another way
 

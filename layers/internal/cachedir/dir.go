@@ -90,11 +90,11 @@ func Discard(f *os.File) {
 func (d *Dir) Commit(f *os.File, path string) error {
 	err := f.Close()
 	if err == nil {
-		err = os.Rename(f.Name(), path)
+		err = rename(f.Name(), path)
 	}
 	if err != nil { // a folder may be in the way
 		if _, there := d.Look(path); errors.Is(there, fs.ErrNotExist) {
-			err = os.Rename(f.Name(), path)
+			err = rename(f.Name(), path)
 		}
 	}
 	if err != nil {
