@@ -2,7 +2,9 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -21,6 +23,7 @@ type signedImages struct {
 	registry push.Registry
 	all      []sigstore.PublicKey            // by one of which every image must be signed; none: not asked for
 	keys     map[string][]sigstore.PublicKey // of one repository, by its name
+	missing  map[string]error                // what is wrong with a repository's keys; of no importance where a bundle brings its images
 	named    []string                        // what the spec names, by tag or index; a lock asks by the digest of one platform's image
 }
 
@@ -30,25 +33,38 @@ func (run *Session) requireSignatures(s spec.Spec, images input.Images) (input.I
 	if err != nil {
 		return nil, err
 	}
-	keys := make(map[string][]sigstore.PublicKey)
+	keys, missing := make(map[string][]sigstore.PublicKey), make(map[string]error)
 	for ref, files := range s.SignedImages() {
+		repository := attest.Repository(ref)
 		for _, file := range files {
-			text, err := regular.Read(file, maxKeyFile)
-			if err != nil {
-				return nil, exit.WrongUse(fmt.Errorf("require_signature of %s: %w", ref, err))
+			k, err := readImageKey(ref, file)
+			if errors.Is(err, fs.ErrNotExist) && run.flags.String("bundle") != "" {
+				missing[repository] = err
+				continue
 			}
-			k, err := sigstore.ParsePublicKey(text)
 			if err != nil {
-				return nil, exit.WrongUse(fmt.Errorf("require_signature of %s: reading %q: %w", ref, file, err))
+				return nil, err
 			}
-			repository := attest.Repository(ref)
 			keys[repository] = append(keys[repository], k)
 		}
 	}
-	if len(all)+len(keys) == 0 {
+	if len(all)+len(keys)+len(missing) == 0 {
 		return images, nil
 	}
-	return signedImages{images, run.Registry(), all, keys, s.Images()}, nil
+	return signedImages{images, run.Registry(), all, keys, missing, s.Images()}, nil
+}
+
+// readImageKey reads a key that must have signed the image of a reference.
+func readImageKey(ref, file string) (sigstore.PublicKey, error) {
+	text, err := regular.Read(file, maxKeyFile)
+	if err != nil {
+		return sigstore.PublicKey{}, exit.WrongUse(fmt.Errorf("require_signature of %s: %w", ref, err))
+	}
+	k, err := sigstore.ParsePublicKey(text)
+	if err != nil {
+		return sigstore.PublicKey{}, exit.WrongUse(fmt.Errorf("require_signature of %s: reading %q: %w", ref, file, err))
+	}
+	return k, nil
 }
 
 func (s signedImages) Image(ctx context.Context, ref, platform string) (v1.Image, error) {
@@ -57,6 +73,9 @@ func (s signedImages) Image(ctx context.Context, ref, platform string) (v1.Image
 		return nil, err
 	}
 	repository := attest.Repository(ref)
+	if err := s.missing[repository]; err != nil {
+		return nil, err
+	}
 	refs := []string{ref}
 	for _, other := range s.named {
 		if other != ref && attest.Repository(other) == repository {
