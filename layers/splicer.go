@@ -140,6 +140,7 @@ func (w *splicer) content(d Deflated, data io.Reader, to *expected, large bool) 
 		err = w.gzip.Copy(data, to)
 	default:
 		w.stream.Reset()
+		w.stream.Grow(spliceFrom + bytes.MinRead)
 		if _, err = w.stream.ReadFrom(data); err == nil {
 			err = w.gzip.Join(w.stream.Bytes(), to)
 		}

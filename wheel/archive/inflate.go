@@ -105,6 +105,8 @@ func (f *Inflater) Read(m Member, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("reading member %q: its size is %d; at most %d bytes are taken", m.Name, m.Size, limit)
 	}
 	var b bytes.Buffer
+	const believed = 64 << 10 // of what the header says
+	b.Grow(int(min(m.Size, believed)))
 	if err := f.Copy(&b, m); err != nil {
 		return nil, err
 	}

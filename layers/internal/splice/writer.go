@@ -24,6 +24,7 @@ type Writer struct {
 	blocks  blocks
 	decoder inflate.Decoder
 	press   *flate.Writer
+	buffer  []byte // of Compress
 
 	open   bool // a member has begun
 	crc    uint32
@@ -86,7 +87,10 @@ const small = 48
 // Compress compresses bytes, all of r, and writes them to w, too.
 func (w *Writer) Compress(r io.Reader, to io.Writer) (err error) {
 	w.begin()
-	head := make([]byte, small+1)
+	if w.buffer == nil {
+		w.buffer = make([]byte, 32<<10)
+	}
+	head := w.buffer[:small+1]
 	n, err := io.ReadFull(r, head)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		w.blocks.record(head[:n], nil, 0)
@@ -109,7 +113,7 @@ func (w *Writer) Compress(r io.Reader, to io.Writer) (err error) {
 	if _, err := both.Write(head); err != nil {
 		return err
 	}
-	if _, err := io.Copy(both, r); err != nil {
+	if _, err := io.CopyBuffer(both, struct{ io.Reader }{r}, w.buffer); err != nil {
 		return err
 	}
 	return w.press.Flush() // up to a byte, and without the mark of the last block
