@@ -29,6 +29,7 @@ type Difference struct {
 	Same     bool          `json:"same"`               // the manifests are the same, byte for byte
 	Config   []Change      `json:"config,omitempty"`   // entrypoint, cmd, user, env NAME, label NAME, ...
 	Packages []Change      `json:"packages,omitempty"` // versions
+	Runtimes []Change      `json:"runtimes,omitempty"` // the CPython, allocators and libraries that no package manager has installed
 	Wheels   []Change      `json:"wheels,omitempty"`   // versions of Python packages, from their METADATA
 	Files    []FileChange  `json:"files,omitempty"`    // by path
 	Size     [2]int64      `json:"size"`               // of all layers, compressed, in bytes
@@ -121,6 +122,9 @@ func diffPlatform(ctx context.Context, x, y platformImage, store *layers.Store) 
 		return d, err
 	}
 	if d.Packages, err = diffTexts(a.versions, b.versions); err != nil {
+		return d, err
+	}
+	if d.Runtimes, err = diffTexts(a.runtimeParts, b.runtimeParts); err != nil {
 		return d, err
 	}
 	if d.Wheels, err = diffTexts(a.pythonVersions, b.pythonVersions); err != nil {

@@ -25,6 +25,27 @@ func Runtimes(ctx context.Context, index v1.ImageIndex, store *layers.Store, onl
 	return all, skipped, err
 }
 
+// runtimeParts are the image's CPython, how it was built, the allocators and the libraries that came with them, by name.
+func (c Contents) runtimeParts() (map[string]string, error) {
+	r, err := python.Read(c.Tree.Entries())
+	if err != nil {
+		return nil, err
+	}
+	parts := make(map[string]string)
+	if r.Python != nil {
+		parts["python"] = r.Python.Version + " (" + r.Python.Verdict + ")"
+	}
+	for _, a := range r.Allocators {
+		parts[a.Name] = a.Path
+	}
+	for _, b := range r.Bundled {
+		if b.Version != "" {
+			parts[b.Name] = b.Version
+		}
+	}
+	return parts, nil
+}
+
 // runtimeIn describes the CPython of an image that pyimg made. It reads only layers whose names show that they have one, and returns
 // nil if there is none.
 func runtimeIn(ctx context.Context, img v1.Image, report []LayerReport, store *layers.Store) (*python.Build, error) {

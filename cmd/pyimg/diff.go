@@ -85,6 +85,7 @@ func printDifference(w io.Writer, d image.Difference, all bool) {
 		termtext.Size(d.Size[0]), termtext.Size(d.Size[1]), termtext.Size(d.Unpacked[0]), termtext.Size(d.Unpacked[1]))
 	printChanges(w, "config", d.Config)
 	printChanges(w, "package", d.Packages)
+	printChanges(w, "runtime", d.Runtimes)
 	printChanges(w, "wheel", d.Wheels)
 	printLayers(w, d.Layers, all)
 	l := lines{w: w, all: all}

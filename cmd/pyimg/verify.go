@@ -105,8 +105,12 @@ func verifySignatures(ctx context.Context, run *session.Session, arg string) (st
 	if err != nil {
 		return arg, err
 	}
+	whole := "the index"
+	if len(signed) == 1 {
+		whole = "the image" // which has no index
+	}
 	for _, s := range signed {
-		fmt.Fprintf(run.Stderr, "pyimg: %s %s is signed: %s\n", cmp.Or(termtext.Line(s.Platform), "the index"), s.Digest, strings.Join(statementNames(s.Statements), ", "))
+		fmt.Fprintf(run.Stderr, "pyimg: %s %s is signed: %s\n", cmp.Or(termtext.Line(s.Platform), whole), s.Digest, strings.Join(statementNames(s.Statements), ", "))
 	}
 	if here {
 		return arg, nil

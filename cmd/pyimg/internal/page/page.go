@@ -296,6 +296,7 @@ func changes(diffs []image.Difference) []change {
 			c.Sizes = []pair{{"compressed", termtext.Size(d.Size[0]) + " → " + termtext.Size(d.Size[1])}, {"unpacked", termtext.Size(d.Unpacked[0]) + " → " + termtext.Size(d.Unpacked[1])}}
 			c.add("configuration", d.Config)
 			c.add("package", d.Packages)
+			c.add("runtime", d.Runtimes)
 			c.add("Python package", d.Wheels)
 			c.addFiles(d.Files)
 		}
