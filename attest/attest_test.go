@@ -179,12 +179,32 @@ func TestVerifyRefuses(t *testing.T) {
 			forged := plain(a[platform], sigstore.StatementMediaType)
 			forged.data = bytes.ReplaceAll(forged.data, []byte(`"builder":{`), []byte(`"builder":{"id":"x"},"builder":{`))
 			a[platform] = append(a[platform], forged)
-		}, "names another builder"},
+		}, "cannot be read as one statement"},
 		"plain provenance with a field in two cases": {func(a attached) {
 			forged := plain(a[platform], sigstore.StatementMediaType)
 			forged.data = bytes.ReplaceAll(forged.data, []byte(`"predicate":{`), []byte(`"predicate":{},"Predicate":{`))
 			a[platform] = append(a[platform], forged)
-		}, "is about another image"},
+		}, "cannot be read as one statement"},
+		"plain provenance with two predicates": {func(a attached) {
+			forged := plain(a[platform], sigstore.StatementMediaType)
+			forged.data = bytes.ReplaceAll(forged.data, []byte(`"predicate":{`), []byte(`"predicate":{"x":[1,{"y":"z"}]},"predicate":{`))
+			a[platform] = append(a[platform], forged)
+		}, "cannot be read as one statement"},
+		"plain provenance with two subjects": {func(a attached) {
+			forged := plain(a[platform], sigstore.StatementMediaType)
+			forged.data = bytes.ReplaceAll(forged.data, []byte(`"subject":`), []byte(`"subject":[],"subject":`))
+			a[platform] = append(a[platform], forged)
+		}, "cannot be read as one statement"},
+		"plain provenance with a long s": {func(a attached) {
+			forged := plain(a[platform], sigstore.StatementMediaType)
+			forged.data = bytes.ReplaceAll(forged.data, []byte(`"subject":`), []byte(`"ſubject":[],"subject":`))
+			a[platform] = append(a[platform], forged)
+		}, "cannot be read as one statement"},
+		"plain provenance with two types": {func(a attached) {
+			forged := plain(a[platform], sigstore.StatementMediaType)
+			forged.data = append(bytes.TrimSuffix(bytes.TrimSpace(forged.data), []byte("}")), `,"predicateType":"https://example.com/scan"}`...)
+			a[platform] = append(a[platform], forged)
+		}, "cannot be read as one statement"},
 		"plain provenance of an older form": {func(a attached) {
 			forged := plain(a[platform], sigstore.StatementMediaType)
 			forged.data = bytes.ReplaceAll(forged.data, []byte(`slsa.dev/provenance/v1`), []byte(`slsa.dev/provenance/v0.2`))
@@ -192,7 +212,7 @@ func TestVerifyRefuses(t *testing.T) {
 		}, "is not signed by the key"},
 		"plain provenance that is no JSON": {func(a attached) {
 			a[platform] = append(a[platform], artifact{sigstore.StatementMediaType, []byte("x")})
-		}, "is about another image"},
+		}, "cannot be read as one statement"},
 		"provenance that nobody signed": {func(a attached) {
 			a[l.Digest] = slices.DeleteFunc(a[l.Digest], is(sigstore.PredicateProvenance))
 		}, "is not signed by the key"},

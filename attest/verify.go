@@ -2,10 +2,13 @@ package attest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -201,7 +204,7 @@ func plainAgree(ctx context.Context, name string, t Signed, from Source, list []
 // flags and the builder's version may differ: "pyimg sign --lock" may be another pyimg than the one that pushed.
 func provenanceAgrees(ctx context.Context, name string, t Signed, from Source, list []v1.Descriptor, said map[string][]json.RawMessage, whole bool) error {
 	plain := slices.DeleteFunc(slices.Clone(list), func(d v1.Descriptor) bool { return d.ArtifactType != sigstore.StatementMediaType })
-	if len(said[sigstore.PredicateProvenance]) == 0 && !whole {
+	if !whole && !slices.ContainsFunc(slices.Collect(maps.Keys(said)), func(kind string) bool { return strings.HasPrefix(kind, anyProvenance) }) {
 		return nil
 	}
 	data, err := from.Read(ctx, t.Digest, plain, sigstore.MaxBundle)
@@ -216,21 +219,47 @@ func provenanceAgrees(ctx context.Context, name string, t Signed, from Source, l
 	return nil
 }
 
-// plainStatement reads a statement that nobody signed. Go takes "Predicate" for "predicate" and other clients do not, so a statement that has
-// both would say different things to them: it is not read.
+// plainStatement reads a statement that nobody signed. Of a field that comes twice Go takes the last one, also where it is spelled
+// "Predicate", and other clients take the first one or neither: such a statement would say different things to them, and is not read.
 func plainStatement(data []byte) (s sigstore.Statement, ok bool) {
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(data, &fields) != nil || json.Unmarshal(data, &s) != nil {
-		return sigstore.Statement{}, false
+	return s, json.Unmarshal(data, &s) == nil && fieldsDiffer(json.NewDecoder(bytes.NewReader(data)))
+}
+
+// fieldsDiffer reports whether no object of a JSON text, which is well-formed, has two fields of one name but for upper and lower case.
+func fieldsDiffer(d *json.Decoder) bool {
+	type object struct {
+		names map[string]bool // nil for an array
+		value bool            // what comes next is a field's value
 	}
-	for name := range fields {
-		for _, known := range []string{"_type", "subject", "predicateType", "predicate"} {
-			if name != known && strings.EqualFold(name, known) {
-				return sigstore.Statement{}, false
+	var open []object
+	for {
+		t, err := d.Token()
+		if err != nil {
+			return errors.Is(err, io.EOF)
+		}
+		if t == json.Delim('}') || t == json.Delim(']') {
+			open = open[:len(open)-1]
+			continue
+		}
+		if n := len(open); n > 0 && open[n-1].names != nil {
+			in := &open[n-1]
+			if name, is := t.(string); is && !in.value {
+				name = strings.ToLower(strings.ToUpper(name)) // encoding/json takes the long s for an s, too
+				if in.names[name] {
+					return false
+				}
+				in.names[name], in.value = true, true
+				continue
 			}
+			in.value = false
+		}
+		switch t {
+		case json.Delim('{'):
+			open = append(open, object{names: make(map[string]bool)})
+		case json.Delim('['):
+			open = append(open, object{})
 		}
 	}
-	return s, true
 }
 
 // provenanceFault says what is wrong with a plain statement about the image with the digest; "" if nothing is, or if it is no provenance.
@@ -239,12 +268,10 @@ func provenanceFault(digest string, data []byte, said map[string][]json.RawMessa
 	if read && s.PredicateType != "" && !strings.HasPrefix(s.PredicateType, anyProvenance) {
 		return "" // pyimg does not know what else is said
 	}
-	kind := s.PredicateType
-	if !read || kind == "" {
-		kind = sigstore.PredicateProvenance
-	}
-	signed := said[kind]
+	signed := said[cmp.Or(s.PredicateType, sigstore.PredicateProvenance)]
 	switch {
+	case !read:
+		return "cannot be read as one statement: it is no JSON, or has a field twice"
 	case len(signed) == 0:
 		return "is not signed by the key; sign it with \"pyimg sign --lock\""
 	case !s.Is(digest):

@@ -2,7 +2,9 @@ package image
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -25,25 +27,42 @@ func Runtimes(ctx context.Context, index v1.ImageIndex, store *layers.Store, onl
 	return all, skipped, err
 }
 
-// runtimeParts are the image's CPython, how it was built, the allocators and the libraries that came with them, by name.
+// runtimeParts are the image's CPython and how it was built, the allocators and the libraries that came with them, by name. What packages
+// have installed is not among them.
 func (c Contents) runtimeParts() (map[string]string, error) {
 	r, err := python.Read(c.Tree.Entries())
 	if err != nil {
 		return nil, err
 	}
-	parts := make(map[string]string)
-	if r.Python != nil {
-		parts["python"] = r.Python.Version + " (" + r.Python.Verdict + ")"
+	packages, err := c.versions()
+	if err != nil {
+		return nil, err
+	}
+	owner, err := c.owners()
+	if err != nil {
+		return nil, err
+	}
+	parts := make(map[string][]string)
+	if p := r.Python; p != nil && (p.Version == "" || !strings.HasPrefix(packages["python3"], p.Version)) {
+		parts["python"] = []string{p.Version + " (" + p.Verdict + ")"}
 	}
 	for _, a := range r.Allocators {
-		parts[a.Name] = a.Path
-	}
-	for _, b := range r.Bundled {
-		if b.Version != "" {
-			parts[b.Name] = b.Version
+		at := strings.TrimPrefix(a.Path, "/")
+		if n, err := c.Tree.Lookup(at); err == nil && owner(n.Path).Package == "" { // no file says its version
+			parts[a.Name] = append(parts[a.Name], fmt.Sprintf("%s of %d bytes", a.Path, fileSize(n.Entry.Header)))
 		}
 	}
-	return parts, nil
+	for _, b := range r.Bundled {
+		if b.Version != "" && owner(strings.TrimPrefix(b.Path, "/")).Package == "" && !slices.Contains(parts[b.Name], b.Version) {
+			parts[b.Name] = append(parts[b.Name], b.Version)
+		}
+	}
+	joined := make(map[string]string, len(parts))
+	for name, all := range parts {
+		slices.Sort(all)
+		joined[name] = strings.Join(all, ", ")
+	}
+	return joined, nil
 }
 
 // runtimeIn describes the CPython of an image that pyimg made. It reads only layers whose names show that they have one, and returns

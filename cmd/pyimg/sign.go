@@ -53,6 +53,14 @@ func signImage(ctx context.Context, run *session.Session, c *cli.Context) error 
 	if c.String("signature") != "" {
 		return exit.Usagef("--signature is for --blob; the signatures of an image are in its registry")
 	}
+	if c.Bool("keyless") {
+		switch {
+		case c.String("lock") != "":
+			return exit.Usagef(`--keyless has cosign sign, which takes no --lock; "cosign attest" signs bills of materials and provenance without a key, and "pyimg sbom" writes them`)
+		case c.String("username") != "":
+			return exit.Usagef(`--keyless has cosign sign, which takes no --username; log in with "docker login" or "cosign login"`)
+		}
+	}
 	if err := run.ReadLogin(); err != nil {
 		return err
 	}
@@ -64,16 +72,7 @@ func signImage(ctx context.Context, run *session.Session, c *cli.Context) error 
 		return exit.WrongUse(err)
 	}
 	var key sigstore.PrivateKey
-	if c.Bool("keyless") {
-		for name, instead := range map[string]string{
-			"lock":     `"cosign attest" signs bills of materials and provenance without a key; "pyimg sbom" writes them`,
-			"username": `log in with "docker login" or "cosign login"`,
-		} {
-			if c.String(name) != "" {
-				return exit.Usagef("--keyless has cosign sign, which takes no --%s; %s", name, instead)
-			}
-		}
-	} else {
+	if !c.Bool("keyless") {
 		var err error
 		if key, err = run.PrivateKey("key", c.String("key")); err != nil {
 			return err
