@@ -37,8 +37,8 @@ func FetchIndex(ctx context.Context, src Opener, o IndexOptions) (*FetchedIndex,
 	})
 }
 
-// Open returns the index; Close it, if another one is read later. Open asks the mirrors once more if the cache has lost the index, or if the key that signed it is
-// trusted no more. The caller bounds how many indexes are open at the same time: Open does not wait for o.Parsing.
+// Open returns the index. Close gives its memory to the next one. Open asks the mirrors once more if the cache has lost the index, or if
+// the key that signed it is trusted no more. The caller bounds how many indexes are open at the same time: Open does not wait for o.Parsing.
 func (f *FetchedIndex) Open(ctx context.Context) (*Index, error) {
 	if f.held != nil {
 		return f.held, nil

@@ -23,7 +23,7 @@ type Index struct {
 	table    *table.Table
 	hidden   []bool            // by package; nil: none is
 	source   [sha256.Size]byte // SHA-256 of the file that the index was read from; zero for one made in memory, and for a view
-	giveBack func()            // gives the memory of table back; may be nil, and is for a view
+	giveBack func()            // gives the memory of table back; nil where there is nothing to give back, and in a view
 }
 
 // NewIndex makes an index of packages. Their Repository becomes r.

@@ -127,7 +127,7 @@ func decodeAnyFacts(magic string, raw []byte) (facts, error) {
 	return f, nil
 }
 
-// factsName is the digest that facts are of, whatever the store's rules are; "" for what are no facts of this version.
+// factsName is the digest that facts are of, whatever the store's rules are; "" if raw has no facts of this version.
 func factsName(raw []byte) string {
 	if len(raw) < factsHead+digestLen || string(raw[:len(factsMagic)]) != factsMagic {
 		return ""

@@ -16,7 +16,7 @@ import (
 // Contents counts what is in a store, or in a part of it.
 type Contents struct {
 	Blobs     Amount `json:"blobs"`     // compressed bytes of layers
-	Facts     Amount `json:"facts"`     // one file for each layer; records have those of wheels
+	Facts     Amount `json:"facts"`     // one file for each layer; those of a wheel are in its record
 	Records   Amount `json:"records"`   // such as which recipe made which layer, control streams, indexes
 	Folders   Amount `json:"folders"`   // unpacked layers
 	Temporary Amount `json:"temporary"` // now being written, or left by a killed process
@@ -224,7 +224,7 @@ func (p *pruning) eachFile(kind string, do func(f prunable, used time.Time)) err
 
 // namedDigest returns the digest that a record holds, or that of the blob whose facts it has; "" if it holds something else.
 func namedDigest(f prunable) string {
-	const most = 1 << 20 // the key is a recipe
+	const most = 16 << 20 // the key is a recipe; wheels have some 300 bytes a file
 	if f.bytes > most {
 		return ""
 	}

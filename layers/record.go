@@ -37,7 +37,7 @@ func (s *Store) LendRecord(key string) (data []byte, giveBack func(), err error)
 		s.rooms.put(room)
 		return nil, nil, err
 	}
-	return data, func() { s.rooms.put(raw) }, nil
+	return data, sync.OnceFunc(func() { s.rooms.put(raw) }), nil
 }
 
 // rooms are memory of records that were given back, until the garbage collector takes it.

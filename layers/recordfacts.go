@@ -70,7 +70,7 @@ func (s *Store) learn(path string, raw []byte) {
 	// The time of facts says when their blob was used. These have no file of their own, so the blob's time says it.
 	blob := s.blobPath(f.Digest)
 	if info, err := os.Lstat(blob); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > cachedir.NoteEvery {
-		_ = s.dir.NoteUse(blob) // if it is gone, who needs it sees that
+		_ = s.dir.NoteUse(blob) // a blob that is gone is found missing when it is read
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/pyimg/pyimg/layers/internal/cachedir"
@@ -65,25 +66,33 @@ func (s *Store) spliceAnd(ctx context.Context, making MakeOptions, files []Defla
 	if err := s.presses.Acquire(ctx, o.Weight()); err != nil {
 		return Blob{}, err
 	}
-	defer s.presses.Release(o.Weight())
+	release := sync.OnceFunc(func() { s.presses.Release(o.Weight()) })
+	defer release()
 	f, err := s.dir.Temp()
 	if err != nil {
 		return Blob{}, err
 	}
-	b, err := s.spliceTo(ctx, o, f, files, keep)
+	scan := newScanner(&s.tools)
+	defer scan.elf.close()
+	b, err := s.spliceTo(ctx, o, f, files, scan)
+	if err == nil {
+		release() // keep may take long, and compresses nothing
+		err = s.commitAnd(f, b, scan, keep)
+	}
 	if err != nil {
 		cachedir.Discard(f)
 		return Blob{}, err
 	}
+	s.memory.put(facts{Blob: b, count: scan.count, entries: string(scan.entries)}) // Join mostly follows at once
 	return b, nil
 }
 
-// spliceTo writes a fragment to f, in one pass, and stores it:
+// spliceTo writes a fragment to f, in one pass:
 //
 //	file -> scanner
 //	     -> tar -> SHA-256 (diff ID; of large fragments only)
 //	            -> its deflate stream, or a compressor -> SHA-256 (digest) -> f
-func (s *Store) spliceTo(ctx context.Context, o compress.Options, f *os.File, files []Deflated, keep func(Blob, []byte) error) (Blob, error) {
+func (s *Store) spliceTo(ctx context.Context, o compress.Options, f *os.File, files []Deflated, scan *scanner) (Blob, error) {
 	out := &countedWriter{ctx: ctx, w: f, hash: sha256.New(), explain: s.dir.WriteError}
 	plain := &countedWriter{ctx: ctx, w: io.Discard, hash: sha256.New()}
 	kept := s.plains.begin(&s.dir, tarSize(files))
@@ -94,8 +103,6 @@ func (s *Store) spliceTo(ctx context.Context, o compress.Options, f *os.File, fi
 	if !resumable {
 		plain.hash = unhashed{plain.hash}
 	}
-	scan := newScanner(&s.tools)
-	defer scan.elf.close()
 	if err := s.spliceFiles(o, out, plain, scan, files); err != nil {
 		return Blob{}, err
 	}
@@ -110,10 +117,6 @@ func (s *Store) spliceTo(ctx context.Context, o compress.Options, f *os.File, fi
 			return Blob{}, err
 		}
 	}
-	if err := s.commitAnd(f, b, scan, keep); err != nil {
-		return Blob{}, err
-	}
-	s.memory.put(facts{Blob: b, count: scan.count, entries: string(scan.entries)}) // Join mostly follows at once
 	return b, nil
 }
 

@@ -10,7 +10,9 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/assemble/check"
@@ -92,10 +94,15 @@ func (l *list) own() {
 		whole.Source += fmt.Sprintf("; they are %d, more than %d, so they are not listed one by one", n, maxListedFiles)
 	} else {
 		for _, name := range slices.Sorted(maps.Keys(l.in.Files.Regular)) {
-			if _, err := l.in.Tree.Lookup(name); err != nil {
+			n, err := l.in.Tree.Lookup(name)
+			if err != nil {
 				continue // the spec leaves it out of the image
 			}
-			c := sbom.Component{ID: "file:/" + name, Kind: sbom.File, Name: "/" + name, SHA256: l.in.Files.Regular[name]}
+			at := "/" + n.Path
+			if !utf8.ValidString(at) { // JSON has one replacement for all other bytes, and names must differ
+				at = strings.Trim(strconv.Quote(at), `"`)
+			}
+			c := sbom.Component{ID: "file:" + at, Kind: sbom.File, Name: at, SHA256: l.in.Files.Regular[name]}
 			l.all = append(l.all, c)
 			whole.Contains = append(whole.Contains, c.ID)
 		}

@@ -258,6 +258,8 @@ func (b *Bringer) unpack(ctx context.Context, opened *wheel.Wheel, plan install.
 	})
 	wrong, damage := (*WheelError)(nil), (*layers.DamageError)(nil)
 	switch {
+	case unpacked && err != nil && !errors.As(err, &wrong):
+		return layers.Blob{}, fmt.Errorf("keeping what is known of wheel %q: %w", opened.Filename.Text, err)
 	case unpacked:
 		return fragment, err
 	case errors.As(err, &wrong):

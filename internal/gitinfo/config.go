@@ -153,14 +153,14 @@ func publicURL(address string) string {
 		if !ok || strings.ContainsAny(host, `/\`) || len(host) < 2 || strings.HasPrefix(path, ":") {
 			return "" // a folder, perhaps C:\..., or a program (ext::...)
 		}
-		if strings.Contains(path, "@") {
-			return "" // https:/USER:PASSWORD@HOST/PATH lacks a slash, and must not print the password
-		}
 		address = "ssh://" + host + "/" + strings.TrimPrefix(path, "/") // git@HOST:PATH
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || !slices.Contains([]string{"https", "http", "ssh", "git", "git+ssh"}, u.Scheme) || strings.ContainsFunc(address, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return ""
+	}
+	if u.Scheme != "https" && u.Scheme != "http" && strings.Contains(u.Path, "@") {
+		return "" // "https:/USER:PASSWORD@HOST/PATH" lacks a slash, and looks like HOST:PATH with a password in the path
 	}
 	u.User, u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = nil, "", false, "", ""
 	if slices.Contains(forges(), strings.ToLower(u.Hostname())) {

@@ -49,7 +49,7 @@ func wellFormed(t *testing.T, dir string) {
 		t.Errorf("Read = %+v", info)
 	}
 	u, err := url.Parse(info.Source)
-	if err != nil || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Scheme == "ssh" && strings.Contains(u.Path, "@") {
+	if err != nil || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Scheme != "https" && u.Scheme != "http" && strings.Contains(u.Path, "@") {
 		t.Errorf("Read = %+v (%v), want a source without user, query and fragment", info, err)
 	}
 }
