@@ -170,6 +170,11 @@ func TestVerifyRefuses(t *testing.T) {
 			forged.data = bytes.ReplaceAll(forged.data, []byte(`"builder":{"id":"https://github.com/`), []byte(`"builder":{"id":"https://example.com/`))
 			a[platform] = append(a[platform], forged)
 		}, "names another builder"},
+		"plain provenance with flags of another form": {func(a attached) {
+			forged := plain(a[platform], sigstore.StatementMediaType)
+			forged.data = bytes.ReplaceAll(forged.data, []byte(`"externalParameters":{`), []byte(`"externalParameters":{"flags":[{}],`))
+			a[platform] = append(a[platform], forged)
+		}, "other inputs"},
 		"plain provenance that says more": {func(a attached) {
 			forged := plain(a[platform], sigstore.StatementMediaType)
 			forged.data = bytes.ReplaceAll(forged.data, []byte(`"runDetails":{`), []byte(`"runDetails":{"byproducts":[],`))
@@ -243,6 +248,15 @@ func TestVerifyTakesLaterProvenance(t *testing.T) {
 	}
 	for digest, artifacts := range of(t, pushed) {
 		all[digest] = append(all[digest], artifacts...)
+		var anew map[string]any // in another order of fields
+		if err := json.Unmarshal(plain(artifacts, sigstore.StatementMediaType).data, &anew); err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.MarshalIndent(anew, "", " ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[digest] = append(all[digest], artifact{sigstore.StatementMediaType, text})
 		all[digest] = append(all[digest], artifact{sigstore.StatementMediaType, []byte(`{"predicateType":"https://example.com/scan"}`)})
 	}
 	if _, err := attest.Verify(t.Context(), "example.com/app", index(t, l), all, []sigstore.PublicKey{k.Public()}); err != nil {

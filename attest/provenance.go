@@ -1,6 +1,7 @@
 package attest
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/base64"
 	"encoding/hex"
@@ -93,32 +94,46 @@ func (b Builder) provenance(l lock.Lock, platforms []lock.Platform) ([]byte, err
 	return json.Marshal(p)
 }
 
-// sameInputs reports whether two predicates are the same, or both pyimg's own and the same but for flags and pyimg's version.
+// sameInputs reports whether two predicates say the same, or both are pyimg's own and say the same but for flags and pyimg's version. The
+// order of fields does not count: what signs may write JSON anew.
 func sameInputs(a, b []byte) bool {
-	if sameJSON(a, b) {
-		return true
-	}
-	x, ours := readProvenance(a)
-	y, too := readProvenance(b)
-	return ours && too && reflect.DeepEqual(x, y)
+	x, errX := withoutVersion(a)
+	y, errY := withoutVersion(b)
+	return errX == nil && errY == nil && reflect.DeepEqual(x, y)
 }
 
-// readProvenance reads a predicate without flags and version. ok is false for one that pyimg did not write: a client that reads it may find
-// in it what pyimg does not read.
-func readProvenance(data []byte) (p provenance, ok bool) {
-	if json.Unmarshal(data, &p) != nil || p.Definition.Type != buildType {
-		return p, false
+// withoutVersion decodes a predicate, and takes the flags and pyimg's version out of one of pyimg's.
+func withoutVersion(data []byte) (any, error) {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	var predicate any
+	if err := d.Decode(&predicate); err != nil {
+		return nil, err
 	}
-	if again, err := json.Marshal(p); err != nil || !sameJSON(again, data) {
-		return p, false
-	}
-	for name := range p.Details.Builder.Version {
-		if name != versionKey {
-			return p, false
+	definition := field(predicate, "buildDefinition")
+	if definition["buildType"] == buildType {
+		parameters := field(definition, "externalParameters")
+		if flags, ok := parameters["flags"].([]any); ok && !slices.ContainsFunc(flags, isNoText) {
+			delete(parameters, "flags")
+		}
+		version := field(field(field(predicate, "runDetails"), "builder"), "version")
+		if !isNoText(version[versionKey]) {
+			delete(version, versionKey)
+		}
+		if len(version) == 0 {
+			delete(field(field(predicate, "runDetails"), "builder"), "version")
 		}
 	}
-	p.Definition.Parameters.Flags, p.Details.Builder.Version = nil, nil
-	return p, true
+	return predicate, nil
+}
+
+func isNoText(v any) bool { _, ok := v.(string); return !ok }
+
+// field is an object in an object of JSON; nil, in which nothing is found, where it is not one.
+func field(in any, name string) map[string]any {
+	object, _ := in.(map[string]any)
+	inner, _ := object[name].(map[string]any)
+	return inner
 }
 
 // packageResource names a package as apk does: by the SHA-1 of its control stream, and the SHA-256 of its data stream. It has no
