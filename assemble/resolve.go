@@ -123,7 +123,7 @@ func addsFilesAlone(s spec.Spec) bool {
 
 // choose finds the packages in the indexes.
 func (p *PlatformPlan) choose(spec spec.Spec, indexes []*apk.Index, held hold, src ingest.Mirrors) error {
-	needs, err := runtime.LibrariesNeeded(p.parts(), p.Platform, src.Store)
+	needs, err := librariesNeeded(p.parts(), p.Platform, src.Access)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package assemble
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -75,4 +76,25 @@ func (h hold) solveOnce(world []apk.Dependency, indexes []*apk.Index, o solve.Op
 	return memo.Once(context.Background(), h.memo, key, func(context.Context) (solve.Solution, error) {
 		return solutions.Solve(h.records, world, indexes, o)
 	})
+}
+
+// librariesKey is the question which libraries layers need.
+type librariesKey struct {
+	layers   string
+	platform spec.Platform
+}
+
+// librariesNeeded finds out which libraries the parts need, unless another build of this run has. It does not wait for a network, so it
+// needs no context.
+//
+//nolint:contextcheck // and so its callers have none to pass
+func librariesNeeded(parts []runtime.Part, p spec.Platform, src input.Access) (runtime.Needs, error) {
+	key := librariesKey{platform: p}
+	for _, part := range parts {
+		key.layers += part.Layer + " "
+	}
+	needs, err := memo.Known(context.Background(), src.Memo, key, func(context.Context) (runtime.Needs, error) {
+		return runtime.LibrariesNeeded(parts, p, src.Store)
+	})
+	return runtime.Needs{All: slices.Clone(needs.All), Optional: maps.Clone(needs.Optional)}, err
 }

@@ -18,15 +18,16 @@ func stdlibs(t *tree.Tree) []stdlib {
 	var libs []stdlib
 	soabi := map[string]string{}
 	for n := range t.All() {
-		dir, base := path.Dir(n.Path), path.Base(n.Path)
+		base := n.Path[strings.LastIndexByte(n.Path, '/')+1:]
 		switch {
 		case base == "os.py" || base == "os.pyc":
+			dir := path.Dir(n.Path)
 			if v, ok := pythonName(path.Base(dir)); ok && len(libs) < maxStdlibs && !slices.ContainsFunc(libs, func(l stdlib) bool { return l.dir == dir }) {
 				libs = append(libs, stdlib{version: v, dir: dir})
 			}
 		case strings.HasPrefix(base, "_sysconfigdata_") && !strings.HasPrefix(base, "_sysconfigdata_d_") && n.Entry.Kept != nil:
 			if vars, err := python.Parse(n.Entry.Kept); err == nil {
-				soabi[dir] = vars["SOABI"]
+				soabi[path.Dir(n.Path)] = vars["SOABI"]
 			}
 		}
 	}

@@ -88,7 +88,7 @@ func ingestTarball(ctx context.Context, r spec.Runtime, spec spec.Spec, p spec.P
 		return plan, noSource(err, p)
 	}
 	plan.Digest = raw.Digest
-	plan.Layer, err = layer(ctx, r, tarball, raw, spec.Layers, src.Store)
+	plan.Layer, err = layer(ctx, r, tarball, raw, spec.Layers, src)
 	plan.Layer.From = "runtime " + runtimeName(from.URL)
 	return plan, err
 }
@@ -132,28 +132,48 @@ func MakeRuntime(ctx context.Context, r lock.RuntimeRecipe, tarball layers.Sourc
 
 // layer returns the tarball itself if it can be a layer as it is, or else a transcoded one. Of a transcoded tarball the store keeps only
 // the facts.
-func layer(ctx context.Context, r spec.Runtime, tarball layers.Source, raw layers.Blob, l spec.Layers, store *layers.Store) (lock.Layer, error) {
-	shape, err := shapeOf(raw.Digest, bundling{placed: r.Prefix != ""}, store)
+func layer(ctx context.Context, r spec.Runtime, tarball layers.Source, raw layers.Blob, l spec.Layers, src input.Access) (lock.Layer, error) {
+	change, err := changeOf(ctx, r, raw, l, src)
 	if err != nil {
 		return lock.Layer{}, err
 	}
-	recipe := lock.RuntimeRecipe{Version: versions.Runtime, Source: raw.Digest, Exclude: r.Exclude, Owner: r.Owner, Compression: l.Compression, Level: l.Level}
-	if recipe.From, recipe.To, err = mapping(r, shape); err != nil {
-		return lock.Layer{}, err
-	}
-	if recipe.Moves, err = moves(recipe, store); err != nil {
-		return lock.Layer{}, err
-	}
-	reasons, err := reasons(raw, recipe, store)
-	if err != nil {
-		return lock.Layer{}, err
-	}
-	if len(reasons) == 0 {
-		raw, err = store.Ingest(ctx, tarball)
+	if len(change.reasons) == 0 {
+		raw, err = src.Store.Ingest(ctx, tarball)
 		return lock.NewLayer(raw, "", nil, nil), err
 	}
-	blob, err := MakeRuntime(ctx, recipe, tarball, store)
-	return lock.NewLayer(blob, "", reasons, &lock.Recipe{Runtime: &recipe}), err
+	blob, err := MakeRuntime(ctx, change.recipe, tarball, src.Store)
+	return lock.NewLayer(blob, "", slices.Clone(change.reasons), &lock.Recipe{Runtime: &change.recipe}), err
+}
+
+// A change is what a tarball needs to be a layer. Without reasons it needs none.
+type change struct {
+	recipe  lock.RuntimeRecipe
+	reasons []lock.Reason
+}
+
+// changeKey is the question for a change: all that it depends on, and with the tarball's digest all of its entries.
+type changeKey struct{ recipe, prefix string }
+
+func changeOf(ctx context.Context, r spec.Runtime, raw layers.Blob, l spec.Layers, src input.Access) (change, error) {
+	c := change{recipe: lock.RuntimeRecipe{Version: versions.Runtime, Source: raw.Digest, Exclude: r.Exclude, Owner: r.Owner, Compression: l.Compression, Level: l.Level}}
+	text, err := json.Marshal(c.recipe)
+	if err != nil {
+		return c, err
+	}
+	return memo.Known(ctx, src.Memo, changeKey{string(text), r.Prefix}, func(context.Context) (change, error) {
+		shape, err := shapeOf(raw.Digest, bundling{placed: r.Prefix != ""}, src.Store)
+		if err != nil {
+			return c, err
+		}
+		if c.recipe.From, c.recipe.To, err = mapping(r, shape); err != nil {
+			return c, err
+		}
+		if c.recipe.Moves, err = moves(c.recipe, src.Store); err != nil {
+			return c, err
+		}
+		c.reasons, err = reasons(raw, c.recipe, src.Store)
+		return c, err
+	})
 }
 
 // reasons says why the tarball cannot be the layer as it is.

@@ -18,20 +18,30 @@ type answer struct {
 	done      chan struct{}
 	value     any
 	err       error
-	cancelled bool // the task that asked gave up: there is no answer
+	cancelled bool // the task that asked gave up, or its error is no answer: the next one asks
 }
 
 // Once returns the answer to the question key, and asks by ask if nobody has. An error is an answer, too, unless the context of the
 // task that asked has ended: then the next task asks. The value of one key must always be of one type. ask runs with ctx, so its
 // value must not depend on ctx after ask has returned.
 func Once[T any](ctx context.Context, m *Memo, key any, ask func(context.Context) (T, error)) (T, error) {
+	return once(ctx, m, key, ask, true)
+}
+
+// Known is Once, but an error is no answer: the next task asks again. It is for what may be mended meanwhile, such as damage in a
+// cache.
+func Known[T any](ctx context.Context, m *Memo, key any, ask func(context.Context) (T, error)) (T, error) {
+	return once(ctx, m, key, ask, false)
+}
+
+func once[T any](ctx context.Context, m *Memo, key any, ask func(context.Context) (T, error), errors bool) (T, error) {
 	if m == nil {
 		return ask(ctx)
 	}
 	for {
 		a, mine := m.enter(key)
 		if mine {
-			return answered(ctx, m, key, a, ask)
+			return answered(ctx, m, key, a, ask, errors)
 		}
 		select {
 		case <-a.done:
@@ -61,7 +71,7 @@ func (m *Memo) enter(key any) (a *answer, mine bool) {
 	return a, true
 }
 
-func answered[T any](ctx context.Context, m *Memo, key any, a *answer, ask func(context.Context) (T, error)) (T, error) {
+func answered[T any](ctx context.Context, m *Memo, key any, a *answer, ask func(context.Context) (T, error), errors bool) (T, error) {
 	defer close(a.done)
 	defer func() {
 		if a.cancelled {
@@ -71,6 +81,6 @@ func answered[T any](ctx context.Context, m *Memo, key any, a *answer, ask func(
 		}
 	}()
 	value, err := ask(ctx)
-	a.value, a.err, a.cancelled = value, err, err != nil && ctx.Err() != nil
+	a.value, a.err, a.cancelled = value, err, err != nil && (ctx.Err() != nil || !errors)
 	return value, err
 }

@@ -120,3 +120,25 @@ func TestWithoutMemo(t *testing.T) {
 		t.Errorf("the question was asked %d times, want 2", asked)
 	}
 }
+
+// TestKnownAsksAgainAfterAnError: and keeps what is no error.
+func TestKnownAsksAgainAfterAnError(t *testing.T) {
+	t.Parallel()
+	var m memo.Memo
+	asked := 0
+	ask := func(context.Context) (int, error) {
+		asked++
+		if asked == 1 {
+			return 0, errors.New("damaged")
+		}
+		return asked, nil
+	}
+	if _, err := memo.Known(t.Context(), &m, "question", ask); err == nil {
+		t.Error("the first error is lost")
+	}
+	for range 2 {
+		if got, err := memo.Known(t.Context(), &m, "question", ask); got != 2 || err != nil {
+			t.Errorf("Known = %d, %v, want 2", got, err)
+		}
+	}
+}

@@ -96,4 +96,20 @@ func (w *linkWalk) Enter(at *linkNode, name string, _ bool) (Entry[*linkNode], e
 }
 
 // Clean returns a member's path in the image, without slashes at its ends; "" is the root.
-func Clean(name string) string { return strings.TrimPrefix(path.Clean("/"+name), "/") }
+func Clean(name string) string {
+	if isClean(name) { // almost every name is
+		return name
+	}
+	return strings.TrimPrefix(path.Clean("/"+name), "/")
+}
+
+// isClean reports whether a name is a path as Clean returns it, other than the root's.
+func isClean(name string) bool {
+	for more := true; more; {
+		var part string
+		if part, name, more = strings.Cut(name, "/"); part == "" || part == "." || part == ".." {
+			return false
+		}
+	}
+	return true
+}

@@ -209,7 +209,7 @@ func (in Input) busyboxLinks() []Item {
 	const dir = "etc/busybox-paths.d"
 	var lists []tree.Node
 	for n := range t.All() {
-		if path.Dir(n.Path) == dir && n.Layer >= in.Base && n.Entry.Header.Typeflag == tar.TypeReg {
+		if n.Layer >= in.Base && n.Entry.Header.Typeflag == tar.TypeReg && path.Dir(n.Path) == dir {
 			lists = append(lists, n)
 		}
 	}
