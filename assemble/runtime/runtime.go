@@ -62,7 +62,7 @@ func ingestRuntime(ctx context.Context, s spec.Spec, r spec.Runtime, p spec.Plat
 	if err != nil {
 		return plan, err
 	}
-	plan.Report, err = memo.Once(ctx, src.Memo, reportKey{plan.Layer.Digest}, func(context.Context) (python.Report, error) {
+	plan.Report, err = memo.Known(ctx, src.Memo, reportKey{plan.Layer.Digest}, func(context.Context) (python.Report, error) {
 		return python.Read(src.Store.Entries(plan.Layer.Digest))
 	})
 	if strings.HasPrefix(r.At(p), spec.FromStandalone) {
