@@ -52,7 +52,7 @@ func (r *rooms) put(room []byte) {
 	r.free = append(r.free, weak.Make(&room))
 }
 
-// take returns memory, nil where there is none.
+// take returns memory that was given back, or nil if the garbage collector has taken all of it.
 func (r *rooms) take() []byte {
 	r.mu.Lock()
 	defer r.mu.Unlock()

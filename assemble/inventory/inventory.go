@@ -40,7 +40,7 @@ type Input struct {
 
 // Files are those that the spec takes of its folder.
 type Files struct {
-	Digest  string            // of all of them, with their names, kinds, owners and modes; "" if there are none
+	Digest  string            // covers names, kinds, owners, modes and contents of all files; "" if the spec takes no file
 	Regular map[string]string // the SHA-256 of each regular file, in hexadecimal, by its path from the root
 }
 

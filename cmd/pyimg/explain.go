@@ -25,8 +25,8 @@ func explainCommand(con console.Console) *cli.Command {
 		Usage:     "say why a package, a Python package or a library is in an image",
 		ArgsUsage: "NAME [REF|LAYOUT|ARCHIVE|LOCK|SPEC]",
 		Description: "Prints what needs NAME, and what needs that, down to what somebody asked for. NAME is a package of Alpine, a Python\n" +
-			"package, a runtime, a library inside one, a file of the spec by its path, or a package URL. Without an image it is that of\n" +
-			"the spec here, by its lock where there is one. An image that is not ours is explained by its files: apk's database and\n" +
+			"package, a runtime, a library inside one, a file of the spec by its path, or a package URL. Without an image it\n" +
+			"takes the spec in this folder, and the spec's lock if it has one. An image that is not ours is explained by its files: apk's database and\n" +
 			"Python's metadata.\n\n" +
 			"Example: pyimg explain libcrypto3\n" +
 			"         pyimg explain markupsafe app.lock --platform linux/arm64",

@@ -152,7 +152,7 @@ func (d *Dir) Close() error {
 	return err
 }
 
-// ReadUsed reads a file of the store and notes the use. It reads into the memory of room if that is enough; nil is none.
+// ReadUsed reads a file of the store and notes the use. It reads into the memory of room if that is large enough; room may be nil.
 func (d *Dir) ReadUsed(path string, room []byte) ([]byte, error) {
 	f, err := d.OpenFile(path)
 	if err != nil {
