@@ -134,14 +134,15 @@ func sameAsStandard(t *testing.T, z *inflate.Reader, raw []byte) {
 	if err == nil {
 		got, err = io.ReadAll(io.LimitReader(z, most))
 	}
+	stricter := errors.Is(err, inflate.ErrDamaged) || errors.Is(err, inflate.ErrHeader)
 	switch {
 	case err == nil && (werr != nil || !bytes.Equal(got, want)):
 		t.Fatalf("it is taken, with %d bytes; the standard library has %d, %v", len(got), len(want), werr)
-	case err != nil && werr == nil && len(want) < most && !errors.Is(err, inflate.ErrDamaged) && !errors.Is(err, inflate.ErrHeader) && len(raw) > 0:
+	case err != nil && werr == nil && len(want) < most && !stricter && len(raw) > 0:
 		t.Fatalf("%v, and the standard library takes it", err)
 	case err != nil && !bytes.HasPrefix(want, got):
 		t.Fatalf("%d bytes before %v are not the first of the standard library's %d", len(got), err, len(want))
-	case err != nil && werr != nil && errors.Is(err, inflate.ErrChecksum) != errors.Is(werr, gzip.ErrChecksum) && !errors.Is(err, inflate.ErrDamaged):
+	case err != nil && werr != nil && errors.Is(err, inflate.ErrChecksum) != errors.Is(werr, gzip.ErrChecksum) && !stricter:
 		t.Fatalf("%v, and the standard library says %v", err, werr)
 	}
 }
@@ -155,6 +156,11 @@ func FuzzReader(f *testing.F) {
 			}
 		}
 	}
+	// The standard library passes over flags that mean nothing, and then finds that the checksum is another.
+	strange := gzipped(f, 6, "strange")
+	strange[3] |= 0x20
+	strange[len(strange)-8] ^= 1
+	f.Add(strange)
 	var z inflate.Reader
 	f.Fuzz(func(t *testing.T, raw []byte) { sameAsStandard(t, &z, raw) })
 }
