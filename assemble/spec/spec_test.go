@@ -70,6 +70,7 @@ func TestParseSpecRefuses(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, want string }{
 		"syntax":             {"a: [1\n", "reading YAML"},
+		"braces unquoted":    {"runtime: {source: a-{alpine_arch}.tar.gz}\n", "is quoted"},
 		"a second one":       {"platforms: x86_64\n---\npackages: [a]\n", "one YAML document"},
 		"an empty one first": {"---\n---\npackages: [a]\n", "one YAML document"},
 		"a list":             {"- a\n", "expected a mapping"},

@@ -95,11 +95,11 @@ func readLock(ctx context.Context, s spec.Spec, name string, from input.Texts) (
 
 func (out *Selection) fromRequirements(ctx context.Context, s spec.Spec, t target.Target, from Sources) error {
 	set, err := requirements.Parse(s.Python.Requirements, func(name string) ([]byte, error) { return readText(ctx, s, name, from.Texts) })
-	if err != nil {
+	if set == nil {
 		return err
 	}
-	chosen, warnings, err := set.Select(ctx, []target.Target{t}, from.Indexes)
-	if err != nil {
+	chosen, warnings, unselected := set.Select(ctx, []target.Target{t}, from.Indexes)
+	if err := errors.Join(err, unselected); err != nil {
 		return err
 	}
 	out.Files, out.Extras = chosen[0].Files, chosen[0].Extras
@@ -129,7 +129,7 @@ func (out *Selection) addFiles(s spec.Spec, t target.Target) error {
 		best := t.Tags.Best(projects[project])
 		switch {
 		case best < 0:
-			errs = append(errs, fmt.Errorf("wheel %q is not made for %s: %w", projects[project][0].Text, t.Platform, source.ErrNoFit))
+			errs = append(errs, source.NoFit("wheel %q is not made for %s", projects[project][0].Text, t.Platform))
 		case slices.ContainsFunc(out.Files, func(f source.File) bool { return f.Filename.Name == project }):
 			errs = append(errs, fmt.Errorf("%s is named by the wheel %q and by the lock or requirements: name it once", project, projects[project][best].Text))
 		default:

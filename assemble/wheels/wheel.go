@@ -4,7 +4,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -62,8 +61,8 @@ func fits(name string, requires version.Specifiers, s Site) error {
 	if requires.Contains(s.Target.Python) {
 		return nil
 	}
-	return &SelectError{fmt.Errorf("wheel %q: its Requires-Python is %s, and the Python of %s is %s: lock for that Python, or take another runtime (%w)",
-		name, requires, s.Target.Platform, s.Target.Python, source.ErrNoFit)}
+	return &SelectError{source.NoFit("wheel %q: its Requires-Python is %s, and the Python of %s is %s: lock for that Python, or take another runtime",
+		name, requires, s.Target.Platform, s.Target.Python)}
 }
 
 // recordVersion is raised when the same wheel would leave other files, or a record would hold other things.

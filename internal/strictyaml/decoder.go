@@ -93,7 +93,10 @@ func (d *Decoder) syntax(err error) {
 			f.Line, f.Column = t.Position.Line, t.Position.Column
 		}
 	}
-	if strings.Contains(f.Msg, "'\t'") {
+	switch {
+	case strings.HasSuffix(f.Msg, " must be specified"): // "',' or '}' must be specified"
+		f.Msg += `; within {...} and [...], a value that has one of { } [ ] , in it is quoted: "a-{b}.txt"`
+	case strings.Contains(f.Msg, "'\t'"):
 		f.Msg = "reading YAML: the line is indented with a tab; YAML is indented with spaces"
 	}
 	d.note(f)

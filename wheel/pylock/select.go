@@ -219,10 +219,10 @@ func (s *selector) complete(ctx context.Context, p *pkg) (source.File, error) {
 		}
 	}
 	if len(p.Wheels) == 0 && len(p.Sdist) > 0 {
-		return source.File{}, fmt.Errorf("package %q has an sdist and no wheel: make a wheel of it with \"pyimg wheels build\" and name its folder under wheels: (%w)", p.Name, source.ErrNoFit)
+		return source.File{}, source.NoFit("package %q has an sdist and no wheel: make a wheel of it with \"pyimg wheels build\" and name its folder under wheels:", p.Name)
 	}
-	return source.File{}, fmt.Errorf("no wheel of %s for %s: lock for this platform too, or name an index under wheels: that has one, or make one with \"pyimg wheels build\" (%w)",
-		p.Name, s.target.Platform, source.ErrNoFit)
+	return source.File{}, source.NoFit("no wheel of %s for %s: lock for this platform too, or name an index under wheels: that has one, or make one with \"pyimg wheels build\"",
+		p.Name, s.target.Platform)
 }
 
 // checkKind refuses packages that are no wheels.

@@ -33,6 +33,21 @@ func known(name string) (long string, takesValue, ok bool) {
 	return "", false, false
 }
 
+// noEffect says why an option that pip knows changes nothing here.
+func noEffect(name string) string {
+	switch name {
+	case "--global-option", "--config-settings", "--config-setting":
+		return "nothing is built, wheels are taken as they are"
+	case "--pre":
+		return "each version is pinned"
+	case "--prefer-binary", "--only-binary", "--no-binary":
+		return "only wheels are taken"
+	case "--use-feature":
+		return "it is for pip"
+	}
+	return "name the indexes and folders of wheels under wheels:"
+}
+
 // parseOptions reads --name=value, --name value, -n value and -nvalue.
 func parseOptions(words []string) ([]option, error) {
 	var options []option

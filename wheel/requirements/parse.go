@@ -36,7 +36,9 @@ type entry struct {
 }
 
 // Parse reads the named files and those that they include. read reads a file; a
-// path within a file is relative to that file.
+// path within a file is relative to that file. Where all faults are requirements that
+// pyimg never installs (editable ones, URLs, paths), it returns the others with the error, so that a
+// caller can tell their faults, too. Else the set is nil.
 func Parse(names []string, read func(name string) ([]byte, error)) (*Set, error) {
 	p := parser{set: new(Set), read: read}
 	for _, name := range names {
@@ -45,10 +47,14 @@ func Parse(names []string, read func(name string) ([]byte, error)) (*Set, error)
 	if len(p.faults) > maxFaults {
 		p.faults = append(p.faults[:maxFaults], fmt.Errorf("and %d more", len(p.faults)-maxFaults))
 	}
-	if err := errors.Join(p.faults...); err != nil {
-		return nil, fmt.Errorf("reading requirements: %w", err)
+	err := errors.Join(p.faults...)
+	if err != nil {
+		err = fmt.Errorf("reading requirements: %w", err)
 	}
-	return p.set, nil
+	if p.broken {
+		return nil, err
+	}
+	return p.set, err
 }
 
 // maxFaults bounds how many faults one error lists.
@@ -60,11 +66,23 @@ type parser struct {
 	files  int
 	lines  int
 	faults []error
+	broken bool // a fault is more than a refusal: what the files ask for is not known
 }
 
+// A refusal is the fault of a requirement that is understood, and that pyimg never installs.
+type refusal struct{ text string }
+
+func (r refusal) Error() string { return r.text }
+
+func refuse(format string, args ...any) error { return refusal{fmt.Sprintf(format, args...)} }
+
 func (p *parser) fault(at string, err error) {
-	if err != nil {
-		p.faults = append(p.faults, fmt.Errorf("%s: %w", at, err))
+	if err == nil {
+		return
+	}
+	p.faults = append(p.faults, fmt.Errorf("%s: %w", at, err))
+	if _, refused := err.(refusal); !refused {
+		p.broken = true
 	}
 }
 
@@ -143,7 +161,7 @@ func (p *parser) options(options []option, at, name string, within []string) err
 			}
 			p.file(file, o.name == "--constraint", within, at) // as pip: -r within a constraints file installs
 		case "--editable":
-			faults = append(faults, fmt.Errorf("%s %.200s is an editable project: if it is the project itself, export without it (uv: --no-emit-project) and bring it with files:; else make a wheel of it", o.name, redact.URL(o.value)))
+			faults = append(faults, refuse("%s %.200s is an editable project: if it is the project itself, export without it (uv: --no-emit-project) and bring it with files:; else make a wheel of it", o.name, redact.URL(o.value)))
 		case "--require-hashes":
 			p.set.requireHashes = true
 		case "--hash":
@@ -153,8 +171,11 @@ func (p *parser) options(options []option, at, name string, within []string) err
 				faults = append(faults, fmt.Errorf("--no-binary %.100s: pyimg installs wheels alone: make a wheel with \"pyimg wheels build\", and leave the option out", o.value))
 			}
 		default:
-			p.set.Warnings = append(p.set.Warnings, fmt.Sprintf("%s: %s is not heeded: where wheels are is said under wheels:", at, o.name))
+			p.set.Warnings = append(p.set.Warnings, fmt.Sprintf("%s: %s has no effect: %s", at, o.name, noEffect(o.name)))
 		}
+	}
+	if len(faults) == 1 {
+		return faults[0]
 	}
 	return errors.Join(faults...)
 }
@@ -215,7 +236,7 @@ func (p *parser) requirement(text string, options []option, at string, constrain
 			}
 			e.hashes = append(e.hashes, h)
 		case "--global-option", "--config-settings", "--config-setting":
-			p.set.Warnings = append(p.set.Warnings, fmt.Sprintf("%s: %s is not heeded: nothing is built", at, o.name))
+			p.set.Warnings = append(p.set.Warnings, fmt.Sprintf("%s: %s has no effect: %s", at, o.name, noEffect(o.name)))
 		default:
 			return fmt.Errorf("%s: %s has no meaning after a requirement", r.Name, o.name)
 		}
@@ -230,11 +251,26 @@ func refuseLocation(text string) error {
 	first = strings.TrimSpace(first)
 	switch {
 	case strings.Contains(first, "://"), strings.HasPrefix(first, "file:"), strings.HasPrefix(first, "git@"):
-		return refuseURL(clip(source.Name(first)), first)
+		return refuseURL(clip(projectOf(first)), first)
 	case first == "." || first == ".." || strings.HasSuffix(first, ".whl") || strings.ContainsAny(first, `/\`):
-		return fmt.Errorf("%.200q is the path of a project or a file: if it is the project itself, export without it (uv: --no-emit-project) and bring it with files:; else put its wheel into a folder, name that under wheels:, and pin NAME==VERSION here", first)
+		return refuse("%.200q is the path of a project or a file: if it is the project itself, export without it (uv: --no-emit-project) and bring it with files:; else put its wheel into a folder, name that under wheels:, and pin NAME==VERSION here", first)
 	}
 	return nil
+}
+
+// projectOf is what a URL without a name in front calls its project: by #egg=NAME, or by the last part of its path, without
+// a version (...@v1) and ".git".
+func projectOf(url string) string {
+	_, fragment, _ := strings.Cut(url, "#")
+	for _, part := range strings.Split(fragment, "&") {
+		if egg, ok := strings.CutPrefix(part, "egg="); ok {
+			if r, err := dependency.ParseRequirement(egg); err == nil {
+				return r.Name
+			}
+		}
+	}
+	name, _, _ := strings.Cut(source.Name(url), "@")
+	return strings.TrimSuffix(name, ".git")
 }
 
 // refuseURL says what to do in place of a URL. The URL is not printed: it may hold a password.
@@ -242,10 +278,10 @@ func refuseURL(what, url string) error {
 	scheme, _, _ := strings.Cut(url, "://")
 	for _, vcs := range []string{"git", "hg", "svn", "bzr"} {
 		if scheme == vcs || strings.HasPrefix(scheme, vcs+"+") || strings.HasPrefix(url, vcs+"@") {
-			return fmt.Errorf("%s comes from a vcs (%s): make a wheel of it, put that into a folder, name the folder under wheels:, and pin NAME==VERSION here", what, vcs)
+			return refuse("%s comes from a vcs (%s): make a wheel of it, put that into a folder, name the folder under wheels:, and pin NAME==VERSION here", what, vcs)
 		}
 	}
-	return fmt.Errorf("%s comes from a url: put the wheel into a folder, name that under wheels:, and pin NAME==VERSION here", what)
+	return refuse("%s comes from a url: put the wheel into a folder, name that under wheels:, and pin NAME==VERSION here", what)
 }
 
 func clip(text string) string {

@@ -181,7 +181,7 @@ func TestSelectReportsAllFaultsAtOnce(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, want := range []string{"r.txt:1: a is asked for as ==1.0 and as ==2.0", "b>=1 and ==1.* names no version by ==", "no wheel of x 1.0 for linux/amd64", "no wheel of g 1.0 for linux/arm64", "platform_release"} {
+	for _, want := range []string{"r.txt:1: a is asked for as ==1.0 and as ==2.0", "b>=1 and ==1.* names no version by ==", "no wheel of x 1.0 for linux/amd64 (there is none of any version", "no wheel of g 1.0 for linux/arm64 (there is g-1.0-", "no wheel of c 9 for linux/amd64 (there is 1.0)", "platform_release"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the error has no %q:\n%v", want, err)
 		}
@@ -191,6 +191,32 @@ func TestSelectReportsAllFaultsAtOnce(t *testing.T) {
 	}
 	if n := strings.Count(err.Error(), "is asked for as"); n != 1 {
 		t.Errorf("a fault of both platforms is there %d times", n)
+	}
+}
+
+// TestRefusalsLeaveTheRest: what is refused by its kind hides no fault of what can be selected.
+func TestRefusalsLeaveTheRest(t *testing.T) {
+	t.Parallel()
+	read := func(text string) (*requirements.Set, error) {
+		return requirements.Parse([]string{"r.txt"}, func(string) ([]byte, error) { return []byte(text), nil })
+	}
+	set, err := read("-e .\n./local\ngit+https://u:secret@x/y.git@v1\ngit+https://x/y#subdirectory=a&egg=named\nhttps://x/z-1.zip?token=secret\nb>=1\n")
+	if set == nil || err == nil {
+		t.Fatalf("%v, %v", set, err)
+	}
+	for _, want := range []string{"r.txt:3: y comes from a vcs", "r.txt:4: named comes from a vcs", "r.txt:5: z-1.zip comes from a url"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("the error has no %q:\n%v", want, err)
+		}
+	}
+	if strings.Contains(err.Error(), "secret") {
+		t.Errorf("the error has a password:\n%v", err)
+	}
+	if _, _, err := set.Select(t.Context(), targets(t, "linux/amd64"), index{}); err == nil || !strings.Contains(err.Error(), "r.txt:6: b>=1 names no version") {
+		t.Error(err)
+	}
+	if set, err := read("-e .\n-r gone.txt --frobnicate\n"); set != nil || err == nil {
+		t.Errorf("where more is wrong, the set is %v, %v", set, err)
 	}
 }
 

@@ -231,8 +231,8 @@ func (p *project) pin() (version.Version, error) {
 func (p *project) best(files []source.File, pin version.Version, t target.Target) (source.File, error) {
 	fitting, others := p.fitting(files, t)
 	if len(fitting) == 0 {
-		return source.File{}, fmt.Errorf("%s: no wheel of %s %s for %s (%d for others): name an index under wheels: that has one, or make one with \"pyimg wheels build\" (%w)",
-			p.at, p.name, pin, t.Platform, others, source.ErrNoFit)
+		return source.File{}, source.NoFit("%s: no wheel of %s %s for %s (%s): name an index under wheels: that has one, or make one with \"pyimg wheels build\"",
+			p.at, p.name, pin, t.Platform, instead(files, others))
 	}
 	allowed := fitting
 	if len(p.hashes) > 0 {
@@ -250,15 +250,49 @@ func (p *project) best(files []source.File, pin version.Version, t target.Target
 	return f, nil
 }
 
+// instead says what there is in place of a wheel that is missing.
+func instead(files, others []source.File) string {
+	if len(files) == 0 {
+		return "there is none of any version: is the name right?"
+	}
+	if len(others) > 0 {
+		names := make([]string, len(others))
+		for i, f := range others {
+			names[i] = f.Filename.Text
+		}
+		slices.Sort(names)
+		return "there is " + few(names)
+	}
+	versions := make([]version.Version, len(files))
+	for i, f := range files {
+		versions[i] = f.Filename.Version
+	}
+	slices.SortFunc(versions, func(a, b version.Version) int { return b.Compare(a) })
+	names := make([]string, len(versions))
+	for i, v := range versions {
+		names[i] = v.String()
+	}
+	return "there is " + few(slices.Compact(names))
+}
+
+// few joins the first names of many.
+func few(names []string) string {
+	const most = 3
+	if more := len(names) - most; more > 0 {
+		return fmt.Sprintf("%s, and %d more", strings.Join(names[:most], ", "), more)
+	}
+	return strings.Join(names, ", ")
+}
+
 // fitting are the wheels of the newest version that is asked for; ==1.0 also takes
-// 1.0+local. others is how many the platform does not take.
-func (p *project) fitting(files []source.File, t target.Target) (fitting []source.File, others int) {
+// 1.0+local. others are those that the platform does not take.
+func (p *project) fitting(files []source.File, t target.Target) (fitting, others []source.File) {
 	for _, f := range files {
 		switch {
 		case !p.contains(f.Filename.Version):
 			continue
 		case !t.Tags.Fits(f.Filename):
-			others++
+			others = append(others, f)
 			continue
 		case len(fitting) > 0:
 			newer := f.Filename.Version.Compare(fitting[0].Filename.Version)

@@ -25,6 +25,16 @@ import (
 // ErrNoFit is the error where no wheel of a project fits a platform's Python.
 var ErrNoFit = errors.New("no wheel fits")
 
+// NoFit is an ErrNoFit that says more: which wheel is missing, and what to do.
+func NoFit(format string, args ...any) error { return noFit(fmt.Sprintf(format, args...)) }
+
+type noFit string
+
+func (e noFit) Error() string { return string(e) }
+
+// Is makes errors.Is find ErrNoFit.
+func (noFit) Is(target error) bool { return target == ErrNoFit }
+
 // File is a wheel file.
 type File struct {
 	Filename tag.Filename
