@@ -23,6 +23,7 @@ import (
 	"github.com/pyimg/pyimg/internal/atomicfile"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/regular"
+	"github.com/pyimg/pyimg/internal/scratch"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/sigstore"
 )
@@ -213,13 +214,13 @@ func bundleOutput(ctx context.Context, run *session.Session, o *create.Options) 
 	case console.OnStdout(name) && run.ResultTerminal && !o.DryRun:
 		return nil, exit.Usagef("--output %q: stdout is a terminal, and a tar is not for reading; pipe it into a program, or name a file", name)
 	}
-	dir, err := os.MkdirTemp("", "pyimg-bundle-")
+	dir, done, err := scratch.Dir("bundle")
 	if err != nil {
 		return nil, err
 	}
 	o.Output = filepath.Join(dir, "bundle.tar")
 	o.Stream = func(write func(io.Writer) error) error { return run.Stream(ctx, name, write) }
-	return func() { _ = os.RemoveAll(dir) }, nil // what is left is in the temporary folder
+	return done, nil
 }
 
 // oldManifest is that of a bundle, or of what is kept of one.

@@ -27,6 +27,7 @@ import (
 	"github.com/pyimg/pyimg/internal/atomicfile"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/sandbox"
+	"github.com/pyimg/pyimg/internal/scratch"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/recipe"
 	"github.com/pyimg/pyimg/recipe/build"
@@ -161,10 +162,10 @@ func workFolder(named string) (dir string, done func(), err error) {
 		dir, err = filepath.Abs(named)
 		return dir, func() {}, err
 	}
-	if dir, err = os.MkdirTemp("", "pyimg-build-"); err != nil {
-		return "", nil, fmt.Errorf("making a folder for the build: %w", err)
+	if dir, done, err = scratch.Dir("build"); err != nil {
+		return "", nil, err
 	}
-	return dir, func() { _ = os.RemoveAll(dir) }, os.Chmod(dir, 0o755)
+	return dir, done, os.Chmod(dir, 0o755)
 }
 
 // building is one build.

@@ -3,10 +3,10 @@ package session
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/pyimg/pyimg/assemble/kept"
+	"github.com/pyimg/pyimg/internal/scratch"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -22,11 +22,11 @@ func (run *Session) Store() (*layers.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	temp, err := os.MkdirTemp("", "pyimg-cache-")
+	temp, done, err := scratch.Dir("cache")
 	if err != nil {
 		return nil, fmt.Errorf("no folder for the cache: %w; and no temporary one: %w; name a folder that can be written with --cache-dir", why, err)
 	}
-	run.atEnd(func() { _ = os.RemoveAll(temp) }) // what is left is in the temporary folder
+	run.atEnd(done)
 	if s, err = layers.OpenStore(temp, kept.Files()...); err != nil {
 		return nil, err
 	}
@@ -89,10 +89,10 @@ func (run *Session) userCacheDir() string {
 
 // TemporaryStore is a cache of its own, which goes with the session.
 func (run *Session) TemporaryStore() (*layers.Store, error) {
-	dir, err := os.MkdirTemp("", "pyimg-runtime-")
+	dir, done, err := scratch.Dir("runtime")
 	if err != nil {
 		return nil, err
 	}
-	run.atEnd(func() { _ = os.RemoveAll(dir) }) // what is left is in the temporary folder
+	run.atEnd(done)
 	return layers.OpenStore(dir, kept.Files()...)
 }

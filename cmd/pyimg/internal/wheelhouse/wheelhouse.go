@@ -20,6 +20,7 @@ import (
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/redact"
+	"github.com/pyimg/pyimg/internal/scratch"
 	"github.com/pyimg/pyimg/wheel/index"
 	"github.com/pyimg/pyimg/wheels/build"
 	"github.com/pyimg/pyimg/wheels/builder"
@@ -214,11 +215,14 @@ func (h *House) Signer(run *session.Session) (func([]byte) ([]byte, error), erro
 
 // Work makes the folder for what builds do not keep, which the sandbox's user may look into. done removes it.
 func Work() (dir string, done func(), err error) {
-	dir, err = os.MkdirTemp("", "pyimg-wheels-")
-	if err != nil {
-		return "", nil, fmt.Errorf("making a folder for builds: %w", err)
+	if dir, done, err = scratch.Dir("wheels"); err != nil {
+		return "", nil, err
 	}
-	return dir, func() { _ = os.RemoveAll(dir) }, os.Chmod(dir, 0o755)
+	if err = os.Chmod(dir, 0o755); err != nil {
+		done()
+		return "", nil, fmt.Errorf("making a temporary folder: %w", err)
+	}
+	return dir, done, nil
 }
 
 // PlatformName is a target for tables: "cp313 linux/amd64".

@@ -1,0 +1,16 @@
+//go:build !(darwin || dragonfly || freebsd || linux || netbsd || openbsd)
+
+package scratch
+
+import (
+	"errors"
+	"io/fs"
+)
+
+// hold cannot lock folders here.
+func hold(string) (unlock func(), ok bool) { return func() {}, true }
+
+// lock cannot find out here whether another process works in a folder, so that none is removed.
+func lock(int) error { return errors.ErrUnsupported }
+
+func isOurs(fs.FileInfo) bool { return false }
