@@ -1,42 +1,12 @@
 package layers
 
 import (
-	"context"
-	"fmt"
 	"os"
 	"sync"
 	"time"
 
 	"github.com/pyimg/pyimg/layers/internal/cachedir"
 )
-
-// SpliceRecorded is Splice for a caller that records something of the fragment. It calls note with the fragment, and stores what note
-// returns under key, as SetRecord does. An error of note is returned as it is, and nothing is recorded then.
-//
-// The record has the fragment's facts, too, so that a wheel is two files in the store and not three: to create one costs the
-// kernel about as much as inflating a small wheel. Record makes these facts known. A caller that never reads the record still
-// gets them: the fragment is scanned then, as it is when facts are lost.
-func (s *Store) SpliceRecorded(ctx context.Context, making MakeOptions, files []Deflated, key string, note func(Blob) ([]byte, error)) (Blob, error) {
-	var noteErr error
-	b, err := s.spliceAnd(ctx, making, files, func(b Blob, facts []byte) error {
-		var data []byte
-		if data, noteErr = note(b); noteErr != nil {
-			return noteErr
-		}
-		if err := s.setRecord(key, facts, data); err != nil {
-			return err
-		}
-		s.recordedFacts.add(b.Digest, s.recordPath(key))
-		return nil
-	})
-	if noteErr != nil {
-		return Blob{}, noteErr
-	}
-	if err != nil {
-		return Blob{}, fmt.Errorf("splicing files: %w", err)
-	}
-	return b, nil
-}
 
 // recordedFacts notes which records have facts of which blobs, of those that this run has read or written.
 type recordedFacts struct {

@@ -23,7 +23,7 @@ func recorded(t *testing.T, dir, key string, rules ...layers.ContentRule) (b lay
 		t.Fatal(err)
 	}
 	files := []layers.Deflated{deflated(t, "a/x", words(1, 5000)), plain("a/y", "y")}
-	b, err = s.SpliceRecorded(t.Context(), layers.MakeOptions{}, files, key, func(b layers.Blob) ([]byte, error) { return []byte("{" + b.Digest + "}"), nil })
+	b, err = s.Splice(t.Context(), layers.MakeOptions{}, files, key, func(b layers.Blob) ([]byte, error) { return []byte("{" + b.Digest + "}"), nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,8 +54,8 @@ func onlyFile(t *testing.T, dir, kind string) string {
 	return found[0]
 }
 
-// TestSpliceRecorded: a fragment and what is recorded of it are two files, and a later run knows the fragment by its record.
-func TestSpliceRecorded(t *testing.T) {
+// TestSpliceIsRecorded: a fragment and what is recorded of it are two files, and a later run knows the fragment by its record.
+func TestSpliceIsRecorded(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	b, entries := recorded(t, dir, "key")
@@ -131,10 +131,10 @@ func TestFactsOfRecordsAreLost(t *testing.T) {
 func TestNoteFails(t *testing.T) {
 	t.Parallel()
 	s := openStore(t)
-	_, err := s.SpliceRecorded(t.Context(), layers.MakeOptions{}, []layers.Deflated{plain("x", "x")}, "key",
+	_, err := s.Splice(t.Context(), layers.MakeOptions{}, []layers.Deflated{plain("x", "x")}, "key",
 		func(layers.Blob) ([]byte, error) { return nil, errNote })
 	if err != errNote { //nolint:errorlint // as it is
-		t.Errorf("SpliceRecorded: %v, want %v", err, errNote)
+		t.Errorf("Splice: %v, want %v", err, errNote)
 	}
 	if _, err := s.Record("key"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Record: %v, want fs.ErrNotExist", err)

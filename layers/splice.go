@@ -44,10 +44,29 @@ func spliceTime() time.Time { return time.Date(1980, time.January, 1, 0, 0, 0, 0
 // stream are compressed. With zstd, all are.
 //
 // The files come in the given order, those of 31 KiB or more last. What files refer to need not be valid after Splice. Its bytes
-// depend on the files, the options and the versions of Splice and the compressor. Splice does not note what the fragment was
-// made of: a file for that would cost more than many a fragment. The Blob of a small fragment has no DiffID: nobody needs it.
-func (s *Store) Splice(ctx context.Context, making MakeOptions, files []Deflated) (Blob, error) {
-	b, err := s.spliceAnd(ctx, making, files, s.writeFacts)
+// depend on the files, the options and the versions of Splice and the compressor. The Blob of a small fragment has no DiffID:
+// nobody needs it.
+//
+// Splice calls note with the fragment, and stores what note returns under key, as SetRecord does. An error of note is returned
+// as it is, and nothing is recorded then. The record has the fragment's facts, too, so that a wheel is two files in the store and
+// not three: to create one costs the kernel about as much as inflating a small wheel. Record makes these facts known. A caller that
+// never reads the record still gets them: the fragment is scanned then, as it is when facts are lost.
+func (s *Store) Splice(ctx context.Context, making MakeOptions, files []Deflated, key string, note func(Blob) ([]byte, error)) (Blob, error) {
+	var noteErr error
+	b, err := s.spliceAnd(ctx, making, files, func(b Blob, facts []byte) error {
+		var data []byte
+		if data, noteErr = note(b); noteErr != nil {
+			return noteErr
+		}
+		if err := s.setRecord(key, facts, data); err != nil {
+			return err
+		}
+		s.recordedFacts.add(b.Digest, s.recordPath(key))
+		return nil
+	})
+	if noteErr != nil {
+		return Blob{}, noteErr
+	}
 	if err != nil {
 		return Blob{}, fmt.Errorf("splicing files: %w", err)
 	}

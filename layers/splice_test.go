@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -64,9 +65,15 @@ func words(seed uint64, size int) string {
 	return b.String()[:size]
 }
 
+// fragments counts fragments, so that each has a record of its own.
+var fragments atomic.Int64
+
+// noNote records nothing of a fragment.
+func noNote(layers.Blob) ([]byte, error) { return []byte("{}"), nil }
+
 func splice(t testing.TB, s *layers.Store, o layers.MakeOptions, files ...layers.Deflated) layers.Blob {
 	t.Helper()
-	b, err := s.Splice(t.Context(), o, files)
+	b, err := s.Splice(t.Context(), o, files, fmt.Sprintf("fragment-%d", fragments.Add(1)), noNote)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +190,7 @@ func TestSpliceAlso(t *testing.T) {
 		}
 	}
 	seen[5].err = errors.New("not this one")
-	if b, err := openStore(t).Splice(t.Context(), layers.MakeOptions{}, files); !errors.Is(err, seen[5].err) {
+	if b, err := openStore(t).Splice(t.Context(), layers.MakeOptions{}, files, "splice", noNote); !errors.Is(err, seen[5].err) {
 		t.Errorf("Splice = %v, %v, want the error of the other one", b, err)
 	}
 }
@@ -307,7 +314,7 @@ func TestSpliceRefuses(t *testing.T) {
 		"escape":    change(func(d *layers.Deflated) { d.Name = "../a" }),
 	} {
 		s := openStore(t)
-		_, err := s.Splice(t.Context(), layers.MakeOptions{}, []layers.Deflated{d})
+		_, err := s.Splice(t.Context(), layers.MakeOptions{}, []layers.Deflated{d}, "splice", noNote)
 		damage, member := (*layers.DamageError)(nil), (*layers.MemberError)(nil)
 		if !errors.As(err, &damage) && !errors.As(err, &member) {
 			t.Errorf("%s: Splice = %v, want a DamageError or a MemberError", name, err)
@@ -334,7 +341,14 @@ func TestFragmentsAreHashedOnce(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s := openStoreIn(t, dir)
-	small, large := splice(t, s, layers.MakeOptions{}, deflated(t, "a.py", words(1, 60_000))), splice(t, s, layers.MakeOptions{}, plain("b.py", words(2, 600_000)))
+	recorded := func(key string, file layers.Deflated) layers.Blob {
+		b, err := s.Splice(t.Context(), layers.MakeOptions{}, []layers.Deflated{file}, key, noNote)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	small, large := recorded("small", deflated(t, "a.py", words(1, 60_000))), recorded("large", plain("b.py", words(2, 600_000)))
 	if small.DiffID != "" {
 		t.Errorf("the small fragment has the diff ID %s, want none", small.DiffID)
 	}
@@ -352,8 +366,12 @@ func TestFragmentsAreHashedOnce(t *testing.T) {
 			}
 		}
 	}
-	for _, want := range []layers.Blob{small, large} {
-		if got, err := openStoreIn(t, dir).Blob(want.Digest); err != nil || got != want {
+	for key, want := range map[string]layers.Blob{"small": small, "large": large} {
+		another := openStoreIn(t, dir)
+		if _, err := another.Record(key); err != nil {
+			t.Errorf("another run has no record %q: %v", key, err)
+		}
+		if got, err := another.Blob(want.Digest); err != nil || got != want {
 			t.Errorf("another run has %+v, %v, want %+v", got, err, want)
 		}
 	}
@@ -371,7 +389,7 @@ func FuzzSplice(f *testing.F) {
 	s := openStore(f)
 	f.Fuzz(func(t *testing.T, data []byte, size int64, crc uint32, isPlain bool) {
 		d := layers.Deflated{Name: "x", Mode: 0o644, Size: size, CRC: crc, Data: section(data), Plain: isPlain}
-		b, err := s.Splice(t.Context(), layers.MakeOptions{}, []layers.Deflated{d})
+		b, err := s.Splice(t.Context(), layers.MakeOptions{}, []layers.Deflated{d}, "splice", noNote)
 		if err != nil {
 			return
 		}

@@ -247,7 +247,7 @@ func (b *Bringer) unpack(ctx context.Context, opened *wheel.Wheel, plan install.
 		files[i] = deflated(opened.Archive, f, verifier)
 	}
 	unpacked := false
-	fragment, err := b.src.Store.SpliceRecorded(ctx, o, files, key, func(fragment layers.Blob) ([]byte, error) {
+	fragment, err := b.src.Store.Splice(ctx, o, files, key, func(fragment layers.Blob) ([]byte, error) {
 		unpacked = true
 		sums, err := verifier.Rest(ctx) // what is not installed
 		if err != nil {
