@@ -8,6 +8,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/goccy/go-yaml/ast"
 
@@ -92,16 +93,24 @@ func each[T any](p parser, to *[]T, fields func(*T) strictyaml.Fields) strictyam
 	}
 }
 
+// The forms of texts are compiled when the first recipe is read: most commands read none, and every start would pay for it.
+//
+//nolint:gochecknoglobals // what they return follows from the expressions alone
 var (
-	nameForm    = regexp.MustCompile(`^[a-z][a-z0-9-]{0,63}$`)
-	versionForm = regexp.MustCompile(`^[0-9][0-9A-Za-z.+-]{0,63}$`)
-	digestForm  = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	variable    = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}$`)
+	nameForm    = compiled(`^[a-z][a-z0-9-]{0,63}$`)
+	versionForm = compiled(`^[0-9][0-9A-Za-z.+-]{0,63}$`)
+	digestForm  = compiled(`^[0-9a-f]{64}$`)
+	variable    = compiled(`^[A-Z][A-Z0-9_]{0,63}$`)
 )
 
-func (p parser) matching(to *string, form *regexp.Regexp, what string) strictyaml.Field {
+// compiled returns a function that compiles an expression at its first call.
+func compiled(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
+
+func (p parser) matching(to *string, form func() *regexp.Regexp, what string) strictyaml.Field {
 	return p.Text(func(v string) error {
-		if *to = v; !form.MatchString(v) {
+		if *to = v; !form().MatchString(v) {
 			return fmt.Errorf("expected %s, found %q", what, v)
 		}
 		return nil
@@ -206,7 +215,7 @@ func (p parser) options(to *[]Option) strictyaml.Field {
 	return func(at string, n ast.Node) {
 		p.Pairs(at, n, func(name string, key, value ast.Node) {
 			o := Option{Name: name}
-			if !nameForm.MatchString(name) {
+			if !nameForm().MatchString(name) {
 				p.FaultAt(key, at, "expected the name of an option in small letters, found %q", name)
 			}
 			if value = p.Follow(strictyaml.Join(at, name), value); value != nil {
@@ -221,7 +230,7 @@ func (p parser) variables(to *[]Variable) strictyaml.Field {
 	return func(at string, n ast.Node) {
 		p.Pairs(at, n, func(name string, key, value ast.Node) {
 			v := Variable{Name: name}
-			if !variable.MatchString(name) {
+			if !variable().MatchString(name) {
 				p.FaultAt(key, at, "expected the name of a variable in capital letters, found %q", name)
 			}
 			if value = p.Follow(strictyaml.Join(at, name), value); value != nil && !strictyaml.IsNull(value) {

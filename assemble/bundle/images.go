@@ -36,11 +36,9 @@ func ImageRef(r assemble.InputRuntime) string {
 // InRegistry reports whether a reference may name an image in a registry. ImageRef has names of its own for images on disk.
 func InRegistry(ref string) bool { return !strings.HasPrefix(ref, onDisk) }
 
-var betweenWords = regexp.MustCompile(`[^A-Za-z0-9]+`)
-
 // tagOf makes a name one that a layout may have for a tag. See the OCI image-spec, annotations.md.
 func tagOf(name string) string {
-	name = betweenWords.ReplaceAllStringFunc(name, func(s string) string {
+	name = regexp.MustCompile(`[^A-Za-z0-9]+`).ReplaceAllStringFunc(name, func(s string) string {
 		if len(s) == 1 && strings.Contains("-._:+", s) {
 			return s
 		}

@@ -91,12 +91,10 @@ func (c Contents) requirers(all []distribution) [][]string {
 	return out
 }
 
-var versionFolder = regexp.MustCompile(`(?:^|/)python(3\.[0-9]{1,4})t?(?:/|$)`)
-
 // environment is what markers of the distributions in a folder are evaluated for.
 func (c Contents) environment(site string) dependency.Environment {
 	short := "3"
-	if m := versionFolder.FindStringSubmatch(site); m != nil {
+	if m := regexp.MustCompile(`(?:^|/)python(3\.[0-9]{1,4})t?(?:/|$)`).FindStringSubmatch(site); m != nil {
 		short = m[1]
 	}
 	machine, _ := target.Machine(c.Platform.Alpine()) // "" where it is not known: no marker that asks for it applies

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"syscall"
 )
 
@@ -31,15 +32,20 @@ func Replace(name string, write func(io.Writer) error) error {
 // maxLinks bounds a chain of symbolic links, as in Linux.
 const maxLinks = 40
 
-// descriptors matches the paths of a process's open files.
-var descriptors = regexp.MustCompile(`^(/dev/fd|/proc/(self|thread-self|\d+)(/task/\d+)?/fd)/\d+$`)
+// isDescriptor reports whether a path is one of a process's open files.
+func isDescriptor(path string) bool {
+	if !strings.HasPrefix(path, "/dev/fd/") && !strings.HasPrefix(path, "/proc/") {
+		return false // without compiling the expression
+	}
+	return regexp.MustCompile(`^(/dev/fd|/proc/(self|thread-self|\d+)(/task/\d+)?/fd)/\d+$`).MatchString(path)
+}
 
 // Target follows symbolic links from name, also to a file that does not exist yet. special reports that target must not
 // be replaced by a file: it is a pipe, a device or an open file such as /proc/self/fd/1.
 func Target(name string) (target string, special bool, err error) {
 	target = name
 	for range maxLinks {
-		if descriptors.MatchString(filepath.ToSlash(target)) {
+		if isDescriptor(filepath.ToSlash(target)) {
 			return target, true, nil
 		}
 		info, err := os.Lstat(target)

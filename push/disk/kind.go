@@ -77,15 +77,13 @@ func (k Kind) Stream(ctx context.Context, w io.Writer, name string, idx v1.Image
 	return k.stream(ctx, w, name, idx)
 }
 
-// registryTag matches a tag that registries accept. See the OCI distribution-spec, "Pulling manifests".
-// Its length is compared with maxRegistryTag: the program would start slower with that in the expression, which counts by copies.
-var registryTag = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]*$`)
-
+// maxRegistryTag is apart from the expression of checkTag, which would count by copies.
 const maxRegistryTag = 128
 
-// checkTag returns an error for a tag that no registry accepts, because the layout will be pushed to one.
+// checkTag returns an error for a tag that no registry accepts, because the layout will be pushed to one. See the OCI
+// distribution-spec, "Pulling manifests".
 func checkTag(tag string) error {
-	if len(tag) > maxRegistryTag || !registryTag.MatchString(tag) {
+	if len(tag) > maxRegistryTag || !regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]*$`).MatchString(tag) {
 		return fmt.Errorf("%q is not a tag, or the path contains a colon", tag)
 	}
 	return nil

@@ -199,17 +199,15 @@ func readIndexFile(path string) (*v1.IndexManifest, error) {
 	return v1.ParseIndexManifest(bytes.NewReader(raw))
 }
 
-// tagForm matches a valid ref.name. See the OCI image-spec, annotations.md.
-var tagForm = regexp.MustCompile(`^[A-Za-z0-9]+([-._:@+/][A-Za-z0-9]+|--[A-Za-z0-9]+)*$`)
-
 // maxTag bounds a tag, or a full name with a tag.
 const maxTag = 512
 
+// layoutTag returns a tag that is a valid ref.name. See the OCI image-spec, annotations.md.
 func layoutTag(tag string) (string, error) {
 	if tag == "" {
 		return defaultTag, nil
 	}
-	if len(tag) > maxTag || !tagForm.MatchString(tag) {
+	if len(tag) > maxTag || !regexp.MustCompile(`^[A-Za-z0-9]+([-._:@+/][A-Za-z0-9]+|--[A-Za-z0-9]+)*$`).MatchString(tag) {
 		return "", fmt.Errorf("tag %q must consist of letters and digits, with single - . _ : @ + / between them", tag)
 	}
 	return tag, nil

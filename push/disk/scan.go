@@ -206,8 +206,11 @@ func (f *files) member(name string) (io.ReadCloser, int64, error) {
 // maxLooked is how many members of an archive IsImage reads to recognize an image.
 const maxLooked = 8
 
-// imageMember matches the first member of an image's archive: of a layout, or of an archive of "docker save".
-var imageMember = regexp.MustCompile(`^(oci-layout|index\.json|manifest\.json|repositories|blobs(/sha256(/.*)?)?|(sha256:)?[0-9a-f]{64}(\.json|\.tar(\.gz)?|/.*)?)$`)
+// isImageMember reports whether an image's archive may begin with a member of this name: a layout, or an archive of "docker save".
+func isImageMember(name string) bool {
+	const form = `^(oci-layout|index\.json|manifest\.json|repositories|blobs(/sha256(/.*)?)?|(sha256:)?[0-9a-f]{64}(\.json|\.tar(\.gz)?|/.*)?)$`
+	return regexp.MustCompile(form).MatchString(name)
+}
 
 // IsImage reports whether a path is a layout, or an archive whose first members are an image's.
 func IsImage(location string) bool {
@@ -238,7 +241,7 @@ func IsImage(location string) bool {
 			return false
 		}
 		if name := path.Clean(h.Name); name != "." {
-			return imageMember.MatchString(name)
+			return isImageMember(name)
 		}
 	}
 	return false

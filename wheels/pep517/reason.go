@@ -5,6 +5,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/pyimg/pyimg/internal/termtext"
 )
@@ -22,11 +23,20 @@ const (
 	maxReason = 300     // bytes of a reason, which is one line of a table
 )
 
-// compilerError matches what cc, ld and others print before they give up: "x.c:1:2: error: ...".
-var compilerError = regexp.MustCompile(`(?i)(^|[^\w-])(fatal )?error:|undefined reference|undefined symbol|cannot find -l|: not found$`)
+// compilerError matches what cc, ld and others print before they give up: "x.c:1:2: error: ...". It and pythonError are compiled when
+// the first build prints something, since commands that build nothing would start slower.
+//
+//nolint:gochecknoglobals // what it returns is constant
+var compilerError = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)(^|[^\w-])(fatal )?error:|undefined reference|undefined symbol|cannot find -l|: not found$`)
+})
 
 // pythonError matches the last line of a traceback.
-var pythonError = regexp.MustCompile(`^(\w+\.)*\w*(Error|Exception|Exit): |^(ModuleNotFoundError|ImportError|SystemExit|KeyError)\b`)
+//
+//nolint:gochecknoglobals // what it returns is constant
+var pythonError = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(\w+\.)*\w*(Error|Exception|Exit): |^(ModuleNotFoundError|ImportError|SystemExit|KeyError)\b`)
+})
 
 func (t *tail) Write(p []byte) (int, error) {
 	for rest := p; len(rest) > 0; {
@@ -47,9 +57,9 @@ func (t *tail) Write(p []byte) (int, error) {
 
 func (t *tail) learn(line string) {
 	switch {
-	case t.first == "" && compilerError.MatchString(line) && !pythonError.MatchString(line):
+	case t.first == "" && compilerError().MatchString(line) && !pythonError().MatchString(line):
 		t.first = line
-	case pythonError.MatchString(line):
+	case pythonError().MatchString(line):
 		t.last = line
 	}
 }

@@ -108,6 +108,7 @@ func RuntimePath(location, sum string) string {
 // RepositoryDirs are the folders of repositories that come from these URLs or paths: Alpine's own BRANCH/NAME where one ends
 // so, else its last element.
 func RepositoryDirs(locations []string) []string {
+	branch := regexp.MustCompile(`^(v\d+\.\d+|edge)$`)
 	out := make([]string, len(locations))
 	for i, location := range locations {
 		elements := strings.Split(strings.TrimRight(filepath.ToSlash(pathOf(location)), "/"), "/")
@@ -125,8 +126,6 @@ func RepositoryDirs(locations []string) []string {
 	}
 	return out
 }
-
-var branch = regexp.MustCompile(`^(v\d+\.\d+|edge)$`)
 
 // pathOf is a URL's path; a path stays.
 func pathOf(location string) string {

@@ -64,14 +64,11 @@ func shown(source string) string {
 	return redact.URL(source)
 }
 
-// label is what may be given as a name.
-var label = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 ._-]{0,59}$`)
-
 // ParseNamed reads what the command line says of a Python. A file whose name has "=" or "+" is meant itself.
 func ParseNamed(text string) (Named, error) {
 	n := Named{Source: text}
 	if name, rest, ok := strings.Cut(text, "="); ok && !exists(text) && !strings.ContainsAny(name, "/:?") {
-		if !label.MatchString(name) {
+		if !regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 ._-]{0,59}$`).MatchString(name) {
 			return n, fmt.Errorf("%q: expected a name of up to 60 letters, digits, blanks, \".\", \"_\" and \"-\" before the \"=\"", text)
 		}
 		n.Name, n.Source = name, rest

@@ -65,8 +65,10 @@ func isFileOrImage(path string) bool {
 	return err == nil && (!info.IsDir() || disk.IsImage(path))
 }
 
-// fileNames are endings of files; a repository may be called so and hardly ever is.
-var fileNames = regexp.MustCompile(`\.(tar|tgz|tzst|tbz2|txz|gz|zst|bz2|xz|zip|oci|ya?ml|json)(:|$)`)
+// isFileName reports whether an argument ends as files do; a repository may be called so and hardly ever is.
+func isFileName(arg string) bool {
+	return regexp.MustCompile(`\.(tar|tgz|tzst|tbz2|txz|gz|zst|bz2|xz|zip|oci|ya?ml|json)(:|$)`).MatchString(arg)
+}
 
 // isPath reports whether an argument is written as a path, not as an image reference: "./x", "/x", "..", "~/x", `C:\x`, "x/", "x/:TAG",
 // "x.tar".
@@ -78,7 +80,7 @@ func isPath(arg string) bool {
 	}
 	host, rest, _ := strings.Cut(arg, "/")
 	inRegistry := strings.ContainsAny(host, ".:") && strings.ContainsAny(rest, ":@") // HOST/x.tar:TAG
-	return !strings.Contains(arg, "@") && !inRegistry && fileNames.MatchString(arg)
+	return !strings.Contains(arg, "@") && !inRegistry && isFileName(arg)
 }
 
 // IsSpec reports whether the argument is a spec, and not a layout or an archive.
