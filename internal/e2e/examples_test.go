@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/pyimg/pyimg/internal/fixture"
 )
 
 // example copies an example's folder, and writes next to each spec one that extends it and takes this machine's mirror, runtimes and
@@ -46,30 +44,6 @@ func (shared) examplesCache(t testing.TB) string {
 		return t.TempDir()
 	}
 	return filepath.Join(dir, "cache-of-examples")
-}
-
-// initsRepository returns a folder with the repository "inits", which has the packages that this machine's mirror lacks, and the folder "keys".
-func initsRepository(t testing.TB) string {
-	t.Helper()
-	dir, mirror, key := t.TempDir(), fixture.NewMirror(), fixture.TestKey()
-	mirror.Put("keys/"+key.Name, key.PublicPEM())
-	var archives []*fixture.Archive
-	for _, p := range fixture.Inits() {
-		a, err := p.Build()
-		if err != nil {
-			t.Fatal(err)
-		}
-		archives = append(archives, a)
-	}
-	for _, p := range twoPlatforms() {
-		if err := mirror.Publish("inits", fixture.Index{Arch: p.alpine, Archives: archives}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := mirror.Write(dir); err != nil {
-		t.Fatal(err)
-	}
-	return dir
 }
 
 // askService starts the image's command and asks it for its pages.
