@@ -131,19 +131,17 @@ func (s service) stop(t testing.TB) (output, code string, took time.Duration) {
 	return r.stdout + r.stderr, strings.TrimSpace(s.must(t, "inspect", "--format", "{{.State.ExitCode}}", s.id)), took
 }
 
-// builtExample pushes an example for this machine and pulls it with podman.
+// builtExample loads an example for this machine into podman, in docker's format: podman reads no health check of OCI's.
 func (s shared) builtExample(t testing.TB, name string) (client podman, image string) {
 	t.Helper()
 	p := twoPlatforms()[0]
 	if !p.native() {
 		lack(t, "this test runs programs of %s", p.alpine)
 	}
-	client = newPodman(t)
-	cli, image := pyimg(t), startRegistry(t)+"/"+name+":1"
+	client, cli := newPodman(t), pyimg(t)
 	cli.dir = s.example(t, name)
-	cli.must(t, "assemble", "test-pyimg.yaml", "--no-lock", "--platform", p.oci, "--cache-dir", s.examplesCache(t), "--push", image)
-	client.pull(t, p, image)
-	return client, image
+	cli.must(t, "assemble", "test-pyimg.yaml", "--no-lock", "--platform", p.oci, "--cache-dir", s.examplesCache(t), "--output", "docker-archive:image.tar:"+name+":1")
+	return client, loaded(t, client.must(t, "load", "--input", filepath.Join(cli.dir, "image.tar")))
 }
 
 // TestTiniIsProcessOne: with the real tini no process stays as a zombie, a signal reaches the program, and the container ends with its exit
@@ -178,5 +176,38 @@ func waitFor(t testing.TB, what string, is func() bool) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waiting %v for %s", readyTimeout, what)
 		}
+	}
+}
+
+// TestS6OverlayIsProcessOne: the real s6-overlay starts the services of the example in their order and as their user, starts one again that
+// was killed, answers the health check, and stops all of them when the container is stopped.
+func TestS6OverlayIsProcessOne(t *testing.T) {
+	t.Parallel()
+	s := needShared(t)
+	if os.Getenv(s6Var) == "" {
+		t.Skipf("%s names no folder with s6-overlay", s6Var)
+	}
+	podman, image := s.builtExample(t, "s6-overlay")
+	container := podman.start(t, image, nil, nil)
+	healthy := func() bool { return container.run(t, "healthcheck", "run", container.id).code == 0 }
+	waitFor(t, "an answer of the service", healthy)
+	if got := container.processes(t); !strings.HasPrefix(got, "s6-svscan ") || strings.Contains(got, "zombie") {
+		t.Errorf("process 1 is not s6-svscan, or there are zombies:\n%s", got)
+	}
+	for _, name := range []string{"web", "worker"} {
+		pid := func() string {
+			return strings.TrimSpace(container.run(t, "exec", container.id, "pgrep", "-f", "app."+name).stdout)
+		}
+		first := pid()
+		// Nobody but the service's own user may read its environment.
+		if got := container.must(t, "exec", "--user", "app", container.id, "sh", "-c", "tr '\\0' '\\n' </proc/"+first+"/environ"); !strings.Contains(got, "LD_PRELOAD=") {
+			t.Errorf("%s, process %q, has the environment %q, without the allocator", name, first, got)
+		}
+		container.exec(t, "kill", "-9", first)
+		waitFor(t, name+" to be started again", func() bool { now := pid(); return now != "" && now != first })
+	}
+	waitFor(t, "an answer of the service that was started again", healthy)
+	if output, code, took := container.stop(t); code != "0" || took > stopWait/2 {
+		t.Errorf("the container ends with %s after %v:\n%s", code, took, output)
 	}
 }
