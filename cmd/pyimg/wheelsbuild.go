@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -81,7 +80,7 @@ func wheelsBuild(ctx context.Context, run *session.Session, c *cli.Context) erro
 	defer done()
 	results, err := build.Run(ctx, p, house.Built, buildOptions(run, c, house, work))
 	part, published := publish(ctx, c, house.Index, sign) // also what was built before an error
-	if err = errors.Join(err, published); err != nil {
+	if err = wheelhouse.Together(err, published); err != nil {
 		return err
 	}
 	return reportBuilds(run, c, p, results, part)

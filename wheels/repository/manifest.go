@@ -80,7 +80,10 @@ func (r *Repository) publish(sign func([]byte) ([]byte, error)) (Manifest, error
 	if err != nil {
 		return m, err
 	}
-	return m, errors.Join(writeFile(filepath.Join(r.dir, ManifestName), text), writeFile(at, signature))
+	if err := writeFile(filepath.Join(r.dir, ManifestName), text); err != nil {
+		return m, err // the signature that is there is still that of the manifest that is there
+	}
+	return m, writeFile(at, signature)
 }
 
 // manifest is what the records come to, with the bytes of the pages.

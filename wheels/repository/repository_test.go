@@ -272,6 +272,30 @@ func TestSignature(t *testing.T) {
 	}
 }
 
+// TestManifestThatCannotBeWritten: the signature stays that of the manifest that is there, as on a full disk.
+func TestManifestThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	r := repository.Open(dir)
+	add(t, r, "foo", "1.0", "a")
+	if _, err := r.Publish(func([]byte) ([]byte, error) { return []byte("first"), nil }); err != nil {
+		t.Fatal(err)
+	}
+	manifest := filepath.Join(dir, repository.ManifestName)
+	if err := os.Remove(manifest); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(manifest, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Publish(func([]byte) ([]byte, error) { return []byte("second"), nil }); err == nil {
+		t.Error("a manifest was written over a folder")
+	}
+	if got, err := os.ReadFile(filepath.Join(dir, repository.SignatureName)); err != nil || string(got) != "first" {
+		t.Errorf("the signature is %q, %v, of a manifest that was not written", got, err)
+	}
+}
+
 func TestFailures(t *testing.T) {
 	t.Parallel()
 	r := repository.Open(t.TempDir())

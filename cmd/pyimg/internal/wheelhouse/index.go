@@ -2,7 +2,6 @@ package wheelhouse
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -96,7 +95,7 @@ func OpenRegistry(ctx context.Context, run *session.Session, where string) (*reg
 func (x Index) Publish(ctx context.Context, sign func([]byte) ([]byte, error), parts ...string) (repository.Manifest, error) {
 	if x.Copy == nil {
 		m, err := x.Repository.Publish(sign)
-		return m, errors.Join(err, x.WriteStatus())
+		return m, Together(err, x.WriteStatus())
 	}
 	added, err := x.added(parts)
 	if err != nil {
