@@ -39,7 +39,7 @@ func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
 		"cmd/pyimg/internal/flags":      {"apk", "assemble/spec", "push"},
 		"cmd/pyimg/internal/rootless":   {"assemble/container", "assemble/input", "internal/sandbox", "layers"},
 		"cmd/pyimg/internal/session": {"attest", "sigstore", "apk", "layers", "assemble", "push", "cmd/pyimg/internal/console", "cmd/pyimg/internal/flags", "cmd/pyimg/internal/rootless",
-			"internal/fetch", "internal/memo", "internal/near", "internal/progress", "internal/redact", "internal/regular", "internal/scratch", "internal/termtext", "wheel/mirror"},
+			"internal/fetch", "internal/memo", "internal/near", "internal/progress", "internal/redact", "internal/registryurl", "internal/regular", "internal/scratch", "internal/termtext", "wheel/mirror"},
 		"cmd/pyimg/internal/pythons": {"assemble", "benchmark", "cmd/pyimg/internal/rootless", "cmd/pyimg/internal/session",
 			"internal/redact", "internal/sandbox", "internal/termtext", "push/disk"},
 		"cmd/pyimg/internal/many":  {"cmd/pyimg/internal/flags", "internal/termtext"},
@@ -155,7 +155,7 @@ func TestFoldersImportOnlyWhatTheyMay(t *testing.T) {
 		"assemble/wheels/artifact": {"internal/registryurl", "wheel/dependency", "wheel/distinfo", "wheel/index", "wheel/source", "wheel/tag", "wheel/version"},
 		"assemble/wheels": {"layers", "layers/local", "assemble/input", "assemble/lock", "assemble/python", "assemble/spec", "assemble/wheels/artifact", "internal/fetch", "internal/memo", "internal/redact",
 			"internal/registryurl", "internal/regular", "internal/termtext",
-			"wheel", "wheel/archive", "wheel/dependency", "wheel/distinfo", "wheel/index", "wheel/install", "wheel/pylock", "wheel/requirements", "wheel/source", "wheel/tag", "wheel/target", "wheel/version"},
+			"wheel", "wheel/archive", "wheel/dependency", "wheel/distinfo", "wheel/index", "wheel/install", "wheel/mirror", "wheel/pylock", "wheel/requirements", "wheel/source", "wheel/tag", "wheel/target", "wheel/version"},
 
 		"push":          {"internal/patience", "push/disk", "push/oci", "push/remote"},
 		"push/artifact": {"internal/memo", "internal/registryurl", "push", "push/remote"},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 
+	"github.com/pyimg/pyimg/internal/registryurl"
 	"github.com/pyimg/pyimg/internal/strictyaml"
 )
 
@@ -57,8 +58,12 @@ func mirrorFields(d *strictyaml.Decoder, m *Mirrors) strictyaml.Fields {
 }
 
 func checkMirror(v string) error {
+	if registryurl.IsReference(v) {
+		_, err := registryurl.ParseReference(v)
+		return err
+	}
 	if scheme, _, _ := strings.Cut(v, "://"); scheme != "http" && scheme != "https" {
-		return fmt.Errorf("expected the http or https URL of an index that \"pyimg wheels build\" wrote, found %q", v)
+		return fmt.Errorf("expected the http or https URL, or oci:HOST/REPOSITORY:TAG, of an index that \"pyimg wheels build\" wrote, found %q", v)
 	}
 	if hasCredentials(v) {
 		return errors.New("a mirror's URL has no user name, password or query: leave them to netrc, or to $HTTP_AUTH")

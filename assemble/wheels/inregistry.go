@@ -16,6 +16,7 @@ import (
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/wheel/index"
+	"github.com/pyimg/pyimg/wheel/mirror"
 )
 
 // registryIndex is an index in a registry. The builds of a run share it, so that it is read once.
@@ -93,4 +94,39 @@ func (x *Indexes) Warnings() []string {
 		}
 	}
 	return out
+}
+
+// MirrorOf is an index in a registry as one of several servers that have it; see package mirror.
+func MirrorOf(where string, from input.Opener) (mirror.Server, error) {
+	ref, err := registryurl.ParseReference(where)
+	if err != nil {
+		return mirror.Server{}, err
+	}
+	return mirror.InRegistry(registryMirror{where, ref, from}), nil
+}
+
+// registryMirror implements mirror.Registry.
+type registryMirror struct {
+	where string // as the spec has it
+	ref   registryurl.Reference
+	from  input.Opener
+}
+
+func (r registryMirror) String() string { return r.ref.String() }
+
+// Read implements mirror.Registry.
+func (r registryMirror) Read(ctx context.Context) (manifest, signature []byte, err error) {
+	c, err := artifact.Read(ctx, r.ref, r.from)
+	return c.Manifest, c.Signature, err
+}
+
+// URL implements mirror.Registry.
+func (r registryMirror) URL(sha256, file string) string {
+	return artifact.BlobURL(r.ref.Repository, sha256, file)
+}
+
+// Has implements mirror.Registry.
+func (r registryMirror) Has(address string) bool {
+	at, err := registryurl.ParseLocation(address)
+	return address == r.where || err == nil && at.Blob != "" && at.Repository == r.ref.Repository
 }

@@ -13,7 +13,17 @@ func ExampleIndex_Project() {
 		"https://one.example/manifest.json": "down",
 		"https://two.example/manifest.json": manifest("demo", 1, 2),
 	}
-	m, err := mirror.New([]string{"https://one.example/simple/", "https://two.example/simple/"}, servers, mirror.Options{})
+	one, err := mirror.Folder("https://one.example/simple/", servers)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	two, err := mirror.Folder("https://two.example/simple/", servers)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	m, err := mirror.New([]mirror.Server{one, two}, mirror.Options{})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pyimg/pyimg/internal/redact"
 	"github.com/pyimg/pyimg/wheel/index"
 	"github.com/pyimg/pyimg/wheel/source"
 	"github.com/pyimg/pyimg/wheel/tag"
@@ -27,7 +26,7 @@ const (
 
 // manifest is what is read of an index's manifest.
 type manifest struct {
-	base   string
+	from   Server
 	text   string // SHA-256 of all of it
 	wheels map[string]entry
 }
@@ -83,12 +82,12 @@ func (e *entry) read() (err error) {
 }
 
 // listing is what the manifest has, by project, as files of a mirror.
-func (m manifest) listing(base string) map[string][]index.File {
+func (m manifest) listing(first Server) map[string][]index.File {
 	out := make(map[string][]index.File)
 	for _, key := range slices.Sorted(maps.Keys(m.wheels)) {
 		e := m.wheels[key]
 		out[e.name.Name] = append(out[e.name.Name], index.File{
-			File:           source.File{Filename: e.name, URL: base + "files/" + e.SHA256[:16] + "/" + e.File, Size: e.Size, Hashes: source.Hashes{"sha256": e.SHA256}},
+			File:           source.File{Filename: e.name, URL: first.url(e.SHA256, e.File), Size: e.Size, Hashes: source.Hashes{"sha256": e.SHA256}},
 			RequiresPython: e.requires, Yanked: e.Yanked != nil})
 	}
 	return out
@@ -111,7 +110,7 @@ func (m *Index) compare(all []manifest) (manifest, error) {
 	newest := all[0]
 	for _, n := range all[1:] {
 		shared := common(n.wheels, newest.wheels)
-		a, b := redact.URL(newest.base), redact.URL(n.base)
+		a, b := newest.from.name, n.from.name
 		switch {
 		case n.text == newest.text:
 		case shared == len(n.wheels) && shared < len(newest.wheels):
@@ -143,7 +142,7 @@ func (m *Index) remember(newest manifest) error {
 	if m.o.Memory == nil {
 		return nil
 	}
-	key := "mirrors 1 " + redact.URL(m.bases[0])
+	key := "mirrors 1 " + m.servers[0].name
 	var old seen
 	text, err := m.o.Memory.Record(key)
 	known := make(map[string]bool)
@@ -153,7 +152,7 @@ func (m *Index) remember(newest manifest) error {
 		}
 	}
 	shared := common(newest.wheels, known)
-	here := redact.URL(newest.base)
+	here := newest.from.name
 	switch {
 	case shared == len(newest.wheels) && shared == len(known):
 		return nil

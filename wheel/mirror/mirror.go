@@ -11,17 +11,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"net/url"
 	"path"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/redact"
 	"github.com/pyimg/pyimg/wheel/dependency"
 	"github.com/pyimg/pyimg/wheel/index"
+	"github.com/pyimg/pyimg/wheel/source"
 )
 
 // Options say how mirrors are read. The zero value asks for no signature, warns nobody, and remembers nothing.
@@ -39,7 +37,7 @@ type Memory interface {
 
 // An Error says what is wrong with a mirror that answered.
 type Error struct {
-	Mirror string // its URL
+	Mirror string // its URL or reference
 	Err    error
 }
 
@@ -60,36 +58,29 @@ func (e *keyError) Unwrap() error { return e.err }
 // Index is an index that several servers have. Its methods may be called by several goroutines; the manifests are read when the
 // first of them is.
 type Index struct {
-	bases []string // of the folders that have manifest.json; each ends with a slash
-	open  index.Opener
-	o     Options
+	servers []Server
+	o       Options
 
-	once  sync.Once
-	order []string // the bases that answered, the newest first
-	has   map[string][]index.File
-	err   error
+	once   sync.Once
+	order  []Server // those that answered, the newest first
+	has    map[string][]index.File
+	wheels map[string]entry // all, by where the first server has them
+	err    error
 
 	mu    sync.Mutex
-	given map[string]string           // the base that a file was opened from last, by its path
-	wrong map[string]map[string]error // why bases are asked for a file no more, by its path
+	given map[string]Server           // where a file was opened from last, by its address
+	wrong map[string]map[string]error // why servers are asked for a file no more, by its address and their names
 }
 
-// New is the index at these addresses, such as https://wheels.example/simple/: the same one, the first being its name. They are
-// opened by opener.
-func New(addresses []string, opener index.Opener, o Options) (*Index, error) {
-	m := &Index{open: opener, o: o, given: make(map[string]string), wrong: make(map[string]map[string]error)}
-	for _, a := range addresses {
-		u, err := url.Parse(a)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			return nil, fmt.Errorf("opening the mirror %q: expected an http or https URL", redact.URL(a))
-		}
-		u.Path = strings.TrimSuffix(strings.TrimRight(u.Path, "/"), "/simple") + "/"
-		u.Fragment, u.RawPath = "", ""
-		if base := u.String(); !slices.Contains(m.bases, base) {
-			m.bases = append(m.bases, base)
+// New is the index that servers have: the same one. The first stands for all.
+func New(servers []Server, o Options) (*Index, error) {
+	m := &Index{o: o, given: make(map[string]Server), wrong: make(map[string]map[string]error)}
+	for _, s := range servers {
+		if !slices.ContainsFunc(m.servers, func(other Server) bool { return other.name == s.name }) {
+			m.servers = append(m.servers, s)
 		}
 	}
-	if len(m.bases) == 0 {
+	if len(m.servers) == 0 {
 		return nil, errors.New("opening mirrors of an index: none are named")
 	}
 	if m.o.Warn == nil {
@@ -99,18 +90,13 @@ func New(addresses []string, opener index.Opener, o Options) (*Index, error) {
 }
 
 // Has reports whether an address is that of the first mirror, which stands for all, or of one of its files.
-func (m *Index) Has(address string) bool {
-	below, ok := strings.CutPrefix(address, m.bases[0])
-	return ok && (strings.HasPrefix(below, "files/") || below == "" || strings.TrimSuffix(below, "/") == "simple") || address+"/" == m.bases[0]
-}
+func (m *Index) Has(address string) bool { return m.servers[0].has(address) }
 
-// Others are where the other mirrors have a file of the first one.
-func (m *Index) Others(address string) []string {
+// Others are where the other mirrors have a wheel.
+func (m *Index) Others(f source.File) []string {
 	var out []string
-	if below, ok := strings.CutPrefix(address, m.bases[0]); ok {
-		for _, base := range m.bases[1:] {
-			out = append(out, base+below)
-		}
+	for _, s := range m.servers[1:] {
+		out = append(out, s.url(f.Hashes["sha256"], f.Filename.Text))
 	}
 	return out
 }
@@ -132,23 +118,22 @@ func (m *Index) Project(ctx context.Context, project string) (files []index.File
 
 // Open opens a file of the first mirror, with open, from the first mirror that has it. The caller checks what it reads.
 func (m *Index) Open(ctx context.Context, address string, open func(ctx context.Context, address string) (io.ReadCloser, error)) (io.ReadCloser, error) {
-	below, ok := strings.CutPrefix(address, m.bases[0])
-	if !ok {
+	if !m.Has(address) {
 		return open(ctx, address)
 	}
 	if err := m.ready(ctx); err != nil {
 		return nil, err
 	}
-	left, errs := m.left(below)
+	left, errs := m.left(address)
 	if len(left) > 0 {
 		errs = nil // of those that are not asked
 	}
-	for _, base := range left {
-		r, err := open(ctx, base+below)
+	for _, s := range left {
+		r, err := open(ctx, m.at(address, s))
 		if err == nil {
 			m.mu.Lock()
 			defer m.mu.Unlock()
-			m.given[below] = base
+			m.given[address] = s
 			return r, nil
 		}
 		if errs = append(errs, err); ctx.Err() != nil {
@@ -158,16 +143,28 @@ func (m *Index) Open(ctx context.Context, address string, open func(ctx context.
 	return nil, errors.Join(errs...)
 }
 
+// at is where a server has a file of the first one; "" where nobody can know.
+func (m *Index) at(address string, s Server) string {
+	if w, listed := m.wheels[address]; listed {
+		return s.url(w.SHA256, w.File)
+	}
+	return s.moved(address, m.servers[0])
+}
+
 // left are the mirrors that may have a file as it should be, in their order, and what was wrong with the others.
-func (m *Index) left(below string) (left []string, wrong []error) {
+func (m *Index) left(address string) (left []Server, wrong []error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, base := range m.order {
-		if err := m.wrong[below][base]; err != nil {
+	for _, s := range m.order {
+		switch err := m.wrong[address][s.name]; {
+		case err != nil:
 			wrong = append(wrong, err)
-		} else {
-			left = append(left, base)
+		case m.at(address, s) != "":
+			left = append(left, s)
 		}
+	}
+	if len(left)+len(wrong) == 0 {
+		wrong = []error{fmt.Errorf("no mirror that answers lists %s", redact.URL(address))}
 	}
 	return left, wrong
 }
@@ -175,21 +172,23 @@ func (m *Index) left(below string) (left []string, wrong []error) {
 // Refuse marks the mirror that gave a file of the first mirror last as wrong, because of err: Open asks it for that file no more. It
 // reports whether another mirror is left, and warns of the one.
 func (m *Index) Refuse(address string, err error) bool {
-	below, ok := strings.CutPrefix(address, m.bases[0])
 	m.mu.Lock()
-	base, opened := m.given[below]
-	if ok && opened {
-		if m.wrong[below] == nil {
-			m.wrong[below] = make(map[string]error)
+	s, opened := m.given[address]
+	if opened {
+		if m.wrong[address] == nil {
+			m.wrong[address] = make(map[string]error)
 		}
-		m.wrong[below][base] = err
-		delete(m.given, below)
+		m.wrong[address][s.name] = err
+		delete(m.given, address)
 	}
 	m.mu.Unlock()
-	if left, _ := m.left(below); !ok || !opened || len(left) == 0 {
+	if !opened {
 		return false
 	}
-	m.o.Warn(fmt.Sprintf("the mirror %s does not give %s as it is expected, so the next one is asked: %v", redact.URL(base), path.Base(below), err))
+	if left, _ := m.left(address); len(left) == 0 {
+		return false
+	}
+	m.o.Warn(fmt.Sprintf("the mirror %s does not give %s as it is expected, so the next one is asked: %v", s.name, path.Base(address), err))
 	return true
 }
 
@@ -201,11 +200,11 @@ func (m *Index) ready(ctx context.Context) error {
 
 // read reads the manifests of all mirrors, and takes the newest.
 func (m *Index) read(ctx context.Context) error {
-	manifests := make([]manifest, len(m.bases))
-	errs := make([]error, len(m.bases))
+	manifests := make([]manifest, len(m.servers))
+	errs := make([]error, len(m.servers))
 	var group sync.WaitGroup
-	for i, base := range m.bases {
-		group.Go(func() { manifests[i], errs[i] = m.fetch(ctx, base) })
+	for i, s := range m.servers {
+		group.Go(func() { manifests[i], errs[i] = s.fetch(ctx, m.o.Verify) })
 	}
 	group.Wait()
 	if err := ctx.Err(); err != nil {
@@ -225,72 +224,31 @@ func (m *Index) read(ctx context.Context) error {
 	}
 	for i, err := range errs {
 		if err != nil {
-			m.o.Warn(fmt.Sprintf("the mirror %s of an index of wheels is left out: %v", redact.URL(m.bases[i]), err))
+			m.o.Warn(fmt.Sprintf("the mirror %s of an index of wheels is left out: %v", m.servers[i].name, err))
 		}
 	}
 	newest, err := m.compare(there)
 	if err != nil {
 		return err
 	}
-	m.order, m.has = order(there, newest), newest.listing(m.bases[0])
+	m.order, m.has, m.wheels = order(there, newest), newest.listing(m.servers[0]), make(map[string]entry)
+	for _, n := range there {
+		for _, w := range n.wheels {
+			m.wheels[m.servers[0].url(w.SHA256, w.File)] = w
+		}
+	}
 	return m.remember(newest)
 }
 
 // order is the newest mirror, then those with the same wheels, then those that lag behind.
-func order(all []manifest, newest manifest) []string {
-	out := []string{newest.base}
+func order(all []manifest, newest manifest) []Server {
+	out := []Server{newest.from}
 	for _, same := range []bool{true, false} {
 		for _, n := range all {
-			if n.base != newest.base && (len(n.wheels) == len(newest.wheels)) == same {
-				out = append(out, n.base)
+			if n.from.name != newest.from.name && (len(n.wheels) == len(newest.wheels)) == same {
+				out = append(out, n.from)
 			}
 		}
 	}
 	return out
-}
-
-// fetch reads the manifest of one mirror, and checks its signature. The error is an *Error unless the mirror does not answer.
-func (m *Index) fetch(ctx context.Context, base string) (manifest, error) {
-	text, err := m.get(ctx, base+manifestName, maxManifest)
-	if errors.Is(err, fs.ErrNotExist) {
-		return manifest{}, fmt.Errorf("it has no %s, by which mirrors of one index are recognized: %w", manifestName, err)
-	}
-	if err != nil {
-		return manifest{}, err
-	}
-	wrong := func(err error) error { return &Error{redact.URL(base), err} }
-	if m.o.Verify != nil {
-		signature, err := m.get(ctx, base+signatureName, maxSignature)
-		if errors.Is(err, fs.ErrNotExist) {
-			return manifest{}, wrong(fmt.Errorf("its manifest is not signed: %w", err))
-		}
-		if err != nil {
-			return manifest{}, err
-		}
-		if err := m.o.Verify(text, signature); exit.Of(err) == exit.Usage {
-			return manifest{}, &keyError{err}
-		} else if err != nil {
-			return manifest{}, wrong(fmt.Errorf("verifying the signature of its manifest: %w", err))
-		}
-	}
-	parsed, err := parse(text)
-	if err != nil {
-		return manifest{}, wrong(err)
-	}
-	parsed.base = base
-	return parsed, nil
-}
-
-// get reads a file of at most so many bytes.
-func (m *Index) get(ctx context.Context, address string, most int64) ([]byte, error) {
-	r, err := m.open.Open(ctx, address, "")
-	if err != nil {
-		return nil, err
-	}
-	defer r.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(r.Body, most+1))
-	if err == nil && int64(len(data)) > most {
-		err = fmt.Errorf("%s has more than %d bytes", redact.URL(address), most)
-	}
-	return data, err
 }

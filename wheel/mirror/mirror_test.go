@@ -15,6 +15,8 @@ import (
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/wheel/index"
 	"github.com/pyimg/pyimg/wheel/mirror"
+	"github.com/pyimg/pyimg/wheel/source"
+	"github.com/pyimg/pyimg/wheel/tag"
 )
 
 // servers are the files of several servers by their addresses; "down" is a server that does not answer.
@@ -77,6 +79,19 @@ const (
 	signed    = ".sigstore.json"
 )
 
+// folders are the addresses of several servers.
+func folders(t testing.TB, addresses []string, from servers) (out []mirror.Server) {
+	t.Helper()
+	for _, a := range addresses {
+		s, err := mirror.Folder(a, from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
 func TestMirrors(t *testing.T) {
 	t.Parallel()
 	verify := func(manifest, signature []byte) error {
@@ -114,7 +129,7 @@ func TestMirrors(t *testing.T) {
 			t.Parallel()
 			var warnings strings.Builder
 			var mu sync.Mutex
-			m, err := mirror.New(addresses(), c.has, mirror.Options{Verify: c.verify, Warn: func(text string) {
+			m, err := mirror.New(folders(t, addresses(), c.has), mirror.Options{Verify: c.verify, Warn: func(text string) {
 				mu.Lock()
 				defer mu.Unlock()
 				warnings.WriteString(text + "\n")
@@ -144,7 +159,7 @@ func TestMirrors(t *testing.T) {
 
 func TestFilesComeFromTheFirstMirrorThatHasThem(t *testing.T) {
 	t.Parallel()
-	m, err := mirror.New(addresses(), servers{manifestA: manifest("a", 1, 1), manifestB: "down", manifestC: manifest("a", 1, 2)}, mirror.Options{})
+	m, err := mirror.New(folders(t, addresses(), servers{manifestA: manifest("a", 1, 1), manifestB: "down", manifestC: manifest("a", 1, 2)}), mirror.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +179,12 @@ func TestFilesComeFromTheFirstMirrorThatHasThem(t *testing.T) {
 	if want := "https://c.example/files/x/a.whl " + file; strings.Join(asked, " ") != want {
 		t.Errorf("asked %s, want %s", asked, want)
 	}
-	if got := strings.Join(m.Others(file), " "); got != "https://b.example/w/files/x/a.whl https://c.example/files/x/a.whl" {
+	name, err := tag.ParseFilename("a-1.0-py3-none-any.whl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wheel := source.File{Filename: name, Hashes: source.Hashes{"sha256": "00"}}
+	if got := strings.Join(m.Others(wheel), " "); got != "https://b.example/w/files/00/a-1.0-py3-none-any.whl https://c.example/files/00/a-1.0-py3-none-any.whl" {
 		t.Errorf("the others are %s", got)
 	}
 	for address, want := range map[string]bool{file: true, addresses()[0]: true, "https://a.example": true, "https://a.example/alpine/x.apk": false, "https://b.example/w/files/x": false} {
@@ -190,7 +210,7 @@ func TestOlderManifestThanInAnEarlierRun(t *testing.T) {
 		{manifestA, manifest("b", 1, 2), "", "the mirror https://a.example/: it serves another index than https://b.example/w/ did"},
 	} {
 		var warnings []string
-		m, err := mirror.New(addresses()[:2], servers{c.from: c.text}, mirror.Options{Memory: known, Warn: func(text string) {
+		m, err := mirror.New(folders(t, addresses()[:2], servers{c.from: c.text}), mirror.Options{Memory: known, Warn: func(text string) {
 			if !strings.Contains(text, "is left out") {
 				warnings = append(warnings, text)
 			}
@@ -212,7 +232,7 @@ func FuzzManifest(f *testing.F) {
 	f.Add(manifest("a", 1, 2))
 	f.Add(`{"version":1,"wheels":[{"file":"a-1-py3-none-any.whl","sha256":"` + sum(1) + `","yanked":"","requires_python":">=3"}]}`)
 	f.Fuzz(func(t *testing.T, text string) {
-		m, err := mirror.New(addresses()[:1], servers{manifestA: text}, mirror.Options{})
+		m, err := mirror.New(folders(t, addresses()[:1], servers{manifestA: text}), mirror.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

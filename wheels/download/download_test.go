@@ -142,6 +142,19 @@ func (p pages) Open(ctx context.Context, url, _ string) (*index.Response, error)
 	return &index.Response{Body: body}, err
 }
 
+// folders are two mirrors on one server.
+func folders(t *testing.T, s *server) (out []mirror.Server) {
+	t.Helper()
+	for _, address := range []string{"https://a.example/simple/", "https://b.example/simple/"} {
+		m, err := mirror.Folder(address, pages{s})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
 // TestTheNextMirrorIsAsked: a mirror that gives other bytes than the index's manifest names stops nobody, unless all of them do.
 func TestTheNextMirrorIsAsked(t *testing.T) {
 	t.Parallel()
@@ -156,7 +169,7 @@ func TestTheNextMirrorIsAsked(t *testing.T) {
 	f.URL, f.Hashes, f.Size = "https://a.example/"+file, source.Hashes{"sha256": digest}, int64(len(data))
 	var warned []string
 	open := func() *download.Downloader {
-		m, err := mirror.New([]string{"https://a.example/simple/", "https://b.example/simple/"}, pages{s}, mirror.Options{Warn: func(text string) { warned = append(warned, text) }})
+		m, err := mirror.New(folders(t, s), mirror.Options{Warn: func(text string) { warned = append(warned, text) }})
 		if err != nil {
 			t.Fatal(err)
 		}

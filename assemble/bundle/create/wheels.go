@@ -51,7 +51,7 @@ func locateWheels(ctx context.Context, in *assemble.Inputs, at *wheels.Locator, 
 			}
 			p.Wheels[i].URL, p.Wheels[i].Path = found, ""
 			if m := src.Mirror(found); m != nil {
-				p.Wheels[i].Others = m.Others(found)
+				p.Wheels[i].Others = m.Others(w.File)
 			}
 		}
 	}

@@ -7,7 +7,9 @@ import (
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/assemble/wheels"
 	"github.com/pyimg/pyimg/internal/exit"
+	"github.com/pyimg/pyimg/internal/registryurl"
 	"github.com/pyimg/pyimg/internal/regular"
+	"github.com/pyimg/pyimg/push/artifact"
 	"github.com/pyimg/pyimg/sigstore"
 	"github.com/pyimg/pyimg/wheel/mirror"
 )
@@ -23,15 +25,41 @@ func (run *Session) mirrors(s spec.Spec) ([]*mirror.Index, error) {
 		if m.Key != "" {
 			o.Verify = fileVerifier(s.Path(m.Key))
 		}
-		from := run.Client(s.Locations()...)
-		if run.several == nil && len(m.URLs) > 1 {
-			from.Retries = 1 // another one is asked instead
+		servers, err := run.servers(s, m)
+		if err != nil {
+			return nil, exit.WrongUse(err)
 		}
-		index, err := mirror.New(m.URLs, wheels.Pages(from), o)
+		index, err := mirror.New(servers, o)
 		if err != nil {
 			return nil, exit.WrongUse(err)
 		}
 		out = append(out, index)
+	}
+	return out, nil
+}
+
+// servers are those that have one index: web servers and registries.
+func (run *Session) servers(s spec.Spec, m spec.Mirrors) ([]mirror.Server, error) {
+	from := run.Client(s.Locations()...)
+	if run.several == nil && len(m.URLs) > 1 {
+		from.Retries = 1 // another one is asked instead
+		from.Registries = artifacts(sync.OnceValue(func() *artifact.Opener {
+			registry := run.Registry()
+			registry.Tries = 2
+			return artifact.NewOpener(registry)
+		}))
+	}
+	out := make([]mirror.Server, len(m.URLs))
+	for i, where := range m.URLs {
+		var err error
+		if registryurl.IsReference(where) {
+			out[i], err = wheels.MirrorOf(where, from)
+		} else {
+			out[i], err = mirror.Folder(where, wheels.Pages(from))
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }
