@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/urfave/cli/v2"
 
@@ -64,6 +66,9 @@ func checkLock(ctx context.Context, run *session.Session) (newer.Report, error) 
 		return r, err
 	}
 	l, err := lock.Read(r.Lock)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w; without one there is nothing to compare: write it with \"pyimg lock\"", err)
+	}
 	if err == nil {
 		err = l.Fits(s)
 	}

@@ -51,7 +51,7 @@ func pushLayout(ctx context.Context, run *session.Session, c *cli.Context) error
 		return fmt.Errorf("%w; \"pyimg assemble --output oci:DIR\" writes a layout, and \"pyimg assemble --push REF\" needs none", err)
 	}
 	if err != nil {
-		return err
+		return session.NoImage(path, err)
 	}
 	ctx, pushing, err := run.BeginPush(ctx, refs, flags.PushOptions(c))
 	if err != nil {

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -71,6 +72,8 @@ func (e *Error) hint() string {
 		return fmt.Sprintf("the credentials for %s came from %s: check that they are current and allow this", e.Host, e.Credentials)
 	case errors.As(e.Err, new(x509.UnknownAuthorityError)):
 		return "if a private authority signed the registry's certificate, give that authority's certificate with --ca-file FILE"
+	case errors.Is(e.Err, http.ErrSchemeMismatch), errors.As(e.Err, new(tls.RecordHeaderError)):
+		return fmt.Sprintf("it does not speak https; --insecure %s allows plain http", e.Host)
 	case e.Status == http.StatusNotFound:
 		return "check that it exists; in some registries you must create a repository first"
 	case e.Status == http.StatusTooManyRequests:

@@ -148,6 +148,24 @@ func TestErrorSaysWhatWasDone(t *testing.T) {
 	}
 }
 
+// TestErrorOfARegistryWithoutTLS: net/http reports a server that speaks plain http to a client that speaks https.
+func TestErrorOfARegistryWithoutTLS(t *testing.T) {
+	t.Parallel()
+	c := client()
+	c.Transport = roundTrip(func(*http.Request) (*http.Response, error) { return nil, http.ErrSchemeMismatch })
+	way, err := c.Connect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	repo, err := name.NewRepository("registry.example:5000/app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := way.Open(t.Context(), repo, "pull", nil); err == nil || !strings.Contains(err.Error(), "--insecure registry.example:5000 allows plain http") {
+		t.Errorf("Open = %v, want what allows plain http", err)
+	}
+}
+
 func TestCheckReadsCertificates(t *testing.T) {
 	t.Parallel()
 	if err := client().Check(); err != nil {

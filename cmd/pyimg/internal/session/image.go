@@ -13,6 +13,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/pyimg/pyimg/assemble/image"
+	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/push/disk"
 )
@@ -25,13 +26,21 @@ func (run *Session) Open(ctx context.Context, arg string) (v1.ImageIndex, error)
 			_, err := os.Stat(path)
 			return nil, fmt.Errorf("reading spec: %w; %s", err, insteadOf(path))
 		}
-		return index, err
+		return index, NoImage(path, err)
 	}
 	index, err := run.Registry().Get(ctx, arg)
 	if err != nil && namesNoRegistry(arg) {
 		err = fmt.Errorf("%w; there is no layout or archive %q here, so it was taken for an image of docker.io", err, arg)
 	}
 	return index, err
+}
+
+// NoImage adds to the error of reading path as an image what to do where it is a spec.
+func NoImage(path string, err error) error {
+	if err == nil || !IsSpec(path) {
+		return err
+	}
+	return exit.WrongUse(fmt.Errorf("%w; this takes an image: if the file is a spec, \"pyimg assemble %s --output oci:DIR\" makes an image of it", err, path))
 }
 
 // namesNoRegistry reports whether a reference leaves out the registry, as "python:3.13" does. The user may have meant a layout.
