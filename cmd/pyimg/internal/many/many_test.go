@@ -118,6 +118,11 @@ func TestWarnings(t *testing.T) {
 	if got, want := w.Lines(images), []string{"a, b, c and 2 others: usual", "f: rare"}; !slices.Equal(got, want) {
 		t.Errorf("Lines = %q, want %q", got, want)
 	}
+	var lone many.Warnings
+	lone.Add(0, "usual")
+	if got := lone.Lines(images[:1]); !slices.Equal(got, []string{"usual"}) {
+		t.Errorf("Lines of one image = %q", got)
+	}
 }
 
 // TestEach: results come in order, and not all images are worked on at once.

@@ -58,6 +58,9 @@ func (w *Warnings) Lines(images []Image) []string {
 	slices.SortStableFunc(w.texts, func(a, b string) int { return slices.Min(w.images[a]) - slices.Min(w.images[b]) })
 	lines := make([]string, len(w.texts))
 	for i, text := range w.texts {
+		if lines[i] = text; len(images) == 1 {
+			continue // there is nothing to tell apart, and pyimg.yaml may not be named
+		}
 		lines[i] = among(images, w.images[text]) + ": " + text
 	}
 	return lines
