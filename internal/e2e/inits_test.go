@@ -59,15 +59,19 @@ func realInit(t testing.TB, p fixture.Package) fixture.Package {
 	return p
 }
 
-// filesOf returns the files and symlinks of a folder.
+// filesOf returns the folders, files and symlinks below a folder.
 func filesOf(t testing.TB, dir string) []fixture.File {
 	t.Helper()
 	var files []fixture.File
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+		if err != nil || path == dir {
 			return err
 		}
 		name := strings.TrimPrefix(path, dir+"/")
+		if entry.IsDir() {
+			files = append(files, fixture.File{Path: name, Dir: true})
+			return nil
+		}
 		if entry.Type() == fs.ModeSymlink {
 			target, err := os.Readlink(path)
 			files = append(files, fixture.File{Path: name, Link: target})
@@ -100,12 +104,15 @@ func (p podman) start(t testing.TB, image string, options, args []string) servic
 	t.Helper()
 	run := []string{"run", "--detach", "--network", "none", "--ulimit", "nofile=4096:4096", "--ulimit", "nproc=4096:4096", "--pull", "never"}
 	id := strings.TrimSpace(p.must(t, slices.Concat(run, options, []string{image}, args)...))
+	watcher := filepath.Join("/proc", strings.TrimSpace(p.must(t, "inspect", "--format", "{{.State.ConmonPid}}", id)))
 	t.Cleanup(func() {
 		// The test's context has ended.
 		args := slices.Concat(p.wrap, []string{"rm", "--force", "--time", "0", id})
 		if out, err := exec.CommandContext(context.WithoutCancel(t.Context()), args[0], args[1:]...).CombinedOutput(); err != nil {
 			t.Errorf("removing a container: %v\n%s", err, out)
 		}
+		// Its last command would mount podman's storage once more.
+		waitFor(t, "the end of conmon", func() bool { _, err := os.Stat(watcher); return err != nil })
 	})
 	return service{p, id}
 }
