@@ -134,7 +134,7 @@ func TestFoldersImportOnlyWhatTheyMay(t *testing.T) {
 		"assemble/base":              {"apk", "apk/root", "apk/solve", "layers", "layers/tree", "assemble/input", "assemble/lock", "assemble/python", "assemble/spec"},
 		"assemble/container":         {"layers", "layers/unpack", "internal/passwd"},
 		"assemble/hostfiles":         {"assemble/certificates", "assemble/paths", "layers", "layers/local", "layers/tree", "assemble/input", "assemble/lock", "assemble/spec", "internal/glob", "internal/rootpath"},
-		"assemble/ingest":            {"apk", "apk/root", "layers", "assemble/input", "internal/redact"},
+		"assemble/ingest":            {"apk", "apk/root", "layers", "assemble/input", "internal/memo", "internal/redact"},
 		"assemble/internal/accounts": {"assemble/spec"},
 		"assemble/internal/early":    {"layers", "assemble/lock"},
 		"assemble/internal/cut":      {"apk", "apk/root", "layers", "assemble/ingest", "assemble/lock", "assemble/spec", "internal/glob", "internal/rootpath"},

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/klauspost/compress/gzip"
 
@@ -197,9 +198,24 @@ func worldText(world []apk.Dependency) []byte {
 // compressed returns the gzip of Dialect3's scripts. The same input gives the same bytes.
 func compressed(plain []byte) []byte {
 	var b bytes.Buffer
-	// Neither call can fail: the level is valid, and a bytes.Buffer takes all.
-	z, _ := gzip.NewWriterLevel(&b, gzip.BestCompression)
-	_, _ = z.Write(plain)
+	scriptsWriter.Lock()
+	defer scriptsWriter.Unlock()
+	z, _ := scriptsWriter.free.Get().(*gzip.Writer)
+	if z == nil {
+		z, _ = gzip.NewWriterLevel(nil, gzip.BestCompression) // it cannot fail: the level is valid
+	}
+	defer scriptsWriter.free.Put(z)
+	z.Reset(&b)
+	_, _ = z.Write(plain) // a bytes.Buffer takes all
 	_ = z.Close()
 	return b.Bytes()
+}
+
+// scriptsWriter is the one writer that compresses scripts. It has over a megabyte of memory, which takes more time to make than scripts
+// take to compress. So roots that are made at the same time wait for it. The garbage collector may take it.
+//
+//nolint:gochecknoglobals // its output follows from its input alone
+var scriptsWriter struct {
+	sync.Mutex
+	free sync.Pool
 }

@@ -424,6 +424,22 @@ func TestDatabaseScripts(t *testing.T) {
 	}
 }
 
+// TestDatabaseOfSeveralRoots writes the databases of two roots in turn: what one leaves in the compressor must not change the other.
+func TestDatabaseOfSeveralRoots(t *testing.T) {
+	t.Parallel()
+	small, large := pkg("small", file("x", "")), pkg("large", file("y", ""))
+	small.Scripts = map[string]string{"post-install": "echo small"}
+	large.Scripts = map[string]string{"post-install": strings.Repeat("echo small and large\n", 20_000), "pre-install": "echo small"}
+	const name = "lib/apk/db/scripts.tar.gz"
+	first := database(mustInstall(t, apk.Dialect3, small), nil)[name]
+	for i := range 3 {
+		other := database(mustInstall(t, apk.Dialect3, small, large), nil)[name]
+		if again := database(mustInstall(t, apk.Dialect3, small), nil)[name]; again != first || other == first {
+			t.Errorf("database %d: the scripts of the same packages have other bytes", i)
+		}
+	}
+}
+
 func TestPendingScripts(t *testing.T) {
 	t.Parallel()
 	a := pkg("a", file("usr/bin/x", ""))

@@ -14,6 +14,7 @@ import (
 	"github.com/pyimg/pyimg/apk"
 	"github.com/pyimg/pyimg/apk/root"
 	"github.com/pyimg/pyimg/assemble/input"
+	"github.com/pyimg/pyimg/internal/memo"
 	"github.com/pyimg/pyimg/internal/redact"
 	"github.com/pyimg/pyimg/layers"
 )
@@ -36,7 +37,7 @@ func (u Unit) Unpacks() bool { return u.Blob.Digest != "" }
 // Package brings a package's data stream into the store. Where the store has it, nothing is fetched: the control
 // stream that was kept is checked against the index, and names the data stream by its digest.
 func (m Mirrors) Package(ctx context.Context, p *apk.Package) (Unit, error) {
-	if u, err := storedPackage(p, m.Store); err == nil || !errors.Is(err, fs.ErrNotExist) {
+	if u, err := m.stored(ctx, p); err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return u, err
 	}
 	leave, err := m.Store.Alone(ctx, headKey(p)) // platforms and images share packages, and each is fetched once
@@ -44,7 +45,7 @@ func (m Mirrors) Package(ctx context.Context, p *apk.Package) (Unit, error) {
 		return Unit{}, err
 	}
 	defer leave()
-	known, err := storedPackage(p, m.Store)
+	known, err := m.stored(ctx, p)
 	if err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return known, err
 	}
@@ -137,18 +138,46 @@ func (h head) parse() (*apk.Control, error) {
 	return apk.ParseControl(h.control)
 }
 
-// storedPackage finds a package in the store; fs.ErrNotExist where it is not there or not whole. It has its control stream where only
-// the data stream is missing.
-func storedPackage(p *apk.Package, store *layers.Store) (Unit, error) {
+// storedControl returns the control stream that a build kept of a package; fs.ErrNotExist where it is not there or is damaged.
+func storedControl(p *apk.Package, store *layers.Store) (*apk.Control, error) {
 	h, err := storedHead(p, store)
 	if err != nil {
-		return Unit{}, err
+		return nil, err
 	}
 	c, err := h.parse()
 	if err != nil || c.Checksum != p.Checksum {
-		return Unit{}, fs.ErrNotExist // damaged: fetching mends it
+		return nil, fs.ErrNotExist // damaged: fetching mends it
 	}
-	u := Unit{Pkg: p, Control: c}
+	return c, nil
+}
+
+// controlKey is the question which control stream has this checksum.
+type controlKey apk.Checksum
+
+// stored is storedPackage, but the images of one run share the control streams: each is read and checked once.
+func (m Mirrors) stored(ctx context.Context, p *apk.Package) (Unit, error) {
+	c, err := memo.Known(ctx, m.Memo, controlKey(p.Checksum), func(context.Context) (*apk.Control, error) {
+		return storedControl(p, m.Store)
+	})
+	if err != nil {
+		return Unit{}, err
+	}
+	return storedUnit(p, c, m.Store)
+}
+
+// storedPackage finds a package in the store; fs.ErrNotExist where it is not there or not whole. It has its control stream where only
+// the data stream is missing.
+func storedPackage(p *apk.Package, store *layers.Store) (Unit, error) {
+	c, err := storedControl(p, store)
+	if err != nil {
+		return Unit{}, err
+	}
+	return storedUnit(p, c, store)
+}
+
+// storedUnit is the rest of storedPackage, for a package whose control stream is known.
+func storedUnit(p *apk.Package, c *apk.Control, store *layers.Store) (u Unit, err error) {
+	u = Unit{Pkg: p, Control: c}
 	if c.Info.InstalledSize == 0 {
 		_, err := store.Record(leftOutKey(p))
 		u.leftOut = err == nil

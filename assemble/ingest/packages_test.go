@@ -16,6 +16,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/internal/apktest"
 	"github.com/pyimg/pyimg/internal/fixture"
+	"github.com/pyimg/pyimg/internal/memo"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -115,5 +116,35 @@ func TestKeptPackagesAreNotInflated(t *testing.T) {
 	u, err := ingest.Mirrors{Access: input.Access{Store: store, Fetch: one(nil)}}.Package(t.Context(), p)
 	if err != nil || u.Fetched || u.Control.Info.Name != "hello" {
 		t.Errorf("Package = %+v, %v, want the kept one", u.Control, err)
+	}
+}
+
+// TestPackagesShareControls asks for a package twice in one run, and removes what was kept of it in between.
+func TestPackagesShareControls(t *testing.T) {
+	t.Parallel()
+	store, err := layers.OpenStore(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	control := []byte("not a gzip stream")
+	p := &apk.Package{Name: "hello", Version: "1-r0", Checksum: sha1.Sum(control), Repository: &apk.Repository{Mirrors: []string{"http://a"}}}
+	from := ingest.Mirrors{Access: input.Access{Store: store, Fetch: one(nil), Memo: new(memo.Memo)}}
+	if u, err := from.Package(t.Context(), p); err == nil {
+		t.Errorf("Package = %+v without a mirror and with an empty store, want an error", u)
+	}
+	members := withLength(withLength(nil, []byte(".PKGINFO")), []byte("pkgname = hello\npkgver = 1-r0\n"))
+	if err := store.SetRecord(headKey(p), newHead(control, nil, members)); err != nil {
+		t.Fatal(err)
+	}
+	first, err := from.Package(t.Context(), p)
+	if err != nil || first.Fetched {
+		t.Fatalf("Package = %+v, %v, want the kept one, although it was not there before", first, err)
+	}
+	if err := store.SetRecord(headKey(p), nil); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := from.Package(t.Context(), p); err != nil || again.Control != first.Control {
+		t.Errorf("Package = %+v, %v, want the control stream that this run has read", again, err)
 	}
 }
