@@ -92,8 +92,8 @@ func New(ls []Layer, decide func(path string, old, new int) (keepNew bool, err e
 	return t, nil
 }
 
-// treeSize is for how many paths a tree has room at first, those of a small CPython image.
-const treeSize = 8192
+// treeSize is for how many paths a tree has room at first. Most trees of a run are small, and new memory costs more than growing.
+const treeSize = 512
 
 // Add merges one more layer into the tree, as the last one. Do not use the tree after an error.
 func (t *Tree) Add(l Layer) error {
