@@ -171,6 +171,7 @@ func (d *Dir) ReadUsed(path string, room []byte) ([]byte, error) {
 	size := info.Size()
 	if size > int64(cap(room)) {
 		room = make([]byte, size, size+size/16) // the next file is often a little longer
+		wantLargePages(room)
 	}
 	raw := room[:size]
 	if _, err := io.ReadFull(f, raw); err != nil {

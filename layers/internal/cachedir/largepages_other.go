@@ -1,0 +1,5 @@
+//go:build !linux
+
+package cachedir
+
+func wantLargePages([]byte) {}
