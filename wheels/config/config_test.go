@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -108,5 +109,15 @@ func TestExampleIsRead(t *testing.T) {
 	t.Parallel()
 	if _, err := config.Read("../../examples/wheels/wheels.yaml"); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestMemoryNeedsItsUnit(t *testing.T) {
+	t.Parallel()
+	for _, v := range []string{"4", "4294967296"} {
+		_, err := config.Parse("w.yaml", fmt.Appendf(nil, "limits: {memory: %s}\n", v))
+		if want := fmt.Sprintf("limits.memory: expected a size such as 512MiB or 4GiB, found %q", v); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error is %v, want %s", err, want)
+		}
 	}
 }
