@@ -20,7 +20,7 @@ type Config struct {
 	Pythons   []spec.Runtime
 	Platforms []spec.Platform
 	Wanted    Wanted
-	Sources   []string       // folders, and indexes by URL; the first that has a project is the one that counts
+	Sources   []string       // folders, and indexes by URL or in a registry; the first that has a project is the one that counts
 	Mirrors   []spec.Mirrors // of indexes in Sources
 	Index     string         // a folder, or oci:HOST/REPOSITORY:TAG
 	Key       string         // file of the private key that signs the index; "" signs nothing

@@ -13,7 +13,7 @@ const good = `
 pythons: [{source: "cpython-{alpine_arch}.tar.gz"}]
 platforms: [linux/arm64, linux/amd64]
 wanted: {requirements: requirements.txt, packages: [markupsafe, "tornado>=6"], sdists: [./sdists]}
-sources: [./sdists, https://pypi.example.com/simple/]
+sources: [./sdists, https://pypi.example.com/simple/, "oci:ghcr.io/you/wheels:v1"]
 index: ./index
 key: index.key
 builder:
@@ -66,7 +66,7 @@ packages:
   A_b: {skip: x}
   "!": {}
 limits: {time: soon, memory: much, jobs: 0, tries: x}
-sources: ["ftp://x"]
+sources: ["ftp://x", "oci:./folder"]
 `))
 	if err == nil {
 		t.Fatal("no error")
@@ -74,7 +74,7 @@ sources: ["ftp://x"]
 	for _, want := range []string{"w.yaml:2:1: platform: unknown field; did you mean \"platforms\"?", "w.yaml:3:21: wanted.packages[0]", "w.yaml:3:42: wanted.requirements[0]",
 		"w.yaml:4:8: index", "w.yaml:5:11: prebuilt: expected one of use, build", "w.yaml:7:12: builder.mounts[0]", "w.yaml:7:15: builder.mounts[1]", "builder.mounts[2]",
 		"w.yaml:8:16: builder.env.\"A B\"", "w.yaml:10:15: packages.a-b.skip", "w.yaml:11:3: packages: a-b is given twice", "w.yaml:12:3: packages: name",
-		"w.yaml:13:16: limits.time", "limits.memory", "limits.jobs", "limits.tries", "w.yaml:14:11: sources[0]"} {
+		"w.yaml:13:16: limits.time", "limits.memory", "limits.jobs", "limits.tries", "w.yaml:14:11: sources[0]", "w.yaml:14:22: sources[1]"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("no %q in\n%v", want, err)
 		}

@@ -198,8 +198,12 @@ func checkIndex(v string) error {
 }
 
 func checkSource(v string) error {
+	if registryurl.IsReference(v) {
+		_, err := registryurl.ParseReference(v)
+		return err
+	}
 	if scheme, _, isURL := strings.Cut(v, "://"); v == "" || isURL && scheme != "http" && scheme != "https" {
-		return errors.New("expected a folder, or the http or https URL of an index such as https://pypi.org/simple/")
+		return errors.New("expected a folder, the http or https URL of an index such as https://pypi.org/simple/, or oci:HOST/REPOSITORY:TAG")
 	}
 	return nil
 }

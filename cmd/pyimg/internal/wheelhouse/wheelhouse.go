@@ -16,10 +16,12 @@ import (
 	"github.com/pyimg/pyimg/assemble/input"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/assemble/wheels"
+	"github.com/pyimg/pyimg/assemble/wheels/artifact"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/rootless"
 	"github.com/pyimg/pyimg/cmd/pyimg/internal/session"
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/internal/redact"
+	"github.com/pyimg/pyimg/internal/registryurl"
 	"github.com/pyimg/pyimg/internal/scratch"
 	"github.com/pyimg/pyimg/wheel/index"
 	"github.com/pyimg/pyimg/wheels/build"
@@ -168,6 +170,14 @@ func sources(ctx context.Context, run *session.Session, c config.Config, d *down
 	for _, name := range c.Sources {
 		if m := from.Mirror(name); m != nil && s.Python.Mirrored(name) {
 			all = append(all, plan.Source{Lister: m, Name: redact.URL(name), Served: true})
+			continue
+		}
+		if registryurl.IsReference(name) {
+			ref, err := registryurl.ParseReference(name)
+			if err != nil {
+				return nil, nil, exit.WrongUse(err)
+			}
+			all = append(all, plan.Source{Lister: artifact.NewIndex(ref, from.Fetch), Name: name, Served: true})
 			continue
 		}
 		if spec.IsURL(name) {
