@@ -77,3 +77,33 @@ func TestWriteWithoutAPlace(t *testing.T) {
 		t.Errorf("the folder holds %v, %v, want the folder in it alone", entries, err)
 	}
 }
+
+// TestWriteAll writes two files. Where the second name is a folder, the first file alone is new; no temporary file stays.
+func TestWriteAll(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if n, err := atomicfile.WriteAll(dir, atomicfile.File{Name: "a", Data: []byte("1")}, atomicfile.File{Name: "b", Data: []byte("2")}); n != 2 || err != nil {
+		t.Fatalf("WriteAll = %d, %v, want two files", n, err)
+	}
+	if err := errors.Join(os.Remove(filepath.Join(dir, "b")), os.Mkdir(filepath.Join(dir, "b"), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		files []atomicfile.File
+		n     int
+		a     string
+	}{
+		{[]atomicfile.File{{Name: "b", Data: []byte("3")}, {Name: "a", Data: []byte("3")}}, 0, "1"},
+		{[]atomicfile.File{{Name: "a", Data: []byte("4")}, {Name: "b", Data: []byte("4")}}, 1, "4"},
+	} {
+		if n, err := atomicfile.WriteAll(dir, tt.files...); n != tt.n || err == nil {
+			t.Errorf("WriteAll(%q) = %d, %v, want %d and an error", tt.files, n, err, tt.n)
+		}
+		if got, err := os.ReadFile(filepath.Join(dir, "a")); err != nil || string(got) != tt.a {
+			t.Errorf("after %q the file holds %q, %v, want %q", tt.files, got, err, tt.a)
+		}
+		if entries, err := os.ReadDir(dir); err != nil || len(entries) != 2 {
+			t.Errorf("the folder holds %v, %v, want the two names alone", entries, err)
+		}
+	}
+}

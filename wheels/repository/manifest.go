@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/pyimg/pyimg/internal/atomicfile"
 	"github.com/pyimg/pyimg/internal/regular"
 	"github.com/pyimg/pyimg/wheel/tag"
 )
@@ -65,25 +66,40 @@ func (r *Repository) publish(sign func([]byte) ([]byte, error)) (Manifest, error
 	if err != nil {
 		return m, err
 	}
-	at := filepath.Join(r.dir, SignatureName)
-	if sign == nil {
-		old, err := regular.Read(filepath.Join(r.dir, ManifestName), maxManifest)
-		if err == nil && bytes.Equal(old, text) {
-			return m, nil // and its signature, if it has one, stays true
-		}
-		if err := os.Remove(at); err != nil && !errors.Is(err, fs.ErrNotExist) { // it is that of another manifest
+	old, err := regular.Read(filepath.Join(r.dir, ManifestName), maxManifest)
+	same := err == nil && bytes.Equal(old, text)
+	if sign != nil {
+		signature, err := sign(text)
+		if err != nil {
 			return m, err
 		}
-		return m, writeFile(filepath.Join(r.dir, ManifestName), text)
+		if same {
+			return m, writeFile(filepath.Join(r.dir, SignatureName), signature)
+		}
+		return m, r.writeSigned(text, signature)
 	}
-	signature, err := sign(text)
-	if err != nil {
+	if same {
+		return m, nil // and its signature, if it has one, stays true
+	}
+	if err := os.Remove(filepath.Join(r.dir, SignatureName)); err != nil && !errors.Is(err, fs.ErrNotExist) { // it is that of another manifest
 		return m, err
 	}
-	if err := writeFile(filepath.Join(r.dir, ManifestName), text); err != nil {
-		return m, err // the signature that is there is still that of the manifest that is there
+	return m, writeFile(filepath.Join(r.dir, ManifestName), text)
+}
+
+// writeSigned replaces the manifest and its signature. After an error the folder has both as they were. The signature comes first:
+// whoever reads the new manifest while this runs, and then the signature, has both of one kind.
+func (r *Repository) writeSigned(text, signature []byte) error {
+	at := filepath.Join(r.dir, SignatureName)
+	old, oldErr := regular.Read(at, maxRecord)
+	renamed, err := atomicfile.WriteAll(r.dir, atomicfile.File{Name: SignatureName, Data: signature}, atomicfile.File{Name: ManifestName, Data: text})
+	if err == nil || renamed == 0 {
+		return err
 	}
-	return m, writeFile(at, signature)
+	if oldErr == nil && writeFile(at, old) == nil {
+		return err
+	}
+	return errors.Join(err, os.Remove(at)) // a manifest without a signature is better than one with another's
 }
 
 // manifest is what the records come to, with the bytes of the pages.

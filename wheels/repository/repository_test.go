@@ -296,6 +296,34 @@ func TestManifestThatCannotBeWritten(t *testing.T) {
 	}
 }
 
+// TestSignatureThatCannotBeWritten: the manifest stays that of the signature. A folder in its place stands for what cannot be replaced.
+func TestSignatureThatCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	r := repository.Open(dir)
+	add(t, r, "foo", "1.0", "a")
+	if _, err := r.Publish(nil); err != nil {
+		t.Fatal(err)
+	}
+	before := tree(t, dir)[repository.ManifestName]
+	if err := os.Mkdir(filepath.Join(dir, repository.SignatureName), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	add(t, r, "foo", "2.0", "a")
+	if _, err := r.Publish(func([]byte) ([]byte, error) { return []byte("second"), nil }); err == nil {
+		t.Error("a signature was written over a folder")
+	}
+	after := tree(t, dir)
+	if after[repository.ManifestName] != before {
+		t.Errorf("the manifest is new, and its signature could not be written: %s", after[repository.ManifestName])
+	}
+	for name := range after {
+		if strings.Contains(name, ".pyimg-") {
+			t.Errorf("the temporary file %s is left", name)
+		}
+	}
+}
+
 func TestFailures(t *testing.T) {
 	t.Parallel()
 	r := repository.Open(t.TempDir())
