@@ -41,8 +41,8 @@ func diskFull(err error) error {
 	for next := errors.Unwrap(last); next != nil; next = errors.Unwrap(next) {
 		last = next
 	}
-	switch last { //nolint:errorlint // the last cause itself: an error with several causes is none of these
-	case syscall.ENOSPC, syscall.EDQUOT:
+	errno, ok := last.(syscall.Errno) //nolint:errorlint // the last cause itself: an error with several causes is none
+	if ok && (errno == syscall.ENOSPC || errno == syscall.EDQUOT) {
 		return last
 	}
 	return nil
