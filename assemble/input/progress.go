@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/wheel/mirror"
@@ -26,14 +27,49 @@ func TransferName(name, alpineArch string) string {
 	return name
 }
 
-// Mirror is the index that several servers have and that a URL is the name of, or has a file of; nil for none.
-func (s Access) Mirror(url string) *mirror.Index {
+// Mirror is the index that several servers have and that a spec names where; nil for none.
+func (s Access) Mirror(where string) *mirror.Index {
 	for _, m := range s.Mirrors {
-		if m.Has(url) {
+		if m.Has(where) {
 			return m
 		}
 	}
 	return nil
+}
+
+// mirrorOf is the index that several servers have and that has the file at a URL; nil for none. If several may have it, such as two
+// in one repository of a registry, it is the one that lists the file.
+func (s Access) mirrorOf(ctx context.Context, url string) (*mirror.Index, error) {
+	var all []*mirror.Index
+	for _, m := range s.Mirrors {
+		if m.Has(url) {
+			all = append(all, m)
+		}
+	}
+	if len(all) == 0 {
+		return nil, nil
+	}
+	if len(all) == 1 {
+		return all[0], nil
+	}
+	var errs []error
+	for _, m := range all {
+		listed, err := m.Lists(ctx, url)
+		if listed {
+			return m, nil
+		}
+		errs = append(errs, err)
+	}
+	return all[0], errors.Join(errs...)
+}
+
+// OtherURLs are where the other servers of an index have the file at a URL, as far as that is known.
+func (s Access) OtherURLs(ctx context.Context, url string) []string {
+	m, err := s.mirrorOf(ctx, url)
+	if m == nil || err != nil { // opening the file reports it
+		return nil
+	}
+	return m.Others(ctx, url)
 }
 
 // Open opens a URL or path, and reports what is read of it until it is closed. name is what a person calls it; size is
@@ -51,16 +87,19 @@ func (s Access) Open(ctx context.Context, url, name string, size int64) (io.Read
 
 // open opens a file of an index that several servers have from the first that has it.
 func (s Access) open(ctx context.Context, url string) (io.ReadCloser, error) {
-	if m := s.Mirror(url); m != nil {
-		return m.Open(ctx, url, s.Fetch.Open)
+	m, err := s.mirrorOf(ctx, url)
+	if err != nil {
+		return nil, err
 	}
-	return s.Fetch.Open(ctx, url)
+	if m == nil {
+		return s.Fetch.Open(ctx, url)
+	}
+	return m.Open(ctx, url, s.Fetch.Open)
 }
 
 // Refuse marks the mirror that Open took a URL from as wrong. It reports whether opening it again asks another one.
 func (s Access) Refuse(url string, err error) bool {
-	m := s.Mirror(url)
-	return m != nil && m.Refuse(url, err)
+	return slices.ContainsFunc(s.Mirrors, func(m *mirror.Index) bool { return m.Refuse(url, err) }) // the others did not open it
 }
 
 // A Body is what is read of a URL. It notes why reading it failed: an error of what it is written to is no mirror's.

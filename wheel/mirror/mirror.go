@@ -16,10 +16,8 @@ import (
 	"sync"
 
 	"github.com/pyimg/pyimg/internal/exit"
-	"github.com/pyimg/pyimg/internal/redact"
 	"github.com/pyimg/pyimg/wheel/dependency"
 	"github.com/pyimg/pyimg/wheel/index"
-	"github.com/pyimg/pyimg/wheel/source"
 )
 
 // Options say how mirrors are read. The zero value asks for no signature, warns nobody, and remembers nothing.
@@ -89,14 +87,30 @@ func New(servers []Server, o Options) (*Index, error) {
 	return m, nil
 }
 
-// Has reports whether an address is that of the first mirror, which stands for all, or of one of its files.
+// Has reports whether an address may be that of the first mirror, which stands for all, or of one of its files. Two indexes in one
+// repository of a registry both may have its blobs; see Lists.
 func (m *Index) Has(address string) bool { return m.servers[0].has(address) }
 
-// Others are where the other mirrors have a wheel.
-func (m *Index) Others(f source.File) []string {
+// Lists reports whether a mirror that answers lists the wheel at an address of the first mirror.
+func (m *Index) Lists(ctx context.Context, address string) (bool, error) {
+	if err := m.ready(ctx); err != nil {
+		return false, err
+	}
+	_, listed := m.wheels[address]
+	return listed, nil
+}
+
+// Others are where the other mirrors have a file of the first one. A mirror is left out if nobody can know where it has the file.
+func (m *Index) Others(ctx context.Context, address string) []string {
 	var out []string
 	for _, s := range m.servers[1:] {
-		out = append(out, s.url(f.Hashes["sha256"], f.Filename.Text))
+		at := s.moved(address, m.servers[0])
+		if at == "" && m.ready(ctx) == nil { // manifests are read only if the address does not say it
+			at = m.at(address, s)
+		}
+		if at != "" {
+			out = append(out, at)
+		}
 	}
 	return out
 }
@@ -116,7 +130,8 @@ func (m *Index) Project(ctx context.Context, project string) (files []index.File
 	return l.Wheels, found, err
 }
 
-// Open opens a file of the first mirror, with open, from the first mirror that has it. The caller checks what it reads.
+// Open opens a file of the first mirror, with open, from the first mirror that has it. An address that no mirror can have is opened
+// as it is: it may be another index's in the same repository. The caller checks what it reads.
 func (m *Index) Open(ctx context.Context, address string, open func(ctx context.Context, address string) (io.ReadCloser, error)) (io.ReadCloser, error) {
 	if !m.Has(address) {
 		return open(ctx, address)
@@ -127,6 +142,8 @@ func (m *Index) Open(ctx context.Context, address string, open func(ctx context.
 	left, errs := m.left(address)
 	if len(left) > 0 {
 		errs = nil // of those that are not asked
+	} else if len(errs) == 0 {
+		return open(ctx, address)
 	}
 	for _, s := range left {
 		r, err := open(ctx, m.at(address, s))
@@ -143,7 +160,7 @@ func (m *Index) Open(ctx context.Context, address string, open func(ctx context.
 	return nil, errors.Join(errs...)
 }
 
-// at is where a server has a file of the first one; "" where nobody can know.
+// at is where a server has a file of the first one; "" if the address does not say it, and no manifest lists the file.
 func (m *Index) at(address string, s Server) string {
 	if w, listed := m.wheels[address]; listed {
 		return s.url(w.SHA256, w.File)
@@ -151,7 +168,7 @@ func (m *Index) at(address string, s Server) string {
 	return s.moved(address, m.servers[0])
 }
 
-// left are the mirrors that may have a file as it should be, in their order, and what was wrong with the others.
+// left returns the mirrors that were not refused for this file, in their order, and what was wrong with the others.
 func (m *Index) left(address string) (left []Server, wrong []error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -162,9 +179,6 @@ func (m *Index) left(address string) (left []Server, wrong []error) {
 		case m.at(address, s) != "":
 			left = append(left, s)
 		}
-	}
-	if len(left)+len(wrong) == 0 {
-		wrong = []error{fmt.Errorf("no mirror that answers lists %s", redact.URL(address))}
 	}
 	return left, wrong
 }

@@ -65,7 +65,7 @@ func (s Server) url(sha256, file string) string {
 	return s.base + "files/" + sha256[:min(len(sha256), 16)] + "/" + file
 }
 
-// moved is the address of a file that first has, on another server; "" where that does not follow from the address.
+// moved translates an address of first into one of s; "" if the address does not say it.
 func (s Server) moved(address string, first Server) string {
 	if below, ok := strings.CutPrefix(address, first.base); ok && first.base != "" && s.base != "" {
 		return s.base + below

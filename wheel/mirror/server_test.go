@@ -106,7 +106,8 @@ func TestRegistries(t *testing.T) {
 	}
 }
 
-// TestUnlistedFilesOfARegistry: nobody knows where another server would have a blob that no manifest lists.
+// TestUnlistedFilesOfARegistry: nobody knows where another server would have a blob that no manifest lists, so it is opened where it
+// is. It may be another index's in the same repository.
 func TestUnlistedFilesOfARegistry(t *testing.T) {
 	t.Parallel()
 	text := manifest("a", 1, 2)
@@ -119,7 +120,7 @@ func TestUnlistedFilesOfARegistry(t *testing.T) {
 		want  string
 	}{
 		{one, "opened oci://one.example/w/x/b.whl"},
-		{registry{"one.example/w", "", "", errors.New("down")}, "no mirror that answers lists oci://one.example/w/x/b.whl"},
+		{registry{"one.example/w", "", "", errors.New("down")}, "opened oci://one.example/w/x/b.whl"},
 	} {
 		m, err := mirror.New([]mirror.Server{mirror.InRegistry(c.first), mirror.InRegistry(registry{"two.example/w", text, "", nil})}, mirror.Options{})
 		if err != nil {
@@ -127,6 +128,39 @@ func TestUnlistedFilesOfARegistry(t *testing.T) {
 		}
 		if _, err := m.Open(t.Context(), "oci://one.example/w/x/b.whl", open); err == nil || err.Error() != c.want {
 			t.Errorf("the error is %v, want %s", err, c.want)
+		}
+	}
+}
+
+// TestOthers: the other mirrors' addresses follow from the address of a file, or from the manifests that list it. They need no SHA-256.
+func TestOthers(t *testing.T) {
+	t.Parallel()
+	text := manifest("a", 1, 2)
+	const file = "a-2.0-py3-none-any.whl"
+	web := folders(t, addresses()[:2], servers{manifestA: text, manifestB: text})
+	one, two := registry{"one.example/w", text, "", nil}, registry{"two.example/w", text, "", nil}
+	down := registry{"one.example/w", "", "", errors.New("connection refused")}
+	for _, c := range []struct {
+		name    string
+		servers []mirror.Server
+		address string
+		want    string
+	}{
+		{"folders", web, "https://a.example/files/00/" + file, "https://b.example/w/files/00/" + file},
+		{"registries", []mirror.Server{mirror.InRegistry(one), mirror.InRegistry(two)}, one.URL(sum(2), file), two.URL(sum(2), file)},
+		{"the first is down", []mirror.Server{mirror.InRegistry(down), mirror.InRegistry(two)}, one.URL(sum(2), file), two.URL(sum(2), file)},
+		{"a folder first", []mirror.Server{web[0], mirror.InRegistry(two), web[1]}, "https://a.example/files/0000000000000000/" + file,
+			two.URL(sum(2), file) + " https://b.example/w/files/0000000000000000/" + file},
+		{"unlisted", []mirror.Server{mirror.InRegistry(one), mirror.InRegistry(two), web[0]}, one.URL(sum(3), file), ""},
+		{"unlisted in a folder", []mirror.Server{web[0], mirror.InRegistry(two), web[1]}, "https://a.example/files/00/" + file, "https://b.example/w/files/00/" + file},
+		{"no manifest", []mirror.Server{mirror.InRegistry(down), web[0], mirror.InRegistry(registry{"two.example/w", "", "", down.err})}, one.URL(sum(3), file), ""},
+	} {
+		m, err := mirror.New(c.servers, mirror.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(m.Others(t.Context(), c.address), " "); got != c.want {
+			t.Errorf("%s: the others are %q, want %q", c.name, got, c.want)
 		}
 	}
 }

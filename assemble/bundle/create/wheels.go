@@ -50,9 +50,7 @@ func locateWheels(ctx context.Context, in *assemble.Inputs, at *wheels.Locator, 
 				return err
 			}
 			p.Wheels[i].URL, p.Wheels[i].Path = found, ""
-			if m := src.Mirror(found); m != nil {
-				p.Wheels[i].Others = m.Others(w.File)
-			}
+			p.Wheels[i].Others = src.OtherURLs(ctx, found)
 		}
 	}
 	return nil
