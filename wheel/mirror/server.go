@@ -25,7 +25,8 @@ type Server struct {
 // A Registry has the index as an artifact.
 type Registry interface {
 	fmt.Stringer // its reference
-	// Read returns manifest.json, and its signature, or nil where there is none.
+	// Read returns manifest.json, and its signature, or nil where there is none. Its error is fs.ErrNotExist if the registry lacks
+	// something of the index.
 	Read(ctx context.Context) (manifest, signature []byte, err error)
 	// URL is where it has a wheel.
 	URL(sha256, file string) string
@@ -105,7 +106,7 @@ func (s Server) fetch(ctx context.Context, verify func(manifest, signature []byt
 func (s Server) read(ctx context.Context, signed bool) (text, signature []byte, err error) {
 	if s.registry != nil {
 		text, signature, err = s.registry.Read(ctx)
-		if exit.Of(err) == exit.Unverified {
+		if exit.Of(err) == exit.Unverified && !errors.Is(err, fs.ErrNotExist) { // a copy that is not finished is an outage
 			err = &Error{s.name, err}
 		}
 		return text, signature, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 	"testing"
 
@@ -38,6 +39,8 @@ func (r registry) Has(address string) bool {
 // damaged is an error of an artifact that is not what its digests say.
 type damaged struct{ error }
 
+func (d damaged) Unwrap() error { return d.error }
+
 func (damaged) ExitCode() exit.Code { return exit.Unverified }
 
 // TestRegistries has one index in two registries and on a web server: files of the first are opened where the others have them.
@@ -69,6 +72,7 @@ func TestRegistries(t *testing.T) {
 		{name: "not signed", servers: []mirror.Server{mirror.InRegistry(registry{"one.example/w", text, "", nil}), folder}, err: "the mirror oci:one.example/w:v1: its manifest is not signed", code: exit.Unverified},
 		{name: "forged", servers: []mirror.Server{folder, mirror.InRegistry(registry{"one.example/w", text, "other", nil})}, err: "it is forged", code: exit.Unverified},
 		{name: "damaged", servers: []mirror.Server{folder, mirror.InRegistry(registry{"one.example/w", text, text, damaged{errors.New("another digest")}})}, err: "the mirror oci:one.example/w:v1: another digest", code: exit.Unverified},
+		{name: "copied by half", servers: []mirror.Server{mirror.InRegistry(registry{"one.example/w", "", "", damaged{fmt.Errorf("it lacks a blob: %w", fs.ErrNotExist)}}), folder}, want: onFolder},
 		{name: "all are down", servers: []mirror.Server{mirror.InRegistry(down)}, err: "connection refused", code: exit.Failed},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -140,6 +141,20 @@ func TestOtherBytes(t *testing.T) {
 	}
 	if _, _, err := open(t, make(memory)).Project(t.Context(), "foo"); err == nil || !strings.Contains(err.Error(), "there is no index of wheels") {
 		t.Errorf("no index: %v", err)
+	}
+}
+
+// TestWhatTheRegistryLacks: a copy of an index that is not finished is told apart from a forged one.
+func TestWhatTheRegistryLacks(t *testing.T) {
+	t.Parallel()
+	m := newMemory(list())
+	for at := range m {
+		if strings.Contains(at, "/blobs/") {
+			delete(m, at)
+		}
+	}
+	if _, _, err := open(t, m).Project(t.Context(), "foo"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the error is %v, want one of what is missing", err)
 	}
 }
 
