@@ -214,7 +214,7 @@ func bundleOutput(ctx context.Context, run *session.Session, o *create.Options) 
 	case console.OnStdout(name) && run.ResultTerminal && !o.DryRun:
 		return nil, exit.Usagef("--output %q: stdout is a terminal, and a tar is not for reading; pipe it into a program, or name a file", name)
 	}
-	dir, done, err := scratch.Dir("bundle")
+	dir, done, err := scratch.Dir("bundle", 0o700)
 	if err != nil {
 		return nil, err
 	}

@@ -162,10 +162,7 @@ func workFolder(named string) (dir string, done func(), err error) {
 		dir, err = filepath.Abs(named)
 		return dir, func() {}, err
 	}
-	if dir, done, err = scratch.Dir("build"); err != nil {
-		return "", nil, err
-	}
-	return dir, done, os.Chmod(dir, 0o755)
+	return scratch.Dir("build", 0o755)
 }
 
 // building is one build.

@@ -4,7 +4,9 @@
 package scratch
 
 import (
+	"errors"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"strings"
 )
@@ -15,21 +17,44 @@ const prefix = "pyimg-scratch-"
 // tries is how often a folder is made: another run may take one for abandoned in the moment before it is locked.
 const tries = 10
 
-// Dir makes a folder of a kind, such as "wheels". done removes it.
-func Dir(kind string) (dir string, done func(), err error) {
-	removeAbandoned(os.TempDir(), prefix+kind+"-")
+// Dir makes a folder of a kind, such as "wheels", with these permissions. done removes it.
+func Dir(kind string, mode os.FileMode) (dir string, done func(), err error) {
+	names := prefix + kind + "-" + machine() + "-"
+	removeAbandoned(os.TempDir(), names)
 	for range tries {
-		if dir, err = os.MkdirTemp("", prefix+kind+"-"); err != nil {
+		if dir, err = os.MkdirTemp("", names); err != nil {
 			return "", nil, fmt.Errorf("making a temporary folder: %w; name another place with TMPDIR", err)
 		}
-		if unlock, ok := hold(dir); ok {
-			return dir, func() { _ = os.RemoveAll(dir); unlock() }, nil // a later run removes what is left
+		unlock, err := hold(dir)
+		if err == nil {
+			if err = os.Chmod(dir, mode); err == nil {
+				return dir, func() { _ = os.RemoveAll(dir); unlock() }, nil // a later run removes what is left
+			}
+			unlock()
+		}
+		if !errors.Is(err, errTaken) {
+			_ = os.Remove(dir) // it is empty
+			return "", nil, fmt.Errorf("making a temporary folder: %w", err)
 		}
 	}
 	return "", nil, fmt.Errorf("making a temporary folder: each of %d was removed by another run; name another place with TMPDIR", tries)
 }
 
-// removeAbandoned removes the folders that runs left which were killed. It is done as well as it can be: the run needs none of them.
+// errTaken is the error where another run has taken a new folder for abandoned.
+var errTaken = errors.New("another run has removed the folder")
+
+// machine tells machines apart, since some file systems that several of them share have locks that hold on one machine alone. A machine
+// that was started again is another one: its runs are gone, and their folders stay.
+func machine() string {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id") // random(4)
+	if err != nil {
+		host, _ := os.Hostname() // "" is a machine like another one
+		id = []byte(host)
+	}
+	return fmt.Sprintf("%08x", crc32.ChecksumIEEE(id))
+}
+
+// removeAbandoned removes the folders of killed runs. Errors are ignored: no run needs these folders.
 func removeAbandoned(in, prefix string) {
 	root, err := os.OpenRoot(in)
 	if err != nil {
@@ -57,7 +82,7 @@ func removeIfAbandoned(root *os.Root, name string) {
 	if err != nil || !before.IsDir() || !isOurs(before) {
 		return
 	}
-	f, err := root.Open(name)
+	f, err := root.OpenFile(name, openFolder, 0)
 	if err != nil {
 		return
 	}

@@ -4,11 +4,12 @@ package scratch_test
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
-	"time"
 
 	"github.com/pyimg/pyimg/internal/scratch"
 )
@@ -20,12 +21,12 @@ func TestMain(m *testing.M) {
 	if os.Getenv(childVar) == "" {
 		os.Exit(m.Run())
 	}
-	dir, _, err := scratch.Dir("test")
+	dir, _, err := scratch.Dir("test", 0o700)
 	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, "file"), []byte("x"), 0o600)
 	}
 	fmt.Println(dir, err)
-	time.Sleep(time.Hour)
+	_, _ = io.Copy(io.Discard, os.Stdin) // it ends with the test at the latest
 }
 
 // started starts a run that makes a folder, and returns the folder. kill kills the run.
@@ -35,6 +36,9 @@ func started(t *testing.T) (dir string, kill func()) {
 	c.Env = append(os.Environ(), childVar+"=1")
 	out, err := c.StdoutPipe()
 	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Start(); err != nil {
@@ -61,7 +65,7 @@ func TestFoldersOfKilledRunsGo(t *testing.T) {
 	running, end := started(t)
 	defer end()
 	abandoned, kill := started(t)
-	other, done, err := scratch.Dir("other")
+	other, done, err := scratch.Dir("other", 0o700)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,6 +73,11 @@ func TestFoldersOfKilledRunsGo(t *testing.T) {
 	kill()
 	precious := t.TempDir()
 	link, file := abandoned+"-link", abandoned+"-file"
+	machine := strings.Split(filepath.Base(abandoned), "-")[3]
+	elsewhere := strings.Replace(abandoned, machine, "another", 1) // of a machine that shares the folder and not its locks
+	if err := os.Mkdir(elsewhere, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.Symlink(precious, link); err != nil {
 		t.Fatal(err)
 	}
@@ -78,14 +87,14 @@ func TestFoldersOfKilledRunsGo(t *testing.T) {
 	if err := os.Symlink(precious, filepath.Join(abandoned, "inside")); err != nil {
 		t.Fatal(err)
 	}
-	own, done, err := scratch.Dir("test")
+	own, done, err := scratch.Dir("test", 0o700)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if exists(abandoned) {
 		t.Errorf("%s of a run that was killed is left", abandoned)
 	}
-	for _, kept := range []string{running, filepath.Join(running, "file"), other, link, file, precious, own} {
+	for _, kept := range []string{running, filepath.Join(running, "file"), other, link, file, precious, own, elsewhere} {
 		if !exists(kept) {
 			t.Errorf("%s was removed", kept)
 		}
@@ -106,7 +115,7 @@ func TestFoldersOfOthersStay(t *testing.T) {
 	if err := os.Chown(theirs, 65534, 65534); err != nil {
 		t.Fatal(err)
 	}
-	_, done, err := scratch.Dir("test")
+	_, done, err := scratch.Dir("test", 0o700)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +133,7 @@ func TestManyRunsAtOnce(t *testing.T) {
 	for range runs {
 		go func() {
 			for range rounds {
-				dir, done, err := scratch.Dir("test")
+				dir, done, err := scratch.Dir("test", 0o700)
 				if err == nil {
 					err = os.WriteFile(filepath.Join(dir, "file"), nil, 0o600)
 					done()

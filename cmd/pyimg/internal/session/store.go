@@ -22,7 +22,7 @@ func (run *Session) Store() (*layers.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	temp, done, err := scratch.Dir("cache")
+	temp, done, err := scratch.Dir("cache", 0o700)
 	if err != nil {
 		return nil, fmt.Errorf("no folder for the cache: %w; and no temporary one: %w; name a folder that can be written with --cache-dir", why, err)
 	}
@@ -89,7 +89,7 @@ func (run *Session) userCacheDir() string {
 
 // TemporaryStore is a cache of its own, which goes with the session.
 func (run *Session) TemporaryStore() (*layers.Store, error) {
-	dir, done, err := scratch.Dir("runtime")
+	dir, done, err := scratch.Dir("runtime", 0o700)
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/pyimg/pyimg/apk"
@@ -224,16 +223,7 @@ func (h *House) Signer(run *session.Session) (func([]byte) ([]byte, error), erro
 }
 
 // Work makes the folder for what builds do not keep, which the sandbox's user may look into. done removes it.
-func Work() (dir string, done func(), err error) {
-	if dir, done, err = scratch.Dir("wheels"); err != nil {
-		return "", nil, err
-	}
-	if err = os.Chmod(dir, 0o755); err != nil {
-		done()
-		return "", nil, fmt.Errorf("making a temporary folder: %w", err)
-	}
-	return dir, done, nil
-}
+func Work() (dir string, done func(), err error) { return scratch.Dir("wheels", 0o755) }
 
 // PlatformName is a target for tables: "cp313 linux/amd64".
 func PlatformName(t plan.Target) string { return strings.TrimSpace(t.Python + " " + t.Platform) }
