@@ -95,11 +95,14 @@ func readLock(ctx context.Context, s spec.Spec, name string, from input.Texts) (
 
 func (out *Selection) fromRequirements(ctx context.Context, s spec.Spec, t target.Target, from Sources) error {
 	set, err := requirements.Parse(s.Python.Requirements, func(name string) ([]byte, error) { return readText(ctx, s, name, from.Texts) })
-	if set == nil {
+	if err != nil {
+		if set != nil { // no index is asked, for no answer makes this right
+			err = errors.Join(err, set.Check(ctx, []target.Target{t}))
+		}
 		return err
 	}
-	chosen, warnings, unselected := set.Select(ctx, []target.Target{t}, from.Indexes)
-	if err := errors.Join(err, unselected); err != nil {
+	chosen, warnings, err := set.Select(ctx, []target.Target{t}, from.Indexes)
+	if err != nil {
 		return err
 	}
 	out.Files, out.Extras = chosen[0].Files, chosen[0].Extras

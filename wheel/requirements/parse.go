@@ -3,6 +3,7 @@ package requirements
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"path"
 	"path/filepath"
 	"slices"
@@ -38,7 +39,7 @@ type entry struct {
 // Parse reads the named files and those that they include. read reads a file; a
 // path within a file is relative to that file. Where all faults are requirements that
 // pyimg never installs (editable ones, URLs, paths), it returns the others with the error, so that a
-// caller can tell their faults, too. Else the set is nil.
+// caller can report their faults, too. Else the set is nil.
 func Parse(names []string, read func(name string) ([]byte, error)) (*Set, error) {
 	p := parser{set: new(Set), read: read}
 	for _, name := range names {
@@ -81,6 +82,7 @@ func (p *parser) fault(at string, err error) {
 		return
 	}
 	p.faults = append(p.faults, fmt.Errorf("%s: %w", at, err))
+	//nolint:errorlint // a refusal that is joined with another fault does not count
 	if _, refused := err.(refusal); !refused {
 		p.broken = true
 	}
@@ -216,7 +218,8 @@ func (p *parser) requirement(text string, options []option, at string, constrain
 		return err
 	}
 	r, err := dependency.ParseRequirement(text)
-	if err == nil && r.URL != "" {
+	scp := strings.HasPrefix(text, "git@") && !strings.Contains(text, "://") // git@HOST:PATH, which also reads as a project named git
+	if err == nil && r.URL != "" && !scp {
 		return refuseURL(r.Name, r.URL)
 	}
 	if location := refuseLocation(text); location != nil {
@@ -259,18 +262,29 @@ func refuseLocation(text string) error {
 }
 
 // projectOf is what a URL without a name in front calls its project: by #egg=NAME, or by the last part of its path, without
-// a version (...@v1) and ".git".
-func projectOf(url string) string {
-	_, fragment, _ := strings.Cut(url, "#")
-	for _, part := range strings.Split(fragment, "&") {
+// a version (...@v1) and ".git". Nothing of a text that is no URL is told: it may be a password.
+func projectOf(location string) string {
+	const unknown = "the requirement"
+	if rest, ok := strings.CutPrefix(location, "git@"); ok { // scp's form: git@HOST:PATH
+		_, location, _ = strings.Cut(rest, ":")
+	}
+	u, err := url.Parse(location)
+	if err != nil || strings.Contains(u.Fragment, "@") {
+		return unknown
+	}
+	for _, part := range strings.Split(u.Fragment, "&") {
 		if egg, ok := strings.CutPrefix(part, "egg="); ok {
 			if r, err := dependency.ParseRequirement(egg); err == nil {
 				return r.Name
 			}
 		}
 	}
-	name, _, _ := strings.Cut(source.Name(url), "@")
-	return strings.TrimSuffix(name, ".git")
+	at, _, _ := strings.Cut(u.Path, "@")
+	name := strings.TrimSuffix(path.Base(at), ".git")
+	if name == "." || name == "/" {
+		return unknown
+	}
+	return name
 }
 
 // refuseURL says what to do in place of a URL. The URL is not printed: it may hold a password.

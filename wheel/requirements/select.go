@@ -45,6 +45,12 @@ func (s *Set) Select(ctx context.Context, targets []target.Target, finder Finder
 	return selections, x.warnings, nil
 }
 
+// Check returns the faults that are known without an index: requirements that name no version, or exclude each other.
+func (s *Set) Check(ctx context.Context, targets []target.Target) error {
+	_, _, err := s.Select(ctx, targets, nil)
+	return err
+}
+
 type selector struct {
 	set      *Set
 	finder   Finder
@@ -188,6 +194,9 @@ func (x *selector) choose(ctx context.Context, p *project, t target.Target) (sou
 		return source.File{}, fmt.Errorf("%s: %s has no --hash, and others have one: lock with hashes (uv export, pip-compile --generate-hashes)", cmp.Or(p.unhashed, p.at), p.name)
 	case len(p.hashes) == 0:
 		x.warn("%s: %s has no --hash: its wheel is taken as it is found, and pyimg.lock keeps its hash", p.at, p.name)
+	}
+	if x.finder == nil { // see Check
+		return source.File{}, nil
 	}
 	l, ok := x.listed[p.name]
 	if !ok {
