@@ -83,7 +83,7 @@ cross:
 # Real clients on real packages: needs root, docker, podman, umoci, skopeo and
 # the folder shared next to the repository. Tests skip what is missing; set
 # PYIMG_E2E_REQUIRE=1 to have them fail.
-# PYIMG_S6_OVERLAY=DIR has the example with s6-overlay run below the real one: DIR has what Alpine's package and those that it needs install.
+# PYIMG_S6_OVERLAY=DIR runs the example with s6-overlay under the real one: DIR has what Alpine's package and those that it needs install.
 e2e:
 	PYIMG_E2E=1 $(GO) test -count 1 -timeout 30m -parallel 4 -v ./internal/e2e
 

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"io"
 	"iter"
 	"maps"
 	"slices"
@@ -198,24 +199,20 @@ func worldText(world []apk.Dependency) []byte {
 // compressed returns the gzip of Dialect3's scripts. The same input gives the same bytes.
 func compressed(plain []byte) []byte {
 	var b bytes.Buffer
-	scriptsWriter.Lock()
-	defer scriptsWriter.Unlock()
-	z, _ := scriptsWriter.free.Get().(*gzip.Writer)
+	z, _ := scriptsWriters.Get().(*gzip.Writer)
 	if z == nil {
 		z, _ = gzip.NewWriterLevel(nil, gzip.BestCompression) // it cannot fail: the level is valid
 	}
-	defer scriptsWriter.free.Put(z)
 	z.Reset(&b)
 	_, _ = z.Write(plain) // a bytes.Buffer takes all
 	_ = z.Close()
+	z.Reset(io.Discard)
+	scriptsWriters.Put(z)
 	return b.Bytes()
 }
 
-// scriptsWriter is the one writer that compresses scripts. It has over a megabyte of memory, which takes more time to make than scripts
-// take to compress. So roots that are made at the same time wait for it. The garbage collector may take it.
+// scriptsWriters compress scripts, one root at a time each. A writer has over a megabyte of memory, which takes more time to make than
+// scripts take to compress.
 //
-//nolint:gochecknoglobals // its output follows from its input alone
-var scriptsWriter struct {
-	sync.Mutex
-	free sync.Pool
-}
+//nolint:gochecknoglobals // their output follows from their input alone
+var scriptsWriters sync.Pool

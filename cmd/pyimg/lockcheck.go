@@ -67,7 +67,7 @@ func checkLock(ctx context.Context, run *session.Session) (newer.Report, error) 
 	}
 	l, err := lock.Read(r.Lock)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("%w; without one there is nothing to compare: write it with \"pyimg lock\"", err)
+		err = fmt.Errorf("%w; without a lock there is nothing to compare: write it with \"pyimg lock\"", err)
 	}
 	if err == nil {
 		err = l.Fits(s)

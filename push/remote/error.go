@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -72,7 +73,7 @@ func (e *Error) hint() string {
 		return fmt.Sprintf("the credentials for %s came from %s: check that they are current and allow this", e.Host, e.Credentials)
 	case errors.As(e.Err, new(x509.UnknownAuthorityError)):
 		return "if a private authority signed the registry's certificate, give that authority's certificate with --ca-file FILE"
-	case errors.Is(e.Err, http.ErrSchemeMismatch), errors.As(e.Err, new(tls.RecordHeaderError)):
+	case errors.Is(e.Err, http.ErrSchemeMismatch), errors.As(e.Err, new(tls.RecordHeaderError)) && !throughProxy(e.Err):
 		return fmt.Sprintf("it does not speak https; --insecure %s allows plain http", e.Host)
 	case e.Status == http.StatusNotFound:
 		return "check that it exists; in some registries you must create a repository first"
@@ -80,6 +81,12 @@ func (e *Error) hint() string {
 		return "the registry limits its requests: try again later, or with fewer jobs"
 	}
 	return ""
+}
+
+// throughProxy reports whether it is the proxy that could not be talked to.
+func throughProxy(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "proxyconnect"
 }
 
 // newError makes an *Error for op. It returns err itself where that is an *Error already.

@@ -249,7 +249,7 @@ func parseSize(v string) (int64, error) {
 	shift := map[string]int{"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 	n, err := strconv.ParseInt(digits, 10, 40)
 	by, known := shift[unit]
-	if err != nil || n <= 0 || !known || digits == v || n > 1<<62>>by { // without a unit somebody meant another one than bytes
+	if err != nil || n <= 0 || !known || digits == v || n > 1<<62>>by { // a number without a unit is almost never meant as bytes
 		return 0, fmt.Errorf("expected a size such as 512MiB or 4GiB, found %q", v)
 	}
 	return n << by, nil

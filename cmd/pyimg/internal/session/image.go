@@ -40,7 +40,7 @@ func NoImage(path string, err error) error {
 	if err == nil || !IsSpec(path) {
 		return err
 	}
-	return exit.WrongUse(fmt.Errorf("%w; this takes an image: if the file is a spec, \"pyimg assemble %s --output oci:DIR\" makes an image of it", err, path))
+	return exit.WrongUse(fmt.Errorf("%w; this takes an image: if the file is a spec, \"pyimg assemble\" with it and --output oci:DIR makes an image of it", err))
 }
 
 // namesNoRegistry reports whether a reference leaves out the registry, as "python:3.13" does. The user may have meant a layout.

@@ -58,7 +58,7 @@ func (run *Session) spec(ctx context.Context, name string) (spec.Spec, error) {
 // insteadOf says what to do about a spec that does not exist: name the one that was meant, or write one.
 func insteadOf(name string) string {
 	if name == "-" {
-		return "a spec is a file; /dev/stdin is one that has what a pipe brings"
+		return `"-" is not read as stdin; to read the spec from a pipe, name /dev/stdin`
 	}
 	dir, base := filepath.Split(name)
 	entries, _ := os.ReadDir(cmp.Or(dir, ".")) // without names there is nothing to propose
