@@ -126,7 +126,7 @@ func verified(ctx context.Context, to, sum, name string, open func() (io.ReadClo
 	h := sha256.New()
 	n, err := io.Copy(io.MultiWriter(out, h), io.LimitReader(in, maxSource+1))
 	if err = errors.Join(err, out.Close(), ctx.Err()); err == nil && n > maxSource {
-		err = fmt.Errorf("it has more than %d bytes", maxSource)
+		err = fmt.Errorf("it has more than %d bytes", int64(maxSource))
 	}
 	if err != nil {
 		return fmt.Errorf("fetching the source %q: %w", name, err)
