@@ -77,7 +77,7 @@ func faultOf(link string) string {
 	case isPlaceholder(host):
 		return ""
 	case !slices.Contains(hosts(), host):
-		return fmt.Sprintf("the host %q is none of those that this test knows", host)
+		return fmt.Sprintf("the host %q is not in the list of known hosts", host)
 	case u.Scheme == "http" && host != "deb.debian.org" && host != "www.w3.org":
 		return "this host has https"
 	case host == "github.com" && !regexp.MustCompile(`^/[\w-]+/[\w.-]+(/(releases|blob|tree|issues)(/.*)?)?$`).MatchString(u.Path):
@@ -124,7 +124,7 @@ func TestActionsAreKnown(t *testing.T) {
 		for _, m := range regexp.MustCompile(`(?m)^\s*(?:- )?uses: *(\S+)`).FindAllStringSubmatch(text, -1) {
 			found++
 			if !slices.Contains(actions(), m[1]) {
-				t.Errorf("%s: uses %s, which is none of those that this test knows", path, m[1])
+				t.Errorf("%s: uses %s, which is not in the list of known actions", path, m[1])
 			}
 		}
 	}

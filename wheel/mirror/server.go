@@ -25,7 +25,7 @@ type Server struct {
 // A Registry has the index as an artifact.
 type Registry interface {
 	fmt.Stringer // its reference
-	// Read returns manifest.json, and its signature, or nil where there is none. Its error is fs.ErrNotExist if the registry lacks
+	// Read returns manifest.json, and its signature, or nil if it has no signature. Its error is fs.ErrNotExist if the registry lacks
 	// something of the index.
 	Read(ctx context.Context) (manifest, signature []byte, err error)
 	// URL is where it has a wheel.
@@ -102,7 +102,7 @@ func (s Server) fetch(ctx context.Context, verify func(manifest, signature []byt
 	return parsed, nil
 }
 
-// read returns the manifest and, if that is asked for, its signature, or nil where there is none.
+// read returns the manifest and, if that is asked for, its signature, or nil if it has no signature.
 func (s Server) read(ctx context.Context, signed bool) (text, signature []byte, err error) {
 	if s.registry != nil {
 		text, signature, err = s.registry.Read(ctx)

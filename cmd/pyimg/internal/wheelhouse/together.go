@@ -41,7 +41,7 @@ func diskFull(err error) error {
 	for next := errors.Unwrap(last); next != nil; next = errors.Unwrap(next) {
 		last = next
 	}
-	errno, ok := last.(syscall.Errno) //nolint:errorlint // the last cause itself: an error with several causes is none
+	errno, ok := last.(syscall.Errno) //nolint:errorlint // the last cause itself: an error with several causes has another type
 	if ok && (errno == syscall.ENOSPC || errno == syscall.EDQUOT) {
 		return last
 	}
