@@ -107,7 +107,8 @@ func (d *Decoder) block() error {
 }
 
 // run decodes symbols while the margins of both buffers last, or to the end of the block. Its state is in local variables, which
-// the compiler keeps in registers.
+// the compiler keeps in registers; so it calls nothing. The next entry is looked up before bits is filled again, since each step
+// waits for the one before.
 func (d *Decoder) run() (ended bool, err error) {
 	in, out, inPos, outPos, bits, count := d.in, d.out, d.inPos, d.outPos, d.bits, d.count
 	literals, distances := &d.literals.entries, &d.distances.entries
@@ -115,109 +116,131 @@ func (d *Decoder) run() (ended bool, err error) {
 	if d.eof {
 		inStop = d.inEnd + inMargin/2 - 8
 	}
+	e := literals[bits&(1<<literalBits-1)]
 	for {
-		bits |= binary.LittleEndian.Uint64(in[inPos:]) << (count & 63)
-		inPos += int(63-count) >> 3
+		bits |= binary.LittleEndian.Uint64(in[inPos:inPos+8:inPos+8]) << (count & 63)
+		inPos += int(7 - count>>3&7)
 		count |= 56
-		e := literals[bits&(1<<literalBits-1)]
 		if e&isLiteral != 0 {
-			// Three literals of a first table take 30 bits at most.
+			// Four literals of a first table take 40 bits at most.
 			bits >>= e & 63
-			count -= uint(e & 63)
+			count -= uint(e)
 			out[outPos] = byte(e >> 16)
 			outPos++
 			e = literals[bits&(1<<literalBits-1)]
 			if e&isLiteral != 0 {
 				bits >>= e & 63
-				count -= uint(e & 63)
+				count -= uint(e)
 				out[outPos] = byte(e >> 16)
 				outPos++
 				e = literals[bits&(1<<literalBits-1)]
 				if e&isLiteral != 0 {
 					bits >>= e & 63
-					count -= uint(e & 63)
+					count -= uint(e)
+					out[outPos] = byte(e >> 16)
+					outPos++
+					e = literals[bits&(1<<literalBits-1)]
+					if e&isLiteral != 0 {
+						bits >>= e & 63
+						count -= uint(e)
+						out[outPos] = byte(e >> 16)
+						outPos++
+						if inPos < inStop && outPos < outSize {
+							e = literals[bits&(1<<literalBits-1)]
+							continue
+						}
+						break
+					}
+				}
+			}
+			bits |= binary.LittleEndian.Uint64(in[inPos:inPos+8:inPos+8]) << (count & 63)
+			inPos += int(7 - count>>3&7)
+			count |= 56
+		}
+		if e&(isSecond|isEnd|isInvalid) != 0 {
+			if e&isSecond != 0 {
+				bits >>= e & 63
+				count -= uint(e)
+				e = literals[(uint(e>>16)+uint(bits)&(1<<(e>>8&15)-1))%uint(len(literals))]
+				if e&isLiteral != 0 {
+					bits >>= e & 63
+					count -= uint(e)
 					out[outPos] = byte(e >> 16)
 					outPos++
 					if inPos < inStop && outPos < outSize {
+						e = literals[bits&(1<<literalBits-1)]
 						continue
 					}
 					break
 				}
 			}
-			bits |= binary.LittleEndian.Uint64(in[inPos:]) << (count & 63)
-			inPos += int(63-count) >> 3
-			count |= 56
-		}
-		if e&isSecond != 0 {
-			bits >>= e & 63
-			count -= uint(e & 63)
-			e = literals[(uint(e>>16)+uint(bits)&(1<<(e>>8&15)-1))%uint(len(literals))]
-			if e&isLiteral != 0 {
+			if e&(isEnd|isInvalid) != 0 {
 				bits >>= e & 63
-				count -= uint(e & 63)
-				out[outPos] = byte(e >> 16)
-				outPos++
-				if inPos < inStop && outPos < outSize {
-					continue
+				count -= uint(e)
+				if ended = e&isEnd != 0; !ended {
+					err = ErrDamaged
 				}
 				break
 			}
 		}
-		if e&(isEnd|isInvalid) != 0 {
-			bits >>= e & 63
-			count -= uint(e & 63)
-			if ended = e&isEnd != 0; !ended {
-				err = ErrDamaged
-			}
-			break
-		}
 		length := int(e>>16) + int(bits&(1<<(e&63)-1)>>(e>>8&15))
 		bits >>= e & 63
-		count -= uint(e & 63)
+		count -= uint(e)
 
 		e = distances[bits&(1<<distanceBits-1)]
 		if e&isSecond != 0 {
 			bits >>= e & 63
-			count -= uint(e & 63)
+			count -= uint(e)
 			e = distances[(uint(e>>16)+uint(bits)&(1<<(e>>8&15)-1))%uint(len(distances))]
 		}
-		distance := int(e>>16) + int(bits&(1<<(e&63)-1)>>(e>>8&15))
-		bits >>= e & 63
-		count -= uint(e & 63)
-		if e&isInvalid != 0 || distance > outPos {
+		from := outPos - int(e>>16) - int(bits&(1<<(e&63)-1)>>(e>>8&15))
+		if e&isInvalid != 0 || from < 0 {
+			bits >>= e & 63
+			count -= uint(e)
 			err = ErrDamaged
 			break
 		}
-		repeat(out, outPos, distance, length)
-		outPos += length
+		bits >>= e & 63
+		count -= uint(e)
+		e = literals[bits&(1<<literalBits-1)]
+
+		// A match is written in long steps, and up to 15 bytes too many.
+		end := outPos + length
+		switch {
+		case outPos-from >= 16:
+			for {
+				source, target := out[from:from+16:from+16], out[outPos:outPos+16:outPos+16]
+				first, second := binary.LittleEndian.Uint64(source), binary.LittleEndian.Uint64(source[8:])
+				binary.LittleEndian.PutUint64(target, first)
+				binary.LittleEndian.PutUint64(target[8:], second)
+				if outPos += 16; outPos >= end {
+					break
+				}
+				from += 16
+			}
+		case outPos-from >= 8:
+			for {
+				binary.LittleEndian.PutUint64(out[outPos:outPos+8:outPos+8], binary.LittleEndian.Uint64(out[from:from+8:from+8]))
+				if outPos += 8; outPos >= end {
+					break
+				}
+				from += 8
+			}
+		case outPos-from == 1:
+			fill := uint64(out[from]) * 0x0101010101010101
+			for ; outPos < end; outPos += 8 {
+				binary.LittleEndian.PutUint64(out[outPos:outPos+8:outPos+8], fill)
+			}
+		default:
+			for ; outPos < end; outPos, from = outPos+1, from+1 {
+				out[outPos] = out[from]
+			}
+		}
+		outPos = end
 		if inPos >= inStop || outPos >= outSize {
 			break
 		}
 	}
-	d.inPos, d.outPos, d.bits, d.count = inPos, outPos, bits, count
+	d.inPos, d.outPos, d.bits, d.count = inPos, outPos, bits, count&63
 	return ended, err
-}
-
-// repeat writes a match at pos. It may write up to 8 bytes more.
-func repeat(out []byte, pos, distance, length int) {
-	from, end := pos-distance, pos+length
-	switch {
-	case distance >= 8:
-		for {
-			binary.LittleEndian.PutUint64(out[pos:], binary.LittleEndian.Uint64(out[from:]))
-			if pos += 8; pos >= end {
-				return
-			}
-			from += 8
-		}
-	case distance == 1:
-		fill := uint64(out[from]) * 0x0101010101010101
-		for ; pos < end; pos += 8 {
-			binary.LittleEndian.PutUint64(out[pos:], fill)
-		}
-	default:
-		for ; pos < end; pos, from = pos+1, from+1 {
-			out[pos] = out[from]
-		}
-	}
 }
