@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -218,6 +217,16 @@ func TestVerifyRefuses(t *testing.T) {
 		"plain provenance that is no JSON": {func(a attached) {
 			a[platform] = append(a[platform], artifact{sigstore.StatementMediaType, []byte("x")})
 		}, "cannot be read as one statement"},
+		"plain provenance that is long": {func(a attached) {
+			forged := plain(a[platform], sigstore.StatementMediaType)
+			forged.data = bytes.ReplaceAll(forged.data, []byte(`"subject":[`), append([]byte(`"subject":[`), bytes.Repeat([]byte("{},"), 1_000_000)...))
+			a[platform] = append(a[platform], forged)
+		}, "far too long"},
+		"a plain statement with another SBOM": {func(a attached) {
+			forged := plain(a[platform], sigstore.StatementMediaType)
+			forged.data = bytes.ReplaceAll(forged.data, []byte(sigstore.PredicateProvenance), []byte(sigstore.PredicateSPDX+"/v2.3"))
+			a[platform] = append(a[platform], forged)
+		}, "a bill of materials that the key has not signed"},
 		"provenance that nobody signed": {func(a attached) {
 			a[l.Digest] = slices.DeleteFunc(a[l.Digest], is(sigstore.PredicateProvenance))
 		}, "is not signed by the key"},
@@ -258,6 +267,17 @@ func TestVerifyTakesLaterProvenance(t *testing.T) {
 		}
 		all[digest] = append(all[digest], artifact{sigstore.StatementMediaType, text})
 		all[digest] = append(all[digest], artifact{sigstore.StatementMediaType, []byte(`{"predicateType":"https://example.com/scan"}`)})
+		if digest == l.Digest {
+			continue
+		}
+		same, err := sigstore.NewStatement("", digest, sigstore.PredicateSPDX, plain(artifacts, "application/spdx+json").data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, err = same.Encode(); err != nil {
+			t.Fatal(err)
+		}
+		all[digest] = append(all[digest], artifact{sigstore.StatementMediaType, text})
 	}
 	if _, err := attest.Verify(t.Context(), "example.com/app", index(t, l), all, []sigstore.PublicKey{k.Public()}); err != nil {
 		t.Error(err)
@@ -384,40 +404,6 @@ func TestVerifyPart(t *testing.T) {
 	if err := verify(byDigest); exit.Of(err) != exit.Unverified {
 		t.Errorf("by digest alone: VerifyPart = %v, want an error with code 6", err)
 	}
-}
-
-func ExampleSign() {
-	t := &testing.T{}
-	ctx := context.Background()
-	registry := fixture.NewRegistry()
-	at, err := registry.Serve(ctx)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	l, ref := locked(t), strings.TrimPrefix(at, "http://")+"/team/app:1"
-	idx, err := l.Index(ctx, nil)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	if _, err := (push.Registry{}).Push(ctx, idx, []string{ref}, push.Options{}); err != nil {
-		fmt.Println(err)
-		return
-	}
-	k, err := sigstore.Generate()
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	signed, err := attest.Sign(ctx, push.Registry{}, ref, idx, k, push.Attachments{}, push.Options{})
-	fmt.Println(len(signed), err)
-	from := attest.Registry{Registry: push.Registry{}, Repository: attest.Repository(ref)}
-	found, err := attest.Verify(ctx, ref, idx, from, []sigstore.PublicKey{k.Public()})
-	fmt.Println(len(found), found[0].Statements, err)
-	// Output:
-	// 3 <nil>
-	// 3 [https://sigstore.dev/cosign/sign/v1] <nil>
 }
 
 // TestSignAgain: what the key has signed stays, and a bill of materials that has changed since is signed, too.

@@ -10,6 +10,9 @@ import (
 	"github.com/pyimg/pyimg/push/oci"
 )
 
+// maxOnDisk bounds the artifacts that are held in memory, in bytes, as push does it for those of a registry.
+const maxOnDisk = 512 << 20
+
 // OnDisk is the Source of a layout: its artifacts, as disk.ReadReferrers lists them.
 type OnDisk []oci.Referrer
 
@@ -31,10 +34,14 @@ func (d OnDisk) Read(_ context.Context, _ string, list []v1.Descriptor, most int
 		byDigest[r.Manifest.Desc.Digest] = r
 	}
 	all := make([][]byte, len(list))
+	var total int64
 	for i, desc := range list {
 		r, ok := byDigest[desc.Digest]
 		if !ok || len(r.Blobs) != 2 || r.Blobs[0].Desc.Size < 0 || r.Blobs[0].Desc.Size > most { // its file, and its config
 			continue
+		}
+		if total += r.Blobs[0].Desc.Size; total > maxOnDisk {
+			return nil, fmt.Errorf("what the layout has attached has more than %d bytes in all", int64(maxOnDisk))
 		}
 		var err error
 		if all[i], err = readBlob(r.Blobs[0]); err != nil {

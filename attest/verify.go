@@ -148,7 +148,7 @@ func verifyOne(ctx context.Context, name string, t Signed, from Source, keys []s
 	if err := plainAgree(ctx, name, t, from, list, said, whole); err != nil {
 		return t, err
 	}
-	return t, provenanceAgrees(ctx, name, t, from, list, said, whole)
+	return t, statementsAgree(ctx, name, t, from, list, said, whole)
 }
 
 var errOtherKey = errors.New("another key signed it")
@@ -192,7 +192,7 @@ func plainAgree(ctx context.Context, name string, t Signed, from Source, list []
 			return err
 		}
 		for i, b := range data {
-			if !slices.ContainsFunc(signed, func(s json.RawMessage) bool { return sameJSON(s, b) }) {
+			if !signedSame(signed, b) {
 				return &UnsignedError{name + "@" + t.Digest, fmt.Sprintf("the bill of materials %s, attached to it, is not the one that the key signed", plain[i].Digest)}
 			}
 		}
@@ -200,9 +200,10 @@ func plainAgree(ctx context.Context, name string, t Signed, from Source, list []
 	return nil
 }
 
-// provenanceAgrees checks that the plain provenance that is attached is about the image and says what a signed one says. Of pyimg's own,
-// flags and the builder's version may differ: "pyimg sign --lock" may be another pyimg than the one that pushed.
-func provenanceAgrees(ctx context.Context, name string, t Signed, from Source, list []v1.Descriptor, said map[string][]json.RawMessage, whole bool) error {
+// statementsAgree checks that the plain provenance that is attached is about the image and says what a signed one says, and so a bill of
+// materials in a plain statement. Of pyimg's own provenance, flags and the builder's version may differ: "pyimg sign --lock" may be
+// another pyimg than the one that pushed.
+func statementsAgree(ctx context.Context, name string, t Signed, from Source, list []v1.Descriptor, said map[string][]json.RawMessage, whole bool) error {
 	plain := slices.DeleteFunc(slices.Clone(list), func(d v1.Descriptor) bool { return d.ArtifactType != sigstore.StatementMediaType })
 	if !whole && !slices.ContainsFunc(slices.Collect(maps.Keys(said)), func(kind string) bool { return strings.HasPrefix(kind, anyProvenance) }) {
 		return nil
@@ -212,27 +213,32 @@ func provenanceAgrees(ctx context.Context, name string, t Signed, from Source, l
 		return err
 	}
 	for i, b := range data {
-		if fault := provenanceFault(t.Digest, b, said); fault != "" {
-			return &UnsignedError{name + "@" + t.Digest, fmt.Sprintf("the provenance %s, attached to it, %s", plain[i].Digest, fault)}
+		if fault := statementFault(t.Digest, b, said); fault != "" {
+			return &UnsignedError{name + "@" + t.Digest, fmt.Sprintf("the statement %s, attached to it, %s", plain[i].Digest, fault)}
 		}
 	}
 	return nil
 }
 
+// maxTokens bounds the names, values and brackets of a statement that nobody signed. The provenance of a thousand packages on eight
+// platforms has some 100,000; a list of empty objects takes far more memory than text.
+const maxTokens = 2_000_000
+
 // plainStatement reads a statement that nobody signed. Of a field that comes twice Go takes the last one, also where it is spelled
 // "Predicate", and other clients take the first one or neither: such a statement would say different things to them, and is not read.
 func plainStatement(data []byte) (s sigstore.Statement, ok bool) {
-	return s, json.Unmarshal(data, &s) == nil && fieldsDiffer(json.NewDecoder(bytes.NewReader(data)))
+	return s, fieldsDiffer(json.NewDecoder(bytes.NewReader(data))) && json.Unmarshal(data, &s) == nil
 }
 
-// fieldsDiffer reports whether no object of a JSON text, which is well-formed, has two fields of one name but for upper and lower case.
+// fieldsDiffer reports whether no object of a JSON text has two fields of one name but for upper and lower case. It does not read on
+// after a fault or after maxTokens.
 func fieldsDiffer(d *json.Decoder) bool {
 	type object struct {
 		names map[string]bool // nil for an array
 		value bool            // what comes next is a field's value
 	}
 	var open []object
-	for {
+	for range maxTokens {
 		t, err := d.Token()
 		if err != nil {
 			return errors.Is(err, io.EOF)
@@ -260,18 +266,25 @@ func fieldsDiffer(d *json.Decoder) bool {
 			open = append(open, object{})
 		}
 	}
+	return false
 }
 
-// provenanceFault says what is wrong with a plain statement about the image with the digest; "" if nothing is, or if it is no provenance.
-func provenanceFault(digest string, data []byte, said map[string][]json.RawMessage) string {
+// statementFault says what is wrong with a plain statement about the image with the digest; "" if nothing is, or if it is neither
+// provenance nor a bill of materials.
+func statementFault(digest string, data []byte, said map[string][]json.RawMessage) string {
 	s, read := plainStatement(data)
 	if read && s.PredicateType != "" && !strings.HasPrefix(s.PredicateType, anyProvenance) {
+		for _, e := range sbom.Encodings() {
+			if strings.HasPrefix(s.PredicateType, e.PredicateType) && !(s.Is(digest) && signedSame(said[e.PredicateType], s.Predicate)) {
+				return "is a bill of materials that the key has not signed"
+			}
+		}
 		return "" // pyimg does not know what else is said
 	}
 	signed := said[cmp.Or(s.PredicateType, sigstore.PredicateProvenance)]
 	switch {
 	case !read:
-		return "cannot be read as one statement: it is no JSON, or has a field twice"
+		return "cannot be read as one statement: it is no JSON, has a field twice, or is far too long"
 	case len(signed) == 0:
 		return "is not signed by the key; sign it with \"pyimg sign --lock\""
 	case !s.Is(digest):
@@ -280,6 +293,11 @@ func provenanceFault(digest string, data []byte, said map[string][]json.RawMessa
 		return "names another builder or other inputs than the one that the key signed"
 	}
 	return ""
+}
+
+// signedSame reports whether one of the signed predicates is the same.
+func signedSame(signed []json.RawMessage, plain []byte) bool {
+	return slices.ContainsFunc(signed, func(s json.RawMessage) bool { return sameJSON(s, plain) })
 }
 
 func sameJSON(a, b []byte) bool {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -98,9 +99,32 @@ type publicKeyHint struct {
 }
 
 type envelope struct {
-	Payload     []byte      `json:"payload"`
-	PayloadType string      `json:"payloadType"`
-	Signatures  []signature `json:"signatures"`
+	Payload     []byte     `json:"payload"`
+	PayloadType string     `json:"payloadType"`
+	Signatures  signatures `json:"signatures"`
+}
+
+// signatures are at most maxSignatures.
+type signatures []signature
+
+// UnmarshalJSON stops at the first signature that is too many: a bundle that anybody may have attached can list millions of empty
+// ones, and each takes more memory than text.
+func (s *signatures) UnmarshalJSON(data []byte) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	if t, err := d.Token(); err != nil || t != json.Delim('[') {
+		return errors.Join(errors.New("signatures must be a list"), err)
+	}
+	for *s = nil; d.More(); {
+		if len(*s) == maxSignatures {
+			return fmt.Errorf("the envelope has more than %d signatures", maxSignatures)
+		}
+		var one signature
+		if err := d.Decode(&one); err != nil {
+			return err
+		}
+		*s = append(*s, one)
+	}
+	return nil
 }
 
 type signature struct {
@@ -139,7 +163,7 @@ func (k PrivateKey) SignStatement(s Statement) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("signing a statement: %w", err)
 	}
-	return json.Marshal(bundle{MediaType, k.material(), &envelope{payload, StatementMediaType, []signature{{sig}}}, nil})
+	return json.Marshal(bundle{MediaType, k.material(), &envelope{payload, StatementMediaType, signatures{{sig}}}, nil})
 }
 
 // SignFile returns the bundle of a file's signature, which "cosign verify-blob --bundle" reads.
@@ -167,9 +191,6 @@ func (k PublicKey) VerifyStatement(data []byte) (Statement, error) {
 	}
 	if e.PayloadType != StatementMediaType {
 		return Statement{}, unverified("the envelope holds %q, expected %q", e.PayloadType, StatementMediaType)
-	}
-	if len(e.Signatures) > maxSignatures {
-		return Statement{}, unverified("the envelope has %d signatures, expected at most %d", len(e.Signatures), maxSignatures)
 	}
 	message := preAuthenticated(e.PayloadType, e.Payload)
 	for _, s := range e.Signatures {

@@ -14,8 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/youmark/pkcs8"
 )
 
 const (
@@ -126,11 +124,7 @@ func parseEncrypted(block *pem.Block, password Password) (any, error) {
 		return nil, err
 	}
 	if block.Type == pemEncrypted {
-		key, err := pkcs8.ParsePKCS8PrivateKey(block.Bytes, secret)
-		if err != nil {
-			return nil, fmt.Errorf("%w, or it is encrypted in a way that is not known: %v", ErrPassword, err) //nolint:errorlint // the library's errors are texts
-		}
-		return key, nil
+		return openPKCS8(block.Bytes, secret)
 	}
 	der, err := openSecretbox(block.Bytes, secret)
 	if err != nil {

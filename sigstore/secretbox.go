@@ -16,8 +16,8 @@ const (
 	scryptR    = 8
 	scryptP    = 1
 	saltSize   = 32
-	maxScrypt  = 256 << 20 // memory, in bytes: 128 * N * r
-	maxScryptP = 16
+	maxScrypt  = 256 << 20 // memory, in bytes: 128 * N * r, and 128 * p * r
+	maxScryptP = 16        // how often that memory is filled
 )
 
 // encrypted is the content of cosign's form of a private key: scrypt and NaCl's secretbox. See secure-systems-lab's
@@ -53,8 +53,8 @@ func openSecretbox(data, password []byte) ([]byte, error) {
 		return nil, fmt.Errorf("it is encrypted with %q and %q, expected %q and %q", e.KDF.Name, e.Cipher.Name, kdfName, cipherName)
 	}
 	n, r, p := e.KDF.Params.N, e.KDF.Params.R, e.KDF.Params.P
-	if n < 2 || r < 1 || p < 1 || p > maxScryptP || n > maxScrypt/128 || r > maxScrypt/128/n {
-		return nil, fmt.Errorf("opening it with scrypt N=%d r=%d p=%d would take more than %d MiB of memory", n, r, p, maxScrypt>>20)
+	if err := checkScrypt(n, r, p); err != nil {
+		return nil, err
 	}
 	var nonce [24]byte
 	if len(e.Cipher.Nonce) != len(nonce) {
@@ -70,6 +70,17 @@ func openSecretbox(data, password []byte) ([]byte, error) {
 		return nil, ErrPassword
 	}
 	return der, nil
+}
+
+// checkScrypt bounds the memory and the time that scrypt takes for a key. See RFC 7914.
+func checkScrypt(n, r, p int) error {
+	if n < 2 || r < 1 || p < 1 {
+		return fmt.Errorf("scrypt does not work with N=%d r=%d p=%d", n, r, p)
+	}
+	if p > maxScryptP || n > maxScrypt/128 || r > maxScrypt/128/max(n, p) {
+		return fmt.Errorf("opening it with scrypt N=%d r=%d p=%d would take more than %d MiB of memory, or too long", n, r, p, maxScrypt>>20)
+	}
+	return nil
 }
 
 func sealSecretbox(der, password []byte) ([]byte, error) {
