@@ -65,7 +65,7 @@ func (l lower) documents(components []sbom.Component, config v1.Config) (map[str
 		if err != nil {
 			return nil, fmt.Errorf("writing the bill of materials: %w", err)
 		}
-		documents[inventory.Folder+"/"+e.File] = data
+		documents[sbom.Folder+"/"+e.File] = data
 	}
 	return documents, nil
 }

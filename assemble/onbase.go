@@ -19,6 +19,7 @@ import (
 	"github.com/pyimg/pyimg/internal/exit"
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/layers/tree"
+	"github.com/pyimg/pyimg/sbom"
 )
 
 // openBases reads the base of each platform; nil for those that have none.
@@ -235,7 +236,7 @@ func (j job) removed(ctx context.Context, t *tree.Tree, gone []string) (*lock.La
 	if err != nil {
 		return nil, err
 	}
-	l := lock.NewLayer(blob, removedName, []lock.Reason{lock.NewReason(lock.ReasonGenerated)}, nil)
+	l := lock.NewLayer(blob, lock.RemovedLayer, []lock.Reason{lock.NewReason(lock.ReasonGenerated)}, nil)
 	return &l, nil
 }
 
@@ -250,12 +251,24 @@ func (j job) baseTree(ctx context.Context, gone []string) (*tree.Tree, []lock.La
 		return nil, nil, err
 	}
 	all := slices.Clone(j.plan.Base.Layers)
-	removed, err := j.removed(ctx, t, withEmptied(t, gone, j.plan.replaced))
+	removed, err := j.removed(ctx, t, withEmptied(t, gone, append(j.staleDocuments(t), j.plan.replaced...)))
 	if err != nil || removed == nil {
 		return t, all, err
 	}
 	none := func(func(layers.Entry, error) bool) {}
-	return t, append(all, *removed), t.Add(tree.Layer{Name: removedName, Entries: none})
+	return t, append(all, *removed), t.Add(tree.Layer{Name: lock.RemovedLayer, Entries: none})
+}
+
+// staleDocuments are the base's bills of materials of itself, unless this image has its own in their place.
+func (j job) staleDocuments(t *tree.Tree) []string {
+	var stale []string
+	for _, e := range sbom.Encodings() {
+		n, err := t.Lookup(sbom.Folder + "/" + e.File)
+		if err == nil && !n.IsDir() && !slices.Contains(j.spec.SBOM, e.Name) {
+			stale = append(stale, n.Path)
+		}
+	}
+	return stale
 }
 
 // asUnsolved reports whether an error is one of the solver.

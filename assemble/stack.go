@@ -37,7 +37,7 @@ func newStack(under *tree.Tree, base, packages []lock.Layer, runtimes []runtime.
 		all = append(all, r.Layer)
 	}
 	all = append(all, ofWheels...)
-	foreign := slices.IndexFunc(base, func(l lock.Layer) bool { return l.From == removedName })
+	foreign := slices.IndexFunc(base, func(l lock.Layer) bool { return l.From == lock.RemovedLayer })
 	if foreign < 0 {
 		foreign = len(base)
 	}
@@ -110,6 +110,3 @@ func (s stack) throughSymlink() error {
 func making(l spec.Layers) layers.MakeOptions {
 	return layers.MakeOptions{Compression: l.Compression, Level: l.Level}
 }
-
-// removedName is what the layer is called that deletes files of the base.
-const removedName = "removed from the base"

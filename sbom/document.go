@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"time"
 
@@ -77,6 +78,16 @@ func Encodings() []Encoding {
 		{"cyclonedx", "application/vnd.cyclonedx+json", "https://cyclonedx.org/bom", "sbom.cdx.json", CycloneDX},
 		{"spdx", "application/spdx+json", "https://spdx.dev/Document", "sbom.spdx.json", SPDX},
 	}
+}
+
+// Folder is where an image has the documents about itself, from the root. Their names are those of the encodings.
+const Folder = "usr/local/share/pyimg"
+
+// OfImage reports whether a file, by its path from the root, is a document about the whole image that has it. In another image, such as
+// one that is built on this one or takes its Python, it says what is not so.
+func OfImage(file string) bool {
+	dir, base := path.Split(file)
+	return dir == Folder+"/" && slices.ContainsFunc(Encodings(), func(e Encoding) bool { return e.File == base })
 }
 
 // Named returns the encoding with this name.

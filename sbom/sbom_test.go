@@ -104,8 +104,15 @@ func TestSPDX(t *testing.T) {
 	}
 	decode(t, must(sbom.SPDX(document())), &d)
 	ids := map[string]string{"SPDXRef-DOCUMENT": "document"}
+	purposes := []string{"OTHER", "INSTALL", "ARCHIVE", "FIRMWARE", "APPLICATION", "FRAMEWORK", "LIBRARY", "CONTAINER", "SOURCE", "DEVICE", "OPERATING_SYSTEM", "FILE"} // in SPDX 2.3's JSON schema
 	for _, p := range d.Packages {
 		ids[p.SPDXID] = p.Name
+		if !slices.Contains(purposes, p.PrimaryPackagePurpose) {
+			t.Errorf("%s: the schema has no purpose %q", p.Name, p.PrimaryPackagePurpose)
+		}
+		if isSystem := strings.HasPrefix(p.SPDXID, "SPDXRef-OperatingSystem"); isSystem != (p.Name == "alpine") {
+			t.Errorf("%s has the identifier %q, and trivy tells the operating system by its", p.Name, p.SPDXID)
+		}
 		if p.Name == "python" && !strings.HasPrefix(p.LicenseDeclared, "LicenseRef-") || p.Name == "musl" && p.LicenseDeclared != "MIT" {
 			t.Errorf("%s: licence %q", p.Name, p.LicenseDeclared)
 		}
@@ -241,5 +248,17 @@ func decode(t *testing.T, data []byte, to any) {
 	t.Helper()
 	if err := json.Unmarshal(data, to); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestOfImage(t *testing.T) {
+	t.Parallel()
+	for file, want := range map[string]bool{
+		"usr/local/share/pyimg/sbom.cdx.json": true, "usr/local/share/pyimg/sbom.spdx.json": true,
+		"usr/local/share/pyimg/cpython.json": false, "usr/local/share/sbom/cpython-3.13.5.cdx.json": false, "opt/usr/local/share/pyimg/sbom.cdx.json": false, "sbom.cdx.json": false,
+	} {
+		if got := sbom.OfImage(file); got != want {
+			t.Errorf("OfImage(%q) = %v, want %v", file, got, want)
+		}
 	}
 }

@@ -83,6 +83,10 @@ func SPDX(d Document) ([]byte, error) {
 	all := d.normal()
 	out := spdx{Version: "SPDX-2.3", DataLicense: "CC0-1.0", ID: spdxDocument, Name: d.Name, Comment: strings.Join(d.Notes, "\n"),
 		Creation: spdxCreation{d.Created.UTC().Format(time.RFC3339), []string{"Tool: " + tool}}, own: map[string]bool{}}
+	ids := make(map[string]string, len(all))
+	for _, c := range all {
+		ids[c.ID] = spdxID(c)
+	}
 	image := spdxPackage{ID: spdxImage, Name: d.Name, Supplier: noAssertion, Download: noAssertion, Concluded: noAssertion,
 		Declared: noAssertion, Copyright: noAssertion, Purpose: "CONTAINER"}
 	if d.Platform != "" {
@@ -91,10 +95,10 @@ func SPDX(d Document) ([]byte, error) {
 	out.Packages = append(out.Packages, image)
 	out.relate(spdxDocument, "DESCRIBES", spdxImage)
 	for _, id := range tops(all) {
-		out.relate(spdxImage, "CONTAINS", spdxID(id))
+		out.relate(spdxImage, "CONTAINS", ids[id])
 	}
 	for _, c := range all {
-		out.add(c)
+		out.add(c, ids)
 	}
 	id, err := uuid(out)
 	if err != nil {
@@ -104,8 +108,9 @@ func SPDX(d Document) ([]byte, error) {
 	return encode(out)
 }
 
-func (s *spdx) add(c Component) {
-	p := spdxPackage{ID: spdxID(c.ID), Name: c.Name, Version: c.Version, Supplier: noAssertion, Download: noAssertion, SourceInfo: c.Source,
+// add adds a component; ids are the identifiers of all components.
+func (s *spdx) add(c Component, ids map[string]string) {
+	p := spdxPackage{ID: ids[c.ID], Name: c.Name, Version: c.Version, Supplier: noAssertion, Download: noAssertion, SourceInfo: c.Source,
 		Concluded: noAssertion, Declared: s.license(c.License), Copyright: noAssertion,
 		Purpose: spdxPurpose(c.Kind)}
 	if c.Supplier != "" {
@@ -127,17 +132,18 @@ func (s *spdx) add(c Component) {
 	p.Comment = strings.Join(comment, "\n")
 	s.Packages = append(s.Packages, p)
 	for _, id := range c.Contains {
-		s.relate(p.ID, "CONTAINS", spdxID(id))
+		s.relate(p.ID, "CONTAINS", ids[id])
 	}
 	for _, id := range c.Requires {
-		s.relate(p.ID, "DEPENDS_ON", spdxID(id))
+		s.relate(p.ID, "DEPENDS_ON", ids[id])
 	}
 }
 
+// spdxPurpose is a purpose as SPDX's JSON schema lists it. SPDX's text has a hyphen in OPERATING-SYSTEM, which validators of JSON refuse.
 func spdxPurpose(k Kind) string {
 	switch k {
 	case System:
-		return "OPERATING-SYSTEM"
+		return "OPERATING_SYSTEM"
 	case Application:
 		return "APPLICATION"
 	case Files, File:
@@ -171,16 +177,21 @@ func firstLine(text string) string {
 	return strings.TrimSpace(line)
 }
 
-// spdxID returns an identifier of letters, digits, dots and hyphens for a component.
-func spdxID(id string) string {
+// spdxID returns an identifier of letters, digits, dots and hyphens for a component. trivy recognizes the operating system by how its
+// identifier begins.
+func spdxID(c Component) string {
 	readable := strings.Map(func(r rune) rune {
 		switch {
 		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r == '.':
 			return r
 		}
 		return '-'
-	}, strings.TrimPrefix(id, "pkg:"))
-	return "SPDXRef-" + readable + "-" + short(id)
+	}, strings.TrimPrefix(c.ID, "pkg:"))
+	kind := ""
+	if c.Kind == System {
+		kind = "OperatingSystem-"
+	}
+	return "SPDXRef-" + kind + readable + "-" + short(c.ID)
 }
 
 // short returns some digits that tell texts from each other.

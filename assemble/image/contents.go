@@ -122,11 +122,12 @@ func (l LayerReport) name() string {
 	return l.Digest
 }
 
-// own reports whether pyimg made a layer: its history says so, or it has no history and pyimg made the layer below it.
+// own reports whether pyimg made a layer: its history says so, or it has no history and pyimg made the layer below it. The layer that
+// deletes files of a base is none of these: that is what it is for.
 func (c Contents) own(layer int) bool {
 	for i := layer; i >= 0; i-- {
 		if from := c.Layers[i].From; from != "" {
-			return strings.HasPrefix(from, lock.HistoryPrefix)
+			return strings.HasPrefix(from, lock.HistoryPrefix) && from != lock.HistoryPrefix+lock.RemovedLayer
 		}
 	}
 	return false

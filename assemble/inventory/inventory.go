@@ -24,9 +24,6 @@ import (
 	"github.com/pyimg/pyimg/wheel/distinfo"
 )
 
-// Folder is where an image has its own documents. What is in it is no part of the inventory.
-const Folder = "usr/local/share/pyimg"
-
 // Input is what an image is made of, as far as it is known.
 type Input struct {
 	Tree     *tree.Tree
@@ -299,7 +296,7 @@ func versionIn(url, name string) string {
 func (l *list) files() {
 	var found []distribution
 	for n := range l.in.Tree.All() {
-		if n.Entry.Kept == nil || strings.HasPrefix(n.Path, Folder+"/") {
+		if n.Entry.Kept == nil || strings.HasPrefix(n.Path, sbom.Folder+"/") {
 			continue
 		}
 		dir, base := path.Split(n.Path)

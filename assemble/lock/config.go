@@ -11,6 +11,9 @@ import (
 // HistoryPrefix begins created_by in the history of layers that pyimg made.
 const HistoryPrefix = "pyimg: "
 
+// RemovedLayer is what the layer is called that deletes files of the base.
+const RemovedLayer = "removed from the base"
+
 // configFile returns the OCI image configuration; see the OCI image-spec, config.md. It has one history entry for each layer, so
 // that tools can show what a layer has.
 func configFile(p Platform) *v1.ConfigFile {

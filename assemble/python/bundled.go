@@ -43,9 +43,9 @@ func (r *reader) library(p string, e layers.Entry) {
 	r.out.Bundled = append(r.out.Bundled, Bundled{Name: e.ELF.Soname, Path: "/" + p})
 }
 
-// components notes the libraries that a bill of materials in the runtime names.
+// components notes the libraries that a bill of materials in the runtime names. That of an image as a whole names all that is in it.
 func (r *reader) components(p string, kept []byte) {
-	if kept == nil || ofPackage(p) || !strings.HasSuffix(p, ".cdx.json") && !strings.HasSuffix(p, ".spdx.json") {
+	if kept == nil || ofPackage(p) || sbom.OfImage(p) || !strings.HasSuffix(p, ".cdx.json") && !strings.HasSuffix(p, ".spdx.json") {
 		return
 	}
 	all, err := sbom.Read(kept)

@@ -21,6 +21,7 @@ import (
 	"github.com/pyimg/pyimg/internal/mismatch"
 	"github.com/pyimg/pyimg/internal/versions"
 	"github.com/pyimg/pyimg/layers"
+	"github.com/pyimg/pyimg/sbom"
 )
 
 // defaultPaths are the paths that are taken from an image if the spec names none.
@@ -37,6 +38,13 @@ func IngestImage(ctx context.Context, r spec.Runtime, s spec.Spec, p spec.Platfo
 	plan.Digest, plan.Pinned = digest, pin.Digest != "" || strings.Contains(ref, "@")
 	recipe, err := imageRecipe(r, img, plan.Public, digest, s.Layers)
 	if err != nil {
+		return plan, err
+	}
+	parts, err := partsOf(ctx, recipe, img, src)
+	if err != nil {
+		return plan, err
+	}
+	if recipe.Exclude, err = withoutDocuments(recipe, parts, src.Store); err != nil {
 		return plan, err
 	}
 	blob, err := makeImage(ctx, recipe, img, src)
@@ -101,13 +109,9 @@ func imageRecipe(r spec.Runtime, img v1.Image, name, digest string, l spec.Layer
 // makeImage makes the layer. The store keeps what each layer of the image has at the paths, so that each layer is fetched only once,
 // even if it has nothing there. Then these parts are merged.
 func makeImage(ctx context.Context, r lock.ImageRecipe, img v1.Image, src input.Access) (layers.Blob, error) {
-	parts := make([]string, len(r.Layers))
-	for i, digest := range r.Layers {
-		blob, err := part(ctx, r, img, digest, src)
-		if err != nil {
-			return layers.Blob{}, fmt.Errorf("layer %s: %w", digest, err)
-		}
-		parts[i] = blob.Digest
+	parts, err := partsOf(ctx, r, img, src)
+	if err != nil {
+		return layers.Blob{}, err
 	}
 	gone, err := overlay(parts, src.Store)
 	if err != nil {
@@ -153,6 +157,43 @@ func move(ctx context.Context, r lock.ImageRecipe, blob layers.Blob, store *laye
 		return layers.Blob{}, err
 	}
 	return MakeRuntime(ctx, moved, layers.Source{Name: r.Image, Digest: blob.Digest, Open: func(context.Context) (io.ReadCloser, error) { return store.Open(blob.Digest) }}, store)
+}
+
+// withoutDocuments returns what the recipe excludes and, where the image has them, its bills of materials: they list that image, and not
+// the one that takes a runtime from it. A recipe excludes paths where they are after the move.
+func withoutDocuments(r lock.ImageRecipe, parts []string, store *layers.Store) ([]string, error) {
+	exclude := slices.Clone(r.Exclude)
+	for _, digest := range parts {
+		for e, err := range store.Entries(digest) {
+			if err != nil {
+				return nil, err
+			}
+			at := e.Path()
+			if !sbom.OfImage(at) {
+				continue
+			}
+			if r.To != "" {
+				at = path.Join(r.To, strings.TrimPrefix(at, r.Paths[0]))
+			}
+			if !slices.Contains(exclude, at) {
+				exclude = append(exclude, at)
+			}
+		}
+	}
+	return exclude, nil
+}
+
+// partsOf stores what each layer of the image has at the paths.
+func partsOf(ctx context.Context, r lock.ImageRecipe, img v1.Image, src input.Access) ([]string, error) {
+	parts := make([]string, len(r.Layers))
+	for i, digest := range r.Layers {
+		blob, err := part(ctx, r, img, digest, src)
+		if err != nil {
+			return nil, fmt.Errorf("layer %s: %w", digest, err)
+		}
+		parts[i] = blob.Digest
+	}
+	return parts, nil
 }
 
 // part stores what one layer of the image has at the paths. It stores whiteouts for these paths under other names.
