@@ -127,7 +127,7 @@ func TestFoldersImportOnlyWhatTheyMay(t *testing.T) {
 		"assemble/loader":           {"layers", "layers/tree"},
 		"assemble/check":            {"assemble/loader", "internal/passwd", "internal/rootpath", "apk/root", "layers", "layers/elf", "layers/tree", "assemble/python", "wheel/dependency", "wheel/distinfo"},
 		"assemble/input":            {"layers", "layers/local", "assemble/spec", "internal/fetch", "internal/memo", "wheel/mirror", "wheel/source"},
-		"assemble/runtime": {"layers", "layers/local", "assemble/check", "assemble/loader", "assemble/input", "assemble/lock", "assemble/python", "assemble/spec", "assemble/standalone",
+		"assemble/runtime": {"layers", "layers/local", "assemble/check", "assemble/loader", "assemble/input", "assemble/lock", "assemble/python", "assemble/spec", "assemble/standalone", "sbom",
 			"internal/glob", "internal/memo", "internal/redact", "internal/rootpath"},
 		"assemble/image": {"apk/root", "layers", "layers/tree", "sbom", "assemble/check", "assemble/inventory", "assemble/lock", "assemble/python", "assemble/spec", "internal/imageindex", "internal/rootpath", "internal/termtext",
 			"wheel/dependency", "wheel/distinfo", "wheel/install", "wheel/target"},
