@@ -56,7 +56,7 @@ func wheelsIndex(ctx context.Context, run *session.Session, c *cli.Context) erro
 		return exit.Usagef("parts are joined in a registry, and the index is the folder %s; copy the files of several folders into one", index.Name)
 	}
 	if c.Bool("check") {
-		verify, err := wheelhouse.Verifier(c.String("verify-key"))
+		verify, err := wheelhouse.Verifier(run, "verify-key", c.String("verify-key"))
 		if err != nil {
 			return err
 		}

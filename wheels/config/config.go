@@ -23,7 +23,7 @@ type Config struct {
 	Sources   []string       // folders, and indexes by URL or in a registry; the first that has a project is the one that counts
 	Mirrors   []spec.Mirrors // of indexes in Sources
 	Index     string         // a folder, or oci:HOST/REPOSITORY:TAG
-	Key       string         // file of the private key that signs the index; "" signs nothing
+	Key       string         // file of the private key that signs the index, or env://NAME; "" signs nothing
 	Prebuilt  string         // Use or Build
 	Builder   Builder
 	Packages  map[string]*Package // by normalised name

@@ -48,7 +48,7 @@ func (c *Config) fields(d *strictyaml.Decoder) strictyaml.Fields {
 		row("wanted", d.Within(func() strictyaml.Fields { return c.Wanted.fields(d) })),
 		row("sources", spec.WheelsField(d, &c.Sources, &c.Mirrors, checkSource)),
 		row("index", d.Text(setTo(&c.Index, checkIndex))),
-		row("key", d.Text(setTo(&c.Key, checkPath))),
+		row("key", d.Text(setTo(&c.Key, checkKey))),
 		row("prebuilt", d.OneOf(&c.Prebuilt, Use, Build)),
 		row("builder", d.Within(func() strictyaml.Fields { return c.Builder.fields(d) })),
 		row("packages", func(p string, n ast.Node) { c.packages(d, p, n) }),
@@ -181,6 +181,14 @@ func checkPath(v string) error {
 		return fmt.Errorf("expected a file or folder, found %q", v)
 	}
 	return nil
+}
+
+// checkKey takes a file, or env://NAME for a key in a variable.
+func checkKey(v string) error {
+	if name, ok := strings.CutPrefix(v, "env://"); ok && name != "" {
+		return nil
+	}
+	return checkPath(v)
 }
 
 // MaxTag bounds the tag of an index: what failed is under a longer one, and a registry takes 128 characters.

@@ -23,9 +23,14 @@ const maxKeyFile = 64 << 10
 // PrivateKey reads the key that a flag names: a file, or env://NAME for a variable that holds it. The password of an encrypted key
 // comes from the environment, else from the terminal.
 func (run *Session) PrivateKey(flag, where string) (sigstore.PrivateKey, error) {
+	return run.PrivateKeyAt("--"+flag, where)
+}
+
+// PrivateKeyAt is PrivateKey for a key that something else than a flag names; asked is what errors call that.
+func (run *Session) PrivateKeyAt(asked, where string) (sigstore.PrivateKey, error) {
 	text, err := run.keyText(where)
 	if err != nil {
-		return sigstore.PrivateKey{}, fmt.Errorf("--%s: %w", flag, err)
+		return sigstore.PrivateKey{}, fmt.Errorf("%s: %w", asked, err)
 	}
 	open := func(password sigstore.Password) (sigstore.PrivateKey, error) {
 		return sigstore.ParsePrivateKey(text, password)
@@ -40,10 +45,10 @@ func (run *Session) PrivateKey(flag, where string) (sigstore.PrivateKey, error) 
 		})
 	}
 	if errors.Is(err, sigstore.ErrPassword) {
-		return key, exit.WrongUse(fmt.Errorf("--%s: opening %q: %w; set %s", flag, where, err, strings.Join(passwordVariables(), " or ")))
+		return key, exit.WrongUse(fmt.Errorf("%s: opening %q: %w; set %s", asked, where, err, strings.Join(passwordVariables(), " or ")))
 	}
 	if err != nil {
-		return key, exit.WrongUse(fmt.Errorf("--%s: reading %q: %w", flag, where, err))
+		return key, exit.WrongUse(fmt.Errorf("%s: reading %q: %w", asked, where, err))
 	}
 	return key, nil
 }
@@ -52,17 +57,26 @@ func (run *Session) PrivateKey(flag, where string) (sigstore.PrivateKey, error) 
 func (run *Session) PublicKeys(flag string) ([]sigstore.PublicKey, error) {
 	var keys []sigstore.PublicKey
 	for _, where := range run.flags.StringSlice(flag) {
-		text, err := run.keyText(where)
+		k, err := run.PublicKeyAt("--"+flag, where)
 		if err != nil {
-			return nil, fmt.Errorf("--%s: %w", flag, err)
-		}
-		k, err := sigstore.ParsePublicKey(text)
-		if err != nil {
-			return nil, exit.WrongUse(fmt.Errorf("--%s: reading %q: %w", flag, where, err))
+			return nil, err
 		}
 		keys = append(keys, k)
 	}
 	return keys, nil
+}
+
+// PublicKeyAt reads one key, as PrivateKeyAt does.
+func (run *Session) PublicKeyAt(asked, where string) (sigstore.PublicKey, error) {
+	text, err := run.keyText(where)
+	if err != nil {
+		return sigstore.PublicKey{}, fmt.Errorf("%s: %w", asked, err)
+	}
+	k, err := sigstore.ParsePublicKey(text)
+	if err != nil {
+		return k, exit.WrongUse(fmt.Errorf("%s: reading %q: %w", asked, where, err))
+	}
+	return k, nil
 }
 
 func (run *Session) keyText(where string) ([]byte, error) {
