@@ -2,11 +2,12 @@
 # Makes a root that compiles runtimes for musl, of Debian's packages, for machines that have no mirror of Alpine's compilers:
 #
 #   debian-builder.sh DIR LAYOUT
+#   debian-builder.sh DIR LAYOUT aarch64 LAYOUT     compiles for another machine, too: x86_64 or aarch64
 #   SOURCES=FOLDER debian-builder.sh DIR LAYOUT     fetches the archives of the recipes' sources, too
 #
-# DIR is new. LAYOUT is an OCI layout with Alpine's musl, libssl3, libcrypto3 and zlib, which the runtime is linked with:
+# DIR is new. LAYOUT is an OCI layout with Alpine's musl, libssl3, libcrypto3 and zlib for one machine, which the runtime is linked with:
 #
-#   pyimg assemble alpine.yaml --output oci:LAYOUT       # packages: [musl, libssl3, libcrypto3, zlib]
+#   pyimg assemble alpine.yaml --platform linux/amd64 --output oci:LAYOUT       # packages: [musl, libssl3, libcrypto3, zlib]
 #   pyimg runtime build cpython --builder DIR --source FOLDER -o cpython.tar.zst
 #
 # It needs apt-get, dpkg-deb and tar, and no root. Nothing of this machine changes. DEBIAN_MIRROR is where Debian's packages are, by
@@ -19,7 +20,7 @@ suite=trixie
 older=bookworm
 keyring=${KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}
 packages=(
-	gcc binutils make musl-dev musl-tools linux-libc-dev zlib1g-dev pkgconf patch
+	gcc binutils make linux-libc-dev pkgconf patch
 	dash coreutils diffutils findutils grep sed gawk tar gzip bzip2 xz-utils
 	tcl # SQLite's source is put together by it
 )
@@ -27,17 +28,17 @@ packages=(
 sources=(python3.13 jemalloc xz-utils sqlite3 bzip2 "libffi/$older" "mimalloc/$older")
 
 main() {
-	if [ $# != 2 ] || [ ! -f "$2/index.json" ]; then
-		sed -n '2,14s/^# \{0,1\}//p' "$0" >&2
+	if { [ $# != 2 ] && [ $# != 4 ]; } || [ ! -f "$2/index.json" ] || { [ $# = 4 ] && [ ! -f "$4/index.json" ]; }; then
+		sed -n '2,15s/^# \{0,1\}//p' "$0" >&2
 		exit 2
 	fi
 	if [ -e "$1" ]; then
 		echo "$1 is there already" >&2
 		exit 2
 	fi
-	set -- "${1%/}" "$2"
-	layout=$2
+	set -- "${1%/}" "${@:2}"
 	arch=$(uname -m)
+	[ $# = 2 ] || packages+=("gcc-$3-linux-gnu")
 	apt=$(mktemp -d)
 	# A builder that is not complete has another name, and is removed.
 	root=$(realpath "$(mktemp -d "$1.new.XXXXXX")")
@@ -46,9 +47,25 @@ main() {
 	configure_apt
 	[ -z "${SOURCES:-}" ] || fetch_sources
 	unpack_debian
-	add_alpine
+	add_machine "$arch" "$2" /usr/musl
 	write_compiler
+	if [ $# = 4 ]; then
+		add_machine "$3" "$4" "/usr/musl-$3"
+		write_cross_compiler "$3" "/usr/musl-$3"
+	fi
 	mv "$root" "$1"
+}
+
+# debian_name prints what Debian calls a machine.
+debian_name() {
+	case $1 in
+	x86_64) echo amd64 ;;
+	aarch64) echo arm64 ;;
+	*)
+		echo "$1: this script knows x86_64 and aarch64" >&2
+		exit 2
+		;;
+	esac
 }
 
 # configure_apt gives apt-get folders of its own, in which nothing is installed: so it finds all that a package depends on.
@@ -66,6 +83,7 @@ configure_apt() {
 		Dir::State::Lists "$apt/lists";
 		Dir::State::status "$apt/status";
 		Dir::Cache "$apt/cache";
+		APT::Architectures { "$(debian_name "$arch")"; "amd64"; "arm64"; };
 		APT::Install-Recommends "false";
 		APT::Sandbox::User "";
 	CONF
@@ -85,68 +103,91 @@ unpack_debian() {
 		dpkg-deb --fsys-tarfile "$package" | tar -C "$root" -x --keep-directory-symlink --no-same-owner --exclude './usr/share/doc' \
 			--exclude './usr/share/man' --exclude './usr/share/locale'
 	done
-	mkdir "$apt/ssl"
-	(cd "$apt/ssl" && apt-get -qq download "libssl-dev/$older")
-	dpkg-deb -x "$apt"/ssl/libssl-dev_*.deb "$apt/ssl"
 	ln -sf dash "$root/usr/bin/sh"
 	ln -sf gawk "$root/usr/bin/awk"
 }
 
-# add_alpine puts Alpine's own libraries where the compiler looks for libraries, with its loader: the programs that are built run
-# here, too. The headers are Debian's.
-add_alpine() {
-	local blob name lib=$root/usr/musl/lib include=$root/usr/musl/include multiarch=$arch-linux-gnu
-	mkdir -p "$lib/pkgconfig" "$include" "$apt/alpine"
+# add_machine MACHINE LAYOUT PREFIX puts Alpine's own libraries for a machine below PREFIX, with Debian's headers; and its loader where
+# programs look for it: those that are built run here, too, if the machine can run them.
+add_machine() {
+	local machine=$1 layout=$2 prefix=$3 debian=$apt/$1 multiarch=$1-linux-gnu blob name
+	local lib=$root$prefix/lib include=$root$prefix/include headers
+	mkdir -p "$lib/pkgconfig" "$include" "$debian/alpine" "$debian/debs"
 	for blob in "$layout"/blobs/sha256/*; do
-		[ "$(head -c 2 "$blob" | od -An -tx1)" != " 1f 8b" ] || tar -xzf "$blob" -C "$apt/alpine" --no-same-owner --warning=no-unknown-keyword
+		[ "$(head -c 2 "$blob" | od -An -tx1)" != " 1f 8b" ] || tar -xzf "$blob" -C "$debian/alpine" --no-same-owner --warning=no-unknown-keyword
 	done
-	cp -a "$root/usr/include/$arch-linux-musl/." "$include/"
-	cp -a "$root"/usr/include/{linux,asm-generic,mtd,zlib.h} "$apt/ssl/usr/include/openssl" "$include/"
+	name=$(debian_name "$machine")
+	(cd "$debian/debs" && apt-get -qq download "musl-dev:$name" "musl-tools:$name" "zlib1g-dev:$name" "libssl-dev:$name/$older")
+	for blob in "$debian"/debs/*.deb; do
+		dpkg-deb -x "$blob" "$debian"
+	done
+	headers=$debian/usr/include
+	cp -a "$headers/$machine-linux-musl/." "$include/"
+	cp -a "$root"/usr/include/{linux,asm-generic,mtd} "$headers"/{zlib.h,openssl} "$include/"
 	cp -aL "$root/usr/include/$multiarch/asm" "$include/asm"
-	cp -a "$apt/ssl/usr/include/$multiarch/openssl/." "$include/openssl/"
-	cp -aL "$root"/usr/include/"$multiarch"/zconf.h "$include/" 2>/dev/null || cp -a "$root/usr/include/zconf.h" "$include/"
+	cp -a "$headers/$multiarch/openssl/." "$include/openssl/"
+	cp -aL "$headers/$multiarch/zconf.h" "$include/" 2>/dev/null || cp -a "$headers/zconf.h" "$include/"
 	# Alpine builds OpenSSL without these, and Debian with them.
 	sed -i '0,/^# *define OPENSSL_CONFIGURED_API.*/s//&\n# define OPENSSL_NO_ASYNC\n# define OPENSSL_NO_COMP\n# define OPENSSL_NO_EC2M\n# define OPENSSL_NO_SEED/' \
 		"$include/openssl/configuration.h"
-	cp -a "$root/usr/lib/$arch-linux-musl/"*.{o,a} "$lib/"
+	cp -a "$debian/usr/lib/$machine-linux-musl/"*.{o,a} "$lib/"
 	for name in libssl.so.3 libcrypto.so.3 libz.so.1; do
-		cp -L "$(find "$apt/alpine/lib" "$apt/alpine/usr/lib" -name "$name" 2>/dev/null | head -n 1)" "$lib/$name"
+		cp -L "$(find "$debian/alpine/lib" "$debian/alpine/usr/lib" -name "$name" 2>/dev/null | head -n 1)" "$lib/$name"
 		ln -s "$name" "$lib/${name%.*}"
 	done
-	cp -L "$apt/alpine/lib/ld-musl-$arch.so.1" "$lib/libc.musl-$arch.so.1"
+	cp -L "$debian/alpine/lib/ld-musl-$machine.so.1" "$lib/libc.musl-$machine.so.1"
 	# The linker takes the name of the C library from what it links: Alpine's name, by which apk knows it.
-	ln -s "libc.musl-$arch.so.1" "$lib/libc.so"
-	rm -f "$root/usr/lib/ld-musl-$arch.so.1"
-	cp -L "$apt/alpine/lib/ld-musl-$arch.so.1" "$root/usr/lib/"
-	echo /usr/musl/lib >"$root/etc/ld-musl-$arch.path"
-	describe openssl '-lssl -lcrypto' "$apt/ssl/usr/lib/$multiarch/pkgconfig/openssl.pc"
-	describe libssl '-lssl' "$apt/ssl/usr/lib/$multiarch/pkgconfig/openssl.pc"
-	describe libcrypto '-lcrypto' "$apt/ssl/usr/lib/$multiarch/pkgconfig/openssl.pc"
-	describe zlib '-lz' "$root/usr/lib/$multiarch/pkgconfig/zlib.pc"
+	ln -s "libc.musl-$machine.so.1" "$lib/libc.so"
+	rm -f "$root/usr/lib/ld-musl-$machine.so.1"
+	cp -L "$debian/alpine/lib/ld-musl-$machine.so.1" "$root/usr/lib/"
+	echo "$prefix/lib" >"$root/etc/ld-musl-$machine.path"
+	describe openssl '-lssl -lcrypto' "$debian/usr/lib/$multiarch/pkgconfig/openssl.pc"
+	describe libssl '-lssl' "$debian/usr/lib/$multiarch/pkgconfig/openssl.pc"
+	describe libcrypto '-lcrypto' "$debian/usr/lib/$multiarch/pkgconfig/openssl.pc"
+	describe zlib '-lz' "$debian/usr/lib/$multiarch/pkgconfig/zlib.pc"
+	sed -e "s#/usr/include/$machine-linux-musl#$prefix/include#g; s#/usr/lib/$machine-linux-musl#$prefix/lib#g" \
+		"$debian/usr/lib/$machine-linux-musl/musl-gcc.specs" >"$root$prefix/gcc.specs"
 }
 
-# describe writes a file of pkg-config's.
+# describe NAME LIBS FILE writes a file of pkg-config's for add_machine, with the version in FILE.
 describe() {
-	printf 'Name: %s\nDescription: %s\n%s\nLibs: %s\nCflags:\n' "$1" "$1" "$(grep '^Version:' "$3")" "$2" >"$root/usr/musl/lib/pkgconfig/$1.pc"
+	printf 'Name: %s\nDescription: %s\n%s\nLibs: %s\nCflags:\n' "$1" "$1" "$(grep '^Version:' "$3")" "$2" >"$lib/pkgconfig/$1.pc"
 }
 
 # write_compiler makes gcc and cc compile for musl, and pkg-config look nowhere else.
 write_compiler() {
-	local real
 	# The library that counts for profiles is made for glibc, and calls one function by a name that only glibc has.
 	LC_ALL=C sed -i 's/__isoc23_strtol\x00/strtol\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00/g' "$root"/usr/lib/gcc/"$arch"-linux-gnu/*/libgcov.a
-	real=$(readlink "$root/usr/bin/$arch-linux-gnu-gcc")
-	sed -e "s#/usr/include/$arch-linux-musl#/usr/musl/include#g; s#/usr/lib/$arch-linux-musl#/usr/musl/lib#g" \
-		"$root/usr/lib/$arch-linux-musl/musl-gcc.specs" >"$root/usr/musl/gcc.specs"
+	write_gcc gcc "$(readlink "$root/usr/bin/$arch-linux-gnu-gcc")" /usr/musl
+	write_pkg_config pkg-config /usr/musl
+	ln -s gcc "$root/usr/local/bin/cc"
+}
+
+# write_cross_compiler MACHINE PREFIX does it for another machine, with the names that configure looks for.
+write_cross_compiler() {
+	local host=$1-alpine-linux-musl tool
+	write_gcc "$host-gcc" "$1-linux-gnu-gcc" "$2"
+	write_pkg_config "$host-pkg-config" "$2"
+	for tool in ar as gcc-ar gcc-nm gcc-ranlib ld nm objcopy objdump ranlib readelf strip; do
+		ln -s "/usr/bin/$1-linux-gnu-$tool" "$root/usr/local/bin/$host-$tool"
+	done
+}
+
+# write_gcc NAME REAL PREFIX
+write_gcc() {
 	# Alpine's gcc answers an empty line to the first question; to another answer CPython's configure says that it is wrong.
-	cat >"$root/usr/local/bin/gcc" <<-WRAPPER
+	cat >"$root/usr/local/bin/$1" <<-WRAPPER
 		#!/bin/sh
 		case " \$* " in *" --print-multiarch "* | *" -print-multiarch "*) echo; exit 0 ;; esac
-		exec /usr/bin/$real "\$@" -specs /usr/musl/gcc.specs
+		exec /usr/bin/$2 "\$@" -specs $3/gcc.specs
 	WRAPPER
-	printf '#!/bin/sh\nexport PKG_CONFIG_LIBDIR=/usr/musl/lib/pkgconfig\nexec /usr/bin/pkgconf "$@"\n' >"$root/usr/local/bin/pkg-config"
-	chmod 755 "$root"/usr/local/bin/*
-	ln -s gcc "$root/usr/local/bin/cc"
+	chmod 755 "$root/usr/local/bin/$1"
+}
+
+# write_pkg_config NAME PREFIX
+write_pkg_config() {
+	printf '#!/bin/sh\nexport PKG_CONFIG_LIBDIR=%s/lib/pkgconfig\nexec /usr/bin/pkgconf "$@"\n' "$2" >"$root/usr/local/bin/$1"
+	chmod 755 "$root/usr/local/bin/$1"
 }
 
 # fetch_sources fetches upstream's archives out of Debian's source packages; what Debian adds is not used.
