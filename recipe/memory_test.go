@@ -29,7 +29,7 @@ func TestMemoryFunctions(t *testing.T) {
 		{compiler, "-O1", "testdata/memory.c", object, "-o", program},
 		{program},
 	} {
-		if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(t.Context(), command[0], command[1:]...).CombinedOutput(); err != nil {
 			t.Fatalf("%q: %v\n%s", command, err, out)
 		}
 	}
