@@ -63,7 +63,7 @@ func ScriptTypes() []string {
 // ParseControl reads a control stream: one gzip member that holds a tar without an end mark.
 func ParseControl(raw []byte) (*Control, error) {
 	c := &Control{Raw: raw, Checksum: sha1.Sum(raw)}
-	t := newTap(bytes.NewReader(raw), maxControlRaw)
+	t := newTapOf(bytes.NewReader(raw), min(len(raw)+1, tapBuffer), maxControlRaw)
 	err := t.inflate(maxControlPlain, func(r io.Reader) error { return c.readMembers(tar.NewReader(r)) })
 	if err != nil {
 		return nil, fmt.Errorf("control stream: %w", err)

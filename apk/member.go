@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/klauspost/compress/gzip"
 
@@ -36,8 +37,31 @@ type tap struct {
 	max  int64 // position past which reading fails with errTooLarge
 }
 
-func newTap(src io.Reader, max int64) *tap {
-	return &tap{src: src, buf: make([]byte, tapBuffer), sink: io.Discard, max: max}
+func newTap(src io.Reader, max int64) *tap { return newTapOf(src, tapBuffer, max) }
+
+// newTapOf is newTap with a buffer of that size, for a source that is short.
+func newTapOf(src io.Reader, size int, max int64) *tap {
+	return &tap{src: src, buf: make([]byte, size), sink: io.Discard, max: max}
+}
+
+// members inflate gzip members, one at a time each. A new one takes 40 KiB of memory, which costs more than to inflate a signature or a
+// control stream. The last source of one stays in memory with it.
+//
+//nolint:gochecknoglobals // what they return follows from their input alone
+var members sync.Pool
+
+// takeMember begins to read the gzip member at the begin of r. Without an error, the reader goes back to members after use.
+func takeMember(r io.Reader) (*gzip.Reader, error) {
+	z, _ := members.Get().(*gzip.Reader)
+	if z == nil {
+		z = new(gzip.Reader)
+	}
+	if err := z.Reset(r); err != nil {
+		members.Put(z)
+		return nil, err
+	}
+	z.Multistream(false)
+	return z, nil
 }
 
 // pos is the number of bytes consumed.
@@ -137,10 +161,11 @@ func (t *tap) startsWith(prefix string) bool {
 func (t *tap) inflatesTo(prefix string) bool {
 	for t.w-t.r < tapLookAhead && t.fill() == nil {
 	}
-	z, err := gzip.NewReader(bytes.NewReader(t.buf[t.r:t.w]))
+	z, err := takeMember(bytes.NewReader(t.buf[t.r:t.w]))
 	if err != nil {
 		return false
 	}
+	defer members.Put(z)
 	got := make([]byte, len(prefix))
 	_, err = io.ReadFull(z, got)
 	return err == nil && string(got) == prefix
@@ -151,12 +176,11 @@ func (t *tap) atEnd() bool { return t.r == t.w && t.fill() != nil && errors.Is(t
 
 // inflate reads the gzip member that begins here, to its last byte.
 func (t *tap) inflate(max int64, read func(io.Reader) error) error {
-	z, err := gzip.NewReader(t)
+	z, err := takeMember(t)
 	if err != nil {
 		return t.fault(err)
 	}
-	defer z.Close()
-	z.Multistream(false)
+	defer members.Put(z)
 	limited := &limitedReader{r: z, left: max}
 	if err := read(limited); err != nil {
 		return t.fault(err)
