@@ -24,12 +24,12 @@ func TestRoomsImportOnlyWhatTheyMay(t *testing.T) {
 	t.Parallel()
 	may := map[string][]string{
 		"apk":                           {"apk", "internal/redact", "internal/regular", "internal/rootpath", "internal/near"},
-		"layers":                        {"layers", "internal/inflate", "internal/regular", "internal/rootpath"},
+		"layers":                        {"internal/scratch", "layers", "internal/inflate", "internal/regular", "internal/rootpath"},
 		"push":                          {"push", "internal/atomicfile", "internal/imageindex", "internal/memo", "internal/patience", "internal/redact", "internal/registryurl", "internal/regular", "internal/termtext"},
 		"push/auth":                     {"internal/regular"},
 		"wheel":                         {"internal/inflate", "internal/fetch", "internal/toml", "internal/redact", "internal/regular"},
 		"assemble":                      {"apk", "layers", "wheel", "sbom", "internal/fetch", "internal/glob", "internal/memo", "internal/passwd", "internal/rootpath", "internal/atomicfile", "internal/imageindex", "internal/redact", "internal/regular", "internal/near", "internal/registryurl", "internal/serve", "internal/strictyaml", "internal/template", "internal/termtext", "internal/toml"},
-		"wheels":                        {"apk", "layers", "wheel", "assemble", "push/oci", "push/remote", "internal/atomicfile", "internal/patience", "internal/redact", "internal/registryurl", "internal/regular", "internal/sandbox", "internal/serve", "internal/strictyaml", "internal/termtext"},
+		"wheels":                        {"apk", "layers", "wheel", "assemble", "push/oci", "push/remote", "internal/atomicfile", "internal/patience", "internal/redact", "internal/registryurl", "internal/regular", "internal/sandbox", "internal/scratch", "internal/serve", "internal/strictyaml", "internal/termtext"},
 		"cmd/pyimg/internal/wheelhouse": {"apk", "assemble", "cmd/pyimg/internal/flags", "cmd/pyimg/internal/host", "cmd/pyimg/internal/rootless", "cmd/pyimg/internal/session", "internal/redact", "internal/registryurl", "internal/regular", "internal/sandbox", "internal/scratch", "layers/local", "push/artifact", "push/oci", "sigstore", "wheel", "wheels"},
 		"recipe":                        {"internal/atomicfile", "internal/near", "internal/regular", "internal/sandbox", "internal/strictyaml", "sbom", "wheel/version"},
 		"cmd/pyimg/internal/buildroot":  {"assemble", "cmd/pyimg/internal/flags", "cmd/pyimg/internal/rootless", "cmd/pyimg/internal/session", "recipe/build"},
@@ -102,7 +102,7 @@ func TestFoldersImportOnlyWhatTheyMay(t *testing.T) {
 		"layers/internal/cachedir": {"internal/regular"},
 		"layers/internal/compress": {"internal/inflate"},
 		"layers/internal/splice":   {"internal/inflate"},
-		"layers/local":             {"layers", "internal/rootpath"},
+		"layers/local":             {"layers", "internal/rootpath", "internal/scratch"},
 		"layers/tree":              {"layers", "internal/rootpath"},
 		"layers/unpack":            {"layers", "layers/tree", "internal/rootpath"},
 

@@ -28,6 +28,7 @@ import (
 	"github.com/pyimg/pyimg/internal/machine"
 	"github.com/pyimg/pyimg/internal/regular"
 	"github.com/pyimg/pyimg/internal/sandbox"
+	"github.com/pyimg/pyimg/internal/scratch"
 	"github.com/pyimg/pyimg/internal/termtext"
 )
 
@@ -159,11 +160,15 @@ func measure(ctx context.Context, run *session.Session, c *cli.Context, programs
 	if err := run.ReadLogin(); err != nil {
 		return out, err
 	}
-	folder, err := benchFolder()
+	// For everybody to read: a sandbox is another user.
+	folder, done, err := scratch.Dir("bench", 0o755)
 	if err != nil {
 		return out, err
 	}
-	defer os.RemoveAll(folder) //nolint:errcheck // it is in the temporary folder
+	defer done()
+	if err := copyWorkloads(folder); err != nil {
+		return out, err
+	}
 	o.Mounts = append(o.Mounts, sandbox.Mount{Source: folder, Target: workload.Root})
 	quiet := run.Console
 	quiet.Warned = func(string) {} // of images that are not kept, such as of missing bytecode
@@ -279,16 +284,12 @@ func measurement(run *session.Session, c *cli.Context) benchmark.Options {
 	return o
 }
 
-// benchFolder is a temporary folder with what Pythons need to run workloads, for everybody to read: a sandbox is another user.
-func benchFolder() (string, error) {
-	dir, err := os.MkdirTemp("", "pyimg-bench-")
-	if err != nil {
-		return "", err
-	}
+// copyWorkloads puts what Pythons need to run workloads into a folder, for everybody to read.
+func copyWorkloads(dir string) error {
 	if err := os.CopyFS(dir, workload.Files()); err != nil {
-		return dir, err
+		return err
 	}
-	return dir, filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+	return filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}

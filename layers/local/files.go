@@ -25,9 +25,9 @@ import (
 // A Folder is a folder of this machine, parts of which become a layer. It reads nothing outside, wherever symlinks
 // lead; see os.Root. Goroutines may share it.
 type Folder struct {
-	root      *os.Root
-	buffers   sync.Pool
-	temporary string // removed by Close; see Unpack
+	root    *os.Root
+	buffers sync.Pool
+	done    func() // removes a temporary folder; see Unpack
 }
 
 // Open opens a folder. Close it after use.
@@ -42,8 +42,8 @@ func Open(name string) (*Folder, error) {
 // Close closes the folder.
 func (f *Folder) Close() error {
 	err := f.root.Close()
-	if f.temporary != "" {
-		err = errors.Join(err, os.RemoveAll(f.temporary))
+	if f.done != nil {
+		f.done()
 	}
 	return err
 }

@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/pyimg/pyimg/internal/rootpath"
+	"github.com/pyimg/pyimg/internal/scratch"
 	"github.com/pyimg/pyimg/layers"
 )
 
@@ -90,15 +91,16 @@ func (e *PackedError) Unwrap() error { return e.Err }
 // Unpack makes a temporary folder of a tar that Pack wrote. Close removes the folder. Unpack reads the tar to its end.
 // The error is a *PackedError, unless the folder could not be written.
 func Unpack(ctx context.Context, r io.Reader) (*Folder, error) {
-	dir, err := os.MkdirTemp("", "pyimg-folder-")
+	dir, done, err := scratch.Dir("folder", 0o700)
 	if err != nil {
-		return nil, fmt.Errorf("making a temporary folder for unpacked files: %w; name another place with TMPDIR", err)
+		return nil, err
 	}
 	f, err := Open(dir)
 	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+		done()
+		return nil, err
 	}
-	f.temporary = dir
+	f.done = done
 	if err := f.unpack(ctx, r); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}

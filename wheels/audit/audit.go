@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/pyimg/pyimg/assemble/python"
+	"github.com/pyimg/pyimg/internal/scratch"
 	"github.com/pyimg/pyimg/layers/elf"
 	"github.com/pyimg/pyimg/wheel"
 	"github.com/pyimg/pyimg/wheel/archive"
@@ -116,11 +117,11 @@ func readBinary(name string, r io.ReaderAt, size int64) binary {
 
 // read verifies the wheel against its RECORD and reads its ELF files. The error is one of this machine.
 func (r *Report) read(ctx context.Context, w *wheel.Wheel) ([]binary, error) {
-	dir, err := os.MkdirTemp("", "pyimg-audit-")
+	dir, done, err := scratch.Dir("audit", 0o700)
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // what is left is in the temporary folder
+	defer done()
 	var members []string
 	var open []*os.File
 	defer func() {
