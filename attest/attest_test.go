@@ -355,6 +355,8 @@ func TestProvenanceHidesSecrets(t *testing.T) {
 		p := &l.Platforms[i]
 		p.Packages[0].URLs[1], p.Runtimes[0].URL = secret, secret
 		p.Wheels = []lock.Wheel{{Name: "a", Version: "1", File: "a.whl", URL: secret}, {Name: "b", Version: "1", File: "b.whl", URL: "/hidden/b.whl"}}
+		p.Runtimes = append(p.Runtimes, lock.Runtime{URL: "image:oci:/hidden/shown", Digest: "sha256:" + strings.Repeat("e", 64)})
+		p.Base = &lock.Base{URL: "image:oci:hidden/shown:tag", Digest: "sha256:" + strings.Repeat("f", 64)}
 	}
 	all, err := attest.Image(l, attest.Builder{}, nil)
 	if err != nil {
@@ -364,6 +366,8 @@ func TestProvenanceHidesSecrets(t *testing.T) {
 		for _, a := range artifacts {
 			if text := content(t, a); bytes.Contains(text, []byte("hidden")) {
 				t.Errorf("an artifact of type %s has a secret or a local path: %s", a.Type, text)
+			} else if a.Type == sigstore.StatementMediaType && (!bytes.Contains(text, []byte(`"name":"shown"`)) || !bytes.Contains(text, []byte(`"name":"shown:tag"`))) {
+				t.Errorf("the provenance does not name the layouts: %s", text)
 			}
 		}
 	}

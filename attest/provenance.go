@@ -12,6 +12,7 @@ import (
 
 	"github.com/pyimg/pyimg/assemble/lock"
 	"github.com/pyimg/pyimg/internal/redact"
+	"github.com/pyimg/pyimg/push"
 )
 
 // A Builder is the program that made an image, and how it was called. It says nothing of the machine.
@@ -154,20 +155,26 @@ func packageResource(q lock.Package) resource {
 	return r
 }
 
-// publicURI is the address of a resource; "" for a file, whose folder is of one machine.
+// publicURI is the address of a resource; "" for a file and for an image's layout on disk, whose folders are of one machine.
 func publicURI(url string) string {
-	if strings.HasPrefix(url, "https://") || strings.HasPrefix(url, "http://") || strings.HasPrefix(url, "image:") {
+	ref, isImage := strings.CutPrefix(url, fromImage)
+	_, here := push.OnDisk(ref)
+	if strings.HasPrefix(url, "https://") || strings.HasPrefix(url, "http://") || isImage && !here {
 		return redact.URL(url)
 	}
 	return ""
 }
 
-// localName is the name of a file without its folder; "" for what has an address.
+// fromImage begins the address of an image, see spec.FromImage.
+const fromImage = "image:"
+
+// localName is the name of a file or a layout without its folder; "" for what has an address.
 func localName(url string) string {
 	if publicURI(url) != "" {
 		return ""
 	}
-	return url[strings.LastIndexAny(url, `/\`)+1:]
+	name, _ := push.OnDisk(strings.TrimPrefix(url, fromImage))
+	return name[strings.LastIndexAny(name, `/\`)+1:]
 }
 
 func sha256Of(digest string) map[string]string {

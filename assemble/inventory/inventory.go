@@ -237,10 +237,8 @@ func (l *list) runtime(r Runtime) {
 	if !strings.HasPrefix(r.URL, spec.FromImage) {
 		digest = strings.TrimPrefix(r.Digest, "sha256:")
 	}
-	from := r.URL
-	if !spec.IsURL(from) && digest != "" {
-		from = path.Base(from) // a file's folder is of one machine
-	}
+	at, local := withoutFolder(r.URL)
+	from := at
 	if r.Digest != "" {
 		from += " " + r.Digest
 	}
@@ -273,8 +271,24 @@ func (l *list) runtime(r Runtime) {
 			PURL: sbom.PURL{Type: "generic", Name: a.Name, Version: version}.String(), Details: map[string]string{"pyimg:path": "/" + strings.TrimPrefix(a.Path, "/")}})
 	}
 	if len(l.all) == known && r.URL != "" && r.Report.Python == nil {
-		l.all = append(l.all, sbom.Component{ID: runtimePrefix + r.URL, Name: path.Base(r.URL), SHA256: digest, Source: from, Requires: requires})
+		id := at
+		if local { // another folder may have another one of this name
+			id += "@" + r.Digest
+		}
+		l.all = append(l.all, sbom.Component{ID: runtimePrefix + id, Name: path.Base(strings.TrimPrefix(at, spec.FromImage+spec.OciLayout)), SHA256: digest, Source: from, Requires: requires})
 	}
+}
+
+// withoutFolder is where a runtime comes from without the folder of a file or of an image's layout, which is of one machine. It reports
+// whether it is such a local one.
+func withoutFolder(source string) (from string, local bool) {
+	if dir, ok := strings.CutPrefix(source, spec.FromImage+spec.OciLayout); ok {
+		return spec.FromImage + spec.OciLayout + path.Base(dir), true
+	}
+	if spec.IsURL(source) || strings.HasPrefix(source, spec.FromImage) {
+		return source, false
+	}
+	return path.Base(source), true
 }
 
 // versionIn finds the version in a file's name such as jemalloc-5.3.0-x86_64.tar.gz; "" if there is none.

@@ -3,6 +3,7 @@ package inventory_test
 import (
 	"fmt"
 	"iter"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -117,6 +118,31 @@ func TestAlpinePython(t *testing.T) {
 		Runtimes: []inventory.Runtime{{Report: python.Report{Python: &python.Build{Version: "3.12.3"}}}}})
 	if err != nil || !slices.Equal(names(got), []string{"python3"}) {
 		t.Errorf("Of = %q, %v, want python3 alone", names(got), err)
+	}
+}
+
+// TestNoFolder: the folder of a file or of an image's layout is of one machine, and another one must give the same bytes.
+func TestNoFolder(t *testing.T) {
+	t.Parallel()
+	list := func(dir string) []sbom.Component {
+		sum := func(digit string) string { return "sha256:" + strings.Repeat(digit, 64) }
+		got, err := inventory.Of(inventory.Input{Tree: root(t, nil), Runtimes: []inventory.Runtime{
+			{URL: "image:oci:" + dir + "layout:tag", Digest: sum("1"), Report: python.Report{Python: &python.Build{Version: "3.13.5"}}},
+			{URL: "image:oci:" + dir + "tools", Digest: sum("2")},
+			{URL: dir + "tools.tar.gz", Digest: sum("3")},
+			{URL: dir + "other/tools.tar.gz", Digest: sum("4")},
+		}})
+		if err != nil || len(got) != 4 {
+			t.Fatalf("Of = %q, %v, want 4 components", names(got), err)
+		}
+		return got
+	}
+	here, there := list("/home/somebody/"), list("")
+	if !reflect.DeepEqual(here, there) {
+		t.Errorf("in another folder: %+v, want %+v", there, here)
+	}
+	if all := byName(here); all["python"].Source != "image:oci:layout:tag sha256:"+strings.Repeat("1", 64) || all["tools"].Source == "" {
+		t.Errorf("Of = %+v, want the names of layouts", here)
 	}
 }
 
