@@ -27,8 +27,9 @@ const (
 	maxChanged = 1 << 20
 	// maxInterpreterLine is how much of a "#!" line Linux looks at (BINPRM_BUF_SIZE).
 	maxInterpreterLine = 256
-	// elfBuffer is how much of an ELF file is held in memory; the rest goes into a temporary file.
-	elfBuffer = 4 << 20
+	// elfBuffer is how much of an ELF file is held in memory; the rest goes into a temporary file. Each goroutine that reads a layer
+	// needs such a buffer, and to take so much new memory from the system can cost more than to write and read a file.
+	elfBuffer = 1 << 20
 	// maxELFFile bounds the ELF files that the store reads; larger ones are listed as not understood.
 	maxELFFile = 4 << 30
 	// maxRecord bounds a record.

@@ -437,7 +437,7 @@ func TestLargeELF(t *testing.T) {
 	folder := t.TempDir()
 	s := openStoreIn(t, folder)
 	var members []member
-	sizes := []int{1000, 6 << 20, 4<<20 + 20, 4 << 20, 5 << 20}
+	sizes := []int{1000, 3 << 20, 1<<20 + 20, 1 << 20, 2 << 20}
 	for _, size := range sizes {
 		members = append(members, file(fmt.Sprint("lib", size), largeELF(size, fmt.Sprint("lib", size, ".so"))))
 	}
