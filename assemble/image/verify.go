@@ -3,6 +3,7 @@ package image
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -26,7 +27,8 @@ func (c Contents) verify() check.Report {
 	machine, bits := c.Platform.Machine()
 	im := check.Image{Platform: c.Platform.String(), Config: c.Config.Config, Tree: c.Tree, Machine: machine, Bits: bits}
 	im.Oddities, im.Own = c.oddities, c.own
-	r := check.NewReport(c.Platform.String(), len(c.Layers), c.Tree, append(c.mislabelled(), check.Check(im)...))
+	found := slices.Concat(c.mislabelled(), check.Check(im), c.staleDocuments())
+	r := check.NewReport(c.Platform.String(), len(c.Layers), c.Tree, found)
 	r.Digest = c.Digest
 	return *r
 }
