@@ -7,12 +7,14 @@
 package elf
 
 import (
+	"bytes"
 	"debug/elf"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -100,6 +102,10 @@ type file struct {
 	loads []segment
 
 	imports bool // are asked for
+
+	// Buffers for what is read in many small parts. A variable of a function would be new memory each time, since r gets it.
+	short [128]byte // a symbol or a piece of a string, until the next one is read
+	table []byte    // a piece of a table, see piece
 }
 
 // A segment is a program header.
@@ -257,24 +263,27 @@ func (f *file) at(b []byte, off uint64) error {
 	return err
 }
 
+// piece returns n bytes for a piece of a table, until piece is called again.
+func (f *file) piece(n int) []byte {
+	f.table = slices.Grow(f.table[:0], n)[:n]
+	return f.table
+}
+
 var errNoEnd = errors.New("a string has no end")
 
 // text reads the NUL-terminated string at off.
 func (f *file) text(off uint64) (string, error) {
 	var out []byte
-	var buf [128]byte
 	for len(out) < maxString {
 		if off >= uint64(f.size) {
 			return "", errNoEnd
 		}
-		b := buf[:min(uint64(len(buf)), uint64(f.size)-off)]
+		b := f.short[:min(uint64(len(f.short)), uint64(f.size)-off)]
 		if err := f.at(b, off); err != nil {
 			return "", err
 		}
-		for i, c := range b {
-			if c == 0 {
-				return string(append(out, b[:i]...)), nil
-			}
+		if i := bytes.IndexByte(b, 0); i >= 0 {
+			return string(out) + string(b[:i]), nil
 		}
 		out, off = append(out, b...), off+uint64(len(b))
 	}

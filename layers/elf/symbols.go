@@ -123,7 +123,7 @@ func (t symbolTable) onlyDefined(all []uint32, first uint64) ([]uint32, error) {
 	if first > uint64(t.size) { // keeps the product below in range
 		return nil, fmt.Errorf("symbol %d is outside the file", first)
 	}
-	defined, buf := all[:0], make([]byte, 128*size)
+	defined, buf := all[:0], t.piece(128*size)
 	for from := 0; from < len(all); {
 		n := min(len(all)-from, len(buf)/size)
 		if err := t.at(buf[:n*size], t.symbols+(first+uint64(from))*uint64(size)); err != nil {
@@ -139,12 +139,12 @@ func (t symbolTable) onlyDefined(all []uint32, first uint64) ([]uint32, error) {
 	return defined, nil
 }
 
-// halves calls do with 32-bit words from off on, at most so many, until it returns false.
+// halves calls do with 32-bit words from off on, at most so many, until it returns false. do reads nothing of the file.
 func (t symbolTable) halves(off, most uint64, do func(uint32) bool) error {
 	if most > maxSymbols {
 		return fmt.Errorf("a table of %d words, more than %d", most, maxSymbols)
 	}
-	var buf [4096]byte
+	buf := t.piece(4096)
 	for most > 0 {
 		n := min(most*4, uint64(len(buf)))
 		if left := uint64(t.size) - min(off, uint64(t.size)); left >= 4 {
@@ -224,7 +224,7 @@ func (t symbolTable) parse(raw []byte) dynamicSymbol {
 
 // symbol reads symbol i.
 func (t symbolTable) symbol(i uint64) (s dynamicSymbol, err error) {
-	raw := make([]byte, t.symbolSize())
+	raw := t.short[:t.symbolSize()]
 	if i > uint64(t.size) { // keeps the product below in range
 		return s, fmt.Errorf("symbol %d is outside the file", i)
 	}
@@ -272,7 +272,7 @@ func (t symbolTable) imports(tags map[elf.DynTag]uint64) ([]string, error) {
 	return slices.Compact(names), nil
 }
 
-// relocations calls do with the symbol and the type of each relocation, until it returns an error.
+// relocations calls do with the symbol and the type of each relocation, until it returns an error. do reads nothing of the file.
 func (f *file) relocations(tags map[elf.DynTag]uint64, do func(symbol, kind uint64) error) error {
 	for _, table := range []struct{ at, size elf.DynTag }{{elf.DT_RELA, elf.DT_RELASZ}, {elf.DT_REL, elf.DT_RELSZ}, {elf.DT_JMPREL, elf.DT_PLTRELSZ}} {
 		at, ok := tags[table.at]
@@ -298,7 +298,7 @@ func (f *file) relocationTable(vaddr, size, entry uint64, do func(symbol, kind u
 	if size > uint64(f.size) {
 		return fmt.Errorf("%d bytes of relocations in a file of %d", size, f.size)
 	}
-	buf := make([]byte, 512*entry)
+	buf := f.piece(512 * int(entry))
 	for size >= entry {
 		n := min(size/entry*entry, uint64(len(buf)))
 		if err := f.at(buf[:n], off); err != nil {
