@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"path"
-	"slices"
 	"strings"
 )
 
@@ -24,9 +23,36 @@ type ContentRule struct {
 // are in wild.
 type contentRules struct {
 	named map[string][]ContentRule
-	wild  []ContentRule
+	wild  []wildRule
 	magic string
 }
+
+// A wildRule is one whose last element has a wildcard. Most files are told apart by the text at its begin and end.
+type wildRule struct {
+	ContentRule
+	folders, last string // the path's
+	begin, end    string // of what last matches
+}
+
+func newWildRule(r ContentRule) wildRule {
+	w := wildRule{ContentRule: r, folders: path.Dir(r.Path), last: path.Base(r.Path)}
+	w.begin = w.last[:strings.IndexAny(w.last, wildcards)]
+	if !strings.ContainsAny(w.last, `[\`) {
+		w.end = w.last[strings.LastIndexAny(w.last, wildcards)+1:]
+	}
+	return w
+}
+
+func (r *wildRule) match(dir, base string) bool {
+	if !strings.HasPrefix(base, r.begin) || !strings.HasSuffix(base, r.end) {
+		return false
+	}
+	ok, _ := path.Match(r.last, base)
+	return ok && matchFolders(r.folders, dir)
+}
+
+// wildcards are what path.Match does not take literally.
+const wildcards = `*?[\`
 
 // newContentRules prepares rules. The facts that a store writes begin with magic, which contains a hash of the rules.
 // So a store does not use facts that were made with other rules.
@@ -39,8 +65,8 @@ func newContentRules(rules []ContentRule) (contentRules, error) {
 		}
 		fmt.Fprintf(h, "%q %d %v\n", r.Path, r.Max, r.Imports)
 		last := path.Base(r.Path)
-		if strings.ContainsAny(last, `*?[\`) {
-			k.wild = append(k.wild, r)
+		if strings.ContainsAny(last, wildcards) {
+			k.wild = append(k.wild, newWildRule(r))
 		} else {
 			k.named[last] = append(k.named[last], r)
 		}
@@ -52,10 +78,13 @@ func newContentRules(rules []ContentRule) (contentRules, error) {
 // imports reports whether the store keeps which names an ELF file needs.
 func (k *contentRules) imports(p string) bool {
 	dir, base := path.Split(p)
-	return slices.ContainsFunc(k.wild, func(r ContentRule) bool {
-		ok, _ := path.Match(path.Base(r.Path), base)
-		return r.Imports && ok && matchFolders(path.Dir(r.Path), strings.TrimSuffix(dir, "/"))
-	})
+	dir = strings.TrimSuffix(dir, "/")
+	for i := range k.wild {
+		if r := &k.wild[i]; r.Imports && r.match(dir, base) {
+			return true
+		}
+	}
+	return false
 }
 
 // whole reports whether the store keeps the whole content of a file of that size.
@@ -67,8 +96,8 @@ func (k *contentRules) whole(p string, size int64) bool {
 			return true
 		}
 	}
-	for _, r := range k.wild {
-		if ok, _ := path.Match(path.Base(r.Path), base); ok && !r.Imports && size <= r.Max && matchFolders(path.Dir(r.Path), dir) {
+	for i := range k.wild {
+		if r := &k.wild[i]; !r.Imports && size <= r.Max && r.match(dir, base) {
 			return true
 		}
 	}

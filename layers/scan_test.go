@@ -322,6 +322,7 @@ func TestKept(t *testing.T) {
 	rules := []layers.ContentRule{
 		{Path: "etc/group", Max: 1000}, {Path: "etc/empty", Max: 10}, {Path: "top", Max: 10}, {Path: "etc/all.d/*", Max: 999},
 		{Path: "**/lib/python3.*/**/_sys*.py", Max: 1 << 20}, {Path: "**/any", Max: 10}, {Path: "usr/bin/kept", Max: 2000},
+		{Path: "set/a[0-9]*.x", Max: 10}, {Path: `set/\*.y?`, Max: 10},
 	}
 	for _, test := range []struct {
 		member member
@@ -345,6 +346,11 @@ func TestKept(t *testing.T) {
 		{file("xlib/python3.13/_sysconfig.py", long), ""},
 		{file("usr/lib/_sysconfig.py", long), ""},
 		{file("usr/lib/python3.13/sysconfig.py", long), ""},
+		{file("lib/python3.13/_sys.py", long), long},
+		{file("set/a1.x", "x"), "x"},
+		{file("set/a.x", "x"), ""},
+		{file("set/*.yz", "x"), "x"},
+		{file("set/b.yz", "x"), ""},
 		{script("usr/bin/x", "#!/usr/bin/env python3\nimport sys\n"), "#!/usr/bin/env python3"},
 		{script("usr/bin/kept", "#!/bin/sh\ntrue\n"), "#!/bin/sh\ntrue\n"},
 		{script("usr/bin/y", "#!/bin/sh"), "#!/bin/sh"},
