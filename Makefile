@@ -119,6 +119,6 @@ release-check:
 # A release without its publication, in dist/. It is signed where PYIMG_RELEASE_KEY has a key. It takes too long for .ci/run, as "make
 # cross" does. release/check.sh checks what comes out.
 snapshot:
-	goreleaser release --snapshot --clean --skip publish$(if $(PYIMG_RELEASE_KEY),,$(comma)sign)
+	goreleaser release --snapshot --clean --timeout 3h --skip publish$(if $(PYIMG_RELEASE_KEY),,$(comma)sign)
 
 comma := ,
