@@ -38,7 +38,15 @@ main() {
 	fi
 	set -- "${1%/}" "${@:2}"
 	arch=$(uname -m)
-	[ $# = 2 ] || packages+=("gcc-$3-linux-gnu")
+	architectures="\"$(debian_name "$arch")\";"
+	if [ $# = 4 ]; then
+		if [ "$3" = "$arch" ]; then
+			echo "$3 is this machine, for which the builder compiles anyway" >&2
+			exit 2
+		fi
+		architectures+=" \"$(debian_name "$3")\";"
+		packages+=("gcc-${3//_/-}-linux-gnu") # a package's name has no underscore
+	fi
 	apt=$(mktemp -d)
 	# A builder that is not complete has another name, and is removed.
 	root=$(realpath "$(mktemp -d "$1.new.XXXXXX")")
@@ -83,7 +91,7 @@ configure_apt() {
 		Dir::State::Lists "$apt/lists";
 		Dir::State::status "$apt/status";
 		Dir::Cache "$apt/cache";
-		APT::Architectures { "$(debian_name "$arch")"; "amd64"; "arm64"; };
+		APT::Architectures { $architectures };
 		APT::Install-Recommends "false";
 		APT::Sandbox::User "";
 	CONF
