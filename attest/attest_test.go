@@ -222,6 +222,9 @@ func TestVerifyRefuses(t *testing.T) {
 			forged.data = bytes.ReplaceAll(forged.data, []byte(`"subject":[`), append([]byte(`"subject":[`), bytes.Repeat([]byte("{},"), 1_000_000)...))
 			a[platform] = append(a[platform], forged)
 		}, "far too long"},
+		"a plain statement that is deep": {func(a attached) {
+			a[platform] = append(a[platform], artifact{sigstore.StatementMediaType, []byte(strings.Repeat(`{"":`, 100_000))})
+		}, "is too deep"},
 		"a plain statement with another SBOM": {func(a attached) {
 			forged := plain(a[platform], sigstore.StatementMediaType)
 			forged.data = bytes.ReplaceAll(forged.data, []byte(sigstore.PredicateProvenance), []byte(sigstore.PredicateSPDX+"/v2.3"))

@@ -10,7 +10,7 @@ import (
 	"github.com/pyimg/pyimg/push/oci"
 )
 
-// maxOnDisk bounds the artifacts that are held in memory, in bytes, as push does it for those of a registry.
+// maxOnDisk bounds the artifacts that one Read holds in memory, in bytes, as push does it for those of a registry.
 const maxOnDisk = 512 << 20
 
 // OnDisk is the Source of a layout: its artifacts, as disk.ReadReferrers lists them.
@@ -41,7 +41,7 @@ func (d OnDisk) Read(_ context.Context, _ string, list []v1.Descriptor, most int
 			continue
 		}
 		if total += r.Blobs[0].Desc.Size; total > maxOnDisk {
-			return nil, fmt.Errorf("what the layout has attached has more than %d bytes in all", int64(maxOnDisk))
+			return nil, fmt.Errorf("the layout's attached artifacts have more than %d bytes in all", int64(maxOnDisk))
 		}
 		var err error
 		if all[i], err = readBlob(r.Blobs[0]); err != nil {

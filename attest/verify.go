@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 
@@ -205,7 +204,12 @@ func plainAgree(ctx context.Context, name string, t Signed, from Source, list []
 // another pyimg than the one that pushed.
 func statementsAgree(ctx context.Context, name string, t Signed, from Source, list []v1.Descriptor, said map[string][]json.RawMessage, whole bool) error {
 	plain := slices.DeleteFunc(slices.Clone(list), func(d v1.Descriptor) bool { return d.ArtifactType != sigstore.StatementMediaType })
-	if !whole && !slices.ContainsFunc(slices.Collect(maps.Keys(said)), func(kind string) bool { return strings.HasPrefix(kind, anyProvenance) }) {
+	provenance, documents := whole, whole
+	for kind := range said {
+		_, isDocument := encodingOf(kind)
+		provenance, documents = provenance || strings.HasPrefix(kind, anyProvenance), documents || isDocument
+	}
+	if !provenance && !documents {
 		return nil
 	}
 	data, err := from.Read(ctx, t.Digest, plain, sigstore.MaxBundle)
@@ -213,7 +217,18 @@ func statementsAgree(ctx context.Context, name string, t Signed, from Source, li
 		return err
 	}
 	for i, b := range data {
-		if fault := statementFault(t.Digest, b, said); fault != "" {
+		s, read := plainStatement(b)
+		encoding, isDocument := encodingOf(s.PredicateType)
+		var fault string
+		switch {
+		case !read:
+			fault = "cannot be read as one statement: it is no JSON, has a field twice, is too deep or far too long"
+		case isDocument:
+			fault = documentFault(t.Digest, s, encoding, said, whole)
+		case provenance && (s.PredicateType == "" || strings.HasPrefix(s.PredicateType, anyProvenance)):
+			fault = provenanceFault(t.Digest, s, said)
+		}
+		if fault != "" {
 			return &UnsignedError{name + "@" + t.Digest, fmt.Sprintf("the statement %s, attached to it, %s", plain[i].Digest, fault)}
 		}
 	}
@@ -224,6 +239,9 @@ func statementsAgree(ctx context.Context, name string, t Signed, from Source, li
 // platforms has some 100,000; a list of empty objects takes far more memory than text.
 const maxTokens = 2_000_000
 
+// maxDepth bounds the objects and arrays that are open at once, each of which takes memory. encoding/json stops at 10,000.
+const maxDepth = 1000
+
 // plainStatement reads a statement that nobody signed. Of a field that comes twice Go takes the last one, also where it is spelled
 // "Predicate", and other clients take the first one or neither: such a statement would say different things to them, and is not read.
 func plainStatement(data []byte) (s sigstore.Statement, ok bool) {
@@ -231,7 +249,7 @@ func plainStatement(data []byte) (s sigstore.Statement, ok bool) {
 }
 
 // fieldsDiffer reports whether no object of a JSON text has two fields of one name but for upper and lower case. It does not read on
-// after a fault or after maxTokens.
+// after a fault, after maxTokens or below maxDepth.
 func fieldsDiffer(d *json.Decoder) bool {
 	type object struct {
 		names map[string]bool // nil for an array
@@ -259,6 +277,11 @@ func fieldsDiffer(d *json.Decoder) bool {
 			}
 			in.value = false
 		}
+		if t == json.Delim('{') || t == json.Delim('[') {
+			if len(open) == maxDepth {
+				return false
+			}
+		}
 		switch t {
 		case json.Delim('{'):
 			open = append(open, object{names: make(map[string]bool)})
@@ -269,22 +292,33 @@ func fieldsDiffer(d *json.Decoder) bool {
 	return false
 }
 
-// statementFault says what is wrong with a plain statement about the image with the digest; "" if nothing is, or if it is neither
-// provenance nor a bill of materials.
-func statementFault(digest string, data []byte, said map[string][]json.RawMessage) string {
-	s, read := plainStatement(data)
-	if read && s.PredicateType != "" && !strings.HasPrefix(s.PredicateType, anyProvenance) {
-		for _, e := range sbom.Encodings() {
-			if strings.HasPrefix(s.PredicateType, e.PredicateType) && !(s.Is(digest) && signedSame(said[e.PredicateType], s.Predicate)) {
-				return "is a bill of materials that the key has not signed"
-			}
+// encodingOf returns the encoding of a bill of materials that a predicate type names, with a version after it or without.
+func encodingOf(predicateType string) (sbom.Encoding, bool) {
+	for _, e := range sbom.Encodings() {
+		if predicateType == e.PredicateType || strings.HasPrefix(predicateType, e.PredicateType+"/") {
+			return e, true
 		}
-		return "" // pyimg does not know what else is said
 	}
+	return sbom.Encoding{}, false
+}
+
+// documentFault says what is wrong with a bill of materials in a plain statement, attached to the image with the digest; "" if nothing is.
+// Without whole, one of a kind that nobody signed passes, as it does without a statement around it.
+func documentFault(digest string, s sigstore.Statement, e sbom.Encoding, said map[string][]json.RawMessage, whole bool) string {
+	signed := said[s.PredicateType]
+	if s.PredicateType != e.PredicateType {
+		signed = slices.Concat(signed, said[e.PredicateType])
+	}
+	if len(signed) == 0 && !whole || s.Is(digest) && signedSame(signed, s.Predicate) {
+		return ""
+	}
+	return "is a bill of materials that the key has not signed for this image"
+}
+
+// provenanceFault says what is wrong with provenance in a plain statement, attached to the image with the digest; "" if nothing is.
+func provenanceFault(digest string, s sigstore.Statement, said map[string][]json.RawMessage) string {
 	signed := said[cmp.Or(s.PredicateType, sigstore.PredicateProvenance)]
 	switch {
-	case !read:
-		return "cannot be read as one statement: it is no JSON, has a field twice, or is far too long"
 	case len(signed) == 0:
 		return "is not signed by the key; sign it with \"pyimg sign --lock\""
 	case !s.Is(digest):
