@@ -39,18 +39,20 @@ type tap struct {
 
 func newTap(src io.Reader, max int64) *tap { return newTapOf(src, tapBuffer, max) }
 
-// newTapOf is newTap with a buffer of that size, for a source that is short.
+// newTapOf is newTap with a buffer of that size, for a source that is short. A size below tapLookAhead is for a tap that only inflates:
+// to look ahead would never end.
 func newTapOf(src io.Reader, size int, max int64) *tap {
 	return &tap{src: src, buf: make([]byte, size), sink: io.Discard, max: max}
 }
 
-// members inflate gzip members, one at a time each. A new one takes 40 KiB of memory, which costs more than to inflate a signature or a
+// members are idle readers of gzip members. A new one takes 40 KiB of memory, which costs more than to inflate a signature or a
 // control stream. The last source of one stays in memory with it.
 //
 //nolint:gochecknoglobals // what they return follows from their input alone
 var members sync.Pool
 
-// takeMember begins to read the gzip member at the begin of r. Without an error, the reader goes back to members after use.
+// takeMember begins to read the gzip member at the begin of r. The caller puts the reader back into members after use; after an error
+// there is none.
 func takeMember(r io.Reader) (*gzip.Reader, error) {
 	z, _ := members.Get().(*gzip.Reader)
 	if z == nil {

@@ -263,7 +263,7 @@ func (j job) baseTree(ctx context.Context, gone []string) (*tree.Tree, []lock.La
 func (j job) staleDocuments(t *tree.Tree) []string {
 	var stale []string
 	for _, e := range sbom.Encodings() {
-		n, err := t.Lookup(sbom.Folder + "/" + e.File)
+		n, err := t.Lstat(sbom.Folder + "/" + e.File)
 		if err == nil && !n.IsDir() && !slices.Contains(j.spec.SBOM, e.Name) {
 			stale = append(stale, n.Path)
 		}

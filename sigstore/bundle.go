@@ -235,7 +235,7 @@ func parseBundle(data []byte) (bundle, error) {
 		return b, unverified("the bundle has more than %d bytes", MaxBundle)
 	}
 	if err := json.Unmarshal(data, &b); err != nil {
-		return b, unverified("it is not a sigstore bundle: %v", err)
+		return b, unverified("it is not a sigstore bundle that pyimg reads: %v", err)
 	}
 	if b.MediaType != MediaType && b.MediaType != olderMediaType {
 		return b, unverified("the bundle's media type is %q, expected %q", b.MediaType, MediaType)

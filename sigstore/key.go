@@ -119,6 +119,11 @@ func ParsePrivateKey(text []byte, password Password) (PrivateKey, error) {
 }
 
 func parseEncrypted(block *pem.Block, password Password) (any, error) {
+	if block.Type == pemEncrypted {
+		if err := checkPKCS8(block.Bytes); err != nil { // before anybody types a password for nothing
+			return nil, err
+		}
+	}
 	secret, err := password()
 	if err != nil {
 		return nil, err

@@ -81,21 +81,21 @@ func TestCostlyKeys(t *testing.T) {
 		text []byte
 		want string
 	}{
-		"scrypt, huge N":             {encryptedKey(t, oidScrypt, scryptParameters{salt, 1 << 40, 8, 1}, iv, block), "memory"},
-		"scrypt, huge r":             {encryptedKey(t, oidScrypt, scryptParameters{salt, 2, 1 << 30, 1}, iv, block), "memory"},
-		"scrypt, huge p":             {encryptedKey(t, oidScrypt, scryptParameters{salt, 2, 8, 1 << 26}, iv, block), "memory"},
-		"scrypt, nothing":            {encryptedKey(t, oidScrypt, scryptParameters{salt, 0, 0, 0}, iv, block), "N=0"},
-		"PBKDF2, a billion":          {encryptedKey(t, oidPBKDF2, pbkdf2Parameters{salt, 1 << 30}, iv, block), "1073741824 times"},
-		"PBKDF2, never":              {encryptedKey(t, oidPBKDF2, pbkdf2Parameters{salt, -1}, iv, block), "-1 times"},
-		"short start value":          {encryptedKey(t, oidPBKDF2, pbkdf2Parameters{salt, 10}, iv[:3], block), "16 bytes"},
-		"no whole blocks":            {encryptedKey(t, oidPBKDF2, pbkdf2Parameters{salt, 10}, iv, block[:31]), "31 bytes"},
-		"no content":                 {encryptedKey(t, oidPBKDF2, pbkdf2Parameters{salt, 10}, iv, nil), "0 bytes"},
-		"other derivation":           {encryptedKey(t, oidPBES2, pbkdf2Parameters{salt, 10}, iv, block), "not known"},
-		"no PBES2":                   {pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: marshal(t, struct{ A, B int }{1, 2})}), "PKCS #8"},
-		"truncated":                  {pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: []byte{0x30, 0x82, 0x01}}), "PKCS #8"},
-		"cosign's, huge r and p":     {secretbox(2, 1<<20, 16), "memory"},
-		"cosign's, nothing":          {secretbox(0, -1, 0), "N=0"},
-		"cosign's, as much as it is": {secretbox(1<<18, 1, 1), "password"},
+		"scrypt, huge N":              {encryptedKey(t, oidScrypt, scryptParameters{salt, 1 << 40, 8, 1}, iv, block), "memory"},
+		"scrypt, huge r":              {encryptedKey(t, oidScrypt, scryptParameters{salt, 2, 1 << 30, 1}, iv, block), "memory"},
+		"scrypt, huge p":              {encryptedKey(t, oidScrypt, scryptParameters{salt, 2, 8, 1 << 26}, iv, block), "memory"},
+		"scrypt, nothing":             {encryptedKey(t, oidScrypt, scryptParameters{salt, 0, 0, 0}, iv, block), "N=0"},
+		"PBKDF2, a billion":           {encryptedKey(t, oidPBKDF2, pbkdf2Parameters{salt, 1 << 30}, iv, block), "1073741824 times"},
+		"PBKDF2, never":               {encryptedKey(t, oidPBKDF2, pbkdf2Parameters{salt, -1}, iv, block), "-1 times"},
+		"short start value":           {encryptedKey(t, oidPBKDF2, pbkdf2Parameters{salt, 10}, iv[:3], block), "16 bytes"},
+		"no whole blocks":             {encryptedKey(t, oidPBKDF2, pbkdf2Parameters{salt, 10}, iv, block[:31]), "31 bytes"},
+		"no content":                  {encryptedKey(t, oidPBKDF2, pbkdf2Parameters{salt, 10}, iv, nil), "0 bytes"},
+		"other derivation":            {encryptedKey(t, oidPBES2, pbkdf2Parameters{salt, 10}, iv, block), "not known"},
+		"no PBES2":                    {pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: marshal(t, struct{ A, B int }{1, 2})}), "PKCS #8"},
+		"truncated":                   {pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: []byte{0x30, 0x82, 0x01}}), "PKCS #8"},
+		"cosign's, huge r and p":      {secretbox(2, 1<<20, 16), "memory"},
+		"cosign's, nothing":           {secretbox(0, -1, 0), "N=0"},
+		"cosign's, within the bounds": {secretbox(1<<18, 1, 1), "password"},
 	} {
 		if _, err := sigstore.ParsePrivateKey(c.text, secret); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: ParsePrivateKey = %v, want an error with %q", name, err, c.want)

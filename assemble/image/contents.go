@@ -123,7 +123,7 @@ func (l LayerReport) name() string {
 }
 
 // own reports whether pyimg made a layer: its history says so, or it has no history and pyimg made the layer below it. The layer that
-// deletes files of a base is none of these: that is what it is for.
+// deletes files of a base does not count: deleting is its purpose.
 func (c Contents) own(layer int) bool {
 	for i := layer; i >= 0; i-- {
 		if from := c.Layers[i].From; from != "" {

@@ -162,7 +162,7 @@ func move(ctx context.Context, r lock.ImageRecipe, blob layers.Blob, store *laye
 // withoutDocuments returns what the recipe excludes and, where the image has them, its bills of materials: they list that image, and not
 // the one that takes a runtime from it. A recipe excludes paths where they are after the move.
 func withoutDocuments(r lock.ImageRecipe, parts []string, store *layers.Store) ([]string, error) {
-	exclude := slices.Clone(r.Exclude)
+	var documents []string
 	for _, digest := range parts {
 		for e, err := range store.Entries(digest) {
 			if err != nil {
@@ -175,12 +175,12 @@ func withoutDocuments(r lock.ImageRecipe, parts []string, store *layers.Store) (
 			if r.To != "" {
 				at = path.Join(r.To, strings.TrimPrefix(at, r.Paths[0]))
 			}
-			if !slices.Contains(exclude, at) {
-				exclude = append(exclude, at)
+			if !slices.Contains(documents, at) {
+				documents = append(documents, at)
 			}
 		}
 	}
-	return exclude, nil
+	return slices.Concat(r.Exclude, documents), nil // the last pattern that fits decides
 }
 
 // partsOf stores what each layer of the image has at the paths.

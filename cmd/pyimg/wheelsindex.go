@@ -34,7 +34,7 @@ func wheelsIndexCommand(con console.Console) *cli.Command {
 		Flags: append(wheelhouse.Reach(),
 			flags.Progress(),
 			&cli.BoolFlag{Name: "check", Usage: "change nothing, and check every file"},
-			&cli.StringFlag{Name: "verify-key", Usage: "`FILE` with --check: demand that this public key signed the manifest"},
+			&cli.StringFlag{Name: "verify-key", Usage: "`FILE` or env://NAME, with --check: demand that this public key signed the manifest"},
 			&cli.StringSliceFlag{Name: "yank", Usage: "`NAME==VERSION` mark a version as one that is only to be installed by name"},
 			&cli.StringSliceFlag{Name: "unyank", Usage: "`NAME==VERSION` take such a mark away"},
 			&cli.StringFlag{Name: "reason", Usage: "`TEXT` why it is yanked"}),

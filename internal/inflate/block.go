@@ -107,8 +107,9 @@ func (d *Decoder) block() error {
 }
 
 // run decodes symbols while the margins of both buffers last, or to the end of the block. Its state is in local variables, which
-// the compiler keeps in registers; so it calls nothing. The next entry is looked up before bits is filled again, since each step
-// waits for the one before.
+// the compiler keeps in registers; so it calls nothing. The next entry is looked up before bits is filled again, so that the processor
+// does both at once. After a match count may be 8, fewer than the 10 bits of a look-up: the others are in bits all the same, because
+// filling it adds whole 8 bytes.
 func (d *Decoder) run() (ended bool, err error) {
 	in, out, inPos, outPos, bits, count := d.in, d.out, d.inPos, d.outPos, d.bits, d.count
 	literals, distances := &d.literals.entries, &d.distances.entries

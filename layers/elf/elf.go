@@ -103,7 +103,7 @@ type file struct {
 
 	imports bool // are asked for
 
-	// Buffers for what is read in many small parts. A variable of a function would be new memory each time, since r gets it.
+	// Buffers for what is read in many small parts. A local array would be allocated at each call, because r.ReadAt gets it.
 	short [128]byte // a symbol or a piece of a string, until the next one is read
 	table []byte    // a piece of a table, see piece
 }

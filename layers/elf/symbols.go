@@ -139,7 +139,8 @@ func (t symbolTable) onlyDefined(all []uint32, first uint64) ([]uint32, error) {
 	return defined, nil
 }
 
-// halves calls do with 32-bit words from off on, at most so many, until it returns false. do reads nothing of the file.
+// halves calls do with 32-bit words from off on, at most so many, until it returns false. do must not read the file: the buffer
+// is in use.
 func (t symbolTable) halves(off, most uint64, do func(uint32) bool) error {
 	if most > maxSymbols {
 		return fmt.Errorf("a table of %d words, more than %d", most, maxSymbols)
@@ -272,7 +273,8 @@ func (t symbolTable) imports(tags map[elf.DynTag]uint64) ([]string, error) {
 	return slices.Compact(names), nil
 }
 
-// relocations calls do with the symbol and the type of each relocation, until it returns an error. do reads nothing of the file.
+// relocations calls do with the symbol and the type of each relocation, until it returns an error. do must not read the file: the buffer
+// is in use.
 func (f *file) relocations(tags map[elf.DynTag]uint64, do func(symbol, kind uint64) error) error {
 	for _, table := range []struct{ at, size elf.DynTag }{{elf.DT_RELA, elf.DT_RELASZ}, {elf.DT_REL, elf.DT_RELSZ}, {elf.DT_JMPREL, elf.DT_PLTRELSZ}} {
 		at, ok := tags[table.at]

@@ -26,7 +26,7 @@ func (run *Session) PrivateKey(flag, where string) (sigstore.PrivateKey, error) 
 	return run.PrivateKeyAt("--"+flag, where)
 }
 
-// PrivateKeyAt is PrivateKey for a key that something else than a flag names; asked is what errors call that.
+// PrivateKeyAt is PrivateKey for a key that something else than a flag names; errors name it as asked does.
 func (run *Session) PrivateKeyAt(asked, where string) (sigstore.PrivateKey, error) {
 	text, err := run.keyText(where)
 	if err != nil {
