@@ -27,6 +27,12 @@ type Bundled struct {
 	Path    string `json:"path"` // of the library, or of the bill of materials that names it
 }
 
+// Links reports whether the Python has a library in its own files, by the bill of materials that came with it: an allocator that is
+// linked into the interpreter is no file to preload.
+func (r Report) Links(name string) bool {
+	return r.Python != nil && slices.ContainsFunc(r.Bundled, func(b Bundled) bool { return b.Name == name })
+}
+
 // tls notes the file's thread-local variables.
 func (r *reader) tls(p string, e layers.Entry) {
 	if f := e.ELF; f.TLS.Has && e.Header.Typeflag == tar.TypeReg {

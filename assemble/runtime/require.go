@@ -43,7 +43,7 @@ func qualities() []quality {
 		{"static-libpython", func(b build, _ report) bool { return b.Version != "" && b.Flags != "" && !b.Shared }},
 		{"bytecode", func(_ build, r report) bool { return r.Bytecode.Files > 0 }},
 		{"stripped", func(_ build, r report) bool { return r.Stripped }},
-		{"jemalloc", func(_ build, r report) bool { return holds(r, "jemalloc") }},
+		{"jemalloc", func(_ build, r report) bool { return holds(r, "jemalloc") || r.Links("jemalloc") }},
 		{"mimalloc", func(b build, r report) bool { return b.Mimalloc || holds(r, "mimalloc") }},
 	}
 }

@@ -30,3 +30,17 @@ func TestRequiredOfAProgramWithLibpython(t *testing.T) {
 		})
 	}
 }
+
+// TestRequiredOfALinkedAllocator: a recipe's "--allocator jemalloc" leaves no library to preload, and the runtime's documents name it.
+func TestRequiredOfALinkedAllocator(t *testing.T) {
+	t.Parallel()
+	wanted := spec.Runtime{Require: []string{"jemalloc"}}
+	report := python.Report{Python: &python.Build{Version: "3.13.5"}, Bundled: []python.Bundled{{Name: "expat"}}}
+	if err := runtime.Required(wanted, "runtime x", report); err == nil {
+		t.Error("Required takes a Python without jemalloc")
+	}
+	report.Bundled = append(report.Bundled, python.Bundled{Name: "jemalloc", Version: "5.3.0"})
+	if err := runtime.Required(wanted, "runtime x", report); err != nil {
+		t.Errorf("Required = %v", err)
+	}
+}

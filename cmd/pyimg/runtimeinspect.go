@@ -167,7 +167,7 @@ func mallocText(r python.Inspection) string {
 	for _, has := range []struct {
 		it   bool
 		name string
-	}{{r.Python.Pymalloc, "pymalloc"}, {r.Python.Mimalloc, "mimalloc (PYTHONMALLOC=mimalloc)"}, {r.Python.NoBuiltinMalloc, "-fno-builtin-malloc"}} {
+	}{{r.Python.Pymalloc, "pymalloc"}, {r.Python.Mimalloc, "mimalloc (PYTHONMALLOC=mimalloc)"}, {r.Links("jemalloc"), "jemalloc inside"}, {r.Python.NoBuiltinMalloc, "-fno-builtin-malloc"}} {
 		if has.it {
 			words = append(words, has.name)
 		}
