@@ -52,7 +52,7 @@ func newTapOf(src io.Reader, size int, max int64) *tap {
 var members sync.Pool
 
 // takeMember begins to read the gzip member at the begin of r. The caller puts the reader back into members after use; after an error
-// there is none.
+// it is there already.
 func takeMember(r io.Reader) (*gzip.Reader, error) {
 	z, _ := members.Get().(*gzip.Reader)
 	if z == nil {

@@ -18,7 +18,7 @@ func TestMemoryFunctions(t *testing.T) {
 		t.Skip("there is no gcc for Linux to compile them with")
 	}
 	if runtime.GOARCH != "amd64" && runtime.GOARCH != "arm64" {
-		t.Skipf("there are none for %s", runtime.GOARCH)
+		t.Skipf("memory.c is empty on %s, where musl's functions stay", runtime.GOARCH)
 	}
 	dir := t.TempDir()
 	plain, object, program := filepath.Join(dir, "plain.o"), filepath.Join(dir, "memory.o"), filepath.Join(dir, "memory")

@@ -44,12 +44,8 @@ const (
 	oidTripleDES = "1.2.840.113549.3.7"
 )
 
-// openPKCS8 decrypts a key in PKCS #8. What the key derivation costs is checked first: the file says it, and the library does whatever
-// it says.
+// openPKCS8 decrypts a key in PKCS #8 that checkPKCS8 has taken: the file says what it costs, and the library does whatever it says.
 func openPKCS8(der, password []byte) (any, error) {
-	if err := checkPKCS8(der); err != nil {
-		return nil, err
-	}
 	key, err := pkcs8.ParsePKCS8PrivateKey(der, password)
 	if err != nil {
 		return nil, fmt.Errorf("%w, or it is encrypted in a way that is not known: %v", ErrPassword, err) //nolint:errorlint // the library's errors are texts
