@@ -38,6 +38,7 @@ func (p *PlatformPlan) allocate(s spec.Spec, indexes []*apk.Index) (string, erro
 	if known.Name != "" {
 		p.Preload = p.held(known)
 		switch {
+		case p.Preload == "" && a.From != spec.FromAPK && p.linked(known.Name):
 		case a.From == spec.FromRuntime && p.Preload == "":
 			return "", &runtime.RequireError{Who: "allocator " + known.Name, Msg: fmt.Sprintf("no runtime holds %s; leave out \"from: runtime\" and Alpine's package %s is taken",
 				known.Files[0], known.Apk)}
@@ -51,6 +52,16 @@ func (p *PlatformPlan) allocate(s spec.Spec, indexes []*apk.Index) (string, erro
 	}
 	maps.Copy(p.Env, a.Environment(p.Preload))
 	return ask, nil
+}
+
+// linked reports whether the image's Python has the allocator in its own program, so that there is nothing to preload.
+func (p *PlatformPlan) linked(name string) bool {
+	for _, r := range p.Runtimes {
+		if r.Report.Python != nil {
+			return r.Report.Links(name)
+		}
+	}
+	return p.Base != nil && p.Base.Python != nil && p.Base.Python.Links(name)
 }
 
 // held finds the allocator's library in the runtimes, then in the base; "" where none has it.

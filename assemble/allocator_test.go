@@ -48,6 +48,7 @@ func TestAllocators(t *testing.T) {
 	runtime := func(r fixture.Runtime) []byte { return r.Bytes() }
 	own := runtime(fixture.Runtime{Arch: "x86_64", Jemalloc: true})
 	plain := runtime(fixture.Runtime{Arch: "x86_64"})
+	linked := runtime(fixture.Runtime{Arch: "x86_64", Linked: true})
 	old := runtime(fixture.Runtime{Arch: "x86_64", Python: "3.12.9"})
 	for name, c := range map[string]struct {
 		allocator string
@@ -59,6 +60,9 @@ func TestAllocators(t *testing.T) {
 		"jemalloc of the runtime":   {allocator: "jemalloc", runtime: own, env: []string{"LD_PRELOAD=/usr/local/lib/libjemalloc.so.2", defaults}},
 		"jemalloc of Alpine's":      {allocator: "jemalloc", runtime: plain, env: []string{"LD_PRELOAD=/usr/lib/libjemalloc.so.2", defaults}, asked: "jemalloc"},
 		"jemalloc from Alpine":      {allocator: "{name: jemalloc, from: apk}", runtime: own, env: []string{"LD_PRELOAD=/usr/lib/libjemalloc.so.2", defaults}, asked: "jemalloc"},
+		"jemalloc in Python":        {allocator: "jemalloc", runtime: linked, env: []string{defaults}},
+		"jemalloc asked of Python":  {allocator: "{name: jemalloc, from: runtime}", runtime: linked, env: []string{defaults}},
+		"jemalloc beside Python":    {allocator: "{name: jemalloc, from: apk}", runtime: linked, env: []string{"LD_PRELOAD=/usr/lib/libjemalloc.so.2", defaults}, asked: "jemalloc"},
 		"an option":                 {allocator: "{name: jemalloc, conf: {dirty_decay_ms: 0, narenas: 2}}", runtime: own, env: []string{"LD_PRELOAD=/usr/local/lib/libjemalloc.so.2", "MALLOC_CONF=background_thread:true,metadata_thp:auto,dirty_decay_ms:0,muzzy_decay_ms:20000,narenas:2"}},
 		"all options":               {allocator: "{name: jemalloc, env: {MALLOC_CONF: \"x:1\"}}", runtime: own, env: []string{"LD_PRELOAD=/usr/local/lib/libjemalloc.so.2", "MALLOC_CONF=x:1"}},
 		"mimalloc of Python":        {allocator: "mimalloc", runtime: plain, env: []string{"PYTHONMALLOC=mimalloc"}},
