@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -25,21 +26,36 @@ import (
 
 // BenchmarkAssembleCold assembles from a cold cache, and prints the CPU that it took as a ratio to the floor: inflating the same bytes
 // by klauspost's decompressor and hashing both forms, measured in the same run. "20 packages" have 320 MiB of files that hardly compress;
-// "python" is the image of real packages and runtimes.
+// "20 packages of real files" have the files of four Pythons; "python" is the image of real packages and runtimes.
 func BenchmarkAssembleCold(b *testing.B) {
 	b.Run("20 packages", func(b *testing.B) {
 		spec, archives := benchWorld(b)
-		all := make([][]byte, len(archives))
-		for i, a := range archives {
-			all[i] = a.Data
+		benchCold(b, spec, dataOf(archives), trustFixture)
+	})
+	b.Run("20 packages of real files", func(b *testing.B) {
+		pythons, err := filepath.Glob(filepath.Join(sharedFolder(b), "runtimes", "cpython-*-x86_64-*.tar.gz"))
+		if err != nil {
+			b.Fatal(err)
 		}
-		benchCold(b, spec, all, trustFixture)
+		archives, err := fixture.Dealt("x86_64", 20, slices.Concat(pythons, pythons)...)
+		if err != nil {
+			b.Fatal(err)
+		}
+		benchCold(b, benchSpec(b, archives), dataOf(archives), trustFixture)
 	})
 	b.Run("python", func(b *testing.B) {
 		s := sharedFolder(b)
 		spec, trust := pythonSpec(b, s)
 		benchCold(b, spec, archivesOf(b, s, spec, trust), trust)
 	})
+}
+
+func dataOf(archives []*fixture.Archive) [][]byte {
+	all := make([][]byte, len(archives))
+	for i, a := range archives {
+		all[i] = a.Data
+	}
+	return all
 }
 
 func trustFixture(r *apk.Keyring) error {
@@ -174,7 +190,7 @@ func sharedFolder(b testing.TB) string {
 
 func benchWorld(b *testing.B) (spec.Spec, []*fixture.Archive) {
 	b.Helper()
-	ix := fixture.Index{Arch: "x86_64"}
+	var archives []*fixture.Archive
 	for i := range 20 {
 		p := fixture.Package{Name: fmt.Sprintf("p%02d", i), Version: "1-r0"}
 		for j := range 16 {
@@ -184,25 +200,31 @@ func benchWorld(b *testing.B) (spec.Spec, []*fixture.Archive) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		ix.Archives = append(ix.Archives, a)
+		archives = append(archives, a)
 	}
+	return benchSpec(b, archives), archives
+}
+
+// benchSpec publishes packages in a folder, and returns the spec of an image of them.
+func benchSpec(b *testing.B, archives []*fixture.Archive) spec.Spec {
+	b.Helper()
 	m := fixture.NewMirror()
 	dir := b.TempDir()
-	if err := m.Publish("main", ix); err != nil {
+	if err := m.Publish("main", fixture.Index{Arch: "x86_64", Archives: archives}); err != nil {
 		b.Fatal(err)
 	}
 	if err := m.Write(dir); err != nil {
 		b.Fatal(err)
 	}
 	text := fmt.Sprintf("alpine: {repositories: [%s/main]}\nplatforms: [amd64]\npackages: [", dir)
-	for _, a := range ix.Archives {
+	for _, a := range archives {
 		text += a.Package.Name + ", "
 	}
 	spec, err := spec.Parse("bench.yaml", []byte(text+"]\n"))
 	if err != nil {
 		b.Fatal(err)
 	}
-	return spec, ix.Archives
+	return spec
 }
 
 func benchBuild(b *testing.B, spec spec.Spec, store *layers.Store, trust func(*apk.Keyring) error) {

@@ -83,10 +83,10 @@ func (w *linkedWriter) Write(p []byte) (int, error) {
 func linkScenarios(o options) []scenario {
 	behind := func(what string) string { return fmt.Sprintf("links of %d MB/s: %s", o.link, what) }
 	return []scenario{
-		{behind("cold, digests only"), 0, slow(cold("small", 1, ""))},
-		{behind("warm, pushed"), 0, slow(warm("small", 1, "push"))},
-		{behind("cold, pushed"), 0, slow(cold("small", 1, "push"))},
-		{behind("cold, pushed with --send-last"), 0, slow(cold("small", 1, "push", "--send-last"))},
+		{behind("cold, digests only"), nil, slow(cold("small", 1, ""))},
+		{behind("warm, pushed"), nil, slow(warm("small", 1, "push"))},
+		{behind("cold, pushed"), nil, slow(cold("small", 1, "push"))},
+		{behind("cold, pushed with --send-last"), nil, slow(cold("small", 1, "push", "--send-last"))},
 	}
 }
 

@@ -26,7 +26,7 @@ func program(name string) (string, error) {
 // peers are the same tasks done by other programs, each for one platform and pushed to the registry.
 func peers() []scenario {
 	return []scenario{
-		{name: "apko: cold, pushed", floor: 1, prepare: func(_ context.Context, w *world, _ string) (func(int) ([]string, error), error) {
+		{name: "apko: cold, pushed", floor: mains(1), prepare: func(_ context.Context, w *world, _ string) (func(int) ([]string, error), error) {
 			config, apko, err := w.apkoConfig()
 			return func(int) ([]string, error) { return w.apkoPublish(apko, config, w.fresh("cache")), nil }, err
 		}},

@@ -6,13 +6,15 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+
+	"github.com/pyimg/pyimg/internal/fixture"
 )
 
 // A scenario is one kind of task. Its runs are measured; its preparation is not.
 type scenario struct {
 	name string
-	// floor is the number of platforms whose packages must be decompressed and hashed.
-	floor   int
+	// floor returns the packages that must be decompressed and hashed, for the ratio to that; nil for none.
+	floor   func(*world) []*fixture.Archive
 	prepare preparation
 }
 
@@ -21,23 +23,34 @@ type preparation = func(ctx context.Context, w *world, pyimg string) (func(run i
 
 func scenarios(o options) []scenario {
 	list := []scenario{
-		{"cold, digests only", 1, cold("main", 1, "")},
-		{"cold, digests only, 2 platforms", 2, cold("main", 2, "")},
-		{"cold, pushed", 1, cold("main", 1, "push")},
-		{"cold, an OCI layout", 1, cold("main", 1, "output")},
-		{"warm, digests only, 2 platforms", 0, warm("main", 2, "")},
-		{"warm, pushed, 2 platforms", 0, warm("main", 2, "push")},
-		{"warm, an OCI layout, 2 platforms", 0, warm("main", 2, "output")},
-		{"locked, all in the registry, empty cache, 2 platforms", 0, locked},
-		{"no-op, 2 platforms", 0, noOp},
-		{"one package changed, pushed", 0, changed},
+		{"cold, digests only", mains(1), cold("main", 1, "")},
+		{"cold, digests only, 2 platforms", mains(2), cold("main", 2, "")},
+		{"cold, pushed", mains(1), cold("main", 1, "push")},
+		{"cold, an OCI layout", mains(1), cold("main", 1, "output")},
+		{"cold, real files, digests only", func(w *world) []*fixture.Archive { return w.realFiles }, manyCold("real", publishRealFiles)},
+		{"warm, digests only, 2 platforms", nil, warm("main", 2, "")},
+		{"warm, pushed, 2 platforms", nil, warm("main", 2, "push")},
+		{"warm, an OCI layout, 2 platforms", nil, warm("main", 2, "output")},
+		{"locked, all in the registry, empty cache, 2 platforms", nil, locked},
+		{"no-op, 2 platforms", nil, noOp},
+		{"one package changed, pushed", nil, changed},
 	}
 	for _, platforms := range []int{1, 2, 8} {
-		list = append(list, scenario{fmt.Sprintf("cold, %d MiB packages, %d platforms", min(o.size, smallSize), platforms), 0, cold("small", platforms, "")})
+		list = append(list, scenario{fmt.Sprintf("cold, %d MiB packages, %d platforms", min(o.size, smallSize), platforms), nil, cold("small", platforms, "")})
 	}
 	list = append(list, linkScenarios(o)...)
 	list = append(list, severalScenarios()...)
 	return append(append(list, everyday()...), peers()...)
+}
+
+// mains are the packages of the repository "main" for the first platforms.
+func mains(platforms int) func(*world) []*fixture.Archive {
+	return func(w *world) (all []*fixture.Archive) {
+		for _, arch := range arches()[:platforms] {
+			all = append(all, w.archives[arch]...)
+		}
+		return all
+	}
 }
 
 // deliver adds where the image of a run goes: nowhere, to its own repository, or into its own folder.

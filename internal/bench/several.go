@@ -16,10 +16,10 @@ const manySpecs = 200
 // what twenty images cost.
 func severalScenarios() []scenario {
 	return []scenario{
-		{fmt.Sprintf("%d specs, locked, unchanged, 2 platforms", manySpecs), 0, severalUnchanged(manySpecs, true)},
-		{fmt.Sprintf("%d specs, no lock, unchanged, 2 platforms", manySpecs), 0, severalUnchanged(manySpecs, false)},
-		{fmt.Sprintf("%d specs, no lock, unchanged, 2 platforms", manySpecs/10), 0, severalUnchanged(manySpecs/10, false)},
-		{fmt.Sprintf("%d specs, one package changed, pushed", manySpecs), 0, severalChanged},
+		{fmt.Sprintf("%d specs, locked, unchanged, 2 platforms", manySpecs), nil, severalUnchanged(manySpecs, true)},
+		{fmt.Sprintf("%d specs, no lock, unchanged, 2 platforms", manySpecs), nil, severalUnchanged(manySpecs, false)},
+		{fmt.Sprintf("%d specs, no lock, unchanged, 2 platforms", manySpecs/10), nil, severalUnchanged(manySpecs/10, false)},
+		{fmt.Sprintf("%d specs, one package changed, pushed", manySpecs), nil, severalChanged},
 	}
 }
 

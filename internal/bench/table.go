@@ -89,8 +89,8 @@ func (w *world) row(ctx context.Context, s scenario, pyimg string) (row, error) 
 			return row{}, err
 		}
 		costs = append(costs, c)
-		if s.floor > 0 {
-			floors = append(floors, c.CPU.Seconds()/(w.inflateAndHash().Seconds()*float64(s.floor)))
+		if s.floor != nil {
+			floors = append(floors, c.CPU.Seconds()/inflateAndHash(s.floor(w)).Seconds())
 		}
 		if other != nil {
 			o, err := w.once(ctx, other, i)

@@ -24,16 +24,16 @@ import (
 
 // A world is what the scenarios need: a mirror with repositories of different sizes, a registry and a folder.
 type world struct {
-	o        options
-	dir      string
-	mirror   *fixture.Mirror
-	registry *fixture.Registry
-	url      string // the mirror's
-	host     string // the registry's
-	keys     string
-	archives map[string][]*fixture.Archive // by architecture: the packages of the repository "main"
-	floor    time.Duration                 // CPU time to decompress and hash the packages of one architecture
-	counter  int                           // makes names unique
+	o         options
+	dir       string
+	mirror    *fixture.Mirror
+	registry  *fixture.Registry
+	url       string // the mirror's
+	host      string // the registry's
+	keys      string
+	archives  map[string][]*fixture.Archive // by architecture: the packages of the repository "main"
+	realFiles []*fixture.Archive            // packages with files of real Pythons; nil until a scenario needs them
+	counter   int                           // makes names unique
 
 	toMirror, toRegistry link
 
@@ -64,7 +64,6 @@ func newWorld(ctx context.Context, dir string, o options) (*world, error) {
 			return nil, err
 		}
 	}
-	w.floor = w.inflateAndHash()
 	key := fixture.TestKey()
 	w.keys = filepath.Join(dir, key.Name)
 	if err := os.WriteFile(w.keys, key.PublicPEM(), 0o600); err != nil {
@@ -155,11 +154,11 @@ func (w *world) fresh(name string) string {
 	return filepath.Join(w.dir, fmt.Sprintf("%s-%d", name, w.counter))
 }
 
-// inflateAndHash returns the minimum CPU time for the digests and diff IDs of one platform's packages: SHA-256 of the
+// inflateAndHash returns the minimum CPU time for the digests and diff IDs of packages: SHA-256 of the
 // compressed bytes, decompressing, and SHA-256 of the tar.
-func (w *world) inflateAndHash() time.Duration {
+func inflateAndHash(packages []*fixture.Archive) time.Duration {
 	before := cpuTime()
-	for _, a := range w.archives[arches()[0]] {
+	for _, a := range packages {
 		sha256.Sum256(a.Data)
 		if r, err := gzip.NewReader(bytes.NewReader(a.Data)); err == nil {
 			_, _ = io.Copy(sha256.New(), r) // this program compressed the bytes itself, so there is no error
