@@ -6,7 +6,7 @@ BENCH    ?= .
 SCENARIOS ?=
 CROSS     ?= darwin/arm64 windows/amd64 linux/386
 
-.PHONY: build runtime test race lint bench bench-docs bench-python microbench fuzz foreign cross e2e guides demo release-check snapshot
+.PHONY: build runtime allocators test race lint bench bench-docs bench-python microbench fuzz foreign cross e2e guides demo release-check snapshot
 
 # The product never needs cgo; only the race detector does. It has no symbols for debuggers, which stack traces do not need, and
 # no generator of manuals.
@@ -92,20 +92,21 @@ e2e:
 guides:
 	PYIMG_E2E=1 $(GO) test -count 1 -timeout 20m -run TestGuides -v ./cmd/pyimg
 
-# The full build of CPython, jemalloc and mimalloc, by compilers from Debian, in the folder BUILT: some ten minutes. ALPINE is a spec of Alpine's musl, libssl3,
-# libcrypto3 and zlib; it says where the mirror is.
-# "PYIMG_BUILT_CPYTHON=FILE make e2e" then starts the CPython in an image. CI builds no runtime: jemalloc alone takes three minutes of a
-# processor, after Debian's compilers are fetched.
+# The full build of CPython, jemalloc and mimalloc, by compilers from Debian, in the folder BUILT: some fifteen minutes on a quiet machine.
+# ALPINE is a spec of Alpine's musl, libssl3, libcrypto3 and zlib; it says where the mirror is. "PYIMG_BUILT_CPYTHON=FILE make e2e" then
+# starts the CPython in an image. CI builds the allocators alone.
 BUILT  ?= runtimes
 ALPINE ?= examples/runtimes/alpine.yaml
-runtime: build
+runtime: allocators
+	bin/pyimg runtime build cpython@3.13.5 --builder $(BUILT)/builder --source $(BUILT)/sources \
+		--profile-data $(BUILT)/cpython-3.13.5.profile.tar -o $(BUILT)/cpython-3.13.5.tar.gz
+
+allocators: build
 	mkdir -p $(BUILT)
 	bin/pyimg assemble $(ALPINE) --platform linux/$$($(GO) env GOARCH) --output oci:$(BUILT)/alpine
 	[ -d $(BUILT)/builder ] || SOURCES=$(BUILT)/sources examples/runtimes/debian-builder.sh $(BUILT)/builder $(BUILT)/alpine
 	bin/pyimg runtime build jemalloc@5.3.0 --builder $(BUILT)/builder --source $(BUILT)/sources -o $(BUILT)/jemalloc-5.3.0.tar.gz
 	bin/pyimg runtime build mimalloc@2.0.9 --builder $(BUILT)/builder --source $(BUILT)/sources -o $(BUILT)/mimalloc-2.0.9.tar.gz
-	bin/pyimg runtime build cpython@3.13.5 --builder $(BUILT)/builder --source $(BUILT)/sources \
-		--profile-data $(BUILT)/cpython-3.13.5.profile.tar -o $(BUILT)/cpython-3.13.5.tar.gz
 
 demo:
 	$(GO) run ./cmd/pyimg demo

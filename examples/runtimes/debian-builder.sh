@@ -94,6 +94,7 @@ configure_apt() {
 		APT::Architectures { $architectures };
 		APT::Install-Recommends "false";
 		APT::Sandbox::User "";
+		Acquire::Retries "3";
 	CONF
 	export APT_CONFIG=$apt/apt.conf
 	apt-get -qq update
