@@ -167,7 +167,7 @@ describe() {
 write_compiler() {
 	# The library that counts for profiles is made for glibc, and calls one function by a name that only glibc has.
 	LC_ALL=C sed -i 's/__isoc23_strtol\x00/strtol\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00/g' "$root"/usr/lib/gcc/"$arch"-linux-gnu/*/libgcov.a
-	write_gcc gcc "$(readlink "$root/usr/bin/$arch-linux-gnu-gcc")" /usr/musl
+	write_gcc "$arch" gcc "$(readlink "$root/usr/bin/$arch-linux-gnu-gcc")" /usr/musl
 	write_pkg_config pkg-config /usr/musl
 	ln -s gcc "$root/usr/local/bin/cc"
 }
@@ -175,22 +175,25 @@ write_compiler() {
 # write_cross_compiler MACHINE PREFIX does it for another machine, with the names that configure looks for.
 write_cross_compiler() {
 	local host=$1-alpine-linux-musl tool
-	write_gcc "$host-gcc" "$1-linux-gnu-gcc" "$2"
+	write_gcc "$1" "$host-gcc" "$1-linux-gnu-gcc" "$2"
 	write_pkg_config "$host-pkg-config" "$2"
 	for tool in ar as gcc-ar gcc-nm gcc-ranlib ld nm objcopy objdump ranlib readelf strip; do
 		ln -s "/usr/bin/$1-linux-gnu-$tool" "$root/usr/local/bin/$host-$tool"
 	done
 }
 
-# write_gcc NAME REAL PREFIX
+# write_gcc MACHINE NAME REAL PREFIX
 write_gcc() {
+	local flags=
+	# For atomic instructions of newer processors, gcc's library for 64-bit ARM calls a function that only glibc has.
+	[ "$1" != aarch64 ] || flags=" -mno-outline-atomics"
 	# Alpine's gcc answers an empty line to the first question; to another answer CPython's configure says that it is wrong.
-	cat >"$root/usr/local/bin/$1" <<-WRAPPER
+	cat >"$root/usr/local/bin/$2" <<-WRAPPER
 		#!/bin/sh
 		case " \$* " in *" --print-multiarch "* | *" -print-multiarch "*) echo; exit 0 ;; esac
-		exec /usr/bin/$2 "\$@" -specs $3/gcc.specs
+		exec /usr/bin/$3 "\$@"$flags -specs $4/gcc.specs
 	WRAPPER
-	chmod 755 "$root/usr/local/bin/$1"
+	chmod 755 "$root/usr/local/bin/$2"
 }
 
 # write_pkg_config NAME PREFIX
