@@ -65,9 +65,13 @@ func (n Note) String() string {
 	return text
 }
 
-// shorten keeps the beginning of a long text.
-func shorten(s string) string {
-	const most = 100
+// shorten keeps the beginning of a long text that a note quotes.
+func shorten(s string) string { return cut(s, 100) }
+
+// reason keeps the beginning of a long error, whose end says what to do.
+func reason(err error) string { return cut(err.Error(), 400) }
+
+func cut(s string, most int) string {
 	s = strings.Join(strings.Fields(s), " ")
 	if r := []rune(s); len(r) > most {
 		return string(r[:most]) + "..."

@@ -22,7 +22,7 @@ func isPythonInput(name string) bool {
 
 // pip takes over what "pip install" installs.
 func (b *builder) pip(i dockerfile.Instruction, c shell.Command, words []string, st *stage) bool {
-	flags, args := options(words, []string{"-r", "--requirement", "-c", "--constraint", "-i", "--index-url", "--extra-index-url", "-f", "--find-links", "-t", "--target", "--prefix", "--root", "-w", "--wheel-dir", "--cache-dir", "--python", "--timeout", "--retries", "--trusted-host", "--python-version", "--platform", "--no-binary", "--only-binary"})
+	flags, args := options(words, []string{"-r", "--requirement", "-c", "--constraint", "-i", "--index-url", "--extra-index-url", "--default-index", "--index", "-f", "--find-links", "-t", "--target", "--prefix", "--root", "-w", "--wheel-dir", "--cache-dir", "--python", "--timeout", "--retries", "--trusted-host", "--python-version", "--platform", "--no-binary", "--only-binary"})
 	if len(args) == 0 || !slices.Contains([]string{"install", "wheel", "sync"}, args[0]) {
 		return len(args) == 0 || args[0] != "download"
 	}
@@ -40,8 +40,10 @@ func (b *builder) pip(i dockerfile.Instruction, c shell.Command, words []string,
 		case "-r", "--requirement":
 			b.requirement(i, c, value, st)
 			b.wants.noDeps = b.wants.noDeps || noDeps
-		case "-i", "--index-url", "--extra-index-url", "-f", "--find-links":
-			b.wants.indexes = append(b.wants.indexes, value)
+		default:
+			if x, ok := indexOfOption(name, value); ok {
+				b.wants.indexes = append(b.wants.indexes, x)
+			}
 		}
 	}
 	for _, arg := range args[1:] {

@@ -39,7 +39,10 @@ func (m *maker) readProject() error {
 	}
 	m.name = p.Name
 	m.requires = specifiers(p.Python)
-	m.wants.dependencies, m.wants.poetry, m.wants.indexes = p.Dependencies, p.Poetry, p.Indexes
+	m.wants.dependencies, m.wants.poetry = p.Dependencies, p.Poetry
+	for _, i := range p.Indexes {
+		m.wants.indexes = append(m.wants.indexes, index{i.URL, i.Default})
+	}
 	m.scripts = p.Scripts
 	if p.Description != "" {
 		m.label("org.opencontainers.image.description", p.Description)

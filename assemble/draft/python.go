@@ -3,9 +3,7 @@ package draft
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/pyimg/pyimg/wheel/dependency"
@@ -15,9 +13,6 @@ import (
 	"github.com/pyimg/pyimg/wheel/version"
 )
 
-// publicIndex is the index that pip and uv ask where nobody names one.
-const publicIndex = "https://pypi.org/simple/"
-
 // wants is what the project's files say of Python packages.
 type wants struct {
 	requirements []string // files that a command installs
@@ -25,7 +20,7 @@ type wants struct {
 	groups       []string
 	extras       []string
 	noDeps       bool
-	indexes      []string
+	indexes      []index
 	dependencies []string // of pyproject.toml
 	poetry       bool
 	installs     bool // some command installs packages
@@ -144,44 +139,20 @@ func (m *maker) setup() {
 	}
 }
 
-// indexes are where wheels of requirements are.
-func (m *maker) indexes() []string {
-	var out []string
-	for _, raw := range m.wants.indexes {
-		u, err := url.Parse(raw)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.ContainsAny(raw, "${}") {
-			m.note("the index of packages", shorten(stripped(raw)), "its URL is not a plain one", "name it under python.wheels")
-			continue
-		}
-		if u.User != nil {
-			m.note("the index of packages", u.Redacted(), "a spec holds no password", "put \"machine "+u.Hostname()+" login NAME password ...\" into ~/.netrc")
-			u.User = nil
-		}
-		if text := u.String(); !slices.Contains(out, text) {
-			out = append(out, text)
-		}
-	}
-	if len(out) == 0 {
-		out = []string{publicIndex}
-	}
-	return out
-}
-
-// stripped leaves out what is before "@" in a URL that cannot be read.
-func stripped(raw string) string {
-	if i := strings.LastIndex(raw, "@"); i >= 0 {
-		return raw[i+1:]
-	}
-	return raw
-}
-
 // takeRequirements takes requirements files over if each line of them names one version.
 func (m *maker) takeRequirements(names []string) {
 	set, err := requirements.Parse(names, func(name string) ([]byte, error) { return m.file(path.Clean(name)) })
 	result := lockName(names[0])
+	if set != nil {
+		for _, o := range set.Indexes {
+			if i, ok := indexOfOption(o.Option, o.Value); ok {
+				m.wants.indexes = append(m.wants.indexes, i)
+			}
+		}
+	}
 	lockIt := fmt.Sprintf("run \"uv pip compile %s --universal --generate-hashes -o %s\"", names[0], result)
 	if err != nil {
-		m.unlockedAs(names[0], shorten(err.Error()), lockIt, result)
+		m.unlockedAs(names[0], reason(err), lockIt, result)
 		return
 	}
 	loose, hashed := looseOf(set)

@@ -226,6 +226,7 @@ func (b *builder) env(i dockerfile.Instruction, st *stage) {
 	pairs, known := before.Pairs(i.Text)
 	for _, p := range pairs {
 		st.scope.Set(p.Name, p.Value)
+		b.wants.indexes = append(b.wants.indexes, indexesOfVariable(p.Name, p.Value)...)
 		if !st.last {
 			continue
 		}

@@ -5,7 +5,7 @@
 // constraint. With one --hash in the files, or --require-hashes, each requirement
 // needs one, as with pip. All faults are found at once. Options that choose where
 // pip looks, such as --index-url, are not heeded, with a warning: the caller says
-// where wheels are. Variables of the environment are not read.
+// where wheels are, and may read them in Set.Indexes. Variables of the environment are not read.
 //
 // Dependencies are not looked at here: distinfo.Check does that once the METADATA of
 // the wheels is there.

@@ -23,8 +23,14 @@ type Project struct {
 	Python       string   // requires-python, such as ">=3.11"; of poetry its own form, such as "^3.11"
 	Dependencies []string // as they are written; of poetry NAME VERSION
 	Scripts      []Script // sorted by name
-	Indexes      []string // URLs of package indexes that uv or poetry are told of
+	Indexes      []Index  // those that uv or poetry are told of, in that order
 	Poetry       bool     // the dependencies are poetry's own
+}
+
+// Index is an index of packages.
+type Index struct {
+	URL     string
+	Default bool // it is asked instead of the public one, not in addition to it
 }
 
 // Script is a command that the project would install.
@@ -49,7 +55,8 @@ type document struct {
 	Tool struct {
 		UV struct {
 			Index []struct {
-				URL string `toml:"url"`
+				URL     string `toml:"url"`
+				Default bool   `toml:"default"`
 			} `toml:"index"`
 			IndexURL string   `toml:"index-url"`
 			Extra    []string `toml:"extra-index-url"`
@@ -60,7 +67,8 @@ type document struct {
 			Dependencies map[string]any `toml:"dependencies"`
 			Scripts      map[string]any `toml:"scripts"`
 			Source       []struct {
-				URL string `toml:"url"`
+				URL      string `toml:"url"`
+				Priority string `toml:"priority"`
 			} `toml:"source"`
 		} `toml:"poetry"`
 	} `toml:"tool"`
@@ -81,10 +89,12 @@ func Parse(data []byte) (Project, error) {
 	}
 	p.readPoetry(d)
 	for _, index := range d.Tool.UV.Index {
-		p.addIndexes(index.URL)
+		p.addIndex(index.URL, index.Default)
 	}
-	p.addIndexes(d.Tool.UV.Extra...)
-	p.addIndexes(d.Tool.UV.IndexURL)
+	for _, url := range d.Tool.UV.Extra {
+		p.addIndex(url, false)
+	}
+	p.addIndex(d.Tool.UV.IndexURL, true)
 	return p, nil
 }
 
@@ -111,15 +121,14 @@ func (p *Project) readPoetry(d document) {
 		}
 	}
 	for _, source := range poetry.Source {
-		p.addIndexes(source.URL)
+		// A source without a priority is a primary one, and the public index is not asked where there is such a source.
+		p.addIndex(source.URL, slices.Contains([]string{"", "primary", "default"}, source.Priority))
 	}
 }
 
-func (p *Project) addIndexes(urls ...string) {
-	for _, url := range urls {
-		if url != "" {
-			p.Indexes = append(p.Indexes, url)
-		}
+func (p *Project) addIndex(url string, instead bool) {
+	if url != "" {
+		p.Indexes = append(p.Indexes, Index{url, instead})
 	}
 }
 
