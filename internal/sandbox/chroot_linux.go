@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/pyimg/pyimg/internal/scratch"
 	"golang.org/x/sys/unix"
 )
 
@@ -38,11 +39,12 @@ func runInChroot(ctx context.Context, c Command) (Exit, error) {
 	if !isRoot() && !Mapped(nobody) {
 		c.notify(true, "there is only one user number here, which the command therefore has: it can signal and trace the processes of that user")
 	}
-	scratch, err := os.MkdirTemp("", "pyimg-run-")
+	// The sandbox removes what is in it, unless it is killed.
+	root, done, err := scratch.Dir("run", 0o700)
 	if err != nil {
-		return Exit{}, fmt.Errorf("making a folder for the root: %w", err)
+		return Exit{}, err
 	}
-	defer func() { _ = os.RemoveAll(scratch) }() // the sandbox has removed it, unless it was killed
+	defer done()
 	ours, theirs, err := socketpair()
 	if err != nil {
 		return Exit{}, err
@@ -50,7 +52,7 @@ func runInChroot(ctx context.Context, c Command) (Exit, error) {
 	defer ours.Close()
 	defer theirs.Close()
 	p := c.plan(ids{})
-	p.Scratch = scratch
+	p.Scratch = root
 	in, err := planPipe(p)
 	if err != nil {
 		return Exit{}, err

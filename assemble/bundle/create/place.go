@@ -13,12 +13,14 @@ import (
 	"github.com/pyimg/pyimg/assemble/bundle/folder"
 	"github.com/pyimg/pyimg/assemble/bundle/manifest"
 	"github.com/pyimg/pyimg/internal/atomicfile"
+	"github.com/pyimg/pyimg/internal/scratch"
 )
 
 // A place is where a bundle's files come together.
 type place struct {
 	dir  string         // Options.Output, or next to a tar
 	work string         // what is not in its place yet
+	done func()         // removes work after a dry run
 	into *folder.Work   // nil for a dry run
 	old  *bundle.Bundle // the tar that is at Output already; nil where none is
 	once sync.Once
@@ -37,7 +39,7 @@ func openPlace(o Options) (*place, error) {
 		if _, err := folder.Check(p.dir); err != nil {
 			return nil, err
 		}
-		p.work, err = os.MkdirTemp("", "pyimg-bundle-")
+		p.work, p.done, err = scratch.Dir("dry-run", 0o700)
 	} else {
 		p.work = folder.Below(p.dir, folder.WorkDir)
 		p.into, err = folder.Enter(p.dir)
@@ -57,7 +59,7 @@ func (p *place) close() (err error) {
 			_ = p.old.Close() // it was read
 		}
 		if p.into == nil {
-			err = os.RemoveAll(p.work)
+			p.done()
 			return
 		}
 		p.into.Leave()

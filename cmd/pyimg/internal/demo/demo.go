@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -22,6 +21,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/fetch"
 	"github.com/pyimg/pyimg/internal/fixture"
+	"github.com/pyimg/pyimg/internal/scratch"
 	"github.com/pyimg/pyimg/internal/termtext"
 	"github.com/pyimg/pyimg/layers"
 	"github.com/pyimg/pyimg/push"
@@ -62,7 +62,7 @@ type demo struct {
 	spec     spec.Spec
 	src      input.Access
 	keys     *apk.Keyring
-	cache    string
+	done     func() // removes the cache
 	ref      string
 	lock     lock.Lock
 }
@@ -75,8 +75,8 @@ func Run(ctx context.Context, out io.Writer, dir, command string) error {
 }
 
 func (d *demo) close() {
-	if d.cache != "" {
-		_ = os.RemoveAll(d.cache) // in the temporary folder
+	if d.done != nil {
+		d.done()
 	}
 }
 
@@ -137,12 +137,13 @@ func (d *demo) serve(ctx context.Context) (string, error) {
 	if d.spec, err = spec.Parse("demo.yaml", fmt.Appendf(nil, demoSpec, mirror, fixture.AlpineBranch)); err != nil {
 		return "", err
 	}
-	d.cache, err = os.MkdirTemp("", "pyimg-demo-")
+	cache, done, err := scratch.Dir("demo", 0o700)
 	if err != nil {
 		return "", err
 	}
+	d.done = done
 	d.src, d.keys = input.Access{Fetch: &fetch.Client{}}, apk.NewKeyring()
-	if d.src.Store, err = layers.OpenStore(d.cache, kept.Files()...); err != nil {
+	if d.src.Store, err = layers.OpenStore(cache, kept.Files()...); err != nil {
 		return "", err
 	}
 	key := fixture.TestKey()
