@@ -44,7 +44,7 @@ func indexesOfVariable(name, value string) (out []index) {
 }
 
 // indexes are where wheels of requirements are, in the order in which the project's files name them. The public index comes last, unless
-// one of them is asked instead of it.
+// one that a spec can name is asked instead of it.
 func (m *maker) indexes() []string {
 	var out []string
 	instead := false
@@ -55,7 +55,7 @@ func (m *maker) indexes() []string {
 			out = append(out, at)
 		}
 	}
-	if !instead && !slices.Contains(out, publicIndex) {
+	if (!instead || len(out) == 0) && !slices.Contains(out, publicIndex) {
 		out = append(out, publicIndex)
 	}
 	return out
@@ -74,13 +74,13 @@ func (m *maker) indexAt(raw string) string {
 		m.note("the index of packages", shorten(stripped(raw)), "its URL is not a plain one", "name it under python.wheels")
 		return ""
 	}
-	if u.User != nil {
-		m.note("the index of packages", u.Redacted(), "a spec holds no password", "put \"machine "+u.Hostname()+" login NAME password ...\" into ~/.netrc")
-		u.User = nil
+	secret, query := u.User != nil, u.RawQuery != "" || u.Fragment != ""
+	u.User, u.RawQuery, u.Fragment = nil, "", ""
+	if secret {
+		m.note("the index of packages", u.String(), "a spec holds no password", "put \"machine "+u.Hostname()+" login NAME password ...\" into ~/.netrc")
 	}
-	if u.RawQuery != "" || u.Fragment != "" {
-		m.note("the index of packages", u.Host, "a spec holds no query, which may hold a token", "name the index under python.wheels as it is reached without one")
-		u.RawQuery, u.Fragment = "", ""
+	if query {
+		m.note("the index of packages", u.String(), "a spec holds no query, which may hold a token", "name the index under python.wheels as it is reached without one")
 	}
 	return u.String()
 }
