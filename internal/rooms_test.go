@@ -116,7 +116,7 @@ func TestFoldersImportOnlyWhatTheyMay(t *testing.T) {
 		"assemble/lock":                    {"apk", "apk/root", "layers", "sbom", "assemble/spec", "internal/atomicfile", "internal/regular"},
 		"assemble/python":                  {"layers", "sbom"},
 		"assemble/draft": {"assemble/draft/apko", "assemble/draft/debian", "assemble/draft/dockerfile", "assemble/draft/pyproject", "assemble/draft/shell", "assemble/draft/specfile",
-			"assemble/spec", "internal/glob", "internal/strictyaml", "wheel/dependency", "wheel/pylock", "wheel/requirements", "wheel/target", "wheel/version"},
+			"assemble/spec", "internal/glob", "internal/redact", "internal/strictyaml", "wheel/dependency", "wheel/pylock", "wheel/requirements", "wheel/target", "wheel/version"},
 		"assemble/draft/apko":       {"internal/strictyaml"},
 		"assemble/draft/debian":     {},
 		"assemble/draft/dockerfile": {},

@@ -20,6 +20,7 @@ import (
 	"github.com/pyimg/pyimg/assemble/draft/specfile"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/exit"
+	"github.com/pyimg/pyimg/internal/redact"
 	"github.com/pyimg/pyimg/internal/strictyaml"
 )
 
@@ -72,7 +73,7 @@ func shorten(s string) string { return cut(s, 100) }
 func reason(err error) string { return cut(err.Error(), 400) }
 
 func cut(s string, most int) string {
-	s = strings.Join(strings.Fields(s), " ")
+	s = redact.Text(strings.Join(strings.Fields(s), " ")) // before a URL is cut off in its middle
 	if r := []rune(s); len(r) > most {
 		return string(r[:most]) + "..."
 	}
@@ -224,7 +225,7 @@ func cause(err error) error {
 }
 
 func (m *maker) note(at, what, why, instead string) {
-	n := Note{at, what, why, instead}
+	n := Note{at, redact.Text(what), redact.Text(why), redact.Text(instead)}
 	switch {
 	case slices.Contains(m.notes, n):
 	case len(m.notes) < maxNotes:
