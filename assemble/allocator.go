@@ -36,9 +36,13 @@ func (p *PlatformPlan) allocate(s spec.Spec, indexes []*apk.Index) (string, erro
 	p.Preload = a.Preload
 	ask := ""
 	if known.Name != "" {
-		p.Preload = p.held(known)
+		p.Preload = p.heldByRuntimes(known)
+		inside := p.Preload == "" && a.From != spec.FromAPK && p.linked(known.Name)
+		if p.Preload == "" && !inside {
+			p.Preload = p.heldByBase(known)
+		}
 		switch {
-		case p.Preload == "" && a.From != spec.FromAPK && p.linked(known.Name):
+		case inside:
 		case a.From == spec.FromRuntime && p.Preload == "":
 			return "", &runtime.RequireError{Who: "allocator " + known.Name, Msg: fmt.Sprintf("no runtime holds %s; leave out \"from: runtime\" and Alpine's package %s is taken",
 				known.Files[0], known.Apk)}
@@ -64,25 +68,37 @@ func (p *PlatformPlan) linked(name string) bool {
 	return p.Base != nil && p.Base.Python != nil && p.Base.Python.Links(name)
 }
 
-// held finds the allocator's library in the runtimes, then in the base; "" where none has it.
-func (p *PlatformPlan) held(known spec.Library) string {
+// heldByRuntimes finds the allocator's library in the runtimes; "" where none has it.
+func (p *PlatformPlan) heldByRuntimes(known spec.Library) string {
 	for _, file := range known.Files {
 		for _, r := range p.Runtimes {
-			i := slices.IndexFunc(r.Report.Allocators, func(a python.Allocator) bool { return strings.HasSuffix(a.Path, "/"+file) })
-			if i >= 0 {
-				return r.Report.Allocators[i].Path
-			}
-		}
-		if p.Base == nil {
-			continue
-		}
-		for _, a := range p.Base.Allocators {
-			if strings.HasSuffix(a.Path, "/"+file) {
-				return a.Path
+			if at := libraryIn(r.Report.Allocators, file); at != "" {
+				return at
 			}
 		}
 	}
 	return ""
+}
+
+// heldByBase finds it in the base.
+func (p *PlatformPlan) heldByBase(known spec.Library) string {
+	if p.Base == nil {
+		return ""
+	}
+	for _, file := range known.Files {
+		if at := libraryIn(p.Base.Allocators, file); at != "" {
+			return at
+		}
+	}
+	return ""
+}
+
+func libraryIn(all []python.Allocator, file string) string {
+	i := slices.IndexFunc(all, func(a python.Allocator) bool { return strings.HasSuffix(a.Path, "/"+file) })
+	if i < 0 {
+		return ""
+	}
+	return all[i].Path
 }
 
 // checkMimalloc refuses Python's own mimalloc where Python has none: it would end every start with "unknown allocator".

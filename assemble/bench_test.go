@@ -26,7 +26,7 @@ import (
 
 // BenchmarkAssembleCold assembles from a cold cache, and prints the CPU that it took as a ratio to the floor: inflating the same bytes
 // by klauspost's decompressor and hashing both forms, measured in the same run. "20 packages" have 320 MiB of files that hardly compress;
-// "20 packages of real files" have the files of four Pythons; "python" is the image of real packages and runtimes.
+// "20 packages of real files" have the files of two Pythons, each twice; "python" is the image of real packages and runtimes.
 func BenchmarkAssembleCold(b *testing.B) {
 	b.Run("20 packages", func(b *testing.B) {
 		spec, archives := benchWorld(b)

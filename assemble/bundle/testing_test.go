@@ -141,7 +141,7 @@ func createContext(ctx context.Context, o create.Options) (create.Created, error
 	if err != nil {
 		return create.Created{}, err
 	}
-	defer func() { _ = d.Close() }()
+	defer d.Close()
 	return d.Create(ctx, nil)
 }
 

@@ -20,7 +20,6 @@ import (
 	"github.com/pyimg/pyimg/assemble/draft/specfile"
 	"github.com/pyimg/pyimg/assemble/spec"
 	"github.com/pyimg/pyimg/internal/exit"
-	"github.com/pyimg/pyimg/internal/redact"
 	"github.com/pyimg/pyimg/internal/strictyaml"
 )
 
@@ -69,11 +68,11 @@ func (n Note) String() string {
 // shorten keeps the beginning of a long text that a note quotes.
 func shorten(s string) string { return cut(s, 100) }
 
-// reason keeps the beginning of a long error, whose end says what to do.
+// reason keeps the beginning of an error. It is longer than a quoted text, because an error also says what to do.
 func reason(err error) string { return cut(err.Error(), 400) }
 
 func cut(s string, most int) string {
-	s = redact.Text(strings.Join(strings.Fields(s), " ")) // before a URL is cut off in its middle
+	s = hide(strings.Join(strings.Fields(s), " ")) // before a URL is cut off in its middle
 	if r := []rune(s); len(r) > most {
 		return string(r[:most]) + "..."
 	}
@@ -225,7 +224,7 @@ func cause(err error) error {
 }
 
 func (m *maker) note(at, what, why, instead string) {
-	n := Note{at, redact.Text(what), redact.Text(why), redact.Text(instead)}
+	n := Note{at, hide(what), hide(why), hide(instead)}
 	switch {
 	case slices.Contains(m.notes, n):
 	case len(m.notes) < maxNotes:

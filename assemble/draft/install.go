@@ -37,19 +37,31 @@ func (b *builder) pip(i dockerfile.Instruction, c shell.Command, words []string,
 			value = words[n+1]
 		}
 		switch name {
+		case "--no-index":
+			b.wants.noIndex = true
 		case "-r", "--requirement":
 			b.requirement(i, c, value, st)
 			b.wants.noDeps = b.wants.noDeps || noDeps
 		default:
-			if x, ok := indexOfOption(name, value); ok {
-				b.wants.indexes = append(b.wants.indexes, x)
-			}
+			b.indexOption(name, value, st)
 		}
 	}
 	for _, arg := range args[1:] {
 		b.pipArgument(i, c, args[0], arg, st)
 	}
 	return true
+}
+
+// indexOption takes over an option of pip that says where packages are. Its paths are those of the image.
+func (b *builder) indexOption(name, value string, st *stage) {
+	i, ok := indexOfOption(name, value)
+	if !ok {
+		return
+	}
+	if value != "" && i.rank == linkedFolder && !strings.Contains(value, "://") {
+		i.at = b.folderOf(b.origin(absolute(st.workdir, value)), strings.TrimPrefix(value, "/"), value)
+	}
+	b.addIndex(i)
 }
 
 // pipArgument takes over one package that a command names.

@@ -40,8 +40,11 @@ func (m *maker) readProject() error {
 	m.name = p.Name
 	m.requires = specifiers(p.Python)
 	m.wants.dependencies, m.wants.poetry = p.Dependencies, p.Poetry
+	m.wants.noIndex = p.NoIndex
 	for _, i := range p.Indexes {
-		m.wants.indexes = append(m.wants.indexes, index{i.URL, i.Default})
+		rank := map[pyproject.Role]rank{pyproject.Additional: namedIndex, pyproject.Primary: namedIndex, pyproject.Default: lastIndex,
+			pyproject.Supplemental: supplementalIndex, pyproject.Explicit: explicitIndex}[i.Role]
+		m.addIndex(index{i.URL, rank, i.Role == pyproject.Primary || i.Role == pyproject.Default})
 	}
 	m.scripts = p.Scripts
 	if p.Description != "" {

@@ -21,6 +21,7 @@ type wants struct {
 	extras       []string
 	noDeps       bool
 	indexes      []index
+	noIndex      bool     // folders of wheels alone are searched
 	dependencies []string // of pyproject.toml
 	poetry       bool
 	installs     bool // some command installs packages
@@ -120,6 +121,7 @@ func (m *maker) unlocked(at, why, instead string) {
 func (m *maker) unlockedAs(at, why, instead, result string) {
 	m.note(at, "", why, instead+"; then take the \"#\" away before \"python:\"")
 	p := &m.spec.Python
+	why = hide(why)
 	p.Disabled = true
 	p.Why = []string{"The Python packages are missing. " + at + ": " + why + ".", "First " + instead + "; then take the \"#\" away here:"}
 	if strings.HasPrefix(result, "requirements") {
@@ -143,13 +145,7 @@ func (m *maker) setup() {
 func (m *maker) takeRequirements(names []string) {
 	set, err := requirements.Parse(names, func(name string) ([]byte, error) { return m.file(path.Clean(name)) })
 	result := lockName(names[0])
-	if set != nil {
-		for _, o := range set.Indexes {
-			if i, ok := indexOfOption(o.Option, o.Value); ok {
-				m.wants.indexes = append(m.wants.indexes, i)
-			}
-		}
-	}
+	m.takeIndexes(set)
 	lockIt := fmt.Sprintf("run \"uv pip compile %s --universal --generate-hashes -o %s\"", names[0], result)
 	if err != nil {
 		m.unlockedAs(names[0], reason(err), lockIt, result)
@@ -162,11 +158,29 @@ func (m *maker) takeRequirements(names []string) {
 	}
 	p := &m.spec.Python
 	p.Requirements, p.NoDeps, p.Wheels = names, m.wants.noDeps, m.indexes()
+	if len(p.Wheels) > 1 {
+		p.Why = append(p.Why, "Of several places, pyimg uses the first that has the project. pip compares all of them.")
+	}
 	if !hashed {
 		p.Why = append(p.Why, "Without hashes pyimg takes the wheels as it finds them, and pyimg.lock keeps their hashes.")
 	}
 	if !p.NoDeps {
 		p.Why = append(p.Why, "The files must name every dependency, too; pyimg says which ones are missing. To add them: "+strings.TrimPrefix(lockIt, "run ")+".")
+	}
+}
+
+// takeIndexes takes over what requirements files say of where packages are; set is nil where they cannot be read.
+func (m *maker) takeIndexes(set *requirements.Set) {
+	if set == nil {
+		return
+	}
+	m.wants.noIndex = m.wants.noIndex || set.NoIndex
+	for _, o := range set.Indexes {
+		i, _ := indexOfOption(o.Name, o.Value)
+		if i.rank == linkedFolder && !strings.Contains(o.Value, "://") {
+			i.at = m.folderOf(path.Join(path.Dir(o.File), o.Value), o.Value) // as pip searches it
+		}
+		m.addIndex(i)
 	}
 }
 

@@ -183,6 +183,7 @@ func (b *builder) declare(scope *dockerfile.Scope, i dockerfile.Instruction, out
 		switch {
 		case strings.Contains(i.Text, p.Name+"="):
 			scope.Set(p.Name, p.Value)
+			b.indexVariable(p.Name, p.Value)
 		case outside:
 			scope.Set(p.Name, value)
 		default:
@@ -226,7 +227,7 @@ func (b *builder) env(i dockerfile.Instruction, st *stage) {
 	pairs, known := before.Pairs(i.Text)
 	for _, p := range pairs {
 		st.scope.Set(p.Name, p.Value)
-		b.wants.indexes = append(b.wants.indexes, indexesOfVariable(p.Name, p.Value)...)
+		b.indexVariable(p.Name, p.Value)
 		if !st.last {
 			continue
 		}

@@ -27,10 +27,12 @@ type Bundled struct {
 	Path    string `json:"path"` // of the library, or of the bill of materials that names it
 }
 
-// Links reports whether the Python has a library in its own files, by the bill of materials that came with it: an allocator that is
-// linked into the interpreter is no file to preload.
+// Links reports whether the Python has a library in its own files, by the bill of materials of the recipe that built it: an allocator that
+// is linked into the interpreter is no file to preload. Bills of other programs below the same prefix do not count.
 func (r Report) Links(name string) bool {
-	return r.Python != nil && slices.ContainsFunc(r.Bundled, func(b Bundled) bool { return b.Name == name })
+	return r.Python != nil && slices.ContainsFunc(r.Bundled, func(b Bundled) bool {
+		return b.Name == name && strings.HasPrefix(b.Path, path.Join(r.Prefix, "share/sbom/cpython-"))
+	})
 }
 
 // tls notes the file's thread-local variables.

@@ -96,3 +96,19 @@ func TestBundledLibraries(t *testing.T) {
 		t.Errorf("of another file: %+v, %q", r.Bundled, r.Notes)
 	}
 }
+
+// TestLinks tells what is linked into the Python from what another program below its prefix brings.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]bool{
+		"usr/local/share/sbom/cpython-3.13.5.cdx.json": true,
+		"usr/local/share/sbom/redis-8.cdx.json":        false,
+		"opt/share/sbom/cpython-3.13.5.cdx.json":       false,
+	} {
+		r := read(t, "usr/local/lib/python3.13/os.py", "", "usr/local/bin/python3.13", own.Facts{Type: library, Interp: musl},
+			"usr/local/lib/python3.13/_sysconfigdata__linux_x86_64-linux-musl.py", "build_time_vars = {'prefix': '/usr/local', 'VERSION': '3.13'}\n", name, billOf)
+		if r.Links("bzip2") != want || r.Links("zstd") {
+			t.Errorf("%s: links bzip2 %v, want %v: %+v", name, r.Links("bzip2"), want, r.Bundled)
+		}
+	}
+}

@@ -255,7 +255,7 @@ func createBundle(ctx context.Context, run *session.Session, c *cli.Context, o c
 	if err != nil {
 		return err
 	}
-	defer func() { _ = d.Close() }() // it was done, or its error says more
+	defer d.Close()
 	if o.DryRun {
 		return printSizes(run, c, d)
 	}

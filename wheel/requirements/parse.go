@@ -26,12 +26,13 @@ type Set struct {
 	Warnings []string
 	// Indexes are the options that say where pip looks for packages: --index-url, --extra-index-url and --find-links, in their order.
 	Indexes       []Option
+	NoIndex       bool // --no-index: pip searches the folders of --find-links alone
 	entries       []entry
 	requireHashes bool
 }
 
 // Option is an option of a requirements file, by its long name.
-type Option struct{ Option, Value string }
+type Option struct{ File, Name, Value string }
 
 // entry is one requirement or constraint.
 type entry struct {
@@ -178,8 +179,9 @@ func (p *parser) options(options []option, at, name string, within []string) err
 				faults = append(faults, fmt.Errorf("--no-binary %.100s: pyimg installs wheels alone: make a wheel with \"pyimg wheels build\", and leave the option out", o.value))
 			}
 		default:
+			p.set.NoIndex = p.set.NoIndex || o.name == "--no-index"
 			if slices.Contains([]string{"--index-url", "--extra-index-url", "--find-links"}, o.name) {
-				p.set.Indexes = append(p.set.Indexes, Option{o.name, o.value})
+				p.set.Indexes = append(p.set.Indexes, Option{name, o.name, o.value})
 			}
 			p.set.Warnings = append(p.set.Warnings, fmt.Sprintf("%s: %s has no effect: %s", at, o.name, noEffect(o.name)))
 		}

@@ -6,7 +6,6 @@ package create
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/pyimg/pyimg/assemble"
@@ -33,7 +32,8 @@ func Prepare(ctx context.Context, o Options) (*Draft, error) {
 	}
 	d, err := prepare(ctx, o, at)
 	if err != nil {
-		return nil, errors.Join(err, at.close())
+		at.close()
+		return nil, err
 	}
 	return d, nil
 }
@@ -55,7 +55,7 @@ func prepare(ctx context.Context, o Options, at *place) (*Draft, error) {
 }
 
 // Close gives the folder free for other runs. What was fetched stays for the next one.
-func (d *Draft) Close() error { return d.at.close() }
+func (d *Draft) Close() { d.at.close() }
 
 // Created says what was made.
 type Created struct {

@@ -53,7 +53,7 @@ func openPlace(o Options) (*place, error) {
 	return p, nil
 }
 
-func (p *place) close() (err error) {
+func (p *place) close() {
 	p.once.Do(func() {
 		if p.old != nil {
 			_ = p.old.Close() // it was read
@@ -64,7 +64,6 @@ func (p *place) close() (err error) {
 		}
 		p.into.Leave()
 	})
-	return err
 }
 
 // part is where a file is until it is whole and checked.

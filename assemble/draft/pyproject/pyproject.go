@@ -24,14 +24,30 @@ type Project struct {
 	Dependencies []string // as they are written; of poetry NAME VERSION
 	Scripts      []Script // sorted by name
 	Indexes      []Index  // those that uv or poetry are told of, in that order
+	NoIndex      bool     // uv is to search folders alone
 	Poetry       bool     // the dependencies are poetry's own
 }
 
+// PublicIndex is the index that tools ask where nobody names one.
+const PublicIndex = "https://pypi.org/simple/"
+
 // Index is an index of packages.
 type Index struct {
-	URL     string
-	Default bool // it is asked instead of the public one, not in addition to it
+	URL  string
+	Role Role
 }
+
+// A Role says when an index is asked.
+type Role int
+
+// The roles, see uv, "Package indexes", and poetry, "Repositories".
+const (
+	Additional   Role = iota // before the public index
+	Default                  // uv: after the additional ones, instead of the public one
+	Primary                  // poetry: in turn, instead of the public one
+	Supplemental             // poetry: after the others
+	Explicit                 // for packages that name it alone
+)
 
 // Script is a command that the project would install.
 type Script struct{ Name, Entry string } // Entry is MODULE:FUNCTION
@@ -55,11 +71,13 @@ type document struct {
 	Tool struct {
 		UV struct {
 			Index []struct {
-				URL     string `toml:"url"`
-				Default bool   `toml:"default"`
+				URL      string `toml:"url"`
+				Default  bool   `toml:"default"`
+				Explicit bool   `toml:"explicit"`
 			} `toml:"index"`
 			IndexURL string   `toml:"index-url"`
 			Extra    []string `toml:"extra-index-url"`
+			NoIndex  bool     `toml:"no-index"`
 		} `toml:"uv"`
 		Poetry *struct {
 			Name         string         `toml:"name"`
@@ -67,6 +85,7 @@ type document struct {
 			Dependencies map[string]any `toml:"dependencies"`
 			Scripts      map[string]any `toml:"scripts"`
 			Source       []struct {
+				Name     string `toml:"name"`
 				URL      string `toml:"url"`
 				Priority string `toml:"priority"`
 			} `toml:"source"`
@@ -89,12 +108,20 @@ func Parse(data []byte) (Project, error) {
 	}
 	p.readPoetry(d)
 	for _, index := range d.Tool.UV.Index {
-		p.addIndex(index.URL, index.Default)
+		role := Additional
+		switch {
+		case index.Explicit:
+			role = Explicit
+		case index.Default:
+			role = Default
+		}
+		p.addIndex(index.URL, role)
 	}
 	for _, url := range d.Tool.UV.Extra {
-		p.addIndex(url, false)
+		p.addIndex(url, Additional)
 	}
-	p.addIndex(d.Tool.UV.IndexURL, true)
+	p.addIndex(d.Tool.UV.IndexURL, Default)
+	p.NoIndex = d.Tool.UV.NoIndex
 	return p, nil
 }
 
@@ -121,14 +148,24 @@ func (p *Project) readPoetry(d document) {
 		}
 	}
 	for _, source := range poetry.Source {
-		// A source without a priority is a primary one, and the public index is not asked where there is such a source.
-		p.addIndex(source.URL, slices.Contains([]string{"", "primary", "default"}, source.Priority))
+		url := source.URL
+		if url == "" && strings.EqualFold(source.Name, "pypi") {
+			url = PublicIndex // poetry knows its URL, and allows no other
+		}
+		switch source.Priority {
+		case "explicit":
+			p.addIndex(url, Explicit)
+		case "supplemental", "secondary":
+			p.addIndex(url, Supplemental)
+		default:
+			p.addIndex(url, Primary)
+		}
 	}
 }
 
-func (p *Project) addIndex(url string, instead bool) {
+func (p *Project) addIndex(url string, role Role) {
 	if url != "" {
-		p.Indexes = append(p.Indexes, Index{url, instead})
+		p.Indexes = append(p.Indexes, Index{url, role})
 	}
 }
 

@@ -20,7 +20,7 @@ func TestParse(t *testing.T) {
 		{"[project]\nname='a'\nrequires-python='>=3.11'\ndependencies=['b>1']\nscripts={z='a:z', m='a:m'}\n[[tool.uv.index]]\nurl='https://i'\n",
 			pyproject.Project{Name: "a", Python: ">=3.11", Dependencies: []string{"b>1"}, Scripts: []pyproject.Script{{Name: "m", Entry: "a:m"}, {Name: "z", Entry: "a:z"}}, Indexes: []pyproject.Index{{URL: "https://i"}}}},
 		{"[tool.poetry]\nname='p'\n[tool.poetry.dependencies]\npython='^3.12'\nx={version='^1', extras=['y']}\ng={git='u'}\n[tool.poetry.scripts]\nc='p:c'\n[[tool.poetry.source]]\nurl='https://s'\n",
-			pyproject.Project{Name: "p", Python: "^3.12", Dependencies: []string{"g", "x ^1"}, Scripts: []pyproject.Script{{Name: "c", Entry: "p:c"}}, Indexes: []pyproject.Index{{URL: "https://s", Default: true}}, Poetry: true}},
+			pyproject.Project{Name: "p", Python: "^3.12", Dependencies: []string{"g", "x ^1"}, Scripts: []pyproject.Script{{Name: "c", Entry: "p:c"}}, Indexes: []pyproject.Index{{URL: "https://s", Role: pyproject.Primary}}, Poetry: true}},
 		{"[build-system]\nrequires=[]\n", pyproject.Project{}},
 	} {
 		got, err := pyproject.Parse([]byte(test.text))
