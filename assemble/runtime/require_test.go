@@ -35,11 +35,12 @@ func TestRequiredOfAProgramWithLibpython(t *testing.T) {
 func TestRequiredOfALinkedAllocator(t *testing.T) {
 	t.Parallel()
 	wanted := spec.Runtime{Require: []string{"jemalloc"}}
-	report := python.Report{Python: &python.Build{Version: "3.13.5"}, Bundled: []python.Bundled{{Name: "expat"}}}
+	const bill = "/usr/local/share/sbom/cpython-3.13.5.cdx.json"
+	report := python.Report{Prefix: "/usr/local", Python: &python.Build{Version: "3.13.5"}, Bundled: []python.Bundled{{Name: "expat", Path: bill}, {Name: "jemalloc", Path: "/usr/local/share/sbom/redis.cdx.json"}}}
 	if err := runtime.Required(wanted, "runtime x", report); err == nil {
 		t.Error("Required takes a Python without jemalloc")
 	}
-	report.Bundled = append(report.Bundled, python.Bundled{Name: "jemalloc", Version: "5.3.0"})
+	report.Bundled = append(report.Bundled, python.Bundled{Name: "jemalloc", Version: "5.3.0", Path: bill})
 	if err := runtime.Required(wanted, "runtime x", report); err != nil {
 		t.Errorf("Required = %v", err)
 	}
