@@ -112,12 +112,19 @@ func (m *maker) indexes() []string {
 		if m.wants.noIndex && i.rank != linkedFolder {
 			continue
 		}
+		if i.rank == linkedFolder && strings.Contains(i.at, "://") {
+			m.note("the page of links", hide(i.at), "it is no index of packages", "put its wheels into a folder, and name that under python.wheels")
+			continue
+		}
 		at := m.indexAt(i.at)
 		if i.rank == explicitIndex {
 			m.note("the index of packages", at, "the project asks it for single packages alone", "put their wheels into a folder, and name that under python.wheels")
 			continue
 		}
 		add(at)
+	}
+	if m.wants.noIndex && len(out) == 0 {
+		m.note("--no-index", "", "no folder of wheels is named that is here", "replace the public index under python.wheels")
 	}
 	if public || len(out) == 0 {
 		add(publicIndex)
